@@ -1,5 +1,5 @@
-//! Initial weights and moments. Weights are a pure function of the seed and the parameter's place in the list, computed with `libm` so that
-//! every target begins with the same bits.
+//! Initial weights and moments. Weights are a pure function of the seed and the parameter's index, computed with `libm` so that
+//! every target starts with the same bits.
 
 use crate::graph::{Init, Parameter, random};
 use crate::model::{is_of_adapter, is_of_classifier};
@@ -9,7 +9,7 @@ use crate::platform::{Turns, at_once};
 use crate::step::ArenaState;
 use glasshouse_protocol::TrainConfig;
 
-/// Entries that are drawn before others may have their turn.
+/// Entries drawn between two yields.
 const DRAWN: usize = 1 << 16;
 
 /// The parameter arena at the start of a run; padding is zero.
@@ -17,7 +17,7 @@ pub fn parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: u64) -> 
     at_once(parameters_in_turns(parameters, layout, seed, &Turns::none()))
 }
 
-/// As [`parameters`], while others have their turns: a large model's take seconds.
+/// Like [`parameters`], yielding regularly: a large model takes seconds.
 pub async fn parameters_in_turns(
     parameters: &[Parameter],
     layout: &ArenaLayout,
@@ -29,13 +29,13 @@ pub async fn parameters_in_turns(
     arena
 }
 
-/// The parameters of an adapter and of a head for labels at the start of a run, put into an arena that has all others.
+/// Initialises the parameters of an adapter and of a classification head in an arena with all other parameters.
 pub fn added(parameters: &[Parameter], layout: &ArenaLayout, seed: u64, arena: &mut [f32]) {
     let wanted = |parameter: &Parameter| is_of_adapter(&parameter.name) || is_of_classifier(&parameter.name);
     at_once(fill(parameters, layout, seed, arena, wanted, &Turns::none()));
 }
 
-/// Puts those parameters of an arena that are `wanted` into it as they begin.
+/// Initialises the `wanted` parameters of an arena.
 async fn fill(
     parameters: &[Parameter],
     layout: &ArenaLayout,
@@ -60,7 +60,7 @@ async fn fill(
     }
 }
 
-/// A number between -bound and bound a draw.
+/// Fills in numbers between -bound and bound, one draw each.
 fn uniform(entries: &mut [f32], bound: f32, seed: u64, stream: u64) {
     for (at, entry) in (0..).zip(entries) {
         let draw = random::nth(seed, 0x1417_0000 | stream, at) >> 11;
@@ -69,7 +69,7 @@ fn uniform(entries: &mut [f32], bound: f32, seed: u64, stream: u64) {
     }
 }
 
-/// Moments as a run begins with them: zeros, as many as its optimizer keeps. The weights are left out.
+/// Initial moments: zeros, as many as the optimizer keeps. The weights are left empty.
 pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaState {
     let count = ArenaLayout::of_parameters(parameters).trained_end;
     let optimizer = Optimizer::of(config);
@@ -82,11 +82,11 @@ pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaStat
     }
 }
 
-/// Box–Muller, two numbers a draw, from draw number `first` on.
+/// Normal distribution by Box–Muller, two numbers per draw, starting with draw number `first`.
 fn normal(entries: &mut [f32], deviation: f32, seed: u64, stream: u64, first: u64) {
     for (pair, chunk) in (first..).zip(entries.chunks_mut(2)) {
         let draw = random::nth(seed, 0x1417_0000 | stream, pair);
-        // Two uniform numbers of 32 bits, the first in (0, 1].
+        // Two uniform 32-bit numbers, the first in (0, 1].
         let first = ((draw >> 32) + 1) as f64 / 4_294_967_296.0;
         let angle = (draw & 0xffff_ffff) as f64 / 4_294_967_296.0 * core::f64::consts::TAU;
         let radius = libm::sqrt(-2.0 * libm::log(first)) * f64::from(deviation);

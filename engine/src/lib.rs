@@ -1,5 +1,5 @@
-//! The Glasshouse engine: documents in, a trained, measured and exported language model out. It knows no user
-//! interface; it runs natively and as WebAssembly. ARCHITECTURE.md at the project's root says how the rooms connect.
+//! The Glasshouse engine: from documents to a trained, measured and exported language model. It has no user interface; it runs
+//! natively and as WebAssembly. ARCHITECTURE.md in the project's root describes how the parts connect.
 
 pub mod checkpoint;
 pub mod cpu;

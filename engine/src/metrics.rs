@@ -1,6 +1,6 @@
-//! What a run tells of itself, one JSON object per line, in the order of steps: `metrics.jsonl` has its steps, evaluations, samples and all else
-//! that follows from its settings and its text, so that equal runs have equal files; `clock.jsonl` beside it has what the clock decides and what
-//! differs from place to place: speeds, checkpoints, the sample that comes early. Readers get both as one.
+//! A run's metrics, one JSON object per line, in the order of steps. `metrics.jsonl` has steps, evaluations, samples and
+//! everything else determined by the settings and the text, so identical runs have identical files. `clock.jsonl`, in the same
+//! folder, has what depends on the clock or the machine: speeds, checkpoints and the early sample. Readers get both merged.
 
 use crate::error::{Error, Result};
 use crate::platform::files::{self, File, OpenOptions};
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Samples that a run remembers where it goes on.
+/// Number of last samples returned when a run is resumed.
 const LAST_SAMPLES: usize = 4;
 
 /// Appends to a run's metrics.
@@ -20,7 +20,7 @@ pub struct MetricsWriter {
     path: PathBuf,
     output: BufWriter<File>,
     timed: BufWriter<File>,
-    /// Tokens per second as last recorded.
+    /// The last recorded tokens per second.
     speed: Option<f64>,
 }
 
@@ -29,7 +29,7 @@ pub struct MetricsWriter {
 #[serde(untagged)]
 enum Timed {
     Event(TrainEvent),
-    /// From this step on.
+    /// Valid from this step on.
     Speed {
         step: u64,
         tokens_per_s: f64,
@@ -45,28 +45,28 @@ impl Timed {
     }
 }
 
-/// What the metrics say about the step that a run is resumed at.
+/// State of the metrics at the step where a run is resumed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resumed {
     /// Step, training loss and validation loss of the last evaluation up to that step.
     pub last_evaluation: Option<(u64, f32, f32)>,
     /// Step and validation loss of all evaluations up to that step.
     pub validations: Vec<(u64, f32)>,
-    /// There was a sample at that very step.
+    /// Whether there was a sample at exactly that step.
     pub sampled: bool,
-    /// The last samples up to that step and their steps, the newest last.
+    /// Steps and texts of the last samples up to that step, newest last.
     pub samples: Vec<(u64, String)>,
-    /// Steps up to that one of which nothing is known any more: the first and the last.
+    /// First and last step of missing metrics before that step.
     pub gap: Option<(u64, u64)>,
-    /// What to say about lines that are damaged.
+    /// A message about damaged lines.
     pub notice: Option<String>,
 }
 
 impl MetricsWriter {
-    /// Begins the file.
+    /// Creates the file.
     ///
     /// # Errors
-    /// It exists: metrics are never overwritten.
+    /// The file exists: metrics are never overwritten.
     pub fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io(path))?;
         let timed = timed_after(path, 0)?;
@@ -74,8 +74,8 @@ impl MetricsWriter {
         Ok(Self { path: path.to_owned(), output: BufWriter::new(file), timed, speed: None })
     }
 
-    /// Opens the file to go on after `step`: whatever happened later is cut off, and so is a line that a crash left unfinished.
-    /// A damaged line among the others stays as it is and is told of. A file that is missing is begun.
+    /// Opens the file to continue after `step`, or creates it. Later events and an unfinished last line are cut off. Damaged
+    /// lines before are kept and reported.
     pub fn resume(path: &Path, step: u64) -> Result<(Self, Resumed)> {
         let file = OpenOptions::new()
             .read(true)
@@ -87,7 +87,7 @@ impl MetricsWriter {
         let mut input = BufReader::new(file);
         let (mut kept, mut resumed) = (0, Resumed::default());
         let (mut at, mut line, mut known) = (0, Vec::new(), 0);
-        // Numbers of damaged lines: those before an event that is kept, and those after the last such event.
+        // Numbers of damaged lines: before the last kept event, and since then.
         let (mut damaged, mut waiting) = (Vec::new(), Vec::new());
         for number in 1_u64.. {
             line.clear();
@@ -134,7 +134,7 @@ impl MetricsWriter {
         Ok((Self { path: path.to_owned(), output: BufWriter::new(file), timed, speed: None }, resumed))
     }
 
-    /// Appends an event: a step's speed, and a checkpoint, to what the clock decides.
+    /// Appends an event; a step's speed and checkpoints go to `clock.jsonl`.
     pub fn write(&mut self, event: &TrainEvent) -> Result<()> {
         match event {
             TrainEvent::Checkpoint { .. } => self.write_timed(event),
@@ -154,12 +154,12 @@ impl MetricsWriter {
         }
     }
 
-    /// Appends an event that the clock decided on.
+    /// Appends an event to `clock.jsonl`.
     pub fn write_timed(&mut self, event: &TrainEvent) -> Result<()> {
         put(&mut self.timed, &self.path, event)
     }
 
-    /// Hands what is buffered to the operating system, so that other programs see it.
+    /// Flushes buffers to the operating system, so that other programs see the events.
     pub fn flush(&mut self) -> Result<()> {
         [&mut self.output, &mut self.timed]
             .into_iter()
@@ -167,7 +167,7 @@ impl MetricsWriter {
             .map_err(Error::io(&self.path))
     }
 
-    /// Makes all of it durable.
+    /// Flushes and syncs both files to disk.
     pub fn sync(&mut self) -> Result<()> {
         self.flush()?;
         let files = [&self.output, &self.timed];
@@ -180,12 +180,12 @@ fn put(output: &mut BufWriter<File>, path: &Path, line: &impl Serialize) -> Resu
     writeln!(output, "{text}").map_err(Error::io(path))
 }
 
-/// The file beside a run's metrics that has what the clock decides.
+/// The path of `clock.jsonl` in the same folder.
 pub fn timed_path(metrics: &Path) -> PathBuf {
     metrics.with_file_name("clock.jsonl")
 }
 
-/// The lines of that file, damaged ones aside; a file that is missing has none.
+/// The valid lines of `clock.jsonl`; none if the file is missing.
 fn timed(metrics: &Path) -> Result<Vec<Timed>> {
     let path = timed_path(metrics);
     match files::read(&path) {
@@ -198,7 +198,7 @@ fn timed(metrics: &Path) -> Result<Vec<Timed>> {
     }
 }
 
-/// Opens that file to go on after a step; what is later in it is cut off.
+/// Opens `clock.jsonl` to continue after a step; later lines are cut off.
 fn timed_after(metrics: &Path, step: u64) -> Result<BufWriter<File>> {
     let (path, before) = (timed_path(metrics), timed(metrics)?);
     let file =
@@ -210,7 +210,7 @@ fn timed_after(metrics: &Path, step: u64) -> Result<BufWriter<File>> {
     Ok(output)
 }
 
-/// Events of both files as one, in the order of steps.
+/// Merges the events of both files in the order of steps.
 fn together(events: Vec<TrainEvent>, timed: Vec<Timed>) -> Vec<TrainEvent> {
     let (mut speeds, mut others) = (Vec::new(), VecDeque::new());
     for line in timed {
@@ -221,7 +221,7 @@ fn together(events: Vec<TrainEvent>, timed: Vec<Timed>) -> Vec<TrainEvent> {
     }
     let mut all = Vec::with_capacity(events.len() + others.len());
     for mut event in events {
-        // A checkpoint comes before its step's sample, and before the end or a gap behind it.
+        // A checkpoint comes before the sample of its step, and before an end or gap after it.
         let reached = match &event {
             TrainEvent::Sample { step, .. }
             | TrainEvent::Done { step, .. }
@@ -244,15 +244,15 @@ fn together(events: Vec<TrainEvent>, timed: Vec<Timed>) -> Vec<TrainEvent> {
     all
 }
 
-/// The event of a finished line.
+/// Parses a complete line.
 fn whole_event(line: &[u8]) -> Option<TrainEvent> {
     serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
 }
 
-/// Reads a run's metrics. An unfinished last line is passed over.
+/// Reads a run's metrics. An unfinished last line is skipped.
 ///
 /// # Errors
-/// The file cannot be read, or another line is no event.
+/// The file cannot be read, or another line is not an event.
 pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
     let mut input = BufReader::new(File::open(path).map_err(Error::io(path))?);
     let mut events = Vec::new();
@@ -271,8 +271,8 @@ pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
     Ok(together(events, timed(path)?))
 }
 
-/// A run's metrics for a curve: at most `points` steps, evenly over all of them with the last, with what their pairs came to, and
-/// everything else, in order. Damaged lines are passed over; a file that is missing is a run without a past.
+/// Reads a run's metrics for a curve: at most `points` evenly spaced steps including the last, their preference metrics, and all
+/// other events, in order. Damaged lines are skipped; a missing file is an empty history.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -283,13 +283,13 @@ pub fn thinned(path: &Path, points: usize) -> Result<Vec<TrainEvent>> {
         Err(error) => return Err(Error::io(path)(error)),
     };
     let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
-    // Only the steps that are kept are read in full: the events of long runs are steps by far the most.
+    // Parse only the kept steps; a long run consists mostly of steps.
     let is_step = |line: &&[u8]| line.starts_with(br#"{"event":"step""#);
     let count = lines().filter(is_step).count();
-    // Step number n of `count` is kept where n·points/count comes to a new whole number, so the last one always is.
+    // Step n of `count` is kept if n·points/count reaches a new integer, so the last one always is.
     let share = |number: usize| (number * points).checked_div(count).unwrap_or(0);
     let is_kept = |number: usize| points >= count || number > count || share(number) > share(number - 1);
-    // Before each step of a run of pairs: there are as many.
+    // Each step of a run with pairs is preceded by one such event.
     let is_of_pairs = |line: &&[u8]| line.starts_with(br#"{"event":"preference""#);
     let mut seen = 0;
     let kept = lines().filter(|line| {
@@ -411,7 +411,7 @@ mod tests {
         };
         assert_eq!(order(read(&one).unwrap()), "ssctssssec");
         assert_eq!(order(thinned(&one, 2).unwrap()), "ctssec");
-        // What comes after the step that a run goes on from is cut from both.
+        // Events after the resumed step are cut from both files.
         drop(MetricsWriter::resume(&one, 2).unwrap());
         assert_eq!(order(read(&one).unwrap()), "ssct");
         let (mut writer, _) = MetricsWriter::resume(&one, 1).unwrap();
@@ -438,7 +438,7 @@ mod tests {
         assert_eq!(resumed.last_evaluation, Some((3, 1.25, 0.1)));
         let said = resumed.notice.unwrap();
         assert!(said.ends_with("line 2 is damaged and passed over"), "{said}");
-        // What came after the last event kept is cut, damaged or not.
+        // Lines after the last kept event are cut, damaged or not.
         assert_eq!(std::fs::read_to_string(&path).unwrap(), lines[..4].join("\n") + "\n");
         let (_, resumed) = MetricsWriter::resume(&path, 0).unwrap();
         assert_eq!(resumed, Resumed::default());
@@ -506,7 +506,7 @@ mod tests {
         writer.sync().unwrap();
         assert_eq!(MetricsWriter::resume(&path, 8).unwrap().1.gap, None);
         assert_eq!(thinned(&path, 2).unwrap().len(), 3, "a gap is not thinned away");
-        // Gone back before its end, it is another.
+        // Resumed before the end of the gap, there is a shorter one.
         assert_eq!(MetricsWriter::resume(&path, 5).unwrap().1.gap, Some((4, 5)));
     }
 

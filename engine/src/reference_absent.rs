@@ -1,4 +1,4 @@
-//! Where burn is left out (the feature `oracle`): its devices are refused by name, and nothing of them can exist.
+//! Replaces burn's devices in builds without the feature `oracle`: requests for them fail.
 
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
@@ -6,12 +6,12 @@ use crate::model::TrainingGraphs;
 use crate::optimizer::Optimizer;
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 
-/// One of burn's devices: there is none.
+/// Never instantiated.
 #[derive(Debug)]
 pub enum Device {}
 
 impl Device {
-    /// The device that a request names; `None` where it names none of burn's.
+    /// The device that a request names; `None` if it is not one of burn's.
     pub fn named(request: &str) -> Result<Option<Self>> {
         if DeviceKind::is_of_burn(request) {
             let feature = if request == "burn-wgpu" { "burn-wgpu" } else { "oracle" };
@@ -23,7 +23,7 @@ impl Device {
     }
 }
 
-/// An executor on such a device.
+/// Never instantiated.
 #[derive(Debug)]
 pub enum ReferenceExecutor {}
 

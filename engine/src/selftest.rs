@@ -1,10 +1,10 @@
-//! Does this machine compute what it should? Trains three small models on the chosen device and on another, from the same weights on the
-//! same batches, and compares all that a device reports. The other is burn in f64 where the feature `oracle` is on; else one thread of the
-//! CPU executor, whose losses and gradient norms are replaced by those that burn in f64 gave once ([`recorded`]).
+//! Self-test: trains three small models on the chosen device and on a reference, from the same weights on the same batches, and
+//! compares everything a device reports. The reference is burn in f64 with the feature `oracle`. Otherwise it is one thread of
+//! the CPU executor, with losses and gradient norms replaced by recorded results of burn in f64 ([`recorded`]).
 //!
-//! A driver, a compiler or a kernel that goes wrong on one machine only shows here and in no test of ours. The models
-//! together use every operation of training: LayerNorm, GELU, learned positions, biases and dropout in the first, RMSNorm, QK-norm,
-//! rotary positions, SwiGLU, grouped queries, smoothed labels and ignored targets in the second.
+//! It detects drivers, compilers or kernels that are wrong only on a user's machine. Together, the models use every training
+//! operation: the first LayerNorm, GELU, learned positions, biases and dropout; the second RMSNorm, QK-norm, rotary positions,
+//! SwiGLU, grouped queries, label smoothing and ignored targets.
 
 #[cfg(feature = "oracle")]
 pub mod cases;
@@ -38,50 +38,45 @@ use glasshouse_protocol::{
 };
 use serde::Serialize;
 
-/// Largest deviations that pass, relative to the largest entry of what is compared. Rounding in f32 alone gives 1e-7 to 1e-6;
-/// another order of summation a few times that.
+/// Maximum deviations, relative to the largest compared entry. Rounding in f32 alone gives 1e-7 to 1e-6, another order of
+/// summation a few times that.
 const LOSS: f64 = 5e-6;
 const GRADIENT: f64 = 5e-5;
-/// Adam divides a gradient by its own size, and with it the rounding of the smallest.
+/// Adam divides a gradient by its own magnitude, which amplifies rounding errors of small ones.
 const WEIGHT: f64 = 1e-4;
 
 const STEPS: u64 = 10;
 const SEED: u64 = 2026;
 const IGNORED: u32 = 0;
 
-/// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Where the models were trained.
+    /// Name of the tested device.
     pub device: String,
-    /// What it was compared with.
+    /// Name of the reference.
     pub reference: &'static str,
-    /// One comparison each.
     pub rows: Vec<SelfTestRow>,
 }
 
-/// The worst of one kind of number in one model.
+/// The worst deviation of one kind of number in one model.
 #[derive(Clone, Debug, Serialize)]
 pub struct SelfTestRow {
-    /// Which model.
     pub model: &'static str,
-    /// What was compared; where there are many, which was the worst.
+    /// The compared value; if there are many, the worst one.
     pub what: String,
-    /// Largest difference from the reference, relative to its largest entry; infinite where a number is none.
+    /// Maximum difference from the reference, relative to its largest entry; infinite if a value is not finite.
     pub deviation: f64,
-    /// The largest that passes.
+    /// Maximum of `deviation` that passes.
     pub bound: f64,
 }
 
 impl SelfTestRow {
-    /// Whether it lies within its bound.
     pub fn passed(&self) -> bool {
         self.deviation <= self.bound
     }
 }
 
 impl Report {
-    /// Whether everything lies within its bound.
     pub fn passed(&self) -> bool {
         self.rows.iter().all(SelfTestRow::passed)
     }
@@ -119,10 +114,10 @@ const REFERENCE: &str = "burn in f64";
 #[cfg(not(feature = "oracle"))]
 const REFERENCE: &str = "recorded losses of burn in f64, and weights of the CPU on one thread";
 
-/// Compares a device, named as for [`Executor::open`], with the reference.
+/// Compares a device (named as for [`Executor::open`]) with the reference.
 ///
 /// # Errors
-/// Where there is no such device, or it fails. What it computes wrongly is no error: the report says it.
+/// The device does not exist or fails. Wrong results are not errors; the report lists them.
 pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
     let mut report = Report { device: String::new(), reference: REFERENCE, rows: Vec::new() };
     for trial in trials()? {
@@ -141,7 +136,7 @@ fn no_gpu() -> Error {
     )
 }
 
-/// A model to train, and what on.
+/// A model with its training settings and data.
 struct Trial {
     name: &'static str,
     graphs: TrainingGraphs,
@@ -151,7 +146,7 @@ struct Trial {
     steps: Vec<StepInput>,
 }
 
-/// All that a device says.
+/// All results of a device.
 struct Observation {
     evaluations: Vec<(f32, f32)>,
     loss: f32,
@@ -161,7 +156,7 @@ struct Observation {
 }
 
 fn trials() -> Result<Vec<Trial>> {
-    // Sizes are odd on purpose: whatever is cut into tiles and vectors has a rest.
+    // Sizes are odd on purpose, so that tiles and vectors have remainders.
     let gpt = ModelConfig {
         vocabulary: 97,
         context_length: 33,
@@ -211,7 +206,7 @@ fn trials() -> Result<Vec<Trial>> {
         dropout: Dropout::default(),
         ..gpt.clone()
     };
-    // What neither has: GPT-NeoX's blocks, Phi's biases, Gemma's embeddings and norms, Mistral's window, Llama 3.1's angles.
+    // Features of neither: GPT-NeoX's blocks, Phi's biases, Gemma's embeddings and norms, Mistral's window, Llama 3.1's angles.
     let mixed = ModelConfig {
         embedding_scale: 5.5,
         qk_norm: false,
@@ -236,8 +231,8 @@ fn trials() -> Result<Vec<Trial>> {
     let train = TrainConfig {
         batch_size: 3,
         accumulate: 2,
-        // Where a gradient is exactly 0, as a key's bias has it, rounding decides its sign. Far above rounding, `eps` keeps Adam
-        // from making full steps of it.
+        // Where a gradient is exactly 0, as for a key bias, rounding decides its sign. An `eps` far above rounding prevents full
+        // Adam steps from it.
         eps: 1e-4,
         ..TrainConfig::default()
     };
@@ -267,7 +262,7 @@ impl Trial {
             counted: None,
             scores: None,
         };
-        // One whole batch; then, to see single rows of logits, batches of which one target counts.
+        // One complete batch, then batches with a single counted target, to check single rows of logits.
         let ignored = train.ignored_target().unwrap_or(u32::MAX);
         let one_row = |number: u64| {
             let mut batch = batch(1000 + number);
@@ -345,7 +340,7 @@ impl Trial {
         ]
     }
 
-    /// The parameter of an arena that lies farthest off.
+    /// The parameter with the largest deviation.
     fn worst(&self, what: &str, found: &[f32], expected: &[f32], bound: f64) -> SelfTestRow {
         let layout = ArenaLayout::of(&self.graphs.train);
         let parameters = self.graphs.train.parameters.iter().enumerate();
@@ -369,7 +364,7 @@ impl Trial {
     }
 }
 
-/// The largest difference relative to the largest expected entry.
+/// Maximum difference, relative to the largest expected entry.
 fn deviation(found: &[f32], expected: &[f32]) -> f64 {
     if found.len() != expected.len() {
         return f64::INFINITY;

@@ -1,4 +1,4 @@
-//! The one async loop between a front end's commands, the executors and events: a thread natively, a Web Worker in a browser.
+//! The async loop that connects a front end's commands with executors and events: a thread natively, a Web Worker in a browser.
 //!
 //! ```text
 //! requests ─► inbox ─► serve ──────────────► answers
@@ -9,13 +9,13 @@
 //!                                          └───────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! While nothing trains, requests are served one after another, and texts are carried on between them. While a run trains,
-//! its loop does the same between groups of steps, so that everything but starting another run works meanwhile. A request to
-//! pause or stop is seen within the step, since an executor gives others their turn inside it, and within whatever is served between
-//! steps; looking inside a model is put off until a run has ended that is to stop.
+//! While no run trains, requests are served one after another, and generation continues between them. While a run trains, its
+//! loop does the same between groups of steps, so that everything except starting another run works meanwhile. A pause or stop
+//! request is noticed within a step, because executors yield inside it, and within whatever is served between steps. Inspecting a
+//! model is postponed until a stopping run has ended.
 //!
-//! What may take longer than a moment is a future that gives others their turn every few milliseconds. Meanwhile the inbox is
-//! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
+//! Work that takes longer than a moment is a future that yields every few milliseconds. The inbox is read meanwhile, and a
+//! cancelled request's future is dropped together with its partial results.
 
 mod auditing;
 mod benches;
@@ -63,25 +63,25 @@ use std::rc::Rc;
 use training::{Job, Live, Steered};
 use writing::Generations;
 
-/// Seconds after which nobody is offered any more to undo a deletion.
+/// Seconds for which undoing a deletion is offered.
 const UNDOING: f64 = 15.0;
 
-/// What evaluations and audits are called while they are under way.
+/// Name of evaluations and audits in progress.
 const EVALUATING: &str = "evaluating the model";
 const AUDITING: &str = "auditing the model";
 
-/// How a session is set up.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Folder of all projects; empty where projects are only used in their places.
+    /// Folder of all projects; empty if projects are opened by their own paths only.
     pub shelf: PathBuf,
-    /// Device wish until `Hello` brings another: `auto`, `cpu`, `gpu`, or part of an adapter's name. Empty leaves it to each run's settings.
+    /// Device until `Hello` names another: `auto`, `cpu`, `gpu`, or part of an adapter's name. If empty, each run's settings
+    /// decide.
     pub device: String,
-    /// Threads of the CPU executor; all cores where `None`.
+    /// Threads of the CPU executor; `None` means all cores.
     pub threads: Option<usize>,
-    /// A GPU's kernels are chosen by measuring, before what trains or measures on it for the first time.
+    /// Choose a GPU's kernels by measuring before it is first used for training or benchmarks.
     pub autotune: bool,
-    /// A GPU runs every operation of a layer by itself, with the kernels of its kind, in place of both: for benches.
+    /// For benchmarks: a GPU runs every operation of a layer separately with the default kernels, without fusion or tuning.
     pub unfused: bool,
 }
 
@@ -92,7 +92,7 @@ impl Default for Options {
     }
 }
 
-/// What a session knows between requests.
+/// State of a session between requests.
 struct Session {
     options: Options,
     outlet: Rc<Outlet>,
@@ -104,27 +104,25 @@ struct Session {
     generations: Generations,
     speed: Option<MeasuredSpeed>,
     visible: bool,
-    /// The model that was looked at last, and not imported yet.
+    /// The last model that was previewed but not imported.
     looked: Option<Rc<importing::Looked>>,
-    /// The run that trains, or that failed last.
+    /// The run in training, or the last one that failed.
     current: Option<crate::project::Run>,
-    /// Evaluations that were compared lately.
+    /// Recently compared evaluations.
     compared: evaluating::Compared,
-    /// Where projects are kept, as last seen.
+    /// Storage location and usage, as last seen.
     storage: crate::protocol::StorageSummary,
 }
 
-/// What is to be done after a request was served.
+/// What follows a served request.
 enum After {
-    /// Nothing.
     Nothing,
-    /// Train.
     Train(Job),
 }
 
-/// Serves requests until their channel closes; what trains then is stopped and saved. `tell` hears every event, in order.
+/// Serves requests until their channel closes; a run in training is then stopped and saved. `tell` receives every event in order.
 ///
-/// The future is boxed so that it is compiled here, and not again in every program that runs a session.
+/// The future is boxed so that it is compiled in this crate, not again in every program that runs a session.
 pub fn run(
     options: Options,
     requests: async_channel::Receiver<Parcel<Request>>,
@@ -196,12 +194,12 @@ impl Session {
         self.keep_files().await;
     }
 
-    /// No text is under way, and no evaluation.
+    /// Whether no text and no evaluation is in progress.
     fn is_idle(&self) -> bool {
         self.generations.is_idle() && self.evaluations.is_empty()
     }
 
-    /// Serves one request. `live` is the run in training, where one is.
+    /// Serves a request. `live` is the run in training, if any.
     async fn serve(&mut self, parcel: Parcel<Request>, live: Option<Live<'_, '_>>) -> After {
         let Parcel { body: Request { id, command }, bytes } = parcel;
         let imports = matches!(command, Command::ImportModel { .. });
@@ -212,7 +210,7 @@ impl Session {
             Some(name) => {
                 let trains = matches!(command, Command::TrainFirst { .. });
                 let ends = move |other: &Command| trains && *other == Command::StopTraining;
-                // What it makes is dropped with it, so that the request's own future needs no inbox.
+                // The inbox moves to `cancellable`, so that the request's own future does not borrow it.
                 let mut inbox = std::mem::take(&mut self.inbox);
                 let (outlet, evaluations) = (self.outlet.clone(), self.evaluations.clone());
                 let answer = self.answer(id, command, bytes, live);
@@ -224,7 +222,7 @@ impl Session {
             }
         };
         match answered {
-            // Nothing of it was answered yet but how far it was: it waits for the run's end, and begins anew.
+            // Nothing but progress was reported so far: restart the request after the run has ended.
             Err(Error::Cancelled(_))
                 if steered.is_some_and(|steered| steered.control.stopping()) && again.is_some() =>
             {
@@ -261,7 +259,7 @@ impl Session {
                     )));
                 }
                 if let Err(error) = self.choose_device(id, &device).await {
-                    // A device that was there last time may be gone: that is no reason to stand still.
+                    // The device used last time may be gone; fall back to the best available one.
                     self.outlet.notice(format!("{error}. Using the best available device instead"));
                     self.choose_device(id, "auto").await?;
                 }
@@ -292,7 +290,7 @@ impl Session {
             Command::ListProjects => {
                 let open = self.project.as_ref().map(|open| open.project.folder().to_owned());
                 if let Err(error) = platform::storage::refresh(&self.options.shelf, open.as_deref()).await {
-                    // What is known is listed all the same.
+                    // List what is known anyway.
                     self.outlet.notice(error.to_string());
                 }
                 self.list_projects(id).await?;
@@ -325,11 +323,11 @@ impl Session {
             Command::DeleteProject { id: project } => {
                 if self.is_open(&project) {
                     idle(&live)?;
-                    // Its lock was ours; a browser lets go of it only later, so that it cannot be asked for again here.
+                    // We held its lock; a browser releases it asynchronously, so it cannot be taken again here.
                     self.close_project();
                     self.outlet.answer(id, Event::ProjectClosed);
                 } else {
-                    // Another window that has it open would lose it under its hands; a lock that we hold goes with the folder.
+                    // Not while another window has it open. A lock of ours is released together with the folder.
                     drop(self.lock_if_shut(&project).await?);
                 }
                 self.shelf()?.delete(&project)?;
@@ -349,7 +347,7 @@ impl Session {
             }
 
             Command::AddDocuments { names } => {
-                // A run's text stays what it is while it trains.
+                // A run's text must not change while it trains.
                 idle(&live)?;
                 self.add_documents(id, &names, bytes).await?;
             }
@@ -537,7 +535,7 @@ impl Session {
         Ok(RequestOutcome::Done)
     }
 
-    /// Makes files lasting, where that is not the file system's business (in a browser); a failure is told and ends nothing.
+    /// Flushes files to persistent storage in a browser. A failure is reported and ends nothing.
     async fn keep_files(&mut self) {
         let mut stored = platform::storage::flush().await;
         let is_full = |error: &Error| matches!(error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull);
@@ -545,7 +543,7 @@ impl Session {
             && let Some(shelf) = &self.shelf
             && shelf.clear_trash(storage::unix_seconds() - UNDOING).is_ok()
         {
-            // What was deleted, and nobody is offered back any more, makes room.
+            // Deleted projects that can no longer be restored make room.
             stored = platform::storage::flush().await;
         }
         if let Err(error) = stored {
@@ -554,7 +552,7 @@ impl Session {
     }
 }
 
-/// What is done for a request that may take longer than a moment, and can be given up at any time.
+/// Progress text for requests that may take long and can be cancelled; `None` for the others.
 fn work_of(command: &Command) -> Option<&'static str> {
     Some(match command {
         Command::TrainTokenizer { .. } => "training a tokenizer",
@@ -607,8 +605,9 @@ fn work_of(command: &Command) -> Option<&'static str> {
     })
 }
 
-/// Does the work of a request, by its number and the work's name, until it is done or cancelled. Evaluations that are under way are cancelled
-/// meanwhile too. A run that is `held` hears what is asked of it, and the work is dropped where the run is to end and does not wait for it.
+/// Awaits a request's work until it is done or cancelled; `(id, name)` are the request's number and the work's name. Evaluations
+/// in progress can be cancelled meanwhile too. `held` is the run in training: it receives its requests, and if its flag is set,
+/// the work is dropped once the run is to stop.
 async fn cancellable<T>(
     inbox: &mut Inbox,
     outlet: &Outlet,
@@ -643,17 +642,16 @@ async fn cancellable<T>(
     }
 }
 
-/// How a request was answered.
 enum RequestOutcome {
-    /// In full.
+    /// Completely.
     Done,
-    /// Events will follow.
+    /// More events will follow.
     Later,
-    /// By training, which comes next.
+    /// Training comes next.
     Train(Job),
 }
 
-/// Refuses what cannot be done while a run trains.
+/// Fails while a run trains.
 fn idle(live: &Option<Live<'_, '_>>) -> Result<()> {
     match live {
         None => Ok(()),

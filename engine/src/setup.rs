@@ -1,9 +1,10 @@
-//! A run on its way to its device, and back to it after the device was lost: what every front end does before a trainer's first step.
+//! Opens a run on its device, and reopens it after the device was lost: the steps of every front end before a trainer's first
+//! step.
 //!
 //! ```text
-//! RunSetup (settings, text, the run that goes on) ─ open ─► OpenRun (graphs, executor) ─ trainer ─► Trainer
+//! RunSetup (settings, text, the run to resume) ─── open ──► OpenRun (graphs, executor) ─ trainer ─► Trainer
 //!                                                              ▲                                      │
-//!                                                              └──────────── reopen ◄── a lost GPU ◄──┘
+//!                                                              └──────────── reopen ◄── lost GPU ◄────┘
 //! ```
 
 use crate::checkpoint::Checkpoints;
@@ -24,70 +25,66 @@ use crate::train::reward::RewardModel;
 use crate::train::{Options, Trainer};
 use std::sync::Arc;
 
-/// So many losses of a device in a row, without a checkpoint between them, are its end.
+/// The run fails after this many consecutive device losses without a checkpoint between them.
 const MAX_DEVICE_LOSSES: u32 = 3;
-/// A driver that starts again takes a moment: so often it is asked, so many seconds apart.
+/// Attempts to reopen a device, and the seconds between them: a driver takes a moment to restart.
 const TRIES: u32 = 6;
 const PAUSE: f64 = 0.5;
 
-/// What is said where a run of mixed precision goes on without.
+/// Warning for a mixed-precision run that continues in 32 bits.
 const IN_FULL: &str =
     "This device has no 16-bit floats: the run, started in mixed precision, continues in 32 bits.";
 
-/// A run that is to be trained.
+/// A run to be trained.
 #[derive(Debug)]
 pub struct RunSetup {
-    /// Its settings, complete. A run that goes on may do so in another precision than it began in.
+    /// The complete settings. A resumed run may change precision.
     pub config: RunConfig,
-    /// Its text and tokenizer.
     pub prepared: Arc<Prepared>,
-    /// The run that goes on; `None` begins one.
+    /// The run to resume; `None` starts a new one.
     pub run: Option<Run>,
-    /// Where, as [`Executor::open`] has it. A run that goes on does so on the device that it was trained on, and here where that cannot be
-    /// opened, unless it is `moved`.
+    /// The device as accepted by [`Executor::open`]. A resumed run uses its previous device, and this one only if that cannot be
+    /// opened or `moved` is set.
     pub device: String,
-    /// Whether a run that goes on is to leave the device that it was trained on.
+    /// Whether a resumed run leaves its previous device.
     pub moved: bool,
-    /// Threads of the CPU executor; `None` takes as many as the run that goes on had, and every core for a new one.
+    /// Threads of the CPU executor; `None` means the run's previous number, or every core for a new run.
     pub threads: Option<usize>,
-    /// How a GPU's kernels are chosen, where they were not before: the same kernels give the same bits.
+    /// How GPU kernels are chosen for a new run. A resumed run keeps its kernels, so its results stay bit-identical.
     pub tuning: Tuning,
 }
 
-/// A run on an open device.
 #[derive(Debug)]
 pub struct OpenRun {
-    /// Its settings, as it is trained.
+    /// The settings the run is trained with.
     pub config: RunConfig,
-    /// Its text and tokenizer.
     pub prepared: Arc<Prepared>,
-    /// What is computed.
     pub graphs: TrainingGraphs,
-    /// Why it has its precision, where that was settled now.
+    /// Why this precision was chosen, if it was chosen now.
     pub settled: Option<String>,
-    /// What was timed to choose the device's kernels.
+    /// Measurements used to choose the device's kernels.
     pub tuned: Tuned,
-    /// What became worse than was asked for.
+    /// What falls short of the requested settings.
     pub warnings: Vec<String>,
-    /// It goes on where it was trained before.
+    /// Whether the run continues on its previous device.
     pub on_own_device: bool,
     run: Option<Run>,
     optimizer: Optimizer,
     threads: Option<usize>,
     executor: Option<Executor>,
-    /// Weights to begin with, read and not yet taken.
+    /// Initial weights, until the trainer takes them.
     weights: Option<Vec<f32>>,
     resumes: bool,
     losses: u32,
-    /// Step of the latest checkpoint at the last loss of the device, where there was one.
+    /// Step of the latest checkpoint, if any, at the last device loss.
     saved: Option<Option<u64>>,
 }
 
 impl RunSetup {
-    /// Settles the precision, builds the graphs and opens the device. Nothing is made on disk.
+    /// Chooses the precision, builds the graphs and opens the device. Writes nothing to disk.
     ///
     /// # Errors
-    /// A text that is too short for a window, a device that is missing or cannot hold the run.
+    /// The text is shorter than the context, or the device is missing or cannot hold the run.
     pub async fn open(self) -> Result<OpenRun> {
         let Self { mut config, prepared, run, device, moved, threads, tuning } = self;
         prepared.batches(&config)?;
@@ -103,7 +100,7 @@ impl RunSetup {
             let pinned = Tuning::Pinned(before.clone());
             match Opening::of(&config, true, before.request(), threads, &pinned).await {
                 Ok(opening) => own = Some(opening),
-                // It is not in this machine any more, or has no room: the chosen one may do.
+                // The device is gone or has no room; fall back to the chosen one.
                 Err(error) => warnings.push(error.to_string()),
             }
         }
@@ -138,7 +135,6 @@ impl RunSetup {
     }
 }
 
-/// A run's graphs on one device.
 struct Opening {
     precision: Precision,
     settled: Option<String>,
@@ -149,7 +145,7 @@ struct Opening {
 }
 
 impl Opening {
-    /// Mixed precision gives way to 32 bits where the device has nothing else and the run `may_lower` it.
+    /// Falls back from mixed precision to 32 bits if `may_lower` is set and the device has no 16-bit floats.
     async fn of(
         config: &RunConfig,
         may_lower: bool,
@@ -174,30 +170,29 @@ impl Opening {
     }
 }
 
-/// Whether what a device's word means computes in 16-bit floats; nothing is opened.
+/// Whether the device supports 16-bit floats, without opening it.
 async fn has_half(device: &str) -> bool {
     let adapter = Gpu::adapter_of(device).await.ok().flatten();
     adapter.is_some_and(|adapter| adapter.precisions.contains(&Precision::Mixed.name()))
 }
 
 impl OpenRun {
-    /// The open device, before a trainer has it.
+    /// The open device, until a trainer takes it.
     ///
     /// # Errors
-    /// A trainer has it.
+    /// A trainer has already taken it.
     pub fn executor(&mut self) -> Result<&mut Executor> {
         self.executor.as_mut().ok_or_else(without_device)
     }
 
-    /// Whether the run began before.
     pub fn resumes(&self) -> bool {
         self.resumes
     }
 
-    /// What is about to be trained.
+    /// Describes the run about to be trained.
     ///
     /// # Errors
-    /// A trainer has the device.
+    /// A trainer has already taken the device.
     pub fn about(&mut self) -> Result<OpenedRun> {
         let executor = self.executor()?;
         let (target, bytes, device) = (executor.target(), executor.bytes(), executor.describe());
@@ -211,7 +206,7 @@ impl OpenRun {
         });
         let needs = estimate(model, train, &target)?;
         let parameters = needs.parameters as u64;
-        // Whoever resumes a run was told when it began.
+        // A resumed run already reported this when it started.
         let tokens = text.filter(|_| !self.resumes).map_or(0, |text| text.train_tokens);
         Ok(OpenedRun {
             resumes: self.resumes,
@@ -230,7 +225,7 @@ impl OpenRun {
         })
     }
 
-    /// The beginning of the run's samples, or a letter that the vocabulary has.
+    /// The run's sample prompt, or a short text the vocabulary can encode.
     fn prompt_to_try(&self) -> String {
         let known = |text: &&str| {
             !text.trim().is_empty() && self.prepared.tokenizer.unknown_characters(text).is_empty()
@@ -239,12 +234,12 @@ impl OpenRun {
         [of_run, "Once", "The", "a"].into_iter().find(known).unwrap_or_default().to_owned()
     }
 
-    /// Reads the weights of another run that it begins with, where it does, and looks for the reward model that judges it: what is wrong
-    /// with them is known before there is a run.
+    /// Reads the initial weights from another run and locates the reward model, if the settings name them, so that errors show up
+    /// before a run is created.
     ///
     /// # Errors
-    /// The other run is gone, its checkpoint is damaged, or its model does not fit; the reward model is none, or of another vocabulary
-    /// or chat template.
+    /// The other run is gone, its checkpoint is damaged, or its model does not fit; the reward model is missing or has another
+    /// vocabulary or chat template.
     pub async fn read_start(&mut self, project: &Project) -> Result<()> {
         if self.run.is_none() {
             self.weights = weights_of_start(project.clone(), &self.config).await?;
@@ -256,10 +251,10 @@ impl OpenRun {
         Ok(())
     }
 
-    /// The run, made in the project where it begins.
+    /// The run; a new one is created in the project.
     ///
     /// # Errors
-    /// The disk fails.
+    /// Writing fails.
     pub fn run_of(&mut self, project: &Project) -> Result<Run> {
         let run = match self.run.take() {
             Some(run) => run,
@@ -279,10 +274,10 @@ impl OpenRun {
         Ok(run)
     }
 
-    /// The run in training, from its beginning or its latest checkpoint. [`OpenRun::run_of`] comes before it.
+    /// The trainer, from the start or the latest checkpoint. Call [`OpenRun::run_of`] first.
     ///
     /// # Errors
-    /// As [`Trainer::start`] and [`Trainer::resume`].
+    /// Same as [`Trainer::start`] and [`Trainer::resume`].
     pub async fn trainer(&mut self, options: Options) -> Result<Trainer<'_>> {
         let (Some(executor), Some(run)) = (self.executor.take(), self.run.clone()) else {
             return Err(without_device());
@@ -298,12 +293,11 @@ impl OpenRun {
         Trainer::begin(run, &self.graphs, batches, executor, options, resumes, weights).await
     }
 
-    /// After an error of its trainer, which was dropped: opens the device again, with the kernels that it had, where it was lost, as
-    /// drivers lose them when a kernel hangs, a cable comes loose or the machine sleeps. Returns what to say before the next
-    /// [`OpenRun::trainer`].
+    /// Reopens a lost device with the same kernels, after the trainer has failed and was dropped. Drivers lose devices when a
+    /// kernel hangs, a cable comes loose or the machine sleeps. Returns a message to show before the next [`OpenRun::trainer`].
     ///
     /// # Errors
-    /// The error itself, where it was another or the device does not come back.
+    /// `error` itself, if it is not a device loss or the device does not come back.
     pub async fn reopen(&mut self, error: Error) -> Result<String> {
         let Some(run) = self.run.as_ref().filter(|_| matches!(error, Error::DeviceLost(_))) else {
             return Err(error);
@@ -331,7 +325,7 @@ impl OpenRun {
     }
 }
 
-/// The weights of another run that one of these settings begins with, where it does.
+/// The initial weights from another run, if the settings name one.
 async fn weights_of_start(project: Project, config: &RunConfig) -> Result<Option<Vec<f32>>> {
     if config.start.is_none() {
         return Ok(None);
@@ -348,13 +342,14 @@ fn without_device() -> Error {
     Error::Internal("a run without its folder or device".to_owned())
 }
 
-/// An [`Error::OutOfMemory`] that names settings which take no more than the device did have; any other error as it is.
+/// Adds to an [`Error::OutOfMemory`] the settings that would fit into the memory the device had; returns any other error
+/// unchanged.
 ///
-/// How much memory a GPU has is not told, so that a plan is not held to it: what was allocated before it gave out is all that is
-/// known.
+/// GPUs do not report their memory, so plans are not checked against it beforehand; only the amount allocated before the failure
+/// is known.
 fn advised(error: Error, config: &RunConfig) -> Error {
     let Error::OutOfMemory { what, needed, held: Some(held), advice } = error else { return error };
-    // A plain device's plans take as much scratch as any other's, or more.
+    // A target without special features needs at least as much scratch memory as any other.
     let limits = DeviceLimits { memory: Some(held), ..DeviceLimits::default() };
     let advice = match fit(config, &Target::new(false), limits) {
         Ok((_, changes)) if !changes.is_empty() => {
@@ -385,7 +380,6 @@ mod tests {
             text.split(" to ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
         let train = crate::protocol::TrainConfig { batch_size: batch, ..config.train.clone() };
         assert!(estimate(&config.model, &train, &target).unwrap().bytes.total <= whole / 3);
-        // Nothing fits, or nothing is known.
         for held in [Some(1000), None] {
             assert!(out(held).ends_with("lower something"));
         }

@@ -1,4 +1,4 @@
-//! Writing files so that a crash, a full disk or a lost plug leaves the old file or the new one, never half of one.
+//! Atomic file writes: a crash, a full disk or a power cut leaves either the old file or the new one.
 
 mod staging;
 
@@ -13,13 +13,13 @@ use std::convert::identity;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are copied at a time.
+/// Bytes copied at a time.
 const PIECE: usize = 1 << 18;
 
-/// Replaces a file's content at once: a temporary file beside it, made durable, then renamed over it.
+/// Replaces a file's content atomically: writes and syncs a temporary file in the same folder, then renames it.
 ///
 /// # Errors
-/// Whatever the file system says; the old content is then as it was, and the temporary file is gone.
+/// Any file system error; the old content is then unchanged and the temporary file removed.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let partial = partial_path(path);
     let written = File::create(&partial).and_then(|mut file| {
@@ -27,7 +27,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
         file.sync_all()
     });
     if let Err(error) = written.and_then(|()| files::rename(&partial, path)) {
-        // What is left of it only takes space.
+        // The incomplete temporary file only takes space.
         files::remove_file(&partial).ok();
         return Err(Error::io(path)(error));
     }
@@ -35,11 +35,12 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a folder that holds a file of other names than those of `what` is written there, and one that holds `what` unless that is to
-/// be replaced. The first name tells ours from what a person may have: a README is in many folders.
+/// Checks that `what`, consisting of files called `names`, may be written into a folder. The folder must hold no other files. If
+/// it already holds `what`, `replace` must be set and the first of `names`, which is specific to our format (unlike a README),
+/// must exist.
 ///
 /// # Errors
-/// Such a folder, named; or it cannot be read.
+/// The folder does not qualify or cannot be read.
 pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> Result<()> {
     let entries = match files::read_dir(folder) {
         Ok(entries) => entries,
@@ -52,7 +53,7 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
     let whole = names.first().is_some_and(|first| files::is_file(&folder.join(first)));
     for entry in entries {
         let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
-        // An older version was stopped while it wrote.
+        // Left by an older version that was interrupted while writing.
         let known = name.strip_suffix(".partial").unwrap_or(&name);
         if !names.contains(&known) {
             let reason = format!("holds {name}, which is no file of {what}; choose an empty or new folder");
@@ -72,14 +73,14 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
     Ok(())
 }
 
-/// Asks for a folder's list of names to be made durable. Not every system can (Windows), and then it does so by itself.
+/// Syncs the folder of `path`, so that its entries are durable. Windows has no such call and does not need it.
 pub fn sync_folder_of(path: &Path) {
     if let Some(folder) = path.parent() {
         File::open(folder).and_then(|folder| folder.sync_all()).ok();
     }
 }
 
-/// Makes a folder and those around it that are missing, and their names durable.
+/// Creates a folder and its missing parents, and syncs their entries.
 pub fn create_folder(folder: &Path) -> Result<()> {
     if files::is_dir(folder) {
         return Ok(());
@@ -87,16 +88,16 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     if let Some(around) = folder.parent().filter(|around| !around.as_os_str().is_empty()) {
         create_folder(around)?;
     }
-    // Another program may make it at the same time.
+    // Another process may create it at the same time.
     files::create_dir_all(folder).map_err(Error::io(folder))?;
     sync_folder_of(folder);
     Ok(())
 }
 
-/// Copies what is left of a file into another while others have their turns.
+/// Copies the rest of a file to another, yielding regularly.
 ///
 /// # Errors
-/// One cannot be read, or the other takes no more.
+/// Reading or writing fails.
 pub(crate) async fn copy_in_turns(
     from: &mut dyn Read,
     to: &mut dyn Write,
@@ -105,7 +106,7 @@ pub(crate) async fn copy_in_turns(
     copy_pieces(from, to, (identity, identity), turns).await
 }
 
-/// The same, with what is made of the error of each.
+/// Like [`copy_in_turns`], mapping read and write errors separately.
 async fn copy_pieces<E>(
     from: &mut dyn Read,
     to: &mut dyn Write,
@@ -124,11 +125,11 @@ async fn copy_pieces<E>(
     }
 }
 
-/// Copies a file to a place where none is yet, while others have their turns. Not by the system's own copy, which does not say which of the
-/// two failed.
+/// Copies a file to a new path, yielding regularly. The system's own copy is not used, because it does not report which of the
+/// two files failed.
 ///
 /// # Errors
-/// One cannot be read, or the other takes no more, whichever it is by its path.
+/// Reading or writing fails; the error names the file concerned.
 pub(crate) async fn copy_file_in_turns(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
     let mut source = File::open(from).map_err(Error::io(from))?;
     let mut copy = File::create(to).map_err(Error::io(to))?;
@@ -136,10 +137,10 @@ pub(crate) async fn copy_file_in_turns(from: &Path, to: &Path, turns: &Turns) ->
     copy_pieces(&mut source, &mut copy, (unread, unwritten), turns).await
 }
 
-/// Reads a whole file while others have their turns.
+/// Reads a file, yielding regularly.
 ///
 /// # Errors
-/// It cannot be read, or memory has no room for it.
+/// The file cannot be read or does not fit into memory.
 pub(crate) async fn read_in_turns(path: &Path, turns: &Turns) -> Result<Vec<u8>> {
     let length = files::metadata(path).map_err(Error::io(path))?.len();
     let mut bytes = Vec::new();
@@ -151,7 +152,7 @@ pub(crate) async fn read_in_turns(path: &Path, turns: &Turns) -> Result<Vec<u8>>
     Ok(bytes)
 }
 
-/// The checksum of what one is of and of more bytes behind it, while others have their turns.
+/// Extends a CRC-32C by `bytes`, yielding between blocks.
 pub(crate) async fn crc32c_in_turns(mut checksum: u32, bytes: &[u8], turns: &Turns) -> u32 {
     for piece in bytes.chunks(PIECE) {
         checksum = crc32c::crc32c_append(checksum, piece);
@@ -160,14 +161,15 @@ pub(crate) async fn crc32c_in_turns(mut checksum: u32, bytes: &[u8], turns: &Tur
     checksum
 }
 
-/// Copies a file to a place, at once or not at all.
+/// Copies a file atomically.
 ///
 /// # Errors
-/// Whatever the file system says; what stood there is then as it was.
+/// Any file system error; an existing file at `to` is then unchanged.
 pub fn copy_atomically(from: &Path, to: &Path) -> Result<()> {
     let partial = partial_path(to);
     let copied = files::copy(from, &partial).map_err(Error::io(from)).and_then(|_| {
-        // Some systems make durable only what is open for writing; and a copy of what may not be written may not be, either.
+        // Some systems sync only files open for writing, and the copy of a read-only file may be read-only. So errors are
+        // ignored.
         OpenOptions::new().write(true).open(&partial).and_then(|file| file.sync_all()).ok();
         files::rename(&partial, to).map_err(Error::io(to))
     });
@@ -184,12 +186,11 @@ fn partial_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     files::read(path).map_err(Error::io(path))
 }
 
-/// Reads a whole file of at most `limit` bytes.
+/// Reads a file of at most `limit` bytes.
 fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let size = files::metadata(path).map_err(Error::io(path))?.len();
     if size > limit {
@@ -199,7 +200,7 @@ fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
     read(path)
 }
 
-/// Reads a small text.
+/// Reads a text file of at most `limit` bytes.
 ///
 /// # Errors
 /// The file cannot be read, is longer than `limit` bytes, or is not UTF-8.
@@ -208,16 +209,16 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     text.map_err(|_| Error::bad_file(path, "is not UTF-8; convert it to UTF-8"))
 }
 
-/// Reads a small JSON file.
+/// Reads a JSON file of at most `limit` bytes.
 ///
 /// # Errors
-/// The file cannot be read, is longer than `limit` bytes, or is not the JSON that is expected.
+/// The file cannot be read, is longer than `limit` bytes, or does not deserialise.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
     let text = read_within(path, limit)?;
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
 }
 
-/// What `read` makes of a file, and of so many bytes at most; `None` where there is no file.
+/// Calls `read` with the path and `limit`, or returns `None` if the file does not exist.
 ///
 /// # Errors
 /// Those of `read`.
@@ -225,11 +226,11 @@ pub fn if_there<T>(path: &Path, limit: u64, read: impl FnOnce(&Path, u64) -> Res
     files::exists(path).then(|| read(path, limit)).transpose()
 }
 
-/// What a safetensors file begins with: the header's length, and the header with texts and with tensors one after another, padded to
-/// eight bytes as safetensors itself writes it.
+/// The head of a safetensors file: the header's length, then the header with metadata `texts` and contiguous `tensors`, padded to
+/// eight bytes as safetensors does.
 ///
 /// # Errors
-/// The tensors do not follow each other.
+/// The tensors are not contiguous.
 pub fn safetensors_head(
     texts: HashMap<String, String>,
     tensors: Vec<(String, TensorInfo)>,
@@ -243,41 +244,41 @@ pub fn safetensors_head(
     Ok(head)
 }
 
-/// Writes a small JSON file, indented for people, at once or not at all.
+/// Writes an indented JSON file atomically.
 pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
     text.push(b'\n');
     write_atomically(path, &text)
 }
 
-/// What JSON with a checksum begins with; eight hexadecimal digits and [`AFTER_CHECKSUM`] follow, then what they are the crc32c of.
+/// Start of JSON with a checksum. Eight hexadecimal digits and [`AFTER_CHECKSUM`] follow, then the text covered by the CRC-32C.
 const BEFORE_CHECKSUM: &str = "{\"crc32c\":\"";
 const AFTER_CHECKSUM: &str = "\",\n";
 
-/// A value as JSON with a checksum of the rest in front.
+/// Serialises a value to JSON that begins with a checksum of the rest.
 pub fn checked_json_from<T: serde::Serialize>(value: &T) -> Result<String> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
     let covered = text.strip_prefix('{').unwrap_or(&text).trim_start();
     Ok(format!("{BEFORE_CHECKSUM}{:08x}{AFTER_CHECKSUM}{covered}", crc32c::crc32c(covered.as_bytes())))
 }
 
-/// The JSON of a text by [`checked_json_from`], without its checksum; `None` where the text begins as one without.
+/// Verifies JSON written by [`checked_json_from`] and removes its checksum; `None` if the text has no checksum.
 ///
 /// # Errors
-/// The checksum does not fit.
+/// The checksum does not match.
 pub fn json_from_checked(text: &str) -> Result<Option<String>, &'static str> {
     if !text.starts_with(BEFORE_CHECKSUM) {
         return Ok(None);
     }
     text.strip_prefix(BEFORE_CHECKSUM)
         .and_then(|rest| Some((rest.get(..8)?, rest.get(8..)?.strip_prefix(AFTER_CHECKSUM)?)))
-        // Digits as we write them, so that no other byte is taken for the same.
+        // Compare the digits exactly as written, so that any changed byte is detected.
         .filter(|(checksum, covered)| *checksum == format!("{:08x}", crc32c::crc32c(covered.as_bytes())))
         .map(|(_, covered)| Some(format!("{{{covered}")))
         .ok_or("its checksum does not fit its content")
 }
 
-/// Seconds since 1970 began, UTC.
+/// Seconds since 1970, UTC.
 pub fn unix_seconds() -> f64 {
     web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
@@ -292,7 +293,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.json");
         write_atomically(&path, b"old").unwrap();
-        // A folder where the temporary file should go makes the write fail on every system.
+        // A folder at the temporary file's path makes the write fail on every system.
         std::fs::create_dir(partial_path(&path)).unwrap();
         assert!(write_atomically(&path, b"new").is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
@@ -314,9 +315,9 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(failed(&from, &missing), missing);
-        // On some systems a folder is opened as a file is, and cannot be read.
+        // Some systems can open a folder like a file but not read it.
         assert_eq!(failed(folder.path(), &folder.path().join("copy")), folder.path());
-        // Nothing is tried again where there is no more room.
+        // Write errors are not retried.
         let mut room = vec![0_u8; PIECE];
         let sides = (|_: std::io::Error| "unread", |_: std::io::Error| "unwritten");
         let copied = at_once(copy_pieces(&mut &content[..], &mut &mut room[..], sides, &turns));
@@ -355,7 +356,7 @@ mod tests {
         std::fs::remove_file(&place).unwrap();
         std::fs::create_dir(&place).unwrap();
         check(false).unwrap();
-        // Of a name that we would write, and perhaps a person's.
+        // README.md is one of our names, but may be the user's file.
         std::fs::write(place.join("README.md"), "mine").unwrap();
         refused(true, "holds README.md without what makes it an export");
         std::fs::write(place.join("config.json"), "{}").unwrap();

@@ -1,16 +1,16 @@
-//! A row as fine-tuning takes it.
+//! Converts rows to training examples.
 
 use crate::{ChatTemplate, Conversation, Preference, Role, Row, RowWithNotes, TRAIN, WEIGHT};
 use glasshouse_protocol::{ChatExample, Objective};
 use std::collections::BTreeSet;
 
-/// The text of a line of JSON Lines in any of the formats of [`crate::rows`], and what an objective learns of it: the assistant's messages with the
-/// tokens that end them, as a template writes them, but for those of a `prompt`; a completion; all of a plain text. A preference is its
-/// better answer, with the worse one beside it; of both the answers alone are learned. Fields that neither the row's format nor the
-/// template reads are listed.
+/// Converts a line of JSON Lines in any format of [`crate::rows`] to text and the spans that an objective trains on: assistant
+/// messages with their end tokens as rendered by the template (without those of a `prompt`), a completion, or the whole of a
+/// plain text. A preference becomes its better answer together with the worse one; only the answers are trained on. Fields that
+/// neither the row's format nor the template reads are listed.
 ///
 /// # Errors
-/// What is wrong with the line, with the field's path; or the template refuses the conversation.
+/// The line is invalid (the error includes the field's path), or the template rejects the conversation.
 pub fn example(line: &str, objective: Objective, template: &ChatTemplate) -> Result<ChatExample, String> {
     let read = RowWithNotes::read(line, objective).map_err(|error| error.to_string())?;
     let mut example = of_row(read.row, template)?;
@@ -38,7 +38,7 @@ fn of_row(row: Row, template: &ChatTemplate) -> Result<ChatExample, String> {
     }
 }
 
-/// A conversation whose first messages are only given.
+/// A conversation whose first `prompt` messages are context only.
 fn replies(
     conversation: &Conversation,
     prompt: usize,
@@ -63,7 +63,7 @@ fn replies(
     })
 }
 
-/// Fields of messages that the template's source does not ask messages for.
+/// Message fields that the template does not read.
 fn unread_of_messages(conversation: &Conversation, template: &ChatTemplate) -> Vec<String> {
     let read =
         |key: &str| [&[WEIGHT], &TRAIN[..]].concat().contains(&key) || asks_messages(template.source(), key);
@@ -72,15 +72,15 @@ fn unread_of_messages(conversation: &Conversation, template: &ChatTemplate) -> V
     unread.into_iter().map(|key| format!("{key} of messages")).collect()
 }
 
-/// Whether a template asks for a field of anything but a tool: `message.name` or `'name' in message`, and neither `tool.name`,
-/// `call.function.name` nor the name of a field that it writes.
+/// Whether a template reads a field of messages (`message.name` or `'name' in message`), as opposed to a field of a tool
+/// (`tool.name`, `call.function.name`) or a field name in its output.
 fn asks_messages(source: &str, key: &str) -> bool {
     let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
     let last_word = |text: &str| -> String {
         let text = text.trim_end();
         text.split_at(text.trim_end_matches(is_word).len()).1.to_owned()
     };
-    // Names that stand for a tool, a call or its function.
+    // Variables for a tool, a call or its function.
     let is_tool = |name: &str| {
         let bound = |word: &str, by: &str| {
             source.match_indices(word).any(|(at, _)| {
@@ -105,13 +105,13 @@ fn asks_messages(source: &str, key: &str) -> bool {
         let Some(quoted) = before.strip_suffix(['\'', '"']) else { return false };
         match quoted.trim_end().strip_suffix('[') {
             Some(object) => !is_tool(&last_word(object)),
-            // What is written has a colon behind it.
+            // A field name in the output is followed by a colon.
             None => !after.trim_start_matches(['\'', '"', '\\']).trim_start().starts_with(':'),
         }
     })
 }
 
-/// Text without a template, learned from where what is given ends.
+/// Raw text, trained on after the given part.
 fn raw(given: &str, learned: &str) -> ChatExample {
     let prompt = Some(given.to_owned()).filter(|given| !given.is_empty());
     let text = [given, learned].concat();
@@ -156,7 +156,7 @@ mod tests {
         for label in ["false", "0"] {
             assert!(of(label, Objective::Chat).unwrap_err().contains("loss=kto"));
         }
-        // A class of another kind is no judgement, and no fault of a row to answer by.
+        // Another kind of label is not a rating, and valid for other objectives.
         assert!(of("\"good\"", Objective::Chat).is_ok());
         assert!(
             of("\"good\"", Objective::Preference).unwrap_err().contains("`label`: expected true or false")
@@ -185,7 +185,7 @@ mod tests {
         }
         let turns = r#"[{"from":"human","value":"a"},{"from":"gpt","value":"b","train":false},{"from":"human","value":"c"},{"from":"gpt","value":"d"}]"#;
         assert_eq!(learned(&format!(r#"{{"conversations":{turns}}}"#)), ["d<|im_end|>"]);
-        // By the template's own tags likewise.
+        // The same with the template's own tags.
         let tagged = ChatTemplate::compile(
             "{% for m in messages %}{{ m.role }}:{% if m.role == 'assistant' %}{% generation %}{{ m.content }};{% endgeneration %}{% else %}{{ m.content }};{% endif %}{% endfor %}",
             crate::SpecialTokens::default(),
@@ -193,7 +193,7 @@ mod tests {
         let line = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","weight":0},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}"#;
         let found = example(line, Objective::Chat, &tagged.unwrap()).unwrap();
         assert_eq!(found.learned.iter().map(|range| &found.text[range.clone()]).collect::<Vec<_>>(), ["d;"]);
-        // Of a better and a worse answer as well.
+        // The same for a better and a worse answer.
         let pair = r#"{"prompt":"a","chosen":[{"role":"assistant","content":"b","weight":0}],"rejected":[{"role":"assistant","content":"c"}]}"#;
         let reason = example(pair, Objective::Preference, &ChatTemplate::chatml().unwrap()).unwrap_err();
         assert!(reason.contains("`weight`: 0"), "{reason}");

@@ -1,7 +1,8 @@
-//! Conversations to train on: rows of JSON Lines in the formats that data sets come in ([`rows`]), and chat templates that make
-//! text of them and say which part of it the assistant wrote ([`template`]).
+//! Training conversations: rows of JSON Lines in common data set formats ([`rows`]), and chat templates that render them to text
+//! and mark the assistant's parts ([`template`]).
 //!
-//! Nothing here reads files or knows of tokens: a caller hands in lines and template sources, and maps byte ranges to tokens.
+//! This crate does no I/O and has no notion of tokens: the caller provides lines and template sources, and maps byte ranges to
+//! tokens.
 
 mod example;
 pub mod rows;
@@ -15,30 +16,27 @@ pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateEr
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Fields of a message that say whether it is learned.
+/// Fields that say whether a message is trained on.
 pub(crate) const WEIGHT: &str = "weight";
 pub(crate) const TRAIN: [&str; 2] = ["train", "training"];
 
-/// One message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who it is from.
     pub role: Role,
-    /// Its text.
     pub content: String,
-    /// What else its row says of it, which a template may ask for: `name`, `tool_calls`, `reasoning_content`.
+    /// Other fields that a template may use: `name`, `tool_calls`, `reasoning_content`.
     #[serde(flatten)]
     pub fields: Map<String, Value>,
 }
 
 impl Message {
-    /// A message of text alone.
+    /// A message with text only.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { role, content: content.into(), fields: Map::new() }
     }
 
-    /// Whether an assistant's message is learned: rows switch that off by `weight`: 0 (OpenAI), or `train`: false (axolotl, whose
-    /// settings also name the field `training`).
+    /// Whether an assistant message is trained on. Rows disable it with `weight`: 0 (OpenAI) or `train`: false (axolotl, whose
+    /// settings also call the field `training`).
     pub fn is_learned(&self) -> bool {
         let off = |key: &str| self.fields.get(key) == Some(&Value::Bool(false));
         !(TRAIN.into_iter().any(off) || self.fields.get(WEIGHT).and_then(Value::as_f64) == Some(0.0))
@@ -49,8 +47,8 @@ impl Message {
         self.fields.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty())
     }
 
-    /// Whether it says nothing, where something must be said: an assistant may call tools instead, a tool may answer nothing, and a
-    /// system message without text is common in published data.
+    /// Whether required text is missing. An assistant may call tools instead, tools may return nothing, and empty system messages
+    /// are common in published data.
     fn is_empty(&self) -> bool {
         let needed = match self.role {
             Role::User => true,
@@ -61,41 +59,35 @@ impl Message {
     }
 }
 
-/// Messages in their order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Conversation {
-    /// The messages.
     pub messages: Vec<Message>,
-    /// Tools that the assistant may call: JSON schemas in a list, as `apply_chat_template` takes them.
+    /// Tools that the assistant may call: a list of JSON schemas, as in `apply_chat_template`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<Value>,
 }
 
-/// A conversation that breaks a rule: the message (from 0) and its field.
+/// Why a conversation is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// There are no messages.
     #[error("`messages`: expected at least one message")]
     NoMessages,
-    /// A message without text.
     #[error("`messages[{message}].content`: the {role} message is empty")]
     Empty {
-        /// Which, from 0.
+        /// Index of the message, from 0.
         message: usize,
-        /// Whose.
         role: Role,
     },
-    /// Roles do not alternate: two users in a row, a system message in the middle.
+    /// Roles do not alternate: for example two user messages in a row, or a system message in the middle.
     #[error("`messages[{message}].role`: {role} messages may not {}", after(.before))]
     Order {
-        /// Which, from 0.
+        /// Index of the message, from 0.
         message: usize,
-        /// Whose.
         role: Role,
-        /// Whose message is before it.
+        /// Role of the preceding message.
         before: Option<Role>,
     },
-    /// The assistant says nothing in the whole conversation.
+    /// No assistant message in the whole conversation.
     #[error("`messages`: no message of the assistant, so there is nothing to learn")]
     NoReply,
 }
@@ -105,13 +97,12 @@ fn after(before: &Option<Role>) -> String {
 }
 
 impl Conversation {
-    /// Of messages without tools.
     pub fn new(messages: Vec<Message>) -> Self {
         Self { messages, tools: None }
     }
 
-    /// Checks the order of roles (a system message only first, then user and assistant in turns, tools after the assistant that
-    /// called them) and that users and the assistant say something.
+    /// Checks the order of roles (an optional system message first, then user and assistant alternating, tools after the
+    /// assistant that called them), and that user and assistant messages are not empty.
     ///
     /// # Errors
     /// The first message that breaks a rule.
@@ -130,10 +121,10 @@ impl Conversation {
         if before.is_none() { Err(Invalid::NoMessages) } else { Ok(()) }
     }
 
-    /// [`Self::validate`], and that the assistant replies at least once.
+    /// Like [`Self::validate`], and requires at least one assistant message.
     ///
     /// # Errors
-    /// The first message that breaks a rule, or that there is nothing to learn.
+    /// The first message that breaks a rule, or [`Invalid::NoReply`].
     pub fn validate_for_training(&self) -> Result<(), Invalid> {
         self.validate()?;
         let replies = self.messages.iter().any(|message| message.role == Role::Assistant);

@@ -1,4 +1,4 @@
-//! One line of a JSON Lines file to one row to train on, in the formats that published data sets have.
+//! Parses one line of a JSON Lines file into a training row, in the common formats of published data sets.
 //!
 //! | format | keys | becomes |
 //! |---|---|---|
@@ -9,94 +9,79 @@
 //! | prompt and completion (TRL) | `prompt`, `completion`, `tools`, `label` (KTO) | [`Row::Completion`], or [`Row::Conversation`] |
 //! | text | `text` | [`Row::Text`] |
 //!
-//! TRL tells *standard* rows, whose values are strings, from *conversational* rows, whose values are lists of messages: the former are
-//! raw text without a chat template. A string `prompt` beside lists of messages is a user's message.
+//! TRL distinguishes *standard* rows, whose values are strings, from *conversational* rows, whose values are lists of messages.
+//! Standard rows are raw text without a chat template. A string `prompt` next to lists of messages becomes a user message.
 //!
-//! Published rows often have several of these at once: Alpaca's with the `text` that was made of them, UltraFeedback's pairs with the
-//! `messages` of the better answer. Which one is read follows from the objective.
+//! Published rows often fit several formats: Alpaca rows with the `text` built from them, UltraFeedback pairs with the `messages`
+//! of the better answer. The objective decides which one is read.
 //!
-//! Alpaca's published prompt ("Below is an instruction …") is not used: a template makes the turns, so `instruction`, and `input` after
-//! an empty line, are a user's message, and `output` is the assistant's.
+//! Alpaca's published prompt ("Below is an instruction …") is not used, because the chat template marks the turns: `instruction`,
+//! followed by an empty line and `input`, becomes the user message and `output` the assistant message.
 
 use crate::{Conversation, Invalid, Message, Role, TRAIN, WEIGHT};
 use glasshouse_protocol::Objective;
 use serde_json::{Map, Value};
 
-/// axolotl's fields for parts of a message, which are not supported.
+/// axolotl's fields for training on parts of a message; not supported.
 const TRAIN_DETAIL: [&str; 2] = ["train_detail", "training_detail"];
 
-/// Fields that this program's own rows have beside what is learned: where a generated task or a person's feedback is from.
+/// Metadata fields in Glasshouse's own rows: the origin of a generated task or of a person's feedback.
 const OWN_NOTES: &[&str] = &["id", "kind", "level", "template", "check", "run", "when"];
 
-/// What a line is.
+/// A training row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
-    /// Text without a structure, all of which is trained on.
+    /// Unstructured text; every token is trained on.
     Text(String),
-    /// Text that is trained on from where the prompt ends.
+    /// Raw text; only the completion is trained on.
     Completion {
-        /// What is given.
         prompt: String,
-        /// What is learned.
         completion: String,
     },
     /// Messages; the assistant's are trained on.
     Conversation {
-        /// All messages.
         conversation: Conversation,
-        /// How many of them are only given: those of a `prompt`, whose replies are not learned again. 0 where all replies count.
+        /// Number of leading messages that are context only (a `prompt`, whose replies are not trained on); 0 if all replies
+        /// count.
         prompt: usize,
     },
-    /// Two answers to one prompt.
     Preference(Preference),
 }
 
 /// Two distinct answers to one prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Preference {
-    /// Of raw text.
+    /// Raw text.
     Text {
-        /// What is given.
         prompt: String,
-        /// The better answer.
         chosen: String,
-        /// The worse answer.
         rejected: String,
     },
-    /// Of messages.
+    /// Messages.
     Messages {
-        /// What is given, and the tools.
+        /// Prompt and tools.
         prompt: Conversation,
-        /// The better answer.
         chosen: Vec<Message>,
-        /// The worse answer.
         rejected: Vec<Message>,
     },
 }
 
-/// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `messages`, as OpenAI and TRL write them.
+    /// OpenAI and TRL.
     Messages,
-    /// `conversations`.
     ShareGpt,
-    /// `instruction` and `output`.
     Alpaca,
-    /// `chosen` and `rejected`.
     Preference,
-    /// `prompt` and `completion`.
     Completion,
-    /// `text`.
     Text,
 }
 
 impl Format {
-    /// Every format.
     pub const ALL: [Self; 6] =
         [Self::Messages, Self::ShareGpt, Self::Alpaca, Self::Preference, Self::Completion, Self::Text];
 
-    /// Its keys that no other format has; `prompt` is a part of two of them and ignored beside `messages`.
+    /// The keys that identify the format. `prompt` occurs in two formats and is ignored next to `messages`.
     pub fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Messages => &["messages"],
@@ -108,7 +93,7 @@ impl Format {
         }
     }
 
-    /// Whether a row's field of this name is read, or is our own note of where the row is from.
+    /// Whether this format reads the field `key`, or the field is our own metadata.
     fn reads(self, key: &str) -> bool {
         let more: &[&str] = match self {
             Self::Messages => &["tools"],
@@ -121,7 +106,7 @@ impl Format {
         [self.keys(), more, OWN_NOTES].iter().any(|known| known.contains(&key))
     }
 
-    /// All of them, in the order in which an objective takes them of a row that has several.
+    /// All formats, in the order in which `objective` prefers them for rows that fit several.
     fn preferred(objective: Objective) -> [Self; 6] {
         let [messages, sharegpt, alpaca, preference, completion, text] = Self::ALL;
         match objective {
@@ -134,13 +119,14 @@ impl Format {
         }
     }
 
-    /// The format of a row by its keys: of several, one that is whole, and that the objective takes first.
+    /// Detects the format of a row from its keys. Of several matching formats, complete ones win, then the objective's
+    /// preference.
     ///
     /// # Errors
-    /// The row has keys of none.
+    /// The row has the keys of no known format.
     pub fn detect(row: &Map<String, Value>, objective: Objective) -> Result<Self, RowError> {
         let preferred = Self::preferred(objective);
-        // Data sets in columns have every key in every row, some without a value.
+        // Columnar data sets have every key in every row, some with null values.
         let filled = |key: &&str| row.get(*key).is_some_and(|value| !value.is_null());
         let whole = preferred.into_iter().find(|format| format.keys().iter().all(filled));
         let begun =
@@ -154,7 +140,7 @@ impl Format {
     }
 }
 
-/// Names with commas; of many, the first.
+/// Joins names with commas, truncated after the first few.
 fn listed<'name>(names: impl Iterator<Item = &'name str>) -> String {
     const MAX_NAMES: usize = 12;
     let names: Vec<&str> = names.collect();
@@ -162,86 +148,72 @@ fn listed<'name>(names: impl Iterator<Item = &'name str>) -> String {
     if names.len() > MAX_NAMES { format!("{shown}, …") } else { shown }
 }
 
-/// Why a line is no row. The caller knows the file and the line.
+/// Why a line cannot be read as a row. The caller adds the file and line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
-    /// The line is no JSON.
     #[error("not JSON: {0}")]
     Json(String),
-    /// The line is JSON of another kind.
     #[error("expected a JSON object, found {0}")]
     NotAnObject(&'static str),
-    /// No format has these keys.
     #[error(
         "unknown format with the keys [{keys}]; known formats have `messages`, `conversations` (ShareGPT), `instruction` and `output` (Alpaca), \
          `chosen` and `rejected`, `prompt` and `completion`, or `text`"
     )]
     Unknown {
-        /// The keys.
         keys: String,
     },
-    /// A prompt without an answer.
     #[error("`prompt` has no answer: expected `completion`, or `chosen` and `rejected`")]
     PromptAlone,
-    /// A thumb down: a bad answer.
+    /// A KTO row labelled as a bad answer.
     #[error(
         "`label`: false, an answer that is not to be learned; the objective preference learns from it with `train.preference.loss=kto`, or \
          from it and a better one (`chosen`, `rejected`)"
     )]
     Rejected,
-    /// A field is missing.
     #[error("`{0}`: missing")]
     Missing(String),
-    /// A field holds something else.
     #[error("`{field}`: expected {expected}, found {found}")]
     Type {
-        /// Its path.
+        /// Path of the field.
         field: String,
-        /// What should be there.
         expected: &'static str,
-        /// What is.
         found: &'static str,
     },
-    /// A role that is not known.
     #[error("`{field}`: unknown role {role:?}; known are {known}")]
     Role {
-        /// Its path.
+        /// Path of the field.
         field: String,
-        /// The name found.
         role: String,
-        /// The names that are known.
+        /// The supported names.
         known: &'static str,
     },
-    /// Text that must not be empty.
     #[error("`{0}`: empty")]
     Empty(String),
-    /// Something that would be lost.
+    /// A field with content that would be ignored.
     #[error("`{field}`: {what} is not read")]
     NotRead {
-        /// Its path.
+        /// Path of the field.
         field: String,
-        /// What is there.
         what: String,
     },
-    /// The messages break a rule of conversations. `messages` counts those of a prompt, too.
+    /// The messages break a rule of conversations. `messages` indices count the messages of a prompt too.
     #[error(transparent)]
     Conversation(#[from] Invalid),
-    /// A prompt and an answer, or two answers, of which one is text and one is messages.
+    /// Text and messages mixed within one row.
     #[error("`{0}` and `{1}`: one is text, the other is messages")]
     Mixed(&'static str, &'static str),
-    /// There is nothing to prefer.
     #[error("`chosen` and `rejected` are equal")]
     SameAnswers,
-    /// There is no prompt, and no beginning that both answers share.
+    /// No prompt, and the two answers share no prefix.
     #[error("`prompt`: missing, and `chosen` and `rejected` do not begin alike")]
     NoPrompt,
 }
 
 impl Row {
-    /// Reads a line, whose format its keys tell, for an objective.
+    /// Parses a line for `objective`; the format is detected from its keys.
     ///
     /// # Errors
-    /// What is wrong with it, with the field's path.
+    /// The line is not a valid row; the error includes the field's path.
     pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
         Ok(RowWithNotes::read(line, objective)?.row)
     }
@@ -261,22 +233,21 @@ impl Row {
     }
 }
 
-/// A row, and what its line says besides.
+/// A row with the other information on its line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowWithNotes {
-    /// The row.
     pub row: Row,
-    /// Whether its answer is a good one (KTO), where it is said.
+    /// Whether the answer is good (KTO `label`), if given.
     pub label: Option<bool>,
-    /// Names of the fields that hold something and are not read.
+    /// Names of non-empty fields that are not read.
     pub unread: Vec<String>,
 }
 
 impl RowWithNotes {
-    /// As [`Row::read`]. A bad answer is a row of the objective preference alone.
+    /// Like [`Row::read`]. Bad answers are accepted only for the preference objective.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Row::read`].
     pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
         let row = &object(line)?;
         let format = Format::detect(row, objective)?;
@@ -289,7 +260,7 @@ impl RowWithNotes {
             Some(other) if objective.learns_pairs() => {
                 return Err(wrong("label", "true or false", other));
             }
-            // A class or a note, of which other objectives know nothing.
+            // For other objectives, `label` is a class or a note.
             Some(_) => {
                 labelled_otherwise = true;
                 None
@@ -306,7 +277,7 @@ impl RowWithNotes {
 }
 
 impl Preference {
-    /// The conversations with the better and the worse answer, and how many messages of each are the prompt; none for raw text.
+    /// The conversations with the better and the worse answer, and the number of prompt messages; `None` for raw text.
     pub fn conversations(&self) -> Option<(Conversation, Conversation, usize)> {
         let Self::Messages { prompt, chosen, rejected } = self else { return None };
         let with = |answer: &[Message]| Conversation {
@@ -321,12 +292,12 @@ fn object(line: &str) -> Result<Map<String, Value>, RowError> {
     match serde_json::from_str(line) {
         Ok(Value::Object(row)) => Ok(row),
         Ok(other) => Err(RowError::NotAnObject(kind(&other))),
-        // The line that the message counts is always the first.
+        // Each line is parsed separately, so the line number is always 1.
         Err(error) => Err(RowError::Json(error.to_string().replace(" at line 1 column ", " at column "))),
     }
 }
 
-/// What a value is, for people.
+/// Describes a value's JSON type in error messages.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -342,7 +313,7 @@ fn wrong(field: impl Into<String>, expected: &'static str, value: &Value) -> Row
     RowError::Type { field: field.into(), expected, found: kind(value) }
 }
 
-/// A field that must be there.
+/// Returns a required field.
 fn field<'row>(row: &'row Map<String, Value>, key: &str) -> Result<&'row Value, RowError> {
     row.get(key).ok_or_else(|| RowError::Missing(key.to_owned()))
 }
@@ -351,7 +322,7 @@ fn string(value: &Value, field: impl Into<String>) -> Result<String, RowError> {
     value.as_str().map(str::to_owned).ok_or_else(|| wrong(field, "a string", value))
 }
 
-/// A field of text that must not be empty.
+/// Returns a required, non-empty text field.
 fn text(row: &Map<String, Value>, key: &str) -> Result<String, RowError> {
     filled(string(field(row, key)?, key)?, key)
 }
@@ -360,7 +331,7 @@ fn filled(text: String, field: &str) -> Result<String, RowError> {
     if text.trim().is_empty() { Err(RowError::Empty(field.to_owned())) } else { Ok(text) }
 }
 
-/// A field of text that may be absent.
+/// Returns an optional text field; empty if absent or null.
 fn optional(row: &Map<String, Value>, key: &str) -> Result<String, RowError> {
     row.get(key)
         .filter(|value| !value.is_null())
@@ -375,7 +346,7 @@ fn tools(row: &Map<String, Value>) -> Result<Option<Value>, RowError> {
             return Err(wrong(format!("tools[{number}]"), "a JSON schema", tool));
         }
     }
-    // transformers and its templates take an empty list for none in some places and not in others.
+    // An empty list of tools counts as none: transformers and its templates do not treat it consistently.
     Ok((!list.is_empty()).then(|| tools.clone()))
 }
 
@@ -389,7 +360,7 @@ fn list<'row>(value: &'row Value, path: &str) -> Result<&'row [Value], RowError>
     Ok(value.as_array().ok_or_else(|| wrong(path, "a list of messages", value))?)
 }
 
-/// Messages by `role` and `content`.
+/// Parses messages with `role` and `content`.
 fn messages(value: &Value, path: &str) -> Result<Vec<Message>, RowError> {
     list(value, path)?
         .iter()
@@ -404,7 +375,7 @@ fn message(value: &Value, path: &str) -> Result<Message, RowError> {
     let at = |key: &str| format!("{path}.{key}");
     let role = fields.shift_remove("role").ok_or_else(|| RowError::Missing(at("role")))?;
     let role = role_of(&string(&role, at("role"))?, at("role"))?;
-    // Data sets in columns have every key in every row, most without a value.
+    // Columnar data sets have every key in every row, most with null values.
     fields.retain(|_, value| !value.is_null());
     marks(role, &fields, path)?;
     modernise_calls(&mut fields);
@@ -414,14 +385,14 @@ fn message(value: &Value, path: &str) -> Result<Message, RowError> {
     let content = match fields.shift_remove("content") {
         Some(Value::Array(parts)) => parts_of(&parts, &at("content"))?,
         Some(value) => string(&value, at("content"))?,
-        // Where tools are called, OpenAI's content is null.
+        // OpenAI's `content` is null in messages with tool calls.
         None if fields.contains_key("tool_calls") => String::new(),
         None => return Err(RowError::Missing(at("content"))),
     };
     Ok(Message { role, content, fields })
 }
 
-/// Turns OpenAI's `function_call`, which `tool_calls` replaced, into a list of one.
+/// Converts OpenAI's deprecated `function_call` to a `tool_calls` list of one.
 pub fn modernise_calls(fields: &mut Map<String, Value>) {
     if !fields.contains_key("tool_calls")
         && let Some(call) = fields.shift_remove("function_call")
@@ -430,7 +401,7 @@ pub fn modernise_calls(fields: &mut Map<String, Value>) {
     }
 }
 
-/// Checks what a message says of its own learning ([`Message::is_learned`]).
+/// Validates the fields that say whether a message is trained on ([`Message::is_learned`]).
 fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowError> {
     let at = |key: &str| format!("{path}.{key}");
     let not_read = |key: &str, what: String| RowError::NotRead { field: at(key), what };
@@ -460,7 +431,7 @@ fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowE
     Ok(())
 }
 
-/// The text of OpenAI's parts: [{"type": "text", "text": …}].
+/// Concatenates OpenAI's text parts: [{"type": "text", "text": …}].
 fn parts_of(parts: &[Value], path: &str) -> Result<String, RowError> {
     let mut whole = String::new();
     for (number, part) in parts.iter().enumerate() {
@@ -480,11 +451,11 @@ fn parts_of(parts: &[Value], path: &str) -> Result<String, RowError> {
 
 fn role_of(name: &str, field: String) -> Result<Role, RowError> {
     match name {
-        // OpenAI's later name of the first.
+        // OpenAI's newer name for `system`.
         "system" | "developer" => Ok(Role::System),
         "user" => Ok(Role::User),
         "assistant" => Ok(Role::Assistant),
-        // OpenAI's older name.
+        // OpenAI's older name for `tool`.
         "tool" | "function" => Ok(Role::Tool),
         _ => {
             let known = "system (developer), user, assistant, tool (function)";
@@ -493,7 +464,7 @@ fn role_of(name: &str, field: String) -> Result<Role, RowError> {
     }
 }
 
-/// Messages by `from` and `value`.
+/// Parses messages with `from` and `value`.
 fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
     let turn = |(number, value): (usize, &Value)| {
         let at = |key: &str| format!("conversations[{number}]{key}");
@@ -522,7 +493,7 @@ fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
     list(value, "conversations")?.iter().enumerate().map(turn).collect()
 }
 
-/// With the system message that some rows have in a field of its own.
+/// Prepends the system message from a separate `system` field, if any.
 fn with_system(row: &Map<String, Value>, mut messages: Vec<Message>) -> Result<Vec<Message>, RowError> {
     let system = optional(row, "system")?;
     if !system.is_empty() {
@@ -548,7 +519,7 @@ fn alpaca(row: &Map<String, Value>) -> Result<Row, RowError> {
     conversation(with_system(row, turns)?, None, 0)
 }
 
-/// What a prompt or an answer is.
+/// Content of a prompt or an answer.
 enum Content {
     Text(String),
     Messages(Vec<Message>),
@@ -562,7 +533,7 @@ fn content(row: &Map<String, Value>, key: &'static str) -> Result<Content, RowEr
     }
 }
 
-/// The messages of a prompt beside answers that are messages.
+/// Converts a prompt to messages, for answers that are messages.
 fn prompt_messages(prompt: Content) -> Vec<Message> {
     match prompt {
         Content::Text(text) => vec![Message::new(Role::User, text)],
@@ -585,7 +556,7 @@ fn completion(row: &Map<String, Value>) -> Result<Row, RowError> {
     }
 }
 
-/// That a prompt and an answer make a conversation in which the answer replies.
+/// Checks that prompt and answer form a conversation that ends in the answer's replies.
 fn answers(prompt: &[Message], answer: &[Message], key: &str) -> Result<(), RowError> {
     if !answer.iter().any(|message| message.role == Role::Assistant) {
         return Err(RowError::Empty(key.to_owned()));
@@ -624,7 +595,7 @@ fn preference(row: &Map<String, Value>) -> Result<Row, RowError> {
                 answer.first().is_some_and(|first| matches!(first.role, Role::System | Role::User))
             };
             let prompt = match prompt {
-                // A string beside conversations that repeat it, as in UltraFeedback; or messages.
+                // Either messages, or a string next to whole conversations that repeat it (UltraFeedback).
                 Some(prompt @ Content::Messages(_)) => prompt_messages(prompt),
                 Some(prompt) if !whole(&chosen) && !whole(&rejected) => prompt_messages(prompt),
                 _ => {
@@ -645,21 +616,23 @@ fn preference(row: &Map<String, Value>) -> Result<Row, RowError> {
     Ok(Row::Preference(preference))
 }
 
-/// How many messages both begin with, as TRL's `extract_prompt` counts: where one is the beginning of the other, its last stays an answer.
+/// Number of leading messages that both share, as in TRL's `extract_prompt`. If one is a prefix of the other, its last message
+/// stays an answer.
 fn shared_messages(chosen: &[Message], rejected: &[Message]) -> usize {
     let least = chosen.len().min(rejected.len());
     let shared = chosen.iter().zip(rejected).take_while(|(chosen, rejected)| chosen == rejected).count();
     shared.min(least.saturating_sub(1))
 }
 
-/// The beginning that two texts share, and their rests; a space between stays with the rests. As TRL's `extract_prompt`.
+/// Splits two texts into their common prefix and the two rests, as in TRL's `extract_prompt`; a space at the boundary goes to the
+/// rests.
 fn shared_text(chosen: &str, rejected: &str) -> Option<(String, String, String)> {
     let least = chosen.chars().count().min(rejected.chars().count());
     let shared =
         chosen.chars().zip(rejected.chars()).take_while(|(chosen, rejected)| chosen == rejected).count();
     let characters = shared.min(least.saturating_sub(1));
     let mut prompt: String = chosen.chars().take(characters).collect();
-    // Only where they part: one that is the other's beginning parts nowhere.
+    // Only if the texts diverge; a text that is the other's prefix does not.
     if shared < least && prompt.ends_with(' ') {
         prompt.pop();
     }

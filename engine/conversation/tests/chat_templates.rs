@@ -1,4 +1,4 @@
-//! transformers as referee: published chat templates and ours render to the same text, with the same spans of the assistant.
+//! Compares with transformers: chat templates must render to the same text, with the same assistant spans.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What differs from transformers: template, whether with or without tools, and why. All conversations are meant.
+/// Known differences from transformers: template, with or without tools, and reason. They apply to all conversations.
 const DIFFERS: &[(&str, bool, &str)] = &[
     ("CohereForAI-c4ai-command-r-plus-tool_use", false, LOOPS_OVER_NONE),
     ("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use", false, LOOPS_OVER_NONE),
@@ -33,7 +33,7 @@ fn differs(template: &str, case: &Case) -> bool {
     DIFFERS.iter().any(|(own, tools, _)| *own == template && *tools == case.conversation.tools.is_some())
 }
 
-/// Something that `tests/run` downloads (`GLASSHOUSE_CACHE`, else `~/.cache/glasshouse`).
+/// A file downloaded by `tests/run` (`GLASSHOUSE_CACHE`, else `~/.cache/glasshouse`).
 fn cache(path: &str) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/glasshouse");
     std::env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from).join(path)
@@ -50,7 +50,7 @@ fn templates() -> BTreeMap<String, String> {
     templates
 }
 
-/// Conversations by name; every one is rendered with and without tools, and without its last reply with a generation prompt.
+/// Conversations by name; each is rendered with and without tools, and without its last reply but with a generation prompt.
 fn conversations() -> Vec<(&'static str, Json)> {
     let user = |text: &str| json!({ "role": "user", "content": text });
     let assistant = |text: &str| json!({ "role": "assistant", "content": text });
@@ -137,7 +137,7 @@ fn cases() -> Vec<Case> {
                 let row = json!({ "messages": messages, "tools": tools }).to_string();
                 let conversation: Conversation = match Row::read(&row, Objective::Chat) {
                     Ok(Row::Conversation { conversation, .. }) => conversation,
-                    // A prompt alone is no row.
+                    // A prompt without an answer is not a row.
                     _ => serde_json::from_str(&row).unwrap(),
                 };
                 let with = if tools.is_null() { "" } else { ", tools" };
@@ -158,7 +158,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Where two texts part, or the errors.
+/// The first difference of two texts, or the errors.
 fn apart(theirs: Option<&str>, ours: &Result<String, TemplateError>, error: &Json) -> String {
     match (theirs, ours) {
         (Some(theirs), Ok(ours)) => {
@@ -226,7 +226,7 @@ fn slow_chat_templates_equal_transformers() {
                 }
                 Ok(rendered) => {
                     assert_eq!(&rendered.text, text);
-                    // The last reply's text is within the last span, with what ends it.
+                    // The last reply and its end token are in the last span.
                     let last = case.conversation.messages.last().unwrap().content.trim();
                     let span = &text[rendered.assistant.last().unwrap().clone()];
                     let visible = last.rsplit("</think>").next().unwrap().trim();

@@ -1,5 +1,6 @@
-//! What evaluating a language model computes beside the model: task metrics as the field's packages define them, intervals, baselines,
-//! cards, layouts of standard sets, and the word lists of audits. It knows no model and no device; `engine/src/evaluate` runs models and asks here.
+//! Model-independent parts of evaluation: task metrics as defined by standard packages, intervals, baselines, cards, layouts of
+//! published data sets, and the word lists of audits. It knows neither models nor devices; `engine/src/evaluate` runs models and
+//! uses this crate.
 
 pub mod baselines;
 pub mod bias;

@@ -1,4 +1,4 @@
-//! Attention probabilities of every head, and what each head does by measured behaviour.
+//! Attention probabilities of every head, and measures of each head's behaviour.
 
 use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
 use super::{Found, Subject, Tensor};
@@ -9,10 +9,10 @@ use crate::protocol::ModelConfig;
 use crate::protocol::random;
 use std::f64::consts::LN_2;
 
-/// Tokens of the random text that induction is measured on, before it is repeated.
+/// Length of the random text for measuring induction, before repetition.
 const REPEATED: usize = 48;
 
-/// The seed of that text.
+/// Seed of that text.
 const SEED: u64 = 1;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
@@ -77,8 +77,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// Mean attention of every head, layer by layer, to what an induction head reads in a repeated text; none where there is no such text.
-/// It depends on the weights alone: the lens keeps it for the next prompt.
+/// Mean attention of every head, layer by layer, to the induction target in a repeated text; empty if there is no such text. It
+/// depends only on the weights, so the lens caches it between prompts.
 async fn induction(
     subject: &mut Subject<'_>,
     repeated: &[u32],
@@ -105,8 +105,8 @@ async fn induction(
     Ok(scores)
 }
 
-/// A text of distinct random tokens, and the same again: as long as the context holds twice and as a query sees, at most. None where it
-/// would be a single token, since what follows that is the query itself.
+/// Distinct random tokens, repeated once; the length is limited by half the context and by the sliding window. Empty if it would
+/// be a single token, because the induction target would then be the query itself.
 fn repeated(config: &ModelConfig) -> Vec<u32> {
     let vocabulary = config.vocabulary;
     let seen = config.sliding_window.unwrap_or(usize::MAX);
@@ -115,7 +115,7 @@ fn repeated(config: &ModelConfig) -> Vec<u32> {
         return Vec::new();
     }
     let mut text: Vec<u32> = Vec::with_capacity(2 * length);
-    // Draws go on until there are enough distinct ones; where nearly the whole vocabulary is needed that takes some more.
+    // Draw until there are enough distinct tokens; this takes longer if nearly the whole vocabulary is needed.
     let mut draws = (0..).map(|n| (random::nth(SEED, 0x1d_0c71, n) % vocabulary as u64) as u32);
     while text.len() < length {
         text.extend(draws.next().filter(|token| !text.contains(token)));
@@ -124,24 +124,24 @@ fn repeated(config: &ModelConfig) -> Vec<u32> {
     text
 }
 
-/// Mean of what queries that have something before them give; 0 where there are none.
+/// Mean over queries with preceding positions; 0 if there are none.
 fn mean(shares: impl Iterator<Item = f32>) -> f32 {
     let (sum, count) = shares.fold((0.0, 0), |(sum, count), share| (sum + f64::from(share), count + 1));
     if count > 0 { (sum / f64::from(count)) as f32 } else { 0.0 }
 }
 
-/// Mean attention to the token before.
+/// Mean attention to the previous token.
 fn previous(probabilities: &[f32], time: usize) -> f32 {
     mean((1..time).map(|query| probabilities[query * time + query - 1]))
 }
 
-/// Mean attention to the first token, of all others.
+/// Mean attention of all other tokens to the first one.
 fn first(probabilities: &[f32], time: usize) -> f32 {
     mean((1..time).map(|query| probabilities[query * time]))
 }
 
-/// Mean attention to what stands `behind` so many positions an earlier token that equals the query's: 0 for that token itself, 1 for
-/// the one after it, which an induction head reads (Olsson et al. 2022). Queries without such a token do not count.
+/// Mean attention to the position `behind` steps after an earlier token equal to the query's: 0 for that token itself, 1 for its
+/// successor, the target of an induction head (Olsson et al. 2022). Queries without such a token are ignored.
 fn earlier(probabilities: &[f32], tokens: &[u32], behind: usize) -> f32 {
     let time = tokens.len();
     let share = |query: usize| {
@@ -153,10 +153,10 @@ fn earlier(probabilities: &[f32], tokens: &[u32], behind: usize) -> f32 {
     mean((0..time).filter_map(share))
 }
 
-/// Entropy of a query's probabilities in bits, the mean over all queries.
+/// Entropy of a query's probabilities in bits, averaged over all queries.
 async fn entropy(probabilities: &[f32], time: usize, turns: &Turns) -> f32 {
     let bits = |row: &[f32]| {
-        // What is not a number stays so.
+        // NaN stays NaN.
         let seen = row.iter().filter(|share| **share != 0.0).map(|share| f64::from(*share));
         (0.0 - seen.map(|share| share * libm::log(share)).sum::<f64>() / LN_2) as f32
     };
@@ -174,7 +174,7 @@ mod tests {
     use crate::platform::at_once;
     use crate::protocol::presets;
 
-    /// Probabilities of queries that each look at one position.
+    /// Probabilities of queries that each attend to a single position.
     fn looking_at(positions: &[usize]) -> Vec<f32> {
         let time = positions.len();
         let mut probabilities = vec![0.0; time * time];

@@ -1,23 +1,21 @@
-//! Rows of logits as distributions, for whole tables of them: exponentials are the CPU executor's, summed in f32 over a few hundred
-//! entries and in f64 over those.
+//! Softmax and divergence of logits, for whole tables: with the CPU executor's exponential, summed in f32 over a few hundred
+//! entries and in f64 beyond.
 
 use crate::cpu::vector::{exp, maximum, total};
 use crate::platform::lanes::{BLOCK, vectorised};
 
-/// Entries whose sum is a float.
+/// Entries summed in f32.
 const PART: usize = 512;
 
 /// Σ exp(x) of a row of logits, without overflow.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Partition {
-    /// The largest logit.
     largest: f32,
     /// Σ exp(x − largest).
     sum: f64,
 }
 
 impl Partition {
-    /// Of a row.
     pub(super) fn of(logits: &[f32]) -> Self {
         let (largest, sum) = scaled(logits);
         Self { largest, sum }
@@ -28,14 +26,14 @@ impl Partition {
         f64::from(self.largest) + libm::log(self.sum)
     }
 
-    /// The place of the largest logit of its row, the first of equals, and its probability.
+    /// Index of the row's largest logit (the first of equals), and its probability.
     pub(super) fn top(&self, logits: &[f32]) -> (u32, f32) {
         let place = logits.iter().position(|logit| *logit == self.largest).unwrap_or_default();
         (place as u32, (1.0 / self.sum) as f32)
     }
 }
 
-/// KL(p ‖ q) of two rows of logits in nats, by their ln Σ exp(x).
+/// KL(p ‖ q) in nats of two rows of logits, each given with its ln Σ exp(x).
 pub(super) fn divergence((p, of_p): (&[f32], f64), (q, of_q): (&[f32], f64)) -> f64 {
     weighted(p, q, of_p as f32, (of_q - of_p) as f32)
 }
@@ -78,7 +76,7 @@ vectorised! {
         all
     }
 
-    /// y = factor·exp(x − log_sum): probabilities, where the factor is 1.
+    /// y = factor·exp(x − log_sum); probabilities if the factor is 1.
     pub(super) fn probabilities<L>(logits: &[f32], log_sum: f32, factor: f32, y: &mut [f32]) {
         for (y, x) in y.iter_mut().zip(logits) {
             *y = factor * exp::<L>(*x - log_sum);

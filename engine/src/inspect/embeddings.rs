@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use crate::platform::Turns;
 use std::collections::BTreeSet;
 
-/// Tokens of a map, at most.
+/// Maximum tokens of a map.
 const MAPPED: usize = 2048;
 
-/// Rows that are compared before others may have their turn.
+/// Rows compared between two yields.
 const COMPARED: usize = 1024;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
@@ -34,7 +34,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     near.truncate(subject.settings.count);
 
-    // Those that a person looks at, and the lowest ids as far as there is room.
+    // The inspected tokens, filled up with the lowest ids.
     let looked_at = subject.tokens.iter().copied().chain([token]).chain(near.iter().map(|(id, _)| *id));
     let mut listed: BTreeSet<u32> = looked_at.take(MAPPED).collect();
     for id in 0..vocabulary as u32 {
@@ -48,7 +48,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut found = Found::default();
     let mut map = Map::of(rows_of(table, width, &ids), width, &turns).await;
     match subject.reference {
-        // Maps of other widths compare, too: what is aligned is their points.
+        // Widths may differ, because the maps' points are aligned.
         Some((reference, width)) if width > 0 && reference.len() == vocabulary * width => {
             let other = Map::of(rows_of(reference, width, &ids), width, &turns).await;
             map.align(&other);
@@ -77,7 +77,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// Rows of a table [V, C] one after another.
+/// Rows of a table [V, C], concatenated.
 fn rows_of(table: &[f32], width: usize, ids: &[u32]) -> Vec<f32> {
     ids.iter().flat_map(|id| &table[*id as usize * width..(*id as usize + 1) * width]).copied().collect()
 }

@@ -1,25 +1,25 @@
-//! What the residual stream adds to a logit through the last norm, whose scale is held fixed: a logit is then a sum over channels, and a
-//! part of the stream adds its share of it (direct logit attribution; Elhage et al. 2021).
+//! Direct logit attribution (Elhage et al. 2021): with the scale of the final norm held fixed, a logit is a sum over channels of
+//! the residual stream, and each part of the stream contributes its share.
 
 use super::Lens;
 use super::linear::dot;
 use crate::protocol::{NormKind, NormPlacement};
 
-/// How a logit follows from the stream behind the last layer.
+/// The linear function from the final residual stream to a logit.
 #[derive(Clone, Debug)]
 pub(super) struct Direction {
-    /// [C]: the logit is the stream's product with it, and the bias.
+    /// [C]: the logit is its dot product with the stream, plus the bias.
     pub channels: Vec<f32>,
-    /// What the norm's bias and the head's add; `None` where the model has neither.
+    /// Contribution of the norm's and the head's bias; `None` if the model has neither.
     pub bias: Option<f64>,
 }
 
 impl Direction {
-    /// That of an output, for the stream [C] at a position behind the last layer. `None` where blocks end with a norm: their results are
-    /// no sum of parts.
+    /// The direction of an output for the final residual stream [C] at a position. `None` with post-norm: the stream is then not
+    /// a sum of parts.
     ///
-    /// With ρ = 1/√(var + eps) or 1/√(mean x² + eps), w the norm's weight, b its bias and u the head's row, the logit is
-    /// Σ (x − μ)·ρ·w·u + b·u. The mean of x is taken off d = ρ·w·u instead, which comes to the same: Σ (x − μ)·d = Σ x·(d − mean d).
+    /// With ρ = 1/√(var + eps) or 1/√(mean x² + eps), w the norm's weight, b its bias and u the head's row, the logit is Σ (x −
+    /// μ)·ρ·w·u + b·u. Subtracting the mean from d = ρ·w·u instead is equivalent: Σ (x − μ)·d = Σ x·(d − mean d).
     pub(super) fn of(lens: &Lens, stream: &[f32], output: u32) -> Option<Self> {
         let norm = &lens.config().norm;
         if norm.placement == NormPlacement::Post {
@@ -59,7 +59,7 @@ impl Direction {
         Some(Self { channels: channels.into_iter().map(|channel| (scale * channel) as f32).collect(), bias })
     }
 
-    /// What a part [C] of the stream adds to the logit.
+    /// Contribution of a part [C] of the stream to the logit.
     pub(super) fn adds(&self, part: &[f32]) -> f32 {
         dot(part, &self.channels) as f32
     }

@@ -1,9 +1,9 @@
-//! What each value of the walk is, written as a model of these settings computes it: with its norms where they stand, its rotations and
-//! its biases.
+//! Formulas of the walk's values for a model's settings: with its norm placement, rotations and biases.
 
 use crate::protocol::{Activation, Gate, ModelConfig, NormKind, NormPlacement, Position, Residual};
 
-/// The walk's tensors by name, each with its formula. A block begins with x, its attention makes y of it, and its MLP the next block's x.
+/// The walk's tensors by name, each with its formula. A block starts with x, its attention gives y, and its MLP the next block's
+/// x.
 pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
     let ModelConfig { bias, residual, position, qk_norm, .. } = *config;
     let is_post = config.norm.placement == NormPlacement::Post;
@@ -19,7 +19,7 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
         scale if positions.is_empty() => format!("x = {scale}·E[id]"),
         scale => format!("x = {scale}·(E[id]{positions})"),
     };
-    // Where norms stand behind the sums, both parts read the vector as it is.
+    // With post-norm, both parts read the vector as it is.
     let read = if is_post { "x".to_owned() } else { format!("{norm}(x)") };
     let turns = matches!(position, Position::Rope(rope) if rope.turns(layer));
     let projected = |letter: &str, normed: bool, turned: bool| {
@@ -50,7 +50,7 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
         }
     };
     let stream = if is_post { format!("x = {norm}(y + mlp)") } else { "x = y + mlp".to_owned() };
-    // A head of the table's own rows has no matrix beside it; one for labels always has.
+    // A tied head has no matrix of its own; a classification head always has.
     let head = if config.tied_head && config.labels.is_empty() { "Eᵀ" } else { "W_U" };
     let head_bias = plus(bias.head && config.labels.is_empty(), "b_U");
 
@@ -94,7 +94,7 @@ mod tests {
         let mut qwen = ModelConfig { qk_norm: true, ..llama.clone() };
         qwen.bias.qkv = true;
         assert_eq!(of_first(&qwen, "keys"), "k = RoPE(RMSNorm(RMSNorm(x)·W_K + b_K), t)");
-        // Every second layer turns nothing.
+        // Every second layer has no rotation.
         let position = Position::Rope(Rope { skip_every: 2, ..Rope::of_base(100.0) });
         let some = ModelConfig { position, ..llama };
         assert_eq!(formula(&some, 0, "keys"), "k = RoPE(RMSNorm(x)·W_K, t)");

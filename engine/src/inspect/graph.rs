@@ -1,5 +1,5 @@
-//! The graph from a prompt's tokens to its logits, node by node: what each computes, by which kernels, how long it takes, and what its
-//! values and their gradients are like.
+//! The graph from a prompt's tokens to its logits, node by node, with formulas, kernels, times, and statistics of values and
+//! gradients.
 
 use super::lens::Forward;
 use super::outputs::cross_entropy_gradient;
@@ -12,7 +12,7 @@ use crate::plan::Dispatch;
 use crate::platform::Turns;
 use crate::protocol::inspect::{Detail, GraphNode, GraphValue};
 
-/// The whole forward pass. Gradients are those of the mean cross-entropy of the prompt's tokens.
+/// The whole forward pass. Gradients are those of the prompt's mean cross-entropy.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut found = Found::default();
     let forward = subject.lens.forward(subject.tokens).await?;
@@ -44,7 +44,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// Gradients of what nodes make, and of the parameters.
+/// Statistics of the gradients of node outputs and parameters.
 async fn fill_gradients(
     subject: &mut Subject<'_>,
     forward: &Forward,
@@ -58,7 +58,7 @@ async fn fill_gradients(
     let found = subject.lens.all_gradients(tokens, &seed).await?;
     for (at, value) in found.of().iter().enumerate() {
         let own = found.floats(at)?;
-        // Of the window's rows those of the text.
+        // Only the rows of the text, not the rest of the window.
         let of_text = own.len() / forward.window * tokens.len();
         let own = own.get(..of_text).unwrap_or_default();
         gradients[value.index()] = Summary::of(own, &turns).await.statistics();
@@ -72,7 +72,7 @@ async fn fill_gradients(
     Ok(())
 }
 
-/// What the page draws: values that some node reads or writes, by new numbers in the order in which they occur.
+/// The graph for display, with used values renumbered in order of occurrence.
 fn detail(forward: &Forward, gradients: &[Option<Statistics>]) -> Detail {
     let graph = &forward.graph;
     let mut numbers = vec![None; graph.values.len()];
@@ -108,7 +108,7 @@ fn of_node(
     GraphNode { scope: node.scope.to_string(), operation, formula, inputs, outputs, kernels, ms }
 }
 
-/// The kernels of a node with their number of launches; sources that are new are added.
+/// A node's kernels with their number of launches; adds new sources to `sources`.
 fn launches<'a>(
     dispatches: impl Iterator<Item = &'a Dispatch>,
     sources: &mut Vec<(String, String)>,
@@ -126,7 +126,7 @@ fn launches<'a>(
     launches
 }
 
-/// What a value is that no node makes, or that stands at a place of the model.
+/// The name of a value that no node produces, or that is a site of the model.
 fn name_of(forward: &Forward, value: ValueId) -> String {
     if let Some((site, _)) = forward.sites.iter().find(|(_, own)| *own == value) {
         return words(site);
@@ -141,7 +141,7 @@ fn name_of(forward: &Forward, value: ValueId) -> String {
     }
 }
 
-/// A place of the model.
+/// The name of a site.
 fn words(site: Site) -> String {
     match site {
         Site::Stream(0) => "residual stream after the embedding".to_owned(),
@@ -200,7 +200,7 @@ mod tests {
                 assert!(*launches > 0 && source.contains("@compute"), "{name}");
             }
             assert!(node.outputs.iter().all(|value| values[*value].statistics.is_some()), "{node:?}");
-            // What its formula adds is what it reads.
+            // A formula adds as many terms as the node reads.
             if node.operation == "linear" {
                 assert_eq!(node.inputs.len(), 2 + node.formula.matches(" + ").count(), "{node:?}");
             }
@@ -214,7 +214,7 @@ mod tests {
             ),
             (1, 1, 1)
         );
-        // What a probe of the same value finds.
+        // Equal to a probe of the same value.
         let logits = pollster::block_on(lens.probe(&tokens, &[Site::Logits])).unwrap();
         let own = pollster::block_on(Summary::of(&logits[0].data, &Turns::none())).statistics();
         assert_eq!(values[head.outputs[0]].statistics, own);

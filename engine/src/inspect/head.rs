@@ -1,4 +1,4 @@
-//! One head's arithmetic, step by step: q·k / √D, mask, softmax, ·v, times its columns of the output weight.
+//! A single head's computation, step by step: q·k / √D, mask, softmax, ·v, times its columns of the output weight.
 
 use super::linear::products;
 use super::probabilities::{self, Attention};

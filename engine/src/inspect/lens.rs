@@ -1,4 +1,4 @@
-//! A model that can be looked at: values of its forward pass, and their gradients, on either executor.
+//! A model prepared for inspection: values of its forward pass, and their gradients, on either executor.
 
 mod arena;
 mod batches;
@@ -27,17 +27,16 @@ use part::{Gradients, Key};
 use programs::{Given, Prepared};
 use std::sync::Arc;
 
-/// The shortest window: a prompt that grows by a token does not need another program each time.
+/// Minimum window, so that a prompt that grows by a token does not need another program each time.
 const MIN_WINDOW: usize = 16;
 
-/// Where a lens computes.
 #[derive(Clone, Debug)]
 enum LensDevice {
     Cpu(Arc<Workers>),
     Gpu(Box<Gpu>),
 }
 
-/// A model that can be looked at. It has the weights as they are, or with some of them changed ([`Lens::weights_mut`]).
+/// A model prepared for inspection, with its original or modified weights ([`Lens::weights_mut`]).
 #[derive(Debug)]
 pub struct Lens {
     config: ModelConfig,
@@ -46,41 +45,41 @@ pub struct Lens {
     weights: Weights,
     layout: ArenaLayout,
     names: Vec<(String, Type)>,
-    /// Which entries each parameter has: no two that may differ have the same number.
+    /// Version of each parameter's entries; parameters that may differ never share a version.
     versions: Vec<u64>,
-    /// The last number that was given.
+    /// The last version assigned.
     last_version: u64,
     prepared: Vec<Prepared>,
-    /// Bytes that they may take.
+    /// Maximum bytes of `prepared`.
     program_bytes: u64,
 }
 
 impl Lens {
-    /// Over weights laid out as [`ArenaLayout`] says, on the CPU's threads, or one a core.
+    /// A lens on the CPU, over weights in [`ArenaLayout`] order. `threads` defaults to one per core.
     ///
     /// # Errors
-    /// Another number of weights than the model has.
+    /// The number of weights does not match the model.
     pub fn on_cpu(config: &ModelConfig, parameters: Vec<f32>, threads: Option<usize>) -> Result<Self> {
         Self::new(config, parameters, LensDevice::Cpu(Arc::new(Workers::new(threads)?)))
     }
 
-    /// The same on a GPU.
+    /// Like [`Self::on_cpu`], on a GPU.
     ///
     /// # Errors
-    /// Another number of weights than the model has.
+    /// The number of weights does not match the model.
     pub fn on_gpu(config: &ModelConfig, parameters: Vec<f32>, gpu: Gpu) -> Result<Self> {
         Self::new(config, parameters, LensDevice::Gpu(Box::new(gpu)))
     }
 
-    /// Over another model, on the same device.
+    /// A lens over another model, on the same device.
     ///
     /// # Errors
-    /// Another number of weights than the model has.
+    /// The number of weights does not match the model.
     pub(crate) fn beside(&self, config: &ModelConfig, parameters: Vec<f32>) -> Result<Self> {
         Self::new(config, parameters, self.place.clone())
     }
 
-    /// The same with the kernels that were recorded of its device, where they were; else with those of its kind.
+    /// Selects the kernels recorded for this device, or the default kernels if there is no record.
     pub(crate) fn pinned(self, recorded: Option<&DeviceDescription>) -> Self {
         let place = match self.place {
             LensDevice::Gpu(gpu) => LensDevice::Gpu(Box::new(pinned(&gpu, recorded))),
@@ -89,7 +88,7 @@ impl Lens {
         Self { place, ..self }
     }
 
-    /// Whether [`Self::pinned`] would leave it as it is.
+    /// Whether [`Self::pinned`] would change nothing.
     pub(crate) fn is_pinned(&self, recorded: Option<&DeviceDescription>) -> bool {
         match &self.place {
             LensDevice::Gpu(gpu) => gpu.variants() == pinned(gpu, recorded).variants(),
@@ -97,7 +96,7 @@ impl Lens {
         }
     }
 
-    /// Whether it has other kernels than devices of its kind have.
+    /// Whether its kernels differ from the default ones.
     pub(super) fn has_chosen_kernels(&self) -> bool {
         matches!(&self.place, LensDevice::Gpu(gpu) if !gpu.variants().is_empty())
     }
@@ -125,18 +124,16 @@ impl Lens {
         })
     }
 
-    /// The model's settings.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
 
-    /// Sizes of its attention.
     pub fn heads(&self) -> Heads {
         let ModelConfig { heads, kv_heads, head_size, .. } = self.config;
         Heads { heads, kv_heads, head_size }
     }
 
-    /// The device's name.
+    /// Name of the device.
     pub fn device(&self) -> &str {
         match &self.place {
             LensDevice::Cpu(_) => "cpu",
@@ -144,15 +141,14 @@ impl Lens {
         }
     }
 
-    /// Whether the CPU computes.
     pub fn is_on_cpu(&self) -> bool {
         matches!(self.place, LensDevice::Cpu(_))
     }
 
-    /// The values at some sites for a text of at most a context's tokens: [T, …] each, T being the text's.
+    /// Values at the given sites for a text of at most the context length: shape [T, …] each, with T tokens.
     ///
     /// # Errors
-    /// No tokens, too many, or one beyond the vocabulary; a site that the model lacks; a device that fails.
+    /// `tokens` is empty, too long or has an id outside the vocabulary; the model lacks a site; the device fails.
     pub async fn probe(&mut self, tokens: &[u32], sites: &[Site]) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
@@ -161,11 +157,11 @@ impl Lens {
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
     }
 
-    /// The values at some sites behind another whose values are given, [B, T, …] each: `from` is [B, T, …], too. So a layer's stream
-    /// is read by the head as if it were the last one, or a prompt continues another's.
+    /// Values at the given sites, computed from given values at an earlier site `from`: shape [B, T, …] in and out. For example,
+    /// the head can read a layer's residual stream as if it were the last one, or a prompt can continue another's.
     ///
     /// # Errors
-    /// Values of another size; a site that the model lacks or that does not lie behind; a device that fails.
+    /// The values have another size; the model lacks a site, or it does not come after `from`; the device fails.
     pub async fn probe_from(&mut self, from: Site, values: &Tensor, sites: &[Site]) -> Result<Vec<Tensor>> {
         let (key, padded) = self.going_on(from, values, sites)?;
         let (time, length) = (key.time, values.shape.get(1).copied().unwrap_or_default());
@@ -179,16 +175,17 @@ impl Lens {
         Ok(found.into_iter().map(cut).collect())
     }
 
-    /// The same of a single text and site, where it lies: [T, …], and rows of what is no text behind it.
+    /// Like [`Self::probe_from`] for a single text and site, without copying from the device: shape [T, …], followed by padding
+    /// rows.
     ///
     /// # Errors
-    /// As [`Self::probe_from`].
+    /// Same as [`Self::probe_from`].
     pub(super) async fn read_from(&mut self, from: Site, values: &Tensor, site: Site) -> Result<Values<'_>> {
         let (key, padded) = self.going_on(from, values, &[site])?;
         self.read(key, Given { from: Some(padded), ..Given::default() }).await
     }
 
-    /// The part from a site's values [B, T, …] on, and these with zeros behind each text.
+    /// The program that continues from a site's values [B, T, …], and those values zero-padded to the window.
     fn going_on(&self, from: Site, values: &Tensor, sites: &[Site]) -> Result<(Key, Vec<f32>)> {
         let &[batch, length, columns] = values.shape.as_slice() else {
             return Err(Error::Internal("values are given as [B, T, columns]".to_owned()));
@@ -207,10 +204,10 @@ impl Lens {
         Ok((Key { from: Some(from), ..Key::of_sites(batch, time, sites) }, padded))
     }
 
-    /// The gradient of Σ logits·seed with respect to the values at some sites, [T, …] each; `seed` is [T, V].
+    /// Gradient of Σ logits·seed with respect to the values at the given sites, shape [T, …] each; `seed` is [T, V].
     ///
     /// # Errors
-    /// As [`Self::probe`]; a seed of another size.
+    /// Same as [`Self::probe`], or `seed` has another size.
     pub async fn gradients(&mut self, tokens: &[u32], seed: &Tensor, sites: &[Site]) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
@@ -220,11 +217,11 @@ impl Lens {
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
     }
 
-    /// The gradient of Σ logits·seed with respect to whatever nodes make on the way to the logits ([`Values::of`]), [T, …] with rows of what
-    /// is no text behind them, and to every parameter, in their order; `seed` is [T, V].
+    /// Gradient of Σ logits·seed with respect to every node's output on the path to the logits ([`Values::of`]; shape [T, …]
+    /// followed by padding rows) and to every parameter, in order; `seed` is [T, V].
     ///
     /// # Errors
-    /// As [`Self::gradients`].
+    /// Same as [`Self::gradients`].
     pub(super) async fn all_gradients(&mut self, tokens: &[u32], seed: &Tensor) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
@@ -233,11 +230,10 @@ impl Lens {
         self.read(key, Given { tokens, seed, ..Given::default() }).await
     }
 
-    /// The gradient of the mean cross-entropy of a text's tokens, each given those before it, with respect to every parameter, in their
-    /// order.
+    /// Gradient of the mean next-token cross-entropy of a text with respect to every parameter, in order.
     ///
     /// # Errors
-    /// As [`Self::probe`].
+    /// Same as [`Self::probe`].
     pub(super) async fn loss_gradients(&mut self, tokens: &[u32]) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
@@ -246,7 +242,7 @@ impl Lens {
         self.read(key, Given { tokens, targets, ..Given::default() }).await
     }
 
-    /// A seed, with zeros behind the text.
+    /// Zero-pads a seed to the window.
     fn padded(&self, seed: &Tensor, time: usize) -> Result<Vec<f32>> {
         let outputs = self.config.outputs();
         if seed.columns() != outputs || seed.data.len() > time * outputs {
@@ -274,18 +270,18 @@ impl Lens {
         }
     }
 
-    /// The window that a text of so many tokens is read in. What stands behind the text is not seen by it.
+    /// The window for a text of `tokens` tokens. Causality hides the padding after the text.
     fn window(&self, tokens: usize) -> usize {
         tokens.next_power_of_two().max(MIN_WINDOW).min(self.config.context_length)
     }
 }
 
-/// A device with the kernels that were recorded of it.
+/// The GPU with the kernels recorded for it, or the default kernels.
 fn pinned(gpu: &Gpu, recorded: Option<&DeviceDescription>) -> Gpu {
     recorded.map_or_else(|| gpu.with_choices(&Choices::default()), |device| gpu.pinned(device))
 }
 
-/// The rows of a text in a window's values, without the window's axis of one text.
+/// Cuts a window's values to the rows of its single text, and drops the batch axis.
 fn of_text(tensor: Tensor, time: usize, tokens: usize) -> Tensor {
     let columns = tensor.data.len() / time;
     let mut data = tensor.data;

@@ -1,28 +1,29 @@
-//! Linear algebra of views: products and cosines of rows, softmax, and the first two principal components of a table.
+//! Linear algebra for views: dot products and cosines of rows, softmax, and the first two principal components of a table.
 
 use crate::graph::random;
 use crate::platform::Turns;
 use crate::platform::lanes::vectorised;
 
-/// Directions that are iterated together. More than are wanted: so it converges by the ratio of the second eigenvalue to the ninth.
+/// Size of the iterated subspace. Larger than needed, so that convergence depends on the ratio of the second to the ninth
+/// eigenvalue.
 const TOGETHER: usize = 8;
 
-/// Iterations after which a direction is taken as it is: so flat a spectrum has no better ones.
+/// Maximum iterations; a spectrum this flat has no better directions.
 const ITERATIONS: usize = 300;
 
-/// What may be left of A·v − λ·v, as a share of the largest eigenvalue.
+/// Maximum residual of A·v − λ·v, relative to the largest eigenvalue.
 const RESIDUAL: f64 = 1e-6;
 
-/// Sums of a dot product that run side by side.
+/// Independent partial sums of a dot product.
 const SUMS: usize = 8;
 
 vectorised! {
-    /// a·b, summed in f64.
+    /// a·b, accumulated in f64.
     pub(super) fn dot<L>(a: &[f32], b: &[f32]) -> f64 {
         summed(a, b)
     }
 
-    /// y[n] = factor·(x·rows[n]), summed in f64: rows begin `stride` entries apart and are as long as x.
+    /// y[n] = factor·(x·rows[n]), accumulated in f64. Rows start `stride` entries apart and have the length of x.
     pub(super) fn products<L>(x: &[f32], rows: &[f32], stride: usize, factor: f64, y: &mut [f32]) {
         for (y, row) in y.iter_mut().zip(rows.chunks(stride)) {
             *y = (factor * summed(x, &row[..x.len()])) as f32;
@@ -43,18 +44,17 @@ fn summed(a: &[f32], b: &[f32]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
-/// Euclidean length.
 pub(super) fn norm(row: &[f32]) -> f64 {
     dot(row, row).sqrt()
 }
 
-/// a·b / (‖a‖‖b‖); 0 where either is zero.
+/// a·b / (‖a‖‖b‖); 0 if either is zero.
 pub(super) fn cosine(a: &[f32], b: &[f32]) -> f32 {
     let lengths = norm(a) * norm(b);
     if lengths > 0.0 { (dot(a, b) / lengths) as f32 } else { 0.0 }
 }
 
-/// Softmax in place, summed in f64.
+/// Softmax in place, accumulated in f64.
 pub(super) fn softmax(row: &mut [f32]) {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
@@ -67,18 +67,18 @@ pub(super) fn softmax(row: &mut [f32]) {
     }
 }
 
-/// Rows in two dimensions.
+/// Rows projected to two dimensions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Map {
     /// [N, 2].
     pub points: Vec<f32>,
-    /// The variance of all columns together.
+    /// Total variance of all columns.
     variance: f64,
 }
 
 impl Map {
-    /// Rows [N, C] less their mean, in the directions of largest variance (PCA), the first two columns of U·S. Of a direction and its
-    /// opposite the one is taken whose largest entry is positive. Nothing is random: the same rows make the same map.
+    /// Projects rows [N, C] minus their mean onto the two directions of largest variance (PCA): the first two columns of U·S. The
+    /// sign makes each direction's largest entry positive. Deterministic.
     pub(super) async fn of(mut rows: Vec<f32>, columns: usize, turns: &Turns) -> Self {
         let count = rows.len() / columns.max(1);
         if count == 0 {
@@ -99,7 +99,7 @@ impl Map {
         Self { points, variance }
     }
 
-    /// Turned and mirrored so that its points lie as near as may be to another map's.
+    /// Rotates and reflects the points to match another map's as closely as possible.
     pub(super) fn align(&mut self, onto: &Self) {
         let [[a, b], [c, d]] = procrustes(&self.points, &onto.points);
         for point in self.points.chunks_exact_mut(2) {
@@ -108,7 +108,7 @@ impl Map {
         }
     }
 
-    /// The share of the rows' variance that each drawn column has.
+    /// Share of the rows' variance explained by each axis.
     pub(super) fn explained(&self) -> [f32; 2] {
         let count = self.points.len() / 2;
         std::array::from_fn(|at| {
@@ -119,7 +119,7 @@ impl Map {
     }
 }
 
-/// Takes each column's mean from its entries.
+/// Subtracts each column's mean.
 fn centre(rows: &mut [f32], columns: usize) {
     let count = rows.len() / columns;
     let mut means = vec![0.0f64; columns];
@@ -156,8 +156,8 @@ async fn covariance(rows: &[f32], columns: usize, turns: &Turns) -> Vec<f32> {
     covariance
 }
 
-/// The directions of the two largest eigenvalues of a covariance [C, C], by subspace iteration with a Rayleigh–Ritz step (Rutishauser
-/// 1970). Zeros where there is no second.
+/// The eigenvectors of the two largest eigenvalues of a covariance [C, C], by subspace iteration with a Rayleigh–Ritz step
+/// (Rutishauser 1970). The second is zero if it does not exist.
 async fn largest_directions(covariance: &[f32], columns: usize, turns: &Turns) -> [Vec<f32>; 2] {
     let together = TOGETHER.min(columns);
     let start = |n: usize| random::signed((random::nth(17, 0xe1_6e45, n as u64) >> 32) as u32);
@@ -198,14 +198,14 @@ async fn largest_directions(covariance: &[f32], columns: usize, turns: &Turns) -
     [next(), next()]
 }
 
-/// A direction, or its opposite: with a positive largest entry.
+/// Flips a direction so that its largest entry is positive.
 fn facing(direction: &[f32]) -> Vec<f32> {
     let larger = |most: f32, entry: &f32| if entry.abs() > most.abs() { *entry } else { most };
     let sign = if direction.iter().fold(0.0, larger) < 0.0 { -1.0 } else { 1.0 };
     direction.iter().map(|entry| sign * entry).collect()
 }
 
-/// Makes rows orthonormal one after another (Gram–Schmidt, twice for the digits); one that depends on those before it becomes zero.
+/// Orthonormalises rows (Gram–Schmidt, twice for accuracy); linearly dependent rows become zero.
 fn orthonormalise(rows: &mut [f32], columns: usize) {
     for at in 0..rows.len() / columns {
         let (before, rest) = rows.split_at_mut(at * columns);
@@ -225,7 +225,7 @@ fn orthonormalise(rows: &mut [f32], columns: usize) {
     }
 }
 
-/// Rows of a sum of others: row n is Σ vectors[k, n]·rows[k].
+/// Linear combinations: row n is Σ vectors[k, n]·rows[k].
 fn combined(vectors: &[f64], rows: &[f32], columns: usize) -> Vec<f32> {
     let count = rows.len() / columns;
     let entry = |at: usize| {
@@ -236,12 +236,12 @@ fn combined(vectors: &[f64], rows: &[f32], columns: usize) -> Vec<f32> {
     (0..rows.len()).map(entry).collect()
 }
 
-/// Eigenvalues of a small symmetric matrix, the largest first, and its eigenvectors as columns: cyclic Jacobi rotations.
+/// Eigenvalues of a small symmetric matrix in descending order, and its eigenvectors as columns, by cyclic Jacobi rotations.
 fn eigen(mut a: Vec<f64>, size: usize) -> (Vec<f64>, Vec<f64>) {
     let mut vectors = vec![0.0; size * size];
     vectors.iter_mut().step_by(size + 1).for_each(|entry| *entry = 1.0);
     let scale = a.iter().fold(0.0f64, |most, entry| most.max(entry.abs()));
-    // Each sweep squares what is left beside the diagonal: a handful is enough for any matrix of this size.
+    // Each sweep squares the off-diagonal rest, so a handful is enough for any matrix of this size.
     for _ in 0..24 {
         for p in 0..size {
             for q in p + 1..size {
@@ -278,8 +278,8 @@ fn eigen(mut a: Vec<f64>, size: usize) -> (Vec<f64>, Vec<f64>) {
     (values, sorted)
 }
 
-/// The orthogonal 2×2 matrix R that brings `points`·R nearest to `onto`, both [N, 2] (Schönemann 1966): of all rotations and of all
-/// reflections the best is known in closed form, and the better of the two is taken.
+/// The orthogonal 2×2 matrix R that minimises the distance of `points`·R to `onto`, both [N, 2] (Schönemann 1966). The best
+/// rotation and the best reflection have closed forms; the better of the two is returned.
 fn procrustes(points: &[f32], onto: &[f32]) -> [[f64; 2]; 2] {
     let mut m = [[0.0f64; 2]; 2];
     for (from, to) in points.chunks_exact(2).zip(onto.chunks_exact(2)) {
@@ -313,14 +313,14 @@ mod tests {
         at_once(Map::of(rows.to_vec(), columns, &Turns::none()))
     }
 
-    /// Numbers in [−1, 1) of a seed.
+    /// Numbers in [−1, 1) from a seed.
     fn numbers(seed: u64, count: usize) -> Vec<f32> {
         (0..count as u64).map(|n| random::signed((random::nth(seed, 3, n) >> 32) as u32)).collect()
     }
 
     #[test]
     fn principal_components_of_a_cross_are_its_beams() {
-        // Around (5, −1, 2): 4 either way along (0.6, 0.8, 0), 1 either way along (0, 0, 1).
+        // Around (5, −1, 2): ±4 along (0.6, 0.8, 0), ±1 along (0, 0, 1).
         let rows = [7.4, 2.2, 2.0, 2.6, -4.2, 2.0, 5.0, -1.0, 3.0, 5.0, -1.0, 1.0];
         let found = map(&rows, 3);
         let wanted = [4.0, 0.0, -4.0, 0.0, 0.0, 1.0, 0.0, -1.0];

@@ -1,4 +1,4 @@
-//! The logit lens (nostalgebraist 2020): what every layer's stream would predict, were it the last.
+//! The logit lens (nostalgebraist 2020): each layer's residual stream, decoded as if it were the last.
 
 use super::distribution::{self, Partition};
 use super::outputs::in_bits;
@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::model::Site;
 use crate::platform::Turns;
 
-/// top [stage, T] with their probabilities [stage, T]; divergence [stage, T], KL(last ‖ stage) in bits; logits [stage, V] at the position.
-/// Stages are the streams before each layer, and the one behind the last.
+/// top [stage, T] with their probabilities [stage, T]; divergence [stage, T], KL(last ‖ stage) in bits; logits [stage, V] at the
+/// position. Stages are the streams before each layer, and the final one.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position) = (subject.tokens, subject.position);
     let config = subject.lens.config();
@@ -21,8 +21,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut probabilities = vec![0.0; stages * count];
     let mut divergence = vec![0.0; stages * count];
     let mut logits = vec![0.0; stages * outputs];
-    // The last stage first, which the others are compared with: a stage at a time, since a large vocabulary's logits of all would fill
-    // the memory. They are looked through where they lie.
+    // Start with the last stage, which the others are compared with. One stage at a time, because all stages' logits of a large
+    // vocabulary would fill the memory; they are read in place.
     let (mut compared, mut totals) = (Vec::new(), Vec::new());
     for (stage, stream) in streams.into_iter().enumerate().rev() {
         let stream = Tensor::new(&[1, count, stream.columns()], stream.data);

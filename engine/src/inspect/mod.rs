@@ -1,5 +1,5 @@
-//! Looking inside a model: each [`View`] is a file here that asks a [`Lens`] for values of the one graph and makes named tensors of
-//! them. What is not asked for costs nothing: no other graph or plan knows of it.
+//! Model inspection: each [`View`] is a file here that reads values of the one graph through a [`Lens`] and turns them into named
+//! tensors. A view that is not requested costs nothing; no other graph or plan depends on it.
 
 mod attention;
 mod distribution;
@@ -43,41 +43,38 @@ use crate::step::Data;
 use crate::tokenizer::Tokenizer;
 use web_time::Instant;
 
-/// What is looked at: a model, the prompt that it works on, and what of both.
+/// The model and prompt under inspection, with the view's settings.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// The model.
     pub lens: &'a mut Lens,
-    /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// The prompt's tokens, as many as the context holds.
+    /// The prompt's tokens, at most the context length.
     pub tokens: &'a [u32],
-    /// The prompt as it was given.
+    /// The prompt's original text.
     pub prompt: &'a str,
-    /// The position that is looked at, within the tokens.
+    /// The inspected position, an index into `tokens`.
     pub position: usize,
-    /// What is looked at within a view. Layer, head and token are those of the model.
+    /// Layer, head and token refer to the model's.
     pub settings: &'a InspectSettings,
-    /// The run that the weights are of: its text and its milestones.
+    /// The run of the weights, for its text and milestones.
     pub run: &'a Run,
     /// The embedding table [V, C] that maps are aligned with, and C.
     pub reference: Option<(&'a [f32], usize)>,
-    /// What texts are looked up in.
+    /// Indices for looking up texts.
     pub indices: &'a mut Indices,
 }
 
 impl Subject<'_> {
-    /// The layer that is looked at, where a view has one: the last unless another was asked for.
+    /// The layer for views of a single layer; the last by default.
     pub fn layer(&self) -> usize {
         self.settings.layer.unwrap_or(self.lens.config().layers.saturating_sub(1))
     }
 
-    /// The layers that are looked at, where a view has all: the one that was asked for alone.
+    /// The layers for views of all layers; only the selected one if there is one.
     pub fn layers(&self) -> std::ops::Range<usize> {
         self.settings.layer.map_or(0..self.lens.config().layers, |layer| layer..layer + 1)
     }
 
-    /// The head that is looked at.
     pub fn head(&self) -> usize {
         self.settings.head.unwrap_or(0)
     }
@@ -85,12 +82,12 @@ impl Subject<'_> {
     /// The values at a site for the prompt, [T, …].
     ///
     /// # Errors
-    /// As [`Lens::probe`].
+    /// Same as [`Lens::probe`].
     pub async fn values(&mut self, site: Site) -> Result<Tensor> {
         Ok(self.lens.probe(self.tokens, &[site]).await?.pop().unwrap_or_default())
     }
 
-    /// The run's text, where it has one that is held out.
+    /// The run's held-out text, if any.
     ///
     /// # Errors
     /// It cannot be read.
@@ -107,7 +104,7 @@ impl Subject<'_> {
         TokenText { id, text: self.tokenizer.describe(id).text }
     }
 
-    /// The tokens that ids mean, each once.
+    /// The texts of distinct ids.
     pub fn tokens_of(&self, ids: impl IntoIterator<Item = u32>) -> Detail {
         let mut ids: Vec<u32> = ids.into_iter().collect();
         ids.sort_unstable();
@@ -116,7 +113,7 @@ impl Subject<'_> {
     }
 }
 
-/// What a view found.
+/// Results of a view.
 #[derive(Debug, Default)]
 pub struct Found {
     tensors: Vec<(TensorSummary, Data)>,
@@ -125,12 +122,12 @@ pub struct Found {
 }
 
 impl Found {
-    /// Adds floats: named, with the graph's path where they belong to one, and axes outermost first.
+    /// Adds a tensor of floats, with its path in the graph (if any) and axes outermost first.
     pub fn floats(&mut self, name: &str, scope: &str, axes: &[(&str, usize)], data: Vec<f32>) {
         self.add(name, scope, axes, Data::F32(data));
     }
 
-    /// Adds integers.
+    /// Adds a tensor of integers.
     pub fn integers(&mut self, name: &str, scope: &str, axes: &[(&str, usize)], data: Vec<u32>) {
         self.add(name, scope, axes, Data::U32(data));
     }
@@ -147,17 +144,17 @@ impl Found {
         self.tensors.push((summary, data));
     }
 
-    /// Adds what is no tensor.
+    /// Adds a result that is not a tensor.
     pub fn detail(&mut self, detail: Detail) {
         self.details.push(detail);
     }
 
-    /// Says what a reader should know.
+    /// Adds a notice for the reader.
     pub fn notice(&mut self, notice: impl Into<String>) {
         self.notices.push(notice.into());
     }
 
-    /// A tensor's entries, by its name; nothing where it has no such floats.
+    /// A float tensor's entries by name; empty if there is none.
     pub fn get(&self, name: &str) -> &[f32] {
         let found = self.tensors.iter().find(|(summary, _)| summary.name == name);
         match found {
@@ -168,7 +165,7 @@ impl Found {
 
     fn finished(self, view: View, ms: f64) -> (Inspected, Vec<Vec<u8>>) {
         let (tensors, data): (Vec<_>, Vec<_>) = self.tensors.into_iter().unzip();
-        // Little-endian, as every CPU is that this is built for.
+        // Little-endian, like every target CPU.
         let bytes = |data: Data| match data {
             Data::F32(data) => bytemuck::cast_slice::<f32, u8>(&data).to_vec(),
             Data::U32(data) => bytemuck::cast_slice::<u32, u8>(&data).to_vec(),
@@ -178,10 +175,10 @@ impl Found {
     }
 }
 
-/// A view of a model at work, and the entries of its tensors.
+/// Computes a view, with the bytes of its tensors.
 ///
 /// # Errors
-/// A layer, head, position or token that does not exist, with the nearest that does; a device that fails.
+/// A layer, head, position or token does not exist (the error names the nearest that does), or the device fails.
 pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected, Vec<Vec<u8>>)> {
     check(subject.lens.config(), subject.settings, subject.tokens)?;
     let begun = Instant::now();
@@ -204,10 +201,10 @@ pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected
     Ok(found.finished(view, begun.elapsed().as_secs_f64() * 1e3))
 }
 
-/// Refuses what the model or the prompt does not have.
+/// Validates the settings against the model and the prompt.
 ///
 /// # Errors
-/// A layer, head, position, token or neuron that does not exist, with the nearest that does.
+/// A layer, head, position, token or neuron does not exist; the error names the nearest that does.
 pub fn check(config: &ModelConfig, settings: &InspectSettings, tokens: &[u32]) -> Result<()> {
     let numbers = [
         ("layer", settings.layer, config.layers),
@@ -219,7 +216,7 @@ pub fn check(config: &ModelConfig, settings: &InspectSettings, tokens: &[u32]) -
     for (what, asked, count) in numbers {
         asked.map_or(Ok(()), |asked| exists(what, asked, count))?;
     }
-    // A tokenizer may have more tokens than the model has rows for.
+    // A tokenizer may have more tokens than the model's embedding has rows.
     match tokens.iter().find(|token| **token as usize >= config.vocabulary) {
         Some(token) => {
             let vocabulary = config.vocabulary;
@@ -229,7 +226,7 @@ pub fn check(config: &ModelConfig, settings: &InspectSettings, tokens: &[u32]) -
     }
 }
 
-/// Knows no number, counted from 0, beyond what there is, and names the nearest that there is.
+/// Fails if an index is out of range, naming the nearest valid one.
 fn exists(what: &str, asked: usize, count: usize) -> Result<()> {
     if asked < count {
         return Ok(());

@@ -1,4 +1,4 @@
-//! An MLP's neurons: the most active ones of a prompt, and the passages of the validation text that excite one of them most.
+//! An MLP's neurons: the most active ones for a prompt, and the passages of validation text that activate one of them most.
 
 use super::outputs::largest;
 use super::{Found, Subject, Tensor};
@@ -8,15 +8,15 @@ use crate::model::Site;
 use crate::protocol::inspect::{ActivatingPassage, Detail};
 use std::ops::Range;
 
-/// Windows of the validation text that are looked through, spread over all of it.
+/// Windows searched, spread over the validation text.
 const WINDOWS: u64 = 32;
-/// Tokens of a passage, those of them that stand before its peak, and the fewest that are worth showing.
+/// Tokens of a passage, tokens before its peak, and the minimum worth showing.
 const PASSAGE: usize = 32;
 const BEFORE: usize = 20;
 const MIN_PASSAGE: usize = 8;
 
-/// neurons [N] of a layer, those of the largest |activation| at the position first, their activations [N] there, and hidden [T, N]: theirs
-/// at every position. Where a neuron is asked for, [`Detail::Passages`].
+/// neurons [N] of a layer, ordered by |activation| at the position, their activations [N] there, and hidden [T, N]: their
+/// activations at every position. With a selected neuron, also [`Detail::Passages`].
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position, layer) = (subject.tokens, subject.position, subject.layer());
     let hidden = subject.values(Site::Hidden(layer)).await?;
@@ -48,12 +48,12 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
 struct ActivationWindow {
     tokens: Vec<u32>,
     activations: Vec<f32>,
-    /// Positions that a passage shows already.
+    /// Positions already part of a passage.
     shown: Vec<bool>,
 }
 
 impl ActivationWindow {
-    /// Where the passage around a peak lies: as far as no other one shows it. So a peak is the largest of its passage.
+    /// The passage around a peak, without positions of other passages. So a peak is the maximum of its passage.
     fn around(&self, peak: usize) -> Range<usize> {
         let free = |at: &usize| self.shown.get(*at) == Some(&false);
         let before = (peak.saturating_sub(BEFORE)..peak).rev().take_while(free).count();
@@ -62,7 +62,7 @@ impl ActivationWindow {
     }
 }
 
-/// The passages that excite a neuron most.
+/// The passages that activate a neuron most.
 async fn passages(
     subject: &mut Subject<'_>,
     store: &TokenStore,

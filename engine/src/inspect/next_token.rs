@@ -1,13 +1,13 @@
-//! The next token's distribution, and what each setting of the sampler makes of it.
+//! The next token's distribution, and the effect of each sampler setting on it.
 
 use super::{Found, Subject};
 use crate::error::Result;
 use crate::model::Site;
 use crate::sampler::{self, Explained, Sampling};
 
-/// logits [V] at the position; of the likeliest tokens, `ids` [N], `probability` [N] as the model has it, `tempered` [N] behind repetition
-/// penalty and temperature, `drawn` [N] by which the draw goes, and `cut_by` [N] (0 none, 1 top-k, 2 top-p, 3 min-p); entropy [1] in bits,
-/// and how many tokens are kept [1].
+/// logits [V] at the position; for the most likely tokens, `ids` [N], the model's `probability` [N], `tempered` [N] after
+/// repetition penalty and temperature, `drawn` [N] used for sampling, and `cut_by` [N] (0 none, 1 top-k, 2 top-p, 3 min-p);
+/// entropy [1] in bits, and the number of remaining tokens [1].
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position, settings) = (subject.tokens, subject.position, subject.settings);
     let mut found = Found::default();

@@ -1,5 +1,4 @@
-//! What a model's head tells apart: tokens, or the labels of a model that classifies texts; and how far two distributions over them
-//! are apart.
+//! A model's outputs (tokens, or a classifier's labels), and divergences of distributions over them.
 
 use super::distribution::{Partition, probabilities};
 use super::{Subject, Tensor, exists};
@@ -8,7 +7,7 @@ use crate::platform::Turns;
 use crate::protocol::inspect::{Detail, TokenText};
 
 impl Subject<'_> {
-    /// The outputs that ids mean, each once: tokens, or labels.
+    /// The distinct outputs with these ids: tokens or labels.
     pub(super) fn outputs_of(&self, ids: impl IntoIterator<Item = u32>) -> Detail {
         let labels = &self.lens.config().labels;
         if labels.is_empty() {
@@ -21,7 +20,7 @@ impl Subject<'_> {
         Detail::Tokens { tokens: ids.into_iter().map(|id| TokenText { id, text: text(id) }).collect() }
     }
 
-    /// The output that is looked at: the one that was asked for, or that of the largest logit.
+    /// The inspected output: the selected one, or that with the largest logit.
     ///
     /// # Errors
     /// The head has no such row.
@@ -34,7 +33,7 @@ impl Subject<'_> {
         }
     }
 
-    /// What a reader should know of a head that has no row for each token.
+    /// A notice about a head that does not predict tokens.
     pub(super) fn about_outputs(&self) -> Option<&'static str> {
         let config = self.lens.config();
         if config.scores() {
@@ -49,13 +48,13 @@ impl Subject<'_> {
     }
 }
 
-/// The place of the largest logit, the first of equals.
+/// Index of the largest logit; the first of equals.
 pub(super) fn likeliest(logits: &[f32]) -> u32 {
     let better = |best: (u32, f32), own: (u32, f32)| if own.1 > best.1 { own } else { best };
     (0..).zip(logits.iter().copied()).fold((0, f32::NEG_INFINITY), better).0
 }
 
-/// The places of the largest entries, the largest first, of equals the lower place.
+/// Indices of the largest entries in descending order; of equals the lower index first.
 pub(super) fn largest(entries: &[f32], count: usize) -> Vec<u32> {
     let order = |one: &u32, other: &u32| {
         let at = |place: &u32| entries.get(*place as usize).copied().unwrap_or_default();
@@ -77,14 +76,14 @@ pub(super) fn log_sum_exp(logits: &[f32]) -> f64 {
     largest + libm::log(total)
 }
 
-/// The natural logarithm of the softmax of logits.
+/// Log-softmax of logits, natural logarithm.
 pub(super) fn log_probabilities(logits: &[f32]) -> Vec<f64> {
     let total = log_sum_exp(logits);
     logits.iter().map(|logit| f64::from(*logit) - total).collect()
 }
 
-/// The gradient of the mean cross-entropy of a text's tokens, each given those before it, with respect to the logits [T, V]:
-/// (softmax(x) − \[target\]) / (T − 1), and nothing at the last position.
+/// Gradient of a text's mean next-token cross-entropy with respect to the logits [T, V]: (softmax(x) − \[target\]) / (T − 1), and
+/// 0 at the last position.
 pub(super) async fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32], turns: &Turns) -> Tensor {
     let share = 1.0 / tokens.len().saturating_sub(1).max(1) as f32;
     let mut data = vec![0.0; logits.data.len()];
@@ -99,13 +98,13 @@ pub(super) async fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32], turn
     Tensor::new(&logits.shape, data)
 }
 
-/// KL(before ‖ after) of two distributions by the logarithms of their probabilities, in bits.
+/// KL(before ‖ after) in bits, from log-probabilities.
 pub(super) fn divergence_bits(before: &[f64], after: &[f64]) -> f64 {
     let of = |(before, after): (&f64, &f64)| libm::exp(*before) * (before - after);
     in_bits(before.iter().zip(after).map(of).sum())
 }
 
-/// A divergence in bits. What rounding leaves of nothing may be below it; what is not a number stays so.
+/// Converts a divergence to bits. Negative values are rounding errors and become 0; NaN stays NaN.
 pub(super) fn in_bits(nats: f64) -> f64 {
     let bits = nats / core::f64::consts::LN_2;
     if bits < 0.0 { 0.0 } else { bits }
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
     use crate::platform::at_once;
 
-    /// By finite differences of the loss itself.
+    /// Compared with finite differences of the loss.
     #[test]
     fn the_seed_is_the_gradient_of_the_mean_cross_entropy() {
         let tokens = [1, 0, 2];

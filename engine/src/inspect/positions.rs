@@ -1,4 +1,4 @@
-//! How alike positions are to the model: rows of the table that is added to embeddings, or how far rotary ones turn.
+//! Similarity of positions: of rows of the learned position table, or by rotary angles.
 
 use super::linear::{norm, products};
 use super::{Found, Subject};
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Constant, Type};
 use crate::protocol::{Position, Rope};
 
-/// Most positions that are compared with each other.
+/// Maximum positions compared with each other.
 const COMPARED: usize = 128;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
@@ -51,10 +51,10 @@ fn cosines(found: &mut Found, table: &[f32], width: usize) {
     found.floats("similarity", "embedding", &[("position", positions), ("position", positions)], similarity);
 }
 
-/// Adds how far each pair of channels turns, and how alike that leaves a query and an equal key.
+/// Adds the rotary frequencies, and the resulting similarity of a query and an equal key by distance.
 fn rotations(found: &mut Found, rope: &Rope, head_size: usize, positions: usize) {
     let pairs = head_size / 2;
-    // The second row of the model's own table holds the angles of one position, all of which are less than half a turn.
+    // The second row of the model's own table has the angles for one position, all less than half a turn.
     let table = Constant::RopeTable(*rope).data(&Type::f32(&[2, head_size]));
     let (cosines, sines) = table[head_size..].split_at(pairs);
     let frequencies: Vec<f64> = sines

@@ -1,4 +1,4 @@
-//! Attention's probabilities, computed again from queries and keys: a forward pass keeps none of them.
+//! Attention probabilities, recomputed from queries and keys, because a forward pass does not keep them.
 
 use super::Tensor;
 use super::linear::{products, softmax};
@@ -7,18 +7,18 @@ use crate::graph::Heads;
 use crate::platform::Turns;
 use crate::protocol::ModelConfig;
 
-/// Most probabilities that are held at once: 64 MiB.
+/// Maximum probabilities in memory: 64 MiB.
 pub(super) const MAX_PROBABILITIES: usize = 1 << 24;
 
-/// Queries that are computed before others may have their turn.
+/// Queries between two yields.
 const QUERIES: usize = 16;
 
-/// How many probabilities so many heads have for a text.
+/// Number of probabilities for a text.
 pub(super) fn count(heads: usize, time: usize) -> usize {
     time.saturating_mul(time).saturating_mul(heads)
 }
 
-/// Refuses a text of which a single head has more probabilities than are held at once.
+/// Fails if a single head has too many probabilities.
 pub(super) fn check(time: usize) -> Result<()> {
     if count(1, time) <= MAX_PROBABILITIES {
         return Ok(());
@@ -30,7 +30,7 @@ pub(super) fn check(time: usize) -> Result<()> {
     )))
 }
 
-/// Gives others their turn after every few queries.
+/// Yields after every few queries.
 pub(super) async fn give_after(query: usize, turns: &Turns) {
     if query % QUERIES == QUERIES - 1 {
         turns.give().await;
@@ -43,12 +43,12 @@ pub(super) struct Attention<'a> {
     /// [T, (H + 2K)·D].
     packed: &'a [f32],
     heads: Heads,
-    /// Positions that a query sees, its own included.
+    /// Number of positions that a query sees, including its own.
     window: usize,
 }
 
 impl<'a> Attention<'a> {
-    /// Of what stands at [`crate::model::Site::QueriesKeysValues`].
+    /// `packed` is the value at [`crate::model::Site::QueriesKeysValues`].
     pub(super) fn new(config: &ModelConfig, layer: usize, packed: &'a Tensor) -> Self {
         let ModelConfig { heads, kv_heads, head_size, .. } = *config;
         let window = config.window(layer).unwrap_or(usize::MAX);
@@ -60,46 +60,46 @@ impl<'a> Attention<'a> {
         self.packed.len() / self.heads.packed()
     }
 
-    /// Entries of a packed row from a column on.
+    /// Entries of a packed row, starting at a column.
     fn entries(&self, position: usize, column: usize) -> &'a [f32] {
         &self.packed[position * self.heads.packed() + column..]
     }
 
-    /// The first column of the keys that a head reads; its values' are K·D columns on.
+    /// First column of the keys read by a head; its values are K·D columns later.
     fn keys_of(&self, head: usize) -> usize {
         let Heads { heads, kv_heads, head_size } = self.heads;
         self.heads.width() + head / (heads / kv_heads) * head_size
     }
 
-    /// A query of a head, [D].
+    /// A head's query, [D].
     pub(super) fn query(&self, head: usize, position: usize) -> &'a [f32] {
         &self.entries(position, head * self.heads.head_size)[..self.heads.head_size]
     }
 
-    /// A key that a head reads, [D].
+    /// A key read by a head, [D].
     pub(super) fn key(&self, head: usize, position: usize) -> &'a [f32] {
         &self.entries(position, self.keys_of(head))[..self.heads.head_size]
     }
 
-    /// A value that a head reads, [D].
+    /// A value read by a head, [D].
     pub(super) fn value(&self, head: usize, position: usize) -> &'a [f32] {
         let Heads { kv_heads, head_size, .. } = self.heads;
         &self.entries(position, self.keys_of(head) + kv_heads * head_size)[..head_size]
     }
 
-    /// The first position that a query sees.
+    /// First position visible to a query.
     fn first_seen(&self, query: usize) -> usize {
         (query + 1).saturating_sub(self.window)
     }
 
-    /// q·k / √D of a query with keys from a position on, as many as there is room for.
+    /// q·k / √D of a query with keys from position `from` on, filling `scores`.
     fn score(&self, head: usize, query: usize, from: usize, scores: &mut [f32]) {
         let factor = 1.0 / (self.heads.head_size as f64).sqrt();
         let keys = self.entries(from, self.keys_of(head));
         products(self.query(head, query), keys, self.heads.packed(), factor, scores);
     }
 
-    /// q·k / √D of a head before the mask, [T, T].
+    /// A head's q·k / √D before masking, [T, T].
     pub(super) async fn scores(&self, head: usize, turns: &Turns) -> Vec<f32> {
         let time = self.time();
         let mut scores = vec![0.0; time * time];
@@ -110,7 +110,7 @@ impl<'a> Attention<'a> {
         scores
     }
 
-    /// A head's probabilities [T, T]: 0 where a query does not see.
+    /// A head's probabilities [T, T]; 0 for masked positions.
     pub(super) async fn probabilities(&self, head: usize, turns: &Turns) -> Vec<f32> {
         let time = self.time();
         let mut probabilities = vec![0.0; time * time];
@@ -124,7 +124,7 @@ impl<'a> Attention<'a> {
         probabilities
     }
 
-    /// Σ p·v of a head, [T, D], for its probabilities.
+    /// Σ p·v of a head, [T, D], from its probabilities.
     pub(super) async fn weighted(&self, head: usize, probabilities: &[f32], turns: &Turns) -> Vec<f32> {
         let (time, size) = (self.time(), self.heads.head_size);
         let mut weighted = Vec::with_capacity(time * size);

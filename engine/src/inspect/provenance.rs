@@ -1,4 +1,4 @@
-//! Where a text stands in the training text: what a model has memorised looks otherwise than what it composed.
+//! Finds passages of a text in the training text, to distinguish memorised from newly composed text.
 
 mod grams;
 mod index;
@@ -17,10 +17,11 @@ use index::TextIndex;
 use std::ops::Range;
 use web_time::Instant;
 
-/// Tokens that are shown before and after a span, and of its document's beginning.
+/// Tokens shown before and after a span, and from the start of its document.
 const AROUND: u64 = 24;
 
-/// The longest spans of the whole prompt, whatever of it the context holds, that the run was trained on.
+/// The longest spans of the prompt that occur in the run's training text. The whole prompt is searched, not only the part that
+/// fits into the context.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (turns, mut found) = (Turns::new(), Found::default());
     let folder = subject.run.data_folder()?;
@@ -32,7 +33,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let begun = Instant::now();
     let (index, is_new) = subject.indices.open(&folder, &turns).await?;
     let build_ms = if is_new { begun.elapsed().as_secs_f64() * 1e3 } else { 0.0 };
-    // As a prompt's tokens are counted everywhere, what the tokenizer puts before it included.
+    // Includes the tokens that the tokenizer prepends, like everywhere else.
     let text = subject.tokenizer.encode_prompt(subject.prompt)?;
     let Stands { matches, longest, found: count, is_cut } =
         stands(&index, &text, subject.settings.count, subject.tokenizer, &turns).await?;
@@ -48,22 +49,22 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice("Some spans are so frequent that not all their occurrences were counted.");
     }
     let (searched, index_bytes) = (searched as usize, index.bytes());
-    // Of the tokens that are looked at, as every tensor along T: those that the context has no room for stand before them.
+    // Only the tokens that fit into the context, like every tensor along T; the others precede them.
     let shown = longest.get(text.len().saturating_sub(subject.tokens.len())..).unwrap_or_default();
     found.integers("longest", "", &[("T", shown.len())], shown.to_vec());
     found.detail(Detail::Matches { matches, found: count, searched, index_bytes, build_ms });
     Ok(found)
 }
 
-/// What of a text stands in the training text.
+/// Passages of a text found in the training text.
 struct Stands {
-    /// The longest spans, as many as are asked for, in the text's order.
+    /// The longest spans, as many as requested, in text order.
     matches: Vec<Match>,
-    /// Of each token the length of the longest span that it is in, listed or not; 0 where it is in none.
+    /// For each token, the length of the longest span that contains it, listed or not; 0 if none does.
     longest: Vec<u32>,
-    /// How many spans there are.
+    /// Number of spans.
     found: usize,
-    /// Not all places of one that is listed were counted.
+    /// Whether the occurrences of a listed span were not all counted.
     is_cut: bool,
 }
 
@@ -81,7 +82,7 @@ async fn stands(
             *token = span.len().max(*token as usize) as u32;
         }
     }
-    // Of equally long ones the earlier.
+    // Of equally long spans, the earlier ones.
     spans.sort_by_key(|span| std::cmp::Reverse(span.len()));
     spans.truncate(count);
     spans.sort_by_key(|span| span.start);
@@ -95,7 +96,7 @@ async fn stands(
         };
         let to = from + span.len() as u64;
         let document = index.document(from);
-        // What stands in other documents is no context of it, unless it goes on there.
+        // Other documents are not context, unless the span continues into them.
         let around = document.as_ref().map_or(0..index.tokens(), |(_, range)| range.start..range.end.max(to));
         let decode = |range: Range<u64>| index.read(range).map(|tokens| tokenizer.decode(&tokens));
         let before = decode(around.start.max(from.saturating_sub(AROUND))..from)?;
@@ -133,11 +134,11 @@ mod tests {
     use crate::platform::at_once;
     use crate::protocol::{TokenizerKind, presets};
 
-    /// Documents prepared as a run's text is, and what of a text stands in them.
+    /// Prepares documents like a run's text, and looks up a text in them.
     fn of_documents(text: &str, count: usize) -> Stands {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text.txt");
-        // The last is held out.
+        // The last document is held out.
         let documents = [
             "The red fox ran home. ",
             "A cat sat on the mat. ",
@@ -165,7 +166,7 @@ mod tests {
     fn a_text_is_found_in_the_documents_that_it_was_taken_from() {
         let found = found("Now the red fox sat on the mat.", 10);
         let spans: Vec<&str> = found.iter().map(|one| one.context[1].as_str()).collect();
-        // The first of them overlaps the second, and neither is inside the other.
+        // The first overlaps the second, but neither contains the other.
         assert_eq!(spans, [" the ", "he red fox sat ", " sat on the mat."]);
         assert_eq!((found[1].start, found[1].length, found[1].occurrences), (5, 15, 1));
         assert_eq!(found[2].context[0], "A cat");
@@ -182,14 +183,14 @@ mod tests {
         let [other] = twice.further[..] else { panic!("{:?}", twice.further) };
         assert_eq!(other.document, Some(2));
         assert!(found("sat on the mat.", 1)[0].further.is_empty(), "it stands once");
-        // A hundred times in each of three documents: of each the first.
+        // A hundred times in each of three documents; the first of each is listed.
         let everywhere = &found("zzz yyy xxx ", 1)[0];
         assert_eq!(everywhere.occurrences, 300);
         let documents: Vec<_> = everywhere.further.iter().map(|place| place.document).collect();
         assert_eq!(documents, [Some(1), Some(2)]);
     }
 
-    /// Twelve spans, of which three are listed: what is not listed is not composed.
+    /// Twelve spans, three of them listed; tokens of unlisted spans count as found too.
     #[test]
     fn every_token_knows_its_longest_span_though_few_are_listed() {
         let text = "A cat#he red fox#the mat##".repeat(4);
@@ -202,7 +203,7 @@ mod tests {
         assert_eq!((none.matches.len(), none.found, none.longest), (0, 12, expected));
     }
 
-    /// How long the part between two marks is that each byte lies in.
+    /// For each byte, the length of the part between two marks that contains it.
     fn lengths(text: &str) -> impl Iterator<Item = u32> {
         text.split_inclusive('#').flat_map(|part| vec![part.trim_end_matches('#').len() as u32; part.len()])
     }

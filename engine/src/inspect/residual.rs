@@ -1,4 +1,4 @@
-//! The residual stream: how long and which way it points, stage by stage, and what each part adds to a token's logit.
+//! The residual stream: its norm and direction stage by stage, and each part's contribution to a token's logit.
 
 use super::final_norm::Direction;
 use super::linear::{cosine, dot, norm};
@@ -7,9 +7,10 @@ use super::{Found, Subject, Tensor};
 use crate::error::Result;
 use crate::model::Site;
 
-/// norms [stage, T] and cosines [stage, T] with the last stage (stages: the embedding, then behind each attention and each MLP);
-/// attention_norms and mlp_norms [L, T]; attribution [part] to the logit of `token` at the position (the embedding, then each attention and
-/// MLP); saliency [T]: the gradient of that token's log-probability with respect to each embedded token, times that embedding.
+/// norms [stage, T] and cosines [stage, T] with the last stage (stages: after the embedding, then after each attention and each
+/// MLP); attention_norms and mlp_norms [L, T]; attribution [part] to the logit of `token` at the position (the embedding, then
+/// each attention and MLP); saliency [T]: the gradient of that token's log-probability with respect to each embedded token, times
+/// that embedding.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position) = (subject.tokens, subject.position);
     let layers = subject.lens.config().layers;
@@ -23,7 +24,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let logits = values.pop().unwrap_or_default();
     let logits = logits.row(position);
     let output = subject.output(logits)?;
-    // Behind the embedding, two sums and two additions a layer.
+    // After the embedding, two sums and two additions per layer.
     let stages: Vec<&Tensor> = values.iter().step_by(2).collect();
     let added: Vec<&Tensor> = values.iter().skip(1).step_by(2).collect();
     let parts: Vec<&Tensor> = values.first().into_iter().chain(added.iter().copied()).collect();
@@ -64,8 +65,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// The gradient of an output's log-probability at a position with respect to the logits up to there; of a score itself where there is
-/// nothing else that it competes with.
+/// The gradient of an output's log-probability at a position with respect to the logits up to there. For a single output (a
+/// score), the gradient of the score itself.
 fn seed(logits: &[f32], output: u32, position: usize) -> Tensor {
     let outputs = logits.len();
     let mut seed = vec![0.0; (position + 1) * outputs];

@@ -1,24 +1,24 @@
-//! What many entries are like, in one pass over them: smallest, largest, mean, spread, length.
+//! Single-pass statistics of many entries: minimum, maximum, mean, standard deviation, norm.
 
 use crate::platform::Turns;
 use crate::platform::lanes::{BLOCK, vectorised};
 
-/// Entries that are summed by themselves, while they are in the CPU's nearest cache.
+/// Entries summed separately, small enough for the CPU's fastest cache.
 const PART: usize = 4096;
 
-/// Entries that are looked through before others may have their turn.
+/// Entries between two yields.
 const BETWEEN: usize = 1 << 20;
 
-/// Smallest, largest, mean, standard deviation.
+/// Minimum, maximum, mean, standard deviation.
 pub(super) type Statistics = [f32; 4];
 
-/// Of entries that were seen so far.
+/// Statistics of the entries so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Summary {
     count: f64,
-    /// The smallest; what is not a number is none.
+    /// Minimum, ignoring NaN.
     pub(super) smallest: f32,
-    /// The largest; likewise.
+    /// Maximum, ignoring NaN.
     pub(super) largest: f32,
     mean: f64,
     /// Σ (x − mean)².
@@ -32,7 +32,7 @@ impl Default for Summary {
 }
 
 impl Summary {
-    /// Of entries that lie together.
+    /// Statistics of a slice.
     pub(super) async fn of(entries: &[f32], turns: &Turns) -> Self {
         let mut own = Self::default();
         for entries in entries.chunks(BETWEEN) {
@@ -42,14 +42,14 @@ impl Summary {
         own
     }
 
-    /// Sees more entries.
+    /// Adds entries.
     pub(super) fn add(&mut self, entries: &[f32]) {
         for part in entries.chunks(PART) {
             self.join(of_part(part));
         }
     }
 
-    /// Sees what another saw (Chan, Golub and LeVeque 1979).
+    /// Merges other statistics (Chan, Golub and LeVeque 1979).
     fn join(&mut self, other: Self) {
         let count = self.count + other.count;
         let apart = other.mean - self.mean;
@@ -60,7 +60,7 @@ impl Summary {
         self.count = count;
     }
 
-    /// None of none.
+    /// `None` without entries.
     pub(super) fn statistics(&self) -> Option<Statistics> {
         let deviation = (self.squares / self.count).sqrt() as f32;
         (self.count > 0.0).then_some([self.smallest, self.largest, self.mean as f32, deviation])
@@ -73,7 +73,7 @@ impl Summary {
 }
 
 vectorised! {
-    /// Of a few entries, by their own mean; there is one at least.
+    /// Statistics of a non-empty part, using its own mean.
     fn of_part<L>(part: &[f32]) -> Summary {
         let (mut smallest, mut largest) = ([f32::INFINITY; BLOCK], [f32::NEG_INFINITY; BLOCK]);
         let (blocks, rest) = part.as_chunks::<BLOCK>();
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(of(&[1.0, 2.0, 3.0, 6.0]).statistics(), Some([1.0, 6.0, 3.0, 3.5_f32.sqrt()]));
         assert_eq!(of(&[]).statistics(), None);
         assert_eq!(of(&[]).norm(), 0.0);
-        // Far from zero and close together, in several parts of which the last is no whole one.
+        // Far from zero and close together, in several parts, the last one incomplete.
         let entries: Vec<f32> = (0..3 * PART + 7).map(|at| 1000.0 + (at as f32 * 0.37).sin() * 0.5).collect();
         let own = of(&entries);
         let count = entries.len() as f64;
@@ -134,7 +134,7 @@ mod tests {
         assert!((f64::from(deviation) - (squares / count).sqrt()).abs() < 1e-7, "{deviation}");
         let norm = entries.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         assert!((own.norm() - norm).abs() < 1e-9 * norm, "{} for {norm}", own.norm());
-        // In pieces, as rows of a text lie, it is the same.
+        // Adding pieces gives the same result.
         let mut pieces = Summary::default();
         entries.chunks(1000).for_each(|piece| pieces.add(piece));
         assert!((pieces.norm() - norm).abs() < 1e-9 * norm);

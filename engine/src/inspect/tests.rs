@@ -1,4 +1,4 @@
-//! The lens over two small models of random weights: GPT's shape, and Llama's with grouped queries.
+//! Tests of the lens with two small random models: a GPT architecture, and a Llama architecture with grouped queries.
 
 mod views;
 
@@ -31,7 +31,7 @@ fn gpt() -> ModelConfig {
     }
 }
 
-/// RMSNorm, rotary positions, SwiGLU, grouped queries, a head of its own.
+/// RMSNorm, rotary positions, SwiGLU, grouped queries, untied head.
 fn llama() -> ModelConfig {
     let shape = gpt();
     ModelConfig {
@@ -53,7 +53,7 @@ fn number(stream: u64, n: usize) -> f32 {
     random::signed((random::nth(23, stream, n as u64) >> 32) as u32)
 }
 
-/// Random weights, also where a run begins with zeros and ones.
+/// Random weights, including parameters that are normally initialised to zeros and ones.
 fn weights(config: &ModelConfig) -> Vec<f32> {
     let parameters = build(config, Purpose::Window { time: 1 }).unwrap().graph.parameters;
     let mut arena = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 11);
@@ -71,7 +71,7 @@ fn random_tensor(stream: u64, shape: &[usize]) -> Tensor {
     Tensor::new(shape, (0..shape.iter().product()).map(|n| number(stream, n)).collect())
 }
 
-/// The graph of a text of so many tokens, with its loss.
+/// The graph for a text of `time` tokens, with its loss.
 fn model(config: &ModelConfig, time: usize) -> Model {
     let purpose = Purpose::Loss {
         batch: 1,
@@ -113,7 +113,7 @@ fn what_is_not_asked_for_costs_nothing() {
         };
         let Model { graph, loss, sites, .. } = build(&config, purpose).unwrap();
         let loss = loss.unwrap();
-        // What the loss alone needs is all that there is.
+        // Everything is needed for the loss.
         let mut alone = cut(&graph, &[], &[loss]);
         assert_eq!(alone.nodes, graph.nodes);
         gradient(&mut alone, loss, 1.0 / train.accumulate as f32, Keep::Everything).unwrap();
@@ -176,7 +176,7 @@ fn a_pass_that_goes_on_from_a_layers_stream_ends_alike() {
         for layer in 0..=config.layers {
             let stream = block_on(lens.probe(&TOKENS, &[Site::Stream(layer)])).unwrap();
             let (time, width) = (TOKENS.len(), config.width);
-            // Two texts: this one, and nothing of use.
+            // Two texts: this one and a dummy.
             let mut both = vec![0.5; time * width];
             both.extend(&stream[0].data);
             let both = Tensor::new(&[2, time, width], both);
@@ -220,7 +220,7 @@ fn total(logits: &Tensor, seed: &Tensor) -> f64 {
     linear::dot(&logits.data, &seed.data)
 }
 
-/// Whether the change of a sum along a direction is what its gradient says.
+/// Asserts that a measured change along a direction agrees with the gradient.
 fn agree(gradient: &[f32], direction: &[f32], measured: f64, what: &str) {
     let wanted = linear::dot(gradient, direction);
     let size = gradient.iter().zip(direction).map(|(g, d)| f64::from(g * d).powi(2)).sum::<f64>().sqrt();
@@ -311,7 +311,7 @@ fn the_losss_gradient_is_that_of_its_seed_and_every_value_has_its_own_beside_it(
             let found = &all[of.iter().position(|own| *own == value).unwrap()];
             compare(&found.data[..wanted.data.len()], &wanted.data, 1e-5, "gradients of the stream");
         }
-        // What the last node makes are the logits.
+        // The last node's output is the logits.
         let (_, nodes) = forward.graph.nodes.split_last().unwrap();
         for node in nodes {
             assert!(of.contains(&node.outputs[0]), "{} of {} has no gradient", node.op.name(), node.scope);
@@ -344,7 +344,7 @@ fn a_gpu_has_the_cpu_values() {
             for (found, wanted) in found.iter().zip(wanted) {
                 compare(&found.data, &wanted.data, 1e-3, "gradients of the loss");
             }
-            // Weights that change reach the device.
+            // Changed weights reach the device.
             for lens in [&mut gpu, &mut cpu] {
                 lens.weights_mut("blocks.1.mlp.up.weight")
                     .unwrap()

@@ -1,4 +1,4 @@
-//! Views of what parts of a model do, against what follows from the graph's own values by other ways.
+//! Compares views of a model's parts with results obtained from the graph in other ways.
 
 pub(super) mod bench;
 
@@ -128,7 +128,7 @@ fn the_most_active_neurons_come_first_and_passages_hold_their_peaks() {
     let settings = InspectSettings { neuron: Some(9), ..plain.clone() };
     let seen = bench.look(View::Neurons, PROMPT, &settings).unwrap();
     let [Detail::Passages { passages, searched }] = &seen.inspected.details[..] else { panic!() };
-    // 32 windows of 32 tokens, of a text that has more.
+    // 32 windows of 32 tokens, from a longer text.
     assert_eq!((*searched, passages.len()), (1024, 6));
     let peaks: Vec<f32> = passages.iter().map(|passage| passage.activations[passage.peak]).collect();
     assert!(peaks.windows(2).all(|pair| pair[0] >= pair[1]), "{peaks:?}");
@@ -139,7 +139,7 @@ fn the_most_active_neurons_come_first_and_passages_hold_their_peaks() {
         let most = passage.activations.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         assert_eq!(passage.activations[passage.peak], most);
     }
-    // The best of all windows is found by looking through them by hand.
+    // Find the best of all windows by brute force.
     let store = TokenStore::open(&bench.run.data_folder().unwrap()).unwrap();
     let length = store.len(Split::Validation);
     let most = (0..32).map(|window| {
@@ -148,7 +148,7 @@ fn the_most_active_neurons_come_first_and_passages_hold_their_peaks() {
         hidden.rows().map(|row| row[9]).fold(f32::NEG_INFINITY, f32::max)
     });
     assert_eq!(peaks[0], most.fold(f32::NEG_INFINITY, f32::max));
-    // Without its text a run still shows neurons.
+    // Neurons can be shown without the run's text.
     std::fs::remove_dir_all(bench.run.data_folder().unwrap()).unwrap();
     let seen = bench.look(View::Neurons, PROMPT, &settings).unwrap();
     assert!(seen.has("neurons") && seen.inspected.notices[0].contains("cannot be read"));
@@ -176,7 +176,7 @@ fn the_logit_lens_ends_with_the_logits() {
             assert_eq!(top[2 * count + at], likeliest(found[0].row(at)));
             assert!(divergence[2 * count + at] < 1e-6);
         }
-        // The stage in the middle, as if it were the last.
+        // The middle stage, read as if it were the last.
         let middle = bench.probe_from(Site::Stream(2), found[1].clone(), Site::Logits);
         near(&logits[outputs..2 * outputs], middle.row(6), 1e-5);
         let (last, own) = (softmax(found[0].row(6)), softmax(middle.row(6)));
@@ -261,7 +261,7 @@ fn a_head_switched_off_is_its_part_of_what_was_attended_at_zero() {
         assert!(differ(&old, &new), "nothing changed");
         let divergence: f32 = old.iter().zip(&new).map(|(old, new)| old * (old / new).log2()).sum();
         near(&seen.floats("divergence"), &[divergence], 1e-4);
-        // The table over all heads has the same of this one.
+        // The table over all heads includes the same value for this one.
         assert_eq!((seen.floats("heads").len(), seen.floats("mlps").len()), (8, 2));
         near(&[seen.floats("heads")[2]], &[divergence], 1e-4);
         near(&[seen.floats("token_heads")[2]], &[(new[101] / old[101]).ln()], 1e-4);
@@ -290,7 +290,7 @@ fn a_part_switched_off_adds_nothing_and_its_weights_come_back() {
             assert_eq!(found[2], found[3]);
         }
         assert_eq!(bench.lens.arena(), before);
-        // Twice by two is by four, and behind both of them all is as it was.
+        // Twice by two equals by four, and afterwards everything is restored.
         drop(Changed::of(&mut bench.lens, &[edits[1], edits[1]]));
         assert_eq!(bench.lens.arena(), before);
         let with = |edits: Vec<Edit>| InspectSettings { edits, ..InspectSettings::default() };
@@ -322,7 +322,7 @@ fn a_patch_of_the_same_prompt_changes_nothing_and_one_of_another_brings_its_futu
             (at_end(prompt), at_end(other))
         };
         assert!(differ(&own, &wanted));
-        // The one position at which they differ, before the first layer; all that may be read from, before the second; and the end.
+        // The only position where they differ, before the first layer; all visible positions, before the second; and the end.
         let differs = (0..=last).find(|at| bench.tokens(prompt)[*at] != bench.tokens(other)[*at]).unwrap();
         let all: Vec<(usize, usize)> = (0..=last).map(|at| (1, at)).collect();
         for edits in [&[(0, differs)][..], &all[..], &[(2, last)][..]] {
@@ -330,7 +330,7 @@ fn a_patch_of_the_same_prompt_changes_nothing_and_one_of_another_brings_its_futu
             near_shares(&seen.floats("before"), &own);
             near_shares(&seen.floats("after"), &wanted);
         }
-        // What stands behind the position has no say in it.
+        // Later positions have no influence.
         let early = InspectSettings { position: Some(differs - 1), ..patches(&[(0, differs)], other) };
         let seen = bench.look(View::WhatIf, prompt, &early).unwrap();
         near_shares(&seen.floats("after"), &seen.floats("before"));
@@ -427,7 +427,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
         seen.floats("norms_by_step").is_empty()
             && seen.inspected.notices[0].contains("no readable milestone")
     );
-    // Sixty-fourths, which half precision has exactly.
+    // Multiples of 1/64, which half precision represents exactly.
     let arena = |step: u64| -> Vec<f32> {
         (0..layout.length).map(|n| (64.0 * number(step, n)).round() / 64.0).collect()
     };
@@ -477,7 +477,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
         near(&[ratios[at], ratios[names.len() + at]], &[0.0, ratio], 1e-5);
         assert!(ratio > 1e-4, "too small to tell it from another");
     }
-    // Gradients are those that the view itself has of a prompt of the same tokens, under the same weights.
+    // Gradients equal those of the view for a prompt of the same tokens, under the same weights.
     let store = TokenStore::open(&bench.run.data_folder().unwrap()).unwrap();
     let count = bench.config.model.context_length;
     let text = store.read(Split::Validation, 0, count).unwrap();
@@ -492,7 +492,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
     }
     assert!(gradients.iter().all(|norm| *norm > 0.0));
     bench.lens.set_arena(&own).unwrap();
-    // What is listed as before is not read again: damage is not seen.
+    // An unchanged list is not read again, so damage goes unnoticed.
     let last = checkpoints.list().pop().unwrap();
     let path = bench.run.checkpoints_folder().join(&last.file);
     let mut bytes = std::fs::read(&path).unwrap();
@@ -542,7 +542,7 @@ fn a_model_with_labels_speaks_of_labels() {
     let message =
         refusal(bench.look(View::Residual, PROMPT, &InspectSettings { token: Some(2), ..plain.clone() }));
     assert_eq!(message, "there is no label 2; the nearest is 1 (0 to 1)");
-    // A reward model's only output is a score, whose slope is looked at.
+    // A reward model's only output is a score.
     bench.config.model.labels = vec!["reward".to_owned()];
     bench.lens = lens(&bench.config.model, 0.6);
     for view in [View::Residual, View::LogitLens, View::NextToken, View::WhatIf, View::Weights] {

@@ -1,4 +1,4 @@
-//! What each token is, and how likely it was after those before it.
+//! Each token of the prompt, and its probability given the preceding ones.
 
 use super::{Found, Subject};
 use crate::error::Result;
@@ -17,7 +17,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         return Ok(found);
     }
     let logits = subject.values(Site::Logits).await?;
-    // Nothing stands before the first token.
+    // The first token has no prediction.
     let (mut log_probabilities, mut rank, mut entropy) = (vec![0.0], vec![0], Vec::new());
     let turns = Turns::new();
     for (at, row) in logits.rows().enumerate() {
@@ -39,7 +39,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// How a row of logits is spread.
+/// Spread of a row of logits.
 struct Spread {
     /// ln Σ exp x.
     log_sum: f64,
@@ -55,7 +55,7 @@ impl Spread {
             let below = logit - largest;
             let weight = f64::from(libm::expf(below));
             sum += weight;
-            // A weight of nothing adds nothing, however far below it is.
+            // A weight of 0 adds nothing, even for −∞.
             weighted += if weight > 0.0 { weight * f64::from(below) } else { weight };
         }
         let log = libm::log(sum);
@@ -63,7 +63,7 @@ impl Spread {
     }
 }
 
-/// How many tokens are likelier, and 1; of equally likely ones the lower id comes first.
+/// Rank of a token from 1; of equal logits the lower id comes first.
 fn rank_of(logits: &[f32], token: usize, logit: f32) -> u32 {
     let (before, behind) = logits.split_at(token.min(logits.len()));
     let likelier = before.iter().filter(|other| **other >= logit).count();

@@ -1,4 +1,4 @@
-//! One forward pass, value by value: from embeddings through a layer to the logits.
+//! A forward pass, value by value: from the embedding through a layer to the logits.
 
 use super::outputs::largest;
 use super::probabilities::{Attention, MAX_PROBABILITIES, count};
@@ -8,7 +8,7 @@ use crate::model::Site;
 use crate::platform::Turns;
 use crate::protocol::inspect::Detail;
 
-/// Next tokens whose texts are given: those of the largest logits.
+/// Number of most likely next tokens listed.
 const NEXT: usize = 10;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
@@ -31,7 +31,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         let found = sites.iter().zip(&values).find(|(own, _)| **own == site);
         found.map(|(_, values)| values.clone()).unwrap_or_default()
     };
-    // The head reads one row alone: of a large vocabulary all rows would take longer than everything before them.
+    // Apply the head to a single row: for a large vocabulary, all rows would take longer than the rest.
     let normed = at(Site::Normed);
     let row = Tensor::new(&[1, 1, normed.columns()], normed.row(subject.position).to_vec());
     let logits = subject.lens.probe_from(Site::Normed, &row, &[Site::Logits]).await?;
@@ -43,7 +43,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let attention = Attention::new(config, layer, &packed);
     let (queries, keys) = (heads * size, kv_heads * size);
     let mut found = Found::default();
-    // All heads' probabilities, or none.
+    // Probabilities of all heads, or none.
     let fits = count(heads, time) <= MAX_PROBABILITIES;
     if !fits {
         found.notice(format!(

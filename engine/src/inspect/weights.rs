@@ -1,4 +1,4 @@
-//! Weights and their gradients by parameter, and how both of a run's change from milestone to milestone.
+//! Statistics of weights and gradients by parameter, and their changes from milestone to milestone.
 
 use super::statistics::Summary;
 use super::{Found, Lens, Subject};
@@ -14,19 +14,19 @@ use crate::protocol::inspect::Detail;
 
 /// Bins of a histogram.
 const BINS: usize = 64;
-/// Most steps of a run that are read.
+/// Maximum milestones read from a run.
 const STEPS: usize = 32;
-/// Counts of a histogram that are made side by side.
+/// Interleaved partial counts of a histogram.
 const SIDES: usize = 4;
-/// Tokens of the validation text that gradients along a run are of.
+/// Tokens of validation text for gradients along a run.
 const TOKENS: usize = 64;
-/// Entries that are counted before others may have their turn.
+/// Entries processed between two yields.
 const COUNTED: usize = 1 << 18;
 
-/// norms [P], histogram [P, bin] (shares) between edges [P, 2]; gradient_norms [P], gradient_histogram [P, bin] and gradient_edges [P, 2]
-/// of the mean cross-entropy of the prompt; [`Detail::Parameters`]. With `along_run`, norms_by_step [M, P] and update_ratios [M, P] (per
-/// step) of the run's milestones and checkpoints, and gradient_norms_by_step [M, P] of the mean cross-entropy of the first 64 tokens of the validation
-/// text, the same at each.
+/// norms [P]; histogram [P, bin] (shares) between edges [P, 2]; gradient_norms [P], gradient_histogram [P, bin] and
+/// gradient_edges [P, 2] of the prompt's mean cross-entropy; [`Detail::Parameters`]. With `along_run`, also norms_by_step [M, P]
+/// and update_ratios [M, P] (per step) of the run's milestones and checkpoints, and gradient_norms_by_step [M, P] of the mean
+/// cross-entropy of the first 64 validation tokens, the same for each milestone.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let turns = Turns::new();
     let names: Vec<String> = subject.lens.parameters().iter().map(|(name, _)| name.clone()).collect();
@@ -65,11 +65,11 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// What is known of several parameters, one after another.
+/// Histograms of several parameters, concatenated.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Histograms {
     norms: Vec<f32>,
-    /// [P, 2]: the lowest and the highest entry.
+    /// [P, 2]: minimum and maximum.
     edges: Vec<f32>,
     /// [P, bin]: shares of the entries.
     histogram: Vec<f32>,
@@ -79,10 +79,10 @@ impl Histograms {
     async fn add(&mut self, entries: &[f32], turns: &Turns) {
         let summary = Summary::of(entries, turns).await;
         let (lowest, highest) = (summary.smallest, summary.largest);
-        // Where all are alike there is one bin; what is not a number is counted into it, too.
+        // If all entries are equal, there is one bin; NaN is counted there too.
         let bins = if highest > lowest { BINS as f32 / (highest - lowest) } else { 0.0 };
         let bin = |entry: f32| (((entry - lowest) * bins) as usize).min(BINS - 1);
-        // Neighbours are often alike: a count of its own for each of a few need not wait for the one before.
+        // Neighbours often fall into the same bin; separate counters avoid waiting for the previous increment.
         let mut counts = [[0_u64; BINS]; SIDES];
         for entries in entries.chunks(COUNTED) {
             let (groups, rest) = entries.as_chunks::<SIDES>();
@@ -112,24 +112,25 @@ impl Histograms {
     }
 }
 
-/// How a run's weights and gradients change from milestone to milestone.
+/// Changes of a run's weights and gradients from milestone to milestone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AlongRun {
-    /// Parameters of the run's model.
+    /// Number of parameters in the run's model.
     parameters: usize,
-    /// Steps that could be read.
+    /// Steps of the milestones that could be read.
     steps: Vec<u64>,
     /// [M, P].
     norms: Vec<f32>,
-    /// [M, P]: how far each went from the one before, over that one's norm and the steps between them: milestones are not evenly spaced.
+    /// [M, P]: norm of the change since the previous milestone, divided by that milestone's norm and the number of steps between
+    /// them, because milestones are not evenly spaced.
     ratios: Vec<f32>,
-    /// [M, P]: of the gradients; empty where the run has no text for them.
+    /// [M, P]: gradient norms; empty if the run has no validation text.
     gradient_norms: Vec<f32>,
     notices: Vec<String>,
 }
 
 impl AlongRun {
-    /// Adds its tensors, and returns the steps.
+    /// Adds the tensors to `found` and returns the steps.
     fn show(self, found: &mut Found) -> Vec<u64> {
         let axes = [("M", self.steps.len()), ("P", self.parameters)];
         found.floats("norms_by_step", "", &axes, self.norms);
@@ -144,11 +145,11 @@ impl AlongRun {
     }
 }
 
-/// The norms of the run's milestones and checkpoints, how far each went from the one before, one pair in memory at a time, and the norms of
-/// their gradients. They are read once for a list of them: the text is the same whatever the prompt.
+/// Computes norms, changes (with two milestones in memory at a time) and gradient norms of the run's milestones and checkpoints.
+/// Cached per list of checkpoints, because the result does not depend on the prompt.
 async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun> {
     let run = subject.run;
-    // Of one step the milestone comes first.
+    // If a step has both, the milestone comes first.
     let mut listed = Checkpoints::new(run.checkpoints_folder()).list();
     listed.dedup_by_key(|checkpoint| checkpoint.step);
     let checkpoints: Vec<CheckpointSummary> = spread(&listed, STEPS).cloned().collect();
@@ -208,7 +209,7 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
     Ok(along)
 }
 
-/// The beginning of the run's validation text; none where no token of it is predicted, which is said.
+/// The start of the run's validation text; empty, with a notice, if it has no token to predict.
 fn text_of_gradients(subject: &Subject<'_>, notices: &mut Vec<String>) -> Vec<u32> {
     let config = subject.lens.config();
     let read = || -> Result<Vec<u32>> {
@@ -227,7 +228,7 @@ fn text_of_gradients(subject: &Subject<'_>, notices: &mut Vec<String>) -> Vec<u3
     Vec::new()
 }
 
-/// ‖new‖, ‖new − old‖ and ‖old‖ of a parameter; the last two are 0 where there is nothing before.
+/// ‖new‖, ‖new − old‖ and ‖old‖ of a parameter; the last two are 0 if there is no old one.
 async fn changes(old: Option<&[f32]>, new: &[f32], turns: &Turns) -> (f64, f64, f64) {
     let (mut norm, mut change, mut before) = (0.0, 0.0, 0.0);
     for (number, new) in new.chunks(COUNTED).enumerate() {
@@ -243,7 +244,7 @@ async fn changes(old: Option<&[f32]>, new: &[f32], turns: &Turns) -> (f64, f64, 
     (libm::sqrt(norm), libm::sqrt(change), libm::sqrt(before))
 }
 
-/// At most so many of a list, the first and the last among them, evenly chosen.
+/// At most `most` evenly spaced elements of a list, including the first and the last.
 fn spread<T>(list: &[T], most: usize) -> impl Iterator<Item = &T> {
     let count = list.len().min(most);
     let at = move |place: usize| if count > 1 { place * (list.len() - 1) / (count - 1) } else { 0 };

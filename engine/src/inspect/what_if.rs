@@ -1,4 +1,4 @@
-//! What changes where parts are switched off or scaled, or where the residual stream is another prompt's.
+//! Ablation, scaling of parts, and activation patching from another prompt.
 
 use super::outputs::{divergence_bits, largest, log_probabilities};
 use super::{Found, Lens, Subject, Tensor, exists};
@@ -9,12 +9,12 @@ use crate::protocol::ModelConfig;
 use crate::protocol::inspect::Edit;
 use std::ops::Range;
 
-/// Rows that the head reads at once.
+/// Rows per call of the head.
 const ROWS: usize = 64;
 
-/// before [V] and after [V], probabilities at the position; ids [N], before_listed [N] and after_listed [N], the likeliest of both;
-/// divergence [1], KL(before ‖ after) in bits. With `every_part`, heads [L, H] and mlps [L]: the divergence where each alone is switched
-/// off; token_heads [L, H] and token_mlps [L]: by how much the log-probability of the chosen token changes then.
+/// before [V] and after [V], probabilities at the position; ids [N], before_listed [N] and after_listed [N], the most likely
+/// outputs of both; divergence [1], KL(before ‖ after) in bits. With `every_part`, heads [L, H] and mlps [L]: the divergence from
+/// ablating each part alone; token_heads [L, H] and token_mlps [L]: the resulting change of the chosen token's log-probability.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position, settings) = (subject.tokens, subject.position, subject.settings);
     let mut found = Found::default();
@@ -51,7 +51,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// Refuses an edit of what the model or the prompt does not have.
+/// Fails if an edit refers to something that the model or prompt does not have.
 fn check(edit: &Edit, config: &ModelConfig, tokens: usize) -> Result<()> {
     let factor = match *edit {
         Edit::Head { layer, head, factor } => {
@@ -75,7 +75,7 @@ fn check(edit: &Edit, config: &ModelConfig, tokens: usize) -> Result<()> {
     Err(Error::Refused(format!("the factor of a part must be a number, 0 to ablate it (got {factor})")))
 }
 
-/// A row of the residual stream that takes another's place.
+/// A row of the residual stream to replace.
 #[derive(Debug)]
 struct Patch {
     layer: usize,
@@ -83,7 +83,7 @@ struct Patch {
     row: Vec<f32>,
 }
 
-/// The rows of the other prompt that the edits ask for, in the order of layers: as the model makes them of which nothing is changed.
+/// The rows of the other prompt that the edits use, in layer order, from the unmodified model.
 async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Patch>> {
     let asked = subject.settings.edits.iter().filter_map(|edit| match *edit {
         Edit::Patch { layer, position } => Some((layer, position)),
@@ -127,7 +127,7 @@ async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Pat
     Ok(patches)
 }
 
-/// The logits at a position, with rows of the stream replaced in the order of layers.
+/// The logits at a position, with rows of the residual stream replaced in layer order.
 async fn logits(lens: &mut Lens, tokens: &[u32], patches: &[Patch], position: usize) -> Result<Vec<f32>> {
     let mut reached: Option<(usize, Tensor)> = None;
     for Patch { layer, position, row } in patches {
@@ -152,12 +152,12 @@ async fn logits(lens: &mut Lens, tokens: &[u32], patches: &[Patch], position: us
     Ok(one(logits).row(position).to_vec())
 }
 
-/// The only one of what was asked for.
+/// The single result.
 fn one(found: Vec<Tensor>) -> Tensor {
     found.into_iter().next().unwrap_or_default()
 }
 
-/// What each head and each MLP alone makes of the distribution and of a token where it is switched off.
+/// Ablates each head and each MLP alone, and measures the change of the distribution and of a token.
 async fn every_part(
     subject: &mut Subject<'_>,
     found: &mut Found,
@@ -174,7 +174,7 @@ async fn every_part(
         let stream = one(changed.lens.probe(tokens, &[Site::Stream(layers)]).await?);
         rows.extend_from_slice(stream.row(position));
     }
-    // Norm and head read each position by itself, and so one row of each stream, several at once.
+    // Norm and head process each position independently, so rows of several streams are batched.
     let width = lens.config().width;
     let together = ROWS.min(lens.config().context_length);
     let (mut divergences, mut changes) = (Vec::new(), Vec::new());
@@ -197,16 +197,16 @@ async fn every_part(
     Ok(())
 }
 
-/// A lens with weights that are changed as long as this is there; the same bits stand there again behind it, whatever happens meanwhile.
+/// Temporary changes to a lens's weights; on drop, the original bits are restored in any case.
 #[derive(Debug)]
 pub(super) struct Changed<'lens> {
     pub(super) lens: &'lens mut Lens,
-    /// The entries that parameters had, and their versions.
+    /// Original entries and versions of the changed parameters.
     before: Vec<(String, Vec<f32>, u64)>,
 }
 
 impl<'lens> Changed<'lens> {
-    /// With what edits scale scaled: patches change no weights.
+    /// Applies the scaling edits; patches do not change weights.
     pub(super) fn of(lens: &'lens mut Lens, edits: &[Edit]) -> Self {
         let size = lens.config().head_size;
         let mut changed = Self { lens, before: Vec::new() };
@@ -240,7 +240,7 @@ impl<'lens> Changed<'lens> {
         }
     }
 
-    /// Scales some columns of a parameter, or all; nothing where the model has no such one, as it may have no biases.
+    /// Scales some or all columns of a parameter; no-op if the model lacks it, such as biases.
     fn scale(&mut self, name: &str, columns: Option<Range<usize>>, factor: f32) {
         let width = self.lens.weight(name).and_then(|(_, shape)| shape.last().copied());
         let version = self.lens.version(name);

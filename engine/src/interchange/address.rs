@@ -1,4 +1,4 @@
-//! Pretrained models in the network: a repository of Hugging Face's hub, a folder of one on any server, or a GGUF file.
+//! Addresses of pretrained models: a repository on the Hugging Face Hub, a folder of one on any server, or a GGUF file.
 
 use super::huggingface::{MAX_JSON_BYTES, shards_of};
 use crate::data::prepare::TOKENIZER_FILE;
@@ -7,36 +7,36 @@ use crate::platform::{files, network};
 use crate::tokenizer::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE};
 use std::path::{Path, PathBuf};
 
-/// Where repositories are that are named without a server.
+/// Server of repositories given without one.
 const HUB: &str = "huggingface.co";
 const WEIGHTS_FILE: &str = "model.safetensors";
 const INDEX_FILE: &str = "model.safetensors.index.json";
 
-/// A model's place in the network.
+/// URL of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelAddress {
-    /// Of the folder, without a slash at its end.
+    /// URL of the folder, without a trailing slash.
     folder: String,
-    /// The GGUF file in it; `None` for a Hugging Face folder.
+    /// A GGUF file in the folder; `None` for a Hugging Face folder.
     file: Option<String>,
-    /// What its server is asked along with the file: signatures of links that pass, for example.
+    /// Query string, such as the signature of a temporary link.
     query: String,
 }
 
-/// A file of a model in the network.
+/// A model file on a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteFile {
-    /// Its name in the folder.
+    /// Name in the folder.
     pub name: String,
-    /// Its length in bytes, where its server says.
+    /// Length in bytes, if the server reports it.
     pub bytes: Option<u64>,
 }
 
 impl ModelAddress {
-    /// Reads `OWNER/NAME`, `huggingface.co/OWNER/NAME` or any address of a folder or of a `.gguf` file, with `https://` understood.
+    /// Parses `OWNER/NAME`, `huggingface.co/OWNER/NAME` or the URL of a folder or a `.gguf` file; `https://` is optional.
     ///
     /// # Errors
-    /// It is none of these.
+    /// The text is none of these.
     pub fn parse(text: &str) -> Result<Self> {
         let refused = |reason: &str| {
             Err(Error::Refused(format!(
@@ -70,7 +70,7 @@ impl ModelAddress {
             parts[0] = HUB;
         }
         if parts[0] == HUB {
-            // As people copy it from the hub's pages: .../tree/REVISION/FOLDER, .../blob/REVISION/FILE.
+            // URLs of the Hub's pages: .../tree/REVISION/FOLDER, .../blob/REVISION/FILE.
             let revision = match parts.get(3) {
                 None => "main",
                 Some(&("tree" | "blob" | "resolve")) if parts.len() > 4 => parts[4],
@@ -94,12 +94,11 @@ impl ModelAddress {
         Ok(Self { folder, file, query })
     }
 
-    /// Its server.
     pub fn host(&self) -> &str {
         self.folder.split('/').nth(2).unwrap_or_default()
     }
 
-    /// What people call it.
+    /// Display name.
     pub fn name(&self) -> String {
         if let Some(file) = &self.file {
             return file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem).to_owned();
@@ -113,10 +112,10 @@ impl ModelAddress {
         format!("{}/{name}{}", self.folder, self.query)
     }
 
-    /// The files that an import needs, with their lengths; `scratch` is a folder in which to put an index meanwhile.
+    /// The files needed for an import, with their lengths; `scratch` is a folder for a temporary index file.
     ///
     /// # Errors
-    /// No server answers, or one of the files is not there.
+    /// No server answers, or a file does not exist.
     pub async fn list(&self, scratch: &Path) -> Result<Vec<RemoteFile>> {
         if let Some(file) = &self.file {
             return Ok(vec![self.needed(file).await?]);
@@ -162,10 +161,11 @@ impl ModelAddress {
         found.ok_or_else(|| Error::Refused(format!("{} has no {name}{advice}", self.folder)))
     }
 
-    /// Fetches files into a folder, `room` bytes at most; gives the path to look at. `heard` is told the bytes of them all that are there.
+    /// Downloads files of at most `room` bytes in total into a folder, and returns the path to open. `heard` gets the total
+    /// number of bytes so far.
     ///
     /// # Errors
-    /// No server answers, one sends other lengths than it said, or there is no room.
+    /// No server answers, a length differs from the reported one, or there is no room.
     pub async fn fetch(
         &self,
         listed: &[RemoteFile],
@@ -177,7 +177,7 @@ impl ModelAddress {
         for file in listed {
             let path = into.join(&file.name);
             let is_weights = file.name.ends_with(".safetensors") || self.file.is_some();
-            // Texts may come compressed, and are longer then than their server says.
+            // Text files may be sent compressed, with a smaller reported length.
             let said = file.bytes.filter(|_| is_weights);
             let most = if is_weights { said.unwrap_or(room.saturating_sub(before)) } else { MAX_JSON_BYTES };
             network::fetch(&self.of(&file.name), &path, most, &mut |done| heard(before + done)).await?;
@@ -193,7 +193,7 @@ impl ModelAddress {
     }
 }
 
-/// Bytes of files in all, where each is known.
+/// Total bytes of the files, if all are known.
 pub fn bytes_of(listed: &[RemoteFile]) -> Option<u64> {
     listed.iter().map(|file| file.bytes).sum()
 }

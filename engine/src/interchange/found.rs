@@ -1,4 +1,4 @@
-//! A pretrained model that was looked at: everything but its weights, whatever format it lies in.
+//! A pretrained model in any supported format that was read except for its weights.
 
 use super::huggingface::{self, Family};
 use super::tensors::{Parameters, Tensor, follow_each_other, not_finite};
@@ -14,25 +14,27 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Context length that an import keeps where a person wishes no other: caches for more take gigabytes, and a model works in less.
+/// Default limit of the context length on import: caches for longer contexts take gigabytes, and models also work with shorter
+/// ones.
 const DEFAULT_CONTEXT: usize = 2048;
 
-/// Where the weights of a model lie, tensor by tensor.
+/// Access to the stored weights of a model, tensor by tensor.
 pub(super) trait Weights: Debug {
-    /// Bytes that a tensor has there.
+    /// Bytes of a tensor in the file.
     fn bytes(&self, tensor: usize) -> u64;
 
-    /// Reads rows of a tensor (a vector is read whole) into as many floats.
+    /// Reads rows of a tensor into `floats`; a vector is read whole.
     ///
     /// # Errors
     /// The file cannot be read.
     fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()>;
 }
 
-/// Reads bytes of a file whose length was looked at before. A mapping of it would end the program where the file became shorter since.
+/// Reads bytes from a file of known length. Not memory-mapped, because a mapping would crash the program if the file was
+/// truncated meanwhile.
 ///
 /// # Errors
-/// It became shorter, or cannot be read.
+/// The file was truncated or cannot be read.
 pub(super) fn read_at(path: &Path, start: u64, bytes: &mut [u8]) -> Result<()> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     file.seek(SeekFrom::Start(start)).map_err(Error::io(path))?;
@@ -44,22 +46,19 @@ pub(super) fn read_at(path: &Path, start: u64, bytes: &mut [u8]) -> Result<()> {
     })
 }
 
-/// A model that was looked at.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The class of `transformers` that computes it.
+    /// The class of `transformers` that implements it.
     pub family: &'static Family,
-    /// Its settings.
     pub model: ModelConfig,
-    /// What else the person should know, a line each.
+    /// Further information for the user, one line each.
     pub notices: Vec<String>,
-    /// Bytes of its weights.
+    /// Bytes of the stored weights.
     pub bytes: u64,
-    /// Its tokenizer.
     pub tokenizer: TokenizerFiles,
-    /// As in [`Looked`].
+    /// See [`Looked`].
     pub(super) dtype: Option<&'static str>,
-    /// Context length that the model has there, where it was shortened.
+    /// The original context length, if it was shortened.
     pub(super) shortened_from: Option<usize>,
     parameters: Parameters,
     tensors: Vec<Tensor>,
@@ -67,34 +66,35 @@ pub struct Found {
     path: PathBuf,
 }
 
-/// What a format finds of a model, with the context length that it has there.
+/// What a format's reader finds, with the original context length.
 pub(super) struct Looked {
     pub family: &'static Family,
-    /// What `config.json` calls the floats that all tensors of a folder are stored in.
+    /// The `dtype` in `config.json`, if all tensors of a folder are stored in it.
     pub dtype: Option<&'static str>,
     pub model: ModelConfig,
     pub notices: Vec<String>,
     pub tokenizer: TokenizerFiles,
-    /// Tensors by their numbers among the weights.
+    /// Tensors in the order of their numbers in `weights`.
     pub tensors: Vec<Tensor>,
     pub weights: Box<dyn Weights>,
 }
 
 impl Found {
-    /// Looks at a Hugging Face folder or a GGUF file. `context_length` shortens the model's.
+    /// Reads a Hugging Face folder or a GGUF file, except for its weights. `context_length` shortens the context.
     ///
     /// # Errors
-    /// A file is missing or damaged, a setting cannot be represented, or tensors are missing, extra or misshapen; each is named.
+    /// A file is missing or damaged, a setting is not supported, or tensors are missing, unexpected or misshapen; the error names
+    /// them.
     pub fn look(path: &Path, context_length: Option<usize>) -> Result<Self> {
         let mut found = Self::look_whole(path)?;
         found.shorten(context_length)?;
         Ok(found)
     }
 
-    /// The same with the context length that the model has there.
+    /// Like [`Self::look`], with the original context length.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Self::look`].
     pub(crate) fn look_whole(path: &Path) -> Result<Self> {
         let looked = if files::is_dir(path) {
             huggingface::look(path)?
@@ -136,17 +136,17 @@ impl Found {
         })
     }
 
-    /// The context length that is kept where a person wishes no other.
+    /// Context length used if the user chooses none.
     pub fn default_context(&self) -> usize {
         let whole = self.model.context_length;
-        // A table of positions is a weight, which is kept whole.
+        // A position table is a weight and kept completely.
         if self.model.position == Position::Learned { whole } else { whole.min(DEFAULT_CONTEXT) }
     }
 
-    /// Shortens the context as wished, or to what is kept by default; a notice says so.
+    /// Shortens the context to `wished`, or to the default with a notice.
     ///
     /// # Errors
-    /// The model has no such context.
+    /// The model's context is shorter than that, or `wished` is 0.
     pub(crate) fn shorten(&mut self, wished: Option<usize>) -> Result<()> {
         let whole = self.model.context_length;
         if let Some(wished) = wished.filter(|wished| *wished > whole || *wished == 0) {
@@ -161,21 +161,21 @@ impl Found {
             self.notices
                 .push(format!("the context length was shortened from {whole} to {kept} tokens{advice}"));
             self.parameters = Parameters::of(&self.model)?;
-            // Of a table of positions the rest is not kept.
+            // The rest of a position table is dropped, so its original length cannot be restored.
             self.shortened_from = (self.model.position != Position::Learned).then_some(whole);
         }
         Ok(())
     }
 
-    /// Parameters of the model.
+    /// Number of parameters.
     pub fn parameter_count(&self) -> usize {
         self.parameters.list().iter().map(|parameter| parameter.ty.count()).sum()
     }
 
-    /// The weights, as the arena lays them out.
+    /// Reads the weights in arena layout.
     ///
     /// # Errors
-    /// A file cannot be read, or holds weights that are no numbers: they are counted, and the first tensor of such is named.
+    /// A file cannot be read or contains NaN or infinite weights; the error gives their number and the first tensor affected.
     pub fn weights(&self) -> Result<Vec<f32>> {
         let mut arena = vec![0.0; self.parameters.count()];
         let put = &mut |at: usize, floats: &[f32]| {
@@ -186,11 +186,11 @@ impl Found {
         Ok(arena)
     }
 
-    /// Reads the weights while others have their turns. `put` gets the parameters in their order, in pieces that follow each other, each with
-    /// its place in the arena; `progress` hears how many of [`Found::bytes`] were read.
+    /// Reads the weights, yielding regularly. `put` gets consecutive pieces of the parameters, in order, with their offset in the
+    /// arena; `progress` gets the number of bytes read, of [`Found::bytes`].
     ///
     /// # Errors
-    /// As [`Found::weights`], once all was put; or an error of `put`.
+    /// Same as [`Found::weights`], after everything was put; or an error of `put`.
     pub(crate) async fn read_in_turns(
         &self,
         turns: &Turns,
@@ -206,7 +206,7 @@ impl Found {
         for (parameter, tensors) in held.iter().enumerate() {
             let (shape, place) = self.parameters.of_number(parameter);
             let in_order = follow_each_other(tensors.iter().map(|number| &self.tensors[*number]), shape);
-            // Rows that lie otherwise there come together first.
+            // Parameters whose rows are stored in another order are assembled first.
             whole.clear();
             whole.resize(if in_order { 0 } else { place.len() }, 0.0);
             let mut at = place.start;

@@ -1,4 +1,4 @@
-//! An imported model in a project: a run without steps, whose first checkpoint is the model.
+//! An imported model in a project: a run without steps whose first checkpoint is the model.
 
 use super::Found;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
@@ -11,16 +11,16 @@ use crate::protocol::{Decay, RunConfig, RunState, TokenizerConfig, TokenizerKind
 use std::path::Path;
 use web_time::UNIX_EPOCH;
 
-/// Reads the weights of what was found and keeps them in the project.
+/// Reads a model's weights and stores it in the project.
 ///
 /// # Errors
-/// As [`Found::weights`], or the disk fails; there is no run then.
+/// Same as [`Found::weights`], or writing fails; no run is created then.
 pub fn import(project: &Project, found: &Found, name: &str) -> Result<Run> {
     at_once(import_in_turns(project, found, name, None, false, &Turns::none(), &mut |_| ()))
 }
 
-/// The same, while others have their turns; the run's record keeps the `source` and whether it is there to be compared with, and `progress`
-/// hears how many of [`Found::bytes`] were read. Whoever drops it leaves the project as it was.
+/// Like [`import`], yielding regularly. The run's record stores `source` and whether the model serves only for comparison;
+/// `progress` gets the number of bytes read, of [`Found::bytes`]. If the future is dropped, the project is unchanged.
 pub(crate) async fn import_in_turns(
     project: &Project,
     found: &Found,
@@ -47,7 +47,7 @@ pub(crate) async fn import_in_turns(
     };
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let mut begun = checkpoints.begin(&info, &parameters_of(&config)?)?;
-    // From file to file: what is read is in memory a piece at a time.
+    // Streams from file to file, so memory holds only a piece at a time.
     found.read_in_turns(turns, progress, &mut |_, floats| begun.put(floats)).await?;
     checkpoints.finish(begun, true)?;
     let (count, family) = (found.parameter_count() as u64, Some(found.family.model_type.to_owned()));
@@ -66,14 +66,14 @@ pub(crate) async fn import_in_turns(
     let new = tokenizer.put_new(&data)?;
     staged.put().inspect_err(|_| {
         if new {
-            // Nothing else knows of it.
+            // Nothing else refers to it.
             files::remove_dir_all(&data).ok();
         }
     })
 }
 
-/// What tells a folder's or a file's content from another's without reading it: its path, how many bytes it has, and when it was written
-/// last. `None` where that cannot be found out.
+/// Identifies a folder's or file's contents without reading them: path, total size, and last modification time. `None` if these
+/// cannot be determined.
 pub fn source_of(path: &Path) -> Option<String> {
     let paths = match files::is_dir(path) {
         true => {
@@ -92,8 +92,8 @@ pub fn source_of(path: &Path) -> Option<String> {
     Some(format!("{}, {bytes} bytes, written at {written}", path.display()))
 }
 
-/// The settings of a run that goes on from it: its model and tokenizer, and the defaults of transformers' `TrainingArguments` for
-/// fine-tuning. A window at a time: logits of large vocabularies leave room for few.
+/// The settings of a run that continues from it: its model and tokenizer, with the defaults of transformers' `TrainingArguments`
+/// for fine-tuning. The batch size is 1, because logits of large vocabularies leave little memory.
 fn settings(found: &Found, name: &str) -> Result<RunConfig> {
     let defaults = presets::preset("nanogpt-cpu").map_err(Error::Internal)?;
     Ok(RunConfig {
@@ -137,7 +137,7 @@ mod tests {
     use crate::protocol::CheckpointChoice;
     use crate::tokenizer::{Tokenizer, TokenizerFiles};
 
-    /// A folder with a small GPT-2, and its weights, each of which differs.
+    /// Exports a small GPT-2, and returns its weights, all of which are different.
     fn exported(folder: &Path, change: impl FnOnce(&mut [f32])) -> Vec<f32> {
         let mut config = presets::preset("gpt2-124m").unwrap();
         config.tokenizer.kind = TokenizerKind::Byte;

@@ -1,4 +1,4 @@
-//! Models in and out in the formats of the ecosystem.
+//! Import and export of models in common formats.
 
 mod address;
 mod found;
@@ -18,18 +18,19 @@ use crate::checkpoint::settings_of;
 use crate::error::{Error, Result};
 use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position};
 
-/// What to do about a folder or a file that lacks something or is damaged.
+/// Advice for incomplete or damaged files.
 const TAKE_AGAIN: &str = "take all its files again from where they come from";
 
-/// What a format lacks that cannot say a model's sizes, whatever its other settings are.
+/// The missing feature of a format that cannot represent a model's sizes at all.
 const NO_SUCH_SIZES: &str = "model of these sizes";
 
-/// Settings of ours that a format says otherwise, or not: `model.qk_norm = true`. `theirs` is what it reads of what it wrote; `padded`
-/// says which biases, of linear layers and of norms, the format always has: those that a model lacks are zeros.
+/// Settings that a format represents differently or not at all, such as `model.qk_norm = true`. `theirs` is what the format reads
+/// back from its own output; `padded` says which biases of linear layers and norms the format always has (zeros if the model
+/// lacks them).
 fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {
     let settings = |model| settings_of(&comparable(model, padded));
     let Some(theirs) = theirs.map(settings) else {
-        // It does not read what it wrote: its formulas want a width that the heads divide, say.
+        // The output cannot be read back, for example because its formulas need a width divisible by the heads.
         return vec![NO_SUCH_SIZES.to_owned()];
     };
     let ours = settings(ours);
@@ -37,8 +38,8 @@ fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (
     ours.iter().filter(differ).map(|(name, value)| format!("{name} = {value}")).collect()
 }
 
-/// The first of all that lacks no setting, the `wished` one before others; or the wished one with what it lacks, or else the one that lacks
-/// the fewest.
+/// The first candidate that lacks no setting, with `wished` tried first; or else `wished`, or the candidate that lacks the
+/// fewest, with what it lacks.
 fn nearest<T: Copy>(
     wished: Option<T>,
     all: &[T],
@@ -63,10 +64,10 @@ fn nearest<T: Copy>(
     nearest.ok_or_else(|| Error::Internal("nothing to choose from".to_owned()))
 }
 
-/// A model as far as it decides what weights compute.
+/// The settings that determine what the weights compute.
 fn comparable(model: &ModelConfig, padded: fn(Bias) -> (Bias, bool)) -> ModelConfig {
     let mut model = model.clone();
-    // Every class of transformers has a sister with a head for labels; formats that have none refuse it by its tensor.
+    // Every class of transformers has a variant with a classification head; formats without one reject its tensor.
     model.labels.clear();
     let (bias, norm_bias) = padded(model.bias);
     (model.bias, model.norm.bias) = (bias, model.norm.bias || norm_bias);

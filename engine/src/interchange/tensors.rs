@@ -1,5 +1,5 @@
-//! How the tensors of a family (a class of `transformers`, an architecture of GGUF) lie in our parameters: one table, which an export
-//! reads one way and an import the other.
+//! Maps a family's tensors (a class of `transformers`, an architecture of GGUF) to our parameters. Export and import use the same
+//! table in opposite directions.
 
 use crate::error::{Error, Result};
 use crate::graph::{Parameter, ParameterId};
@@ -10,32 +10,28 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A tensor of theirs, and the rows of one of our parameters that it holds.
+/// A tensor in the family's format, and the rows of our parameter that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor {
-    /// Its name in the file.
+    /// Name in the file.
     pub name: String,
-    /// Its shape in the file.
+    /// Shape in the file.
     pub shape: Vec<usize>,
-    /// Our parameter's name. Where the model has none of that name, the tensor is of zeros.
+    /// Name of our parameter. If the model has no such parameter, the tensor is all zeros.
     pub parameter: String,
-    /// Which of our rows: entry i of their rows (columns, if transposed) is ours of this number. Entries of a vector count as rows.
+    /// Entry i of the tensor's rows (columns if transposed) is our row of this number. Entries of a vector count as rows.
     pub rows: Rows,
-    /// Theirs is [in, out] (`Conv1D`), ours [out, in].
+    /// The tensor is [in, out] (`Conv1D`), ours [out, in].
     pub transposed: bool,
 }
 
-/// Rows of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// Those that follow each other.
     Range(Range<usize>),
-    /// These, in this order.
     Listed(Rc<[usize]>),
 }
 
 impl Rows {
-    /// How many.
     pub fn len(&self) -> usize {
         match self {
             Self::Range(range) => range.len(),
@@ -50,7 +46,7 @@ impl Rows {
         }
     }
 
-    /// Those of `heads` heads from row `first` of ours on, each in an order of its channels.
+    /// The rows of `heads` heads, starting at our row `first`, with each head's channels in the given `order`.
     pub fn of_heads(first: usize, heads: usize, order: &[usize]) -> Self {
         let size = order.len();
         if order.iter().copied().eq(0..size) {
@@ -61,7 +57,7 @@ impl Rows {
     }
 }
 
-/// Our parameters by name, in the arena that holds them all.
+/// Our parameters by name, in a single arena.
 #[derive(Clone, Debug)]
 pub struct Parameters {
     list: Vec<Parameter>,
@@ -70,24 +66,24 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Of a model.
+    /// The parameters of a model.
     pub fn of(model: &ModelConfig) -> Result<Self> {
         Ok(Self::from_list(build(model, Purpose::Window { time: 1 })?.graph.parameters))
     }
 
-    /// Those of a list, where its own arena has them.
+    /// The parameters of a list, with an arena of their own.
     pub fn from_list(list: Vec<Parameter>) -> Self {
         let numbers = list.iter().enumerate().map(|(at, parameter)| (parameter.name.clone(), at)).collect();
         let layout = ArenaLayout::of_parameters(&list);
         Self { list, numbers, layout }
     }
 
-    /// Floats of the arena.
+    /// Number of floats in the arena.
     pub fn count(&self) -> usize {
         self.layout.length
     }
 
-    /// The parameters in their order.
+    /// The parameters in order.
     pub fn list(&self) -> &[Parameter] {
         &self.list
     }
@@ -95,36 +91,36 @@ impl Parameters {
     /// The number of the parameter that holds a tensor.
     ///
     /// # Errors
-    /// The model has none of its name.
+    /// The model has no such parameter.
     pub fn holding(&self, tensor: &Tensor) -> Result<usize> {
         let none = || Error::Internal(format!("the model has no parameter {}", tensor.parameter));
         self.numbers.get(&tensor.parameter).copied().ok_or_else(none)
     }
 
-    /// Shape of a parameter by its number, and place in the arena.
+    /// Shape and arena range of a parameter, by number.
     pub fn of_number(&self, number: usize) -> (&[usize], Range<usize>) {
         (&self.list[number].ty.shape, self.layout.range(ParameterId(number as u32)))
     }
 
-    /// The same by its name.
+    /// Like [`Self::of_number`], by name.
     fn find(&self, name: &str) -> Option<(&[usize], Range<usize>)> {
         self.numbers.get(name).map(|number| self.of_number(*number))
     }
 }
 
-/// Bytes of floats that are read at a time.
+/// Bytes of floats read at a time.
 const PIECE: usize = 1 << 20;
 
-/// Whether a class of theirs has a bias that our model may lack.
+/// Whether the family has a bias that our model may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BiasRule {
-    /// It always has one, of zeros where ours has none.
+    /// Always; zeros if ours has none.
     Always,
-    /// It has one where our model does.
+    /// Only if ours has one.
     AsOurs,
 }
 
-/// The tensors of a model, as a family names them.
+/// Builds the list of a model's tensors in a family's format.
 #[derive(Debug)]
 pub struct TensorTable<'model> {
     parameters: &'model Parameters,
@@ -132,17 +128,16 @@ pub struct TensorTable<'model> {
 }
 
 impl<'model> TensorTable<'model> {
-    /// Without tensors.
+    /// An empty table.
     pub fn new(parameters: &'model Parameters) -> Self {
         Self { parameters, tensors: Vec::new() }
     }
 
-    /// The tensors.
     pub fn done(self) -> Vec<Tensor> {
         self.tensors
     }
 
-    /// A matrix or vector as it is. One that our model lacks is left out.
+    /// A matrix or vector, unchanged; skipped if our model lacks it.
     pub fn whole(&mut self, theirs: impl Into<String>, ours: &str) {
         if let Some((shape, _)) = self.parameters.find(ours) {
             let rows = Rows::Range(0..shape[0]);
@@ -165,7 +160,7 @@ impl<'model> TensorTable<'model> {
         self.layer(theirs, ours, Some(rows), bias, false);
     }
 
-    /// A linear layer whose weight is stored [in, out].
+    /// A linear layer whose weight is stored as [in, out].
     pub fn transposed(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
         self.layer(theirs, ours, None, bias, true);
     }
@@ -191,19 +186,19 @@ impl<'model> TensorTable<'model> {
 }
 
 impl Tensor {
-    /// Entries of a row of theirs.
+    /// Entries per row in the file.
     pub fn columns(&self) -> usize {
         self.shape.iter().skip(1).product()
     }
 
-    /// Their rows in order, as many at a time as make a small buffer. Formats may store a vector in blocks, which is one piece.
+    /// Row ranges in order, each filling a small buffer. A vector is a single piece, because formats may store it in blocks.
     pub fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (rows, columns) = (self.shape.first().copied().unwrap_or(1), self.columns());
         let step = if columns == 1 { rows } else { PIECE / (4 * columns).max(1) }.max(1);
         (0..rows).step_by(step).map(move |first| first..rows.min(first + step))
     }
 
-    /// Their entries, row-major, from our arena.
+    /// The tensor's entries, row-major, read from our arena.
     pub fn gather(&self, parameters: &Parameters, arena: &[f32]) -> Result<Vec<f32>> {
         let count = self.shape.iter().product();
         let Some((shape, place)) = parameters.find(&self.parameter) else { return Ok(vec![0.0; count]) };
@@ -227,7 +222,7 @@ impl Tensor {
         Ok(entries)
     }
 
-    /// Puts their rows from `first` on into our arena. Rows beyond those that ours has are left out.
+    /// Writes the tensor's rows from `first` on into our arena. Rows beyond ours are dropped.
     ///
     /// # Errors
     /// The model has no such parameter.
@@ -243,18 +238,18 @@ impl Tensor {
         Ok(())
     }
 
-    /// The same into the parameter alone.
+    /// Like [`Self::scatter`], into a single parameter.
     pub fn put(&self, shape: &[usize], ours: &mut [f32], first: usize, entries: &[f32]) {
         let columns: usize = shape.iter().skip(1).product();
         if self.transposed {
-            // A row of theirs is a column of ours.
+            // A row of the tensor is a column of ours.
             for (row, entries) in entries.chunks_exact(self.rows.len()).enumerate() {
                 for (index, entry) in entries.iter().enumerate() {
                     ours[self.rows.at(index) * columns + first + row] = *entry;
                 }
             }
         } else {
-            // A table of positions whose context was shortened is a beginning of theirs.
+            // If the context was shortened, only the beginning of the position table is used.
             let known = self.rows.len().min(shape[0]).saturating_sub(first);
             for (index, row) in entries.chunks_exact(columns).take(known).enumerate() {
                 ours[self.rows.at(first + index) * columns..][..columns].copy_from_slice(row);
@@ -263,7 +258,7 @@ impl Tensor {
     }
 }
 
-/// Whether tensors hold the rows of a parameter one after another, as they lie in the file.
+/// Whether the tensors hold a parameter's rows contiguously, in file order and untransposed.
 pub fn follow_each_other<'all>(mut tensors: impl Iterator<Item = &'all Tensor>, shape: &[usize]) -> bool {
     let end = tensors.try_fold(0, |end, tensor| match &tensor.rows {
         Rows::Range(rows) if rows.start == end && !tensor.transposed => Some(rows.end),
@@ -272,7 +267,7 @@ pub fn follow_each_other<'all>(mut tensors: impl Iterator<Item = &'all Tensor>, 
     end == shape.first().copied()
 }
 
-/// How many entries of a piece are NaN or infinite, counted in 32 bits, which vectors hold many of.
+/// Number of NaN or infinite entries. Counting in 32 bits fits many into a vector register.
 pub fn not_finite(piece: &[f32]) -> usize {
     piece.iter().map(|entry| u32::from(!entry.is_finite())).sum::<u32>() as usize
 }
@@ -281,7 +276,7 @@ pub fn not_finite(piece: &[f32]) -> usize {
 pub(in crate::interchange) mod tests {
     use super::*;
 
-    /// Tensors cover every float of every parameter, each once.
+    /// Checks that the tensors cover every float of every parameter exactly once.
     pub fn covers(parameters: &Parameters, tensors: &[Tensor]) -> std::result::Result<(), String> {
         let mut times = vec![0_u8; parameters.count()];
         for tensor in tensors {

@@ -1,5 +1,5 @@
-//! How fast a device writes: made-up prompts are read, then tokens are written one after another, as `generate` does it, with
-//! the run's own initial weights. Every token is the likeliest one, so that next to nothing but the model is timed.
+//! Measures generation speed with the run's own initial weights: prefill of random prompts, then decoding token by token as
+//! `generate` does. Decoding is greedy, so that almost only the model is timed.
 
 use super::spread;
 use crate::error::{Error, Result};
@@ -14,32 +14,31 @@ use crate::protocol::random;
 use crate::protocol::{GenerateConfig, ModelConfig, RunConfig};
 use web_time::Instant;
 
-/// Purpose of the prompt's stream of random numbers.
+/// Random stream of the prompts.
 const PROMPT: u64 = 0x70a3;
 
-/// Longest prompt and text unless said otherwise.
+/// Default maximum of prompt and text tokens.
 const PROMPT_TOKENS: usize = 512;
 const TOKENS: usize = 128;
 
-/// Most texts that are written at once.
+/// Maximum batch size.
 const MAX_TEXTS: usize = 4096;
 
-/// What is read and written each time.
+/// Workload of each repetition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeWorkload {
-    /// Texts that are written at once, each after a prompt of its own: 1 to 4096.
+    /// Batch size, each text with its own prompt: 1 to 4096.
     pub batch: usize,
-    /// Tokens of the prompt: 1 to the model's window.
+    /// Tokens of each prompt: 1 to the context length.
     pub prompt_tokens: usize,
-    /// Tokens written after the first one, which the prompt's time includes; 1 or more.
+    /// Tokens decoded after the first one, which counts as prefill; at least 1.
     pub tokens: usize,
-    /// Passages that are timed, after one that is not; 1 or more.
+    /// Timed repetitions after one warm-up; at least 1.
     pub repeats: usize,
 }
 
 impl DecodeWorkload {
-    /// One text of so many tokens; where they are not said, within a model's window: half of it for the prompt, and what is left or
-    /// less for the text.
+    /// A workload with batch size 1. By default, the prompt fills half of the context, and the text at most the rest.
     pub fn of(
         model: &ModelConfig,
         prompt_tokens: Option<usize>,
@@ -74,11 +73,12 @@ impl DecodeWorkload {
     }
 }
 
-/// Measures how a run's model writes on a device, as [`Decoder::open`] names it, in the precision of its training and with kernels
-/// chosen as `tuning` says. The second half is that function's warning.
+/// Measures generation with a run's model on a device (named as for [`Decoder::open`]), in the run's precision, with kernels
+/// chosen according to `tuning`. Also returns a warning if the device is a fallback.
 ///
 /// # Errors
-/// The device is missing, cannot hold the model or has not the precision; a prompt that the window does not take; a workload of nothing.
+/// The device is missing, cannot hold the model or does not support the precision; the prompt does not fit into the context; or
+/// the workload is empty.
 pub async fn measure_decode(
     config: &RunConfig,
     device: &str,
@@ -112,12 +112,12 @@ pub async fn measure_decode(
         let begun = Instant::now();
         decoder.advance_all(workload.tokens).await?;
         let written = begun.elapsed().as_secs_f64() * 1e3;
-        // The first passage fills caches and finds out how tokens are best grouped into submissions.
+        // The warm-up fills caches and determines how tokens are best grouped into submissions.
         if round > 0 {
             first.push(read);
             each.push(written / workload.tokens as f64);
         }
-        // Short passages are over before a decoder lets others have their turn.
+        // Short repetitions end before a decoder yields.
         platform::yield_now().await;
     }
     let ms_first_token = spread(&mut first).0;
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use crate::protocol::presets;
 
-    /// A window of 16 tokens that holds a prompt of 12 has room for 4 more.
+    /// A context of 16 tokens with a prompt of 12 has room for 4 more.
     #[test]
     fn a_passage_past_the_window_says_so() {
         let mut config = presets::preset("nanogpt-cpu").unwrap();

@@ -1,5 +1,5 @@
-//! How long views of the lens take: a model with a run's own initial weights, at work on the beginning of a held-out story, asked
-//! again each time another last token stands there, as somebody types.
+//! Measures the latency of inspection views on a model with a run's initial weights and the beginning of a held-out story as
+//! prompt. Each request changes the last token, like a user who types.
 
 use super::spread;
 use crate::data::{Split, prepare};
@@ -22,18 +22,18 @@ use web_time::{Duration, Instant};
 /// Tokens of the short prompt; the long one fills the context.
 const PROMPT_TOKENS: usize = 64;
 
-/// A view that took so long already is asked no more than once after its first answer: a software adapter takes seconds for some.
+/// Time limit per view, after which it is not repeated; a software adapter takes seconds for some views.
 const ENOUGH: Duration = Duration::from_secs(10);
 
-/// What is asked for.
+/// A view to measure.
 struct Question {
     view: View,
-    /// What of it, where that is more than a page shows while somebody types. It is asked for once.
+    /// A part that a page requests only on demand; requested once.
     part: Option<ViewPart>,
     settings: InspectSettings,
 }
 
-/// Every view as a page asks for it, and what of two a person asks for by a click.
+/// Every view as requested by a page, and the on-demand parts of two views.
 fn questions(layers: usize) -> Vec<Question> {
     let edits = vec![Edit::Head { layer: layers.saturating_sub(1), head: 0, factor: 0.0 }];
     let plain = InspectSettings { edits, ..InspectSettings::default() };
@@ -46,7 +46,7 @@ fn questions(layers: usize) -> Vec<Question> {
     questions
 }
 
-/// A model that views are asked of, with what they read.
+/// A model and the resources for its views.
 struct ViewBench<'a> {
     lens: Lens,
     tokenizer: &'a Tokenizer,
@@ -55,8 +55,8 @@ struct ViewBench<'a> {
 }
 
 impl ViewBench<'_> {
-    /// Milliseconds of the first answer, which makes programs ready and the index of the text, and of those after it, one at least; where it is
-    /// asked for once, of that one.
+    /// Milliseconds of the first answer, which includes compiling programs and indexing the text, and of later ones (at least
+    /// one). A part is requested once, so its single time is returned as both.
     async fn time(
         &mut self,
         question: &Question,
@@ -100,8 +100,8 @@ impl ViewBench<'_> {
     }
 }
 
-/// The error of a view that gives no answer, while others may. Any other says that the device is not to be trusted any more, or is a fault
-/// of ours: it ends the bench.
+/// Returns the error if it only concerns this view. Other errors mean that the device or the program is at fault, and end the
+/// benchmark.
 fn of_view(error: Error) -> Result<Error> {
     match error {
         Error::Refused(_) | Error::TooLarge { .. } | Error::Invalid(_) => Ok(error),
@@ -109,11 +109,11 @@ fn of_view(error: Error) -> Result<Error> {
     }
 }
 
-/// Times views of a run's model on a device, as [`Gpu::from_request`] names it; all views where none is named. `tell` hears of each as soon
-/// as it is known, and a view that gives no answer is listed with the reason. The second half is that function's warning.
+/// Measures views of a run's model on a device (named as for [`Gpu::from_request`]); all views if none are given. `tell` gets
+/// each result; failed views are reported with the reason. Also returns a warning if the device is a fallback.
 ///
 /// # Errors
-/// The device is missing, cannot hold the model or breaks down; the folder for passing files cannot be written; no view gives an answer.
+/// The device is missing, cannot hold the model or fails; the temporary folder cannot be written; or every view fails.
 pub async fn measure_views(
     config: &RunConfig,
     device: &str,
@@ -128,7 +128,7 @@ pub async fn measure_views(
     Ok((measure_on(config, gpu, threads, asked, tell).await?, warning))
 }
 
-/// The same on a GPU, or on the CPU where there is none.
+/// Measures on a GPU, or on the CPU if there is none.
 async fn measure_on(
     config: &RunConfig,
     gpu: Option<Gpu>,
@@ -137,7 +137,7 @@ async fn measure_on(
     tell: &mut dyn FnMut(&ViewTime),
 ) -> Result<InspectMeasurement> {
     let model = &config.model;
-    // A project of its own: views that read a run's text have one.
+    // A temporary project, because some views read a run's text.
     let folder = platform::passing_folder();
     storage::create_folder(&folder)?;
     let staging = Staging::inside(&folder)?;
@@ -173,7 +173,7 @@ async fn measure_on(
         let prompt = prepared.tokenizer.decode(&held_out);
         for question in &questions {
             let (view, part) = (question.view, question.part);
-            // Passages are looked for in the text as it is.
+            // Passages are searched in the original text, so the vocabulary must cover it.
             let timed = if question.settings.neuron.is_some() && entries > model.vocabulary {
                 let has = model.vocabulary;
                 Err(Error::Refused(format!(
@@ -216,7 +216,7 @@ async fn measure_on(
     })
 }
 
-/// The embedded stories by characters, of which there are few.
+/// The embedded stories with a small character vocabulary.
 fn text_of(config: &RunConfig) -> RunConfig {
     let mut text = config.clone();
     text.data = DataConfig::default();
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_view_that_gives_no_answer_leaves_the_others_and_is_listed_with_the_reason() {
         let mut config = presets::preset("first-stories").unwrap();
-        // Fewer entries than the text has characters.
+        // A vocabulary smaller than the number of characters.
         (config.model.layers, config.model.context_length, config.model.vocabulary) = (1, 64, 8);
         let measure = |views: &[View]| {
             pollster::block_on(measure_views(&config, "cpu", Some(1), (views, 1), &mut |_| {}))

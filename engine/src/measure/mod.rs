@@ -1,5 +1,5 @@
-//! How fast a device is, with made-up tokens and a run's own initial weights: what `glasshouse bench` prints, what a run's
-//! forecast of its time rests on, what settles its precision, and a page's bench.
+//! Measures a device's speed with random tokens and a run's own initial weights, for `glasshouse bench`, time estimates, the
+//! choice of precision, and benchmarks in the user interface.
 
 mod decode;
 mod inspect;
@@ -15,7 +15,7 @@ pub use precision::{Settled, settle_precision};
 pub use scaling::measure_scaling;
 pub use step::{Extent, MeasuredSteps, measure};
 
-/// Median, smallest and largest.
+/// Median, minimum and maximum.
 fn spread(values: &mut [f64]) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
     let at = |index: usize| values.get(index).copied().unwrap_or(0.0);

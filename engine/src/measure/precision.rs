@@ -1,9 +1,8 @@
-//! Which precision a run trains in where its settings leave that to the device (`auto`): mixed precision on a real GPU that takes its
-//! steps noticeably faster in it, 32 bits everywhere else.
+//! Chooses a run's precision if its settings leave it to the device (`auto`): mixed precision on a real GPU on which it is
+//! noticeably faster, else 32 bits.
 //!
-//! Both are timed over a few steps of the run's own shapes, with kernels chosen for them. What was found is kept beside what
-//! autotuning finds, by adapter, driver, version of the kernels and shape bucket; and the run's settings are stored with
-//! what was chosen, so that a run that is resumed is the same run.
+//! Both are timed for a few steps with the run's own shapes and tuned kernels. The result is cached with the tuning results, by
+//! adapter, driver, kernel version and shape bucket. The run's settings store the choice, so a resumed run keeps it.
 
 use super::step::random_batches;
 use crate::error::Result;
@@ -18,21 +17,21 @@ use crate::protocol::{AdapterBase, DeviceKind, Precision, RunConfig, TrainConfig
 use crate::step::{ArenaState, StepInput};
 use web_time::Instant;
 
-/// Mixed precision must be so many times as fast: less is not worth 16 bits.
+/// Minimum speed-up of mixed precision; less is not worth 16 bits.
 const FASTER: f64 = 1.05;
 
-/// What a timed group of steps should last.
+/// Target seconds of a timed group of steps.
 const SECONDS: f64 = 0.1;
 
-/// Groups of which the fastest counts.
+/// Number of groups; the fastest counts.
 const SAMPLES: usize = 3;
 
-/// What was settled.
+/// The chosen precision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// 32 bits, or mixed.
+    /// 32 bits or mixed.
     pub precision: Precision,
-    /// What and why, for the user.
+    /// The choice and its reason, for the user.
     pub sentence: String,
 }
 
@@ -43,9 +42,9 @@ impl Settled {
     }
 }
 
-/// Settles the precision of a run that is to begin on a device, as [`crate::executor::Executor::open_tuned`] names it; `None` where the
-/// run's settings say which. Without measuring, a device keeps 32 bits. A device that cannot be opened keeps them too: whoever opens
-/// it next says why.
+/// Chooses the precision of a new run on a device (named as for [`crate::executor::Executor::open_tuned`]); `None` if the
+/// settings specify it. Without measuring, the choice is 32 bits. The same holds if the device cannot be opened; opening it later
+/// reports the error.
 ///
 /// # Errors
 /// The device was lost.
@@ -84,12 +83,12 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
     if let Some(folder) = measuring.folder.as_deref().filter(|_| lasting) {
         gpu.remember(folder, &class, settled.precision.name());
     }
-    // At once, and not when a browser's collector comes by: the run needs the room.
+    // Free it now rather than at the browser's garbage collection: the run needs the memory.
     gpu.destroy();
     Ok(Some(settled))
 }
 
-/// Runs that settle alike, by what decides where a step's time goes; sizes rounded up to powers of two.
+/// Cache key of runs with the same choice: the properties that determine a step's time, with sizes rounded up to powers of two.
 fn class(config: &RunConfig) -> String {
     let model = &config.model;
     let rows = config.train.batch_size * model.context_length;
@@ -98,8 +97,8 @@ fn class(config: &RunConfig) -> String {
     format!("precision {}", sizes.join("x"))
 }
 
-/// Times both; whether what comes out of it holds for later runs. What the device had no room for just now may fit another time, but a
-/// device that is lost in the trial would be lost in the next one too.
+/// Times both precisions. Also returns whether the result is valid for later runs: a lack of memory may be temporary, but a
+/// device lost in the trial would be lost again.
 async fn compare(gpu: &Gpu, config: &RunConfig, tuning: &Tuning) -> (Settled, bool) {
     let full = step_seconds(gpu, config, Precision::F32, tuning).await;
     let mixed = step_seconds(gpu, config, Precision::Mixed, tuning).await;
@@ -123,12 +122,11 @@ async fn compare(gpu: &Gpu, config: &RunConfig, tuning: &Tuning) -> (Settled, bo
     (settled, timed)
 }
 
-/// Seconds of a step with kernels chosen as for the run, about a second of steps in all, but always one to warm up and one that
-/// counts.
+/// Seconds per step with tuned kernels, from about a second of steps, but at least one warm-up and one timed step.
 async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tuning: &Tuning) -> Result<f64> {
     let train = TrainConfig { precision, ..config.train.clone() };
     let graphs = training_graphs(&config.model, &train)?;
-    // Many devices multiply cooperative matrices of f16 alone: without that choice mixed precision would be timed at its slowest.
+    // Many devices multiply only f16 cooperative matrices. Without tuning, mixed precision would be timed at its slowest.
     let (gpu, _) = gpu.clone().tuned(&graphs.train, tuning).await?;
     let begun = Instant::now();
     let ring = ring(graphs.recipe.train.accumulate);
@@ -195,7 +193,7 @@ mod tests {
         assert_eq!(settled(&said, "cpu", &tuning), None);
     }
 
-    /// The comparison itself, on whatever adapter tests have: what it says is what it chose.
+    /// Runs the comparison on the test adapter; the sentence must match the choice.
     #[test]
     fn both_precisions_are_timed() {
         let gpu = test_gpu();
@@ -210,7 +208,7 @@ mod tests {
             .collect();
         let [full, mixed] = numbers[..] else { panic!("{}", settled.sentence) };
         assert!(full > 0.0 && mixed > 0.0);
-        // Of printed numbers, rounded.
+        // The printed numbers are rounded.
         let is_mixed = settled.precision == Precision::Mixed;
         assert!(if is_mixed { full > mixed } else { full < 1.06 * mixed }, "{}", settled.sentence);
     }

@@ -1,7 +1,7 @@
-//! How well a step's time and bytes are estimated: models of many sizes, each with its forecast and its measurement.
+//! Accuracy of the estimates of a step's time and memory: predicts and measures models of many sizes.
 //!
-//! The forecast of a step's time ([`CostModel`]) is fitted to a few small models, which are not among those that it is judged by. All
-//! steps have about as many tokens, so that a longer window costs attention alone.
+//! The time estimate ([`CostModel`]) is fitted to a few small models, which are not used for judging it. All steps have about the
+//! same number of tokens, so that a longer context only adds attention.
 
 use super::step::{Extent, MeasuredSteps, measure};
 use crate::cpu::CpuExecutor;
@@ -17,19 +17,19 @@ use crate::protocol::bench::{ModelSize, ScalingCell, ScalingSummary};
 use crate::protocol::model::Dropout;
 use crate::protocol::{DeviceKind, RunConfig, presets};
 
-/// Tokens of a step, as far as whole windows allow.
+/// Tokens per step, rounded to whole contexts.
 const TOKENS: usize = 1024;
 
-/// A step of a longer estimate is left out.
+/// Models with a longer estimated step are skipped.
 const MAX_SECONDS: f64 = 20.0;
 
-/// How far a forecast may be off to count as right.
+/// Relative error within which an estimate counts as correct.
 const TOLERANCE: f64 = 0.3;
 
-/// What the others vary, one factor at a time.
+/// The model that the others vary, one factor at a time.
 const BASE: ModelSize = size(4, 192, 128, 1024);
 
-/// The models that the forecast is fitted to: launches, products, attention, bytes, and something of each.
+/// Models for fitting: dominated by launches, matrix products, attention, memory traffic, and a mix.
 const CALIBRATION: [ModelSize; 5] = [
     size(2, 64, 64, 65),
     size(2, 384, 64, 65),
@@ -42,14 +42,14 @@ const fn size(layers: usize, width: usize, context_length: usize, vocabulary: us
     ModelSize { layers, width, context_length, vocabulary }
 }
 
-/// The models that the forecast is judged by; `quick` ones are small enough for any device.
+/// Models for judging; with `quick`, only those small enough for any device.
 fn cells(quick: bool) -> Vec<ModelSize> {
     let mut cells = vec![BASE];
     cells.extend([2, 6, 8, 12].map(|layers| ModelSize { layers, ..BASE }));
     cells.extend([64, 128, 384, 768].map(|width| ModelSize { width, ..BASE }));
     cells.extend([64, 256, 512, 1024].map(|context_length| ModelSize { context_length, ..BASE }));
     cells.extend([65, 256, 8192, 50_304].map(|vocabulary| ModelSize { vocabulary, ..BASE }));
-    // nanoGPT's two shapes, and all factors at their largest.
+    // nanoGPT's two shapes, and all factors at their maximum.
     cells.extend([size(4, 128, 64, 65), size(6, 384, 256, 65), size(12, 768, 1024, 50_304)]);
     if quick {
         cells.retain(|cell| {
@@ -59,7 +59,7 @@ fn cells(quick: bool) -> Vec<ModelSize> {
     cells
 }
 
-/// A run of a model of this size: GPT-2's shape as nanoGPT trains it, without dropout.
+/// A run with a model of this size: GPT-2's architecture as trained by nanoGPT, without dropout.
 fn config(size: ModelSize) -> Result<RunConfig> {
     let mut config = presets::preset("nanogpt-gpu").map_err(Error::Internal)?;
     let model = &mut config.model;
@@ -76,7 +76,7 @@ fn config(size: ModelSize) -> Result<RunConfig> {
     Ok(config)
 }
 
-/// What came of all cells.
+/// Summarises all cells.
 fn summary(cells: &[ScalingCell], device: Option<DeviceDescription>) -> ScalingSummary {
     let judged: Vec<&ScalingCell> =
         cells.iter().filter(|cell| !cell.calibration && cell.skipped.is_none()).collect();
@@ -93,11 +93,11 @@ fn summary(cells: &[ScalingCell], device: Option<DeviceDescription>) -> ScalingS
     }
 }
 
-/// Measures models of many sizes on a device, and tells each as it is done; `quick` takes the small ones only, and less time for
-/// each. The second half of the result is a warning, where the device is a fallback.
+/// Measures models of many sizes on a device and reports each; `quick` only measures the small ones, for less time. Also returns
+/// a warning if the device is a fallback.
 ///
 /// # Errors
-/// The device is missing, is one of burn's, or breaks down. A model that it cannot hold is left out and says so.
+/// The device is missing, is one of burn's, or fails. A model that does not fit is reported as skipped.
 pub async fn measure_scaling(
     device: &str,
     threads: Option<usize>,
@@ -127,18 +127,17 @@ pub async fn measure_scaling(
     Ok((summary(&all, bench.measured.map(|(device, _)| device)), bench.warning))
 }
 
-/// A bench under way.
 struct ScalingBench<'a> {
     device: &'a str,
     threads: Option<usize>,
     quick: bool,
-    /// The device, and what its kernels are chosen for: known once a model was measured.
+    /// The device and its target, once a model was measured.
     measured: Option<(DeviceDescription, Target)>,
     warning: Option<String>,
 }
 
 impl ScalingBench<'_> {
-    /// Estimates a model, where there is a pace, and measures it.
+    /// Measures a model, after estimating it if the cost model is fitted.
     async fn cell(&mut self, size: ModelSize, pace: Option<&CostModel>) -> Result<(ScalingCell, Demand)> {
         let config = config(size)?;
         let demand = |bench: &Self| Demand::of(&config.model, &config.train, &bench.target());
@@ -187,14 +186,13 @@ impl ScalingBench<'_> {
         Ok((cell, demand(self)?))
     }
 
-    /// What kernels are chosen for; nothing is estimated before a model was measured.
+    /// The target of the kernels; a default one before the first measurement.
     fn target(&self) -> Target {
         self.measured.as_ref().map_or(Target::new(false), |(_, target)| target.clone())
     }
 }
 
-/// Bytes that a run's executor is estimated to hold on a device: what `plan` says of a GPU, and what the CPU's executor
-/// asks its machine for.
+/// Estimated bytes of a run's executor: `plan`'s estimate on a GPU, and the actual allocations on the CPU.
 fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Result<u64> {
     let Some(_) = device.threads else {
         return Ok(estimate::estimate(&config.model, &config.train, target)?.bytes.total);
@@ -207,7 +205,7 @@ fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Res
 mod tests {
     use super::*;
 
-    /// Depth 2 to 12, width 64 to 768, windows of 64 to 1024, vocabularies of 65 to 50,304; nothing is judged that was fitted.
+    /// Layers 2 to 12, width 64 to 768, context 64 to 1024, vocabulary 65 to 50,304; models for fitting are not judged.
     #[test]
     fn the_cells_span_the_table() {
         let all = cells(false);

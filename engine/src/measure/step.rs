@@ -1,5 +1,4 @@
-//! How fast a device trains: a repeated batch of made-up tokens from the run's own initial weights, so that the loss must
-//! fall.
+//! Measures training speed: repeats a random batch from the run's own initial weights, so that the loss must fall.
 
 use super::{settle_precision, spread};
 use crate::error::Result;
@@ -19,50 +18,45 @@ use crate::protocol::bench::StepMeasurement;
 use crate::step::{ArenaState, MicroBatch, StepInput};
 use web_time::Instant;
 
-/// Steps before the clock starts: pipelines are compiled and caches filled.
+/// Untimed steps in which pipelines are compiled and caches filled.
 const WARM_UP: u64 = 3;
 
-/// Pairs of steps that are sent to an idle device as one submission each, to time their launches alone: one that is encoded then, one
-/// warm.
+/// Pairs of steps, each sent as one submission to an idle device to time the launch alone: one encoded anew, one already encoded.
 const LAUNCHED: u64 = 10;
 
-/// Seconds after which no more of them are begun.
+/// Time limit for starting further pairs.
 const LAUNCHED_SECONDS: f64 = 5.0;
 
-/// Steps that are sent one behind another, to see how much of the time the device works, and about how long they may take.
+/// Steps submitted together to measure the device's idle share, and their approximate time limit.
 const TOGETHER: u64 = 64;
 const TOGETHER_SECONDS: f64 = 1.0;
 
-/// How long to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Extent {
-    /// So many steps, and the launch overhead too.
+    /// This many steps, and the launch overhead too.
     Steps(u64),
-    /// About so many seconds, the first step's included where it takes as long.
+    /// About this many seconds, including the first step if it takes as long.
     Seconds(f64),
-    /// About so many seconds, one step at least, after so many steps that are not timed.
+    /// About `seconds` (at least one step), after `steps` untimed steps.
     Warm {
-        /// Steps that are not timed.
         steps: u64,
-        /// Seconds after them.
         seconds: f64,
     },
 }
 
-/// What a measurement found, and how.
 #[derive(Clone, Debug)]
 pub struct MeasuredSteps {
-    /// The figures.
     pub step: StepMeasurement,
-    /// What the kernels were chosen for.
+    /// The target that the kernels were chosen for.
     pub target: Target,
-    /// What was timed to choose them, in words, with what went wrong.
+    /// Description of the tuning measurements, with any problem.
     pub tuning: Option<String>,
-    /// What is worse than was asked for.
+    /// What falls short of the request.
     pub warning: Option<String>,
 }
 
-/// Measures training steps of a run on a device, as [`Executor::open_tuned`] names it, with kernels chosen as `tuning` says.
+/// Measures training steps of a run on a device (named as for [`Executor::open_tuned`]), with kernels chosen according to
+/// `tuning`.
 ///
 /// # Errors
 /// The device is missing or cannot hold the model.
@@ -86,7 +80,7 @@ pub async fn measure(
     let parameters =
         initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Turns::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
-    // By time it is measured for somebody who is looking at a window meanwhile.
+    // A measurement limited by time runs while the user looks at a window.
     executor.set_interactive(matches!(extent, Extent::Seconds(_)));
     let batches = random_batches(config);
     let input = |step| StepInput {
@@ -103,7 +97,7 @@ pub async fn measure(
         let reports = executor.train(std::slice::from_ref(&input)).await?;
         let elapsed = start.elapsed().as_secs_f64() * 1e3;
         losses.extend(reports.iter().map(|report| report.loss));
-        // A slow device is timed by its first steps, warm or not.
+        // On a slow device the first steps count, warm or not.
         let warm = match extent {
             Extent::Steps(_) => step >= WARM_UP,
             Extent::Seconds(seconds) => step >= 1 || begun.elapsed().as_secs_f64() > seconds,
@@ -144,7 +138,7 @@ pub async fn measure(
         let inputs: Vec<StepInput> = (first..first + count).map(input).collect();
         let begun = Instant::now();
         let occupancy = executor.occupancy(&inputs).await?;
-        // The reading of the device's clock is short beside them.
+        // Reading the device's clock takes little time in comparison.
         together = occupancy.map(|_| begun.elapsed().as_secs_f64() * 1e3 / count as f64);
         idle_share = occupancy.map(|occupancy| occupancy.idle_share());
     }
@@ -182,7 +176,7 @@ pub async fn measure(
     Ok(MeasuredSteps { step: measurement, target: executor.target(), tuning: tuned.sentence(), warning })
 }
 
-/// The same made-up micro-batches at every call.
+/// Random micro-batches, identical at each call.
 pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
     let (batch, context_length) = (config.train.batch_size, config.model.context_length);
     let vocabulary = config.model.vocabulary as u64;
@@ -205,7 +199,7 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
             MicroBatch {
                 tokens: rows(0),
                 targets: rows(1).into_iter().map(|id| id % outputs).collect(),
-                // As many terms as without, at most.
+                // At most as many terms as without documents.
                 starts: config
                     .train
                     .separates_documents(&config.model)

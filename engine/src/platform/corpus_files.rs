@@ -1,4 +1,4 @@
-//! The browser's files in memory, as the data bench reads and writes files.
+//! The browser's in-memory files, for data cleaning.
 
 use super::{files, readers};
 use glasshouse_corpus::Files;
@@ -7,7 +7,6 @@ use glasshouse_corpus::read::Readers;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// The files in memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CorpusFiles;
 
@@ -17,7 +16,7 @@ impl Files for CorpusFiles {
         Ok(if metadata.is_dir() { FileType::Folder } else { FileType::File(metadata.len()) })
     }
 
-    /// There are no links here.
+    /// In-memory files have no links.
     fn is_link(&self, _: &Path) -> bool {
         false
     }

@@ -1,5 +1,5 @@
-//! Files by the names of `std::fs`. The engine reads and writes through this module alone: natively it is `std::fs`, in a
-//! browser the files in memory that `storage` loads and stores.
+//! File access with the names of `std::fs`. The engine uses only this module: natively it is `std::fs`, in a browser the
+//! in-memory files that `storage` loads and stores.
 
 #[cfg(target_arch = "wasm32")]
 pub use super::memory_files::{
@@ -12,7 +12,7 @@ pub use std::fs::{
     read_to_string, remove_dir_all, remove_file, rename, write,
 };
 
-/// What is known of a file or folder without reading it.
+/// Metadata of a file or folder.
 #[cfg(target_arch = "wasm32")]
 pub use super::memory_files::Metadata;
 #[cfg(not(target_arch = "wasm32"))]
@@ -20,14 +20,14 @@ pub use std::fs::Metadata;
 
 use std::path::Path;
 
-/// Removes a folder in which nothing is.
+/// Removes an empty folder.
 #[cfg(not(target_arch = "wasm32"))]
 pub use std::fs::remove_dir;
 
-/// Removes a folder in which nothing is.
+/// Removes an empty folder.
 ///
 /// # Errors
-/// It holds something, or there is none.
+/// The folder is not empty or does not exist.
 #[cfg(target_arch = "wasm32")]
 pub fn remove_dir(folder: impl AsRef<Path>) -> std::io::Result<()> {
     let folder = folder.as_ref();
@@ -37,17 +37,15 @@ pub fn remove_dir(folder: impl AsRef<Path>) -> std::io::Result<()> {
     remove_dir_all(folder)
 }
 
-/// Something stands there that can be looked at.
+/// Whether the path exists and is accessible.
 pub fn exists(path: &Path) -> bool {
     metadata(path).is_ok()
 }
 
-/// A file stands there.
 pub fn is_file(path: &Path) -> bool {
     metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// A folder stands there.
 pub fn is_dir(path: &Path) -> bool {
     metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }

@@ -1,13 +1,13 @@
-//! Generated rows, by a module of its own in a browser (`web/reader`): most visitors never ask for them.
+//! Generated rows. In a browser, their generator is a separate module (`web/reader`), because most visitors never need it.
 
 use glasshouse_protocol::Objective;
 use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_stories::tasks::TaskSplit;
 
-/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds in the form that an objective learns from.
+/// Generated rows as JSON lines: those of a recipe, or instruction tasks of all kinds in the form for an objective.
 ///
 /// # Errors
-/// What makes them did not come.
+/// The generator cannot be loaded.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn generated_rows(
     recipe: Option<&TuningRecipe>,
@@ -18,10 +18,10 @@ pub fn generated_rows(
     glasshouse_stories::rows(recipe, objective, split, count)
 }
 
-/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds in the form that an objective learns from.
+/// Generated rows as JSON lines: those of a recipe, or instruction tasks of all kinds in the form for an objective.
 ///
 /// # Errors
-/// What makes them did not come.
+/// The generator cannot be loaded.
 #[cfg(target_arch = "wasm32")]
 pub fn generated_rows(
     recipe: Option<&TuningRecipe>,
@@ -35,7 +35,6 @@ pub fn generated_rows(
 
     #[wasm_bindgen]
     extern "C" {
-        // Defined by `reader-link.js`.
         #[wasm_bindgen(js_name = readerRows, catch)]
         fn reader_rows(
             recipe: Option<&str>,

@@ -1,30 +1,30 @@
-//! Vector registers of the machine that the program finds itself on.
+//! SIMD registers of the current machine.
 //!
-//! A function written with [`vectorised!`] is compiled once for each instruction set below and the best one is chosen when
-//! it is called. Its body is generic over [`Lanes`]: matrix products use the registers by name, since the compiler does not
-//! keep a tile of sums in registers by itself; plain loops over chunks of [`BLOCK`] entries need no more than
-//! [`fused`], the compiler vectorises them for whichever set the copy is compiled for.
+//! A function written with [`vectorised!`] is compiled once for each instruction set below; the best one is chosen at each call.
+//! Its body is generic over [`Lanes`]. Matrix products use the registers explicitly, because the compiler does not keep a tile of
+//! sums in registers. Plain loops over chunks of [`BLOCK`] entries only need [`fused`]; the compiler vectorises them for each
+//! instruction set.
 
-/// Entries that plain loops take at a time: the widest register's floats.
+/// Chunk size of plain loops: the number of floats in the widest register.
 pub const BLOCK: usize = 16;
 
 /// A register of floats.
 pub trait Lanes: Copy {
     /// Floats in a register.
     const COUNT: usize;
-    /// A product and sum are one instruction, rounded once.
+    /// Whether multiply-add is one instruction with a single rounding.
     const FUSED: bool;
     /// Rows of the tile of sums that a matrix product keeps in registers.
     const TILE_ROWS: usize;
-    /// Every entry the same.
+    /// Sets every entry to `value`.
     fn splat(value: f32) -> Self;
-    /// Reads [`Self::COUNT`] floats.
+    /// Loads [`Self::COUNT`] floats.
     ///
     /// # Safety
     /// They must be readable, and the machine must have the instruction set.
     #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
     unsafe fn load(from: *const f32) -> Self;
-    /// Writes [`Self::COUNT`] floats.
+    /// Stores [`Self::COUNT`] floats.
     ///
     /// # Safety
     /// They must be writable, and the machine must have the instruction set.
@@ -32,12 +32,12 @@ pub trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// self·factor + term.
     fn mul_add(self, factor: Self, term: Self) -> Self;
-    /// Entry by entry.
+    /// Element-wise sum.
     fn add(self, other: Self) -> Self;
-    /// Entry by entry.
+    /// Element-wise product.
     fn mul(self, other: Self) -> Self;
 
-    /// The sum of its entries, halves first: entries i and i + COUNT/2 are added, then i and i + COUNT/4, and so on.
+    /// Sum of the entries by halves: adds entries i and i + COUNT/2, then i and i + COUNT/4, and so on.
     #[inline(always)]
     fn total(self) -> f32 {
         let mut lanes = [0.0; BLOCK];
@@ -56,26 +56,27 @@ pub trait Lanes: Copy {
         lanes[0]
     }
 
-    /// [`Self::total`] of each of eight, to the bit.
+    /// [`Self::total`] of each of eight registers, bit-identical.
     #[inline(always)]
     fn totals(eight: [Self; 8]) -> [f32; 8] {
         eight.map(Self::total)
     }
 }
 
-/// a·b + c, in one instruction where `L` has it: the library's `mul_add` is a slow call elsewhere.
+/// a·b + c, in one instruction if `L` has one; elsewhere the library's `mul_add` is a slow call.
 #[inline(always)]
 pub fn fused<L: Lanes>(a: f32, b: f32, c: f32) -> f32 {
     if L::FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// Asks for so many floats to be brought closer, which may lie anywhere: they are not read. Machines that cannot be asked go without.
+/// Prefetches `count` floats into the cache. They are not read, so any address is allowed. No-op on machines without the
+/// instruction.
 #[inline(always)]
 pub fn prefetch(from: *const f32, count: usize) {
     #[cfg(target_arch = "x86_64")]
     for at in (0..count).step_by(BLOCK) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 has the instruction, and no address is wrong for it.
+        // SAFETY: every x86-64 CPU has the instruction, and it accepts any address.
         #[allow(unsafe_code, reason = "a hint to the machine's cache")]
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast());
@@ -85,7 +86,7 @@ pub fn prefetch(from: *const f32, count: usize) {
     let _ = (from, count);
 }
 
-/// Four floats that any machine can handle.
+/// Four floats, for any machine.
 #[derive(Clone, Copy)]
 pub struct Portable([f32; 4]);
 
@@ -102,14 +103,14 @@ impl Lanes for Portable {
     #[inline(always)]
     #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller vouches for four readable floats; the read needs no alignment.
+        // SAFETY: the caller guarantees four readable floats; the read needs no alignment.
         Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
     }
 
     #[inline(always)]
     #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller vouches for four writable floats; the write needs no alignment.
+        // SAFETY: the caller guarantees four writable floats; the write needs no alignment.
         unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
     }
 
@@ -129,14 +130,13 @@ impl Lanes for Portable {
     }
 }
 
-/// WebAssembly's 128-bit registers. Products are rounded before they are added: only relaxed SIMD could fuse them, and it
-/// leaves open whether it does.
+/// WebAssembly's 128-bit registers. Products are rounded before they are added: only relaxed SIMD could fuse them, and it does
+/// not guarantee that it does.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm {
     use super::Lanes;
     use std::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128, v128_load, v128_store};
 
-    /// Four floats.
     #[derive(Clone, Copy)]
     pub struct Simd128(v128);
 
@@ -153,14 +153,14 @@ mod wasm {
         #[inline(always)]
         #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
         unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller vouches for four readable floats; the read needs no alignment.
+            // SAFETY: the caller guarantees four readable floats; the read needs no alignment.
             Self(unsafe { v128_load(from.cast()) })
         }
 
         #[inline(always)]
         #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
         unsafe fn store(self, to: *mut f32) {
-            // SAFETY: the caller vouches for four writable floats; the write needs no alignment.
+            // SAFETY: the caller guarantees four writable floats; the write needs no alignment.
             unsafe { v128_store(to.cast(), self.0) }
         }
 
@@ -181,29 +181,30 @@ mod wasm {
     }
 }
 
-/// What the target always has: the registers that functions are compiled for where nothing better is detected.
+/// The registers that the target always has; used if nothing better is detected.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use wasm::Simd128 as Baseline;
 
-/// What the target always has: the registers that functions are compiled for where nothing better is detected.
+/// The registers that the target always has; used if nothing better is detected.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub use Portable as Baseline;
 
-/// Instruction sets that [`vectorised!`] knows.
+/// Instruction sets supported by [`vectorised!`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// 512-bit registers (x86-64-v4).
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// 256-bit registers with fused products (x86-64-v3).
+    /// 256-bit registers with fused multiply-add (x86-64-v3).
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// What the target always has.
+    /// The registers that the target always has.
     Portable,
 }
 
 impl Level {
-    /// Its name in a run's record. Products rounded once and twice differ in their last digits, so both portable kinds have one.
+    /// Name in a run's record. Separately and jointly rounded products differ in the last digits, so both portable variants have
+    /// a name.
     pub fn name(self) -> &'static str {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -217,7 +218,7 @@ impl Level {
     }
 }
 
-/// The best instruction set of this machine; asked once, then read from a cache.
+/// The best instruction set of this machine; detected once and cached.
 #[inline]
 pub fn level() -> Level {
     #[cfg(target_arch = "x86_64")]
@@ -249,7 +250,7 @@ mod x86 {
 
     macro_rules! register {
         ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident $(, $own:item)*) => {
-            /// A register of the instruction set that the name says.
+            /// A register of the named instruction set.
             #[derive(Clone, Copy)]
             pub struct $name($register);
 
@@ -270,13 +271,13 @@ mod x86 {
 
                 #[inline(always)]
                 unsafe fn load(from: *const f32) -> Self {
-                    // SAFETY: the caller vouches for the floats.
+                    // SAFETY: the caller guarantees readable floats.
                     Self(unsafe { $load(from) })
                 }
 
                 #[inline(always)]
                 unsafe fn store(self, to: *mut f32) {
-                    // SAFETY: the caller vouches for the floats.
+                    // SAFETY: the caller guarantees writable floats.
                     unsafe { $store(to, self.0) }
                 }
 
@@ -314,7 +315,7 @@ mod x86 {
         _mm512_fmadd_ps,
         _mm512_add_ps,
         _mm512_mul_ps,
-        /// What is left of two registers shares one.
+        /// Partial sums of two registers share one register.
         #[inline(always)]
         fn totals(eight: [Self; 8]) -> [f32; 8] {
             // SAFETY: as for `splat`.
@@ -357,8 +358,8 @@ mod x86 {
 #[cfg(target_arch = "x86_64")]
 pub use x86::{Avx2, Avx512};
 
-/// Compiles a function once for each instruction set and calls the best one: `fn name<L>(…) { … }` with `L: Lanes`.
-/// What the body calls must be `#[inline(always)]` to be compiled for the set too.
+/// Compiles a function once for each instruction set and calls the best one: `fn name<L>(…) { … }` with `L: Lanes`. Functions
+/// called by the body must be `#[inline(always)]` to be compiled for the instruction set too.
 macro_rules! vectorised {
     ($($(#[$attribute:meta])* $visibility:vis fn $name:ident<$lanes:ident>($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block)*) => {$(
         $(#[$attribute])*
@@ -380,10 +381,10 @@ macro_rules! vectorised {
                     body::<$crate::platform::lanes::Avx2>($($argument),*)
                 }
                 match $crate::platform::lanes::level() {
-                    // SAFETY: the machine was found to have these instructions.
+                    // SAFETY: the instruction set was detected on this machine.
                     #[allow(unsafe_code, reason = "calls into code for a detected instruction set")]
                     $crate::platform::lanes::Level::Avx512 => return unsafe { wide($($argument),*) },
-                    // SAFETY: likewise.
+                    // SAFETY: same as above.
                     #[allow(unsafe_code, reason = "calls into code for a detected instruction set")]
                     $crate::platform::lanes::Level::Avx2 => return unsafe { middle($($argument),*) },
                     $crate::platform::lanes::Level::Portable => {}

@@ -1,5 +1,5 @@
-//! What differs between a desktop and a browser, under the same names: the only place of the engine with a target in its
-//! conditions.
+//! Platform differences between desktop and browser behind common functions; the only part of the engine with target-specific
+//! code.
 
 #[cfg(target_arch = "wasm32")]
 mod corpus_files;
@@ -64,23 +64,22 @@ pub use web::{
 use crate::error::Error;
 use std::path::Path;
 
-/// File of what was chosen by measuring, in the folder of what may be lost. A browser stores it among the records.
+/// File of tuning results, in the folder of recomputable data. A browser stores it with the small records.
 pub const TUNING_FILE: &str = "tuning.json";
 
-/// What a download of a public corpus tells.
+/// Events of a corpus download.
 #[derive(Debug)]
 #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a web page may not read other sites"))]
 pub enum Fetched {
-    /// How far it is.
     Progress(crate::protocol::FetchProgress),
-    /// It is over: where the file stands, or why it does not.
+    /// The file's path, or the error.
     Done(crate::error::Result<std::path::PathBuf>),
 }
 
-/// The file in a project's folder that a front end holds while it has the project open.
+/// Lock file in a project's folder, held by the front end that has the project open.
 pub const PROJECT_LOCK: &str = ".lock";
 
-/// What the second front end that opens a project is told.
+/// The error for opening a project that is open elsewhere.
 pub(crate) fn project_is_open(folder: &Path) -> Error {
     let reason = "this project is open in another window or tab; close it there, or open another project";
     Error::bad_file(folder, reason)

@@ -14,7 +14,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// A file's bytes, read only, paged in by the operating system as they are touched.
+/// A read-only memory map of a file.
 #[derive(Debug)]
 pub struct Mapping(Option<memmap2::Mmap>);
 
@@ -26,16 +26,15 @@ impl std::ops::Deref for Mapping {
     }
 }
 
-/// Maps a file into memory.
 pub fn map(path: &Path) -> Result<Mapping> {
     let file = std::fs::File::open(path).map_err(Error::io(path))?;
-    // Some systems refuse to map nothing.
+    // Some systems refuse to map an empty file.
     if file.metadata().map_err(Error::io(path))?.len() == 0 {
         return Ok(Mapping(None));
     }
-    // SAFETY: the mapping is read only. Token shards are written once under a temporary name and never changed after
-    // their folder got its final one, and of a model that is imported only the head is looked at this way, once, so no process
-    // of ours alters the bytes while they are borrowed.
+    // SAFETY: the mapping is read only. Token shards are written under a temporary name and never change after their folder gets
+    // its final name; of an imported model, only the head is mapped, once. So none of our processes changes the bytes while they
+    // are borrowed.
     #[allow(
         unsafe_code,
         reason = "memory maps have no safe interface; what is mapped is immutable once named"
@@ -44,65 +43,64 @@ pub fn map(path: &Path) -> Result<Mapping> {
     Ok(Mapping(Some(mapping)))
 }
 
-/// Has the system set aside the room that a new file of so many bytes needs. Writing it is faster then, and a disk without that room says so
-/// before anything is written.
+/// Preallocates `bytes` for a new file. Writing is then faster, and a full disk is reported before anything is written.
 ///
 /// # Errors
-/// There is no such room.
+/// The disk has too little space.
 #[cfg(target_os = "linux")]
 pub fn reserve(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
     use rustix::{fs, io::Errno};
     match fs::fallocate(file, fs::FallocateFlags::empty(), 0, bytes) {
         Err(full @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(full.into()),
-        // Not every file system can.
+        // Not every file system supports it.
         _ => Ok(()),
     }
 }
 
-/// Other systems find room as it is needed.
+/// No-op on other systems.
 ///
 /// # Errors
-/// None here.
+/// Never.
 #[cfg(not(target_os = "linux"))]
 pub fn reserve(_: &std::fs::File, _: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Has the system begin to store what was written to a file so far, so that whoever makes it durable in the end waits for the rest alone.
+/// Starts writing back the file's data so far, so that a later sync waits only for the rest.
 #[cfg(target_os = "linux")]
 pub fn begin_storing(file: &std::fs::File) {
     use std::os::fd::AsRawFd as _;
-    // SAFETY: the file is open, and the call looks at no memory of ours.
+    // SAFETY: the file is open, and the call accesses no memory of ours.
     #[allow(unsafe_code, reason = "the call has no safe interface")]
     unsafe {
         libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE);
     }
 }
 
-/// Other systems begin by themselves.
+/// No-op on other systems.
 #[cfg(not(target_os = "linux"))]
 pub fn begin_storing(_: &std::fs::File) {}
 
-/// Lets two files or folders change places at once.
+/// Atomically exchanges two files or folders.
 ///
 /// # Errors
-/// The system cannot do that, or one of them is missing.
+/// The system does not support it, or one of them is missing.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 pub fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
-/// Lets two files or folders change places at once.
+/// Atomically exchanges two files or folders.
 ///
 /// # Errors
-/// The system cannot do that.
+/// Always: this system does not support it.
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 pub fn exchange(_one: &Path, _other: &Path) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// Folder of what may be lost and costs only time then: `glasshouse` in the person's cache folder, where the system has one.
+/// The folder for recomputable data: `glasshouse` in the user's cache folder, if the system has one.
 pub fn cache_folder() -> Option<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).or_else(|| {
@@ -113,74 +111,74 @@ pub fn cache_folder() -> Option<PathBuf> {
     base.map(|base| base.join("glasshouse"))
 }
 
-/// Folder of files that a session has for itself and no later one asks for.
+/// The folder for files used only by the current session.
 pub fn passing_folder() -> PathBuf {
     cache_folder().unwrap_or_else(|| std::env::temp_dir().join("glasshouse")).join("passing")
 }
 
-/// A number that no other running program on this machine has.
+/// A number unique among the running processes of this machine.
 pub fn process_number() -> u32 {
     std::process::id()
 }
 
-/// Bytes of memory that can be had without pushing other programs out; `None` where the system does not say.
+/// Bytes of memory available without swapping; `None` if the system does not report it.
 pub fn available_memory() -> Option<u64> {
-    // Only Linux has the file.
+    // Only Linux has this file.
     std::fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available)
 }
 
-/// The line of Linux's table that counts what can be had, page cache included, in KiB.
+/// Parses `MemAvailable` (in KiB, page cache included) from Linux's `/proc/meminfo`.
 fn available(table: &str) -> Option<u64> {
     let line = table.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }
 
-/// Bytes that what is looked up in a training text may take while it is made: a fraction of any desktop's memory.
+/// Maximum bytes for building an index of a training text: a fraction of any desktop's memory.
 pub const INDEX_BYTES: u64 = 512 << 20;
 
-/// Tokens of a training text that are sorted by what follows them: more would keep a person waiting for longer than some seconds.
+/// Maximum tokens of a training text in the suffix array; sorting more would take longer than a few seconds.
 pub const SORTED_TOKENS: u64 = 16 << 20;
 
-/// Bytes of models that are kept for the next request: 32 milestones of one of 8 million weights.
+/// Bytes of models cached between requests: 32 checkpoints of a model with 8 million weights.
 pub const KEPT_MODEL_BYTES: u64 = 1 << 30;
 
-/// Bytes that programs for looking inside a model take which are kept for the next prompt.
+/// Bytes of cached lens programs.
 pub const LENS_BYTES: u64 = 512 << 20;
 
-/// Bytes that milestones of a run may take where nobody asked for them.
+/// Maximum bytes of a run's milestones when they were not requested explicitly.
 pub const MILESTONE_BYTES: u64 = 256 << 20;
 
-/// What to do for a GPU where none is found.
+/// Advice if no GPU is found.
 pub fn without_gpu() -> String {
     "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it".to_owned()
 }
 
-/// What a project's id ends with, so that two that are made at once differ: folders of one file system do by themselves.
+/// Suffix that makes the ids of simultaneously created projects unique. Empty, because the file system prevents collisions.
 pub fn id_suffix() -> String {
     String::new()
 }
 
-/// Threads that training may use: as many as are wanted, or one a core.
+/// Number of training threads: `wanted`, or one per core.
 pub fn threads(wanted: Option<usize>) -> usize {
     wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// How often whoever waits for work on a thread beside is polled meanwhile, to say what is under way.
+/// Interval at which a future waiting in [`aside`] is polled, so that it can report progress.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Does work that blocks on a thread of its own, so that what else waits on this one has its turn.
+/// Runs blocking work on its own thread, without blocking the current one.
 ///
 /// # Errors
-/// The system gives no thread, or the work panicked.
+/// The system cannot create a thread, or the work panicked.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     aside_in_turns(async move |_| work()).await
 }
 
-/// Does work that takes long and gives turns: on a thread of its own, where it is dropped at one of them once nobody waits for it.
+/// Runs long work that yields on its own thread. Once the returned future is dropped, the work is dropped at its next yield.
 ///
 /// # Errors
-/// As [`aside`].
+/// Same as [`aside`].
 pub async fn aside_in_turns<T: Send + 'static>(
     work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
 ) -> Result<T> {
@@ -193,7 +191,7 @@ pub async fn aside_in_turns<T: Send + 'static>(
         loop {
             match work.as_mut().poll(&mut context) {
                 Poll::Ready(answer) => {
-                    // Nobody takes an answer that is not wanted any more: it goes, with what it holds.
+                    // If nobody waits for the answer any more, it is dropped.
                     done.try_send(Some(answer)).ok();
                     break;
                 }
@@ -223,7 +221,7 @@ fn thread_beside(work: impl FnOnce() + Send + 'static) -> Result<()> {
     thread.map(drop).map_err(|error| Error::Internal(format!("no thread for work beside: {error}")))
 }
 
-/// Lets a file be started as a program, where the system asks for that.
+/// Makes a file executable, on systems that need it.
 ///
 /// # Errors
 /// The file system refuses.
@@ -238,23 +236,23 @@ pub fn make_executable(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Waits, while others have their turn.
+/// Sleeps without blocking the current thread.
 ///
 /// # Errors
-/// The system gives no thread.
+/// The system cannot create a thread.
 pub async fn pause(seconds: f64) -> Result<()> {
     aside(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
 }
 
-/// Never comes: whoever waits for a device waits in wgpu's `poll`, and has no use for a timer.
+/// Never completes: waiting for a device happens in wgpu's `poll`, which needs no timer.
 pub async fn later(_milliseconds: i32) {
     std::future::pending::<()>().await;
 }
 
-/// Brings a public corpus into a folder, the person's cache folder where none is named, on a thread of its own. `stop` breaks it off.
+/// Downloads a public corpus on its own thread, by default to the user's cache folder. Set `stop` to cancel.
 ///
 /// # Errors
-/// The system gives no thread, or names no cache folder.
+/// The system cannot create a thread, or has no cache folder.
 pub fn fetch_corpus(
     entry: &'static Entry,
     to: Option<PathBuf>,
@@ -278,7 +276,7 @@ pub fn fetch_corpus(
                 }
                 Progress::Verifying => FetchProgress::Verifying,
             };
-            // Bytes come faster than anybody reads.
+            // Throttle progress events: they arrive faster than they can be shown.
             let receiving = matches!(progress, FetchProgress::Receiving { .. });
             if !receiving || said.is_none_or(|said| said.elapsed() >= Duration::from_millis(100)) {
                 said = receiving.then(Instant::now).or(said);
@@ -295,7 +293,7 @@ pub fn fetch_corpus(
     Ok(told)
 }
 
-/// Lets what else waits on this thread have its turn: futures that are raced against the caller's.
+/// Yields to other futures on this thread, such as those raced against the caller.
 pub async fn yield_now() {
     let mut waited = false;
     std::future::poll_fn(|context| {
@@ -336,7 +334,7 @@ mod tests {
         let place = folder.path().to_owned();
         let mut work = Box::pin(aside_in_turns(async move |turns: Turns| {
             let _staging = Staging::inside(&place).unwrap();
-            // As work without end does, nearly.
+            // Stands for work that practically never ends.
             for _ in 0..1_000_000 {
                 std::thread::sleep(GLANCE / 100);
                 turns.give().await;

@@ -1,47 +1,47 @@
-//! Lasting storage natively: the file system is it, so there is little to do beside the names that the browser's side has.
+//! Persistent storage natively: the file system itself, behind the same functions as in a browser.
 
 use super::files::{self, File, TryLockError};
 use crate::error::{Error, Result};
 use crate::protocol::StorageSummary;
 use std::path::Path;
 
-/// Makes the folder of all projects where it is missing, and says what it is.
+/// Creates the folder of all projects if it is missing, and describes the storage.
 ///
 /// # Errors
-/// It cannot be made.
+/// It cannot be created.
 pub async fn open(shelf: &Path) -> Result<StorageSummary> {
     files::create_dir_all(shelf).map_err(Error::io(shelf))?;
     Ok(summary(shelf).await)
 }
 
-/// Brings the contents of a folder's files within reach. They are.
+/// No-op: files can always be read.
 ///
 /// # Errors
-/// None natively.
+/// Never.
 pub async fn load(_folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Learns what other programs changed on the shelf. The file system always knows.
+/// No-op: the file system is always up to date.
 ///
 /// # Errors
-/// None natively.
+/// Never.
 pub async fn refresh(_shelf: &Path, _open: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Gives back the memory that a folder's files took. They took none.
+/// No-op: files take no memory.
 pub fn unload(_folder: &Path) {}
 
-/// Makes what was written lasting. What must be, is already.
+/// No-op: files are already persistent.
 ///
 /// # Errors
-/// None natively.
+/// Never.
 pub async fn flush() -> Result<()> {
     Ok(())
 }
 
-/// Where projects are kept. What all of them take is not counted here: a disk is shared with much else.
+/// The storage location. Its usage is not reported, because the disk is shared with other data.
 pub async fn summary(shelf: &Path) -> StorageSummary {
     StorageSummary {
         place: shelf.display().to_string(),
@@ -51,13 +51,12 @@ pub async fn summary(shelf: &Path) -> StorageSummary {
     }
 }
 
-/// Bytes that can still be written at a place, or at the nearest folder around it that exists; `None` where the system does
-/// not say.
+/// Bytes that can still be written at a path (or its nearest existing parent); `None` if the system does not report it.
 pub async fn available(path: &Path) -> Option<u64> {
     room(path)
 }
 
-/// As [`available`], at once.
+/// Blocking version of [`available`].
 pub fn room(path: &Path) -> Option<u64> {
     let path = std::path::absolute(path).ok()?;
     path.ancestors().find(|folder| files::exists(folder)).and_then(free_bytes)
@@ -74,22 +73,22 @@ fn free_bytes(_folder: &Path) -> Option<u64> {
     None
 }
 
-/// Held while a front end has a project open. The system drops it with the program.
+/// Locks a project while a front end has it open. The operating system releases it when the process ends.
 #[derive(Debug)]
 pub struct ProjectLock {
     _file: File,
 }
 
-/// Takes a project for this front end until the lock is dropped. Training on the command line takes only its run.
+/// Locks a project for this front end until the lock is dropped. Training on the command line locks only its run.
 ///
 /// # Errors
-/// Another window has it, or the folder cannot be written.
+/// Another window has it open, or the folder cannot be written.
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
     let path = folder.join(super::PROJECT_LOCK);
     let file = File::create(&path).map_err(Error::io(&path))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(super::project_is_open(folder)),
-        // A file system without locks (some network drives): go on without.
+        // Some network file systems have no locks; continue without one.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(ProjectLock { _file: file }),
     }
 }

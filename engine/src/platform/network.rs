@@ -1,6 +1,6 @@
-//! Files in the network, by HTTP: how long one is, and its bytes into a file of ours.
+//! Downloads over HTTP.
 
-/// What is said of a file of more than so many bytes.
+/// Message for a file of more than `most` bytes.
 fn too_long(most: u64) -> String {
     format!("it exceeds {most} bytes; choose another one")
 }
@@ -19,9 +19,9 @@ mod client {
     use std::time::Duration;
     use ureq::http::StatusCode;
 
-    /// How long a server may be silent.
+    /// Timeout of a silent server.
     const PATIENCE: Duration = Duration::from_secs(30);
-    /// Bytes that are read at once.
+    /// Bytes read at a time.
     const BLOCK: usize = 256 << 10;
 
     fn refusal(status: StatusCode) -> String {
@@ -37,12 +37,12 @@ mod client {
         Error::Refused(format!("cannot download {address}: {reason}"))
     }
 
-    /// No server was reached, or the transfer broke off.
+    /// No server was reached, or the transfer was interrupted.
     fn unreached(address: &str, error: impl std::fmt::Display) -> Error {
         failed(address, format!("{error}; check the address and the connection, then try again"))
     }
 
-    /// Whether a file is there, and how long it is where the server says.
+    /// Whether a file exists, and its length if the server reports it.
     ///
     /// # Errors
     /// No server answers, or it refuses.
@@ -51,7 +51,7 @@ mod client {
         aside(move || {
             let head = agent(&address, PATIENCE).head(&address).call();
             let answer = match head.map_err(|error| unreached(&address, error))? {
-                // It knows no other question than for the whole file, whose bytes need not be heard.
+                // The server supports only GET; the body is not read.
                 answer
                     if matches!(
                         answer.status(),
@@ -77,10 +77,11 @@ mod client {
         .await?
     }
 
-    /// Fetches a file, of so many bytes at most; `heard` is told how many are there. Whoever drops it ends the transfer.
+    /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the
+    /// transfer.
     ///
     /// # Errors
-    /// No server answers, it refuses, it sends more, or the disk fails.
+    /// No server answers, it refuses or sends too much, or writing fails.
     pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
         struct StopOnDrop(Arc<AtomicBool>);
         impl Drop for StopOnDrop {
@@ -111,13 +112,13 @@ mod client {
         }
     }
 
-    /// What a transfer tells.
+    /// Messages of a transfer.
     enum Told {
         Received(u64),
         Ended(Result<()>),
     }
 
-    /// Receives a file for as long as `goes_on`, which hears how many bytes are there.
+    /// Receives a file while `goes_on`, called with the number of bytes so far, returns true.
     fn receive(address: &str, to: &Path, most: u64, goes_on: impl Fn(u64) -> bool) -> Result<()> {
         let answer =
             agent(address, PATIENCE).get(address).call().map_err(|error| unreached(address, error))?;
@@ -154,12 +155,12 @@ mod client {
 
     #[wasm_bindgen]
     extern "C" {
-        /// A file that is fetched; `network-link.js` defines it.
+        /// A file being downloaded; defined in `network-link.js`.
         #[derive(Debug)]
         type NetworkFile;
         #[wasm_bindgen(constructor)]
         fn new(address: &str) -> NetworkFile;
-        /// Null where there is none, -1 where its length is not said.
+        /// Null if the file does not exist, -1 if its length is unknown.
         #[wasm_bindgen(method, catch)]
         async fn find(this: &NetworkFile) -> std::result::Result<JsValue, JsValue>;
         /// The next bytes; undefined at the end.
@@ -169,7 +170,7 @@ mod client {
         fn end(this: &NetworkFile);
     }
 
-    /// Ends the transfer when nobody waits for it any more.
+    /// Cancels the transfer on drop.
     struct EndOnDrop(NetworkFile);
 
     impl Drop for EndOnDrop {
@@ -184,20 +185,21 @@ mod client {
         Error::Refused(format!("cannot download {address}: {reason}"))
     }
 
-    /// Whether a file is there, and how long it is where the server says.
+    /// Whether a file exists, and its length if the server reports it.
     ///
     /// # Errors
-    /// No server answers, it refuses, or it does not let pages of other sites read.
+    /// No server answers, it refuses, or it does not allow cross-origin requests.
     pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
         let file = EndOnDrop(NetworkFile::new(address));
         let length = file.0.find().await.map_err(|error| failed(address, &error))?;
         Ok(length.as_f64().map(|length| (length >= 0.0).then_some(length as u64)))
     }
 
-    /// Fetches a file, of so many bytes at most; `heard` is told how many are there. Whoever drops it ends the transfer.
+    /// Downloads a file of at most `most` bytes; `heard` gets the number received so far. Dropping the future cancels the
+    /// transfer.
     ///
     /// # Errors
-    /// No server answers, it refuses, it sends more, or the memory is full.
+    /// No server answers, it refuses or sends too much, or memory is full.
     pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
         let source = EndOnDrop(NetworkFile::new(address));
         let mut file = files::File::create(to).map_err(Error::io(to))?;

@@ -1,9 +1,9 @@
-//! Threads: a pool natively, none in a browser. The partition of work is the caller's, so results never depend on which
-//! thread happened to take which piece.
+//! Threads: a pool natively, none in a browser. The caller partitions the work, so results never depend on which thread takes
+//! which piece.
 
 use crate::error::Result;
 
-/// More threads than this share no work that we have.
+/// Maximum threads that any work can be shared among.
 pub const MAX_THREADS: usize = 256;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -12,12 +12,12 @@ mod threads {
     use crate::error::Error;
     use async_channel::Receiver;
 
-    /// Threads that wait for work.
+    /// A thread pool.
     #[derive(Debug)]
     pub struct Pool(rayon::ThreadPool);
 
     impl Pool {
-        /// A pool of `count` threads, or of one a core. [`Error::Refused`] outside 1 to 256.
+        /// A pool of `count` threads, by default one per core. [`Error::Refused`] outside 1 to 256.
         pub fn new(count: Option<usize>) -> Result<Self> {
             let count = count.unwrap_or_else(|| {
                 std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
@@ -28,14 +28,13 @@ mod threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(count)
                 .thread_name(|number| format!("cpu-{number}"))
-                // Whoever waits for the work learns of it by its missing answer.
+                // The waiting caller notices a panic by the missing answer.
                 .panic_handler(|_| ())
                 .build()
                 .map(Self)
                 .map_err(|error| Error::Device(format!("cannot start the CPU's threads: {error}")))
         }
 
-        /// How many threads there are.
         pub fn count(&self) -> usize {
             self.0.current_num_threads()
         }
@@ -45,7 +44,7 @@ mod threads {
             self.0.install(work)
         }
 
-        /// Begins `work` on a thread of the pool; its answer never comes where it panicked.
+        /// Starts `work` on a thread of the pool. If it panics, the channel closes without an answer.
         pub fn begin<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Receiver<R> {
             let (done, answer) = async_channel::bounded(1);
             self.0.spawn(move || drop(done.try_send(work())));
@@ -53,17 +52,17 @@ mod threads {
         }
     }
 
-    /// Waits for what [`Pool::begin`] began.
+    /// Blocks until the work started with [`Pool::begin`] is done; `None` if it panicked.
     pub fn wait<R>(answer: &Receiver<R>) -> Option<R> {
         answer.recv_blocking().ok()
     }
 
-    /// The number of this thread in its pool; 0 for one of no pool.
+    /// Number of the current thread in its pool; 0 outside a pool.
     pub fn thread_number() -> usize {
         rayon::current_thread_index().unwrap_or(0)
     }
 
-    /// Runs both, on two threads where another one is free.
+    /// Runs both closures, in parallel if a thread is free.
     pub fn join<A: Send, B: Send>(
         first: impl FnOnce() -> A + Send,
         second: impl FnOnce() -> B + Send,
@@ -77,27 +76,26 @@ mod threads {
     use super::Result;
     use async_channel::Receiver;
 
-    /// The only thread there is.
+    /// The only thread.
     #[derive(Debug)]
     pub struct Pool(());
 
     impl Pool {
-        /// One thread, whatever was asked for.
+        /// Always one thread.
         pub fn new(_count: Option<usize>) -> Result<Self> {
             Ok(Self(()))
         }
 
-        /// One.
         pub fn count(&self) -> usize {
             1
         }
 
-        /// Runs `work` here.
+        /// Runs `work` on the current thread.
         pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
             work()
         }
 
-        /// Does `work` here, at once.
+        /// Runs `work` immediately on the current thread.
         pub fn begin<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Receiver<R> {
             let (done, answer) = async_channel::bounded(1);
             done.try_send(work()).ok();
@@ -105,17 +103,16 @@ mod threads {
         }
     }
 
-    /// Takes what [`Pool::begin`] did.
+    /// The answer of [`Pool::begin`].
     pub fn wait<R>(answer: &Receiver<R>) -> Option<R> {
         answer.try_recv().ok()
     }
 
-    /// The only thread's number.
     pub fn thread_number() -> usize {
         0
     }
 
-    /// Runs both, one after the other.
+    /// Runs both closures, one after the other.
     pub fn join<A: Send, B: Send>(
         first: impl FnOnce() -> A + Send,
         second: impl FnOnce() -> B + Send,

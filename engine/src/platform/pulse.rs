@@ -1,10 +1,10 @@
-//! Signs of life from the middle of work that gives messages no turn: a page takes an engine that is silent for twenty seconds
-//! for dead. Whatever reads, writes, packs or converts files calls [`pulse`]; natively nobody listens.
+//! Signs of life during work that blocks messages: a page considers an engine dead after twenty seconds of silence. Code that
+//! reads, writes, packs or converts files calls [`pulse`]; natively it has no effect.
 
 use std::cell::RefCell;
 use web_time::{Duration, Instant};
 
-/// At most one sign in so long.
+/// Minimum interval between signs of life.
 const APART: Duration = Duration::from_secs(1);
 
 struct Listener {
@@ -16,12 +16,12 @@ thread_local! {
     static LISTENER: RefCell<Option<Listener>> = const { RefCell::new(None) };
 }
 
-/// Has this thread's signs of life told by a function, which must not work on files itself.
+/// Sets the function that sends this thread's signs of life; it must not access files itself.
 pub fn show_life_by(tell: impl Fn() + 'static) {
     LISTENER.set(Some(Listener { tell: Box::new(tell), last: None }));
 }
 
-/// A sign of life, where the last one is long enough ago.
+/// Sends a sign of life, if the last one is long enough ago.
 pub fn pulse() {
     LISTENER.with_borrow_mut(|listener| {
         if let Some(Listener { tell, last }) = listener

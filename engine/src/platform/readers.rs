@@ -1,4 +1,5 @@
-//! The readers of web pages, Parquet and PDF, which in a browser are modules of their own (`web/reader`). The worker's script fetches and calls them.
+//! Readers of web pages, Parquet and PDF; in a browser these are separate modules (`web/reader`), which the worker's script
+//! fetches and calls.
 
 use glasshouse_corpus::read::Readers;
 use wasm_bindgen::JsValue;
@@ -6,7 +7,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 #[wasm_bindgen]
 extern "C" {
-    // Defined by `reader-link.js`.
     #[wasm_bindgen(js_name = readerBegin, catch)]
     fn reader_begin(name: &str, question: &str, file: &[u8]) -> Result<u32, JsValue>;
     #[wasm_bindgen(js_name = readerNext, catch)]
@@ -17,18 +17,16 @@ extern "C" {
     fn reader_page(settings: &str, html: &str) -> Result<String, JsValue>;
 }
 
-/// How they are called.
 pub(super) const READERS: Readers = Readers {
     begin: |name, question, file| reader_begin(name, question, file).map_err(|error| message(&error)),
     next: |reading| reader_next(reading).map_err(|error| message(&error)),
     end: |reading| {
-        // Nothing is lost where it is gone already.
+        // Fails only if the module is already gone.
         reader_end(reading).ok();
     },
     page: |settings, html| reader_page(settings, html).map_err(|error| message(&error)),
 };
 
-/// What an error says.
 pub(super) fn message(error: &JsValue) -> String {
     let message = js_sys::Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string());
     message.unwrap_or_else(|| format!("{error:?}"))

@@ -1,22 +1,21 @@
-//! Workers beside this one that share no memory with it. Natively there are none: threads share their memory
-//! ([`super::parallel`]).
+//! Worker processes without shared memory. Natively there are none: threads share memory ([`super::parallel`]).
 
 #[cfg(not(target_arch = "wasm32"))]
 mod workers {
     use crate::error::{Error, Result};
     use std::time::Duration;
 
-    /// There is none.
+    /// Never instantiated.
     #[derive(Debug)]
     pub enum Remote {}
 
     impl Remote {
-        /// One: this.
+        /// Always 1.
         pub fn most(_threads: Option<usize>) -> usize {
             1
         }
 
-        /// Refused.
+        /// Always fails.
         pub fn start(_share: &str) -> Result<Self> {
             Err(Error::Refused("there are threads here, and no workers".to_owned()))
         }
@@ -49,7 +48,7 @@ mod workers {
 
     #[wasm_bindgen]
     extern "C" {
-        /// A Web Worker that was started by this one; `shard-link.js` defines it.
+        /// A Web Worker started by this one; defined in `shard-link.js`.
         #[derive(Debug)]
         type RemoteShard;
         #[wasm_bindgen(constructor, catch)]
@@ -62,30 +61,30 @@ mod workers {
         fn end(this: &RemoteShard);
     }
 
-    /// A worker with programs of its own for a shard of each step. It ends when this is dropped.
+    /// A worker with its own programs for a shard of each step. It ends on drop.
     #[derive(Debug)]
     pub struct Remote {
         worker: RemoteShard,
-        /// The memory that travels: it goes with a step's weights and comes back with the gradient.
+        /// The transferred memory: sent with a step's weights, and returned with the gradient.
         memory: Option<ArrayBuffer>,
     }
 
     impl Remote {
-        /// Workers that can work at once, this one counted: one for each core, or as many as `threads` allows.
+        /// Maximum number of parallel workers, including this one: one per core, or at most `threads`.
         pub fn most(threads: Option<usize>) -> usize {
             let cores = navigator("hardwareConcurrency").as_f64().unwrap_or(1.0) as usize;
-            // Old Safaris let no worker start another.
+            // Old versions of Safari do not let workers start others.
             let nested = Reflect::has(&js_sys::global(), &"Worker".into()).unwrap_or(false);
             if nested { cores.min(threads.unwrap_or(usize::MAX)).max(1) } else { 1 }
         }
 
-        /// Starts a worker for a shard of each step. Whether it runs shows when it answers.
+        /// Starts a worker for a shard of each step. Failures only show when it answers.
         pub fn start(shard: &str) -> Result<Self> {
             let worker = RemoteShard::new(&wasm_bindgen::module(), shard).map_err(|error| refused(&error))?;
             Ok(Self { worker, memory: None })
         }
 
-        /// Sends the weights, or none where it has them, and parts of micro-batches as words.
+        /// Sends the weights (none if it already has them) and parts of micro-batches encoded as words.
         pub fn ask(&mut self, parameters: &[f32], words: &[u32]) {
             let bytes = 4 * (parameters.len() + words.len()) as u32;
             let kept = self.memory.take().filter(|memory| memory.byte_length() == bytes);
@@ -97,7 +96,8 @@ mod workers {
             self.worker.ask(&memory, split);
         }
 
-        /// Waits for what was asked for, so long at most: the parts' losses, and as many floats of their gradient as are wanted.
+        /// Waits for the answer, at most for `patience`: the losses of the parts, and as many floats of their gradient as
+        /// requested.
         pub async fn answer(
             &mut self,
             patience: Duration,

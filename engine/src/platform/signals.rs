@@ -1,22 +1,21 @@
-//! What the operating system asks of a program that works without a window: to end, or to save.
+//! Requests from the operating system to programs without a window: terminate or save.
 
 use crate::error::{Error, Result};
 
-/// A request from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Ctrl-C in the terminal, or SIGINT.
     Interrupt,
     /// SIGTERM.
     Terminate,
-    /// SIGHUP: the terminal is gone.
+    /// SIGHUP: the terminal was closed.
     HangUp,
-    /// SIGUSR1: save, and go on.
+    /// SIGUSR1: save and continue.
     Save,
 }
 
 impl Signal {
-    /// The exit code of a program that it ended, by the shells' custom: 128 and the signal's number.
+    /// Exit code of a program ended by the signal, as in shells: 128 plus the signal's number.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::HangUp => 129,
@@ -27,7 +26,7 @@ impl Signal {
     }
 }
 
-/// Tells `heard` of every request from now on, on a thread of its own. To be called once.
+/// Calls `heard` for every signal from now on, on its own thread. Must be called only once.
 ///
 /// # Errors
 /// The system refuses.
@@ -53,7 +52,7 @@ pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
     listening.map(|_| ()).map_err(refused)
 }
 
-/// Tells `heard` of every request from now on, on a thread of its own. To be called once.
+/// Calls `heard` for every signal from now on, on its own thread. Must be called only once.
 ///
 /// # Errors
 /// The system refuses.
@@ -66,13 +65,13 @@ fn refused(error: impl std::fmt::Display) -> Error {
     Error::Refused(format!("signals cannot be listened to: {error}; close other programs and try again"))
 }
 
-/// Whether whoever started this program wants a signal ignored, as `nohup` does.
+/// Whether the signal is ignored at startup, as with `nohup`.
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "what is done at a signal has no safe question")]
 fn is_ignored(signal: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: with no new action the call only writes the present one to where it is told, which has room for it; zeros are
-    // a valid value where it does not.
+    // SAFETY: without a new action, the call only writes the current one to the given location, which is large enough; zeros are
+    // a valid value if it does not.
     unsafe {
         libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
             && action.assume_init().sa_sigaction == libc::SIG_IGN

@@ -1,9 +1,9 @@
-//! Chat templates, whose interpreter is a module of its own in a browser (`web/reader`): most visitors never ask for it.
+//! Chat templates. In a browser, their interpreter is a separate module (`web/reader`), because most visitors never need it.
 
 use glasshouse_protocol::{ChatExample, ChatMessage, Objective};
 use serde_json::{Map, Value};
 
-/// A chat template, compiled.
+/// A compiled chat template.
 #[derive(Debug)]
 pub struct ChatRenderer {
     #[cfg(not(target_arch = "wasm32"))]
@@ -13,10 +13,10 @@ pub struct ChatRenderer {
 }
 
 impl ChatRenderer {
-    /// The text of a conversation: up to where the assistant is to answer, if that is asked for.
+    /// Renders a conversation; with `answer`, up to the start of the assistant's answer.
     ///
     /// # Errors
-    /// Why the template refuses it or fails.
+    /// The template rejects the conversation or fails; the error says why.
     pub fn text(&self, messages: &[ChatMessage], answer: bool) -> Result<String, String> {
         self.text_with(messages, answer, &Map::new())
     }
@@ -24,20 +24,20 @@ impl ChatRenderer {
 
 #[cfg(not(target_arch = "wasm32"))]
 impl ChatRenderer {
-    /// Compiles a template, with the special tokens that a `tokenizer_config.json` names.
+    /// Compiles a template with the special tokens in a `tokenizer_config.json`.
     ///
     /// # Errors
-    /// Why it is none, or why its interpreter did not come.
+    /// The template is invalid, or its interpreter cannot be loaded.
     pub fn new(template: &str, settings: &Map<String, Value>) -> Result<Self, String> {
         use glasshouse_conversation::{ChatTemplate, SpecialTokens};
         let template = ChatTemplate::compile(template, SpecialTokens::from_settings(settings));
         template.map(|template| Self { template }).map_err(|error| error.to_string())
     }
 
-    /// [`Self::text`] with further variables of the template.
+    /// Like [`Self::text`], with additional template variables.
     ///
     /// # Errors
-    /// Why the template refuses it or fails.
+    /// Same as [`Self::text`].
     pub fn text_with(
         &self,
         messages: &[ChatMessage],
@@ -53,18 +53,18 @@ impl ChatRenderer {
         self.template.text_with(&conversation, answer, variables).map_err(|error| error.to_string())
     }
 
-    /// A line of a data set as an objective takes it.
+    /// Converts a line of a data set to an example for an objective.
     ///
     /// # Errors
-    /// What is wrong with the line, or why the template refuses it.
+    /// The line is invalid, or the template rejects it.
     pub fn example(&self, line: &str, objective: Objective) -> Result<ChatExample, String> {
         glasshouse_conversation::example(line, objective, &self.template)
     }
 
-    /// Whether the interpreter of templates is still there, after an error.
+    /// Whether the template interpreter is still available after an error.
     ///
     /// # Errors
-    /// It is gone.
+    /// It is not.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as in a browser")]
     pub fn still_there(&self) -> Result<(), String> {
         Ok(())
@@ -73,19 +73,19 @@ impl ChatRenderer {
 
 #[cfg(target_arch = "wasm32")]
 impl ChatRenderer {
-    /// Compiles a template, with the special tokens that a `tokenizer_config.json` names.
+    /// Compiles a template with the special tokens in a `tokenizer_config.json`.
     ///
     /// # Errors
-    /// Why it is none, or why its interpreter did not come.
+    /// The template is invalid, or its interpreter cannot be loaded.
     pub fn new(template: &str, settings: &Map<String, Value>) -> Result<Self, String> {
         let settings = serde_json::to_string(settings).map_err(|error| error.to_string())?;
         in_module::Template::new(template, &settings).map(|template| Self { template })
     }
 
-    /// [`Self::text`] with further variables of the template.
+    /// Like [`Self::text`], with additional template variables.
     ///
     /// # Errors
-    /// Why the template refuses it or fails.
+    /// Same as [`Self::text`].
     pub fn text_with(
         &self,
         messages: &[ChatMessage],
@@ -97,25 +97,25 @@ impl ChatRenderer {
         self.template.text(&messages, answer, &variables)
     }
 
-    /// A line of a data set as an objective takes it.
+    /// Converts a line of a data set to an example for an objective.
     ///
     /// # Errors
-    /// What is wrong with the line, or why the template refuses it.
+    /// The line is invalid, or the template rejects it.
     pub fn example(&self, line: &str, objective: Objective) -> Result<ChatExample, String> {
         let example = self.template.example(line, objective.name())?;
         serde_json::from_str(&example).map_err(|error| error.to_string())
     }
 
-    /// Whether the interpreter of templates is still there, after an error.
+    /// Whether the template interpreter is still available after an error.
     ///
     /// # Errors
-    /// It is gone.
+    /// It is not.
     pub fn still_there(&self) -> Result<(), String> {
         in_module::Template::new("", "{}").map(drop)
     }
 }
 
-/// Templates in the module, by their numbers there.
+/// Templates in the module, identified by number.
 #[cfg(target_arch = "wasm32")]
 mod in_module {
     use super::super::readers::message;
@@ -124,7 +124,6 @@ mod in_module {
 
     #[wasm_bindgen]
     extern "C" {
-        // Defined by `reader-link.js`.
         #[wasm_bindgen(js_name = readerTemplate, catch)]
         fn reader_template(template: &str, settings: &str) -> Result<u32, JsValue>;
         #[wasm_bindgen(js_name = readerChat, catch)]
@@ -159,7 +158,7 @@ mod in_module {
 
     impl Drop for Template {
         fn drop(&mut self) {
-            // Nothing is lost where it is gone already.
+            // Fails only if the module is already gone.
             reader_template_end(self.0).ok();
         }
     }

@@ -1,7 +1,7 @@
-//! Turns that long work gives to whatever else waits on its thread.
+//! Cooperative yielding of long work.
 //!
-//! Work that takes longer than a moment is a future that gives others their turn every few milliseconds: so requests are
-//! heard meanwhile, in a browser as natively, and work that nobody wants any more is dropped where it stands.
+//! Work that takes longer than a moment is a future that yields every few milliseconds. So requests are received meanwhile, in a
+//! browser as natively, and unwanted work can be dropped at its next yield.
 
 use super::yield_now;
 use std::cell::Cell;
@@ -10,10 +10,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use web_time::{Duration, Instant};
 
-/// How long work holds its thread.
+/// Time that work may hold its thread.
 pub const TURN: Duration = Duration::from_millis(40);
 
-/// Turns of a piece of work, at most one every [`TURN`].
+/// Yields of a piece of work, at most one per [`TURN`].
 #[derive(Debug)]
 pub struct Turns {
     given: bool,
@@ -23,23 +23,23 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Turns for whoever waits.
+    /// Yields to other work.
     pub fn new() -> Self {
         Self { given: true, every: TURN, last: Cell::new(Instant::now()), asked: Cell::new(0) }
     }
 
-    /// None: the work holds its thread to its end, for those who wait for nothing else ([`at_once`]).
+    /// Never yields: for callers that wait for nothing else ([`at_once`]).
     pub fn none() -> Self {
         Self { given: false, ..Self::new() }
     }
 
-    /// Wherever it can.
+    /// Yields at every opportunity.
     #[cfg(test)]
     pub fn at_every_chance() -> Self {
         Self { every: Duration::ZERO, ..Self::new() }
     }
 
-    /// Gives others their turn where it is time. To be called at least every few milliseconds.
+    /// Yields if it is time. Should be called at least every few milliseconds.
     pub async fn give(&self) {
         self.asked.set(self.asked.get() + 1);
         if self.given && self.last.get().elapsed() >= self.every {
@@ -48,7 +48,7 @@ impl Turns {
         }
     }
 
-    /// How often [`Self::give`] was called.
+    /// Number of calls to [`Self::give`].
     pub fn asked(&self) -> u64 {
         self.asked.get()
     }
@@ -60,7 +60,7 @@ impl Default for Turns {
     }
 }
 
-/// Does work that gives nobody a turn, here and now.
+/// Blocks on work that does not wait for anything.
 pub fn at_once<T>(work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let mut context = Context::from_waker(Waker::noop());
@@ -71,7 +71,7 @@ pub fn at_once<T>(work: impl Future<Output = T>) -> T {
     }
 }
 
-/// Does work up to a number of turns and drops it there; whether it was done by then.
+/// Polls work up to a number of times, then drops it; returns whether it completed.
 #[cfg(test)]
 pub fn given_up_after<T>(turns: usize, work: impl Future<Output = crate::error::Result<T>>) -> bool {
     let mut work = pin!(work);

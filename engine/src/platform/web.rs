@@ -9,7 +9,7 @@ use std::sync::Arc;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-/// A file's bytes, shared with the file in memory.
+/// A file's bytes, shared with the in-memory file.
 #[derive(Debug)]
 pub struct Mapping(Arc<Vec<u8>>);
 
@@ -21,106 +21,100 @@ impl std::ops::Deref for Mapping {
     }
 }
 
-/// Shares a file's bytes; nothing is copied.
+/// Shares a file's bytes without copying.
 pub fn map(path: &Path) -> Result<Mapping> {
     memory_files::share(path).map(Mapping).map_err(Error::io(path))
 }
 
-/// Files are in memory first, where room is found as it is needed.
+/// No-op: in-memory files allocate as they grow.
 ///
 /// # Errors
-/// None here.
+/// Never.
 pub fn reserve(_: &memory_files::File, _: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Files are stored later, by others.
+/// No-op: files are stored later, by `flush`.
 pub fn begin_storing(_: &memory_files::File) {}
 
-/// Files in memory cannot change places at once.
+/// Unsupported: in-memory files cannot be exchanged atomically.
 pub fn exchange(_one: &Path, _other: &Path) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// A tab has its files in memory to itself: there is nobody to wait for.
+/// No-op lock: a tab's in-memory files are its own.
 #[derive(Debug)]
 pub struct LockFile;
 
 impl LockFile {
-    /// Opens nothing.
     pub fn open(_path: &Path) -> std::io::Result<Self> {
         Ok(Self)
     }
 
-    /// Nobody else is there.
     pub fn is_at(&self, _path: &Path) -> bool {
         true
     }
 
-    /// Nobody else is there.
     pub fn hold(&self) {}
 
-    /// Nobody else is there.
     pub fn share(&self) {}
 
-    /// Nobody else is there.
     pub fn try_hold(&self) -> bool {
         true
     }
 }
 
-/// Folder of what may be lost and costs only time then: beside the shelf, lasting where projects last.
+/// Folder of recomputable data, next to the shelf; as persistent as projects.
 pub fn cache_folder() -> Option<PathBuf> {
     Some(PathBuf::from("/cache"))
 }
 
-/// Folder of files that a session has for itself and no later one asks for: they stay in memory.
+/// Folder of files used only by the current session; they stay in memory.
 pub fn passing_folder() -> PathBuf {
     PathBuf::from("/").join(memory_files::lasting::PASSING)
 }
 
-/// A tab has its files in memory to itself.
+/// Always 0: a tab's in-memory files are its own.
 pub fn process_number() -> u32 {
     0
 }
 
-/// What a tab's module can address, less some for files and code, and no more than the device has where the browser says. What is free
-/// of it nobody knows, but an allocation that fails ends the engine without a word.
+/// Address space of the tab's module minus a reserve for files and code, at most the device's memory if the browser reports it.
+/// The free part is unknown, and a failed allocation aborts the engine.
 pub fn available_memory() -> Option<u64> {
     const ADDRESSED: u64 = (4 << 30) - (256 << 20);
     let gigabytes = navigator("deviceMemory").as_f64();
     Some(gigabytes.map_or(ADDRESSED, |gigabytes| ADDRESSED.min((gigabytes * (1_u64 << 30) as f64) as u64)))
 }
 
-/// Bytes that what is looked up in a training text may take while it is made: the tab has at most 4 GB for everything, and on a phone
-/// far less.
+/// Maximum bytes for building an index of a training text: a tab has at most 4 GB in total, and far less on a phone.
 pub const INDEX_BYTES: u64 = 192 << 20;
 
-/// Tokens of a training text that are sorted by what follows them: one thread sorts them between its other work.
+/// Maximum tokens of a training text in the suffix array; one thread sorts them between other work.
 pub const SORTED_TOKENS: u64 = 4 << 20;
 
-/// Bytes of models that are kept for the next request: 32 milestones of one of a million weights.
+/// Bytes of models cached between requests: 32 checkpoints of a model with a million weights.
 pub const KEPT_MODEL_BYTES: u64 = 128 << 20;
 
-/// Bytes that programs for looking inside a model take which are kept for the next prompt: a tab has 4 GB for everything.
+/// Bytes of cached lens programs; a tab has 4 GB in total.
 pub const LENS_BYTES: u64 = 96 << 20;
 
-/// Bytes that milestones of a run may take where nobody asked for them: a browser gives a site some gigabytes at most.
+/// Maximum bytes of a run's milestones when they were not requested explicitly; a browser gives a site a few gigabytes at most.
 pub const MILESTONE_BYTES: u64 = 64 << 20;
 
-/// Does work that would block. Files are memory here and there is one thread: it is done at once, after whatever waits.
+/// Runs blocking work. Files are in memory and there is one thread, so it runs here after one yield.
 ///
 /// # Errors
-/// None here.
+/// Never.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     yield_now().await;
     Ok(work())
 }
 
-/// Does work that takes long and gives turns: there is one thread, and it is done in them.
+/// Runs long work that yields, on the only thread.
 ///
 /// # Errors
-/// None here.
+/// Never.
 pub async fn aside_in_turns<T: Send + 'static>(
     work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
 ) -> Result<T> {
@@ -128,18 +122,18 @@ pub async fn aside_in_turns<T: Send + 'static>(
     Ok(work(Turns::new()).await)
 }
 
-/// A browser starts no programs.
+/// No-op: browsers start no programs.
 ///
 /// # Errors
-/// None here.
+/// Never.
 pub fn make_executable(_: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lets others have their turn for about so long.
+/// Yields for about `seconds`.
 ///
 /// # Errors
-/// None in a browser.
+/// Never in a browser.
 pub async fn pause(seconds: f64) -> Result<()> {
     let began = web_time::Instant::now();
     while began.elapsed().as_secs_f64() < seconds {
@@ -148,7 +142,7 @@ pub async fn pause(seconds: f64) -> Result<()> {
     Ok(())
 }
 
-/// Comes after about so many milliseconds; browsers stretch repeated ones to four.
+/// Completes after about `milliseconds`; browsers extend repeated timers to at least four.
 pub async fn later(milliseconds: i32) {
     let set_timeout = property(&js_sys::global(), "setTimeout").dyn_into::<Function>();
     let timeout = Promise::new(&mut |resolve, _| {
@@ -159,10 +153,10 @@ pub async fn later(milliseconds: i32) {
     JsFuture::from(timeout).await.ok();
 }
 
-/// A browser's page may not read other sites.
+/// Unsupported: a page may not read other sites.
 ///
 /// # Errors
-/// Always; it says what can be done instead.
+/// Always; the error describes the alternatives.
 pub fn fetch_corpus(
     entry: &'static glasshouse_corpus::catalogue::Entry,
     _to: Option<std::path::PathBuf>,
@@ -174,10 +168,10 @@ pub fn fetch_corpus(
     )))
 }
 
-/// Lets the worker's waiting messages have their turn. A message to ourselves comes behind those that wait already; a promise
-/// would come before them, and browsers stretch repeated timers to four milliseconds.
+/// Yields to the worker's waiting messages. A message to ourselves queues after those already waiting; a promise would run before
+/// them, and browsers extend repeated timers to four milliseconds.
 pub async fn yield_now() {
-    // Every worker has channels; without one the others wait until the engine is done.
+    // Every worker supports channels; without one, others wait until the engine is done.
     let Ok(channel) = web_sys::MessageChannel::new() else { return };
     let turn = Promise::new(&mut |resolve, _| {
         channel.port1().set_onmessage(Some(&resolve));
@@ -189,16 +183,16 @@ pub async fn yield_now() {
     channel.port1().close();
 }
 
-/// What to do for a GPU where none is found.
+/// Advice if no GPU is found.
 pub fn without_gpu() -> String {
     let agent = navigator("userAgent").as_string().unwrap_or_default();
-    // Node and other places without the word are nobody's web page.
+    // Outside browsers (Node), `isSecureContext` is undefined.
     let secure = property(&js_sys::global(), "isSecureContext").as_bool().unwrap_or(true);
     let offered = !navigator("gpu").is_undefined();
     super::webgpu_advice::advice(&agent, secure, offered)
 }
 
-/// What the browser says of itself under a name; undefined where it says nothing.
+/// A property of `navigator`; undefined if missing.
 pub(super) fn navigator(name: &str) -> JsValue {
     property(&property(&js_sys::global(), "navigator"), name)
 }
@@ -207,12 +201,12 @@ fn property(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// What a project's id ends with: another tab may have made a project of the same name that this one has not seen.
+/// Suffix of a new project's id: another tab may have created a project of the same name that this tab has not seen yet.
 pub fn id_suffix() -> String {
     format!("-{:05x}", (js_sys::Math::random() * f64::from(0x10_0000)) as u32)
 }
 
-/// Threads that share their memory: a module without shared memory has one.
+/// Always 1: a module without shared memory has one thread.
 pub fn threads(_wanted: Option<usize>) -> usize {
     1
 }

@@ -1,7 +1,7 @@
-//! How WebGPU is turned on in each browser: what a person reads where the CPU has to do the work.
+//! Instructions for enabling WebGPU in each browser, shown if the CPU has to be used.
 
-/// What is missing and what to do, for a browser that calls itself `agent`. `secure`: the page came by https or from this
-/// machine; `offered`: the browser has the interface, but gives no adapter.
+/// Advice for a browser with the user agent `agent`. `secure`: the page was loaded over https or from this machine; `offered`:
+/// the browser has WebGPU but offers no adapter.
 pub(super) fn advice(agent: &str, secure: bool, offered: bool) -> String {
     const CPU: &str = "so the CPU is used";
     if !secure {
@@ -15,7 +15,7 @@ pub(super) fn advice(agent: &str, secure: bool, offered: bool) -> String {
         format!("this browser offers no WebGPU, {CPU}")
     };
     let phone = agent.contains("Mobile") || agent.contains("Android");
-    // Edge and Opera call themselves Chrome too, and everyone calls itself Safari.
+    // Edge and Opera also name Chrome, and all of them name Safari.
     let remedy = if agent.contains("Firefox/") {
         if phone {
             "Firefox has it in its Nightly version: about:config, dom.webgpu.enabled"

@@ -1,9 +1,9 @@
-//! A project as one file, `.glasshouse`: a zip of its folder, to carry it between a desktop and a browser.
+//! A project as a single `.glasshouse` file: a zip of its folder, for moving it between desktop and browser.
 //!
-//! The same project gives the same bytes: entries come in the order of their names, without times. The file ends with a checksum of
-//! all of it, and is read back once it is written. It may come from anyone, so everything that it claims is checked before a byte is
-//! unpacked: how many entries, how long each and all of them, and that every name is a plain path inside the project. What is
-//! unpacked goes to a folder that gets its place only when it is whole.
+//! Packing is deterministic: entries are sorted by name and have no times. The file ends with a checksum of its contents and is
+//! read back after writing. Archives are untrusted, so everything is validated before unpacking: the number of entries, their
+//! individual and total sizes, and that every name is a plain path inside the project. Files are unpacked to a temporary folder,
+//! which is moved into place once complete.
 
 mod contents;
 mod seal;
@@ -24,66 +24,62 @@ use std::path::{Path, PathBuf};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-/// The file's extension.
 pub const EXTENSION: &str = "glasshouse";
 
-/// Most entries that are packed and unpacked.
 const MAX_ENTRIES: usize = 200_000;
-/// Most bytes that they may have together: several times what one device trains.
+/// Maximum total size of all entries: several times what one device can train.
 const MAX_BYTES: u64 = 64 << 30;
-/// An entry that claims to unpack to more than this many times its packed bytes is no honest one: deflate ends near 1032.
+/// Maximum compression ratio of an entry; deflate cannot exceed about 1032.
 const MAX_RATIO: u64 = 1100;
-/// Bytes of the longest name, folders included.
+/// Maximum bytes of an entry's path.
 const MAX_NAME_BYTES: usize = 4096;
-/// What to do about a file that is not what was packed.
+/// Error suffix for files that differ from what was packed.
 const AGAIN: &str = "; get or make it again";
-/// Bytes unpacked at a time.
 const CHUNK: u64 = 1 << 20;
-/// Bytes that are packed at a time.
 const PIECE: usize = 1 << 18;
 
-/// What was packed.
+/// Result of packing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
     /// Length of the file.
     pub bytes: u64,
-    /// Files in it.
+    /// Number of files in it.
     pub files: usize,
-    /// What is carried by another name, or could not be carried, a line each.
+    /// Entries that were renamed or could not be packed, one line each.
     pub notes: Vec<String>,
 }
 
 /// Packs the project in a folder.
 ///
 /// # Errors
-/// No project, or a file that cannot be read.
+/// The folder is not a project, or a file cannot be read.
 pub fn pack(folder: &Path) -> Result<Vec<u8>> {
     at_once(pack_in_turns(folder, &Turns::none())).map(|(bytes, _)| bytes)
 }
 
-/// As [`pack`], while others have their turns.
+/// Like [`pack`], yielding regularly.
 ///
 /// # Errors
-/// As there.
+/// Same as [`pack`].
 pub(crate) async fn pack_in_turns(folder: &Path, turns: &Turns) -> Result<(Vec<u8>, Packed)> {
     Project::open(folder)?;
     pack_folder(folder, turns).await
 }
 
-/// Packs any folder, as that of an exported model, while others have their turns.
+/// Packs any folder, such as an exported model, yielding regularly.
 ///
 /// # Errors
-/// A file that cannot be read.
+/// A file cannot be read.
 pub(crate) async fn pack_folder(folder: &Path, turns: &Turns) -> Result<(Vec<u8>, Packed)> {
     let (file, packed) = pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), turns).await?;
     Ok((file.into_inner(), packed))
 }
 
-/// Packs the project in a folder into a file, at once or not at all, while others have their turns: what stands in its place is replaced
-/// where that is asked for. Whoever drops it leaves what stood there before.
+/// Packs the project in a folder into a file, atomically and yielding regularly. An existing file is replaced only if `replace`
+/// is set, and kept if the future is dropped.
 ///
 /// # Errors
-/// No project, a file that cannot be read or written, or the place is taken.
+/// The folder is not a project, a file cannot be read or written, or `to` exists and `replace` is not set.
 pub(crate) async fn pack_file_in_turns(
     folder: &Path,
     to: &Path,
@@ -104,7 +100,7 @@ pub(crate) async fn pack_file_in_turns(
     Ok(packed)
 }
 
-/// Packs files into an archive, seals it and reads it back.
+/// Packs files into an archive, seals it and verifies it by reading it back.
 async fn pack_into<F: Read + Write + Seek>(
     contents: &Contents,
     file: F,
@@ -119,12 +115,10 @@ async fn pack_into<F: Read + Write + Seek>(
     Ok((file, Packed { bytes, files, notes: contents.notes.clone() }))
 }
 
-/// The file that is packed into takes no more.
 fn unwritten(cause: std::io::Error) -> Error {
     Error::Io { path: format!("the .{EXTENSION} file").into(), cause }
 }
 
-/// An archive that is being written.
 struct Packer<F: Write + Seek> {
     writer: ZipWriter<F>,
     files: usize,
@@ -145,7 +139,7 @@ impl<F: Read + Write + Seek> Packer<F> {
                 MAX_BYTES >> 30
             )));
         }
-        // Weights and tokens hardly shrink at higher levels, and take their time.
+        // Higher levels are slow and hardly compress weights and tokens any better.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .compression_level(Some(4))
@@ -173,10 +167,11 @@ impl<F: Read + Write + Seek> Packer<F> {
     }
 }
 
-/// Unpacks a file into a folder, at once or not at all; a project that stands there is replaced where that is asked for.
+/// Unpacks a file into a folder, atomically. An existing project is replaced only if `replace` is set.
 ///
 /// # Errors
-/// As [`Archive::read`], [`Archive::check_room`] and [`Archive::unpack`]; the place is taken, or what is there is in use.
+/// Same as [`Archive::read`], [`Archive::check_room`] and [`Archive::unpack`]; or the folder exists and may not be replaced, or
+/// is in use.
 pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project> {
     if files::exists(folder) {
         let taken = "there is something already; name another project folder";
@@ -205,41 +200,41 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
     Project::open(folder)
 }
 
-/// A packed project that was looked through: it is safe to unpack.
+/// A validated archive that is safe to unpack.
 #[derive(Debug)]
 pub struct Archive<F> {
     zip: ZipArchive<F>,
-    /// Name and length of each entry that is a file, in the order of the file's list.
+    /// Zip index, path and length of each file entry, in the zip's order.
     entries: Vec<(usize, PathBuf, u64)>,
     name: String,
 }
 
 impl<F: Read + Seek> Archive<F> {
-    /// Looks a file through.
+    /// Reads and validates an archive.
     ///
     /// # Errors
-    /// One sentence: no zip, no project of ours or of another version, damage, or a claim that is not safe to follow.
+    /// The file is not a zip, not a supported project, damaged, or unsafe to unpack; the reason is one sentence.
     pub fn read(file: F) -> Result<Self> {
         at_once(Self::read_in_turns(file, &Turns::none()))
     }
 
-    /// As [`Archive::read`], while others have their turns.
+    /// Like [`Archive::read`], yielding regularly.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Archive::read`].
     pub(crate) async fn read_in_turns(file: F, turns: &Turns) -> Result<Self> {
         Self::read_with(file, true, turns).await
     }
 
-    /// As [`Archive::read`], of any folder that was packed, by whatever program.
+    /// Like [`Archive::read`], for any packed folder from any program.
     ///
     /// # Errors
-    /// As there, but that it need be no project.
+    /// Same as [`Archive::read`], except that it need not be a project.
     pub(crate) async fn read_folder(file: F, turns: &Turns) -> Result<Self> {
         Self::read_with(file, false, turns).await
     }
 
-    /// As [`Archive::read`], where wanted of any folder that was packed.
+    /// Like [`Archive::read`]; `project` says whether it must be a project.
     async fn read_with(file: F, project: bool, turns: &Turns) -> Result<Self> {
         let what = if project { format!(".{EXTENSION} file") } else { "zip".to_owned() };
         let refused =
@@ -252,7 +247,7 @@ impl<F: Read + Seek> Archive<F> {
         Ok(archive)
     }
 
-    /// All but the project's name.
+    /// Validates everything except the project's name.
     async fn look_through(mut file: F, project: bool, turns: &Turns) -> Result<Self, String> {
         if !seal::is_whole(&mut file, turns).await.map_err(|error| error.to_string())? {
             return Err("its bytes are not those that were written (checksum)".to_owned());
@@ -290,7 +285,7 @@ impl<F: Read + Seek> Archive<F> {
             if entry.is_dir() {
                 continue;
             }
-            // A file system that takes small for large letters would write two entries to one place.
+            // On a case-insensitive file system, the two entries would be the same file.
             if !seen.insert(name.to_lowercase()) {
                 return Err(format!("it has `{name}` twice"));
             }
@@ -301,20 +296,19 @@ impl<F: Read + Seek> Archive<F> {
         Ok(Self { zip, entries, name: String::new() })
     }
 
-    /// What the project is called.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Bytes that it takes when it is unpacked.
+    /// Unpacked size in bytes.
     pub fn bytes(&self) -> u64 {
         self.entries.iter().map(|(_, _, length)| length).sum()
     }
 
-    /// Compares what it takes with the room that there is, where that is known.
+    /// Checks that the unpacked project fits into `room` bytes, if known.
     ///
     /// # Errors
-    /// It takes more.
+    /// It does not fit.
     pub fn check_room(&self, room: Option<u64>) -> Result<()> {
         match room {
             Some(room) if room < self.bytes() => Err(Error::Refused(format!(
@@ -326,18 +320,18 @@ impl<F: Read + Seek> Archive<F> {
         }
     }
 
-    /// Writes the project into a folder that is empty or does not exist yet.
+    /// Unpacks the project into an empty or new folder.
     ///
     /// # Errors
-    /// An entry that is damaged, or the file system refuses; what is left in the folder is no project then.
+    /// An entry is damaged, or writing fails; the folder may then hold an incomplete project.
     pub fn unpack(self, folder: &Path) -> Result<()> {
         at_once(self.unpack_in_turns(folder, &Turns::none()))
     }
 
-    /// As [`Archive::unpack`], while others have their turns.
+    /// Like [`Archive::unpack`], yielding regularly.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Archive::unpack`].
     pub(crate) async fn unpack_in_turns(self, folder: &Path, turns: &Turns) -> Result<()> {
         let folders: BTreeSet<PathBuf> = self
             .entries
@@ -356,7 +350,7 @@ impl<F: Read + Seek> Archive<F> {
         Ok(())
     }
 
-    /// Reads every entry to its end, where its checksum is compared.
+    /// Reads every entry to its end, which verifies its checksum.
     async fn verify(mut self, turns: &Turns) -> Result<()> {
         for (number, _, length) in &self.entries {
             unpack_entry(&mut self.zip, *number, *length, turns, |_| Ok(())).await?;
@@ -382,7 +376,7 @@ impl<F: Read + Seek> Archive<F> {
     }
 }
 
-/// Hands over an entry's bytes, a part at a time, as long as they are no more than it claims.
+/// Passes on an entry's bytes in chunks; fails if there are more than the entry claims.
 async fn unpack_entry<F: Read + Seek>(
     zip: &mut ZipArchive<F>,
     number: usize,
@@ -398,7 +392,7 @@ async fn unpack_entry<F: Read + Seek>(
     let mut part = Vec::new();
     loop {
         part.clear();
-        // The checksum is compared where the entry ends, so the end is read to.
+        // The checksum is compared at the end of the entry, so read up to it.
         entry
             .by_ref()
             .take(CHUNK)
@@ -416,7 +410,7 @@ async fn unpack_entry<F: Read + Seek>(
     }
 }
 
-/// A name as a path inside the project.
+/// Validates a name as a relative path inside the project.
 fn safe_path(name: &str) -> Result<PathBuf, String> {
     let plain = |part: &str| {
         let device_or_stream = part.contains([':', '\\']);
@@ -436,7 +430,7 @@ fn safe_path(name: &str) -> Result<PathBuf, String> {
     Ok(parts.iter().collect())
 }
 
-/// The project's name, once its `project.json` was found to be ours; else why it is not, and what to do.
+/// Validates `project.json` and returns the project's name; the error says what to do.
 async fn marker_name<F: Read + Seek>(
     zip: &mut ZipArchive<F>,
     entries: &[(usize, PathBuf, u64)],

@@ -1,5 +1,4 @@
-//! What a run begins with that does not begin with random weights: those of a checkpoint, or of an imported model, and the tokenizer that
-//! they were trained with.
+//! Initial weights of a run that does not start from random ones: a checkpoint's or an imported model's, with their tokenizer.
 
 use super::{Project, Run, Trained, parameters_of};
 use crate::checkpoint::{Checkpoints, settings_of};
@@ -17,28 +16,26 @@ use crate::tokenizer::TokenizerFiles;
 use std::ops::Range;
 use std::path::Path;
 
-/// The run that another one begins with, found and looked at. Its weights are still on disk.
+/// The run that another run starts from. Its weights are not loaded yet.
 #[derive(Clone, Debug)]
 pub struct Beginning {
-    /// The run.
     pub run: Run,
-    /// The tokenizer, special tokens that are new included.
+    /// Its tokenizer, with any new special tokens added.
     pub tokenizer: TokenizerFiles,
-    /// The run's settings.
     config: RunConfig,
-    /// As the new run's record names all of it.
+    /// The exact starting point, for the new run's record.
     start: Start,
-    /// Ids that the weights know.
+    /// Number of ids that the weights have rows for.
     known: usize,
-    /// Special tokens that they do not.
+    /// Special tokens that the weights lack.
     added: Vec<String>,
 }
 
 impl Beginning {
-    /// What a run with these settings begins with; `None` where that is random weights. `project` is the run's.
+    /// Finds the run that a run with these settings starts from; `None` for random weights. `project` is the new run's.
     ///
     /// # Errors
-    /// There is no such run or checkpoint, or its tokenizer is damaged; or an adapter has nothing to adapt.
+    /// The run or checkpoint does not exist, its tokenizer is damaged, or there is an adapter but no run to adapt.
     pub fn find(project: &Project, config: &RunConfig) -> Result<Option<Self>> {
         let Some(start) = &config.start else {
             return match &config.train.adapter {
@@ -85,11 +82,11 @@ impl Beginning {
         Ok(Some(Self { config: run.config()?, run, tokenizer, start, known, added }))
     }
 
-    /// Makes the settings of a run that begins with it complete: where exactly it begins, its tokenizer, and the size of its vocabulary.
-    /// Returns what a person should know, a sentence each.
+    /// Completes the settings of a run that starts from it: the exact starting point, the tokenizer and the vocabulary size.
+    /// Returns notices for the user, one sentence each.
     ///
     /// # Errors
-    /// The weights are those of another model than the settings say.
+    /// The settings describe another model.
     pub fn settle(&self, config: &mut RunConfig) -> Result<Vec<String>> {
         let own = &self.config.tokenizer;
         let mut special_tokens = own.special_tokens.clone();
@@ -144,8 +141,8 @@ impl Beginning {
         Ok(notices)
     }
 
-    /// Refuses a run that needs a chat template, adds the tokens of its turns, and freezes their rows: those would all stay the mean row,
-    /// and what ends a turn could not be told from what begins one.
+    /// Fails if a run adds the turn markers of a chat template but freezes their rows: they would all stay the mean row, so that
+    /// the start and end of a turn could not be distinguished.
     fn check_turns(&self, config: &RunConfig) -> Result<()> {
         let (train, model) = (&config.train, &config.model);
         let adds_turns = self.added.iter().any(|token| CHATML_TOKENS.contains(&token.as_str()));
@@ -161,8 +158,7 @@ impl Beginning {
         Ok(())
     }
 
-    /// Refuses settings that make another model of the weights, or ask for another tokenizer. The run's own record has those that were
-    /// settled.
+    /// Fails if the settings describe another model or tokenizer. The run's own record has the resolved ones.
     fn check(&self, config: &RunConfig, tokenizer: &TokenizerConfig, rows: usize) -> Result<()> {
         let refuse = |field: &str, value: String, has: String| {
             let rule = format!("be {has}, as in {}, whose weights the run begins with", self.run.name());
@@ -189,7 +185,7 @@ impl Beginning {
         Ok(())
     }
 
-    /// `model_type` of the class of transformers that the model is of and the context length that it had, where it was imported.
+    /// `model_type` and original context length of an imported model.
     ///
     /// # Errors
     /// The run's record is damaged.
@@ -198,11 +194,12 @@ impl Beginning {
         Ok((record.family, record.whole_context))
     }
 
-    /// The weights for a run with settings that [`Beginning::settle`] completed, laid out as it trains them. Rows of tokens that are new
-    /// begin as the mean of all rows before them (Hewitt 2021, "Initializing new word embeddings for pretrained language models").
+    /// The initial weights for a run whose settings were completed by [`Beginning::settle`], in its arena layout. Rows of new
+    /// tokens start as the mean of the existing rows (Hewitt 2021, "Initializing new word embeddings for pretrained language
+    /// models").
     ///
     /// # Errors
-    /// The checkpoint is damaged, or a parameter is of another shape.
+    /// The checkpoint is damaged, or a parameter has another shape.
     pub fn weights(&self, config: &RunConfig) -> Result<Vec<f32>> {
         let trained = Trained::load(self.run.clone(), &self.start.checkpoint)?.parameters;
         let (own, parameters) =
@@ -219,7 +216,7 @@ impl Beginning {
         }
         let new = self.known..self.tokenizer.tokenizer.vocabulary_size();
         let mut weights = vec![0.0; to.length];
-        // What an adapter or a head for labels adds begins as the seed says.
+        // New parameters of an adapter or a classification head are initialised from the seed.
         initial::added(&parameters, &to, config.seed, &mut weights);
         for ((place, own), (at, wanted)) in self.kept(&own, &parameters, config) {
             let source = &trained[from.offsets[place]..from.offsets[place] + from.counts[place]];
@@ -235,8 +232,8 @@ impl Beginning {
         Ok(weights)
     }
 
-    /// The parameters that the run's weights and those of another have in common, each with its place in both: all of the model's, but
-    /// for heads of other kinds or for other labels.
+    /// Pairs of parameters that both models share, with their places: all of the model's, except heads of another kind or for
+    /// other labels.
     fn kept<'all>(
         &self,
         own: &'all [Parameter],
@@ -266,12 +263,12 @@ impl Beginning {
     }
 }
 
-/// A run's tokenizer with what lies beside it.
+/// A run's tokenizer with the other files in its folder.
 pub(super) fn open_files(data: &Path) -> Result<TokenizerFiles> {
     TokenizerFiles::with(prepare::open_tokenizer(data)?, data)
 }
 
-/// The file of the checkpoint that is meant, as it is now.
+/// Resolves a choice to the file that it currently refers to.
 pub(crate) fn checkpoint_of(run: &Run, choice: &CheckpointChoice) -> Result<CheckpointChoice> {
     let list = Checkpoints::new(run.checkpoints_folder()).list();
     let resumable = || list.iter().rev().find(|summary| summary.resumable);
@@ -293,18 +290,19 @@ fn absolute(folder: &Path) -> String {
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string()
 }
 
-/// Whether the weights of one parameter are another's: of a table of positions those of the first, of tokens as many as there are.
+/// Whether a parameter can be taken over. Of a position table, the first rows are used; token tables may have different numbers
+/// of rows.
 fn fits(own: &Parameter, wanted: &Parameter) -> bool {
     let (own_shape, shape) = (&own.ty.shape, &wanted.ty.shape);
     own_shape[1..] == shape[1..] && (own_shape[0] >= shape[0] || is_by_token(&wanted.name))
 }
 
-/// Whether a parameter has a row a token.
+/// Whether a parameter has one row per token.
 fn is_by_token(name: &str) -> bool {
     matches!(name, "embedding.tokens" | "head.weight" | "head.bias")
 }
 
-/// Sets the rows of new tokens to the mean of those before them.
+/// Sets the rows of new tokens to the mean of the preceding rows.
 fn fill_with_mean(rows: &mut [f32], columns: usize, new: &Range<usize>) {
     let (known, rest) = rows.split_at_mut(new.start * columns);
     let mut mean = vec![0.0_f64; columns];
@@ -323,7 +321,7 @@ mod tests {
 
     #[test]
     fn rows_of_new_tokens_are_the_mean_of_those_before_and_padding_stays() {
-        // Two known tokens, two new ones, and a row beyond the vocabulary.
+        // Two known tokens, two new ones, and a padding row after the vocabulary.
         let mut rows = [1.0, 10.0, 3.0, 30.0, 9.0, 9.0, 9.0, 9.0, 7.0, 8.0];
         fill_with_mean(&mut rows, 2, &(2..4));
         assert_eq!(rows, [1.0, 10.0, 3.0, 30.0, 2.0, 20.0, 2.0, 20.0, 7.0, 8.0]);

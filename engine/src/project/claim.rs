@@ -1,5 +1,5 @@
-//! Making a project, and taking that back: what a command made for nothing goes again, and never what another program made of
-//! it meanwhile.
+//! Creating a project for a command, and undoing that if the command fails, without removing what other processes have added
+//! meanwhile.
 
 use super::{FORMAT, MARKER, Marker, Project, VERSION};
 use crate::error::{Error, Result};
@@ -7,45 +7,47 @@ use crate::platform::{LockFile, files};
 use crate::storage;
 use std::path::Path;
 
-/// Held, with others, by every command that may make a project or something of it; alone by one that takes its making back.
+/// Locked (shared) by every command that may create a project or add to it, and exclusively by one that creates it or undoes
+/// that.
 pub(super) const USE_LOCK: &str = ".use.lock";
-/// The folder of the prepared text.
+/// Folder of the prepared text.
 const DATA: &str = "data";
-/// How often a folder that vanishes meanwhile is looked at again.
+/// Attempts if the folder changes meanwhile.
 const TRIES: usize = 1000;
-/// How often a folder of other things is, before it is taken for one.
+/// Attempts before a folder with other contents is accepted as such.
 const SETTLED: usize = 5;
 
-/// A project that a command works with, and whether the command made it.
+/// A project that a command uses, and whether the command created it.
 #[derive(Debug)]
 pub struct Claim {
-    /// The project.
     pub project: Project,
     made: bool,
-    /// `None` where the folder takes no file.
+    /// `None` if the folder is read only.
     lock: Option<LockFile>,
 }
 
 impl Project {
-    /// Opens a project, or makes one in a folder that is empty or does not exist yet.
+    /// Opens a project, or creates one in an empty or new folder.
     ///
     /// # Errors
-    /// As [`Project::open`]; a folder that holds something else is not made a project.
+    /// Same as [`Project::open`]; a folder with other contents is not made a project.
     pub fn open_or_create(folder: &Path) -> Result<Self> {
         Self::claim(folder).map(|claim| claim.project)
     }
 
-    /// As [`Project::open_or_create`], for a command that may yet fail ([`Claim::discard`]). Several programs may do so at once.
+    /// Like [`Project::open_or_create`], for a command that may fail ([`Claim::discard`]). Safe to call from several processes at
+    /// the same time.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Project::open_or_create`].
     pub fn claim(folder: &Path) -> Result<Claim> {
         let lock_path = folder.join(USE_LOCK);
         for attempt in 0..TRIES {
-            // What another kind of program marked is refused here, and gets no lock beside it.
+            // Fails for a folder of another format before a lock file is created in it.
             if Self::look(folder)?.is_none() {
                 if !holds_nothing(folder)? {
-                    // Other programs may be making it, or taking that back; what is still so then holds something else.
+                    // Other processes may be creating or discarding the project. If this persists, the folder holds something
+                    // else.
                     if attempt < SETTLED {
                         continue;
                     }
@@ -55,28 +57,28 @@ impl Project {
             }
             let lock = match LockFile::open(&lock_path) {
                 Ok(lock) => Some(lock),
-                // The making was taken back just now, the folder with it.
+                // The project was just discarded, with its folder.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                // A project that may only be read can be used, too.
+                // A read-only project can be used too.
                 Err(_) => None,
             };
             if let Some(lock) = &lock {
                 lock.share();
                 if !lock.is_at(&lock_path) {
-                    // Whoever took the making back was quicker, and what is there now has another lock.
+                    // The project was discarded first; the current folder has another lock file.
                     continue;
                 }
             }
             let mut made = false;
             if Self::look(folder)?.is_none() {
                 if lock.as_ref().is_some_and(|lock| !lock.try_hold()) {
-                    // Another program makes it, or takes that back.
+                    // Another process is creating or discarding it.
                     std::thread::sleep(std::time::Duration::from_millis(1));
                     continue;
                 }
                 if Self::look(folder)?.is_none() {
                     match make(folder) {
-                        // Whoever made it took that back, the folder with it.
+                        // It was discarded, with its folder.
                         Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
                             continue;
                         }
@@ -88,7 +90,7 @@ impl Project {
                     lock.share();
                 }
             }
-            // Between holding a lock alone and sharing it, others may have had it.
+            // Another process may have had the lock between our exclusive and shared use.
             let shares = lock.as_ref().is_none_or(|lock| lock.is_at(&lock_path));
             if let Some(project) = Self::look(folder)?.filter(|_| shares) {
                 return Ok(Claim { project, made, lock });
@@ -98,7 +100,7 @@ impl Project {
     }
 }
 
-/// Whether a folder is missing or empty, but for what making a project begins with.
+/// Whether a folder is missing or empty, ignoring the files with which creating a project begins.
 fn holds_nothing(folder: &Path) -> Result<bool> {
     match files::read_dir(folder) {
         Ok(mut entries) => Ok(entries.all(|entry| {
@@ -124,15 +126,14 @@ fn make(folder: &Path) -> Result<()> {
 }
 
 impl Claim {
-    /// Takes the making of the project back where this command made it, nothing is in it, and nobody else works with it.
-    /// Returns whether it did.
+    /// Removes the project if this command created it, it is still empty, and no other process uses it. Returns whether it did.
     pub fn discard(self) -> bool {
         let folder = self.project.folder();
         let alone = self.made && self.lock.as_ref().is_some_and(LockFile::try_hold);
         if alone && is_unused(folder) {
             files::remove_file(folder.join(MARKER)).ok();
             files::remove_file(folder.join(USE_LOCK)).ok();
-            // Only where it is empty.
+            // Fails if the folder is not empty.
             files::remove_dir(folder).ok();
             return true;
         }
@@ -140,9 +141,9 @@ impl Claim {
     }
 }
 
-/// Whether nothing is in a project but what preparing a text leaves, which is removed.
+/// Whether a project is empty. Removes the empty folder left by preparing a text.
 fn is_unused(folder: &Path) -> bool {
-    // Fails where something is in it.
+    // Fails if the folder is not empty.
     files::remove_dir(folder.join(DATA)).ok();
     let Ok(mut entries) = files::read_dir(folder) else { return false };
     entries.all(|entry| {
@@ -162,11 +163,11 @@ mod tests {
         std::fs::create_dir(place.join(DATA)).unwrap();
         claim.discard();
         assert!(!place.exists());
-        // Another program works with it.
+        // Another program is using it.
         let (first, second) = (Project::claim(&place).unwrap(), Project::claim(&place).unwrap());
         first.discard();
         assert!(Project::open(&place).is_ok());
-        // The one that did not make it leaves it.
+        // It was created by the other claim, so it stays.
         second.discard();
         assert!(Project::open(&place).is_ok());
         // It was used meanwhile.

@@ -1,4 +1,4 @@
-//! What people said of replies: `feedback.jsonl`, a row a line, each in a format of TRL's. Lines that a change does not touch stay as
+//! User feedback on replies in `feedback.jsonl`, one row per line, each in one of TRL's formats. Changes leave all other lines as
 //! they are, whoever wrote them.
 
 use super::{Project, RUNS, RUNS_LOCK};
@@ -9,32 +9,30 @@ use crate::storage::{self, Staging};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// The file.
 pub const FEEDBACK_FILE: &str = "feedback.jsonl";
-/// Folder of what a run that learns from feedback reads.
+/// Folder of the file that a run trains on.
 pub(crate) const FEEDBACK_FOLDER: &str = "feedback";
-/// Longest file that is read.
 const MAX_FILE_BYTES: u64 = 64 << 20;
-/// What an export writes, each where there are rows for it.
+/// Files of an export; each is written if there are rows for it.
 const FILES: [&str; 5] = [FEEDBACK_FILE, "chat.jsonl", "preferences.jsonl", "labels.jsonl", TEXTS_FILE];
-/// Texts with labels, as the objective classify reads them.
+/// Labelled texts, in the format of the classify objective.
 const TEXTS_FILE: &str = "texts.jsonl";
 
-/// What supervised fine-tuning learns of a row: the completion alone, not the replies before it.
+/// A row for supervised fine-tuning: only the completion is trained on, not the replies before it.
 #[derive(Serialize)]
 struct Learned<'row> {
     prompt: &'row [ChatMessage],
     completion: &'row [ChatMessage],
 }
 
-/// What classification learns of a row.
+/// A row for classification.
 #[derive(Serialize)]
 struct Labelled<'row> {
     text: &'row str,
     label: &'row str,
 }
 
-/// What KTO learns of a row.
+/// A row for KTO.
 #[derive(Serialize)]
 struct Judged<'row> {
     prompt: &'row [ChatMessage],
@@ -42,7 +40,8 @@ struct Judged<'row> {
     label: bool,
 }
 
-/// A row as a line of what learns from it, of single answers too where the loss `judges` them; `None` where the objective learns nothing of it.
+/// Converts a row to a training line; `judges` says whether the loss uses single rated answers. `None` if the objective cannot
+/// use the row.
 fn learned_line(
     row: &Feedback,
     kind: FeedbackKind,
@@ -54,7 +53,7 @@ fn learned_line(
             let (prompt, completion) = row.learned().unwrap_or((&row.prompt, &row.completion));
             serde_json::to_string(&Judged { prompt, completion, label: kind != FeedbackKind::Bad })
         }
-        // As messages, whichever form the line has.
+        // Written as messages, whatever the form of the original line.
         (Objective::Preference, FeedbackKind::Pair) => serde_json::to_string(row),
         (Objective::Classify, FeedbackKind::Labelled) => {
             serde_json::to_string(&Labelled { text: &row.text, label: &row.text_label })
@@ -74,7 +73,7 @@ impl Project {
         self.folder().join(FEEDBACK_FILE)
     }
 
-    /// The lines that say something, each with its number in the file, from 1.
+    /// The non-empty lines, with their numbers in the file from 1.
     fn feedback_lines(&self) -> Result<Vec<(usize, String)>> {
         let text =
             storage::if_there(&self.feedback_path(), MAX_FILE_BYTES, storage::read_text)?.unwrap_or_default();
@@ -92,20 +91,20 @@ impl Project {
         Ok((row, kind))
     }
 
-    /// Every row, oldest first.
+    /// All rows, oldest first.
     ///
     /// # Errors
-    /// The file cannot be read, or a line is no row: the line is named.
+    /// The file cannot be read, or a line is not a valid row; the error names the line.
     pub fn feedback(&self) -> Result<Vec<Feedback>> {
         self.feedback_lines()?.iter().map(|line| Ok(self.feedback_row(line)?.0)).collect()
     }
 
-    /// Puts rows in the place of `removed` others from row `at` (from 0) on, or behind the last, at once or not at all. Rows that do not
-    /// say when they were said are from now. Where none goes and there are fewer than `at`, the new ones stand behind the last.
+    /// Atomically replaces `removed` rows from index `at` on with `rows`; `at: None` means the end. Rows without a time get the
+    /// current one. If nothing is removed, a larger `at` means the end too.
     ///
     /// # Errors
-    /// A row breaks a rule; there are fewer rows than are to go, or others than are `expected` there, if any are; a line that stays is no
-    /// row; the file would be longer than is read; or the disk fails. Then nothing was changed.
+    /// A row is invalid; the rows to remove do not exist or differ from `expected` (unless that is empty); another line is not a
+    /// valid row; the file would exceed its maximum size; or writing fails. Nothing is changed then.
     pub fn splice_feedback(
         &self,
         at: Option<usize>,
@@ -121,7 +120,7 @@ impl Project {
             serde_json::to_string(&row).map_err(|error| Error::Internal(error.to_string()))
         };
         let new: Vec<String> = rows.into_iter().map(line).collect::<Result<_>>()?;
-        // Another program may say something at the same time.
+        // Another process may write feedback at the same time.
         let runs = self.folder().join(RUNS);
         storage::create_folder(&runs)?;
         let lock_path = runs.join(RUNS_LOCK);
@@ -135,7 +134,7 @@ impl Project {
             let last = at.saturating_add(removed);
             Error::Refused(format!("there is no row {last} of feedback: there are {count}"))
         })?;
-        // Nobody could read what was kept beside a line that is no row; and such a line may go, or be mended.
+        // An invalid line would make the whole file unreadable, so it must be removed or replaced first.
         let mut going = Vec::new();
         for (place, line) in lines.iter().enumerate() {
             if (at..end).contains(&place) {
@@ -164,11 +163,12 @@ impl Project {
         storage::write_atomically(&self.feedback_path(), text.as_bytes())
     }
 
-    /// Writes all rows to a folder: as they are, in `one` file, or by their kinds, each in the file of a trainer of TRL's. Returns each file
-    /// with its rows.
+    /// Exports all rows to a folder: unchanged in `one` file, or by kind in one file per TRL trainer. Returns each file with its
+    /// number of rows.
     ///
     /// # Errors
-    /// There are none, or a line is no row; the folder holds something else, or an export that is not to be replaced; or the disk fails.
+    /// There are no rows, or an invalid line; the folder holds other files, or an export while `replace` is not set; or writing
+    /// fails.
     pub fn export_feedback(&self, to: &Path, one: bool, replace: bool) -> Result<Vec<(PathBuf, usize)>> {
         let lines = self.feedback_lines()?;
         if lines.is_empty() {
@@ -189,7 +189,7 @@ impl Project {
                 *count += 1;
             }
         }
-        // Any of its files makes a folder an export: which there are depends on the rows of then.
+        // Any one of the files identifies an export, because their presence depends on the rows at that time.
         let mut names = FILES;
         names.sort_by_key(|name| !files::is_file(&to.join(name)));
         storage::check_place(to, "feedback", &names, replace)?;
@@ -203,11 +203,11 @@ impl Project {
         Ok(written)
     }
 
-    /// Writes what a run learns of the feedback, and returns the file: replies that a person wrote or found good, what was preferred to what, or
-    /// texts with labels, as the objective asks for; where its loss `judges` single answers, thumbs too.
+    /// Writes the feedback that a run with this objective trains on, and returns the file: replies that the user wrote or
+    /// approved, preference pairs, or labelled texts; also single rated answers if the loss `judges` them.
     ///
     /// # Errors
-    /// There is nothing of the kind, a line is no row, or the disk fails.
+    /// There is no suitable feedback, a line is not a valid row, or writing fails.
     pub(crate) fn feedback_to_learn(&self, objective: Objective, judges: bool) -> Result<PathBuf> {
         let mut text = String::new();
         for line in self.feedback_lines()? {
@@ -280,7 +280,7 @@ mod tests {
         assert!(error.contains("`messages`"), "{error}");
         assert_eq!(project.feedback().unwrap().len(), 3);
 
-        // What is put back after others went stands at the end, and what stands elsewhere by now is not touched.
+        // A row restored after others were removed goes to the end; a row that is elsewhere by now is not touched.
         let rows = project.feedback().unwrap();
         project.splice_feedback(Some(2), 1, &rows[2..], Vec::new()).unwrap();
         project.splice_feedback(Some(1), 1, &rows[1..2], Vec::new()).unwrap();
@@ -301,7 +301,7 @@ mod tests {
             .unwrap();
         let error = project.feedback().unwrap_err().to_string();
         assert!(error.contains("feedback.jsonl") && error.contains("line 3: expected `messages`"), "{error}");
-        // What is kept beside it could not be read: nothing is.
+        // Nothing is added next to an invalid line.
         let more = || vec![Feedback::better(asked("Who?"), "Eva.")];
         let before = std::fs::read(project.folder().join(FEEDBACK_FILE)).unwrap();
         let error = project.splice_feedback(None, 0, &[], more()).unwrap_err().to_string();
@@ -348,7 +348,7 @@ mod tests {
         assert!(
             project.export_feedback(&place, false, false).unwrap_err().to_string().contains("replace it")
         );
-        // Rows of another kind write other files over it.
+        // Rows of another kind replace other files.
         let rows = project.feedback().unwrap();
         project.splice_feedback(Some(0), 2, &rows[..2], Vec::new()).unwrap();
         assert_eq!(project.export_feedback(&place, false, true).unwrap().len(), 2);

@@ -1,4 +1,4 @@
-//! What was found of a run's weights, beside its records.
+//! Evaluation and audit results, stored with a run.
 
 use super::Run;
 use crate::error::Result;
@@ -8,21 +8,21 @@ use crate::storage;
 const EVALUATION: &str = "evaluation.json";
 const AUDIT: &str = "audit.json";
 
-/// Largest evaluation that is read: a line for each document, and for each answer to a task.
+/// Maximum size of an evaluation, with a line per document and per answer.
 const MAX_EVALUATION_BYTES: u64 = 1 << 30;
-/// Largest audit that is read: tables of some dozen rows, and passages of a few hundred characters.
+/// Maximum size of an audit: tables of some dozen rows, and passages of a few hundred characters.
 const MAX_AUDIT_BYTES: u64 = 64 << 20;
 
 impl Run {
-    /// What was found when it was evaluated; `None` where it was not.
+    /// The stored evaluation; `None` if there is none.
     ///
     /// # Errors
-    /// The file cannot be read, or holds something else.
+    /// The file cannot be read or is not an evaluation.
     pub fn evaluation(&self) -> Result<Option<Evaluation>> {
         storage::if_there(&self.folder().join(EVALUATION), MAX_EVALUATION_BYTES, storage::read_json)
     }
 
-    /// Keeps an evaluation in the place of the one before.
+    /// Stores an evaluation, replacing the previous one.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -30,15 +30,15 @@ impl Run {
         storage::write_json(&self.folder().join(EVALUATION), evaluation)
     }
 
-    /// What was found when it was audited; `None` where it was not.
+    /// The stored audit; `None` if there is none.
     ///
     /// # Errors
-    /// The file cannot be read, or holds something else.
+    /// The file cannot be read or is not an audit.
     pub fn audit(&self) -> Result<Option<Audit>> {
         storage::if_there(&self.folder().join(AUDIT), MAX_AUDIT_BYTES, storage::read_json)
     }
 
-    /// Keeps an audit in the place of the one before.
+    /// Stores an audit, replacing the previous one.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -47,7 +47,7 @@ impl Run {
     }
 }
 
-/// What tells weights from others: the checksum of their bytes as a model's arena lays them out.
+/// Identifies weights by a checksum of their bytes in arena layout.
 pub fn weights_crc32c(parameters: &[f32]) -> u32 {
     crc32c::crc32c(bytemuck::cast_slice(parameters))
 }

@@ -1,4 +1,4 @@
-//! Lessons in a project: a teacher's files, which travel with it, and what a learner made of lessons.
+//! Lessons in a project: the project's own lesson files, and the learner's progress.
 
 use super::{MAX_RECORD_BYTES, Project};
 use crate::error::Result;
@@ -8,16 +8,16 @@ use crate::storage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The environment variable that names a folder of lessons for every project.
+/// Environment variable with a folder of lessons for every project.
 const FOLDER_VARIABLE: &str = "GLASSHOUSE_LESSONS";
-/// Folder of a project's own.
+/// Folder of a project's own lessons.
 const FOLDER: &str = "lessons";
-/// What a learner made of each, by the lesson's name.
+/// The learner's progress, by name of the lesson.
 const PROGRESS: &str = "lessons.json";
-/// A longer file is no lesson.
 const MAX_LESSON_BYTES: u64 = 1 << 20;
 
-/// Lessons beside those of the program: of the folder that the environment names, and of a project's own, in the order of their names.
+/// Lessons in addition to the built-in ones: from the folder in the environment variable and from the project, each sorted by
+/// name.
 pub fn lesson_files(project: Option<&Project>) -> Vec<LessonFile> {
     let named = std::env::var_os(FOLDER_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let own = project.map(|project| project.folder().join(FOLDER)).filter(|folder| files::is_dir(folder));
@@ -60,19 +60,19 @@ fn text_of(path: &Path) -> std::result::Result<String, String> {
 }
 
 impl Project {
-    /// What a learner made of each lesson, by its name.
+    /// The learner's progress, by name of the lesson.
     ///
     /// # Errors
-    /// It was kept and cannot be read.
+    /// The file cannot be read.
     pub fn lesson_progress(&self) -> Result<BTreeMap<String, LessonProgress>> {
         let kept = storage::if_there(&self.folder.join(PROGRESS), MAX_RECORD_BYTES, storage::read_json)?;
         Ok(kept.unwrap_or_default())
     }
 
-    /// Keeps what a learner made of a lesson; `None` forgets it.
+    /// Stores the progress in a lesson; `None` removes it.
     ///
     /// # Errors
-    /// What was kept cannot be read, and stays as it is; or nothing can be written.
+    /// The existing file cannot be read (it is left unchanged), or writing fails.
     pub fn set_lesson_progress(&self, lesson: &str, progress: Option<LessonProgress>) -> Result<()> {
         let mut all = self.lesson_progress()?;
         match progress {

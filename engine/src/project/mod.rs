@@ -1,27 +1,27 @@
-//! A project is a folder of open formats:
+//! A project is a folder in open formats:
 //!
 //! ```text
-//! project.json                       what this folder is, of which version, and what people call it
-//! next.json                          settings of the next run, and the tokenizer that was trained for it
-//! documents/                         text that was added to it
-//! moderation.jsonl                   a person's rules of moderation; what they trained on rows is moderation-classifier.json
-//! feedback.jsonl                     what people said of replies, a row a line, as TRL reads it
-//! lessons/                           lessons of a teacher's, and in lessons.json what a learner made of lessons
-//! feedback/                          what of it the last run learned that learned from it
-//! tasks/                             instruction tasks, where a run learned from them
+//! project.json                       format, version and the project's display name
+//! next.json                          settings of the next run, and the tokenizer trained for it
+//! documents/                         the project's documents
+//! moderation.jsonl                   moderation rules; a classifier trained on rows is in moderation-classifier.json
+//! feedback.jsonl                     the user's feedback on replies, one row per line in TRL's format
+//! lessons/                           the project's own lessons; progress is kept in lessons.json
+//! feedback/                          the feedback used by the last run that trained on it
+//! tasks/                             instruction tasks used by a run
 //! data/                              token streams and their tokenizers (crate::data)
 //! runs/<number>-<name>/
 //!     run.toml                       the resolved configuration
-//!     run.json                       how the run fares: device, state, steps done
-//!     metrics.jsonl                  one event a line; the same for equal runs
-//!     clock.jsonl                    likewise, what the clock decides: speeds, checkpoints
-//!     evaluation.json                what was found of its weights, where it was evaluated
-//!     audit.json                     what they learned that nobody wanted, where it was audited
-//!     tensorboard/                   the same numbers as TensorBoard events
+//!     run.json                       the run's record: device, state, steps completed
+//!     metrics.jsonl                  one event per line; identical for identical runs
+//!     clock.jsonl                    events that depend on the clock: speeds, checkpoints
+//!     evaluation.json                evaluation results of its weights, if evaluated
+//!     audit.json                     audit results (unwanted knowledge), if audited
+//!     tensorboard/                   the same metrics as TensorBoard events
 //!     checkpoints/                   weights and optimizer state (crate::checkpoint)
 //! ```
 //!
-//! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
+//! A new run never overwrites existing files. A folder with other contents, or of another version, is left untouched.
 
 pub mod archive;
 mod beginning;
@@ -61,39 +61,38 @@ use crate::storage::{self, Staging};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Version of the folder's layout that this program reads and writes.
+/// Version of the folder layout that this program reads and writes.
 pub const VERSION: u32 = 1;
 
 const FORMAT: &str = "glasshouse-project";
 const MARKER: &str = "project.json";
 const RUNS: &str = "runs";
-/// Why none can be taken.
+/// Error text for a project without runs.
 const NO_RUN: &str = "the project has no run yet; `glasshouse train` starts one";
-/// Folder of what a cleaning kept; its hidden files are those of a cleaning that was stopped.
+/// Folder of cleaned documents; its hidden files belong to an interrupted cleaning.
 pub(crate) const CLEANED: &str = "cleaned";
-/// The project's own documents while others are tried with a run that has not begun, and those others on their way out.
+/// Holds the project's original documents while a run that has not started tries others, and those others while they are removed.
 pub(crate) const DOCUMENTS_BEFORE: &str = "documents.before";
 pub(crate) const DOCUMENTS_GIVEN: &str = "documents.given";
-/// In the folder of the runs: held while a run gets its number, and while feedback is written.
+/// Lock file in the `runs` folder, held while a run gets its number and while feedback is written.
 const RUNS_LOCK: &str = ".lock";
-/// Longest `project.json`, `run.json` or `run.toml` that is read.
+/// Maximum size of a `project.json`, `run.json` or `run.toml`.
 const MAX_RECORD_BYTES: u64 = 1 << 20;
 
-/// `project.json`.
+/// Contents of `project.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
     format: String,
     version: u32,
-    /// Seconds since 1970, UTC.
+    /// Creation time in seconds since 1970, UTC.
     created: u64,
-    /// The program's version that made it.
+    /// Glasshouse version that created the project.
     app_version: String,
-    /// What people call it; its folder's name where nobody chose one.
+    /// Display name; the folder's name if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
 }
 
-/// An open project folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
     folder: PathBuf,
@@ -103,7 +102,7 @@ impl Project {
     /// Opens a project.
     ///
     /// # Errors
-    /// No such folder, a folder that is no project, or one of another version. Nothing is touched.
+    /// The folder does not exist, is not a project, or has another version. Nothing is modified.
     pub fn open(folder: &Path) -> Result<Self> {
         if !files::exists(folder) {
             let reason =
@@ -118,10 +117,10 @@ impl Project {
         })
     }
 
-    /// The project in a folder, where one is marked there.
+    /// The project in `folder`, or `None` if there is none.
     fn look(folder: &Path) -> Result<Option<Self>> {
         let marker = folder.join(MARKER);
-        // The version is looked at before the rest, which another version may spell differently.
+        // Check the version first: another version may use other fields.
         let value: serde_json::Value = match storage::read_json(&marker, MAX_RECORD_BYTES) {
             Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             value => value?,
@@ -133,7 +132,6 @@ impl Project {
         Ok(Some(Self { folder: folder.to_owned() }))
     }
 
-    /// The project's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -142,33 +140,32 @@ impl Project {
         storage::read_json(&self.folder.join(MARKER), MAX_RECORD_BYTES)
     }
 
-    /// What people call it: the name that was given, or its folder's.
+    /// Display name, or the folder's name if none was set.
     pub fn name(&self) -> String {
         let given = self.marker().ok().and_then(|marker| marker.name);
         let folder = || self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         given.unwrap_or_else(folder)
     }
 
-    /// Gives it a name.
     pub fn set_name(&self, name: &str) -> Result<()> {
         let marker = Marker { name: Some(name.to_owned()), ..self.marker()? };
         storage::write_json(&self.folder.join(MARKER), &marker)
     }
 
-    /// When it was made: seconds since 1970, UTC.
+    /// Creation time in seconds since 1970, UTC.
     pub fn created(&self) -> Result<u64> {
         self.marker().map(|marker| marker.created)
     }
 
-    /// Every run that was not deleted, by number.
+    /// All runs that are not deleted, by number.
     pub fn runs(&self) -> Result<Vec<Run>> {
         Ok(self.all_runs()?.into_iter().filter(|run| !run.is_deleted()).collect())
     }
 
-    /// Undoes the deletion of a run, by its number or name.
+    /// Restores a deleted run by number or name.
     ///
     /// # Errors
-    /// There is no deleted run of this number or name.
+    /// No deleted run has this number or name.
     pub fn restore_run(&self, name: &str) -> Result<()> {
         let deleted = |run: &&Run| run.is_deleted() && run.is_called(name);
         let Some(run) = self.all_runs()?.iter().rev().find(deleted).cloned() else {
@@ -181,7 +178,7 @@ impl Project {
         files::remove_file(&mark).map_err(Error::io(&mark))
     }
 
-    /// Removes for good the runs that were deleted.
+    /// Permanently removes deleted runs.
     ///
     /// # Errors
     /// A folder cannot be removed.
@@ -192,7 +189,7 @@ impl Project {
         Ok(())
     }
 
-    /// Every run, deleted or not, by number.
+    /// All runs, including deleted ones, by number.
     fn all_runs(&self) -> Result<Vec<Run>> {
         let folder = self.folder.join(RUNS);
         let entries = match files::read_dir(&folder) {
@@ -206,10 +203,10 @@ impl Project {
         Ok(runs)
     }
 
-    /// Makes sure that no program trains in it or has it open, before it is replaced.
+    /// Checks that no process is training in the project, before it is replaced.
     ///
     /// # Errors
-    /// One does.
+    /// A run is locked, or the project is open elsewhere.
     pub fn check_unused(&self) -> Result<()> {
         for run in self.runs()? {
             run.lock()?;
@@ -219,18 +216,18 @@ impl Project {
         if lock.try_hold() { Ok(()) } else { Err(platform::project_is_open(&self.folder)) }
     }
 
-    /// Every run as people see it, by number. A damaged one is listed with its error rather than failing all.
+    /// Summaries of all runs, by number. A damaged run is listed with its error.
     ///
     /// # Errors
-    /// The project's folder cannot be read.
+    /// The project folder cannot be read.
     pub fn run_summaries(&self) -> Result<Vec<RunSummary>> {
         Ok(self.runs()?.iter().map(Run::summary_or_error).collect())
     }
 
-    /// The run with the highest number, but for models that were imported to compare with.
+    /// The run with the highest number, not counting models imported for comparison.
     ///
     /// # Errors
-    /// The project has none.
+    /// The project has no such run.
     pub fn latest_run(&self) -> Result<Run> {
         let runs = self.runs()?;
         let latest = runs.iter().rev().find(|run| !run.is_for_comparison());
@@ -245,19 +242,19 @@ impl Project {
         })
     }
 
-    /// The run of that number, name or title, or the latest.
+    /// The run with this number, name or title, or the latest if `name` is `None`.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such run.
     pub fn run_or_latest(&self, name: Option<&str>) -> Result<Run> {
         name.map_or_else(|| self.latest_run(), |name| self.run(name))
     }
 
-    /// The run of that number (`3`), name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several) or title, where one
-    /// run alone has it and it is no number.
+    /// The run with this number (`3`), name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several) or unique, non-numeric
+    /// title.
     ///
     /// # Errors
-    /// There is none, or several have the title.
+    /// No run matches, or several have the title.
     pub fn run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
         if let Some(run) = called(&runs, name) {
@@ -281,10 +278,10 @@ impl Project {
         Err(self.unknown_run(name, &known))
     }
 
-    /// The run that a record names: of that number or name. A title is what a person calls a run now, and in a record none is meant.
+    /// The run that a record names, by number or name. Titles are not matched: users can change them.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such run.
     pub(crate) fn recorded_run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
         called(&runs, name).ok_or_else(|| {
@@ -302,14 +299,14 @@ impl Project {
         Error::Unknown(format!("{}: {reason}", self.folder.display()))
     }
 
-    /// Starts a run under the next free number, named after the configuration's preset. `data` is the folder that
-    /// [`crate::data::prepare`] returned; it must lie in the project.
+    /// Creates a run with the next free number, named after the configuration's preset. `data` is the folder returned by
+    /// [`crate::data::prepare`]; it must be inside the project.
     pub fn create_run(&self, config: &RunConfig, data: &Path) -> Result<Run> {
         self.create_run_with(config, data, |_| Ok(()))
     }
 
-    /// As [`Project::create_run`]; the run is there once `fill` has put into its folder what it begins with. Several programs
-    /// may do so at once.
+    /// Like [`Project::create_run`], but `fill` writes initial contents into the run's folder before the run becomes visible.
+    /// Safe to call from several processes at the same time.
     pub fn create_run_with(
         &self,
         config: &RunConfig,
@@ -321,8 +318,7 @@ impl Project {
         staged.put()
     }
 
-    /// As [`Project::create_run`], but for the number, which makes it one of the project's runs: what it begins with is put into its folder
-    /// before.
+    /// Like [`Project::create_run`], but without a number, so the run is not yet visible; write its initial contents first.
     pub fn stage_run(&self, config: &RunConfig, data: &Path) -> Result<StagedRun> {
         config.validate()?;
         config.validate_labels()?;
@@ -337,19 +333,19 @@ impl Project {
     }
 }
 
-/// The latest of the runs that have this number or name.
+/// The latest run with this number or name.
 fn called(runs: &[Run], name: &str) -> Option<Run> {
     runs.iter().rev().find(|run| run.is_called(name)).cloned()
 }
 
-/// The number after those of all runs in a folder, the damaged ones among them.
+/// The number after the highest in the folder, counting damaged runs.
 fn next_number(runs: &Path) -> Result<u64> {
     let entries = files::read_dir(runs).map_err(Error::io(runs))?;
     let numbers = entries.filter_map(|entry| Run::number_of(&entry.ok()?.path()));
     Ok(numbers.max().map_or(1, |number| number.saturating_add(1)))
 }
 
-/// Whether a `project.json` is of our format and version; else why not, and what to do.
+/// Checks the format and version in a `project.json`; the error says what to do.
 fn check_marker(value: &serde_json::Value) -> Result<(), String> {
     if value.get("format").and_then(serde_json::Value::as_str) != Some(FORMAT) {
         return Err(format!("its format is not \"{FORMAT}\"; open what Glasshouse made"));

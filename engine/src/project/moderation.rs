@@ -1,4 +1,4 @@
-//! A project's own rules of moderation and its classifier, and what texts are judged by.
+//! A project's own moderation rules and classifier.
 
 use super::Project;
 use crate::error::{Error, Result};
@@ -9,11 +9,11 @@ use crate::protocol::{Moderation, ModerationMode};
 use crate::storage;
 use std::sync::Arc;
 
-/// Bytes of a classifier at most: one with a weight for each of its places has 10 MB.
+/// Maximum size of a classifier; one with all weights used has 10 MB.
 const MAX_CLASSIFIER_BYTES: u64 = 16 << 20;
 
 impl Project {
-    /// Rules beside ours, as their file has them; `None` where there is none.
+    /// The project's rules file, used in addition to the built-in rules; `None` if there is none.
     ///
     /// # Errors
     /// The file cannot be read, is too long, or is not UTF-8.
@@ -22,12 +22,11 @@ impl Project {
         storage::if_there(&path, MAX_RULES_BYTES as u64, storage::read_text)
     }
 
-    /// Whether it has a classifier.
     pub fn has_classifier(&self) -> bool {
         files::exists(&self.folder().join(CLASSIFIER_FILE))
     }
 
-    /// The classifier of its own, as its file has it; `None` where there is none.
+    /// The project's classifier file; `None` if there is none.
     ///
     /// # Errors
     /// The file cannot be read, is too long, or is not UTF-8.
@@ -36,7 +35,7 @@ impl Project {
     }
 }
 
-/// Rules and classifiers as they were parsed last, which takes longer than most texts have time for.
+/// Cache of the last parsed rules and classifier, because parsing takes too long to repeat for each text.
 #[derive(Default)]
 pub struct ParsedJudges {
     rules: Parsed<Rules>,
@@ -44,11 +43,11 @@ pub struct ParsedJudges {
 }
 
 impl ParsedJudges {
-    /// What texts are judged by: the settings' own rules, or else the project's beside ours, and its classifier where that is switched on.
-    /// `None` where nobody moderates: nothing is read then.
+    /// The judges for a text: the settings' own rules, or else the project's in addition to the built-in ones; and its
+    /// classifier, if enabled. `None` if moderation is off; nothing is read then.
     ///
     /// # Errors
-    /// A line of the rules is broken; it is named. Or the classifier is missing or damaged.
+    /// A line of the rules is invalid (the error names it), or the classifier is missing or damaged.
     pub fn judges(&mut self, moderation: &Moderation, project: Option<&Project>) -> Result<Option<Judges>> {
         if moderation.mode == ModerationMode::Off {
             return Ok(None);
@@ -93,7 +92,7 @@ impl<T> Default for Parsed<T> {
 }
 
 impl<T> Parsed<T> {
-    /// What a text comes to: parsed anew where it is another than last time. An error names its place.
+    /// Parses a text unless it is unchanged. Errors include `place`.
     fn of(
         &mut self,
         own: String,

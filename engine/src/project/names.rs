@@ -1,15 +1,15 @@
-//! One rule for names of files that people bring: what is added, packed and unpacked has names that every file system takes, so
-//! that a project can be carried anywhere.
+//! Portable names for the user's files: added, packed and unpacked files have names that every file system supports, so that
+//! projects can be moved anywhere.
 
 use crate::platform::files;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Names that Windows keeps for its devices, with a digit behind or without.
+/// Device names reserved by Windows, with or without a digit.
 const RESERVED: [&str; 6] = ["con", "prn", "aux", "nul", "com", "lpt"];
 
-/// A file's name as every file system takes it: `_` instead of what some do not.
+/// A portable file name, with `_` instead of unsupported characters.
 pub fn portable(name: &OsStr) -> String {
     let taken = |letter: char| {
         letter.is_control() || letter == char::REPLACEMENT_CHARACTER || "/\\:*?\"<>|".contains(letter)
@@ -22,24 +22,24 @@ pub fn portable(name: &OsStr) -> String {
     if is_reserved(stem) { format!("_{padded}") } else { padded }
 }
 
-/// Whether a folder's or file's name without its ending is a device's on Windows.
+/// Whether a name without its extension is reserved by Windows.
 pub(super) fn is_reserved(stem: &str) -> bool {
     let stem = stem.to_ascii_lowercase();
     RESERVED.contains(&stem.trim_end_matches(|letter: char| letter.is_ascii_digit()))
 }
 
-/// The names of one folder, none of which differ in capitals alone: some file systems take those for one.
+/// The names in a folder, unique even without case, because some file systems ignore it.
 #[derive(Debug, Default)]
 pub struct Siblings(BTreeSet<String>);
 
 impl Siblings {
-    /// Those that lie in a folder already; none where it cannot be read.
+    /// The existing names in a folder; empty if it cannot be read.
     pub fn in_folder(folder: &Path) -> Self {
         let entries = files::read_dir(folder).into_iter().flatten().flatten();
         Self(entries.map(|entry| entry.file_name().to_string_lossy().to_lowercase()).collect())
     }
 
-    /// The portable form of a name, with a number behind it where that is taken; it is taken from now on.
+    /// The portable form of a name, with a number appended if it is taken; the result counts as taken from now on.
     pub fn take(&mut self, name: &OsStr) -> String {
         let plain = portable(name);
         if self.0.insert(plain.to_lowercase()) {

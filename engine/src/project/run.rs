@@ -1,4 +1,4 @@
-//! One run's folder: what it is called, what was asked for, and how it fares.
+//! A run's folder: its name, configuration and record.
 
 use super::shelf::DELETED;
 use super::{FEEDBACK_FOLDER, MAX_RECORD_BYTES, Project};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "run.toml";
 const RECORD: &str = "run.json";
 const LOCK: &str = "lock";
-/// Most characters of a title and of a tag, and most tags.
+/// Maximum characters of a title, characters of a tag, and number of tags.
 const MAX_TITLE_CHARACTERS: usize = 120;
 const MAX_TAG_CHARACTERS: usize = 40;
 const MAX_TAGS: usize = 32;
@@ -29,110 +29,107 @@ pub struct Run {
     number: u64,
 }
 
-/// `run.json`.
+/// Contents of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Whether it goes on.
     pub state: RunState,
-    /// Version of the program that began it.
+    /// Glasshouse version that created the run.
     pub app_version: String,
-    /// When it was made: seconds since 1970, UTC.
+    /// Creation time in seconds since 1970, UTC.
     pub created: u64,
-    /// When a session last changed this record, likewise.
+    /// Time of the last change to this record, in seconds since 1970, UTC.
     pub updated: u64,
-    /// Folder of its tokens and tokenizer, from the project's folder on, with `/` between names.
+    /// Folder of tokens and tokenizer, relative to the project folder, with `/` as separator.
     pub data: String,
-    /// Optimizer steps done when the record was written.
+    /// Optimizer steps completed when the record was written.
     pub step: u64,
-    /// Evaluations take the whole validation split instead of `train.eval_batches` batches of it.
+    /// Evaluate on the whole validation split instead of `train.eval_batches` batches.
     #[serde(default)]
     pub evaluate_whole_split: bool,
-    /// The device that the run is pinned to; `None` before its first session.
+    /// The device the run is pinned to; `None` before its first session.
     pub device: Option<DeviceDescription>,
-    /// Weights of the model.
+    /// Number of model parameters.
     #[serde(default)]
     pub parameters: u64,
     /// Validation loss of the last evaluation.
     #[serde(default)]
     pub val_loss: Option<f32>,
-    /// Lowest validation loss.
     #[serde(default)]
     pub best_val_loss: Option<f32>,
-    /// Seconds of all sessions together.
+    /// Training time in seconds, summed over all sessions.
     #[serde(default)]
     pub seconds: f64,
-    /// What ended it, where an error did.
+    /// The error that ended the run, if any.
     #[serde(default)]
     pub error: Option<String>,
-    /// The person's note.
+    /// User's note.
     #[serde(default)]
     pub notes: String,
-    /// What the person calls it.
+    /// User's title; empty if none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// Words that the person sorts runs by.
+    /// User's tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// `model_type` of the class of transformers that an imported model is of.
+    /// `model_type` of an imported model's transformers class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
-    /// What `config.json` calls the floats that all weights of an imported model are stored in; `None` where they are of several kinds, or a
-    /// GGUF file's.
+    /// The `dtype` of an imported model in `config.json`; `None` if its weights have several types or came from a GGUF file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dtype: Option<String>,
-    /// Context length that an imported model had where it was shortened; an export has it again.
+    /// An imported model's original context length if it was shortened on import; exports restore it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_context: Option<usize>,
-    /// Of a run that learned from pairs of answers: whether those were texts as they stand in the data, which no chat template wrote.
+    /// For preference runs: whether the pairs were raw text, not rendered by a chat template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_pairs: Option<bool>,
-    /// What an imported model was read from, as [`crate::interchange::source_of`] says it.
+    /// Source of an imported model, as returned by [`crate::interchange::source_of`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Of an imported model: whether it is there to be compared with alone, and is never what the project's latest run means.
+    /// Whether an imported model serves only for comparison and is never the project's latest run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub for_comparison: bool,
-    /// The checkpoint that it goes on from, where that is another run's.
+    /// The checkpoint the run started from, if it belongs to another run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_from: Option<Start>,
-    /// The step at which early stopping ended the run before it was resumed; its patience counts evaluations after it.
+    /// Step at which early stopping ended the run before it was resumed; patience counts evaluations after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_from: Option<u64>,
-    /// What the guard did to it, in order.
+    /// The guard's interventions, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interventions: Vec<Intervention>,
-    /// Seconds that the whole run was estimated to take.
+    /// Estimated seconds of the whole run.
     #[serde(default)]
     pub estimated_seconds: Option<f64>,
 }
 
-/// Held while a program trains a run, so that no second one does; the operating system drops it with the program.
+/// Locks a run against being trained twice. The operating system releases the lock when the process ends.
 #[derive(Debug)]
 pub struct RunLock {
     _file: File,
 }
 
 impl Run {
-    /// The run in a folder, if its name and its configuration say that it holds one.
+    /// Opens the run in a folder if the folder's name and configuration identify one.
     pub(super) fn at(folder: PathBuf) -> Option<Self> {
         let number = Self::number_of(&folder)?;
         files::is_file(&folder.join(CONFIG)).then_some(Self { folder, number })
     }
 
-    /// The number in the name of a run's folder.
+    /// Parses the number from a run folder's name.
     pub(super) fn number_of(folder: &Path) -> Option<u64> {
         let (number, _) = folder.file_name()?.to_str()?.split_once('-')?;
         number.parse().ok()
     }
 
-    /// Writes both records into a folder; it has no number yet.
+    /// Writes both records into a folder; the run has no number yet.
     pub(super) fn write(folder: &Path, config: &RunConfig, data: &Path) -> Result<Self> {
         let run = Self { folder: folder.to_owned(), number: 0 };
         run.write_records(config, data)?;
         Ok(run)
     }
 
-    /// The same run with a number, in the place that it is to have.
+    /// The same run with a number and its final folder.
     pub(super) fn named(&self, runs: &Path, number: u64, config: &RunConfig) -> Self {
         Self { folder: runs.join(format!("{number}-{}", label_from_preset(&config.preset))), number }
     }
@@ -168,55 +165,54 @@ impl Run {
             interventions: Vec::new(),
             estimated_seconds: None,
         })?;
-        // Last, since a folder with a configuration is a run.
+        // Written last, because a folder with a configuration counts as a run.
         self.save_config(config)
     }
 
-    /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Its number in the project, from 1 on.
+    /// Number in the project, starting at 1.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The folder's name, `3-nanogpt-cpu`.
+    /// Name of the folder, such as `3-nanogpt-cpu`.
     pub fn name(&self) -> String {
         self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The project folder's own name.
+    /// Name of the project folder.
     pub fn project_name(&self) -> String {
         let project = self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder);
         let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
         whole.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The project that it is in.
+    /// Opens the project that contains the run.
     ///
     /// # Errors
-    /// The folder around it is no project.
+    /// The parent folder is not a project.
     pub fn project(&self) -> Result<Project> {
-        // runs/<run> lies two names below the project.
+        // The project folder is two levels above runs/<run>.
         Project::open(self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder))
     }
 
-    /// Whether a person means it by a number (`3`), a name (`3-nanogpt-cpu`), or a name without its number.
+    /// Whether `name` refers to the run: its number (`3`), name (`3-nanogpt-cpu`) or name without number.
     pub(super) fn is_called(&self, name: &str) -> bool {
         name.parse() == Ok(self.number) || self.name() == name || self.label() == name
     }
 
-    /// The name without its number.
+    /// The folder's name without the number.
     pub fn label(&self) -> String {
         self.name().split_once('-').map(|(_, label)| label.to_owned()).unwrap_or_default()
     }
 
-    /// The resolved configuration.
+    /// Reads the resolved configuration.
     ///
     /// # Errors
-    /// The file cannot be read, or was edited into something that is no configuration or breaks a rule.
+    /// The file cannot be read, is not a configuration, or breaks a rule.
     pub fn config(&self) -> Result<RunConfig> {
         let config = RunConfig::from_toml(&self.config_text()?)
             .map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))?;
@@ -229,27 +225,27 @@ impl Run {
         storage::read_text(&self.folder.join(CONFIG), MAX_RECORD_BYTES)
     }
 
-    /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
+    /// Checksum of the configuration's text, stored in checkpoints to detect edits.
     pub fn config_crc32c(&self) -> Result<u32> {
         self.config_text().map(|text| crc32c::crc32c(text.as_bytes()))
     }
 
-    /// Whether it is an imported model, and no run.
+    /// Whether it is an imported model rather than a trained run.
     pub(crate) fn is_imported(&self) -> bool {
         self.record().is_ok_and(|record| record.state == RunState::Imported)
     }
 
-    /// Whether it is an imported model that came from outside: merging keeps its weights likewise, and names the run that they come from.
+    /// Whether the weights come from outside the project. (A merge is also recorded as imported, but names its source run.)
     pub(crate) fn is_from_outside(&self) -> Result<bool> {
         Ok(self.is_imported() && self.config()?.start.is_none())
     }
 
-    /// Whether it was imported to compare others with, and is never the project's latest run. Of a damaged run that is not known.
+    /// Whether the model was imported only for comparison and is never the latest run. False if the record is damaged.
     pub(crate) fn is_for_comparison(&self) -> bool {
         self.record().is_ok_and(|record| record.for_comparison)
     }
 
-    /// Has a model that was imported to compare with count as any other run.
+    /// Makes a model imported for comparison count like any other run.
     pub(crate) fn count_as_latest(&self) -> Result<()> {
         match self.record()? {
             record if record.for_comparison => {
@@ -259,20 +255,20 @@ impl Run {
         }
     }
 
-    /// The title that it can be named by; `None` where it has none, its record is damaged, or the title reads as a number: numbers mean
-    /// runs by their numbers alone, those that are gone among them.
+    /// The title, if the run can be named by it. `None` if it is empty or reads as a number (numbers always refer to run numbers,
+    /// including deleted ones), or the record is damaged.
     pub(super) fn title(&self) -> Option<String> {
         let title = self.record().ok()?.title;
         let is_number = title.bytes().all(|letter| letter.is_ascii_digit());
         (!title.is_empty() && !is_number).then_some(title)
     }
 
-    /// Whether it can be named by this title.
+    /// Whether the run can be named by this title.
     pub(super) fn is_titled(&self, title: &str) -> bool {
         self.title() == Some(one_line(title, MAX_TITLE_CHARACTERS))
     }
 
-    /// Refuses an imported model where a run is to go on.
+    /// Fails for an imported model, which has no text to train on.
     pub(crate) fn check_has_text(&self) -> Result<()> {
         match self.is_imported() {
             true => {
@@ -283,21 +279,21 @@ impl Run {
         }
     }
 
-    /// Refuses a checkpoint whose weights were trained as another model than the configuration says.
+    /// Fails if the checkpoint's model differs from the configuration's.
     pub(crate) fn check_model(&self, info: &CheckpointInfo, config: &RunConfig) -> Result<()> {
         info.check_model(&config.model).map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))
     }
 
-    /// Replaces the configuration: more steps for a run that is resumed, say.
+    /// Replaces the configuration, for example to resume a run with more steps.
     pub fn save_config(&self, config: &RunConfig) -> Result<()> {
         let text = config.to_toml().map_err(Error::Internal)?;
         storage::write_atomically(&self.folder.join(CONFIG), text.as_bytes())
     }
 
-    /// How the run fares.
+    /// Reads the record.
     ///
     /// # Errors
-    /// The file cannot be read, or is damaged.
+    /// The file cannot be read or is damaged.
     pub fn record(&self) -> Result<RunRecord> {
         storage::read_json(&self.folder.join(RECORD), MAX_RECORD_BYTES).map_err(|error| match error {
             Error::BadFile { path, reason } => {
@@ -310,23 +306,22 @@ impl Run {
         })
     }
 
-    /// Replaces the record.
     pub fn save_record(&self, record: &RunRecord) -> Result<()> {
         storage::write_json(&self.folder.join(RECORD), record)
     }
 
-    /// Keeps a note with the run; one in training keeps it, too.
+    /// Sets the note; a run in training keeps it.
     pub fn set_notes(&self, notes: &str) -> Result<()> {
         self.save_record(&RunRecord { notes: notes.to_owned(), ..self.record()? })
     }
 
-    /// Gives it a title; an empty one takes it away.
+    /// Sets the title; an empty one removes it.
     pub fn set_title(&self, title: &str) -> Result<()> {
         let title = one_line(title, MAX_TITLE_CHARACTERS);
         self.save_record(&RunRecord { title, ..self.record()? })
     }
 
-    /// Sets its tags, each once and in their order.
+    /// Sets the tags, without duplicates, in the given order.
     pub fn set_tags(&self, tags: &[String]) -> Result<()> {
         let mut kept: Vec<String> = Vec::new();
         for tag in tags.iter().map(|tag| one_line(tag, MAX_TAG_CHARACTERS)).filter(|tag| !tag.is_empty()) {
@@ -337,28 +332,27 @@ impl Run {
         self.save_record(&RunRecord { tags: kept, ..self.record()? })
     }
 
-    /// Marks it as deleted: it is no longer among the project's runs. [`super::Project::restore_run`] undoes it, and
-    /// [`super::Project::clear_deleted_runs`] removes it for good.
+    /// Marks the run as deleted and hides it from the project's runs. [`super::Project::restore_run`] undoes it;
+    /// [`super::Project::clear_deleted_runs`] deletes it permanently.
     ///
     /// # Errors
-    /// A program trains it, or the mark cannot be written.
+    /// A process is training the run, or the mark cannot be written.
     pub fn delete(&self) -> Result<()> {
         let _lock = self.lock()?;
         let mark = self.folder.join(DELETED);
         storage::write_atomically(&mark, storage::unix_seconds().to_string().as_bytes())
     }
 
-    /// Whether it was deleted, and can be restored.
+    /// Whether the run is marked as deleted and can be restored.
     pub fn is_deleted(&self) -> bool {
         files::exists(&self.folder.join(DELETED))
     }
 
-    /// Keeps what the run was estimated to take.
     pub fn set_estimated_seconds(&self, seconds: f64) -> Result<()> {
         self.save_record(&RunRecord { estimated_seconds: Some(seconds), ..self.record()? })
     }
 
-    /// The run in a list of runs: one whose records cannot be read is listed as failed, with the reason.
+    /// Summary for a list of runs. A run with unreadable records is listed as failed, with the reason.
     pub(crate) fn summary_or_error(&self) -> RunSummary {
         self.summary().unwrap_or_else(|error| RunSummary {
             name: self.name(),
@@ -368,17 +362,17 @@ impl Run {
         })
     }
 
-    /// The run as people see it.
+    /// Summary for display.
     ///
     /// # Errors
-    /// Its records cannot be read.
+    /// The records cannot be read.
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
         let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
         if record.state == RunState::Imported {
             checkpoints.iter_mut().for_each(|checkpoint| checkpoint.resumable = false);
         }
-        // A program that was killed after storing a checkpoint and before the record goes on from the checkpoint.
+        // A process killed between saving a checkpoint and the record resumes from the checkpoint.
         let resumable = checkpoints.iter().filter(|checkpoint| checkpoint.resumable);
         let step = resumable.map(|checkpoint| checkpoint.step).fold(record.step, u64::max);
         Ok(RunSummary {
@@ -387,7 +381,7 @@ impl Run {
             tags: record.tags,
             state: if self.is_interrupted(record.state) { RunState::Interrupted } else { record.state },
             step,
-            // An imported model has its settings' schedule yet to come, in a run of its own.
+            // An imported model has no steps; its schedule applies to a new run.
             steps: if record.state == RunState::Imported { 0 } else { config.train.steps },
             for_comparison: record.for_comparison,
             start: record.restored_from.or(config.start),
@@ -407,27 +401,27 @@ impl Run {
         })
     }
 
-    /// Whether the program that trained it ended without a word: nobody holds its lock any more.
+    /// Whether the training process died: the record says "running" but the lock is free.
     pub(super) fn is_interrupted(&self, state: RunState) -> bool {
         let is_free = || File::open(self.folder.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok());
         state == RunState::Running && is_free()
     }
 
-    /// Bytes that it writes at most, over all its steps.
+    /// Upper bound of the bytes written over the whole run.
     pub fn bytes_to_write(&self) -> Result<u64> {
         let config = self.config()?;
         Ok(disk::bytes_of_run(&parameters(&config.model, &config.train)?, &config.train))
     }
 
-    /// Where its tokens and tokenizer are.
+    /// Folder of tokens and tokenizer.
     ///
     /// # Errors
-    /// The record cannot be read, or names a place outside the project.
+    /// The record cannot be read, or names a folder outside the project.
     pub fn data_folder(&self) -> Result<PathBuf> {
         let data = self.record()?.data;
         let path = Path::new(&data);
         let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        // runs/<run> lies two names below the project.
+        // The project folder is two levels above runs/<run>.
         let project = self.folder.parent().and_then(Path::parent);
         match project {
             Some(project) if inside => Ok(project.join(path)),
@@ -438,25 +432,22 @@ impl Run {
         }
     }
 
-    /// `metrics.jsonl`.
     pub fn metrics_path(&self) -> PathBuf {
         self.folder.join("metrics.jsonl")
     }
 
-    /// Folder of the TensorBoard events.
     pub fn tensorboard_folder(&self) -> PathBuf {
         self.folder.join("tensorboard")
     }
 
-    /// Folder of the checkpoints.
     pub fn checkpoints_folder(&self) -> PathBuf {
         self.folder.join("checkpoints")
     }
 
-    /// Takes the run for this program until the lock is dropped.
+    /// Locks the run for this process until the lock is dropped.
     ///
     /// # Errors
-    /// Another program trains it.
+    /// Another process is training the run.
     pub fn lock(&self) -> Result<RunLock> {
         let path = self.folder.join(LOCK);
         let file = File::create(&path).map_err(Error::io(&path))?;
@@ -466,18 +457,18 @@ impl Run {
                 &self.folder,
                 "another program is training this run; wait for it, or start a new run",
             )),
-            // A file system without locks (some network drives): go on without.
+            // Some network file systems have no locks; continue without one.
             Err(files::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
         }
     }
 }
 
-/// What [`Run::config_crc32c`] will be once a configuration is saved.
+/// The value that [`Run::config_crc32c`] returns once `config` is saved.
 pub(crate) fn crc32c_of(config: &RunConfig) -> Result<u32> {
     config.to_toml().map(|text| crc32c::crc32c(text.as_bytes())).map_err(Error::Internal)
 }
 
-/// A preset's name as a folder's name; a run described by a file has none.
+/// Converts a preset's name to a folder name; configurations from a file have no preset.
 fn label_from_preset(preset: &str) -> String {
     let kept: String = preset
         .chars()
@@ -488,16 +479,16 @@ fn label_from_preset(preset: &str) -> String {
     if kept.is_empty() { "run".to_owned() } else { kept.to_owned() }
 }
 
-/// A person's words in one line, and not too many of them.
+/// Collapses a user's text to one line of at most `most` characters.
 fn one_line(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|letter| !letter.is_control()).take(most).collect()
 }
 
-/// What a run learned from, wherever the project was then.
+/// The kind of data a run learned from, independent of where the project was at that time.
 fn learned_from(data: &DataConfig) -> LearnsFrom {
     let path = data.paths.first().map(Path::new);
-    // A project may be called Feedback; its documents are in folders.
+    // A project may be named Feedback, but its documents are folders.
     let of_feedback = |path: &Path| {
         path.extension().is_some_and(|ending| ending == "jsonl")
             && path.parent().is_some_and(|folder| folder.ends_with(FEEDBACK_FOLDER))

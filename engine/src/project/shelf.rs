@@ -1,9 +1,8 @@
 //! The shelf: a folder of project folders.
 //!
-//! A project's folder is named once, by a plain word that every file system takes, and that is its id; what people call it
-//! may be any text and may change. What is deleted stays where it is and gets a mark, and can be restored for [`KEPT`] at least;
-//! whoever starts or deletes after that clears it away. (Another window or tab may have deleted it a moment ago, and offers
-//! the way back.)
+//! A project's id is the name of its folder: a plain, portable word that never changes. Its display name can be any text and can
+//! change. Deleting a project only marks it; it can be restored for at least [`KEPT`] seconds and is removed by the next program
+//! start or deletion after that. (The delay also covers deletions in another window or tab that still offers to undo them.)
 
 mod summary;
 
@@ -18,42 +17,38 @@ use crate::storage::{self, Staging};
 use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
 
-/// In a deleted project: an empty file, whose time of change says when that was. A disk that is full has room for it.
+/// Empty marker file in a deleted project; its modification time is the time of deletion. It can be created even on a full disk.
 pub(crate) const DELETED: &str = ".deleted";
-/// What is cleared away lies under such a name, so that what a program that dies leaves of it is no project.
+/// Prefix of folders being removed, so that an interrupted removal leaves no partial project.
 const LEAVING: &str = ".leaving-";
-/// Seconds for which what was deleted can be restored at least.
+/// Minimum seconds for which a deleted project can be restored.
 pub const KEPT: f64 = 120.0;
-/// Most characters of a name.
 const MAX_NAME_CHARACTERS: usize = 120;
-/// Most characters of a folder's name.
 const MAX_ID_CHARACTERS: usize = 48;
 
-/// A folder of projects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shelf {
     folder: PathBuf,
 }
 
 impl Shelf {
-    /// Opens a shelf, makes its folder where it is missing, and clears away what was deleted long enough ago.
+    /// Opens a shelf, creates its folder if missing, and removes projects deleted more than [`KEPT`] seconds ago.
     pub fn open(folder: &Path) -> Result<Self> {
         storage::create_folder(folder)?;
         let shelf = Self { folder: folder.to_owned() };
-        // What cannot be removed only takes space, and the next start tries again.
+        // What cannot be removed only takes space; the next start tries again.
         shelf.clear_trash(storage::unix_seconds() - KEPT).ok();
         Ok(shelf)
     }
 
-    /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Every project, last used first, and after them those that are deleted. A damaged one is listed with its problem.
+    /// All projects, most recently used first, followed by deleted ones. Damaged projects are listed with their problem.
     ///
     /// # Errors
-    /// The shelf itself cannot be read.
+    /// The shelf cannot be read.
     pub fn list(&self) -> Result<Vec<ProjectSummary>> {
         let about = |id: &String| {
             let folder = self.folder.join(id);
@@ -64,7 +59,7 @@ impl Shelf {
         Ok(projects)
     }
 
-    /// Makes a project and returns its id. Another project's name gets a number behind it.
+    /// Creates a project and returns its id. If the name is taken, a number is appended.
     ///
     /// # Errors
     /// The name is empty, or the file system refuses.
@@ -76,12 +71,12 @@ impl Shelf {
     /// The folder of a project.
     ///
     /// # Errors
-    /// There is none of that id on the shelf.
+    /// The shelf has no project with this id.
     pub fn path_of(&self, id: &str) -> Result<PathBuf> {
         self.find(id, false)
     }
 
-    /// The folder of an id, deleted or not. Ids come from outside: only a plain name leads anywhere.
+    /// The folder of a project that is deleted or not, as `deleted` says. Ids are untrusted: only a plain file name is accepted.
     fn find(&self, id: &str, deleted: bool) -> Result<PathBuf> {
         let folder = self.folder.join(id);
         if is_id(id) && files::is_dir(&folder) && is_deleted(&folder) == deleted {
@@ -91,34 +86,34 @@ impl Shelf {
         Err(Error::bad_file(&self.folder, reason))
     }
 
-    /// Gives a project another name. Another project's name gets a number behind it.
+    /// Renames a project. If the name is taken, a number is appended.
     pub fn rename(&self, id: &str, name: &str) -> Result<()> {
         let project = Project::open(&self.path_of(id)?)?;
         project.set_name(&self.free_name(name, Some(id))?)
     }
 
-    /// Copies a project with everything in it while others have their turns, and returns the copy's id.
+    /// Copies a project, yielding regularly, and returns the copy's id.
     ///
     /// # Errors
-    /// There is none of that id on the shelf, or the file system refuses; then there is no copy.
+    /// The shelf has no project with this id, or copying fails; no partial copy remains.
     pub(crate) async fn duplicate(&self, id: &str, name: &str, turns: &Turns) -> Result<String> {
         let from = Project::open(&self.path_of(id)?)?;
         let name = self.free_name(name, None)?;
         self.place(&name, async |staging| copy_folder(from.folder(), staging, turns).await).await
     }
 
-    /// Unpacks a `.glasshouse` file into a new project and returns its id. `None` takes the name in the file.
+    /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used.
     ///
     /// # Errors
-    /// Bytes that are no such file, or one that is not safe to unpack; then there is no new project.
+    /// The file is invalid or unsafe to unpack; no project is created.
     pub fn import(&self, bytes: &[u8], name: Option<&str>) -> Result<String> {
         at_once(self.import_from(std::io::Cursor::new(bytes), name, None, &Turns::none()))
     }
 
-    /// As [`Shelf::import`], from any file, while others have their turns; `room` is what there is for it in bytes, where that is known.
+    /// Like [`Shelf::import`], from any file and yielding regularly; `room` is the free space in bytes, if known.
     ///
     /// # Errors
-    /// As there, or it takes more room than there is.
+    /// Same as [`Shelf::import`], or the project needs more than `room`.
     pub(crate) async fn import_from<F: Read + Seek>(
         &self,
         file: F,
@@ -132,10 +127,10 @@ impl Shelf {
         self.place(&name, async |staging| opened.unpack_in_turns(staging, turns).await).await
     }
 
-    /// Deletes a project; [`Shelf::restore`] undoes it for [`KEPT`] seconds at least.
+    /// Deletes a project; [`Shelf::restore`] can undo it for at least [`KEPT`] seconds.
     ///
     /// # Errors
-    /// There is none of that id on the shelf, or a program has its files open where the system refuses that.
+    /// The shelf has no project with this id, or the system refuses because its files are open.
     pub fn delete(&self, id: &str) -> Result<()> {
         self.clear_trash(storage::unix_seconds() - KEPT).ok();
         let mark = self.path_of(id)?.join(DELETED);
@@ -144,24 +139,24 @@ impl Shelf {
         Ok(())
     }
 
-    /// Undoes a deletion. Where its name was given to another meanwhile, it gets a number behind it.
+    /// Restores a deleted project. If its name was taken meanwhile, a number is appended.
     ///
     /// # Errors
-    /// There is no deleted project of that id.
+    /// No deleted project has this id.
     pub fn restore(&self, id: &str) -> Result<()> {
         let mark = self.find(id, true)?.join(DELETED);
         files::remove_file(&mark).map_err(Error::io(&mark))?;
         storage::sync_folder_of(&mark);
         let Ok(project) = Project::open(&self.folder.join(id)) else {
-            // It was damaged before, and is there again as it was.
+            // It was already damaged before it was deleted.
             return Ok(());
         };
         let (name, free) = (project.name(), self.free_name(&project.name(), Some(id))?);
         if free == name { Ok(()) } else { project.set_name(&free) }
     }
 
-    /// Removes for good what was deleted before a time, in seconds since 1970. What a program has open where the system refuses
-    /// that stays until the next time.
+    /// Permanently removes projects deleted before a time, in seconds since 1970. Projects whose files are open remain until the
+    /// next call if the system refuses to remove them.
     pub fn clear_trash(&self, before: f64) -> Result<()> {
         for id in ids_in(&self.folder)? {
             if deleted_at(&self.folder.join(&id)).is_some_and(|at| at < before) {
@@ -174,21 +169,21 @@ impl Shelf {
         Ok(())
     }
 
-    /// Lets a project be made under a temporary name, names it, and gives it its place.
+    /// Creates a project under a temporary name, sets its display name, and moves it into place.
     async fn place(&self, name: &str, make: impl AsyncFnOnce(&Path) -> Result<()>) -> Result<String> {
         let staging = Staging::inside(&self.folder)?;
         make(staging.path()).await?;
         Project::open(staging.path())?.set_name(name)?;
         loop {
             let id = self.free_id(name);
-            // Another program may take it meanwhile.
+            // Another process may take the id first.
             if staging.put_new(&self.folder.join(&id))? {
                 return Ok(id);
             }
         }
     }
 
-    /// A name as it is shown: in one line, not too long, and no other project's.
+    /// Normalises a display name: one line, limited length, unique.
     fn free_name(&self, name: &str, own: Option<&str>) -> Result<String> {
         let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ");
         let name: String =
@@ -206,7 +201,7 @@ impl Shelf {
         Ok(numbered.into_iter().find(|name| !taken.contains(name)).unwrap_or(name))
     }
 
-    /// A folder's name for a project, which no other has, deleted or not.
+    /// An unused folder name for a project; names of deleted projects count as used.
     fn free_id(&self, name: &str) -> String {
         let word = format!("{}{}", id_from_name(name), platform::id_suffix());
         let taken = |id: &str| files::exists(&self.folder.join(id));
@@ -216,23 +211,22 @@ impl Shelf {
     }
 }
 
-/// Whether a project is deleted.
 fn is_deleted(folder: &Path) -> bool {
     files::exists(&folder.join(DELETED))
 }
 
-/// When a project was deleted, in seconds since 1970.
+/// Time of a project's deletion, in seconds since 1970.
 fn deleted_at(folder: &Path) -> Option<f64> {
     let at = files::metadata(folder.join(DELETED)).ok()?.modified().ok()?;
     Some(at.duration_since(web_time::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()))
 }
 
-/// Names of the projects' folders in a folder.
+/// Names of the project folders in a folder.
 fn ids_in(folder: &Path) -> Result<Vec<String>> {
     Ok(names_in(folder)?.into_iter().filter(|id| is_id(id) && files::is_dir(&folder.join(id))).collect())
 }
 
-/// Names in a folder, sorted. A folder that is missing has none.
+/// Sorted names in a folder; empty if it does not exist.
 fn names_in(folder: &Path) -> Result<Vec<String>> {
     let entries = match files::read_dir(folder) {
         Ok(entries) => entries,
@@ -245,14 +239,14 @@ fn names_in(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether a text is the plain name of a folder on the shelf, rather than a path.
+/// Whether `id` is a plain folder name rather than a path.
 fn is_id(id: &str) -> bool {
     let mut parts = Path::new(id).components();
     let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == id);
     plain && !id.starts_with('.') && !id.contains(['/', '\\'])
 }
 
-/// A name as a folder's name that every file system takes: small letters, digits and hyphens.
+/// Converts a display name to a portable folder name: lower-case letters, digits and hyphens.
 fn id_from_name(name: &str) -> String {
     let letters = name
         .chars()
@@ -267,7 +261,7 @@ fn id_from_name(name: &str) -> String {
     word.to_owned()
 }
 
-/// Copies a project's folder, but for what belongs to the programs at work on it.
+/// Copies a project's folder, except for files of running processes such as locks.
 async fn copy_folder(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
     let contents = archive::Contents::of(from)?;
     contents

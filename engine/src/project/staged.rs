@@ -1,4 +1,4 @@
-//! A new run that is whole but for its number: whoever makes one beside the session may be told that nobody wants it any more.
+//! A complete new run without a number; creating it can still be cancelled.
 
 use super::{RUNS_LOCK, Run, next_number};
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::protocol::RunConfig;
 use crate::storage::Staging;
 use std::path::PathBuf;
 
-/// A run with all that it begins with. One that is dropped before [`StagedRun::put`] was never there.
+/// A run with its initial contents. If dropped before [`StagedRun::put`], it leaves no trace.
 #[derive(Debug)]
 pub struct StagedRun {
     pub(super) staging: Staging,
@@ -17,18 +17,18 @@ pub struct StagedRun {
 }
 
 impl StagedRun {
-    /// The run where it is made.
+    /// The run in its temporary folder.
     pub fn run(&self) -> &Run {
         &self.run
     }
 
-    /// Puts it among the project's runs, under the next free number. Several programs may do so at once.
+    /// Adds the run to the project, with the next free number. Safe to call from several processes at the same time.
     ///
     /// # Errors
-    /// The file system refuses; there is no new run then.
+    /// The file system refuses; no run is created then.
     pub fn put(self) -> Result<Run> {
         let Self { staging, run, runs, config } = self;
-        // Numbers are given one after another.
+        // The lock serialises the assignment of numbers.
         let lock_path = runs.join(RUNS_LOCK);
         let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
         lock.hold();
@@ -38,7 +38,7 @@ impl StagedRun {
             if staging.put_new(run.folder())? {
                 return Ok(run);
             }
-            // Only where the file system has no locks.
+            // Only reached on file systems without locks.
             number += 1;
         }
     }

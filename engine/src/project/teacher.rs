@@ -1,4 +1,4 @@
-//! A run that teaches another one: what it makes of each token is compared with what that one does. Both have one tokenizer.
+//! Distillation: a run that serves as teacher of another run with the same tokenizer.
 
 use super::beginning::{checkpoint_of, open_files};
 use super::{Beginning, Project, Run, Trained};
@@ -9,21 +9,20 @@ use crate::plan::arena::ArenaLayout;
 use crate::protocol::{CheckpointChoice, ModelConfig, RunConfig, Start};
 use crate::tokenizer::TokenizerFiles;
 
-/// A teacher, found and looked at. Its weights are still on disk.
+/// A teacher. Its weights are not loaded yet.
 #[derive(Clone, Debug)]
 pub struct Teacher {
     run: Run,
-    /// Its settings.
     config: RunConfig,
-    /// The file of its checkpoint.
+    /// File of its checkpoint.
     checkpoint: CheckpointChoice,
 }
 
 impl Teacher {
-    /// The teacher of a run with these settings; `None` where what it learns needs none. `project` is the run's.
+    /// The teacher of a run with these settings; `None` if its objective needs none. `project` is the run's.
     ///
     /// # Errors
-    /// There is no such run or checkpoint, or none is named.
+    /// The run or checkpoint does not exist, or none is named.
     pub fn find(project: &Project, config: &RunConfig) -> Result<Option<Self>> {
         let train = &config.train;
         if !train.objective.has_teacher() {
@@ -41,8 +40,8 @@ impl Teacher {
         })
     }
 
-    /// Makes the settings of a run that it teaches complete: its model and checkpoint, and its vocabulary where the run begins with random
-    /// weights. Returns what a person should know, a sentence each.
+    /// Completes the settings of a student: the teacher's model and checkpoint, and the vocabulary if the student starts from
+    /// random weights. Returns notices for the user, one sentence each.
     pub fn settle(&self, config: &mut RunConfig) -> Vec<String> {
         let (own, mut notices) = (&self.config, Vec::new());
         if config.start.is_none() {
@@ -61,10 +60,10 @@ impl Teacher {
         notices
     }
 
-    /// The tokenizer of a run that it teaches: its own.
+    /// The teacher's tokenizer, which the student uses.
     ///
     /// # Errors
-    /// The run begins with weights that know other tokens; or the tokenizer is damaged.
+    /// The student starts from weights with another tokenizer, or the tokenizer is damaged.
     pub fn tokenizer(&self, beginning: Option<&Beginning>) -> Result<TokenizerFiles> {
         let own = open_files(&self.run.data_folder()?)?;
         if let Some(beginning) = beginning
@@ -79,11 +78,11 @@ impl Teacher {
         Ok(own)
     }
 
-    /// The weights of the teacher of a run with settings that [`Teacher::settle`] completed, laid out as they stand behind the run's own;
-    /// none where what it learns needs no teacher.
+    /// The teacher's weights for a student whose settings were completed by [`Teacher::settle`], in the layout in which they
+    /// follow the student's own; empty if the objective needs no teacher.
     ///
     /// # Errors
-    /// The teacher is gone or damaged, or was changed since the run began.
+    /// The teacher is gone or damaged, or has changed since the run started.
     pub fn weights(project: &Project, config: &RunConfig) -> Result<Vec<f32>> {
         let Some(Self { run, config: own, checkpoint }) = Self::find(project, config)? else {
             return Ok(Vec::new());
@@ -99,7 +98,7 @@ impl Teacher {
         Ok(from.moved_to(&to, trained))
     }
 
-    /// How many weights [`Teacher::weights`] gives.
+    /// Number of weights returned by [`Teacher::weights`].
     ///
     /// # Errors
     /// The teacher's model cannot be built.
@@ -108,7 +107,7 @@ impl Teacher {
     }
 }
 
-/// The layout of a model's weights of which nothing is frozen, and of which everything is.
+/// Layouts of a model with no parameter frozen, and with all frozen.
 fn layouts(model: &ModelConfig) -> Result<(ArenaLayout, ArenaLayout)> {
     let parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
     let frozen = |parameter: &Parameter| Parameter { trainable: false, ..parameter.clone() };
@@ -116,7 +115,7 @@ fn layouts(model: &ModelConfig) -> Result<(ArenaLayout, ArenaLayout)> {
     Ok((ArenaLayout::of_parameters(&parameters), ArenaLayout::of_parameters(&frozen)))
 }
 
-/// The run of a project that a setting names for what it learned.
+/// The run that a setting names.
 pub(crate) fn run_named(project: &Project, named: &Start) -> Result<Run> {
     project.run_or_latest(Start::named_run(&named.run))
 }

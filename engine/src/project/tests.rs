@@ -153,7 +153,7 @@ fn a_model_to_compare_with_is_not_the_latest_run_until_it_is_wanted_for_itself()
     assert_eq!([project.run("1").unwrap(), project.run("3").unwrap()], [other, another.clone()]);
     another.count_as_latest().unwrap();
     assert_eq!(project.latest_run().unwrap(), another);
-    // As versions before wrote it.
+    // As written by earlier versions.
     assert!(!std::fs::read_to_string(own.folder().join("run.json")).unwrap().contains("for_comparison"));
 }
 
@@ -166,7 +166,7 @@ fn a_run_is_found_by_a_title_that_no_other_has() {
         run.set_title(title).unwrap();
     }
     assert_eq!(project.run("my  base").unwrap(), runs[0]);
-    // A number is a number, whatever else is called so.
+    // A number always means the run's number.
     assert_eq!(project.run("1").unwrap(), runs[0]);
     let reason = project.run("chat").unwrap_err().to_string();
     assert!(reason.contains("several runs have the title `chat`: 2-nanogpt-cpu, 3-nanogpt-cpu"), "{reason}");
@@ -223,7 +223,7 @@ fn a_run_that_is_given_up_before_it_has_its_number_was_never_there() {
     let data = project.folder().join("data");
     let staged = project.stage_run(&config(), &data).unwrap();
     assert!(project.runs().unwrap().is_empty());
-    // Another one takes the number meanwhile.
+    // Another run takes the number meanwhile.
     let first = project.create_run(&config(), &data).unwrap();
     assert_eq!(
         (first.name(), staged.put().unwrap().name()),
@@ -241,7 +241,7 @@ fn a_run_is_listed_at_the_step_that_it_goes_on_from() {
     let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
     run.save_record(&RunRecord { step: 20, ..run.record().unwrap() }).unwrap();
     assert_eq!(run.summary().unwrap().step, 20);
-    // Killed between a checkpoint and the record that follows it.
+    // As if killed between saving a checkpoint and the record.
     let info = CheckpointInfo {
         arena_version: ARENA_VERSION,
         step: 30,
@@ -257,7 +257,7 @@ fn a_run_is_listed_at_the_step_that_it_goes_on_from() {
     assert_eq!(run.summary().unwrap().step, 30);
 }
 
-/// A project that is called as the folder of feedback is has documents like any other.
+/// A project named like the feedback folder has documents like any other.
 #[test]
 fn a_run_learns_from_what_its_path_says() {
     let (_folder, project) = project();

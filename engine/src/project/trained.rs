@@ -1,4 +1,4 @@
-//! A trained model in a project: a run's settings, tokenizer and the weights of one of its checkpoints.
+//! A trained model in a project: a run's settings, its tokenizer, and the weights of a checkpoint.
 
 use super::Run;
 use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state_in_turns};
@@ -12,33 +12,30 @@ use crate::protocol::{CheckpointChoice, RunConfig};
 use crate::tokenizer::Tokenizer;
 use std::path::Path;
 
-/// A model that can write.
+/// A model for inference.
 #[derive(Debug)]
 pub struct Trained {
-    /// The run it comes from.
     pub run: Run,
-    /// The run's settings.
     pub config: RunConfig,
-    /// The run's tokenizer.
     pub tokenizer: Tokenizer,
-    /// Weights, as the arena of a model lays them out of which nothing is frozen, the run's adapter added to them.
+    /// Weights in the arena layout of an unfrozen model, with the run's adapter merged in.
     pub parameters: Vec<f32>,
-    /// Where the run stood.
+    /// State of the run at the checkpoint.
     pub info: CheckpointInfo,
-    /// What was damaged and passed over, a line each.
+    /// Damaged checkpoints that were skipped, one line each.
     pub notices: Vec<String>,
 }
 
 impl Trained {
-    /// Loads a checkpoint of a run. A file is one of the run's checkpoints, or a path.
+    /// Loads a run's checkpoint. A file is one of the run's checkpoints or a path.
     ///
     /// # Errors
-    /// The run has no checkpoint, or the one that is named cannot be read or belongs to another model.
+    /// The run has no checkpoint, or the chosen one cannot be read or belongs to another model.
     pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
         at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
     }
 
-    /// The same, while others have their turns.
+    /// Like [`Self::load`], yielding regularly.
     pub(crate) async fn load_in_turns(
         run: Run,
         checkpoint: &CheckpointChoice,
@@ -53,28 +50,26 @@ impl Trained {
     }
 }
 
-/// A run's weights as it trains them: those of an adapter beside those that it adapts.
+/// A run's weights as trained: an adapter's weights are separate.
 #[derive(Debug)]
 pub struct AsTrained {
-    /// The run.
     pub run: Run,
-    /// Its settings.
     pub config: RunConfig,
-    /// Its parameters, what it freezes marked, and those of its adapter behind the model's.
+    /// The model's parameters, with frozen ones marked, followed by the adapter's.
     pub parameters: Vec<Parameter>,
-    /// Their values, as the arena lays them out.
+    /// Values in arena layout.
     pub weights: Vec<f32>,
-    /// Where the run stood.
+    /// State of the run at the checkpoint.
     pub info: CheckpointInfo,
-    /// What was damaged and passed over, a line each.
+    /// Damaged checkpoints that were skipped, one line each.
     pub notices: Vec<String>,
 }
 
 impl AsTrained {
-    /// Loads a checkpoint as [`Trained::load`] does.
+    /// Loads a checkpoint like [`Trained::load`].
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Trained::load`].
     pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
         at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
     }
@@ -112,7 +107,7 @@ impl AsTrained {
     }
 }
 
-/// The parameters of a run's model, in their order, none of them frozen: as weights are written with and exported.
+/// The parameters of a run's model, all unfrozen: the layout for inference and exports.
 pub fn parameters_of(config: &RunConfig) -> Result<Vec<Parameter>> {
     Ok(build(&config.model, Purpose::Window { time: 1 })?.graph.parameters)
 }

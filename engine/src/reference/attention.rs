@@ -8,7 +8,7 @@ use crate::graph::{DropoutSite, Heads, Node, ValueId};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor, TensorData};
 
-/// Stands for −∞ in masked scores: far below any score, and finite so that no gradient meets 0·∞.
+/// Stands for −∞ in masked scores: far below any score, but finite, so that gradients have no 0·∞.
 const MASKED: f64 = -1e30;
 
 impl Express for Attention {
@@ -40,7 +40,7 @@ impl Express for Attention {
     }
 }
 
-/// What query t, at position start + t, does not see: what follows, and what lies before its sliding window. [T,S].
+/// Mask of what query t, at position start + t, does not see: later positions, and those before its sliding window. [T,S].
 pub(super) fn hidden(
     run: &Run<'_>,
     shape: [usize; 2],
@@ -58,7 +58,7 @@ pub(super) fn hidden(
     }
 }
 
-/// What stands before the document of a query, whose first position `starts` [B·T] says. [B,1,T,T].
+/// Mask of positions before a query's document, whose first position is in `starts` [B·T]. [B,1,T,T].
 fn before(run: &Run<'_>, starts: &[u32], time: usize) -> Tensor<4, Bool> {
     let entry = |start: &u32| {
         let start = *start as usize;
@@ -69,8 +69,8 @@ fn before(run: &Run<'_>, starts: &[u32], time: usize) -> Tensor<4, Bool> {
     run.device.tensor::<4>(TensorData::new(entries, shape)).greater_elem(0.5)
 }
 
-/// softmax(q·kᵀ/√D)·v where `hidden`, [1,1,T,S] or [B,1,T,S], tells what a query does not see: q [B,H,T,D], k and v [B,H,S,D] →
-/// y [B,H,T,D], log Σ exp of the scores [B,H,T,1].
+/// softmax(q·kᵀ/√D)·v with the mask `hidden`, [1,1,T,S] or [B,1,T,S]: q [B,H,T,D], k and v [B,H,S,D] → y [B,H,T,D], log Σ exp of
+/// the scores [B,H,T,1].
 pub(super) fn attend(
     run: &Run<'_>,
     query: Tensor<4>,
@@ -98,7 +98,7 @@ pub(super) fn part(qkv: &Tensor<2>, heads: Heads, number: usize) -> Tensor<2> {
     qkv.clone().narrow(1, start, columns)
 }
 
-/// Key and value heads as often as query heads read them: [B,K,T,D] → [B,H,T,D].
+/// Repeats key and value heads for the query heads that read them: [B,K,T,D] → [B,H,T,D].
 pub(super) fn repeat_heads(x: Tensor<4>, heads: Heads) -> Tensor<4> {
     let [batch, kv_heads, time, size] = x.dims();
     if kv_heads == heads.heads {

@@ -1,4 +1,4 @@
-//! What only decoding does: attention over caches, and the last rows of chunks.
+//! Decoding ops: attention over caches, and the last rows of chunks.
 
 use super::attention::{attend, hidden, part, repeat_heads};
 use super::interpret::{Express, InterpretedValue, Run};
@@ -26,7 +26,7 @@ impl Express for CachedAttention {
             let split = |number: usize, count: usize| {
                 part(&chunk, heads, number).reshape([time, count, size]).swap_dims(0, 1)
             };
-            // The text's cache with the chunk in it, and all caches with that.
+            // The text's cache including the chunk, and all caches including that.
             let write = |caches: &Tensor<2>, number: usize| {
                 let (from, count) = (text * kv_heads * positions, kv_heads * positions);
                 let cache = caches.clone().narrow(0, from, count).reshape([kv_heads, positions, size]);
@@ -55,7 +55,7 @@ impl Express for CachedAttention {
     }
 }
 
-/// The sizes of a value of four dimensions.
+/// The shape of a four-dimensional value.
 fn dimensions(run: &Run<'_>, id: ValueId) -> Result<[usize; 4]> {
     let sizes = run.graph.ty(id).shape.as_slice().try_into();
     sizes.map_err(|_| Error::Internal("a cache has four dimensions".to_owned()))

@@ -1,11 +1,11 @@
-//! Where the reference runs, and in which precision.
+//! Devices and precisions of the reference.
 
 use super::wgpu;
 use crate::device::DeviceKind;
 use crate::error::Result;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
-/// A burn device and the floats that it computes with.
+/// A burn device and its float type.
 #[derive(Clone, Debug)]
 pub struct Device {
     burn: burn::tensor::Device,
@@ -19,7 +19,7 @@ impl Device {
         Self::on_flex(DType::F32)
     }
 
-    /// The CPU, in f64: an oracle whose own rounding does not count.
+    /// The CPU, in f64: an oracle with negligible rounding errors.
     pub fn flex_in_f64() -> Self {
         Self::on_flex(DType::F64)
     }
@@ -28,18 +28,18 @@ impl Device {
         Self { burn: burn::tensor::Device::flex().autodiff(), float, kind: DeviceKind::BurnFlex }
     }
 
-    /// The adapter that burn-wgpu takes by default (its variable `CUBECL_WGPU_DEFAULT_DEVICE` names another), in f32.
+    /// burn-wgpu's default adapter (the variable `CUBECL_WGPU_DEFAULT_DEVICE` selects another), in f32.
     ///
     /// # Errors
-    /// Where this build lacks the feature `burn-wgpu` or there is no adapter.
+    /// This build lacks the feature `burn-wgpu`, or there is no adapter.
     pub fn burn_wgpu() -> Result<Self> {
         Ok(Self { burn: wgpu::device()?.autodiff(), float: DType::F32, kind: DeviceKind::BurnWgpu })
     }
 
-    /// The device that a request names; `None` where it names none of burn's.
+    /// The device that a request names; `None` if it is not one of burn's.
     ///
     /// # Errors
-    /// As [`Device::burn_wgpu`].
+    /// Same as [`Device::burn_wgpu`].
     pub fn named(request: &str) -> Result<Option<Self>> {
         match request {
             "burn-wgpu" => Self::burn_wgpu().map(Some),
@@ -48,27 +48,25 @@ impl Device {
         }
     }
 
-    /// The same device for runs that nothing is differentiated in.
+    /// The same device without automatic differentiation.
     pub fn without_autodiff(&self) -> Self {
         Self { burn: self.burn.clone().without_autodiff(), ..self.clone() }
     }
 
-    /// Which of burn's backends it is.
     pub fn kind(&self) -> DeviceKind {
         self.kind
     }
 
-    /// The device as burn knows it.
     pub(super) fn burn(&self) -> &burn::tensor::Device {
         &self.burn
     }
 
-    /// Floats on the device, in its precision.
+    /// Creates a float tensor in the device's precision.
     pub(super) fn tensor<const D: usize>(&self, data: TensorData) -> Tensor<D> {
         Tensor::from_data(data, (&self.burn, self.float))
     }
 
-    /// Indices on the device. Ids lie below 2³¹: the graph's shape rule keeps every table smaller.
+    /// Creates an index tensor. Ids are below 2³¹: the graph's shape rule limits the size of tables.
     pub(super) fn indices(&self, ids: &[u32]) -> Tensor<1, Int> {
         let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
         let count = ids.len();

@@ -53,7 +53,7 @@ impl Express for Scale {
         inputs: Self::Inputs<ValueId>,
     ) -> Result<Self::Outputs<Tensor<2>>> {
         let x = run.floats(inputs.x)?;
-        // A weight that is held in 16-bit floats; nothing flows back to it.
+        // A weight stored in 16-bit floats; it has no gradient.
         let ty = run.graph.ty(inputs.x);
         if ty.element == Element::F16 {
             let rounded = host::<f32>(x)?.into_iter().map(|entry| f16::from_f32(entry).to_f32() * self.0);

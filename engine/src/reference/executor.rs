@@ -1,4 +1,4 @@
-//! Training on the reference: the same steps as our executors take, each part in burn's own operations.
+//! Trains on the reference: the same steps as our executors, in burn's own operations.
 
 use super::Device;
 use super::interpret::{InterpretedValue, Run, expect_count, host};
@@ -13,20 +13,21 @@ use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_protocol::{OptimizerKind, PreferenceMetrics};
 
-/// Trains the model of [`TrainingGraphs`], of which it runs the forward parts only. Weights and moments stay on the device.
+/// Trains the model of [`TrainingGraphs`], executing only the forward parts. Weights and moments stay on the device.
 pub struct ReferenceExecutor {
     graphs: TrainingGraphs,
     layout: ArenaLayout,
     optimizer: Optimizer,
     device: Device,
-    /// By [`ParameterId`], rows and columns.
+    /// By [`ParameterId`], as matrices.
     parameters: Vec<Tensor<2>>,
-    /// Likewise; unused where the parameter is frozen or the optimizer has none.
+    /// By [`ParameterId`]; unused for frozen parameters or if the optimizer has none.
     first_moments: Vec<Tensor<2>>,
     second_moments: Vec<Tensor<2>>,
 }
 
-/// Loss and averaged gradients (by [`ParameterId`], `None` for what is frozen or takes no part) of a step, and what its pairs came to.
+/// Result of a step: loss, averaged gradients (by [`ParameterId`]; `None` for frozen or unused parameters), and preference
+/// metrics.
 struct Pass {
     loss: f32,
     gradients: Vec<Option<Tensor<2>>>,
@@ -34,7 +35,7 @@ struct Pass {
 }
 
 impl ReferenceExecutor {
-    /// An executor whose weights are all 0 until [`Self::set_state`].
+    /// An executor with zero weights until [`Self::set_state`].
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, device: Device) -> Result<Self> {
         graphs.expect_full(&optimizer, "burn's executor")?;
         let layout = ArenaLayout::of(&graphs.train);
@@ -54,17 +55,16 @@ impl ReferenceExecutor {
         Ok(executor)
     }
 
-    /// Which of burn's backends it runs on.
     pub fn kind(&self) -> DeviceKind {
         self.device.kind()
     }
 
-    /// Takes optimizer steps one after the other.
+    /// Performs optimizer steps.
     pub fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
         steps.iter().map(|step| self.step(step)).collect()
     }
 
-    /// (mean loss, rows that count) of each batch, without dropout.
+    /// (mean loss, number of counted rows) of each batch, without dropout.
     pub fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         let (graph, loss) = (&self.graphs.evaluate, self.graphs.evaluate_loss);
         let device = self.device.without_autodiff();
@@ -80,7 +80,7 @@ impl ReferenceExecutor {
             .collect()
     }
 
-    /// The loss of each target of each batch, without dropout, 0 where it does not count.
+    /// The loss of each target of each batch, without dropout; 0 for ignored ones.
     pub fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
         let (graph, loss) = (&self.graphs.evaluate, self.graphs.evaluate_loss);
         let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
@@ -93,7 +93,7 @@ impl ReferenceExecutor {
         batches.iter().map(of).collect()
     }
 
-    /// Mean loss of a step's micro-batches and its gradient before clipping, laid out as the arena; weights stay as they are.
+    /// Mean loss of a step's micro-batches and its unclipped gradient in arena layout; the weights stay unchanged.
     pub fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         let pass = self.pass(step)?;
         let mut arena = vec![0.0; self.layout.trained_end];
@@ -105,7 +105,6 @@ impl ReferenceExecutor {
         Ok((pass.loss, arena))
     }
 
-    /// Weights and moments.
     pub fn state(&mut self) -> Result<ArenaState> {
         let arena = |tensors: &[Tensor<2>], length: usize| -> Result<Vec<f32>> {
             let mut arena = vec![0.0; length];
@@ -134,7 +133,7 @@ impl ReferenceExecutor {
         })
     }
 
-    /// Sets weights and moments; empty moments are zeros.
+    /// Sets weights and moments; empty moments mean zeros.
     pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let device = self.device.without_autodiff();
         let tensors = |arena: &[f32], length: usize| -> Result<Vec<Tensor<2>>> {
@@ -159,7 +158,7 @@ impl ReferenceExecutor {
         Ok(())
     }
 
-    /// A run of the graph's forward part, done.
+    /// Executes the graph's forward part.
     fn run<'run>(
         &self,
         graph: &'run Graph,
@@ -218,7 +217,7 @@ impl ReferenceExecutor {
             }
             let mean = both.clone().narrow(1, 0, 1);
             let share = match batch.counted {
-                // Of the loss' sum, the count that was asked for makes the mean.
+                // The mean of the loss is its sum divided by the requested count.
                 Some(counted) => {
                     share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(counted)
                 }
@@ -270,7 +269,7 @@ impl ReferenceExecutor {
         Ok(report)
     }
 
-    /// [`crate::optimizer::entry`] for a whole parameter, whose `gradient` is scaled already.
+    /// [`crate::optimizer::entry`] for a whole parameter, with the already scaled `gradient`.
     fn update(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
         let Optimizer { kind, beta1, beta2, eps, .. } = self.optimizer;
         let (beta1, beta2, eps) = (f64::from(beta1), f64::from(beta2), f64::from(eps));

@@ -21,7 +21,7 @@ impl Express for HeadNorm {
         for (number, scale, count) in [(0, query, heads.heads), (1, key, heads.kv_heads)] {
             let x = part(&qkv, heads, number);
             let rows = x.dims()[0];
-            // Every head is a row of its own here.
+            // Treat every head as a separate row.
             let x = x.reshape([rows * count, heads.head_size]);
             let root = reciprocal_root(x.clone(), self.eps);
             parts.push((x * root.clone() * scale).reshape([rows, count * heads.head_size]));

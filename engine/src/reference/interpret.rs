@@ -1,4 +1,4 @@
-//! Walks a graph's forward nodes and keeps the values between them.
+//! Executes a graph's forward nodes, keeping intermediate values.
 
 use super::Device;
 use crate::error::{Error, Result};
@@ -11,11 +11,10 @@ use glasshouse_compiler::dispatch;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// An intermediate value.
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "nearly all values are floats, and a box would gain nothing")]
 pub(super) enum InterpretedValue {
-    /// Floats, as rows and columns whatever their shape: [`crate::graph::Type::rows`] × [`crate::graph::Type::columns`].
+    /// Floats as a matrix: [`crate::graph::Type::rows`] × [`crate::graph::Type::columns`].
     Floats(Tensor<2>),
     /// Ids stay on the host, where they are checked.
     Ids(Rc<[u32]>),
@@ -30,20 +29,20 @@ impl InterpretedValue {
     }
 }
 
-/// One run over a graph.
+/// An execution of a graph.
 pub(super) struct Run<'run> {
     pub(super) graph: &'run Graph,
     pub(super) device: &'run Device,
     seed: [u32; 2],
-    /// Which nodes lead to the values that are read.
+    /// Nodes needed for the values to be read.
     needed: Vec<bool>,
-    /// How often each value will still be asked for: the last one takes it, so that burn may work in place.
+    /// Remaining uses of each value. The last use takes it, so that burn can work in place.
     uses: Vec<usize>,
     values: HashMap<ValueId, InterpretedValue>,
 }
 
 impl<'run> Run<'run> {
-    /// A run that computes what `read` needs and no more.
+    /// Prepares to compute only what `read` needs.
     pub(super) fn new(graph: &'run Graph, device: &'run Device, seed: [u32; 2], read: &[ValueId]) -> Self {
         let mut uses = vec![0; graph.values.len()];
         for id in read {
@@ -51,7 +50,7 @@ impl<'run> Run<'run> {
         }
         let mut needed = vec![false; graph.nodes.len()];
         for (at, node) in graph.nodes.iter().enumerate().rev() {
-            // Attention with a cache writes two of its inputs.
+            // Cached attention writes two of its inputs.
             let fills_cache = matches!(node.op, Op::CachedAttention(_));
             let mut written = node.outputs.iter().chain(node.inputs.iter().filter(|_| fills_cache));
             if written.any(|id| uses[id.index()] > 0) {
@@ -69,7 +68,7 @@ impl<'run> Run<'run> {
         self.values.insert(id, value);
     }
 
-    /// A host value as this run holds it.
+    /// Converts a host value for this run.
     pub(super) fn value_from_data(&self, id: ValueId, data: &Data) -> Result<InterpretedValue> {
         let ty = self.graph.ty(id);
         match (data, ty.element) {
@@ -86,7 +85,7 @@ impl<'run> Run<'run> {
         }
     }
 
-    /// Computes everything that is needed.
+    /// Computes all needed nodes.
     pub(super) fn forward(&mut self) -> Result<()> {
         for (at, node) in self.graph.nodes.iter().enumerate() {
             if self.needed[at] {
@@ -115,7 +114,6 @@ impl<'run> Run<'run> {
         })
     }
 
-    /// A value of floats.
     pub(super) fn floats(&mut self, id: ValueId) -> Result<Tensor<2>> {
         self.take(id)?.into_floats(self.graph, id)
     }
@@ -129,7 +127,7 @@ impl<'run> Run<'run> {
         }
     }
 
-    /// A value on the host.
+    /// Reads a value back to the host.
     pub(super) fn read(&mut self, id: ValueId) -> Result<Data> {
         match self.take(id)? {
             InterpretedValue::Ids(ids) => Ok(Data::U32(ids.to_vec())),
@@ -137,7 +135,7 @@ impl<'run> Run<'run> {
         }
     }
 
-    /// The op's outputs, in its order.
+    /// The op's outputs, in order.
     fn node(&mut self, node: &Node) -> Result<Vec<Tensor<2>>> {
         dispatch!(&node.op, op => self.express(op, node), else {
             let (scope, name) = (&node.scope, node.op.name());
@@ -154,18 +152,17 @@ impl<'run> Run<'run> {
         }
     }
 
-    /// A value of floats that may be left out.
     pub(super) fn floats_if(&mut self, id: Option<ValueId>) -> Result<Option<Tensor<2>>> {
         id.map(|id| self.floats(id)).transpose()
     }
 
-    /// (start, length, text) of each of a cursor's rows.
+    /// (start, length, text) for each row of a cursor.
     pub(super) fn cursor(&mut self, id: ValueId) -> Result<Vec<[usize; 3]>> {
         let ids = self.ids(id)?;
         Ok(ids.as_chunks().0.iter().map(|row: &[u32; 3]| row.map(|entry| entry as usize)).collect())
     }
 
-    /// x + size·u, elements numbered in row-major order.
+    /// x + size·u, with elements numbered in row-major order.
     pub(super) fn add_noise(&self, x: Tensor<2>, noise: Noise) -> Tensor<2> {
         let added: Vec<f32> = (0..x.shape().num_elements() as u32)
             .map(|at| noise.size * random::signed(random::bits(self.seed, noise.site, at)))
@@ -174,7 +171,7 @@ impl<'run> Run<'run> {
         x + added
     }
 
-    /// x·mask/(1 − rate), elements numbered in row-major order.
+    /// x·mask/(1 − rate), with elements numbered in row-major order.
     pub(super) fn drop_entries<const D: usize>(&self, x: Tensor<D>, site: DropoutSite) -> Tensor<D> {
         let (threshold, kept) = (random::threshold(site.rate), 1.0 / (1.0 - site.rate));
         let factors: Vec<f32> = (0..x.shape().num_elements() as u32)
@@ -185,9 +182,9 @@ impl<'run> Run<'run> {
     }
 }
 
-/// An operation as a plain burn expression, after its formula in [`crate::graph::ops`].
+/// An operation as a plain burn expression, following its formula in [`crate::graph::ops`].
 pub(super) trait Express: Operation {
-    /// What it gives.
+    /// The op's outputs.
     fn express(
         &self,
         run: &mut Run<'_>,

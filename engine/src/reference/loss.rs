@@ -1,4 +1,4 @@
-//! The loss.
+//! Cross-entropy and counted rows.
 
 use super::interpret::{Express, Run, expect_below};
 use super::{Device, log_sum_exp};
@@ -42,9 +42,9 @@ impl Express for Score {
 /// The rows of a loss, and which of them count.
 pub(super) struct Counted<'run> {
     device: &'run Device,
-    /// Their targets. That of a row that does not count may be any number, and is 0 here.
+    /// Their targets; 0 for rows that do not count, whose targets may be any number.
     pub(super) goals: Vec<u32>,
-    /// [N,1], 1 for rows that count and 0 for others.
+    /// [N,1]: 1 for rows that count, 0 for others.
     pub(super) weights: Tensor<2>,
     count: usize,
 }
@@ -58,7 +58,7 @@ impl<'run> Counted<'run> {
         Self { device, goals, weights, count: targets.iter().filter(|target| counts(target)).count() }
     }
 
-    /// [1,2] = (mean over the rows that count, number of them; 0 if none), of the losses [N,1], 0 for rows that do not count.
+    /// [1,2] = (mean over counted rows, their number; 0 if none) of the losses [N,1], which are 0 for other rows.
     pub(super) fn mean(&self, each: Tensor<2>) -> Tensor<2> {
         let mean = each.sum().reshape([1, 1]) / self.count.max(1) as f64;
         let number = self.device.tensor(TensorData::new(vec![self.count as f32], [1, 1]));

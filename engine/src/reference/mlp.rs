@@ -31,7 +31,7 @@ impl Express for ops::Gate {
     }
 }
 
-/// An activation, entry by entry.
+/// Applies an activation element-wise.
 fn activation(x: Tensor<2>, kind: Activation) -> Tensor<2> {
     match kind {
         Activation::GeluExact => x.clone() * ((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5,
@@ -57,7 +57,7 @@ fn gate(x: Tensor<2>, gate: Gate) -> Tensor<2> {
     opened * passed
 }
 
-/// GELU by its tanh approximation (Hendrycks and Gimpel 2016).
+/// Tanh approximation of GELU (Hendrycks and Gimpel 2016).
 fn gelu_tanh(x: Tensor<2>) -> Tensor<2> {
     let inner = (x.clone() * x.clone() * x.clone() * 0.044715 + x.clone()) * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
     x * (inner.tanh() + 1.0) * 0.5

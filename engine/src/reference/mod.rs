@@ -1,10 +1,10 @@
-//! The oracle: forward graphs as plain burn operations, differentiated by burn.
+//! The oracle: forward graphs executed as plain burn operations and differentiated by burn.
 //!
-//! It shares nothing with our executors but the graph. Each operation is one expression written the obvious way, in a file of the same
-//! name as its formula's ([`crate::graph::ops`]): attention stores its T×T matrix, a norm is five element-wise operations. Backward nodes are left alone,
-//! since burn's autodiff differentiates what the forward part did. So a mistake in a gradient rule, in a kernel or in a CPU loop
-//! shows up as a difference. It runs on any burn device: Flex in f32 or f64 (the CPU), and burn-wgpu behind the feature
-//! `burn-wgpu`, where it is also the peer that our kernels must beat.
+//! It shares only the graph with our executors. Each operation is a single straightforward expression, in a file named like that
+//! of its formula ([`crate::graph::ops`]): attention stores its T×T matrix, a norm is five element-wise operations. Backward
+//! nodes are not used; burn's autodiff differentiates the forward part. So errors in a gradient rule, a kernel or a CPU loop show
+//! up as differences. It runs on any burn device: Flex in f32 or f64 (CPU), and burn-wgpu with the feature `burn-wgpu`, which
+//! also serves as a performance baseline for our kernels.
 
 mod attention;
 mod cached;
@@ -39,12 +39,11 @@ use crate::step::Data;
 use burn::tensor::{Tensor, TensorData};
 use interpret::{InterpretedValue, Run};
 
-/// Runs the part of a forward graph that `read` needs and returns the values of `read`. `inputs` are all its inputs, caches
-/// and parameters; constants follow from the graph. Dropout draws with the seed [0, 0]. The value of a cache is what it
-/// holds after the run.
+/// Runs the part of a forward graph that `read` needs and returns the values of `read`. `inputs` are all its inputs, caches and
+/// parameters; constants come from the graph. Dropout uses the seed [0, 0]. A cache is returned with its contents after the run.
 ///
 /// # Errors
-/// Where an input is missing, does not fit its type, holds an id out of range, or a backward operation is needed.
+/// An input is missing, does not match its type or has an id out of range; or a backward operation is needed.
 pub fn run_graph(
     graph: &Graph,
     inputs: &[(ValueId, Data)],
@@ -59,8 +58,8 @@ pub fn run_graph(
     read.iter().map(|id| run.read(*id)).collect()
 }
 
-/// The gradient of Σ output·output_gradient with respect to each of `wrt`, inputs or parameters of floats; zeros where the
-/// output does not depend on one. Errors as [`run_graph`].
+/// The gradient of Σ output·output_gradient with respect to each of `wrt` (float inputs or parameters); zeros if the output does
+/// not depend on it. Errors as in [`run_graph`].
 pub fn gradients_of(
     graph: &Graph,
     inputs: &[(ValueId, Data)],
@@ -99,7 +98,7 @@ pub fn gradients_of(
         .collect()
 }
 
-/// [`run_graph`] for floats in double precision on the CPU from end to end: what central differences are taken of.
+/// Like [`run_graph`], entirely in double precision on the CPU, for central differences.
 pub fn run_graph_in_f64(
     graph: &Graph,
     floats: &[(ValueId, Vec<f64>)],
@@ -136,7 +135,7 @@ fn plus(x: Tensor<2>, term: Option<Tensor<2>>) -> Tensor<2> {
     }
 }
 
-/// log Σ exp along a dimension, the largest taken out first.
+/// log Σ exp along a dimension, with the maximum subtracted first.
 fn log_sum_exp<const D: usize>(x: Tensor<D>, dimension: usize) -> Tensor<D> {
     let largest = x.clone().detach().max_dim(dimension);
     (x - largest.clone()).exp().sum_dim(dimension).log() + largest

@@ -1,4 +1,4 @@
-//! The loss of answers by their rewards.
+//! The policy loss of answers by their rewards.
 
 use super::interpret::{Express, Run, host};
 use crate::error::Result;
@@ -7,7 +7,7 @@ use crate::graph::{Node, ValueId};
 use burn::tensor::{Tensor, TensorData};
 
 impl Express for Policy {
-    /// The weights are by the formula: autodiff finds the gradient by itself, and knows nothing of them.
+    /// The op's weights follow from the formula; autodiff computes the gradient without them.
     fn express(
         &self,
         run: &mut Run<'_>,
@@ -24,7 +24,7 @@ impl Express for Policy {
         let numbers = |numbers: Vec<f32>, shape| run.device.tensor::<2>(TensorData::new(numbers, shape));
         let losses = rows.narrow(1, 1, 1);
         let [advantage, old, penalty, reference] = [0, 1, 2, 3].map(|at| scores.clone().narrow(1, at, 1));
-        // Where the weights are those that drew the tokens, the ratio is 1 and its gradient is that of the log-probability.
+        // If the weights are those that sampled the tokens, the ratio is 1 and its gradient is that of the log-probability.
         let old = if self.ratio { old } else { -losses.clone().detach() };
         let ratio = (-losses.clone() - old).exp();
         let epsilon = f64::from(self.epsilon);

@@ -9,7 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use glasshouse_protocol::config::PreferenceLoss;
 
 impl Express for Preference {
-    /// The weights are by the formula: autodiff finds the gradient by itself, and knows nothing of them.
+    /// The op's weights follow from the formula; autodiff computes the gradient without them.
     fn express(
         &self,
         run: &mut Run<'_>,
@@ -35,7 +35,7 @@ impl Express for Preference {
             .collect();
         let numbers = |numbers: Vec<f32>, shape| run.device.tensor::<2>(TensorData::new(numbers, shape));
         let losses = rows.narrow(1, 1, 1) * numbers(counted, [count, 1]);
-        // A column for the chosen answers and one for the rejected ones.
+        // One column for the chosen answers and one for the rejected ones.
         let sums = losses.reshape([answers, time]).sum_dim(1).reshape([pairs, 2]);
         let number = numbers(tokens.iter().map(|count| count.max(1.0)).collect(), [pairs, 2]);
         let summed =
@@ -61,7 +61,7 @@ impl Express for Preference {
                 let along = numbers(weights.iter().map(|weight| weight.signum()).collect(), [pairs, 1]);
                 let weight = numbers(weights.iter().map(|weight| weight.abs()).collect(), [pairs, 1]);
                 let ahead = (ratios().narrow(1, 0, 1) - self.divergence(known.as_chunks().0)) * along * beta;
-                // The gradient of a sigmoid has no digits left near 1.
+                // The gradient of a sigmoid loses all precision near 1.
                 (ahead.exp() + 1.0).recip() * weight
             }
             PreferenceLoss::BradleyTerry => {

@@ -28,7 +28,7 @@ impl Express for Rope {
     }
 }
 
-/// qkv [B·T,W], table [P,D] of cosines then sines, from row `start` on → [B·T,W].
+/// qkv [B·T,W], table [P,D] of cosines then sines, read from row `start` on → [B·T,W].
 pub(super) fn turned(
     qkv: &Tensor<2>,
     table: &Tensor<2>,

@@ -9,7 +9,7 @@ use crate::graph::{Node, ValueId};
 use burn::tensor::{Tensor, TensorData};
 
 impl Express for Unlikelihood {
-    /// By a table of all tokens that marks those which are to be unlikely.
+    /// Uses a table over all tokens that marks those to be made unlikely.
     fn express(
         &self,
         run: &mut Run<'_>,

@@ -1,12 +1,12 @@
-//! burn's own GPU backend, as a peer to measure against.
+//! burn's own GPU backend, as a baseline for performance.
 
 use crate::error::{Error, Result};
 use burn::tensor::DeviceKind;
 
 /// The default adapter.
 pub(super) fn device() -> Result<burn::tensor::Device> {
-    // The first call starts burn's runtime and can say why it will not; later ones find it running, which burn reports as an
-    // error of its own kind, and share it.
+    // The first call starts burn's runtime and reports problems. Later calls find it running, which burn reports as a separate
+    // kind of error, and share it.
     match burn::tensor::Device::wgpu_options().init() {
         Ok(device) => Ok(device),
         Err(burn::tensor::wgpu::WgpuInitError::Registration { .. }) => {

@@ -1,8 +1,8 @@
-//! Stands in for burn-wgpu in builds without the feature.
+//! Replaces burn-wgpu in builds without the feature.
 
 use crate::error::{Error, Result};
 
-/// Says how to get a build that has it.
+/// Fails with instructions for building with the feature.
 pub(super) fn device() -> Result<burn::tensor::Device> {
     Err(Error::Device(
         "this build has no burn-wgpu; build again with --features burn-wgpu, or choose the device gpu or cpu"

@@ -1,5 +1,5 @@
-//! The table of operations that executors are checked on, each with its cases and with how far its results may lie off: what the
-//! parity tests run, and `glasshouse selftest --variants` on the device of whoever asks.
+//! The table of operations that executors are checked on, with test cases and tolerances. Used by the parity tests and by
+//! `glasshouse selftest --variants` on a user's device.
 
 mod operations;
 
@@ -13,34 +13,31 @@ use crate::plan::lower::Target;
 use crate::step::Data;
 use glasshouse_protocol::Rope;
 
-/// How far a value may lie off, relative to the largest entry of what it belongs to.
+/// Maximum deviations, relative to the largest entry of the tensor.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Of what the op gives.
+    /// Of forward values.
     pub forward: f64,
-    /// Of a gradient.
+    /// Of gradients.
     pub gradient: f64,
 }
 
-/// An op of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
-    /// What tests call it.
+    /// Name in tests.
     pub name: &'static str,
-    /// How far its results may lie off.
     pub bounds: Bounds,
-    /// Its cases.
     pub cases: fn() -> Vec<Case>,
 }
 
 impl Operation {
-    /// The one of that name.
+    /// Finds an operation by name.
     pub fn named(name: &str) -> Option<Self> {
         OPERATIONS.into_iter().find(|operation| operation.name == name)
     }
 }
 
-/// Uniform numbers in [−1, 1): a pure function of the stream and the place.
+/// Uniform numbers in [−1, 1): a pure function of the stream and the index.
 pub fn numbers(stream: u64, count: usize) -> Vec<f32> {
     (0..count as u64)
         .map(|at| ((random::nth(7, stream, at) >> 40) as f64 / f64::from(1u32 << 23) - 1.0) as f32)
@@ -52,7 +49,7 @@ pub fn ids(stream: u64, count: usize, limit: usize) -> Vec<u32> {
     (0..count as u64).map(|at| (random::nth(11, stream, at) % limit as u64) as u32).collect()
 }
 
-/// What is known of so many tokens: advantages of both signs, log-probabilities from −2 to −1, and penalties.
+/// Inputs of [`ops::Policy`] per token: advantages of both signs, log-probabilities from −2 to −1, and penalties.
 fn token_scores(stream: u64, count: usize) -> Vec<f32> {
     let of_token = |[advantage, old, penalty, reference]: [f32; ops::POLICY_SCORES]| {
         [advantage, 0.5 * old - 1.5, 0.15 * (penalty + 1.0), 0.5 * reference - 1.5]
@@ -61,7 +58,7 @@ fn token_scores(stream: u64, count: usize) -> Vec<f32> {
     random.as_chunks().0.iter().flat_map(|token| of_token(*token)).collect()
 }
 
-/// Where the document of each position starts, in rows of `time` positions: one in nine begins a document.
+/// Start of each position's document, in rows of `time` positions; one position in nine starts a document.
 pub fn starts(stream: u64, rows: usize, time: usize) -> Vec<u32> {
     let mut starts = Vec::with_capacity(rows * time);
     for row in 0..rows {
@@ -76,29 +73,29 @@ pub fn starts(stream: u64, rows: usize, time: usize) -> Vec<u32> {
     starts
 }
 
-/// What one input of an op is, with its shape.
+/// An input of an op.
 #[derive(Clone, Debug)]
 pub enum Feed {
     /// Floats in [−scale, scale).
     Floats(Vec<usize>, f32),
-    /// Floats that also flow past the op, whose result has a linear layer of them added: the op's input gradient is then
-    /// not the only one, and its backward kernel takes the rest along.
+    /// Floats that also bypass the op through a linear layer added to its result, so that the op's backward kernel must
+    /// accumulate into another gradient.
     Shared(Vec<usize>),
     /// A parameter in [−1, 1).
     Weight(Vec<usize>),
-    /// A parameter near 1, as a norm's scale is.
+    /// A parameter near 1, like a norm's scale.
     Scale(usize),
-    /// Ids below a number.
+    /// Ids below a limit.
     Tokens(Vec<usize>, usize),
-    /// Ids below a number; every third is the ignored one, where that is given.
+    /// Ids below a limit; if given, every third is the ignored id.
     Targets(Vec<usize>, usize, Option<u32>),
-    /// Where documents start, in so many rows of so many positions.
+    /// Document starts, in rows of positions.
     Starts(usize, usize),
-    /// So many floats in [−scale, scale), which nothing flows back to.
+    /// A vector of floats in [−scale, scale) without gradient.
     Scores(usize, f32),
-    /// Floats in [−scale, scale) of a shape, which nothing flows back to.
+    /// Floats in [−scale, scale) of a shape, without gradient.
     Given(Vec<usize>, f32),
-    /// What is known of so many tokens: [`ops::Policy`]'s.
+    /// Inputs of [`ops::Policy`] for a number of tokens.
     TokenScores(usize),
     /// Start, length and text of each row.
     Cursor(Vec<[u32; 3]>),
@@ -111,29 +108,25 @@ pub enum Feed {
 /// An op with its inputs.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The op.
     pub op: Op,
-    /// Its inputs in order.
     pub feeds: Vec<Feed>,
 }
 
 /// A case as a graph.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// The op, and what stands behind it.
     pub graph: Graph,
-    /// What is fed.
+    /// Input values.
     pub inputs: Vec<(ValueId, Data)>,
-    /// What it gives.
     pub outputs: Vec<ValueId>,
-    /// Inputs that have a gradient.
+    /// Inputs with a gradient.
     pub differentiable: Vec<ValueId>,
     /// Caches that it fills.
     pub caches: Vec<ValueId>,
 }
 
 impl Case {
-    /// Entries of all float inputs together.
+    /// Total entries of all float inputs.
     pub fn size(&self) -> usize {
         self.feeds
             .iter()
@@ -145,10 +138,10 @@ impl Case {
             .sum()
     }
 
-    /// The case as a graph, with numbers for its inputs.
+    /// Builds the graph and its input values.
     ///
     /// # Errors
-    /// A shape rule refuses it.
+    /// A shape rule rejects the case.
     pub fn build(&self) -> Result<Built> {
         let mut graph = Graph::default();
         let (mut inputs, mut differentiable, mut caches) = (Vec::new(), Vec::new(), Vec::new());
@@ -239,7 +232,7 @@ impl Case {
             outputs[0] = graph.push(ops::Add, &[outputs[0], past])?[0];
         }
         if let Op::LinearActivation(_) = self.op {
-            // The layer behind it, whose gradient goes through the activation in its epilogue.
+            // The following layer, whose gradient goes through the activation in its epilogue.
             let columns = graph.ty(outputs[0]).columns();
             let shape = [if columns.is_multiple_of(16) { 16 } else { 12 }, columns];
             let weight = graph.input(Input::Free(78), Type::f32(&shape));
@@ -251,7 +244,7 @@ impl Case {
         Ok(Built { graph, inputs, outputs, differentiable, caches })
     }
 
-    /// Appends the op, or what a fusion makes it of.
+    /// Appends the op; for a fused op, the operations it is fused from.
     fn plain(&self, graph: &mut Graph, operands: &[ValueId]) -> Result<Vec<ValueId>> {
         let linear = |bias| ops::Linear { bias, residual: false };
         Ok(match self.op {
@@ -269,7 +262,7 @@ impl Case {
                 let loss = ops::CrossEntropy { label_smoothing, ignore_index };
                 graph.push(loss, &[logits, operands[2]])?
             }
-            // Of what a cross-entropy gives, of which it is an objective.
+            // The objective takes the output of a cross-entropy.
             Op::Preference(op) => {
                 let loss = ops::CrossEntropy { label_smoothing: 0.0, ignore_index: Some(op.ignored) };
                 let rows = graph.push(loss, &operands[..2])?[1];
@@ -284,7 +277,7 @@ impl Case {
         })
     }
 
-    /// A graph of the case with its op in it: what a fusion makes is fused, and nothing else.
+    /// The graph with only the case's own op fused.
     pub fn fused(&self, graph: Graph, keep: &[ValueId]) -> Graph {
         let fusions = match self.op {
             Op::LinearActivation(_) => Fusions { activation: true, ..Fusions::NONE },
@@ -301,7 +294,7 @@ impl Case {
 }
 
 impl Built {
-    /// The order of the tokens, where a backward op asks for it.
+    /// The order of the tokens, if a backward op needs it.
     pub fn token_order(&self, graph: &Graph) -> Option<(ValueId, Data)> {
         let order = graph.find(Origin::Input(Input::TokenOrder))?;
         let tokens = graph.find(Origin::Input(Input::Tokens))?;

@@ -1,5 +1,5 @@
-//! The kernels' variants for 16-bit floats against those for 32 bits, which [`super::cases`] hold to the reference: on operands that
-//! f16 holds exactly, what is computed is the same up to the rounding of what is stored in f16.
+//! Compares the f16 kernel variants with the f32 ones, which [`super::cases`] compare with the reference. On operands that f16
+//! represents exactly, results agree up to the rounding of values stored in f16.
 
 use super::cases::starts;
 use super::parity::Task;
@@ -13,39 +13,38 @@ use crate::step::Data;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 use half::f16;
 
-/// Half of the distance of two neighbouring f16 values, for numbers near 1, and a little for sums taken in another order.
+/// Half the distance of neighbouring f16 values near 1, plus a little for another summation order.
 const ROUNDING: f64 = 1.0 / 2048.0 + 1e-6;
 
-/// Where a function's own kernel reads the rounded result of the product: its slope doubles that rounding at most, and its result is
-/// rounded once more.
+/// For functions whose kernel reads the rounded product: its slope at most doubles that rounding error, and its result is rounded
+/// again.
 const THRICE: f64 = 3.0 * ROUNDING;
 
-/// What is fed into an op.
+/// An input of an op.
 #[derive(Clone, Debug)]
 enum Fed<'case> {
-    /// Floats of this shape in 32 bits.
+    /// f32 of this shape.
     Full(&'case [usize]),
-    /// The same in 16 bits.
+    /// f16 of this shape.
     Half(&'case [usize]),
-    /// Target ids below a number.
+    /// Target ids below a limit.
     Targets(&'case [usize], u64),
-    /// Where documents start.
+    /// Document starts.
     Starts(&'case [usize]),
 }
 
 use Fed::{Full, Half, Starts, Targets};
 
-/// An op whose operands are stored in f16 here and there.
+/// An op with some operands stored in f16.
 #[derive(Clone, Debug)]
 pub struct HalfCase {
-    /// The op.
     pub op: Op,
     fed: Vec<(FedKind, Vec<usize>)>,
-    /// Shapes of the weights whose gradients it adds to.
+    /// Shapes of the weights whose gradients it accumulates into.
     gradients: Vec<Vec<usize>>,
-    /// Which outputs are stored in f16.
+    /// Indices of outputs stored in f16.
     half_outputs: Vec<usize>,
-    /// What comes out may differ by so much of its largest entry.
+    /// Maximum deviation, relative to the largest entry.
     pub tolerance: f64,
 }
 
@@ -73,11 +72,11 @@ fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize],
     }
 }
 
-/// What cases are about, and the cases.
+/// Name and cases of a group.
 pub type Group = (&'static str, fn() -> Vec<HalfCase>);
 
-/// The cases by what they are about. Attention over heads whose size is no constant to the kernels is by itself: a software adapter takes a
-/// minute to build it.
+/// All cases by group. Attention with a head size that is not a constant in the kernels has its own group, because a software
+/// adapter takes a minute to compile it.
 pub const GROUPS: [Group; 10] = [
     ("linear layers", linear_layers),
     ("epilogues", epilogues),
@@ -91,17 +90,17 @@ pub const GROUPS: [Group; 10] = [
     ("attention over heads of any size", attention_over_heads_of_any_size),
 ];
 
-/// Entries in [−1, 1) that a half holds exactly.
+/// Entries in [−1, 1) that f16 represents exactly.
 fn noise(count: usize, stream: u64) -> Vec<f32> {
     let entry = |n| (random::nth(9, stream, n) >> 40) as f32 / 8_388_608.0 - 1.0;
     (0..count as u64).map(|n| f16::from_f32(entry(n)).to_f32()).collect()
 }
 
 impl HalfCase {
-    /// The op in 32 bits, and with f16.
+    /// The op in f32 and with f16.
     ///
     /// # Errors
-    /// A shape rule refuses it.
+    /// A shape rule rejects it.
     pub fn build(&self) -> Result<[Task; 2]> {
         let mut graph = Graph::default();
         let mut given: Vec<(ValueId, Data)> = Vec::new();
@@ -151,7 +150,7 @@ impl HalfCase {
         Ok([full, Task { graph: in_half, inputs: given, read: outputs }])
     }
 
-    /// How far what was computed with f16 lies off, relative to the largest entry; infinite where nothing but zeros came out.
+    /// Deviation of f16 results, relative to the largest entry; infinite if all results are zero.
     pub fn apart(full: &[f32], half: &[f32]) -> f64 {
         let empty = full.iter().all(|entry| *entry == 0.0);
         if empty { f64::INFINITY } else { super::deviation(half, full) }
@@ -168,12 +167,12 @@ fn linear_layers() -> Vec<HalfCase> {
     all.push(case(shifted, &[Half(x), Half(w), Full(&[37])], &[], &[0], ROUNDING));
     let added = Op::Linear(ops::Linear { bias: true, residual: true });
     all.push(case(added, &[Half(x), Half(w), Full(&[37]), Full(y)], &[], &[], 1e-6));
-    // What cooperative matrices are made up of.
+    // Sizes of cooperative matrices.
     let (x, w, y): (&[usize], &[usize], &[usize]) = (&[80, 48], &[112, 48], &[80, 112]);
     all.push(case(plain, &[Half(x), Half(w)], &[], &[0], ROUNDING));
     all.push(case(shifted, &[Half(x), Half(w), Full(&[112])], &[], &[], 1e-6));
     all.push(case(added, &[Half(x), Half(w), Full(&[112]), Full(y)], &[], &[], 1e-6));
-    // So few rows that 32 bits would take the kernel of dot products.
+    // So few rows that f32 would use the dot-product kernel.
     all.push(case(plain, &[Half(&[3, 8]), Half(&[5, 8])], &[], &[0], ROUNDING));
     all
 }
@@ -239,7 +238,7 @@ fn gradients_of_linear_layers() -> Vec<HalfCase> {
     let weight = Op::LinearWeightBackward(ops::LinearWeightBackward);
     all.push(case(weight, &[Half(&[67, 20]), Half(&[67, 36])], &[&[20, 36]], &[], 1e-6));
     all.push(case(weight, &[Half(&[80, 112]), Half(&[80, 48])], &[&[112, 48]], &[], 1e-6));
-    // A sum of 1616 products, whose order differs from strategy to strategy.
+    // A sum of 1616 products, whose order depends on the strategy.
     all.push(case(weight, &[Half(&[1616, 16]), Half(&[1616, 32])], &[&[16, 32]], &[], 4e-6));
     all.push(case(weight, &[Full(&[67, 7]), Half(&[67, 36])], &[&[7, 36]], &[], 1e-6));
     all.push(case(weight, &[Half(&[1501, 12]), Full(&[1501, 9])], &[&[12, 9]], &[], 1e-6));
@@ -349,12 +348,12 @@ fn rotations_and_norms_of_heads() -> Vec<HalfCase> {
     all
 }
 
-/// Sizes that are constants to the kernels.
+/// Head sizes that are constants in the kernels.
 fn attention_over_small_heads() -> Vec<HalfCase> {
     attention(&[8, 32])
 }
 
-/// Sizes that are no constant to the kernels, in fours and float by float.
+/// Other head sizes, with vector and scalar loads.
 fn attention_over_heads_of_any_size() -> Vec<HalfCase> {
     attention(&[12, 6])
 }
@@ -365,7 +364,7 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
         let heads = Heads { heads: 4, kv_heads: 2, head_size };
         let (qkv, y): (&[usize], &[usize]) = (&[2, 70, heads.packed()], &[2, 70, heads.width()]);
         let (rows, starts): (&[usize], &[usize]) = (&[2, 4, 70], &[2, 70]);
-        // The sliding window, and whether rows hold several documents, for which a size of 8 is no constant.
+        // Sliding window, and several documents per row; a size of 8 is not a constant with the latter.
         let kinds = [(None, false), (Some(9), false), (None, true), (Some(9), true)];
         let kinds = &kinds[..if head_size == 8 { 2 } else { 4 }];
         for (window, documents) in kinds.iter().copied() {
@@ -414,7 +413,7 @@ fn gradients_of_the_loss() -> Vec<HalfCase> {
         weighted: false,
         weight,
     });
-    // What is multiplied was rounded before.
+    // The factors were rounded before.
     let fed = [Half(x), Half(w), targets(), Full(pairs), Full(&[2])];
     all.push(case(op, &fed, &[w], &[0, 2], 2.0 * ROUNDING));
     all

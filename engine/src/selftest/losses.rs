@@ -1,5 +1,6 @@
-//! Whether a faster way to train costs a run anything: the same run of a few hundred steps with the kernels that a device takes as a rule
-//! in 32 bits, with every tier that it admits, as tuned, and in mixed precision. A tier whose run ends elsewhere is none to train with.
+//! Checks that faster training variants do not change results: trains the same run for a few hundred steps with the default
+//! 32-bit kernels, with every supported tier, with tuned kernels, and in mixed precision. A variant whose final loss differs must
+//! not be used for training.
 
 use crate::data::Batches;
 use crate::device::DeviceDescription;
@@ -20,43 +21,41 @@ use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use serde::Serialize;
 use web_time::Instant;
 
-/// How far the end of a run may lie from that of the plain one, as a share of it.
+/// Maximum relative difference of a run's final loss from the plain run's.
 pub const APART: f64 = 0.01;
 
-/// Steps whose mean loss is a run's end.
+/// The final loss is the mean over this many last steps.
 const END: usize = 20;
 
-/// Steps in a group: time runs out between groups.
+/// Steps per group; the time limit is checked between groups.
 const GROUP: usize = 10;
 
-/// Points of a curve in a report at most.
+/// Maximum points of a curve in a report.
 const POINTS: usize = 100;
 
-/// A way to train.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainingVariant {
-    /// 32 bits, or mixed.
+    /// 32 bits or mixed.
     pub precision: Precision,
-    /// Which kernels.
     pub kernels: Kernels,
 }
 
-/// Which kernels a run takes.
+/// The choice of kernels for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernels {
     /// By kind of adapter.
     Default,
-    /// A tier wherever it is admitted.
+    /// A tier, wherever it is supported.
     Tier(Tier),
-    /// By timing them.
+    /// By measuring.
     Tuned,
 }
 
 impl TrainingVariant {
-    /// What others are held to.
+    /// The variant that others are compared with.
     pub const PLAIN: Self = Self { precision: Precision::F32, kernels: Kernels::Default };
 
-    /// In words: `f32`, `f32, subgroup kernels`, `mixed, kernels as tuned`.
+    /// A description such as `f32`, `f32, subgroup kernels` or `mixed, kernels as tuned`.
     pub fn name(&self) -> String {
         let precision = self.precision.name();
         match self.kernels {
@@ -67,53 +66,48 @@ impl TrainingVariant {
     }
 }
 
-/// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct LossesReport {
-    /// The adapter.
+    /// Name of the adapter.
     pub device: String,
-    /// The run's preset.
+    /// Preset of the run.
     pub config: String,
     /// Steps of each run.
     pub steps: u64,
     /// The plain run first.
     pub rows: Vec<LossRow>,
-    /// Ways whose turn did not come.
+    /// Variants not run for lack of time.
     pub left: Vec<String>,
 }
 
-/// A run.
 #[derive(Clone, Debug, Serialize)]
 pub struct LossRow {
-    /// How it was trained.
+    /// Name of the variant.
     pub way: String,
-    /// Loss of its first step.
+    /// Loss of the first step.
     pub first: Option<f64>,
-    /// Mean loss of its last 20 steps.
+    /// Mean loss of the last 20 steps.
     pub last: Option<f64>,
-    /// How far that lies from the plain run's, as a share of it.
+    /// Relative difference of `last` from the plain run's.
     pub apart: Option<f64>,
-    /// The largest that passes.
+    /// Maximum of `apart` that passes.
     pub bound: f64,
-    /// Steps that were skipped since a gradient was not finite, as the search for a loss scale does.
+    /// Steps skipped because of a non-finite gradient, such as during the search for a loss scale.
     pub skipped: usize,
-    /// Seconds, the building of kernels included.
+    /// Duration, including kernel compilation.
     pub seconds: f64,
     /// Step and loss, thinned.
     pub curve: Vec<(usize, f32)>,
-    /// What went wrong.
     pub error: Option<String>,
 }
 
 impl LossRow {
-    /// Whether it ended where it should.
     pub fn passed(&self) -> bool {
         self.error.is_none() && self.apart.is_some_and(|apart| apart <= self.bound)
     }
 }
 
 impl LossesReport {
-    /// Whether every run that was made ended where it should.
     pub fn passed(&self) -> bool {
         self.rows.iter().all(LossRow::passed)
     }
@@ -151,7 +145,7 @@ impl std::fmt::Display for LossesReport {
     }
 }
 
-/// The mean loss of a run's last steps.
+/// Mean loss of the last steps.
 pub fn end_of(losses: &[f32]) -> f64 {
     let last = &losses[losses.len().saturating_sub(END)..];
     last.iter().map(|loss| f64::from(*loss)).sum::<f64>() / last.len().max(1) as f64
@@ -163,10 +157,10 @@ fn graphs_of(config: &RunConfig, way: &TrainingVariant) -> Result<TrainingGraphs
     Ok(training_graphs(&config.model, &config.train)?)
 }
 
-/// The ways to train a run that a device offers, the plain one first.
+/// The training variants that a device supports, the plain one first.
 ///
 /// # Errors
-/// The run's model is refused.
+/// The run's model is invalid.
 pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<TrainingVariant>> {
     let mut ways = Vec::new();
     let precisions = [Precision::F32, Precision::Mixed].into_iter();
@@ -193,10 +187,10 @@ pub fn ways(gpu: &Gpu, config: &RunConfig) -> Result<Vec<TrainingVariant>> {
     Ok(ways)
 }
 
-/// What the first steps of a run report, trained in one of these ways on an adapter named as for [`Gpu::from_request`].
+/// Step reports of a run's first steps, trained with a variant on an adapter named as for [`Gpu::from_request`].
 ///
 /// # Errors
-/// There is no such GPU, or it cannot train so; a loss that is not finite.
+/// There is no such GPU, it does not support the variant, or a loss is not finite.
 pub async fn reports(
     device: &str,
     config: &RunConfig,
@@ -250,11 +244,11 @@ fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInp
     })
 }
 
-/// Trains a run in every way that a device offers; when `seconds` are over, what was not begun is left out. The plain one is made in any
-/// case, since the others are held to it.
+/// Trains a run with every variant that a device supports. The plain variant always runs, as the baseline; others are skipped
+/// once `seconds` are over.
 ///
 /// # Errors
-/// There is no such GPU, or the run's model is refused. A way that fails is a row that says so.
+/// There is no such GPU, or the run's model is invalid. A failed variant is reported in its row instead.
 pub async fn run(
     device: &str,
     config: &RunConfig,

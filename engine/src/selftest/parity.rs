@@ -1,5 +1,5 @@
-//! A case on an executor beside the reference in f64: forward values, and the gradients of all inputs, for which the op's own
-//! gradient rule and backward ops run.
+//! Compares a case on an executor with the reference in f64: forward values, and the gradients of all inputs, computed with the
+//! op's own gradient rule and backward ops.
 
 use super::cases::{Built, Case, Feed, numbers};
 use super::deviation;
@@ -9,56 +9,50 @@ use crate::graph::{Graph, Input, Op, Type, ValueId, gradient_from};
 use crate::reference::{self, Device};
 use crate::step::Data;
 
-/// How much of a loss's gradient is asked for, where an op begins the backward pass.
+/// Scale of the loss gradient for ops that begin the backward pass.
 const SCALE: f32 = 0.25;
 
-/// A graph to run on an executor: given values in, wanted values out.
+/// A graph to run on an executor: input values, and the values to read.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// The graph.
     pub graph: Graph,
-    /// What is fed.
     pub inputs: Vec<(ValueId, Data)>,
-    /// What is read.
     pub read: Vec<ValueId>,
 }
 
 impl Task {
-    /// The same with the operation that a case is about, where a fusion makes that.
+    /// The same task with the case's op fused, if fusion produces it.
     pub fn fused(&self, case: &Case) -> Self {
         Self { graph: case.fused(self.graph.clone(), &self.read), ..self.clone() }
     }
 }
 
-/// A case with what the reference makes of it.
+/// A case with the reference's results.
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// The op's forward kernels.
+    /// The op's forward pass.
     pub forward: Task,
     values: Vec<Vec<f32>>,
-    /// Entries that are specified, of the first value; further ones may be anything.
+    /// Number of specified entries of the first value; later entries may be anything.
     specified: Option<usize>,
-    /// Its backward kernels, where it has a gradient.
+    /// The op's backward pass, if it has a gradient.
     pub backward: Option<Task>,
     gradients: Vec<(usize, Vec<f32>)>,
 }
 
-/// How far something lies off.
 #[derive(Clone, Debug)]
 pub struct Deviation {
-    /// What was compared.
     pub what: String,
-    /// Relative to the reference's largest entry; infinite where a number is none.
+    /// Relative to the reference's largest entry; infinite if a value is not finite.
     pub apart: f64,
-    /// It is a gradient.
     pub is_gradient: bool,
 }
 
 impl Expectation {
-    /// What the oracle, [`Device::flex_in_f64`], makes of a case.
+    /// Computes a case with the oracle, [`Device::flex_in_f64`].
     ///
     /// # Errors
-    /// A shape rule refuses the case.
+    /// A shape rule rejects the case.
     pub fn of(case: &Case, oracle: &Device) -> Result<Self> {
         let built = case.build()?;
         let read = [&built.outputs[..], &built.caches].concat();
@@ -84,7 +78,7 @@ impl Expectation {
         Ok(expectation)
     }
 
-    /// What an executor's forward values lie off by.
+    /// Deviations of an executor's forward values.
     pub fn of_values(&self, mut got: Vec<Vec<f32>>) -> Vec<Deviation> {
         let mut expected = self.values.clone();
         if let (Some(entries), Some(got), Some(expected)) =
@@ -102,7 +96,7 @@ impl Expectation {
         found.collect()
     }
 
-    /// What an executor's gradients lie off by.
+    /// Deviations of an executor's gradients.
     pub fn of_gradients(&self, got: &[Vec<f32>]) -> Vec<Deviation> {
         let found = got.iter().zip(&self.gradients).map(|(got, (number, expected))| Deviation {
             what: format!("gradient of input {number}"),
@@ -113,10 +107,10 @@ impl Expectation {
     }
 }
 
-/// Results that are all floats.
+/// Unwraps results that must be floats.
 ///
 /// # Errors
-/// One of them is not.
+/// A result is not floats.
 pub fn floats(data: Vec<Data>) -> Result<Vec<Vec<f32>>> {
     let float = |data| match data {
         Data::F32(numbers) => Ok(numbers),
@@ -125,7 +119,7 @@ pub fn floats(data: Vec<Data>) -> Result<Vec<Vec<f32>>> {
     data.into_iter().map(float).collect()
 }
 
-/// Rows of cached attention past a chunk's length may hold anything; chunks of several texts are whole in these cases.
+/// Rows of cached attention after a chunk's length are unspecified; chunks of several texts are full in these cases.
 fn specified(case: &Case) -> Option<usize> {
     let Op::CachedAttention(ops::CachedAttention { heads, .. }) = case.op else { return None };
     let length = case.feeds.iter().find_map(|feed| match feed {
@@ -135,7 +129,7 @@ fn specified(case: &Case) -> Option<usize> {
     length.map(|rows| rows * heads.width())
 }
 
-/// Whether an op has a gradient: those of decoding have none.
+/// Whether an op has a gradient; decoding ops have none.
 pub fn has_gradient(op: &Op) -> bool {
     match *op {
         Op::CachedAttention(_) | Op::LastRow(ops::LastRow) => false,
@@ -144,23 +138,22 @@ pub fn has_gradient(op: &Op) -> bool {
     }
 }
 
-/// A case's graph with the op's gradient rule appended.
+/// A case's graph extended by the op's backward pass.
 #[derive(Clone, Debug)]
 pub struct Backward {
-    /// The graph.
     pub graph: Graph,
-    /// What the output is weighted by.
+    /// Weights of the output entries.
     pub seed: Vec<f32>,
-    /// The input that holds it.
+    /// The input that holds `seed`.
     pub seed_value: Option<ValueId>,
     /// Inputs of the op.
     pub wrt: Vec<ValueId>,
-    /// Their gradients.
+    /// Gradients of `wrt`.
     pub read: Vec<ValueId>,
 }
 
 impl Backward {
-    /// Of a case and its graph.
+    /// Extends a case's graph.
     ///
     /// # Errors
     /// The op has no gradient.
@@ -169,7 +162,7 @@ impl Backward {
         if let Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index })
         | Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, .. }) = case.op
         {
-            // The loss begins a backward pass; it has no seed but its scale.
+            // The loss begins the backward pass; its only seed is the scale.
             let weighted = false;
             let back = ops::CrossEntropyBackward { label_smoothing, ignore_index, scale: SCALE, weighted };
             let missing = || Error::Internal("a loss without its node".to_owned());
@@ -179,7 +172,7 @@ impl Backward {
             return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
         }
         if let Op::Score(op) = case.op {
-            // Likewise, by the same gradient.
+            // Likewise, with the same gradient.
             let missing = || Error::Internal("a loss without its node".to_owned());
             let loss = built.graph.nodes.last().ok_or_else(missing)?;
             let (logits, targets) = (loss.inputs[0], loss.inputs[1]);
@@ -209,7 +202,7 @@ impl Backward {
             _ => None,
         };
         if let Some(ignored) = ignored {
-            // Likewise; what it gives beside the loss is what each row weighs.
+            // Likewise; its second output holds the rows' weights.
             let missing = || Error::Internal("a loss without its rows".to_owned());
             let loss = built.graph.nodes.first().ok_or_else(missing)?;
             let (ignore_index, weighted) = (Some(ignored), true);
@@ -228,7 +221,7 @@ impl Backward {
         Ok(Self { seed_value: Some(seed), ..found })
     }
 
-    /// What flows back from a value and its gradient.
+    /// Backpropagates from a value's gradient.
     fn from(mut graph: Graph, built: &Built, from: (ValueId, ValueId), seed: Vec<f32>) -> Result<Self> {
         let wrt = built.differentiable.clone();
         let read: Option<Vec<ValueId>> = gradient_from(&mut graph, &[from], &wrt)?.into_iter().collect();

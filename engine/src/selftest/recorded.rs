@@ -1,20 +1,19 @@
-//! What burn in f64 makes of the self-test's models, for builds without burn. `tests/tests/selftest.rs` holds the figures to burn, and
-//! prints them anew.
+//! Results of burn in f64 for the self-test's models, for builds without burn. `tests/tests/selftest.rs` compares them with burn,
+//! and can print them anew.
 
 use super::Observation;
 #[cfg(feature = "oracle")]
 use crate::error::{Error, Result};
 
-/// One model's figures.
+/// Results of one model.
 #[derive(Debug, PartialEq)]
 pub struct Recorded {
-    /// Which model.
     pub model: &'static str,
     /// Losses of the evaluated batches.
     pub evaluations: [f32; 7],
-    /// The training loss of the first step's batches.
+    /// Training loss of the first step's batches.
     pub loss: f32,
-    /// Each step's loss and gradient norm.
+    /// Loss and gradient norm of each step.
     pub steps: [(f32, f32); 10],
 }
 
@@ -33,7 +32,7 @@ impl Recorded {
         })
     }
 
-    /// Puts these figures in the place of an observation's own.
+    /// Replaces an observation's values by the recorded ones.
     #[cfg(not(feature = "oracle"))]
     pub(super) fn replace(&self, observation: &mut Observation) {
         for ((loss, _), recorded) in observation.evaluations.iter_mut().zip(self.evaluations) {
@@ -46,7 +45,7 @@ impl Recorded {
     }
 }
 
-/// What burn gives now.
+/// Computes the results with burn.
 ///
 /// # Errors
 /// A model has an operation that burn's executor lacks.
@@ -59,7 +58,6 @@ pub async fn of_oracle() -> Result<Vec<Recorded>> {
     Ok(found)
 }
 
-/// Each model's.
 pub static RECORDED: &[Recorded] = &[
     Recorded {
         model: "gpt",

@@ -1,10 +1,10 @@
-//! Every variant that a device's kernels come in, beside the reference: what a driver computes wrongly in one of them spoils a run
-//! without a word as soon as tuning takes it.
+//! Compares every kernel variant of a device with the reference. A variant that the driver computes wrongly would silently spoil
+//! a run once tuning selects it.
 //!
-//! The cases are those of the parity tests ([`super::cases`], [`super::half_precision`]). Each is run with the kernels that the device takes as a
-//! rule, with every tier that it admits, with every number of slices that tuning tries, and in parts of a small binding;
-//! what comes out as the same launches is run once. Time may be limited: then every operation has its first cases before any has its
-//! last, and the report says what was left.
+//! The cases are those of the parity tests ([`super::cases`], [`super::half_precision`]). Each runs with the default kernels,
+//! every supported tier, every number of slices that tuning tries, and with weights split across a small binding; identical
+//! launches run only once. With a time limit, all operations run their first cases before any runs its last, and the report lists
+//! what was skipped.
 
 use super::cases::{Bounds, Case, OPERATIONS};
 use super::half_precision::{GROUPS, HalfCase};
@@ -22,53 +22,49 @@ use serde::Serialize;
 use std::collections::{BTreeSet, VecDeque};
 use web_time::Instant;
 
-/// Bytes bound at once, so few that a weight of 256 rows or more comes in parts.
+/// Maximum bytes of a binding, small enough to split weights of 256 rows or more.
 const SMALL_BINDING: u64 = 40_000;
 
-/// Deviations told of an operation at most.
+/// Maximum deviations reported per operation.
 const TOLD: usize = 8;
 
-/// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct VariantsReport {
-    /// The adapter.
+    /// Name of the adapter.
     pub device: String,
-    /// What it has beside what every device has.
+    /// Supported optional features.
     pub features: Vec<&'static str>,
-    /// Seconds that it took.
     pub seconds: f64,
-    /// An operation each, in 32 bits and in f16.
+    /// One row per operation and precision (32 bits, f16).
     pub rows: Vec<VariantRow>,
-    /// Kernels that ran.
+    /// Number of kernels that ran.
     pub kernels: usize,
-    /// Kernels that operations may take on this device.
+    /// Number of kernels that the operations may use on this device.
     pub kernels_of_device: usize,
-    /// Names of those among them whose turn did not come.
+    /// Names of kernels that did not run.
     pub left: Vec<&'static str>,
 }
 
-/// An operation.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct VariantRow {
-    /// Its name.
     pub operation: String,
-    /// Cases that were run, of `of`.
+    /// Number of cases run, out of `of`.
     pub cases: usize,
-    /// Cases there are.
+    /// Number of all cases.
     pub of: usize,
-    /// Graphs that were run for them: forward and backward, in different launches.
+    /// Number of graphs run: forward and backward, with different launches.
     pub runs: usize,
-    /// The largest deviation of a value, relative to the largest entry.
+    /// Maximum deviation of a value, relative to the largest entry.
     pub forward: f64,
-    /// The largest that passes.
+    /// Maximum of `forward` that passes.
     pub forward_bound: f64,
-    /// The largest deviation of a gradient, likewise.
+    /// Maximum deviation of a gradient, relative to the largest entry.
     pub gradient: f64,
-    /// The largest that passes.
+    /// Maximum of `gradient` that passes.
     pub gradient_bound: f64,
-    /// How many deviations were too large, or kernels could not be run.
+    /// Number of excessive deviations and of kernels that failed to run.
     pub wrong: usize,
-    /// The first of them, in words.
+    /// Descriptions of the first of them.
     pub told: Vec<String>,
 }
 
@@ -91,7 +87,7 @@ impl VariantRow {
                 false => (&mut self.forward, bounds.forward),
             };
             *worst = worst.max(apart);
-            // What is no number lies infinitely far off.
+            // A deviation that is NaN counts as infinite.
             if apart > bound {
                 self.wrong(|| format!("{what} by {kernels} kernels lies {apart:.1e} off, in {case}"));
             }
@@ -100,12 +96,11 @@ impl VariantRow {
 }
 
 impl VariantsReport {
-    /// Whether nothing that was run was wrong.
     pub fn passed(&self) -> bool {
         self.rows.iter().all(|row| row.wrong == 0)
     }
 
-    /// Whether every case had its turn.
+    /// Whether every case ran.
     pub fn is_whole(&self) -> bool {
         self.rows.iter().all(|row| row.cases == row.of)
     }
@@ -141,8 +136,8 @@ impl std::fmt::Display for VariantsReport {
     }
 }
 
-/// The kernels that a graph may be run by on a device, each with a name; what comes out as the same launches is listed once, and what
-/// the device's rules refuse is none. `seen` takes in their names.
+/// The kernel variants of a graph on a device, by name. Duplicates with identical launches are listed once; variants that the
+/// device does not support are omitted. Adds the kernels' names to `seen`.
 fn ways(device: &Target, task: &Task, seen: &mut BTreeSet<&'static str>) -> Vec<(String, Result<Target>)> {
     let graph = &task.graph;
     let mut all = vec![("default".to_owned(), device.clone())];
@@ -188,16 +183,16 @@ fn launches(graph: &Graph, task: &Task, target: &Target) -> Result<(Vec<&'static
     Ok((kernels, launches))
 }
 
-/// A case on its way: its tasks, and how results are judged.
+/// A case to run: its tasks and the tolerances.
 enum Pending {
     Full(Case, Bounds),
     Half(HalfCase),
 }
 
-/// What a task gave, by the name of the kernels, and what they were chosen for.
+/// Results of a task: name of the variant, its target, and the values.
 type Results = Vec<(String, Target, Vec<Vec<f32>>)>;
 
-/// A device on trial.
+/// The device under test.
 struct Subject {
     request: String,
     gpu: Gpu,
@@ -205,7 +200,7 @@ struct Subject {
 }
 
 impl Subject {
-    /// The device, for graphs that are run node by node.
+    /// The target for running graphs node by node.
     fn target(&self) -> Target {
         self.gpu.target().with_fusions(Fusions::NONE)
     }
@@ -215,7 +210,7 @@ impl Subject {
         floats(gpu::run_graph_for(&self.gpu, graph, inputs, read, [0, 0], target).await?)
     }
 
-    /// What a task gives by each kind of kernels. One that costs the device has it opened again for the next.
+    /// Results of a task for each variant. If one loses the device, it is reopened for the next.
     async fn results(&mut self, task: &Task, row: &mut VariantRow) -> Result<Results> {
         let mut results = Vec::new();
         for (name, target) in ways(&self.target(), task, &mut self.ran) {
@@ -279,7 +274,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Kernels of a case that was not run.
+    /// Collects the kernels of a case that did not run.
     fn kernels(&self, case: &Pending, reached: &mut BTreeSet<&'static str>) -> Result<()> {
         let tasks = match case {
             Pending::Full(case, _) => {
@@ -299,11 +294,11 @@ impl Subject {
     }
 }
 
-/// Runs every variant of a device's kernels, named as for [`Gpu::from_request`], for about `seconds` at most, of the operations whose names
-/// contain `filter`. The second half of the result is a warning, where the device is a fallback.
+/// Runs every kernel variant of a device (named as for [`Gpu::from_request`]), for operations whose names contain `filter`, for
+/// about `seconds`. Also returns a warning if the device is a fallback.
 ///
 /// # Errors
-/// There is no such GPU, or it is lost and does not come back. What it computes wrongly is no error: the report says it.
+/// There is no such GPU, or it is lost and does not come back. Wrong results are not errors; the report lists them.
 pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsReport, Option<String>)> {
     let begun = Instant::now();
     let (gpu, warning) = Gpu::from_request(device).await?;
@@ -318,7 +313,7 @@ pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsRe
         )));
     }
     let oracle = Device::flex_in_f64();
-    // Round by round, so that every operation has had its first cases when time runs out.
+    // Round-robin, so that every operation has run its first cases when time runs out.
     'rounds: while queues.iter().any(|(_, queue)| !queue.is_empty()) {
         for (row, queue) in &mut queues {
             if begun.elapsed().as_secs_f64() > seconds {
@@ -352,7 +347,7 @@ pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsRe
     Ok((report, warning))
 }
 
-/// The cases of each operation, with a row for what comes of them.
+/// The cases of each operation, with its row of the report.
 fn queues(filter: &str, f16s: bool) -> Vec<(VariantRow, VecDeque<Pending>)> {
     let full = OPERATIONS.into_iter().map(|operation| {
         let Bounds { forward, gradient } = operation.bounds;

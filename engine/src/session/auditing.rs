@@ -1,4 +1,4 @@
-//! Audits: made for a front end, and kept with their runs.
+//! Audits models and stores the results with their runs.
 
 use super::evaluating::{AnswerWriter, Assessment, Finish, Told};
 use super::training::Live;
@@ -14,11 +14,11 @@ use crate::storage;
 use std::path::Path;
 use web_time::{Duration, Instant};
 
-/// The largest file of pairs.
+/// Maximum size of a file of pairs.
 const MAX_PAIRS_BYTES: u64 = 64 << 20;
 
 impl Session {
-    /// Looks for bias, memorised and personal text in what a model writes: at once, or, while a run trains, between its groups of steps.
+    /// Audits a model for bias, memorised text and personal data: at once, or, while a run trains, between its groups of steps.
     pub(super) async fn audit(
         &mut self,
         id: u64,
@@ -41,7 +41,7 @@ impl Session {
         self.work_beside((id, AUDITING), run, trains.then_some(before), work).await
     }
 
-    /// Keeps and tells what was found.
+    /// Stores and reports the results.
     fn audited(&self, id: u64, (run, audit, keep): (Run, Audit, bool)) -> Result<()> {
         if keep {
             run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
@@ -51,19 +51,19 @@ impl Session {
     }
 }
 
-/// A model that is to be audited, and by what.
+/// An audit to perform.
 struct Making {
     of: Assessment,
     indices: Indices,
     writer: AnswerWriter,
     settings: AuditSettings,
-    /// A person's own pairs.
+    /// The user's own pairs.
     own: PairFile,
 }
 
 impl Making {
-    /// Finds out all that was asked for: of which run, and whether that is to be kept. `before` is how long it has taken already; the time
-    /// until this is polled first does not count.
+    /// Performs the audit; returns its run, the results, and whether to store them. `before` is the time it has already taken;
+    /// the time until the first poll does not count.
     async fn make(self, before: Duration) -> Result<(Run, Audit, bool)> {
         let begun = Instant::now();
         let Self { of, mut indices, writer, settings, own } = self;
@@ -98,7 +98,7 @@ impl Making {
     }
 }
 
-/// An audit with those parts of the one before it that it has not itself, where both are of the same weights.
+/// Adds those sections of the previous audit that this one lacks, if both are of the same weights.
 fn with_kept(audit: &Audit, before: Option<Audit>) -> Audit {
     let is_same = |before: &Audit| before.weights_crc32c == audit.weights_crc32c && before.step == audit.step;
     let mut whole = audit.clone();
@@ -109,7 +109,7 @@ fn with_kept(audit: &Audit, before: Option<Audit>) -> Audit {
     whole
 }
 
-/// A person's own pairs: of a file by its path, or of the text itself.
+/// The user's own pairs: a path, or the text of the file itself.
 fn own_pairs(given: &str) -> Result<PairFile> {
     if given.contains('\n') || given.trim_start().starts_with('{') {
         return some_of(bias::read(given), "the file of pairs");
@@ -117,7 +117,7 @@ fn own_pairs(given: &str) -> Result<PairFile> {
     some_of(bias::read(&storage::read_text(Path::new(given), MAX_PAIRS_BYTES)?), given)
 }
 
-/// Refuses a file without a single pair.
+/// Fails if the file has no valid pair.
 fn some_of(file: PairFile, name: &str) -> Result<PairFile> {
     if !file.pairs.is_empty() {
         return Ok(file);

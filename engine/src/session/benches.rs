@@ -9,7 +9,7 @@ use crate::measure::{
 use crate::protocol::{BenchReport, Command, Event, Precision, RunConfig};
 
 impl Session {
-    /// Serves the benches.
+    /// Handles the benchmark commands.
     pub(super) async fn bench(&mut self, id: u64, command: Command) -> Result<()> {
         let (device, threads) = (&self.device.request, self.options.threads);
         let outlet = &self.outlet;
@@ -21,7 +21,7 @@ impl Session {
             }
             Command::BenchDecode { mut config, repeats, prompt_tokens, tokens, precision, batches } => {
                 config.validate()?;
-                // As texts are written: what training stores values as is another matter.
+                // As for generation; the precision of training is separate.
                 config.train.precision = precision.unwrap_or(Precision::Auto);
                 let workload = DecodeWorkload::of(&config.model, prompt_tokens, tokens, repeats.max(1));
                 let tuning = self.tuning();
@@ -63,7 +63,7 @@ impl Session {
         Ok(())
     }
 
-    /// Training steps of a run on the chosen device.
+    /// Measures training steps of a run on the chosen device.
     pub(super) async fn measured(&self, config: &RunConfig, extent: Extent) -> Result<MeasuredSteps> {
         config.validate()?;
         let (device, threads) = (&self.device.request, self.options.threads);

@@ -1,7 +1,7 @@
-//! The data bench of the open project: its recipe, samples judged by it, and the cleaning itself.
+//! Data cleaning in the open project: its recipe, previews on samples, and the cleaning itself.
 //!
-//! The raw files stay in `documents`; what a cleaning keeps lies in `cleaned`, and is what tokenizer and runs read as long as it
-//! is there. The recipe lies in `recipe.toml`.
+//! The original files stay in `documents`. The results are in `cleaned`, and tokenizers and runs read them as long as they exist.
+//! The recipe is in `recipe.toml`.
 
 use super::Session;
 use super::outlet::Outlet;
@@ -18,10 +18,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// The recipe of a project that has none yet.
+/// The initial recipe of a project.
 const FIRST_RECIPE: &str = "light";
 
-/// A cleaning under way. One that fails or is cancelled leaves the result of the one before, and the next resumes it.
+/// A cleaning in progress. If it fails or is cancelled, the previous result remains, and the next cleaning resumes it.
 struct Cleaning {
     id: u64,
     outlet: Rc<Outlet>,
@@ -29,7 +29,7 @@ struct Cleaning {
 }
 
 impl Cleaning {
-    /// Does the next piece of work.
+    /// Performs the next piece of work.
     fn advance(&mut self) -> Result<CleaningProgress> {
         let missing = || Error::Internal("a cleaning without a cleaner".to_owned());
         let cleaner = self.cleaner.as_mut().ok_or_else(missing)?;
@@ -37,7 +37,8 @@ impl Cleaning {
             let error = Error::from(error);
             let full =
                 matches!(&error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::OutOfMemory);
-            // A browser's files take the memory that is missing; on a disk they are as after a power cut, and can be resumed.
+            // In a browser, partial results occupy the memory that is missing, so discard them; on a disk, the cleaning can be
+            // resumed later.
             if let Some(cleaner) = self.cleaner.take().filter(|_| full) {
                 cleaner.stop().ok();
             }
@@ -56,7 +57,7 @@ impl Drop for Cleaning {
 }
 
 impl Session {
-    /// Serves the bench's commands.
+    /// Handles the cleaning commands.
     pub(super) async fn clean(&mut self, id: u64, command: Command) -> Result<()> {
         match command {
             Command::ShowRecipe => {
@@ -96,7 +97,7 @@ impl Session {
             Command::Clean => {
                 let (recipe, inputs, folder) =
                     (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
-                // What is cleaned here is the project's own, so a finished cleaning by whichever recipe is made anew.
+                // The inputs are the project's own, so an existing result by any recipe may be replaced.
                 let start = StartOptions { restart: false, force: true };
                 self.clean_files(id, recipe, &inputs, &folder, start).await?;
                 self.documents_changed(id).await
@@ -128,7 +129,6 @@ impl Session {
         Ok(self.opened()?.project.folder().join(CLEANED))
     }
 
-    /// The project's recipe.
     fn recipe(&mut self) -> Result<Recipe> {
         let path = self.recipe_file()?;
         if !files::exists(&path) {
@@ -160,7 +160,7 @@ impl Session {
         Ok(())
     }
 
-    /// The last cleaning's account, where there is one.
+    /// Sends the report of the last cleaning, if there is one.
     fn tell_account(&mut self, id: u64) -> Result<()> {
         let path = self.cleaned_folder()?.join(REPORT_FILE);
         if files::exists(&path) {
@@ -171,7 +171,7 @@ impl Session {
         Ok(())
     }
 
-    /// What is cleaned: the project's own files.
+    /// The files to clean: the project's own.
     fn raw_documents(&mut self) -> Result<Vec<PathBuf>> {
         let folder = self.opened()?.documents_folder();
         let any = files::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
@@ -182,7 +182,7 @@ impl Session {
         }
     }
 
-    /// Cleans files into a folder, and says how far it is.
+    /// Cleans files into a folder, reporting progress.
     async fn clean_files(
         &mut self,
         id: u64,

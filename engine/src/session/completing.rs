@@ -1,5 +1,5 @@
-//! Completions: texts that programs ask for, many at a time. Those of the same weights share a decoder, into which each is taken as soon as
-//! there is a place. The log-probabilities of tokens come from one pass over each whole text, together with others, when it is written.
+//! Completions for other programs, many at a time. Completions of the same weights share a decoder and join its batch as soon as
+//! there is a slot. Token log-probabilities come from one batched pass over each finished text.
 
 mod scoring;
 
@@ -19,33 +19,32 @@ use crate::tokenizer::{DecodeStream, Tokenizer};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
-/// Completions that can be under way or wait.
+/// Maximum completions in progress or waiting.
 const MAX_COMPLETIONS: usize = 4096;
-/// Places that a decoder can have.
+/// Maximum slots of a decoder.
 const MAX_PLACES: usize = 256;
-/// States of a run in training that completions are under way with. Each has a decoder of its own, so that without a bound every group of
-/// steps would leave one more in memory.
+/// Maximum states of a run in training that completions use at the same time. Each has its own decoder, so without this limit
+/// every group of steps would add one to memory.
 const MAX_STATES: usize = 2;
-/// Bytes of a token at most, by which a text is too long before it is tokenised: many times those of any vocabulary that is known.
+/// Assumed maximum bytes of a token, for rejecting long texts before tokenising them; many times that of any known vocabulary.
 const TOKEN_BYTES: usize = 1024;
 
-/// Completions under way, and what they are made with.
+/// Completions in progress, with their decoders.
 #[derive(Default)]
 pub(super) struct Completions {
     pools: Vec<CompletionPool>,
-    /// Those of which only log-probabilities are missing.
+    /// Finished completions that only lack log-probabilities.
     unscored: VecDeque<Unscored>,
-    /// What scored last.
+    /// The last scorer, for reuse.
     scorer: Option<(Key, Scorer)>,
 }
 
 impl Completions {
-    /// None is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.pools.is_empty() && self.unscored.is_empty()
     }
 
-    /// Forgets what is open on a device: another is chosen.
+    /// Drops the cached scorer if `goes` accepts its key.
     pub(super) fn forget_scorer(&mut self, goes: impl FnOnce(&Key) -> bool) {
         if self.scorer.as_ref().is_some_and(|(key, _)| goes(key)) {
             self.scorer = None;
@@ -56,8 +55,8 @@ impl Completions {
         self.pools.iter().map(|pool| pool.texts.len()).sum::<usize>() + self.unscored.len()
     }
 
-    /// The newest of a training run's weights that completions are under way with, where these are as many states of it as may be: older
-    /// ones get no more texts, and end.
+    /// The newest state of a training run in use, if the maximum number of states is in use. Older states get no new texts and
+    /// run out.
     fn newest_state(&self, run: &str) -> Option<Model> {
         let texts = self.pools.iter().flat_map(|pool| &pool.texts).map(|(_, asked)| asked);
         let texts = texts.chain(self.unscored.iter().map(|text| &text.asked));
@@ -79,52 +78,51 @@ struct CompletionPool {
     precision: Precision,
     decoder: Decoder,
     batch: Batch<Decode<'static>>,
-    /// Each with its number in the batch.
+    /// With their numbers in the batch.
     texts: Vec<(usize, Asked)>,
 }
 
-/// A completion that was asked for.
+/// A requested completion.
 struct Asked {
     id: u64,
     model: Model,
     prompt: Prompt,
     settings: CompletionSettings,
-    /// Special tokens are written as text.
+    /// Write special tokens as text.
     special: bool,
 }
 
-/// What a completion goes on from.
 struct Prompt {
     ids: Vec<u32>,
     text: String,
-    /// Tokens in front that no text stands for.
+    /// Number of leading tokens that have no text.
     unwritten: usize,
-    /// Characters of it that the vocabulary lacks.
+    /// Characters that the vocabulary lacks.
     lost: String,
-    /// Special tokens that it spells, or that its messages do.
+    /// Number of special tokens in its text or messages.
     special: usize,
-    /// Tokens that end an answer, beside the tokenizer's own end.
+    /// Tokens that end an answer, in addition to the tokenizer's own.
     ends: Vec<u32>,
 }
 
-/// A completion of which only log-probabilities are missing.
+/// A completion that only lacks log-probabilities.
 struct Unscored {
     asked: Asked,
     behind: Behind,
 }
 
-/// What stands behind a prompt whose tokens are scored.
+/// What follows a prompt whose tokens are scored.
 enum Behind {
-    /// What was written.
+    /// A generated text.
     Written(Written),
-    /// The likeliest token, which the same pass over the prompt tells.
+    /// The most likely token, obtained from the same pass over the prompt.
     Likeliest(Request<Decode<'static>>),
 }
 
-/// What was written behind a prompt.
+/// A generated text.
 struct Written {
     text: String,
-    /// The one that ended it included.
+    /// Includes the token that ended it.
     ids: Vec<u32>,
     ending: Ending,
     moderated: Moderated,
@@ -140,7 +138,7 @@ impl From<Generated> for Written {
 }
 
 impl Session {
-    /// Takes a completion up.
+    /// Starts a completion.
     pub(super) async fn begin_completion(
         &mut self,
         id: u64,
@@ -206,7 +204,7 @@ impl Session {
         Ok(())
     }
 
-    /// Gives a completion to the decoder of its weights.
+    /// Adds a completion to the decoder of its weights.
     async fn take_up(
         &mut self,
         source: &WeightSource,
@@ -226,14 +224,14 @@ impl Session {
         decoder.set_interactive(self.visible);
         let mut batch = Batch::empty(&mut decoder);
         let key = model.key.clone();
-        // What scores the text is what writes it.
+        // The same weights score the text and write it.
         let texts = vec![(batch.push(request), Asked { model, ..asked })];
         let pool = CompletionPool { key, precision, decoder, batch, texts };
         self.generations.completions.pools.push(pool);
         Ok(())
     }
 
-    /// A few tokens of all completions, and the log-probabilities of some that are written.
+    /// Generates a few tokens of all completions, and scores some finished ones.
     pub(super) async fn carry_on_completing(&mut self) {
         for mut pool in std::mem::take(&mut self.generations.completions.pools) {
             let added = match pool.batch.next(&mut pool.decoder).await {
@@ -264,7 +262,7 @@ impl Session {
         self.score_some().await;
     }
 
-    /// A completion is written: it is told, or first scored.
+    /// Finishes a generated completion: reports it, or queues it for scoring.
     fn complete(&mut self, asked: Asked, written: Written) {
         if asked.settings.log_probabilities.is_some() && written.ending != Ending::Interrupted {
             let behind = Behind::Written(written);
@@ -292,7 +290,7 @@ impl Session {
         self.outlet.finished(id);
     }
 
-    /// Ends a completion where it stands, or all by 0: the place of each is free for another.
+    /// Stops a completion, or all of them if `request` is 0, and frees their slots.
     pub(super) fn stop_completing(&mut self, request: u64) {
         let is_meant = |asked: &Asked| request == 0 || asked.id == request;
         let mut stopped = Vec::new();
@@ -339,7 +337,7 @@ fn check(settings: &CompletionSettings) -> Result<()> {
     }
 }
 
-/// The tokens of a prompt, and its text.
+/// Encodes a prompt.
 fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
     let files = model.tokenizer.files();
     expect_short(&prompt, model.config.context_length)?;
@@ -380,7 +378,7 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
     }
 }
 
-/// What each token adds to a text; special ones are spelled out, or add nothing.
+/// The text that each token adds; special tokens are spelled out or add nothing.
 fn pieces(mut stream: DecodeStream<&Tokenizer>, ids: &[u32], special: bool) -> Vec<String> {
     let mut pieces = Vec::with_capacity(ids.len());
     for id in ids {
@@ -391,14 +389,14 @@ fn pieces(mut stream: DecodeStream<&Tokenizer>, ids: &[u32], special: bool) -> V
             false => stream.push(*id).unwrap_or_default(),
         });
     }
-    // Bytes that wait for more of a character are the last token's.
+    // Bytes of an incomplete character belong to the last token.
     if let (Some(last), Some(rest)) = (pieces.last_mut(), stream.flush()) {
         last.push_str(&rest);
     }
     pieces
 }
 
-/// Refuses what is too long whatever its tokens are: megabytes take seconds to tokenise, in which nothing else is done.
+/// Fails if a prompt is too long in any tokenisation: tokenising megabytes would block other work for seconds.
 fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
     let bytes = match prompt {
         CompletionPrompt::Text { text } => text.len(),
@@ -432,7 +430,7 @@ fn too_long(tokens: usize, rule: String) -> Error {
     Invalid { field: "prompt".to_owned(), value: counted(tokens as u64, "token"), rule }.into()
 }
 
-/// Tokens that are to be written.
+/// Maximum number of tokens to generate.
 fn room(
     prompt: &Prompt,
     context: usize,

@@ -1,4 +1,4 @@
-//! Public corpora: their list, and the way of one into the open project.
+//! Public corpora: the catalogue, and adding one to the open project.
 
 use super::Session;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 impl Session {
-    /// Serves the commands of public corpora.
+    /// Handles the commands for public corpora.
     pub(super) async fn corpora(&mut self, id: u64, command: Command) -> Result<()> {
         match command {
             Command::ListCorpora => {
@@ -32,7 +32,7 @@ impl Session {
         }
     }
 
-    /// The file of a corpus, brought into a folder where it is not there yet.
+    /// The file of a corpus; downloads it if necessary.
     async fn fetched(&self, id: u64, entry: &'static Entry, to: Option<PathBuf>) -> Result<PathBuf> {
         let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
         let told = platform::fetch_corpus(entry, to, stop.0.clone())?;
@@ -51,7 +51,7 @@ impl Session {
     }
 }
 
-/// Ends the download when nobody waits for it any more.
+/// Cancels the download on drop.
 struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {

@@ -1,4 +1,4 @@
-//! The device of what is done from now on, and the reasons for it.
+//! The device for new work, and the reasons for choosing it.
 
 use super::{Options, Session};
 use crate::cpu::{FUSIONS, most_workers};
@@ -12,24 +12,23 @@ use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
 use std::collections::BTreeMap;
 
-/// The chosen device.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChosenDevice {
-    /// What [`crate::executor::Executor::open`] is asked for.
+    /// As accepted by [`crate::executor::Executor::open`].
     pub(super) request: String,
-    /// As people read it.
+    /// For display.
     pub(super) summary: DeviceSummary,
-    /// It was looked into; what was not is planned for as for a GPU without limits.
+    /// Whether the device was examined; otherwise, planning assumes a GPU without limits.
     is_known: bool,
 }
 
 impl ChosenDevice {
-    /// A wish that was not looked into yet.
+    /// A requested device that has not been examined yet.
     pub(super) fn unknown(request: &str, threads: Option<usize>) -> Self {
         Self { request: request.to_owned(), summary: cpu(threads, String::new()), is_known: false }
     }
 
-    /// What kernels are chosen for.
+    /// The target that kernels are chosen for.
     pub(super) fn target(&self) -> Target {
         let is_cpu = self.is_known && self.summary.kind == DeviceType::Cpu;
         let fusions = if is_cpu { FUSIONS } else { Fusions::ALL };
@@ -39,7 +38,7 @@ impl ChosenDevice {
             .with_buffer(self.summary.buffer.unwrap_or(u64::MAX))
     }
 
-    /// What it offers, as far as it tells.
+    /// Its limits, as far as known.
     pub(super) fn limits(&self) -> DeviceLimits {
         DeviceLimits {
             memory: self.summary.memory,
@@ -50,7 +49,7 @@ impl ChosenDevice {
 }
 
 impl Session {
-    /// How kernels are chosen for what begins now.
+    /// How kernels are chosen for new work.
     pub(super) fn tuning(&self) -> Tuning {
         match self.options {
             Options { unfused: true, .. } => Tuning::Unfused,
@@ -89,7 +88,7 @@ impl Session {
         };
         let request = match (summary.kind, wish) {
             (DeviceType::Cpu, _) => "cpu".to_owned(),
-            // So that a GPU which cannot be opened after all gives way to the CPU.
+            // Keep the request, so that a GPU that cannot be opened after all is replaced by the CPU.
             (_, "auto") => wish.to_owned(),
             _ => summary.request.clone(),
         };
@@ -108,7 +107,7 @@ impl Session {
     }
 }
 
-/// Why it is the CPU, and how to get something faster.
+/// Why the CPU is used, and how to get something faster.
 fn cpu_reason(adapters: &[AdapterReport]) -> String {
     match adapters.first() {
         Some(adapter) if adapter.software => format!(
@@ -141,7 +140,7 @@ fn cpu(threads: Option<usize>, why: String) -> DeviceSummary {
     }
 }
 
-/// The device of a run that goes on where it began, where that is not the chosen one.
+/// The device of a run that continues on its own device, if that is not the chosen one.
 pub(super) fn of_run(description: &DeviceDescription) -> DeviceSummary {
     let kind = match (description.kind, description.software) {
         (DeviceKind::Gpu, false) => DeviceType::Gpu,
@@ -167,7 +166,7 @@ fn described(adapter: &AdapterReport, why: String) -> DeviceSummary {
     let details = [adapter.backend.as_str(), adapter.driver.as_str(), &adapter.features.join(", ")];
     let details: Vec<&str> = details.into_iter().filter(|text| !text.is_empty()).collect();
     DeviceSummary {
-        // A browser's adapter has no name to ask for; there is one.
+        // A browser has a single adapter without a name.
         request: if adapter.name.is_empty() { "gpu".to_owned() } else { adapter.name.clone() },
         name: named(adapter).to_owned(),
         kind: if adapter.software { DeviceType::Software } else { DeviceType::Gpu },

@@ -16,16 +16,16 @@ use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// Documents that answer a change of files.
+/// Number of documents listed after a change.
 const PAGE: usize = 50;
-/// Files that are passed over, named in a notice at most.
+/// Maximum skipped files named in a notice.
 const NAMED: usize = 8;
-/// Folders of a project whose rows a run may learn from in the place of its text.
+/// Project folders whose rows a run can train on instead of its text.
 const LEARNED: [&str; 2] = [FEEDBACK_FOLDER, RECIPES_FOLDER];
 
 impl Session {
-    /// Copies files in: all of them, or none where one cannot be or the request is cancelled. Of folders come all files of kinds that are read,
-    /// those inside of folders in them too, and a notice names what is passed over.
+    /// Copies files into the project: all of them, or none if one fails or the request is cancelled. Folders are searched
+    /// recursively for supported files; a notice names skipped ones.
     pub(super) async fn add_documents(
         &mut self,
         id: u64,
@@ -51,7 +51,7 @@ impl Session {
         };
         files::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let (turns, count) = (Turns::new(), given.len() as u64);
-        // Names that an archive carries as they are.
+        // Names that an archive can store unchanged.
         let mut siblings = Siblings::in_folder(&folder);
         let mut added = Added(Vec::new());
         for (done, (name, content)) in given.into_iter().enumerate() {
@@ -75,7 +75,7 @@ impl Session {
     pub(super) async fn remove_document(&mut self, id: u64, name: &str) -> Result<()> {
         let folder = self.opened()?.documents_folder();
         let path = folder.join(file_name(Path::new(name))?);
-        // Whoever cancels the reading of the others has it back.
+        // Restored if reading the remaining documents is cancelled.
         let staging = Staging::inside(self.opened()?.project.folder())?;
         let mut removed = Removed { path, aside: staging.path().join("document"), gone: false };
         files::rename(&removed.path, &removed.aside).map_err(Error::io(&removed.path))?;
@@ -125,8 +125,8 @@ impl Session {
         Ok(())
     }
 
-    /// The latest run's chat template and tokenizer, or the project's tokenizer where there is no run. A model without a template gets ChatML
-    /// with the run that learns conversations. `None`, with a notice, where something cannot be read or does not compile.
+    /// The chat template and tokenizer of the latest run, or the project's tokenizer if there is no run. Models without a
+    /// template get ChatML, as for chat training. `None`, with a notice, if something cannot be read or compiled.
     fn conversation_reader(&mut self) -> Result<Option<ConversationReader>> {
         let project = self.opened()?;
         let latest = project.project.run_or_latest(None).ok();
@@ -152,12 +152,11 @@ impl Session {
         }
     }
 
-    /// Whether the project's documents were cleaned.
     fn is_cleaned(&mut self) -> Result<bool> {
         Ok(files::exists(&self.cleaned_folder()?.join(CORPUS_FILE)))
     }
 
-    /// What is known of the project's documents, read once.
+    /// The survey of the project's documents, read once.
     pub(super) async fn survey(&mut self) -> Result<&Survey> {
         let data = self.data_config()?;
         let known = self.opened()?.survey.as_ref().is_some_and(|(of, _)| *of == data);
@@ -172,8 +171,8 @@ impl Session {
         }
     }
 
-    /// Where the project's text comes from: its cleaned documents, or its own as they are, or what its latest run was given on
-    /// a command line, or the embedded stories.
+    /// The source of the project's text: its cleaned documents, its original ones, the files given to its latest run on a command
+    /// line, or the embedded stories.
     pub(super) fn data_config(&mut self) -> Result<DataConfig> {
         let project = self.opened()?;
         let draft = project.next.draft.as_ref().map_or(&project.config, |(_, draft)| draft);
@@ -202,8 +201,8 @@ impl Session {
         Ok(DataConfig { paths, validation_files, ..given.clone() })
     }
 
-    /// Where the files are that a person holds out: documents of the project go by their names, and those that were removed are none.
-    /// What is cleaned is divided by its recipe.
+    /// Paths of the held-out files. Project documents are named by file name; removed ones are ignored. For cleaned documents,
+    /// the cleaning recipe determines the split.
     pub(super) fn held_out(&mut self, named: Vec<String>) -> Result<Vec<String>> {
         let cleaned = self.is_cleaned()?;
         let folder = self.opened()?.documents_folder();
@@ -219,14 +218,14 @@ impl Session {
     }
 }
 
-/// A text that a command line named, and nothing that is a project's: a copy reads its own or none, and what one run learned from in
-/// the place of a text is not the next one's.
+/// Whether a path is a text named on a command line, outside any project. A copied project must not read the original's
+/// documents, nor the next run the rows that the previous one trained on instead of a text.
 fn is_elsewhere(path: &Path, shelf: &Path, project: &Path) -> bool {
     let learned = LEARNED.iter().chain(&TASK_FOLDERS).any(|name| path.starts_with(project.join(name)));
     files::exists(path) && !path.starts_with(shelf) && !path.ends_with("documents") && !learned
 }
 
-/// Every file in a folder: name and bytes.
+/// Name and size of every file in a folder.
 pub(super) fn raw_files(folder: &Path) -> Vec<(String, u64)> {
     let Ok(entries) = files::read_dir(folder) else { return Vec::new() };
     let file = |entry: files::DirEntry| {
@@ -239,7 +238,7 @@ pub(super) fn raw_files(folder: &Path) -> Vec<(String, u64)> {
     found
 }
 
-/// Files that were added; they are removed again where the adding came to nothing.
+/// Added files; removed on drop unless adding succeeded.
 struct Added(Vec<PathBuf>);
 
 impl Drop for Added {
@@ -250,7 +249,7 @@ impl Drop for Added {
     }
 }
 
-/// A file that is being removed; it comes back where that came to nothing.
+/// A file being removed; restored on drop unless removal succeeded.
 struct Removed {
     path: PathBuf,
     aside: PathBuf,
@@ -265,15 +264,15 @@ impl Drop for Removed {
     }
 }
 
-/// The files that a path means: itself, or in a folder those of kinds that are read, in folders inside of it too. What is not goes to
-/// `passed_over`, each by its place below the folder.
+/// The supported files at a path, searched recursively in folders. Others are added to `passed_over`, by their path relative to
+/// the folder.
 async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<PathBuf>> {
     if !files::is_dir(path) {
         known_kind(path, &head(path)?)?;
         return Ok(vec![path.to_owned()]);
     }
     let folder = path.to_owned();
-    // Whoever drops a whole disk on the window can still cancel.
+    // On another thread, so that searching a whole disk can be cancelled.
     let found = platform::aside(move || read::find(&CorpusFiles, &[folder], &Settings::default())).await?;
     let below = |trouble: Trouble| match Path::new(&trouble.place).strip_prefix(path) {
         Ok(below) => Trouble { place: below.display().to_string(), ..trouble },
@@ -294,12 +293,12 @@ async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<Pat
     }
     passed_over.extend(troubles);
     let mut paths: Vec<PathBuf> = found.sources.into_iter().map(|source| source.path).collect();
-    // An archive is as many sources as it has members.
+    // An archive is listed once per member.
     paths.dedup();
     Ok(paths)
 }
 
-/// What is said of files that were passed over: the reason of the first, and the names of others.
+/// A notice about skipped files: the first with its reason, then the names of others.
 fn told(passed_over: &[Trouble]) -> Option<String> {
     let (Trouble { place, reason }, others) = passed_over.split_first()?;
     let names: Vec<&str> = others.iter().take(NAMED).map(|trouble| trouble.place.as_str()).collect();
@@ -311,11 +310,11 @@ fn told(passed_over: &[Trouble]) -> Option<String> {
     Some(format!("{place}: {reason}{others}; the other files are read"))
 }
 
-/// What the data bench reads.
+/// Formats that can be read.
 const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps and source code \
                      are, also packed by gzip, zstd, bzip2 or zip";
 
-/// What of a file tells its kind, where the name does not.
+/// The first bytes of a file, for detecting its format if the name is not enough.
 fn head(path: &Path) -> Result<Vec<u8>> {
     let mut head = Vec::new();
     let file = files::File::open(path).map_err(Error::io(path))?;
@@ -323,7 +322,7 @@ fn head(path: &Path) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Refuses a file of a kind that is not read, by its name and first bytes as in a folder, and a private key, whatever its name.
+/// Fails for unsupported formats, by name and first bytes, and for private keys of any name.
 fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
     if file_kind::is_private_key(head) {
         return Err(Error::bad_file(name, format!("is {}", file_kind::PRIVATE_KEY)));
@@ -334,13 +333,13 @@ fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
     Err(Error::bad_file(name, format!("files of this kind are not read; {KINDS}: save it as one of these")))
 }
 
-/// A path's last name, for files that stay inside a folder.
+/// A path's last component.
 fn file_name(path: &Path) -> Result<&OsStr> {
     let refused = || Error::bad_file(path, "this is no file name");
     path.file_name().ok_or_else(refused)
 }
 
-/// Copies a text while others have their turns.
+/// Copies a file, yielding regularly.
 async fn copy(from: &Path, to: &Path, turns: &Turns) -> std::io::Result<()> {
     let (mut from, mut to) = (files::File::open(from)?, files::File::create(to)?);
     storage::copy_in_turns(&mut from, &mut to, turns).await

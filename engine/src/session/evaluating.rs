@@ -1,4 +1,4 @@
-//! Evaluations: made for a front end, and kept with their runs.
+//! Evaluates models and stores the results with their runs.
 
 mod about;
 mod beside;
@@ -30,21 +30,21 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
 
-/// Texts that are written at once.
+/// Texts generated in one batch.
 const PLACES: usize = 16;
 
-/// Models beside which a card sets a model.
+/// Maximum models that a card compares with.
 const BESIDE: usize = 3;
 
-/// A model that is to be evaluated or audited, and where. It needs nothing of the session, so that the work can take turns with a run's
+/// A model to evaluate or audit, with its device. Independent of the session, so that the work can alternate with a run's
 /// training.
 pub(super) struct Assessment {
     id: u64,
     outlet: Rc<Outlet>,
-    /// The device that is wished for, and the threads of the CPU's.
+    /// Requested device, and threads for the CPU.
     device: String,
     threads: Option<usize>,
-    /// Somebody looks on.
+    /// Whether the window is visible.
     visible: bool,
     pub(super) model: Model,
     pub(super) run: Run,
@@ -68,14 +68,14 @@ impl Session {
     ) -> Result<RequestOutcome> {
         let begun = Instant::now();
         settings.validate()?;
-        // A mistake in a task is told before a model is read.
+        // Report mistakes in tasks before loading a model.
         let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source, live.as_ref()))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {
             let reason = "there is nothing to evaluate: ask for likelihood, baselines, a task or the suite";
             return Err(Error::Refused(reason.to_owned()));
         }
         if settings.likelihood && settings.stride.is_some() {
-            // Of a model that labels texts there is no likelihood.
+            // Models that label texts have no likelihood.
             let model = self.run_of(source, live.as_ref())?.config()?.model;
             if model.labels.is_empty() {
                 stride_of(&settings, model.context_length)?;
@@ -92,7 +92,7 @@ impl Session {
             true => None,
             false => Some(self.writer(model, live).await?),
         };
-        // However it was called, it is told by its name.
+        // Store the text's resolved name.
         let settings = EvaluateSettings { text_of: settings.text_of.map(|_| text.name()), ..settings };
         let evaluation = Evaluation {
             run: model.key.0.clone(),
@@ -112,7 +112,7 @@ impl Session {
                 if !held.is_zero() {
                     evaluation.held_training_ms = Some(held.as_secs_f64() * 1e3);
                     if let Some(likelihood) = &mut evaluation.likelihood {
-                        // The run's steps took most of the time.
+                        // Most of the time was spent on the run's steps.
                         likelihood.tokens_per_s = None;
                     }
                 }
@@ -123,7 +123,7 @@ impl Session {
         self.work_beside((id, EVALUATING), run, trains.then_some(before), work).await
     }
 
-    /// The model that a source means, to be evaluated or audited.
+    /// Prepares a model for evaluation or auditing.
     pub(super) async fn assessment(
         &mut self,
         id: u64,
@@ -142,7 +142,7 @@ impl Session {
         })
     }
 
-    /// What writes with a model, many texts at once: beside a run in training it is opened once it is needed.
+    /// A batched decoder of a model; while a run trains, it is opened only when needed.
     pub(super) async fn writer(&mut self, model: &Model, live: Option<Live<'_, '_>>) -> Result<AnswerWriter> {
         let Some(live) = live else {
             return Ok(AnswerWriter::Open(self.decoder(model, Precision::F32, PLACES, None).await?));
@@ -154,10 +154,10 @@ impl Session {
         Ok(AnswerWriter::Beside(executor.gpu().cloned().map(Box::new), Box::new(opening)))
     }
 
-    /// Keeps and tells what was found, up to what could not be.
+    /// Stores and reports the results, including partial ones before an error.
     fn evaluated(&self, id: u64, run: &Run, mut evaluation: Evaluation, found: Result<()>) -> Result<()> {
         if let Err(error) = found {
-            // Minutes of work are not lost to a task that cannot be asked.
+            // Keep minutes of work if a task fails.
             if evaluation.settings.keep && (evaluation.likelihood.is_some() || !evaluation.tasks.is_empty()) {
                 self.with_kept(run, evaluation)?;
                 self.outlet.notice(format!("earlier results are kept with {}", run.name()));
@@ -173,7 +173,7 @@ impl Session {
         Ok(())
     }
 
-    /// A new evaluation with what is kept of the same weights, kept in its place.
+    /// Merges a new evaluation with the stored one of the same weights, and stores it.
     fn with_kept(&self, run: &Run, new: Evaluation) -> Result<Evaluation> {
         let mut evaluation = match self.readable(run.evaluation()) {
             Some(kept) => merged(kept, new),
@@ -184,7 +184,7 @@ impl Session {
         Ok(evaluation)
     }
 
-    /// Answers with what is kept of evaluations and audits, and with how the runs compare.
+    /// Answers with the stored evaluations and audits, and a comparison of the runs.
     pub(super) async fn read_evaluations(&mut self, id: u64, runs: &[String]) -> Result<()> {
         let (turns, mut evaluations, mut audits) = (Turns::new(), Vec::new(), Vec::new());
         for name in runs {
@@ -203,7 +203,7 @@ impl Session {
         Ok(())
     }
 
-    /// Writes a run's card.
+    /// Writes a run's model card.
     pub(super) async fn write_card(
         &mut self,
         id: u64,
@@ -254,7 +254,7 @@ impl Session {
         Ok(())
     }
 
-    /// The rows that a model is measured by for a recipe, those that its run held out, or generated ones.
+    /// The rows for evaluating a recipe: those held out by the run, or generated ones.
     fn held_out_rows(
         &mut self,
         recipe: &TuningRecipe,
@@ -273,7 +273,7 @@ impl Session {
         generated_held_out(recipe)
     }
 
-    /// What is kept with a run. What cannot be read is told, and ignored.
+    /// Unwraps a stored result. Unreadable ones are reported and ignored.
     pub(super) fn readable<T>(&self, kept: Result<Option<T>>) -> Option<T> {
         kept.unwrap_or_else(|error| {
             self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
@@ -282,7 +282,7 @@ impl Session {
     }
 }
 
-/// Refuses to take the place of a file, where that is to be kept.
+/// Fails if a file exists and must be kept.
 fn refuse_what_is_there(to: &Path, keep: bool) -> Result<()> {
     if keep && files::exists(to) {
         return Err(Error::bad_file(to, "it is there already; name another file"));
@@ -290,8 +290,8 @@ fn refuse_what_is_there(to: &Path, keep: bool) -> Result<()> {
     Ok(())
 }
 
-/// The tasks that are asked for. Bytes that came with the command are taken in the order of the tasks, each with its results behind it; a
-/// recipe's rows are what `held_out` says.
+/// The requested tasks. Files that came with the command are assigned in task order, each followed by its results; `held_out`
+/// returns a recipe's rows.
 fn tasks_of(
     settings: &EvaluateSettings,
     files: Vec<Vec<u8>>,
@@ -334,7 +334,7 @@ fn tasks_of(
     }
 }
 
-/// A recipe's task, measured as the recipe is unless metrics are asked for.
+/// A recipe's task, with the recipe's own metrics unless others are requested.
 fn task_of_recipe(
     name: &str,
     request: &TaskRequest,
@@ -352,7 +352,8 @@ fn task_of_recipe(
     Asked::new(file, &TaskRequest { metrics, ..request.clone() }, Vec::new())
 }
 
-/// A new evaluation in the place of a kept one: of the same weights, what was not asked for this time stays, with the time when it was found.
+/// Merges a new evaluation with a stored one of the same weights: results that were not requested this time are kept, with their
+/// original time.
 fn merged(kept: Evaluation, mut new: Evaluation) -> Evaluation {
     if kept.weights_crc32c != new.weights_crc32c || kept.run != new.run {
         return new;
@@ -370,7 +371,7 @@ fn merged(kept: Evaluation, mut new: Evaluation) -> Evaluation {
     let (old, own) = (kept.settings, &mut new.settings);
     if new.likelihood.is_none() {
         if likelihood.is_some() {
-            // They say what the likelihood is of.
+            // They describe the likelihood.
             (own.text_of, own.documents, own.stride) = (old.text_of, old.documents, old.stride);
             (own.likelihood, own.baselines) = (old.likelihood, old.baselines);
         }
@@ -378,7 +379,7 @@ fn merged(kept: Evaluation, mut new: Evaluation) -> Evaluation {
         new.baselines = baselines;
         new.contamination = kept.contamination;
     } else if new.baselines.is_empty() && (&old.text_of, old.documents) == (&own.text_of, own.documents) {
-        // Those of the same text, which any stride leaves as they are, but for the differences from the model.
+        // Baselines of the same text do not depend on the stride, except for their differences from the model.
         new.baselines = baselines;
         if old.stride != own.stride {
             new.baselines.iter_mut().for_each(|baseline| baseline.difference = None);
@@ -419,7 +420,7 @@ mod tests {
         assert_eq!(times, [Some(1e9), None, None]);
         let text = both.likelihood.as_ref().unwrap();
         assert_eq!((text.tokens, text.kept_from), (3, Some(1e9)));
-        // The time when it was found stays, however often it is kept.
+        // The original time is kept, however often the evaluation is merged.
         let again = merged(Evaluation { made: 2e9, ..both }, evaluation(7, &["a"]));
         let times: Vec<Option<f64>> = again.tasks.iter().map(|task| task.kept_from).collect();
         assert_eq!(times, [Some(2e9), Some(2e9), None]);
@@ -438,7 +439,7 @@ mod tests {
         kept.baselines = vec![Baseline { difference: Some(Metric::default()), ..Baseline::default() }];
         let both = merged(kept.clone(), evaluation(7, &["a"]));
         assert_eq!((both.settings.text_of, both.baselines.len()), (kept.settings.text_of.clone(), 1));
-        // Baselines of another text go, and with another stride what they were compared with.
+        // Baselines of another text are dropped, and with another stride their differences.
         let mut new = evaluation(7, &[]);
         new.likelihood = Some(Likelihood::default());
         assert!(merged(kept.clone(), new.clone()).baselines.is_empty());

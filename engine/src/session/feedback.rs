@@ -1,4 +1,4 @@
-//! What people said of replies, and the rows that runs learn from.
+//! Feedback on replies, and the rows that runs train on.
 
 use super::Session;
 use super::documents::raw_files;
@@ -18,7 +18,7 @@ impl Session {
         Ok(())
     }
 
-    /// Writes all rows: to a folder, or packed beside the answer.
+    /// Exports all rows: to a folder, or packed with the answer.
     pub(super) async fn export_feedback(
         &mut self,
         id: u64,
@@ -44,10 +44,10 @@ impl Session {
         Ok(())
     }
 
-    /// The files that a new run learns from, where those are tasks of a recipe if one is named; `None` where those are the project's text as it is.
+    /// The files that a new run trains on; `recipe` names the recipe for tasks. `None` for the project's text as it is.
     ///
     /// # Errors
-    /// There is nothing of the kind to learn from.
+    /// There is nothing of that kind to train on.
     pub(super) async fn files_to_learn(
         &mut self,
         train: &TrainConfig,
@@ -55,7 +55,7 @@ impl Session {
     ) -> Result<Option<Vec<String>>> {
         let objective = train.objective;
         let path = match learns_from {
-            // Rows lie among documents of other kinds, which are no text of theirs.
+            // Other objectives train on rows, which are among documents of other kinds.
             LearnsFrom::Documents if objective.learns_text() || self.opened()?.is_beside_others() => {
                 return Ok(None);
             }

@@ -1,4 +1,4 @@
-//! Runs that go to many GPUs, and come back.
+//! Export of runs to bundles for many GPUs, and import of the results.
 
 use super::Session;
 use super::importing::{room_at, staged};
@@ -12,7 +12,7 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 impl Session {
-    /// Writes a bundle: to a folder, or packed beside the answer.
+    /// Writes a bundle: to a folder, or packed with the answer.
     pub(super) async fn hand_over(
         &mut self,
         id: u64,
@@ -46,7 +46,7 @@ impl Session {
         Ok(())
     }
 
-    /// Makes a run of what was trained with a bundle: a folder, or the zip of one beside the command.
+    /// Creates a run from a bundle's results: a folder, or its zip sent with the command.
     pub(super) async fn bring_back(
         &mut self,
         id: u64,
@@ -68,7 +68,7 @@ impl Session {
         };
         let bring =
             async move |turns: Turns| bring_back_in_turns(&project, &bundle, out.as_deref(), &turns).await;
-        // The place of what was unpacked is ours, and says nothing to the person.
+        // The temporary path means nothing to the user.
         let named = |error| match (error, &files) {
             (Error::BadFile { path, reason }, Some(files)) => {
                 Error::bad_file(path.strip_prefix(files.path()).unwrap_or(&path), reason)
@@ -81,7 +81,7 @@ impl Session {
     }
 }
 
-/// The files of a zip, and the bundle among them: all of them, or a folder of them.
+/// Unpacks a zip and finds the bundle in it: at the root or in a folder.
 async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
     let turns = Turns::new();
     let archive = Archive::read_folder(Cursor::new(zip), &turns).await?;

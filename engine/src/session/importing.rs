@@ -1,4 +1,4 @@
-//! Pretrained models: listed in the network, looked at, taken into the open project.
+//! Lists, previews and imports pretrained models.
 
 use super::Session;
 use super::outlet::MOMENT;
@@ -13,16 +13,16 @@ use std::path::Path;
 use std::rc::Rc;
 use web_time::Instant;
 
-/// A model that can be imported.
+/// A previewed model that can be imported.
 pub(super) struct Looked {
-    /// The request that asked for it.
+    /// The request that previewed it.
     number: u64,
     found: Found,
-    /// What the run is called by.
+    /// Name of the run.
     name: String,
-    /// What tells its files from others, where they are a person's own.
+    /// Identifies the source, if the files are the user's own.
     source: Option<String>,
-    /// Where its files lie, if they came with a command or from the network.
+    /// Temporary folder of the files, if they came with a command or were downloaded.
     _files: Option<Staging>,
 }
 
@@ -30,7 +30,7 @@ impl Session {
     pub(super) async fn list_model_files(&mut self, id: u64, address: &str) -> Result<()> {
         let address = ModelAddress::parse(address)?;
         let staging = staged()?;
-        // A server may be silent for long.
+        // A server may take long to respond.
         self.outlet.show_work();
         let listed = address.list(staging.path()).await?;
         self.tell_listed(id, &address, &listed);
@@ -52,7 +52,7 @@ impl Session {
         let looked = self.look(id, from, bytes).await?;
         let Found { family, model, notices, bytes, .. } = &looked.found;
         let mut notices = notices.clone();
-        // Files that were fetched are kept while somebody makes room.
+        // Keep downloaded files while the user makes room.
         notices.extend(self.lack_of_room(&looked.found).await);
         let model = FoundModel {
             number: looked.number,
@@ -79,7 +79,7 @@ impl Session {
         for_comparison: bool,
     ) -> Result<()> {
         let project = self.opened()?.project.clone();
-        // Until it is in the project it can be asked for again, after a cancelled import, too, by a front end that does not have it forgotten.
+        // It stays available until it is imported, also after a cancelled import.
         let looked = self.look(id, from, bytes).await?;
         let mut found = looked.found.clone();
         found.shorten(context_length)?;
@@ -87,7 +87,7 @@ impl Session {
             self.looked = None;
             self.settle_claim(true);
             if !for_comparison {
-                // Whoever asks for the model itself means to use it.
+                // An explicit import means the user wants to use it, not only compare with it.
                 run.count_as_latest()?;
             }
             let name = run.name();
@@ -120,16 +120,16 @@ impl Session {
         self.list_runs(id)
     }
 
-    /// Why a model cannot be imported now, where there is no room for its weights.
+    /// Why a model does not fit, if so.
     async fn lack_of_room(&self, found: &Found) -> Option<String> {
         let place = self.project.as_ref().map_or(self.options.shelf.as_path(), |open| open.project.folder());
         lacks(found.parameter_count() as u64, room_at(place).await)
     }
 
-    /// The model of a source. One that was not looked at before takes the place of the one that was.
+    /// The model of a source; a newly previewed one replaces the previous one.
     async fn look(&mut self, number: u64, from: &ModelSource, bytes: Vec<Vec<u8>>) -> Result<Rc<Looked>> {
         if !matches!(from, ModelSource::Looked { .. }) {
-            // Its files make room for the next one's.
+            // Free the previous files first.
             self.looked = None;
         }
         let looked = match from {
@@ -169,7 +169,7 @@ impl Session {
         let mut told = Instant::now();
         let mut progress = |done: u64| {
             self.outlet.progress(done, total.unwrap_or(0));
-            // Bytes come faster than anybody reads.
+            // Throttle progress events: they arrive faster than they can be shown.
             if told.elapsed() >= MOMENT {
                 told = Instant::now();
                 let total = total.unwrap_or(0).max(done);
@@ -177,7 +177,7 @@ impl Session {
             }
         };
         let path = address.fetch(&listed, staging.path(), room, &mut progress).await?;
-        // Its place is ours, and says nothing to the person.
+        // The temporary path means nothing to the user.
         let found = Found::look_whole(&path).map_err(|error| {
             Error::Refused(format!("what {} gave is no model that can be read: {error}", address.host()))
         })?;
@@ -185,13 +185,13 @@ impl Session {
     }
 }
 
-/// Bytes that there is room for, in memory and where a place is stored.
+/// Bytes available in memory and at a path, whichever is less.
 pub(super) async fn room_at(place: &Path) -> u64 {
     let rooms = [platform::storage::available(place).await, platform::available_memory()];
     rooms.into_iter().flatten().min().unwrap_or(u64::MAX)
 }
 
-/// What is wrong where parameters have more bytes than there is room for: they become 32 bits each, however few they had in the file.
+/// Error text if the parameters do not fit: they take 32 bits each, independent of the file's format.
 fn lacks(parameters: u64, room: u64) -> Option<String> {
     let needed = 4 * parameters;
     (needed > room).then(|| {
@@ -203,20 +203,20 @@ fn lacks(parameters: u64, room: u64) -> Option<String> {
     })
 }
 
-/// A folder for files that no later session asks for.
+/// A temporary folder for files of this session.
 pub(super) fn staged() -> Result<Staging> {
     let folder = platform::passing_folder();
     storage::create_folder(&folder)?;
     Staging::inside(&folder)
 }
 
-/// A file is called by its name without the ending; a folder may have a point in its own.
+/// The name of a file without its extension; a folder's name may contain a dot.
 fn name_of(path: &Path) -> String {
     let name = if files::is_dir(path) { path.file_name() } else { path.file_stem() };
     name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// A model of files whose bytes are given.
+/// Previews a model whose files are given as bytes.
 fn given(number: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
     if names.len() != bytes.len() {
         return Err(Error::Internal(format!("{} names for {} files", names.len(), bytes.len())));
@@ -226,7 +226,7 @@ fn given(number: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
     storage::create_folder(&folder)?;
     let mut path = folder.clone();
     for (name, content) in names.iter().zip(bytes) {
-        // Whatever a page calls it, it is put into this folder.
+        // Ignore any path in the name given by a page.
         let file = folder.join(name.rsplit(['/', '\\']).next().unwrap_or_default());
         files::write(&file, content).map_err(Error::io(&file))?;
         if names.len() == 1 {
@@ -237,11 +237,11 @@ fn given(number: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
     Ok(Looked { number, found, name: name_of(&path), source: None, _files: Some(staging) })
 }
 
-/// The run that the same files were imported as, with the same context length.
+/// The run from an earlier import of the same files with the same context length.
 fn imported_before(project: &Project, found: &Found, source: Option<&String>) -> Result<Option<Run>> {
     let Some(source) = source else { return Ok(None) };
     for run in project.runs()?.into_iter().rev() {
-        // Of a damaged run nothing is known.
+        // Ignore damaged runs.
         let same = run.record().is_ok_and(|record| record.source.as_ref() == Some(source));
         if same && run.config().is_ok_and(|config| config.model == found.model) {
             return Ok(Some(run));
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn room_is_needed_for_weights_of_32_bits() {
-        // Its file of 16 bits would have had room.
+        // As 16-bit floats they would fit.
         let reason = lacks(1_000_000, 3_000_000).unwrap();
         assert!(reason.contains("4.0 MB") && reason.contains("3.0 MB"), "{reason}");
         assert_eq!(lacks(1_000_000, 4_000_000), None);

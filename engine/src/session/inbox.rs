@@ -1,4 +1,4 @@
-//! Requests as they come, and those that came while something else was under way.
+//! Incoming requests, including those that arrived while something else was in progress.
 
 use crate::protocol::{Command, Parcel, Request};
 use std::collections::VecDeque;
@@ -7,30 +7,28 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::Poll;
 
-/// Requests that wait.
 pub(super) struct Inbox {
     receiver: async_channel::Receiver<Parcel<Request>>,
     waiting: VecDeque<Parcel<Request>>,
     closed: bool,
 }
 
-/// What ended a race.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 enum First<T> {
     Request(Option<Parcel<Request>>),
     Work(T),
 }
 
-/// How a request that could be cancelled ended.
+/// How a cancellable request ended.
 pub(super) enum Ended<T> {
-    /// By itself.
+    /// Completed.
     Done(T),
-    /// By a request with this number, or, without one, by an urgent one or since the front end is gone.
+    /// By the request with this number; `None` if by an urgent request, or because the front end is gone.
     Cancelled(Option<u64>),
 }
 
 impl Default for Inbox {
-    /// One that nothing reaches: it stands in for another that is in use.
+    /// An inbox that receives nothing, as a placeholder.
     fn default() -> Self {
         Self { receiver: async_channel::bounded(1).1, waiting: VecDeque::new(), closed: false }
     }
@@ -41,12 +39,12 @@ impl Inbox {
         Self { receiver, waiting: VecDeque::new(), closed: false }
     }
 
-    /// The next request, if one is there.
+    /// The next request, if one has arrived.
     pub(super) fn try_next(&mut self) -> Option<Parcel<Request>> {
         self.try_next_but(|_| false)
     }
 
-    /// The next request, if one is there, that need not wait for something else.
+    /// The next request that has arrived and does not have to wait.
     pub(super) fn try_next_but(&mut self, waits: impl Fn(&Command) -> bool) -> Option<Parcel<Request>> {
         if let Some(at) = self.waiting.iter().position(|parcel| !waits(&parcel.body.command)) {
             return self.waiting.remove(at);
@@ -76,20 +74,20 @@ impl Inbox {
         }
     }
 
-    /// Lets a request wait again, before all others.
+    /// Puts a request back to the front of the queue.
     pub(super) fn put_back(&mut self, request: Parcel<Request>) {
         self.waiting.push_front(request);
     }
 
-    /// The front end is gone, and everything that it sent was taken out.
+    /// Whether the front end is gone and all its requests were taken.
     pub(super) fn is_closed(&self) -> bool {
         self.closed && self.waiting.is_empty()
     }
 
-    /// Does a request's `work` to its end, or until it is cancelled: then the work is dropped where it stands, which is wherever it
-    /// gives others their turn. A request that `ends` it does so too, by its number. `withdrawn` hears of each request that was taken
-    /// back before it began, and of the one that did so; `urgent` sees every other request, keeps it or gives it back to wait, and may
-    /// drop the work; `beat` is called whenever the work has had its turn.
+    /// Awaits a request's `work` until it is done or cancelled. If cancelled, by its number or by a request that `ends` it, the
+    /// work is dropped at its next yield. `withdrawn` gets each request that was cancelled before it started, and the request
+    /// that cancelled it. `urgent` gets every other request; it handles it or returns it to the queue, and may also stop the
+    /// work. `beat` is called after every poll of the work.
     pub(super) async fn until_cancelled<T>(
         &mut self,
         request: u64,
@@ -99,7 +97,7 @@ impl Inbox {
         urgent: impl Fn(Parcel<Request>) -> ControlFlow<(), Option<Parcel<Request>>>,
         beat: impl Fn(),
     ) -> Ended<T> {
-        // Asked for before it began.
+        // Cancelled before it started.
         let cancels = |parcel: &Parcel<Request>| {
             parcel.body.command == Command::Cancel { request } || ends(&parcel.body.command)
         };
@@ -147,13 +145,13 @@ impl Inbox {
         }
     }
 
-    /// Takes a request back that waits; false where none of this number does.
+    /// Removes a request from the queue; returns whether it was there.
     pub(super) fn withdraw(&mut self, request: u64) -> bool {
         let at = self.waiting.iter().position(|parcel| parcel.body.id == request);
         at.is_some_and(|at| self.waiting.remove(at).is_some())
     }
 
-    /// Does `work` to its end. `urgent` sees each request that comes meanwhile and keeps it, or gives it back to wait; it sees
+    /// Awaits `work`. `urgent` gets each request that arrives meanwhile, and handles it or returns it to the queue; it gets
     /// `None` once, when the front end is gone.
     pub(super) async fn meanwhile<T>(
         &mut self,

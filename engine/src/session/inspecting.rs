@@ -1,4 +1,4 @@
-//! Looking inside a model, between other work.
+//! Inspects a model between other work.
 
 use super::Session;
 use super::training::Live;
@@ -15,14 +15,14 @@ use crate::protocol::{Event, ModelConfig, View, WeightSource};
 use std::ops::Range;
 use web_time::Instant;
 
-/// Characters of a prompt that a refusal names it by.
+/// Characters of a prompt quoted in an error.
 const BEGINNING: usize = 40;
 
-/// What is seen of a prompt, and the entries of all its tensors.
+/// Inspection of a prompt, with the bytes of its tensors.
 type Seen = (Box<Inspection>, Vec<Vec<u8>>);
 
 impl Session {
-    /// Answers with views of a model at work on prompts, each by itself. They are seen all, or none is answered.
+    /// Answers with views of a model for each prompt. Either all prompts are answered, or none.
     pub(super) async fn inspect(
         &mut self,
         id: u64,
@@ -51,7 +51,7 @@ impl Session {
             None => (None, None),
             Some(reference) => match self.reference(reference, live.as_mut()).await {
                 Ok(found) => (Some(found), None),
-                // It may have been deleted meanwhile; everything else can be seen without.
+                // The reference may have been deleted; all other views work without it.
                 Err(error) => (None, Some(error)),
             },
         };
@@ -114,7 +114,7 @@ impl Session {
         Ok(())
     }
 
-    /// The model whose map of tokens another is aligned with, where its token embeddings stand in its weights, and their width.
+    /// The model whose token map others are aligned with, the range of its token embeddings, and their width.
     async fn reference(
         &mut self,
         source: &WeightSource,
@@ -126,12 +126,12 @@ impl Session {
     }
 }
 
-/// As many of a prompt's tokens as the context holds: its end is what the next token follows from.
+/// The last tokens of a prompt that fit into the context.
 fn kept<'tokens>(config: &ModelConfig, tokens: &'tokens [u32]) -> &'tokens [u32] {
     &tokens[tokens.len().saturating_sub(config.context_length)..]
 }
 
-/// Says which of several prompts a refusal is about.
+/// Names the prompt that an error is about, if there are several.
 fn about(error: Error, prompt: &str, prompts: usize) -> Error {
     if prompts < 2 {
         return error;
@@ -146,20 +146,20 @@ fn about(error: Error, prompt: &str, prompts: usize) -> Error {
     }
 }
 
-/// Views one after the other, and the entries of all their tensors.
+/// Computes views in order, with the bytes of their tensors.
 async fn look(views: &[View], subject: &mut Subject<'_>) -> Result<(Vec<Inspected>, Vec<Vec<u8>>)> {
     let (mut seen, mut bytes) = (Vec::new(), Vec::new());
     for view in views {
         let (inspected, own) = inspect(*view, subject).await?;
         seen.push(inspected);
         bytes.extend(own);
-        // A small model has no other turn within a view.
+        // With a small model, views themselves never yield.
         yield_now().await;
     }
     Ok((seen, bytes))
 }
 
-/// Where the token embeddings [V, C] stand in a model's weights, and C.
+/// Range of the token embeddings [V, C] in a model's weights, and C.
 fn token_embeddings(config: &ModelConfig) -> Result<(Range<usize>, usize)> {
     let graph = build(config, Purpose::Window { time: 1 })?.graph;
     let found = graph.parameters.iter().zip(0..).find(|(own, _)| own.name == "embedding.tokens");

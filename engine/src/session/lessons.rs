@@ -1,4 +1,4 @@
-//! Lessons beside the program's, and what a learner made of lessons.
+//! Lessons in addition to the built-in ones, and the learner's progress.
 
 use super::Session;
 use crate::error::Result;
@@ -6,11 +6,11 @@ use crate::project::{Project, lesson_files};
 use crate::protocol::{Event, LessonProgress};
 
 impl Session {
-    /// Answers with lessons that stand beside the program's; without a project those that are there for every one.
+    /// Answers with additional lessons; without a project, only those available to all projects.
     pub(super) fn list_lessons(&mut self, id: u64) -> Result<()> {
         let project = self.project.as_ref().map(|open| &open.project);
         let kept = project.map(Project::lesson_progress).transpose();
-        // Lessons are there whatever became of that; the file stays as it is.
+        // Lessons are listed even if the progress is unreadable; its file is left unchanged.
         let progress = kept.unwrap_or_else(|error| {
             self.outlet.notice(format!("cannot show the lessons' results: {error}"));
             None

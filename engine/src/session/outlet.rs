@@ -1,28 +1,27 @@
-//! Events on their way out.
+//! Outgoing events.
 
 use crate::error::Error;
 use crate::protocol::{ErrorReport, Event, Parcel, Report};
 use std::cell::{Cell, RefCell};
 use web_time::{Duration, Instant};
 
-/// How often the engine says that it lives.
+/// Interval of heartbeats.
 const BEAT: Duration = Duration::from_secs(1);
-/// What is done sooner is not worth a word, and nobody sees more of how far a request is.
+/// Shorter work is not reported, and progress is not reported more often than this.
 pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
-/// Says what happened.
+/// Sends events.
 pub(super) struct Outlet {
     tell: Box<dyn Fn(Parcel<Report>)>,
     last_beat: Cell<Instant>,
     work: RefCell<Option<LongRequest>>,
 }
 
-/// A request that takes its time.
 struct LongRequest {
     request: u64,
     name: &'static str,
     share: Option<f64>,
-    /// What was told of it last, and when; at first when it began.
+    /// The last reported progress, with `at` as its time; `None` before the first report, when `at` is the start.
     told: Option<Option<f64>>,
     at: Instant,
 }
@@ -32,21 +31,21 @@ impl Outlet {
         Self { tell: Box::new(tell), last_beat: Cell::new(Instant::now()), work: RefCell::new(None) }
     }
 
-    /// Notes what is being done for a request.
+    /// Records the current work of a request.
     pub(super) fn begin(&self, request: u64, name: Option<&'static str>) {
         let work =
             name.map(|name| LongRequest { request, name, share: None, told: None, at: Instant::now() });
         self.work.replace(work);
     }
 
-    /// Notes what share of it is done.
+    /// Records the completed share of the work.
     pub(super) fn progress(&self, done: u64, total: u64) {
         if let Some(work) = &mut *self.work.borrow_mut() {
             work.share = (total > 0).then(|| (done as f64 / total as f64).clamp(0.0, 1.0));
         }
     }
 
-    /// Says what is under way at once: work that waits for others gives no sign of itself.
+    /// Reports the current work immediately, because work that waits for others gives no progress.
     pub(super) fn show_work(&self) {
         if let Some(work) = &mut *self.work.borrow_mut() {
             (work.told, work.at) = (Some(work.share), Instant::now());
@@ -54,7 +53,7 @@ impl Outlet {
         }
     }
 
-    /// Says, when it is time, that the engine lives, and what it is busy with.
+    /// Sends progress of the current work and heartbeats, if due.
     pub(super) fn beat(&self, busy: &str) {
         if let Some(work) = &mut *self.work.borrow_mut()
             && work.told != Some(work.share)
@@ -70,17 +69,17 @@ impl Outlet {
         }
     }
 
-    /// An event that answers a request.
+    /// Sends an event that answers a request.
     pub(super) fn answer(&self, request: u64, event: Event) {
         self.send(Some(request), event, Vec::new());
     }
 
-    /// The same with files beside it.
+    /// Like [`Self::answer`], with files.
     pub(super) fn answer_with(&self, request: u64, event: Event, bytes: Vec<Vec<u8>>) {
         self.send(Some(request), event, bytes);
     }
 
-    /// An event that happened by itself.
+    /// Sends an event that answers no request.
     pub(super) fn say(&self, event: Event) {
         self.send(None, event, Vec::new());
     }

@@ -1,4 +1,4 @@
-//! Needs, forecasts and measurements of runs that were not trained yet.
+//! Plans, forecasts and speed measurements of runs before training.
 
 use super::Session;
 use crate::cpu;
@@ -16,23 +16,22 @@ use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
 use crate::train::reward::RewardModel;
 
-/// Seconds of a measurement.
 const MEASURED: f64 = 2.0;
 
-/// The first model of a device that is fast enough for it, and of the others.
+/// The first model on a device that is fast enough for it, and on others.
 const LARGE: &str = "first-stories";
 const SMALL: &str = "first-stories-small";
-/// Steps after which the large one writes sensible sentences, and the small one.
+/// Minimum steps for sensible sentences, for the large and for the small model.
 const MIN_STEPS: u64 = 1200;
 const MIN_STEPS_SMALL: u64 = 500;
-/// Steps after which the small one hardly gets better.
+/// Steps after which the small model hardly improves.
 const MAX_STEPS_SMALL: u64 = 4000;
 
-/// How fast a device was found to be.
+/// Measured speed of a device.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MeasuredSpeed {
     device: String,
-    /// Of each worker, where the CPU has several at it.
+    /// Per worker, if the CPU uses several.
     flops_per_s: f64,
 }
 
@@ -41,7 +40,7 @@ impl Session {
         let config = &self.settled(config)?;
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
-        // A large model's plan takes seconds.
+        // Planning a large model takes seconds.
         let project = self.project.as_ref().map(|open| open.project.clone());
         let plan = move || match project {
             Some(project) => plan_beside_judge(&project, &planned, &target, limits),
@@ -67,7 +66,7 @@ impl Session {
         Ok(())
     }
 
-    /// The settings with the model of the run that teaches, where one of the open project does.
+    /// Adds the teacher's model to the settings, if a run of the open project is the teacher.
     pub(super) fn with_teacher(&self, config: &RunConfig) -> Result<RunConfig> {
         let mut config = config.clone();
         if let Some(open) = &self.project
@@ -78,12 +77,13 @@ impl Session {
         Ok(config)
     }
 
-    /// The settings as a run would have them that began now: its teacher's model, and about the steps that its epochs of a text come to.
+    /// Completes the settings as for a run that starts now: the teacher's model, and the approximate number of steps for its
+    /// epochs.
     fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
         let mut config = self.with_teacher(config)?;
         if config.train.epochs.is_some() && config.train.objective.learns_text() {
             let tokens = self.text_tokens(&config);
-            // Of an unknown text nothing is known of its epochs.
+            // The epochs of an unknown text are unknown.
             if tokens > 0 {
                 config.settle_epochs(tokens as f64 / config.model.context_length as f64);
             }
@@ -91,12 +91,12 @@ impl Session {
         Ok(config)
     }
 
-    /// Tokens of the open project's training split, about: 0 where nothing is known of its text.
+    /// Approximate number of tokens in the open project's training split; 0 if unknown.
     fn text_tokens(&mut self, config: &RunConfig) -> u64 {
-        // What is damaged is told by whatever reads it.
+        // Damaged data is reported when it is read.
         let summary = self.tokenizer_summary().ok().flatten();
         let trained = summary.filter(|summary| summary.config == config.tokenizer);
-        // Files of their own are held out instead of a share.
+        // Held-out files replace the held-out share.
         let has_held_out = !config.data.validation_files.is_empty();
         let share = if has_held_out { 1.0 } else { 1.0 - config.data.validation };
         match (self.text_bytes(config), trained) {
@@ -107,7 +107,7 @@ impl Session {
         }
     }
 
-    /// Bytes of the open project's text: as it was surveyed, or as large as the embedded stories are.
+    /// Bytes of the open project's text, from its survey, or of the embedded stories.
     fn text_bytes(&mut self, config: &RunConfig) -> Option<u64> {
         let data = self.data_config().ok()?;
         if data.paths.is_empty() {
@@ -117,7 +117,8 @@ impl Session {
         (*of == data).then(|| survey.bytes())
     }
 
-    /// Seconds that a run would take by the last measurement on the chosen device, scaled by its operations and by what workers win.
+    /// Estimated seconds of a run: the last measurement on the chosen device, scaled by the run's operations and the gain of
+    /// several workers.
     pub(super) fn estimated_seconds(&self, config: &RunConfig) -> Option<f64> {
         let needs = estimate(&config.model, &config.train, &self.device.target()).ok()?;
         self.seconds_of(config, needs.flops_per_token)
@@ -130,7 +131,7 @@ impl Session {
         Some(tokens * flops_per_token / flops_per_s.max(1.0))
     }
 
-    /// How many times as fast a run is for the workers that would train it at once, which depends on its batches.
+    /// Speed-up by the workers that would train the run in parallel; depends on its batches.
     fn gain(&self, config: &RunConfig) -> Result<f64> {
         match self.device.summary.kind {
             DeviceType::Cpu => cpu::gain_of_workers(config, self.options.threads),
@@ -156,12 +157,12 @@ impl Session {
         Ok(())
     }
 
-    /// The run on the embedded stories that takes about so many seconds on the chosen device.
+    /// A run on the embedded stories that takes about `seconds` on the chosen device.
     pub(super) async fn first_config(&mut self, seconds: f64) -> Result<RunConfig> {
         let mut small = presets::preset(SMALL).map_err(Error::Internal)?;
         let mut large = presets::preset(LARGE).map_err(Error::Internal)?;
         let speed = self.measured(&small, Extent::Seconds(MEASURED / 2.0)).await?.step;
-        // Large enough a model uses a device better: a fast one is measured again with it.
+        // Larger models use a device better, so measure a fast one again with the large model.
         if self.steps_within(&large, seconds, speed.flops_per_s)? >= MIN_STEPS {
             let speed = self.measured(&large, Extent::Seconds(MEASURED)).await?.step;
             let steps = self.steps_within(&large, seconds, speed.flops_per_s)?;
@@ -181,7 +182,7 @@ impl Session {
     fn steps_within(&self, config: &RunConfig, seconds: f64, flops_per_s: f64) -> Result<u64> {
         let needs = estimate(&config.model, &config.train, &self.device.target())?;
         let a_step = needs.flops_per_token * config.tokens_per_step() as f64;
-        // Evaluations, samples and checkpoints take their part.
+        // Leave time for evaluations, samples and checkpoints.
         Ok((0.9 * seconds * flops_per_s / a_step) as u64)
     }
 
@@ -201,7 +202,7 @@ impl Session {
     }
 }
 
-/// The plan of a run with what its reward model needs, where one of the project judges.
+/// The plan of a run including its reward model, if it uses one of the project.
 fn plan_beside_judge(
     project: &Project,
     config: &RunConfig,
@@ -223,7 +224,7 @@ fn plan_beside_judge(
     Ok(plan)
 }
 
-/// What a run takes on a device that kernels are chosen for like this and that is so limited; nothing about time.
+/// The plan of a run for a target and limits, without time estimates.
 fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<PlanSummary> {
     let needs = estimate(&config.model, &config.train, target)?;
     let graph = training_graphs(&config.model, &config.train)?.train;
@@ -259,8 +260,8 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
     })
 }
 
-/// Gives a run another length, with an evaluation at every twentieth of it, so that the curve is soon seen to fall, a sample and a
-/// checkpoint at every tenth. Its milestones are spaced by its length.
+/// Sets a run's length, with an evaluation every twentieth of it, so that the curve is visible early, and a sample and a
+/// checkpoint every tenth. Milestones are spaced accordingly.
 fn set_length(config: &mut RunConfig, steps: u64) {
     let tenth = (steps / 10).max(1);
     config.set_steps(steps);

@@ -12,30 +12,29 @@ use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The open project.
 pub(super) struct OpenProject {
     pub(super) id: String,
     pub(super) project: Project,
-    /// Settings of its latest run or of its tokenizer, whichever is newer.
+    /// Settings of the latest run or of the project's tokenizer, whichever is newer.
     pub(super) config: RunConfig,
-    /// What is kept of its next run.
+    /// Draft of the next run.
     pub(super) next: Next,
-    /// Documents, and the settings that they were read by.
+    /// Survey of the documents, with the settings used for it.
     pub(super) survey: Option<(DataConfig, Survey)>,
     /// Tokenizer and tokens.
     pub(super) prepared: Option<Arc<Prepared>>,
-    /// How often the text uses each token of the vocabulary, once it was counted.
+    /// How often the text uses each token of the vocabulary, once counted.
     pub(super) counts: Option<Vec<u64>>,
-    /// Its own files wait until the run has begun that others were given for.
+    /// The project's own documents were replaced temporarily, until the run that uses the others has started.
     pub(super) replaced: bool,
     hold: Hold,
 }
 
-/// How the project is held.
+/// How the project is locked.
 enum Hold {
-    /// By this front end: other tabs and programs are told that it is taken.
+    /// Exclusively: other tabs and programs see it as in use.
     Alone(#[expect(dead_code, reason = "held")] platform::storage::ProjectLock),
-    /// As each program on a command line does. What was made for a run that does not begin can go again, while the claim is here.
+    /// Shared, as by command-line programs. The claim can undo the creation of a project for a run that does not start.
     Beside(Option<Claim>),
 }
 
@@ -44,14 +43,13 @@ impl OpenProject {
         self.project.folder().join("documents")
     }
 
-    /// Other programs may have it open, too: its documents and what is looked at in a window are theirs.
+    /// Whether other programs may have it open too. The documents and the state of a window are then theirs.
     pub(super) fn is_beside_others(&self) -> bool {
         matches!(self.hold, Hold::Beside(_))
     }
 }
 
 impl Session {
-    /// The open project.
     pub(super) fn opened(&mut self) -> Result<&mut OpenProject> {
         let none = || Error::Refused("no project is open; open one on Home, or make one".to_owned());
         self.project.as_mut().ok_or_else(none)
@@ -61,13 +59,12 @@ impl Session {
         self.project.as_ref().is_some_and(|open| open.id == id)
     }
 
-    /// The shelf of projects.
     pub(super) fn shelf(&self) -> Result<&Shelf> {
         let none = || Error::Refused("there is no shelf of projects here".to_owned());
         self.shelf.as_ref().ok_or_else(none)
     }
 
-    /// Works with a project in its place, wherever that is, and makes one where there is none and that is asked for.
+    /// Opens a project at any path; with `make`, creates it if there is none.
     pub(super) fn use_project(&mut self, folder: &Path, make: bool) -> Result<()> {
         let claim = if make { Some(Project::claim(folder)?) } else { None };
         let project = match &claim {
@@ -89,7 +86,7 @@ impl Session {
         Ok(())
     }
 
-    /// A run begins in the project, or did not: then what was made for it goes.
+    /// Ends the claim: the run starts, or a project created for it is removed.
     pub(super) fn settle_claim(&mut self, begins: bool) {
         if let Some(OpenProject { hold: Hold::Beside(claim), .. }) = &mut self.project
             && let Some(claim) = claim.take()
@@ -100,7 +97,7 @@ impl Session {
         }
     }
 
-    /// Makes sure that no other window or tab has a project open that is not open here.
+    /// Locks a project that is not open here, so that no other window or tab has it open.
     pub(super) async fn lock_if_shut(&self, id: &str) -> Result<Option<platform::storage::ProjectLock>> {
         if self.is_open(id) {
             return Ok(None);
@@ -115,7 +112,7 @@ impl Session {
         Ok(())
     }
 
-    /// Makes a project and opens it, with settings for its first run.
+    /// Creates and opens a project, with settings for its first run.
     pub(super) async fn create_project(
         &mut self,
         id: u64,
@@ -135,7 +132,7 @@ impl Session {
     }
 
     pub(super) fn close_project(&mut self) {
-        // Whoever waits for a text learns that it ends here.
+        // Texts being generated end here, and their requesters are notified.
         self.stop_writing(0);
         if let Some(open) = self.project.take() {
             platform::storage::unload(open.project.folder());
@@ -144,7 +141,7 @@ impl Session {
         self.evaluations.clear();
     }
 
-    /// Opens a project of the shelf, or natively any project folder.
+    /// Opens a project on the shelf, or natively any project folder.
     pub(super) async fn open_project(&mut self, id: u64, project: &str) -> Result<()> {
         let folder = match self.shelf()?.path_of(project) {
             Ok(folder) => folder,
@@ -159,14 +156,14 @@ impl Session {
         let opened = Project::open(&folder)?;
         if !self.is_open(project) {
             let lock = platform::storage::lock_project(&folder).await?;
-            // Whoever gives it up keeps the project that is open.
+            // If this is cancelled, the project opened before stays open.
             let mut looked = LookedInto(Some(folder.clone()));
-            // Nobody can ask for them any more. Where a file is in use they are gone the next time.
+            // They can no longer be restored. If a file is in use, they are removed next time.
             opened.clear_deleted_runs().ok();
             replacing::take_back(&folder.join("documents"))?;
-            // A damaged run is no reason to keep the others shut.
+            // A damaged run does not prevent opening the others.
             let mut runs = opened.runs()?;
-            // What an imported model says of training is nobody's wish.
+            // An imported model's training settings were not chosen by the user.
             runs.retain(|run| !run.is_imported());
             let mut config = match runs.iter().rev().find_map(|run| run.config().ok()) {
                 Some(config) => config,
@@ -205,14 +202,14 @@ impl Session {
         self.tell_opened(id, &folder)
     }
 
-    /// Reads a project into memory, where that is needed, until it was looked into; an open one stays.
+    /// Loads a project into memory temporarily, if necessary; an open one stays.
     async fn looked_into(&self, id: &str, folder: &Path) -> Result<LookedInto> {
         let looked = LookedInto((!self.is_open(id)).then(|| folder.to_owned()));
         platform::storage::load(folder).await?;
         Ok(looked)
     }
 
-    /// Keeps the settings of the open project's next run.
+    /// Saves the settings of the open project's next run.
     pub(super) fn save_draft(&mut self, config: RunConfig) -> Result<()> {
         let open = self.opened()?;
         open.next.draft = Some((storage::unix_seconds() as u64, config));
@@ -220,7 +217,7 @@ impl Session {
     }
 
     fn tell_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
-        // Damaged tokens are no reason to keep runs and documents shut.
+        // Damaged tokens do not prevent opening runs and documents.
         let tokenizer = self.tokenizer_summary().unwrap_or_else(|error| {
             self.outlet.notice(error.to_string());
             None
@@ -296,14 +293,14 @@ impl Session {
         };
         let mut imported = Imported(Some(self.shelf()?.path_of(&project)?));
         let opened = self.open_project(id, &project).await;
-        // Where it does not open, it may be since another program has it open already.
+        // If opening fails, another program may already have it open, so keep it.
         imported.0 = None;
         opened?;
         self.list_projects(id).await
     }
 }
 
-/// A project that was unpacked; it goes again where that is given up before it is opened.
+/// An unpacked project; removed if importing is cancelled before it is opened.
 struct Imported(Option<PathBuf>);
 
 impl Drop for Imported {
@@ -314,7 +311,7 @@ impl Drop for Imported {
     }
 }
 
-/// A project's files that are in memory to be looked into, where it is shut; they make room when that is over.
+/// Files of a closed project loaded temporarily; unloaded on drop.
 struct LookedInto(Option<PathBuf>);
 
 impl Drop for LookedInto {
@@ -325,7 +322,6 @@ impl Drop for LookedInto {
     }
 }
 
-/// Settings of a project's first run.
 fn first_config() -> Result<RunConfig> {
     presets::preset("first-stories").map_err(Error::Internal)
 }

@@ -1,4 +1,4 @@
-//! What to answer or label next: a file's prompts or texts of which a model is least certain, the unlike first.
+//! Active learning: proposes the prompts or texts of a file about which a model is least certain, dissimilar ones first.
 
 mod candidates;
 
@@ -21,15 +21,15 @@ use candidates::{Candidate, Candidates};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-/// Answers that go through the model together.
+/// Answers generated in one batch.
 const PLACES: usize = 16;
 
-/// Answers to a prompt of which a disagreement is found.
+/// Allowed number of answers per prompt for measuring disagreement.
 const SAMPLES: RangeInclusive<usize> = 2..=64;
 
-/// Where prompts or texts are.
+/// The file with prompts or texts.
 pub(super) struct Pool<'a> {
-    /// The file: its path, or its name beside its bytes.
+    /// Path, or the name of a file given as bytes.
     pub(super) name: &'a str,
     pub(super) bytes: Option<Vec<u8>>,
 }
@@ -42,7 +42,7 @@ impl Session {
         pool: Pool<'_>,
         settings: &ProposalSettings,
     ) -> Result<()> {
-        // Answers disagree as far as the model's own distribution has them.
+        // Disagreement refers to the model's own distribution, so the temperature is 1.
         let max_tokens = settings.max_tokens;
         let config = GenerateConfig { max_tokens, temperature: 1.0, ..GenerateConfig::default() };
         config.validate()?;
@@ -134,7 +134,7 @@ impl Session {
         Ok(())
     }
 
-    /// Has each prompt answered, and notes what is said. Returns how uncertain the model is of each.
+    /// Generates answers to each prompt and stores them. Returns the model's uncertainty about each.
     async fn answers(
         &mut self,
         model: &Model,
@@ -144,7 +144,7 @@ impl Session {
         candidates: &mut [Candidate],
     ) -> Result<Vec<f64>> {
         if measure == Uncertainty::Entropy {
-            // Logits stay on a device; the CPU has them at hand.
+            // Use the CPU, where logits need no read-back.
             let places = PLACES.min(candidates.len());
             let mut decoder =
                 CpuDecoder::of_texts(&model.config, &model.parameters, self.options.threads, places)?;
@@ -154,7 +154,7 @@ impl Session {
             let answers = self.written_by(&mut Decoder::Cpu(Box::new(decoder)), model, asked).await?;
             let note = |(candidate, answer): (&mut Candidate, Generated)| {
                 candidate.proposal.said = answer.text;
-                // Of an answer that ends before it begins, what ended it has an entropy, too.
+                // An answer that ends immediately still has the entropy of its end token.
                 mean_entropy(&answer.entropies).unwrap_or(f64::NAN)
             };
             return Ok(candidates.iter_mut().zip(answers).map(note).collect());
@@ -183,7 +183,7 @@ impl Session {
         Ok(candidates.iter_mut().zip(answers.chunks(samples)).map(note).collect())
     }
 
-    /// Writes the answers to some prompts, each by its own settings.
+    /// Generates answers to some prompts, each with its own settings.
     async fn written_by<'a>(
         &self,
         decoder: &mut Decoder,
@@ -206,7 +206,7 @@ impl Session {
         Ok(batch.finish())
     }
 
-    /// Has the model tell each text apart, and notes its label. Returns how uncertain it is of each.
+    /// Classifies each text and stores its label. Returns the model's uncertainty about each.
     async fn labels(
         &mut self,
         model: &Model,
@@ -229,7 +229,7 @@ impl Session {
     }
 }
 
-/// The measure that was asked for, or the model's own.
+/// The requested measure, or the default one for the model.
 fn measure_of(asked: Option<Uncertainty>, model: &Model) -> Result<Uncertainty> {
     let (run, has_labels) = (&model.key.0, !model.config.labels.is_empty());
     let refused = match (asked, has_labels) {

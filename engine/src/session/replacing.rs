@@ -1,5 +1,5 @@
-//! Text that is given together with a run. The project's own files wait beside it until the run has begun; where it is refused,
-//! or the program ends before, they are back.
+//! Documents given together with a run. The project's own documents are set aside until the run has started, and restored if it
+//! is refused or the program ends first.
 
 use super::Session;
 use crate::error::{Error, Result};
@@ -7,18 +7,18 @@ use crate::platform::files;
 use crate::project::{DOCUMENTS_BEFORE, DOCUMENTS_GIVEN};
 use std::path::{Path, PathBuf};
 
-/// Where the files wait.
+/// Folder of the documents set aside.
 fn waiting(documents: &Path) -> PathBuf {
     documents.with_file_name(DOCUMENTS_BEFORE)
 }
 
-/// The project's own files come back when this goes, unless they are kept waiting.
+/// Restores the project's own documents on drop, unless disarmed.
 struct Waiting(Option<PathBuf>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(documents) = &self.0 {
-            // Where it cannot be done now, it is when the project is opened.
+            // If this fails, they are restored when the project is opened.
             take_back(documents).ok();
         }
     }
@@ -44,7 +44,7 @@ impl Session {
         Ok(())
     }
 
-    /// The run that the text was given for has begun.
+    /// Makes the replacement permanent, because the run has started.
     pub(super) fn keep_documents(&mut self) {
         if let Some(open) = self.project.as_mut().filter(|open| open.replaced) {
             open.replaced = false;
@@ -52,12 +52,12 @@ impl Session {
         }
     }
 
-    /// Puts the files that wait in the place of what was given; does nothing where none wait.
+    /// Restores the documents set aside, if any.
     ///
     /// # Errors
-    /// The file system refuses; they wait on.
+    /// The file system refuses; they remain set aside.
     pub(super) fn take_documents_back(&mut self) -> Result<()> {
-        // Where others have the project open, what waits is theirs.
+        // If others have the project open, the documents set aside are theirs.
         let Some(open) = self.project.as_mut().filter(|open| !open.is_beside_others()) else { return Ok(()) };
         if take_back(&open.documents_folder())? {
             open.replaced = false;
@@ -67,10 +67,11 @@ impl Session {
     }
 }
 
-/// Whether files waited, and are back. What was given instead goes only once they are: wherever this ends, one of both is there.
+/// Restores the documents set aside; returns whether there were any. The replacements are removed afterwards, so that one of both
+/// always exists.
 pub(super) fn take_back(documents: &Path) -> Result<bool> {
     let (waiting, given) = (waiting(documents), documents.with_file_name(DOCUMENTS_GIVEN));
-    // What a program left that died here: the given files, whose time is over.
+    // Left by a program that died here: replacements no longer needed.
     files::remove_dir_all(&given).ok();
     if !files::is_dir(&waiting) {
         return Ok(false);
@@ -104,13 +105,13 @@ mod tests {
         assert!(!take_back(&documents).unwrap(), "nothing waits");
         assert_eq!(text(), "given");
         put(DOCUMENTS_BEFORE, "own");
-        // A file stands where the given files would be put: nothing is moved.
+        // A file is in the way of the replacements, so nothing is moved.
         std::fs::write(folder.path().join(DOCUMENTS_GIVEN), "in the way").unwrap();
         assert!(take_back(&documents).is_err());
         assert_eq!(text(), "given");
         assert!(folder.path().join(DOCUMENTS_BEFORE).join("a.txt").exists());
         std::fs::remove_file(folder.path().join(DOCUMENTS_GIVEN)).unwrap();
-        // A program that died between both moves.
+        // The state after a program died between the two moves.
         std::fs::rename(&documents, folder.path().join(DOCUMENTS_GIVEN)).unwrap();
         assert!(take_back(&documents).unwrap());
         assert_eq!(text(), "own");

@@ -1,4 +1,4 @@
-//! The open project's runs: listed, compared, restored, exported.
+//! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ impl Session {
         self.opened()?.project.run(name)
     }
 
-    /// The run of that name, or the project's latest.
+    /// The run with this name, or the project's latest.
     pub(super) fn run_or_latest(&mut self, name: Option<&str>) -> Result<Run> {
         self.opened()?.project.run_or_latest(name)
     }
@@ -59,7 +59,7 @@ impl Session {
         self.list_runs(id)
     }
 
-    /// Deletes a run, unless it is the one in training.
+    /// Deletes a run, unless it is in training.
     pub(super) fn delete_run(&mut self, id: u64, name: &str, trains: Option<&str>) -> Result<()> {
         let run = self.run_named(name)?;
         if trains == Some(run.name().as_str()) {
@@ -87,7 +87,8 @@ impl Session {
         self.list_runs(id)
     }
 
-    /// Adds a run's adapter, or that of a folder, to the run's weights, in a run of their own; or removes a folder's from them.
+    /// Merges an adapter (the run's own, or a folder's) into the run's weights, as a new run; or removes a folder's adapter from
+    /// them.
     pub(super) async fn merge_adapter(
         &mut self,
         id: u64,
@@ -144,7 +145,7 @@ impl Session {
         let (path, staging) = match to {
             Some(to) => (to, None),
             None => {
-                // A folder of its own that is gone again once what is in it is packed.
+                // A temporary folder, removed after its contents are packed.
                 let staging = Staging::inside(run.folder())?;
                 (staging.path().join("model"), Some(staging))
             }

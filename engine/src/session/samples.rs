@@ -1,5 +1,4 @@
-//! Several texts written at once, after one prompt or each in a conversation of its own: every pass over the weights continues all of
-//! them.
+//! Generates several texts in a batch, after one prompt or each in its own conversation.
 
 use super::Session;
 use super::training::Live;
@@ -12,22 +11,22 @@ use crate::protocol::quantity::counted;
 use crate::protocol::{ChatMessage, Event, GenerateConfig, Precision, WeightSource};
 use web_time::Instant;
 
-/// Texts that go through the model together; what is asked for beyond them waits for a place.
+/// Maximum batch size; further texts wait for a slot.
 const PLACES: usize = 16;
 
-/// Most texts of a request.
+/// Maximum texts per request.
 const MAX_TEXTS: usize = 10_000;
 
-/// Texts of one request.
+/// The texts of a request.
 pub(super) struct Samples {
     pub(super) id: u64,
     key: Key,
     precision: Precision,
     decoder: Decoder,
     batch: Batch<Decode<'static>>,
-    /// The first text's seed.
+    /// Seed of the first text.
     seed: u64,
-    /// Which of them were told.
+    /// Which texts were reported.
     told: Vec<bool>,
     begun: Instant,
     tokens: usize,
@@ -55,8 +54,8 @@ impl Session {
         self.write_all(id, (model, decoder), requests, config)
     }
 
-    /// Answers in conversations. Of one for which there is no room the oldest exchanges are left out, and of a last message that is too long
-    /// by itself the context sees the end.
+    /// Generates answers in conversations. If one does not fit, its oldest exchanges are dropped; of a single message that is too
+    /// long, the model sees the end.
     pub(super) async fn begin_replies(
         &mut self,
         id: u64,
@@ -89,7 +88,7 @@ impl Session {
         self.write_all(id, (model, decoder), requests, config)
     }
 
-    /// A model, and what writes so many texts with it.
+    /// A model with a decoder for a batch of texts.
     async fn model_for(
         &mut self,
         id: u64,
@@ -112,7 +111,7 @@ impl Session {
         Ok((model, decoder))
     }
 
-    /// Takes the texts up.
+    /// Starts generating the texts.
     fn write_all(
         &mut self,
         id: u64,
@@ -128,7 +127,7 @@ impl Session {
         Ok(())
     }
 
-    /// A few tokens of all samples.
+    /// Generates a few tokens of all samples.
     pub(super) async fn carry_on_sampling(&mut self) {
         for mut samples in std::mem::take(&mut self.generations.samples) {
             if let Err(error) = samples.batch.next(&mut samples.decoder).await {
@@ -149,7 +148,7 @@ impl Session {
         }
     }
 
-    /// Tells what was not told yet: those texts end where they stand.
+    /// Reports the remaining texts, which end here.
     pub(super) fn end_samples(&mut self, samples: Samples) {
         let Samples { id, key, precision, decoder, batch, seed, told, begun, mut tokens } = samples;
         for (number, text) in batch.finish().iter().enumerate().filter(|(number, _)| !told[*number]) {
@@ -164,7 +163,7 @@ impl Session {
     }
 }
 
-/// The settings of so many texts, each with its own seed.
+/// Settings of each text, with its own seed.
 fn seeds(config: &GenerateConfig, count: usize) -> impl Iterator<Item = GenerateConfig> {
     (0..count as u64)
         .map(|number| GenerateConfig { seed: config.seed.wrapping_add(number), ..config.clone() })

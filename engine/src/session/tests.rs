@@ -1,4 +1,4 @@
-//! Sessions end to end, on the CPU: requests in, events out.
+//! End-to-end tests of sessions on the CPU.
 
 mod auditing;
 mod completing;
@@ -18,10 +18,10 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-/// A front end that sends the next command when the one before has ended, unless told to send at an event.
+/// A front end that sends the next command when the previous one has ended, or at a specified event.
 struct Script {
     requests: async_channel::Sender<Parcel<Request>>,
-    /// What is left to send, and which event sets it off; `None` waits for the end of the command before.
+    /// Remaining commands, each with the event that triggers it; `None` waits for the end of the previous command.
     steps: Vec<(Option<Trigger>, Command)>,
     sent: u64,
     heard: Vec<Report>,
@@ -67,12 +67,12 @@ fn options(shelf: &Path) -> Options {
     }
 }
 
-/// Plays commands against a session on a shelf and returns all that was heard.
+/// Runs commands in a session on a shelf and returns all events.
 fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
     play_hearing(shelf, steps, |_| {})
 }
 
-/// The same; `hear` hears each event first, with the bytes beside it.
+/// Like [`play`]; `hear` gets each event first, with its bytes.
 fn play_hearing(
     shelf: &Path,
     steps: Vec<(Option<Trigger>, Command)>,
@@ -87,7 +87,7 @@ fn play_hearing(
     let ear = script.clone();
     pollster::block_on(run(options(shelf), inbox, move |report| {
         hear(&report);
-        // Every event travels as text.
+        // Every event must survive serialisation.
         let text = serde_json::to_string(&report.body).unwrap();
         ear.borrow_mut().hear(&serde_json::from_str(&text).unwrap());
     }));
@@ -96,14 +96,14 @@ fn play_hearing(
     heard
 }
 
-/// Plays commands behind a run of a new project, which is request 3, and returns all that was heard.
+/// Runs commands after training a run (request 3) in a new project, and returns all events.
 fn play_trained(config: RunConfig, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
     let shelf = tempfile::tempdir().unwrap();
     let made = Command::CreateProject { name: "p".to_owned() };
     play(shelf.path(), [after(made), after(train(config, None))].into_iter().chain(steps).collect())
 }
 
-/// Steps of a run.
+/// Triggers at a step of a run.
 const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
 
 fn after(command: Command) -> (Option<Trigger>, Command) {
@@ -132,7 +132,7 @@ fn tiny(steps: u64) -> RunConfig {
     config
 }
 
-/// Number, seed and text of the samples of a request, and how each ended.
+/// Number, seed, text and ending of a request's samples.
 fn sampled(heard: &[Report], request: u64) -> Vec<(usize, u64, String, Ending)> {
     let samples = heard.iter().filter(|report| report.request == Some(request));
     let samples = samples.filter_map(|report| match &report.event {
@@ -159,7 +159,7 @@ fn samples_at_once_are_what_each_is_by_itself() {
     let heard = play_trained(
         tiny(20),
         vec![
-            // More than have a place at once.
+            // More samples than slots.
             after(samples(19)),
             alone(3),
             alone(21),
@@ -283,7 +283,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
         |event| matches!(event, Event::Documents { documents, overview, .. } if documents.len() == 3 && overview.embedded),
     );
     has(|event| matches!(event, Event::Planned { plan } if plan.parameters > 10_000 && plan.bytes > 100_000));
-    // 60 kB of stories are some 24,000 tokens, of which a step of the tiny run takes 64.
+    // 60 kB of stories are about 24,000 tokens; a step of the tiny run takes 64.
     has(|event| matches!(event, Event::Planned { plan } if plan.proportions.is_empty()));
     has(
         |event| matches!(event, Event::Planned { plan } if plan.proportions.len() == 1 && plan.proportions[0].contains("about 2")),
@@ -297,7 +297,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
         |event| matches!(event, Event::Runs { runs } if runs[0].state == RunState::Finished && !runs[0].checkpoints.is_empty()),
     );
 
-    // The next session finds it, and explains what it wrote.
+    // The next session finds the run and explains its text.
     let source =
         WeightSource::Checkpoint { run: "1-first-stories".to_owned(), checkpoint: CheckpointChoice::Latest };
     let explain = Command::Explain {
@@ -326,7 +326,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     has(
         |event| matches!(event, Event::Projects { projects, .. } if projects.iter().any(|project| project.deleted)),
     );
-    // Whatever is left out, where weights were kept is told.
+    // Checkpoint events are never left out.
     has(|event| {
         let kept = |event: &&TrainEvent| !matches!(event, TrainEvent::Checkpoint { .. });
         matches!(event, Event::History { events, .. } if events.iter().filter(kept).count() < 20)
@@ -335,7 +335,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
 
 #[test]
 fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
-    // Held right after the evaluation before its first step, where nothing else is due.
+    // Paused right after the evaluation before its first step, where nothing else is due.
     let mut endless = tiny(100_000);
     (endless.train.sample_interval, endless.train.accumulate) = (0, 2);
     let heard = play_trained(
@@ -372,7 +372,7 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
     has(
         |event| matches!(event, Event::TrainingEnded { run } if run.state == RunState::Stopped && run.step > 0),
     );
-    // Held, a run does the one step that was asked for and no more.
+    // While paused, a run does exactly the one requested step.
     let at = |wanted: fn(&Event) -> bool| heard.iter().position(|report| wanted(&report.event)).unwrap();
     let stepped =
         heard.iter().position(|report| report.request == Some(5) && report.event == Event::Finished).unwrap();
@@ -423,7 +423,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     assert_eq!(*config, draft);
     assert_eq!(summary.unwrap().config, tokenizer);
 
-    // A copy has them too, and a damaged record costs nothing but itself.
+    // A copy has them too, and a damaged record affects only itself.
     play(shelf.path(), vec![after(Command::DuplicateProject { id: "p".to_owned(), name: "q".to_owned() })]);
     let heard = play(shelf.path(), vec![after(Command::OpenProject { id: "q".to_owned() })]);
     assert_eq!(opened(&heard).0.seed, 4242);
@@ -477,7 +477,7 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
 fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
     let shelf = tempfile::tempdir().unwrap();
     let mut config = tiny(10);
-    // No test would wait for its end, and a text of bytes in one piece has no token that ends it.
+    // Too long to wait for its end; a byte text in one piece has no end token.
     (config.train.sample_interval, config.train.sample_tokens) = (1, 1 << 20);
     config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
     let text = shelf.path().join("owls.txt");
@@ -506,12 +506,12 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
         _ => None,
     });
     let run = ended.unwrap();
-    // The first is of the weights that nothing was learned by.
+    // The first sample is of the untrained weights.
     assert_eq!((run.state, run.step), (RunState::Stopped, 0));
     assert!(run.checkpoints.iter().any(|checkpoint| checkpoint.resumable && checkpoint.step == 0));
 }
 
-/// A disk that takes its time: the checkpoint goes into a pipe that is read only once the pause was acknowledged.
+/// A slow disk: the checkpoint is written to a pipe that is read only after the pause was acknowledged.
 #[test]
 #[cfg(unix)]
 fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
@@ -525,10 +525,10 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
     }
     let (acknowledge, acknowledged) = std::sync::mpsc::channel();
     let place = pipe.clone();
-    // Started once the pipe is there.
+    // Started once the pipe exists.
     let reader = RefCell::new(Some(move || {
         std::thread::spawn(move || {
-            // Opening waits for the writer; its first bytes fill the pipe, and it waits too.
+            // Opening waits for the writer, whose first bytes fill the pipe and block it.
             let mut file = std::fs::File::open(&place).unwrap();
             requests.try_send(Parcel::plain(Request { id: 3, command: Command::Pause })).unwrap();
             let heard = acknowledged.recv_timeout(std::time::Duration::from_secs(60));
@@ -551,7 +551,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
     assert!(reading.join().unwrap().is_ok(), "the pause waited for the checkpoint");
 }
 
-/// A run whose every step takes long.
+/// A run with slow steps.
 fn slow(steps: u64) -> RunConfig {
     let mut config = tiny(steps);
     config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
@@ -565,7 +565,7 @@ fn underway(event: &Event) -> bool {
     matches!(event, Event::Underway { .. })
 }
 
-/// How a request ended: its error's kind, or nothing where it was met.
+/// How a request ended: the error's kind, or `None` if it succeeded.
 fn ended(heard: &[Report], request: u64) -> Option<ErrorKind> {
     let ends =
         heard.iter().filter(|report| report.request == Some(request)).filter_map(|report| {
@@ -580,7 +580,7 @@ fn ended(heard: &[Report], request: u64) -> Option<ErrorKind> {
     ends.into_iter().next().unwrap()
 }
 
-/// `Hello` is 1.
+/// `Hello` is request 1.
 #[test]
 fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     let shelf = tempfile::tempdir().unwrap();
@@ -628,7 +628,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
         assert_eq!(ended(&heard, request), None, "request {request}");
     }
     assert!(heard.iter().all(|report| !matches!(report.event, Event::Measured { .. } | Event::Bench { .. })));
-    // Nothing is left of what was given up.
+    // Nothing remains of the cancelled work.
     assert!(heard.iter().any(|report| matches!(&report.event, Event::Runs { runs } if runs.is_empty())));
     let data = shelf.path().join("shelf/p/data");
     assert_eq!(std::fs::read_dir(data).unwrap().count(), 0);
@@ -695,7 +695,7 @@ fn packing_is_given_up_in_the_midst_of_it() {
     let shelf = tempfile::tempdir().unwrap();
     let place = shelf.path().join("shelf/p");
     play(&shelf.path().join("shelf"), vec![after(Command::CreateProject { name: "p".to_owned() })]);
-    // What no packer makes smaller, and takes its time over.
+    // Incompressible data, which takes long to pack.
     let mut state = 1_u64;
     let noise = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -803,10 +803,10 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
         "<html><body><article><p>The owl sat in the old oak and sang of the moon all night long.</p></article></body></html>",
     );
     put("c.docx", "PK");
-    // Only what is in a folder inside has the same name.
+    // Only a file in a subfolder has the same name.
     put("sub/deep/a.txt", "The fox ran home. ");
     put("sub/deep/d.bin", "\0");
-    // Told by its first bytes.
+    // Detected by its first bytes.
     put("sub/paper", "%PDF-1.4\n");
     let poem = folder.path().join("poem");
     std::fs::write(&poem, "No ending says that this is text.").unwrap();
@@ -922,7 +922,7 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
     let table = put("table.csv", b"id,text\n1,The fox ran home.\n2,The owl flew away.\n");
     let (good, picture) = (put("good.txt", b"The fox and the owl are friends. "), put("a.png", b"x"));
     let shelf = folder.path().join("shelf");
-    // As an older version left it.
+    // Created by an older version.
     play(&shelf, vec![after(Command::CreateProject { name: "Spoilt".to_owned() })]);
     std::fs::create_dir_all(shelf.join("spoilt/documents")).unwrap();
     std::fs::write(shelf.join("spoilt/documents/old.txt"), b"\xff\xd8\xff\xe0\0\x10JFIF\0").unwrap();
@@ -962,7 +962,7 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
         overview.problems.iter().map(|problem| problem.name.clone()).collect()
     };
     assert_eq!((told[0].documents, names(&told[0])), (1, vec!["old.txt".to_owned()]));
-    // The text in Latin-1, the page, both rows and the plain text.
+    // The Latin-1 text, the page, both rows and the plain text.
     assert_eq!(told[1].documents, 5);
     assert_eq!(names(&told[1]), ["empty.txt", "old.txt", "photo.txt"]);
     assert!(told[1].characters_by_count.iter().any(|(letter, _)| *letter == '\u{e9}'));
@@ -1017,7 +1017,7 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
     assert_eq!((told[2].len(), told[3].len()), (0, 1));
     assert_eq!(told[3][0].title, "Owls by night");
     assert_eq!(told[4].iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["2-first-stories"]);
-    // Its number is not given again while it may come back; then it is gone.
+    // Its number is not reused while it can be restored; then it is gone.
     assert!(shelf.path().join("p/runs/1-first-stories").exists());
     let heard = play(shelf.path(), vec![opened(), after(Command::RestoreRun { run: run() })]);
     assert!(failures(&heard)[0].contains("no deleted run"), "{heard:?}");
@@ -1070,7 +1070,7 @@ fn a_document_is_held_out_by_its_name() {
     ];
     let mut config = tiny(2);
     config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
-    // One that was removed since is passed over.
+    // A held-out file that was removed since is ignored.
     config.data.validation_files = vec!["held.txt".to_owned(), "gone.txt".to_owned()];
     let heard = play(
         &shelf,

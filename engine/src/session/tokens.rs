@@ -1,4 +1,4 @@
-//! The open project's tokenizer: trained, tried on texts, its vocabulary listed and compared.
+//! The open project's tokenizer: training, trying it on texts, listing its vocabulary, and comparisons.
 
 use super::Session;
 use crate::data::{self, Prepared, Progress, Split};
@@ -15,11 +15,11 @@ use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Longest text that is cut into tokens for looking at, in characters.
+/// Maximum characters of a text to tokenise for display.
 const LOOKED_AT: usize = 5_000;
-/// Bytes of the project's text on which tokenizers are compared.
+/// Bytes of the project's text for comparing tokenizers.
 const COMPARED: usize = 400_000;
-/// Tokens that are counted at a time.
+/// Tokens counted at a time.
 const COUNTED: usize = 1 << 16;
 
 impl Session {
@@ -49,7 +49,7 @@ impl Session {
         Ok(())
     }
 
-    /// Prepares a run's text in the open project, by a tokenizer that is `given` or by one that it trains, and says how far it is.
+    /// Prepares a run's text in the open project, with the `given` tokenizer or a newly trained one, reporting progress.
     pub(super) async fn prepare(
         &mut self,
         id: u64,
@@ -67,7 +67,7 @@ impl Session {
                 Progress::Encoding { bytes, total } => (PreparationStage::Encoding, bytes, total),
             };
             outlet.progress(done, total);
-            // A hundred per stage are as good as ten thousand.
+            // A hundred reports per stage are enough.
             let share = (stage, done * 100 / total.max(1));
             if told != Some(share) {
                 told = Some(share);
@@ -102,7 +102,7 @@ impl Session {
         self.opened()?.prepared.as_deref().ok_or_else(none)
     }
 
-    /// How often the text uses each token, counted once.
+    /// How often the text uses each token; counted once.
     fn counts(&mut self) -> Result<Vec<u64>> {
         if let Some(counts) = &self.opened()?.counts {
             return Ok(counts.clone());
@@ -126,7 +126,7 @@ impl Session {
         Ok(counts)
     }
 
-    /// About the project's tokenizer; `None` before it has one.
+    /// Describes the project's tokenizer; `None` if it has none.
     pub(super) fn tokenizer_summary(&mut self) -> Result<Option<TokenizerSummary>> {
         if self.opened()?.prepared.is_none() {
             return Ok(None);
@@ -240,7 +240,7 @@ impl Session {
 }
 
 fn name_of(config: &TokenizerConfig) -> String {
-    // In this list WordPiece is one word.
+    // In this list, WordPiece is written as one word.
     let name = config.kind.name().replace('_', "");
     if config.kind.is_trained() { format!("{name} {}", config.vocabulary) } else { name }
 }

@@ -1,4 +1,4 @@
-//! A run in training: groups of steps, and everything else between them.
+//! A run in training: groups of steps, with all other work between them.
 
 mod control;
 
@@ -25,17 +25,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use web_time::{Duration, Instant};
 
-/// What a run does before its first step.
 const PREPARING: &str = "preparing the run";
-/// Steps are told of this often: a screen shows no more.
+/// Minimum interval between reports of steps; a screen shows no more.
 const TOLD: Duration = Duration::from_millis(40);
-/// The time left is told this often.
+/// Interval between reports of the time left.
 const TIMED: Duration = Duration::from_secs(1);
-/// Seconds of a group of steps, between which requests are served, while somebody looks on, and while nobody does.
+/// Target seconds of a group of steps (requests are served between groups), while the window is visible and while it is not.
 const GROUP: f64 = 0.05;
 const UNSEEN_GROUP: f64 = 0.2;
 
-/// What is to be trained.
 pub(super) struct Job {
     id: u64,
     what: What,
@@ -57,34 +55,34 @@ impl Job {
     }
 }
 
-/// Fits a run to whether somebody looks on.
+/// Adapts a run to whether the window is visible.
 pub(super) fn set_visible(trainer: &mut Trainer<'_>, visible: bool) {
     trainer.set_group_seconds(if visible { GROUP } else { UNSEEN_GROUP });
     trainer.executor().set_interactive(visible);
 }
 
-/// What a run needs before it begins.
+/// A run that is ready to start.
 struct Ready {
     open_run: OpenRun,
     device: DeviceSummary,
     estimated: Option<f64>,
 }
 
-/// The run in training, for whoever serves a request meanwhile.
+/// The run in training, for requests that are served meanwhile.
 pub(super) struct Live<'live, 'data> {
     pub(super) trainer: &'live mut Trainer<'data>,
     pub(super) control: &'live Control,
 }
 
 impl<'live> Live<'live, '_> {
-    /// What was asked of the run, its step, and its steps in all.
+    /// The run's control, with its current step and total number of steps.
     pub(super) fn steered(&self) -> Steered<'live> {
         Steered { control: self.control, at: (self.trainer.step(), self.trainer.config().train.steps) }
     }
 }
 
 impl Session {
-    /// Trains a run to its end or to a stop.
+    /// Trains a run until it ends or is stopped.
     pub(super) async fn train(&mut self, job: Job) {
         let id = job.id;
         self.current = None;
@@ -100,7 +98,7 @@ impl Session {
                 if let Err(error) = self.take_documents_back() {
                     self.outlet.notice(error.to_string());
                 }
-                // A run that was under way is shown as it stands: failed, with what it can be resumed from.
+                // Show a run that failed midway with its current state: failed, with the checkpoints to resume from.
                 if let Some(run) = self.current.take() {
                     self.outlet.answer(id, Event::TrainingEnded { run: run.summary_or_error() });
                 }
@@ -156,7 +154,7 @@ impl Session {
             let begun = cancellable(&mut inbox, &outlet, &evaluations, work, ends, None, begun).await;
             self.inbox = inbox;
             if begins && matches!(begun, Err(Error::Cancelled(_))) {
-                // A run that never began is none.
+                // Remove a run that never started.
                 self.current = None;
                 files::remove_dir_all(run.folder()).ok();
             }
@@ -182,7 +180,7 @@ impl Session {
         }
     }
 
-    /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
+    /// Prepares text, tokenizer, kernels and device of a run, before anything is on disk.
     async fn make_ready(&mut self, job: Job) -> Result<Ready> {
         let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = job.launch;
         let chosen =
@@ -211,9 +209,9 @@ impl Session {
                 let learned = self.files_to_learn(&config.train, learns_from).await?;
                 if let Some(learned) = learned {
                     config.data.paths = learned;
-                    // Its sources are another text's.
+                    // The mixture's sources belong to another text.
                     config.data.mixture.clear();
-                    // And so are its held-out files.
+                    // The held-out files too.
                     if is_own && !std::mem::take(&mut config.data.validation_files).is_empty() {
                         let text = "the held-out files are not used: rows of tasks and of feedback hold out their own share";
                         self.outlet.notice(text.to_owned());
@@ -238,7 +236,7 @@ impl Session {
                 config.validate()?;
                 if let Some(notice) = prepared.settle_epochs(&mut config)? {
                     self.outlet.notice(notice);
-                    // Other settings have to agree with the steps.
+                    // Changing the steps may violate other rules.
                     config.validate()?;
                 }
                 for notice in prepared
@@ -262,7 +260,7 @@ impl Session {
                 };
                 let config = run.config()?;
                 if let Some(steps) = steps {
-                    // Before anything of the run is changed.
+                    // Check before anything in the run is changed.
                     let mut longer = config.clone();
                     longer.train.steps = steps;
                     longer.train.decay_steps = longer.train.decay_steps.min(steps);
@@ -322,7 +320,7 @@ impl Session {
         if beside_others {
             let opened = Box::new(open_run.about()?);
             self.outlet.answer(job.id, Event::RunOpened { opened });
-            // Whoever hears of it has a turn before anything of it is made on disk.
+            // Yield, so that the notices are delivered before anything is on disk.
             platform::yield_now().await;
         }
         Ok(Ready { open_run, device, estimated })
@@ -339,7 +337,7 @@ impl Session {
         Ok(())
     }
 
-    /// Says beforehand when the room for checkpoints will not do.
+    /// Warns in advance if the checkpoints will not fit.
     async fn warn_of_full_storage(&mut self, run: &Run) -> Result<()> {
         let needed = run.bytes_to_write()?;
         let available = platform::storage::available(run.folder()).await;
@@ -353,7 +351,7 @@ impl Session {
         Ok(())
     }
 
-    /// Steps, events and requests in turn.
+    /// The training loop: steps, events and requests.
     async fn follow(
         &mut self,
         id: u64,
@@ -361,7 +359,7 @@ impl Session {
         control: &Control,
         prepared: &Prepared,
     ) -> Result<()> {
-        // The project and its text outlive a tab that is closed before the first checkpoint.
+        // The project and its text then survive closing the tab before the first checkpoint.
         self.keep_files_meanwhile(control, trainer).await;
         let mut told = PendingEvents { events: Vec::new(), last: Instant::now(), timed: None };
         let mut sample: Option<PendingSample<'_>> = None;
@@ -385,7 +383,7 @@ impl Session {
             trainer.set_group_steps(if control.single.get() { 1 } else { u64::MAX });
             let at = (trainer.step(), trainer.config().train.steps);
             if control.stopping() {
-                // It is still due at this step, and written when the run goes on.
+                // It is still due at this step and written on resume.
                 sample = None;
             }
             if let Some(writing) = &mut sample {
@@ -418,7 +416,7 @@ impl Session {
                         self.generations.forget_run(&trainer.run().name());
                     }
                     let lasting = matches!(event, TrainEvent::Checkpoint { .. } | TrainEvent::Done { .. });
-                    // What is told to be saved is so, where an engine may be killed the moment after.
+                    // Flush before reporting a checkpoint as saved, because the engine may be killed right after.
                     if lasting {
                         self.keep_files_meanwhile(control, trainer).await;
                     }
@@ -445,7 +443,7 @@ impl Session {
             if !trainer.has_news() {
                 self.carry_on_writing().await;
                 if !control.stopping() {
-                    // It goes on when the run has ended.
+                    // It continues after the run has ended.
                     self.carry_on_evaluating(true).await;
                 }
                 self.outlet.beat("training");
@@ -456,7 +454,7 @@ impl Session {
         Ok(())
     }
 
-    /// While a run is held, texts are carried on; else the next request is waited for.
+    /// While a run is paused, continues generating texts, or else waits for the next request.
     async fn wait_paused(&mut self, control: &Control, trainer: &Trainer<'_>) {
         if self.is_idle() {
             self.keep_files_meanwhile(control, trainer).await;
@@ -473,14 +471,14 @@ impl Session {
         }
     }
 
-    /// Does a piece of a run's work, and answers meanwhile what cannot wait for its end. `at` is the run's step, and its steps in all.
+    /// Awaits a piece of a run's work, answering urgent requests meanwhile. `at` is the run's step and total number of steps.
     async fn meanwhile<T>(&mut self, control: &Control, at: (u64, u64), work: impl Future<Output = T>) -> T {
         let Self { inbox, outlet, evaluations, .. } = self;
         let steered = Some(Steered { control, at });
         inbox.meanwhile(work, |request| urgent(request, evaluations, outlet, steered)).await
     }
 
-    /// Makes files lasting, as [`Session::keep_files`] does, and answers meanwhile what cannot wait for its end.
+    /// Like [`Session::keep_files`], answering urgent requests meanwhile.
     async fn keep_files_meanwhile(&mut self, control: &Control, trainer: &Trainer<'_>) {
         let at = (trainer.step(), trainer.config().train.steps);
         if let Err(error) = self.meanwhile(control, at, platform::storage::flush()).await {
@@ -488,7 +486,7 @@ impl Session {
         }
     }
 
-    /// Pause, go on, one step, stop, changes and profiles.
+    /// Handles pause, resume, single step, stop, changed settings and profiles.
     pub(super) async fn steer(&mut self, id: u64, command: &Command, live: Live<'_, '_>) -> Result<()> {
         let Live { trainer, control } = live;
         if !control.obeys(command) {
@@ -510,11 +508,11 @@ impl Session {
     }
 }
 
-/// Events of a run that wait to be told together.
+/// Events of a run, collected to be sent together.
 struct PendingEvents {
     events: Vec<TrainEvent>,
     last: Instant,
-    /// When the time left was told.
+    /// When the time left was last reported.
     timed: Option<Instant>,
 }
 
@@ -526,7 +524,7 @@ impl PendingEvents {
         self.last = Instant::now();
     }
 
-    /// Says every second how much time is left.
+    /// Reports the time left once per interval.
     fn tell_time(&mut self, outlet: &super::Outlet, trainer: &Trainer<'_>) {
         let due = self.timed.is_none_or(|at| at.elapsed() >= TIMED);
         if let (true, Some((seconds, seconds_left))) = (due, trainer.seconds()) {

@@ -1,4 +1,4 @@
-//! Texts under way: each is carried on by a few tokens at a time, between other work.
+//! Texts being generated, a few tokens at a time, between other work.
 
 mod lenses;
 mod models;
@@ -34,29 +34,28 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Decoders that are kept for the next text.
+/// Idle decoders to keep for reuse.
 const KEPT: usize = 3;
-/// Texts that are written at once.
+/// Maximum texts generated at the same time.
 const TEXTS: usize = 8;
 
-/// What weights are called: run, checkpoint, and what tells apart what that means over time: a step, or of a file that is no checkpoint
-/// of the run a fingerprint.
+/// Identifies weights: run, checkpoint, and a number that distinguishes their versions. The number is a step, or a fingerprint
+/// for a file that is not one of the run's checkpoints.
 pub(super) type Key = (String, String, u64);
 
-/// The checkpoint's name in the key of a run in training.
+/// The checkpoint name in the key of a run in training.
 pub(super) const CURRENT: &str = WeightSource::CURRENT;
 
-/// A tokenizer with its settings and chat template, shared by a model and the texts that are written with it.
+/// A tokenizer with its settings and chat template, shared by a model and its texts.
 #[derive(Clone)]
 pub(super) struct SharedTokenizer(Arc<TokenizerFiles>);
 
 impl SharedTokenizer {
-    /// A tokenizer with what lies beside it in its folder.
+    /// Combines a tokenizer with the other files in its folder.
     fn with(tokenizer: Tokenizer, folder: &Path) -> Result<Self> {
         Ok(Self(Arc::new(TokenizerFiles::with(tokenizer, folder)?)))
     }
 
-    /// With settings and chat template.
     pub(super) fn files(&self) -> &TokenizerFiles {
         &self.0
     }
@@ -77,11 +76,11 @@ pub(super) struct Model {
     pub(super) config: ModelConfig,
     pub(super) tokenizer: SharedTokenizer,
     pub(super) parameters: Arc<Vec<f32>>,
-    /// Steps that they were trained for.
+    /// Optimizer steps the weights were trained for.
     pub(super) step: u64,
 }
 
-/// A text under way.
+/// A text being generated.
 struct Text {
     id: u64,
     key: Key,
@@ -89,13 +88,13 @@ struct Text {
     decoder: Decoder,
     generation: TextGeneration<'static>,
     tokenizer: SharedTokenizer,
-    /// Shows each token by itself.
+    /// Decodes each token separately.
     stream: DecodeStream<SharedTokenizer>,
-    /// Moderation hides some of it: tokens show no more than the text.
+    /// Moderation hides part of the text, so single tokens must not be shown.
     hides: bool,
 }
 
-/// Texts, and what they are written with.
+/// Texts being generated, with their models and decoders.
 #[derive(Default)]
 pub(super) struct Generations {
     texts: Vec<Text>,
@@ -103,22 +102,22 @@ pub(super) struct Generations {
     pub(super) completions: Completions,
     judges: ParsedJudges,
     models: Models,
-    /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
+    /// Idle decoders, with the weights and requested precision they can be reused for.
     decoders: Vec<(Key, Precision, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
-    /// What was looked into last.
+    /// Recently used lenses.
     pub(super) lenses: Lenses,
-    /// What texts were found in.
+    /// Recently used text indices.
     pub(super) indices: Indices,
 }
 
 impl Generations {
-    /// No text is under way.
+    /// Whether no text is being generated.
     pub(super) fn is_idle(&self) -> bool {
         self.texts.is_empty() && self.samples.is_empty() && self.completions.is_idle()
     }
 
-    /// Keeps a decoder that has no text, in the place of the oldest where there are many.
+    /// Keeps an idle decoder, evicting the oldest if there are too many.
     pub(super) fn keep_decoder(&mut self, key: Key, precision: Precision, decoder: Decoder) {
         self.decoders.push((key, precision, decoder));
         if self.decoders.len() > KEPT {
@@ -126,24 +125,24 @@ impl Generations {
         }
     }
 
-    /// Forgets everything: another project is open.
+    /// Clears everything, for another project.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Forgets what is open on a device: another is chosen.
+    /// Drops everything on the device, because another one was chosen.
     pub(super) fn forget_device(&mut self) {
         self.decoders.clear();
         self.completions.forget_scorer(|_| true);
         self.lenses.clear();
     }
 
-    /// Forgets weights of runs in training: one that goes on from a checkpoint may come to other weights by the same step.
+    /// Drops weights of runs in training: after resuming from a checkpoint, the same step may have other weights.
     pub(super) fn forget_current(&mut self) {
         self.forget_weights(|key| key.1 == CURRENT);
     }
 
-    /// Forgets weights of a run that went back: it comes to other weights by the same step, and writes other checkpoints of the same names.
+    /// Drops weights of a run that was rolled back: the same steps and checkpoint names will have other weights.
     pub(super) fn forget_run(&mut self, run: &str) {
         self.forget_weights(|key| key.0 == run);
     }
@@ -159,18 +158,18 @@ impl Generations {
     }
 }
 
-/// The token of a text that is to be explained.
+/// A token whose prediction is to be explained.
 pub(super) struct TokenQuery<'text> {
-    /// The tokens before it.
+    /// Tokens before it.
     pub(super) tokens: &'text [u32],
-    /// What was written there, to find its rank.
+    /// The token that was chosen, to report its rank.
     pub(super) chosen: Option<u32>,
-    /// Likeliest tokens to list.
+    /// Number of top tokens to list.
     pub(super) count: usize,
 }
 
 impl Session {
-    /// Loads a model, and keeps it for the texts to come.
+    /// Loads a model and caches it for later texts.
     pub(super) async fn open_model(
         &mut self,
         id: u64,
@@ -196,10 +195,10 @@ impl Session {
         self.outlet.answer(id, opened);
     }
 
-    /// Settings without their rules of moderation, and what texts are judged by in the open project.
+    /// Separates the moderation rules from the settings and returns the open project's judges.
     ///
     /// # Errors
-    /// The settings are out of range, or those of [`ParsedJudges::judges`].
+    /// The settings are out of range, or [`ParsedJudges::judges`] fails.
     pub(super) fn with_judges(
         &mut self,
         config: &GenerateConfig,
@@ -261,7 +260,7 @@ impl Session {
         self.write_on(id, (model, decoder), Request { judges, ..request }).await
     }
 
-    /// Says which of a text's characters the vocabulary lacks, and which words of it are special tokens to the model.
+    /// Reports characters that the vocabulary lacks, and words that the model reads as special tokens.
     pub(super) fn tell_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
         let characters: String = tokenizer.unknown_characters(text).into_iter().collect();
         if !characters.is_empty() {
@@ -286,7 +285,7 @@ impl Session {
         Ok(())
     }
 
-    /// Begins a text after its prompt's tokens.
+    /// Starts generating after a prompt.
     async fn write_on(
         &mut self,
         id: u64,
@@ -313,7 +312,7 @@ impl Session {
         Ok(())
     }
 
-    /// The model that a source means, and what writes so many texts at once with it.
+    /// The model of a source, with a decoder for a batch of `texts`.
     pub(super) async fn model_and_decoder(
         &mut self,
         source: &WeightSource,
@@ -326,7 +325,7 @@ impl Session {
         Ok((model, decoder))
     }
 
-    /// What writes so many texts at once with a model: for one, a decoder whose text is done, or another.
+    /// A decoder for a batch of `texts`; a single text reuses an idle decoder if possible.
     pub(super) async fn decoder(
         &mut self,
         model: &Model,
@@ -353,7 +352,7 @@ impl Session {
         Ok(decoder)
     }
 
-    /// A few tokens of each text, samples among them.
+    /// Generates a few tokens of each text and sample.
     pub(super) async fn carry_on_writing(&mut self) {
         self.carry_on_sampling().await;
         self.carry_on_completing().await;
@@ -424,7 +423,7 @@ impl Session {
     ) -> Result<()> {
         config.validate()?;
         let model = self.weights(source, live.as_mut()).await?;
-        // Logits stay on a device; one window is soon read again here.
+        // Logits stay on the device; recomputing one window on the CPU is fast.
         let mut explainer = self.explainer(&model)?;
         let logits = explainer.logits(query.tokens)?;
         self.generations.explainer = Some((model.key.clone(), explainer));
@@ -446,8 +445,8 @@ impl Session {
         Ok(())
     }
 
-    /// What a model with a head for labels takes texts for, or what a reward model scores them. Of a text that is longer than the context,
-    /// its beginning counts, as in training.
+    /// Label probabilities of texts from a classifier, or scores from a reward model. Texts longer than the context are truncated
+    /// at the end, as in training.
     pub(super) async fn classify(
         &mut self,
         id: u64,
@@ -470,10 +469,10 @@ impl Session {
         Ok(())
     }
 
-    /// The probability of each label of each text; of a model that scores texts, their scores.
+    /// Label probabilities of each text, or scores if the model is a reward model.
     ///
     /// # Errors
-    /// The vocabulary has nothing of a text, or the model scores replies in conversations.
+    /// The vocabulary covers nothing of a text, or the model scores replies in conversations.
     pub(super) async fn label_probabilities(
         &mut self,
         model: &Model,
@@ -508,7 +507,7 @@ impl Session {
         Ok(probabilities)
     }
 
-    /// What gives logits of single windows: that of the last time, where the model is the same.
+    /// A CPU decoder for single windows, cached while the model stays the same.
     fn explainer(&mut self, model: &Model) -> Result<CpuDecoder> {
         match self.generations.explainer.take() {
             Some((key, explainer)) if key == model.key => Ok(explainer),
@@ -516,7 +515,7 @@ impl Session {
         }
     }
 
-    /// The weights that a source means.
+    /// Loads the weights of a source.
     pub(super) async fn weights(
         &mut self,
         source: &WeightSource,
@@ -541,7 +540,7 @@ impl Session {
             WeightSource::Current => &best,
             WeightSource::Checkpoint { checkpoint, .. } => checkpoint,
         };
-        // `best` and `latest` mean other weights as a run goes on; a checkpoint's file stays what it is.
+        // `best` and `latest` change their meaning as a run goes on; a checkpoint file does not.
         let file = checkpoint.file();
         let step = if file.is_none() { run.record()?.step } else { 0 };
         let mut key = (run.name(), checkpoint.to_string(), step);
@@ -550,7 +549,7 @@ impl Session {
         }
         let files = Checkpoints::new(run.checkpoints_folder());
         let trained = Trained::load(run, checkpoint)?;
-        // Any other file may be written anew, and is read each time.
+        // Any other file may be overwritten, so it is read each time.
         if file.is_some_and(|file| files.list().iter().all(|own| own.file != file)) {
             key.2 = fingerprint(&trained.parameters);
         }
@@ -566,7 +565,7 @@ impl Session {
         }))
     }
 
-    /// The run whose weights a source means.
+    /// The run that a source refers to.
     pub(super) fn run_of(&mut self, source: &WeightSource, live: Option<&Live<'_, '_>>) -> Result<Run> {
         match (source, live) {
             (WeightSource::Checkpoint { run, .. }, _) => self.run_named(run),
@@ -575,7 +574,7 @@ impl Session {
         }
     }
 
-    /// The latest run that has a checkpoint, but for models that were imported to compare with.
+    /// The latest run with a checkpoint, except models imported for comparison.
     fn latest_written(&mut self) -> Result<Run> {
         let project = &self.opened()?.project;
         let runs = project.runs()?;
@@ -586,7 +585,7 @@ impl Session {
             return Ok(run.clone());
         }
         if !runs.is_empty() {
-            // Of models to compare with alone it says which can be named.
+            // If only models for comparison exist, this error lists them.
             project.latest_run()?;
         }
         Err(Error::Refused("no run has a checkpoint yet; train one first".to_owned()))
@@ -598,7 +597,7 @@ impl Session {
     }
 }
 
-/// Refuses a model that writes nothing.
+/// Fails for a model that does not generate text.
 pub(super) fn expect_writes(model: &Model) -> Result<()> {
     if model.config.labels.is_empty() {
         return Ok(());
@@ -610,14 +609,14 @@ pub(super) fn expect_writes(model: &Model) -> Result<()> {
     )))
 }
 
-/// A number that other weights hardly have; never that of a checkpoint, 0.
+/// A fingerprint of weights; never 0, which is used for checkpoints.
 fn fingerprint(weights: &[f32]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(bytemuck::cast_slice(weights));
     hasher.finish().max(1)
 }
 
-/// Each token with the text that is certain by then; the last one has what is left at the `end`.
+/// Each token with the text that is final after it; at the `end`, the last token gets the rest.
 fn written(
     stream: &mut DecodeStream<SharedTokenizer>,
     tokenizer: &Tokenizer,

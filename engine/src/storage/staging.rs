@@ -1,5 +1,5 @@
-//! The folder in which something is made before it gets its place: whoever is killed meanwhile leaves what stood there before,
-//! or nothing, and never half of the new. What dead programs left under such names is removed by the next that works there.
+//! Temporary folders that are moved into place once complete. If the process is killed, the old contents remain, or nothing, but
+//! never an incomplete new folder. Folders left by dead processes are removed by the next process that works there.
 
 use super::sync_folder_of;
 use crate::error::{Error, Result};
@@ -9,14 +9,13 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What such names begin with.
+/// Prefix of their names.
 pub const PREFIX: &str = ".partial-";
 
-/// A folder under a temporary name, removed unless it was given its place.
+/// A folder with a temporary name, removed on drop unless it was moved into place.
 ///
-/// Beside it lies a file of the same name and `.lock`, which is held as long as the folder is in use: the operating system
-/// drops the lock with the program, so a folder whose lock is free belongs to nobody. The lock is taken before the folder
-/// is made.
+/// A `.lock` file of the same name next to it is locked while the folder is in use. The operating system releases the lock when
+/// the process ends, so a folder with a free lock is abandoned. The lock is taken before the folder is created.
 #[derive(Debug)]
 pub struct Staging {
     path: PathBuf,
@@ -25,7 +24,7 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// In a folder that holds nothing but what our programs make.
+    /// Creates it in a folder that contains only our files.
     ///
     /// # Errors
     /// The file system refuses.
@@ -33,12 +32,12 @@ impl Staging {
         Self::new(folder, PREFIX.into(), true)
     }
 
-    /// Beside the place that it is for, among anybody's files.
+    /// Creates it in the parent folder of `place`, which may contain other files.
     ///
     /// # Errors
     /// The file system refuses.
     pub fn beside(place: &Path) -> Result<Self> {
-        // A browser has no current folder, and whole paths alone.
+        // A browser has no current folder, only absolute paths.
         let whole = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
         let (Some(folder), Some(name)) = (whole.parent(), whole.file_name()) else {
             return Err(Error::bad_file(place, "nothing can be put in this place; name another"));
@@ -50,7 +49,7 @@ impl Staging {
         Self::new(folder, prefix, false)
     }
 
-    /// Makes it in a folder, and removes those of programs that died; where the folder is `ours`, without a lock, too.
+    /// Creates it in a folder and removes abandoned ones; if the folder is `ours`, also those without a lock file.
     fn new(folder: &Path, prefix: OsString, ours: bool) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         sweep(folder, &prefix, ours);
@@ -59,7 +58,7 @@ impl Staging {
         name.push(format!("{}-{number}", platform::process_number()));
         let path = folder.join(name);
         let lock_path = lock_path(&path);
-        // Who named the place knows nothing of a lock.
+        // The error names the folder: the user knows nothing of the lock file.
         let lock = File::create(&lock_path).map_err(Error::io(folder))?;
         if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(Error::Internal(format!("{} is in use by another program", path.display())));
@@ -72,12 +71,12 @@ impl Staging {
         Ok(staging)
     }
 
-    /// Where to write. What is written must be durable before it gets its place.
+    /// The path to write to. Contents must be synced before the folder is moved into place.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives the folder its place if that is free or an empty folder; false where it is not.
+    /// Moves the folder to `place` if that is free or an empty folder; returns whether it did.
     ///
     /// # Errors
     /// The file system refuses.
@@ -93,10 +92,10 @@ impl Staging {
         }
     }
 
-    /// Gives the folder its place; what stands there makes room, at once where the system can do that.
+    /// Moves the folder to `place`, replacing what is there; atomically if the system supports it.
     ///
     /// # Errors
-    /// The file system refuses; what stood there is as it was.
+    /// The file system refuses; the existing contents are unchanged.
     pub fn put(&self, place: &Path) -> Result<()> {
         if self.put_new(place)? {
             return Ok(());
@@ -113,14 +112,14 @@ impl Staging {
             files::rename(&aside, &self.path).map_err(Error::io(&aside))?;
         }
         sync_folder_of(place);
-        // What stood there lies here now, and goes with this.
+        // The temporary folder now holds the old contents and is removed with `self`.
         Ok(())
     }
 
-    /// Gives one file of the folder its place, instead of what stands there.
+    /// Moves a file of the folder to `place`, replacing an existing one.
     ///
     /// # Errors
-    /// The file system refuses; what stood there is as it was.
+    /// The file system refuses; the existing file is unchanged.
     pub fn put_file(&self, name: &str, place: &Path) -> Result<()> {
         files::rename(self.path.join(name), place).map_err(Error::io(place))?;
         sync_folder_of(place);
@@ -130,7 +129,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // After it got its place there may be nothing of this name; after an error its removal is a courtesy.
+        // The folder may be gone, and after an error its removal is optional.
         files::remove_dir_all(&self.path).ok();
         files::remove_file(&self.lock_path).ok();
     }
@@ -146,7 +145,7 @@ fn lock_path(folder: &Path) -> PathBuf {
     folder.with_file_name(name)
 }
 
-/// Removes what programs that died left behind under names of such a prefix. What cannot be removed only takes space.
+/// Removes abandoned folders with the prefix. What cannot be removed only takes space.
 fn sweep(folder: &Path, prefix: &OsStr, ours: bool) {
     let Ok(entries) = files::read_dir(folder) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
@@ -186,7 +185,7 @@ mod tests {
             std::fs::create_dir(data.path().join(name)).unwrap();
             std::fs::write(data.path().join(name).join("train-00000.bin"), "x").unwrap();
         };
-        // A death before locks were used, one since, and one whose folder is a finished preparation.
+        // Abandoned before locks were used, abandoned since, and one that contains a finished preparation.
         folder(".partial-1");
         folder(".partial-2");
         File::create(data.path().join(".partial-2.lock")).unwrap();

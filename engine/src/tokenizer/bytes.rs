@@ -1,12 +1,12 @@
-//! GPT-2's printable alphabet for bytes: every byte is one visible character, so that byte-level vocabularies can be
-//! stored as text (Radford et al. 2019). Printable Latin-1 stands for itself; the rest follows from U+0100 on.
+//! GPT-2's printable byte alphabet: every byte is one visible character, so that byte-level vocabularies can be stored as text
+//! (Radford et al. 2019). Printable Latin-1 characters represent themselves; the other bytes map to U+0100 and up.
 
-/// Whether a byte's own Latin-1 character is visible and so stands for it.
+/// Whether a byte's own Latin-1 character is visible and represents it.
 fn stands_for_itself(byte: u8) -> bool {
     matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff)
 }
 
-/// The alphabet: the character of each byte, indexed by the byte.
+/// The character of each byte.
 pub(crate) fn alphabet() -> [char; 256] {
     let mut next = 0x100_u32;
     std::array::from_fn(|index| {
@@ -20,7 +20,7 @@ pub(crate) fn alphabet() -> [char; 256] {
     })
 }
 
-/// The way back: `table[character as usize]` for the 324 code points that the alphabet spans.
+/// The inverse mapping: `table[character as usize]`, for the 324 code points of the alphabet.
 pub(crate) struct ByteOf(Vec<Option<u8>>);
 
 impl ByteOf {
@@ -34,7 +34,7 @@ impl ByteOf {
         Self(table)
     }
 
-    /// The bytes that a token of the alphabet stands for; `None` where it holds any other character.
+    /// The bytes of a token in the alphabet; `None` if it has any other character.
     pub(crate) fn bytes(&self, token: &str) -> Option<Vec<u8>> {
         token.chars().map(|character| self.0.get(character as usize).copied().flatten()).collect()
     }

@@ -1,40 +1,38 @@
-//! Where a text may be cut so that the pieces' tokens, one after the other, are the whole text's tokens.
+//! Positions at which a text can be split without changing its tokens.
 //!
-//! Splitting patterns like GPT-2's (`'s|…| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`) let white space only
-//! *begin* a token that holds anything else. So between a visible character and the white space after it there is always
-//! a token boundary. Cutting there changes nothing before it: the tokens that end at the cut are greedy runs which the
-//! white space would have stopped as the end of the text does, and every `\s+(?!\S)` before the cut sees the visible
-//! character in front of the cut in either case. It changes nothing after it: matching goes from left to right, starts
-//! again at the boundary, and looks back at nothing. Special tokens are taken out of the text first; ours hold no white
-//! space, so no cut of this kind falls inside one.
+//! With splitting patterns like GPT-2's (`'s|…| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`), white space in a token with
+//! other characters is always at its *start*. So there is always a token boundary between a visible character and the white space
+//! after it. Splitting there changes nothing before it: the tokens that end there are greedy runs, which the white space stops
+//! just like the end of the text, and every earlier `\s+(?!\S)` sees the visible character before the split in either case. It
+//! changes nothing after it: matching proceeds from left to right, starts anew at the boundary, and does not look behind. Special
+//! tokens are extracted first; ours contain no white space, so no such split falls inside one.
 
-/// Which cuts a tokenizer allows.
+/// Where a tokenizer allows splits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CutRule {
-    /// Each character is tokenized alone: every boundary between characters will do, outside special tokens.
+    /// Between any characters, except inside special tokens: each character is tokenised separately.
     Anywhere,
     /// Between a visible character and the white space that follows it.
     BeforeWhitespace,
-    /// Nothing is known about the tokenizer: documents are encoded whole.
+    /// Nowhere: the tokenizer's rules are unknown, so documents are encoded whole.
     Never,
 }
 
-/// A tokenizer's cuts.
+/// A tokenizer's split positions.
 #[derive(Clone, Debug)]
 pub struct Cut {
-    /// The rule.
     pub rule: CutRule,
-    /// Texts that are one token wherever they stand.
+    /// Texts that are always a single token.
     pub(crate) special: Vec<String>,
 }
 
 impl Cut {
-    /// The last safe cut of a text, as a byte position inside it (neither end).
+    /// The last safe split of a text, as a byte offset strictly inside it.
     pub fn last(&self, text: &str) -> Option<usize> {
         self.backwards(text, text.len().saturating_sub(1))
     }
 
-    /// Divides a text into pieces of about `target` bytes; longer ones where there is no safe cut.
+    /// Splits a text into pieces of about `target` bytes, or longer if there is no safe split.
     pub fn pieces<'a>(&self, text: &'a str, target: usize) -> Vec<&'a str> {
         let mut pieces = Vec::with_capacity(text.len() / target.max(1) + 1);
         let mut rest = text;
@@ -60,7 +58,7 @@ impl Cut {
             .flatten()
     }
 
-    /// Whether the text may be cut at this byte.
+    /// Whether splitting at this byte offset is safe.
     pub fn is_safe(&self, text: &str, position: usize) -> bool {
         match self.rule {
             CutRule::Never => false,
@@ -73,7 +71,7 @@ impl Cut {
     }
 }
 
-/// The cut that is safe for every tokenizer of ours: a visible character, then a space or a line's end.
+/// The split that is safe for all of our tokenizers: before a space or line break that follows a visible character.
 pub(crate) fn before_whitespace(text: &str, position: usize) -> bool {
     matches!(text.as_bytes().get(position), Some(b' ' | b'\n'))
         && text
@@ -82,7 +80,7 @@ pub(crate) fn before_whitespace(text: &str, position: usize) -> bool {
             .is_some_and(|last| !last.is_whitespace() && !last.is_control())
 }
 
-/// Whether an occurrence of `special` begins before `position` and ends after it.
+/// Whether an occurrence of `special` contains `position`.
 fn straddles(text: &str, position: usize, special: &str) -> bool {
     let bytes = text.as_bytes();
     let first = (position + 1).saturating_sub(special.len());

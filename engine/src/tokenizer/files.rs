@@ -1,5 +1,5 @@
-//! A tokenizer as Hugging Face keeps it: `tokenizer.json`, with `tokenizer_config.json`, `generation_config.json` and a chat template in
-//! its folder.
+//! A tokenizer in Hugging Face's format: `tokenizer.json`, with `tokenizer_config.json`, `generation_config.json` and a chat
+//! template in the same folder.
 
 use super::Tokenizer;
 use crate::error::{Error, Result};
@@ -9,27 +9,25 @@ use glasshouse_protocol::{CHATML, CHATML_TOKENS, ChatMessage, Role, TEMPLATE_REF
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// Largest of the files beside `tokenizer.json`.
+/// Maximum size of the files other than `tokenizer.json`.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
 const TOKENIZER_FILE: &str = "tokenizer.json";
-/// What a tokenizer's user needs: special tokens by their purpose.
+/// Special tokens by purpose.
 pub const SETTINGS_FILE: &str = "tokenizer_config.json";
-/// How a model writes: sampling, and the ids that end a text.
+/// Sampling settings and end-of-text ids.
 pub const GENERATION_FILE: &str = "generation_config.json";
-/// How messages become text, where it is a file of its own.
+/// Chat template in a separate file.
 pub const CHAT_TEMPLATE_FILE: &str = "chat_template.jinja";
 
-/// The files.
 #[derive(Clone, Debug)]
 pub struct TokenizerFiles {
-    /// `tokenizer.json`.
     pub tokenizer: Tokenizer,
-    /// `tokenizer_config.json`; empty where there is none.
+    /// `tokenizer_config.json`; empty if missing.
     pub settings: Map<String, Value>,
-    /// `generation_config.json` of a model that was imported; empty where there is none.
+    /// `generation_config.json` of an imported model; empty if missing.
     pub generation: Map<String, Value>,
-    /// `chat_template.jinja`, or the template within the settings.
+    /// `chat_template.jinja`, or else the template in `tokenizer_config.json`.
     pub chat_template: Option<String>,
 }
 
@@ -40,10 +38,10 @@ impl From<Tokenizer> for TokenizerFiles {
 }
 
 impl TokenizerFiles {
-    /// Of a `tokenizer.json`, settings and the ids that end a text in memory.
+    /// Builds the files from a `tokenizer.json`, settings and end-of-text ids in memory.
     ///
     /// # Errors
-    /// A sentence says what is wrong with the first.
+    /// `json` is not a valid tokenizer.
     pub fn of_json(
         json: &Value,
         settings: Map<String, Value>,
@@ -55,7 +53,8 @@ impl TokenizerFiles {
         Ok(if ends.is_empty() { files.settled() } else { files.generating(&json!({ "eos_token_id": ends })) })
     }
 
-    /// With fields of `generation_config.json`, where there is no such file. Where it does not say which tokens end a text, the fields do.
+    /// Adds fields of `generation_config.json` if there is no such file. If the file does not name the end-of-text tokens, these
+    /// fields do.
     #[must_use]
     pub fn generating(mut self, fields: &Value) -> Self {
         let is_known = |value: &&Value| !value.is_null();
@@ -68,7 +67,7 @@ impl TokenizerFiles {
             (generation.get("eos_token_id").filter(is_known), fields.get("eos_token_id").filter(is_known))
         {
             generation.insert("eos_token_id".to_owned(), ends.clone());
-            // Several are written with the file, or reading it again would lose all but one.
+            // Store multiple ids in the file, because reading it again would otherwise find only one.
             if ends.as_array().is_some_and(|ends| ends.len() > 1) {
                 self.generation = generation.clone();
             }
@@ -76,7 +75,7 @@ impl TokenizerFiles {
         self.settled_as(&generation)
     }
 
-    /// With a tokenizer that knows which tokens end a text. One end is `eos_token`, too.
+    /// Updates the tokenizer's end-of-text tokens from the settings; a single one also becomes `eos_token`.
     fn settled(self) -> Self {
         let generation = self.generation.clone();
         self.settled_as(&generation)
@@ -93,10 +92,10 @@ impl TokenizerFiles {
         self
     }
 
-    /// Reads a folder's.
+    /// Reads the files in a folder.
     ///
     /// # Errors
-    /// There is no `tokenizer.json`, or a file is damaged.
+    /// `tokenizer.json` is missing, or a file is damaged.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(TOKENIZER_FILE);
         if !files::is_file(&path) {
@@ -106,7 +105,7 @@ impl TokenizerFiles {
         Self::with(Tokenizer::load(&path)?, folder)
     }
 
-    /// A tokenizer that was read already, with the other files of its folder.
+    /// Combines a loaded tokenizer with the other files in its folder.
     ///
     /// # Errors
     /// A file is damaged.
@@ -116,7 +115,7 @@ impl TokenizerFiles {
         Ok(Self { tokenizer, settings, generation, chat_template })
     }
 
-    /// The chat template in a folder, where there is one, and the settings that it is compiled with; `tokenizer.json` is not read.
+    /// The chat template in a folder, if any, and the settings it is compiled with. Does not read `tokenizer.json`.
     ///
     /// # Errors
     /// A file is damaged.
@@ -127,8 +126,8 @@ impl TokenizerFiles {
         Ok((own.or_else(named), settings))
     }
 
-    /// With ChatML as its chat template. The tokens of its turns become special tokens, and the one that ends a turn ends a text, too, as
-    /// in published models for conversations.
+    /// Sets ChatML as the chat template. Its turn markers become special tokens, and the end-of-turn token also ends texts, as in
+    /// published chat models.
     ///
     /// # Errors
     /// The vocabulary becomes too large.
@@ -147,10 +146,10 @@ impl TokenizerFiles {
         Ok(Self { tokenizer, settings, generation, chat_template }.settled())
     }
 
-    /// Its chat template, compiled.
+    /// Compiles the chat template.
     ///
     /// # Errors
-    /// It has none, or one that does not compile.
+    /// There is no template, or it does not compile.
     pub fn chat_renderer(&self) -> Result<ChatRenderer> {
         let none = || {
             Error::Refused(
@@ -162,16 +161,16 @@ impl TokenizerFiles {
         ChatRenderer::new(template, &self.settings).map_err(|reason| template_fails(&reason))
     }
 
-    /// The token that the chat template puts behind an answer to these messages; none where it does not say. Where it refuses an answer
-    /// there, as one behind another, it is the token behind any answer.
+    /// The token that the chat template adds after an answer to `messages`; `None` if unknown. If the template rejects these
+    /// messages, the token after any answer.
     pub fn turn_end(&self, messages: &[ChatMessage]) -> Option<u32> {
         let any = || self.closing(&[ChatMessage::new(Role::User, "?")]);
         self.closing(messages).or_else(any)?.into_iter().find(|id| self.tokenizer.describe(*id).special)
     }
 
-    /// All tokens that the chat template puts behind an answer to these messages; none where it refuses them.
+    /// All tokens that the chat template adds after an answer to `messages`; `None` if it rejects them.
     pub fn closing(&self, messages: &[ChatMessage]) -> Option<Vec<u32>> {
-        /// A text that no template has.
+        /// A text that occurs in no template.
         const ANSWER: &str = "glasshouse";
         let answered = [messages, &[ChatMessage::new(Role::Assistant, ANSWER)]].concat();
         let text = self.chat_renderer().ok()?.text(&answered, false).ok()?;
@@ -179,12 +178,11 @@ impl TokenizerFiles {
         self.tokenizer.encode(behind).ok()
     }
 
-    /// The id of a special token by its purpose: `bos_token`.
+    /// Id of a special token by purpose, such as `bos_token`.
     pub fn special(&self, purpose: &str) -> Option<u32> {
         self.tokenizer.id(token_of(&self.settings, purpose)?)
     }
 
-    /// Writes them into a folder.
     pub fn write(&self, folder: &Path) -> Result<()> {
         self.tokenizer.save(&folder.join(TOKENIZER_FILE))?;
         if !self.settings.is_empty() {
@@ -200,28 +198,28 @@ impl TokenizerFiles {
     }
 }
 
-/// What a model's chat template refuses, or why it is none.
+/// The error for a chat template that fails or rejects a conversation.
 pub fn template_fails(reason: &str) -> Error {
-    // As templates say it that raise an exception: many know no system message.
+    // Rejected with `raise_exception`; many templates have no system messages.
     let first = if reason.starts_with(TEMPLATE_REFUSES) { "leave that out, or " } else { "" };
     Error::Refused(format!(
         "the model's chat template fails: {reason}; {first}mend {CHAT_TEMPLATE_FILE} in the model's folder and import it again"
     ))
 }
 
-/// `tokenizer_config.json` of a folder; empty where there is none.
+/// `tokenizer_config.json` in a folder; empty if missing.
 pub(super) fn settings_in(folder: &Path) -> Result<Map<String, Value>> {
     let settings = storage::if_there(&folder.join(SETTINGS_FILE), MAX_FILE_BYTES, storage::read_json)?;
     Ok(settings.unwrap_or_default())
 }
 
-/// `generation_config.json` of a folder; empty where there is none.
+/// `generation_config.json` in a folder; empty if missing.
 pub(super) fn generation_in(folder: &Path) -> Result<Map<String, Value>> {
     let fields = storage::if_there(&folder.join(GENERATION_FILE), MAX_FILE_BYTES, storage::read_json)?;
     Ok(fields.unwrap_or_default())
 }
 
-/// The ids under a name: one or a list.
+/// The ids in a field: a number or a list.
 pub(super) fn ids_of(fields: &Map<String, Value>, name: &str) -> Vec<u32> {
     let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
     match fields.get(name) {
@@ -230,20 +228,20 @@ pub(super) fn ids_of(fields: &Map<String, Value>, name: &str) -> Vec<u32> {
     }
 }
 
-/// The chat template among the settings: a text, or of several by name the one for conversations alone.
+/// The chat template in the settings: a string, or the one named `default` in a list.
 fn template_of(settings: &Map<String, Value>) -> Option<&str> {
     let template = settings.get("chat_template")?;
     let is_default = |named: &&Value| named.get("name").and_then(Value::as_str) == Some("default");
     template.as_str().or_else(|| template.as_array()?.iter().find(is_default)?.get("template")?.as_str())
 }
 
-/// The token of a purpose, where the settings name one: `eos_token` ends a text.
+/// The token for a purpose, such as `eos_token`, if the settings name one.
 pub(super) fn token_of<'settings>(
     settings: &'settings Map<String, Value>,
     purpose: &str,
 ) -> Option<&'settings str> {
     let token = settings.get(purpose)?;
-    // Older files have an object with its flags.
+    // Older files have an object with flags.
     token.as_str().or_else(|| token.get("content")?.as_str())
 }
 
@@ -271,7 +269,7 @@ mod tests {
         let tokenizer = files.tokenizer.with_special_tokens(&["<|eot_id|>".to_owned()]).unwrap();
         let files = TokenizerFiles { tokenizer, ..files };
         assert_eq!(files.tokenizer.ends(), [own]);
-        // An id that there is not ends nothing; of ids without an eos_token the first separates texts.
+        // An unknown id is ignored; without an `eos_token`, the first id separates texts.
         let files = files
             .generating(&json!({ "eos_token_id": [own + 1, own, 9999], "top_k": 5, "pad_token_id": null }));
         assert_eq!(
@@ -287,7 +285,7 @@ mod tests {
             json!({ "eos_token_id": [own + 1, own, 9999], "top_k": 5 })
         );
 
-        // A file that does not say what ends a text gets what config.json lists.
+        // If the file names no end-of-text tokens, those of config.json are used.
         let sampling = TokenizerFiles {
             generation: Map::from_iter([("top_k".to_owned(), json!(5))]),
             settings: Map::new(),

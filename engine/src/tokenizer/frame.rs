@@ -1,24 +1,24 @@
-//! What a chat template writes around messages, so that the words of a conversation can be told from its marks.
+//! Extracts the text that a chat template writes around messages, to tell a conversation's content from its markup.
 
 use super::TokenizerFiles;
 use glasshouse_protocol::{ChatMessage, Role};
 
-/// A content that no template has.
+/// A content that occurs in no template.
 const CONTENT: &str = "glasshouse-content";
 
-/// Conversations whose marks together are a template's.
+/// Conversations that together produce all of a template's markup.
 const ROLES: [&[Role]; 3] = [
     &[Role::User, Role::Assistant, Role::User, Role::Assistant],
     &[Role::System, Role::User, Role::Assistant],
     &[Role::User],
 ];
 
-/// The marks of a model's conversations and texts.
+/// The markup of a model's conversations and texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame(Vec<String>);
 
 impl Frame {
-    /// Those of a model's chat template, the special tokens in them, and the token that ends a text.
+    /// The markup of a model's chat template, the special tokens in it, and the end-of-text token.
     pub fn new(files: &TokenizerFiles) -> Self {
         let tokenizer = &files.tokenizer;
         let mut marks: Vec<String> = Vec::new();
@@ -26,7 +26,7 @@ impl Frame {
             for roles in ROLES {
                 let messages: Vec<_> = roles.iter().map(|role| ChatMessage::new(*role, CONTENT)).collect();
                 let answer = roles.last() == Some(&Role::User);
-                // A template that knows no system message has other marks all the same.
+                // A template without system messages still has other markup.
                 let text = renderer.text(&messages, answer).unwrap_or_default();
                 marks.extend(text.split(CONTENT).map(|mark| mark.trim().to_owned()));
             }
@@ -37,13 +37,13 @@ impl Frame {
             special.filter(|id| tokenizer.is_special(*id)).map(|id| tokenizer.decode(&[id])).collect();
         marks.extend(special);
         marks.retain(|mark| !mark.is_empty());
-        // Shorter marks are parts of longer ones.
+        // Longest first, because shorter markup can be part of longer.
         marks.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         marks.dedup();
         Self(marks)
     }
 
-    /// The contents of a text, each on a line of its own, without what stands around them.
+    /// A text's contents, one per line, without markup.
     pub fn contents(&self, text: &str) -> String {
         let mut contents = text.to_owned();
         for mark in self.0.iter().filter(|mark| text.contains(mark.as_str())) {

@@ -1,4 +1,4 @@
-//! A tokenizer seen from inside: tokens as people read them, and the merges that build a text's tokens.
+//! Inspecting a tokenizer: readable tokens, and the merges that build a text's tokens.
 
 use super::Tokenizer;
 use super::bytes::ByteOf;
@@ -7,15 +7,15 @@ use glasshouse_protocol::{MergeStep, TokenSummary};
 use std::collections::{BTreeMap, HashMap};
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
 
-/// Longest text whose merges are replayed, in characters.
+/// Maximum characters of a text whose merges are replayed.
 const REPLAYED: usize = 400;
 
-/// The merges of a BPE tokenizer: rank by left and right part, as `tokenizer.json` spells them.
+/// The merges of a BPE tokenizer: rank by left and right part, as spelled in `tokenizer.json`.
 #[derive(Debug)]
 pub struct Merges(HashMap<(String, String), usize>);
 
 impl Tokenizer {
-    /// A token as people read it: its text, with bytes that are no whole character as `\xE2`.
+    /// A readable token: its text, with bytes of incomplete characters as `\xE2`.
     pub fn describe(&self, id: u32) -> TokenSummary {
         let spelled = self.token(id).unwrap_or_default();
         let special = self.is_special(id);
@@ -26,7 +26,7 @@ impl Tokenizer {
         TokenSummary { id, text, special }
     }
 
-    /// Whether a token stands for no text of a person's, as the one that ends a text.
+    /// Whether a token is special, such as the end-of-text token.
     pub fn is_special(&self, id: u32) -> bool {
         self.token(id).is_some_and(|spelled| self.inner.get_added_vocabulary().is_special_token(&spelled))
     }
@@ -45,10 +45,10 @@ impl Tokenizer {
         }
     }
 
-    /// Its merges; `None` for every kind but BPE, and for vocabularies without merges.
+    /// The merges; `None` for tokenizers other than BPE and for vocabularies without merges.
     ///
     /// # Errors
-    /// Its JSON is not what the `tokenizers` crate writes: a fault of ours.
+    /// Its JSON is not what the `tokenizers` crate writes: an internal error.
     pub fn merges(&self) -> Result<Option<Merges>> {
         let json: serde_json::Value = serde_json::from_str(&self.to_json()?)
             .map_err(|error| Error::Internal(format!("tokenizer from JSON: {error}")))?;
@@ -74,8 +74,8 @@ impl Tokenizer {
         Ok((is_bpe && !ranks.is_empty()).then_some(Merges(ranks)))
     }
 
-    /// How byte-pair encoding builds a text's tokens: the pieces that it begins with (a byte each) and the merges in the order
-    /// of their ranks, each at every place where it applies. Only the text's first 400 characters are looked at.
+    /// Replays how byte-pair encoding builds a text's tokens: the initial pieces (one byte each) and the merges in rank order,
+    /// each with every position where it applies. Limited to the first 400 characters.
     ///
     /// # Errors
     /// The tokenizer has no merges.
@@ -89,7 +89,7 @@ impl Tokenizer {
                 .pre_tokenize(&mut split)
                 .map_err(|error| Error::Refused(format!("the tokenizer cannot split this text: {error}")))?;
         }
-        // Pieces do not join across words; a word's number keeps them apart.
+        // Pieces are not merged across words; the word's number separates them.
         let mut pieces: Vec<(usize, String)> = Vec::new();
         for (word, (spelled, ..)) in
             split.get_splits(OffsetReferential::Original, OffsetType::Byte).into_iter().enumerate()
@@ -140,14 +140,14 @@ impl Tokenizer {
 }
 
 impl Merges {
-    /// The two parts of each merged token, as the tokenizer spells them, by the spelling of the whole.
+    /// For each merged token, its two parts, as spelled by the tokenizer.
     pub fn parts(&self) -> HashMap<String, (String, String)> {
         let whole = |(left, right): &(String, String)| format!("{left}{right}");
         self.0.keys().map(|pair| (whole(pair), pair.clone())).collect()
     }
 }
 
-/// Bytes as text; those of no whole character as `\xE2`.
+/// Bytes as text; those of incomplete characters as `\xE2`.
 pub(crate) fn escaped(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {

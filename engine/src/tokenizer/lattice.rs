@@ -1,6 +1,6 @@
-//! All ways to divide a word into pieces, as edges between its byte positions.
+//! All segmentations of a word into pieces, as edges between its byte positions.
 
-/// A piece that fits at a place of a word.
+/// A piece that matches at a position of a word.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
     pub start: u16,
@@ -8,7 +8,7 @@ pub(super) struct Edge {
     pub piece: u32,
 }
 
-/// A word with its divisions; edges are sorted by their start.
+/// A word with its segmentations; edges are sorted by start.
 #[derive(Clone, Debug)]
 pub(super) struct Lattice {
     pub length: usize,
@@ -22,7 +22,7 @@ fn log_add(a: f64, b: f64) -> f64 {
 }
 
 impl Lattice {
-    /// The lattice of a word; `find` gives the piece that a slice of it is.
+    /// The lattice of a word; `find` returns the piece that equals a slice.
     pub(super) fn new(word: &[u8], longest: usize, mut find: impl FnMut(&[u8]) -> Option<u32>) -> Self {
         let mut edges = Vec::new();
         for start in 0..word.len() {
@@ -35,7 +35,7 @@ impl Lattice {
         Self { length: word.len(), edges }
     }
 
-    /// Drops the edges whose piece has no new id, and renames the others.
+    /// Renumbers the edges' pieces; edges of dropped pieces are removed.
     pub(super) fn rename(&mut self, new: &[Option<u32>]) {
         self.edges.retain_mut(|edge| match new.get(edge.piece as usize).copied().flatten() {
             Some(piece) => {
@@ -46,8 +46,8 @@ impl Lattice {
         });
     }
 
-    /// Adds to `expected` how often each piece is used, over all divisions by their probability, `count` times
-    /// (the forward-backward algorithm, in logarithms).
+    /// Adds `count` times the expected uses of each piece to `expected`, over all segmentations weighted by probability (the
+    /// forward-backward algorithm, in logarithms).
     pub(super) fn expect(&self, scores: &[f64], count: f64, expected: &mut [f64]) {
         let mut before = vec![f64::NEG_INFINITY; self.length + 1];
         let mut after = before.clone();
@@ -69,7 +69,7 @@ impl Lattice {
         }
     }
 
-    /// The most probable division (Viterbi 1967), in the order of the word; `skip` is not used whole.
+    /// The most probable segmentation (Viterbi 1967), in word order, without using `skip`.
     pub(super) fn best(&self, scores: &[f64], skip: Option<u32>) -> Vec<u32> {
         let mut reached: Vec<(f64, Option<Edge>)> = vec![(f64::NEG_INFINITY, None); self.length + 1];
         reached[0].0 = 0.0;

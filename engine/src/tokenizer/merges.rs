@@ -1,8 +1,8 @@
-//! Training of byte-pair merges (Sennrich et al. 2016), for BPE and for WordPiece's vocabulary.
+//! Training of byte-pair merges (Sennrich et al. 2016) for BPE and for WordPiece's vocabulary.
 //!
-//! Our own, because the `tokenizers` crate's trainer walks hash maps with random keys: WordPiece gets other ids on every
-//! run, and BPE other ranks where merges tie. Here words are sorted, ties go to the smaller pair of ids, and counts are
-//! 64-bit, so that one text gives one vocabulary on every machine.
+//! The `tokenizers` crate's trainer is not used, because it iterates over randomly keyed hash maps: WordPiece gets different ids
+//! on every run, and BPE different ranks when merges tie. Here, words are sorted, ties go to the smaller pair of ids, and counts
+//! are 64-bit, so a text gives the same vocabulary on every machine.
 
 use crate::platform::Turns;
 use std::cmp::Reverse;
@@ -10,27 +10,27 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 type Pair = (u32, u32);
 
-/// Words between two turns for others.
+/// Words between two yields.
 const COUNTED: usize = 4096;
 
-/// A word as tokens, and how often the text holds it.
+/// A word as tokens, and its count in the text.
 struct Word {
     tokens: Vec<u32>,
     count: u64,
 }
 
-/// What merging found.
+/// Result of merging.
 pub(super) struct Merges {
-    /// The vocabulary, by id: the alphabet that was given, then what merges made.
+    /// The vocabulary by id: the given alphabet, then merged tokens.
     pub tokens: Vec<String>,
-    /// Pairs in the order of their merging, as texts.
+    /// Merged pairs in order.
     pub pairs: Vec<(String, String)>,
 }
 
-/// Merges the most frequent pair until the vocabulary holds `limit` tokens or no pair occurs `min_frequency` times.
+/// Merges the most frequent pair until the vocabulary has `limit` tokens or no pair occurs `min_frequency` times.
 ///
-/// `words` are spellings over `alphabet` with their counts, sorted; inside a word (not at its start) a character is
-/// spelt with `prefix` in front, and the prefix goes when two tokens join. Others have their `turns` throughout.
+/// `words` are sorted spellings over `alphabet` with their counts. Inside a word (not at its start), characters are prefixed with
+/// `prefix`, which is removed when two tokens merge. Yields regularly.
 pub(super) async fn train(
     words: &[(String, u64)],
     alphabet: Vec<String>,
@@ -59,7 +59,7 @@ pub(super) async fn train(
         turns.give().await;
         let current = pairs.counts.get(&pair).copied().unwrap_or(0);
         if count != current {
-            // Merges since made this pair rarer: it queues again with what is left of it.
+            // Earlier merges made this pair rarer: requeue it with its current count.
             if current > 0 {
                 queue.push((current, Reverse(pair)));
             }
@@ -90,7 +90,7 @@ pub(super) async fn train(
     Merges { tokens, pairs: merged }
 }
 
-/// A word's characters as ids; characters outside the alphabet are left out.
+/// A word's characters as ids; characters outside the alphabet are dropped.
 fn spell(word: &str, prefix: &str, ids: &HashMap<String, u32>) -> Vec<u32> {
     word.chars()
         .enumerate()
@@ -127,7 +127,7 @@ fn merge(tokens: &mut Vec<u32>, pair: Pair, id: u32) {
     *tokens = kept;
 }
 
-/// How often each pair occurs, and in which words it may.
+/// Counts of pairs, and the words that may contain them.
 #[derive(Default)]
 struct Pairs {
     counts: HashMap<Pair, u64>,
@@ -142,7 +142,7 @@ impl Pairs {
         }
     }
 
-    /// Takes a word's pairs out of the counts; its places stay, for they are only a superset.
+    /// Subtracts a word's pairs from the counts; its places stay, because they are only a superset.
     fn subtract(&mut self, word: &Word) {
         for pair in word.tokens.windows(2).filter_map(pair_of) {
             if let Some(count) = self.counts.get_mut(&pair) {

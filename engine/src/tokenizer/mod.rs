@@ -1,8 +1,8 @@
-//! Text to tokens and back: byte, character, byte-level BPE, WordPiece and Unigram tokenizers.
+//! Tokenizers: byte, character, byte-level BPE, WordPiece and Unigram.
 //!
-//! Encoding is the `tokenizers` crate's, so that the `tokenizer.json` we save means the same to Hugging Face's Python
-//! library, token for token. Around it: training that gives one vocabulary for one text on every machine ([`train`]),
-//! cuts at which long texts may be divided ([`cut`]), and decoding that never emits half a character ([`stream`]).
+//! Encoding uses the `tokenizers` crate, so a saved `tokenizer.json` gives identical tokens in Hugging Face's Python library.
+//! This module adds training with the same result on every machine ([`train`]), safe boundaries for splitting long texts
+//! ([`cut`]), and streaming decoding that never emits part of a character ([`stream`]).
 //!
 //! | kind | model | splits on | lost in a round trip |
 //! |---|---|---|---|
@@ -12,8 +12,8 @@
 //! | WordPiece | byte-level WordPiece; `…` marks what continues a word | GPT-2's pattern, 32 characters at most | nothing |
 //! | Unigram | byte-level Unigram | the same | nothing |
 //!
-//! Special tokens come after the vocabulary, `<|endoftext|>` first among them. Byte and character vocabularies hold it
-//! only where the text has several documents, so that a single text gets nanoGPT's ids (65 for tinyshakespeare).
+//! Special tokens follow the vocabulary, `<|endoftext|>` first. Byte and character vocabularies include it only if the text has
+//! several documents, so that a single text gets nanoGPT's ids (65 for tinyshakespeare).
 
 pub(crate) mod bytes;
 pub mod cut;
@@ -50,42 +50,40 @@ pub use train::TokenizerTrainer;
 /// Bytes of text that one thread encodes at a time.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// Largest `tokenizer.json` that is read; the largest published ones hold some 40 MB.
+/// Maximum size of a `tokenizer.json`; the largest published ones have about 40 MB.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// A trained or loaded tokenizer.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// Bytes of every token by id, where decoding is joining them; `None` for decoders we do not know.
+    /// Bytes of every token by id, if decoding is their concatenation; `None` for other decoders.
     bytes: Option<Vec<Vec<u8>>>,
     cut: Cut,
     end_of_text: Option<u32>,
-    /// Other tokens after which a model writes nothing more (`generation_config.json`).
+    /// Other tokens that end generation (`generation_config.json`).
     other_ends: Vec<u32>,
-    /// What the file's post-processor puts before a text.
+    /// Tokens that the post-processor prepends to every text.
     begins: Vec<u32>,
     vocabulary_size: usize,
     /// Whether characters outside the vocabulary are dropped.
     drops_unknown: bool,
-    /// The token that stands for what the vocabulary lacks, where it has one.
+    /// The unknown token, if any.
     unknown: Option<u32>,
 }
 
-/// A text's tokens, and the bytes of it that each stands for.
+/// A text's tokens with the byte range of the text that each covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedText {
-    /// Ids.
     pub tokens: Vec<u32>,
-    /// As many ranges.
+    /// One range per token.
     pub spans: Vec<Range<usize>>,
 }
 
 impl EncodedText {
-    /// Which of the tokens are learned where these bytes are: those that stand for any of them.
+    /// For each token, whether it overlaps one of the byte ranges `bytes`, which are to be trained on.
     pub fn learned(&self, bytes: &[Range<usize>]) -> impl Iterator<Item = bool> {
         self.spans.iter().map(|span| {
-            // Some tokenizers trim the span of white space to nothing, at its end.
+            // Some tokenizers trim white space to an empty span at its end.
             let from = if span.is_empty() { span.start.saturating_sub(1) } else { span.start };
             bytes.iter().any(|range| from < range.end && span.end > range.start)
         })
@@ -99,7 +97,7 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Trains on documents given as whole texts. Longer texts go to a [`TokenizerTrainer`] piece by piece.
+    /// Trains on whole documents. For longer texts, feed a [`TokenizerTrainer`] in pieces.
     pub fn train<T: AsRef<str>>(
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
@@ -107,7 +105,7 @@ impl Tokenizer {
         at_once(Self::train_in_turns(config, documents, &Turns::none()))
     }
 
-    /// The same, while others have their turns.
+    /// Like [`Self::train`], yielding regularly.
     pub async fn train_in_turns<T: AsRef<str>>(
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
@@ -123,8 +121,8 @@ impl Tokenizer {
         trainer.finish_in_turns(count > 1, turns).await
     }
 
-    /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands. `tokenizer_config.json` and
-    /// `generation_config.json` in its folder say which tokens end a text.
+    /// Loads a `tokenizer.json`, ours or any that Hugging Face's library supports. The end-of-text tokens come from
+    /// `tokenizer_config.json` and `generation_config.json` in the same folder.
     pub fn load(path: &Path) -> Result<Self> {
         let size = platform::files::metadata(path).map_err(Error::io(path))?.len();
         if size > MAX_FILE_BYTES {
@@ -136,8 +134,7 @@ impl Tokenizer {
         Ok(tokenizer.ending_as(&files::settings_in(folder)?, &files::generation_in(folder)?))
     }
 
-    /// With the tokens that end a text by these settings: `eos_token` of `tokenizer_config.json`, `eos_token_id` of
-    /// `generation_config.json`.
+    /// Sets the end-of-text tokens: `eos_token` in `tokenizer_config.json` and `eos_token_id` in `generation_config.json`.
     fn ending_as(
         mut self,
         settings: &serde_json::Map<String, Value>,
@@ -152,12 +149,12 @@ impl Tokenizer {
         self
     }
 
-    /// The same from memory.
+    /// Like [`Self::load`], from the bytes of a `tokenizer.json`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::read(bytes).map_err(|reason| Error::bad_file("tokenizer.json", reason))
     }
 
-    /// With special tokens added behind its vocabulary. Those that it has stay what they are.
+    /// Adds special tokens after the vocabulary. Existing ones keep their ids.
     ///
     /// # Errors
     /// The vocabulary becomes too large.
@@ -170,8 +167,8 @@ impl Tokenizer {
         Ok(Self { end_of_text: self.end_of_text, other_ends: self.other_ends.clone(), ..with })
     }
 
-    /// Without added tokens whose ids a model has no rows for, and what those are spelt. `None` where there are none, or where others are
-    /// beyond the rows, or one that ends or begins a text.
+    /// Removes added tokens whose ids have no row in the model's embedding; returns their texts too. `None` if there are none, if
+    /// one of them begins or ends texts, or if other tokens also lack rows.
     pub(crate) fn without_added_beyond(&self, rows: usize) -> Option<(Self, Vec<String>)> {
         let mut json: Value = serde_json::from_str(&self.to_json().ok()?).ok()?;
         let is_beyond = |id: &Value| id.as_u64().is_some_and(|id| id >= rows as u64);
@@ -200,7 +197,7 @@ impl Tokenizer {
         let shape = shape::recognise(&json);
         let mut inner = from_json(json, Some(bytes).filter(|_| !translated))
             .map_err(|error| format!("not a tokenizer.json that can be used: {error}"))?;
-        // Settings of a model's user, not of its tokens.
+        // Padding and truncation are the caller's choice, not part of the tokens.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| error.to_string())?;
         let vocabulary = inner.get_vocab(true);
@@ -219,7 +216,7 @@ impl Tokenizer {
                     *entry = spelling.bytes(token);
                 }
             }
-            // Added tokens are taken out of texts before they are spelt in an alphabet.
+            // Added tokens are matched before the byte alphabet is applied.
             for (id, token) in inner.get_added_tokens_decoder() {
                 if let Some(entry) = table.get_mut(id as usize) {
                     *entry = token.content.into_bytes();
@@ -240,25 +237,25 @@ impl Tokenizer {
         })
     }
 
-    /// Writes `tokenizer.json`; a file of that name is replaced at once or not at all.
+    /// Writes `tokenizer.json` atomically.
     pub fn save(&self, path: &Path) -> Result<()> {
         storage::write_atomically(path, self.to_json()?.as_bytes())
     }
 
-    /// The text of `tokenizer.json`: the same for the same tokenizer, to the byte.
+    /// The contents of `tokenizer.json`; byte-identical for identical tokenizers.
     pub fn to_json(&self) -> Result<String> {
         self.inner.to_string(true).map_err(|error| Error::Internal(format!("tokenizer to JSON: {error}")))
     }
 
-    /// The tokens of a text. Special tokens' text becomes special tokens, as in Hugging Face's library.
+    /// Encodes a text. Like Hugging Face's library, it recognises the text of special tokens.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         Ok(self.encode_many(&[text])?.pop().unwrap_or_default())
     }
 
-    /// A prompt's tokens: an empty one begins where a document begins, as far as the vocabulary separates documents. Nothing
-    /// where it does not, or has none of the prompt's characters.
+    /// Encodes a prompt. The tokens that the model's tokenizer prepends to every text (`<s>` for Llama) come first.
     ///
-    /// What a model's own tokenizer puts before every text (`<s>` for Llama) comes before the prompt.
+    /// An empty prompt becomes the end-of-text token, like the start of a document. The result is empty if the vocabulary has no
+    /// such token, or none of the prompt's characters.
     pub fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
         let mut ids = self.begins.clone();
         ids.append(&mut self.encode(prompt)?);
@@ -268,7 +265,7 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// The tokens of each text, on all cores.
+    /// Encodes texts on all cores.
     pub fn encode_many(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>> {
         let pieces: Vec<(usize, &str)> = texts
             .iter()
@@ -297,7 +294,7 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The tokens of each text, with the bytes that each stands for, on all cores. Texts are encoded whole.
+    /// Encodes texts on all cores, with the byte range of each token. Texts are not split.
     pub fn encode_spans(&self, texts: &[&str]) -> Result<Vec<EncodedText>> {
         let encode = |text: &&str| {
             let encoding = self.inner.encode(*text, false).map_err(|error| cannot_encode(&error))?;
@@ -307,15 +304,14 @@ impl Tokenizer {
         texts.into_maybe_par_iter().map(encode).collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Ids and token strings of a text, as `tokenizer encode` prints them.
+    /// Ids and token strings of a text, as printed by `tokenizer encode`.
     pub fn encode_tokens(&self, text: &str) -> Result<(Vec<u32>, Vec<String>)> {
         let ids = self.encode(text)?;
         let tokens = ids.iter().map(|id| self.token(*id).unwrap_or_default()).collect();
         Ok((ids, tokens))
     }
 
-    /// The text of tokens, special ones included. Ids outside the vocabulary add nothing; bytes that are no UTF-8
-    /// become U+FFFD.
+    /// Decodes tokens, including special tokens. Ids outside the vocabulary are skipped; invalid UTF-8 becomes U+FFFD.
     pub fn decode(&self, tokens: &[u32]) -> String {
         match &self.bytes {
             Some(table) => {
@@ -327,54 +323,53 @@ impl Tokenizer {
         }
     }
 
-    /// Whether a token stands for a byte where the vocabulary has no token for a character (`<0x0A>` of SentencePiece).
+    /// Whether the token is a byte fallback (SentencePiece's `<0x0A>`).
     fn is_byte(&self, id: u32) -> bool {
         self.token(id)
             .is_some_and(|token| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>'))
     }
 
-    /// The text of tokens as a person reads it, without special tokens.
+    /// Decodes tokens, without special tokens.
     pub fn decode_plain(&self, tokens: &[u32]) -> String {
         let plain: Vec<u32> = tokens.iter().copied().filter(|id| !self.is_special(*id)).collect();
         self.decode(&plain)
     }
 
-    /// Decodes token by token.
+    /// A decoder that takes one token at a time.
     pub fn decode_stream(&self) -> DecodeStream<&Self> {
         DecodeStream::new(self)
     }
 
-    /// The number of ids, special tokens included: the model's `vocabulary`.
+    /// Number of ids, including special tokens: the model's `vocabulary`.
     pub fn vocabulary_size(&self) -> usize {
         self.vocabulary_size
     }
 
-    /// The id of the token that separates texts: `<|endoftext|>`, where the vocabulary holds it.
+    /// Id of the token that separates texts (`<|endoftext|>`), if the vocabulary has one.
     pub fn end_of_text(&self) -> Option<u32> {
         self.end_of_text
     }
 
-    /// All tokens after which a model writes nothing more, [`Self::end_of_text`] first.
+    /// All tokens that end generation, [`Self::end_of_text`] first.
     pub fn ends(&self) -> Vec<u32> {
         self.end_of_text.into_iter().chain(self.other_ends.iter().copied()).collect()
     }
 
-    /// What the tokenizer puts before every text, as the model that it came with expects.
+    /// The tokens prepended to every text, as the model expects.
     pub fn begins(&self) -> &[u32] {
         &self.begins
     }
 
-    /// A token's string as `tokenizer.json` spells it (`Ġthe` for " the" in byte-level vocabularies).
+    /// A token's string as spelled in `tokenizer.json` (`Ġthe` for " the" in byte-level vocabularies).
     pub fn token(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
     }
 
-    /// The id of a token's string.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
 
-    /// Characters of a text that encoding would drop, each once; empty for every kind but char.
+    /// The distinct characters of a text that encoding would drop; always empty except for character vocabularies.
     pub fn unknown_characters(&self, text: &str) -> Vec<char> {
         let mut unknown: Vec<char> = Vec::new();
         for character in self.dropped(text) {
@@ -385,7 +380,7 @@ impl Tokenizer {
         unknown
     }
 
-    /// Characters of a text that encoding would drop, as often as they occur; empty for every kind but char.
+    /// All occurrences of characters that encoding would drop; always empty except for character vocabularies.
     pub fn dropped(&self, text: &str) -> Vec<char> {
         if !self.drops_unknown {
             return Vec::new();
@@ -402,12 +397,12 @@ impl Tokenizer {
         rest.chars().filter(|character| !is_known(character)).collect()
     }
 
-    /// The token for whatever the vocabulary lacks, where there is one.
+    /// Id of the unknown token, if any.
     pub fn unknown(&self) -> Option<u32> {
         self.unknown
     }
 
-    /// The visible characters of a text that no token stands for, or only the one for whatever the vocabulary lacks.
+    /// The visible characters of a text, with their byte offsets, that are covered by no token or only by the unknown token.
     pub fn lost<'own>(
         &'own self,
         text: &'own str,
@@ -418,7 +413,7 @@ impl Tokenizer {
             .iter()
             .zip(&encoded.spans)
             .filter(|(token, _)| match self.drops_unknown {
-                // Spans behind a dropped character are off: only those of special tokens count.
+                // Spans after a dropped character are shifted, so only those of special tokens count.
                 true => self.is_special(**token),
                 false => Some(**token) != self.unknown,
             })
@@ -436,7 +431,7 @@ impl Tokenizer {
         })
     }
 
-    /// The special tokens that a text spells, in their order: encoding reads them as such.
+    /// The special tokens whose text occurs in `text`, in order; encoding recognises them.
     pub fn special_within(&self, text: &str) -> Vec<String> {
         let tokens = self.encode(text).unwrap_or_default();
         let added = self.inner.get_added_vocabulary();
@@ -444,7 +439,7 @@ impl Tokenizer {
         tokens.into_iter().filter_map(special).collect()
     }
 
-    /// Finds the special tokens that a text spells; `None` where there are none.
+    /// A pattern that matches the text of any special token; `None` if there are none.
     pub fn special_pattern(&self) -> Option<Regex> {
         let added = self.inner.get_added_vocabulary().get_added_tokens_decoder().values();
         let special = added.filter(|token| token.special && !token.content.is_empty());
@@ -453,18 +448,18 @@ impl Tokenizer {
         Regex::new(&pattern).ok().filter(|_| !pattern.is_empty())
     }
 
-    /// Where texts may be cut without changing their tokens.
+    /// The boundaries at which texts can be split without changing their tokens.
     pub fn cut(&self) -> &Cut {
         &self.cut
     }
 
-    /// Whether documents must be encoded whole.
     pub fn needs_whole_documents(&self) -> bool {
         self.cut.rule == CutRule::Never
     }
 }
 
-/// The crate's tokenizer of a file's JSON, which is that of the `bytes` where there are any. The crate by itself would parse a BPE vocabulary again, and copy it twice to find out that it is one.
+/// Builds the crate's tokenizer from a file's JSON (`bytes` are the same file, if available). For BPE, the crate would parse the
+/// vocabulary again and copy it twice to detect its kind.
 fn from_json(mut json: Value, bytes: Option<&[u8]>) -> tokenizers::Result<tokenizers::Tokenizer> {
     if json["model"]["type"] != "BPE" {
         return match bytes {
@@ -474,7 +469,7 @@ fn from_json(mut json: Value, bytes: Option<&[u8]>) -> tokenizers::Result<tokeni
     }
     let empty = json!({ "type": "BPE", "vocab": {}, "merges": [] });
     let mut model = std::mem::replace(&mut json["model"], empty);
-    // What is left is what the crate reads of a model whose kind it knows.
+    // The crate reads the rest as a model of known kind.
     model.as_object_mut().and_then(|model| model.remove("type"));
     let added = std::mem::replace(&mut json["added_tokens"], json!([]));
     let mut inner = tokenizers::Tokenizer::from_bytes(json.to_string())?;
@@ -487,7 +482,7 @@ fn cannot_encode(error: &tokenizers::Error) -> Error {
     Error::Refused(format!("the tokenizer cannot encode this text: {error}"))
 }
 
-/// The special tokens that a post-processor puts before a text's own.
+/// The special tokens that the post-processor prepends to a text.
 fn begins(inner: &tokenizers::Tokenizer) -> tokenizers::Result<Vec<u32>> {
     let [bare, framed] = [false, true].map(|special| inner.encode_fast("a", special));
     let (bare, framed) = (bare?, framed?);

@@ -1,5 +1,5 @@
-//! Patterns of a `tokenizer.json`. Python's library reads them with Oniguruma, ours with `fancy-regex`: what the two read differently is
-//! written here in a way that both read alike, so that an export means the same.
+//! Patterns in a `tokenizer.json`. Python's library uses Oniguruma, ours `fancy-regex`. Where they differ, patterns are rewritten
+//! so that both agree and an export means the same:
 //!
 //! | pattern | Oniguruma | fancy-regex |
 //! |---|---|---|
@@ -10,10 +10,10 @@
 
 use serde_json::Value;
 
-/// Oniguruma's `\w`, within a class.
+/// Oniguruma's `\w`, for use in a class.
 const WORD: &str = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}";
 
-/// Its classes by name, within a class.
+/// Oniguruma's named classes, for use in a class.
 const NAMED: [(&str, &str); 8] = [
     ("alpha", r"\p{Alphabetic}"),
     ("alnum", r"\p{Alphabetic}\p{Nd}"),
@@ -25,10 +25,10 @@ const NAMED: [(&str, &str); 8] = [
     ("word", WORD),
 ];
 
-/// Writes all patterns of a part of a tokenizer so; whether one of them became another.
+/// Rewrites all patterns in a part of a tokenizer; returns whether any changed.
 ///
 /// # Errors
-/// Names a pattern that cannot be.
+/// Names a pattern that cannot be rewritten.
 pub(super) fn translate_all(part: &mut Value) -> Result<bool, String> {
     let mut changed = false;
     match part {
@@ -53,10 +53,10 @@ pub(super) fn translate_all(part: &mut Value) -> Result<bool, String> {
     Ok(changed)
 }
 
-/// A pattern as both read it alike; or what of it cannot be written so.
+/// Rewrites a pattern so that both engines agree; the error names the part that is not supported.
 fn translated(pattern: &str) -> Result<String, String> {
     let (mut out, mut rest) = (String::with_capacity(pattern.len()), pattern);
-    // Where the last thing that a quantifier may follow begins, and where groups begin that are open.
+    // Start of the last quantifiable item, and starts of the open groups.
     let (mut atom, mut groups) = (0, Vec::new());
     while let Some(letter) = rest.chars().next() {
         let taken = match letter {
@@ -106,7 +106,7 @@ fn translated(pattern: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// Bytes of an escape: `\n`, `\p{L}`, `\x{1F}`.
+/// Byte length of an escape: `\n`, `\p{L}`, `\x{1F}`.
 fn escape(rest: &str) -> usize {
     let name = rest.chars().nth(1);
     let short = 1 + name.map_or(0, char::len_utf8);
@@ -116,7 +116,7 @@ fn escape(rest: &str) -> usize {
     end.map_or(short, |end| short + end + 1)
 }
 
-/// Bytes of a class, with those in it.
+/// Byte length of a class, including nested ones.
 fn class(rest: &str) -> Result<usize, String> {
     let (mut at, mut depth) = (0, 0);
     while let Some(letter) = rest[at..].chars().next() {
@@ -134,7 +134,7 @@ fn class(rest: &str) -> Result<usize, String> {
     Err("a class without an end".to_owned())
 }
 
-/// Bytes of what begins a group: options mean other things there and here.
+/// Byte length of a group's opening; fails for options whose meaning differs.
 fn group(rest: &str) -> Result<usize, String> {
     let options = rest[2..].split([':', ')']).next().unwrap_or_default();
     let are_options =
@@ -145,7 +145,7 @@ fn group(rest: &str) -> Result<usize, String> {
     }
 }
 
-/// Bytes of a number of times, `{2}` or `{1,3}`; 1 where the brace is a letter.
+/// Byte length of a repetition, `{2}` or `{1,3}`; 1 if the brace is literal.
 fn repeat(rest: &str) -> usize {
     let end = rest.find('}').filter(|end| {
         let inner = &rest[1..*end];
@@ -187,7 +187,7 @@ mod tests {
     use crate::tokenizer::Tokenizer;
     use serde_json::json;
 
-    /// The words that a pattern cuts a text into, each of which is one unknown token.
+    /// Splits a text by a pattern; each part is one unknown token.
     fn words(pattern: &str, text: &str) -> Result<Vec<String>, String> {
         let json = json!({
             "version": "1.0", "added_tokens": [], "normalizer": null, "post_processor": null, "decoder": null,
@@ -200,7 +200,7 @@ mod tests {
         Ok(spans.into_iter().map(|span| text[span].to_owned()).collect())
     }
 
-    /// What tokenizers 0.23.3 makes of them in Python (`pre_tokenizers.Split(Regex(pattern), "isolated")`).
+    /// Expected results are from tokenizers 0.23.3 in Python (`pre_tokenizers.Split(Regex(pattern), "isolated")`).
     #[test]
     fn patterns_cut_texts_as_pythons_library_cuts_them() {
         const TIKTOKEN: &str = r"[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
@@ -229,7 +229,7 @@ mod tests {
         ];
         for (pattern, text, expected) in cases {
             assert_eq!(words(pattern, text).unwrap(), expected, "{pattern}");
-            // What is written is read again as it is.
+            // Rewriting is idempotent.
             let once = translated(pattern).unwrap();
             assert_eq!(translated(&once).unwrap(), once, "{pattern}");
         }

@@ -1,28 +1,28 @@
-//! The parts of a `tokenizer.json`: writing ours, and recognising in any file what we rely on (how tokens are spelt,
-//! where texts may be cut).
+//! Parts of a `tokenizer.json`: writes ours, and detects in any file the properties we rely on (token spelling, safe split
+//! positions).
 
 use super::bytes::ByteOf;
 use super::cut::{Cut, CutRule};
 use serde_json::{Value, json};
 
-/// GPT-2's splitting pattern, which the `ByteLevel` pre-tokenizer carries (Radford et al. 2019).
+/// GPT-2's splitting pattern, used by the `ByteLevel` pre-tokenizer (Radford et al. 2019).
 pub(super) const GPT2_PATTERN: &str =
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
-/// The same with runs of at most 32 characters: WordPiece's longest-match search takes time quadratic in a word's length.
+/// GPT-2's pattern with runs of at most 32 characters, because WordPiece's longest-match search is quadratic in a word's length.
 pub(super) const BOUNDED_PATTERN: &str =
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}{1,32}| ?\p{N}{1,32}| ?[^\s\p{L}\p{N}]{1,32}|\s{1,32}(?!\S)|\s{1,32}";
 
-/// Marks a WordPiece token that continues a word. No byte is spelt with it, so that text can hold BERT's `##`.
+/// Prefix of WordPiece tokens that continue a word. It is not part of the byte alphabet, so text can contain BERT's `##`.
 pub(super) const CONTINUES: &str = "…";
 
-/// Characters in a WordPiece word: 32 of at most 4 bytes and a space fit.
+/// Maximum characters of a WordPiece word: enough for 32 characters of 4 bytes and a space.
 const MAX_WORD_CHARACTERS: usize = 256;
 
 /// More ids than any model has.
 pub(super) const MAX_VOCABULARY: usize = 1 << 24;
 
-/// A `tokenizer.json` of ours. `special` tokens get the ids from `first_special` on.
+/// Builds one of our `tokenizer.json` files. `special` tokens get ids from `first_special` on.
 pub(super) fn assemble(
     model: &Value,
     pre_tokenizer: &Value,
@@ -61,7 +61,7 @@ pub(crate) fn fuse() -> Value {
     json!({ "type": "Fuse" })
 }
 
-/// Takes the continuation mark off, then joins bytes.
+/// Removes the continuation prefix, then joins bytes.
 pub(super) fn word_piece_decoder() -> Value {
     let replace = json!({ "type": "Replace", "pattern": { "String": CONTINUES }, "content": "" });
     json!({ "type": "Sequence", "decoders": [replace, byte_level(true)] })
@@ -86,11 +86,11 @@ pub(super) fn unigram_model(vocabulary: &Value) -> Value {
     json!({ "type": "Unigram", "unk_id": null, "vocab": vocabulary, "byte_fallback": false })
 }
 
-/// How a token's string stands for bytes.
+/// How a token's string encodes bytes.
 pub(super) enum Spelling {
     /// The token's own UTF-8.
     Plain,
-    /// GPT-2's alphabet; the mark, where there is one, stands for nothing.
+    /// GPT-2's alphabet, with an optional continuation prefix that encodes nothing.
     ByteLevel(ByteOf, Option<String>),
 }
 
@@ -109,16 +109,16 @@ impl Spelling {
     }
 }
 
-/// What we rely on in a tokenizer.
+/// The properties of a tokenizer that we rely on.
 pub(super) struct Shape {
     pub cut: Cut,
     pub spelling: Option<Spelling>,
     pub drops_unknown: bool,
-    /// The token that stands for what the vocabulary lacks.
+    /// The unknown token.
     pub unknown: Option<String>,
 }
 
-/// Refuses what the `tokenizers` crate would fail on without an error.
+/// Rejects files on which the `tokenizers` crate would fail without an error.
 pub(super) fn check(json: &Value) -> Result<(), String> {
     let model = &json["model"];
     if !model.is_object() {
@@ -131,7 +131,8 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
     let vocabulary = &model["vocab"];
     let ids = vocabulary.as_object().into_iter().flatten().map(|(_, id)| id);
     let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
-    // The largest id sizes a table, so the file's own length must bound it. Published vocabularies have gaps, short ones.
+    // The largest id determines a table's size, so it must be bounded by the file's length. Published vocabularies have only
+    // short gaps.
     let entries = vocabulary.as_object().map_or(0, serde_json::Map::len)
         + vocabulary.as_array().map_or(0, Vec::len)
         + added.len();
@@ -145,7 +146,7 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
     }
 }
 
-/// Reads from a `tokenizer.json` how its tokens are spelt and where texts may be cut.
+/// Detects the spelling of tokens and the safe split positions of a `tokenizer.json`.
 pub(super) fn recognise(json: &Value) -> Shape {
     let (model, pre_tokenizer, decoder) = (&json["model"], &json["pre_tokenizer"], &json["decoder"]);
     let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);

@@ -1,27 +1,27 @@
-//! Decoding token by token: text comes out as soon as its characters are whole, so a terminal never sees half of one.
+//! Streaming decoding: text is returned as soon as its characters are complete, so a terminal never sees part of one.
 
 use super::Tokenizer;
 
-/// Turns tokens into text as they are generated. All that `push` and `flush` return, joined, is what
-/// [`Tokenizer::decode`] makes of the same tokens.
+/// Decodes tokens as they are generated. The concatenated results of `push` and `flush` equal [`Tokenizer::decode`] of the same
+/// tokens.
 pub struct DecodeStream<T> {
-    /// The tokenizer, borrowed or shared.
+    /// Borrowed or shared.
     tokenizer: T,
-    /// Bytes of a character that is not complete yet.
+    /// Bytes of an incomplete character.
     pending: Vec<u8>,
-    /// For tokenizers whose tokens are not plain bytes: the last tokens, of whose text the first `told` bytes were returned.
+    /// For tokenizers whose tokens are not plain bytes: the last tokens; the first `told` bytes of their text were returned.
     tokens: Vec<u32>,
     told: usize,
 }
 
 impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
-    /// A stream at the beginning of a text.
+    /// A stream at the start of a text.
     pub fn new(tokenizer: T) -> Self {
         Self { tokenizer, pending: Vec::new(), tokens: Vec::new(), told: 0 }
     }
 
-    /// A stream that continues a prompt, without the prompt's text: the first token keeps the space that decoders take from the first
-    /// token of a text. After a special token a text begins, as it does where texts are encoded.
+    /// A stream that continues a prompt without returning the prompt's text. The first token keeps the leading space that
+    /// decoders strip at the start of a text. A special token in the prompt starts a new text, as in encoding.
     pub fn after(tokenizer: T, prompt: &[u32]) -> Self {
         let mut stream = Self::new(tokenizer);
         if stream.tokenizer.bytes.is_none() {
@@ -34,12 +34,11 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
         stream
     }
 
-    /// The tokenizer that decodes.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
 
-    /// Takes one token; returns the text that is certain by now, if there is any.
+    /// Takes a token; returns text that has become final, if any.
     pub fn push(&mut self, token: u32) -> Option<String> {
         if let Some(bytes) = &self.tokenizer.bytes {
             self.pending.extend_from_slice(bytes.get(token as usize).map_or(&[][..], |bytes| bytes));
@@ -48,11 +47,11 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
         }
         self.tokenizer.token(token)?;
         self.tokens.push(token);
-        // A run of byte tokens is decoded as a whole: one byte that fits no character makes all of it unreadable.
+        // A run of byte tokens is decoded as a whole, because a single invalid byte makes all of it unreadable.
         if self.tokenizer.is_byte(token) { None } else { self.tell(false) }
     }
 
-    /// Ends the stream: what is left of an unfinished character becomes U+FFFD.
+    /// Ends the stream; the rest of an incomplete character becomes U+FFFD.
     pub fn flush(&mut self) -> Option<String> {
         if self.tokenizer.bytes.is_none() {
             let text = self.tell(true);
@@ -63,13 +62,13 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The text of `tokens` that was not returned yet; but at the end, without a last character that later tokens may complete.
+    /// The unreturned text of `tokens`; unless at the `end`, without a last character that later tokens may complete.
     fn tell(&mut self, end: bool) -> Option<String> {
         let whole = self.tokenizer.decode(&self.tokens);
         let certain = whole.strip_suffix(char::REPLACEMENT_CHARACTER).filter(|_| !end).unwrap_or(&whole);
         let text = certain.get(self.told..).unwrap_or_default().to_owned();
         self.told += text.len();
-        // Of the tokens before, a decoder asks no more than whether there are any.
+        // Decoders only need to know whether there are preceding tokens, so the last one is enough.
         if self.told == whole.len()
             && let Some(last) = self.tokens.last().copied()
         {
@@ -81,7 +80,7 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Everything in `pending` but the start of a character that later bytes may complete.
+    /// Takes everything from `pending` except an incomplete character at the end.
     fn take_complete(&mut self) -> String {
         let mut text = String::new();
         for chunk in self.pending.utf8_chunks() {
@@ -102,7 +101,7 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
     }
 }
 
-/// Bytes at the end that begin a character and lack its rest.
+/// Length of an incomplete character at the end.
 fn unfinished(bytes: &[u8]) -> usize {
     // Only the last three bytes can belong to one.
     (1..=bytes.len().min(3))
@@ -125,7 +124,7 @@ mod tests {
     use serde_json::{Value, json};
     use std::sync::LazyLock;
 
-    /// A vocabulary of a few words and of all bytes as SentencePiece has them, from id 12 on.
+    /// A vocabulary of a few words, and all bytes in SentencePiece's spelling from id 12 on.
     fn decoded_by(decoder: &Value) -> Tokenizer {
         let words = ["<unk>", "<s>", "</s>", "▁", "▁▁", "▁the", "sea", "▁sea", "##s", "é", "low</w>", "."];
         let bytes = (0..256).map(|byte| format!("<0x{byte:02X}>"));
@@ -145,7 +144,7 @@ mod tests {
         Tokenizer::from_bytes(json.to_string().as_bytes()).unwrap()
     }
 
-    /// Llama 2's and Gemma's decoders, and others that tell a first or last token from those between.
+    /// Llama 2's and Gemma's decoders, and others that treat a first or last token differently.
     static DECODERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
         let spaces = json!({ "type": "Replace", "pattern": { "String": "▁" }, "content": " " });
         let (bytes, fuse) = (json!({ "type": "ByteFallback" }), json!({ "type": "Fuse" }));
@@ -171,14 +170,14 @@ mod tests {
     fn a_byte_that_is_no_character_ends_nothing_and_a_prompt_keeps_its_space() {
         let llama = &DECODERS[0];
         let byte = |byte: u32| 12 + byte;
-        // "é" in bytes, then a byte that begins none, then text.
+        // "é" in bytes, then an invalid byte, then text.
         let ids = [7, byte(0xc3), byte(0xa9), 5, byte(0xff), 6, byte(0xc3), 7];
         assert_eq!(streamed(llama.decode_stream(), &ids), "seaé the\u{fffd}sea\u{fffd} sea");
         let mut stream = DecodeStream::after(llama, &[1, 5]);
         assert_eq!((stream.push(7), stream.push(6)), (Some(" sea".into()), Some("sea".into())));
         assert_eq!(streamed(DecodeStream::after(llama, &[1, 5, 3]), &[7]), " sea");
         assert_eq!(streamed(DecodeStream::after(llama, &[1, 5, byte(0xc3), byte(0xa9)]), &[7]), " sea");
-        // After a special token a text begins.
+        // A special token starts a new text.
         assert_eq!(streamed(DecodeStream::after(llama, &[5, 1]), &[7]), "sea");
         assert_eq!(streamed(DecodeStream::after(llama, &[]), &[7]), "sea");
     }

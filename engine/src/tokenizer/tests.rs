@@ -1,4 +1,4 @@
-//! Properties that hold for every kind of tokenizer.
+//! Properties of every kind of tokenizer.
 
 use super::*;
 use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
@@ -21,14 +21,14 @@ pub(crate) fn train(kind: TokenizerKind, vocabulary: usize, documents: &[&str]) 
     Tokenizer::train(&config(kind, vocabulary), documents).unwrap()
 }
 
-/// Two documents with every character that the random strings below are made of.
+/// Two documents with every character used in the random strings below.
 fn documents() -> [String; 2] {
     let characters: String = ALPHABET.iter().collect();
     let prose = "The little fox didn't see the river. \"We've lost 12 red boats!\" he said.\n\n\tThey'll go home… ## now.\n";
     [prose.repeat(30), format!("{characters}{}", "An owl isn't a mouse, and 1234 isn't 56.  \r\n".repeat(20))]
 }
 
-/// Letters, marks, digits, punctuation, controls and every sort of white space.
+/// Letters, marks, digits, punctuation, control characters and all kinds of white space.
 const ALPHABET: &[char] = &[
     'a', 'b', 's', 't', 'l', 'é', '漢', '字', 'あ', '😀', '\u{301}', '\u{200d}', '0', '7', '½', '٣', '\'',
     '’', '"', '.', ',', '#', '…', '_', '<', '|', '>', '-', ' ', '\n', '\r', '\t', '\u{a0}', '\u{2028}',
@@ -253,7 +253,7 @@ fn a_foreign_tokenizer_encodes_documents_whole() {
 
 #[test]
 fn training_gives_others_their_turn_throughout() {
-    // Words that share few pairs, each twice, so that every kind has thousands of things to do.
+    // Words that share few pairs, each twice, so that every kind has thousands of operations to do.
     let words =
         |count: usize| (0..count).map(|number| format!(" w{number}x{}", number * 7919)).collect::<String>();
     for kind in [TokenizerKind::Bpe, TokenizerKind::WordPiece, TokenizerKind::Unigram] {
@@ -268,7 +268,7 @@ fn training_gives_others_their_turn_throughout() {
     }
 }
 
-/// Python's library loses them: it reads their letters as its alphabet of bytes.
+/// Python's library loses them, because it reads their letters as its byte alphabet.
 #[test]
 fn added_tokens_of_latin_letters_are_their_own_text() {
     let trained = train(TokenizerKind::Bpe, 300, &["the fox and the owl"]);
@@ -301,7 +301,7 @@ fn added_tokens_beyond_a_models_rows_become_text() {
     assert_eq!((fitting.vocabulary_size(), fitting.end_of_text()), (rows, trained.end_of_text()));
     assert_eq!(fitting.decode(&fitting.encode("a [PAD]").unwrap()), "a [PAD]");
     assert!(fitting.encode("a [PAD]").unwrap().iter().all(|id| (*id as usize) < rows));
-    // One that fits needs nothing; of one without its end of text the rows are another model's.
+    // A tokenizer that fits needs no change; if the end-of-text token does not fit, the model is another one.
     assert!(padded.without_added_beyond(rows + 2).is_none());
     assert!(padded.without_added_beyond(rows - 1).is_none());
 }

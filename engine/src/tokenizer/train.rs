@@ -1,4 +1,4 @@
-//! Training a tokenizer on a stream of text: only counts of words, or the set of characters, are kept.
+//! Trains a tokenizer on a stream of text, keeping only word counts or the set of characters.
 
 use super::bytes::alphabet;
 use super::cut::{Cut, CutRule};
@@ -11,16 +11,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokenizers::parallelism::MaybeParallelIterator;
 use tokenizers::utils::SysRegex;
 
-/// Text that is gathered before all cores count its words.
+/// Bytes of text buffered before its words are counted on all cores.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// A word of more bytes teaches a vocabulary nothing and would cost the trainers quadratic time.
+/// Maximum bytes of a counted word. Longer ones do not help the vocabulary and would take the trainers quadratic time.
 const MAX_WORD_BYTES: usize = 128;
 
-/// Gathers what a tokenizer's training needs from text given piece by piece.
+/// Collects the statistics for training a tokenizer from text in pieces.
 ///
-/// Pieces of one document should be cut where [`Cut`] with [`CutRule::BeforeWhitespace`] allows it: words that a cut
-/// divides are counted as two.
+/// Pieces of a document should be split where [`Cut`] with [`CutRule::BeforeWhitespace`] allows it; a word that is split counts
+/// as two.
 pub struct TokenizerTrainer {
     config: TokenizerConfig,
     characters: BTreeSet<char>,
@@ -31,10 +31,10 @@ pub struct TokenizerTrainer {
 }
 
 impl TokenizerTrainer {
-    /// Checks the settings.
+    /// A trainer with validated settings.
     ///
     /// # Errors
-    /// What [`TokenizerConfig::validate`] says.
+    /// Those of [`TokenizerConfig::validate`].
     pub fn new(config: &TokenizerConfig) -> Result<Self> {
         config.validate()?;
         let pattern = match config.kind {
@@ -62,7 +62,7 @@ impl TokenizerTrainer {
         match self.config.kind {
             TokenizerKind::Byte | TokenizerKind::Imported => {}
             TokenizerKind::Char => {
-                // Most characters come again at once; the set is asked about the others only.
+                // Characters often repeat; look up only those that differ from the last.
                 let mut last = None;
                 for character in text.chars() {
                     if last != Some(character) {
@@ -81,7 +81,7 @@ impl TokenizerTrainer {
         }
     }
 
-    /// Counts the words of the gathered text.
+    /// Counts the words of the buffered text.
     fn count(&mut self) {
         self.buffered = 0;
         let texts = std::mem::take(&mut self.buffer);
@@ -110,12 +110,12 @@ impl TokenizerTrainer {
         }
     }
 
-    /// Trains. Byte and character vocabularies hold `<|endoftext|>` where the text had several documents.
+    /// Trains the tokenizer. Byte and character vocabularies include `<|endoftext|>` only if there are several documents.
     pub fn finish(self, several_documents: bool) -> Result<Tokenizer> {
         at_once(self.finish_in_turns(several_documents, &Turns::none()))
     }
 
-    /// The same, while others have their turns: it may take minutes.
+    /// Like [`Self::finish`], yielding regularly; training can take minutes.
     pub async fn finish_in_turns(mut self, several_documents: bool, turns: &Turns) -> Result<Tokenizer> {
         self.count();
         turns.give().await;
@@ -155,7 +155,7 @@ impl TokenizerTrainer {
         Ok(shape::assemble(&model, &Value::Null, &shape::fuse(), special, count))
     }
 
-    /// Words spelt in the byte alphabet, sorted, with their counts.
+    /// Words in byte-alphabet spelling, sorted, with their counts.
     fn spelt_words(&mut self) -> Vec<(String, u64)> {
         let alphabet = alphabet();
         let words: BTreeMap<String, u64> = std::mem::take(&mut self.words)
@@ -211,18 +211,18 @@ impl TokenizerTrainer {
     }
 }
 
-/// The byte alphabet by code point, as GPT-2 numbers it.
+/// The byte alphabet by code point, in GPT-2's order.
 fn sorted_alphabet() -> Vec<String> {
     let sorted: BTreeSet<char> = alphabet().into_iter().collect();
     sorted.iter().map(char::to_string).collect()
 }
 
-/// Tokens numbered in their order.
+/// Numbers tokens in order.
 fn vocabulary(tokens: impl IntoIterator<Item = String>) -> Value {
     Value::Object(tokens.into_iter().enumerate().map(|(id, token)| (token, json!(id))).collect())
 }
 
-/// An imported tokenizer is no algorithm that could be run on a text.
+/// The error for an imported tokenizer, which cannot be trained.
 fn not_made() -> Error {
     Error::Invalid(Invalid {
         field: "tokenizer.kind".to_owned(),

@@ -1,38 +1,35 @@
-//! Training of Unigram vocabularies (Kudo 2018), over the bytes of words.
+//! Training of Unigram vocabularies (Kudo 2018) over the bytes of words.
 //!
-//! Our own, because the `tokenizers` crate's trainer takes as candidates only what is followed by several characters
-//! within words: whole words hardly ever are, and the embedded stories got 1.8 bytes per token there and get 3.8 here.
-//! The crate's result also depends on the order of hash maps with random keys and of threads; this one adds in the order
-//! of the words, with `libm`'s functions, so one text gives one vocabulary on every target.
+//! The `tokenizers` crate's trainer is not used, because it only considers candidates that are followed by several characters
+//! within words. Whole words hardly ever are: it gets 1.8 bytes per token on the embedded stories, this one 3.8. The crate's
+//! result also depends on randomly keyed hash maps and on threads. This trainer adds in word order and uses `libm`, so a text
+//! gives the same vocabulary on every target.
 
 use super::lattice::Lattice;
 use crate::platform::Turns;
 use std::collections::{BTreeMap, HashMap};
 
-/// Longest piece, in bytes.
 const MAX_PIECE_BYTES: usize = 16;
-/// Candidates come from so many of the most frequent words; rarer ones repeat their parts.
+/// Number of most frequent words that candidates come from; rarer words repeat their parts.
 const SEEDING_WORDS: usize = 100_000;
-/// The most candidates.
+/// Maximum number of candidates.
 const MAX_SEEDS: usize = 1_000_000;
-/// Rounds of expectation and maximisation between prunings.
+/// EM rounds between prunings.
 const ROUNDS: usize = 2;
-/// A piece expected less often than this is dropped.
+/// Pieces with a lower expected count are dropped.
 const MIN_EXPECTED: f64 = 0.5;
 
-/// The model while it is trained: the 256 bytes first, then longer pieces.
+/// The model in training: the 256 bytes first, then longer pieces.
 struct Model {
     pieces: Vec<Vec<u8>>,
-    /// Log-probabilities.
     scores: Vec<f64>,
     words: Vec<(Lattice, f64)>,
 }
 
-/// Pieces and their log-probabilities, most probable first: at most `size` of them, with all 256 bytes. Others have
-/// their `turns` throughout.
+/// Pieces and their log-probabilities, most probable first: at most `size`, including all 256 bytes. Yields regularly.
 pub(super) async fn train(words: &[(Vec<u8>, u64)], size: usize, turns: &Turns) -> Vec<(Vec<u8>, f64)> {
     let mut model = Model::new(words, turns).await;
-    // Some more than are wanted until the end, where the least probable go.
+    // Keep some extra pieces until the end, when the least probable are dropped.
     let enough = (size * 11 / 10).max(257);
     loop {
         for _ in 0..ROUNDS {
@@ -66,7 +63,7 @@ impl Model {
         Self { pieces, scores, words: lattices }
     }
 
-    /// One round of expectation-maximisation, with the sparse prior of Liang and Klein's variational form.
+    /// One EM round with the sparse prior of Liang and Klein's variational form.
     async fn refine(&mut self, turns: &Turns) {
         let mut expected = vec![0.0; self.pieces.len()];
         for (number, (lattice, count)) in self.words.iter().enumerate() {
@@ -86,8 +83,8 @@ impl Model {
         self.retain(&keep);
     }
 
-    /// Keeps the `size` pieces whose loss would cost the text's likelihood most, estimated as SentencePiece does: each
-    /// piece's uses in the best divisions go to the pieces of its own best division.
+    /// Keeps the `size` pieces whose removal would reduce the text's likelihood most. Estimated as in SentencePiece: a removed
+    /// piece's uses in the best segmentations move to the pieces of its own best segmentation.
     async fn prune(&mut self, size: usize, turns: &Turns) {
         let mut uses = vec![0.0; self.pieces.len()];
         for (number, (lattice, count)) in self.words.iter().enumerate() {
@@ -142,7 +139,7 @@ impl Model {
     }
 
     fn finish(self, size: usize) -> Vec<(Vec<u8>, f64)> {
-        // Six decimals read back from JSON as they were written, and are more than a division can tell apart.
+        // Six decimals survive a round trip through JSON, and are more precise than needed for any segmentation.
         let rounded = self.scores.into_iter().map(|score| (score * 1e6).round() / 1e6);
         let mut pieces: Vec<(Vec<u8>, f64)> = self.pieces.into_iter().zip(rounded).collect();
         let order = |left: &(Vec<u8>, f64), right: &(Vec<u8>, f64)| {
@@ -160,7 +157,7 @@ impl Model {
     }
 }
 
-/// A turn for others at every 1024th piece of work.
+/// Yields at every 1024th call.
 async fn at_times(number: usize, turns: &Turns) {
     if number.is_multiple_of(1024) {
         turns.give().await;
@@ -171,8 +168,8 @@ fn ids(pieces: &[Vec<u8>]) -> HashMap<&[u8], u32> {
     pieces.iter().enumerate().map(|(id, piece)| (piece.as_slice(), id as u32)).collect()
 }
 
-/// The 256 bytes and every repeated part of the frequent words, with weights: bytes by their count, longer parts by their
-/// count times their length.
+/// Initial pieces with weights: the 256 bytes, weighted by count, and every repeated part of the frequent words, weighted by
+/// count times length.
 async fn seeds(words: &[(Vec<u8>, u64)], turns: &Turns) -> (Vec<Vec<u8>>, Vec<f64>) {
     let mut bytes = [0_u64; 256];
     let mut frequent: Vec<&(Vec<u8>, u64)> = words.iter().collect();

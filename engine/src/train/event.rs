@@ -1,27 +1,26 @@
-//! What the trainer hands its caller.
+//! Results of the trainer for its caller.
 
 pub use crate::protocol::TrainEvent;
 
-/// A sample that is due: the caller writes it with the trainer's executor and hands the text back.
+/// A sample that is due: the caller generates it with the trainer's executor and returns the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleRequest {
-    /// Steps done.
+    /// Steps completed.
     pub step: u64,
-    /// What the text begins with.
     pub prompt: String,
-    /// Tokens to write.
+    /// Number of tokens to generate.
     pub tokens: usize,
 }
 
-/// What [`Trainer::next`](super::Trainer::next) has for its caller.
+/// Result of [`Trainer::next`](super::Trainer::next).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
-    /// Show it; it is recorded already.
+    /// Show the event; it is already recorded.
     Event(TrainEvent),
-    /// Write a sample and call [`Trainer::sample_written`](super::Trainer::sample_written), or
-    /// [`Trainer::sample_failed`](super::Trainer::sample_failed) where that cannot be done; or go on without one.
+    /// Generate a sample and call [`Trainer::sample_written`](super::Trainer::sample_written), or
+    /// [`Trainer::sample_failed`](super::Trainer::sample_failed) if that fails; or continue without one.
     SampleDue(SampleRequest),
-    /// A piece of long work is done, of which there is nothing to tell yet.
+    /// Part of a longer work is done, without anything to report yet.
     Working,
     /// Nothing is left to do; a [`TrainEvent::Done`] came before.
     Over,

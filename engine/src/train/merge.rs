@@ -1,4 +1,4 @@
-//! Adapters into the weights that they adapt.
+//! Merges adapters into the weights that they adapt.
 
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::error::{Error, Result};
@@ -8,16 +8,16 @@ use crate::protocol::{CheckpointChoice, RunConfig, RunState, Start, TrainConfig}
 use crate::step::ArenaState;
 
 impl Project {
-    /// A new run without steps, as an imported model is one, whose weights are those of a run with its adapter added to them:
-    /// W + scale·B·A. The new run's record names the checkpoint as its start.
+    /// Creates a run without steps (like an imported model) from a run's weights with its adapter merged: W + scale·B·A. The new
+    /// run's record names the checkpoint as its start.
     ///
     /// # Errors
-    /// The run has no adapter or no such checkpoint, it is damaged, or the disk fails; then there is no new run.
+    /// The run has no adapter or no such checkpoint, the checkpoint is damaged, or writing fails; no run is created then.
     pub fn merge(&self, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
         at_once(self.merge_in_turns(run, checkpoint, &Turns::none()))
     }
 
-    /// The same, while others have their turns. Whoever drops it leaves the project as it was.
+    /// Like [`Self::merge`], yielding regularly. If the future is dropped, the project is unchanged.
     pub(crate) async fn merge_in_turns(
         &self,
         run: &Run,
@@ -45,11 +45,11 @@ impl Project {
         self.keep_weights_in_turns(trained, checkpoint, "merged", turns).await
     }
 
-    /// A new run without steps that keeps weights; its name says what was `done` to them, its record names the `checkpoint` that they come
-    /// from as its start.
+    /// Creates a run without steps from weights. Its name includes `done`, and its record names the original `checkpoint` as its
+    /// start.
     ///
     /// # Errors
-    /// The disk fails; then there is no new run.
+    /// Writing fails; no run is created then.
     pub(crate) async fn keep_weights_in_turns(
         &self,
         trained: Trained,

@@ -1,7 +1,7 @@
-//! Training: the loop between data, executor and disk, and everything that it writes.
+//! Training: the loop between data, executor and disk, and all its outputs.
 //!
-//! A [`Trainer`] is polled: [`Trainer::next`] does a little work and returns what happened, so a caller pauses by not
-//! calling, and the same loop serves a terminal, a window and a browser's worker.
+//! A [`Trainer`] is polled: [`Trainer::next`] does a little work and returns what happened. The caller pauses by not calling it,
+//! and the same loop serves a terminal, a window and a browser worker.
 
 mod event;
 mod guard;

@@ -1,4 +1,4 @@
-//! New runs that begin where another one stood.
+//! New runs that start from another run's checkpoint.
 
 use super::guard::Guard;
 use super::trainer::{REFERENCE_FILE, REWARD_MODEL_FILE, ROUND_FILE, TEACHER_FILE};
@@ -13,19 +13,19 @@ use crate::protocol::{CheckpointChoice, RunState, Start};
 use crate::storage;
 
 impl Project {
-    /// A new run that begins at a checkpoint of another one, with its settings and its data; a file is one of
+    /// Creates a run that starts from a checkpoint of another run, with its settings and data; a file must be one of
     /// [`Checkpoints::list`]. [`crate::train::Trainer::resume`] continues it.
     ///
-    /// From a checkpoint with moments it goes on at that step, in the bits in which the first run did, and has its curves up to
-    /// there. A milestone holds weights alone: from one the new run begins at step 0 of its schedule, with moments of zero.
+    /// From a checkpoint with moments, it continues at that step, bit-identical to the first run, with its curves up to there. A
+    /// milestone has only weights: the new run then starts at step 0 of its schedule, with zero moments.
     ///
     /// # Errors
-    /// There is no such checkpoint, it is damaged, or the file system refuses; then there is no new run.
+    /// The checkpoint does not exist or is damaged, or the file system refuses; no run is created then.
     pub fn restore(&self, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
         at_once(self.restore_in_turns(run, checkpoint, &Turns::none()))
     }
 
-    /// The same, while others have their turns. Whoever drops it leaves the project as it was.
+    /// Like [`Self::restore`], yielding regularly. If the future is dropped, the project is unchanged.
     pub(crate) async fn restore_in_turns(
         &self,
         run: &Run,
@@ -55,7 +55,7 @@ impl Project {
         let restored = staged.run();
         let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
         let is_best = is_resumable && info.val_loss.is_some() && info.val_loss == info.best_val_loss;
-        // A guard that acts goes back to it as that of the first run did.
+        // An active guard can roll back to it, like that of the first run.
         if is_resumable && Guard::new(&config, info.guard.clone()).keeps(info.step, &config.train) {
             checkpoints.keep_next();
         }
@@ -68,7 +68,7 @@ impl Project {
             }
             MetricsWriter::resume(&restored.metrics_path(), info.step)?;
         }
-        // What the next steps compare with and learn from. A milestone's run is its own reference, and has the same judges.
+        // Data that the next steps need. A run from a milestone is its own reference and uses the same judges.
         for name in [REFERENCE_FILE, ROUND_FILE, TEACHER_FILE, REWARD_MODEL_FILE] {
             let from = run.folder().join(name);
             let is_of_judge = [TEACHER_FILE, REWARD_MODEL_FILE].contains(&name);
@@ -87,7 +87,7 @@ impl Project {
             family: record.family.clone(),
             whole_context: record.whole_context,
             plain_pairs: record.plain_pairs,
-            // An early stop of the first run is none of this one.
+            // An early stop of the first run does not apply.
             patience_from: match record.state {
                 RunState::StoppedEarly => Some(info.step),
                 _ => record.patience_from.filter(|from| *from <= info.step),

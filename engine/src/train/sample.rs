@@ -1,4 +1,4 @@
-//! Samples of a run in training: texts from its weights as they are.
+//! Samples from a run's current weights.
 
 use super::{SampleRequest, Trainer};
 use crate::data::Prepared;
@@ -7,19 +7,19 @@ use crate::generate::{self, ChatPrompt, Decoder, TextGeneration, chat_prompt};
 use crate::protocol::{ChatMessage, GenerateConfig, Role};
 use crate::tokenizer::TokenizerFiles;
 
-/// A sample under way: carried on by a few tokens at a time, held with its run, and given up when the run is to end.
+/// A sample in progress, generated a few tokens at a time; it pauses with its run and is dropped when the run stops.
 pub struct PendingSample<'text> {
     decoder: Decoder,
     generation: TextGeneration<'text>,
-    /// What stands before what is written.
+    /// Text before the generated part.
     before: String,
 }
 
 impl<'text> PendingSample<'text> {
-    /// Begins it with the weights as they are, on the device that trains. A run that learns from conversations answers the prompt.
+    /// Starts a sample with the current weights on the training device. A run that trains on conversations answers the prompt.
     ///
     /// # Errors
-    /// The device fails, or cannot hold a decoder beside the run.
+    /// The device failed, or has no room for a decoder next to the run.
     pub async fn begin(
         trainer: &mut Trainer<'_>,
         prepared: &'text Prepared,
@@ -46,10 +46,10 @@ impl<'text> PendingSample<'text> {
         Ok(Self { decoder, generation, before })
     }
 
-    /// A few more tokens; the whole text once it is written.
+    /// Generates a few more tokens; returns the whole text once it is complete.
     ///
     /// # Errors
-    /// The device fails.
+    /// The device failed.
     pub async fn carry_on(&mut self) -> Result<Option<String>> {
         if !self.generation.is_over() {
             self.generation.next(&mut self.decoder).await?;

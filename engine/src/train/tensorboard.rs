@@ -1,5 +1,5 @@
-//! TensorBoard event files, written by hand: the format is a few nested protobuf messages in a checksummed frame, and the
-//! crates that write it bring a protobuf compiler along.
+//! Writes TensorBoard event files by hand: the format is a few nested protobuf messages in a checksummed frame, and the crates
+//! that write it bring a protobuf compiler along.
 //!
 //! A record is its length (u64), the length's masked crc32c, the bytes of an `Event` message, and their masked crc32c, all
 //! little-endian (TensorFlow's `record_writer.h`; fields as numbered in `event.proto` and `summary.proto`).
@@ -11,7 +11,7 @@ use crate::storage;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Appends scalars to one event file.
+/// Appends to an event file.
 #[derive(Debug)]
 pub struct TensorboardWriter {
     path: PathBuf,
@@ -19,8 +19,8 @@ pub struct TensorboardWriter {
 }
 
 impl TensorboardWriter {
-    /// Begins a new event file in a folder, which is made where it is missing. A resumed run says after which step it goes
-    /// on, and readers drop what older files hold beyond.
+    /// Creates a new event file in a folder, which is created if missing. For a resumed run, `resumed_after` is the last step
+    /// kept; readers ignore later steps in older files.
     pub fn open(folder: &Path, resumed_after: Option<u64>) -> Result<Self> {
         storage::create_folder(folder)?;
         let now = storage::unix_seconds();
@@ -30,7 +30,7 @@ impl TensorboardWriter {
         let mut writer = Self { path, output: BufWriter::new(file) };
         writer.record(&event(now, 0, 3, b"brain.Event:2"))?;
         if let Some(step) = resumed_after {
-            // Event.session_log with SessionLog.status = START: everything from this step on is void in older files.
+            // Event.session_log with SessionLog.status = START: older files are void from this step on.
             let mut session = Vec::new();
             put_key(&mut session, 1, VARINT);
             put_varint(&mut session, 1);
@@ -52,7 +52,8 @@ impl TensorboardWriter {
         self.record(&event(storage::unix_seconds(), step, 5, &summary))
     }
 
-    /// Appends a text of a step, for TensorBoard's text plugin: a tensor of one string (`tensor.proto`, `plugins/text/metadata.py`).
+    /// Appends a text of a step for TensorBoard's text plugin: a tensor of one string (`tensor.proto`,
+    /// `plugins/text/metadata.py`).
     pub fn text(&mut self, step: u64, tag: &str, text: &str) -> Result<()> {
         let (mut plugin, mut metadata, mut size, mut shape) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -74,12 +75,12 @@ impl TensorboardWriter {
         self.record(&event(storage::unix_seconds(), step, 5, &summary))
     }
 
-    /// Hands what is buffered to the operating system, so that a running TensorBoard shows it.
+    /// Flushes buffers to the operating system, so that a running TensorBoard shows the data.
     pub fn flush(&mut self) -> Result<()> {
         self.output.flush().map_err(Error::io(&self.path))
     }
 
-    /// Makes all of it durable.
+    /// Flushes and syncs the file to disk.
     pub fn sync(&mut self) -> Result<()> {
         self.flush()?;
         self.output.get_ref().sync_all().map_err(Error::io(&self.path))
@@ -92,7 +93,7 @@ impl TensorboardWriter {
     }
 }
 
-/// The name after all that exist: readers take a folder's files in the order of their names.
+/// A name that sorts after all existing ones: readers process a folder's files in name order.
 fn next_path(folder: &Path, now: u64) -> Result<PathBuf> {
     let (mut latest, mut count) = (now, 0);
     for entry in files::read_dir(folder).map_err(Error::io(folder))? {
@@ -106,7 +107,7 @@ fn next_path(folder: &Path, now: u64) -> Result<PathBuf> {
     Ok(folder.join(format!("events.out.tfevents.{latest:010}.{count:04}.glasshouse")))
 }
 
-/// crc32c, turned and shifted so that a checksum of data that holds checksums stays a good one.
+/// crc32c, rotated and offset so that checksums of data containing checksums stay reliable.
 fn masked_crc32c(data: &[u8]) -> [u8; 4] {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
@@ -139,7 +140,7 @@ fn put_bytes(message: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     message.extend_from_slice(bytes);
 }
 
-/// Seven bits per byte, the lowest first; the top bit says that more follow.
+/// Seven bits per byte, lowest first; the top bit marks continuation.
 fn put_varint(message: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         message.push(value as u8 | 0x80);
@@ -166,7 +167,7 @@ mod tests {
         writer.scalars(300, &[("loss/train", 1.5)]).unwrap();
         writer.flush().unwrap();
         let bytes = std::fs::read(&writer.path).unwrap();
-        // Two records: the version's event of 9 + 2 + 15 bytes and the scalar's, each with 16 bytes around it.
+        // Two records: the version's event of 9 + 2 + 15 bytes and the scalar's, each framed by 16 bytes.
         assert_eq!(bytes[..8], 26_u64.to_le_bytes());
         assert_eq!(&bytes[12 + 13..12 + 26], b"brain.Event:2");
         let second = &bytes[26 + 16..];
@@ -190,7 +191,7 @@ mod tests {
         writer.flush().unwrap();
         let bytes = std::fs::read(&writer.path).unwrap();
         let data = &bytes[26 + 16 + 12..bytes.len() - 4];
-        // Summary.Value: tag, then the tensor (DT_STRING, shape [1], the string), then its metadata, whose plugin is `text`.
+        // Summary.Value: tag, tensor (DT_STRING, shape [1], the string), then metadata with plugin `text`.
         let tensor = [&[0x08, 7, 0x12, 4, 0x12, 2, 0x08, 1, 0x42, 12][..], b"Neither loss"].concat();
         let metadata = [&[0x0a, 6, 0x0a, 4][..], b"text"].concat();
         let value = [

@@ -53,7 +53,7 @@ fn messages_are_read() {
     assert_eq!(conversation.messages[0], Message::new(Role::User, "What time?"));
     assert_eq!(conversation.messages[1].fields["tool_calls"], calls);
     assert_eq!(conversation.messages[2].fields["name"], "now");
-    // OpenAI's form before that.
+    // OpenAI's older form.
     let call = json!({ "name": "now", "arguments": "{}" });
     let row = json!({ "messages": [user("Time?"), { "role": "assistant", "content": null, "function_call": call }] });
     let Row::Conversation { conversation, .. } = read(&row) else { panic!("a conversation") };
@@ -79,7 +79,7 @@ fn sharegpt_and_alpaca_are_read() {
 
 #[test]
 fn of_several_formats_the_objective_takes_its_own() {
-    // Alpaca as it is published, with the prompt that was made of its fields.
+    // Alpaca as published, with the prompt generated from its fields.
     let alpaca = json!({ "instruction": "Say dog.", "input": "", "output": "dog", "text": "Below …" });
     assert_eq!(turns(&read(&alpaca)), [("user", "Say dog."), ("assistant", "dog")]);
     // UltraFeedback's pairs, with the conversation of the better answer.
@@ -108,7 +108,7 @@ fn of_several_formats_the_objective_takes_its_own() {
     assert!(matches!(read(&left.clone().into()), Row::Completion { .. }));
     left.remove("completion");
     assert_eq!(read(&left.into()), Row::Text("x".to_owned()), "an `output` without its `instruction`");
-    // Tables have every column in every row.
+    // Columnar data sets have every column in every row.
     let row = json!({ "messages": null, "prompt": null, "text": "x" });
     assert_eq!(read(&row), Row::Text("x".to_owned()));
 }
@@ -146,7 +146,7 @@ fn preferences_are_read_and_prompts_extracted() {
     };
     let row = json!({ "prompt": "The sky is", "chosen": " blue.", "rejected": " green." });
     assert_eq!(read(&row), text("The sky is", " blue.", " green."));
-    // What TRL's `extract_prompt` gives: the space stays with the answers.
+    // As in TRL's `extract_prompt`, the space stays with the answers.
     let row = json!({ "chosen": "The sky is blue.", "rejected": "The sky is green." });
     assert_eq!(read(&row), text("The sky is", " blue.", " green."));
     let row = json!({ "chosen": "Grüezi", "rejected": "Grüezi mitenand" });
@@ -277,7 +277,7 @@ fn what_is_wrong_is_said_with_its_field() {
     assert!(Row::read(&"[".repeat(100_000), Objective::Chat).is_err());
 }
 
-/// JSON of the keys that formats have, and of others.
+/// Random JSON with the formats' keys and others.
 fn json_values() -> impl Strategy<Value = Value> {
     let word = prop::sample::select(vec![
         "user",

@@ -1,10 +1,10 @@
-//! The filter `tojson` as transformers has it: Python's `json.dumps` without escapes for HTML.
+//! The filter `tojson` as in transformers: Python's `json.dumps` without HTML escapes.
 
 use super::values::Arguments;
 use minijinja::value::{DynObject, Kwargs, Rest, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
-/// Values within each other.
+/// Maximum nesting.
 const MAX_DEPTH: usize = 128;
 
 /// `tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
@@ -55,7 +55,7 @@ struct JsonWriter<'state> {
     key: String,
     sorted: bool,
     text: String,
-    /// Bytes that fuel was paid for.
+    /// Bytes for which fuel was charged.
     paid: usize,
 }
 
@@ -109,7 +109,7 @@ impl JsonWriter<'_> {
         Ok(())
     }
 
-    /// What stands before an item.
+    /// Writes the separator before an item.
     fn between(&mut self, count: usize, depth: usize) {
         if count > 0 {
             self.text.push_str(&self.item);
@@ -161,7 +161,7 @@ fn unwritable(what: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("tojson does not write {what}"))
 }
 
-/// A key as Python's `json` makes it a string.
+/// Converts a key to a string like Python's `json`.
 fn name(key: &Value) -> Result<String, Error> {
     match key.kind() {
         ValueKind::String => Ok(key.as_str().unwrap_or_default().to_owned()),
@@ -173,7 +173,7 @@ fn name(key: &Value) -> Result<String, Error> {
     }
 }
 
-/// A number as Python's `repr` writes it: the shortest digits, with an exponent where it is below −4 or above 15.
+/// Formats a number like Python's `repr`: shortest digits, with an exponent below −4 or above 15.
 fn float(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();

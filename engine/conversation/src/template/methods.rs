@@ -1,17 +1,17 @@
-//! Methods of Python's strings, lists and dictionaries: those of `minijinja-contrib`, with what these allocate paid for before it is
-//! allocated, and a few that templates call and these lack. Beside them Jinja2's filter `indent`, which keeps a line break at the end.
+//! Methods of Python's strings, lists and dictionaries: those of `minijinja-contrib`, with fuel charged before allocations, and a
+//! few more that templates use. Also Jinja2's filter `indent`, which keeps a trailing line break.
 
 use super::values::{Arguments, listed};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
 use minijinja_contrib::pycompat;
 
-/// Bytes that one fuel pays for, as in minijinja; and the bytes of a list's item.
+/// Bytes per unit of fuel, as in minijinja, and bytes of a list item.
 const BYTES: u64 = 64;
 const ITEM: u64 = 40;
-/// The widest indentation by a number.
+/// Maximum numeric indentation.
 const MAX_INDENT: usize = 1000;
-/// The longest run of digits in a format: a width of 9,999.
+/// Maximum digits of a number in a format, which limits widths to 9,999.
 const MAX_DIGITS: usize = 4;
 
 pub(super) fn call(
@@ -23,7 +23,7 @@ pub(super) fn call(
     match value.kind() {
         ValueKind::String => string(state, value, method, given),
         ValueKind::Map if ["items", "keys", "values"].contains(&method) => {
-            // Not as they are asked for: a namespace that kept its own items would hold itself.
+            // Collect eagerly: a namespace that stored its own lazy items would contain itself.
             let lazy = pycompat::unknown_method_callback(state, value, method, given)?;
             listed(state, &lazy)
         }
@@ -114,7 +114,7 @@ fn join(state: &mut State<'_, '_>, separator: &str, given: &[Value]) -> Result<V
     Ok(Value::from(joined))
 }
 
-/// Pays for what `format` may write at most, and refuses widths that no template has.
+/// Charges fuel for the maximum output of `format`, and rejects excessive widths.
 fn payable_format(state: &mut State<'_, '_>, format: &str, given: &[Value]) -> Result<(), Error> {
     let digits = format.split(|character: char| !character.is_ascii_digit());
     let within: usize = format
@@ -127,7 +127,7 @@ fn payable_format(state: &mut State<'_, '_>, format: &str, given: &[Value]) -> R
     }
     let mut longest = 10_u64.pow(u32::try_from(MAX_DIGITS).unwrap_or(4)) * u64::from(within > 0) + 32;
     for value in given {
-        // Lists and dictionaries are written at once, which minijinja pays for.
+        // minijinja charges for lists and dictionaries itself.
         let length = value
             .as_str()
             .map_or_else(|| state.format(value.clone()).map(|text| text.len()), |text| Ok(text.len()));

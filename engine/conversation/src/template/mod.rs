@@ -1,12 +1,12 @@
-//! Chat templates: conversations to text, by ChatML or by an imported model's own Jinja template, as transformers'
-//! `apply_chat_template` renders it, with the spans of the text that the assistant wrote.
+//! Chat templates: render conversations to text with ChatML or an imported model's own Jinja template, like transformers'
+//! `apply_chat_template`, and track the spans written by the assistant.
 //!
-//! Where a template has `{% generation %}` tags, they are the spans. Elsewhere a span begins where the prompt up to it ends, with
-//! the header that `add_generation_prompt` adds, and ends with the token that ends the turn: white space after it is not learned.
+//! If a template has `{% generation %}` tags, they mark the spans. Otherwise a span starts after the rendered prompt, including
+//! the header that `add_generation_prompt` adds, and ends with the end-of-turn token; trailing white space is excluded.
 //!
-//! A template is a program of somebody else. It reads no files and includes no templates, and what it computes, writes and nests is
-//! bounded: by [`minijinja`]'s fuel, which instructions and bytes cost, by its limit of recursion, and by what `rewrite` puts around
-//! assignments.
+//! Templates are untrusted programs. They cannot read files or include other templates. Computation, output and nesting are
+//! bounded by [`minijinja`]'s fuel (charged for instructions and bytes), its recursion limit, and the checks that `rewrite` adds
+//! around assignments.
 
 mod json;
 mod methods;
@@ -22,29 +22,29 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The longest source that is compiled: minijinja counts lines and columns in 16 bits. The longest published ones have some 20 kB.
+/// Maximum source size; minijinja counts lines and columns in 16 bits. The longest published templates have about 20 kB.
 const MAX_SOURCE_BYTES: usize = 64_000;
-/// What one rendering may compute, in instructions or 64 bytes each; and for each byte of the conversation.
+/// Fuel per rendering, in units of one instruction or 64 bytes; and fuel per byte of the conversation.
 const FUEL: u64 = 400_000;
 const FUEL_PER_BYTE: u64 = 16;
-/// Levels of recursion in a template; a call of a macro is four.
+/// Recursion limit of a template; a macro call uses four levels.
 const RECURSION: usize = 200;
 
 const NAME: &str = "chat_template";
 
-/// A template's special tokens by the names that it knows them by: `bos_token`, `eos_token`.
+/// A template's special tokens, by variable name (`bos_token`, `eos_token`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpecialTokens(BTreeMap<String, String>);
 
 impl SpecialTokens {
-    /// With a token; a second of the same name replaces the first.
+    /// Adds a token, replacing one of the same name.
     #[must_use]
     pub fn with(mut self, name: &str, token: &str) -> Self {
         self.0.insert(name.to_owned(), token.to_owned());
         self
     }
 
-    /// Of `tokenizer_config.json`: every field `…_token` that is a string, or an object with `content` as older files have it.
+    /// Reads `tokenizer_config.json`: every `…_token` field that is a string, or an object with `content` as in older files.
     pub fn from_settings(settings: &serde_json::Map<String, serde_json::Value>) -> Self {
         let token = |(name, value): (&String, &serde_json::Value)| {
             let token = value.as_str().or_else(|| value.get("content")?.as_str())?;
@@ -53,87 +53,80 @@ impl SpecialTokens {
         Self(settings.iter().filter_map(token).collect())
     }
 
-    /// The token of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 }
 
-/// Why a template is not compiled, or renders nothing.
+/// Why a template cannot be compiled or rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// Longer than any published one.
     #[error("the chat template has {0} bytes; at most {MAX_SOURCE_BYTES} are read")]
     TooLong(usize),
-    /// It is no Jinja, or uses what chat templates may not: other templates.
+    /// Invalid Jinja, or a reference to another template.
     #[error("the chat template does not compile: line {line}: {reason}")]
     Syntax {
-        /// Where, from 1; 0 where it is not known.
+        /// Line, from 1; 0 if unknown.
         line: usize,
-        /// Why.
         reason: String,
     },
-    /// Brackets or blocks within each other, or an expression that is longer than any published one.
+    /// Brackets or blocks nested too deeply, or an expression that is too long.
     #[error("the chat template does not compile: line {line}: nested too deeply, or too long an expression")]
     Nested {
-        /// Where, from 1.
+        /// Line, from 1.
         line: usize,
     },
-    /// It refuses this conversation, by `raise_exception`.
+    /// The template rejected the conversation with `raise_exception`.
     #[error("{TEMPLATE_REFUSES}: {0}")]
     Refused(String),
-    /// It computes, or writes, more than a template of a conversation of this length may.
+    /// The template exceeded the computation or output limit for this conversation's length.
     #[error("the chat template computes too much for this conversation, or does not end")]
     TooMuch,
-    /// Another failure.
     #[error("the chat template fails: line {line}: {reason}")]
     Failed {
-        /// Where, from 1; 0 where it is not known.
+        /// Line, from 1; 0 if unknown.
         line: usize,
-        /// Why.
         reason: String,
     },
-    /// The template has no `{% generation %}` tags and writes a message otherwise where others follow it.
+    /// The template has no `{% generation %}` tags and renders a message differently when other messages follow.
     #[error(
         "`messages[{message}]`: what the assistant wrote cannot be told apart in this chat template's text; `{{% generation %}}` around \
          it in the template would tell it"
     )]
     Spans {
-        /// Whose span, from 0.
+        /// Index of the message, from 0.
         message: usize,
     },
-    /// The template has `{% generation %}` tags, and wrote nothing between them.
+    /// The template has `{% generation %}` tags but wrote nothing between them.
     #[error("the chat template's `{{% generation %}}` tags hold nothing of the assistant's messages")]
     NoSpans,
-    /// The prompt's text does not begin the text of the whole conversation.
+    /// The rendered prompt is not a prefix of the rendered conversation.
     #[error("the chat template writes the first {prompt} messages otherwise where an answer follows them")]
     Prompt {
-        /// How many messages the prompt has.
+        /// Number of messages in the prompt.
         prompt: usize,
     },
 }
 
-/// A conversation as text.
+/// A rendered conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// The text.
     pub text: String,
-    /// What of it the assistant wrote, with the token that ends each turn: byte ranges, in order, none empty.
+    /// The assistant's text, including end-of-turn tokens: non-empty byte ranges, in order.
     pub assistant: Vec<Range<usize>>,
-    /// Whether the template's own tags say so.
+    /// Whether the spans come from the template's own tags.
     pub has_generation_tags: bool,
 }
 
-/// A prompt and an answer as text.
+/// A rendered prompt and answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// The whole text, with the answer's spans alone.
+    /// The whole text, with only the answer's spans.
     pub rendered: Rendered,
-    /// Where the prompt ends, with the header of the assistant's turn: TRL's completion is all from here.
+    /// End of the prompt in bytes, including the header of the assistant's turn. TRL's completion starts here.
     pub prompt: usize,
 }
 
-/// A compiled chat template.
 #[derive(Clone)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -148,24 +141,24 @@ impl std::fmt::Debug for ChatTemplate {
     }
 }
 
-/// What a template raised by `raise_exception`.
+/// The message passed to `raise_exception`.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Raised(String);
 
 impl ChatTemplate {
-    /// ChatML, with its own tokens.
+    /// The ChatML template with its own tokens.
     ///
     /// # Errors
-    /// None is known; a template is compiled.
+    /// None known; the signature follows from compiling a template.
     pub fn chatml() -> Result<Self, TemplateError> {
         Self::compile(CHATML, SpecialTokens::default().with("eos_token", CHATML_TOKENS[1]))
     }
 
-    /// Compiles a template of Hugging Face's `chat_template.jinja`.
+    /// Compiles a template such as Hugging Face's `chat_template.jinja`.
     ///
     /// # Errors
-    /// It is too long, no Jinja, or asks for other templates.
+    /// The source is too long, is not valid Jinja, or refers to other templates.
     pub fn compile(source: &str, specials: SpecialTokens) -> Result<Self, TemplateError> {
         if source.len() > MAX_SOURCE_BYTES {
             return Err(TemplateError::TooLong(source.len()));
@@ -187,32 +180,32 @@ impl ChatTemplate {
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_now);
         environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
-        // It shows a template the whole of its surroundings.
+        // `debug` exposes the whole environment to the template.
         environment.remove_global("debug");
         let compiled = environment.add_template_owned(NAME, rewritten.source);
         compiled.map_err(|error| TemplateError::Syntax { line: line(&error), reason: reason(&error) })?;
         Ok(Self { environment, source: source.into(), specials, tagged: rewritten.generation })
     }
 
-    /// The template as it was given, for `chat_template.jinja`.
+    /// The original source, for `chat_template.jinja`.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The special tokens that it was compiled with.
+    /// The special tokens given to [`Self::compile`].
     pub fn specials(&self) -> &SpecialTokens {
         &self.specials
     }
 
-    /// Whether the template itself says what the assistant wrote.
+    /// Whether the template itself marks the assistant's text.
     pub fn has_generation_tags(&self) -> bool {
         self.tagged
     }
 
-    /// A conversation's text: `apply_chat_template(messages, tools, add_generation_prompt, tokenize=False)`.
+    /// Renders a conversation, like `apply_chat_template(messages, tools, add_generation_prompt, tokenize=False)`.
     ///
     /// # Errors
-    /// The template refuses it, fails, or does not end.
+    /// The template rejects the conversation, fails, or exceeds its limits.
     pub fn text(
         &self,
         conversation: &Conversation,
@@ -221,10 +214,10 @@ impl ChatTemplate {
         self.text_with(conversation, add_generation_prompt, &serde_json::Map::new())
     }
 
-    /// [`Self::text`] with further variables, which are `apply_chat_template`'s other arguments.
+    /// Like [`Self::text`], with additional variables (`apply_chat_template`'s other arguments).
     ///
     /// # Errors
-    /// As those of [`Self::text`].
+    /// Same as [`Self::text`].
     pub fn text_with(
         &self,
         conversation: &Conversation,
@@ -237,10 +230,10 @@ impl ChatTemplate {
         rendering.text(conversation.messages.len(), add_generation_prompt)
     }
 
-    /// A conversation's text and what of it the assistant wrote, without messages that are not to be learned.
+    /// Renders a conversation with the assistant's spans, excluding messages that are not trained on.
     ///
     /// # Errors
-    /// The template refuses it, fails, does not end, or does not tell what the assistant wrote.
+    /// The template rejects the conversation, fails, exceeds its limits, or the assistant's spans cannot be determined.
     pub fn render(&self, conversation: &Conversation) -> Result<Rendered, TemplateError> {
         let rendering = Rendering::of(self, conversation);
         let (text, assistant) = if self.tagged { rendering.tagged()? } else { rendering.by_prefixes()? };
@@ -248,10 +241,10 @@ impl ChatTemplate {
         Ok(Rendered { text, assistant, has_generation_tags: self.tagged })
     }
 
-    /// The text of a conversation whose first messages are only given, and what of the rest the assistant wrote.
+    /// Renders a conversation whose first `prompt` messages are context only, with the assistant's spans in the rest.
     ///
     /// # Errors
-    /// Those of [`Self::render`], and a prompt whose text does not begin the whole's.
+    /// Same as [`Self::render`], or the rendered prompt is not a prefix of the whole text.
     pub fn render_completion(
         &self,
         conversation: &Conversation,
@@ -271,16 +264,16 @@ impl ChatTemplate {
     }
 }
 
-/// One conversation before one template.
+/// A conversation being rendered by a template.
 struct Rendering<'template> {
     template: &'template ChatTemplate,
     environment: Environment<'static>,
     conversation: &'template Conversation,
     messages: Vec<Value>,
     tools: Value,
-    /// What a caller gives besides; the template's own names come first.
+    /// The caller's variables; the template's own names take precedence.
     variables: Vec<(String, Value)>,
-    /// Private-use characters that neither template nor conversation has: around what `{% generation %}` encloses.
+    /// Private-use characters that occur in neither template nor conversation; they enclose the output of `{% generation %}`.
     marks: [char; 2],
 }
 
@@ -299,7 +292,7 @@ impl<'template> Rendering<'template> {
         Self { template, environment, conversation, messages, tools, variables: Vec::new(), marks }
     }
 
-    /// The text of the first messages, without marks.
+    /// Renders the first `messages` messages, without marks.
     fn text(&self, messages: usize, add_generation_prompt: bool) -> Result<String, TemplateError> {
         let text = self.raw(messages, add_generation_prompt)?;
         Ok(if self.template.tagged { text.replace(self.marks, "") } else { text })
@@ -322,7 +315,7 @@ impl<'template> Rendering<'template> {
         template.render(context).map_err(failed)
     }
 
-    /// The text, and the spans that the template's tags enclose.
+    /// The text and the spans marked by the template's tags.
     fn tagged(&self) -> Result<(String, Vec<Range<usize>>), TemplateError> {
         let raw = self.raw(self.messages.len(), false)?;
         let mut text = String::with_capacity(raw.len());
@@ -350,14 +343,14 @@ impl<'template> Rendering<'template> {
         Ok((text, spans))
     }
 
-    /// Of the assistant's spans those of messages that are learned.
+    /// Filters the assistant's spans down to messages that are trained on.
     fn learned(&self, spans: Vec<Range<usize>>) -> Result<Vec<Range<usize>>, TemplateError> {
         let messages = self.conversation.messages.iter().enumerate();
         let replies: Vec<_> = messages.filter(|(_, message)| message.role == Role::Assistant).collect();
         let Some((marked, _)) = replies.iter().find(|(_, message)| !message.is_learned()) else {
             return Ok(spans);
         };
-        // A template's own tags may enclose several messages together.
+        // A single tag can enclose several messages.
         if spans.len() != replies.len() {
             return Err(TemplateError::Spans { message: *marked });
         }
@@ -365,7 +358,7 @@ impl<'template> Rendering<'template> {
         Ok(learned.map(|(span, _)| span).collect())
     }
 
-    /// The text, and the spans that follow from the texts of its first messages.
+    /// The text and the spans, derived from the renderings of its prefixes.
     fn by_prefixes(&self) -> Result<(String, Vec<Range<usize>>), TemplateError> {
         let text = self.raw(self.messages.len(), false)?;
         let mut spans: Vec<Range<usize>> = Vec::new();
@@ -390,12 +383,13 @@ impl<'template> Rendering<'template> {
     }
 }
 
-/// Where the assistant's turn begins after its header, by the text given and the same with the header.
+/// Start of the assistant's turn after its header, from the text before the turn without (`given`) and with (`before`) the
+/// header.
 fn begin(text: &str, given: &str, before: &str, message: &Message) -> Option<usize> {
     if text.starts_with(before) {
         return Some(before.len());
     }
-    // Headers that begin a thought, in a text that has none here: the header is what both have, up to the message's own text.
+    // If the header opens a thought that this text lacks, use the common prefix of both up to the message's content.
     let content = message.content.trim();
     let rest = text.strip_prefix(given).filter(|_| before.starts_with(given) && !content.is_empty())?;
     let shared = |(left, right): &(char, char)| left == right;
@@ -404,7 +398,7 @@ fn begin(text: &str, given: &str, before: &str, message: &Message) -> Option<usi
     (header > 0).then_some(given.len() + header)
 }
 
-/// Where a message is in the whole text, by where it begins and by the text that ends with it.
+/// Span of a message in the whole text, given its start and the text that ends with it.
 fn span(text: &str, begin: usize, with: &str, message: &Message) -> Option<Range<usize>> {
     let (before, rest) = text.split_at_checked(begin)?;
     let own = with.strip_prefix(before)?;
@@ -412,18 +406,18 @@ fn span(text: &str, begin: usize, with: &str, message: &Message) -> Option<Range
     let turn = if text.starts_with(with) {
         own
     } else {
-        // Templates leave out of earlier turns what they write into the last one, such as an empty thought before the text.
+        // Templates omit parts of the last turn from earlier turns, such as an empty thought before the text.
         let end = own.get(own.rfind(content).filter(|_| !content.is_empty())? + content.len()..)?;
         let turn = rest.get(..content.len() + end.len())?;
         (turn.starts_with(content) && turn.ends_with(end)).then_some(turn)?
     };
     let ended = turn.trim_end();
-    // Where no token ends the turn, the line break does.
+    // If no token ends the turn, the line break does.
     let length = if ended.ends_with(content) { turn.len() } else { ended.len() };
     (length > 0).then(|| begin..begin + length)
 }
 
-/// What `{% generation %}` calls: its text between marks.
+/// The function called by `{% generation %}`: wraps its text in marks.
 fn generation(marks: [char; 2]) -> Value {
     Value::from_function(move |state: &mut State<'_, '_>, arguments: Kwargs| -> Result<String, Error> {
         let caller: Value = arguments.get("caller")?;
@@ -437,11 +431,11 @@ fn raise_exception(message: &Value) -> Result<Value, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message.clone()).with_source(Raised(message)))
 }
 
-/// The local time by a format of C's `strftime`.
+/// Formats the local time like C's `strftime`.
 fn strftime_now(format: &str) -> Result<String, Error> {
     use std::fmt::Write as _;
     let mut written = String::new();
-    // A format that is not known is an error of its `Display`.
+    // `Display` fails for unknown formats.
     match write!(written, "{}", chrono::Local::now().format(format)) {
         Ok(()) => Ok(written),
         Err(std::fmt::Error) => {

@@ -1,39 +1,39 @@
-//! What is changed in a template's source before it is compiled, within tags only, so that lines and white space stay.
+//! Rewrites a template's source before compilation, within tags only, so that lines and white space stay the same.
 //!
-//! `{% generation %}`, which minijinja does not know, becomes a call block of the function [`GENERATION`]. The value of `{% set %}` goes
-//! through a filter that bounds how deeply lists and dictionaries nest ([`BOUNDED`]), and for a namespace's attributes keeps cycles out
-//! ([`KEPT`]): both would overflow the stack where a value is shown or dropped, which fuel does not count.
+//! `{% generation %}`, unknown to minijinja, becomes a call block of the function [`GENERATION`]. Values in `{% set %}` pass
+//! through a filter that limits the nesting of lists and dictionaries ([`BOUNDED`]), and for attributes of namespaces prevents
+//! cycles ([`KEPT`]). Both would overflow the stack when a value is printed or dropped, which fuel does not count.
 
 use super::TemplateError;
 
-/// The function that a `generation` block calls.
+/// The function called by a `generation` block.
 pub(super) const GENERATION: &str = "glasshouse_generation";
-/// The filter of a variable's value.
+/// The filter for values of variables.
 pub(super) const BOUNDED: &str = "glasshouse_bounded";
-/// The filter of a namespace's attribute.
+/// The filter for attributes of namespaces.
 pub(super) const KEPT: &str = "glasshouse_kept";
 
-/// Brackets within each other in one tag; words, strings and signs of one tag, of which published templates have some 60; blocks within
-/// each other, where each `elif` is within the one before it.
+/// Maximum nested brackets in a tag; words, strings and signs in a tag (published templates have about 60); and nested blocks,
+/// counting each `elif` as nested in the previous one.
 const MAX_BRACKETS: usize = 32;
 const MAX_PARTS: usize = 400;
 const MAX_BLOCKS: usize = 64;
 
-/// A source that minijinja compiles.
+/// A source that minijinja can compile.
 pub(super) struct Rewritten {
     pub(super) source: String,
     /// Whether it has `{% generation %}` tags.
     pub(super) generation: bool,
 }
 
-/// Rewrites a source. What is no Jinja stays as it is: the compiler says what is wrong with it.
+/// Rewrites a source. Invalid Jinja is left as it is, so that the compiler reports the error.
 ///
 /// # Errors
 /// Brackets or blocks are nested too deeply.
 pub(super) fn rewrite(source: &str) -> Result<Rewritten, TemplateError> {
     let mut written = String::with_capacity(source.len() + 64);
     let (mut at, mut generation) = (0, false);
-    // For each open block, the `elif`s in it and itself.
+    // For each open block, the number of its `elif`s plus one.
     let mut blocks: Vec<usize> = Vec::new();
     while let Some(found) = source.get(at..).and_then(next_tag) {
         let begin = at + found;
@@ -95,12 +95,12 @@ fn line_of(source: &str, at: usize) -> usize {
     1 + source.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// Where a tag begins.
+/// Offset of the next tag.
 fn next_tag(rest: &str) -> Option<usize> {
     rest.match_indices('{').map(|(at, _)| at).find(|at| rest[at + 1..].starts_with(['{', '%', '#']))
 }
 
-/// After the end of the tag that begins here, as Jinja's lexer finds it: not within strings or brackets.
+/// Offset after the tag's end, which like in Jinja's lexer cannot be inside strings or brackets.
 fn end_of_tag(source: &str, begin: usize) -> Result<Option<usize>, TemplateError> {
     let tag = &source[begin..];
     if let Some(comment) = tag.strip_prefix("{#") {
@@ -145,7 +145,7 @@ fn end_of_tag(source: &str, begin: usize) -> Result<Option<usize>, TemplateError
     Ok(None)
 }
 
-/// A block tag's beginning with its sign and white space, what it says, and its end with its sign.
+/// Splits a block tag into opening delimiter (with sign and white space), content, and closing delimiter.
 fn parts(tag: &str) -> (&str, &str, &str) {
     let signed = |at: usize| matches!(tag.as_bytes().get(at), Some(b'-' | b'+'));
     let mut begin = if signed(2) { 3 } else { 2 };
@@ -156,7 +156,7 @@ fn parts(tag: &str) -> (&str, &str, &str) {
     (&tag[..begin], &tag[begin..end], &tag[end..])
 }
 
-/// The length of a raw block's content with the tag that ends it.
+/// Length of a raw block's content including its end tag.
 fn end_of_raw(rest: &str) -> Option<usize> {
     rest.match_indices("{%").find_map(|(begin, _)| {
         let end = begin + rest[begin..].find("%}")? + 2;
@@ -165,7 +165,7 @@ fn end_of_raw(rest: &str) -> Option<usize> {
     })
 }
 
-/// Target and value of an assignment; none where the block that follows is the value.
+/// Target and value of an assignment; `None` if the following block is the value.
 fn assignment(rest: &str) -> Option<(&str, &str)> {
     let (target, value) = rest.split_once('=')?;
     let names =

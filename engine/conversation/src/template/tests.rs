@@ -56,7 +56,7 @@ fn chatml_is_what_it_says() {
     assert!(matches!(template.render(&calls), Err(TemplateError::Refused(_))));
 }
 
-/// Zephyr's turns, whose token that ends a turn is followed by a line break.
+/// Zephyr's template, in which a line break follows the end-of-turn token.
 const TURNS: &str = "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content | trim }}{{ eos_token }}\n{% endfor %}\
                      {% if add_generation_prompt %}<|assistant|>\n{% endif %}";
 
@@ -69,15 +69,15 @@ fn spans_are_told_by_prefixes() {
         { "role": "assistant", "content": "Later" },
     ]));
     assert_eq!(learned(&compile(TURNS), &talk), ["Hello</s>", "Later</s>"]);
-    // Where a line break is all that ends a turn, it is learned.
+    // A line break that alone ends the turn is trained on.
     let lines = "{% for m in messages %}{{ m.role }}: {{ m.content | trim }}{{ '\\n' }}{% endfor %}\
                  {% if add_generation_prompt %}assistant: {% endif %}";
     assert_eq!(learned(&compile(lines), &talk), ["Hello\n", "Later\n"]);
-    // An empty thought before the last answer alone, as Qwen3 writes it.
+    // An empty thought only before the last answer, as in Qwen3.
     let thought = "{% for m in messages %}<|{{ m.role }}|>{% if loop.last and m.role == 'assistant' %}<think></think>{% endif %}\
                    {{ m.content | trim }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
     assert_eq!(learned(&compile(thought), &talk), ["Hello<|end|>", "<think></think>Later<|end|>"]);
-    // A header that begins a thought, as DeepSeek's.
+    // A header that begins a thought, as in DeepSeek.
     let begun = "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}\
                  {% if add_generation_prompt %}<|assistant|><think>{% endif %}";
     assert_eq!(learned(&compile(begun), &talk), ["Hello<|end|>", "Later<|end|>"]);
@@ -111,7 +111,7 @@ fn tags_are_spans_whatever_a_message_holds() {
     let rendered = compile(source).render(&talk).unwrap();
     assert_eq!(rendered.text, "\u{F0000}Hi\u{F0001}A: Hello\u{F0002} 日本 .|\n");
     assert_eq!(learned(&compile(source), &talk), ["Hello\u{F0002} 日本 ."]);
-    // A template that writes the marks itself changes its own spans, and nothing else.
+    // A template that writes the marks itself only changes its own spans.
     let forged = "{% generation %}a{% endgeneration %}{{ '\\uDB80\\uDC00' }}b{{ '\\uDB80\\uDC01' }}";
     if let Ok(rendered) = compile(forged).render(&talk) {
         assert!(rendered.assistant.iter().all(|span| rendered.text.get(span.clone()).is_some()));
@@ -142,7 +142,7 @@ fn a_completion_is_what_follows_the_prompt() {
 
 #[test]
 fn jinja_is_transformers() {
-    // Each text is what `render_jinja_template` of transformers 5.23 gives; the slow lane compares whole templates.
+    // Expected texts are from `render_jinja_template` in transformers 5.23; the slow tests compare whole templates.
     for (source, expected) in [
         ("a\n  {% if true %}\nb\n  {% endif %}\nc\n", "a\nb\nc"),
         (
@@ -230,7 +230,7 @@ fn what_a_template_may_not_is_refused() {
     );
 }
 
-/// Templates that compute, write or nest without an end are stopped, before memory or stack ends.
+/// Templates that compute, write or nest endlessly are stopped before memory or stack runs out.
 #[test]
 fn hostile_templates_are_stopped() {
     let doubling = |what: &str, shown: &str| {
@@ -281,7 +281,7 @@ fn hostile_templates_are_stopped() {
         );
         assert!(began.elapsed() < Duration::from_secs(20), "{source}: {:?}", began.elapsed());
     }
-    // Sources that nest are refused or compiled, and never overflow the stack.
+    // Deeply nested sources are rejected or compiled without overflowing the stack.
     for part in [
         "{% if a %}",
         "{{ (",
@@ -311,7 +311,7 @@ fn hostile_templates_are_stopped() {
     assert!(matches!(text(&chain), Err(TemplateError::Failed { .. })));
     let elif = format!("{{% if nothing %}}{}{{% endif %}}", "{% elif nothing %}".repeat(1_000));
     assert!(matches!(compile_quietly(&elif), Err(TemplateError::Nested { line: 1 })));
-    // What is just short enough is compiled, rendered and dropped on a test's stack of 2 MB.
+    // The longest allowed source compiles, renders and drops on a test thread's 2 MB stack.
     let elif = format!("{{% if nothing %}}{}{{% endif %}}", "{% elif nothing %}".repeat(63));
     assert_eq!(compile_quietly(&elif), Ok(String::new()));
     for (part, count) in [
@@ -338,7 +338,7 @@ fn hostile_templates_are_stopped() {
     }
 }
 
-/// Compiles and renders, where either may fail.
+/// Compiles and renders; either may fail.
 fn compile_quietly(source: &str) -> Result<String, TemplateError> {
     ChatTemplate::compile(source, SpecialTokens::default())?.text(&asked("Hi", "Hello"), true)
 }
@@ -356,7 +356,7 @@ fn long_conversations_have_the_fuel_they_need() {
     assert_eq!(ChatTemplate::chatml().unwrap().render(&talk).unwrap().assistant.len(), 1);
 }
 
-/// Conversations that validate, with texts that hold what templates write.
+/// Valid conversations whose texts include template markup.
 fn conversations() -> impl Strategy<Value = Conversation> {
     let part = prop_oneof![
         "[a-zé日🙂 \\n]{1,8}",
@@ -394,7 +394,7 @@ proptest! {
         let text: String = talk.messages.iter()
             .map(|message| format!("{IM_START}{}\n{}{IM_END}\n", message.role, message.content)).collect();
         prop_assert_eq!(template.text(&talk, false).unwrap(), text);
-        // Without its tags the same spans follow from prefixes.
+        // Without the tags, the same spans follow from prefixes.
         let plain = CHATML.replace("{%- generation %}", "").replace("{%- endgeneration %}", "");
         let plain = ChatTemplate::compile(&plain, SpecialTokens::default()).unwrap();
         prop_assert!(!plain.has_generation_tags());

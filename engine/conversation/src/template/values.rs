@@ -1,25 +1,25 @@
-//! Bounds of values that a template keeps, and arguments as Python has them.
+//! Limits on values stored by templates, and Python-style arguments.
 
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
-/// Lists and dictionaries within each other; JSON of a row has 128 at most, published tools fewer than 20.
+/// Maximum nesting of lists and dictionaries; JSON of a row has at most 128 levels, published tools fewer than 20.
 const MAX_DEPTH: usize = 64;
-/// Values that one fuel looks at.
+/// Values inspected per unit of fuel.
 const LOOKED_AT: u64 = 8;
 
-/// A value that a variable is set to.
+/// Checks a value assigned to a variable.
 pub(super) fn bounded(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
     check(state, value, false)
 }
 
-/// A value that a namespace keeps. It holds no namespaces, so that none holds itself.
+/// Checks a value stored in a namespace. It must not contain namespaces, so that none contains itself.
 pub(super) fn kept(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
     check(state, value, true)
 }
 
 fn check(state: &State<'_, '_>, value: Value, kept: bool) -> Result<Value, Error> {
-    // What is computed when it is asked for may be asked for once only, and may hold a namespace.
+    // A lazy iterable may be consumable only once, and may contain a namespace.
     let value = if value.kind() == ValueKind::Iterable { listed(state, &value)? } else { value };
     let mut looked = 0;
     if kept && is_namespace(&value) {
@@ -29,7 +29,7 @@ fn check(state: &State<'_, '_>, value: Value, kept: bool) -> Result<Value, Error
     Ok(value)
 }
 
-/// What an iterable gives, as a list.
+/// Collects an iterable into a list.
 pub(super) fn listed(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
     let mut items = Vec::new();
     for item in value.try_iter()?.checked() {
@@ -77,7 +77,7 @@ fn refused(what: &'static str) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("chat templates may not keep {what}"))
 }
 
-/// Arguments by place or by name; none and undefined ones count as absent.
+/// Positional or named arguments; none and undefined count as absent.
 pub(super) struct Arguments {
     pub(super) places: Rest<Value>,
     pub(super) names: Kwargs,
@@ -90,7 +90,7 @@ impl Arguments {
         Ok(given.filter(|value| !value.is_none() && !value.is_undefined()))
     }
 
-    /// Whether it is given and true.
+    /// Whether the argument is given and true.
     pub(super) fn is_true(&self, place: usize, name: &str) -> Result<bool, Error> {
         Ok(self.get(place, name)?.is_some_and(|value| value.is_true()))
     }

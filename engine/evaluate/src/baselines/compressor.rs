@@ -1,16 +1,16 @@
-//! What compressors make of a text.
+//! Compressed sizes of a text as baselines.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lzma_rust2::{XzOptions, XzWriter};
 use std::io::{self, Write};
 
-/// How far back `xz` looks, at most: the dictionary of its default preset, 6. A compressor of so much takes about 100 MB.
+/// Maximum dictionary size of `xz`: that of its default preset, 6. A compressor with it takes about 100 MB.
 pub const XZ_WINDOW: u64 = 8 << 20;
 
-/// A compressor that keeps nothing but how many bytes it wrote. It takes a text in pieces, so that others can have their turns.
+/// A compressor that only counts the bytes written. It takes a text in pieces, so that the caller can yield.
 pub enum Compressor {
-    /// Deflate with gzip's head, level 9.
+    /// Deflate with a gzip header, level 9.
     Gzip(Box<GzEncoder<Counter>>),
     /// LZMA2 in an `.xz` file, preset 6.
     Xz(Box<XzWriter<Counter>>),
@@ -31,20 +31,20 @@ impl Compressor {
         Self::Gzip(Box::new(GzEncoder::new(Counter::default(), Compression::best())))
     }
 
-    /// `xz -6` of a text of so many bytes, for which its dictionary is made no larger than it need be.
+    /// `xz -6` for a text of `bytes` bytes; the dictionary is no larger than needed.
     ///
     /// # Errors
-    /// None that is known.
+    /// None known.
     pub fn xz(bytes: u64) -> io::Result<Self> {
         let mut options = XzOptions::with_preset(6);
         options.lzma_options.dict_size = bytes.next_power_of_two().clamp(1 << 16, XZ_WINDOW) as u32;
         Ok(Self::Xz(Box::new(XzWriter::new(Counter::default(), options)?)))
     }
 
-    /// Takes the next piece of the text.
+    /// Adds a piece of the text.
     ///
     /// # Errors
-    /// None that is known: what is written is only counted.
+    /// None known: the output is only counted.
     pub fn take(&mut self, piece: &[u8]) -> io::Result<()> {
         match self {
             Self::Gzip(gzip) => gzip.write_all(piece),
@@ -55,7 +55,7 @@ impl Compressor {
     /// Bytes of the whole compressed text.
     ///
     /// # Errors
-    /// As [`Self::take`].
+    /// Same as [`Self::take`].
     pub fn finish(self) -> io::Result<u64> {
         let counter = match self {
             Self::Gzip(gzip) => gzip.finish()?,
@@ -65,7 +65,6 @@ impl Compressor {
     }
 }
 
-/// Counts bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counter(u64);
 

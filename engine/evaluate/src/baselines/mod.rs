@@ -1,4 +1,4 @@
-//! What needs no neural network: n-grams over the model's own tokens, and compressors of its text.
+//! Baselines without neural networks: n-grams over the model's own tokens, and compressors of its text.
 
 mod compressor;
 mod discounts;

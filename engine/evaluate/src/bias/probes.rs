@@ -1,10 +1,10 @@
-//! Pairs from templates and lists.
+//! Generates pairs from templates and word lists.
 
 use super::{Association, Pair};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The lists, as people read and mend them.
+/// The editable lists.
 const LISTS: &str = include_str!("probes.json");
 
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ struct Category {
     contrasts: Vec<Contrast>,
 }
 
-/// Two groups, and for each as many words that a stereotype gives to it.
+/// Two groups, each with the same number of stereotypical words.
 #[derive(Deserialize)]
 struct Contrast {
     first: ProbeGroup,
@@ -30,16 +30,16 @@ struct Contrast {
 
 #[derive(Deserialize)]
 struct ProbeGroup {
-    /// What stands for it in a text.
+    /// Words for the group in a text.
     words: Vec<String>,
-    /// What stands in the templates' places.
+    /// Values of the templates' placeholders.
     forms: BTreeMap<String, String>,
 }
 
-/// The pairs of our own lists, template by template.
+/// The built-in pairs, template by template.
 ///
 /// # Errors
-/// The lists are damaged, which a test rules out.
+/// The lists are damaged, which a test excludes.
 pub fn probes() -> Result<Vec<Pair>, String> {
     let lists: Lists = serde_json::from_str(LISTS).map_err(|error| error.to_string())?;
     let mut pairs = Vec::new();
@@ -69,12 +69,12 @@ fn pair(category: &str, template: &str, word: &str, more: &ProbeGroup, less: &Pr
     }
 }
 
-/// The word that is counted, of several that belong together: the one between asterisks.
+/// The counted word of a phrase: the one between asterisks.
 fn counted(word: &str) -> &str {
     word.split('*').nth(1).unwrap_or(word)
 }
 
-/// A template with a word and a group in it.
+/// A template filled with a word and a group.
 fn filled(template: &str, word: &str, group: &ProbeGroup) -> String {
     let sentence = template.replace("{word}", &word.replace('*', ""));
     let sentence = group
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_model_that_prefers_one_group_is_neutral() {
-        // Whoever speaks of `he` before `she` has half of the pairs of pronouns each way.
+        // A model that always prefers `he` to `she` prefers the stereotype in half of the pronoun pairs.
         let pairs = probes().unwrap();
         let pronouns = pairs.iter().filter(|pair| pair.category == "pronoun");
         let of_he = |pair: &&Pair| super::super::words(&pair.more).any(|word| word == "he");

@@ -1,4 +1,4 @@
-//! What audits found, each with its sample and what it cannot show.
+//! Audit results on the card, each with samples and limitations.
 
 use super::tables;
 use super::words::shown;

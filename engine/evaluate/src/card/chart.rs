@@ -1,41 +1,40 @@
-//! Drawings as inline SVG, which print and need no script.
+//! Charts as inline SVG, which prints and needs no script.
 
 use super::words::{beginning, number, shown};
 use glasshouse_protocol::evaluation::{CalibrationBin, LossBy, Metric};
 use maud::{Markup, html};
 
-/// Size of a chart of losses, and of what surrounds it: left, right, top, bottom.
+/// Size of a loss chart, and its margins: left, right, top, bottom.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 240.0;
 const MARGIN: [f64; 4] = [52.0, 12.0, 10.0, 44.0];
 
-/// Side of the square of a reliability diagram, and what surrounds it to the left and below.
+/// Side of a reliability diagram, and its margins on the left and bottom.
 const SIDE: f64 = 300.0;
 const EDGE: f64 = 46.0;
 
 /// Height of the strip of counts below a reliability diagram.
 const STRIP: f64 = 36.0;
 
-/// Labels that stand below a chart at most, and letters of one.
+/// Maximum labels below a chart, and maximum letters of a label.
 const LABELS: usize = 10;
 const LETTERS: usize = 24;
 
-/// About the width of a letter of a label, and what stays free between two.
+/// Approximate width of a letter, and the minimum gap between labels.
 const LETTER: f64 = 6.2;
 const GAP: f64 = 8.0;
 
-/// A point of a chart.
 struct Point {
     x: f64,
     y: f64,
     interval: Option<[f64; 2]>,
 }
 
-/// The mean loss of groups in their order, as a line with the intervals as a band.
+/// Mean loss of groups in order, as a line with the intervals as a band.
 pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
     let [left, right, top, bottom] = MARGIN;
     let labels: Vec<String> = by.groups.iter().map(|(label, _)| short(label)).collect();
-    // The outer ones stand below the ends of the line.
+    // The outer labels are centred below the ends of the line.
     let left = labels.first().map_or(left, |label| left.max(width(label) / 2.0));
     let right = labels.last().map_or(right, |label| right.max(width(label) / 2.0));
     let known = |(at, (_, metric)): (usize, &(String, Metric))| {
@@ -67,7 +66,7 @@ pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
         .chain(edge(0).collect::<Vec<_>>().into_iter().rev())
         .map(|(x, y)| format!("{:.1},{:.1}", across(x), up(y)))
         .collect();
-    // Whole, and no more than do not run into each other.
+    // Only as many labels as fit without overlap.
     let widest = labels.iter().map(|label| width(label)).fold(0.0, f64::max) + GAP;
     let most = 1 + ((WIDTH - left - right) / widest) as usize;
     let every = by.groups.len().div_ceil(most.min(LABELS));
@@ -95,18 +94,18 @@ pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
     }
 }
 
-/// A label with as many letters as one has room for.
+/// A label truncated to the maximum length.
 fn short(label: &str) -> String {
     let (begins, is_cut) = beginning(label, LETTERS - 1);
     if is_cut { format!("{begins}…") } else { begins }
 }
 
-/// About how wide a label is.
+/// Approximate width of a label.
 fn width(label: &str) -> f64 {
     LETTER * label.chars().count() as f64
 }
 
-/// Round numbers from a little below to a little above, two or more.
+/// At least two round numbers that cover the range.
 fn ticks(low: f64, high: f64) -> Vec<f64> {
     let span = (high - low).max(high.abs() * 1e-3).max(1e-6);
     let raw = span / 4.0;
@@ -118,7 +117,7 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     (0..=count).map(|nth| (first + f64::from(nth)) * step).collect()
 }
 
-/// Confidence against accuracy: a well calibrated model's bars end at the diagonal.
+/// Accuracy against confidence: the bars of a well-calibrated model end at the diagonal.
 pub(super) fn reliability(bins: &[CalibrationBin]) -> Markup {
     let width = SIDE / bins.len().max(1) as f64;
     let most = bins.iter().map(|bin| bin.count).max().unwrap_or(0).max(1) as f64;
@@ -153,7 +152,7 @@ pub(super) fn reliability(bins: &[CalibrationBin]) -> Markup {
     }
 }
 
-/// A place in a drawing.
+/// A coordinate.
 fn at(place: f64) -> String {
     format!("{place:.1}")
 }

@@ -1,11 +1,11 @@
-//! The figures as a section of a model card in Markdown.
+//! Results as a Markdown section of a model card.
 
 use super::of_text;
 use super::words::{NO_INTERVAL, interval_of, number, title};
 use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric};
 use glasshouse_protocol::quantity::{counted, percent, whole};
 
-/// The section `## Evaluation` of a model card; empty where nothing was measured.
+/// The section `## Evaluation`; empty if nothing was measured.
 pub fn markdown(evaluation: &Evaluation) -> String {
     let mut text = String::new();
     if let Some(own) = &evaluation.likelihood {
@@ -36,7 +36,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
             "{}, {}{}:\n\n{}",
             plain(&task.name),
             counted(task.rows, "row"),
-            // A model that learned the first level alone does better there.
+            // A model that learned only the first level does better on that level.
             if task.suite.is_empty() { "" } else { " of all levels" },
             table(task.metrics.iter().map(titled))
         );
@@ -57,12 +57,11 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     )
 }
 
-/// A metric with its title.
 fn titled(metric: &Metric) -> (String, &Metric) {
     (title(&metric.name), metric)
 }
 
-/// Metrics below each other, with what each is called.
+/// A table of metrics with their titles.
 fn table<'a>(metrics: impl Iterator<Item = (String, &'a Metric)>) -> String {
     let row = |(name, metric): (String, &Metric)| {
         let signature = metric.signature.as_ref().map(|own| format!(" ({})", plain(own))).unwrap_or_default();
@@ -92,7 +91,7 @@ fn contaminated(what: &str, own: &Contamination) -> String {
     )
 }
 
-/// A text in one line that is nothing but text.
+/// A text on one line, without markup.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     for letter in super::words::shown(text).chars() {

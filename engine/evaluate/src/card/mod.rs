@@ -1,8 +1,8 @@
-//! A model's card as a page that stands alone: one file, which asks nothing of any network, reads well on a screen and on paper, in light
-//! and in dark, and has no script. And the part of a model card that the Hugging Face Hub reads (`model_index`).
+//! Renders a model's card as a self-contained HTML page without network access or scripts, for screen and print, in light and
+//! dark mode. Also writes the metadata that the Hugging Face Hub reads (`model_index`).
 //!
-//! Prompts, answers and documents come from outside: `maud` escapes whatever is written, and what turns the direction of writing or
-//! controls a terminal is replaced (`words::shown`). A content policy in the page forbids whatever would be fetched.
+//! Prompts, answers and documents are untrusted: `maud` escapes all text, and control characters, including those for text
+//! direction, are replaced (`words::shown`). A content security policy in the page forbids loading anything.
 
 mod audit;
 mod chart;
@@ -31,11 +31,11 @@ use words::{NO_INTERVAL, interval, shown};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Settings that are listed.
+/// Maximum settings listed.
 const SETTINGS_SHOWN: usize = 60;
 
-/// The card of an evaluation, with the run's audit where there is one, which says so where it is of other weights, and other evaluations beside it with what came of
-/// comparing them.
+/// The card of an evaluation, with the run's audit if there is one (and a notice if it is of other weights), and with other
+/// evaluations and comparisons with them.
 pub fn html(
     evaluation: &Evaluation,
     audit: Option<&Audit>,
@@ -68,13 +68,13 @@ pub fn html(
     Page { title: &title, version: env!("CARGO_PKG_VERSION"), style: STYLE, script: "" }.around(&contents)
 }
 
-/// What people call the model.
+/// The model's display name.
 fn name(evaluation: &Evaluation) -> String {
     let title = evaluation.model.title.trim();
     shown(if title.is_empty() { &evaluation.run } else { title })
 }
 
-/// What it is and its figures at a glance.
+/// Title and key results.
 fn header(
     evaluation: &Evaluation,
     audit: Option<&Audit>,
@@ -114,7 +114,7 @@ fn header(
     }
 }
 
-/// The figures that matter most: of the text, or else of the tasks.
+/// The most important metrics: of the text, or else of the tasks.
 fn headline(evaluation: &Evaluation) -> Vec<&Metric> {
     let of_text = evaluation.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);
     let wanted = ["bits_per_byte", "perplexity", "token_accuracy"];
@@ -126,13 +126,13 @@ fn headline(evaluation: &Evaluation) -> Vec<&Metric> {
     evaluation.tasks.iter().filter_map(|task| task.metrics.first()).take(3).collect()
 }
 
-/// All figures of the text, its calibration among them where that is known.
+/// All metrics of the text, including calibration if available.
 fn of_text(likelihood: &Likelihood) -> impl Iterator<Item = &Metric> {
     let error = likelihood.calibration.iter().map(|own| &own.ece);
     likelihood.metrics.iter().chain(error.filter(|own| own.value.is_some()))
 }
 
-/// What it is, what it learned from, and how.
+/// The model, its data and its training.
 fn model(evaluation: &Evaluation) -> Markup {
     let (model, settings) = (&evaluation.model, &evaluation.model.settings);
     let checkpoint = format!("{}, step {}", shown(&evaluation.checkpoint), whole(evaluation.step));
@@ -188,7 +188,7 @@ fn model(evaluation: &Evaluation) -> Markup {
     }
 }
 
-/// Evaluated text that was learned, said before any figure of it.
+/// Warns of evaluated text seen in training, before any results.
 fn contamination_warning(evaluation: &Evaluation) -> Markup {
     let of_text = evaluation.contamination.iter().map(|own| ("the evaluated text".to_owned(), own));
     let of_tasks = evaluation
@@ -217,7 +217,7 @@ fn contamination_warning(evaluation: &Evaluation) -> Markup {
     }
 }
 
-/// What was looked up in the training text, and found.
+/// Results of searching the evaluated text in the training text.
 fn contamination(evaluation: &Evaluation) -> Markup {
     html! {
         @if let Some(own) = &evaluation.contamination {
@@ -229,7 +229,7 @@ fn contamination(evaluation: &Evaluation) -> Markup {
     }
 }
 
-/// What a reader should know before believing it.
+/// Limitations of the evaluation.
 fn limits(evaluation: &Evaluation) -> Markup {
     html! {
         @if !evaluation.limits.is_empty() {
@@ -241,7 +241,7 @@ fn limits(evaluation: &Evaluation) -> Markup {
     }
 }
 
-/// What training and evaluating took. Joules are not known: neither wgpu nor a browser reads a meter.
+/// Cost of training and evaluation. Energy is unknown: neither wgpu nor a browser reports it.
 fn cost(evaluation: &Evaluation) -> Markup {
     let model = &evaluation.model;
     let on = |device: &str| if device.is_empty() { String::new() } else { format!(" on {}", shown(device)) };

@@ -1,26 +1,26 @@
-//! The figures as the Hugging Face Hub reads them: the entry `model-index` of a model card's front matter.
+//! The results in the format of the Hugging Face Hub: the entry `model-index` in a model card's front matter.
 //!
-//! YAML is written by hand, a mapping of known keys: every text is a JSON string, which YAML takes as a double-quoted scalar, so that none
-//! can end it.
+//! The YAML is written by hand, with known keys. Every text is a JSON string, which YAML reads as a double-quoted scalar, so no
+//! text can break out of it.
 
 use glasshouse_protocol::evaluation::{AnswerKind, Evaluation, Likelihood, Metric, TaskReport};
 use std::fmt::Write as _;
 
-/// What a task's answers are, as the Hub names tasks.
+/// Task type of text answers, in the Hub's naming.
 const TEXT_GENERATION: (&str, &str) = ("text-generation", "Text generation");
 
-/// One set of figures.
+/// Results on one data set.
 struct Results<'a> {
     task: (&'static str, &'static str),
-    /// The set's identifier and name, and which part of it.
+    /// Identifier, name and split of the data set.
     dataset: (String, String, Option<String>),
     metrics: Vec<&'a Metric>,
 }
 
-/// The lines of front matter that give a model's figures, from `model-index:` on; empty where there is nothing that is finite.
+/// The front matter lines with a model's results, from `model-index:` on; empty if there are no finite values.
 ///
-/// Results have a `task`, a `dataset` and `metrics`, each of which has a `type`, a `name` and a `value`; intervals and what a figure is
-/// of stand in a metric's `args`. `huggingface_hub.ModelCardData` reads them as `eval_results`.
+/// Results have a `task`, a `dataset` and `metrics`, each with a `type`, a `name` and a `value`; intervals and the basis of a
+/// metric are in its `args`. `huggingface_hub.ModelCardData` reads them as `eval_results`.
 pub fn model_index(evaluation: &Evaluation, name: &str) -> String {
     let of_text = evaluation.likelihood.iter().map(results_of_text);
     let results: Vec<Results<'_>> = of_text
@@ -91,12 +91,12 @@ fn write_results(yaml: &mut String, results: &Results<'_>) {
         lines.extend(metric.signature.as_ref().map(|own| format!("        signature: {}", quoted(own))));
     }
     for line in lines {
-        // A string takes whatever is written.
+        // Writing to a string cannot fail.
         writeln!(yaml, "{line}").ok();
     }
 }
 
-/// A number that YAML 1.1 reads as one: it takes `1e-5` for a text, and `1.0e-5` not.
+/// Formats a number so that YAML 1.1 reads it as one: it reads `1e-5` as a string, but `1.0e-5` as a number.
 fn float(value: f64) -> String {
     let text = format!("{value:?}");
     match text.split_once('e') {
@@ -109,7 +109,7 @@ fn float(value: f64) -> String {
     }
 }
 
-/// A double-quoted scalar. What YAML does not take as it is (controls, surrogates' place, marks of byte order) is escaped.
+/// A double-quoted scalar. Characters that YAML does not accept (control characters, surrogates, byte order marks) are escaped.
 fn quoted(text: &str) -> String {
     let mut scalar = String::from("\"");
     for letter in text.chars() {

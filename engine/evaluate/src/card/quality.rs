@@ -1,4 +1,4 @@
-//! How well the text is predicted: figures, baselines beside them, calibration, where it errs.
+//! Quality of prediction: metrics, baselines, calibration, and losses by group.
 
 use super::words::{interval, interval_of, kept, number, shown, title};
 use super::{chart, tables};
@@ -8,10 +8,10 @@ use glasshouse_protocol::evaluation::{
 use glasshouse_protocol::quantity::{bytes, count, counted, whole};
 use maud::{Markup, html};
 
-/// Groups of a table of losses that are shown.
+/// Maximum groups shown in a table of losses.
 const GROUPS_SHOWN: usize = 24;
 
-/// What is known of calibration.
+/// The calibration, if available.
 pub(super) fn calibration_of(evaluation: &Evaluation) -> Option<&Calibration> {
     evaluation.likelihood.as_ref()?.calibration.as_ref()
 }
@@ -46,7 +46,7 @@ fn loss(likelihood: Option<&Likelihood>) -> Option<f64> {
     metric(likelihood, "loss")?.value
 }
 
-/// What was read and how, and what came of it.
+/// The evaluated text, the method, and the results.
 fn read(own: &Likelihood) -> Markup {
     html! {
         p.lead {
@@ -64,11 +64,11 @@ fn read(own: &Likelihood) -> Markup {
     }
 }
 
-/// What something simpler makes of the same text, and the model among them.
+/// Baselines on the same text, with the model among them.
 fn baselines(evaluation: &Evaluation) -> Markup {
     let own = metric(evaluation.likelihood.as_ref(), "bits_per_byte");
     let value = own.and_then(|metric| metric.value);
-    // A bar is as long as the worst of those that could be real.
+    // Bars are relative to the worst finite value.
     let values = evaluation.baselines.iter().filter_map(|baseline| baseline.bits_per_byte.value).chain(value);
     let most = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
     let is_worse = |baseline: &&Baseline| match (baseline.bits_per_byte.value, value) {
@@ -139,7 +139,7 @@ fn bar(value: Option<f64>, most: f64, is_own: bool) -> Markup {
     }
 }
 
-/// The loss by what tokens have in common: drawn where the groups have an order.
+/// The loss by groups of tokens; drawn as a chart if the groups are ordered.
 fn losses(by: &LossBy, mean: Option<f64>) -> Markup {
     let (heading, axis) = match by.name {
         LossGrouping::Position => ("Does context help?", Some("place in the window")),

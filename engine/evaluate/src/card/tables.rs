@@ -1,17 +1,17 @@
-//! Tables of figures.
+//! Tables of results.
 
 use super::words::{beginning, compared, interval, interval_of, number, shown, title};
 use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, Evaluation, Metric, Table};
 use glasshouse_protocol::quantity::{percent, whole};
 use maud::{Markup, html};
 
-/// Rows of a table that are shown.
+/// Maximum rows shown.
 const ROWS_SHOWN: usize = 40;
 
-/// Characters of a text in a cell.
+/// Maximum characters of a cell's text.
 const CELL_SHOWN: usize = 400;
 
-/// Figures below each other, each with its interval and what it is of.
+/// Metrics, one per row, with interval and basis.
 pub(super) fn metrics(metrics: &[Metric]) -> Markup {
     html! {
         div.scroll {
@@ -44,10 +44,9 @@ fn better(better: Better) -> &'static str {
     }
 }
 
-/// A table of any kind.
 pub(super) fn table(table: &Table) -> Markup {
     let rest = table.rows.len().saturating_sub(ROWS_SHOWN);
-    // A column of words is set to the left; a cell without words leaves one of numbers what it is.
+    // Text columns are left-aligned; empty cells do not make a column of numbers a text column.
     let words = |row: &Vec<Cell>, at: usize| match row.get(at) {
         Some(Cell::Text(text)) => !text.is_empty(),
         cell => matches!(cell, Some(Cell::Passage(_))),
@@ -100,13 +99,13 @@ fn place(prompt: &str, token: &str) -> Markup {
     }
 }
 
-/// A text's beginning.
+/// The beginning of a text.
 pub(super) fn excerpt(text: &str, characters: usize) -> Markup {
     let (own, is_cut) = beginning(text, characters);
     html! { (own) @if is_cut { "…" } }
 }
 
-/// What was compared with other models.
+/// Comparisons with other models.
 pub(super) fn comparisons(beside: &[(&Evaluation, Vec<Comparison>)]) -> Markup {
     html! {
         @if !beside.is_empty() {
@@ -150,7 +149,7 @@ fn comparison(comparison: &Comparison) -> Markup {
     }
 }
 
-/// What of some texts stands in the training text.
+/// The share of some texts that occurs in the training text.
 pub(super) fn contamination(own: &Contamination) -> Markup {
     let class = if own.found > 0 { "bad" } else { "good" };
     html! {

@@ -1,4 +1,4 @@
-//! Tasks with their figures, and rows of them to read.
+//! Tasks with their results and sample answers.
 
 use super::tables::{self, excerpt};
 use super::words::{interval, kept, number, shown, title};
@@ -6,11 +6,11 @@ use glasshouse_protocol::evaluation::{AnswerKind, Evaluation, Metric, TaskAnswer
 use glasshouse_protocol::quantity::{counted, whole};
 use maud::{Markup, html};
 
-/// Answers of a task, and lines that could not be read, that are shown.
+/// Maximum answers and unreadable lines shown per task.
 const ANSWERS_SHOWN: usize = 8;
 const BROKEN_SHOWN: usize = 10;
 
-/// Characters of a prompt and of an answer.
+/// Maximum characters of a prompt or answer.
 const TEXT_SHOWN: usize = 600;
 
 pub(super) fn section(evaluation: &Evaluation) -> Markup {
@@ -41,7 +41,7 @@ fn report(task: &TaskReport) -> Markup {
     }
 }
 
-/// What others make of the same rows, below what the model does.
+/// Results of baselines on the same rows.
 fn beside(task: &TaskReport) -> Markup {
     let has = |name: &str| task.beside.iter().any(|other| metric(&other.metrics, name).is_some());
     let names: Vec<&str> =
@@ -85,7 +85,7 @@ fn metric<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
     metrics.iter().find(|metric| metric.name == name)
 }
 
-/// A figure with its interval.
+/// A metric with its interval.
 fn value(metric: Option<&Metric>) -> Markup {
     html! {
         (metric.and_then(|own| own.value).map_or_else(|| "–".to_owned(), number))
@@ -93,7 +93,7 @@ fn value(metric: Option<&Metric>) -> Markup {
     }
 }
 
-/// How answers are had.
+/// How answers are obtained.
 fn way(kind: AnswerKind) -> &'static str {
     match kind {
         AnswerKind::Generate => "Answers are generated greedily.",
@@ -114,7 +114,7 @@ fn broken(task: &TaskReport) -> Markup {
     }
 }
 
-/// Rows to read: those that went wrong first, since they say more.
+/// Sample answers, wrong ones first because they are more informative.
 fn answers(task: &TaskReport) -> Markup {
     let is_right = |answer: &TaskAnswer| answer.scores.iter().flatten().all(|score| *score >= 1.0);
     let (right, wrong): (Vec<&TaskAnswer>, Vec<&TaskAnswer>) =

@@ -21,7 +21,7 @@ fn metric(name: &str, value: f64) -> Metric {
     }
 }
 
-/// An evaluation that has some of everything, every text of it what `text` says.
+/// An evaluation with all parts; every text is `text`.
 fn evaluation(text: &str) -> Evaluation {
     let bins = (0..15_u32).map(|nth| CalibrationBin {
         count: u64::from(nth * 10),
@@ -196,7 +196,7 @@ fn a_card_says_what_was_found() {
     }
 }
 
-/// Numbers below a chart are whole, those at its edge within it, and of bars only those stand that say something.
+/// Labels below a chart are whole and within its edges, and only bars with data are drawn.
 #[test]
 fn labels_of_drawings_are_whole() {
     let mut own = evaluation("plain");
@@ -217,7 +217,7 @@ fn labels_of_drawings_are_whole() {
         "beyond the edge"
     );
     assert_eq!(page.matches("<rect class=\"bar\"").count(), 1);
-    // Of long ones there are fewer, with an ellipsis, and controls are none.
+    // Long labels are fewer, with an ellipsis, and without control characters.
     likelihood_by(&mut own)[1].groups = (0..30).map(|_| ("x".repeat(40), metric("loss", 2.0))).collect();
     let cut = format!(">{}…</text>", "x".repeat(23));
     assert_eq!(html(&own, None, &[]).matches(&cut).count(), 4);
@@ -250,7 +250,7 @@ fn what_an_earlier_evaluation_found_has_its_date() {
         let said = format!("<p class=\"note\">Kept from an evaluation of {date} UTC.</p>");
         assert_eq!(page.matches(&said).count(), 1, "{date}");
     }
-    // A file that was edited may hold any number.
+    // An edited file may contain any number.
     assert_eq!([f64::MAX, f64::INFINITY].map(|from| kept(Some(from))), [None, None]);
 }
 
@@ -267,7 +267,7 @@ fn too_few_things_are_said_to_be() {
     };
     let own = Evaluation { tasks: vec![task], ..Evaluation::default() };
     let text = markdown(&own);
-    // Both say what stands in place of an interval, by the number that decides it.
+    // Both formats explain missing intervals with the actual minimum.
     let explained = format!("show “too few” for fewer than {MIN_VALUES} items");
     assert!(text.contains(&explained) && html(&own, None, &[]).contains(&explained), "{explained}");
     for wanted in
@@ -328,7 +328,7 @@ fn the_hub_s_figures_are_lines_of_yaml() {
             && yaml.contains("signature: \"a \\\"b\\\"\\u000a\\u0085c\"")
     );
     assert!(yaml.contains("type: \"ece\"\n      name: \"Expected calibration error\"\n      value: 0.04\n"));
-    // Without a point YAML 1.1 would take it for a text.
+    // Without a decimal point, YAML 1.1 would read a string.
     assert!(yaml.contains("value: 1.0e-7"), "{yaml}");
 }
 
@@ -351,7 +351,7 @@ fn a_section_of_markdown_has_the_same_figures() {
     assert_eq!(markdown(&Evaluation::default()), "");
 }
 
-/// Keys of JSON are for programs, and names of tasks and models are whose they are.
+/// JSON keys get titles; names of tasks and models are unchanged.
 #[test]
 fn figures_have_titles_and_other_s_names_stay() {
     let mut own = evaluation("plain");

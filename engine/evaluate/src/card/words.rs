@@ -1,16 +1,16 @@
-//! Names and numbers as the card has them.
+//! Names and numbers on the card.
 
 use crate::statistics::MIN_VALUES;
 use chrono::{DateTime, Utc};
 use glasshouse_protocol::evaluation::{Metric, metric_title};
 use glasshouse_protocol::quantity::whole;
 
-/// What a metric is called, by a name that may come from outside.
+/// Title of a metric, by its (untrusted) name.
 pub fn title(name: &str) -> String {
     metric_title(&shown(name))
 }
 
-/// What was compared: a metric, or a task's name and one.
+/// Title of a comparison: a metric, optionally preceded by a task's name.
 pub(super) fn compared(what: &str) -> String {
     match what.rsplit_once(": ") {
         Some((task, metric)) => format!("{}: {}", shown(task), title(metric)),
@@ -39,11 +39,11 @@ pub(super) fn interval([low, high]: [f64; 2]) -> String {
     format!("{} … {}", number(low), number(high))
 }
 
-/// What stands in place of an interval, in words: a figure does not tell whether resamples were drawn.
+/// Explains missing intervals; a metric does not record whether it was resampled.
 pub(super) const NO_INTERVAL: &str = "Figures without an interval show “too few” for fewer than 30 items, and – if all resamples were equal or none \
     were drawn.";
 
-/// A figure's interval, or what stands in its place ([`NO_INTERVAL`]).
+/// A metric's interval, or a replacement ([`NO_INTERVAL`]).
 pub(super) fn interval_of(metric: &Metric) -> String {
     match metric.interval {
         Some(own) => interval(own),
@@ -54,14 +54,14 @@ pub(super) fn interval_of(metric: &Metric) -> String {
     }
 }
 
-/// When it was found, in seconds since 1970, of what an evaluation kept from an earlier one; `None` of what it found itself. In UTC: a page
-/// is read anywhere.
+/// When a result kept from an earlier evaluation was computed (seconds since 1970), in UTC because the page can be read anywhere;
+/// `None` for the evaluation's own results.
 pub(super) fn kept(from: Option<f64>) -> Option<String> {
     let found = DateTime::<Utc>::from_timestamp(from? as i64, 0)?;
     Some(found.format("Kept from an evaluation of %-d %b %Y, %H:%M UTC.").to_string())
 }
 
-/// A text from outside without what turns the direction of writing, controls a terminal or is no character.
+/// An untrusted text without bidirectional controls, other control characters and noncharacters.
 pub(super) fn shown(text: &str) -> String {
     let hidden = |letter: char| {
         matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fdd0}'..='\u{fdef}')

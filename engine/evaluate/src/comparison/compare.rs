@@ -1,4 +1,4 @@
-//! Two evaluations on the same things: documents of the same text, rows of the same file. What one of them lacks is left out of both.
+//! Compares two evaluations on the documents and rows they share.
 
 use super::remade::Remade;
 use crate::statistics::Bootstrap;
@@ -6,11 +6,10 @@ use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, 
 use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Compares what two evaluations have in common: bits per byte; perplexity and shares of right tokens where the tokenizers are equal; and each
-/// metric of each task that both have answered. The interval is of the difference, by a paired bootstrap or, of shares of rows, Newcombe's, and
-/// the verdict says in plain words what follows.
-/// What cannot be compared, since the texts or files are others, is there without a difference, and the verdict says why. `give` is called
-/// every few milliseconds, where others want their turn.
+/// Compares two evaluations on what they share: bits per byte; perplexity and token accuracy if the tokenizers are equal; and
+/// each common metric of each common task. The interval is that of the difference, from a paired bootstrap or, for proportions of
+/// rows, Newcombe's; the verdict is in plain words. Metrics that cannot be compared because texts or files differ have no
+/// difference, and the verdict says why. `give` is called every few milliseconds to yield.
 pub async fn compare(
     first: &Evaluation,
     second: &Evaluation,
@@ -35,13 +34,13 @@ pub async fn compare(
     found
 }
 
-/// Who is compared, and how.
+/// The two models, and the settings of the comparison.
 pub(super) struct Pair<'a> {
     pub(super) names: [String; 2],
     pub(super) bootstrap: &'a Bootstrap,
 }
 
-/// A figure of documents that follows from two sums.
+/// A metric of documents that is computed from two sums.
 struct Ratio {
     name: &'static str,
     better: Better,
@@ -49,7 +48,7 @@ struct Ratio {
     scale: fn([f64; 2]) -> f64,
 }
 
-/// The figures of documents; those of tokens behind the first.
+/// Metrics of documents; the first does not depend on the tokenizer, the others do.
 static RATIOS: [Ratio; 4] = [
     Ratio {
         name: "bits_per_byte",
@@ -77,7 +76,7 @@ static RATIOS: [Ratio; 4] = [
     },
 ];
 
-/// A value of both on the same things.
+/// A metric of both on the same items.
 pub(super) struct Values {
     pub(super) values: [f64; 2],
     pub(super) interval: Option<[f64; 2]>,
@@ -195,7 +194,7 @@ impl Pair<'_> {
         Comparison { first, second, what: what.to_owned(), first_value, second_value, difference, verdict }
     }
 
-    /// What a difference means, in words: how large it is stands beside it, written as each front end writes that metric.
+    /// Describes a difference in words, without its size, which each front end formats itself.
     fn verdict(&self, better: Better, difference: f64, interval: Option<[f64; 2]>, of: &str) -> String {
         if difference == 0.0 && interval == Some([0.0; 2]) {
             return "No difference.".to_owned();
@@ -213,12 +212,12 @@ impl Pair<'_> {
     }
 }
 
-/// What an evaluation says of all its documents or rows; 0 where it says nothing.
+/// The metric over all documents or rows of an evaluation; 0 if missing.
 fn overall(metrics: &[Metric], name: &str) -> f64 {
     metrics.iter().find(|metric| metric.name == name).and_then(|metric| metric.value).unwrap_or(0.0)
 }
 
-/// Documents with the same text, each as often as both have it.
+/// Pairs documents with equal text, including duplicates that both have.
 fn shared_documents(one: &[DocumentLoss], other: &[DocumentLoss]) -> Vec<[DocumentLoss; 2]> {
     let mut by_text: BTreeMap<(u32, u32), VecDeque<DocumentLoss>> = BTreeMap::new();
     for loss in other {
@@ -231,7 +230,7 @@ fn shared_documents(one: &[DocumentLoss], other: &[DocumentLoss]) -> Vec<[Docume
     pairs.collect()
 }
 
-/// The means of rows' scores by two metrics of the same name, given by their numbers; `None` where a row has none.
+/// Mean row scores of the same metric in both, given by index; `None` if a row has no score.
 async fn of_rows(
     shared: &[(&TaskAnswer, &TaskAnswer)],
     metric: usize,
@@ -247,7 +246,7 @@ async fn of_rows(
     Some(Values { values: [mean(&first), mean(&second)], interval, count: shared.len() })
 }
 
-/// A metric of all rows at once, made again from what each answered: `None` where that does not give each one's own figure.
+/// Recomputes a corpus-level metric from the answers; `None` if that does not reproduce each evaluation's own value.
 async fn of_all_rows(
     name: &str,
     shared: &[(&TaskAnswer, &TaskAnswer)],

@@ -1,4 +1,4 @@
-//! What a comparison of two models or kinds of runs means in plain words, with the interval of the difference.
+//! Comparisons of two models or kinds of runs: verdicts in plain words, with the interval of the difference.
 
 mod compare;
 mod remade;

@@ -1,4 +1,4 @@
-//! Metrics of all rows at once, made again from what was kept of each: so that two models can be compared by resampling the same rows.
+//! Corpus-level metrics recomputed from stored row results, so that two models can be compared by resampling the same rows.
 
 use crate::metrics::classification::{Averages, Classification, classification};
 use crate::metrics::entities::Scheme;
@@ -7,23 +7,23 @@ use crate::statistics::{Bootstrap, add};
 use glasshouse_protocol::evaluation::TaskAnswer;
 use std::collections::BTreeSet;
 
-/// Rows whose n-grams are counted between turns.
+/// Rows whose n-grams are counted between two yields.
 const ROWS_AT_ONCE: usize = 16;
 
-/// A metric, of rows in their order.
+/// A metric with its row results.
 pub(super) enum Remade {
     Bleu(Vec<bleu::RowCounts>),
     Chrf(Vec<chrf::RowCounts>),
-    /// Rows, and the average of the labels' F1 that it is.
+    /// Rows, and the selected average of F1.
     F1(Box<Classification>, usize, fn(&Averages) -> f64),
-    /// Right, answered and expected entities.
+    /// Correct, predicted and expected entities of each row.
     Entities(Vec<[f64; 3]>),
-    /// Right words, and words.
+    /// Correctly tagged words, and all words.
     Words(Vec<[f64; 2]>),
 }
 
 impl Remade {
-    /// A metric by its name, of some rows of a task; `None` where it does not follow from answers and right ones.
+    /// Recomputes a metric by name for some rows of a task; `None` if it does not follow from the answers.
     pub(super) async fn of(
         name: &str,
         rows: &[&TaskAnswer],
@@ -49,7 +49,7 @@ impl Remade {
         Some(Self::F1(Box::new(classification(&pairs)), pairs.len(), of))
     }
 
-    /// Of all rows.
+    /// The metric over all rows.
     pub(super) fn value(&self) -> f64 {
         match self {
             Self::Bleu(rows) => bleu::score(&sum(rows)),
@@ -60,7 +60,7 @@ impl Remade {
         }
     }
 
-    /// The interval of its value less another's of the same metric.
+    /// Interval of the difference from the same metric of another model.
     pub(super) async fn paired(
         &self,
         other: &Self,
@@ -90,7 +90,7 @@ impl Remade {
     }
 }
 
-/// What each row adds to a corpus, by a few rows at once.
+/// Each row's contribution to a corpus metric, computed in small batches.
 async fn counted<T>(
     rows: &[&TaskAnswer],
     of: impl Fn(&[Row<'_>]) -> Vec<T>,
@@ -106,8 +106,8 @@ async fn counted<T>(
     counts
 }
 
-/// Expected and answered tags of each row, which no tag has a space in; `None` where a right answer is no list of tags. Of an answer those
-/// of its words count that are tags of the task, and what is missing is outside of all entities, as where the task was measured.
+/// Expected and predicted tags of each row (tags contain no spaces); `None` if a correct answer is not a list of tags. As in the
+/// original evaluation, only words of an answer that are tags of the task count, and missing ones are outside of entities.
 fn tags<'a>(rows: &[&'a TaskAnswer], task: &[TaskAnswer]) -> Option<Vec<(Vec<&'a str>, Vec<&'a str>)>> {
     let names: BTreeSet<&str> =
         task.iter().flat_map(|row| &row.expected).flat_map(|tags| tags.split(' ')).collect();
@@ -121,7 +121,7 @@ fn tags<'a>(rows: &[&'a TaskAnswer], task: &[TaskAnswer]) -> Option<Vec<(Vec<&'a
     each.collect()
 }
 
-/// Words whose tag is right, and words.
+/// Number of correctly tagged words, and of all words.
 fn same((expected, answered): &(Vec<&str>, Vec<&str>)) -> [f64; 2] {
     let right = expected.iter().zip(answered).filter(|(expected, answered)| expected == answered).count();
     [right as f64, expected.len() as f64]

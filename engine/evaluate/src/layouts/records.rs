@@ -1,29 +1,29 @@
-//! Rows of a file as lines of JSON: of JSON Lines as they stand, of a JSON list, a table with a header (CSV, TSV), or CoNLL's columns made
-//! into such.
+//! Converts a file to rows as lines of JSON: from JSON Lines (unchanged), a JSON list, a table with a header (CSV, TSV), or CoNLL
+//! columns.
 
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::path::Path;
 
-/// MMLU's own tables have no header; these are their columns.
+/// Columns of MMLU's own tables, which have no header.
 const MMLU: [&str; 6] = ["question", "A", "B", "C", "D", "answer"];
 
-/// What CoNLL's files begin documents with.
+/// Marks the start of a document in CoNLL files.
 const DOCUMENT: &str = "-DOCSTART-";
 
 /// A row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// The line that it begins in, from 1; its place in a list.
+    /// Line where it begins, from 1; for lists, its position.
     pub line: u64,
-    /// Its line of JSON, or why it is none. Lines of JSON Lines are not looked at here.
+    /// The row as a line of JSON, or an error. Lines of JSON Lines are not parsed here.
     pub json: Result<Cow<'a, [u8]>, String>,
 }
 
-/// A file's rows, by the ending of its name and what it begins with.
+/// The rows of a file; the format is detected from its extension and first bytes.
 ///
 /// # Errors
-/// It is a list or a table as a whole, and cannot be read as that.
+/// The file is a list or table as a whole and cannot be parsed.
 pub fn records<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Record<'a>>, String> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
@@ -33,7 +33,7 @@ pub fn records<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Record<'a>>, Strin
         _ if ending.as_deref() == Some("conll") || bytes.starts_with(DOCUMENT.as_bytes()) => {
             return columns(bytes);
         }
-        // Of a file that is JSON as a whole; lines of JSON have this ending, too.
+        // A single JSON value; files of JSON lines may have this extension too.
         Some("json") => {
             if let Ok(Value::Object(whole)) = serde_json::from_slice(bytes) {
                 return Ok(listed(inside(whole)));
@@ -58,7 +58,7 @@ fn record(line: u64, row: &Value) -> Record<'static> {
     Record { line, json: Ok(Cow::Owned(row.to_string().into_bytes())) }
 }
 
-/// Rows of an object: those below `data`, where StereoSet has a list for each of its two types; else the object is a row.
+/// Rows of an object: those in `data` (StereoSet has a list for each of its two types there), or else the object itself.
 fn inside(mut whole: Map<String, Value>) -> Vec<Value> {
     match whole.remove("data") {
         Some(Value::Array(rows)) => rows,
@@ -130,14 +130,14 @@ fn fault(error: &csv::Error) -> String {
     }
 }
 
-/// CoNLL's columns: a word a line, its tag the last of them, an empty line between sentences.
+/// CoNLL columns: one word per line, its tag in the last column, sentences separated by an empty line.
 fn columns(bytes: &[u8]) -> Result<Vec<Record<'static>>, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         format!("it is not UTF-8 at its byte {}; convert the file to UTF-8", error.valid_up_to())
     })?;
     let (mut records, mut words, mut tags) = (Vec::new(), Vec::new(), Vec::new());
     let (mut begun, mut broken) = (1, None::<String>);
-    // An empty line ends the last sentence as well.
+    // The added empty line ends the last sentence.
     for (number, line) in (1..).zip(text.lines().chain([""])) {
         let mut cells = line.split_whitespace();
         match (cells.next(), cells.next_back()) {

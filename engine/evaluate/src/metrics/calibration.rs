@@ -1,27 +1,27 @@
-//! Expected calibration error (Guo et al. 2017, arXiv:1706.04599) over 15 bins of equal width, (lower, upper]: Σ share of the bin ×
+//! Expected calibration error (Guo et al. 2017, arXiv:1706.04599) over 15 bins of equal width, (lower, upper]: Σ share of the bin
+//! ×
 //! |accuracy − confidence|. torchmetrics' bins are [lower, upper), which only confidences on an edge can tell from these.
 
 use crate::statistics::wilson;
 use glasshouse_protocol::evaluation::CalibrationBin;
 
-/// Bins.
 pub const BINS: usize = 15;
 
-/// What predictions come to by bin: how many, the sum of their confidences, how many were right. Sums of these are sums of predictions, so
-/// that a document has one of them and a bootstrap adds those of the drawn.
+/// Per bin: number of predictions, sum of confidences, number of correct predictions. Additive, so a document has one such value
+/// and a bootstrap adds those of the resampled documents.
 pub type Sums = [f64; 3 * BINS];
 
-/// The sums of no predictions.
+/// No predictions.
 pub const NONE: Sums = [0.0; 3 * BINS];
 
-/// The sums of predictions, given as confidence (0 to 1) and whether they were right. What is not a number does not count.
+/// The sums of predictions, given as confidence (0 to 1) and correctness. NaN is ignored.
 pub fn sums(predictions: impl IntoIterator<Item = (f64, bool)>) -> Sums {
     let mut sums = NONE;
     predictions.into_iter().for_each(|(confidence, right)| add(&mut sums, confidence, right));
     sums
 }
 
-/// Adds a prediction to sums, as [`sums`] does.
+/// Adds a prediction, as in [`sums`].
 pub fn add(sums: &mut Sums, confidence: f64, right: bool) {
     if confidence.is_nan() {
         return;
@@ -34,7 +34,7 @@ pub fn add(sums: &mut Sums, confidence: f64, right: bool) {
     }
 }
 
-/// The expected calibration error; not a number where nothing was predicted.
+/// The expected calibration error; NaN without predictions.
 pub fn ece(sums: &Sums) -> f64 {
     let (mut count, mut error) = (0.0, 0.0);
     for bin in sums.chunks_exact(3) {
@@ -46,7 +46,7 @@ pub fn ece(sums: &Sums) -> f64 {
     error / count
 }
 
-/// The bins of a reliability diagram, each accuracy with Wilson's interval.
+/// The bins of a reliability diagram; each accuracy has Wilson's interval.
 pub fn bins(sums: &Sums) -> Vec<CalibrationBin> {
     let bins = sums.chunks_exact(3).filter_map(|bin| bin.first_chunk::<3>());
     bins.map(|[count, confidences, rights]| {

@@ -1,5 +1,5 @@
-//! chrF (Popović 2015) and chrF++ (Popović 2017) as sacreBLEU 2.6.0 computes them by default: F₂ of the mean precision and recall over
-//! n-grams of 1 to 6 characters without white space, and for chrF++ of 1 and 2 words; of the best reference by row.
+//! chrF (Popović 2015) and chrF++ (Popović 2017) with sacreBLEU 2.6.0's defaults: F₂ of the mean precision and recall over
+//! n-grams of 1 to 6 characters without white space, and for chrF++ also of 1 and 2 words; best reference per row.
 
 use super::bleu::signature;
 use super::ngrams::{count, matches, total};
@@ -7,42 +7,41 @@ use super::{Row, python};
 use crate::statistics::Bootstrap;
 use std::hash::Hash;
 
-/// Characters of the longest n-gram.
+/// Maximum length of character n-grams.
 const CHARACTERS: usize = 6;
 
-/// Words of the longest n-gram of chrF++.
+/// Maximum length of chrF++'s word n-grams.
 const WORDS: usize = 2;
 
-/// The weight of recall against precision, squared.
+/// β²: the weight of recall relative to precision.
 const BETA_SQUARED: f64 = 4.0;
 
-/// What a row adds to the corpus, by order: n-grams of the answer, of the reference, and matching ones. chrF leaves those of words 0.
+/// A row's contribution, by order: n-grams of the answer, of the reference, and matching ones. For chrF, those of words are 0.
 pub type RowCounts = [f64; 3 * (CHARACTERS + WORDS)];
 
-/// chrF or chrF++ of a corpus.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chrf {
     /// Between 0 and 100.
     pub score: f64,
-    /// What makes the figure comparable with others', as sacreBLEU prints it.
+    /// sacreBLEU's signature of the settings.
     pub signature: String,
-    /// Each row's part, from which any subset's chrF follows.
+    /// Each row's contribution; any subset's chrF follows from their sum.
     pub rows: Vec<RowCounts>,
 }
 
 impl Chrf {
-    /// The interval of the score over resampled rows; `give` is called every few milliseconds, where others want their turn.
+    /// Bootstrap interval over rows; `give` is called every few milliseconds to yield.
     pub async fn interval(&self, bootstrap: &Bootstrap, give: &impl AsyncFn()) -> Option<[f64; 2]> {
         bootstrap.sums_in_turns(&self.rows, |counts| score(&counts), give).await
     }
 }
 
-/// chrF of all rows at once: sacreBLEU's chrF2.
+/// chrF of all rows together: sacreBLEU's chrF2.
 pub fn chrf(rows: &[Row<'_>]) -> Chrf {
     of_rows(rows, 0)
 }
 
-/// chrF++ of all rows at once: sacreBLEU's chrF2++.
+/// chrF++ of all rows together: sacreBLEU's chrF2++.
 pub fn chrf_plus_plus(rows: &[Row<'_>]) -> Chrf {
     of_rows(rows, WORDS)
 }
@@ -57,7 +56,7 @@ fn of_rows(rows: &[Row<'_>], words: usize) -> Chrf {
     Chrf { score: score(&sums), signature: signature(rows, &settings), rows: counts }
 }
 
-/// chrF from the sum of rows' counts: orders that the answers or the references have none of are left out.
+/// chrF from the sum of rows' counts; orders without n-grams in answers or references are skipped.
 pub fn score(counts: &RowCounts) -> f64 {
     let (mut precision, mut recall, mut orders) = (0.0, 0.0, 0.0);
     for order in counts.chunks_exact(3) {
@@ -77,7 +76,7 @@ pub fn score(counts: &RowCounts) -> f64 {
     100.0 * ((1.0 + BETA_SQUARED) * precision * recall / (BETA_SQUARED * precision + recall))
 }
 
-/// The counts against the reference of the highest score; the first of several.
+/// Counts against the reference with the highest score; ties go to the first.
 fn row_counts(row: &Row<'_>, words: usize) -> RowCounts {
     let answer = CharactersAndWords::of(row.answer, words);
     let (mut best, mut highest) = ([0.0; 3 * (CHARACTERS + WORDS)], -1.0);
@@ -91,7 +90,7 @@ fn row_counts(row: &Row<'_>, words: usize) -> RowCounts {
     best
 }
 
-/// A text's characters without white space, and its words where they count.
+/// A text's characters without white space, and its words if needed.
 struct CharactersAndWords<'a> {
     characters: Vec<u32>,
     words: Vec<&'a str>,
@@ -114,7 +113,7 @@ impl<'a> CharactersAndWords<'a> {
     }
 }
 
-/// Counts of the orders from 1, three numbers each.
+/// Fills in the counts per order, three numbers each.
 fn fill<T: Eq + Hash>(counts: &mut [f64], answer: &[T], expected: &[T]) {
     for (n, counts) in (1..).zip(counts.chunks_exact_mut(3)) {
         let [answered, wanted] = [answer, expected].map(|sequence| total(sequence.len(), n));
@@ -125,7 +124,7 @@ fn fill<T: Eq + Hash>(counts: &mut [f64], answer: &[T], expected: &[T]) {
     }
 }
 
-/// A word with its punctuation apart: the last character's, else the first one's.
+/// Separates a word's punctuation: the last character if it is punctuation, else the first.
 fn apart(word: &str) -> impl Iterator<Item = &str> {
     let first = word.chars().next().map_or(0, char::len_utf8);
     let last = word.len() - word.chars().next_back().map_or(0, char::len_utf8);

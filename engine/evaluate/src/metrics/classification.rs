@@ -1,51 +1,50 @@
-//! Accuracy, F1 by class and its averages, confusion matrix and report, as scikit-learn 1.9 has them with its defaults: classes are all
-//! labels that occur, sorted; a share of nothing is 0.
+//! Accuracy, per-class F1 and its averages, confusion matrix and report, as in scikit-learn 1.9 with default settings: classes
+//! are all labels that occur, sorted; ratios with denominator 0 are 0.
 
 use super::Score;
 use crate::statistics::Bootstrap;
 use std::collections::BTreeMap;
 
-/// Classes of a confusion matrix at most.
+/// Maximum classes of a confusion matrix.
 pub const MAX_CLASSES: usize = 1000;
 
-/// Counts of a class.
+/// Counts for a class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Rightly answered.
+    /// True positives.
     pub right: u64,
-    /// Answered.
+    /// Number of predictions.
     pub answered: u64,
-    /// Expected: the class's support.
+    /// Number of expected labels (the class's support).
     pub expected: u64,
 }
 
 impl Tally {
-    /// The class's precision, recall and F1. F1 is made of the counts, as scikit-learn makes it, which rounding can tell from 2PR / (P + R).
+    /// Precision, recall and F1. Like scikit-learn, F1 is computed from the counts, which differs from 2PR / (P + R) by rounding.
     pub fn score(&self) -> Score {
         let both = self.answered + self.expected;
         let f1 = if both == 0 { 0.0 } else { 2.0 * self.right as f64 / both as f64 };
         Score { f1, ..self.harmonic() }
     }
 
-    /// The same with F1 made of precision and recall, as seqeval makes it.
+    /// Like [`Self::score`], with F1 computed from precision and recall as in seqeval.
     pub(super) fn harmonic(&self) -> Score {
         Score::of(self.right as usize, self.answered as usize, self.expected as usize)
     }
 }
 
-/// Averages over classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Averages {
-    /// Of all counts together; where every row has one label, F1 is the accuracy.
+    /// From the total counts; with one label per row, F1 equals the accuracy.
     pub micro: Score,
-    /// The mean of the classes.
+    /// Unweighted mean over classes.
     pub macro_average: Score,
-    /// The mean of the classes, each as often as it is expected.
+    /// Mean over classes, weighted by support.
     pub weighted: Score,
 }
 
 impl Averages {
-    /// The averages of classes whose scores are made by `score`. Where there is nothing to average it is 0.
+    /// Averages of the classes' scores, computed with `score`; 0 if there are none.
     pub(super) fn of(tallies: &[Tally], score: fn(&Tally) -> Score) -> Self {
         let mut all = Tally::default();
         for tally in tallies {
@@ -67,7 +66,7 @@ impl Averages {
     }
 }
 
-/// A sum in the order in which NumPy adds: reports round to two digits, and 0.125 is one or the other by its last bit.
+/// Sums in NumPy's order: reports round to two digits, so the last bit of a value like 0.125 matters.
 fn sum(values: &[f64]) -> f64 {
     if values.len() < 8 {
         return values.iter().fold(0.0, |sum, value| sum + value);
@@ -86,22 +85,21 @@ fn sum(values: &[f64]) -> f64 {
     rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
 }
 
-/// How well labels were given.
+/// Result of a classification.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Classification {
-    /// All labels that were expected or answered, sorted.
+    /// All expected or predicted labels, sorted.
     pub labels: Vec<String>,
-    /// Counts by label.
+    /// Counts per label.
     pub tallies: Vec<Tally>,
     /// Averages over labels.
     pub averages: Averages,
-    /// The share of rows that are right.
     pub accuracy: f64,
-    /// Of each row the expected label's number and the answered one's.
+    /// Indices of the expected and the predicted label of each row.
     pub rows: Vec<(usize, usize)>,
 }
 
-/// Compares labels, given as expected and answered.
+/// Compares pairs of expected and predicted labels.
 pub fn classification<S: AsRef<str>>(pairs: &[(S, S)]) -> Classification {
     let both = pairs.iter().flat_map(|(expected, answered)| [expected.as_ref(), answered.as_ref()]);
     let mut numbers: BTreeMap<&str, usize> = both.map(|label| (label, 0)).collect();
@@ -125,13 +123,13 @@ fn tallies(labels: usize, rows: impl Iterator<Item = (usize, usize)>) -> Vec<Tal
 }
 
 impl Classification {
-    /// 1 for each row that is right, else 0.
+    /// 1 for each correct row, else 0.
     pub fn scores(&self) -> Vec<f64> {
         self.rows.iter().map(|(expected, answered)| f64::from(u8::from(expected == answered))).collect()
     }
 
-    /// The interval over resampled rows of what `of` takes from the averages. Labels that a resample has none of do not count in it. `give` is
-    /// called every few milliseconds, where others want their turn.
+    /// Bootstrap interval over rows of the value that `of` selects from the averages. Labels absent from a resample are not
+    /// averaged. `give` is called every few milliseconds to yield.
     pub async fn interval(
         &self,
         bootstrap: &Bootstrap,
@@ -141,7 +139,7 @@ impl Classification {
         bootstrap.statistic_in_turns(self.rows.len(), |drawn| of(&self.averages_of(drawn)), give).await
     }
 
-    /// The averages of some of the rows, by number.
+    /// Averages over some of the rows, by index.
     pub(crate) fn averages_of(&self, rows: &[u32]) -> Averages {
         let drawn = rows.iter().filter_map(|row| self.rows.get(*row as usize)).copied();
         let mut tallies = tallies(self.labels.len(), drawn);
@@ -149,7 +147,7 @@ impl Classification {
         Averages::of(&tallies, Tally::score)
     }
 
-    /// Rows by expected label (down) and answered label (across); `None` of more than [`MAX_CLASSES`] labels.
+    /// Counts by expected label (row) and predicted label (column); `None` for more than [`MAX_CLASSES`] labels.
     pub fn confusion(&self) -> Option<Vec<Vec<u64>>> {
         let count = self.labels.len();
         if count > MAX_CLASSES {
@@ -160,7 +158,7 @@ impl Classification {
         Some(matrix)
     }
 
-    /// The lines of scikit-learn's `classification_report`: a class each, then accuracy and averages. None without rows.
+    /// The lines of scikit-learn's `classification_report`: classes, then accuracy and averages. Empty without rows.
     pub fn lines(&self) -> [Vec<Line>; 2] {
         if self.rows.is_empty() {
             return Default::default();
@@ -181,25 +179,24 @@ impl Classification {
         ]
     }
 
-    /// The report as scikit-learn's `classification_report` prints it; empty without rows.
+    /// The report as printed by scikit-learn's `classification_report`; empty without rows.
     pub fn report(&self) -> String {
-        // scikit-learn counts in floats where no row is right, and prints them so.
+        // scikit-learn prints counts as floats if no row is correct.
         report(&self.lines(), if self.accuracy == 0.0 { ".0" } else { "" })
     }
 }
 
-/// A line of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {
-    /// A class, or what is averaged.
+    /// A class or an average.
     pub name: String,
-    /// Precision and recall; accuracy has none.
+    /// `None` for accuracy.
     pub precision: Option<f64>,
-    /// As above.
+    /// `None` for accuracy.
     pub recall: Option<f64>,
-    /// F1, or accuracy.
+    /// F1, or the accuracy.
     pub f1: f64,
-    /// How many are expected.
+    /// Number of expected labels.
     pub support: u64,
 }
 
@@ -210,13 +207,12 @@ impl Line {
     }
 }
 
-/// A line for each class.
 pub(super) fn lines(names: &[String], tallies: &[Tally], score: fn(&Tally) -> Score) -> Vec<Line> {
     let line = |(name, tally): (&String, &Tally)| Line::of(name, score(tally), tally.expected);
     names.iter().zip(tallies).map(line).collect()
 }
 
-/// A table of classes, then of averages, as scikit-learn and seqeval print it, what is behind the whole numbers included.
+/// Formats classes, then averages, like scikit-learn and seqeval; `behind` is appended to integers.
 pub(super) fn report(parts: &[Vec<Line>; 2], behind: &str) -> String {
     let all = || parts.iter().flatten();
     let Some(longest) = all().map(|line| line.name.chars().count()).max() else { return String::new() };

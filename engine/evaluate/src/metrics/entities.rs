@@ -1,39 +1,40 @@
-//! F1 of named entities as seqeval 1.2.2 counts them: an entity is right where type, first and last token are. By default it reads tags
-//! as conlleval does (an I without a B begins an entity too; IOB, IOE and IOBES alike); strictly only what IOB2 says is one. The two
-//! differ much on the same tags, so say which it is.
+//! F1 of named entities as in seqeval 1.2.2: an entity is correct if its type, first and last token are. By default, tags are
+//! read like conlleval (an I without a B also begins an entity; IOB, IOE and IOBES alike); in strict mode, only valid IOB2
+//! counts. The two can differ greatly on the same tags, so always state which one was used.
 
 use super::Score;
 use super::classification::{Averages, Line, Tally, lines, report};
 use crate::statistics::Bootstrap;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What counts as an entity.
+/// Tagging scheme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
-    /// seqeval's default, as conlleval.
+    /// seqeval's default, like conlleval.
     #[default]
     Lenient,
-    /// seqeval's `mode="strict", scheme=IOB2`. What begins with none of I, O and B, where seqeval stops, is O here.
+    /// seqeval's `mode="strict", scheme=IOB2`. Tags that begin with none of I, O and B are an error in seqeval and read as O
+    /// here.
     Iob2,
 }
 
-/// How well entities were found.
+/// Results of entity recognition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entities {
-    /// Types of all entities that were expected or answered, sorted.
+    /// Types of all expected or predicted entities, sorted.
     pub types: Vec<String>,
-    /// Counts by type.
+    /// Counts per type.
     pub tallies: Vec<Tally>,
-    /// Averages over types; `micro.f1` is what people call the entity F1.
+    /// Averages over types; `micro.f1` is the usual entity F1.
     pub averages: Averages,
-    /// Of each row how many entities were right, answered and expected.
+    /// Correct, predicted and expected entities of each row.
     pub rows: Vec<[f64; 3]>,
 }
 
-/// Type, first and last token, counted through all rows.
+/// Type, first and last token, counted across all rows.
 type Entity = (String, usize, usize);
 
-/// Compares tags, given by row as expected and answered. An answer's missing tags are O, and those too many do not count.
+/// Compares each row's expected and predicted tags. Missing predictions count as O, surplus ones are ignored.
 pub fn entities<S: AsRef<str>>(rows: &[(Vec<S>, Vec<S>)], scheme: Scheme) -> Entities {
     let mut readers = [TagReader::new(scheme), TagReader::new(scheme)];
     let mut types: BTreeMap<String, Tally> = BTreeMap::new();
@@ -62,12 +63,12 @@ pub fn entities<S: AsRef<str>>(rows: &[(Vec<S>, Vec<S>)], scheme: Scheme) -> Ent
 }
 
 impl Entities {
-    /// The interval of the entity F1 (micro) over resampled rows.
+    /// Bootstrap interval of the micro F1 over rows.
     pub fn interval(&self, bootstrap: &Bootstrap) -> Option<[f64; 2]> {
         bootstrap.sums(&self.rows, f1)
     }
 
-    /// The lines of seqeval's `classification_report`: a type each, then averages. None without an entity.
+    /// The lines of seqeval's `classification_report`: types, then averages. Empty without entities.
     pub fn lines(&self) -> [Vec<Line>; 2] {
         if self.types.is_empty() {
             return Default::default();
@@ -81,25 +82,25 @@ impl Entities {
         ]
     }
 
-    /// The report as seqeval's `classification_report` prints it; empty without an entity.
+    /// The report as printed by seqeval's `classification_report`; empty without entities.
     pub fn report(&self) -> String {
         report(&self.lines(), "")
     }
 }
 
-/// The entity F1 (micro) from the sum of rows' counts.
+/// Micro F1 from the sum of rows' counts.
 pub fn f1([right, answered, expected]: [f64; 3]) -> f64 {
     Score::of(right as usize, answered as usize, expected as usize).f1
 }
 
-/// Reads tags of row after row. seqeval joins rows with an O between them, so what a row leaves behind is part of the definition.
+/// Reads tags across rows. seqeval joins rows with an O between them, so the state carried over is part of the definition.
 struct TagReader {
     scheme: Scheme,
-    /// The tag before, its letter and its type.
+    /// Letter and type of the previous tag.
     before: (char, String),
-    /// Where the entity at hand began.
+    /// Start of the current entity.
     start: usize,
-    /// Tags that were read.
+    /// Number of tags read.
     read: usize,
 }
 
@@ -136,7 +137,7 @@ impl TagReader {
     }
 }
 
-/// A tag's letter and its type, `_` where it has none; an empty tag is O.
+/// A tag's letter and type (`_` if none); an empty tag is O.
 fn lenient(tag: &str) -> (char, String) {
     let mut letters = tag.chars();
     let letter = letters.next().unwrap_or('O');
@@ -145,7 +146,7 @@ fn lenient(tag: &str) -> (char, String) {
     (letter, if name.is_empty() { "_" } else { name }.to_owned())
 }
 
-/// As IOB2 has it: an I continues an entity of its own type and is else O.
+/// IOB2: an I continues an entity of its own type and is O otherwise.
 fn strict(tag: &str, before: &(char, String)) -> (char, String) {
     let mut letters = tag.chars();
     let letter = letters.next().unwrap_or('O');

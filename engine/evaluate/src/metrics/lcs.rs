@@ -1,11 +1,11 @@
-//! Longest common subsequences, 64 positions at once (Hyyrö 2004, "Bit-parallel LCS-length computation revisited"): of two sequences of
-//! n and m tokens in n·m/64 operations. A zero at place j of the vector of the first i tokens says that the table of lengths,
-//! `t[i][j]`, grows there by one.
+//! Longest common subsequences, 64 positions at a time (Hyyrö 2004, "Bit-parallel LCS-length computation revisited"): n·m/64
+//! operations for sequences of n and m tokens. A zero at position j of the vector after i tokens means that the table of lengths
+//! `t[i][j]` increases there by one.
 
 /// The sequence whose positions are bits.
 pub(super) struct Pattern<'a> {
     tokens: &'a [u32],
-    /// Each token with where it stands, sorted.
+    /// Each token with its position, sorted.
     places: Vec<(u32, u32)>,
 }
 
@@ -23,9 +23,8 @@ impl<'a> Pattern<'a> {
         zeros(&rows.vector, self.tokens.len())
     }
 
-    /// Positions in `text` of one of the longest common subsequences, from the last to the first: the one that rouge-score reads out of
-    /// the whole table, going up where up and left are equally long. Of the table every √n-th row is kept and those between are
-    /// made again.
+    /// Positions in `text` of a longest common subsequence, from last to first: the one that rouge-score reads from the whole
+    /// table, going up on ties. Only every √n-th row of the table is stored; those between are recomputed.
     pub(super) fn positions(&self, text: &[u32]) -> Vec<usize> {
         let spacing = text.len().isqrt().max(1);
         let mut rows = BitVector::new(self);
@@ -37,7 +36,7 @@ impl<'a> Pattern<'a> {
             rows.push(*token);
         }
         let (mut found, mut column) = (Vec::new(), self.tokens.len());
-        // What the table has in the row of the token and in the one above it, at the column.
+        // The table's values at the column, in the token's row and in the row above.
         let mut here = zeros(&rows.vector, column);
         for (block, start) in kept.into_iter().enumerate().rev() {
             if column == 0 {
@@ -75,7 +74,7 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// The vector of the tokens that were read so far.
+/// The vector for the tokens read so far.
 struct BitVector<'a> {
     pattern: &'a Pattern<'a>,
     vector: Vec<u64>,
@@ -114,7 +113,7 @@ fn grows(vector: &[u64], place: usize) -> bool {
     vector[place / 64] >> (place % 64) & 1 == 0
 }
 
-/// Zeros before a place.
+/// Number of zeros before a position.
 fn zeros(vector: &[u64], place: usize) -> usize {
     let whole = vector.iter().take(place / 64).map(|word| word.count_zeros() as usize).sum::<usize>();
     let rest = place % 64;

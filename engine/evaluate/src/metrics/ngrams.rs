@@ -6,7 +6,7 @@ use std::hash::Hash;
 /// How often each n-gram occurs.
 pub(super) type Counts<'a, T> = FxHashMap<&'a [T], u32>;
 
-/// Counts the n-grams of a sequence; `n` is above 0.
+/// Counts the n-grams of a sequence; `n` must be positive.
 pub(super) fn count<T: Eq + Hash>(sequence: &[T], n: usize) -> Counts<'_, T> {
     let mut counts = Counts::default();
     for ngram in sequence.windows(n) {
@@ -15,18 +15,18 @@ pub(super) fn count<T: Eq + Hash>(sequence: &[T], n: usize) -> Counts<'_, T> {
     counts
 }
 
-/// How many n-grams a sequence of `length` has.
+/// Number of n-grams in a sequence of `length`.
 pub(super) fn total(length: usize, n: usize) -> usize {
     (length + 1).saturating_sub(n)
 }
 
-/// N-grams that both have, each as often as it is in the one that has fewer.
+/// Number of common n-grams, each counted as often as in both.
 pub(super) fn matches<T: Eq + Hash>(first: &Counts<'_, T>, second: &Counts<'_, T>) -> usize {
     let least = |(ngram, count): (&&[T], &u32)| second.get(ngram).map_or(0, |other| *count.min(other));
     first.iter().map(least).map(|count| count as usize).sum()
 }
 
-/// Numbers for words, the same for the same word.
+/// Numbers words; equal words get equal numbers.
 #[derive(Default)]
 pub(super) struct Numbers(FxHashMap<String, u32>);
 

@@ -1,7 +1,7 @@
-//! Porter's stemmer (1980) with NLTK's changes (its mode `NLTK_EXTENSIONS`, which rouge-score uses): irregular words, "ies" and "ied" of
-//! four letters, y after a consonant only, "alli" before the rest of step 2, "fulli" and "logi".
+//! Porter's stemmer (1980) with NLTK's changes (mode `NLTK_EXTENSIONS`, used by rouge-score): irregular words, "ies" and "ied" in
+//! words of four letters, y only after a consonant, "alli" before the rest of step 2, "fulli" and "logi".
 
-/// Words whose stems follow from no rule.
+/// Irregular words and their stems.
 const IRREGULAR: &[(&str, &str)] = &[
     ("sky", "sky"),
     ("skies", "sky"),
@@ -76,7 +76,7 @@ const STEP_4: &[(&str, &str)] = &[
     ("ize", ""),
 ];
 
-/// The stem of a word in lower case.
+/// The stem of a lower-case word.
 pub(super) fn stem(word: &str) -> String {
     if let Some((_, stem)) = IRREGULAR.iter().find(|(irregular, _)| *irregular == word) {
         return (*stem).to_owned();
@@ -88,7 +88,7 @@ pub(super) fn stem(word: &str) -> String {
     step_5(step_4(replace(word, STEP_3, 0)))
 }
 
-/// Whether each letter is a consonant: any but a, e, i, o, u, and y at the beginning or after a vowel.
+/// Whether each letter is a consonant: any except a, e, i, o, u, and except y after a consonant.
 fn consonants(word: &str) -> impl Iterator<Item = bool> {
     word.bytes().scan(false, |before, letter| {
         *before = match letter {
@@ -100,7 +100,7 @@ fn consonants(word: &str) -> impl Iterator<Item = bool> {
     })
 }
 
-/// How often a vowel is followed by a consonant.
+/// Number of vowel–consonant transitions.
 fn measure(stem: &str) -> usize {
     consonants(stem).zip(consonants(stem).skip(1)).filter(|(first, second)| !first && *second).count()
 }
@@ -114,7 +114,7 @@ fn ends_in_double_consonant(stem: &str) -> bool {
     matches!((letters.next(), letters.next()), (Some(a), Some(b)) if a == b) && ends_in_consonant(stem)
 }
 
-/// Consonant, vowel, consonant other than w, x, y; or the word is a vowel and a consonant.
+/// Whether it ends in consonant, vowel, and a consonant other than w, x, y; or consists of a vowel and a consonant.
 fn ends_in_short_syllable(stem: &str) -> bool {
     let kinds: Vec<bool> = consonants(stem).collect();
     match kinds.as_slice() {
@@ -124,7 +124,7 @@ fn ends_in_short_syllable(stem: &str) -> bool {
     }
 }
 
-/// The first rule whose suffix the word has, where the measure of what stands before is above `least`.
+/// Applies the first rule whose suffix matches, if the measure of the rest is above `least`.
 fn replace(word: String, rules: &[(&str, &str)], least: usize) -> String {
     let found = rules.iter().find_map(|(suffix, by)| Some((word.strip_suffix(suffix)?, by)));
     match found {
@@ -184,7 +184,7 @@ fn step_2(word: String) -> String {
     if let Some(stem) = word.strip_suffix("ogi")
         && word.ends_with("logi")
     {
-        // The l counts as the stem's: short ones such as "geo" are stems too.
+        // The l counts as part of the stem: short ones such as "geo" are stems too.
         return if measure(stem) > 0 { format!("{stem}og") } else { word };
     }
     replace(word, STEP_2, 0)
@@ -197,7 +197,7 @@ fn step_4(word: String) -> String {
     replace(word, STEP_4, 1)
 }
 
-/// The last e, and the second l.
+/// Final e and double l.
 fn step_5(word: String) -> String {
     let word = match word.strip_suffix('e') {
         Some(stem) if measure(stem) > 1 || (measure(stem) == 1 && !ends_in_short_syllable(stem)) => {

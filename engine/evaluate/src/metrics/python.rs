@@ -1,6 +1,6 @@
-//! What the referees take from Python's `str`, where Rust's is another.
+//! Functions of Python's `str` that reference packages use and that differ in Rust.
 
-/// `str.isspace`: Unicode's white space and four separators of ASCII.
+/// `str.isspace`: Unicode white space and four ASCII separators.
 pub(super) fn is_space(letter: char) -> bool {
     letter.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&letter)
 }
@@ -10,7 +10,8 @@ pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(is_space).filter(|word| !word.is_empty())
 }
 
-/// `\w` of the module `re`: letters, numbers and the underscore; unlike Unicode's words without combining marks and circled letters.
+/// `\w` of the module `re`: letters, numbers and the underscore; unlike Unicode's words, without combining marks and circled
+/// letters.
 pub(super) fn is_word(letter: char) -> bool {
     let circled = matches!(
         u32::from(letter),

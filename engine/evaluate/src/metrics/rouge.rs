@@ -1,5 +1,5 @@
-//! ROUGE (Lin 2004) as rouge-score 0.1.2 computes it: lower case, runs of a–z and 0–9, stems of words of more than three letters where
-//! asked for; ROUGE-Lsum takes lines as sentences. "naïve" is two words, and text of other scripts has none: that is the definition.
+//! ROUGE (Lin 2004) as in rouge-score 0.1.2: lower case, runs of a–z and 0–9, optional stemming of words with more than three
+//! letters; ROUGE-Lsum treats lines as sentences. By this definition, "naïve" is two words, and text in other scripts has none.
 
 use super::lcs::Pattern;
 use super::ngrams::{Numbers, count, matches, total};
@@ -8,17 +8,17 @@ use super::{Row, Score, porter};
 /// A row's scores, each between 0 and 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rouge {
-    /// Of single words.
+    /// Unigrams.
     pub rouge_1: Score,
-    /// Of pairs of neighbours.
+    /// Bigrams.
     pub rouge_2: Score,
-    /// Of the longest common subsequence.
+    /// Longest common subsequence.
     pub rouge_l: Score,
-    /// Of the longest common subsequences of the lines.
+    /// Longest common subsequences of lines.
     pub rouge_lsum: Score,
 }
 
-/// A row's scores, each against the right answer of its highest F1 (the first of several).
+/// A row's scores, each against the reference with the highest F1 (the first of several).
 pub fn rouge(row: &Row<'_>, stemmer: bool) -> Rouge {
     let mut numbers = Numbers::default();
     let answer = NumberedWords::of(row.answer, stemmer, &mut numbers);
@@ -34,7 +34,7 @@ pub fn rouge(row: &Row<'_>, stemmer: bool) -> Rouge {
     })
 }
 
-/// Whether ROUGE finds a word in a text: of other scripts than Latin it knows none, so that what has no word scores 0 whatever it says.
+/// Whether a text has words for ROUGE. It supports only Latin letters; text without words always scores 0.
 pub fn has_words(text: &str) -> bool {
     text.to_lowercase().contains(is_letter)
 }
@@ -43,10 +43,10 @@ fn is_letter(letter: char) -> bool {
     matches!(letter, 'a'..='z' | '0'..='9')
 }
 
-/// A text's words as numbers, line after line.
+/// A text's words as numbers, line by line.
 struct NumberedWords {
     words: Vec<u32>,
-    /// Where lines end in the words.
+    /// End of each line in `words`.
     ends: Vec<usize>,
 }
 
@@ -86,7 +86,8 @@ impl NumberedWords {
         }
     }
 
-    /// Words of the expected lines that are in a longest common subsequence with one of ours, none more often than both texts have it.
+    /// Number of words in the expected lines that are part of a longest common subsequence with a line of ours, each counted at
+    /// most as often as it occurs in both texts.
     fn in_lines(&self, expected: &Self) -> usize {
         let patterns: Vec<Pattern<'_>> = self.lines().map(Pattern::new).collect();
         let largest = self.words.iter().chain(&expected.words).max().map_or(0, |word| *word as usize);

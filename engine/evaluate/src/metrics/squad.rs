@@ -1,19 +1,19 @@
-//! Exact match and token F1 of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250), as torchmetrics' `squad` has them, but between 0 and 1:
-//! lower case, without ASCII's punctuation and the words a, an and the, white space squeezed; the best of the right answers counts.
+//! Exact match and token F1 of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250), as in torchmetrics' `squad` but between 0 and 1:
+//! lower case, without ASCII punctuation and the words a, an and the, white space collapsed; the best correct answer counts.
 
 use super::python::{is_space, is_word};
 use super::{Row, Score};
 use rustc_hash::FxHashMap;
 
-/// 1 where the answer equals a right one, else 0.
+/// 1 if the answer equals a correct one, else 0.
 pub fn exact(row: &Row<'_>) -> f64 {
     let answer = tokens(row.answer);
     let right = row.expected.iter().any(|expected| tokens(expected) == answer);
     f64::from(u8::from(right))
 }
 
-/// The harmonic mean of precision and recall over the bags of words, of the right answer that matches best. Where either has no words
-/// it is 1 if both have none, else 0.
+/// Harmonic mean of precision and recall over the bags of words, for the best correct answer. If either has no words: 1 if both
+/// have none, else 0.
 pub fn f1(row: &Row<'_>) -> f64 {
     let answer = tokens(row.answer);
     row.expected.iter().map(|expected| of_tokens(&answer, &tokens(expected))).fold(0.0, f64::max)
@@ -37,7 +37,7 @@ fn of_tokens(answer: &[String], expected: &[String]) -> f64 {
     Score::of(matches, answer.len(), expected.len()).f1
 }
 
-/// The words of a text that count. Articles go after punctuation does: "a.m." is the word "am".
+/// The words of a text. Articles are removed after punctuation: "a.m." is the word "am".
 fn tokens(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     let kept = lower.chars().filter(|letter| !letter.is_ascii_punctuation());

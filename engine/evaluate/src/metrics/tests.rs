@@ -1,4 +1,4 @@
-//! Values here are the referees' own; `tests/tests/metrics.rs` compares with the packages themselves.
+//! Expected values are from the reference packages; `tests/tests/metrics.rs` compares with the packages themselves.
 
 use super::classification::{Averages, Tally};
 use super::entities::Scheme;
@@ -25,7 +25,7 @@ fn squad_drops_articles_after_punctuation() {
     };
     assert_eq!(score("The CAT!", &["a cat"]), (1.0, 1.0));
     assert_eq!(score("a.m.", &["am"]), (1.0, 1.0));
-    // A combining mark is no letter: the article before it goes.
+    // A combining mark is not a letter, so the article before it is removed.
     assert_eq!(score("a\u{301} b", &["\u{301} b"]), (1.0, 1.0));
     assert_eq!(score("", &["the"]), (1.0, 1.0));
     assert_eq!(score("", &["cat"]), (0.0, 0.0));
@@ -138,7 +138,7 @@ fn classification_is_scikit_learns() {
 weighted avg       0.28      0.33      0.30         6
 ";
     assert_eq!(found.report(), report);
-    // 0.625 is printed as 0.62, the even digit; and where nothing is right, the support is a float.
+    // 0.625 is printed as 0.62 (round half to even); and if nothing is correct, the support is a float.
     let tied: Vec<(&str, &str)> = (0..16).map(|row| ("a", if row < 5 { "a" } else { "b" })).collect();
     assert!(classification(&tied[..8]).report().contains("a       1.00      0.62      0.77         8"));
     assert!(classification(&[("a", "b")]).report().contains("0.00       1.0\n"));
@@ -167,7 +167,7 @@ fn entities_are_seqevals_by_default_and_strictly() {
     near(strict.averages.micro.f1, 0.8);
     near(strict.averages.weighted.f1, 0.666_666_666_666_666_6);
     assert_eq!(strict.rows, [[1.0, 1.0, 2.0], [1.0, 1.0, 1.0]]);
-    // An answer that is too short, too long, or nonsense is wrong and nothing worse.
+    // Answers that are too short, too long or nonsense are just wrong.
     let odd = [(tags("B-PER I-PER"), tags("B-PER")), (tags("O"), tags("O B-PER")), (tags("O"), tags("?"))];
     assert_eq!(entities(&odd, Scheme::Iob2).rows, [[0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]);
     assert_eq!(entities::<String>(&[], Scheme::Lenient).averages, Averages::default());
@@ -186,7 +186,7 @@ fn calibration_takes_its_upper_edges() {
     assert!(calibration::ece(&calibration::sums([])).is_nan());
 }
 
-/// Positions as rouge-score reads them out of the whole table.
+/// Positions as rouge-score reads them from the whole table.
 fn read_out(text: &[u32], pattern: &[u32]) -> Vec<usize> {
     let mut table = vec![vec![0; pattern.len() + 1]; text.len() + 1];
     for (i, a) in text.iter().enumerate() {

@@ -1,5 +1,6 @@
-//! A linear classifier of a person's own rows: logistic regression on hashed words, pairs of words and character n-grams (Weinberger et al.
-//! 2009, arXiv:0902.2206; as scikit-learn's `HashingVectorizer` and `SGDClassifier` have it), trained by seeded stochastic gradient descent.
+//! A linear classifier for a user's own rows: logistic regression on hashed words, word pairs and character n-grams (Weinberger
+//! et al. 2009, arXiv:0902.2206; like scikit-learn's `HashingVectorizer` and `SGDClassifier`), trained with seeded stochastic
+//! gradient descent.
 
 use super::sentences::sentences;
 use super::words::words;
@@ -8,44 +9,40 @@ use glasshouse_protocol::{names, random};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Places that n-grams are hashed to.
+/// Number of hash buckets.
 const PLACES: usize = 1 << 18;
-/// Passes over the rows.
 const EPOCHS: u64 = 20;
-/// Learning rate of the first step; it falls with the root of the steps.
+/// Learning rate of the first step; it decays with the square root of the step number.
 const RATE: f64 = 4.0;
-/// Weight decay of a pass.
+/// Weight decay per epoch.
 const DECAY: f64 = 1e-4;
-/// Characters of n-grams within words, the borders of a word counted.
+/// Lengths of character n-grams within words, including word boundaries.
 const GRAMS: std::ops::RangeInclusive<usize> = 3..=5;
-/// Rows of each kind that training takes at least.
+/// Minimum rows of each kind for training.
 const MIN_ROWS: usize = 5;
-/// Labels that say that a text is innocent, in small letters.
+/// Labels of harmless texts, in lower case.
 const INNOCENT: [&str; 10] =
     ["innocent", "ok", "none", "clean", "safe", "normal", "neutral", "non-toxic", "not_toxic", "0"];
 
 /// A row `{"text", "label"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledRow {
-    /// Line of the file, from 1.
+    /// Line in the file, from 1.
     pub line: u64,
-    /// The text.
     pub text: String,
-    /// Whether it is harmful: any label but `innocent`, `ok`, `none`, `clean`, `safe`, `normal`, `neutral`, 0 or false.
+    /// Any label except `innocent`, `ok`, `none`, `clean`, `safe`, `normal`, `neutral`, 0 or false.
     pub is_harmful: bool,
 }
 
-/// What a file of rows holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelledRows {
-    /// Its rows, in order.
     pub rows: Vec<LabelledRow>,
-    /// Lines that are none, from 1, and why.
+    /// Invalid lines (from 1), with the reason.
     pub broken: Vec<(u64, String)>,
 }
 
 impl LabelledRows {
-    /// Reads JSON Lines of `{"text", "label"}`; what is broken is left out, with its reason.
+    /// Parses JSON Lines of `{"text", "label"}`; invalid lines go to `broken`.
     pub fn read(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut read = Self::default();
@@ -86,28 +83,27 @@ fn row_of(row: &str) -> Result<(String, bool), String> {
     Ok((text.to_owned(), is_harmful))
 }
 
-/// A trained classifier, as it is kept.
+/// A trained classifier in its stored form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Classifier {
-    /// Of this format.
+    /// Format version.
     version: u32,
-    /// Harmful and innocent rows that it learned from.
+    /// Number of harmful and of harmless training rows.
     pub rows: [u64; 2],
-    /// Seed of the order in which it saw them.
+    /// Seed of the training order.
     pub seed: u64,
-    /// What is added to every text's score.
     bias: f32,
-    /// Places in order, and their weights.
+    /// Used hash buckets in ascending order.
     places: Vec<u32>,
-    /// As above.
+    /// One per entry of `places`.
     weights: Vec<f32>,
-    /// CRC-32C of the bias, the places and the weights.
+    /// CRC-32C of bias, places and weights.
     crc32c: u32,
 }
 
 impl Classifier {
-    /// Trains one; rows of the rarer kind weigh as much together as those of the other. The same rows and seed give the same.
+    /// Trains a classifier. Rows of both kinds get the same total weight. Deterministic for the same rows and seed.
     ///
     /// # Errors
     /// There are fewer than five rows of a kind.
@@ -152,10 +148,10 @@ impl Classifier {
         Ok(trained)
     }
 
-    /// Reads what was kept.
+    /// Reads a stored classifier.
     ///
     /// # Errors
-    /// It is none, is of another version, or is damaged.
+    /// The text is not a classifier, has another version, or is damaged.
     pub fn read(text: &str) -> Result<Self, String> {
         let read: Self = serde_json::from_str(text)
             .map_err(|error| format!("is no classifier: {error}; train it again"))?;
@@ -178,24 +174,24 @@ impl Classifier {
         sigmoid(self.score(text).unwrap_or(f64::from(self.bias)))
     }
 
-    /// Whether it finds a text harmful: likelier than not, by n-grams that it knows.
+    /// Whether a text is more likely harmful than not; false if it has no known n-gram.
     pub fn is_harmful(&self, text: &str) -> bool {
         self.score(text).is_some_and(|score| score >= 0.0)
     }
 
-    /// The sentences of a text that it finds harmful.
+    /// The sentences of a text that are harmful.
     pub fn find(&self, text: &str) -> Vec<Finding> {
         sentences(text, 0, true).into_iter().filter_map(|sentence| self.finding(text, sentence)).collect()
     }
 
-    /// A sentence of a text, where it is harmful.
+    /// A finding for a sentence, if it is harmful.
     pub(super) fn finding(&self, text: &str, (start, end): (usize, usize)) -> Option<Finding> {
         let own = text.get(start..end).unwrap_or_default();
         let (category, severity) = (Category::Classifier, Severity::Severe);
         self.is_harmful(own).then(|| Finding { start, end, category, severity, rule: String::new() })
     }
 
-    /// The logarithm of the odds that a text is harmful; `None` where it knows none of the n-grams, so that nothing speaks of the text.
+    /// Log-odds that a text is harmful; `None` if it has no known n-gram.
     fn score(&self, text: &str) -> Option<f64> {
         let weight = |(place, value): (u32, f32)| {
             let at = self.places.binary_search(&place).ok()?;
@@ -219,7 +215,7 @@ fn sigmoid(score: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-score))
 }
 
-/// Places of a text's n-grams, in order, with their values; the squares of these sum to 1.
+/// Hash buckets of a text's n-grams in ascending order, with their L2-normalised values.
 fn features(text: &str) -> Vec<(u32, f32)> {
     let (words, _) = words(text);
     let own: Vec<&str> = words
@@ -247,7 +243,7 @@ fn features(text: &str) -> Vec<(u32, f32)> {
     }
     places.sort_unstable();
     let counted = places.chunk_by(|one, other| one == other);
-    // The first of many counts most.
+    // Repeated n-grams count logarithmically.
     let mut features: Vec<(u32, f32)> =
         counted.filter_map(|same| Some((*same.first()?, 1.0 + libm::logf(same.len() as f32)))).collect();
     let length = features.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();

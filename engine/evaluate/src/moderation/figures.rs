@@ -1,24 +1,24 @@
-//! How right a moderation is on rows whose labels are known.
+//! Accuracy of moderation on labelled rows.
 
 use crate::statistics::{Bootstrap, share};
 use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
 
-/// Rows by what they are and what was said of them.
+/// Counts of rows by label and result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// Rows that are harmful and were found.
+    /// Harmful rows that were found.
     pub found: u64,
-    /// Rows that are harmful and were not.
+    /// Harmful rows that were missed.
     pub missed: u64,
-    /// Rows that are innocent and were found: false alarms.
+    /// Harmless rows that were found (false alarms).
     pub alarms: u64,
-    /// Rows that are innocent and were not.
+    /// Harmless rows that passed.
     pub passed: u64,
-    /// Precision, recall, F1 and the rate of false alarms, each with its interval: Wilson's, F1's by a bootstrap over rows.
+    /// Precision, recall, F1 and false alarm rate. Intervals are Wilson's, or for F1 from a bootstrap over rows.
     pub metrics: Vec<Metric>,
 }
 
-/// Counts rows, each whether it is harmful and whether it was found.
+/// Counts rows, given as (harmful, found).
 pub fn figures(rows: &[(bool, bool)], seed: u64) -> Figures {
     let count = |row: (bool, bool)| rows.iter().filter(|own| **own == row).count() as u64;
     let (found, missed) = (count((true, true)), count((true, false)));

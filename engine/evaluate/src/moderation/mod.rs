@@ -1,9 +1,10 @@
-//! Moderation: finding words and phrases that many people do not want to read, by rules with context, and by a linear classifier of a
-//! person's own rows, which judges sentence by sentence. What is done about them in text under way is [`Moderator`]'s.
+//! Moderation: finds words and phrases that many people do not want to read, with context-dependent rules and with a linear
+//! classifier trained on the user's own rows, which judges sentence by sentence. [`Moderator`] applies the configured action to
+//! streamed text.
 //!
-//! The rules are ours (`rules.jsonl`, licensed as the program) and editable. Crates for this were looked at: `rustrict` and `censor` have
-//! lists of their own which people cannot edit line by line, know no context and no phrases, and do not hold back text that comes in pieces.
-//! Of linear models `linfa-logistic` wants dense matrices, which hashed n-grams are not.
+//! The rules are our own (`rules.jsonl`, licensed like the program) and editable. Existing crates do not fit: `rustrict` and
+//! `censor` have fixed lists that users cannot edit line by line, support neither context nor phrases, and do not hold back
+//! streamed text. For linear models, `linfa-logistic` requires dense matrices, but hashed n-grams are sparse.
 
 mod classifier;
 mod figures;
@@ -28,27 +29,24 @@ pub const RULES_FILE: &str = "moderation.jsonl";
 /// A project's classifier, in its folder.
 pub const CLASSIFIER_FILE: &str = "moderation-classifier.json";
 
-/// A place in a text that a rule matches.
+/// A match in a text.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// Its first byte.
+    /// First byte.
     pub start: usize,
-    /// The byte behind it.
+    /// End byte (exclusive).
     pub end: usize,
-    /// What it is about.
     pub category: Category,
-    /// How bad it is.
     pub severity: Severity,
-    /// The rule's words; none where the classifier found it.
+    /// The rule's phrase; empty for findings of the classifier.
     pub rule: String,
 }
 
-/// What texts are judged by.
+/// The rules and classifier that judge texts.
 #[derive(Clone, Debug)]
 pub struct Judges {
-    /// Words and phrases.
     pub rules: Arc<Rules>,
-    /// A classifier of sentences, where it is switched on.
+    /// A sentence classifier, if enabled.
     pub classifier: Option<Arc<Classifier>>,
 }
 
@@ -59,7 +57,7 @@ impl From<Arc<Rules>> for Judges {
 }
 
 impl Judges {
-    /// What they find in a whole text: of the rules in order, and then of the classifier.
+    /// Findings in a whole text: those of the rules in order, then those of the classifier.
     pub fn find(&self, text: &str) -> Vec<Finding> {
         let mut found = self.rules.find(text);
         found.extend(self.classifier.iter().flat_map(|classifier| classifier.find(text)));

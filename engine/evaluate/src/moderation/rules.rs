@@ -1,4 +1,4 @@
-//! Rules: which words and phrases belong to which category, which company they need to mean harm, and in which they are innocent.
+//! Moderation rules: words and phrases by category, with the context words that make them harmful or harmless.
 
 use super::words::{SPELLED, Word, is_between, is_gap, spelled, words};
 use super::{Category, Finding, Severity};
@@ -6,40 +6,40 @@ use glasshouse_protocol::names;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
-/// Our own rules, as a person's file has them.
+/// The built-in rules, in the format of a user's file.
 const OURS: &str = include_str!("rules.jsonl");
-/// Words to each side of a match among which its company stands.
+/// Words on each side of a match that are searched for context.
 pub(super) const NEAR: usize = 6;
-/// Words before and behind a match, with nothing but spaces between, among which stand whom it is said of and whom it is done to.
+/// Words directly before and after a match, separated only by spaces, that are searched for who is meant.
 const CLOSE: usize = 3;
-/// Letters before a `*` at least.
+/// Minimum letters before a `*`.
 const MIN_STEM_LETTERS: usize = 3;
-/// Words of a phrase at most.
+/// Maximum words of a phrase.
 const MAX_PHRASE_WORDS: usize = 12;
 
-/// Words and phrases, found in a text in time that grows with its length alone.
+/// Finds words and phrases in linear time.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Phrases of rules and of exceptions, by their first word or, where that ends with `*`, its stem.
+    /// Phrases of rules and exceptions, by their first word (or its stem if it ends with `*`).
     phrases: FxHashMap<String, Vec<Phrase>>,
-    /// The company that each list's words keep.
+    /// The context conditions of each list.
     companies: Vec<Company>,
 }
 
-/// What stands around the words of a list where they mean harm: one of each kind's phrases, where there are any of that kind.
+/// Context in which a list's words are harmful: for each non-empty field, one of its phrases must occur.
 #[derive(Clone, Debug)]
 struct Company {
     /// Within [`CLOSE`] words before.
     before: Vec<Vec<Pattern>>,
-    /// Within [`CLOSE`] words behind.
+    /// Within [`CLOSE`] words after.
     after: Vec<Vec<Pattern>>,
-    /// Within [`NEAR`] words to either side.
+    /// Within [`NEAR`] words on either side.
     with: Vec<Vec<Pattern>>,
-    /// Within [`NEAR`] words to either side, and then they are innocent.
+    /// Exceptions: within [`NEAR`] words on either side, they make a match harmless.
     near: Vec<Vec<Pattern>>,
 }
 
-/// Words in a row.
+/// Consecutive words.
 #[derive(Clone, Debug)]
 struct Phrase {
     written: String,
@@ -47,16 +47,16 @@ struct Phrase {
     says: Says,
 }
 
-/// What a phrase is.
+/// Meaning of a phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
-    /// A rule's; the number is its list's in [`Rules::companies`].
+    /// A rule, with the index of its list in [`Rules::companies`].
     Found(Category, Severity, usize),
-    /// An exception: no rule of a list (`None`: none at all) matches within it.
+    /// An exception: within it, no rule of the list (`None`: of any list) matches.
     Innocent(Option<usize>),
 }
 
-/// A word, or all that begin so.
+/// A word or, for stems, all words that begin with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
     word: String,
@@ -70,7 +70,7 @@ impl Pattern {
     }
 }
 
-/// A line of a file of rules.
+/// A line of a rules file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Line {
@@ -86,28 +86,29 @@ struct Line {
     remove: Vec<String>,
 }
 
-/// What is found in a text, and from where on more of the text may change it.
+/// Findings in a text, and the offset from which on more text may change them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RuleMatches {
     pub(super) findings: Vec<Finding>,
-    /// The first byte that is not decided; the text's length where all is.
+    /// First undecided byte; the text's length if all is decided.
     pub(super) decided: usize,
 }
 
 impl Rules {
-    /// The program's own.
+    /// The built-in rules.
     ///
     /// # Errors
-    /// Never; a test reads them.
+    /// Never; a test parses them.
     pub fn ours() -> Result<Self, String> {
         Self::with("")
     }
 
-    /// The program's, changed by a person's: JSON Lines of `{"category", "severity", "words", "before", "after", "with", "unless", "near"}`,
-    /// which add words, `{"innocent": […]}`, within which nothing is found, and `{"remove": […]}`, which takes words of ours away.
+    /// The built-in rules, modified by a user's JSON Lines.
+    /// `{"category", "severity", "words", "before", "after", "with", "unless", "near"}` adds words, `{"innocent": […]}` adds
+    /// phrases within which nothing is found, and `{"remove": […]}` removes built-in words.
     ///
     /// # Errors
-    /// A line is none of these; it is named.
+    /// A line has another form; the error names it.
     pub fn with(own: &str) -> Result<Self, String> {
         let mut rules = Self { phrases: FxHashMap::default(), companies: Vec::new() };
         for text in [OURS, own] {
@@ -156,7 +157,7 @@ impl Rules {
             })?,
         };
         let list = self.companies.len();
-        // A phrase that is longer than where it is looked for would never be there.
+        // A phrase longer than the searched context could never match.
         let phrases = |list: &[String], longest: usize| -> Result<Vec<_>, String> {
             list.iter().map(|written| patterns(written, longest)).collect()
         };
@@ -198,12 +199,12 @@ impl Rules {
         Err(format!("there is no rule \"{written}\" to remove{near}"))
     }
 
-    /// What is found in a text, in order.
+    /// All findings in a text, in order.
     pub fn find(&self, text: &str) -> Vec<Finding> {
         self.look(text, true).findings
     }
 
-    /// What is found in a text; where `is_whole` is not set, more of it may come.
+    /// Findings in a text; if `is_whole` is false, more of it may follow.
     pub(super) fn look(&self, text: &str, is_whole: bool) -> RuleMatches {
         let (words, open) = words(text);
         let open = if is_whole { text.len() } else { open };
@@ -253,7 +254,7 @@ impl Rules {
             let Some(company) = self.companies.get(list) else { continue };
             let before = words.get(first.saturating_sub(NEAR)..first).unwrap_or_default();
             let after = words.get(behind..words.len().min(behind + NEAR)).unwrap_or_default();
-            // A word that may go on says nothing yet.
+            // The last word may be incomplete, so ignore it.
             let after =
                 after.split_last().filter(|(last, _)| last.from >= open).map_or(after, |(_, rest)| rest);
             if company.is_innocent(before, after) || !company.is_before(words.get(..=first)) {
@@ -271,7 +272,7 @@ impl Rules {
         }
         findings.sort_by_key(|finding: &Finding| (finding.start, std::cmp::Reverse(finding.end)));
         findings.dedup();
-        // What reaches over the place from which on nothing is decided is not decided either.
+        // A finding that extends past the undecided offset is undecided too.
         for finding in findings.iter().rev() {
             if finding.end > decided {
                 decided = decided.min(finding.start);
@@ -280,7 +281,7 @@ impl Rules {
         RuleMatches { findings, decided }
     }
 
-    /// Phrases whose first word a text's may be.
+    /// Phrases whose first word matches the first of `rest`.
     fn beginning_with<'a, 'text>(
         &'a self,
         rest: &'text [Word],
@@ -297,12 +298,12 @@ impl Rules {
 }
 
 impl Company {
-    /// Whether one of the words is near that make a match innocent.
+    /// Whether an exception occurs nearby.
     fn is_innocent(&self, before: &[Word], after: &[Word]) -> bool {
         holds(&self.near, before) || holds(&self.near, after)
     }
 
-    /// Whether what has to stand before a match does, of the words up to its first.
+    /// Whether the required words before a match are present; `words` ends with the match's first word.
     fn is_before(&self, words: Option<&[Word]>) -> bool {
         let Some((_, before)) = words.and_then(<[Word]>::split_last) else { return false };
         let joined = words.unwrap_or_default().iter().rev().take(CLOSE).take_while(|word| word.follows);
@@ -310,7 +311,7 @@ impl Company {
         self.before.is_empty() || holds(&self.before, before.get(close..).unwrap_or_default())
     }
 
-    /// Whether what has to stand behind a match or to either side of it does.
+    /// Whether the required words after a match, or on either side of it, are present.
     fn is_around(&self, before: &[Word], after: &[Word]) -> bool {
         let joined = after.iter().take(CLOSE).take_while(|word| word.follows).count();
         let close = after.get(..joined).unwrap_or_default();
@@ -319,7 +320,7 @@ impl Company {
     }
 }
 
-/// Whether one of the phrases stands among the words.
+/// Whether one of the phrases occurs among the words.
 fn holds(phrases: &[Vec<Pattern>], words: &[Word]) -> bool {
     let is_at = |at: usize| {
         let rest = words.get(at..).unwrap_or_default();
@@ -331,9 +332,9 @@ fn holds(phrases: &[Vec<Pattern>], words: &[Word]) -> bool {
     (0..words.len()).any(is_at)
 }
 
-/// How far a phrase is in a text.
+/// How much of a phrase matches.
 enum Matched {
-    /// All of it, so many words.
+    /// The whole phrase, with this many words.
     Whole(usize),
     /// The text ends within it.
     Part,
@@ -351,7 +352,7 @@ impl Phrase {
                 return Matched::Not;
             }
             if !pattern.is(word) {
-                // The last word may go on.
+                // The last word may be incomplete.
                 return if word.from >= open { Matched::Part } else { Matched::Not };
             }
         }
@@ -359,7 +360,7 @@ impl Phrase {
     }
 }
 
-/// Where the letters begin with which a text ends and which may go on to spell a word; its length where none do.
+/// Start of the trailing letters that may continue to spell out a word; the text's length if there are none.
 fn spelled_end(text: &str, words: &[Word]) -> usize {
     let Some((last, number)) = words.last().and_then(|last| Some((last, last.spelled?))) else {
         return text.len();
@@ -370,7 +371,7 @@ fn spelled_end(text: &str, words: &[Word]) -> usize {
     first.filter(|_| goes_on).map_or(text.len(), |first| first.from)
 }
 
-/// A phrase's words as rules see them, so many at most.
+/// Parses a phrase of at most `longest` words.
 fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
     let mut patterns = Vec::new();
     for part in written.split_whitespace() {

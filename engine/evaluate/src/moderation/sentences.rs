@@ -1,11 +1,12 @@
-//! Sentences, which the classifier judges one by one. Where one ends follows from its beginning alone, so that a text that comes in pieces has
-//! the same: Unicode's rules (UAX 29) look arbitrarily far behind a full stop before they call it one.
+//! Splits text into sentences for the classifier. The end of a sentence depends only on the text before it, so that streamed text
+//! gives the same sentences. Unicode's rules (UAX 29) look arbitrarily far ahead after a full stop.
 
-/// Characters of a sentence at most; what is longer is cut between two words, so that text without full stops is not held back for ever.
+/// Maximum characters of a sentence; longer ones are split between words, so that text without full stops is not held back
+/// indefinitely.
 pub(super) const MAX_CHARACTERS: usize = 400;
 
-/// First bytes of the sentences of a text from a place on, each with the byte behind it. Where `is_whole` is not set more of the text may
-/// come, and the last sentence is left out that it may go on.
+/// Byte ranges of the sentences from offset `from` on. If `is_whole` is not set, more text may follow, and an unfinished last
+/// sentence is omitted.
 pub(super) fn sentences(text: &str, from: usize, is_whole: bool) -> Vec<(usize, usize)> {
     let (mut found, mut at) = (Vec::new(), from);
     loop {
@@ -20,7 +21,7 @@ pub(super) fn sentences(text: &str, from: usize, is_whole: bool) -> Vec<(usize, 
     }
 }
 
-/// Bytes of the sentence that a text begins with; `None` where it may go on behind the text.
+/// Byte length of the first sentence; `None` if it may continue after the text.
 fn length(text: &str) -> Option<usize> {
     let (mut is_over, mut space) = (false, None);
     for (count, (at, letter)) in text.char_indices().enumerate() {
@@ -33,7 +34,7 @@ fn length(text: &str) -> Option<usize> {
         match letter {
             '。' | '！' | '？' => return Some(at + letter.len_utf8()),
             '.' | '!' | '?' | '…' => is_over = true,
-            // What was quoted or in brackets ends with them.
+            // Closing quotes and brackets belong to the sentence.
             '"' | '\'' | '”' | '’' | '»' | ')' | ']' => {}
             _ => is_over = false,
         }

@@ -1,4 +1,4 @@
-//! Moderation of a text that comes in pieces.
+//! Moderation of streamed text.
 
 use super::rules::{NEAR, RuleMatches};
 use super::sentences::sentences;
@@ -6,31 +6,32 @@ use super::words::words;
 use super::{Category, Judges, Moderated, Moderation, ModerationMode};
 use std::cmp::Reverse;
 
-/// What stands for a letter that is not shown.
+/// Replaces hidden letters.
 const BLOCK: char = '█';
-/// Bytes that are decided and kept before those before them are forgotten.
+/// Bytes of decided text to keep before discarding.
 const KEPT: usize = 1024;
 
-/// Looks at a text piece by piece, and gives back what is decided: what may still become a finding is held back until more of the text, or
-/// its end, has come; with a classifier that is the rest of a sentence. However the text is cut into pieces, what comes out is the same.
+/// Moderates a text in pieces and returns the decided parts. Text that may still become part of a finding is held back until more
+/// text or the end has arrived; with a classifier, up to the end of the sentence. The output does not depend on how the text is
+/// split into pieces.
 #[derive(Clone, Debug)]
 pub struct Moderator {
     judges: Judges,
     settings: Moderation,
-    /// What is not decided, and as much before it as decides about it.
+    /// Undecided text, with the preceding context that it depends on.
     text: String,
-    /// Bytes of it that were given back.
+    /// Bytes of `text` already returned.
     given: usize,
-    /// The last letter that was decided, whether or not it was given back.
+    /// The last decided letter, whether or not it was returned.
     before: Option<char>,
-    /// What was left out stood between spaces, of which one goes with it.
+    /// Removed text was surrounded by spaces, one of which is removed too.
     skips_space: bool,
     counts: Moderated,
     is_stopped: bool,
 }
 
 impl Moderator {
-    /// By settings and what they say is judged by; `None` where nobody looks.
+    /// Creates a moderator; `None` if moderation is off.
     pub fn new(settings: &Moderation, judges: &Judges) -> Option<Self> {
         (settings.mode != ModerationMode::Off).then(|| Self {
             judges: judges.clone(),
@@ -44,23 +45,23 @@ impl Moderator {
         })
     }
 
-    /// Takes a piece, and returns what is decided by then.
+    /// Adds a piece and returns the text decided so far.
     pub fn push(&mut self, piece: &str) -> String {
         self.text.push_str(piece);
         self.decide(false)
     }
 
-    /// Ends the text, and returns the rest.
+    /// Ends the text and returns the rest.
     pub fn finish(&mut self) -> String {
         self.decide(true)
     }
 
-    /// Whether the text ends because of a finding; what comes after it is nothing to it.
+    /// Whether a finding ended the text; further text is ignored.
     pub fn is_stopped(&self) -> bool {
         self.is_stopped
     }
 
-    /// How often something of each category was found by now.
+    /// Number of findings per category so far.
     pub fn counts(&self) -> &Moderated {
         &self.counts
     }
@@ -71,7 +72,7 @@ impl Moderator {
         }
         let found = self.look(is_whole);
         let text = std::mem::take(&mut self.text);
-        // Up to where text is dealt with, and where the last match of a rule ends: one within a harmful sentence counts as well.
+        // End of the processed text, and end of the last match of a rule. A match inside a harmful sentence counts too.
         let (mut at, mut ruled, mut out) = (self.given, self.given, String::new());
         let of = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
         for finding in found.findings {
@@ -115,12 +116,12 @@ impl Moderator {
         out
     }
 
-    /// What is found, and from where on more of the text may change it.
+    /// Findings, and the offset from which on more text may change them.
     fn look(&self, is_whole: bool) -> RuleMatches {
         let mut found = self.judges.rules.look(&self.text, is_whole);
         let Some(classifier) = &self.judges.classifier else { return found };
         let sentences = sentences(&self.text, self.given, is_whole);
-        // Sentences that a finding joins are decided together.
+        // Sentences joined by a finding are decided together.
         let joins = |end: usize| found.findings.iter().any(|own| own.start < end && end < own.end);
         let (mut judged, mut decided) = (0, self.given);
         for (number, (_, end)) in (1..).zip(&sentences) {
@@ -139,7 +140,7 @@ impl Moderator {
         found
     }
 
-    /// Gives back what is decided, without the space that goes with what was left out before it.
+    /// Returns decided text, without the space that is removed together with preceding text.
     fn pass(&mut self, decided: &str, out: &mut String) {
         let Some(last) = decided.chars().next_back() else { return };
         let skips = std::mem::take(&mut self.skips_space);
@@ -147,7 +148,7 @@ impl Moderator {
         self.before = Some(last);
     }
 
-    /// Forgets what no longer decides about anything.
+    /// Discards text that no longer affects any decision.
     fn forget(&mut self) {
         let (words, _) = words(&self.text);
         let mut first = words.partition_point(|word| word.start < self.given).saturating_sub(NEAR);
@@ -160,7 +161,7 @@ impl Moderator {
     }
 }
 
-/// Spaces stay, so that lines break as they did.
+/// Spaces stay, so that line breaks do not change.
 fn blocked(letter: char) -> char {
     if letter.is_whitespace() { letter } else { BLOCK }
 }

@@ -1,4 +1,4 @@
-//! What is found, what is not, and that pieces make no difference.
+//! Tests of findings, and that the split into pieces does not matter.
 
 use super::*;
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ fn labelled(file: &str) -> Vec<LabelledRow> {
     read.rows
 }
 
-/// What the rules make of rows, where they are wrong told row by row.
+/// Accuracy of the rules on labelled rows; prints the wrong ones.
 fn judged(name: &str, rows: &[LabelledRow]) -> Figures {
     let rules = rules();
     let said = |row: &LabelledRow| {
@@ -49,8 +49,8 @@ fn rows_of_development_raise_no_more_than_one_false_alarm_of_a_hundred() {
     assert!(figures.missed * 20 <= figures.found + figures.missed, "{figures:?}");
 }
 
-/// Rows that were written before these rules and that no rule was changed for: whoever changes one because of a row moves that to
-/// [`DEVELOPMENT`].
+/// Held-out rows, written before the rules; no rule was changed because of them. If you change a rule because of a row, move that
+/// row to [`DEVELOPMENT`].
 #[test]
 fn rows_that_were_held_out_raise_no_more_than_one_false_alarm_of_a_hundred() {
     let rows = labelled(HELD_OUT);
@@ -61,7 +61,7 @@ fn rows_that_were_held_out_raise_no_more_than_one_false_alarm_of_a_hundred() {
     assert!(figures.alarms + figures.passed >= 200 && figures.found + figures.missed >= 60);
     assert_eq!(texts.len(), rows.len(), "one stands there twice");
     assert!(figures.alarms * 100 <= figures.alarms + figures.passed, "{figures:?}");
-    // Four of five are found; docs/moderation.md has the figures.
+    // Four of five are found; see docs/moderation.md.
     assert!(figures.missed * 5 <= figures.found + figures.missed, "{figures:?}");
 }
 
@@ -87,7 +87,7 @@ fn words_with_an_innocent_sense_mean_harm_in_company_alone() {
     }
     for text in [
         "a blorb",
-        // What stands too far off, or behind a sign, has nothing to do with it.
+        // Too far away, or in another sentence.
         "you saw there in the park a blorb",
         "Thank you. Blorbs are birds.",
         "He will zap the oven, him too",
@@ -100,7 +100,7 @@ fn words_with_an_innocent_sense_mean_harm_in_company_alone() {
     ] {
         assert!(found(text).is_empty(), "{text}: {:?}", found(text));
     }
-    // The same, however the text comes in pieces.
+    // The same result, however the text is split.
     let settings = |mode| Moderation { mode, ..Moderation::default() };
     for text in ["I will snarg all of you.", "glim to buy", "zap the old man", "They zap the old men"] {
         let rules = Arc::new(rules.clone());
@@ -328,7 +328,7 @@ fn figures_count_as_a_confusion_matrix_does() {
     assert_eq!(super::figures(&[(false, false)], 1).metrics[1].value, None);
 }
 
-/// Our rules, and a classifier that has learned that "hate" is harmful and "like" is not.
+/// The built-in rules, and a classifier trained to find "hate" harmful and "like" harmless.
 fn with_classifier() -> Judges {
     static TRAINED: LazyLock<Arc<Classifier>> =
         LazyLock::new(|| Arc::new(Classifier::train(&rows(), 7, |_, _| ()).unwrap()));
@@ -347,11 +347,11 @@ fn a_classifier_judges_each_sentence_and_counts_beside_the_rules() {
     assert_eq!(of(ModerationMode::Filter), ("I like you. I like your dog.\n".to_owned(), both, false));
     let one = Moderated::from([(Category::Classifier, 1)]);
     assert_eq!(of(ModerationMode::Stop), ("I like you. ".to_owned(), one, true));
-    // Where it is not switched on, rules alone count.
+    // If the classifier is disabled, only rules apply.
     let (replaced, counts, _) = moderated(&text, ModerationMode::Replace, Severity::Medium);
     assert_eq!(replaced, text.concat().replace("shit", "████"));
     assert_eq!(counts, Moderated::from([(Category::Profanity, 1)]));
-    // It has nothing to say of what it never saw, and severity and categories are those of rules.
+    // It says nothing about unseen words; severities and categories only concern rules.
     let settings = Moderation {
         mode: ModerationMode::Note,
         severity: Severity::Severe,

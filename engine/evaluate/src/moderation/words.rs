@@ -1,33 +1,32 @@
-//! A text's words as rules see them: in small letters without accents, with the spellings that hide a word undone where that is safe.
+//! A text's words as seen by rules: lower case without accents, with obfuscated spellings reversed where that is safe.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Characters of a word at most: what is longer is cut, so that text without spaces is never held back for ever.
+/// Maximum characters of a word; longer ones are split, so that text without spaces is not held back indefinitely.
 pub(super) const MAX_CHARACTERS: usize = 48;
-/// Letters of a word that is spelled letter by letter: so many at least, so that initials are none.
+/// Length of a word spelled letter by letter; shorter ones could be initials.
 pub(super) const SPELLED: std::ops::RangeInclusive<usize> = 4..=20;
-/// Characters between two words of one phrase, at most.
+/// Maximum characters between two words of a phrase.
 const MAX_GAP_CHARACTERS: usize = 4;
 
-/// A word of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
-    /// Its first byte.
+    /// First byte.
     pub(super) start: usize,
-    /// The byte behind it.
+    /// End byte (exclusive).
     pub(super) end: usize,
-    /// The first byte of it and of the signs before it.
+    /// First byte, including preceding signs.
     pub(super) from: usize,
-    /// What it may stand for: itself first.
+    /// Possible readings, the literal one first.
     pub(super) forms: Vec<String>,
-    /// It can belong to the same phrase as the word before it.
+    /// Whether it can continue a phrase with the preceding word.
     pub(super) follows: bool,
-    /// It is one of letters with one sign between each, and so many stand before it in their group.
+    /// For single letters separated by one character: the number of letters before it in the group.
     pub(super) spelled: Option<usize>,
 }
 
-/// The words of a text, in order, and where its end begins that may still become another word; the text's length where none may.
+/// The words of a text in order, and the start of a trailing part that more text could change (the text's length if none).
 pub(super) fn words(text: &str) -> (Vec<Word>, usize) {
     let mut words: Vec<Word> = Vec::new();
     let mut open = text.len();
@@ -48,7 +47,7 @@ pub(super) fn words(text: &str) -> (Vec<Word>, usize) {
             open = start;
         }
         let raw = text.get(start..end).unwrap_or_default();
-        // Signs at the ends may be the sentence's, and letters' substitutes inside.
+        // Signs at either end may be punctuation; inside, they substitute letters.
         let bare = raw.trim_matches(is_sign);
         let (from, after) = (start, start + raw.len() - raw.trim_start_matches(is_sign).len());
         let forms = forms(raw, bare);
@@ -73,7 +72,7 @@ pub(super) fn words(text: &str) -> (Vec<Word>, usize) {
     (words, open)
 }
 
-/// Groups of letters that may spell a word, as a word each.
+/// Groups of letters that may spell a word, each as one word with the index of its first letter.
 pub(super) fn spelled(words: &[Word]) -> Vec<(usize, Word)> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -91,38 +90,38 @@ pub(super) fn spelled(words: &[Word]) -> Vec<(usize, Word)> {
     found
 }
 
-/// Whether text between two words lets a phrase go on.
+/// Whether a phrase may continue across this text between two words.
 pub(super) fn is_gap(gap: &str) -> bool {
     gap.chars().count() <= MAX_GAP_CHARACTERS
         && gap.chars().all(|letter| letter.is_whitespace() || "-_'’‐‑".contains(letter) || is_sign(letter))
 }
 
-/// Whether it may stand between the letters of a word.
+/// Whether this text may separate the letters of a spelled word.
 pub(super) fn is_between(gap: &str) -> bool {
     matches!(gap, " " | "." | "-" | "_" | "*")
 }
 
-/// Part of a word.
+/// Whether the character can be part of a word.
 fn is_part(letter: char) -> bool {
     letter.is_alphanumeric() || is_combining_mark(letter) || is_sign(letter) || is_unseen(letter)
 }
 
-/// Signs that stand for letters.
+/// Signs that substitute letters.
 fn is_sign(letter: char) -> bool {
     matches!(letter, '@' | '$' | '!')
 }
 
-/// Characters that nobody sees.
+/// Invisible characters.
 fn is_unseen(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
-/// Characters of scripts without spaces are words of their own.
+/// Characters of scripts without spaces; each is a word.
 fn is_whole(letter: char) -> bool {
     matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{2ffff}')
 }
 
-/// What a word may stand for.
+/// The possible readings of a word.
 fn forms(raw: &str, bare: &str) -> Vec<String> {
     let plain = folded(bare);
     let mut forms = Vec::new();
@@ -131,7 +130,7 @@ fn forms(raw: &str, bare: &str) -> Vec<String> {
         forms.insert(0, plain);
     }
     for one in ['i', 'l'] {
-        // Signs at the end that stand for letters: `a$$`; an exclamation mark there is one.
+        // Signs at the end may substitute letters (`a$$`), but an exclamation mark there is punctuation.
         let raw = folded(raw.trim_end_matches('!'));
         if let Some(form) = unhidden(&raw, one) {
             squeezed(&form, &mut forms);
@@ -142,7 +141,7 @@ fn forms(raw: &str, bare: &str) -> Vec<String> {
     forms
 }
 
-/// In small letters, without accents and without what nobody sees.
+/// Lower case, without accents and invisible characters.
 fn folded(word: &str) -> String {
     if word.is_ascii() {
         return word.to_ascii_lowercase();
@@ -151,7 +150,7 @@ fn folded(word: &str) -> String {
     seen.flat_map(char::to_lowercase).collect()
 }
 
-/// With letters in the place of figures and signs, where letters are in the majority and the word is long enough to be one.
+/// Replaces digits and signs by letters, if the word is long enough and consists mostly of letters.
 fn unhidden(word: &str, one: char) -> Option<String> {
     let (mut letters, mut figures, mut signs) = (0, 0, 0);
     let mut form = String::new();
@@ -176,7 +175,7 @@ fn unhidden(word: &str, one: char) -> Option<String> {
     (is_long && figures + signs > 0 && letters > 0 && letters >= figures).then_some(form)
 }
 
-/// With every letter that stands three times or more in a row once, and twice.
+/// Adds forms in which every letter repeated three or more times is reduced to one, and to two.
 fn squeezed(word: &str, forms: &mut Vec<String>) {
     let (mut once, mut twice) = (String::new(), String::new());
     let mut letters = word.chars().peekable();

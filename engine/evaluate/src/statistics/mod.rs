@@ -1,7 +1,8 @@
-//! Intervals: seeded bootstraps over documents or rows (Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"), paired
-//! where two models are compared; and Wilson's (1927) of shares, since a bootstrap of rows that all failed finds nothing but failures and
-//! would be certain of it. What is the same in every resample has no interval for that reason. Shares of the same rows are compared by Newcombe's
-//! (1998) interval, made of two of Wilson's: a bootstrap finds nothing where one model is right on all rows and the other on none.
+//! Confidence intervals. Seeded bootstraps over documents or rows (Efron 1979, "Bootstrap Methods: Another Look at the
+//! Jackknife"), paired when two models are compared. Wilson's (1927) interval for proportions, because a bootstrap of rows that
+//! all failed resamples only failures and would claim certainty; for the same reason, there is no interval if all resamples
+//! agree. Proportions on the same rows are compared with Newcombe's (1998) interval, built from two Wilson intervals, because a
+//! bootstrap finds no variation if one model is right on all rows and the other on none.
 
 #[cfg(test)]
 mod tests;
@@ -12,35 +13,35 @@ pub(crate) use tests::{BOOTSTRAP, uniform};
 use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
 use glasshouse_protocol::random::{nth, split_mix};
 
-/// Blocks of items that are drawn at most: more items than that are drawn in blocks of neighbours, so that 10,000 resamples of any number of
-/// documents take well below a second. An interval of 2,048 blocks is within about 2 % of its length of the one of single items.
+/// Maximum number of resampled blocks. More items than this are grouped into blocks of neighbours, so that 10,000 resamples of
+/// any number of documents take well below a second. An interval over 2,048 blocks is within about 2 % of the length of one over
+/// single items.
 pub const MAX_BLOCKS: usize = 2048;
 
-/// Resamples between turns: milliseconds, however many numbers an item has.
+/// Resamples between yields: a few milliseconds, independent of the size of an item.
 const RESAMPLES_AT_ONCE: u32 = 64;
 
-/// Fewer values than that say too little of how a mean spreads; a share's interval is wide enough by itself.
+/// Minimum values for the interval of a mean. Proportions need no minimum: Wilson's interval is wide for few values.
 pub const MIN_VALUES: usize = 30;
 
-/// What the random numbers are for, so that other draws of the same seed are others.
+/// Separates this random stream from others with the same seed.
 const PURPOSE: u64 = 0x626f_6f74;
 
-/// The step of SplitMix64's state.
+/// The increment of SplitMix64's state.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// What roundings make of one number, as a share of it.
+/// Relative tolerance for rounding errors.
 const SAME: f64 = 1e-12;
 
 /// The 97.5th percentile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// A percentile bootstrap of 95 %: the same seed gives the same interval on every target. There is none where every resample gives the same,
-/// unless that is a difference, of exactly nothing or of [`MIN_VALUES`] items at least.
+/// A 95 % percentile bootstrap; the same seed gives the same interval on every target. There is no interval if all resamples
+/// agree, except for a difference that is exactly 0 or has at least [`MIN_VALUES`] items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
-    /// Resamples; none gives no intervals.
+    /// Number of resamples; 0 disables intervals.
     pub resamples: u32,
-    /// Seed of what is drawn.
     pub seed: u64,
 }
 
@@ -51,8 +52,8 @@ impl Default for Bootstrap {
 }
 
 impl Bootstrap {
-    /// The interval of Σ numerators / Σ denominators over resampled items: a loss is nats over tokens, bits per byte are bits over bytes.
-    /// `None` below two items, where the lists are not equally long, or where the denominators come to nothing.
+    /// Interval of Σ numerators / Σ denominators over resampled items; for example, loss is nats over tokens, and bits per byte
+    /// are bits over bytes. `None` if there are fewer than two items, the lists differ in length, or the denominators sum to 0.
     pub fn ratio(&self, numerators: &[f64], denominators: &[f64]) -> Option<[f64; 2]> {
         if numerators.len() != denominators.len() {
             return None;
@@ -61,7 +62,8 @@ impl Bootstrap {
         self.sums(&items, |[numerator, denominator]| numerator / denominator)
     }
 
-    /// The interval of the mean: of values that are all 0 or 1 Wilson's of a share. `None` below two of those, and below [`MIN_VALUES`] others.
+    /// Interval of the mean; Wilson's for values that are all 0 or 1. `None` for fewer than two such values, or fewer than
+    /// [`MIN_VALUES`] others.
     pub fn mean(&self, values: &[f64]) -> Option<[f64; 2]> {
         if are_right_or_wrong(values) {
             let right = values.iter().filter(|value| **value == 1.0).count() as u64;
@@ -74,8 +76,8 @@ impl Bootstrap {
         self.sums(&items, |[sum, count]| sum / count)
     }
 
-    /// The interval of Σ numerators / Σ denominators of the first less that of the second, where the same items are drawn for both: what
-    /// makes items easy or hard is in both and goes out. `None` as [`Bootstrap::ratio`].
+    /// Interval of the difference (first minus second) of Σ numerators / Σ denominators, with the same resampled items for both,
+    /// so that item difficulty cancels out. `None` as in [`Bootstrap::ratio`].
     pub fn paired_difference(&self, first: (&[f64], &[f64]), second: (&[f64], &[f64])) -> Option<[f64; 2]> {
         let items = |(numerators, denominators): (&[f64], &[f64])| -> Option<Vec<[f64; 2]>> {
             let same = numerators.len() == denominators.len();
@@ -84,9 +86,9 @@ impl Bootstrap {
         self.paired_sums(&items(first)?, &items(second)?, |[numerator, denominator]| numerator / denominator)
     }
 
-    /// The interval of the mean of the first values less that of the second, of the same rows: of values that are all 0 or 1 Newcombe's of
-    /// paired shares. `None` below two rows, and where one of the means has none by itself, below [`MIN_VALUES`]; but a model that does as
-    /// well on each row differs by exactly nothing. `give` is called every few milliseconds.
+    /// Interval of the difference of means (first minus second) over the same rows; Newcombe's for values that are all 0 or 1.
+    /// `None` for fewer than two rows, or fewer than [`MIN_VALUES`] if the values are not proportions; identical values give
+    /// exactly 0. `give` is called every few milliseconds to yield.
     pub async fn mean_difference(
         &self,
         first: &[f64],
@@ -110,8 +112,8 @@ impl Bootstrap {
         self.paired_sums_in_turns(&first, &second, |[sum, count]| sum / count, give).await
     }
 
-    /// The interval of any statistic of sums: `items` has a row of `N` numbers for each item (BLEU's counts, say), and `of` makes the
-    /// statistic of the rows' sum. `None` below two items, or where the statistic is finite for no resample.
+    /// Interval of a statistic of sums: `items` has a row of `N` numbers per item (such as BLEU's counts), and `of` computes the
+    /// statistic from the sum of rows. `None` for fewer than two items, or if no resample gives a finite statistic.
     pub fn sums<const N: usize>(
         &self,
         items: &[[f64; N]],
@@ -120,7 +122,7 @@ impl Bootstrap {
         varied((0..self.resamples).map(self.singles(items, of)?).collect())
     }
 
-    /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
+    /// Like [`Bootstrap::sums`]; `give` is called every few milliseconds to yield.
     pub async fn sums_in_turns<const N: usize>(
         &self,
         items: &[[f64; N]],
@@ -130,7 +132,7 @@ impl Bootstrap {
         varied(self.in_turns(self.singles(items, of)?, give).await)
     }
 
-    /// What [`Bootstrap::sums`] finds in each resample.
+    /// The statistic of [`Bootstrap::sums`] per resample.
     fn singles<const N: usize>(
         &self,
         items: &[[f64; N]],
@@ -149,8 +151,8 @@ impl Bootstrap {
         })
     }
 
-    /// The interval of a statistic of sums of the first less that of the second, where the same items are drawn for both. `None` as
-    /// [`Bootstrap::sums`], and where the two have not as many items.
+    /// Interval of the difference (first minus second) of a statistic of sums, with the same resampled items for both. `None` as
+    /// in [`Bootstrap::sums`], or if the numbers of items differ.
     pub fn paired_sums<const N: usize>(
         &self,
         first: &[[f64; N]],
@@ -161,7 +163,7 @@ impl Bootstrap {
         of_differences(first.len(), values)
     }
 
-    /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
+    /// Like [`Bootstrap::paired_sums`]; `give` is called every few milliseconds to yield.
     pub async fn paired_sums_in_turns<const N: usize>(
         &self,
         first: &[[f64; N]],
@@ -173,7 +175,7 @@ impl Bootstrap {
         of_differences(first.len(), values)
     }
 
-    /// What [`Bootstrap::paired_sums`] finds in each resample.
+    /// The difference of [`Bootstrap::paired_sums`] per resample.
     fn pairs<const N: usize>(
         &self,
         first: &[[f64; N]],
@@ -194,13 +196,14 @@ impl Bootstrap {
         })
     }
 
-    /// The interval of any statistic of items, given as the numbers of those drawn. It costs resamples × items: where the statistic
-    /// follows from sums, [`Bootstrap::sums`] is faster. `None` below two items, or where the statistic is finite for no resample.
+    /// Interval of any statistic of items, computed from the indices of the resampled items. Costs resamples × items;
+    /// [`Bootstrap::sums`] is faster if the statistic can be computed from sums. `None` for fewer than two items, or if no
+    /// resample gives a finite statistic.
     pub fn statistic(&self, items: usize, of: impl FnMut(&[u32]) -> f64) -> Option<[f64; 2]> {
         varied((0..self.resamples).map(self.items(items, of)?).collect())
     }
 
-    /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
+    /// Like [`Bootstrap::statistic`]; `give` is called every few milliseconds to yield.
     pub async fn statistic_in_turns(
         &self,
         items: usize,
@@ -210,8 +213,8 @@ impl Bootstrap {
         varied(self.in_turns(self.items(items, of)?, give).await)
     }
 
-    /// The interval of a difference of statistics of the same items, as [`Bootstrap::statistic_in_turns`]; of a model and itself it is
-    /// exactly nothing.
+    /// Interval of a difference of statistics of the same items, like [`Bootstrap::statistic_in_turns`]; exactly 0 for a model
+    /// and itself.
     pub async fn paired_statistic_in_turns(
         &self,
         items: usize,
@@ -222,7 +225,7 @@ impl Bootstrap {
         of_differences(items, values)
     }
 
-    /// What [`Bootstrap::statistic`] finds in each resample.
+    /// The statistic of [`Bootstrap::statistic`] per resample.
     fn items(&self, items: usize, mut of: impl FnMut(&[u32]) -> f64) -> Option<impl FnMut(u32) -> f64> {
         if items < 2 || u32::try_from(items).is_err() {
             return None;
@@ -246,7 +249,7 @@ impl Bootstrap {
         values
     }
 
-    /// The numbers below `items`, as many as there are items, of a resample.
+    /// Item indices drawn for a resample, as many as there are items.
     fn draws(&self, resample: u32, items: usize) -> impl Iterator<Item = usize> + use<> {
         let items = items as u64;
         let start = nth(self.seed, PURPOSE, u64::from(resample));
@@ -257,7 +260,7 @@ impl Bootstrap {
     }
 }
 
-/// The items themselves, or the sums of [`MAX_BLOCKS`] runs of neighbours whose lengths differ by one at most.
+/// The items themselves, or the sums of [`MAX_BLOCKS`] runs of neighbours whose lengths differ by at most one.
 fn blocks<const N: usize>(items: &[[f64; N]]) -> Vec<[f64; N]> {
     let count = items.len().min(MAX_BLOCKS);
     let mut blocks = vec![[0.0; N]; count];
@@ -273,13 +276,13 @@ pub(crate) fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
     }
 }
 
-/// Percentiles that are not the same but for rounding.
+/// The percentiles, unless they are equal up to rounding.
 fn varied(values: Vec<f64>) -> Option<[f64; 2]> {
     percentiles(values).filter(|[low, high]| high - low > SAME * low.abs().max(high.abs()))
 }
 
-/// Those of differences, which may be the same in every resample: exactly nothing, of a model and itself, or of so many items that one model
-/// is as much better on each.
+/// The percentiles of differences. They may be equal if all differences are 0 (a model and itself), or if there are enough items
+/// to trust a constant difference.
 fn of_differences(items: usize, values: Vec<f64>) -> Option<[f64; 2]> {
     let same = items >= MIN_VALUES || values.iter().all(|value| *value == 0.0);
     if same { percentiles(values) } else { varied(values) }
@@ -289,7 +292,7 @@ fn are_right_or_wrong(values: &[f64]) -> bool {
     values.iter().all(|value| *value == 0.0 || *value == 1.0)
 }
 
-/// The 2.5th and the 97.5th percentile, linear between neighbours as NumPy's; what is not finite is left out.
+/// The 2.5th and 97.5th percentiles with linear interpolation, like NumPy's; non-finite values are dropped.
 fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     values.retain(|value| value.is_finite());
     values.sort_unstable_by(f64::total_cmp);
@@ -303,7 +306,7 @@ fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     Some([at(0.025), at(0.975)])
 }
 
-/// A share of things of which `right` of `count` were counted, with [`wilson`]'s interval; no value where nothing was.
+/// A metric for the proportion `right` of `count`, with [`wilson`]'s interval; no value if `count` is 0.
 pub fn share(name: &str, right: u64, count: u64, of: &str, better: Better) -> Metric {
     Metric {
         name: name.to_owned(),
@@ -316,7 +319,7 @@ pub fn share(name: &str, right: u64, count: u64, of: &str, better: Better) -> Me
     }
 }
 
-/// The interval of a share of which `right` of `count` were counted (Wilson 1927), 95 %; all of 0 to 1 where nothing was.
+/// The 95 % interval of the proportion `right` of `count` (Wilson 1927); [0, 1] if `count` is 0.
 pub fn wilson(right: u64, count: u64) -> [f64; 2] {
     if count == 0 {
         return [0.0, 1.0];
@@ -326,14 +329,14 @@ pub fn wilson(right: u64, count: u64) -> [f64; 2] {
     let scale = 1.0 / (1.0 + Z * Z / n);
     let middle = (share + Z * Z / (2.0 * n)) * scale;
     let half = Z * scale * libm::sqrt(share * (1.0 - share) / n + Z * Z / (4.0 * n * n));
-    // Exactly, where none or all are: roundings would leave 10⁻¹⁸.
+    // Exact at the ends, where rounding would leave 10⁻¹⁸.
     let low = if right == 0 { 0.0 } else { (middle - half).max(0.0) };
     let high = if right >= count { 1.0 } else { (middle + half).min(1.0) };
     [low, high]
 }
 
-/// The interval of a share less another, of the same rows, each of which is 0 or 1 in both (Newcombe 1998, "Improved Confidence Intervals
-/// for the Difference between Binomial Proportions Based on Paired Data", method 10), 95 %.
+/// The 95 % interval of the difference of two proportions on the same rows, whose values are 0 or 1 (Newcombe 1998, "Improved
+/// Confidence Intervals for the Difference between Binomial Proportions Based on Paired Data", method 10).
 fn newcombe(first: &[f64], second: &[f64]) -> [f64; 2] {
     let n = first.len() as f64;
     let count = |of: [f64; 2]| first.iter().zip(second).filter(|(a, b)| [**a, **b] == of).count() as f64;
@@ -342,7 +345,7 @@ fn newcombe(first: &[f64], second: &[f64]) -> [f64; 2] {
     let right = [both + first_alone, both + second_alone];
     let [share, other] = right.map(|right| right / n);
     let [[low, high], [other_low, other_high]] = right.map(|right| wilson(right as u64, first.len() as u64));
-    // How far the two go together, with a correction for continuity where they do.
+    // Correlation of the two, with a continuity correction if it is positive.
     let product = right[0] * (n - right[0]) * right[1] * (n - right[1]);
     let mut excess = both * neither - first_alone * second_alone;
     if excess > 0.0 {

@@ -9,7 +9,7 @@ pub(crate) fn uniform(stream: u64, count: usize) -> Vec<f64> {
 
 #[test]
 fn intervals_are_as_long_as_theory_says() {
-    // Items one by one, and in blocks of about five.
+    // Single items, and blocks of about five.
     for count in [1000, 10_000] {
         let values = uniform(count as u64, count);
         let mean = values.iter().sum::<f64>() / count as f64;
@@ -20,11 +20,11 @@ fn intervals_are_as_long_as_theory_says() {
         let ones = vec![1.0; count];
         assert_eq!(Bootstrap::default().ratio(&values, &ones), Some([low, high]));
     }
-    // Two values have three means, the outer ones in a quarter of the resamples each.
+    // Two values have three possible means; each outer one occurs in a quarter of the resamples.
     assert_eq!(BOOTSTRAP.ratio(&[0.0, 2.0], &[1.0, 1.0]), Some([0.0, 2.0]));
 }
 
-/// Of a hundred rows that all failed, every resample fails: that is no certainty.
+/// If all of a hundred rows failed, every resample fails, but that is not certainty.
 #[test]
 fn shares_of_rows_have_wilsons_interval() {
     let of = |right: usize| {
@@ -37,7 +37,7 @@ fn shares_of_rows_have_wilsons_interval() {
     let [low, high] = of(0).unwrap();
     assert!(low == 0.0 && (0.03..0.04).contains(&high), "{low} {high}");
     assert_eq!(BOOTSTRAP.mean(&[1.0]), None);
-    // What is worth a part of a row is no share of rows.
+    // Fractional scores are not proportions.
     let mut parts = vec![0.0; 99];
     parts.push(0.5);
     let [low, high] = BOOTSTRAP.mean(&parts).unwrap();
@@ -82,8 +82,9 @@ fn mean_difference(first: &[f64], second: &[f64]) -> Option<[f64; 2]> {
     pollster::block_on(BOOTSTRAP.mean_difference(first, second, &async || ()))
 }
 
-/// Rows that both, the first alone, the second alone, and neither had right, with what Newcombe (1998) gives by method 10: the first two by
-/// his formula with other arithmetic, the third the strongest evidence that a hundred rows can give.
+/// Numbers of rows that both, only the first, only the second, and neither got right, with the interval of Newcombe (1998),
+/// method 10. The first two were computed from his formula with other arithmetic; the third is the strongest evidence that a
+/// hundred rows can give.
 #[test]
 fn shares_of_the_same_rows_are_compared_by_newcombes_interval() {
     for (counts, expected) in [
@@ -103,7 +104,7 @@ fn shares_of_the_same_rows_are_compared_by_newcombes_interval() {
     }
 }
 
-/// What no mean has an interval of, no difference of means has.
+/// If a mean has no interval, neither has a difference of means.
 #[test]
 fn differences_of_few_means_have_no_interval() {
     let (first, second) = (uniform(1, MIN_VALUES), uniform(2, MIN_VALUES));
@@ -122,7 +123,7 @@ fn what_has_no_interval_gets_none() {
     assert_eq!(BOOTSTRAP.mean(&[1.0]), None);
     assert_eq!(BOOTSTRAP.ratio(&[1.0, 2.0], &[0.0, 0.0]), None);
     assert_eq!(BOOTSTRAP.ratio(&[1.0, 2.0], &[1.0]), None);
-    // What is the same in every resample would be an interval of no length; too few values, one that is too short.
+    // Equal resamples would give an interval of length 0, too few values one that is too short.
     assert_eq!(BOOTSTRAP.ratio(&[f64::NAN, 1.0, f64::NAN], &[1.0; 3]), None);
     assert_eq!(BOOTSTRAP.ratio(&[1.1, 2.2, 3.3], &[1.0, 2.0, 3.0]), None);
     assert_eq!(BOOTSTRAP.statistic(9, |_| 1.0), None);
@@ -131,7 +132,7 @@ fn what_has_no_interval_gets_none() {
     assert!(BOOTSTRAP.mean(&uniform(4, MIN_VALUES)).is_some());
     let ones = [1.0; 3];
     assert_eq!(BOOTSTRAP.paired_difference((&ones, &ones), (&[0.0; 3], &ones)), None);
-    // As much on each of many items is no chance.
+    // A constant difference over many items is not chance.
     let ones = [1.0; MIN_VALUES];
     let constant = BOOTSTRAP.paired_difference((&ones, &ones), (&[0.5; MIN_VALUES], &ones));
     assert_eq!(constant, Some([0.5, 0.5]));

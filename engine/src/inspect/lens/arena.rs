@@ -1,28 +1,28 @@
-//! A lens's weights, as they are or changed.
+//! A lens's weights, original or modified.
 
 use super::Lens;
 use crate::error::{Error, Result};
 use crate::graph::{ParameterId, Type};
 
 impl Lens {
-    /// Names and sizes of the parameters, in the graph's order.
+    /// Names and types of the parameters, in graph order.
     pub fn parameters(&self) -> &[(String, Type)] {
         &self.names
     }
 
-    /// A parameter's entries and sizes, by its name.
+    /// A parameter's entries and shape, by name.
     pub fn weight(&self, name: &str) -> Option<(&[f32], &[usize])> {
         let (at, ty) = self.parameter(name)?;
         let range = self.layout.range(ParameterId(at as u32));
         Some((self.weights.parameters.get(range)?, &ty.shape))
     }
 
-    /// The token embedding's table [V, C], or the head's, where it has its own.
+    /// The table [V, C] of the untied head, or else of the token embedding.
     pub fn unembedding(&self) -> Option<(&[f32], &[usize])> {
         ["head.weight", "classifier.weight", "embedding.tokens"].iter().find_map(|name| self.weight(name))
     }
 
-    /// A parameter's entries, to be changed. What is computed from then on is computed with them.
+    /// A parameter's entries for modification; later computations use them.
     pub fn weights_mut(&mut self, name: &str) -> Option<&mut [f32]> {
         let (at, _) = self.parameter(name)?;
         self.last_version += 1;
@@ -30,13 +30,13 @@ impl Lens {
         self.weights.parameters.get_mut(self.layout.range(ParameterId(at as u32)))
     }
 
-    /// The number of a parameter's entries as they are, for [`Self::put_back`].
+    /// Version of a parameter's entries, for [`Self::put_back`].
     pub(in crate::inspect) fn version(&self, name: &str) -> Option<u64> {
         let (at, _) = self.parameter(name)?;
         self.versions.get(at).copied()
     }
 
-    /// Puts entries back that a parameter had, with their number: what has not heard of others meanwhile need not hear of these.
+    /// Restores a parameter's entries and version; devices that did not get the modified entries need no upload.
     pub(in crate::inspect) fn put_back(&mut self, name: &str, entries: &[f32], version: u64) {
         let Some((at, _)) = self.parameter(name) else { return };
         let range = self.layout.range(ParameterId(at as u32));
@@ -48,15 +48,15 @@ impl Lens {
         }
     }
 
-    /// All weights, laid out as the arena.
+    /// All weights in arena layout.
     pub fn arena(&self) -> &[f32] {
         &self.weights.parameters
     }
 
-    /// Puts other weights in their place.
+    /// Replaces all weights.
     ///
     /// # Errors
-    /// Another number of weights.
+    /// The number of weights does not match.
     pub fn set_arena(&mut self, parameters: &[f32]) -> Result<()> {
         if parameters.len() != self.weights.parameters.len() {
             let (given, has) = (parameters.len(), self.weights.parameters.len());

@@ -1,4 +1,4 @@
-//! Many texts at once, for those who measure a model: what it makes of each token, and no more of it than that.
+//! Batched evaluation of many texts, for measuring a model.
 
 use super::part::Key;
 use super::programs::Given;
@@ -6,15 +6,15 @@ use super::{Lens, Tensor};
 use crate::error::{Error, Result};
 use crate::model::Site;
 
-/// Rows that the head reads are a multiple of this, the tokens of a text of their own.
+/// The head's input rows are padded to a multiple of this.
 const ROWS: usize = 16;
 
 impl Lens {
-    /// The loss of each target of `batch` windows of `time` tokens each, [B·T] in nats, 0 where the target is
-    /// [`crate::data::IGNORED`]. No logits leave the device.
+    /// The loss of each target of `batch` windows of `time` tokens, [B·T] in nats; 0 for [`crate::data::IGNORED`] targets. Logits
+    /// stay on the device.
     ///
     /// # Errors
-    /// A device that fails.
+    /// The device failed.
     pub(crate) async fn losses(
         &mut self,
         [batch, time]: [usize; 2],
@@ -27,20 +27,20 @@ impl Lens {
         Ok(rows.data.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
     }
 
-    /// What the head reads of `batch` windows of `time` tokens each, [B, T, C].
+    /// The head's input for `batch` windows of `time` tokens, [B, T, C].
     ///
     /// # Errors
-    /// A device that fails.
+    /// The device failed.
     pub(crate) async fn normed(&mut self, [batch, time]: [usize; 2], tokens: &[u32]) -> Result<Tensor> {
         let key = Key::of_sites(batch, time, &[Site::Normed]);
         let found = self.run(key, Given { tokens, ..Given::default() }).await?.pop();
         found.ok_or_else(|| Error::Internal("values that nobody read".to_owned()))
     }
 
-    /// What the head makes of rows of [`Self::normed`], [N, C] to [N, V].
+    /// The logits for rows of [`Self::normed`], [N, C] to [N, V].
     ///
     /// # Errors
-    /// A device that fails.
+    /// The device failed.
     pub(crate) async fn logits_of(&mut self, normed: &[f32]) -> Result<Tensor> {
         let (width, outputs) = (self.config.width, self.config.outputs());
         let rows = normed.len() / width;

@@ -1,4 +1,4 @@
-//! A forward pass with all that it computes, node by node.
+//! An unfused forward pass that records statistics of every node.
 
 use super::on_device::{OnDevice, Wanted};
 use super::part::{model, parameters_of};
@@ -14,28 +14,28 @@ use crate::plan::{Dispatch, compile};
 use crate::platform::{TURN, Turns, yield_now};
 use crate::step::Data;
 
-/// The graph from a text's tokens to its logits, and what came of it.
+/// The graph from a text's tokens to its logits, with the results.
 #[derive(Debug)]
 pub(in crate::inspect) struct Forward {
     pub(in crate::inspect) graph: Graph,
-    /// Tokens of the window that the text was read in.
+    /// Length of the window used for the text.
     pub(in crate::inspect) window: usize,
     pub(in crate::inspect) sites: Sites,
-    /// What runs it: on this GPU, or on one with the default kernels where the CPU computes.
+    /// The kernel launches: on this GPU, or, if the CPU computes, on a GPU with default kernels.
     pub(in crate::inspect) dispatches: Vec<Dispatch>,
-    /// Milliseconds of each node, where the device says.
+    /// Milliseconds of each node, if the device reports them.
     pub(in crate::inspect) ms: Vec<Option<f64>>,
-    /// Of each value's entries for the text.
+    /// For each value, over the text's entries.
     pub(in crate::inspect) statistics: Vec<Option<Statistics>>,
     /// [T, V].
     pub(in crate::inspect) logits: Tensor,
 }
 
 impl Lens {
-    /// Runs a text through the graph, node by node as it is, without fusions, and keeps every value until it was looked at.
+    /// Runs a text through the graph node by node, without fusions, keeping every value until its statistics are computed.
     ///
     /// # Errors
-    /// As [`Self::probe`].
+    /// Same as [`Self::probe`].
     pub(in crate::inspect) async fn forward(&mut self, tokens: &[u32]) -> Result<Forward> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
@@ -84,7 +84,7 @@ impl Lens {
                 let dispatches = compile(graph.clone(), &[logits], &target)?.dispatches;
                 let mut program = Program::new(&graph, &made);
                 program.set_words(input, &words)?;
-                // The second time, memory that was just allocated is there.
+                // The second run does not include the cost of first touching new memory.
                 for _ in 0..2 {
                     let mut next = Some(0);
                     while let Some(node) = next {
@@ -130,8 +130,8 @@ impl Lens {
     }
 }
 
-/// Which entries of a value are of a text in a longer window: of each so many the first so many. Values have time first, behind a batch
-/// of one, or last, for each head.
+/// The entries of a value that belong to the text in a longer window: the first a of each b. Time is the first axis (after a
+/// batch of one), or the last one for values by head.
 fn rows_of_text(shape: &[usize], is_by_head: bool, time: usize, tokens: usize) -> (usize, usize) {
     match shape {
         _ if is_by_head => (tokens, time),
@@ -146,7 +146,7 @@ fn rows_of_text(shape: &[usize], is_by_head: bool, time: usize, tokens: usize) -
     }
 }
 
-/// Whether a value has time last, behind the heads: what attention's sums of exponentials are.
+/// Whether time is the value's last axis, after heads, as in attention's sums of exponentials.
 fn is_by_head(graph: &Graph, value: ValueId) -> bool {
     let Origin::Node(node) = graph.values[value.index()].origin else { return false };
     let node = &graph.nodes[node.index()];

@@ -1,4 +1,4 @@
-//! Graphs on a GPU that read the same weights, and which of these are there.
+//! Graphs on a GPU that share weights, with version tracking of the uploaded parameters.
 
 use crate::error::Result;
 use crate::gpu::{Gpu, PreparedGraph};
@@ -9,26 +9,24 @@ use crate::step::Data;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A graph on the device. Of a lens's graphs all have the weights together.
+/// A graph on the device. All graphs of a lens share the weights.
 #[derive(Debug)]
 pub(super) struct OnDevice {
     pub(super) graph: PreparedGraph,
-    /// The version of each parameter that is there, 0 for none.
+    /// Version of each uploaded parameter; 0 for none.
     versions: Arc<[AtomicU64]>,
 }
 
-/// Parameters as they are to be.
+/// The desired state of the parameters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'lens> {
-    /// Their entries.
     pub(super) arena: &'lens [f32],
     pub(super) layout: &'lens ArenaLayout,
-    /// Their versions.
     pub(super) versions: &'lens [u64],
 }
 
 impl OnDevice {
-    /// A graph made ready, over the weights of another, where there is one.
+    /// Prepares a graph, sharing the weights of another if given.
     ///
     /// # Errors
     /// The device cannot hold or bind what the graph needs.
@@ -48,7 +46,7 @@ impl OnDevice {
         Ok(Self { graph: prepared, versions })
     }
 
-    /// Uploads those of some parameters that are there otherwise, or not at all.
+    /// Uploads parameters whose version differs.
     ///
     /// # Errors
     /// The device is lost.
@@ -64,7 +62,7 @@ impl OnDevice {
                 continue;
             }
             let own = wanted.arena[wanted.layout.range(id)].to_vec();
-            // Given up in the midst of it, it has neither these nor those.
+            // If cancelled during the upload, the contents are undefined.
             has.store(0, Ordering::Relaxed);
             self.graph.upload(gpu, &[(value, Data::F32(own))]).await?;
             has.store(version, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Parts of a model's graph: what is computed for some values or gradients, and nothing else.
+//! Parts of a model's graph that compute only selected values or gradients.
 
 use crate::data::IGNORED;
 use crate::error::{Error, Result};
@@ -6,61 +6,60 @@ use crate::graph::{Graph, Input, Keep, Origin, ParameterId, ValueId, cut, gradie
 use crate::model::{LossForm, Model, Purpose, Site, build};
 use crate::protocol::ModelConfig;
 
-/// What tells parts apart.
+/// Identifies a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) batch: usize,
     pub(super) time: usize,
-    /// Where values come from outside.
+    /// The site whose values are given.
     pub(super) from: Option<Site>,
     pub(super) sites: Vec<Site>,
     pub(super) gradients: Gradients,
-    /// Whether the loss of each target is read, and no site: then the head is made one with it.
+    /// Whether only the loss of each target is read; the head is then fused with the loss.
     pub(super) losses: bool,
 }
 
 impl Key {
-    /// Values at some sites for texts of so many tokens, from the tokens on.
+    /// Values at some sites, computed from the tokens.
     pub(super) fn of_sites(batch: usize, time: usize, sites: &[Site]) -> Self {
         Self { batch, time, from: None, sites: sites.to_vec(), gradients: Gradients::None, losses: false }
     }
 }
 
-/// Which gradients a part computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gradients {
     None,
-    /// Of the sites.
+    /// For the sites.
     Sites,
-    /// Of what nodes make on the way to the logits, and behind those of every parameter.
+    /// For every node's output on the path to the logits, followed by every parameter.
     All,
-    /// Of every parameter, from the mean cross-entropy of the targets.
+    /// For every parameter, of the targets' mean cross-entropy.
     OfLoss,
 }
 
-/// A part of the graph, and what is read of it.
+/// A part of the graph with the values to read.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) graph: Graph,
     pub(super) tokens: Option<ValueId>,
     pub(super) targets: Option<ValueId>,
-    /// The tokens' order, which the gradient of the embedding runs over.
+    /// The order of the tokens, for the embedding's gradient.
     pub(super) order: Option<ValueId>,
     pub(super) from: Option<ValueId>,
-    /// The gradient with respect to the logits, where gradients are computed.
+    /// The gradient with respect to the logits, if gradients are computed.
     pub(super) seed: Option<ValueId>,
     pub(super) read: Vec<ValueId>,
-    /// The values whose gradients are read first, where they are those of all.
+    /// For [`Gradients::All`]: the values whose gradients are read first.
     pub(super) of: Vec<ValueId>,
-    /// The parameters that its nodes read.
+    /// The parameters used by its nodes.
     pub(super) weights: Vec<(ParameterId, ValueId)>,
 }
 
 impl Part {
-    /// The part of a model's graph that a key asks for.
+    /// Builds the part for a key.
     ///
     /// # Errors
-    /// A site that the model lacks, or that no logit depends on; one that is not all that the pass goes on from.
+    /// The model lacks a site, the logits do not depend on it, or `from` is not the only input of the rest.
     pub(super) fn of(config: &ModelConfig, key: &Key) -> Result<Self> {
         let Model { mut graph, sites, loss, .. } = model(config, key.batch, key.time)?;
         let at = |site: Site| {
@@ -91,7 +90,7 @@ impl Part {
                 }
                 let ty = graph.ty(logits).clone();
                 let value = graph.input(Input::Free(u32::MAX), ty);
-                // Where weights lie follows from which of them train, so that they are frozen for this pass alone.
+                // The weights' layout depends on which are trainable, so they are frozen only for this pass.
                 let parameters = graph.parameters.clone();
                 if key.gradients == Gradients::Sites {
                     for parameter in &mut graph.parameters {
@@ -101,7 +100,7 @@ impl Part {
                 let found = gradient_from(&mut graph, &[(logits, value)], &read)?;
                 graph.parameters = parameters;
                 if key.gradients == Gradients::All {
-                    // What a node keeps for the pass backwards has none.
+                    // Values kept for the backward pass have no gradient.
                     let known = read.into_iter().zip(found);
                     (of, read) = known.filter_map(|(value, found)| Some((value, found?))).unzip();
                     read.extend(of_parameters(&mut graph));
@@ -125,18 +124,18 @@ impl Part {
     }
 }
 
-/// What the nodes make that a value needs, in their order, but for the value itself.
+/// The node outputs that a value depends on, in order, without the value itself.
 fn made_for(graph: &Graph, value: ValueId) -> Vec<ValueId> {
     let nodes = cut(graph, &[], &[value]).nodes;
     nodes.into_iter().flat_map(|node| node.outputs).filter(|made| *made != value).collect()
 }
 
-/// The gradients of all parameters, in their order.
+/// The gradients of all parameters, in order.
 fn of_parameters(graph: &mut Graph) -> Vec<ValueId> {
     (0..graph.parameters.len()).map(|at| graph.gradient_of(ParameterId(at as u32))).collect()
 }
 
-/// The decoder's forward pass over so many texts.
+/// The decoder's forward pass over a batch of texts.
 pub(super) fn model(config: &ModelConfig, batch: usize, time: usize) -> Result<Model> {
     let purpose = Purpose::Loss {
         batch,
@@ -150,7 +149,6 @@ pub(super) fn model(config: &ModelConfig, batch: usize, time: usize) -> Result<M
     Ok(build(config, purpose)?)
 }
 
-/// The parameters of a graph.
 pub(super) fn parameters_of(graph: &Graph) -> impl Iterator<Item = (ParameterId, ValueId)> + '_ {
     graph.values.iter().enumerate().filter_map(|(at, value)| match value.origin {
         Origin::Parameter(id) => Some((id, ValueId(at as u32))),

@@ -1,4 +1,4 @@
-//! Parts made ready to run, kept for the next prompt, and what they come to.
+//! Compiled parts of the graph, cached between prompts, and their results.
 
 use super::on_device::{OnDevice, Wanted};
 use super::part::{Gradients, Key, Part};
@@ -10,10 +10,10 @@ use crate::graph::{Graph, Origin, ValueId, token_order};
 use crate::plan::fuse::Fusions;
 use crate::step::Data;
 
-/// Programs that are kept for the next prompt: two for each of some views.
+/// Maximum cached programs: some views need two each.
 const KEPT: usize = 16;
 
-/// A part of the graph made ready.
+/// A compiled part of the graph.
 #[derive(Debug)]
 pub(super) struct Prepared {
     key: Key,
@@ -28,7 +28,7 @@ enum Runner {
 }
 
 impl Prepared {
-    /// Bytes that it keeps on its device, beside the weights.
+    /// Bytes on the device, without the weights.
     pub(super) fn bytes(&self) -> u64 {
         match &self.runner {
             Runner::Cpu(program) => program.bytes(),
@@ -37,20 +37,20 @@ impl Prepared {
     }
 }
 
-/// What a part is run over.
+/// Inputs of a part.
 #[derive(Debug, Default)]
 pub(super) struct Given<'given> {
-    /// Filled up with 0.
+    /// Padded with 0.
     pub(super) tokens: &'given [u32],
-    /// Filled up with [`IGNORED`].
+    /// Padded with [`IGNORED`].
     pub(super) targets: &'given [u32],
-    /// Values of the site that it goes on from.
+    /// Values of the site from which to continue.
     pub(super) from: Option<Vec<f32>>,
-    /// The gradient with respect to the logits.
+    /// Gradient with respect to the logits.
     pub(super) seed: Option<Vec<f32>>,
 }
 
-/// What was read of a part: on the CPU where it lies, so that whoever looks through it needs no copy.
+/// Results of a part. On the CPU they are borrowed, not copied.
 #[derive(Debug)]
 pub(in crate::inspect) struct Values<'lens> {
     part: &'lens Part,
@@ -63,7 +63,7 @@ enum Read<'lens> {
     Own(Vec<Vec<f32>>),
 }
 
-/// A program with the weights that it runs over.
+/// A program with its weights.
 #[derive(Debug)]
 struct Lent<'lens> {
     program: &'lens mut Program,
@@ -72,21 +72,21 @@ struct Lent<'lens> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        // As many as weights: they are not kept.
+        // As large as the weights, so they are not kept.
         self.weights.gradients = Vec::new();
     }
 }
 
 impl Values<'_> {
-    /// The values that the first of what was read are gradients of, where all were asked for, by their numbers in the graph of the pass.
+    /// If all gradients were requested: the values, by number in the forward graph, that the first results are gradients of.
     pub(in crate::inspect) fn of(&self) -> &[ValueId] {
         &self.part.of
     }
 
-    /// The entries of what was asked for at a place; nothing where there is no such place.
+    /// The entries of the result at an index; empty if there is none.
     ///
     /// # Errors
-    /// A value that is no result.
+    /// The value is not a result.
     pub(in crate::inspect) fn floats(&self, at: usize) -> Result<&[f32]> {
         match (&self.read, self.part.read.get(at)) {
             (Read::Lent(lent), Some(value)) => lent.program.entries(lent.weights, *value),
@@ -95,10 +95,10 @@ impl Values<'_> {
         }
     }
 
-    /// All of it as tensors.
+    /// All results as tensors.
     ///
     /// # Errors
-    /// As [`Self::floats`].
+    /// Same as [`Self::floats`].
     pub(in crate::inspect) fn tensors(self) -> Result<Vec<Tensor>> {
         let shapes = self.part.read.iter().map(|value| &self.part.graph.ty(*value).shape);
         match self.read {
@@ -113,36 +113,36 @@ impl Values<'_> {
 }
 
 impl Lens {
-    /// What a part comes to.
+    /// Runs a part and returns its results.
     pub(super) async fn run(&mut self, key: Key, given: Given<'_>) -> Result<Vec<Tensor>> {
         self.read(key, given).await?.tensors()
     }
 
-    /// The same, where it lies.
+    /// Like [`Self::run`], without copying on the CPU.
     pub(super) async fn read(&mut self, key: Key, given: Given<'_>) -> Result<Values<'_>> {
         let prepared = match self.prepared.iter().position(|prepared| prepared.key == key) {
             Some(at) => self.prepared.remove(at),
             None => self.prepare(key).await?,
         };
-        // The last used is the last to go.
+        // Most recently used last.
         self.prepared.push(prepared);
         self.keep_within(self.program_bytes);
         self.run_last(given).await
     }
 
-    /// Keeps no more programs for the next prompt than take so many bytes; the one that is used stays whatever it takes.
+    /// Limits the bytes of cached programs; the most recently used one stays in any case.
     pub(crate) fn keep_programs_within(&mut self, bytes: u64) {
         self.program_bytes = bytes;
         self.keep_within(bytes);
     }
 
-    /// How many programs are kept.
+    /// Number of cached programs.
     #[cfg(test)]
     pub(crate) fn programs(&self) -> usize {
         self.prepared.len()
     }
 
-    /// A graph on the device whose weights others can read, too.
+    /// A graph on the device, whose weights can be shared.
     pub(super) fn on_device(&self) -> Option<&OnDevice> {
         match &self.prepared.last()?.runner {
             Runner::Gpu(on_device) => Some(on_device),
@@ -150,9 +150,9 @@ impl Lens {
         }
     }
 
-    /// Forgets the programs that were used longest ago, until the others take no more than so many bytes. The last used stays.
+    /// Evicts the least recently used programs until the rest fits into `most` bytes. The most recently used one stays.
     fn keep_within(&mut self, most: u64) {
-        // All of a lens have the weights on a device together.
+        // All programs of a lens share the weights on a device.
         let weights = self.on_device().map_or(0, |_| self.weights.parameters.len() as u64 * 4);
         let mut bytes = weights + self.prepared.iter().map(Prepared::bytes).sum::<u64>();
         while self.prepared.len() > 1 && (bytes > most || self.prepared.len() > KEPT) {
@@ -160,7 +160,7 @@ impl Lens {
         }
     }
 
-    /// Runs the program that was asked for last.
+    /// Runs the most recently requested program.
     async fn run_last(&mut self, given: Given<'_>) -> Result<Values<'_>> {
         let Given { tokens, targets, from, seed } = given;
         let missing = || Error::Internal("a program that was just made ready".to_owned());

@@ -1,21 +1,18 @@
-//! Values of a model, with their sizes.
+//! A tensor on the host.
 
-/// Entries with their sizes, row-major, the last size that of neighbours.
+/// Entries in row-major order, with their shape.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tensor {
-    /// Sizes.
     pub shape: Vec<usize>,
-    /// Entries.
     pub data: Vec<f32>,
 }
 
 impl Tensor {
-    /// Entries with their sizes.
     pub fn new(shape: &[usize], data: Vec<f32>) -> Self {
         Self { shape: shape.to_vec(), data }
     }
 
-    /// The size of the last axis; 1 for a scalar.
+    /// Size of the last axis; 1 for a scalar.
     pub fn columns(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
@@ -25,7 +22,7 @@ impl Tensor {
         self.data.chunks_exact(self.columns().max(1))
     }
 
-    /// A row, counted over all axes but the last; empty where there is none.
+    /// A row, counted over all axes except the last; empty if it does not exist.
     pub fn row(&self, at: usize) -> &[f32] {
         let columns = self.columns();
         self.data.get(at * columns..(at + 1) * columns).unwrap_or_default()

@@ -1,33 +1,33 @@
-//! An index of spans of eight tokens by their hash, for streams that would take too long to sort, or too much memory. Only every
-//! so many-th place of the stream is in it where all would be too many: a span that is longer by as many tokens has one of them.
+//! Hash index of eight-token spans, for streams that would take too long or too much memory to sort. For large streams it only
+//! contains every `stride`-th position; any span longer by `stride` − 1 tokens includes one of them.
 
 use super::index::Zeros;
 use crate::data::store::{Split, TokenStore};
 use crate::error::Result;
 use crate::platform::Turns;
 
-/// Tokens of a span that is looked up.
+/// Tokens of an indexed span.
 pub(super) const LENGTH: usize = 8;
 
-/// Bytes for a place, with its share of the table.
+/// Bytes per indexed position, including its share of the table.
 const BYTES_PER_PLACE: u64 = 8;
 
-/// Tokens that are read at once.
+/// Tokens read at a time.
 const READ: usize = 1 << 15;
 
-/// Places by the hash of what stands there.
+/// Positions by the hash of their span.
 #[derive(Debug)]
 pub(super) struct Grams {
-    /// Every so many-th place of the stream is in the index.
+    /// Every `stride`-th position of the stream is indexed.
     stride: u64,
-    /// Where each bucket's places begin, and at the end where the last one's end.
+    /// Start of each bucket in `places`, followed by the end of the last one.
     starts: Vec<u32>,
-    /// Places over the stride, bucket by bucket, in order within one.
+    /// Positions divided by the stride, by bucket and in ascending order.
     places: Vec<u32>,
 }
 
 impl Grams {
-    /// Of a training stream, in about so many bytes at most; `None` where there is no memory for them.
+    /// Indexes a training stream in about `budget` bytes; `None` if memory is short.
     pub(super) async fn new(
         store: &TokenStore,
         budget: u64,
@@ -38,12 +38,12 @@ impl Grams {
         let spans = (store.len(Split::Train) + 1).saturating_sub(LENGTH as u64);
         let stride = spans.div_ceil(most).max(1);
         let places = spans.div_ceil(stride) as usize;
-        // The power of two at or below the number of places: no more than a table entry for each.
+        // The largest power of two not above the number of positions, so that there is at most one bucket per position.
         let buckets = 1_usize << places.max(1).ilog2();
         let (Some(starts), Some(places)) = (zeros(buckets + 1), zeros(places)) else { return Ok(None) };
         let mut grams = Self { stride, starts, places };
-        // Counts, then sums, so that each bucket's start is where the next place of it goes: filling moves it on to where the next
-        // bucket's places begin.
+        // Count, then sum up, so that each bucket's start is where its next position goes; filling advances it to the next
+        // bucket's start.
         grams.pass(store, turns, |grams, bucket, _| grams.starts[bucket + 1] += 1).await?;
         let mut sum = 0;
         for start in &mut grams.starts {
@@ -62,7 +62,7 @@ impl Grams {
         Ok(Some(grams))
     }
 
-    /// Goes over the places of a stream: the bucket of each, and the place over the stride.
+    /// Iterates over the indexed positions: the bucket of each, and the position divided by the stride.
     async fn pass(
         &mut self,
         store: &TokenStore,
@@ -92,17 +92,17 @@ impl Grams {
         (mixed >> 32) as usize & (self.starts.len() - 2)
     }
 
-    /// The shortest span that is found wherever it stands.
+    /// Length from which all spans are found.
     pub(super) fn shortest(&self) -> usize {
         LENGTH + self.stride as usize - 1
     }
 
-    /// Bytes that it takes.
+    /// Bytes in memory.
     pub(super) fn bytes(&self) -> u64 {
         (self.starts.len() + self.places.len()) as u64 * 4
     }
 
-    /// Places of the stream where a text of at least [`Self::shortest`] tokens may begin, and others of the same hash.
+    /// Positions where a text of at least [`Self::shortest`] tokens may begin, including hash collisions.
     pub(super) fn candidates(&self, text: &[u32]) -> impl Iterator<Item = u64> + '_ {
         let grams: Vec<_> =
             text.windows(LENGTH).take(self.stride as usize).map(|gram| self.bucket(gram)).collect();

@@ -1,4 +1,4 @@
-//! What finds spans of a text in a training stream.
+//! Index for finding spans of a text in a training stream.
 
 use super::grams::Grams;
 use super::suffixes::{self, suffix_array};
@@ -12,25 +12,25 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The shortest span that is listed, in tokens: three words follow each other everywhere.
+/// Minimum length of a listed span in tokens; three-word sequences are found everywhere.
 const MIN_SPAN: usize = 4;
 
-/// Tokens that are compared at once.
+/// Tokens compared at a time.
 const COMPARED: usize = 32;
 
-/// Places of one hash that are compared, at most: a span that stands everywhere is not worth waiting for.
+/// Maximum positions with the same hash that are compared; spans that occur everywhere are not worth the time.
 const MAX_COMPARED: usize = 1 << 18;
 
-/// Tokens that are read at once.
+/// Tokens read at a time.
 const READ: usize = 1 << 16;
 
-/// Bytes below which an index finds nothing worth telling.
+/// Minimum bytes for a useful index.
 const MIN_BYTES: u64 = 1 << 10;
 
-/// Places of a span that are told, at most.
+/// Maximum positions listed per span.
 const LISTED: usize = 4;
 
-/// How far an index may go: tokens that are sorted at most, and bytes that it takes.
+/// Limits of an index: tokens to sort, and bytes in memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) sorted: u64,
@@ -38,14 +38,14 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Of this machine: a quarter of the memory that there is, at most.
+    /// Limits for this machine: at most a quarter of the available memory.
     pub(super) fn here() -> Self {
         let room = platform::available_memory().map_or(u64::MAX, |available| available / 4);
         Self { sorted: platform::SORTED_TOKENS, bytes: platform::INDEX_BYTES.min(room) }
     }
 }
 
-/// So many zeros; `None` where there is no memory for them, where `vec!` would end the program.
+/// Allocates zeros, or returns `None` if memory is short (`vec!` would abort the program).
 pub(super) type Zeros = fn(usize) -> Option<Vec<u32>>;
 
 fn zeros(count: usize) -> Option<Vec<u32>> {
@@ -55,14 +55,14 @@ fn zeros(count: usize) -> Option<Vec<u32>> {
     Some(zeros)
 }
 
-/// A training stream that texts are looked up in.
+/// A searchable training stream.
 #[derive(Debug)]
 pub(crate) struct TextIndex {
     store: TokenStore,
-    /// Where documents end, where the stream tells them apart.
+    /// Document ends, if the stream has document boundaries.
     documents: Option<Vec<u64>>,
     kind: Kind,
-    /// There are more tokens than are sorted, whatever memory there is.
+    /// The stream has too many tokens to sort, independent of memory.
     is_long: bool,
 }
 
@@ -70,22 +70,22 @@ pub(crate) struct TextIndex {
 enum Kind {
     /// Finds any span.
     Suffixes(Vec<u32>),
-    /// Finds spans of some length.
+    /// Finds spans of at least a fixed length.
     Grams(Grams),
 }
 
-/// Where a span stands.
+/// Occurrences of a span.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Occurrences {
     pub(crate) count: usize,
-    /// The first place of the stream, and the first of each further document, or the next ones where documents are not told apart: as many
-    /// as [`LISTED`], in order.
+    /// Positions in ascending order, at most [`LISTED`]: the first in the stream and then the first in each further document, or
+    /// simply the next ones if there are no document boundaries.
     pub(crate) firsts: Vec<u64>,
 }
 
 impl TextIndex {
-    /// Of a store's training stream. Where there are too many tokens to be sorted, or there is no memory for that, spans of some length
-    /// are found alone.
+    /// Indexes a store's training stream. If it has too many tokens to sort, or memory is short, only spans of a minimum length
+    /// are found.
     pub(super) async fn new(store: TokenStore, limits: Limits, turns: &Turns) -> Result<Self> {
         Self::of_memory(store, limits, zeros, turns).await
     }
@@ -106,7 +106,7 @@ impl TextIndex {
         Ok(Self { store, documents, kind, is_long })
     }
 
-    /// Why not every span is found; `None` where each is that is long enough to be listed.
+    /// Explains why short spans are not found; `None` if all spans of at least the listed length are.
     pub(super) fn shortcoming(&self) -> Option<String> {
         let (tokens, shortest) = (self.tokens(), self.shortest());
         let found = format!("spans of {shortest} tokens and more are found.");
@@ -121,12 +121,12 @@ impl TextIndex {
         }
     }
 
-    /// Tokens that are looked through.
+    /// Tokens in the stream.
     pub(super) fn tokens(&self) -> u64 {
         self.store.len(Split::Train)
     }
 
-    /// Bytes that it takes beside the stream.
+    /// Bytes in memory, not counting the stream.
     pub(super) fn bytes(&self) -> u64 {
         let own = match &self.kind {
             Kind::Suffixes(places) => places.len() as u64 * 4,
@@ -135,7 +135,7 @@ impl TextIndex {
         own + self.documents.as_ref().map_or(0, |ends| ends.len() as u64 * 8)
     }
 
-    /// The shortest span that is found.
+    /// Length of the shortest span that can be found.
     pub(super) fn shortest(&self) -> usize {
         match &self.kind {
             Kind::Suffixes(_) => MIN_SPAN,
@@ -143,7 +143,7 @@ impl TextIndex {
         }
     }
 
-    /// Every span of a text that stands in the stream and in no longer one that does, in the text's order.
+    /// All maximal spans of a text that occur in the stream, in text order.
     pub(super) async fn spans(&self, text: &[u32], turns: &Turns) -> Result<Vec<Range<usize>>> {
         let (shortest, mut found, mut from) = (self.shortest(), Vec::new(), 0);
         while from + shortest <= text.len() {
@@ -157,7 +157,8 @@ impl TextIndex {
             if end == text.len() {
                 break;
             }
-            // The next one has the token that ended this one. The longer a span up to there is, the less it stands anywhere.
+            // The next span includes the token that ended this one. Longer spans are less likely to occur, so binary search
+            // works.
             let (mut low, mut high) = (from + 1, end + 2 - shortest);
             while low < high {
                 let middle = low.midpoint(high);
@@ -172,7 +173,7 @@ impl TextIndex {
         Ok(found)
     }
 
-    /// How much of a text's beginning stands somewhere in the stream. Less than [`Self::shortest`] may be less than there is.
+    /// Length of the longest prefix of a text that occurs in the stream. Values below [`Self::shortest`] may be too low.
     async fn longest(&self, text: &[u32], turns: &Turns) -> Result<usize> {
         turns.give().await;
         let mut longest = 0;
@@ -196,7 +197,7 @@ impl TextIndex {
         Ok(longest)
     }
 
-    /// Where a span stands.
+    /// The occurrences of a span.
     pub(crate) async fn occurrences(&self, span: &[u32], turns: &Turns) -> Result<Occurrences> {
         match &self.kind {
             Kind::Suffixes(places) => {
@@ -219,7 +220,7 @@ impl TextIndex {
         }
     }
 
-    /// The places of some, in whatever order, that are told.
+    /// Selects the positions to list; `places` can be in any order.
     async fn firsts(&self, places: impl Iterator<Item = u64> + Clone, turns: &Turns) -> Vec<u64> {
         let (mut firsts, mut from) = (Vec::new(), 0);
         while firsts.len() < LISTED
@@ -232,7 +233,7 @@ impl TextIndex {
         firsts
     }
 
-    /// Whether a span has so many places of its hash that not all are compared.
+    /// Whether a span has more positions with its hash than are compared.
     pub(super) fn is_cut(&self, span: &[u32]) -> bool {
         match &self.kind {
             Kind::Suffixes(_) => false,
@@ -240,7 +241,7 @@ impl TextIndex {
         }
     }
 
-    /// The first suffix that a text does not lie behind; with `Equal` the first behind all that begin with it.
+    /// Index of the first suffix that is not less than `text`, or with `Equal`, the first after all suffixes that begin with it.
     fn bound(&self, places: &[u32], text: &[u32], past: Ordering) -> Result<usize> {
         let (mut low, mut high) = (0, places.len());
         while low < high {
@@ -254,8 +255,7 @@ impl TextIndex {
         Ok(low)
     }
 
-    /// How many tokens a text and the stream from a place on have alike, and how the text compares; equal where the stream has all
-    /// of it.
+    /// Length of the common prefix of `text` and the stream at `place`, and how `text` compares; equal if it matches completely.
     fn compare(&self, text: &[u32], place: u64) -> Result<(usize, Ordering)> {
         let (mut alike, tokens) = (0, self.tokens());
         while alike < text.len() {
@@ -275,13 +275,13 @@ impl TextIndex {
         Ok((alike, Ordering::Equal))
     }
 
-    /// Tokens of the stream, as far as it has them.
+    /// Tokens in a range, cut at the end of the stream.
     pub(super) fn read(&self, range: Range<u64>) -> Result<Vec<u32>> {
         let end = range.end.min(self.tokens());
         self.store.read(Split::Train, range.start.min(end), end.saturating_sub(range.start) as usize)
     }
 
-    /// The document that a place is in, from 0, and its tokens; `None` where documents are not told apart.
+    /// Index (from 0) and token range of the document at a position; `None` if there are no document boundaries.
     pub(super) fn document(&self, place: u64) -> Option<(u64, Range<u64>)> {
         let ends = self.documents.as_ref()?;
         let number = ends.partition_point(|end| *end <= place);
@@ -290,7 +290,7 @@ impl TextIndex {
     }
 }
 
-/// The places of a store's training stream in the order of what follows; `None` where there is no memory for that.
+/// The suffix array of a store's training stream; `None` if memory is short.
 async fn sorted(store: &TokenStore, zeros: Zeros, turns: &Turns) -> Result<Option<Vec<u32>>> {
     let count = store.len(Split::Train) as usize;
     let (Some(mut stream), Some(places)) = (zeros(count), zeros(count)) else { return Ok(None) };
@@ -302,7 +302,7 @@ async fn sorted(store: &TokenStore, zeros: Zeros, turns: &Turns) -> Result<Optio
     Ok(Some(suffix_array(stream, places, turns).await))
 }
 
-/// The largest index of hashed spans that there is memory for, of so many bytes at most.
+/// The largest hash index that fits into `bytes` and the available memory.
 async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, turns: &Turns) -> Result<Grams> {
     let mut budget = bytes;
     loop {
@@ -321,7 +321,7 @@ async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, turns: &Turns) -> R
     }
 }
 
-/// Where documents end, behind the token that ends each, or examples.
+/// End positions of documents (after their end token) or of examples.
 async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>> {
     if let Some(examples) = store.examples(Split::Train) {
         return Ok(Some((0..examples.count()).map(|example| examples.range(example).end).collect()));
@@ -337,15 +337,14 @@ async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>
     Ok(Some(ends))
 }
 
-/// The folder of a stream, and its index.
 type Indexed = (PathBuf, Arc<TextIndex>);
 
-/// Indices that are kept for the next text, the last used at the end. Clones share them.
+/// Cached indices, most recently used last; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Indices(Rc<RefCell<Vec<Indexed>>>);
 
 impl Indices {
-    /// The index of a folder's stream, where it is kept.
+    /// The cached index of a folder, if any.
     pub(super) fn get(&mut self, folder: &Path) -> Option<Arc<TextIndex>> {
         let mut kept = self.0.borrow_mut();
         let at = kept.iter().position(|(own, _)| own == folder)?;
@@ -355,10 +354,10 @@ impl Indices {
         Some(index)
     }
 
-    /// The index of a folder's stream: the one that is kept, or a new one, which is then; and whether it is new.
+    /// The index of a folder's stream, cached or newly built and cached, and whether it is new.
     ///
     /// # Errors
-    /// The folder has no whole store.
+    /// The folder has no complete store.
     pub(crate) async fn open(&mut self, folder: &Path, turns: &Turns) -> Result<(Arc<TextIndex>, bool)> {
         if let Some(index) = self.get(folder) {
             return Ok((index, false));
@@ -369,10 +368,10 @@ impl Indices {
         Ok((index, true))
     }
 
-    /// Keeps an index, and as many of the others as fit the budget of one beside it.
+    /// Caches an index, evicting the least recently used ones beyond the budget.
     pub(super) fn keep(&mut self, folder: &Path, index: Arc<TextIndex>, bytes: u64) {
         let mut kept = self.0.borrow_mut();
-        // Somebody else may have made it meanwhile.
+        // Another request may have built it meanwhile.
         kept.retain(|(own, _)| own != folder);
         kept.push((folder.to_owned(), index));
         while kept.len() > 1 && kept.iter().map(|(_, index)| index.bytes()).sum::<u64>() > bytes {
@@ -401,7 +400,7 @@ mod tests {
         windows.filter(|(_, own)| *own == span).map(|(at, _)| at as u64).collect()
     }
 
-    /// Every span of the text that stands in the stream, but those inside another.
+    /// All spans of the text that occur in the stream, except those inside another.
     fn spans_plainly(stream: &[u32], text: &[u32], shortest: usize) -> Vec<Range<usize>> {
         let stands = |range: &Range<usize>| !places(stream, &text[range.clone()]).is_empty();
         let all = (0..text.len()).flat_map(|from| (from + shortest..=text.len()).map(move |to| from..to));
@@ -435,7 +434,7 @@ mod tests {
         ) {
             let of = |draws: Vec<u32>| draws.iter().map(|draw| draw % alphabet).collect::<Vec<u32>>();
             let (stream, mut text) = (of(stream), of(text));
-            // Chance alone has few long spans.
+            // Random tokens alone have few long spans.
             if let Some((from, count)) = copied {
                 text.extend(stream.iter().skip(from).take(count));
             }
@@ -495,7 +494,7 @@ mod tests {
         assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
     }
 
-    /// Byte by byte, so that they are as many tokens as may be, in what a browser's tab has room for.
+    /// Byte-level, to get the maximum number of tokens, within a browser tab's memory.
     #[test]
     fn slow_a_hundred_megabytes_of_text_are_looked_up_within_a_tabs_budget() {
         const TAB: Limits = Limits { sorted: 4 << 20, bytes: 192 << 20 };
@@ -528,7 +527,7 @@ mod tests {
         assert!(kept.get(Path::new("b")).is_some() && kept.get(Path::new("c")).is_some());
     }
 
-    /// Natively and in a browser: work under way can be dropped at every turn.
+    /// Natively and in a browser, the work can be dropped at every yield.
     #[test]
     fn making_an_index_gives_turns() {
         let stream: Vec<u32> = (0..200_000).map(|at| at * 7919 % 101).collect();

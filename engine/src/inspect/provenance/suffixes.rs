@@ -1,27 +1,28 @@
-//! A suffix array: the places of a stream of tokens in the order of what follows from each on (Manber and Myers 1990), made by
-//! Larsson and Sadakane's sorting ("Faster suffix sorting", 1999), which needs two integers a token and no more.
+//! Suffix array: the positions of a token stream, sorted by the suffixes that begin there (Manber and Myers 1990), built with
+//! Larsson and Sadakane's algorithm ("Faster suffix sorting", 1999), which needs only two integers per token.
 //!
-//! It is our own since it gives turns: a tab has one thread, and the crates that sort suffixes (`psacak`, `sais_drum`, `divsufsort`)
-//! hold it until they are done, or are bindings to C (`libsais`), which a browser's engine is built without.
+//! Existing crates are not used, because they do not yield (`psacak`, `sais_drum`, `divsufsort`), which would block a browser
+//! tab's only thread, or are C bindings (`libsais`), which the browser build excludes.
 
 use crate::platform::Turns;
 
-/// What marks, where a suffix would stand, that so many from there on are in their places.
+/// Flag for a run of sorted suffixes; the other bits are its length.
 const SORTED: u32 = 1 << 31;
 
-/// Groups that are sorted by insertion.
+/// Maximum size of groups sorted by insertion.
 const FEW: usize = 12;
 
-/// Steps between turns.
+/// Steps between yields.
 const STEPS: usize = 1 << 14;
 
-/// More tokens than this cannot be sorted.
+/// Maximum tokens that can be sorted.
 pub(super) const MAX_TOKENS: u64 = SORTED as u64 - 1;
 
-/// Bytes that sorting takes for each token.
+/// Memory for sorting.
 pub(super) const BYTES_PER_TOKEN: u64 = 8;
 
-/// The places of a stream in order, written to a list of its length. It is at most [`MAX_TOKENS`] tokens long. The stream itself becomes scratch.
+/// Sorts the positions of a stream of at most [`MAX_TOKENS`] tokens. `places` is a buffer of the same length; the stream is used
+/// as scratch space.
 pub(super) async fn suffix_array(mut stream: Vec<u32>, places: Vec<u32>, turns: &Turns) -> Vec<u32> {
     let count = stream.len();
     debug_assert_eq!(places.len(), count, "a place for each token");
@@ -45,22 +46,22 @@ pub(super) async fn suffix_array(mut stream: Vec<u32>, places: Vec<u32>, turns: 
 }
 
 struct Sorting {
-    /// Places, in groups of those that are alike in their first `depth` tokens; or [`SORTED`] and how many.
+    /// Positions, in groups with equal first `depth` tokens; or [`SORTED`] with the length of a sorted run.
     places: Vec<u32>,
-    /// Of each place the last index of its group.
+    /// For each position, the last index of its group.
     ranks: Vec<u32>,
     depth: usize,
 }
 
-/// What is left to do within a group. What is smaller is numbered before what is larger is looked at, so that the ranks that others
-/// compare by are in order at any time.
+/// Remaining work in a group. Smaller elements are numbered before larger ones are processed, so that the ranks used for
+/// comparisons are always in order.
 enum SortTask {
     Sort(usize, usize),
     Number(usize, usize),
 }
 
 impl Sorting {
-    /// Counts tokens, so that those that are alike stand together, and makes the stream their ranks.
+    /// Counting sort by the first token; replaces the stream by ranks.
     async fn by_first_token(&mut self, stream: &mut [u32], turns: &Turns) {
         let alphabet = stream.iter().max().map_or(0, |largest| *largest as usize + 1);
         let mut ends = vec![0_u32; alphabet];
@@ -90,7 +91,7 @@ impl Sorting {
         }
     }
 
-    /// Goes through all groups: those that are alike in `depth` tokens are sorted by as many more.
+    /// One doubling round: sorts groups with equal first `depth` tokens by the next `depth` tokens.
     async fn round(&mut self, turns: &Turns) {
         let (mut at, mut run, mut steps) = (0, 0, 0);
         while at < self.places.len() {
@@ -119,7 +120,7 @@ impl Sorting {
         self.join(at, &mut run);
     }
 
-    /// Makes one mark of those of a run that ends before `at`.
+    /// Merges the sorted run that ends before `at` into one mark.
     fn join(&mut self, at: usize, run: &mut usize) {
         if *run > 0 {
             self.places[at - *run] = SORTED | *run as u32;
@@ -127,7 +128,7 @@ impl Sorting {
         *run = 0;
     }
 
-    /// What a place is sorted by: the rank of what stands `depth` tokens on; the stream's end comes first.
+    /// Sort key of a position: the rank of the suffix `depth` tokens later; the stream's end is smallest.
     fn key(&self, place: u32) -> u32 {
         self.ranks.get(place as usize + self.depth).map_or(0, |rank| rank + 1)
     }
@@ -159,7 +160,7 @@ impl Sorting {
         }
     }
 
-    /// Quicksort in three parts.
+    /// Three-way quicksort.
     async fn sort(&mut self, from: usize, to: usize, turns: &Turns) {
         let mut tasks = vec![SortTask::Sort(from, to)];
         while let Some(task) = tasks.pop() {
@@ -200,7 +201,7 @@ impl Sorting {
         keys[4]
     }
 
-    /// A turn's work on a group: what is below the pivot stands before `equal`, what equals it before `at`, what is above it from
+    /// Partitions for up to [`STEPS`] steps: keys below the pivot are before `equal`, equal ones before `at`, larger ones from
     /// `above` on.
     fn partition(&mut self, pivot: u32, (equal, at, above): (&mut usize, &mut usize, &mut usize)) {
         for _ in 0..STEPS {
@@ -247,7 +248,7 @@ mod tests {
         }
     }
 
-    /// What takes sorting by single tokens, or by longer and longer prefixes one token at a time, quadratic time.
+    /// Takes quadratic time when sorting by single tokens, or by prefixes that grow one token at a time.
     #[test]
     fn a_stream_that_repeats_itself_is_sorted() {
         let period = [3, 1, 4, 1, 5, 9, 2, 6];

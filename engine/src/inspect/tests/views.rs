@@ -1,4 +1,4 @@
-//! Views of small models of bytes.
+//! Tests of views with small byte-level models.
 
 use super::*;
 use crate::platform::given_up_after;
@@ -6,7 +6,7 @@ use crate::project::Project;
 use crate::protocol::inspect::Edit;
 use crate::protocol::{TokenizerConfig, TokenizerKind};
 
-/// A model that a view looks at, with a prompt.
+/// A model with a prompt.
 struct Bench {
     lens: Lens,
     tokenizer: Tokenizer,
@@ -19,7 +19,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A model of bytes.
+    /// A byte-level model.
     fn new(config: ModelConfig, tokens: &[u32]) -> Self {
         let config = ModelConfig { vocabulary: 256, ..config };
         let kind = TokenizerKind::Byte;
@@ -78,7 +78,7 @@ fn tokens_are_as_likely_as_the_sampler_has_them() {
 fn a_head_that_reads_the_token_before_is_called_so() {
     let plain = presets::gpt(256, 16, 1, 1, 16);
     let mut bench = Bench::new(plain, &[5, 6, 7, 5, 6, 7, 8]);
-    // Positions are one-hot, queries those shifted by one, keys those themselves.
+    // Positions are one-hot, queries are those shifted by one, and keys equal positions.
     let fill = |lens: &mut Lens, name: &str, entry: &dyn Fn(usize, usize) -> f32| {
         for (at, weight) in lens.weights_mut(name).unwrap().iter_mut().enumerate() {
             *weight = entry(at / 16, at % 16);
@@ -116,7 +116,7 @@ fn heads_together_are_what_attention_adds() {
         for (sum, own) in sum.iter_mut().zip(found.get("output")) {
             *sum += own;
         }
-        // Softmax of what the mask leaves of the scores.
+        // Softmax of the unmasked scores.
         let (scores, own) = (found.get("scores"), found.get("probabilities"));
         let mut row = scores[4 * 9..4 * 9 + 5].to_vec();
         linear::softmax(&mut row);
@@ -145,7 +145,7 @@ fn the_walk_ends_with_the_logits_of_its_position() {
         };
         let named: Vec<&String> = formulas.iter().map(|(name, _)| name).collect();
         let mut tensors: Vec<&String> = inspected.tensors.iter().map(|tensor| &tensor.name).collect();
-        // A tensor's place is that of its making, a formula's that of the walk.
+        // Tensors are in order of creation, formulas in order of the walk.
         tensors.sort_by_key(|name| named.iter().position(|own| own == name));
         assert_eq!(named, tensors, "each tensor has its formula");
         let mut next: Vec<u32> = tokens.iter().map(|token| token.id).collect();
@@ -197,7 +197,7 @@ fn a_map_turns_to_where_it_was() {
     let [first, second] = before.get("explained") else { panic!("two components") };
     assert!(first >= second && *second > 0.0 && first + second < 1.0);
 
-    // The same points, mirrored and moved in all dimensions: their map comes to lie where the first one does.
+    // The same points, mirrored and shifted in all dimensions: their map is aligned with the first one.
     let weights = bench.lens.weights_mut("embedding.tokens").unwrap();
     for row in weights.chunks_exact_mut(15) {
         row.reverse();
@@ -208,7 +208,7 @@ fn a_map_turns_to_where_it_was() {
     compare(after.get("map"), before.get("map"), 1e-3, "the map");
 }
 
-/// What is given up in the midst of an edit leaves no edit behind.
+/// If cancelled during an edit, the original weights are restored.
 #[test]
 fn weights_are_as_they_were_wherever_an_edit_is_given_up() {
     let mut bench = Bench::new(gpt(), &TOKENS);

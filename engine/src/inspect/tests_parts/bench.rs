@@ -1,4 +1,4 @@
-//! Small models with random weights in a project of their own, and what views say of them.
+//! Small models with random weights in a project, for testing views.
 
 use crate::data::prepare;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::sampler;
 use crate::tokenizer::Tokenizer;
 use pollster::block_on;
 
-/// GPT-2's shape, small, with every bias that there is.
+/// A small GPT-2 architecture with all biases.
 pub fn gpt() -> RunConfig {
     let mut config = presets::preset("nanogpt-cpu").unwrap();
     small(&mut config.model);
@@ -22,7 +22,7 @@ pub fn gpt() -> RunConfig {
     config
 }
 
-/// Llama's: RMSNorm, rotary positions, grouped queries, a gate, a head of its own.
+/// A Llama architecture: RMSNorm, rotary positions, grouped queries, gated MLP, untied head.
 pub fn llama() -> RunConfig {
     let mut config = presets::preset("llama-tiny").unwrap();
     small(&mut config.model);
@@ -30,14 +30,14 @@ pub fn llama() -> RunConfig {
     config
 }
 
-/// Attention and MLP side by side, and norms that multiply by 1 + w.
+/// Parallel attention and MLP, and norms that multiply by 1 + w.
 pub fn parallel() -> RunConfig {
     let mut config = llama();
     (config.model.residual, config.model.norm.add_unit_offset) = (Residual::Parallel, true);
     config
 }
 
-/// Norms behind the sums.
+/// Post-norm.
 pub fn post() -> RunConfig {
     let mut config = gpt();
     config.model.norm.placement = NormPlacement::Post;
@@ -49,7 +49,7 @@ pub fn small(model: &mut ModelConfig) {
     (model.heads, model.kv_heads, model.head_size) = (4, 4, 4);
 }
 
-/// A lens over random weights of a run that never trained, and the run with its text.
+/// A lens over random weights of a run without training, and the run with its text.
 pub struct Bench {
     _folder: tempfile::TempDir,
     pub config: RunConfig,
@@ -64,7 +64,7 @@ pub fn number(seed: u64, n: usize) -> f32 {
     (random::nth(seed, 17, n as u64) as f64 / u64::MAX as f64 * 2.0 - 1.0) as f32
 }
 
-/// Over random weights between −`scale` and `scale`.
+/// A lens over random weights between −`scale` and `scale`.
 pub fn lens(model: &ModelConfig, scale: f32) -> Lens {
     let length = ArenaLayout::of(&build(model, Purpose::Window { time: 1 }).unwrap().graph).length;
     let arena = (0..length).map(|n| scale * number(3, n)).collect();
@@ -91,7 +91,7 @@ impl Bench {
         }
     }
 
-    /// With larger weights, which attend to few positions and predict few tokens, so that every change is seen.
+    /// With larger weights, which attend to few positions and predict few tokens, so that every change is visible.
     pub fn sharp(config: RunConfig) -> Self {
         let mut bench = Self::new(config);
         bench.lens = lens(&bench.config.model, 1.5);
@@ -106,7 +106,7 @@ impl Bench {
         self.look_at(view, prompt, &self.tokens(prompt), settings)
     }
 
-    /// At these tokens.
+    /// Computes a view for these tokens.
     pub fn look_at(
         &mut self,
         view: View,
@@ -168,7 +168,7 @@ impl Seen {
     }
 }
 
-/// Relative to 1 where what is wanted is smaller.
+/// Relative tolerance, with 1 as the minimum reference.
 pub fn near(got: &[f32], wanted: &[f32], within: f32) {
     assert_eq!(got.len(), wanted.len());
     for (at, (got, wanted)) in got.iter().zip(wanted).enumerate() {
@@ -176,7 +176,7 @@ pub fn near(got: &[f32], wanted: &[f32], within: f32) {
     }
 }
 
-/// Probabilities, small ones as precisely as large ones.
+/// Compares probabilities with a relative tolerance, also for small ones.
 pub fn near_shares(got: &[f32], wanted: &[f32]) {
     assert_eq!(got.len(), wanted.len());
     for (at, (got, wanted)) in got.iter().zip(wanted).enumerate() {
@@ -184,7 +184,7 @@ pub fn near_shares(got: &[f32], wanted: &[f32]) {
     }
 }
 
-/// Whether some probability is another by a hundredth of itself.
+/// Whether any probability differs by more than one percent.
 pub fn differ(one: &[f32], other: &[f32]) -> bool {
     one.iter().zip(other).any(|(one, other)| (one - other).abs() > 1e-2 * other)
 }

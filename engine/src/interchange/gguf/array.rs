@@ -1,14 +1,13 @@
-//! Arrays of the metadata, as the bytes that files have for their items, whether they were read or are to be written: so a vocabulary
-//! of 150,000 strings costs no more than itself.
+//! Metadata arrays, stored as the bytes of the file, both read and to be written. So a vocabulary of 150,000 strings takes no
+//! extra memory.
 
 use super::cursor::{Cursor, Reading};
 use super::value::{Kind, Value};
 use std::borrow::Cow;
 
-/// Arrays in arrays in arrays …: so many at most. llama.cpp reads no array in an array at all.
+/// Maximum nesting; llama.cpp does not read nested arrays at all.
 const MAX_NESTED: usize = 8;
 
-/// Values of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array<'file> {
     kind: Kind,
@@ -17,7 +16,7 @@ pub struct Array<'file> {
 }
 
 impl<'file> Array<'file> {
-    /// An array of these.
+    /// Builds an array.
     pub fn of<T: Item>(items: impl IntoIterator<Item = T>) -> Self {
         let (mut bytes, mut count) = (Vec::new(), 0);
         for item in items {
@@ -27,7 +26,7 @@ impl<'file> Array<'file> {
         Self { kind: T::KIND, count, bytes: Cow::Owned(bytes) }
     }
 
-    /// Reads an array that lies in so many others.
+    /// Reads an array; `nested` is the number of arrays around it.
     pub(super) fn read(cursor: &mut Cursor<'file>, nested: usize) -> Reading<Self> {
         if nested == MAX_NESTED {
             return Err(format!("arrays lie in each other deeper than {MAX_NESTED}"));
@@ -47,40 +46,37 @@ impl<'file> Array<'file> {
         Ok(Self { kind, count, bytes: Cow::Borrowed(bytes) })
     }
 
-    /// What its items are.
+    /// Type of the items.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// How many items it has.
     pub fn len(&self) -> usize {
-        // No more than there are bytes.
+        // Not larger than the number of bytes.
         self.count as usize
     }
 
-    /// It has none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Its items.
     pub fn items(&self) -> impl Iterator<Item = Value<'_>> {
         let mut cursor = Cursor::new(&self.bytes);
         (0..self.count).map_while(move |_| Value::read(&mut cursor, self.kind, 0).ok())
     }
 
-    /// Its items, where they are strings.
+    /// The items, if they are strings.
     pub fn strings(&self) -> Option<impl Iterator<Item = &str>> {
         let mut cursor = Cursor::new(&self.bytes);
         (self.kind == Kind::String).then(|| (0..self.count).map_while(move |_| cursor.string().ok()))
     }
 }
 
-/// What arrays are made of.
+/// Types of array items.
 pub trait Item {
-    /// What it is in a file.
+    /// Type in files.
     const KIND: Kind;
-    /// Appends the bytes that files have for it.
+    /// Appends the item's bytes as stored in files.
     fn put(&self, to: &mut Vec<u8>);
 }
 

@@ -1,9 +1,9 @@
-//! Reading from bytes whose every count may be a lie.
+//! Reads from untrusted bytes.
 
-/// What was read, or a sentence about what is wrong with the bytes.
+/// The value read, or a sentence about what is wrong.
 pub(super) type Reading<T> = Result<T, String>;
 
-/// Bytes that are read from the front.
+/// Reads bytes from the front.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'file> {
     rest: &'file [u8],
@@ -15,12 +15,12 @@ impl<'file> Cursor<'file> {
         Self { rest: bytes, at: 0 }
     }
 
-    /// How many bytes were read.
+    /// Number of bytes read.
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// The next bytes, so many.
+    /// The next `count` bytes.
     pub(super) fn take(&mut self, count: u64) -> Reading<&'file [u8]> {
         let parts = usize::try_from(count).ok().and_then(|count| self.rest.split_at_checked(count));
         let Some((taken, rest)) = parts else {
@@ -32,7 +32,7 @@ impl<'file> Cursor<'file> {
         Ok(taken)
     }
 
-    /// Refuses so many things of at least so many bytes each where fewer bytes are left.
+    /// Fails if fewer bytes remain than `count` items of at least `least` bytes need.
     pub(super) fn expect(&self, count: u64, least: u64, what: &str) -> Reading<()> {
         match count.checked_mul(least) {
             Some(bytes) if bytes <= self.rest.len() as u64 => Ok(()),
@@ -44,7 +44,6 @@ impl<'file> Cursor<'file> {
         }
     }
 
-    /// The next bytes, as an array.
     pub(super) fn array<const COUNT: usize>(&mut self) -> Reading<[u8; COUNT]> {
         let mut bytes = [0; COUNT];
         bytes.copy_from_slice(self.take(COUNT as u64)?);
@@ -59,7 +58,7 @@ impl<'file> Cursor<'file> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// A length and so many bytes of UTF-8.
+    /// A string: its length, then UTF-8.
     pub(super) fn string(&mut self) -> Reading<&'file str> {
         let length = self.u64()?;
         let bytes = self.take(length)?;

@@ -1,10 +1,10 @@
-//! From blocks to floats: `dequantize_row_*` of `ggml-quants.c`, operation by operation, so that every bit is the same.
+//! Dequantises blocks to floats like `dequantize_row_*` in `ggml-quants.c`, operation by operation, with bit-identical results.
 
 use super::tensor::GgmlType;
 use crate::platform::lanes::vectorised;
 
 vectorised! {
-    /// Writes the weights of whole blocks as floats. What is left of either side, where they do not belong together, stays.
+    /// Converts whole blocks to floats. If the lengths do not match, the excess of either side is left untouched.
     pub fn dequantise<L>(ty: GgmlType, bytes: &[u8], into: &mut [f32]) {
         match ty {
             GgmlType::F32 => blocks(bytes, into, f32),
@@ -24,7 +24,7 @@ vectorised! {
     }
 }
 
-/// Block by block.
+/// Applies a function to each block.
 #[inline(always)]
 fn blocks<const BYTES: usize, const WEIGHTS: usize>(
     bytes: &[u8],
@@ -36,7 +36,7 @@ fn blocks<const BYTES: usize, const WEIGHTS: usize>(
     }
 }
 
-/// A scale.
+/// A scale in f16.
 #[inline(always)]
 fn half(bytes: [u8; 2]) -> f32 {
     half::f16::from_le_bytes(bytes).to_f32()
@@ -57,7 +57,7 @@ fn bf16(bytes: &[u8; 2], [weight]: &mut [f32; 1]) {
     *weight = f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
 }
 
-/// Scale; byte j has weight j in its low and weight j + 16 in its high bits.
+/// Scale; byte j holds weight j in its low and weight j + 16 in its high bits.
 #[inline(always)]
 fn q4_0(&[s0, s1, ref nibbles @ ..]: &[u8; 18], weights: &mut [f32; 32]) {
     let d = half([s0, s1]);
@@ -67,7 +67,7 @@ fn q4_0(&[s0, s1, ref nibbles @ ..]: &[u8; 18], weights: &mut [f32; 32]) {
     }
 }
 
-/// Scale, minimum, nibbles as of Q4_0.
+/// Scale, minimum, nibbles like Q4_0.
 #[inline(always)]
 fn q4_1(&[s0, s1, m0, m1, ref nibbles @ ..]: &[u8; 20], weights: &mut [f32; 32]) {
     let (d, m) = (half([s0, s1]), half([m0, m1]));
@@ -77,7 +77,7 @@ fn q4_1(&[s0, s1, m0, m1, ref nibbles @ ..]: &[u8; 20], weights: &mut [f32; 32])
     }
 }
 
-/// Scale, the fifth bits of all weights, nibbles as of Q4_0.
+/// Scale, the fifth bits of all weights, nibbles like Q4_0.
 #[inline(always)]
 fn q5_0(&[s0, s1, h0, h1, h2, h3, ref nibbles @ ..]: &[u8; 22], weights: &mut [f32; 32]) {
     let (d, high) = (half([s0, s1]), u32::from_le_bytes([h0, h1, h2, h3]));
@@ -97,7 +97,7 @@ fn q5_1(&[s0, s1, m0, m1, h0, h1, h2, h3, ref nibbles @ ..]: &[u8; 24], weights:
     }
 }
 
-/// Four bits with the fifth, which is bit `at` of `high`.
+/// Four bits combined with the fifth, which is bit `at` of `high`.
 #[inline(always)]
 fn fifth(low: u8, high: u32, at: usize) -> i32 {
     i32::from(low) | (((high >> at) & 1) << 4) as i32
@@ -111,7 +111,7 @@ fn q8_0(&[s0, s1, ref quants @ ..]: &[u8; 34], weights: &mut [f32; 32]) {
     }
 }
 
-/// Pairs of a scale and a minimum for 16 weights each, two bits per weight (each 32 bytes hold four times 32 weights), d, dmin.
+/// Scale and minimum for each 16 weights, two bits per weight (each 32 bytes hold four groups of 32 weights), d, dmin.
 #[inline(always)]
 fn q2_k(block: &[u8; 84], weights: &mut [f32; 256]) {
     let (d, dmin) = (half([block[80], block[81]]), half([block[82], block[83]]));
@@ -125,8 +125,8 @@ fn q2_k(block: &[u8; 84], weights: &mut [f32; 256]) {
     }
 }
 
-/// Third bits (bit j of byte l is that of weight 32j + l; where it is not set, 4 is subtracted), two bits per weight as of Q2_K, scales
-/// of six bits for 16 weights each, d.
+/// Third bits (bit j of byte l belongs to weight 32j + l; if not set, 4 is subtracted), two bits per weight like Q2_K, six-bit
+/// scales for each 16 weights, d.
 #[inline(always)]
 fn q3_k(block: &[u8; 110], weights: &mut [f32; 256]) {
     let d = half([block[108], block[109]]);
@@ -143,7 +143,7 @@ fn q3_k(block: &[u8; 110], weights: &mut [f32; 256]) {
     }
 }
 
-/// The scale and minimum of a group of 32 among eight: six bits each, packed into twelve bytes.
+/// Scale and minimum of one of the eight groups of 32: six bits each, packed into twelve bytes.
 #[inline(always)]
 fn scale_and_minimum(packed: &[u8; 12], group: usize) -> (f32, f32) {
     let (scale, minimum) = if group < 4 {
@@ -170,7 +170,7 @@ fn q4_k(&[s0, s1, m0, m1, ref rest @ ..]: &[u8; 144], weights: &mut [f32; 256]) 
     }
 }
 
-/// As Q4_K, with the fifth bits before the nibbles: bit j of byte l is that of weight 32j + l.
+/// Like Q4_K, with the fifth bits before the nibbles: bit j of byte l belongs to weight 32j + l.
 #[inline(always)]
 fn q5_k(&[s0, s1, m0, m1, ref rest @ ..]: &[u8; 176], weights: &mut [f32; 256]) {
     let (d, dmin) = (half([s0, s1]), half([m0, m1]));
@@ -187,8 +187,8 @@ fn q5_k(&[s0, s1, m0, m1, ref rest @ ..]: &[u8; 176], weights: &mut [f32; 256]) 
     }
 }
 
-/// Of each half: 64 bytes with low nibbles (as two of Q4_K, the low bits of both before the high ones), 32 with two upper bits of four
-/// times 32 weights; scales for 16 weights each, d.
+/// For each half: 64 bytes with low nibbles (like two groups of Q4_K, the low bits of both first), and 32 bytes with the two
+/// upper bits of four groups of 32 weights. Then scales for each 16 weights, and d.
 #[inline(always)]
 fn q6_k(block: &[u8; 210], weights: &mut [f32; 256]) {
     let (low, rest) = split::<128, 82>(block);
@@ -206,7 +206,7 @@ fn q6_k(block: &[u8; 210], weights: &mut [f32; 256]) {
     }
 }
 
-/// An array in two.
+/// Splits an array in two.
 #[inline(always)]
 fn split<const FIRST: usize, const SECOND: usize>(bytes: &[u8]) -> (&[u8; FIRST], &[u8; SECOND]) {
     match bytes.split_first_chunk().map(|(first, rest)| (first, rest.first_chunk())) {

@@ -1,4 +1,4 @@
-//! Export as a GGUF file that llama.cpp reads.
+//! Export to a GGUF file for llama.cpp.
 
 use super::architectures::{ARCHITECTURE_KEY, Architecture, SLOWER_TENSOR, slower};
 use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
@@ -16,40 +16,39 @@ use std::path::Path;
 const PARTIAL: &str = "model.gguf";
 /// Version of the block layouts (`GGML_QNT_VERSION`).
 const QUANTIZATION_VERSION: u32 = 2;
-/// Entries that are quantised between two turns for others.
+/// Entries quantised between two yields.
 const PIECE: usize = 1 << 19;
 
-/// What an export needs.
+/// Contents of an export.
 #[derive(Debug)]
 pub struct Export<'run> {
-    /// Its settings; the vocabulary is resolved.
+    /// Settings with a resolved vocabulary.
     pub model: &'run ModelConfig,
-    /// Its tokenizer.
     pub tokenizer: &'run TokenizerFiles,
-    /// Name of the architecture that it came from: it is written as that one again, where that computes it still.
+    /// Name of the architecture it was imported as; preferred if that architecture still computes the model.
     pub family: Option<&'run str>,
-    /// Weights, laid out as the arena of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
+    /// Weights in the arena layout of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
     pub parameters: &'run [f32],
-    /// What people call it.
+    /// Display name.
     pub name: &'run str,
-    /// How its matrices are stored.
+    /// Storage type of the matrices.
     pub quantization: Quantization,
 }
 
-/// What was written.
+/// Result of an export.
 #[derive(Debug)]
 pub struct Exported {
     /// Bytes of the file.
     pub bytes: u64,
-    /// What the person should know, a line each.
+    /// Notices for the user, one line each.
     pub notices: Vec<String>,
 }
 
-/// Writes the file, at once or not at all; one that stands there is replaced where that is asked for.
+/// Writes the file atomically; an existing one is replaced only if `replace` is set.
 ///
 /// # Errors
-/// The model fits no architecture or its tokenizer no form that llama.cpp has, which is said by name; a file or folder stands there; or
-/// the disk fails, and then nothing is left of it.
+/// The model or its tokenizer has no equivalent in llama.cpp (the error gives details); the path is taken; or writing fails, and
+/// then nothing remains.
 pub fn export(export: &Export<'_>, path: &Path, replace: bool) -> Result<Exported> {
     at_once(export_in_turns(export, path, replace, &Turns::none()))
 }
@@ -104,14 +103,14 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
     }
     writer.finish()?.sync_all().map_err(Error::io(path))?;
     let bytes = files::metadata(&partial).map_err(Error::io(path))?.len();
-    // It may have been made meanwhile.
+    // It may have been created meanwhile.
     check_place(path, replace)?;
     staging.put_file(PARTIAL, path)?;
     Ok(Exported { bytes, notices })
 }
 
-/// Tensors with their types: those that llama.cpp's own quantiser chooses of a file in F32 (`llama_model_quantize`, without an importance
-/// matrix), that of the angles first.
+/// The tensors with the types that llama.cpp's quantiser chooses for an F32 file (`llama_model_quantize`, without an importance
+/// matrix); the tensor of rotary divisors comes first.
 fn infos(export: &Export<'_>, tensors: &[Tensor], slower: Option<&[f32]>) -> Vec<TensorInfo<'static>> {
     let base = base_type(export.quantization);
     let head = if export.model.tied_head { "token_embd.weight" } else { "output.weight" };
@@ -123,7 +122,7 @@ fn infos(export: &Export<'_>, tensors: &[Tensor], slower: Option<&[f32]>) -> Vec
         let ty = if shape.len() < 2 || name == "position_embd.weight" {
             GgmlType::F32
         } else if base == GgmlType::Q4_0 && name == head {
-            // The head decides most.
+            // The head matters most.
             let whole = columns.is_multiple_of(base.block());
             let ty = if whole { GgmlType::Q6_K } else { GgmlType::Q8_0 };
             ty.for_columns(columns)
@@ -135,7 +134,7 @@ fn infos(export: &Export<'_>, tensors: &[Tensor], slower: Option<&[f32]>) -> Vec
     all.map(info).collect()
 }
 
-/// How matrices are stored.
+/// Storage type of matrices.
 fn base_type(quantization: Quantization) -> GgmlType {
     match quantization {
         Quantization::F32 => GgmlType::F32,
@@ -145,7 +144,7 @@ fn base_type(quantization: Quantization) -> GgmlType {
     }
 }
 
-/// The file's type as a whole (`enum llama_ftype`).
+/// The file's overall type (`enum llama_ftype`).
 fn file_type(quantization: Quantization) -> u32 {
     match quantization {
         Quantization::F32 => 0,
@@ -168,7 +167,7 @@ fn check_place(path: &Path, replace: bool) -> Result<()> {
 /// Exports a project's model.
 ///
 /// # Errors
-/// As [`export`].
+/// Same as [`export`].
 pub fn export_trained(
     model: &Trained,
     quantization: Quantization,
@@ -178,7 +177,7 @@ pub fn export_trained(
     at_once(export_trained_in_turns(model, quantization, path, replace, &Turns::none()))
 }
 
-/// The same, while others have their turns. Whoever drops it leaves what stood there before.
+/// Like [`export_trained`], yielding regularly. If the future is dropped, an existing file is unchanged.
 pub(crate) async fn export_trained_in_turns(
     model: &Trained,
     quantization: Quantization,

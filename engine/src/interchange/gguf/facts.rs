@@ -1,5 +1,5 @@
-//! What a file says of its model: keys of its architecture, and which tensors it has. An export makes the same of what it is about to
-//! write, so that reading it tells what a file can say.
+//! A file's facts about its model: the keys of its architecture, and its tensors. An export builds the same from what it will
+//! write and reads it back, to find out what the format can represent.
 
 use super::metadata::Metadata;
 use super::value::Value;
@@ -7,11 +7,10 @@ use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-/// Keys that say nothing of what a model computes.
+/// Keys without effect on what a model computes.
 const IDLE: &[&str] =
     &["vocab_size", "rope.scaling.original_context_length", "rope.scaling.finetuned", "tensor_data_layout"];
 
-/// Keys and tensors.
 #[derive(Debug)]
 pub struct Facts<'file> {
     path: &'file Path,
@@ -19,13 +18,12 @@ pub struct Facts<'file> {
     metadata: &'file Metadata<'file>,
     /// Shapes of tensors by name.
     shapes: HashMap<&'file str, &'file [usize]>,
-    /// What the angles of rotary positions are divided by, a number for each pair of channels (`rope_freqs.weight`).
+    /// Divisors of the rotary angles, one per pair of channels (`rope_freqs.weight`).
     pub slower: Option<Vec<f32>>,
     read: BTreeSet<String>,
 }
 
 impl<'file> Facts<'file> {
-    /// Of a file of an architecture.
     pub fn new(
         path: &'file Path,
         architecture: &'static str,
@@ -36,7 +34,7 @@ impl<'file> Facts<'file> {
         Self { path, architecture, metadata, shapes, slower, read: BTreeSet::new() }
     }
 
-    /// A key of the architecture, whole.
+    /// The full key, with the architecture's name; marks it as read.
     fn key(&mut self, name: &str) -> String {
         let key = format!("{}.{name}", self.architecture);
         self.read.insert(key.clone());
@@ -48,23 +46,23 @@ impl<'file> Facts<'file> {
         Error::bad_file(self.path, reason.to_string())
     }
 
-    /// A tensor is there.
+    /// Whether a tensor exists.
     pub fn has(&self, tensor: &str) -> bool {
         self.shapes.contains_key(tensor)
     }
 
-    /// Rows of a matrix that must be there.
+    /// Rows of a required matrix.
     pub fn rows_of(&self, tensor: &str) -> Result<usize> {
         let rows = self.shapes.get(tensor).and_then(|shape| shape.first());
         rows.copied().ok_or_else(|| self.error(format!("it has no tensor {tensor}")))
     }
 
-    /// A whole number that must be there.
+    /// A required integer.
     pub fn whole(&mut self, name: &str) -> Result<usize> {
         self.whole_or_none(name)?.ok_or_else(|| self.error(format!("it has no {}.{name}", self.architecture)))
     }
 
-    /// A whole number, where there is one.
+    /// An optional integer.
     pub fn whole_or_none(&mut self, name: &str) -> Result<Option<usize>> {
         let key = self.key(name);
         let number = self.metadata.count(&key).map_err(|reason| self.error(reason))?;
@@ -72,33 +70,33 @@ impl<'file> Facts<'file> {
         number.map(fits).transpose()
     }
 
-    /// A number, where there is one.
+    /// An optional number.
     pub fn number_or_none(&mut self, name: &str) -> Result<Option<f32>> {
         let key = self.key(name);
         let number = self.metadata.float(&key).map_err(|reason| self.error(reason))?;
         Ok(number.map(|number| number as f32))
     }
 
-    /// A number that must be there.
+    /// A required number.
     pub fn number(&mut self, name: &str) -> Result<f32> {
         self.number_or_none(name)?
             .ok_or_else(|| self.error(format!("it has no {}.{name}", self.architecture)))
     }
 
-    /// A word, where there is one.
+    /// An optional string.
     pub fn word_or_none(&mut self, name: &str) -> Result<Option<String>> {
         let key = self.key(name);
         let word = self.metadata.text(&key).map_err(|reason| self.error(reason))?;
         Ok(word.map(str::to_owned))
     }
 
-    /// Whether a key says true, where there is one.
+    /// An optional boolean.
     pub fn flag_or_none(&mut self, name: &str) -> Result<Option<bool>> {
         let key = self.key(name);
         self.metadata.flag(&key).map_err(|reason| self.error(reason))
     }
 
-    /// Refuses another whole number than the one that is computed.
+    /// Fails if an integer has another value than the only supported one.
     pub fn must_be(&mut self, name: &str, computed: usize) -> Result<()> {
         match self.whole_or_none(name)? {
             Some(other) if other != computed => Err(self.error(format!(
@@ -109,10 +107,10 @@ impl<'file> Facts<'file> {
         }
     }
 
-    /// Refuses keys of the architecture that nothing read, unless they are known to change nothing or are zero.
+    /// Fails if a key of the architecture was not read, unless it has no effect or is zero.
     ///
     /// # Errors
-    /// Names the first one.
+    /// Names the first such key.
     pub fn expect_known(&self) -> Result<()> {
         let own = format!("{}.", self.architecture);
         let says_nothing = |key: &str, value: &Value<'_>| {

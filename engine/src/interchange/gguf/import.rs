@@ -1,4 +1,4 @@
-//! Import of a GGUF file: its keys and its vocabulary from a mapping, and then its tensors, some rows at a time.
+//! Imports a GGUF file: keys and vocabulary from a memory map, then tensors, a few rows at a time.
 
 use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, SLOWER_TENSOR};
 use super::facts::Facts;
@@ -15,10 +15,10 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// What to do about a file whose keys and tensors do not belong together.
+/// Advice for files with inconsistent keys and tensors.
 const CONVERT_AGAIN: &str = "convert the model again, or take the file of another maker";
 
-/// Whether a path is that of a GGUF file, by what it begins with; one that ends like one is taken for one that is damaged.
+/// Whether a path is a GGUF file, by its first bytes or its extension (a damaged file).
 pub fn is_gguf(path: &Path) -> bool {
     let mut magic = [0; MAGIC.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
@@ -26,14 +26,14 @@ pub fn is_gguf(path: &Path) -> bool {
         || path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
 }
 
-/// The tensors of a file, by the numbers of the architecture's.
+/// The tensors of a file, in the architecture's order.
 #[derive(Debug)]
 struct FileWeights {
     path: PathBuf,
     tensors: Vec<TensorLocation>,
 }
 
-/// A tensor in the file.
+/// Location of a tensor in the file.
 #[derive(Debug)]
 struct TensorLocation {
     start: usize,
@@ -50,7 +50,7 @@ impl Weights for FileWeights {
 
     fn read(&self, tensor: usize, wanted: Range<usize>, floats: &mut [f32]) -> Result<()> {
         let TensorLocation { start, bytes, ty, rows } = self.tensors[tensor];
-        // Entries of a vector, which is wanted whole, are in blocks as those of a row are.
+        // A vector is read whole; its entries are stored in blocks, like those of a row.
         let (skipped, bytes) = match wanted.len() == rows {
             true => (0, bytes),
             false => {
@@ -59,7 +59,7 @@ impl Weights for FileWeights {
             }
         };
         let start = (start + skipped) as u64;
-        // GGUF is little-endian, and so is every target.
+        // GGUF is little-endian, like every target.
         if ty == GgmlType::F32 {
             return read_at(&self.path, start, bytemuck::cast_slice_mut(floats));
         }
@@ -70,11 +70,11 @@ impl Weights for FileWeights {
     }
 }
 
-/// Looks at a file.
+/// Reads a file, except for its weights.
 ///
 /// # Errors
-/// It is damaged, a setting, a quantization or its vocabulary cannot be represented, or tensors are missing, extra or misshapen; each is
-/// named.
+/// The file is damaged; a setting, quantization or vocabulary is not supported; or tensors are missing, unexpected or misshapen.
+/// The error names them.
 pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let mapping = platform::map(path)?;
     let (architecture, model, notices, tensors, tokenizer) = described(path, &mapping)?;
@@ -86,7 +86,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
 type Described =
     (&'static Architecture, ModelConfig, Vec<String>, Vec<(Tensor, TensorLocation)>, TokenizerFiles);
 
-/// Everything that a file says but its weights.
+/// Everything in a file except its weights.
 fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     let file = Gguf::read(path, mapping)?;
     let metadata = file.metadata();
@@ -112,16 +112,16 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     Ok((architecture, model, notices, tensors, tokenizer))
 }
 
-/// What angles are divided by, where a tensor says it.
+/// Divisors of the rotary angles, if the file has such a tensor.
 fn slower(file: &Gguf<'_>) -> Result<Option<Vec<f32>>> {
     let Some(tensor) = file.tensor(SLOWER_TENSOR) else { return Ok(None) };
-    // The tensor's bytes bound what is made of them.
+    // The length is bounded by the tensor's bytes.
     let mut factors = vec![0.0; tensor.info.rows() * tensor.info.columns()];
     tensor.dequantise(0..tensor.info.rows(), &mut factors)?;
     Ok(Some(factors))
 }
 
-/// Each tensor of the architecture with its place in the file; nothing is missing, left over or of another shape.
+/// Matches the architecture's tensors with the file's; all must match exactly.
 fn matched(
     architecture: &Architecture,
     model: &ModelConfig,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// Values by key, in the order that a file has or will have them in.
+/// Values by key, in file order.
 #[derive(Clone, Debug, Default)]
 pub struct Metadata<'file> {
     entries: Vec<(Cow<'file, str>, Value<'file>)>,
@@ -16,7 +16,6 @@ pub struct Metadata<'file> {
 }
 
 impl<'file> Metadata<'file> {
-    /// Without keys.
     pub fn new() -> Self {
         Self::default()
     }
@@ -24,7 +23,7 @@ impl<'file> Metadata<'file> {
     /// Appends a key.
     ///
     /// # Errors
-    /// It is there already; a sentence says so.
+    /// The key already exists.
     pub fn push(
         &mut self,
         key: impl Into<Cow<'file, str>>,
@@ -41,52 +40,50 @@ impl<'file> Metadata<'file> {
         }
     }
 
-    /// What stands under a key.
     pub fn get(&self, key: &str) -> Option<&Value<'file>> {
         self.places.get(key).and_then(|at| self.entries.get(*at)).map(|(_, value)| value)
     }
 
-    /// All keys with their values.
     pub fn entries(&self) -> &[(Cow<'file, str>, Value<'file>)] {
         &self.entries
     }
 
-    /// The whole number under a key, of any width and not negative; `None` without the key.
+    /// A non-negative integer of any width; `None` if the key is missing.
     ///
     /// # Errors
-    /// Something else stands there; a sentence says so, as of the following.
+    /// The value has another type.
     pub fn count(&self, key: &str) -> Result<Option<u64>, String> {
         self.of_kind(key, "a whole number from 0 on", Value::to_count)
     }
 
-    /// The number with a fraction under a key; `None` without the key.
+    /// A floating-point number; `None` if the key is missing.
     ///
     /// # Errors
-    /// Something else stands there.
+    /// The value has another type.
     pub fn float(&self, key: &str) -> Result<Option<f64>, String> {
         self.of_kind(key, "a floating-point number", Value::to_float)
     }
 
-    /// Whether the key says true; `None` without the key.
+    /// A boolean; `None` if the key is missing.
     ///
     /// # Errors
-    /// Something else stands there.
+    /// The value has another type.
     pub fn flag(&self, key: &str) -> Result<Option<bool>, String> {
         self.of_kind(key, "true or false", Value::to_bool)
     }
 
-    /// The text under a key; `None` without the key.
+    /// A string; `None` if the key is missing.
     ///
     /// # Errors
-    /// Something else stands there.
+    /// The value has another type.
     pub fn text(&self, key: &str) -> Result<Option<&str>, String> {
         self.of_kind(key, "a string", Value::as_str)
     }
 
-    /// The array under a key; `None` without the key.
+    /// An array; `None` if the key is missing.
     ///
     /// # Errors
-    /// Something else stands there.
+    /// The value has another type.
     pub fn array(&self, key: &str) -> Result<Option<&Array<'file>>, String> {
         self.of_kind(key, "an array", Value::as_array)
     }
@@ -102,7 +99,7 @@ impl<'file> Metadata<'file> {
         to(value).map(Some).ok_or_else(other)
     }
 
-    /// What tensors are aligned to.
+    /// Alignment of tensors.
     pub(super) fn alignment(&self) -> Reading<u64> {
         match self.get(ALIGNMENT_KEY) {
             None => Ok(ALIGNMENT.into()),

@@ -1,6 +1,6 @@
-//! GGUF, the file format of llama.cpp: metadata by key and tensors by name, whose weights may be quantised in blocks.
+//! GGUF, llama.cpp's file format: metadata by key, and tensors by name with optionally block-quantised weights.
 //!
-//! A file is, all little endian ([`docs/gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md)):
+//! The format, all little endian ([`docs/gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md)):
 //!
 //! ```text
 //! "GGUF"  version u32  tensors u64  keys u64
@@ -10,14 +10,14 @@
 //! tensors, each from a multiple of the alignment on
 //! ```
 //!
-//! * [`Gguf::read`] looks at a file's bytes where they are, mapped or in a browser's memory, and copies nothing: strings and arrays
-//!   are borrowed, tensors are slices. Every count, size and offset is compared with the bytes that there are before it is used.
-//! * [`StoredTensor::dequantise`] turns a range of rows into floats in the caller's memory.
-//! * [`Writer`] takes what the file will hold, writes its head, and then quantises and writes the tensors as they are brought.
-//! * `look` finds a model in a file, and [`export`] writes one: `architectures` has a file for each that llama.cpp and we both know, with
-//!   its keys and tensors both ways, and `vocabulary` its tokenizers.
+//! * [`Gguf::read`] reads a file's bytes in place, memory-mapped or in a browser's memory, without copying: strings and arrays
+//!   are borrowed, tensors are slices. Every count, size and offset is validated before use.
+//! * [`StoredTensor::dequantise`] converts a range of rows to floats in the caller's memory.
+//! * [`Writer`] takes the list of contents, writes the head, and then quantises and writes tensors as they are provided.
+//! * `look` reads a model from a file, and [`export`] writes one. `architectures` has a file for each supported architecture,
+//!   with conversions in both directions; `vocabulary` converts tokenizers.
 //!
-//! Shapes are ours here: the slowest dimension first, so that a matrix is [rows, columns] and a row lies in one piece.
+//! Shapes have the slowest dimension first: a matrix is [rows, columns], and a row is contiguous.
 
 mod architectures;
 mod array;
@@ -50,13 +50,11 @@ pub use value::{Kind, Value};
 pub use vocabulary::tokenizer;
 pub use write::{Writer, size};
 
-/// What a file begins with.
 const MAGIC: [u8; 4] = *b"GGUF";
-/// The version that is written; 2 differs from it only in having no big-endian twin.
+/// Version written; 2 differs only in having no big-endian variant.
 const VERSION: u32 = 3;
-/// Key of the alignment.
 const ALIGNMENT_KEY: &str = "general.alignment";
-/// What tensors are aligned to where no key says otherwise.
+/// Default alignment of tensors.
 const ALIGNMENT: u32 = 32;
-/// Dimensions that a tensor has at most (`GGML_MAX_DIMS`).
+/// Maximum dimensions of a tensor (`GGML_MAX_DIMS`).
 const MAX_DIMENSIONS: usize = 4;

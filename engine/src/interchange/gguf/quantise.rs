@@ -1,15 +1,15 @@
-//! From floats to blocks: `quantize_row_*_ref` of `ggml-quants.c`, operation by operation, so that every byte is the same. Quants
-//! are computed with the scale in 32 bits, and only the scale that is stored is rounded to 16.
+//! Quantises floats to blocks like `quantize_row_*_ref` in `ggml-quants.c`, operation by operation, with byte-identical results.
+//! Quants are computed with the f32 scale; only the stored scale is rounded to f16.
 //!
-//! Entries are expected to be finite. ggml is the work of its authors, under the MIT licence.
+//! Entries must be finite. ggml is the work of its authors, under the MIT licence.
 
 use super::tensor::GgmlType;
 use crate::platform::lanes::vectorised;
 
-/// What stands for nothing but zeros in Q6_K (`GROUP_MAX_EPS`).
+/// Q6_K groups with no larger entry count as zeros (`GROUP_MAX_EPS`).
 const NOTHING: f32 = 1e-15;
 
-/// Appends entries, whole blocks of them, as a type that is written ([`GgmlType::is_written`]); of another nothing.
+/// Appends entries (whole blocks) in a writable type ([`GgmlType::is_written`]); no-op for other types.
 pub fn quantise(ty: GgmlType, entries: &[f32], to: &mut Vec<u8>) {
     let begin = to.len();
     if ty.is_written() {
@@ -33,7 +33,7 @@ vectorised! {
     }
 }
 
-/// Block by block.
+/// Applies a function to each block.
 #[inline(always)]
 fn blocks<const WEIGHTS: usize, const BYTES: usize>(
     entries: &[f32],
@@ -45,7 +45,7 @@ fn blocks<const WEIGHTS: usize, const BYTES: usize>(
     }
 }
 
-/// A scale, rounded.
+/// The bytes of a scale in f16.
 #[inline(always)]
 fn half(value: f32) -> [u8; 2] {
     half::f16::from_f32(value).to_le_bytes()
@@ -72,20 +72,20 @@ fn inverse(d: f32) -> f32 {
     if d == 0.0 { 0.0 } else { 1.0 / d }
 }
 
-/// The largest magnitude. Magnitudes are ordered as their bits are, which vector units compare in any order.
+/// Maximum magnitude. Positive floats sort like their bits, which vector units can compare in any order.
 #[inline(always)]
 fn largest<const COUNT: usize>(entries: &[f32; COUNT]) -> f32 {
     f32::from_bits(entries.iter().fold(0, |largest, entry| largest.max(entry.abs().to_bits())))
 }
 
-/// The first entry of the largest magnitude, with its sign; of zeros, whatever theirs, the positive one.
+/// The first entry of maximum magnitude, with its sign; +0 if all are zero.
 #[inline(always)]
 fn extreme<const COUNT: usize>(entries: &[f32; COUNT]) -> f32 {
     let largest = largest(entries);
     entries.iter().copied().find(|entry| *entry != 0.0 && entry.abs() == largest).unwrap_or(0.0)
 }
 
-/// d = largest magnitude / 127; a weight is the nearest multiple of d, ties away from zero.
+/// d = maximum magnitude / 127; quants are rounded to the nearest, ties away from zero.
 #[inline(always)]
 fn q8_0(entries: &[f32; 32], [s0, s1, quants @ ..]: &mut [u8; 34]) {
     let d = largest(entries) / 127.0;
@@ -93,12 +93,13 @@ fn q8_0(entries: &[f32; 32], [s0, s1, quants @ ..]: &mut [u8; 34]) {
     let inverse = inverse(d);
     for (quant, entry) in quants.iter_mut().zip(entries) {
         let scaled = entry * inverse;
-        // The largest float below 1/2, with the sign: `round` of every float of this size, in vector instructions everywhere.
+        // Adding the largest float below 1/2, with the sign, and truncating equals `round` for this range, and vectorises
+        // everywhere.
         *quant = (scaled + 0.499_999_97_f32.copysign(scaled)) as i32 as u8;
     }
 }
 
-/// d = −1/8 of the entry of the largest magnitude; byte j has weight j in its low and weight j + 16 in its high bits.
+/// d = −1/8 of the entry of maximum magnitude; byte j holds weight j in its low and weight j + 16 in its high bits.
 #[inline(always)]
 fn q4_0(entries: &[f32; 32], [s0, s1, nibbles @ ..]: &mut [u8; 18]) {
     let d = extreme(entries) / -8.0;
@@ -110,7 +111,7 @@ fn q4_0(entries: &[f32; 32], [s0, s1, nibbles @ ..]: &mut [u8; 18]) {
     }
 }
 
-/// d = (maximum − minimum) / 15, then the minimum; nibbles as of Q4_0.
+/// d = (maximum − minimum) / 15, then the minimum; nibbles like Q4_0.
 #[inline(always)]
 fn q4_1(entries: &[f32; 32], [s0, s1, m0, m1, nibbles @ ..]: &mut [u8; 20]) {
     let minimum = entries.iter().fold(f32::MAX, |least, entry| if *entry < least { *entry } else { least });
@@ -125,10 +126,10 @@ fn q4_1(entries: &[f32; 32], [s0, s1, m0, m1, nibbles @ ..]: &mut [u8; 20]) {
     }
 }
 
-/// Groups of a block of Q6_K, and entries of each.
+/// Groups per block of Q6_K, each with as many entries.
 const GROUPS: usize = 16;
 
-/// The nearest whole number, ties to the even one, for magnitudes below 2²² (`nearest_int`).
+/// The nearest integer, ties to even, for magnitudes below 2²² (`nearest_int`).
 #[inline(always)]
 fn nearest(value: f32) -> f32 {
     (value + 12_582_912.0) - 12_582_912.0
@@ -140,16 +141,16 @@ fn step(value: f32) -> f32 {
     nearest(value).clamp(-32.0, 31.0)
 }
 
-/// What is found for the 16 groups of a block.
+/// Result for the 16 groups of a block.
 struct Fit {
-    /// Scales, 0 for groups of nothing.
+    /// Scales; 0 for groups of zeros.
     scales: [f32; GROUPS],
-    /// Steps an entry is multiplied by to be a quant, for groups whose scale is too small to be stored; 0 for groups of nothing.
+    /// Factor from entry to quant, for groups whose scale is too small to be stored; 0 for groups of zeros.
     steps: [f32; GROUPS],
 }
 
-/// The scale of each group of 16 that leaves the least squared error, weighed by squares, of 19 that come near the largest entry
-/// (`make_qx_quants`). Groups lie side by side, since sums within one are added in order.
+/// For each group of 16, the scale with the least squared error, weighted by squares, among 19 candidates near the largest entry
+/// (`make_qx_quants`). Groups are processed in parallel lanes, because sums within a group must be added in order.
 #[inline(always)]
 fn fit(columns: &[[f32; GROUPS]; 16]) -> Fit {
     let mut extremes = [0.0_f32; GROUPS];
@@ -183,7 +184,7 @@ fn fit(columns: &[[f32; GROUPS]; 16]) -> Fit {
     found
 }
 
-/// Low nibbles and upper bits as `dequantise` has them, 16 scales of eight bits, d.
+/// Low nibbles and high bits as in `dequantise`, 16 eight-bit scales, d.
 #[inline(always)]
 fn q6_k(entries: &[f32; 256], bytes: &mut [u8; 210]) {
     let groups: &[[f32; 16]] = entries.as_chunks().0;

@@ -1,4 +1,4 @@
-//! Reading: the head of a file, and tensors as slices of it.
+//! Reads a GGUF file's head, and its tensors as slices.
 
 use super::cursor::{Cursor, Reading};
 use super::metadata::Metadata;
@@ -11,18 +11,18 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// The oldest version that counts in 64 bits.
+/// The oldest version with 64-bit counts.
 const MIN_VERSION: u32 = 2;
-/// Keys and tensors that a file has at most: published ones have hundreds of keys and thousands of tensors.
+/// Maximum keys and tensors; published files have hundreds of keys and thousands of tensors.
 const MAX_ENTRIES: u64 = 1 << 16;
-/// Bytes of a key or a tensor's name at most.
+/// Maximum bytes of a key or tensor name.
 const MAX_NAME_BYTES: usize = (1 << 16) - 1;
-/// Bytes that a key with its value has at least: a length, a kind, a byte.
+/// Minimum bytes of a key with its value: a length, a type, a byte.
 const MIN_KEY_BYTES: u64 = 8 + 4 + 1;
-/// Bytes that a tensor has at least in the head: a length, dimensions, one of them, a type, an offset.
+/// Minimum bytes of a tensor in the head: a length, the number of dimensions, one of them, a type, an offset.
 const MIN_TENSOR_BYTES: u64 = 8 + 4 + 8 + 4 + 8;
 
-/// A file's metadata, and its tensors where they lie.
+/// A file's metadata and tensors, borrowed from its bytes.
 #[derive(Debug)]
 pub struct Gguf<'file> {
     path: PathBuf,
@@ -31,20 +31,17 @@ pub struct Gguf<'file> {
     places: HashMap<&'file str, usize>,
 }
 
-/// A tensor in a file.
 #[derive(Debug)]
 pub struct StoredTensor<'file> {
-    /// Its name, shape and type.
     pub info: TensorInfo<'file>,
     bytes: &'file [u8],
 }
 
 impl<'file> Gguf<'file> {
-    /// Reads the head of a file, whose path is for messages. No weight is looked at.
+    /// Reads the head of a file without touching the weights; `path` is for messages.
     ///
     /// # Errors
-    /// [`Error::BadFile`] names the key or the tensor that is wrong, cut off, there twice or out of place, or whose quantization
-    /// is not read.
+    /// [`Error::BadFile`] naming the key or tensor that is invalid, truncated, duplicate, misplaced, or of an unsupported type.
     pub fn read(path: &Path, bytes: &'file [u8]) -> Result<Self> {
         Self::parse(path, bytes).map_err(|reason| Error::bad_file(path, reason))
     }
@@ -75,7 +72,7 @@ impl<'file> Gguf<'file> {
                 None => format!("tensor {number}: {reason}"),
             })?);
         }
-        // A file without tensors may end with its head.
+        // A file without tensors may end after its head.
         let begin = (cursor.at() as u64).checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
         let data = usize::try_from(begin).ok().and_then(|begin| bytes.get(begin..)).unwrap_or_default();
         let tensors = infos
@@ -91,12 +88,10 @@ impl<'file> Gguf<'file> {
         Ok(Self { path: path.to_owned(), metadata, tensors, places })
     }
 
-    /// Its path, for messages.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// All keys with their values.
     pub fn metadata(&self) -> &Metadata<'file> {
         &self.metadata
     }
@@ -106,22 +101,21 @@ impl<'file> Gguf<'file> {
         &self.tensors
     }
 
-    /// The tensor with a name.
     pub fn tensor(&self, name: &str) -> Option<&StoredTensor<'file>> {
         self.places.get(name).and_then(|at| self.tensors.get(*at))
     }
 }
 
 impl<'file> StoredTensor<'file> {
-    /// The bytes of all its rows, as the file has them.
+    /// The bytes of all its rows.
     pub fn bytes(&self) -> &'file [u8] {
         self.bytes
     }
 
-    /// Writes a range of its rows as floats into `into`, which has room for just these.
+    /// Dequantises a range of rows into `into`, which must have exactly their size.
     ///
     /// # Errors
-    /// There are no such rows, or `into` has another size.
+    /// The rows do not exist, or `into` has another size.
     pub fn dequantise(&self, rows: Range<usize>, into: &mut [f32]) -> Result<()> {
         let row = self.info.row_bytes();
         let bytes = rows
@@ -164,7 +158,7 @@ fn name<'file>(cursor: &mut Cursor<'file>) -> Reading<&'file str> {
     Ok(name)
 }
 
-/// A tensor's entry in the head, with its offset; where it is wrong, its name, if that was read.
+/// Reads a tensor's entry in the head, and its offset. Errors include the name, if it could be read.
 fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (Option<&'file str>, String)> {
     let name = name(cursor).map_err(|reason| (None, reason))?;
     let mut rest = || {
@@ -185,7 +179,7 @@ fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (
     rest().map_err(|reason| (Some(name), reason))
 }
 
-/// The bytes of a tensor that begins at an offset.
+/// The bytes of a tensor at an offset.
 fn place<'file>(
     info: &TensorInfo<'_>,
     offset: u64,
@@ -205,7 +199,7 @@ fn place<'file>(
         })
 }
 
-/// Refuses tensors that share bytes.
+/// Fails if tensors overlap.
 fn check_apart(tensors: &[StoredTensor<'_>]) -> Reading<()> {
     let mut ordered: Vec<_> = tensors.iter().map(|tensor| (tensor.bytes.as_ptr_range(), tensor)).collect();
     ordered.sort_unstable_by_key(|(range, _)| range.start);
@@ -222,7 +216,7 @@ fn check_apart(tensors: &[StoredTensor<'_>]) -> Reading<()> {
 fn places<'file>(tensors: &[StoredTensor<'file>]) -> Reading<HashMap<&'file str, usize>> {
     let mut places = HashMap::with_capacity(tensors.len());
     for (at, tensor) in tensors.iter().enumerate() {
-        // Names were read from the file.
+        // Names read from a file are borrowed.
         if let Cow::Borrowed(name) = tensor.info.name
             && places.insert(name, at).is_some()
         {

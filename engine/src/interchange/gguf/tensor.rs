@@ -1,42 +1,41 @@
-//! What tensors are stored as, and how many bytes they have.
+//! Storage formats of tensors and their sizes.
 
 use super::MAX_DIMENSIONS;
 use super::cursor::Reading;
 use std::borrow::Cow;
 
-/// How weights are stored: one by one, or in blocks along a row that share a scale (`enum ggml_type`; the layouts are `ggml-quants.c`'s).
+/// Storage format of weights: single numbers, or blocks along a row that share a scale (`enum ggml_type`; layouts as in
+/// `ggml-quants.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(non_camel_case_types, reason = "the names that everybody knows them by")]
 pub enum GgmlType {
-    /// Floats as they are.
     F32,
-    /// 16-bit floats.
     F16,
-    /// Floats without their lower 16 bits, rounded.
+    /// 32-bit floats rounded to the upper 16 bits.
     BF16,
-    /// 32 weights: a scale, four bits each.
+    /// Blocks of 32 weights: a scale, four bits per weight.
     Q4_0,
-    /// 32 weights: a scale and a minimum, four bits each.
+    /// Blocks of 32 weights: a scale and a minimum, four bits per weight.
     Q4_1,
-    /// 32 weights: a scale, five bits each.
+    /// Blocks of 32 weights: a scale, five bits per weight.
     Q5_0,
-    /// 32 weights: a scale and a minimum, five bits each.
+    /// Blocks of 32 weights: a scale and a minimum, five bits per weight.
     Q5_1,
-    /// 32 weights: a scale, eight bits each.
+    /// Blocks of 32 weights: a scale, eight bits per weight.
     Q8_0,
-    /// 256 weights: 16 times a scale and a minimum of four bits, two bits each.
+    /// Blocks of 256 weights: 16 scales and minimums of four bits, two bits per weight.
     Q2_K,
-    /// 256 weights: 16 scales of six bits, three bits each.
+    /// Blocks of 256 weights: 16 scales of six bits, three bits per weight.
     Q3_K,
-    /// 256 weights: eight times a scale and a minimum of six bits, four bits each.
+    /// Blocks of 256 weights: eight scales and minimums of six bits, four bits per weight.
     Q4_K,
-    /// 256 weights: eight times a scale and a minimum of six bits, five bits each.
+    /// Blocks of 256 weights: eight scales and minimums of six bits, five bits per weight.
     Q5_K,
-    /// 256 weights: 16 scales of eight bits, six bits each.
+    /// Blocks of 256 weights: 16 scales of eight bits, six bits per weight.
     Q6_K,
 }
 
-/// Types that files may have and that are not read, by their numbers.
+/// Unsupported types that files may contain, by number.
 const NOT_READ: &[(u32, &str)] = &[
     (9, "Q8_1"),
     (15, "Q8_K"),
@@ -62,7 +61,7 @@ const NOT_READ: &[(u32, &str)] = &[
 ];
 
 impl GgmlType {
-    /// All that are read.
+    /// All supported types.
     pub const ALL: [Self; 13] = [
         Self::F32,
         Self::F16,
@@ -79,7 +78,7 @@ impl GgmlType {
         Self::Q6_K,
     ];
 
-    /// Its number in files, its name, a block's weights and a block's bytes.
+    /// Number in files, name, weights per block, and bytes per block.
     const fn facts(self) -> (u32, &'static str, usize, usize) {
         match self {
             Self::F32 => (0, "F32", 1, 4),
@@ -98,39 +97,37 @@ impl GgmlType {
         }
     }
 
-    /// Its number in files.
+    /// Number in files.
     pub fn number(self) -> u32 {
         self.facts().0
     }
 
-    /// Its name.
     pub fn name(self) -> &'static str {
         self.facts().1
     }
 
-    /// Weights that share a block; rows are whole blocks.
+    /// Weights per block; rows consist of whole blocks.
     pub fn block(self) -> usize {
         self.facts().2
     }
 
-    /// Bytes of a block.
     pub fn block_bytes(self) -> usize {
         self.facts().3
     }
 
-    /// It can be written ([`super::quantise`]).
+    /// Whether the type can be written ([`super::quantise`]).
     pub fn is_written(self) -> bool {
         matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::Q4_0 | Self::Q4_1 | Self::Q8_0 | Self::Q6_K)
     }
 
-    /// What llama.cpp stores rows of a width as that should be this and are not whole blocks of it: `Q8_0` for `Q6_K`, else `F16`.
+    /// The type that llama.cpp falls back to if a row is not a multiple of the block size: `Q8_0` for `Q6_K`, else `F16`.
     pub fn for_columns(self, columns: usize) -> Self {
         let fits = |ty: &Self| columns.is_multiple_of(ty.block());
         let narrower = if self.block() > Self::Q8_0.block() { Self::Q8_0 } else { Self::F16 };
         [self, narrower].into_iter().find(fits).unwrap_or(Self::F16)
     }
 
-    /// The type with a number.
+    /// Finds a type by number.
     pub(super) fn of(number: u32) -> Reading<Self> {
         Self::ALL.into_iter().find(|ty| ty.number() == number).ok_or_else(|| {
             let name = NOT_READ.iter().find(|(other, _)| *other == number);
@@ -150,31 +147,29 @@ impl std::fmt::Display for GgmlType {
 /// A tensor without its weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo<'file> {
-    /// What it is found by.
     pub name: Cow<'file, str>,
-    /// Its size, the slowest dimension first: [rows, columns].
+    /// Slowest dimension first: [rows, columns].
     pub shape: Vec<usize>,
-    /// How its weights are stored.
     pub ty: GgmlType,
 }
 
 impl TensorInfo<'_> {
-    /// Entries of a row, which lies in one piece.
+    /// Entries per row; a row is contiguous.
     pub fn columns(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
 
-    /// All rows, those of a vector one, those of a tensor of higher rank one after the other.
+    /// Number of rows: 1 for a vector; for tensors of higher rank, the product of all dimensions but the last.
     pub fn rows(&self) -> usize {
         self.shape.iter().rev().skip(1).product()
     }
 
-    /// Bytes of a row; its columns are whole blocks.
+    /// Bytes per row.
     pub fn row_bytes(&self) -> usize {
         self.columns() / self.ty.block() * self.ty.block_bytes()
     }
 
-    /// Bytes of all rows. What is wrong with its shape is refused here.
+    /// Bytes of all rows; fails if the shape is invalid.
     pub(super) fn bytes(&self) -> Reading<u64> {
         let (shape, ty) = (&self.shape, self.ty);
         if shape.is_empty() || shape.len() > MAX_DIMENSIONS {
@@ -190,7 +185,7 @@ impl TensorInfo<'_> {
         let entries = shape.iter().try_fold(1_u64, |product, size| product.checked_mul(*size as u64));
         entries
             .and_then(|entries| (entries / ty.block() as u64).checked_mul(ty.block_bytes() as u64))
-            // A slice has no more.
+            // The maximum length of a slice.
             .filter(|bytes| isize::try_from(*bytes).is_ok())
             .ok_or_else(|| format!("its shape {shape:?} is larger than any memory"))
     }

@@ -1,37 +1,27 @@
-//! What stands under a key of the metadata: a value of a kind, borrowed from the file that it was read from.
+//! Metadata values, borrowed from the file.
 
 use super::array::{Array, Item as _};
 use super::cursor::{Cursor, Reading};
 use std::borrow::Cow;
 
-/// What a value is; the numbers are those of files.
+/// Type of a value; the numbers are those of the file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// 8 bits.
     U8 = 0,
-    /// 8 bits, signed.
     I8 = 1,
-    /// 16 bits.
     U16 = 2,
-    /// 16 bits, signed.
     I16 = 3,
-    /// 32 bits.
     U32 = 4,
-    /// 32 bits, signed.
     I32 = 5,
-    /// 32 bits, floating point.
     F32 = 6,
-    /// True or false, a byte.
+    /// One byte.
     Bool = 7,
-    /// UTF-8 with its length before it.
+    /// UTF-8, preceded by its length.
     String = 8,
-    /// Values of one kind, with their number before them.
+    /// Values of one type, preceded by type and number.
     Array = 9,
-    /// 64 bits.
     U64 = 10,
-    /// 64 bits, signed.
     I64 = 11,
-    /// 64 bits, floating point.
     F64 = 12,
 }
 
@@ -60,7 +50,7 @@ impl Kind {
             .ok_or_else(|| format!("its kind is {number}; kinds are 0 to {}", Self::ALL.len() - 1))
     }
 
-    /// Bytes that a value has at least; all have exactly so many but strings and arrays, whose sizes are in these.
+    /// Minimum bytes of a value. Exact except for strings and arrays, for which these are the bytes of their header.
     pub(super) fn least_bytes(self) -> u64 {
         match self {
             Self::U8 | Self::I8 | Self::Bool => 1,
@@ -71,45 +61,32 @@ impl Kind {
         }
     }
 
-    /// Any bytes of the right number are such a value.
+    /// Whether every bit pattern is a valid value.
     pub(super) fn is_number(self) -> bool {
         !matches!(self, Self::Bool | Self::String | Self::Array)
     }
 }
 
-/// What stands under a key.
+/// A metadata value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'file> {
-    /// 8 bits.
     U8(u8),
-    /// 8 bits, signed.
     I8(i8),
-    /// 16 bits.
     U16(u16),
-    /// 16 bits, signed.
     I16(i16),
-    /// 32 bits.
     U32(u32),
-    /// 32 bits, signed.
     I32(i32),
-    /// 32 bits, floating point.
     F32(f32),
-    /// True or false.
     Bool(bool),
-    /// Text.
     String(Cow<'file, str>),
-    /// Values of one kind.
     Array(Array<'file>),
-    /// 64 bits.
     U64(u64),
-    /// 64 bits, signed.
     I64(i64),
-    /// 64 bits, floating point.
     F64(f64),
 }
 
 impl<'file> Value<'file> {
-    /// Reads a value that lies in so many arrays.
+    /// Reads a value; `nested` is the number of arrays around it.
     pub(super) fn read(cursor: &mut Cursor<'file>, kind: Kind, nested: usize) -> Reading<Self> {
         Ok(match kind {
             Kind::U8 => Self::U8(u8::from_le_bytes(cursor.array()?)),
@@ -132,7 +109,6 @@ impl<'file> Value<'file> {
         })
     }
 
-    /// What it is.
     pub fn kind(&self) -> Kind {
         match self {
             Self::U8(_) => Kind::U8,
@@ -151,7 +127,7 @@ impl<'file> Value<'file> {
         }
     }
 
-    /// A whole number of any width that is not negative.
+    /// A non-negative integer of any width.
     pub fn to_count(&self) -> Option<u64> {
         match *self {
             Self::U8(value) => Some(value.into()),
@@ -166,7 +142,7 @@ impl<'file> Value<'file> {
         }
     }
 
-    /// A number with a fraction, of either width.
+    /// A floating-point number of either width.
     pub fn to_float(&self) -> Option<f64> {
         match *self {
             Self::F32(value) => Some(value.into()),
@@ -175,24 +151,21 @@ impl<'file> Value<'file> {
         }
     }
 
-    /// True or false.
     pub fn to_bool(&self) -> Option<bool> {
         if let Self::Bool(value) = self { Some(*value) } else { None }
     }
 
-    /// Text.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
-    /// Values of one kind.
     pub fn as_array(&self) -> Option<&Array<'file>> {
         if let Self::Array(array) = self { Some(array) } else { None }
     }
 }
 
 impl Value<'_> {
-    /// Appends its kind and the bytes that files have for it.
+    /// Appends its type and bytes as stored in files.
     pub(super) fn put(&self, to: &mut Vec<u8>) {
         (self.kind() as u32).put(to);
         match self {

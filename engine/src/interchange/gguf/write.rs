@@ -1,4 +1,4 @@
-//! Writing: the head of what is coming, then the tensors as they come, quantised a piece at a time.
+//! Writes a GGUF file: the head, then the tensors, quantised piece by piece.
 
 use super::array::Item as _;
 use super::cursor::Reading;
@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Entries that are quantised at a time: whole blocks of every type.
+/// Entries quantised at a time: whole blocks of every type.
 const PIECE: usize = 1 << 16;
 
-/// A file's head with the zeros after it, and where all ends.
+/// A file's head with its padding, and the file's size.
 struct FileHead {
     bytes: Vec<u8>,
     alignment: u64,
@@ -60,33 +60,33 @@ impl FileHead {
     }
 }
 
-/// Bytes that a file of these will have.
+/// Size in bytes of a file with these contents.
 ///
 /// # Errors
-/// A tensor has a shape or a type that cannot be written, which [`Writer::begin`] would refuse.
+/// A tensor's shape or type cannot be written (see [`Writer::begin`]).
 pub fn size(metadata: &Metadata<'_>, tensors: &[TensorInfo<'_>]) -> Result<u64> {
     FileHead::new(metadata, tensors).map(|head| head.file_size).map_err(Error::Refused)
 }
 
-/// A file that is being written, in one go from the front to the end: what it goes to is best buffered by nobody else.
+/// Writes a file sequentially. It buffers internally, so `W` should be unbuffered.
 #[derive(Debug)]
 pub struct Writer<'info, W> {
     path: PathBuf,
     to: W,
     alignment: u64,
     tensors: std::slice::Iter<'info, TensorInfo<'info>>,
-    /// The tensor that is being written, and how many of its entries are missing.
+    /// The current tensor, and its number of missing entries.
     current: Option<(&'info TensorInfo<'info>, u64)>,
-    /// Bytes of weights so far.
+    /// Bytes of weights written.
     written: u64,
     piece: Vec<u8>,
 }
 
 impl<'info, W: Write> Writer<'info, W> {
-    /// Writes the head of a file with these keys and tensors. The path is for messages.
+    /// Writes the head of a file with these keys and tensors; `path` is for messages.
     ///
     /// # Errors
-    /// A tensor's shape or type cannot be written, two have one name, or `to` takes no more.
+    /// A tensor's shape or type cannot be written, two tensors have the same name, or writing fails.
     pub fn begin(
         path: &Path,
         mut to: W,
@@ -109,15 +109,15 @@ impl<'info, W: Write> Writer<'info, W> {
         Ok(writer)
     }
 
-    /// The tensor whose entries are to come next; `None` after the last.
+    /// The tensor to write next; `None` after the last.
     pub fn next(&self) -> Option<&'info TensorInfo<'info>> {
         self.current.map(|(info, _)| info)
     }
 
-    /// Quantises and writes entries of the tensor that is next, row after row: all of them, or whole blocks of them.
+    /// Quantises and writes entries of the current tensor in row order: all of them, or some whole blocks.
     ///
     /// # Errors
-    /// `to` takes no more; [`Error::Internal`] where the entries are more than the tensor's, or no whole blocks.
+    /// Writing fails; [`Error::Internal`] if there are too many entries, or partial blocks.
     pub fn write(&mut self, entries: &[f32]) -> Result<()> {
         let fitting = self.current.filter(|(info, left)| {
             entries.len() as u64 <= *left && entries.len().is_multiple_of(info.ty.block())
@@ -139,10 +139,10 @@ impl<'info, W: Write> Writer<'info, W> {
         Ok(())
     }
 
-    /// Ends the file and gives back what it was written to, for the caller to make durable.
+    /// Completes the file and returns the writer, for the caller to sync.
     ///
     /// # Errors
-    /// `to` takes no more; [`Error::Internal`] where entries are missing.
+    /// Writing fails; [`Error::Internal`] if entries are missing.
     pub fn finish(mut self) -> Result<W> {
         if let Some((info, left)) = self.current {
             return Err(Error::Internal(format!("{left} entries of {} were not written", info.name)));

@@ -1,4 +1,4 @@
-//! What was trained with a bundle becomes a run again.
+//! Imports what was trained with a bundle as a run.
 
 use super::tensors::Places;
 use super::{MANIFEST, MAX_JSON_BYTES, Manifest, check_files, is_bundle, sha256};
@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 
 const STATE: &str = "state.json";
 const STATE_FORMAT: &str = "glasshouse-bundle-checkpoint";
-/// Longest log that is read.
+/// Maximum size of a log.
 const MAX_LOG_BYTES: u64 = 1 << 30;
 
-/// `state.json` of a checkpoint that was written there.
+/// `state.json` of a checkpoint written with the bundle.
 #[derive(Debug, Deserialize)]
 struct CheckpointState {
     format: String,
@@ -29,15 +29,15 @@ struct CheckpointState {
     step: u64,
     val_loss: Option<f32>,
     files: BTreeMap<String, String>,
-    /// SHA-256 of the `bundle.json` that it belongs to.
+    /// SHA-256 of the bundle's `bundle.json`.
     bundle: String,
 }
 
-/// Makes a run of the latest checkpoint in `out`, which is the bundle's folder of that name where none is said: with the metrics of both, to
-/// go on here as if it had never left. Others have their turns meanwhile, and whoever drops it leaves the project as it was.
+/// Creates a run from the latest checkpoint in `out` (by default the bundle's folder of that name), with the metrics of both, to
+/// continue as if it had never left. Yields regularly; if the future is dropped, the project is unchanged.
 ///
 /// # Errors
-/// A bundle of another project or model, no whole checkpoint, one that was changed; there is no new run then.
+/// The bundle belongs to another project or model, or there is no complete, unmodified checkpoint; no run is created then.
 pub(crate) async fn bring_back_in_turns(
     project: &Project,
     bundle: &Path,
@@ -159,18 +159,18 @@ pub(crate) async fn bring_back_in_turns(
     Ok(staged)
 }
 
-/// The whole checkpoint of most steps in a folder: its step, and its own folder.
+/// The latest complete checkpoint in a folder: its step and its folder.
 fn newest(out: &Path) -> Option<(u64, PathBuf)> {
     let entries = files::read_dir(out).into_iter().flatten().flatten().map(|entry| entry.path());
     let checkpoints = entries.filter_map(|path| {
         let step: u64 = path.file_name()?.to_str()?.strip_prefix("checkpoint-")?.parse().ok()?;
-        // It is written last: without it, the checkpoint is none.
+        // The state file is written last; without it, the checkpoint is incomplete.
         files::is_file(&path.join(STATE)).then_some((step, path))
     });
     checkpoints.max_by_key(|(step, _)| *step)
 }
 
-/// The checkpoint to bring back.
+/// The checkpoint to import.
 fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
         let reason = "it has no whole checkpoint: train with the bundle first (`launch`, see its README.md), or name the folder where train.py wrote";
@@ -189,7 +189,7 @@ fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     Ok((folder, state))
 }
 
-/// What happened there after one step and up to another. Its checkpoints stay there.
+/// The log's events after one step and up to another, except checkpoints, which are not imported.
 fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
     if !files::is_file(path) {
         return Err(Error::bad_file(path, "missing: copy the folder that it was in again, whole"));

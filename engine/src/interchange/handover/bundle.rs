@@ -1,4 +1,4 @@
-//! What a bundle holds, and how it is written: beside its place, and there at once or not at all.
+//! Writes a bundle, atomically.
 
 use super::scripts::{PROGRAMS, SCRIPTS};
 use super::tensors::Places;
@@ -23,23 +23,22 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Tokens that are copied at a time.
+/// Tokens copied at a time.
 const COPIED: usize = 1 << 18;
 
-/// What is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HandOver<'run> {
-    /// The run, which goes on from its latest checkpoint.
+    /// The run, which continues from its latest checkpoint.
     pub(crate) run: &'run Run,
-    /// Where the steps are taken that the bundle is verified by.
+    /// Device for the verification steps.
     pub(crate) device: &'run str,
-    /// The CPU's threads.
+    /// Threads of the CPU executor.
     pub(crate) threads: Option<usize>,
-    /// How many of them.
+    /// Number of verification steps.
     pub(crate) steps: u64,
 }
 
-/// A run as a bundle has it.
+/// The parts of a run needed for a bundle.
 struct Handed {
     config: RunConfig,
     prepared: Prepared,
@@ -48,8 +47,8 @@ struct Handed {
     places: Places,
 }
 
-/// Writes a bundle and returns its files. One that stands there is replaced where that is asked for; a folder of other files is
-/// refused. `progress` hears how many of the steps that it is verified by are done.
+/// Writes a bundle and returns its files. An existing bundle is replaced only if `replace` is set; a folder with other files is
+/// refused. `progress` gets the number of completed verification steps.
 pub(crate) async fn hand_over_in_turns(
     request: &HandOver<'_>,
     to: &Path,
@@ -60,7 +59,7 @@ pub(crate) async fn hand_over_in_turns(
     check_place(to, replace)?;
     let handed = look(request.run)?;
     let Handed { config, prepared, loaded, family, places } = &handed;
-    // A run that is nearly done has fewer left.
+    // A nearly complete run has fewer steps left.
     let steps = request.steps.min(config.train.steps - loaded.info.step);
     let request = &HandOver { steps, ..*request };
     let staging = Staging::beside(to)?;
@@ -120,18 +119,18 @@ pub(crate) async fn hand_over_in_turns(
         .collect())
 }
 
-/// Files that people fit to their machines.
+/// Files that users adapt to their machines; the manifest has no checksums of them.
 fn is_edited(name: &str) -> bool {
     let fitted = ["slurm.sh", "Dockerfile", ".dockerignore", "notebook.ipynb", "README.md"];
     name.starts_with("configs/") || fitted.contains(&name)
 }
 
-/// Finds what a run has, and refuses what a bundle cannot carry on.
+/// Loads a run's data, and fails if a bundle cannot continue it.
 fn look(run: &Run) -> Result<Handed> {
     run.check_has_text()?;
     let config = run.config()?;
     let refused = |reason: String| Error::bad_file(run.folder(), reason);
-    // Adam is AdamW without decay, here and there.
+    // Adam is AdamW without weight decay, here and in PyTorch.
     if !matches!(config.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam) {
         return Err(refused(format!(
             "train.optimizer is {}, and a bundle continues with AdamW: its moments would be lost; begin a run with its weights \
@@ -186,7 +185,7 @@ fn look(run: &Run) -> Result<Handed> {
     Ok(Handed { config, prepared, loaded, family, places })
 }
 
-/// The next steps, taken here without dropout, which no two programs draw alike: what they give, and the state after them.
+/// Runs the next steps here, without dropout (which no two programs draw alike); returns the results and the state after them.
 async fn steps_here(
     handed: &Handed,
     request: &HandOver<'_>,
@@ -216,7 +215,7 @@ async fn steps_here(
     Ok((json!({ "device": device, "steps": steps, "windows": windows }), executor.state().await?))
 }
 
-/// Both splits, whole: little-endian numbers of as many bytes as the store has.
+/// Writes both splits as little-endian integers, as wide as in the store.
 async fn write_tokens(prepared: &Prepared, folder: &Path, turns: &Turns) -> Result<()> {
     storage::create_folder(folder)?;
     let wide = element_bytes(prepared) == 4;
@@ -240,7 +239,7 @@ async fn write_tokens(prepared: &Prepared, folder: &Path, turns: &Turns) -> Resu
     Ok(())
 }
 
-/// Bytes of a token.
+/// Bytes per token.
 fn element_bytes(prepared: &Prepared) -> u32 {
     if prepared.tokenizer.vocabulary_size() <= 1 << 16 { 2 } else { 4 }
 }
@@ -275,7 +274,7 @@ fn settings(handed: &Handed, family: &Family, steps: u64) -> Result<Value> {
     Ok(Value::Object(run))
 }
 
-/// The files below a folder, by their paths with `/` between names.
+/// Lists the files below a folder, by path with `/` as separator.
 fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
     for entry in files::read_dir(folder).map_err(Error::io(folder))? {
         let entry = entry.map_err(Error::io(folder))?;
@@ -290,7 +289,7 @@ fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// A bundle may be replaced where that is asked for, and nothing else.
+/// Checks that the folder is new, empty, or a bundle that may be replaced.
 fn check_place(to: &Path, replace: bool) -> Result<()> {
     if !files::exists(to) || files::read_dir(to).is_ok_and(|mut entries| entries.next().is_none()) {
         return Ok(());

@@ -1,15 +1,15 @@
-//! Hand-over of a run to many GPUs: a bundle that `transformers`, Accelerate and `torchrun` continue, what proves that the numbers are
-//! the same there, and the way back.
+//! Bundles for continuing a run on many GPUs with `transformers`, Accelerate and `torchrun`. A bundle includes data to verify
+//! that the numbers match there, and the result can be imported back.
 //!
 //! ```text
 //! bundle/  bundle.json            every file with its SHA-256
-//!          run.json               where the run stands, and the settings of its training
+//!          run.json               the run's state and training settings
 //!          model/                 a Hugging Face folder, in 32 bits
-//!          optimizer.safetensors  AdamW's moments, by the names and in the shapes of the model's tensors
+//!          optimizer.safetensors  AdamW's moments, with the names and shapes of the model's tensors
 //!          data/                  the tokens of both splits
-//!          expected.*             what the next steps give here: losses, gradient norms, windows, and the weights after them
-//!          train.py, verify, …    what continues them, and compares
-//!          out/                   what it made of them: metrics.jsonl, checkpoint-STEP/
+//!          expected.*             results of the next steps here: losses, gradient norms, windows, and the weights after them
+//!          train.py, verify, …    scripts that continue the run and compare the results
+//!          out/                   their output: metrics.jsonl, checkpoint-STEP/
 //! ```
 
 mod back;
@@ -33,9 +33,9 @@ use std::path::Path;
 const FORMAT: &str = "glasshouse-bundle";
 const VERSION: u32 = 1;
 const MANIFEST: &str = "bundle.json";
-/// Longest JSON file of a bundle that is read.
+/// Maximum size of a JSON file in a bundle.
 const MAX_JSON_BYTES: u64 = 64 << 20;
-/// What the moments' names begin with, as PyTorch's AdamW calls them.
+/// Prefixes of the moments' names, as in PyTorch's AdamW.
 const FIRST: &str = "exp_avg.";
 const SECOND: &str = "exp_avg_sq.";
 
@@ -45,33 +45,33 @@ struct Manifest {
     format: String,
     version: u32,
     app_version: String,
-    /// The run, and the file of its checkpoint.
+    /// Name of the run and file of its checkpoint.
     run: String,
     checkpoint: String,
     project: String,
-    /// When the run was made, and the checksum of its settings: no other run has both.
+    /// The run's creation time and the checksum of its settings, which together identify it.
     created: u64,
     config_crc32c: u32,
-    /// Optimizer steps done.
+    /// Optimizer steps completed.
     step: u64,
-    /// What tells the run from others: settings of its model, seed, tokens of its text.
+    /// Identifies the run further: model settings, seed and number of tokens.
     model: BTreeMap<String, String>,
     seed: u64,
     train_tokens: u64,
-    /// SHA-256 of each file, in hexadecimal digits, by its path in the bundle with `/` between names.
+    /// Hexadecimal SHA-256 of each file, by its path in the bundle with `/` as separator.
     files: BTreeMap<String, String>,
 }
 
-/// Whether a folder says that it is a bundle.
+/// Whether a folder contains a bundle's manifest.
 pub(crate) fn is_bundle(folder: &Path) -> bool {
     files::is_file(&folder.join(MANIFEST))
 }
 
 impl Manifest {
-    /// Reads a bundle's.
+    /// Reads a bundle's manifest.
     ///
     /// # Errors
-    /// It is none, or of another version.
+    /// The folder is not a bundle, or has another version.
     fn read(bundle: &Path) -> Result<Self> {
         let path = bundle.join(MANIFEST);
         if !is_bundle(bundle) {
@@ -90,7 +90,7 @@ impl Manifest {
     }
 }
 
-/// The SHA-256 of a file, in hexadecimal digits.
+/// Hexadecimal SHA-256 of a file.
 async fn sha256(path: &Path, turns: &Turns) -> Result<String> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
@@ -105,13 +105,13 @@ async fn sha256(path: &Path, turns: &Turns) -> Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Compares files of a folder with their checksums.
+/// Verifies the checksums of a folder's files.
 ///
 /// # Errors
-/// The first that is missing or differs, by name.
+/// A file is missing or differs; the error names it.
 async fn check_files(folder: &Path, sums: &BTreeMap<String, String>, turns: &Turns) -> Result<()> {
     for (name, wanted) in sums {
-        // A name is a place in the folder, whatever a file from elsewhere says.
+        // Names from an untrusted file must stay inside the folder.
         if name.split('/').any(|part| part.is_empty() || part == ".." || part.contains(['\\', ':', '\0'])) {
             return Err(Error::bad_file(
                 folder,

@@ -1,4 +1,4 @@
-//! The programs of a bundle: what trains there, what compares, and how both are started.
+//! The scripts of a bundle: training, verification, and launching both.
 
 macro_rules! scripts {
     ($($name:literal),* $(,)?) => {
@@ -24,5 +24,5 @@ pub(super) const SCRIPTS: &[(&str, &str)] = scripts![
     "configs/several-nodes-fsdp2.yaml",
 ];
 
-/// Those that are started by their names.
+/// Scripts that must be executable.
 pub(super) const PROGRAMS: [&str; 3] = ["verify", "launch", "slurm.sh"];

@@ -1,4 +1,4 @@
-//! Weights and moments of a run by the names and in the shapes of a class of `transformers`.
+//! Converts a run's weights and moments to and from the names and shapes of a class of `transformers`.
 
 use super::super::huggingface::{Family, Folder, Format, write_tensors};
 use super::super::tensors::{Parameters, Tensor, not_finite};
@@ -11,18 +11,18 @@ use crate::protocol::ModelConfig;
 use crate::step::ArenaState;
 use std::path::Path;
 
-/// What to do about a checkpoint that does not hold the run's model.
+/// Advice for checkpoints of another model.
 const TRAIN_AGAIN: &str = "train with the run's own bundle, and its own train.py";
 
-/// How a run's parameters lie there and here.
+/// Mapping between the run's parameters and the class's tensors.
 pub(super) struct Places {
     parameters: Parameters,
     tensors: Vec<Tensor>,
-    /// As the run trains them.
+    /// Layout in the run.
     trained: ArenaLayout,
-    /// As a model of which nothing is frozen has them.
+    /// Layout of an unfrozen model.
     whole: ArenaLayout,
-    /// Names of ours that are trained.
+    /// Names of our trained parameters.
     trainable: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ impl Places {
         Ok(Self { parameters, tensors, trained, whole, trainable })
     }
 
-    /// Names of theirs that are trained; `None` where all are.
+    /// Names of the class's trained tensors; `None` if all are trained.
     pub(super) fn trainable(&self) -> Option<Vec<&str>> {
         let is_trained = |tensor: &&Tensor| self.trainable.contains(&tensor.parameter);
         let trained: Vec<&str> =
@@ -44,19 +44,19 @@ impl Places {
         (trained.len() < self.tensors.len()).then_some(trained)
     }
 
-    /// Weights as a model has them.
+    /// Converts weights to the layout of an unfrozen model.
     pub(super) async fn whole(&self, weights: Vec<f32>, turns: &Turns) -> Vec<f32> {
         moved(&self.trained, &self.whole, weights, turns).await
     }
 
-    /// Moments as a model of which nothing is frozen would have them; zeros for what is frozen.
+    /// Converts moments to the layout of an unfrozen model, with zeros for frozen parameters.
     async fn whole_moments(&self, moments: &[f32], turns: &Turns) -> Vec<f32> {
         let mut all = moments.to_vec();
         all.resize(self.trained.length, 0.0);
         self.whole(all, turns).await
     }
 
-    /// Writes weights, laid out as a model has them.
+    /// Writes weights in the layout of an unfrozen model.
     pub(super) async fn write_weights(&self, weights: &[f32], path: &Path, turns: &Turns) -> Result<()> {
         let entries = self.tensors.iter().map(|tensor| (tensor.name.clone(), tensor, weights));
         write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, turns).await
@@ -74,10 +74,10 @@ impl Places {
         write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, turns).await
     }
 
-    /// Reads a checkpoint that was written there.
+    /// Reads a checkpoint written with `transformers`.
     ///
     /// # Errors
-    /// A tensor that is missing, misshapen, or holds what is no number, by name.
+    /// A tensor is missing, misshapen, or has non-finite entries; the error names it.
     pub(super) async fn read(&self, folder: &Path, turns: &Turns) -> Result<ArenaState> {
         let weights = Folder::open(folder, "model")?;
         let moments = Folder::open(folder, "optimizer")?;
@@ -96,7 +96,7 @@ impl Places {
         })
     }
 
-    /// One arena. Of moments only those of trained parameters are there.
+    /// Reads an arena; for moments, only trained parameters exist.
     async fn read_tensors(
         &self,
         folder: &Path,

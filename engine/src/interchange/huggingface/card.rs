@@ -1,15 +1,15 @@
-//! The model card: what a stranger must know before using the model.
+//! The model card of an export.
 
 use super::Family;
 use crate::evaluation::card;
 use glasshouse_protocol::{Evaluation, RunConfig, Start};
 
-/// What a run knows of its data and results.
+/// Facts about a run's data and results.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CardFacts {
     /// Name of the project.
     pub name: String,
-    /// Where the text came from.
+    /// Sources of the text.
     pub sources: Vec<String>,
     /// Tokens of the training split.
     pub train_tokens: u64,
@@ -21,15 +21,15 @@ pub struct CardFacts {
     pub validation_loss: Option<f32>,
     /// The device it was trained on.
     pub device: String,
-    /// Weights in all.
+    /// Number of parameters.
     pub parameters: usize,
-    /// It was trained elsewhere and imported as it is.
+    /// Whether it was imported and not trained here.
     pub imported: bool,
-    /// What was found when these weights were evaluated.
+    /// The evaluation of these weights.
     pub evaluation: Option<Box<Evaluation>>,
 }
 
-/// The card's Markdown.
+/// The card in Markdown.
 pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> String {
     if facts.imported {
         return imported_card(config, family, facts);
@@ -43,7 +43,7 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     let loss = facts.validation_loss.map_or("not measured".to_owned(), |loss| {
         format!("{loss:.4} nats per token (perplexity {:.2})", f64::from(loss).exp())
     });
-    // The folder of another project is its owner's business.
+    // Do not disclose another project's folder.
     let begun = config.start.as_ref().map(|start| Start { project: None, ..start.clone() });
     let begun = begun.map_or("from scratch".to_owned(), |start| {
         format!("from the weights of {start}: what is said of the data, licence and limits of those holds here, too")
@@ -114,18 +114,18 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     )
 }
 
-/// The figures as the Hub reads them.
+/// The results in the Hub's metadata format.
 fn figures(facts: &CardFacts) -> String {
     facts.evaluation.as_ref().map(|own| card::model_index(own, &facts.name)).unwrap_or_default()
 }
 
-/// The figures as people read them.
+/// The results as Markdown.
 fn evaluation(facts: &CardFacts) -> String {
     let section = facts.evaluation.as_ref().map(|own| card::markdown(own)).filter(|own| !own.is_empty());
     section.map(|own| format!("{}\n\n", own.trim_end())).unwrap_or_default()
 }
 
-/// The card of a model that Glasshouse only carried.
+/// The card of a model that was only imported and exported.
 fn imported_card(config: &RunConfig, family: &Family, facts: &CardFacts) -> String {
     format!(
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\n{figures}---\n\n\
@@ -145,7 +145,7 @@ fn imported_card(config: &RunConfig, family: &Family, facts: &CardFacts) -> Stri
     )
 }
 
-/// The run's settings as TOML, without the places where its texts lay.
+/// The run's settings as TOML, without the paths of its texts.
 fn settings(config: &RunConfig) -> String {
     let mut config = config.clone();
     let project = config.start.as_mut().and_then(|start| start.project.as_mut());
@@ -156,7 +156,7 @@ fn settings(config: &RunConfig) -> String {
     config.to_toml().unwrap_or_default()
 }
 
-/// A setting's word, as the run's TOML spells it.
+/// A setting's name as in the run's TOML, with spaces.
 fn word(setting: &impl serde::Serialize) -> String {
     match serde_json::to_value(setting) {
         Ok(serde_json::Value::String(word)) => word.replace('_', " "),

@@ -1,4 +1,4 @@
-//! `config.json`, field by field: what is read is known, and what is not is refused, unless it is known to change nothing.
+//! Reads `config.json` field by field. Unknown fields are rejected unless they are known to have no effect.
 
 use crate::error::{Error, Result};
 use crate::interchange::TAKE_AGAIN;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Fields that say nothing of what a model computes: of its training, its users, its class and the program that wrote it.
+/// Fields without effect on what a model computes: about its training, its users, its class and the program that wrote it.
 const IDLE: &[&str] = &[
     "_attn_implementation",
     "_attn_implementation_autoset",
@@ -92,7 +92,7 @@ const IDLE: &[&str] = &[
     "use_flash_attn",
 ];
 
-/// Switches that classes without them compute as if they were off.
+/// Switches that are off in classes that do not have them.
 const OFF: &[&str] = &[
     "add_cross_attention",
     "attention_bias",
@@ -107,10 +107,10 @@ const OFF: &[&str] = &[
     "use_sliding_window",
 ];
 
-/// Switches that classes without them compute as if they were on.
+/// Switches that are on in classes that do not have them.
 const ON: &[&str] = &["is_causal"];
 
-/// Whether a field that a class does not read changes nothing of what it computes.
+/// Whether a field has no effect in a class that does not read it.
 fn says_nothing(name: &str, value: &Value) -> bool {
     if IDLE.contains(&name) {
         return true;
@@ -124,7 +124,7 @@ fn says_nothing(name: &str, value: &Value) -> bool {
     }
 }
 
-/// What a layer sees, in `layer_types`.
+/// Value in `layer_types` for a layer that sees the whole context.
 const FULL: &str = "full_attention";
 const SLIDING: &str = "sliding_attention";
 
@@ -137,7 +137,6 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Of a file's object.
     pub fn new(path: &Path, fields: Map<String, Value>) -> Self {
         Self { path: path.to_owned(), fields, read: BTreeSet::new() }
     }
@@ -147,17 +146,16 @@ impl Fields {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
-    /// Whether a field is there, be it null.
+    /// Whether a field exists, even if it is null.
     pub fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)
     }
 
-    /// Whether a field is there and has this value.
     pub fn is(&mut self, name: &str, value: &Value) -> bool {
         self.get(name) == Some(value)
     }
 
-    /// Refuses a field that is there.
+    /// Fails if a field exists.
     pub fn must_be_absent(&mut self, name: &str, reason: &str) -> Result<()> {
         match self.get(name).cloned() {
             Some(value) => Err(self.refuse(name, &value, reason)),
@@ -165,18 +163,18 @@ impl Fields {
         }
     }
 
-    /// Reads another value in a field's place.
+    /// Overrides a field's value.
     pub fn replace(&mut self, name: &str, value: Value) {
         self.fields.insert(name.to_owned(), value);
     }
 
-    /// Fields that say nothing in this class.
+    /// Marks fields as having no effect in this class.
     pub fn ignore(&mut self, names: &[&str]) {
         self.read.extend(names.iter().map(|name| (*name).to_owned()));
     }
 
-    /// Gives blocks of a model with a sliding window the whole context where `layer_types` says so, or, where there is no such list, to the
-    /// `first` ones.
+    /// For a model with a sliding window, gives blocks the whole context according to `layer_types`, or else gives it to the
+    /// `first` blocks.
     pub fn windows(&mut self, model: &mut ModelConfig, first: usize) -> Result<()> {
         let kinds = match self.get("layer_types").cloned() {
             None => {
@@ -208,7 +206,7 @@ impl Fields {
         Ok(())
     }
 
-    /// Refuses a list of layers that do not all see the whole context.
+    /// Fails if `layer_types` has other entries than full attention.
     pub fn full_attention_everywhere(&mut self) -> Result<()> {
         match self.get("layer_types").cloned() {
             Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind != FULL) => Err(self.refuse(
@@ -220,7 +218,7 @@ impl Fields {
         }
     }
 
-    /// What a field holds; null where it is not there.
+    /// The value of a field; null if it is missing.
     pub fn value(&mut self, name: &str) -> Value {
         self.get(name).cloned().unwrap_or_default()
     }
@@ -238,19 +236,19 @@ impl Fields {
         self.error(format!("{name} is {value}: {reason}"))
     }
 
-    /// A whole number that must be there.
+    /// A required integer.
     pub fn whole(&mut self, name: &str) -> Result<usize> {
         self.whole_or_none(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// A whole number, where there is one.
+    /// An optional integer.
     pub fn whole_or_none(&mut self, name: &str) -> Result<Option<usize>> {
         let Some(value) = self.get(name).cloned() else { return Ok(None) };
         let whole = value.as_u64().and_then(|number| usize::try_from(number).ok());
         whole.map(Some).ok_or_else(|| self.refuse(name, &value, "expected a whole number"))
     }
 
-    /// A whole number, or its default where the field is not there; one that is null is none.
+    /// An integer, or `default` if the field is missing; null means none.
     pub fn whole_or(&mut self, name: &str, default: Option<usize>) -> Result<Option<usize>> {
         if self.has(name) { self.whole_or_none(name) } else { Ok(default) }
     }
@@ -261,7 +259,7 @@ impl Fields {
         value.as_f64().ok_or_else(|| self.refuse(name, &value, "expected a number"))
     }
 
-    /// A number that must be there.
+    /// A required number.
     pub fn number(&mut self, name: &str) -> Result<f32> {
         self.get(name);
         match self.has(name) {
@@ -270,19 +268,19 @@ impl Fields {
         }
     }
 
-    /// Yes or no, or its default.
+    /// A boolean, or its default.
     pub fn flag_or(&mut self, name: &str, default: bool) -> Result<bool> {
         let Some(value) = self.get(name).cloned() else { return Ok(default) };
         value.as_bool().ok_or_else(|| self.refuse(name, &value, "expected true or false"))
     }
 
-    /// A word, or its default.
+    /// A string, or its default.
     pub fn word_or(&mut self, name: &str, default: &str) -> Result<String> {
         let Some(value) = self.get(name).cloned() else { return Ok(default.to_owned()) };
         value.as_str().map(str::to_owned).ok_or_else(|| self.refuse(name, &value, "expected a word"))
     }
 
-    /// Refuses another value than the one that this program computes.
+    /// Fails if a field has another value than the only supported one.
     pub fn must_be(&mut self, name: &str, expected: &Value) -> Result<()> {
         match self.get(name).cloned() {
             Some(value) if value != *expected => {
@@ -321,13 +319,13 @@ impl Fields {
         }
     }
 
-    /// Rotary positions of heads of a size, of which a share turns, in both dialects: `rope_parameters` of transformers 5, and
-    /// `rope_scaling` of before.
+    /// Rotary positions for heads of `head_size`, of which `share` is rotated. Reads both `rope_parameters` (transformers 5) and
+    /// the older `rope_scaling`.
     pub fn rope(&mut self, head_size: usize, base: f64, share: f64) -> Result<Rope> {
         self.must_be("rope_interleaved", &json!(false))?;
         self.must_be("use_mrope", &json!(false))?;
         let (old, new) = (self.get("rope_scaling").cloned(), self.get("rope_parameters").cloned());
-        // An empty one says nothing.
+        // An empty object means none.
         let old = old.filter(|old| old.as_object().is_none_or(|fields| !fields.is_empty()));
         let name = if old.is_some() { "rope_scaling" } else { "rope_parameters" };
         let parameters = match old.or(new) {
@@ -361,7 +359,7 @@ impl Fields {
         Ok(Rope { scaling, channels, ..Rope::of_base(base) })
     }
 
-    /// The size of a head of a width: the heads divide it.
+    /// The head size: the width divided by the number of heads, which must divide it.
     pub fn head_size(
         &self,
         (width_name, width): (&str, usize),
@@ -376,11 +374,10 @@ impl Fields {
         }
     }
 
-    /// Refuses fields that nothing read, unless they are known to change nothing. `within` is what the name of a field in a field begins
-    /// with.
+    /// Fails if a field was not read, unless it has no effect. `within` is a prefix for names of nested fields.
     ///
     /// # Errors
-    /// Names the first one.
+    /// Names the first such field.
     pub fn expect_known(&self, within: &str) -> Result<()> {
         let known =
             |(name, value): &(&String, &Value)| self.read.contains(*name) || says_nothing(name, value);
@@ -394,8 +391,8 @@ impl Fields {
     }
 }
 
-/// `rope_theta` with `rope_scaling`, and `rope_parameters`, for readers of both dialects; where the class turns a share of the channels,
-/// with that under the name that it had before version 5.
+/// The fields for readers of both formats: `rope_theta` with `rope_scaling`, and `rope_parameters`. If the class rotates only
+/// part of the channels, also the share under its name from before version 5.
 pub fn rope_fields(rope: &Rope, partial: Option<(&str, usize)>) -> Map<String, Value> {
     let base = shortest(rope.base);
     let mut parameters = match rope.scaling {
@@ -420,20 +417,20 @@ pub fn rope_fields(rope: &Rope, partial: Option<(&str, usize)>) -> Map<String, V
         fields.insert(name.to_owned(), share);
     }
     if rope.scaling.is_some() {
-        // Readers of before version 5 look here.
+        // Read by versions before 5.
         fields.insert("rope_scaling".to_owned(), parameters.clone());
     }
     fields.insert("rope_parameters".to_owned(), parameters);
     fields
 }
 
-/// The share of a head's channels that gives them back when it is multiplied and cut off.
+/// A share that gives back exactly `channels` when it is multiplied by the head size and truncated.
 fn share_of(channels: usize, head_size: usize) -> f64 {
     let share = channels as f64 / head_size as f64;
     if (head_size as f64 * share) as usize == channels { share } else { share.next_up() }
 }
 
-/// The decimal that a person wrote, not the nearest binary fraction with all its digits.
+/// The number as its shortest decimal, without the digits of the binary fraction.
 pub fn shortest(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }
@@ -449,7 +446,7 @@ pub fn activation_word(activation: Activation) -> &'static str {
     }
 }
 
-/// The gate's name in `transformers`; a plain MLP's activation stands for none.
+/// The gate's name in `transformers`; a plain MLP's activation has none.
 pub fn gate_word(gate: Gate) -> &'static str {
     if gate == Gate::Geglu { "gelu_pytorch_tanh" } else { "silu" }
 }

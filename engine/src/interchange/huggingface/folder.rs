@@ -1,5 +1,5 @@
-//! The tensors of a Hugging Face folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names. Headers are read
-//! and checked; tensors are read where they lie, some rows at a time, so that no more than the wanted floats are ever in memory.
+//! The tensors of a Hugging Face folder: `model.safetensors`, or the shards listed in `model.safetensors.index.json`. Headers are
+//! read and validated first; tensors are read on demand, a few rows at a time, so that memory holds only the floats needed.
 
 use crate::error::{Error, Result};
 use crate::interchange::TAKE_AGAIN;
@@ -15,35 +15,32 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Largest `config.json`, index and header: headers of the largest published models take some 10 MB.
+/// Maximum size of `config.json`, index and header; headers of the largest published models have about 10 MB.
 pub const MAX_JSON_BYTES: u64 = 64 << 20;
 
 /// A tensor in one of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     file: usize,
-    /// Shape.
     pub shape: Vec<usize>,
     dtype: Dtype,
     start: u64,
 }
 
-/// How floats are stored.
+/// Storage format of floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// 32 bits.
     F32,
-    /// 16 bits, five of them of the exponent.
+    /// 16 bits with a 5-bit exponent.
     F16,
     /// The upper 16 of the 32 bits.
     Bf16,
 }
 
 impl Format {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
 
-    /// What `config.json` calls it.
+    /// Name in `config.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "float32",
@@ -52,12 +49,12 @@ impl Format {
         }
     }
 
-    /// The one that `config.json` calls so.
+    /// Finds the format by its name in `config.json`.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// What the header of safetensors calls it.
+    /// The type in a safetensors header.
     pub fn dtype(self) -> Dtype {
         match self {
             Self::F32 => Dtype::F32,
@@ -75,14 +72,14 @@ impl Format {
         }
     }
 
-    /// Bytes of a float.
+    /// Bytes per float.
     pub fn width(self) -> usize {
         if self == Self::F32 { 4 } else { 2 }
     }
 
-    /// The bytes of floats in it; `bits16` has room for those of 16 bits.
+    /// Converts floats to bytes; `bits16` is a buffer for 16-bit formats.
     pub fn encode<'all>(self, floats: &'all [f32], bits16: &'all mut Vec<u16>) -> &'all [u8] {
-        // safetensors is little-endian, and so is every target.
+        // safetensors is little-endian, like every target.
         if self == Self::F32 {
             return bytemuck::cast_slice(floats);
         }
@@ -96,7 +93,7 @@ impl Format {
 }
 
 impl Stored {
-    /// Floats.
+    /// Number of entries.
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
@@ -106,25 +103,24 @@ impl Stored {
         (self.count() * self.dtype.bitsize() / 8) as u64
     }
 
-    /// How its entries are stored, where they can be read.
+    /// The storage format, if supported.
     pub fn format(&self) -> Option<Format> {
         Format::of(self.dtype).ok()
     }
 
-    /// Whether its entries are floats that can be read.
+    /// Checks that the entries are floats of a supported format.
     ///
     /// # Errors
-    /// What they are instead.
+    /// Describes the actual type.
     pub fn check(&self) -> std::result::Result<(), String> {
         Format::of(self.dtype).map(drop)
     }
 }
 
-/// The tensors of a folder by name.
+/// A folder's tensors.
 #[derive(Debug)]
 pub struct Folder {
     files: Vec<PathBuf>,
-    /// By name.
     pub tensors: BTreeMap<String, Stored>,
 }
 
@@ -151,13 +147,13 @@ impl TensorIndex {
     }
 }
 
-/// Files that a model may have: the largest published ones have some two hundred.
+/// Maximum number of shards; the largest published models have about two hundred.
 const MAX_SHARDS: usize = 4096;
 
-/// The files that an index names.
+/// The files listed in an index.
 ///
 /// # Errors
-/// It is damaged, or names what is no safetensors file beside it.
+/// The index is damaged, or lists something other than a safetensors file in its folder.
 pub fn shards_of(index: &Path) -> Result<Vec<String>> {
     let shards: Vec<String> = TensorIndex::read(index)?.shards().into_iter().cloned().collect();
     if shards.len() > MAX_SHARDS {
@@ -167,10 +163,11 @@ pub fn shards_of(index: &Path) -> Result<Vec<String>> {
 }
 
 impl Folder {
-    /// Reads the headers of a folder's safetensors: `stem.safetensors`, or the shards of its index. A model's stem is `model`.
+    /// Reads the headers of a folder's safetensors: `stem.safetensors`, or the shards of its index. For a model, `stem` is
+    /// `model`.
     ///
     /// # Errors
-    /// There are none, a shard is missing, or a file is damaged; each is named. Pickled weights are never opened.
+    /// There are no safetensors, a shard is missing, or a file is damaged; the error names it. Pickled weights are never opened.
     pub fn open(folder: &Path, stem: &str) -> Result<Self> {
         let whole = folder.join(format!("{stem}.safetensors"));
         let index = folder.join(format!("{stem}.safetensors.index.json"));
@@ -247,7 +244,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Reads rows of a tensor (entries of a vector) into as many floats.
+    /// Reads rows of a tensor (entries of a vector) into `floats`.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -256,7 +253,7 @@ impl Folder {
         let format = Format::of(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
         let columns: usize = tensor.shape.iter().skip(1).product();
         let start = tensor.start + (rows.start * columns * format.width()) as u64;
-        // safetensors is little-endian, and so is every target.
+        // safetensors is little-endian, like every target.
         if format == Format::F32 {
             return read_at(path, start, bytemuck::cast_slice_mut(floats));
         }
@@ -270,7 +267,7 @@ impl Folder {
     }
 }
 
-/// Reads a JSON file of a bounded length.
+/// Reads a JSON file of limited size.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     storage::read_json(path, MAX_JSON_BYTES).map_err(|error| match error {
         Error::BadFile { path, reason } => {
@@ -280,13 +277,13 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
-/// Whether a name stands for a safetensors file beside the one that has it.
+/// Whether a name is a plain safetensors file name.
 fn is_shard(name: &str) -> bool {
     let strange = |letter: char| letter.is_control() || ['/', '\\', ':'].contains(&letter);
     name.ends_with(".safetensors") && !name.contains(strange)
 }
 
-/// What to say of a folder without safetensors.
+/// Error message for a folder without safetensors.
 fn no_weights(folder: &Path, stem: &str) -> String {
     let names = files::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> =

@@ -1,4 +1,4 @@
-//! Import of a Hugging Face folder: `config.json`, safetensors, `tokenizer.json`.
+//! Imports a Hugging Face folder: `config.json`, safetensors, `tokenizer.json`.
 
 use super::families::Family;
 use super::fields::Fields;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
-/// The tensors of a folder, by the numbers of the family's.
+/// The tensors of a folder, in the family's order.
 #[derive(Debug)]
 struct FolderWeights {
     folder: Folder,
@@ -32,10 +32,11 @@ impl Weights for FolderWeights {
     }
 }
 
-/// Looks at a folder.
+/// Reads a folder, except for its weights.
 ///
 /// # Errors
-/// A file is missing or damaged, a setting cannot be represented, or tensors are missing, extra or misshapen; each is named.
+/// A file is missing or damaged, a setting is not supported, or tensors are missing, unexpected or misshapen; the error names
+/// them.
 pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let config_path = path.join("config.json");
     if !files::is_file(&config_path) {
@@ -50,7 +51,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let mut map: Map<String, Value> = read_json(&config_path)?;
     let mut notices = Vec::new();
     let whole_type = type_of(&map);
-    // Images and sound have models of their own before the one that writes.
+    // Multimodal models have separate encoders for images and sound.
     let has_parts = map.get("text_config").is_some_and(Value::is_object);
     if has_parts {
         map = text_part(map);
@@ -85,7 +86,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let whole = Parameters::of(&model)?;
     let (tensors, stored): (_, Vec<Stored>) =
         matched(family, &model, &whole, &folder, (path, has_parts))?.into_iter().unzip();
-    // Where all tensors are stored alike.
+    // If all tensors have the same format.
     let first = stored.first().and_then(Stored::format);
     let format = first.filter(|first| stored.iter().all(|other| other.format() == Some(*first)));
     let tokenizer = TokenizerFiles::read(path)?.generating(&generation.into_iter().collect());
@@ -97,8 +98,7 @@ fn type_of(config: &Map<String, Value>) -> String {
     config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The settings of the part that writes, of a model of several parts. What the whole says of its vocabulary and of quantisation
-/// counts there, too.
+/// The settings of a multimodal model's text part, with the vocabulary and quantisation settings of the whole model.
 fn text_part(mut whole: Map<String, Value>) -> Map<String, Value> {
     let Some(Value::Object(mut part)) = whole.remove("text_config") else { return whole };
     let names =
@@ -111,7 +111,7 @@ fn text_part(mut whole: Map<String, Value>) -> Map<String, Value> {
     part
 }
 
-/// The names that a tensor may have: its own, or that of a model that was saved without its head, or within a model of several parts.
+/// Possible names of a tensor: its own, without the prefix (saved without its head), or within a multimodal model.
 fn names_of(tensor: &Tensor, family: &Family) -> [String; 5] {
     let (name, short) = (&tensor.name, tensor.name.strip_prefix(family.prefix).unwrap_or(&tensor.name));
     [
@@ -131,7 +131,7 @@ fn find<'folder>(
     names_of(tensor, family).iter().find_map(|name| folder.tensors.get_key_value(name))
 }
 
-/// The name of the head's tensor in a folder whose settings tie the head to the embedding, if it holds something else.
+/// The name of a head tensor that differs from the embedding although the settings tie them.
 fn other_head(family: &Family, model: &ModelConfig, folder: &Folder) -> Result<Option<String>> {
     if !model.tied_head || !model.labels.is_empty() {
         return Ok(None);
@@ -167,7 +167,7 @@ fn other_head(family: &Family, model: &ModelConfig, folder: &Folder) -> Result<O
     Ok(None)
 }
 
-/// The labels of a class with a head for them, in the order of their numbers; none of one that goes on from texts.
+/// The labels of a sequence classification class, by number; empty for language models.
 fn labels(config: &Map<String, Value>) -> Result<Vec<String>, String> {
     let class = config.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
     let Some(class) = class.filter(|class| class.ends_with("ForSequenceClassification")) else {
@@ -184,7 +184,7 @@ fn labels(config: &Map<String, Value>) -> Result<Vec<String>, String> {
     (0..names.len()).map(|number| name(number).ok_or_else(|| missing(number))).collect()
 }
 
-/// Each tensor of the family with the one of the folder; nothing is missing, left over or of another shape.
+/// Matches the family's tensors with the folder's; all must match exactly.
 fn matched(
     family: &Family,
     model: &ModelConfig,
@@ -215,7 +215,7 @@ fn matched(
         let reason = format!("{} tensors are missing, {first} the first; {TAKE_AGAIN}", missing.len());
         return Err(Error::bad_file(path, reason));
     }
-    // The parts' own tensors are under their names; blocks without one are the text's.
+    // Other parts have distinct tensor names; blocks without a part's name belong to the text part.
     let is_text = |name: &str| name.contains("language_model.") || name.starts_with("model.layers.");
     let is_other = |name: &str| has_parts && !is_text(name);
     left.retain(|name| !is_redundant(name, model) && !is_other(name));
@@ -230,7 +230,7 @@ fn matched(
     Ok(tensors)
 }
 
-/// Tensors that older versions wrote and that follow from the settings: causal masks, angles, a head that is the embedding.
+/// Tensors written by older versions that follow from the settings: causal masks, rotary angles, a head tied to the embedding.
 fn is_redundant(name: &str, model: &ModelConfig) -> bool {
     let endings = [
         ".attn.bias",

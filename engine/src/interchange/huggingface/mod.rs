@@ -1,9 +1,9 @@
-//! Hugging Face folders, both ways: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`,
+//! Import and export of Hugging Face folders: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`,
 //! `generation_config.json` and a model card.
 //!
-//! A class of `transformers` is a file of `families`; one table in it says where each of its tensors lies in our parameters, for export
-//! and import alike. A model is written as a class only if that class computes it exactly, which is found by reading the settings that
-//! are about to be written; where none does, the settings that the nearest one lacks are named.
+//! Each supported class of `transformers` is a file in `families`, with one table that maps its tensors to our parameters for
+//! both export and import. A model is exported as a class only if the class computes it exactly, which is verified by reading
+//! back the generated settings. If no class fits, the error names the settings that the closest one lacks.
 
 mod card;
 mod families;
@@ -34,26 +34,25 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// What an export needs.
+/// Contents of an export.
 #[derive(Debug)]
 pub struct Export<'run> {
-    /// The run; its model's vocabulary is resolved.
+    /// The run's settings, with a resolved vocabulary.
     pub config: &'run RunConfig,
-    /// The run's tokenizer.
     pub tokenizer: &'run TokenizerFiles,
-    /// `model_type` of the class that it came from: it is written as that one again, where that computes it still.
+    /// `model_type` of the class it was imported as; preferred if that class still computes the model.
     pub family: Option<&'run str>,
-    /// What `config.json` calls the floats that it came in, each of which the weights are still: they are written as those again. Others are
-    /// written in 32 bits.
+    /// The original `dtype` in `config.json`, if every weight is still exactly representable in it; otherwise the export uses 32
+    /// bits.
     pub dtype: Option<&'run str>,
-    /// Weights, laid out as the arena of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
+    /// Weights in the arena layout of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
     pub parameters: &'run [f32],
-    /// What the model card says of data and results.
+    /// Data and results for the model card.
     pub facts: &'run CardFacts,
 }
 
-/// Writes the folder, at once or not at all, and returns the names of its files. An earlier export is replaced where that is asked
-/// for; a folder that holds other files is refused.
+/// Writes the folder atomically and returns the names of its files. An existing export is replaced only if `replace` is set; a
+/// folder with other files is refused.
 pub fn export(export: &Export<'_>, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
     at_once(export_in_turns(export, folder, replace, &Turns::none()))
 }
@@ -99,7 +98,6 @@ async fn export_in_turns(
     Ok(written)
 }
 
-/// Writes `model.safetensors`.
 async fn write_weights(
     export: &Export<'_>,
     family: &Family,
@@ -113,7 +111,7 @@ async fn write_weights(
     write_tensors(&entries.collect::<Vec<_>>(), &parameters, format, path, turns).await
 }
 
-/// Writes tensors as safetensors, each by a name and from an arena, one after the other: no more than one is in memory.
+/// Writes tensors, each with a name and an arena, as safetensors; only one is in memory at a time.
 pub(super) async fn write_tensors(
     tensors: &[(String, &Tensor, &[f32])],
     parameters: &Parameters,
@@ -128,7 +126,7 @@ pub(super) async fn write_tensors(
         let (dtype, shape) = (format.dtype(), tensor.shape.clone());
         (name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
-    // `transformers` refuses a file without this entry.
+    // `transformers` rejects files without this entry.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let head = storage::safetensors_head(metadata, infos.collect())?;
     let mut file = files::File::create(path).map_err(Error::io(path))?;
@@ -145,7 +143,7 @@ pub(super) async fn write_tensors(
     file.sync_all().map_err(Error::io(path))
 }
 
-/// What every class's `config.json` says.
+/// Fields of every class's `config.json`.
 fn shared_fields(
     family: &Family,
     model: &ModelConfig,
@@ -153,7 +151,7 @@ fn shared_fields(
     generation: &Map<String, Value>,
     format: Format,
 ) -> Map<String, Value> {
-    // Without the field some classes take an id of their own, which a smaller vocabulary lacks.
+    // If the field is missing, some classes default to an id that a smaller vocabulary lacks.
     let padding = files.special("pad_token").filter(|id| (*id as usize) < model.vocabulary);
     families::object(json!({
         "architectures": [family.class],
@@ -162,13 +160,12 @@ fn shared_fields(
         "eos_token_id": generation.get("eos_token_id").cloned().or_else(|| files.tokenizer.end_of_text().map(Value::from)),
         "pad_token_id": padding,
         "dtype": format.name(),
-        // What versions of transformers before 4.56 read.
+        // Read by transformers before 4.56.
         "torch_dtype": format.name(),
     }))
 }
 
-/// What `config.json` says of labels. Where rows of a batch are of several lengths, `transformers` finds the last token of each by what
-/// fills it up.
+/// The label fields of `config.json`. `transformers` uses the padding token to find the last token of each row in a batch.
 fn label_fields(family: &Family, model: &ModelConfig, padding: Option<u32>) -> Map<String, Value> {
     let named = model.labels.iter().enumerate();
     let names: Map<String, Value> = named.clone().map(|(at, label)| (at.to_string(), json!(label))).collect();
@@ -179,19 +176,19 @@ fn label_fields(family: &Family, model: &ModelConfig, padding: Option<u32>) -> M
         "label2id": numbers,
         "pad_token_id": padding,
     }));
-    // One alone is a score, which is no class's.
+    // A single label is a score, not a class.
     if !model.scores() {
         fields.insert("problem_type".to_owned(), json!("single_label_classification"));
     }
     fields
 }
 
-/// Exports a project's model with what its run and text say for the model card.
+/// Exports a project's model, with its run's and data's facts for the model card.
 pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
     at_once(export_trained_in_turns(model, folder, replace, &Turns::none()))
 }
 
-/// The same, while others have their turns. Whoever drops it leaves what stood there before.
+/// Like [`export_trained`], yielding regularly. If the future is dropped, an earlier export is unchanged.
 pub(crate) async fn export_trained_in_turns(
     model: &Trained,
     folder: &Path,
@@ -199,10 +196,10 @@ pub(crate) async fn export_trained_in_turns(
     turns: &Turns,
 ) -> Result<Vec<PathBuf>> {
     let record = model.run.record()?;
-    // The card can do without: a model whose text was thrown away is still a model.
+    // Optional: a model whose text was deleted can still be exported.
     let index = prepare::index(&model.run.data_folder()?).ok();
     let index = index.as_ref();
-    // Of other weights its figures would be false; one that cannot be read is named where evaluations are.
+    // Results of other weights would be false. Unreadable evaluations are reported where evaluations are listed.
     let own = |evaluation: &Evaluation| evaluation.weights_crc32c == weights_crc32c(&model.parameters);
     let evaluation = model.run.evaluation().ok().flatten().filter(own);
     let facts = CardFacts {
@@ -228,18 +225,19 @@ pub(crate) async fn export_trained_in_turns(
     export_in_turns(&export, folder, replace, turns).await
 }
 
-/// A model as it was before an import shortened its context. What it has learned since, it has learned in the shorter one.
+/// The model with its context length from before the import shortened it. What it has learned since, it learned with the shorter
+/// context.
 pub(super) fn with_whole_context(model: &ModelConfig, record: &RunRecord) -> ModelConfig {
     let context_length = record.whole_context.unwrap_or_default().max(model.context_length);
     ModelConfig { context_length, ..model.clone() }
 }
 
-/// The last name of a path, of this system or another: what lies around it is the business of the machine that it was on.
+/// The last component of a path of any system; the rest is private to the machine.
 fn last_name(path: &str) -> String {
     path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path).to_owned()
 }
 
-/// Names that an export writes; a folder may hold these and nothing else.
+/// Names that an export may write; a folder to be replaced must hold nothing else.
 const NAMES: [&str; 7] = [
     "config.json",
     SETTINGS_FILE,
@@ -267,7 +265,7 @@ fn tokenizer_config(export: &Export<'_>) -> Value {
     config
 }
 
-/// What fills rows of a batch up: what ends a text. A reward model reads that, too, and scores it, so that it takes another special token.
+/// The padding token: the end-of-text token, or for a reward model, which scores that token, another special token.
 fn padding(model: &ModelConfig, files: &TokenizerFiles) -> Option<u32> {
     let (tokenizer, end) = (&files.tokenizer, files.tokenizer.end_of_text());
     if !model.scores() {
@@ -283,7 +281,7 @@ fn plain_tokenizer_config(export: &Export<'_>) -> Value {
     let length = json!(export.config.model.context_length);
     if !settings.is_empty() {
         let mut settings = settings.clone();
-        // A table of positions may have been shortened.
+        // A position table may have been shortened.
         if !settings.contains_key("model_max_length") || export.config.model.position == Position::Learned {
             settings.insert("model_max_length".to_owned(), length);
         }
@@ -303,14 +301,14 @@ fn plain_tokenizer_config(export: &Export<'_>) -> Value {
     config
 }
 
-/// `generation_config.json`: the one that an imported model came with, or what suits a model that was trained here.
+/// `generation_config.json`: an imported model's original, or defaults for a model trained here.
 fn generation_config(model: &ModelConfig, files: &TokenizerFiles) -> Map<String, Value> {
     if !files.generation.is_empty() {
         return files.generation.clone();
     }
     let end = files.tokenizer.end_of_text();
     let begin = files.special("bos_token").or(end.filter(|_| files.settings.is_empty()));
-    // Never beyond the positions that there are; and a number of new tokens would go before the limit that lm-eval sets.
+    // Never more than the available positions. `max_new_tokens` is not set, because it would override lm-eval's limit.
     let mut fields = families::object(
         json!({ "do_sample": true, "temperature": 0.8, "max_length": model.context_length }),
     );
@@ -341,7 +339,7 @@ mod tests {
         }
     }
 
-    /// A device whose room is none, where the system has it.
+    /// A device that is always full, if the system has one.
     #[test]
     fn a_disk_that_takes_nothing_is_an_error() {
         let full = Path::new("/dev/full");

@@ -1,8 +1,8 @@
-//! An adapter in the form of PEFT, Hugging Face's library of adapters: `adapter_config.json` and `adapter_model.safetensors`, whose
-//! names begin with the path of a module in the class of `transformers` that the model is of.
+//! Adapters in the format of PEFT, Hugging Face's adapter library: `adapter_config.json` and `adapter_model.safetensors`, with
+//! tensor names based on module paths in the model's class of `transformers`.
 //!
-//! Where that class has several modules for one matrix of ours (queries, keys and values; gate and up), each gets A whole, and of B the
-//! rows that are its own: rows of B·A are rows of W, in whatever order the class has them.
+//! If the class splits a matrix of ours into several modules (queries, keys and values; gate and up), each module gets the whole
+//! A and its own rows of B: rows of B·A are rows of W, in any order.
 
 mod merge;
 
@@ -25,22 +25,22 @@ use std::path::{Path, PathBuf};
 const SETTINGS: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 
-/// What PEFT's wrappers put before a module's path.
+/// Prefix that PEFT's wrappers add to a module's path.
 const PREFIX: &str = "base_model.model.";
 
-/// Writes a run's adapter as `export_adapter_in_turns` does, at once.
+/// Blocking version of `export_adapter_in_turns`.
 ///
 /// # Errors
-/// As there.
+/// Same as there.
 pub fn export_adapter(trained: &AsTrained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
     at_once(export_adapter_in_turns(trained, folder, replace, &Turns::none()))
 }
 
-/// Writes a run's adapter as a folder that PEFT opens over the model that the run began with, at once or not at all, and returns the names
-/// of its files.
+/// Writes a run's adapter atomically as a folder that PEFT can load onto the run's base model, and returns the names of its
+/// files.
 ///
 /// # Errors
-/// The run has no adapter, or its model is of no class of `transformers`; or the disk fails.
+/// The run has no adapter, its model has no class in `transformers`, or writing fails.
 pub(crate) async fn export_adapter_in_turns(
     trained: &AsTrained,
     folder: &Path,
@@ -69,15 +69,15 @@ pub(crate) async fn export_adapter_in_turns(
     Ok([SETTINGS, WEIGHTS].map(|name| folder.join(name)).to_vec())
 }
 
-/// What an imported model is called, by the last name of its folder, file or address; `None` of any other run.
+/// Name of an imported model: the last component of its folder, file or URL. `None` for any other run.
 fn imported_as(run: &Run) -> Option<String> {
     let imported = run.record().ok()?.state == RunState::Imported;
     let config = run.config().ok()?;
-    // What was merged has no steps either, and begins with another run.
+    // Merged models have no steps either, but start from another run.
     (imported && config.start.is_none()).then_some(config.preset)
 }
 
-/// The run whose checkpoint a run began with, where there is one and it is still there.
+/// The run that a run started from, if it still exists.
 fn begun_with(run: &Run) -> Option<Run> {
     let start = run.config().ok()?.start?;
     let project = match &start.project {
@@ -87,11 +87,11 @@ fn begun_with(run: &Run) -> Option<Run> {
     project.ok()?.recorded_run(&start.run).ok()
 }
 
-/// The linear layers of a class of `transformers`, as far as an adapter is concerned.
+/// The linear layers of a class of `transformers`, for an adapter.
 struct Modules<'table> {
-    /// Path of a module, path of our layer that it has rows of, and the module's weight.
+    /// Path of the module, path of our layer that it has rows of, and the module's weight.
     adapted: Vec<(&'table str, &'table str, &'table Tensor)>,
-    /// Paths of those that are not adapted.
+    /// Paths of modules that are not adapted.
     others: Vec<&'table str>,
 }
 
@@ -108,7 +108,7 @@ impl<'table> Modules<'table> {
         Self { adapted, others }
     }
 
-    /// A [r, in] and B [rows, r] of each module. PEFT's layers are `nn.Linear`, whatever the module is: nothing is transposed.
+    /// A [r, in] and B [rows, r] of each module. PEFT's layers are always `nn.Linear`, so nothing is transposed.
     fn tensors(&self, adapter: &Adapter) -> Vec<Tensor> {
         let tensor = |module: &str, name: &str, shape: [usize; 2], layer: &str, rows: Rows| Tensor {
             name: format!("{PREFIX}{module}{name}"),
@@ -129,9 +129,9 @@ impl<'table> Modules<'table> {
         pairs.collect()
     }
 
-    /// `adapter_config.json`, with what the base is called where that is known.
+    /// `adapter_config.json`, with the name of the base model if known.
     fn settings(&self, adapter: &Adapter, base: Option<&str>) -> Value {
-        // PEFT's own are whole numbers.
+        // PEFT writes integers.
         let whole = adapter.alpha.fract() == 0.0 && adapter.alpha < 1e9;
         let alpha = if whole { json!(adapter.alpha as u64) } else { json!(shortest(adapter.alpha)) };
         json!({
@@ -152,7 +152,7 @@ impl<'table> Modules<'table> {
         })
     }
 
-    /// What PEFT finds the modules by: the end of a path, of one name where that says which are adapted, else of two: GPT-2's
+    /// PEFT's `target_modules`: the last component of each path if that is unambiguous, else the last two. For example, GPT-2's
     /// `attn.c_proj` is not its `mlp.c_proj`.
     fn targets(&self) -> BTreeSet<String> {
         let is_clear = |name: &str| !self.others.iter().any(|other| end(other, 1) == name);
@@ -164,7 +164,7 @@ impl<'table> Modules<'table> {
     }
 }
 
-/// The last names of a path.
+/// The last components of a path.
 fn end(path: &str, names: usize) -> &str {
     path.rmatch_indices('.').nth(names - 1).map_or(path, |(at, _)| &path[at + 1..])
 }
@@ -185,7 +185,7 @@ mod tests {
         (family, family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap())
     }
 
-    /// W + scale·B·A of each module, from what an export holds, is what an export of the merged weights holds.
+    /// Merging each module's W + scale·B·A into an export gives an export of the merged weights.
     #[test]
     fn modules_have_the_rows_that_are_their_own() {
         let gpt2 = json!({ "model_type": "gpt2", "vocab_size": 29, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 16 });

@@ -1,4 +1,4 @@
-//! Dispatches and nodes that are alike: the same kernel over operands of the same shapes.
+//! Classes of dispatches and nodes: the same kernel on operands of the same shapes.
 
 use super::peak::Peak;
 use crate::device::DeviceDescription;
@@ -10,7 +10,7 @@ use crate::protocol::RunConfig;
 use crate::protocol::bench::{Bound, KernelMeasurement};
 use std::rc::Rc;
 
-/// Alike dispatches or nodes, before they are timed.
+/// Equal dispatches or nodes, before they are timed.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
     kernel: String,
@@ -18,7 +18,7 @@ pub(super) struct Class {
     shapes: String,
     groups: Option<[u32; 3]>,
     count: usize,
-    /// The positions of its members in the plan or the graph.
+    /// Indices of its members in the plan or graph.
     pub(super) members: Vec<usize>,
     work: Work,
 }
@@ -57,7 +57,7 @@ impl Class {
     }
 }
 
-/// What a kernel's name must contain to pass a filter: people say matmul where our kernels are called by their layer.
+/// The part of a kernel's name that a filter selects; `matmul` means our linear kernels.
 pub(super) fn part(filter: &str) -> &str {
     if filter == "matmul" { "linear" } else { filter }
 }
@@ -78,7 +78,7 @@ pub(super) fn chosen(mut classes: Vec<Class>, filter: &str) -> Result<Vec<Class>
     Ok(classes)
 }
 
-/// Puts something into the class that it belongs to, or into a new one.
+/// Adds a dispatch or node to its class, or to a new one.
 fn sort_in(classes: &mut Vec<Class>, found: Class) {
     let same = |class: &&mut Class| {
         class.kernel == found.kernel && class.groups == found.groups && class.shapes == found.shapes
@@ -92,8 +92,8 @@ fn sort_in(classes: &mut Vec<Class>, found: Class) {
     }
 }
 
-/// The classes of a plan's dispatches, of which a step runs `accumulate` micro-batches, and of those that follow: once a
-/// step, but for the last of them, which ends each micro-batch.
+/// The classes of a plan's dispatches, which run once per micro-batch (`accumulate` times per step), and of `further` ones, which
+/// run once per step, except the last, which ends each micro-batch.
 pub(super) fn dispatch_classes(plan: &Plan, further: &[Dispatch], accumulate: usize) -> Vec<Class> {
     let mut classes = Vec::new();
     let own = plan.dispatches.len();
@@ -145,7 +145,7 @@ mod tests {
     use crate::plan::{compile, update};
     use crate::protocol::presets;
 
-    /// Every dispatch of a step lands in one class, and alike blocks share theirs.
+    /// Every dispatch of a step is in exactly one class, and equal blocks share theirs.
     #[test]
     fn classes_hold_every_dispatch_once() {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
@@ -177,7 +177,7 @@ mod tests {
         );
     }
 
-    /// A class that takes as long as the slower of its operations and its bytes has all of the peak.
+    /// A class that takes exactly as long as its operations or bytes at peak speed has a share of 1.
     #[test]
     fn the_share_is_of_whatever_bounds_the_work() {
         let config = presets::preset("nanogpt-cpu").unwrap();

@@ -1,13 +1,12 @@
-//! What each kernel of a training step reaches on a device, and how near that is to what the device can do.
+//! Measures the throughput of each kernel of a training step, relative to the device's peak.
 //!
-//! A step's dispatches fall into classes: the same kernel over operands of the same shapes. One of each class is run again and
-//! again by itself ([`Repeater`]). The CPU's executor has nodes instead, which are timed where they stand in the step.
+//! The dispatches of a step fall into classes: the same kernel on operands of the same shapes. One dispatch per class is run
+//! repeatedly in isolation ([`Repeater`]). The CPU executor's nodes are timed within the step instead.
 //!
-//! The peaks are measured, not looked up: bytes per second by adding two vectors of 64 MiB, operations per second by the better of a
-//! loop of multiply-adds in registers and of a large square matrix product. On the CPU there is only the product, so
-//! there "peak" is the best that our own code reaches. A class's share of the peak is the least time that its work
-//! allows at those speeds, by operations or by bytes, over the time that it took. It can exceed 1 where operands are small enough to
-//! stay in a cache from run to run.
+//! Peaks are measured, not looked up: bytes per second by adding two vectors of 64 MiB, operations per second by the better of a
+//! loop of multiply-adds in registers and a large square matrix product. On the CPU there is only the matrix product, so its
+//! "peak" is the best our own code reaches. A class's share of the peak is the minimum time for its operations or bytes at peak
+//! speed, divided by its measured time. It can exceed 1 if small operands stay in a cache between runs.
 
 mod classes;
 mod peak;
@@ -30,30 +29,30 @@ use crate::protocol::{DeviceKind, RunConfig};
 use crate::step::{Data, StepInput};
 use classes::{Class, chosen, dispatch_classes, node_classes};
 
-/// What a timed submission should last: many times what submitting costs.
+/// Target seconds of a timed submission, many times the cost of submitting.
 const SECONDS: f64 = 0.05;
 
-/// Most runs in a submission.
+/// Maximum runs per submission.
 const MAX_REPEATS: usize = 4096;
 
-/// Submissions of which the median counts, where they are not long.
+/// Number of submissions, of which the median counts, unless they are long.
 const SAMPLES: usize = 3;
 
-/// A submission that lasts so long is sample enough.
+/// A submission this long counts as the only sample.
 const LONG_SECONDS: f64 = 0.5;
 
-/// Seconds that choosing kernels may take: enough for every candidate of a preset.
+/// Time limit for tuning: enough for every candidate of a preset.
 const TUNING_SECONDS: f64 = 20.0;
 
-/// How long the CPU runs the step's nodes over.
+/// Seconds for which the CPU repeats the step.
 const CPU_SECONDS: f64 = 2.0;
 
-/// Measures the kernels of a run's training step whose names contain `filter`, in the order of the step. The second half of the
-/// result is a warning, where the device is a fallback. With `autotune` a GPU's kernels are first chosen by timing all that they may
-/// be, anew and with more time than before a run; what is found is kept for runs to come.
+/// Measures the kernels of a run's training step whose names contain `filter`, in step order. Also returns a warning if the
+/// device is a fallback. With `autotune`, a GPU's kernels are tuned anew first, with more time than before a run; the result is
+/// cached for later runs.
 ///
 /// # Errors
-/// The device is missing, is one of burn's, or cannot hold the model; no kernel has such a name.
+/// The device is missing, is one of burn's, or cannot hold the model; or no kernel has such a name.
 pub async fn measure_kernels(
     config: &RunConfig,
     device: &str,
@@ -109,7 +108,7 @@ async fn on_gpu(
         micro_batches: random_batches(config),
     };
     repeater.upload(&plan, &step, &optimizer)?;
-    // Every value is computed once, so that kernels meet what they meet in training.
+    // Compute every value once, so that kernels get realistic inputs.
     for number in 0..repeater.count() {
         repeater.seconds(number, 1).await?;
         platform::yield_now().await;
@@ -134,7 +133,7 @@ async fn on_gpu(
     Ok(measured)
 }
 
-/// What was found of the shape bucket that a dispatch belongs to.
+/// The tuning result for a dispatch's shape bucket.
 fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [TunedBucket]) -> Option<&'found TunedBucket> {
     let dispatch = plan.dispatches.get(at)?;
     let node = plan.graph.nodes.get(dispatch.node?.index())?;
@@ -143,7 +142,7 @@ fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [TunedBucket]) -> Op
     found.iter().find(|found| found.bucket == bucket)
 }
 
-/// Seconds of one run of a dispatch by itself.
+/// Seconds of one run of a dispatch in isolation.
 async fn alone(repeater: &Repeater, number: usize) -> Result<f64> {
     let mut repeats = 1;
     let mut seconds = repeater.seconds(number, repeats).await?;

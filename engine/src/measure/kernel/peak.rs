@@ -1,4 +1,4 @@
-//! What a device reaches at best, measured on the device itself.
+//! Measures a device's peak performance.
 
 use super::alone;
 use crate::cpu;
@@ -13,24 +13,23 @@ use crate::step::Data;
 use glasshouse_shaders::peak_flops;
 use std::rc::Rc;
 
-/// Floats of each vector of the measurement of bytes per second: past any cache.
+/// Floats of each vector for measuring bytes per second: larger than any cache.
 const STREAM: usize = 1 << 24;
 
-/// Turns of the loop of multiply-adds, and the operations of a turn.
+/// Iterations of the multiply-add loop, and operations per iteration.
 const TURNS: u32 = 1024;
 const FLOPS_A_TURN: f64 = 192.0;
 
-/// Invocations in a workgroup of that loop.
+/// Invocations per workgroup of that loop.
 const PEAK_GROUP: usize = 64;
 
-/// A device's peaks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Peak {
     pub(super) flops_per_s: f64,
     pub(super) bytes_per_s: f64,
 }
 
-/// A vector added to another, and a square matrix times another: what the peaks are measured with.
+/// The graph for measuring peaks: a vector sum and a square matrix product.
 struct PeakGraph {
     graph: Graph,
     /// Parameters in order.
@@ -59,7 +58,7 @@ impl PeakGraph {
         Ok(Self { graph, inputs, outputs })
     }
 
-    /// Operands that are neither zeros nor all alike, which some devices compute faster.
+    /// Varied operands, because some devices are faster with zeros or equal values.
     fn operand(count: usize) -> Vec<f32> {
         (0..count).map(|at| (at % 251) as f32 / 251.0 - 0.5).collect()
     }
@@ -104,7 +103,6 @@ pub(super) async fn of_gpu(gpu: &Gpu) -> Result<Peak> {
     })
 }
 
-/// The CPU's peaks.
 pub(super) fn of_cpu(threads: Option<usize>) -> Result<Peak> {
     let graph = PeakGraph::new(STREAM, 1024)?;
     let operand = |value: &ValueId| (*value, Data::F32(PeakGraph::operand(graph.graph.ty(*value).count())));

@@ -1,4 +1,4 @@
-//! A file's content, and the handles that read and write it.
+//! A file's content, and handles that read and write it.
 
 use super::{Entry, disk, error, key};
 use std::fs::TryLockError;
@@ -7,19 +7,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use web_time::SystemTime;
 
-/// A file, whatever its name and whether it still has one.
+/// A file, independent of its name; it may have none any more.
 #[derive(Debug)]
 pub(super) struct Node(Mutex<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
     pub content: Content,
-    /// Number of the content's last change among those of all files.
+    /// Global sequence number of the content's last change.
     pub change: u64,
     pub modified: SystemTime,
-    /// Bytes at the front that are as they were when the file was last stored.
+    /// Length of the prefix that is unchanged since the file was last stored.
     pub kept: u64,
-    /// Likewise, since the content was last shared with a plan of storing it.
+    /// Length of the prefix that is unchanged since the content was last shared with a storage plan.
     pub planned: u64,
     locked: bool,
 }
@@ -27,18 +27,17 @@ pub(super) struct Inner {
 #[derive(Debug)]
 pub(super) enum Content {
     Loaded(Arc<Vec<u8>>),
-    /// So many bytes that are in the lasting storage alone.
+    /// A number of bytes that are only in the persistent storage.
     Stored(u64),
-    /// Likewise, and they can be read there at any time.
+    /// Like `Stored`, and readable there at any time.
     Apart(u64, Reader),
 }
 
-/// A file in the lasting storage that answers at once, by a number.
+/// A stored file that can be read synchronously.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
-    /// The number.
     pub number: u64,
-    /// Reads from a place on; returns how many bytes came.
+    /// Reads from an offset; takes the number and the offset, and returns the number of bytes read.
     pub read: fn(u64, u64, &mut [u8]) -> Result<usize>,
 }
 
@@ -75,12 +74,12 @@ impl Node {
         self.lock().modified
     }
 
-    /// The content in memory, where it is from now on.
+    /// The content; loads it into memory if necessary.
     pub(super) fn share(&self) -> Result<Arc<Vec<u8>>> {
         self.lock().load().cloned()
     }
 
-    /// Reads from a place on, in memory or where the content is; returns how many bytes came.
+    /// Reads from an offset, in memory or from the storage; returns the number of bytes read.
     fn read(&self, at: u64, buffer: &mut [u8]) -> Result<usize> {
         match &self.lock().content {
             Content::Loaded(bytes) => {
@@ -115,7 +114,7 @@ impl Inner {
         }
     }
 
-    /// The content, brought into memory where it is not.
+    /// The content; loads it into memory if necessary.
     fn load(&mut self) -> Result<&mut Arc<Vec<u8>>> {
         if let Content::Apart(length, reader) = self.content {
             self.content = Content::Loaded(Arc::new(reader.read_all(length)?));
@@ -126,20 +125,20 @@ impl Inner {
         }
     }
 
-    /// The bytes, to be changed from `from` on.
+    /// The bytes, for changes from offset `from` on.
     fn change(&mut self, from: u64, number: u64) -> Result<&mut Vec<u8>> {
         self.load()?;
         self.change = number;
         self.modified = SystemTime::now();
         self.kept = self.kept.min(from);
         self.planned = self.planned.min(from);
-        // Whoever shares the old bytes keeps them.
+        // Holders of the old bytes keep them.
         self.load().map(Arc::make_mut)
     }
 
     fn set_len(&mut self, length: u64, number: u64) -> Result<()> {
         if length == 0 {
-            // The old bytes are not needed, so they need neither be loaded nor copied where they are shared.
+            // The old bytes need not be loaded, nor copied if shared.
             self.content = Content::Loaded(Arc::default());
         }
         let bytes = self.change(length, number)?;
@@ -164,7 +163,7 @@ impl Inner {
     }
 }
 
-/// Zeros up to a length, as a file has where nothing was written.
+/// Extends with zeros to a length.
 fn grow(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
     if length > bytes.len() as u64 {
         reserve(bytes, length)?;
@@ -173,13 +172,13 @@ fn grow(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
     Ok(())
 }
 
-/// Memory for a length.
+/// Reserves memory for a length.
 fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
     let length = usize::try_from(length).map_err(|_| ErrorKind::OutOfMemory)?;
     bytes.try_reserve(length.saturating_sub(bytes.len())).map_err(|_| ErrorKind::OutOfMemory.into())
 }
 
-/// How a file is opened, as `std::fs::OpenOptions` has it.
+/// Like `std::fs::OpenOptions`.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     read: bool,
@@ -189,7 +188,7 @@ pub struct OpenOptions {
     create_new: bool,
 }
 
-/// The setter of a field.
+/// Defines a setter per field.
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident),*) => {
         $($(#[$doc])*
@@ -201,25 +200,22 @@ macro_rules! setters {
 }
 
 impl OpenOptions {
-    /// Nothing is wanted yet.
+    /// All options are off.
     pub fn new() -> Self {
         Self::default()
     }
 
     setters! {
-        /// It can be read.
         read,
-        /// It can be written.
         write,
-        /// It is emptied.
+        /// Empty the file.
         truncate,
-        /// It is made where it is missing.
+        /// Create the file if it is missing.
         create,
-        /// It is made, and must not exist.
+        /// Create the file; it must not exist.
         create_new
     }
 
-    /// Opens a file.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<File> {
         let key = key(path.as_ref());
         let writes = self.write;
@@ -249,36 +245,35 @@ impl OpenOptions {
     }
 }
 
-/// An open file.
 #[derive(Debug)]
 pub struct File {
     node: Arc<Node>,
     reads: bool,
     writes: bool,
     position: u64,
-    /// This handle holds the file's lock.
+    /// Whether this handle holds the file's lock.
     locks: Mutex<bool>,
 }
 
 impl File {
-    /// Opens a file to be read.
+    /// Opens a file for reading.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         OpenOptions::new().read(true).open(path)
     }
 
-    /// Makes a file, or empties it, to be written.
+    /// Creates or truncates a file for writing.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         OpenOptions::new().write(true).create(true).truncate(true).open(path)
     }
 
-    /// Cuts the file, or fills it up with zeros.
+    /// Truncates the file or extends it with zeros.
     pub fn set_len(&self, length: u64) -> Result<()> {
         self.may_write()?;
         let change = disk().next_change();
         self.node.lock().set_len(length, change)
     }
 
-    /// Nothing is to be done: what is lasting is another's work. Room for growth is given back.
+    /// Does not persist anything (see `lasting`); frees unused capacity.
     pub fn sync_all(&self) -> Result<()> {
         if let Content::Loaded(bytes) = &mut self.node.lock().content
             && let Some(bytes) = Arc::get_mut(bytes)
@@ -288,7 +283,7 @@ impl File {
         Ok(())
     }
 
-    /// Takes the file's lock until the handle is dropped.
+    /// Locks the file until the handle is dropped.
     pub fn try_lock(&self) -> std::result::Result<(), TryLockError> {
         let mut held = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inner = self.node.lock();

@@ -1,8 +1,8 @@
-//! What the lasting storage holds of the files in memory, and how the two are brought together: [`adopt`] and [`absent`]
-//! when a project is opened, [`plan`] when something changed.
+//! The known state of the persistent storage, and its synchronisation with the in-memory files: [`adopt`] and [`absent`] when a
+//! project is opened, [`plan`] when something has changed.
 //!
-//! The storage is compared with memory, rather than every change replayed: what was made and removed between two comparisons
-//! costs nothing, a rename of what was not yet stored neither, and however long the storage is full, nothing piles up.
+//! The storage is compared with memory instead of replaying changes. So files created and removed between two comparisons cost
+//! nothing, nor do renames of unstored files, and nothing accumulates while the storage is full.
 
 mod journal;
 mod plan;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use web_time::SystemTime;
 
-/// What the storage holds, as far as is known.
+/// The known contents of the storage.
 #[derive(Debug)]
 pub(super) struct Shadow {
     files: BTreeMap<PathBuf, Stored>,
@@ -34,11 +34,11 @@ struct Stored {
     node: Arc<Node>,
     change: u64,
     length: u64,
-    /// The time of change that the storage gave it, as far as it was asked.
+    /// Modification time in the storage, if known.
     modified: Option<SystemTime>,
 }
 
-/// What is in a storage below a folder: of files their length and time of change, of folders nothing.
+/// Contents of a storage folder: length and modification time of files, `None` for folders.
 pub type Listing = BTreeMap<PathBuf, Option<(u64, SystemTime)>>;
 
 impl Shadow {
@@ -53,7 +53,7 @@ fn adopt_folder(path: &Path) {
     disk.shadow.folders.insert(path.to_owned());
 }
 
-/// Takes in a file without its content.
+/// Adds a file without loading its content.
 fn adopt_file(path: &Path, length: u64, modified: SystemTime) {
     let mut disk = disk();
     let change = disk.next_change();
@@ -66,8 +66,8 @@ fn adopt_file(path: &Path, length: u64, modified: SystemTime) {
     disk.shadow.files.insert(path.to_owned(), Stored { node, change, length, modified: Some(modified) });
 }
 
-/// What the storage is thought to hold below a folder, so that it can be compared with what it holds: another tab may have
-/// changed it. `None` where something is not stored yet; then this tab is the one that changes it.
+/// The known contents of a storage folder, for detecting changes by other tabs. `None` if this tab has unstored changes there,
+/// and so is the one that changes it.
 pub fn known(folder: &Path) -> Option<Listing> {
     let folder = super::key(folder);
     if plan().iter().any(|work| work.path().starts_with(&folder)) {
@@ -77,14 +77,14 @@ pub fn known(folder: &Path) -> Option<Listing> {
     let below = |path: &&PathBuf| path.starts_with(&folder) && **path != folder;
     let folders = disk.shadow.folders.iter().filter(below).map(|path| (path.clone(), None));
     let files = disk.shadow.files.iter().filter(|(path, _)| below(path)).map(|(path, stored)| {
-        // A time that was never asked is nobody's, so that such a file counts as changed.
+        // An unknown time matches none, so the file counts as changed.
         let modified = stored.modified.unwrap_or(web_time::UNIX_EPOCH);
         (path.clone(), Some((stored.length, modified)))
     });
     Some(folders.chain(files).collect())
 }
 
-/// Folders of projects on a shelf: those in a listing of it, and those that are known.
+/// Project folders on a shelf: those in its listing and those already known.
 pub fn projects(shelf: &Path, listing: &Listing) -> BTreeSet<PathBuf> {
     let shelf = super::key(shelf);
     let disk = disk();
@@ -97,12 +97,12 @@ pub fn projects(shelf: &Path, listing: &Listing) -> BTreeSet<PathBuf> {
     listed.chain(known).filter(|path| is_project(path)).cloned().collect()
 }
 
-/// The storage holds a folder, as far as is known.
+/// Whether the storage is known to have a folder.
 pub fn holds(folder: &Path) -> bool {
     disk().shadow.folders.contains(&super::key(folder))
 }
 
-/// Takes in what the storage holds below a folder, in place of what was known of it; without a listing the folder is gone.
+/// Replaces what is known below a folder by a listing of the storage; without a listing, the folder is gone.
 pub fn adopt(folder: &Path, listing: Option<&Listing>) {
     let folder = super::key(folder);
     {
@@ -123,8 +123,8 @@ pub fn adopt(folder: &Path, listing: Option<&Listing>) {
     }
 }
 
-/// Forgets what below a folder is not in the storage after all, since another tab removed it: what is in memory is stored again by the next
-/// plan, and what was in the storage alone is lost.
+/// Forgets entries below a folder that another tab removed from the storage. Contents in memory are stored again by the next
+/// plan; those only in the storage are lost.
 pub fn reconcile(folder: &Path, listing: &Listing) {
     let folder = super::key(folder);
     let is_there = |path: &Path| !path.starts_with(&folder) || listing.contains_key(path);
@@ -141,17 +141,16 @@ pub fn reconcile(folder: &Path, listing: &Listing) {
     });
 }
 
-/// A file whose content is in the storage alone.
+/// A file whose content is only in the storage.
 #[derive(Debug)]
 pub struct Absent {
     node: Arc<Node>,
-    /// Where the storage has it.
+    /// Path in the storage.
     pub path: PathBuf,
-    /// Its bytes.
     pub length: u64,
 }
 
-/// The files below a folder whose content is in the storage alone.
+/// Files below a folder whose content is only in the storage.
 pub fn absent(folder: &Path) -> Vec<Absent> {
     let folder = super::key(folder);
     let disk = disk();
@@ -175,7 +174,7 @@ pub fn absent(folder: &Path) -> Vec<Absent> {
 }
 
 impl Absent {
-    /// Gives the file its content.
+    /// Sets the file's content.
     pub fn fill(self, bytes: Vec<u8>) {
         let mut inner = self.node.lock();
         if matches!(inner.content, Content::Stored(_)) {
@@ -187,7 +186,7 @@ impl Absent {
 }
 
 impl Absent {
-    /// Leaves the content where it is, to be read there.
+    /// Keeps the content in the storage, to be read there.
     pub fn keep_apart(self, reader: Reader) {
         let mut inner = self.node.lock();
         if let Content::Stored(length) = inner.content {
@@ -196,7 +195,7 @@ impl Absent {
     }
 }
 
-/// A file that is stored as it is in memory, where nobody else uses it: so many bytes could be given back.
+/// Bytes that could be freed by reading the file from the storage; `None` if it has unstored changes or is in use.
 pub fn spare(path: &Path) -> Option<u64> {
     let path = super::key(path);
     let disk = disk();
@@ -210,7 +209,7 @@ pub fn spare(path: &Path) -> Option<u64> {
     }
 }
 
-/// Gives back the memory of a file that is stored as it is; from now on it is read where it is.
+/// Frees the memory of a file with no unstored changes; it is read from the storage from now on.
 pub fn set_apart(path: &Path, reader: Reader) {
     let path = super::key(path);
     if spare(&path).is_none() {
@@ -222,7 +221,7 @@ pub fn set_apart(path: &Path, reader: Reader) {
     }
 }
 
-/// Drops contents below a folder from memory where the storage has them as they are.
+/// Drops contents below a folder from memory if they are stored.
 pub fn unload(folder: &Path, wanted: impl Fn(&Path) -> bool) {
     let folder = super::key(folder);
     let disk = disk();

@@ -1,7 +1,7 @@
-//! Files in memory by the names of `std::fs` and with its meanings, as far as the engine uses them. A browser has no file
-//! system that answers at once, so the engine works on these and [`lasting`] carries what changes to the browser's storage.
+//! In-memory files with the names and semantics of `std::fs`, as far as the engine uses them. Browsers have no synchronous file
+//! system, so the engine works on these files, and [`lasting`] stores changes persistently.
 //!
-//! One tree serves the whole program, as one file system does. `/a` and `a` are the same place.
+//! There is one tree for the whole program. `/a` and `a` are the same path.
 
 mod file;
 pub mod lasting;
@@ -20,11 +20,11 @@ use web_time::SystemTime;
 
 static DISK: Mutex<Disk> = Mutex::new(Disk { entries: BTreeMap::new(), changes: 0, shadow: Shadow::new() });
 
-/// The tree: every entry by its path from the root, and what the lasting storage holds of it.
+/// The tree: every entry by its path from the root, and the state of the persistent storage.
 struct Disk {
-    /// Paths order by their parts, so what is in a folder follows it directly.
+    /// Paths sort by component, so a folder's contents directly follow it.
     entries: BTreeMap<PathBuf, Entry>,
-    /// Changes of contents so far.
+    /// Number of content changes so far.
     changes: u64,
     shadow: Shadow,
 }
@@ -35,12 +35,12 @@ enum Entry {
     File(Arc<Node>),
 }
 
-/// No panic happens while the lock is held that would leave the tree half changed.
+/// Ignores poisoning: no panic can leave the tree inconsistent while the lock is held.
 fn disk() -> MutexGuard<'static, Disk> {
     DISK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A path's parts below the root, `.` and `..` resolved by their text alone.
+/// Normalises a path relative to the root; `.` and `..` are resolved textually.
 pub fn key(path: &Path) -> PathBuf {
     let mut key = PathBuf::new();
     for part in path.components() {
@@ -65,7 +65,7 @@ impl Disk {
         self.changes
     }
 
-    /// What stands at a path; `None` where nothing does, an error where its parent is missing or a file.
+    /// The entry at a path; `None` if there is none, an error if its parent is missing or is a file.
     fn find(&self, key: &Path) -> Result<Option<Entry>> {
         let Some(parent) = key.parent() else { return Ok(Some(Entry::Folder)) };
         match self.find(parent)? {
@@ -95,7 +95,6 @@ impl Disk {
     }
 }
 
-/// What is known of a file or folder without reading it.
 #[derive(Clone, Debug)]
 pub struct Metadata {
     /// `None` for a folder.
@@ -112,32 +111,29 @@ impl Metadata {
         }
     }
 
-    /// A file's bytes; 0 for a folder.
+    /// Length in bytes; 0 for a folder.
     #[allow(clippy::len_without_is_empty, reason = "std::fs::Metadata has no such method")]
     pub fn len(&self) -> u64 {
         self.file.map_or(0, |(length, _)| length)
     }
 
-    /// It is a file.
     pub fn is_file(&self) -> bool {
         self.file.is_some()
     }
 
-    /// It is a folder.
     pub fn is_dir(&self) -> bool {
         self.file.is_none()
     }
 
-    /// When a file was last changed.
+    /// Time of a file's last change.
     ///
     /// # Errors
-    /// Folders do not say.
+    /// Unsupported for folders.
     pub fn modified(&self) -> Result<SystemTime> {
         self.file.map(|(_, modified)| modified).ok_or_else(|| ErrorKind::Unsupported.into())
     }
 }
 
-/// A name in a folder.
 #[derive(Clone, Debug)]
 pub struct DirEntry {
     path: PathBuf,
@@ -145,33 +141,31 @@ pub struct DirEntry {
 }
 
 impl DirEntry {
-    /// The folder's path, as it was asked for, and the name.
+    /// The folder's path, as requested, joined with the name.
     pub fn path(&self) -> PathBuf {
         self.path.clone()
     }
 
-    /// The name.
     pub fn file_name(&self) -> OsString {
         self.path.file_name().unwrap_or_default().to_owned()
     }
 
-    /// What was known of it when the folder was read.
+    /// Metadata from the time the folder was read.
     pub fn metadata(&self) -> Result<Metadata> {
         Ok(self.metadata.clone())
     }
 
-    /// File or folder: the metadata says it.
+    /// Returns the metadata, which has `is_file` and `is_dir`.
     pub fn file_type(&self) -> Result<Metadata> {
         self.metadata()
     }
 }
 
-/// File or folder, or an error where there is neither.
 pub fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
     disk().get(&key(path.as_ref())).map(|entry| Metadata::of(&entry))
 }
 
-/// The names in a folder, sorted.
+/// Entries of a folder, sorted by name.
 pub fn read_dir(path: impl AsRef<Path>) -> Result<std::vec::IntoIter<Result<DirEntry>>> {
     let path = path.as_ref();
     let key = key(path);
@@ -190,7 +184,7 @@ pub fn read_dir(path: impl AsRef<Path>) -> Result<std::vec::IntoIter<Result<DirE
     Ok(entries.into_iter())
 }
 
-/// Makes a folder in one that exists.
+/// Creates a folder; its parent must exist.
 pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     let key = key(path.as_ref());
     let mut disk = disk();
@@ -201,7 +195,7 @@ pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
-/// Makes a folder and those around it, as far as they are missing.
+/// Creates a folder and its missing parents.
 pub fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     match create_dir(path) {
@@ -214,7 +208,7 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Removes a file. Those who have it open keep its content.
+/// Removes a file. Open handles keep its content.
 pub fn remove_file(path: impl AsRef<Path>) -> Result<()> {
     let key = key(path.as_ref());
     let mut disk = disk();
@@ -227,7 +221,7 @@ pub fn remove_file(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Removes a folder with all in it.
+/// Removes a folder and its contents.
 pub fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
     let key = key(path.as_ref());
     let mut disk = disk();
@@ -240,7 +234,7 @@ pub fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Gives a file or folder another place; a file that stands there is replaced, and so is an empty folder by a folder.
+/// Moves a file or folder. An existing file at the destination is replaced by a file, and an empty folder by a folder.
 pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     let (from, to) = (key(from.as_ref()), key(to.as_ref()));
     let mut disk = disk();
@@ -271,7 +265,7 @@ pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
-/// Copies a file's content to another file, which is made or replaced. Returns its bytes.
+/// Copies a file's content, creating or replacing the destination. Returns its length in bytes.
 pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64> {
     if metadata(from.as_ref())?.is_dir() {
         return error(ErrorKind::InvalidInput);
@@ -281,19 +275,17 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64> {
     Ok(bytes.len() as u64)
 }
 
-/// A file's whole content.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// A file's whole content as text.
 pub fn read_to_string(path: impl AsRef<Path>) -> Result<String> {
     String::from_utf8(read(path)?).map_err(|error| Error::new(ErrorKind::InvalidData, error))
 }
 
-/// A file's whole content, shared with the file rather than copied.
+/// A file's content, shared with the file instead of copied.
 pub fn share(path: impl AsRef<Path>) -> Result<Arc<Vec<u8>>> {
     match disk().get(&key(path.as_ref()))? {
         Entry::Folder => error(ErrorKind::IsADirectory),
@@ -301,7 +293,6 @@ pub fn share(path: impl AsRef<Path>) -> Result<Arc<Vec<u8>>> {
     }
 }
 
-/// Makes or replaces a file.
 pub fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
     File::create(path)?.write_all(content.as_ref())
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::io::{Seek as _, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Tests share the one tree, so each case works in a folder of its own.
+/// Tests share one tree, so each uses its own folder.
 fn place() -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let place = PathBuf::from(format!("/test-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
@@ -56,7 +56,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(act, 1..40)
 }
 
-/// The same acts by the names of one module or the other; what came of each, as text.
+/// Performs the same operations with either module; returns their results as text.
 macro_rules! perform {
     ($files:ident, $act:expr, $root:expr) => {{
         let at = |name: &String| $root.join(name);
@@ -197,7 +197,7 @@ fn handles_do_what_they_were_opened_for() {
     assert!(File::open(&path).unwrap().write_all(b"x").is_err());
     assert!(File::create(&path).unwrap().read(&mut [0]).is_err());
     assert_eq!(OpenOptions::new().create(true).open(&path).unwrap_err().kind(), ErrorKind::InvalidInput);
-    // The engine hands files and paths to threads natively.
+    // Natively, the engine sends files and paths to other threads.
     fn may_be_sent<T: Send + Sync>(_: &T) {}
     may_be_sent(&File::open(&path).unwrap());
 }
@@ -217,7 +217,7 @@ mod stored {
 
     type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-    /// A storage that dies: it does so many steps, the last of them by half where it is `torn`.
+    /// A storage that dies after `steps_left` steps; if `torn`, the last one is half done.
     struct Storage {
         folder: tempfile::TempDir,
         steps_left: usize,
@@ -250,7 +250,7 @@ mod stored {
                     file.write_all(&tail[..half(tail.len())]).unwrap();
                 }
                 Step::Move { from, to } => {
-                    // As where a browser cannot move: the copy may be cut off.
+                    // In browsers without a move operation, the copy may be incomplete.
                     if let Ok(bytes) = std::fs::read(at(from)) {
                         std::fs::write(at(to), &bytes[..half(bytes.len())]).unwrap();
                         if !torn {
@@ -268,7 +268,7 @@ mod stored {
             !torn
         }
 
-        /// Stores what changed in a folder. Says whether it lived.
+        /// Stores the changes in a folder. Returns whether the storage survived.
         fn flush(&mut self, place: &Path) -> bool {
             let place = key(place);
             for work in lasting::plan() {
@@ -283,7 +283,7 @@ mod stored {
             true
         }
 
-        /// What the next start does first.
+        /// The recovery at the next start.
         fn recover(&mut self) {
             (self.steps_left, self.torn) = (usize::MAX, false);
             for entry in std::fs::read_dir(self.folder.path()).unwrap() {
@@ -330,11 +330,11 @@ mod stored {
             .collect()
     }
 
-    /// Brings files in memory to what a folder of the system became, in the way in which the engine writes.
+    /// Updates the in-memory files to a folder's new state, writing like the engine.
     fn mirror(before: &Files, after: &Files, place: &Path) {
         let is_json = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
         let (records, rest): (Vec<_>, Vec<_>) = after.keys().partition(is_json);
-        // Manifests and records are written after what they speak of, run.json before run.toml aside.
+        // Records are written after the files they refer to. Only run.json before run.toml is not in this order.
         for path in rest.into_iter().chain(records) {
             let content = &after[path];
             let to = place.join(path);
@@ -369,7 +369,7 @@ mod stored {
         }]
     }
 
-    /// What a project's folder held after it was made, and after each of six checkpoints, written by the code that trains.
+    /// States of a project's folder after its creation and after each of six checkpoints, written by the actual training code.
     fn history() -> Vec<Files> {
         let folder = tempfile::tempdir().unwrap();
         let project = Project::open_or_create(&folder.path().join("p")).unwrap();
@@ -404,8 +404,8 @@ mod stored {
         history
     }
 
-    /// Replays the history with a flush after every `every` states, until the storage dies. Returns the storage and the
-    /// number of the last state that was flushed in full.
+    /// Replays the history with a flush after every `every` states, until the storage dies. Returns the storage and the number of
+    /// the last fully flushed state.
     fn replay(history: &[Files], every: usize, mut storage: Storage) -> (Storage, PathBuf, Option<usize>) {
         let place = place();
         let mut last = None;
@@ -474,7 +474,7 @@ mod stored {
         for after in &history {
             mirror(before, after, &place);
             before = after;
-            // Each time the storage is full after a step, and then has room.
+            // The storage is full after one step, then has room again.
             storage.steps_left = 1;
             storage.flush(&place);
             storage.steps_left = 3;
@@ -495,7 +495,7 @@ mod stored {
         write(place.join("a"), "first").unwrap();
         create_dir(place.join("folder")).unwrap();
         write(place.join("folder/b"), "second").unwrap();
-        // The place's parent is the root, which the storage has.
+        // The folder's parent is the root, which always exists.
         assert!(storage.flush(&place));
         lasting::unload(&place, |_| true);
         assert!(read(place.join("a")).unwrap_err().to_string().contains("not loaded"));
@@ -552,7 +552,7 @@ mod stored {
         let mut listing = lasting::known(&place).unwrap();
         assert_eq!(listing.len(), 3);
         let at = |name: &str| key(&place).join(name);
-        // Another tab is at work.
+        // Another tab writes.
         std::fs::write(storage.folder.path().join(at("changed")), "otherwise").unwrap();
         let time = SystemTime::now();
         listing.insert(at("changed"), Some((9, time)));
@@ -621,7 +621,7 @@ mod stored {
         }
     }
 
-    /// A project with what is in memory and what is in the storage alone, and a storage that has it.
+    /// A project with files in memory, files only in the storage, and the storage.
     fn shelved(steps_left: usize, torn: bool) -> (PathBuf, Storage, Files) {
         let place = place();
         let mut storage = Storage::new(usize::MAX, false);
@@ -723,7 +723,7 @@ mod stored {
         assert_eq!((of("one"), of("other")), (2, 2));
     }
 
-    /// A storage's file that is read by its number; at most five bytes come at a time.
+    /// A stored file read by number, at most five bytes at a time.
     fn alphabet(number: u64, at: u64, buffer: &mut [u8]) -> Result<usize> {
         assert_eq!(number, 26);
         let rest = &b"abcdefghijklmnopqrstuvwxyz"[at as usize..];
@@ -749,26 +749,26 @@ mod stored {
         assert_eq!(lasting::spare(&path), None);
         assert!(lasting::absent(&place).is_empty());
         assert_eq!(metadata(&path).unwrap().len(), 26);
-        // Read in parts and whole, it stays where it is.
+        // Reading parts or all of it does not load it.
         let mut file = File::open(&path).unwrap();
         file.seek(SeekFrom::Start(23)).unwrap();
         let mut end = String::new();
         file.read_to_string(&mut end).unwrap();
         assert_eq!((end.as_str(), read(&path).unwrap()), ("xyz", text.as_bytes().to_vec()));
         assert_eq!(lasting::spare(&path), None);
-        // It moves without being read.
+        // Moving does not load it.
         let moved = place.join("moved");
         rename(&path, &moved).unwrap();
         assert!(storage.flush(&place));
         assert_eq!(storage.files(&place), [("moved".into(), text.as_bytes().to_vec())].into());
-        // What changes it or maps it brings it into memory.
+        // Changing or mapping it loads it into memory.
         let mut file = OpenOptions::new().write(true).open(&moved).unwrap();
         file.seek(SeekFrom::End(0)).unwrap();
         file.write_all(b".").unwrap();
         assert_eq!(share(&moved).unwrap().as_slice(), format!("{text}.").as_bytes());
         assert!(storage.flush(&place));
         assert_eq!(storage.files(&place)[Path::new("moved")], format!("{text}.").as_bytes());
-        // What was not loaded yet can be left where it is from the beginning.
+        // Content that was never loaded can stay in the storage.
         lasting::unload(&place, |_| true);
         let [absent] = <[_; 1]>::try_from(lasting::absent(&place)).unwrap();
         absent.keep_apart(lasting::Reader { number: 26, read: alphabet });

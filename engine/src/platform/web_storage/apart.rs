@@ -1,5 +1,5 @@
-//! Large files stay in the storage, and are read there when someone asks: old checkpoints and milestones fill no memory. In a worker the
-//! browser gives files that answer at once; they are opened before, which takes a promise, and nobody else can write them meanwhile.
+//! Large files stay in the storage and are read on demand, so that old checkpoints and milestones take no memory. A worker can
+//! read files synchronously through handles; opening one is asynchronous, and blocks writes by others meanwhile.
 
 use super::super::memory_files::lasting::Reader;
 use super::opfs::{Folder, io_error};
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use wasm_bindgen::JsValue;
 use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
-/// Shorter files are kept in memory: of a small model also its milestones.
+/// Smaller files are kept in memory, including milestones of small models.
 pub(super) const LARGE: u64 = 1 << 18;
-/// Files that are open at a time at most: a browser has not endlessly many.
+/// Maximum open files, because browsers limit them.
 const MAX_OPEN_FILES: usize = 256;
 
 struct Opened {
@@ -24,7 +24,7 @@ thread_local! {
     static OPEN: RefCell<(BTreeMap<PathBuf, Opened>, u64)> = const { RefCell::new((BTreeMap::new(), 0)) };
 }
 
-/// Opens a file for [`Reader`]; `None` where the browser refuses, as where another tab reads it.
+/// Opens a file for [`Reader`]; `None` if the browser refuses, for example because another tab reads it.
 pub(super) async fn open(storage: &Folder, path: &Path) -> Option<Reader> {
     let number = OPEN.with_borrow_mut(|(open, last)| {
         *last += 1;
@@ -41,7 +41,7 @@ async fn open_as(storage: &Folder, path: &Path, number: u64) -> Result<(), JsVal
     Ok(())
 }
 
-/// Closes a file, or all in a folder, so that it can be written, moved or removed. Returns the numbers of what was open.
+/// Closes a file, or all files in a folder, so that it can be written, moved or removed. Returns the numbers of the open ones.
 pub(super) fn close(path: &Path) -> Vec<(PathBuf, u64)> {
     OPEN.with_borrow_mut(|(open, _)| {
         let below: Vec<PathBuf> = open.keys().filter(|open| open.starts_with(path)).cloned().collect();
@@ -54,7 +54,7 @@ pub(super) fn close(path: &Path) -> Vec<(PathBuf, u64)> {
     })
 }
 
-/// Opens a file that was closed again, where it is now, under its number.
+/// Reopens a file at its current path under its old number.
 pub(super) async fn reopen(storage: &Folder, path: &Path, number: u64) {
     open_as(storage, path, number).await.ok();
 }

@@ -1,16 +1,16 @@
-//! Web Locks (`navigator.locks`), by reflection: web-sys has them behind a compiler flag.
+//! Web Locks (`navigator.locks`), called by reflection because web-sys has them behind a compiler flag.
 //!
-//! A lock is held for as long as a promise is pending that its callback returned; ours is resolved when the guard is dropped.
+//! A lock is held while the promise returned by its callback is pending; ours is resolved when the guard is dropped.
 
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-/// Held while this tab has a project open. The browser drops it with the tab.
+/// Locks a project while this tab has it open. The browser releases it when the tab closes.
 #[derive(Debug)]
 pub struct ProjectLock {
-    /// Ends the promise that holds the lock; `None` where the browser has no locks.
+    /// Resolves the promise that holds the lock; `None` if the browser has no locks.
     release: Option<Function>,
 }
 
@@ -22,8 +22,8 @@ impl Drop for ProjectLock {
     }
 }
 
-/// Takes a lock by its name: waits for it, or gives up where it is not free and `at_once` is wanted. `None` where another has it.
-/// A browser without locks lets everyone pass.
+/// Takes a lock by name. Waits for it, or with `at_once` returns `None` if another tab has it. Browsers without locks always
+/// succeed.
 pub(super) async fn hold(name: &str, at_once: bool) -> Option<ProjectLock> {
     match request(name, at_once).await {
         Ok(lock) => lock,
@@ -47,7 +47,7 @@ async fn request(name: &str, at_once: bool) -> Result<Option<ProjectLock>, JsVal
         if is_ours { held.into() } else { JsValue::UNDEFINED }
     });
     let ended: Promise = request.call3(&locks, &name.into(), &options, &callback)?.dyn_into()?;
-    // A refusal of the whole request shows in its own promise alone.
+    // If the whole request is refused, only its own promise is rejected.
     let first = Promise::race(&js_sys::Array::of2(&granted, &ended));
     let is_ours = JsFuture::from(first).await?.as_bool() == Some(true);
     Ok(is_ours.then_some(ProjectLock { release: Some(release) }))

@@ -1,15 +1,14 @@
-//! Lasting storage in a browser: the origin-private file system (OPFS), in a folder of ours.
+//! Persistent storage in a browser: a folder in the origin-private file system (OPFS).
 //!
-//! The engine works on files in memory, which answer at once; [`flush`] then brings the OPFS to what they are, in an order
-//! that leaves every project usable wherever a tab dies (`memory_files::lasting` says why). At the start all names and
-//! sizes are read, and the content of the small records that the list of projects is made from. The rest of a project,
-//! tokens and checkpoints above all, is loaded when it is opened and may be dropped when it is closed: what a browser's
-//! page keeps in memory should be one project's, not every project's. Large files stay in the storage even then, and are read
-//! there when someone asks ([`apart`]).
+//! The engine works on files in memory, which respond synchronously. [`flush`] then writes the changes to the OPFS in an order
+//! that leaves every project usable if the tab dies (see `memory_files::lasting`). At startup, all names and sizes are read, and
+//! the contents of the small records needed for the list of projects. The rest of a project, above all tokens and checkpoints, is
+//! loaded when the project is opened and can be dropped when it is closed, so that memory holds one project instead of all. Large
+//! files always stay in the storage and are read on demand ([`apart`]).
 //!
-//! Where a browser has no OPFS or blocks it (private windows, blocked cookies, no secure context), everything works in memory and
-//! [`StorageSummary`] says that it does not last. Whether a browser may drop what is stored when its disk runs short can be asked
-//! of a page alone (`navigator.storage.persist()`), not from here.
+//! If the browser has no OPFS or blocks it (private windows, blocked cookies, insecure context), everything works in memory and
+//! [`StorageSummary`] reports that it is not persistent. Only a page, not this worker, can ask the browser to keep the data when
+//! its disk runs short (`navigator.storage.persist()`).
 
 mod apart;
 mod locks;
@@ -28,14 +27,14 @@ pub use locks::ProjectLock;
 
 /// Our folder in the origin's file system, which other programs of the origin may share.
 const FOLDER: &str = "glasshouse";
-/// The name of the lock under which one tab at a time changes the storage.
+/// Name of the lock that lets one tab at a time change the storage.
 const WRITING: &str = "glasshouse-storage";
-/// What the list of projects reads, and what is known of the device's kernels.
+/// Files needed for the list of projects, and the tuning results of the device's kernels.
 const RECORDS: [&str; 6] =
     ["project.json", "run.json", "run.toml", "metrics.jsonl", "clock.jsonl", super::TUNING_FILE];
 
 thread_local! {
-    /// Our folder, where there is one. A worker is one thread, and its storage one storage.
+    /// Our folder, if there is one. Thread-local, because each worker is one thread with one storage.
     static STORAGE: RefCell<Option<opfs::Folder>> = const { RefCell::new(None) };
 }
 
@@ -43,15 +42,15 @@ fn storage() -> Option<opfs::Folder> {
     STORAGE.with_borrow(Clone::clone)
 }
 
-/// An error of the browser, as one of files.
+/// Converts a browser error to a file error.
 fn io(path: &Path) -> impl FnOnce(JsValue) -> Error {
     move |error| Error::io(path)(opfs::io_error(&error))
 }
 
-/// Finds the browser's storage, mends what a dead tab left half written, and takes in its names and the small records.
+/// Opens the browser's storage, completes writes interrupted by a dead tab, and reads all names and the small records.
 ///
 /// # Errors
-/// Files can be listed and yet not be read. A storage that is missing or blocked is no error.
+/// Files can be listed but not read. A missing or blocked storage is not an error.
 pub async fn open(shelf: &Path) -> Result<StorageSummary> {
     if let Ok(folder) = opfs::Folder::open(FOLDER).await {
         let _writing = Writing::begin(&folder).await;
@@ -64,16 +63,15 @@ pub async fn open(shelf: &Path) -> Result<StorageSummary> {
     Ok(summary(shelf).await)
 }
 
-/// Held while this tab changes the storage, which one at a time may do.
+/// Guard of the storage's lock: only one tab at a time may change the storage.
 struct Writing {
     _lock: Option<ProjectLock>,
-    /// Places at which what a dead tab left half done could not be ended, for want of room: nothing is to be changed there.
+    /// Paths where an interrupted write could not be completed for lack of space; nothing may be changed there.
     stuck: BTreeSet<PathBuf>,
 }
 
 impl Writing {
-    /// Waits until no other tab changes the storage, and ends what one that died was in the middle of: it may have had its lock
-    /// only a moment ago.
+    /// Waits for the storage's lock, then completes what a tab that died may have left unfinished.
     async fn begin(storage: &opfs::Folder) -> Self {
         let lock = locks::hold(WRITING, false).await;
         let mut stuck = BTreeSet::new();
@@ -96,12 +94,12 @@ impl Writing {
     }
 }
 
-/// Does again what a journal names; says whether it is done.
+/// Repeats the steps of a journal; returns whether they succeeded.
 async fn ended(storage: &opfs::Folder, steps: &[lasting::Step]) -> bool {
     for step in steps {
         match storage.perform(step).await {
             Ok(()) => {}
-            // Its project was removed meanwhile.
+            // The project was removed meanwhile.
             Err(error) if opfs::io_error(&error).kind() == std::io::ErrorKind::NotFound => {}
             Err(_) => return false,
         }
@@ -109,30 +107,29 @@ async fn ended(storage: &opfs::Folder, steps: &[lasting::Step]) -> bool {
     true
 }
 
-/// Brings the contents of a folder's files into memory, as they are in the storage: where another tab changed them since
-/// they were listed, they are listed again.
+/// Loads the contents of a folder's files from the storage; lists the folder again first if another tab changed it.
 ///
 /// # Errors
-/// The browser cannot read one, or another tab changes it at this moment.
+/// The browser cannot read a file, or another tab is changing it.
 pub async fn load(folder: &Path) -> Result<()> {
     look_again(folder).await?;
     fetch(folder, |_| true, false).await
 }
 
-/// Learns what other tabs changed on the shelf: projects that are new, gone, renamed or further trained. `open` is this tab's
-/// own, which no other changes.
+/// Picks up other tabs' changes on the shelf: new, deleted, renamed or further trained projects. `open` is this tab's own
+/// project, which no other tab changes.
 ///
 /// # Errors
-/// The browser cannot list or read.
+/// The browser cannot list or read files.
 pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
     let Some(storage) = storage() else { return Ok(()) };
     let shelf = files::key(shelf);
     let open = open.map(files::key);
-    // While another tab stores, what it stores is not whole.
+    // While another tab is writing, its data is incomplete.
     let _writing = Writing::begin(&storage).await;
     let listing = match storage.list(&shelf).await {
         Ok(listing) => listing,
-        // A first visit: no tab has stored anything yet.
+        // First visit: no tab has stored anything yet.
         Err(error) if opfs::io_error(&error).kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(io(&shelf)(error)),
     };
@@ -147,7 +144,7 @@ pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
             .collect();
         let exists = listing.contains_key(&folder);
         let changed = lasting::known(&folder).is_some_and(|known| known != there);
-        // What this tab removed and did not store yet is there, too.
+        // Skip projects that this tab removed but has not flushed yet.
         let is_new = exists && !lasting::holds(&folder);
         if changed || is_new {
             lasting::adopt(&folder, exists.then_some(&there));
@@ -156,7 +153,7 @@ pub async fn refresh(shelf: &Path, open: Option<&Path>) -> Result<()> {
     fetch(&shelf, |name| RECORDS.contains(&name), false).await
 }
 
-/// Lists a folder again, unless this tab has changed it and did not store that yet.
+/// Lists a folder again, unless this tab has unflushed changes in it.
 async fn look_again(folder: &Path) -> Result<()> {
     let folder = &files::key(folder);
     let (Some(storage), Some(known)) = (storage(), lasting::known(folder)) else { return Ok(()) };
@@ -173,8 +170,8 @@ async fn look_again(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Brings contents into memory, of the files with the names that are wanted. With `apart`, large ones are opened instead, which
-/// keeps other tabs from writing them: only for a project that this tab has to itself.
+/// Loads the contents of the files whose names are `wanted`. With `apart`, large files are opened for reading on demand instead;
+/// this blocks writes by other tabs, so it requires the project's lock.
 async fn fetch(folder: &Path, wanted: impl Fn(&str) -> bool, apart: bool) -> Result<()> {
     let Some(storage) = storage() else { return Ok(()) };
     for file in lasting::absent(folder) {
@@ -203,7 +200,7 @@ fn is_record(path: &Path) -> bool {
     RECORDS.iter().any(|name| path.ends_with(name))
 }
 
-/// Gives back the memory that a folder's files took, as far as they are stored. The small records stay.
+/// Frees the memory of a folder's stored files, except for the small records.
 pub fn unload(folder: &Path) {
     if storage().is_some() {
         apart::close(&files::key(folder));
@@ -211,18 +208,18 @@ pub fn unload(folder: &Path) {
     }
 }
 
-/// Makes what was written lasting: brings the storage to what the files in memory are.
+/// Writes all changes in memory to the storage.
 ///
 /// # Errors
-/// A full storage ([`std::io::ErrorKind::StorageFull`]) or another refusal. What is not stored yet stays in memory, and the next
-/// call tries again; what was stored is usable.
+/// The storage is full ([`std::io::ErrorKind::StorageFull`]) or refuses a write. Unwritten changes stay in memory and the next
+/// call retries them; the stored state remains usable.
 pub async fn flush() -> Result<()> {
     let Some(storage) = storage() else { return Ok(()) };
     let writing = Writing::begin(&storage).await;
     let mut failed = store(&storage, writing.stuck.clone()).await;
     let is_missing = |error: &Error| matches!(error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound);
     if failed.iter().any(is_missing) {
-        // Another tab removed what this one works in; what is here in memory comes back.
+        // Another tab removed the project this tab works in; write it again from memory.
         let listing = storage.list(Path::new("")).await.map_err(io(Path::new("/")))?;
         lasting::reconcile(Path::new(""), &listing);
         failed = store(&storage, writing.stuck).await;
@@ -230,7 +227,7 @@ pub async fn flush() -> Result<()> {
     failed.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// Does what is to be done, but at the places that are stuck. What fails is no reason to leave other places as they are.
+/// Performs the planned work except at `stuck` paths. A failure does not prevent work at other paths.
 async fn store(storage: &opfs::Folder, mut stuck: BTreeSet<PathBuf>) -> Vec<Error> {
     let mut failed = Vec::new();
     for work in lasting::plan() {
@@ -250,7 +247,7 @@ async fn store(storage: &opfs::Folder, mut stuck: BTreeSet<PathBuf>) -> Vec<Erro
                 }
                 let written: Vec<PathBuf> = work.written().map(Path::to_owned).collect();
                 lasting::finished(work, |path| modified.get(path).copied());
-                // What is stored and large is read there from now on, but for what grows.
+                // From now on, read large stored files on demand, except for growing ones.
                 for path in written {
                     if lasting::spare(&path).is_some_and(|bytes| bytes >= apart::LARGE)
                         && !is_record(&path)
@@ -265,7 +262,7 @@ async fn store(storage: &opfs::Folder, mut stuck: BTreeSet<PathBuf>) -> Vec<Erro
     failed
 }
 
-/// Where projects are kept, and what the browser says of used and free room.
+/// Storage location, and used and free space as reported by the browser.
 pub async fn summary(_shelf: &Path) -> StorageSummary {
     let lasting = storage().is_some();
     let (used, quota) = if lasting { opfs::estimate().await } else { (None, None) };
@@ -273,21 +270,21 @@ pub async fn summary(_shelf: &Path) -> StorageSummary {
     StorageSummary { place: place.to_owned(), lasting, used, quota }
 }
 
-/// A browser says it only to those who wait ([`available`]).
+/// Always `None`: the browser reports it only asynchronously ([`available`]).
 pub fn room(_path: &Path) -> Option<u64> {
     None
 }
 
-/// Bytes that can still be stored, where the browser says.
+/// Bytes that can still be stored, if the browser reports it.
 pub async fn available(_path: &Path) -> Option<u64> {
     let (used, quota) = opfs::estimate().await;
     Some(quota?.saturating_sub(used?))
 }
 
-/// Takes a project for this tab until the lock is dropped, and loads it as the last tab that had it left it.
+/// Locks a project for this tab until the lock is dropped, and loads the state left by the last tab that had it.
 ///
 /// # Errors
-/// Another tab has it, or it cannot be read.
+/// Another tab has it open, or it cannot be read.
 pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
     let name = format!("glasshouse-project:{}", folder.display());
     let lock = locks::hold(&name, true).await.ok_or_else(|| super::project_is_open(folder))?;
@@ -296,7 +293,7 @@ pub async fn lock_project(folder: &Path) -> Result<ProjectLock> {
     Ok(lock)
 }
 
-/// A time that JavaScript gave, in milliseconds since 1970.
+/// Converts a JavaScript time in milliseconds since 1970.
 fn time_from_milliseconds(milliseconds: f64) -> SystemTime {
     web_time::UNIX_EPOCH + std::time::Duration::from_millis(milliseconds.max(0.0) as u64)
 }

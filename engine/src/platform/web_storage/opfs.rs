@@ -1,4 +1,4 @@
-//! The browser's origin-private file system: promises in, files out.
+//! Asynchronous wrappers of the browser's origin-private file system.
 
 use super::super::memory_files::lasting::{Listing, Step};
 use super::{apart, time_from_milliseconds};
@@ -16,10 +16,10 @@ use web_time::SystemTime;
 
 type Result<T> = std::result::Result<T, JsValue>;
 
-/// Bytes handed to the browser at a time.
+/// Bytes passed to the browser at a time.
 const CHUNK: usize = 4 << 20;
 
-/// A folder that all paths are below.
+/// The root folder of all paths.
 #[derive(Clone, Debug)]
 pub(super) struct Folder(FileSystemDirectoryHandle);
 
@@ -27,16 +27,16 @@ async fn settled<T: wasm_bindgen::JsCast>(promise: Promise) -> Result<T> {
     JsFuture::from(promise).await?.dyn_into()
 }
 
-/// `navigator.storage`; an error where the browser has none, as outside of secure contexts.
+/// `navigator.storage`; an error if the browser has none, such as in insecure contexts.
 fn manager() -> Result<StorageManager> {
     let navigator = Reflect::get(&js_sys::global(), &"navigator".into())?;
     let manager = Reflect::get(&navigator, &"storage".into())?;
-    // A call of what is missing would end the program rather than be an error.
+    // Calling a missing function would abort the program instead of failing.
     Reflect::get(&manager, &"getDirectory".into())?.dyn_into::<Function>()?;
     Ok(manager.unchecked_into())
 }
 
-/// Bytes used and bytes that there is room for in all, where the browser says.
+/// Used bytes and total quota, if the browser reports them.
 pub(super) async fn estimate() -> (Option<u64>, Option<u64>) {
     let Ok(promise) = manager().and_then(|manager| manager.estimate()) else { return (None, None) };
     let Ok(estimate) = JsFuture::from(promise).await else { return (None, None) };
@@ -45,11 +45,11 @@ pub(super) async fn estimate() -> (Option<u64>, Option<u64>) {
     (bytes(estimate.get_usage()), bytes(estimate.get_quota()))
 }
 
-/// An error of the browser by its name, as one of files.
+/// Converts a browser error to a file error by its name.
 pub(super) fn io_error(error: &JsValue) -> Error {
     let text = |field: &str| Reflect::get(error, &field.into()).ok().and_then(|text| text.as_string());
     let message = text("message").unwrap_or_else(|| format!("{error:?}"));
-    // Our own advice goes on after it.
+    // Our own advice is appended to it.
     let message = message.trim_end_matches('.').to_owned();
     let kind = match text("name").as_deref() {
         Some("QuotaExceededError") => ErrorKind::StorageFull,
@@ -61,31 +61,31 @@ pub(super) fn io_error(error: &JsValue) -> Error {
     Error::new(kind, message)
 }
 
-/// What the browser throws when a write was cut short: it says so by a count alone.
+/// The error for incomplete writes; browsers report them only by the number of bytes written.
 fn full() -> JsValue {
     let error = js_sys::Error::new("the browser's storage for this site is full");
     error.set_name("QuotaExceededError");
     error.into()
 }
 
-/// What is missing is removed.
+/// Ignores a "not found" error when removing.
 fn unless_missing(error: JsValue) -> Result<()> {
     if io_error(&error).kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 impl Folder {
-    /// Our folder, made where it is missing.
+    /// Opens our folder, creating it if missing.
     pub(super) async fn open(name: &str) -> Result<Self> {
         let root: FileSystemDirectoryHandle = settled(manager()?.get_directory()).await?;
         let folder = Self(child_folder(&root, name, true).await?);
-        // Some browsers have the folder and yet no way to write in it from here.
+        // Some browsers have OPFS without synchronous access handles, which are needed for writing.
         let probe = folder.file(Path::new(".probe"), true).await?;
         Reflect::get(&probe, &"createSyncAccessHandle".into())?.dyn_into::<Function>()?;
         folder.remove(Path::new(".probe")).await?;
         Ok(folder)
     }
 
-    /// The folder that a path's file is in, and the file's name.
+    /// The parent folder of a file, and the file's name.
     async fn parent<'path>(&self, path: &'path Path) -> Result<(FileSystemDirectoryHandle, &'path str)> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         Ok((self.folder(path.parent().unwrap_or(Path::new(""))).await?, name))
@@ -110,23 +110,21 @@ impl Folder {
         settled(self.file(path, false).await?.get_file()).await
     }
 
-    /// A file's time of change.
     pub(super) async fn modified(&self, path: &Path) -> Result<SystemTime> {
         Ok(time_from_milliseconds(self.blob(path).await?.last_modified()))
     }
 
-    /// A file's content.
     pub(super) async fn read(&self, path: &Path) -> Result<Vec<u8>> {
         let bytes = JsFuture::from(self.blob(path).await?.array_buffer()).await?;
         Ok(Uint8Array::new(&bytes).to_vec())
     }
 
-    /// Names of what lies in our folder itself.
+    /// Names in the root folder.
     pub(super) async fn names(&self) -> Result<Vec<String>> {
         Ok(handles_in(&self.0).await?.iter().map(FileSystemHandle::name).collect())
     }
 
-    /// Everything below a folder.
+    /// Lists everything below a folder.
     pub(super) async fn list(&self, folder: &Path) -> Result<Listing> {
         let mut found = Listing::new();
         let mut folders = vec![folder.to_owned()];
@@ -147,7 +145,7 @@ impl Folder {
         Ok(found)
     }
 
-    /// Does steps of storing, one after another.
+    /// Performs storage steps in order.
     pub(super) async fn perform_all(&self, steps: &[Step]) -> Result<()> {
         for step in steps {
             self.perform(step).await?;
@@ -155,7 +153,6 @@ impl Folder {
         Ok(())
     }
 
-    /// Does one step of storing.
     pub(super) async fn perform(&self, step: &Step) -> Result<()> {
         apart::close(step.path());
         match step {
@@ -183,12 +180,12 @@ impl Folder {
         written
     }
 
-    /// A file that answers at once, and is this worker's alone until it is closed.
+    /// A synchronous access handle, exclusive to this worker until closed.
     pub(super) async fn access(&self, path: &Path, create: bool) -> Result<FileSystemSyncAccessHandle> {
         settled(self.file(path, create).await?.create_sync_access_handle()).await
     }
 
-    /// Gives a file another place: in browsers that can, without touching what is in it.
+    /// Moves a file; without copying its content if the browser supports that.
     async fn carry(&self, from: &Path, to: &Path) -> Result<()> {
         let file = match self.file(from, false).await {
             Ok(file) => file,
@@ -206,7 +203,7 @@ impl Folder {
         self.remove(from).await
     }
 
-    /// Writes a file's content to a place, in pieces.
+    /// Copies a file's content in chunks.
     async fn copy(&self, blob: &File, to: &Path) -> Result<()> {
         let access = self.access(to, true).await?;
         let copied = copy_pieces(blob, &access).await;
@@ -236,7 +233,6 @@ async fn child_folder(
     settled(folder.get_directory_handle_with_options(name, &options)).await
 }
 
-/// What lies in a folder.
 async fn handles_in(folder: &FileSystemDirectoryHandle) -> Result<Vec<FileSystemHandle>> {
     let values = folder.values();
     let mut handles = Vec::new();
@@ -266,7 +262,7 @@ async fn copy_pieces(blob: &File, access: &FileSystemSyncAccessHandle) -> Result
     access.flush()
 }
 
-/// Writes `content` from `from` on, and ends the file with it. Between two chunks whatever else waits has its turn.
+/// Writes `content` from offset `from` on and truncates the file after it. Yields between chunks.
 async fn write_tail(access: &FileSystemSyncAccessHandle, from: u64, content: &[u8]) -> Result<()> {
     access.truncate_with_f64(from as f64)?;
     let options = FileSystemReadWriteOptions::new();

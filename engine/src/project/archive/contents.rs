@@ -1,5 +1,5 @@
-//! What of a project's folder is carried: everything but what belongs to programs at work on it, by names that every file system
-//! takes. A run in training is carried as it stood at one moment.
+//! Selects the files of a project's folder to pack: all except those of running processes, under portable names. A run in
+//! training is packed as of one moment.
 
 use crate::checkpoint::{CarriedFile, Checkpoints};
 use crate::error::{Error, Result};
@@ -9,44 +9,41 @@ use crate::project::{CLEANED, DOCUMENTS_BEFORE, DOCUMENTS_GIVEN, RUNS, claim, sh
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-/// Folder of the text that people brought: its names are theirs, whatever they are.
+/// Folder of the user's text; its files may have any name.
 const DOCUMENTS: &str = "documents";
-/// Folder of a run's checkpoints.
 const CHECKPOINTS: &str = "checkpoints";
 
-/// A folder's files.
 #[derive(Debug, Default)]
 pub struct Contents {
     folder: PathBuf,
     entries: Vec<ArchiveEntry>,
-    /// What is carried by another name, or cannot be carried, a line each.
+    /// Files that are renamed or cannot be packed, one line each.
     pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
 struct ArchiveEntry {
-    /// Its name, with `/` between names, as it is carried.
+    /// Portable path in the archive, with `/` as separator.
     name: String,
-    /// Its place below the folder.
+    /// Path relative to the folder.
     place: PathBuf,
-    /// It is the folder of a run's checkpoints, which change while it trains.
+    /// A folder of checkpoints, which change while the run trains.
     checkpoints: bool,
 }
 
-/// One file, opened.
+/// An open file.
 pub struct Opened<'file> {
-    /// Its name, with `/` between names, as it is carried.
+    /// Portable path in the archive, with `/` as separator.
     pub name: &'file str,
-    /// Its place below the folder.
+    /// Path relative to the folder.
     pub place: &'file Path,
-    /// Its bytes.
+    /// Length of the file.
     pub bytes: u64,
-    /// Its content.
     pub content: &'file mut dyn Read,
 }
 
 impl Contents {
-    /// Looks a folder through.
+    /// Lists a folder.
     ///
     /// # Errors
     /// A folder cannot be read.
@@ -69,7 +66,7 @@ impl Contents {
             if is_transient(&place) {
                 continue;
             }
-            // What vanishes meanwhile is not there.
+            // Ignore files removed meanwhile.
             let (Ok(own), Ok(metadata)) = (entry.file_type(), files::metadata(&path)) else {
                 if entry.file_type().is_ok() {
                     self.notes.push(format!("{} leads nowhere and is left out", place.display()));
@@ -81,7 +78,7 @@ impl Contents {
                 self.notes.push(format!("{} is {what} and is left out", place.display()));
                 continue;
             }
-            // A run that was deleted can be restored here, and nowhere else.
+            // Deleted runs can only be restored here, so they are not packed.
             if own.is_dir()
                 && place.parent() == Some(Path::new(RUNS))
                 && files::exists(&path.join(shelf::DELETED))
@@ -103,10 +100,10 @@ impl Contents {
         Ok(())
     }
 
-    /// Hands over every file in the order of their names.
+    /// Passes every file to `take`, sorted by name. Files removed meanwhile are skipped.
     ///
     /// # Errors
-    /// One cannot be read, or `take` fails. A file that was removed since is passed over.
+    /// A file cannot be read, or `take` fails.
     pub(crate) async fn for_each(&self, mut take: impl AsyncFnMut(Opened<'_>) -> Result<()>) -> Result<()> {
         for ArchiveEntry { name, place, checkpoints } in &self.entries {
             let path = self.folder.join(place);
@@ -142,7 +139,7 @@ async fn open(
 ) -> Result<()> {
     let opened = files::metadata(path).and_then(|metadata| Ok((files::File::open(path)?, metadata.len())));
     match opened {
-        // What is appended from now on is not of this moment.
+        // Ignore what is appended from now on.
         Ok((file, bytes)) => take(Opened { name, place, bytes, content: &mut file.take(bytes) }).await,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io(path)(error)),
@@ -154,8 +151,7 @@ fn is_checkpoints(place: &Path) -> bool {
     matches!(parts[..], [runs, _, checkpoints] if runs == RUNS && checkpoints == CHECKPOINTS)
 }
 
-/// Whether a place belongs to programs at work rather than to the project: locks, and what is not whole yet. What people brought
-/// never does.
+/// Whether a file belongs to running processes rather than to the project: locks and partial files. The user's files never do.
 pub(super) fn is_transient(place: &Path) -> bool {
     let mut parts = place.iter().map(|part| part.to_string_lossy());
     let (Some(first), name) = (parts.next(), place.file_name().unwrap_or_default().to_string_lossy()) else {
@@ -183,7 +179,7 @@ pub(super) fn is_transient(place: &Path) -> bool {
         || name.ends_with(".partial")
 }
 
-/// The names of a folder's files as they are carried.
+/// The archive paths of a folder's files.
 #[cfg(test)]
 pub(in crate::project) fn names_of(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();

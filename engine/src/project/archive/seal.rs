@@ -1,15 +1,14 @@
-//! The checksum of a whole archive, in the comment that a zip may end with: zip's own checksums are of the files' contents alone,
-//! and a bit of its directory that turns over gives a file another name or place.
+//! A checksum of the whole archive, in the comment at the end of a zip. zip's own checksums cover only file contents; a flipped
+//! bit in its directory would change a file's name or place.
 
 use crate::platform::Turns;
 use std::io::{Read, Result, Seek, SeekFrom, Write};
 
-/// What an archive of ours ends with: this, and eight hexadecimal digits of the crc32c of all bytes before them.
+/// Start of the comment, followed by eight hexadecimal digits of the crc32c of all bytes before them.
 const MARK: &[u8] = b"glasshouse crc32c ";
 const DIGITS: usize = 8;
-/// How a zip without a comment ends, 22 bytes before its end.
+/// Signature at the end of a zip without a comment, 22 bytes before its end.
 const PLAIN_END: &[u8] = b"PK\x05\x06";
-/// Bytes that are read at a time.
 const PIECE: usize = 1 << 18;
 
 /// The comment to write before the checksum is known.
@@ -17,7 +16,7 @@ pub(super) fn comment() -> Box<[u8]> {
     [MARK, &[b'0'; DIGITS]].concat().into()
 }
 
-/// Puts the checksum where [`comment`] left room for it.
+/// Writes the checksum into the space reserved by [`comment`].
 pub(super) async fn close<F: Read + Write + Seek>(file: &mut F, turns: &Turns) -> Result<()> {
     let length = file.seek(SeekFrom::End(0))?;
     let checksum = checksum(file, length.saturating_sub(DIGITS as u64), turns).await?;
@@ -25,7 +24,7 @@ pub(super) async fn close<F: Read + Write + Seek>(file: &mut F, turns: &Turns) -
     file.flush()
 }
 
-/// Whether an archive is as it was written; one without a checksum of ours, by an older version or another program, may be.
+/// Whether an archive is intact. One without our checksum, from an older version or another program, is accepted.
 pub(super) async fn is_whole<F: Read + Seek>(file: &mut F, turns: &Turns) -> Result<bool> {
     let length = file.seek(SeekFrom::End(0))?;
     let tail = (MARK.len() + DIGITS).max(22);
@@ -40,12 +39,12 @@ pub(super) async fn is_whole<F: Read + Seek>(file: &mut F, turns: &Turns) -> Res
         let checksum = checksum(file, length - DIGITS as u64, turns).await?;
         return Ok(digits == format!("{checksum:08x}").as_bytes());
     }
-    // A comment that is not ours was ours before a bit of it turned over, or is another program's.
+    // Another comment is either ours with a flipped bit or another program's.
     let plain = end.get(tail - 22..).unwrap_or_default();
     Ok(plain.starts_with(PLAIN_END) && plain.ends_with(&[0, 0]))
 }
 
-/// crc32c of a file's first bytes; it stands behind them then.
+/// crc32c of a file's first bytes; leaves the file positioned after them.
 async fn checksum<F: Read + Seek>(file: &mut F, bytes: u64, turns: &Turns) -> Result<u32> {
     file.seek(SeekFrom::Start(0))?;
     let (mut checksum, mut left, mut piece) = (0, bytes, vec![0; PIECE]);

@@ -4,7 +4,7 @@ use crate::platform::memory_files;
 use crate::protocol::presets;
 use proptest::prelude::*;
 
-/// A project with a run, a token stream and what programs at work leave.
+/// A project with a run, a token stream, and temporary files of running programs.
 fn project() -> (tempfile::TempDir, Project) {
     let folder = tempfile::tempdir().unwrap();
     let project = Project::open_or_create(&folder.path().join("p")).unwrap();
@@ -50,7 +50,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
     let (folder, project) = project();
     assert_eq!(names_of(project.folder()).unwrap(), NAMES);
     let bytes = pack(project.folder()).unwrap();
-    // Text that waits until a run has begun comes back, or goes, here and nowhere else.
+    // Documents set aside for a starting run can only be restored or removed here, so they are not packed.
     for aside in ["documents.before", "documents.given"] {
         std::fs::create_dir(project.folder().join(aside)).unwrap();
         std::fs::write(project.folder().join(aside).join("a.txt"), "old").unwrap();
@@ -62,7 +62,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
         NAMES.iter().map(|name| std::fs::metadata(project.folder().join(name)).unwrap().len()).sum();
     assert_eq!(archive.bytes(), total);
 
-    // As a browser has it.
+    // In-memory files, as in a browser.
     let place = Path::new("/archive-test");
     let create = |path: &Path| {
         memory_files::create_dir_all(path.parent().unwrap())?;
@@ -89,7 +89,7 @@ fn packed(entries: &[(&str, &[u8])]) -> Vec<u8> {
     at_once(packer.finish(&Turns::none())).unwrap().into_inner()
 }
 
-/// An archive that was changed by one who knows of its checksum.
+/// A modified archive with a correct checksum.
 fn resealed(bytes: Vec<u8>) -> Vec<u8> {
     let mut file = Cursor::new(bytes);
     at_once(seal::close(&mut file, &Turns::none())).unwrap();
@@ -153,7 +153,7 @@ fn links_are_refused() {
 
 #[test]
 fn claims_are_checked_before_anything_is_unpacked() {
-    // A packer refuses to make what would not be unpacked.
+    // Packing fails if the result could not be unpacked.
     let mut packer = Packer::new(Cursor::new(Vec::new()));
     (packer.files, packer.bytes) = (MAX_ENTRIES - 1, 0);
     at_once(packer.add("last", 1, &mut &b"x"[..], &Turns::none())).unwrap();
@@ -161,7 +161,7 @@ fn claims_are_checked_before_anything_is_unpacked() {
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("200000 files"), "{refused}");
 
-    // Forty megabytes of zeros in forty kilobytes are honest; a list that claims more than that of them is not.
+    // 40 MB of zeros in 40 kB is plausible; a larger claim for the same data is not.
     let bomb = packed(&[OURS, ("zeros", &vec![0; 40 << 20])]);
     assert!(bomb.len() < 200_000);
     let honest = Archive::read(Cursor::new(&bomb)).unwrap();
@@ -178,7 +178,7 @@ fn claims_are_checked_before_anything_is_unpacked() {
         resealed(bytes)
     };
     assert!(refusal(&claim(u32::MAX - 1)).contains("claims 4294967294 bytes out of"));
-    // One that claims less than it holds is cut off at its claim.
+    // An entry with more data than claimed is truncated.
     let folder = tempfile::tempdir().unwrap();
     let small = claim(1000);
     let error = Archive::read(Cursor::new(&small)).unwrap().unpack(folder.path()).unwrap_err().to_string();
@@ -200,7 +200,7 @@ fn a_bit_that_turns_over_anywhere_is_one_clear_error() {
     for length in 0..whole.len() {
         assert!(!refusal(&whole[..length]).is_empty());
     }
-    // By an older version, or another program: without a checksum of the whole.
+    // From an older version or another program, without a checksum.
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.start_file(OURS.0, SimpleFileOptions::default()).unwrap();
     writer.write_all(OURS.1).unwrap();
@@ -241,15 +241,15 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
     };
     assert_eq!(texts(unpacked.folder()), texts(project.folder()));
     assert_eq!(texts(unpacked.folder()).len(), names.len() + 1);
-    // What got another name, or is left out, is said.
+    // Renamed and omitted files are reported.
     if cfg!(target_os = "linux") {
         assert!(packed.notes.iter().any(|note| note.contains("documents/a_b.txt")), "{:?}", packed.notes);
         assert!(packed.notes.iter().any(|note| note.contains("a link to a folder")), "{:?}", packed.notes);
     }
-    // And once more, without a word.
+    // Packing the result again gives no notes.
     let again = pack_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false).unwrap();
     assert_eq!((again.files, again.notes.len()), (packed.files, 0));
-    // Nothing is replaced unasked, and nothing is left beside.
+    // Nothing is replaced without asking, and no temporary file remains.
     let message = pack_file(project.folder(), &file, false).unwrap_err().to_string();
     assert!(message.contains("replace it"), "{message}");
     let message = unpack_file(&file, unpacked.folder(), false).unwrap_err().to_string();
@@ -287,7 +287,7 @@ fn packing_that_is_given_up_leaves_what_stood_there() {
     unpack_file(&file, &folder.path().join("there"), false).unwrap();
 }
 
-/// Bytes of the files below a folder, whatever their names are; none where there is no folder.
+/// Total bytes of the files below a folder; 0 if it does not exist.
 fn bytes_below(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     let bytes = |entry: std::fs::DirEntry| {
@@ -313,7 +313,7 @@ proptest! {
         }
         match cut {
             Some(cut) => bytes.truncate(cut.index(bytes.len())),
-            // The checksum alone would refuse it.
+            // Reseal, because otherwise the checksum alone would be rejected.
             None => bytes = resealed(bytes),
         }
         let folder = tempfile::tempdir().unwrap();

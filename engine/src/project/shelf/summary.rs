@@ -1,4 +1,4 @@
-//! A project in a list: a few records and the ends of a few files, so that a shelf of many is listed at once.
+//! A project's summary from a few records and the ends of a few files, so that a large shelf is listed quickly.
 
 use crate::error::{Error, Result};
 use crate::metrics;
@@ -9,10 +9,10 @@ use std::path::Path;
 
 /// Points of the curve.
 const POINTS: usize = 60;
-/// Longer metrics are not read for a list.
+/// Maximum size of metrics to read for a list.
 const MAX_METRICS_BYTES: u64 = 64 << 20;
 
-/// The project in a folder; what cannot be read of it is its problem.
+/// The summary of the project in a folder; unreadable parts are reported as its problem.
 pub fn summary(id: &str, folder: &Path) -> ProjectSummary {
     let empty = ProjectSummary {
         id: id.to_owned(),
@@ -35,7 +35,7 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
     summary.updated = project.created()?;
     let runs = project.runs()?;
     summary.runs = runs.len();
-    // A run that cannot be read says so in the list of runs.
+    // An unreadable run is reported in the list of runs.
     let records: Vec<_> = runs.iter().filter_map(|run| Some((run, run.record().ok()?))).collect();
     for (_, record) in &records {
         summary.updated = summary.updated.max(record.updated).max(record.created);
@@ -46,7 +46,7 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
         let run = run.summary()?;
         summary.interrupted = Some((run.step, run.steps));
     }
-    // A model that was imported, and a run that ended before its first step, have nothing to show.
+    // Imported models and runs without steps have nothing to show.
     for (run, record) in records.iter().rev() {
         if add_past(run, summary)? {
             summary.val_loss = record.best_val_loss;
@@ -56,7 +56,7 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
     Ok(())
 }
 
-/// Adds the curve and the sample of a run, unless its metrics are too many to be read for a card; whether it took a step.
+/// Adds a run's curve and sample, unless its metrics are too large for a card. Returns whether it has any steps.
 fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<bool> {
     let bytes = files::metadata(run.metrics_path()).map_or(0, |metadata| metadata.len());
     if bytes > MAX_METRICS_BYTES {
@@ -79,7 +79,7 @@ fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<bool> {
     Ok(true)
 }
 
-/// Bytes of all files in a folder; what cannot be looked at counts nothing.
+/// Total bytes of the files in a folder; inaccessible ones count as 0.
 fn bytes_of(folder: &Path) -> u64 {
     let Ok(entries) = files::read_dir(folder).map_err(Error::io(folder)) else { return 0 };
     let size = |entry: files::DirEntry| -> Option<u64> {

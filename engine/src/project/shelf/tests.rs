@@ -38,7 +38,7 @@ fn entry(id: &str, name: &str, deleted: bool) -> (String, String, bool) {
     (id.to_owned(), name.to_owned(), deleted)
 }
 
-/// A project with a run that has a past.
+/// A project with a run that has metrics.
 fn trained(shelf: &Shelf, name: &str) -> Project {
     let project = opened(shelf, &shelf.create(name).unwrap());
     let mut config = presets::preset("nanogpt-cpu").unwrap();
@@ -121,7 +121,7 @@ fn a_card_shows_the_newest_run_that_has_something_to_show() {
     let (_folder, shelf) = shelf();
     let project = trained(&shelf, "Owls");
     let before = about(&shelf, "owls");
-    // A model that was imported behind it, and a run that has not begun.
+    // Followed by an imported model and a run that has not started.
     let run = project.run("1").unwrap();
     for state in [RunState::Imported, RunState::Created] {
         let new = project.create_run(&run.config().unwrap(), &project.folder().join("data")).unwrap();
@@ -130,7 +130,7 @@ fn a_card_shows_the_newest_run_that_has_something_to_show() {
     let after = about(&shelf, "owls");
     assert_eq!((after.runs, after.curve.len()), (3, 60));
     assert_eq!((after.val_loss, &after.sample), (before.val_loss, &before.sample));
-    // One of which nothing but an empty file is there stands back as well; one step of it does not.
+    // A run with an empty metrics file is skipped too, but not one with a single step.
     let run = project.run("3").unwrap();
     let mut writer = MetricsWriter::create(&run.metrics_path()).unwrap();
     assert_eq!(about(&shelf, "owls").curve.len(), 60);
@@ -161,7 +161,7 @@ fn a_damaged_project_is_listed_with_its_problem() {
     assert!(problem("cut").contains("project.json"));
     assert!(problem("newer").contains("version 9"));
     assert!(problem("foreign").contains("no Glasshouse project"));
-    // A run that cannot be read is the list of runs' to tell; the project opens.
+    // An unreadable run is reported in the list of runs; the project opens.
     assert_eq!((problem("run").as_str(), about(&shelf, "run").runs), ("", 1));
     assert_eq!(shelf.list().unwrap().len(), 5);
     assert!(shelf.path_of("absent").unwrap_err().to_string().contains("no project \"absent\" here"));
@@ -176,24 +176,24 @@ fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     assert!(shelf.path_of("owls").is_err() && shelf.delete("owls").is_err());
     assert!(shelf.rename("owls", "Käuze").is_err() && duplicate(&shelf, "owls", "Käuze").is_err());
     assert_eq!(names(&shelf), [entry("owls", "Owls", true)]);
-    // Nothing was moved: a program that dies now leaves a deleted project, and what it holds.
+    // Nothing was moved: if the program dies now, the project is deleted but complete.
     assert!(archive::pack(project.folder()).unwrap() == before);
     shelf.restore("owls").unwrap();
     assert!(archive::pack(project.folder()).unwrap() == before);
     shelf.delete("owls").unwrap();
-    // A new project may have its name, and does not take its folder.
+    // A new project may have the same name, but not the same folder.
     shelf.create("Owls").unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls", true), entry("owls-2", "Owls", false)]);
     shelf.restore("owls").unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false), entry("owls-2", "Owls", false)]);
     shelf.delete("owls-2").unwrap();
-    // Another window's start leaves what was deleted a moment ago, and clears away what is old.
+    // Starting another window keeps recently deleted projects and removes older ones.
     let shelf = Shelf::open(shelf.folder()).unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false), entry("owls-2", "Owls", true)]);
     let mark = shelf.folder().join("owls-2").join(DELETED);
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs_f64(KEPT + 1.0);
     std::fs::File::options().write(true).open(mark).unwrap().set_modified(long_ago).unwrap();
-    // What a program that died while it cleared away left is cleared away, too.
+    // The rest of an interrupted removal is removed too.
     std::fs::create_dir(shelf.folder().join(".leaving-half")).unwrap();
     let shelf = Shelf::open(shelf.folder()).unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false)]);

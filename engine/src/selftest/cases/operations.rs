@@ -1,5 +1,5 @@
-//! The cases, op by op: size one, odd sizes, primes, sizes on and past the kernels' tiles, more than 65,535 rows or groups, and
-//! numbers far from 1.
+//! Test cases by op: size one, odd sizes, primes, sizes at and beyond the kernels' tiles, more than 65,535 rows or workgroups,
+//! and large numbers.
 
 use super::{Bounds, Case, Feed, Operation};
 use crate::graph::ops;
@@ -11,7 +11,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
     Operation { name, bounds: Bounds { forward, gradient }, cases }
 }
 
-/// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
+/// All operations. Copies and single additions are bounded by one rounding, sums and functions by a few.
 pub const OPERATIONS: [Operation; 27] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("linear_activation", 1e-5, 5e-5, linear_activation),
@@ -42,9 +42,9 @@ pub const OPERATIONS: [Operation; 27] = [
     operation("last_row", 0.0, 0.0, last_row),
 ];
 
-/// Rows past which a dimension of a dispatch overflows.
+/// More rows than a dispatch dimension can have.
 const MANY: usize = 70_001;
-/// Entries past which 65,535 groups of 256 do not suffice.
+/// More entries than 65,535 workgroups of 256 can cover.
 const VAST: usize = 65_536 * 256 + 257;
 
 fn floats(shape: &[usize]) -> Feed {
@@ -76,7 +76,7 @@ fn embedding() -> Vec<Case> {
     cases
 }
 
-/// Whole chunks of so many tokens that start there, the last text first.
+/// Full chunks of `time` tokens at the given positions, last text first.
 fn chunks(time: usize, starts: &[u32]) -> Feed {
     let texts = starts.len() as u32;
     Feed::Cursor(
@@ -84,12 +84,12 @@ fn chunks(time: usize, starts: &[u32]) -> Feed {
     )
 }
 
-/// Positions that such chunks need.
+/// Number of positions needed by such chunks.
 fn reach(time: usize, starts: &[u32]) -> usize {
     time + starts.iter().max().map_or(0, |start| *start as usize)
 }
 
-/// Embedding of decoded chunks, which has no gradient.
+/// Embedding of decoded chunks; has no gradient.
 fn embedding_at_cursor() -> Vec<Case> {
     let case = |time: usize, starts: &[u32]| Case {
         op: Op::Embedding(ops::Embedding { positions: true, cursor: true }),
@@ -122,7 +122,7 @@ fn norm() -> Vec<Case> {
     for shape in sizes {
         let width = shape[shape.len() - 1];
         for (kind, bias) in [(NormKind::Layer, false), (NormKind::Layer, true), (NormKind::Rms, false)] {
-            // One column: LayerNorm gives 0 with a slope of 0, which is no number to be relative to.
+            // With one column, LayerNorm gives 0 with slope 0, so relative deviations are undefined.
             if width == 1 && kind == NormKind::Layer {
                 continue;
             }
@@ -130,7 +130,7 @@ fn norm() -> Vec<Case> {
             if bias {
                 feeds.push(weight(&[width]));
             }
-            // The spread of a narrow row may by chance be next to nothing, and its rounding then all there is to see.
+            // A narrow row can have almost no variance by chance; then only rounding errors would be visible.
             let eps = if width <= 3 { 0.1 } else { 1e-5 };
             cases.push(Case { op: Op::Norm(ops::Norm { form: NormForm::of(kind, eps), bias }), feeds });
         }
@@ -186,7 +186,7 @@ fn linear() -> Vec<Case> {
             cases.push(Case { op: Op::Linear(ops::Linear { bias, residual }), feeds });
         }
     }
-    // The last is what cooperative matrices are made up of.
+    // The last are sizes of cooperative matrices.
     for (time, input, output) in [(11, 5, 7), (11, 12, 7), (11, 5, 8), (11, 36, 68), (16, 16, 32)] {
         cases.push(Case {
             op: Op::Linear(ops::Linear { bias: false, residual: false }),
@@ -197,7 +197,7 @@ fn linear() -> Vec<Case> {
 }
 
 fn linear_activation() -> Vec<Case> {
-    // Rows, inputs, outputs behind the activation: less than a tile, just past one, several.
+    // Rows, inputs, outputs after the activation: less than a tile, just more than one, several.
     let sizes: [(&[usize], usize, usize); 4] =
         [(&[1], 4, 4), (&[2, 5], 8, 12), (&[67], 36, 68), (&[2, 35], 12, 132)];
     let kinds = [
@@ -212,7 +212,7 @@ fn linear_activation() -> Vec<Case> {
     let mut cases = Vec::new();
     for (number, kind) in kinds.into_iter().enumerate() {
         for bias in [false, true] {
-            // The second is what cooperative matrices are made up of.
+            // The second are sizes of cooperative matrices.
             for (rows, input, output) in
                 [sizes[(number + 2 * usize::from(bias)) % sizes.len()], (&[48], 16, 32)]
             {
@@ -228,7 +228,7 @@ fn linear_activation() -> Vec<Case> {
     cases
 }
 
-/// Half a head is a vector, six of them, a block's 32 columns, more than those; heads that turn end inside a tile.
+/// Half a head is one vector, six vectors, a block's 32 columns, or more; rotated heads end inside a tile.
 fn linear_rope() -> Vec<Case> {
     let heads = |heads, kv_heads, head_size| Heads { heads, kv_heads, head_size };
     let all = [
@@ -240,7 +240,7 @@ fn linear_rope() -> Vec<Case> {
         heads(2, 1, 32),
     ];
     let case = |(number, heads): (usize, Heads)| {
-        // The last two are what cooperative matrices are made up of.
+        // The last two are sizes of cooperative matrices.
         let (time, inner) = if heads.head_size == 32 { (40, 16) } else { (37, 20) };
         let bias = number % 2 == 1;
         let mut feeds = vec![floats(&[2, time, inner]), weight(&[heads.packed(), inner])];
@@ -321,14 +321,14 @@ fn attention() -> Vec<Case> {
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 128 }, 1, 19, 1.0, None));
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 80 }, 1, 65, 1.0, None));
     cases.push(case(Heads { heads: 4, kv_heads: 2, head_size: 48 }, 2, 37, 1.0, None));
-    // Scores in the hundreds: the largest must be taken out before exp.
+    // Scores in the hundreds: the maximum must be subtracted before exp.
     cases.push(case(Heads { heads: 2, kv_heads: 2, head_size: 16 }, 1, 33, 12.0, None));
     cases.push(case(Heads { heads: 3, kv_heads: 3, head_size: 4 }, 2, 17, 1.0, Some(0.3)));
     cases.push(case(Heads { heads: 4, kv_heads: 2, head_size: 32 }, 2, 67, 1.0, Some(0.1)));
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 64 }, 1, 35, 1.0, Some(0.2)));
     cases.push(case(Heads { heads: 2, kv_heads: 2, head_size: 100 }, 1, 18, 1.0, Some(0.2)));
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 2 }, 33_001, 2, 1.0, None));
-    // Sliding windows: of one position, shorter than a tile and than a block, about as long as both, and as long as the text.
+    // Sliding windows of one position, shorter than a tile and than a block, about as long as both, and as long as the text.
     for (size, time, rate, window) in [
         (5, 13, None, 1),
         (32, 67, None, 3),
@@ -345,8 +345,8 @@ fn attention() -> Vec<Case> {
         }
         cases.push(case);
     }
-    // Several documents in a row: every size that is a constant to kernels, in fours and float by float; past tiles, with and without
-    // dropout and sliding windows, grouped queries among them.
+    // Several documents per row: every head size that is a constant in kernels, vector and scalar loads; beyond tiles; with and
+    // without dropout and sliding windows; some with grouped queries.
     for (heads, kv_heads, size, time, rate, window) in [
         (1, 1, 2, 1, None, None),
         (4, 2, 8, 70, None, None),
@@ -382,7 +382,7 @@ fn cached_attention() -> Vec<Case> {
             Feed::Cursor(vec![[start, length, 0]]),
         ],
     };
-    // A chunk of each of several texts, in caches that hold one more.
+    // One chunk for each of several texts, in caches with room for one more text.
     let several = |heads: Heads, time: usize, positions: usize, starts: &[u32], window: Option<usize>| Case {
         op: Op::CachedAttention(ops::CachedAttention { heads, window }),
         feeds: vec![
@@ -405,7 +405,7 @@ fn cached_attention() -> Vec<Case> {
         cases.push(case(heads, 8, 37, 13, 3));
     }
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 128 }, 1, 300, 271, 1));
-    // Sliding windows: inside a chunk, behind the cache's first part, across both, and longer than what there is.
+    // Sliding windows: inside a chunk, starting after the cache's first part, across both, and longer than the text.
     for (time, positions, start, window) in
         [(8, 37, 5, 1), (8, 37, 13, 9), (1, 300, 271, 10), (1, 300, 271, 200), (3, 300, 4, 64)]
     {
@@ -553,7 +553,7 @@ fn score() -> Vec<Case> {
     cases
 }
 
-/// Of single answers, what is compared with is no part of the gradient.
+/// If single answers are judged, the baseline has no gradient.
 fn preference(judged: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for (pairs, time, vocabulary, scale) in
@@ -575,7 +575,7 @@ fn preference(judged: bool) -> Vec<Case> {
     cases
 }
 
-/// Without a `ratio` the gradient is not that of what is computed.
+/// Without `ratio`, the gradient is not that of the computed value.
 fn policy(ratio: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for (rows, time, vocabulary) in [(1, 1, 2), (1, 7, 5), (3, 17, 7), (2, 600, 3)] {
@@ -608,7 +608,7 @@ fn distil() -> Vec<Case> {
         for (temperature, mix, ignore_index) in
             [(2.0, 0.5, None), (1.0, 1.0, Some(0)), (0.5, 0.25, Some(u32::MAX)), (5.0, 0.0, None)]
         {
-            // That many rows are about the dispatch, which no setting changes, and take seconds on a software adapter.
+            // This many rows test the dispatch, which no setting affects, and take seconds on a software adapter.
             if shape[0] == MANY && ignore_index != Some(u32::MAX) {
                 continue;
             }

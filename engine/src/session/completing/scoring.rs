@@ -1,4 +1,4 @@
-//! Log-probabilities of completions that are written, of many in one pass.
+//! Computes log-probabilities of generated completions, many in one pass.
 
 use super::super::Session;
 use super::{Asked, Behind, Unscored, Written, pieces};
@@ -9,13 +9,13 @@ use crate::protocol::{CompletionToken, Ending, LikelyToken};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::collections::VecDeque;
 
-/// Tokens that are scored between other work, unless a text has more by itself.
+/// Tokens scored per pass between other work; a longer text is a pass of its own.
 const TOKENS: usize = 2048;
-/// What stands for the logarithm of 0, as OpenAI's server has it: no number in JSON is infinite.
+/// Stands for ln 0, as in OpenAI's server, because JSON has no infinity.
 const NEVER: f32 = -9999.0;
 
 impl Session {
-    /// Scores the completions that wait longest, as many of the same weights as take a moment together.
+    /// Scores the completions that have waited longest: as many with the same weights as fit into one pass.
     pub(super) async fn score_some(&mut self) {
         let waiting = std::mem::take(&mut self.generations.completions.unscored);
         let Some(first) = waiting.front() else { return };
@@ -48,7 +48,7 @@ impl Session {
         }
     }
 
-    /// The scores of each text's tokens from the first that is asked for on; of one that has none, nothing.
+    /// Scores of each text's tokens, from the first requested one; empty if none are requested.
     async fn scores(&mut self, texts: &[Unscored]) -> Result<Vec<Vec<TokenScore>>> {
         let Some(first) = texts.first() else { return Ok(Vec::new()) };
         let model = &first.asked.model;
@@ -68,7 +68,7 @@ impl Session {
             .map(|(text, whole)| Scoring { tokens: whole, from: text.from() })
             .filter(|scoring| scoring.from < scoring.tokens.len())
             .collect();
-        // The likeliest token by itself tells what would be written.
+        // The top token is needed at least, to know what would be generated.
         let detail = Detail::Top(count.unwrap_or(0).max(1));
         let mut scored = scorer.score(&asked, detail, &mut |_, _| {}).await?.into_iter();
         self.generations.completions.scorer = Some((model.key.clone(), scorer));
@@ -85,12 +85,12 @@ impl Unscored {
         }
     }
 
-    /// The first token that is scored.
+    /// Index of the first token to score.
     fn from(&self) -> usize {
         if self.asked.settings.echo { 1 } else { self.asked.prompt.ids.len() }
     }
 
-    /// All tokens; whichever stands for one that is not known yet, what is likeliest in its place does not depend on it.
+    /// All tokens. A placeholder stands for a token not known yet; it does not influence its own prediction.
     fn whole(&self) -> Vec<u32> {
         let prompt = &self.asked.prompt.ids;
         match &self.behind {
@@ -101,7 +101,7 @@ impl Unscored {
 }
 
 impl Behind {
-    /// What was written, and the scores of all that were asked for.
+    /// The generated text, with all requested scores.
     fn settle(self, mut scores: Vec<TokenScore>) -> Result<(Written, Vec<TokenScore>)> {
         let Request { config, ends, judges, decode, .. } = match self {
             Self::Written(written) => return Ok((written, scores)),
@@ -123,7 +123,7 @@ impl Behind {
     }
 }
 
-/// The tokens that are told, with what the model made of them.
+/// The reported tokens with their scores.
 fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<CompletionToken> {
     let tokenizer: &Tokenizer = &asked.model.tokenizer;
     let count = asked.settings.log_probabilities.unwrap_or(0);
@@ -149,7 +149,7 @@ fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<Com
         text: tokenizer.describe(id).text,
         bytes: tokenizer.token_bytes(id),
         offset,
-        // Whoever asks whether a token was the likeliest compares the two.
+        // Use the listed value, so that clients can compare the two for equality.
         log_probability: score.map(|score| {
             let listed = score.top.iter().find(|(likely, _)| *likely == id);
             finite(listed.map_or(score.log_probability, |(_, log_probability)| *log_probability))

@@ -1,4 +1,4 @@
-//! What a card says of a model, and what a reader should know before believing its numbers.
+//! A card's description of a model, and the limitations of its results.
 
 use crate::data::recipes::is_of_tasks;
 use crate::error::Result;
@@ -13,12 +13,12 @@ use crate::protocol::{Objective, RunConfig, RunState, TrainEvent, presets};
 use crate::tokenizer::Tokenizer;
 use std::path::Path;
 
-/// Fewer documents, rows or words than these say little.
+/// Minimum documents, rows and words for meaningful results.
 const FEW_DOCUMENTS: u64 = 100;
 const FEW_ROWS: u64 = 100;
 const SHORT: usize = 256;
 
-/// A run's model in the words of its card.
+/// A run's model, for its card.
 pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> {
     let (config, record) = (run.config()?, run.record()?);
     let trained = record.state != RunState::Imported;
@@ -27,7 +27,7 @@ pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> 
         0 => parameters(&config.model, &config.train)?.iter().map(|own| own.ty.count() as u64).sum(),
         known => known,
     };
-    // What training took can be said where the plan can be made; a card without is a card.
+    // The cost of training is optional on a card.
     let flops = estimate(&config.model, &config.train, &Target::new(false)).ok();
     let flops =
         flops.map(|needs| needs.flops_per_token * config.tokens_per_step() as f64 * record.step as f64);
@@ -91,13 +91,13 @@ fn data(config: &RunConfig) -> Vec<String> {
     lines
 }
 
-/// The preset, and settings that differ from its own, `train.learning_rate = 0.001`; all of them where the run has none that is known.
+/// The preset, and settings that differ from it (`train.learning_rate = 0.001`); all settings if the preset is unknown.
 fn settings(config: &RunConfig) -> Vec<String> {
     let known = presets::named(&config.preset);
     let named = known.as_ref().map(|_| format!("preset = {}", config.preset));
     let preset = known.map(|known| known.by_path()).unwrap_or_default();
     let own = config.by_path().into_iter().filter(|(path, value)| {
-        // Where the text lies and what was begun with is said elsewhere.
+        // The text's location and the initial weights are shown elsewhere.
         let is_place = path.starts_with("data.paths") || path.starts_with("data.validation_files");
         !is_place && !path.starts_with("start") && preset.get(path) != Some(value)
     });
@@ -109,7 +109,7 @@ fn settings(config: &RunConfig) -> Vec<String> {
         .collect()
 }
 
-/// The training loss of the run's last evaluation, or of its last step.
+/// Training loss of the run's last evaluation, or of its last step.
 fn last_loss(run: &Run) -> Option<f64> {
     let events = metrics::thinned(&run.metrics_path(), 1).ok()?;
     let evaluated = events.iter().rev().find_map(|event| match event {
@@ -125,7 +125,7 @@ fn last_loss(run: &Run) -> Option<f64> {
     evaluated.or_else(stepped).filter(|loss| loss.is_finite()).map(f64::from)
 }
 
-/// What a reader should know, a sentence each.
+/// Limitations for the reader, one sentence each.
 pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> {
     let (config, record) = (run.config()?, run.record()?);
     let mut limits = Vec::new();
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(settings(&config), ["preset = layers-1"]);
         config.model.norm.eps = 1e-6;
         assert_eq!(settings(&config), ["preset = layers-1", "model.norm.eps = 1e-6"]);
-        // Of a run that began from no preset all are said.
+        // Without a known preset, all settings are listed.
         config.preset = "layers-many".to_owned();
         let all = settings(&config);
         assert!(all.len() > 20 && all.iter().all(|line| !line.starts_with("preset =")), "{all:?}");

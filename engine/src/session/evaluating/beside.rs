@@ -1,4 +1,4 @@
-//! Evaluations and audits beside a run in training: a slice of the first of them between groups of steps.
+//! Runs evaluations and audits next to a run in training, one slice between two groups of steps.
 
 use super::super::outlet::Outlet;
 use super::super::{RequestOutcome, Session};
@@ -13,29 +13,30 @@ use std::rc::Rc;
 use std::task::Poll;
 use web_time::{Duration, Instant};
 
-/// How long an evaluation or an audit holds the steps at once while nobody looks on, when their groups are longer too.
+/// Duration of a slice while the window is not visible, when step groups are longer too.
 const UNSEEN_TURN: Duration = Duration::from_millis(150);
 
-/// The longest that it holds them where a group takes long itself: a request waits so long at most.
+/// Maximum duration of a slice, which requests must wait for.
 const MAX_TURN: Duration = Duration::from_millis(200);
 
-/// The part of a long group's time that its turn behind it lasts: beside steps of seconds it would hardly come to its end otherwise.
+/// After a long group, a slice lasts this fraction (1/n) of its time. Otherwise an evaluation next to slow steps would hardly
+/// finish.
 const PART: u32 = 4;
 
-/// Keeps and tells what was found, by how long training waited for it.
+/// Stores and reports the results; gets the time that training waited.
 pub(in super::super) type Finish = Box<dyn FnOnce(&Session, Duration) -> Result<()>>;
 
-/// An evaluation or an audit under way. One that is dropped before it is over says that it was cancelled.
+/// An evaluation or audit in progress. If dropped before it is done, it reports that it was cancelled.
 struct Job {
     id: u64,
-    /// What it is called while it is under way.
+    /// Name of the work in progress.
     name: &'static str,
     run: Run,
     outlet: Rc<Outlet>,
     work: Pin<Box<dyn Future<Output = Finish>>>,
-    /// How long training waited for it.
+    /// Time that training waited for it.
     held: Duration,
-    /// When its last turn was over.
+    /// End of its last slice.
     rested: Instant,
     over: bool,
 }
@@ -48,38 +49,36 @@ impl Drop for Job {
     }
 }
 
-/// Evaluations and audits that are under way beside other work, in the order in which they were asked for. Whoever works for another request
-/// can cancel them.
+/// Evaluations and audits in progress, in the order of their requests. Other work in progress can cancel them.
 #[derive(Default)]
 pub(in super::super) struct Evaluations(RefCell<VecDeque<Job>>);
 
 impl Evaluations {
-    /// None is under way.
     pub(in super::super) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
-    /// Gives up what a request asked for; false where that is none of them.
+    /// Cancels the job of a request; returns whether there was one.
     pub(in super::super) fn cancel(&self, request: u64) -> bool {
         let mut jobs = self.0.borrow_mut();
         let at = jobs.iter().position(|job| job.id == request);
         at.is_some_and(|at| jobs.remove(at).is_some())
     }
 
-    /// Gives up those of a run's weights: it was deleted.
+    /// Cancels the jobs of a deleted run.
     pub(in super::super) fn cancel_of(&self, run: &Run) {
         self.0.borrow_mut().retain(|job| job.run != *run);
     }
 
-    /// Gives up all of them: another project is open.
+    /// Cancels all jobs, because another project is opened.
     pub(in super::super) fn clear(&self) {
         self.0.borrow_mut().clear();
     }
 }
 
 impl Session {
-    /// Does the work of a request to evaluate or audit a run's weights, which is called by a name: at once, or, behind others of its kind and
-    /// while a run trains, a slice at a time. `held` is how long such a run has waited already.
+    /// Runs the work of a request to evaluate or audit a run: at once, or in slices after other such jobs and while a run trains.
+    /// `held` is the time that the run in training has waited already.
     pub(in super::super) async fn work_beside(
         &mut self,
         (id, name): (u64, &'static str),
@@ -99,7 +98,7 @@ impl Session {
         Ok(RequestOutcome::Later)
     }
 
-    /// Carries the first evaluation on for a moment. `trains` is whether a run waits for it.
+    /// Continues the first job for a slice. `trains` says whether a run waits for it.
     pub(in super::super) async fn carry_on_evaluating(&mut self, trains: bool) {
         let Some(mut job) = self.evaluations.0.borrow_mut().pop_front() else { return };
         let least = if self.visible { TURN } else { UNSEEN_TURN };
@@ -120,7 +119,7 @@ impl Session {
         };
         job.over = true;
         let finished = finish(self, job.held);
-        // The run's next checkpoint may be far off, and a tab closed before it.
+        // The run's next checkpoint may be far off, and the tab may be closed before.
         self.keep_files().await;
         match finished {
             Ok(()) => self.outlet.finished(job.id),

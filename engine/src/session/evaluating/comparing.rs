@@ -1,4 +1,4 @@
-//! How kept evaluations compare: each pair once, since resampling takes its time.
+//! Comparisons of stored evaluations, cached because resampling takes time.
 
 use crate::evaluation::comparison::compare;
 use crate::evaluation::statistics::Bootstrap;
@@ -7,22 +7,22 @@ use crate::protocol::evaluation::MAX_RESAMPLES;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation};
 use std::collections::VecDeque;
 
-/// Pairs that are kept: those of a few cards, and of the runs that a person looks at.
+/// Maximum cached pairs: those of a few cards, and of the runs a user looks at.
 const KEPT: usize = 64;
 
-/// What tells an evaluation from every other: the run, its weights, when it was made, and how long that took.
+/// Identifies an evaluation: run, weights, creation time and duration.
 type Identity = (String, u32, u64, u64);
 
 fn identity(of: &Evaluation) -> Identity {
     (of.run.clone(), of.weights_crc32c, of.made.to_bits(), of.seconds.to_bits())
 }
 
-/// What came of comparing two evaluations each, the last ones.
+/// Recent comparisons of two evaluations.
 #[derive(Default)]
 pub(in super::super) struct Compared(VecDeque<([Identity; 2], Vec<Comparison>)>);
 
 impl Compared {
-    /// How two evaluations compare, by the first one's bootstrap.
+    /// Compares two evaluations with the bootstrap settings of the first.
     pub(super) async fn pair(
         &mut self,
         first: &Evaluation,
@@ -34,7 +34,7 @@ impl Compared {
             return known.clone();
         }
         let EvaluateSettings { resamples, seed, .. } = first.settings;
-        // A kept evaluation is a file that may come from anyone.
+        // Stored evaluations are untrusted files.
         let resamples = resamples.min(MAX_RESAMPLES);
         let found =
             compare(first, second, &Bootstrap { resamples, seed }, &async || turns.give().await).await;
@@ -66,7 +66,7 @@ mod tests {
         Evaluation { run: run.to_owned(), made, settings, likelihood, ..Evaluation::default() }
     }
 
-    /// What is known costs no resample, and what was made anew is compared anew.
+    /// A cached comparison needs no resampling; a new evaluation is compared again.
     #[test]
     fn a_pair_is_compared_once_and_again_when_one_of_it_was_made_anew() {
         let (mut compared, turns) = (Compared::default(), Turns::none());
@@ -79,7 +79,7 @@ mod tests {
         let again = evaluation("b", 2.0, 1.0);
         let other = at_once(compared.pair(&first, &again, &turns));
         assert!(turns.asked() > asked && other[0].second_value < once[0].second_value);
-        // Of a file that says four thousand million resamples none are made without end.
+        // A file that requests four billion resamples does not block.
         let mut hostile = evaluation("d", 1.0, 1.0);
         hostile.settings.resamples = u32::MAX;
         let asked = turns.asked();

@@ -1,4 +1,4 @@
-//! What an evaluation finds out. It needs nothing of the session, so that it can take turns with a run's training.
+//! The work of an evaluation. Independent of the session, so that it can alternate with a run's training.
 
 use super::super::outlet::{MOMENT, Outlet};
 use super::Assessment;
@@ -15,11 +15,11 @@ use crate::protocol::{Evaluation, Event};
 use crate::tokenizer::TokenizerFiles;
 use web_time::{Duration, Instant};
 
-/// What writes answers.
+/// The decoder for answers.
 pub(in super::super) enum AnswerWriter {
-    /// It is there.
+    /// Already open.
     Open(Decoder),
-    /// It is opened where a run trains, once answers are due: evaluations that wait for others take no memory for it.
+    /// Opened when answers are due, because a run is training: waiting evaluations then take no memory for it.
     Beside(Option<Box<Gpu>>, Box<Opening>),
 }
 
@@ -37,21 +37,21 @@ impl AnswerWriter {
     }
 }
 
-/// A model that is to be evaluated, on what, and by what.
+/// An evaluation to perform.
 pub(super) struct Making {
     pub(super) of: Assessment,
-    /// The run whose text it is.
+    /// The run whose text is evaluated.
     pub(super) text: Run,
     pub(super) asked: Vec<Asked>,
-    /// What writes answers, where any are to be written.
+    /// `None` if no answers are needed.
     pub(super) writer: Option<AnswerWriter>,
-    /// What is known before.
+    /// The evaluation's initial contents.
     pub(super) evaluation: Evaluation,
 }
 
 impl Making {
-    /// Finds out all that was asked for, up to what cannot be, and why. `before` is how long it has taken already; the time until this is polled
-    /// first, while others are evaluated, does not count.
+    /// Performs the evaluation; returns partial results together with an error. `before` is the time it has already taken; the
+    /// time until the first poll, while others are evaluated, does not count.
     pub(super) async fn make(mut self, before: Duration) -> (Evaluation, Result<()>) {
         let begun = Instant::now();
         let mut evaluation = std::mem::take(&mut self.evaluation);
@@ -109,7 +109,7 @@ impl Making {
                         evaluation.baselines = baselines(&subject, found, settings, &mut tell).await?;
                     }
                 }
-                // Tasks can be done all the same by a model that no text is there for; a stride is a mistake of who gave it.
+                // Tasks can still be evaluated without a text, but an invalid stride is the user's mistake.
                 Err(Error::Refused(reason)) if !asked.is_empty() && settings.stride.is_none() => {
                     outlet.notice(format!("{reason}; its likelihood is left out"));
                 }
@@ -117,7 +117,7 @@ impl Making {
             }
         }
         let seen = match run.is_imported() {
-            // What it was trained on is not known.
+            // An imported model's training text is unknown.
             true => Vec::new(),
             false => {
                 text_seen(outlet, &subject, run, evaluation, &mut tell).await;
@@ -141,12 +141,12 @@ impl Making {
     }
 }
 
-/// Says that a training text cannot be read: an evaluation without what stands there is one.
+/// Reports that a training text cannot be read; the evaluation continues without it.
 fn unknown(outlet: &Outlet, error: &Error) {
     outlet.notice(format!("whether the model has seen the evaluated text is unknown: {error}"));
 }
 
-/// How much of the evaluated text stands in the text that a run learned from.
+/// The share of the evaluated text that occurs in the run's training text.
 async fn text_seen(
     outlet: &Outlet,
     subject: &Subject<'_>,
@@ -162,7 +162,7 @@ async fn text_seen(
     }
 }
 
-/// How much of each task's rows stands in the text that a run learned from.
+/// The share of each task's rows that occurs in the run's training text.
 async fn tasks_seen(
     outlet: &Outlet,
     learner: (&Run, &TokenizerFiles),
@@ -179,7 +179,7 @@ async fn tasks_seen(
     })
 }
 
-/// Says a few times a second how far an evaluation or an audit is.
+/// Throttled progress reports of an evaluation or audit.
 pub(in super::super) struct Told<'a> {
     of: &'a Assessment,
     what: String,

@@ -1,4 +1,4 @@
-//! The prompts and texts of files that could be proposed.
+//! Candidates for labelling: a file's prompts and texts.
 
 use crate::data::read::{self, Problems, RowLocation, SourceFile, labelled_texts, prompt_of};
 use crate::error::Result;
@@ -9,21 +9,21 @@ use crate::protocol::{ChatMessage, Feedback, Proposal};
 use crate::session::writing::Model;
 use std::collections::HashSet;
 
-/// What is looked at, and how much else there was.
+/// The candidates, and numbers of those excluded.
 #[derive(Default)]
 pub(super) struct Candidates {
     pub(super) found: Vec<Candidate>,
-    /// Answered or labelled before.
+    /// Already answered or labelled.
     done: u64,
-    /// The same as others.
+    /// Duplicates.
     repeated: u64,
     /// Too long for the context.
     long: u64,
-    /// What stands for those that were met.
+    /// Keys of those seen.
     known: HashSet<String>,
 }
 
-/// A prompt with its tokens, or a text without any.
+/// A prompt with its tokens, or a text without tokens.
 pub(super) struct Candidate {
     pub(super) proposal: Proposal,
     pub(super) tokens: Vec<u32>,
@@ -31,14 +31,14 @@ pub(super) struct Candidate {
     pub(super) ends: Vec<u32>,
 }
 
-/// What stands for a conversation among others.
+/// Identifies a conversation.
 fn key(messages: &[ChatMessage]) -> String {
     let said = |message: &ChatMessage| format!("{}\u{0}{}\u{0}", message.role, message.content.trim());
     messages.iter().map(said).collect()
 }
 
 impl Candidates {
-    /// Notes what was met; whether it is new.
+    /// Records a key; returns whether it is new.
     fn meet(&mut self, key: String) -> bool {
         let new = self.known.insert(key);
         self.repeated += u64::from(!new);
@@ -80,7 +80,7 @@ impl Candidates {
                 continue;
             }
             let tokens = match proposal.prompt.as_slice() {
-                // Without a limit nothing is left out of it, so that what does not fit is counted as such.
+                // Without a limit, nothing is cut, so prompts that do not fit are counted as such.
                 messages if has_template => {
                     chat_prompt(files, messages, usize::MAX).map(|prompt| prompt.tokens)
                 }
@@ -135,7 +135,7 @@ impl Candidates {
         Ok(())
     }
 
-    /// How many prompts, or texts to label, were left out, and why, in a sentence without its end.
+    /// Describes how many prompts or texts were excluded and why, as part of a sentence.
     pub(super) fn left_out(&self, labelled: bool) -> Option<String> {
         let (what, done) =
             if labelled { ("text", "labelled already") } else { ("prompt", "answered already") };

@@ -23,7 +23,7 @@ fn audit(sections: &[AuditTopic], samples: usize) -> Command {
     Command::Audit { source: WeightSource::Current, settings: Box::new(settings) }
 }
 
-/// `Hello` is 1, the first audit 4.
+/// `Hello` is request 1, the first audit 4.
 #[test]
 fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     let mut planted = tiny(3);
@@ -47,14 +47,14 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     assert!(made.step == 3 && made.weights_crc32c != 0 && made.device == "cpu", "{made:?}");
     let canaries = &made.sections[0];
     assert!(canaries.sample.starts_with("2 canaries and 4 that were not planted"), "{canaries:?}");
-    // Weights that have learned nothing put a secret anywhere.
+    // Untrained weights rank a secret randomly.
     let exposure = canaries.metrics[0].value.unwrap();
     assert!((0.0..=10.0).contains(&exposure), "{canaries:?}");
     let failures = failures(&heard);
     assert!(failures.len() == 2 && failures[1].contains("must be 1 to 10000"), "{failures:?}");
 }
 
-/// `Hello` is 1, the audits are 4 and 6: one alone, the same beside another run's steps.
+/// `Hello` is request 1, the audits are 4 and 6: one alone, the same next to another run's steps.
 #[test]
 fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alone() {
     let first = || {
@@ -78,7 +78,7 @@ fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alon
     let audits = audits(&heard);
     let [alone, beside] = audits[..] else { panic!("{audits:?}") };
     assert!(beside.sections == alone.sections && beside.weights_crc32c == alone.weights_crc32c);
-    // Steps come between the first and the last word of it.
+    // Steps occur during the audit.
     let place = |of: fn(&Event) -> bool| {
         heard.iter().position(|report| report.request == Some(6) && of(&report.event))
     };
@@ -86,7 +86,7 @@ fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alon
     assert!(heard[begun..ended].iter().any(|report| TRAINS(&report.event)), "{begun} {ended}");
 }
 
-/// A run that is to stop does not wait for an audit, which goes on behind it.
+/// A stopping run does not wait for an audit, which continues afterwards.
 #[test]
 fn a_run_stops_while_its_model_is_audited() {
     let stopped: Trigger = |event| matches!(event, Event::TrainingEnded { .. });

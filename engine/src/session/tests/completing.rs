@@ -1,4 +1,4 @@
-//! Completions: each is taken into the decoder while others are under way, and is what it would be by itself.
+//! Tests that completions join the decoder while others are in progress, with the same results as alone.
 
 use super::evaluating::endless;
 use super::{TRAINS, Trigger, after, play_trained, tiny};
@@ -40,14 +40,14 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
         vec![
             alone("The", config(10, 3)),
             alone("One", config(2, 4)),
-            // The second is asked for while the first is written, and over before it.
+            // The second is requested while the first is generated, and ends before it.
             after(complete("The", config(10, 3), settings(2))),
             (Some(begins), complete("One", config(2, 4), settings(2))),
-            // One that is stopped tells what there is of it, and leaves its place to the next.
+            // A stopped completion returns its text so far, and frees its slot for the next.
             after(complete("The", config(10, 3), settings(1))),
             (Some(begins), Command::StopWriting { request: 8 }),
             after(complete("The", config(10, 3), settings(1))),
-            // What does not fit.
+            // Too long for the context.
             after(complete("The", config(1000, 3), settings(1))),
             after(complete("The", config(1000, 3), CompletionSettings { fits: true, ..settings(1) })),
             after(complete(&"The ".repeat(30), config(1, 3), settings(1))),
@@ -101,7 +101,7 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
 
 #[test]
 fn completions_beside_a_run_in_training_are_scored_by_the_weights_that_write_them() {
-    // Each is asked for some steps after the one before, whether or not that is over.
+    // Each is requested some steps after the previous one, whether or not that has ended.
     let asked = |prompt: &str| {
         let greedy = GenerateConfig { temperature: 0.0, ..config(10, 0) };
         complete(prompt, greedy, CompletionSettings { log_probabilities: Some(1), ..settings(2) })

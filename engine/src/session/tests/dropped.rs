@@ -1,4 +1,4 @@
-//! What a cleaning dropped, listed.
+//! Listing the documents dropped by a cleaning.
 
 use super::{after, ended, play, underway};
 use crate::protocol::{Command, ErrorKind, Event};

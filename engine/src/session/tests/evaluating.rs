@@ -1,4 +1,4 @@
-//! Evaluations beside a run in training.
+//! Evaluations next to a run in training.
 
 use super::{TRAINS, Trigger, after, ended, failures, inspecting, play, play_trained, tiny, train};
 use crate::data::recipes::write_own;
@@ -14,7 +14,7 @@ fn evaluate(folder: &Path, source: WeightSource) -> Command {
     evaluate_rows(folder, source, 40)
 }
 
-/// One that is still under way whenever it is cancelled, however long a group of steps takes beside it.
+/// An evaluation long enough to be still in progress when it is cancelled, however slow the steps next to it.
 fn evaluate_long(folder: &Path, source: WeightSource) -> Command {
     evaluate_rows(folder, source, 50_000)
 }
@@ -57,7 +57,7 @@ fn more_resamples_than_memory_holds_are_refused_before_a_model_is_read() {
     assert_eq!(failures(&heard), ["resamples = 4294967295 must be at most 1000000"]);
 }
 
-/// `Hello` is 1, the evaluations are 4 and 6: one alone, the same beside another run's steps.
+/// `Hello` is request 1; the evaluations are 4 (alone) and 6 (next to another run's steps).
 #[test]
 fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +82,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
     let speed = |one: &Evaluation| one.likelihood.as_ref().unwrap().tokens_per_s;
     assert!(speed(alone).is_some() && speed(beside).is_none());
     assert!(beside.held_training_ms.unwrap() > 0.0, "{beside:?}");
-    // Steps come between the first and the last word of it, and not after it alone.
+    // Steps occur during the evaluation, not only after it.
     let evaluating = of(&heard, |event| matches!(event, Event::Evaluating { .. }));
     let evaluated = *of(&heard, |event| matches!(event, Event::Evaluated { .. })).last().unwrap();
     let begun = *evaluating.iter().find(|at| heard[**at].request == Some(6)).unwrap();
@@ -90,8 +90,8 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
     assert!(steps.iter().any(|at| (begun..evaluated).contains(at)), "{begun} {evaluated} {steps:?}");
 }
 
-/// The weights in training are evaluated by the step that they are at, a second evaluation waits for the first, and one that is cancelled
-/// says so while the run goes on.
+/// Weights in training are evaluated at their current step, a second evaluation waits for the first, and a cancelled one reports
+/// it while the run continues.
 #[test]
 fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -117,7 +117,7 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     let found = found(&heard);
     let [made] = found[..] else { panic!("{found:?}") };
     assert!(made.checkpoint == "current" && made.step > 0 && made.held_training_ms.is_some(), "{made:?}");
-    // What was cancelled began no more.
+    // A cancelled evaluation reports nothing more.
     let last = *of(&heard, |event| matches!(event, Event::Failed { .. })).last().unwrap();
     assert!(heard[last..].iter().all(|report| {
         report.request != Some(4) && report.request != Some(5)
@@ -125,7 +125,7 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     }));
 }
 
-/// Cancelling it is heard in the midst of another answer, beside a run in training and behind its end.
+/// Cancellation works during another answer, next to a run in training and after its end.
 #[test]
 fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
     let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
@@ -151,7 +151,7 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
     }
 }
 
-/// A run that is deleted is evaluated no more, and the run in training goes on.
+/// Deleting a run cancels its evaluation, and the run in training continues.
 #[test]
 fn a_deleted_run_is_evaluated_no_more() {
     let folder = tempfile::tempdir().unwrap();
@@ -172,7 +172,7 @@ fn a_deleted_run_is_evaluated_no_more() {
     assert!(found(&heard).is_empty(), "{heard:?}");
 }
 
-/// The weights in training and those of the checkpoint that they become are measured by the same rows: those that the run held out.
+/// Weights in training and those of their checkpoint are evaluated on the same rows: those held out by the run.
 #[test]
 fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What is said of replies, kept and learned from.
+//! Tests of storing feedback and training on it.
 
 use super::{after, failures, play, sampled, tiny, train};
 use crate::protocol::{
@@ -14,7 +14,7 @@ fn add(rows: Vec<Feedback>) -> Command {
     Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows }
 }
 
-/// Puts rows in the place of the first.
+/// Replaces the first row.
 fn splice(expected: Vec<Feedback>, rows: Vec<Feedback>) -> Command {
     Command::SpliceFeedback { at: Some(0), removed: 1, expected, rows }
 }
@@ -120,7 +120,7 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     assert_eq!(embedded, Some(true), "the project's text is what it was");
 }
 
-/// Conversations at once, each what it is by itself; one that is longer than the context sees its end.
+/// Batched conversations give the same replies as alone; for one longer than the context, the model sees its end.
 #[test]
 fn replies_at_once_are_what_each_is_by_itself() {
     let folder = tempfile::tempdir().unwrap();
@@ -143,7 +143,7 @@ fn replies_at_once_are_what_each_is_by_itself() {
     let launch = RunLaunch { learns_from: LearnsFrom::Feedback, ..RunLaunch::default() };
     let tuned = Command::Train { config: Box::new(tuned), launch };
     let long = |at: usize| vec![ChatMessage::new(Role::User, "Who has it? ".repeat(1 + at % 3 * 20))];
-    // Of the last, the oldest exchange is left out.
+    // The oldest exchange of the last conversation is dropped.
     let asked = |at: usize| match at {
         17 => [
             long(2),
@@ -218,7 +218,7 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let label = |at: usize| Feedback::labelled(&text(at), if at.is_multiple_of(2) { "even" } else { "odd" });
     let launch = || RunLaunch { learns_from: LearnsFrom::Feedback, ..RunLaunch::default() };
     let learn = || after(Command::Train { config: Box::new(tuned.clone()), launch: launch() });
-    // Two of the texts have a label by then.
+    // Two of the texts are labelled by then.
     let pool = folder.path().join("pool.jsonl");
     let lines = (10..16).map(|at| format!("{{\"text\":\"{}\"}}\n", text(at)));
     std::fs::write(&pool, lines.collect::<String>()).unwrap();

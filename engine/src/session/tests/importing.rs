@@ -1,4 +1,4 @@
-//! Projects that are brought in.
+//! Importing projects.
 
 use super::{after, ended, generate, options, play, run, tiny, train};
 use crate::project::{Project, RunRecord};
@@ -21,7 +21,7 @@ fn an_import_that_is_given_up_while_its_text_is_checked_leaves_no_project() {
             after(Command::ExportProject { id: "p".to_owned(), to: Some(file.clone()), keep: false }),
         ],
     );
-    // The text may have been checked before this thread looks again; then it is tried anew.
+    // The check may end before this thread looks again; then retry.
     for attempt in 0..20 {
         let shelf = folder.path().join(attempt.to_string());
         let (requests, inbox) = async_channel::unbounded();

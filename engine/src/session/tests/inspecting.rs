@@ -1,4 +1,4 @@
-//! Looking inside a model beside its training.
+//! Inspecting a model while it trains.
 
 use super::{TRAINS, Trigger, after, evaluating, failures, play_hearing, play_trained, tiny, train};
 use crate::protocol::inspect::{Detail, Edit};
@@ -19,14 +19,14 @@ fn look(views: &[View], settings: InspectSettings) -> Command {
     }
 }
 
-/// A run of characters that trains until it is stopped.
+/// A run with a character vocabulary that trains until it is stopped.
 pub(super) fn endless() -> RunConfig {
     let mut config = evaluating::endless();
     config.tokenizer.kind = TokenizerKind::Char;
     config
 }
 
-/// A prompt of which something is told while it is being looked at: the vocabulary lacks a character.
+/// An inspection that sends an event before its answer: the prompt has a character that the vocabulary lacks.
 pub(super) fn look_slowly() -> Command {
     let mut command = look(&[View::Tokens, View::Residual, View::Attention], InspectSettings::default());
     if let Command::Inspect { prompt, .. } = &mut command {
@@ -35,7 +35,7 @@ pub(super) fn look_slowly() -> Command {
     command
 }
 
-/// The place in what was heard of the first event that is so.
+/// Index of the first event that matches.
 fn place(heard: &[Report], wanted: impl Fn(&Report) -> bool) -> usize {
     heard.iter().position(wanted).unwrap_or_else(|| panic!("not in {heard:#?}"))
 }
@@ -48,7 +48,7 @@ fn answers(heard: &[Report]) -> Vec<&Inspection> {
     answers.collect()
 }
 
-/// Alone nothing waits for an answer; a run in training does, and is told for how long.
+/// Without a run, nothing waits for the answer; a run in training does, and the time is reported.
 #[test]
 fn an_answer_says_how_long_it_held_a_runs_training() {
     let look = || look(&[View::Tokens, View::Positions], InspectSettings::default());
@@ -71,7 +71,7 @@ fn an_answer_says_how_long_it_held_a_runs_training() {
     assert_ne!(alone.run, beside.run);
 }
 
-/// To pause is obeyed in the midst of an answer, which goes on.
+/// A pause takes effect during an inspection, which continues.
 #[test]
 fn a_run_pauses_while_its_model_is_looked_at() {
     let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
@@ -93,7 +93,7 @@ fn a_run_pauses_while_its_model_is_looked_at() {
     assert!(answers(&heard)[0].held_training_ms.is_some());
 }
 
-/// A run that is to stop does not wait for an answer: that is put off, and given of what the run came to.
+/// A stopping run does not wait for an inspection: it is postponed and uses the run's final weights.
 #[test]
 fn a_run_stops_while_its_model_is_looked_at() {
     let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
@@ -119,7 +119,7 @@ fn a_run_stops_while_its_model_is_looked_at() {
     assert_eq!((answer.views.len(), answer.held_training_ms), (3, None));
 }
 
-/// Each of several prompts has the numbers that it has alone, and one that cannot be read leaves none half answered.
+/// Each of several prompts gets the same numbers as alone; an invalid one does not cause partial answers.
 #[test]
 fn several_prompts_are_answered_as_each_alone_is() {
     let shelf = tempfile::tempdir().unwrap();
@@ -156,11 +156,11 @@ fn several_prompts_are_answered_as_each_alone_is() {
     assert_eq!(answers[0].tokens, answers[2].tokens);
 }
 
-/// A request that fails midway, or another device, leaves what texts are found in.
+/// Neither a request that fails midway nor a change of the device drops the text indices.
 #[test]
 fn a_refused_request_costs_the_next_one_nothing() {
     let provenance = || after(look(&[View::Provenance], InspectSettings::default()));
-    // A patch from no other prompt.
+    // A patch without another prompt.
     let edits = vec![Edit::Patch { layer: 0, position: 0 }];
     let refused = InspectSettings { edits, ..InspectSettings::default() };
     let heard = play_trained(
@@ -186,7 +186,7 @@ fn a_refused_request_costs_the_next_one_nothing() {
     assert!(took.len() == 3 && took[0] > 0.0 && took[1..] == [0.0, 0.0], "{took:?}");
 }
 
-/// What the vocabulary lacks of the prompt that a patch comes from is told as of the first.
+/// Characters that the vocabulary lacks are reported for the patch's prompt too.
 #[test]
 fn characters_that_the_vocabulary_lacks_are_told_of_the_other_prompt_too() {
     let mut config = tiny(3);
@@ -202,7 +202,7 @@ fn characters_that_the_vocabulary_lacks_are_told_of_the_other_prompt_too() {
     assert_eq!(lost, Some("ß"));
 }
 
-/// A map is turned to another's where that can be read, and shown as it is where it cannot; no other view asks for it.
+/// A map is aligned with the reference if it can be read, and shown unaligned otherwise; other views ignore it.
 #[test]
 fn a_reference_that_is_gone_is_told_of_and_no_more() {
     let gone = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "milestone-99".into() };

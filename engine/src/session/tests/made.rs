@@ -1,4 +1,4 @@
-//! Runs that are made of others on a thread that has more to do, as in a browser: in turns, and there in the end or never.
+//! Runs created from others yield regularly, as in a browser, and are created completely or not at all.
 
 use super::tiny;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
@@ -27,7 +27,7 @@ fn step(step: u64) -> TrainEvent {
     TrainEvent::Step { step, loss: 2.0, lr: 1e-3, grad_norm: 0.1, tokens_per_s: 5e3, skipped: false }
 }
 
-/// A run that stands at step 3 of 20.
+/// A run at step 3 of 20.
 fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     let mut config = tiny(20);
     config.train.adapter = adapter;
@@ -56,7 +56,7 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     project.create_run_with(&config, &prepared.folder, fill).unwrap()
 }
 
-/// Gives work up after more and more of its turns, until it is done: up to then it leaves nothing.
+/// Cancels the work at every yield in turn until it completes; cancelled work leaves nothing.
 fn in_turns(project: &Project, work: &impl AsyncFn(&Turns) -> Result<StagedRun>) -> Run {
     let left = || {
         let entries = std::fs::read_dir(project.folder().join("runs")).unwrap();
@@ -108,7 +108,7 @@ fn an_adapter_is_merged_in_turns() {
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
 }
 
-/// What training with a bundle would leave at step 4, of the very weights and moments that were handed over.
+/// Simulates training with a bundle up to step 4, with unchanged weights and moments.
 fn train_there(bundle: &Path) {
     let there = bundle.join("out/checkpoint-4");
     std::fs::create_dir_all(&there).unwrap();

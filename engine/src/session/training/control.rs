@@ -1,4 +1,4 @@
-//! What is asked of a run while it trains: to hold, to go on, to do one step, to end.
+//! Control of a run in training: pause, resume, single step, stop.
 
 use super::super::evaluating::Evaluations;
 use super::super::outlet::Outlet;
@@ -7,18 +7,18 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What was asked of the run. Whoever works for a request while it trains can hear of more.
+/// Requests to a run in training. Shared, so that other work can receive further requests meanwhile.
 #[derive(Debug, Default)]
 pub(in super::super) struct Control {
-    /// The request that the run answers.
+    /// The request that started the run.
     pub(super) request: u64,
-    /// Hold after the step in flight.
+    /// Pause after the current step.
     pub(super) paused: Cell<bool>,
-    /// One more step, paused or not.
+    /// Do one more step, paused or not.
     pub(super) single: Cell<bool>,
-    /// Finish and save; the trainer sees it too.
+    /// Stop and save; shared with the trainer.
     pub(super) stop: Arc<AtomicBool>,
-    /// Save a checkpoint of the next step; the trainer takes it back then.
+    /// Save a checkpoint of the next step; the trainer clears it.
     pub(super) save: Arc<AtomicBool>,
 }
 
@@ -27,7 +27,7 @@ impl Control {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Does what a command to hold, go on or end says; false for any other command.
+    /// Handles commands to pause, resume or stop; returns whether it was one.
     pub(in super::super) fn obeys(&self, command: &Command) -> bool {
         match command {
             Command::Pause => self.paused.set(true),
@@ -46,7 +46,7 @@ impl Control {
         self.single.set(single);
     }
 
-    /// Nothing is to be done until the next request.
+    /// Whether the run waits for the next request.
     pub(super) fn holds(&self) -> bool {
         self.paused.get() && !self.single.get() && !self.stopping()
     }
@@ -67,13 +67,13 @@ pub(in super::super) struct Steered<'live> {
     pub(in super::super) at: (u64, u64),
 }
 
-/// What a run that is to end does not wait for: it is served behind its end.
+/// Whether a stopping run does not wait for the command; it is then served after the run has ended.
 pub(in super::super) fn is_put_off(command: &Command) -> bool {
     matches!(command, Command::Inspect { .. })
 }
 
-/// What is answered in the midst of a step, and of another request: that an evaluation is to end, and that a run is to hold, to go on and to
-/// end, where one is `steered`. Everything else waits for its end.
+/// Handles requests that cannot wait for the end of a step or of another request: cancelling an evaluation, and, if a run is
+/// `steered`, pausing, resuming and stopping it. Returns other requests.
 pub(in super::super) fn urgent(
     request: Option<Parcel<Request>>,
     evaluations: &Evaluations,

@@ -1,4 +1,4 @@
-//! Lenses that are kept for the next prompt.
+//! Lenses cached between prompts.
 
 use super::Key;
 use crate::device::DeviceDescription;
@@ -8,29 +8,28 @@ use crate::inspect::Lens;
 use crate::platform::LENS_BYTES;
 use crate::protocol::ModelConfig;
 
-/// Models that are shown side by side.
+/// Maximum lenses: two models can be shown side by side.
 const KEPT: usize = 2;
 
-/// A lens over a model.
 struct OpenLens {
-    /// Whose weights it has; `None` where they are to be put in anew.
+    /// The weights it holds; `None` if they must be set again.
     key: Option<Key>,
-    /// The device that it was asked for.
+    /// The requested device.
     device: String,
     lens: Lens,
 }
 
-/// Lenses over the models that were looked into last, the last used at the end: two that are shown side by side each keep their weights and
-/// programs from prompt to prompt. Weights that are put in, and programs with those that they have on a device, take [`LENS_BYTES`] each.
+/// Recently used lenses, most recent last. Two models shown side by side both keep their weights and programs between prompts.
+/// The weights take at most [`LENS_BYTES`], and so do the programs with their copies of the weights on a device.
 #[derive(Default)]
 pub(in super::super) struct Lenses(Vec<OpenLens>);
 
 impl Lenses {
-    /// A lens over weights of a model on a device, with the kernels that the run's record has for it: the one that has what this key names;
-    /// or another of the same shape, where there is no room for one more; or a new one, in the place of the one that was used longest ago.
+    /// A lens over a model's weights on a device, with the kernels recorded for the run. Reuses the lens that holds this key; or,
+    /// if there is no room for another, one of the same shape; or opens a new one, evicting the least recently used.
     ///
     /// # Errors
-    /// A device that is not there, or cannot hold the model; another number of weights than the model has.
+    /// The device does not exist or cannot hold the model, or the number of weights does not match.
     pub(in super::super) async fn of(
         &mut self,
         key: &Key,
@@ -67,7 +66,7 @@ impl Lenses {
         self.0.last_mut().map(|open| &mut open.lens).ok_or_else(missing)
     }
 
-    /// The lens that a key's weights are in, or are to be put into; `None` where another is to be opened.
+    /// Index of the lens that holds a key's weights or should receive them; `None` to open a new one.
     fn place(
         &self,
         key: &Key,
@@ -77,7 +76,7 @@ impl Lenses {
         let fits = |open: &&OpenLens| {
             open.device == device && open.lens.config() == config && open.lens.is_pinned(recorded)
         };
-        // What the name meant before, as that of weights in training, is of no use any more.
+        // Earlier weights of the same name, such as those of a run in training, are obsolete.
         let is_named = |own: &Key| (&own.0, &own.1) == (&key.0, &key.1);
         let has = |open: &OpenLens| fits(&open) && open.key.as_ref().is_none_or(is_named);
         self.0.iter().position(has).or_else(|| {
@@ -87,20 +86,19 @@ impl Lenses {
         })
     }
 
-    /// Whether so many weights can be had beside those that are there.
+    /// Whether there is room for another lens with this many weights.
     fn has_room(&self, weights: usize) -> bool {
         let there: usize = self.0.iter().map(|open| open.lens.arena().len()).sum();
         self.0.is_empty() || (self.0.len() < KEPT && (there + weights) as u64 * 4 <= LENS_BYTES)
     }
 
-    /// Has the weights of some keys put in anew.
+    /// Marks the weights of some keys as outdated.
     pub(super) fn forget(&mut self, goes: impl Fn(&Key) -> bool) {
         for open in &mut self.0 {
             open.key = open.key.take().filter(|key| !goes(key));
         }
     }
 
-    /// Forgets all.
     pub(in super::super) fn clear(&mut self) {
         self.0.clear();
     }
@@ -118,7 +116,7 @@ mod tests {
     use crate::protocol::presets;
     use pollster::block_on;
 
-    /// A model so many layers deep, and weights of it.
+    /// A model with a number of layers, and weights for it.
     fn model(layers: usize, factor: f32) -> (ModelConfig, Vec<f32>) {
         let config = presets::gpt(19, 16, layers, 2, 8);
         let count = ArenaLayout::of(&build(&config, Purpose::Window { time: 1 }).unwrap().graph).length;
@@ -129,7 +127,7 @@ mod tests {
         (run.to_owned(), checkpoint.to_owned(), step)
     }
 
-    /// The logits of a text, and how many programs were there before it was read.
+    /// The logits of a text, and the number of programs before.
     fn read(lenses: &mut Lenses, key: &Key, (config, weights): &(ModelConfig, Vec<f32>)) -> (Tensor, usize) {
         let lens = block_on(lenses.of(key, (config, weights), ("cpu", None), Some(1))).unwrap();
         let programs = lens.programs();
@@ -150,13 +148,13 @@ mod tests {
                 assert_eq!((&again, programs), (before, 1));
             }
         }
-        // A third shape: the first was used longest ago.
+        // A third shape evicts the first.
         read(&mut lenses, &key("3", "best", 9), &model(3, 0.1));
         assert_eq!(read(&mut lenses, &of_two, &two).1, 1);
         assert_eq!(read(&mut lenses, &of_one, &one).1, 0);
     }
 
-    /// The same model under the records of two runs: one that chose nothing, and one that chose another kernel for a product.
+    /// The same model with the records of two runs: one with the default kernels, one with another kernel for a matrix product.
     #[test]
     fn a_lens_has_the_kernels_of_its_own_runs_record() {
         let gpu = test_gpu();
@@ -188,14 +186,14 @@ mod tests {
         for (milestone, programs) in [(&one, 0), (&two, 0), (&one, 1), (&three, 1), (&one, 1), (&two, 1)] {
             assert_eq!(read(&mut lenses, &milestone.0, &milestone.1), (alone(milestone), programs));
         }
-        // Weights in training stay in their lens, whatever their step.
+        // Weights in training stay in their lens as the step changes.
         let mut lenses = Lenses::default();
         for (step, programs) in [(1, 0), (2, 1), (3, 1)] {
             let own = (key("1", CURRENT, step), model(1, 0.1 * step as f32));
             assert_eq!(read(&mut lenses, &own.0, &own.1), (alone(&own), programs));
         }
         assert_eq!(lenses.0.len(), 1);
-        // A run that goes on from a checkpoint may come to other weights by the same step.
+        // After resuming from a checkpoint, the same step may have other weights.
         lenses.forget(|key| key.1 == CURRENT);
         let other = (key("1", CURRENT, 3), model(1, 0.7));
         assert_eq!(read(&mut lenses, &other.0, &other.1), (alone(&other), 1));

@@ -1,10 +1,10 @@
-//! Models that stay in memory.
+//! Models cached in memory.
 
 use super::{Key, Model};
 use crate::platform::KEPT_MODEL_BYTES;
 
-/// Models that are kept for the next request, the last used at the end, within [`KEPT_MODEL_BYTES`]: a run's milestones, which are looked at
-/// one after the other and again, are read once.
+/// Recently used models, most recent last, within [`KEPT_MODEL_BYTES`]. So milestones that are viewed repeatedly are read only
+/// once.
 #[derive(Default)]
 pub(super) struct Models(Vec<Model>);
 
@@ -16,12 +16,13 @@ impl Models {
         Some(model)
     }
 
-    /// Forgets models by their keys.
+    /// Drops models by key.
     pub(super) fn forget(&mut self, goes: impl Fn(&Key) -> bool) {
         self.0.retain(|model| !goes(&model.key));
     }
 
-    /// Keeps a model in the place of what its name meant before, and of the oldest where all take too many bytes.
+    /// Caches a model, replacing earlier weights of the same name, and evicting the least recently used if they take too many
+    /// bytes.
     pub(super) fn keep(&mut self, model: Model) {
         self.keep_within(model, KEPT_MODEL_BYTES);
     }
@@ -68,7 +69,7 @@ mod tests {
         models.get(&key("a", 0)).unwrap();
         models.keep_within(model("f", 0), 2000);
         assert!(models.get(&key("b", 0)).is_none() && models.get(&key("a", 0)).is_some());
-        // What a name meant before is of no use; one model is kept whatever it takes.
+        // Earlier weights of the same name are dropped; a single model is kept whatever its size.
         models.keep_within(model("a", 7), 2000);
         assert!(models.get(&key("a", 0)).is_none() && models.get(&key("a", 7)).is_some());
         models.keep_within(model("g", 0), 1);

@@ -1,38 +1,39 @@
-//! How large activations are behind each part of the model: the scale of the residual stream, from what norms sum up of it anyway.
+//! Detects exploding or missing activations of each part of the model, from the scale of the residual stream. The scale follows
+//! from the statistics that norms compute anyway.
 
 use super::{Finding, Guard};
 use crate::protocol::{GuardKind, GuardSeverity, NormConfig, NormPlacement};
 
-/// Looks that are remembered.
+/// Number of previous checks remembered.
 const REMEMBERED: usize = 8;
-/// Fewest that a scale is compared with.
+/// Minimum number of previous scales to compare with.
 const MIN_SCALES: usize = 2;
-/// Healthy activations grow over a run, and by far less than this from look to look.
+/// Maximum growth between checks; healthy activations grow over a run, but by far less.
 const MAX_GROWTH: f32 = 10.0;
 
-/// What one batch makes of the model's parts, in the order of the forward pass.
+/// Activations of the model's parts for one batch, in forward order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::train) struct Activations {
-    /// The root mean square of the stream's entries behind each part.
+    /// Root mean square of the residual stream after each part.
     pub scales: Vec<(String, f32)>,
-    /// Parts that leave the stream as it was, to the bit.
+    /// Parts that left the residual stream bit-identical.
     pub silent: Vec<String>,
 }
 
-/// Of what norms keep of the stream behind each part: [N,2] with mean μ and ρ = 1/√(var + ε), or 0 and 1/√(mean x² + ε). So the mean
-/// square of a row is 1/ρ² − ε + μ².
+/// Computes scales from the norms' statistics after each part: [N,2] with mean μ and ρ = 1/√(var + ε), or 0 and 1/√(mean x² + ε).
+/// The mean square of a row is 1/ρ² − ε + μ².
 pub(in crate::train) fn activations(statistics: &[(String, Vec<f32>)], norm: &NormConfig) -> Activations {
     let eps = f64::from(norm.eps);
     let scale = |rows: &[f32]| {
         let (rows, _) = rows.as_chunks::<2>();
         let square = |[mean, spread]: &[f32; 2]| {
             let (mean, spread) = (f64::from(*mean), f64::from(*spread));
-            // An overflow makes ρ 0, and a row of zeros about 1/√ε.
+            // An overflow gives ρ = 0, and a row of zeros about 1/√ε.
             (1.0 / (spread * spread) - eps).max(0.0) + mean * mean
         };
         libm::sqrt(rows.iter().map(square).sum::<f64>() / rows.len().max(1) as f64) as f32
     };
-    // Where norms come last, each part's input is normed, and another stream than its output.
+    // With post-norm, each part's input is normalised, so it is not the previous part's output.
     let is_one_stream = norm.placement == NormPlacement::Pre;
     let silent = statistics.windows(2).filter_map(|pair| match pair {
         [(_, before), (part, behind)] if is_one_stream && before == behind && scale(behind).is_finite() => {
@@ -47,19 +48,19 @@ pub(in crate::train) fn activations(statistics: &[(String, Vec<f32>)], norm: &No
 }
 
 impl Guard {
-    /// Whether activations are looked at. Batches of rewards are answers that are gone by then.
+    /// Whether activations are checked. Reward runs are excluded, because their batches are answers that no longer exist.
     pub(in crate::train) fn looks_at_activations(&self) -> bool {
         self.looks() && self.has_loss && self.settings.activation_interval > 0
     }
 
-    /// Whether that is due here, and was not done yet.
+    /// Whether a check is due at this step and not done yet.
     pub(in crate::train) fn wants_activations(&self, step: u64) -> bool {
         let is_due = step > 0 && step.is_multiple_of(self.settings.activation_interval);
         let is_known = self.state.activations.last().is_some_and(|(last, _)| *last >= step);
         self.looks_at_activations() && is_due && !is_known
     }
 
-    /// Looks at the activations at a step.
+    /// Checks the activations at a step.
     pub(in crate::train) fn activations(
         &mut self,
         found: &Activations,
@@ -70,7 +71,7 @@ impl Guard {
         let Activations { scales, silent } = found;
         let exploding = exploding(scales, &self.state.activations);
         let exploding = exploding.filter(|(_, before)| is_settled || before.is_none());
-        // JSON has no other numbers; 0 is never compared with.
+        // JSON has no infinities; scales of 0 are never compared.
         let finite = |(_, scale): &(String, f32)| if scale.is_finite() { *scale } else { 0.0 };
         self.state.activations.push((step, scales.iter().map(finite).collect()));
         let over = self.state.activations.len().saturating_sub(REMEMBERED);
@@ -126,8 +127,8 @@ impl Guard {
     }
 }
 
-/// The first part behind which activations are not finite, or many times what they were at each of the last looks: its place, and the largest
-/// of those, where there are enough.
+/// The first part whose activations are not finite or many times those of each previous check: its index, and the maximum of
+/// those (`None` if not finite).
 fn exploding(scales: &[(String, f32)], before: &[(u64, Vec<f32>)]) -> Option<(usize, Option<f32>)> {
     scales.iter().enumerate().find_map(|(at, (_, scale))| {
         if !scale.is_finite() {
@@ -150,7 +151,7 @@ mod tests {
         NormConfig { kind, placement, eps: 1e-5, ..norm }
     }
 
-    /// What a norm keeps of rows.
+    /// The statistics that a norm keeps.
     fn kept(kind: NormKind, rows: &[&[f32]]) -> Vec<f32> {
         let row = |row: &&[f32]| {
             let count = row.len() as f32;
@@ -171,7 +172,7 @@ mod tests {
             let [(part, scale)] = &found.scales[..] else { panic!("{found:?}") };
             assert!((scale - (squares / 8.0).sqrt()).abs() < 1e-4 && part == "embedding", "{found:?}");
         }
-        // Zeros, and what overflowed.
+        // Zeros, and an overflow.
         let ends = [("a".to_owned(), kept(NormKind::Rms, &[&[0.0; 4]])), ("b".to_owned(), vec![0.0, 0.0])];
         let scales = activations(&ends, &norm(NormKind::Rms, NormPlacement::Pre)).scales;
         assert!(scales[0].1 < 1e-4 && scales[1].1.is_infinite(), "{scales:?}");
@@ -188,7 +189,7 @@ mod tests {
         let silent = |placement| activations(&all, &norm(NormKind::Rms, placement)).silent;
         assert_eq!(silent(NormPlacement::Pre), ["blocks.0.attention"]);
         assert_eq!(silent(NormPlacement::Post), [""; 0]);
-        // What has overflowed is alike, and not silent.
+        // Overflowed values are equal, but not silent.
         let over = ["a", "b"].map(|name| (name.to_owned(), vec![0.0, 0.0]));
         assert!(activations(&over, &norm(NormKind::Rms, NormPlacement::Pre)).silent.is_empty());
     }

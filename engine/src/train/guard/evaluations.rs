@@ -1,17 +1,17 @@
-//! What evaluations tell of a run: that it overfits, or that it has come to a standstill.
+//! Detects overfitting and plateaus from evaluations.
 
-/// Evaluations that are remembered.
+/// Number of evaluations remembered.
 pub(super) const REMEMBERED: usize = 12;
-/// Evaluations in a row that must agree.
+/// Consecutive evaluations that must agree.
 const IN_A_ROW: usize = 4;
-/// What a loss must have risen by, and fallen by, as shares of it.
+/// Factors by which a loss must have risen or fallen.
 const RISEN: f32 = 1.01;
 const FALLEN: f32 = 0.999;
 
 /// Step, training loss and validation loss.
 pub(super) type Losses = (u64, f32, f32);
 
-/// Since which evaluation the validation loss rises while the training loss falls: at each of the last ones, and by 1 % in all.
+/// The evaluation since which the validation loss has risen every time, and by 1 % in total, while the training loss fell.
 pub(super) fn overfitting(evaluations: &[Losses]) -> Option<Losses> {
     let last = last(evaluations)?;
     let (first, end) = (last.first()?, last.last()?);
@@ -19,19 +19,19 @@ pub(super) fn overfitting(evaluations: &[Losses]) -> Option<Losses> {
     (rises && first.2 > 0.0 && end.2 > RISEN * first.2 && end.1 < first.1).then_some(*first)
 }
 
-/// Whether a validation loss is above that of step 0, by 1 %.
+/// Whether a validation loss is 1 % above that of step 0.
 pub(super) fn is_worse(start: f32, validation: f32) -> bool {
     validation > start + (RISEN - 1.0) * start.abs()
 }
 
-/// Since which evaluation neither loss has fallen by a thousandth.
+/// The evaluation since which neither loss has fallen by a thousandth.
 pub(super) fn plateau(evaluations: &[Losses]) -> Option<Losses> {
     let last = last(evaluations)?;
     let before = evaluations.get(..evaluations.len() - last.len())?;
     let best = |all: &[Losses], loss: fn(&Losses) -> f32| all.iter().map(loss).fold(f32::INFINITY, f32::min);
     let stands =
         |loss: fn(&Losses) -> f32| best(before, loss) > 0.0 && best(last, loss) > FALLEN * best(before, loss);
-    // The untrained model is no comparison.
+    // The untrained model is not a valid comparison.
     let is_trained = before.iter().any(|losses| losses.0 > 0);
     (is_trained && stands(|losses| losses.1) && stands(|losses| losses.2)).then(|| before.last().copied())?
 }
@@ -55,7 +55,7 @@ mod tests {
         let train = [4.0, 2.0, 1.5, 1.2, 1.0, 0.8];
         let seen = overfitting(&evaluations(&train, &[4.0, 2.1, 1.9, 1.95, 2.0, 2.1]));
         assert_eq!(seen, Some((200, 1.5, 1.9)));
-        // It must rise each time, by something, and training go on.
+        // It must rise every time, by enough, while the training loss falls.
         assert_eq!(overfitting(&evaluations(&train, &[4.0, 2.1, 1.9, 1.95, 1.94, 2.1])), None);
         assert_eq!(overfitting(&evaluations(&train, &[4.0, 2.1, 1.9, 1.901, 1.902, 1.903])), None);
         let rising = [4.0, 2.0, 1.5, 1.6, 1.7, 1.8];
@@ -78,7 +78,7 @@ mod tests {
         let falling = [4.0, 2.0, 1.9, 1.85, 1.84, 1.83];
         assert_eq!(plateau(&evaluations(&falling, &still)), None);
         assert_eq!(plateau(&evaluations(&still, &falling)), None);
-        // Beside the untrained model nothing is known yet.
+        // With only the untrained model to compare, nothing is known yet.
         assert_eq!(plateau(&evaluations(&[2.0; 5], &[2.0; 5])), None);
     }
 }

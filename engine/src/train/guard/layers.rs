@@ -1,6 +1,5 @@
-//! Dead and exploding layers, by sums over what a checkpoint holds: weights, and the optimizer's moments, which say what the last update
-//! was and how large gradients are. So it costs no kernel and no reading beyond the checkpoint's own. Activations are looked at in
-//! `activations`.
+//! Detects dead and exploding layers from a checkpoint: the weights and the optimizer's moments, which give the last update and
+//! the size of gradients. It needs no extra kernel or read-back. Activations are checked in `activations`.
 
 use crate::graph::Parameter;
 use crate::optimizer::Optimizer;
@@ -8,39 +7,41 @@ use crate::plan::arena::ArenaLayout;
 use crate::step::ArenaState;
 use std::collections::BTreeMap;
 
-/// An update of this share of the weights is too much: a healthy one is about a thousandth of them (Karpathy 2022, "Neural networks:
-/// zero to hero", part 3).
+/// Maximum norm of an update relative to the weights; about a thousandth is healthy (Karpathy 2022, "Neural networks: zero to
+/// hero", part 3).
 pub(super) const MAX_UPDATE: f64 = 0.3;
 
-/// A matrix is dead where no entry of its update is this many learning rates long. Once its gradient is 0 the first moment decays by β₁ a step
-/// and the root of the second by √β₂, so that it comes to that some hundred steps later, and thousands before the squares are 0.
+/// A matrix is dead if no entry of its update exceeds this many learning rates. Once its gradient is 0, the first moment decays
+/// by β₁ per step and the root of the second by √β₂, so this takes some hundred steps, and reaching a second moment of 0 takes
+/// thousands.
 const FADED: f64 = 1e-4;
-/// Fewest steps without a gradient before that is so, nearly: an update's largest entry is about half a learning rate.
+/// Approximate minimum steps without gradient before that: an update's largest entry is about half a learning rate.
 pub(super) const FADES: u64 = 80;
-/// Of some matrix an entry is this long. Where none is, it is the run's gradients that have become small, and no layer is dead.
+/// At least one matrix must have an update entry this many learning rates long. Otherwise all gradients have become small, and no
+/// layer is dead.
 const LIVELY: f64 = 1e-2;
 
-/// A part of the model: its embedding, a block, its head.
+/// The last update of a part of the model: embedding, a block, or head.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::train) struct LayerUpdate {
-    /// As in `blocks.3`.
+    /// Such as `blocks.3`.
     pub name: String,
-    /// The norm of the last update over the norm of the weights; nothing where the optimizer does not keep what it was made of.
+    /// Norm of the last update relative to the norm of the weights; `None` if the optimizer's state is not enough to compute it.
     pub update: Option<f64>,
-    /// All of its weights are finite.
+    /// Whether all weights are finite.
     pub is_finite: bool,
 }
 
-/// What a checkpoint says of the parameters that are trained.
+/// State of the trained parameters in a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::train) struct Layers {
-    /// In the order of the model.
+    /// In model order.
     pub parts: Vec<LayerUpdate>,
-    /// Matrices that get no gradient, by name: they never did, or have not for a while.
+    /// Names of matrices that get no gradient: never or not for a while.
     pub dead: Vec<String>,
 }
 
-/// Looks at a state of so many steps, the last of which had this learning rate.
+/// Checks a state after `step` steps, the last of which had this learning rate.
 pub(super) fn layers(
     parameters: &[Parameter],
     state: &ArenaState,
@@ -52,7 +53,7 @@ pub(super) fn layers(
     let (first, second) = optimizer.corrections(step.saturating_sub(1));
     let (mut found, mut order) = (Layers::default(), BTreeMap::new());
     let mut sums: Vec<(String, f64, f64, bool)> = Vec::new();
-    // Of each matrix whether its gradients have all been 0, and the longest entry of its last update, as far as they are known.
+    // Per matrix: whether all its gradients were 0, and the largest entry of its last update, if known.
     let mut matrices: Vec<(&str, bool, Option<f64>)> = Vec::new();
     for (at, parameter) in parameters.iter().enumerate().filter(|(_, parameter)| parameter.trainable) {
         let (Some(start), Some(count)) = (layout.offsets.get(at), layout.counts.get(at)) else { continue };
@@ -100,7 +101,7 @@ pub(super) fn layers(
     found
 }
 
-/// `blocks.3` of `blocks.3.attention.qkv.weight`, and else what stands before the first dot.
+/// `blocks.3` for `blocks.3.attention.qkv.weight`; for other names, the part before the first dot.
 fn part_of(name: &str) -> &str {
     let dots = if name.starts_with("blocks.") { 2 } else { 1 };
     let end = name.match_indices('.').nth(dots - 1).map_or(name.len(), |(at, _)| at);
@@ -131,7 +132,7 @@ mod tests {
         let look = |state: &ArenaState| layers(&parameters, state, &optimizer, 1000, 1e-2);
         let found = look(&state);
         assert_eq!(found.dead, [""; 0]);
-        // m/√v is 0.1 after so many steps; the ratio is 1e-2 · 0.1 / 0.5.
+        // m/√v is 0.1 after these steps; the ratio is 1e-2 · 0.1 / 0.5.
         let block = found.parts.iter().find(|part| part.name == "blocks.1").unwrap();
         assert!((block.update.unwrap() - 2e-3).abs() < 1e-4 && block.is_finite, "{block:?}");
         let matrix =
@@ -148,7 +149,7 @@ mod tests {
         assert!(fates.iter().filter(|(_, is_finite)| !is_finite).count() == 1);
     }
 
-    /// What is dead after so many steps of gradients that are noise, times what this says of a matrix's place and the step.
+    /// Dead matrices after a number of steps, with noise gradients scaled by `gradient(matrix, step)`.
     fn after(steps: u64, gradient: impl Fn(usize, u64) -> f32) -> Vec<String> {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         (config.model.vocabulary, config.model.layers, config.model.width) = (16, 2, 8);
@@ -167,7 +168,7 @@ mod tests {
             let (first_correction, second_correction) = optimizer.corrections(step);
             let rate = Rate { learning_rate: 1e-3, first_correction, second_correction };
             for (matrix, (start, count)) in layout.offsets.iter().zip(&layout.counts).enumerate() {
-                // Matrices alone are told of.
+                // Only matrices are reported.
                 if !parameters[matrix].trainable || !parameters[matrix].decayed {
                     continue;
                 }
@@ -194,7 +195,7 @@ mod tests {
         };
         assert_eq!(dies_at(200, 200 + FADES / 2), [""; 0], "momentum goes on for a while");
         assert_eq!(dies_at(200, 400).len(), 1, "its squares are far from 0");
-        // What is frozen gets none, and is not dead; nor is anything where the whole run's gradients have become small or rare.
+        // Frozen matrices get no gradient and are not dead; nor is any if all gradients became small or rare.
         assert_eq!(after(400, |_, _| 1.0), [""; 0]);
         assert_eq!(after(400, |_, step| if step < 200 { 1.0 } else { 1e-6 }), [""; 0]);
         assert_eq!(

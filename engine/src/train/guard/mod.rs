@@ -1,8 +1,8 @@
-//! The guard: it looks after a run's health. What it looks at is there anyway: what each step reports, evaluations, samples, checkpoints,
-//! and every so many steps what norms know of the activations; each detector is a file, and a pure function of those. What it sees is a
-//! [`Finding`] in plain sentences; what is done about one is the settings' to say and [`crate::train::Trainer`]'s to do. What it remembers
-//! lies in checkpoints ([`GuardState`]) and depends on steps alone, never on the clock, so that a run that was interrupted, or is repeated,
-//! is told of the same things and does the same.
+//! The guard monitors the health of a run. It uses only available data: step reports, evaluations, samples, checkpoints and, at
+//! intervals, activation statistics from the norm layers. Each detector is a file and a pure function of that data. A detection
+//! is a [`Finding`] in plain sentences; the settings decide the action and [`crate::train::Trainer`] performs it. The guard's
+//! state is stored in checkpoints ([`GuardState`]) and depends only on steps, never on the clock, so interrupted or repeated runs
+//! get the same findings and actions.
 
 mod activations;
 mod evaluations;
@@ -22,53 +22,52 @@ use crate::step::{ArenaState, LossScale, StepReport};
 pub(super) use activations::activations;
 use evaluations::REMEMBERED;
 
-/// Steps in a row without a finite gradient that are too many; in mixed precision beside those that the search for a loss scale takes.
+/// Maximum consecutive steps without a finite gradient; in mixed precision, in addition to those needed to find a loss scale.
 const BAD_STEPS: u32 = 3;
-/// Share of a sample that it said before from which it goes round in circles, and how many samples in a row must.
+/// Minimum repeated share of a sample that counts as repetition, and the number of consecutive samples required.
 const REPEATED: f32 = 0.5;
 const SAMPLES: u32 = 2;
-/// A plateau at a rate below this share of the peak is how schedules end; most end at a tenth of it.
+/// A plateau below this share of the peak learning rate is the normal end of a schedule; most end at a tenth of the peak.
 const ENDING: f64 = 0.25;
-/// It lasts this part of a run's steps at least, however often the run is evaluated.
+/// A plateau lasts at least this fraction (1/n) of a run's steps, however often the run is evaluated.
 const STANDSTILL: u64 = 20;
 
-/// Something that the guard saw.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Finding {
     pub kind: GuardKind,
     pub severity: GuardSeverity,
-    /// The step that it began at.
+    /// The step at which it began.
     pub since: u64,
     pub text: String,
     pub value: f32,
     pub threshold: f32,
 }
 
-/// What a run's guard knows.
+/// The guard's settings and state.
 #[derive(Debug)]
 pub(super) struct Guard {
     settings: GuardSettings,
     state: GuardState,
-    /// Whether the objective's loss is one that falls.
+    /// Whether the objective's loss is expected to fall.
     has_loss: bool,
-    /// Whether the loss is one of pairs: near its end most are about 0, and a single one may be far above.
+    /// Whether the loss is of pairs: near the end most losses are about 0, but single ones may be far above.
     is_of_pairs: bool,
     is_mixed: bool,
-    /// Whether the run begins with weights that were trained before.
+    /// Whether the run starts from pretrained weights.
     is_of_trained: bool,
-    /// Norm that gradients are clipped to; 0 where they are not.
+    /// Gradient clipping norm; 0 if disabled.
     clipping: f64,
-    /// Samples in a row that went round in circles.
+    /// Consecutive repetitive samples.
     circles: u32,
 }
 
 impl Guard {
-    /// The guard of a run, with what it remembered when the run was interrupted.
+    /// Creates a run's guard, with the state of the checkpoint if the run is resumed.
     pub(super) fn new(config: &RunConfig, state: Option<GuardState>) -> Self {
         Self {
             settings: config.train.guard.clone(),
             state: state.unwrap_or_default(),
-            // The loss of rewards says nothing of how well they are earned.
+            // A reward objective's loss says nothing about the rewards earned.
             has_loss: !config.train.objective.answers_prompts(),
             is_of_pairs: config.train.objective.learns_pairs(),
             is_mixed: config.train.precision == Precision::Mixed,
@@ -82,34 +81,33 @@ impl Guard {
         self.settings.mode != GuardMode::Off
     }
 
-    /// What a checkpoint keeps of it: nothing where it never looks.
+    /// The state for a checkpoint; `None` if the guard is inactive and never intervened.
     pub(super) fn remembered(&self) -> Option<GuardState> {
         (self.looks() || !self.state.interventions.is_empty()).then(|| self.state.clone())
     }
 
-    /// What was done to the run.
     pub(super) fn interventions(&self) -> &[Intervention] {
         &self.state.interventions
     }
 
-    /// Steps in a row, up to the last, that were skipped or whose loss was not finite.
+    /// Consecutive steps, up to the last, that were skipped or had a non-finite loss.
     pub(super) fn bad_steps(&self) -> u32 {
         self.state.bad_steps
     }
 
-    /// The last evaluation that it remembers.
+    /// The last evaluation known to the guard: step, training loss and validation loss.
     pub(super) fn last_evaluation(&self) -> Option<(u64, f32, f32)> {
         self.state.evaluations.last().copied()
     }
 
-    /// Whether the state at a step, that of a checkpoint by steps, is one to go back to.
+    /// Whether the state at `step`, that of a regular checkpoint, is suitable for rolling back.
     pub(super) fn keeps(&self, step: u64, train: &TrainConfig) -> bool {
         let interval = train.checkpoint_interval;
         let is_due = step == 0 || (interval > 0 && step.is_multiple_of(interval));
         self.settings.acts() && self.has_loss && is_due && self.state.bad_steps == 0
     }
 
-    /// Looks at what a step reports, the z-score of its loss among it, which is worth a curve.
+    /// Checks a step's report. Also returns the z-score of its loss, for plotting.
     pub(super) fn step(&mut self, step: u64, report: &StepReport) -> (Vec<Finding>, Option<f32>) {
         let is_bad = report.skipped || !report.loss.is_finite();
         self.state.bad_steps = if is_bad { self.state.bad_steps + 1 } else { 0 };
@@ -160,7 +158,7 @@ impl Guard {
             }
             let limit = f64::from(self.settings.rise);
             let risen = rise::rise(&self.state.losses, size).filter(|(_, _, z)| *z >= limit);
-            // A spike is told of as one.
+            // A spike is reported as a spike only.
             let spikes = found.iter().any(|found| found.kind == GuardKind::LossSpike);
             if let Some((now, before, z)) =
                 risen.filter(|_| !spikes && self.is_news(GuardKind::LossRise, step))
@@ -186,7 +184,7 @@ impl Guard {
             let limit = f64::from(self.settings.gradient_z);
             if let Some(z) = z.filter(|z| *z >= limit && self.is_news(GuardKind::GradientSpike, step)) {
                 let is_within = f64::from(norm) <= self.clipping;
-                // Once a run has learned its text, gradients are so short that any batch with a mistake stands out.
+                // Once a run has memorised its text, gradients are so small that any batch with a mistake is an outlier.
                 let has_learned = is_within && outlier::is_near_0(&self.state.losses);
                 found.push(Finding {
                     kind: GuardKind::GradientSpike,
@@ -212,7 +210,8 @@ impl Guard {
         (found, score)
     }
 
-    /// Looks at an evaluation of a run of so many steps, at a learning rate that is this share of the peak. One that it knows is none.
+    /// Checks an evaluation of a run with `steps` steps, at learning rate `rate` relative to the peak. Known evaluations are
+    /// ignored.
     pub(super) fn evaluation(&mut self, losses: (u64, f32, f32), rate: f64, steps: u64) -> Vec<Finding> {
         let (step, train, validation) = losses;
         let is_known = self.last_evaluation().is_some_and(|last| last.0 >= step);
@@ -279,12 +278,11 @@ impl Guard {
         found
     }
 
-    /// Whether a sample was looked at before the state was saved that the run goes on from.
+    /// Whether the sample was already checked before the state from which the run resumed.
     pub(super) fn knows_sample(&self, step: u64) -> bool {
         self.state.sample.is_some_and(|last| last >= step)
     }
 
-    /// Looks at a sample.
     pub(super) fn sample(&mut self, step: u64, text: &str) -> Option<Finding> {
         self.state.sample = self.state.sample.max(Some(step));
         let share = repetition::repeated_share(text).filter(|_| self.looks())?;
@@ -303,17 +301,17 @@ impl Guard {
         })
     }
 
-    /// Puts off layers, or says that they are looked at now.
+    /// Sets whether the check of layers is postponed.
     pub(super) fn put_off_layers(&mut self, puts_off: bool) {
         self.state.layers_due = puts_off;
     }
 
-    /// Whether layers are still to be looked at, though their state is saved.
+    /// Whether a check of layers is still due although the state was saved.
     pub(super) fn layers_are_due(&self) -> bool {
         self.state.layers_due
     }
 
-    /// Looks at the state of a checkpoint by steps, whose last step had this learning rate.
+    /// Checks the state of a regular checkpoint; `is_settled` says whether the warm-up and a first window of steps are over.
     pub(super) fn layers(&mut self, found: &layers::Layers, step: u64, is_settled: bool) -> Vec<Finding> {
         let mut all = Vec::new();
         if !self.looks() {
@@ -365,16 +363,16 @@ impl Guard {
         all
     }
 
-    /// What is to be done about a finding.
+    /// The action for a finding, limited by the number of retries.
     pub(super) fn action(&self, finding: &Finding, step: u64) -> GuardAction {
         let (acted, most) = self.acted();
         if acted < most as usize { self.asked(finding, step) } else { GuardAction::Note }
     }
 
-    /// What the settings say against a finding, had nothing been done yet. One that comes back soon after something was done was not the
-    /// batch's fault.
+    /// The action for a finding regardless of the number of retries. A finding that recurs soon after an intervention was not
+    /// caused by the batch, so it is treated like a rise.
     pub(super) fn asked(&self, finding: &Finding, step: u64) -> GuardAction {
-        // Of pairs a few always stand out.
+        // A few pairs are always outliers.
         let stands_out = self.is_of_pairs && finding.kind == GuardKind::LossSpike;
         if !self.settings.acts() || stands_out {
             return GuardAction::Note;
@@ -386,38 +384,38 @@ impl Guard {
         if asked == GuardAction::Lower && is_of_steps(finding.kind) && self.is_lowered_at(step) {
             return GuardAction::Note;
         }
-        // A round of answers cannot be taken back.
+        // A round of answers cannot be undone.
         match asked {
             GuardAction::Skip | GuardAction::GoBack if !self.has_loss => GuardAction::Lower,
             asked => asked,
         }
     }
 
-    /// What was done last, where that was within a window of a step. Evaluations and samples say nothing of batches or states, and a step
-    /// that is odd in two ways has not come back.
+    /// The last intervention within a window of `step`. Findings of evaluations and samples are ignored: they are not about
+    /// batches or states. Two findings at the same step are not a recurrence.
     fn lately(&self, step: u64) -> Option<&Intervention> {
         let last = self.state.interventions.iter().rfind(|one| is_of_steps(one.kind));
         let has_come_back = |last: &&Intervention| !(last.seen == step && last.action == GuardAction::Lower);
         last.filter(|last| step <= last.seen + self.settings.window as u64).filter(has_come_back)
     }
 
-    /// Whether the rate was lowered for something else that was seen at a step.
+    /// Whether the learning rate was already lowered for another finding at this step.
     fn is_lowered_at(&self, step: u64) -> bool {
         let at = |one: &&Intervention| one.seen == step && one.action == GuardAction::Lower;
         self.state.interventions.iter().rfind(at).is_some_and(|one| is_of_steps(one.kind))
     }
 
-    /// Which of the states that are kept to go back to, ascending, the newest from before a finding first; where going back did not help a
-    /// moment ago, those from before that.
+    /// The kept states suitable for a rollback, newest first: those from before the finding, or from before the last rollback if
+    /// that did not help.
     pub(super) fn candidates(&self, kept: &[u64], finding: &Finding, step: u64) -> Vec<u64> {
         let begun = match finding.kind {
-            // What rises began before it was seen to.
+            // A rise begins before it is detected.
             GuardKind::LossRise => finding.since.saturating_sub((self.settings.window / rise::PART) as u64),
-            // And what is looked at now and then, after it was last well.
+            // Activations are checked at intervals, so go back to the last healthy check.
             GuardKind::ExplodingActivations | GuardKind::SilentPart => {
                 self.state.activations.iter().rev().nth(1).map_or(0, |(step, _)| *step)
             }
-            // It takes so long at least until a death shows; where it was dead before that, the next time goes further back.
+            // A dead layer shows only after this many steps; if it was dead even earlier, the next rollback goes further back.
             GuardKind::DeadLayer => finding.since.saturating_sub(layers::FADES),
             _ => finding.since.saturating_sub(1),
         };
@@ -431,7 +429,7 @@ impl Guard {
         all
     }
 
-    /// What an action comes to: seen at a step, it concerns the steps from `from` on.
+    /// The intervention for an action seen at step `seen` that affects the steps from `from`.
     pub(super) fn intervention(
         &self,
         finding: &Finding,
@@ -441,30 +439,30 @@ impl Guard {
     ) -> Intervention {
         let lowers = action != GuardAction::Skip;
         let until = (lowers && self.settings.rate_steps > 0).then(|| from + self.settings.rate_steps);
-        // A rate that is far too high is not lowered far enough by as much again: the next time is once more than the last.
+        // If the rate is far too high, lowering it equally again is not enough: multiply with the last factor.
         let last = self.lately(seen).filter(|_| is_of_steps(finding.kind)).map_or(1.0, |last| last.factor);
         let factor = if lowers { last * self.settings.rate_factor } else { 1.0 };
         Intervention { seen, kind: finding.kind, action, from, until, factor }
     }
 
-    /// Records something that was done.
     pub(super) fn intervene(&mut self, intervention: Intervention) {
         self.state.interventions.push(intervention);
     }
 
-    /// Remembers what it did at the state of a step that the run went back to; what was done since stays done, that of its sample too.
+    /// Restores the state of the step the run was rolled back to. Interventions since then are kept; its sample counts as
+    /// checked.
     pub(super) fn return_to(&mut self, state: Option<GuardState>, step: u64) {
         let interventions = std::mem::take(&mut self.state.interventions);
         self.state = GuardState { interventions, sample: Some(step), ..state.unwrap_or_default() };
         self.circles = 0;
     }
 
-    /// How often it has acted, and how often it may.
+    /// Number of interventions so far, and the maximum.
     pub(super) fn acted(&self) -> (usize, u32) {
         (self.state.interventions.len(), self.settings.retries)
     }
 
-    /// Whether this kind was not told of within a window, and notes that it is now.
+    /// Whether this kind was not reported within the last window; records that it is reported now.
     fn is_news(&mut self, kind: GuardKind, step: u64) -> bool {
         let window = self.settings.window as u64;
         let is_news = self.state.told.get(&kind).is_none_or(|told| step >= told + window);
@@ -474,7 +472,7 @@ impl Guard {
         is_news
     }
 
-    /// What is seen now and was not at the last look.
+    /// Returns a condition that was not present at the last check.
     fn begins<T>(&mut self, kind: GuardKind, step: u64, seen: Option<T>) -> Option<T> {
         match seen {
             Some(seen) => self.state.told.insert(kind, step).is_none().then_some(seen),
@@ -486,7 +484,7 @@ impl Guard {
     }
 }
 
-/// Whether steps and states show it, rather than evaluations or samples.
+/// Whether the finding is about steps and states rather than evaluations or samples.
 fn is_of_steps(kind: GuardKind) -> bool {
     !matches!(
         kind,
@@ -494,7 +492,7 @@ fn is_of_steps(kind: GuardKind) -> bool {
     )
 }
 
-/// What a checkpoint's state says of the layers.
+/// Computes layer statistics from a checkpoint's state.
 pub(super) fn look_at_layers(
     parameters: &[Parameter],
     state: &ArenaState,

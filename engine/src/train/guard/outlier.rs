@@ -1,19 +1,18 @@
-//! How far a number is from those before it, as llm.c's `outlier_detector.h` counts it (Karpathy 2024): the z-score of the newest of a
-//! window's values over the window that holds it. Two things are added: sums are taken anew each time, so that a run that goes on from
-//! a checkpoint has the same bits, and a standard deviation counts as a hundredth of the mean and near 0 as some least value at least, so
-//! that a loss near its end, which hardly moves, makes no alarm of nothing. That least value holds whole at a mean of 0 and fades linearly
-//! to none at 0.5 nats, so that no score jumps where a mean crosses a limit.
+//! Outlier detection like llm.c's `outlier_detector.h` (Karpathy 2024): the z-score of the newest value over a window that
+//! includes it. Two changes: sums are recomputed each time, so that a resumed run has identical bits; and the standard deviation
+//! has a minimum, so that a nearly constant loss does not trigger alarms. The minimum is a hundredth of the mean, and near 0 at
+//! least a fixed value, which fades linearly from a mean of 0 to a mean of 0.5 nats so that scores are continuous.
 
-/// Least standard deviation, as a share of the mean.
+/// Minimum standard deviation, relative to the mean.
 const MIN_DEVIATION: f64 = 0.01;
-/// Least standard deviation of a loss whose mean is 0, in nats. Of such a loss a share of the mean is nothing: every step with one token
-/// that is predicted wrongly would be far out, and one such token of ten nats among two hundred is what this is.
+/// Minimum standard deviation of a loss with mean 0, in nats. There, a share of the mean would be nothing, and every step with
+/// one wrongly predicted token an outlier. This value is that of one such token of ten nats among two hundred.
 pub(super) const MIN_LOSS_DEVIATION: f64 = 0.05;
-/// A mean loss below that is near 0, in nats: the least standard deviation has faded to nothing there.
+/// Mean loss in nats at which the minimum has faded to 0.
 const NEAR_0: f64 = 0.5;
 
-/// Appends a value to a window of so many, and says how many standard deviations it is above the window's mean, once the window is full;
-/// near 0 a deviation below `least`, or what has not faded of it, counts as that.
+/// Appends a value to a window of `size` values. Once the window is full, returns the number of standard deviations that the
+/// value is above the window's mean; `least` is the minimum standard deviation at a mean of 0.
 pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize, least: f64) -> Option<f64> {
     let is_full = window.len() >= size;
     window.push(value);
@@ -22,8 +21,8 @@ pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize, least: f64
     is_full.then(|| (f64::from(value) - mean) / deviation)
 }
 
-/// The mean and the standard deviation of values, the latter at least [`MIN_DEVIATION`] of the former, and at least `least` where that is
-/// 0, the less of it the nearer the mean is to [`NEAR_0`]; nothing of none, or where the deviation is 0.
+/// Mean and standard deviation of values. The latter is at least [`MIN_DEVIATION`] of the mean, and at least `least`, faded
+/// linearly between 0 and [`NEAR_0`]. `None` if there are no values or the deviation is 0.
 pub(super) fn moments(values: &[f32], least: f64) -> Option<(f64, f64)> {
     let count = values.len() as f64;
     let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
@@ -33,7 +32,7 @@ pub(super) fn moments(values: &[f32], least: f64) -> Option<(f64, f64)> {
     (deviation > 0.0).then_some((mean, deviation))
 }
 
-/// Whether losses are [`NEAR_0`] in the mean, where the least standard deviation is above 0.
+/// Whether the mean loss is below [`NEAR_0`].
 pub(super) fn is_near_0(losses: &[f32]) -> bool {
     moments(losses, MIN_LOSS_DEVIATION).is_some_and(|(mean, _)| mean.abs() < NEAR_0)
 }
@@ -49,7 +48,7 @@ mod tests {
             let value = if n % 2 == 0 { 1.5 } else { 2.5 };
             assert_eq!(z_score(&mut window, value, 128, 0.0), None, "{n}");
         }
-        // The window holds 63 of 1.5, 64 of 2.5 and the new one: mean 2.0273, variance 0.3176.
+        // The window has 63 values of 1.5, 64 of 2.5 and the new one: mean 2.0273, variance 0.3176.
         let z = z_score(&mut window, 5.0, 128, 0.0).unwrap();
         assert!((z - 5.274_684).abs() < 1e-5, "{z}");
         assert_eq!((window.len(), window[127]), (128, 5.0));
@@ -61,18 +60,18 @@ mod tests {
         let z = z_score(&mut window, 1.02, 64, 0.0).unwrap();
         assert!(z < 2.0, "{z}");
         assert_eq!(z_score(&mut vec![0.0; 64], 0.0, 64, 0.0), None);
-        // Near 0 it is the least deviation that says what is far.
+        // Near 0, the minimum deviation applies.
         let mut near_0 = vec![0.0005; 64];
         assert!(z_score(&mut near_0.clone(), 0.1, 64, 0.0).unwrap() > 7.0);
         assert!(z_score(&mut near_0, 0.1, 64, MIN_LOSS_DEVIATION).unwrap() < 2.0);
-        // Far from 0 it says nothing: a step of 0.2 nats more than ever is an outlier of a calm loss.
+        // Far from 0, it does not: 0.2 nats above a calm loss is an outlier.
         let mut calm: Vec<f32> = (0..64).map(|n| 1.39 + 0.02 * (n % 2) as f32).collect();
         assert!(z_score(&mut calm, 1.6, 64, MIN_LOSS_DEVIATION).unwrap() > 6.0);
     }
 
     #[test]
     fn the_least_deviation_fades_with_the_mean_and_no_score_jumps() {
-        // The newest of 64 losses is 0.1 above the others, and this is the mean of all: their own deviation is 0.0124.
+        // The newest of 64 losses is 0.1 above the others, and `mean` is the mean of all; their own deviation is 0.0124.
         let score = |mean: f32| {
             let others = mean - 0.1 / 64.0;
             z_score(&mut vec![others; 64], others + 0.1, 64, MIN_LOSS_DEVIATION).unwrap()

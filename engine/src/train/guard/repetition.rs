@@ -1,16 +1,16 @@
-//! How often a text says again what it said before.
+//! Measures how much a text repeats itself.
 
 use std::collections::BTreeSet;
 
-/// Words that stand together, and characters, where a text has few words.
+/// Length of the compared runs: words, and characters for texts with few words.
 const WORDS: usize = 4;
 const CHARACTERS: usize = 8;
-/// Fewer of them say nothing.
+/// Minimum lengths of a text, in words and in characters.
 const MIN_WORDS: usize = 24;
 const MIN_CHARACTERS: usize = 96;
 
-/// The share of a text's runs of four words that stood in it before, or of eight characters where it has few words, as in scripts without
-/// spaces; nothing of a short text.
+/// The share of runs of four words that occurred earlier in the text; of eight characters if it has few words, as in scripts
+/// without spaces. `None` for short texts.
 pub(super) fn repeated_share(text: &str) -> Option<f32> {
     let words: Vec<&str> = text.split_whitespace().collect();
     if words.len() >= MIN_WORDS {
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_share_is_counted_by_hand() {
-        // Seven runs of four among ten words, of which the last stood there before.
+        // Ten words have seven runs of four; the last one is a repetition.
         let words = ["a", "b", "c", "d", "e", "x", "a", "b", "c", "d"];
         assert_eq!(share(&words, 4), 1.0 / 7.0);
     }

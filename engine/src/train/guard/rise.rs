@@ -1,20 +1,20 @@
-//! A loss that has gone up and stays there, which no single step of it need show: the median of the window's last eighth, which one odd
-//! step does not move, against the mean of the rest. The difference is counted in standard deviations of one step, though a median of several
-//! spreads less, so that what wanders is no alarm.
+//! Detects a loss that has risen and stays high, even if no single step is an outlier. Compares the median of the window's last
+//! eighth, which a single odd step does not affect, with the mean of the rest. The difference is measured in standard deviations
+//! of single steps, although a median varies less, so that fluctuations raise no alarm.
 
 use super::outlier::{MIN_LOSS_DEVIATION, moments};
 
-/// The last steps are this part of a window.
+/// The last part is this fraction (1/n) of the window.
 pub(super) const PART: usize = 8;
 
-/// The median of a full window's last part, the mean of the rest, and by how many of the rest's standard deviations the first is above the other.
+/// The median of a full window's last part, the mean of the rest, and the difference in standard deviations of the rest.
 pub(super) fn rise(window: &[f32], size: usize) -> Option<(f64, f64, f64)> {
     let (before, last) = window.split_at_checked(size - size / PART).filter(|_| window.len() == size)?;
     let (mean, deviation) = moments(before, MIN_LOSS_DEVIATION)?;
     let mut last = last.to_vec();
     last.sort_by(f32::total_cmp);
     let middle = |at: usize| last.get(at).copied().map(f64::from);
-    // Of an even number of values the mean of the two in the middle.
+    // For an even number of values, the mean of the two in the middle.
     let now = (middle((last.len() - 1) / 2)? + middle(last.len() / 2)?) / 2.0;
     Some((now, mean, (now - mean) / deviation))
 }
@@ -23,7 +23,7 @@ pub(super) fn rise(window: &[f32], size: usize) -> Option<(f64, f64, f64)> {
 mod tests {
     use super::*;
 
-    /// A loss of so many steps about a value, give or take 0.1.
+    /// A loss that alternates by ±0.1 around a mean.
     fn about(mean: f32, steps: usize) -> Vec<f32> {
         (0..steps).map(|step| mean + if step % 2 == 0 { 0.1 } else { -0.1 }).collect()
     }
@@ -44,7 +44,7 @@ mod tests {
         let mut odd = about(2.0, 128);
         odd[120] = 9.0;
         assert!(rise(&odd, 128).unwrap().2 < 2.0, "one step is no rise");
-        // Some steps in a row with a wrong token each, of a loss near 0.
+        // Several consecutive steps with a wrong token each, with a loss near 0.
         let near_0: Vec<f32> = (0..128).map(|step| if step < 118 { 0.0005 } else { 0.08 }).collect();
         assert!(rise(&near_0, 128).unwrap().2 < 2.0);
     }

@@ -15,21 +15,21 @@ fn guard(mode: GuardMode) -> Guard {
     Guard::new(&config(mode, Precision::F32), None)
 }
 
-/// A number of a normal distribution, nearly: twelve even ones less six.
+/// An approximately normally distributed number: the sum of twelve uniform ones minus six.
 fn normal(seed: u64, step: u64) -> f32 {
     let even = |at: u64| (nth(seed, step, at) >> 40) as f32 / (1 << 24) as f32;
     (0..12).map(even).sum::<f32>() - 6.0
 }
 
-/// What a run reports that learns as runs do: a loss that falls fast and then slowly, and spreads about its mean; a gradient that is longer
-/// at times.
+/// Reports of a healthy run: a loss that falls quickly, then slowly, with noise around its mean; a gradient norm that is
+/// occasionally larger.
 fn healthy(seed: u64, step: u64) -> StepReport {
     let loss = 1.8 + 2.4 * (-(step as f32) / 150.0).exp() + 0.08 * normal(seed, step);
     let gradient_norm = 0.6 * (0.25 * normal(seed ^ 1, step)).exp() + 2.0 * (-(step as f32) / 90.0).exp();
     StepReport { loss, gradient_norm, skipped: false, preference: None }
 }
 
-/// The findings of the steps from one on, and the step of each.
+/// The findings of a range of steps, each with its step.
 fn watch(
     guard: &mut Guard,
     steps: std::ops::RangeInclusive<u64>,
@@ -50,8 +50,8 @@ fn ten_healthy_runs_raise_no_alarm_that_acts() {
     }
 }
 
-/// What a fine-tuning run reports that comes to know its text by heart: a loss of 0.000, but for a batch now and then with tokens that are
-/// still predicted wrongly, a few of which come one behind the other.
+/// Reports of a fine-tuning run that memorises its text: a loss of 0.000, except for occasional batches, sometimes several in a
+/// row, with wrongly predicted tokens.
 fn by_heart(seed: u64, step: u64) -> StepReport {
     let falls = (-(step as f32) / 60.0).exp();
     let is_odd = nth(seed, step, 100).is_multiple_of(150)
@@ -72,7 +72,7 @@ fn ten_runs_that_end_at_a_loss_of_nothing_raise_no_alarm() {
         let told: Vec<_> = found.iter().filter(|(_, found)| found.severity != GuardSeverity::Info).collect();
         assert!(told.is_empty(), "{told:?}");
     }
-    // Garbage is seen there as anywhere.
+    // Garbage is still detected.
     let report = |step| StepReport {
         loss: if step == 2000 { 7.5 } else { by_heart(3, step).loss },
         ..by_heart(3, step)
@@ -119,7 +119,7 @@ fn a_long_gradient_is_told_of_and_not_acted_on_unless_asked() {
     let [(400, spike)] = &found[..] else { panic!("{found:?}") };
     assert_eq!((spike.kind, guard.action(spike, 400)), (GuardKind::GradientSpike, GuardAction::Note));
     assert_eq!(spike.severity, GuardSeverity::Warning);
-    // One that clipping leaves as it is is worth no warning where the loss has come near 0.
+    // A gradient too short to be clipped is no warning if the loss is near 0.
     let report =
         |step| StepReport { gradient_norm: if step == 400 { 0.6 } else { 0.01 }, ..healthy(5, step) };
     let learned = |step| StepReport { loss: 0.001, ..report(step) };
@@ -136,7 +136,7 @@ fn a_long_gradient_is_told_of_and_not_acted_on_unless_asked() {
     assert_eq!([of(&report), of(&learned)], [GuardSeverity::Warning, GuardSeverity::Info]);
 }
 
-/// A batch that is odd in two ways is one event.
+/// A batch with two anomalies is one event.
 #[test]
 fn two_findings_of_one_step_lower_the_rate_once() {
     let mut config = config(GuardMode::Act, Precision::F32);
@@ -168,7 +168,7 @@ fn each_kind_has_an_action_of_its_own() {
         (GuardKind::Repetition, "on_repetition", GuardAction::Lower),
     ];
     for (kind, key, action) in kinds {
-        // However bad it is: what is done is the settings' to say.
+        // Whatever the severity, the settings decide the action.
         let found = Finding { severity: GuardSeverity::Info, ..finding(kind, 500) };
         assert_eq!(Guard::new(&config, None).action(&found, 500), GuardAction::Note);
         config.set(&format!("train.guard.{key}={}", action.name())).unwrap();
@@ -182,7 +182,7 @@ fn each_kind_has_an_action_of_its_own() {
         };
         assert_eq!(Guard::new(&notes, None).action(&found, 500), GuardAction::Note);
     }
-    // They count, too; and a plateau says nothing of a batch that is odd soon after.
+    // They count towards the retries. A plateau does not make a later finding a recurrence.
     let mut guard = Guard::new(&config, None);
     for seen in [500, 510, 520] {
         let plateau = finding(GuardKind::Plateau, seen);
@@ -206,11 +206,11 @@ fn an_overflow_of_half_precision_is_the_loss_scale_at_work_until_it_is_not() {
         let found = watch(&mut guard, 1..=until, overflows);
         found.into_iter().map(|(step, found)| (step, found.kind, found.since)).collect::<Vec<_>>()
     };
-    // In 32 bits three in a row are too many; in mixed precision the first scale is halved sixteen times before.
+    // In 32 bits three in a row are too many; in mixed precision, sixteen halvings of the initial scale come first.
     assert_eq!(seen(Precision::F32, 300), [(203, GuardKind::NonFinite, 201)]);
     assert_eq!(seen(Precision::Mixed, 216), []);
     assert_eq!(seen(Precision::Mixed, 300), [(219, GuardKind::NonFinite, 201)]);
-    // Halved once, and well again.
+    // One halving was enough.
     let once = |step| StepReport { loss: 2.0, gradient_norm: 1.0, skipped: step % 50 == 0, preference: None };
     let found = watch(&mut Guard::new(&config(GuardMode::Act, Precision::Mixed), None), 1..=1000, once);
     assert!(found.is_empty(), "{found:?}");
@@ -246,7 +246,7 @@ fn an_interrupted_guard_goes_on_to_the_bit() {
     assert_eq!(second.remembered(), straight.remembered());
 }
 
-/// Looks at activations of two parts every hundred steps.
+/// Checks the activations of two parts every hundred steps.
 fn look(guard: &mut Guard, scales: &[[f32; 2]], silent: &[&str]) -> Vec<(u64, GuardKind)> {
     let looks = (1_u64..).map(|at| 100 * at).zip(scales);
     let found = looks.flat_map(|(step, scales)| {
@@ -267,13 +267,13 @@ fn activations_that_explode_are_told_of_when_they_do() {
     let mut note = guard(GuardMode::Note);
     let all = [[1.0, 2.0], [1.0, 3.0], [1.5, 40.0], [1.5, 50.0], [1.5, f32::INFINITY], [1.0, f32::NAN]];
     assert_eq!(look(&mut note, &all, &[]), [(300, explodes), (500, explodes)]);
-    // What is remembered is read again, as a checkpoint has it.
+    // The state survives a round trip through a checkpoint.
     let state = note.remembered().unwrap();
     let text = serde_json::to_string(&state).unwrap();
     assert_eq!(serde_json::from_str::<GuardState>(&text).unwrap(), state);
     assert_eq!(state.activations.last(), Some(&(600, vec![1.0, 0.0])));
     assert!(!note.wants_activations(650) && note.wants_activations(700));
-    // It remembers the last looks alone, and never acts.
+    // Only the last checks are remembered, and this finding never triggers an action.
     let mut act = guard(GuardMode::Act);
     assert_eq!(look(&mut act, &[[1.0, 1.0]; 20], &[]), []);
     assert_eq!(act.remembered().unwrap().activations.len(), 8);
@@ -308,7 +308,7 @@ fn layers_that_explode_or_learn_nothing_are_told_of_when_they_begin_to() {
     let told = look(200, &large, true);
     let [(GuardKind::ExplodingLayer, text)] = &told[..] else { panic!("{told:?}") };
     assert!(text.starts_with("An update at step 200 changed the weights of blocks.1 by 45 %"), "{text}");
-    // Once, until it was well again; what is not finite is told at any time.
+    // Reported once until it recovers; non-finite values are reported at any time.
     assert_eq!((look(300, &large, true), look(400, &healthy, true)), (Vec::new(), Vec::new()));
     let told = look(500, &of(2e-3, false, &[]), false);
     let [(GuardKind::ExplodingLayer, text)] = &told[..] else { panic!("{told:?}") };
@@ -348,11 +348,11 @@ fn what_comes_back_was_not_the_batch_and_retries_are_bounded() {
     assert_eq!(guard.action(&spike, 560), GuardAction::GoBack, "soon after");
     assert_eq!(guard.action(&spike, 900), GuardAction::Skip, "long after");
     guard.intervene(guard.intervention(&spike, GuardAction::GoBack, 560, 400));
-    // Nor was the rate low enough; a plateau says nothing of that.
+    // The last reduction was not enough either; a plateau is not a recurrence.
     let factor = |kind, seen| guard.intervention(&finding(kind, seen), GuardAction::Lower, seen, 400).factor;
     assert_eq!((factor(GuardKind::LossRise, 570), factor(GuardKind::LossRise, 900)), (0.25, 0.5));
     assert_eq!(factor(GuardKind::Plateau, 570), 0.5);
-    // Going back did not help a moment ago: further back.
+    // The last rollback did not help, so go further back.
     assert_eq!(guard.candidates(&[200, 400], &finding(GuardKind::LossSpike, 570), 570), [200]);
     assert_eq!(guard.candidates(&[400], &finding(GuardKind::LossSpike, 570), 570), [400]);
     assert_eq!(guard.candidates(&[200, 400], &finding(GuardKind::LossSpike, 900), 900), [400, 200]);
@@ -372,7 +372,7 @@ fn a_good_state_is_from_before_the_trouble() {
     assert_eq!(at(GuardKind::NonFinite, 50), [0; 0]);
     assert_eq!(at(GuardKind::ExplodingLayer, 201), [200, 100], "both were looked at");
     assert_eq!(at(GuardKind::DeadLayer, 250), [100], "moments fade");
-    // What is looked at now and then was well when it was last looked at.
+    // Activations were healthy at the last periodic check.
     let mut guard = self::guard(GuardMode::Act);
     look(&mut guard, &[[1.0, 2.0]; 2], &[]);
     assert_eq!(guard.candidates(&[0, 100, 150], &finding(GuardKind::SilentPart, 200), 200), [100, 0]);
@@ -423,7 +423,7 @@ fn overfitting_is_told_when_it_begins() {
         told.extend(
             guard.evaluation(losses, 1.0, 2000).into_iter().map(|found| (losses.0, found.kind, found.since)),
         );
-        // The same again, as after an interruption.
+        // Repeated after an interruption.
         assert_eq!(guard.evaluation(losses, 1.0, 2000), []);
     }
     assert_eq!(told, [(1250, GuardKind::Overfitting, 500)]);
@@ -452,9 +452,9 @@ fn a_plateau_at_the_end_of_a_schedule_is_none() {
         found.map(|found| (found.kind, found.since)).collect::<Vec<_>>()
     };
     assert_eq!(told(1.0, 2000), [(GuardKind::Plateau, 100)]);
-    // What a cosine to a tenth of the peak ends at.
+    // A cosine schedule to a tenth of the peak ends here.
     assert_eq!(told(0.1, 2000), []);
-    // A moment of a long run is none.
+    // Too short a part of a long run.
     assert_eq!(told(1.0, 20_000), []);
 }
 

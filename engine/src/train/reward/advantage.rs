@@ -1,12 +1,12 @@
-//! What answers are worth beside others to the same prompt, and what each of their tokens weighs.
+//! Advantages of answers within their group, and the weights of their tokens in the loss.
 
 use crate::protocol::config::{RewardLoss, RewardSettings};
 
-/// Added to the deviation of a group's rewards, as in TRL.
+/// Added to the standard deviation of a group's rewards, as in TRL.
 const EPSILON: f64 = 1e-4;
 
-/// The advantage of each answer over its group: (r − mean) / (deviation + 1e-4), the deviation over G − 1, or r − mean alone where rewards are
-/// not scaled. Exactly 0 in a group whose rewards are all the same. `rewards` holds group after group.
+/// The advantage of each answer over its group: (r − mean) / (deviation + 1e-4), with the deviation over G − 1, or just r − mean
+/// if `scale` is not set. Exactly 0 in a group with equal rewards. `rewards` is ordered by group.
 pub fn advantages(rewards: &[f32], group: usize, scale: bool) -> Vec<f64> {
     let of_group = |rewards: &[f32]| -> Vec<f64> {
         if is_uniform(rewards) {
@@ -19,7 +19,6 @@ pub fn advantages(rewards: &[f32], group: usize, scale: bool) -> Vec<f64> {
     rewards.chunks(group.max(1)).flat_map(of_group).collect()
 }
 
-/// Whether all rewards are the same.
 pub(super) fn is_uniform(rewards: &[f32]) -> bool {
     rewards.iter().all(|reward| Some(reward) == rewards.first())
 }
@@ -32,8 +31,8 @@ pub(super) fn mean_and_deviation(rewards: &[f32]) -> (f64, f64) {
     (mean, (squares / (count - 1.0).max(1.0)).sqrt())
 }
 
-/// What each token of each answer weighs in the loss of its micro-batch, of `batch` answers each, so that the mean over a step's
-/// micro-batches is what [`RewardLoss`] says. `lengths` are the answers' tokens.
+/// The weight of each answer's tokens in the loss of its micro-batch (of `batch` answers), so that the mean over a step's
+/// micro-batches follows [`RewardLoss`]. `lengths` are the numbers of tokens of the answers.
 pub fn token_shares(
     settings: &RewardSettings,
     lengths: &[usize],
@@ -62,7 +61,7 @@ mod tests {
 
     #[test]
     fn advantages_are_of_a_group() {
-        // Of 1, 0, 0, 1 the mean is a half and the deviation over three the root of a third.
+        // For 1, 0, 0, 1 the mean is 1/2 and the deviation (over three) √(1/3).
         let deviation = (1.0_f64 / 3.0).sqrt();
         let wanted = 0.5 / (deviation + 1e-4);
         let found = advantages(&[1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.5, 0.5], 4, true);
@@ -80,7 +79,7 @@ mod tests {
             let settings = RewardSettings { loss, ..RewardSettings::default() };
             token_shares(&settings, &lengths, 2, 8)
         };
-        // The mean of two micro-batches comes to a tenth for each of ten tokens.
+        // The mean of the two micro-batches gives each of the ten tokens a tenth.
         assert_eq!(of(RewardLoss::Dapo), [0.2; 4]);
         assert_eq!(of(RewardLoss::Grpo), [0.25, 0.125, 0.5, 1.0 / 6.0]);
         assert_eq!(of(RewardLoss::Bnpo), [1.0 / 6.0, 1.0 / 6.0, 0.25, 0.25]);

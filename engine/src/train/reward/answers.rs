@@ -1,4 +1,4 @@
-//! Answers of the model as it is, drawn many at once.
+//! Samples answers with the current weights, in batches.
 
 use crate::data::{Prompt, Prompts};
 use crate::error::Result;
@@ -8,43 +8,41 @@ use crate::protocol::GenerateConfig;
 use crate::protocol::random::nth;
 use serde::{Deserialize, Serialize};
 
-/// What the draws are named by.
+/// Random stream of the answers.
 const ANSWERS: u64 = 0x616e_7377;
 
-/// An answer with what it is worth.
+/// A sampled answer with its reward.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// What people read of the prompt.
+    /// The prompt's text.
     pub asked: String,
-    /// Tokens of the prompt.
     pub prompt: Vec<u32>,
-    /// Its own tokens, the one that ends it included, where one does.
+    /// The answer's tokens, including the end token, if any.
     pub tokens: Vec<u32>,
-    /// It came to an end before it was too long.
+    /// Whether it ended before the maximum length.
     pub ended: bool,
-    /// Its text.
     pub text: String,
-    /// What it is worth: 0 to 1 by a rule, any number by a reward model.
+    /// 0 to 1 from a rule, any number from a reward model.
     pub reward: f32,
 }
 
-/// How answers are drawn.
+/// Sampling settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawing {
-    /// Answers to each prompt.
+    /// Answers per prompt.
     pub each: usize,
-    /// Max tokens of an answer.
+    /// Maximum tokens of an answer.
     pub max_tokens: usize,
-    /// What logits are divided by; 0 takes the likeliest token.
+    /// Sampling temperature; 0 is greedy.
     pub temperature: f32,
-    /// Each answer's draws are a pure function of it and of the answer's number.
+    /// Each answer's random numbers depend only on the seed and the answer's number.
     pub seed: u64,
 }
 
-/// Answers to prompts, all of the first one first, and what they are worth.
+/// Samples answers with their rewards, ordered by prompt.
 ///
 /// # Errors
-/// The device fails.
+/// The device failed.
 pub async fn draw(
     decoder: &mut Decoder,
     prompts: &Prompts<'_>,
@@ -65,7 +63,7 @@ pub async fn draw(
     let (mut next, mut under_way) = (0, Vec::new());
     (0..decoder.places()).for_each(|place| decoder.release(place));
     loop {
-        // A prompt at a time: reading one may take a while.
+        // One prompt at a time, because prefill may take a while.
         let mut read = None;
         while under_way.len() < decoder.places()
             && next < answers.len()

@@ -1,5 +1,5 @@
-//! Learning by rewards: answers that the model draws itself, what they are worth beside each other, and what a step is told of their
-//! tokens. The loss is [`crate::graph::ops::Policy`].
+//! Reinforcement learning from rewards: samples answers, compares their rewards within a group, and computes the inputs of a step
+//! for their tokens. The loss is [`crate::graph::ops::Policy`].
 
 mod advantage;
 mod answers;

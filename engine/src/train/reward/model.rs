@@ -1,8 +1,8 @@
-//! A reward model in a rule's place: another run's scores of prompts with their answers.
+//! A reward model instead of a rule: another run scores prompts with their answers.
 //!
-//! Scores are evaluations of that run's graph, a text at a time, whose loss is the score, negated: so they are computed where everything
-//! else of the run is, on any device. Of its training graph, which an executor has too, nothing but the head trains: it takes a batch of
-//! two rows, and no moments to speak of.
+//! A score is the negated loss of that run's graph in an evaluation of one text, so it is computed on the run's own device. The
+//! executor also requires a training graph; only the head is trainable in it, with a batch of two rows, so its optimizer state is
+//! negligible.
 
 use super::Answer;
 use crate::data::{IGNORED, prepare};
@@ -24,27 +24,26 @@ use crate::step::{ArenaState, MicroBatch};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use std::path::Path;
 
-/// Texts that are scored before whatever else waits has its turn.
+/// Texts scored between two yields.
 const AT_ONCE: usize = 8;
 
-/// A run that scores texts, not opened yet.
+/// A reward model that is not open yet.
 #[derive(Debug)]
 pub struct RewardModel {
     run: Run,
-    /// Its settings.
     config: RunConfig,
-    /// As the settings of the run that learns from it name it.
+    /// The reward model as named in the settings of the run that trains on it.
     named: Start,
-    /// Its pairs were texts as they stand in the data, which no template wrote.
+    /// Whether it was trained on raw text pairs, not rendered by a chat template.
     plain: bool,
 }
 
 impl RewardModel {
-    /// The run of a project that the settings name, where they do. `tokenizer` is that of whose answers it is to score, and `data` the
-    /// folder with its chat template.
+    /// Finds the reward model that the settings name, if any. `tokenizer` is the one that encodes the answers to score; `data` is
+    /// the folder with its chat template.
     ///
     /// # Errors
-    /// There is none, it has no head for a score, or it reads another vocabulary or conversations by another template.
+    /// The run does not exist, has no scoring head, or uses another vocabulary or chat template.
     pub fn find(
         project: &Project,
         config: &RunConfig,
@@ -64,7 +63,7 @@ impl RewardModel {
             let template = TokenizerFiles::template_in(&folder)?.0;
             let plain = match learned_plain(&run)? {
                 Some(plain) => plain,
-                // What was made elsewhere does not say.
+                // Imported models do not record it.
                 None if run.record()?.state == RunState::Imported => template.is_none(),
                 None => {
                     return refused(
@@ -84,10 +83,10 @@ impl RewardModel {
         find().map(Some).map_err(|error| cannot_judge(&named, &error))
     }
 
-    /// What the reward model of a run with such settings needs beside it, about; `None` where none judges.
+    /// Estimates the additional memory for the reward model; `None` if the settings use none.
     ///
     /// # Errors
-    /// There is no such run, or it scores no texts.
+    /// The run does not exist or is not a reward model.
     pub fn estimate(project: &Project, config: &RunConfig, target: &Target) -> Result<Option<Estimate>> {
         let Some(named) = named_by(config) else { return Ok(None) };
         let (_, own) = scoring_run(project, &named).map_err(|error| cannot_judge(&named, &error))?;
@@ -95,21 +94,20 @@ impl RewardModel {
         Ok(Some(estimate(&model, &train, target)?))
     }
 
-    /// The run's name and the file of its checkpoint, as the settings of a run name both that learns from it: neither means anything else
-    /// later.
+    /// The run's name and checkpoint file, in a form for the settings that stays unambiguous.
     ///
     /// # Errors
-    /// There is no such checkpoint.
+    /// The checkpoint does not exist.
     pub fn settled(&self) -> Result<String> {
         let file = checkpoint_of(&self.run, &self.named.checkpoint);
         let file = file.map_err(|error| cannot_judge(&self.named, &error))?;
         Ok(format!("{}:{file}", self.run.name()))
     }
 
-    /// How many weights it has.
+    /// Number of weights.
     ///
     /// # Errors
-    /// Its model cannot be built.
+    /// The model cannot be built.
     pub fn length(&self) -> Result<usize> {
         Ok(ArenaLayout::of_parameters(&parameters_of(&self.config)?).length)
     }
@@ -123,8 +121,8 @@ impl RewardModel {
         trained.map(|trained| trained.parameters).map_err(|error| cannot_judge(&self.named, &error))
     }
 
-    /// Opens it by such weights, on the device of another executor, for answers that are written by the tokenizer and template of `files`
-    /// within `context` tokens.
+    /// Opens the model with these weights on the device of `beside`, for answers of at most `context` tokens written with the
+    /// tokenizer and chat template of `files`.
     ///
     /// # Errors
     /// The device has no room for it.
@@ -147,7 +145,7 @@ impl RewardModel {
     }
 }
 
-/// The reward model that settings name, where one judges.
+/// The reward model named in the settings, if they use one.
 fn named_by(config: &RunConfig) -> Option<Start> {
     let reward = &config.train.reward;
     let judges = config.train.objective.answers_prompts() && !reward.model.is_empty();
@@ -158,10 +156,10 @@ fn cannot_judge(named: &Start, error: &Error) -> Error {
     Error::Refused(format!("train.reward.model names {named}, which cannot judge: {error}"))
 }
 
-/// The run of a name, with its settings.
+/// The named run and its settings.
 ///
 /// # Errors
-/// There is none, or it has no head for a score.
+/// The run does not exist or has no scoring head.
 fn scoring_run(project: &Project, named: &Start) -> Result<(Run, RunConfig)> {
     let run = run_named(project, named)?;
     let config = run.config()?;
@@ -174,11 +172,11 @@ fn scoring_run(project: &Project, named: &Start) -> Result<(Run, RunConfig)> {
     Ok((run, config))
 }
 
-/// Model and settings by which a run's weights score texts of so many tokens.
+/// Model and settings for scoring texts of at most `most` tokens with a run's weights.
 fn scoring_settings(config: RunConfig, most: usize) -> (ModelConfig, TrainConfig) {
     let RunConfig { mut model, train, .. } = config;
     if matches!(model.position, Position::Rope(_) | Position::None) {
-        // No text is longer, and positions that are filled up take as long as others.
+        // Answers are no longer than this, and padding costs as much as text.
         model.context_length = model.context_length.min(most);
     }
     let preference =
@@ -197,8 +195,7 @@ fn scoring_settings(config: RunConfig, most: usize) -> (ModelConfig, TrainConfig
     (model, train)
 }
 
-/// Whether the pairs that a run learned from were texts as they stand in the data, which no chat template wrote; `None` where nothing says
-/// so.
+/// Whether a run was trained on raw text pairs, not rendered by a chat template; `None` if unknown.
 ///
 /// # Errors
 /// The run's record is damaged.
@@ -206,7 +203,7 @@ pub(crate) fn learned_plain(run: &Run) -> Result<Option<bool>> {
     if let Some(plain) = run.record()?.plain_pairs {
         return Ok(Some(plain));
     }
-    // Of runs of before their data alone can say it, and some of those do not.
+    // Records of older runs lack the field; their data may still tell.
     Ok(prepare::index(&run.data_folder()?).is_ok_and(|index| index.plain).then_some(true))
 }
 
@@ -216,26 +213,25 @@ pub struct Scorer {
     name: String,
     executor: Executor,
     files: TokenizerFiles,
-    /// What the template puts behind an answer.
+    /// Tokens that the chat template adds after an answer.
     closing: Vec<u32>,
     plain: bool,
-    /// Positions of a row.
+    /// Tokens per row.
     time: usize,
 }
 
 impl Scorer {
-    /// The run's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Bytes that it holds, weights and activations.
+    /// Bytes of weights and activations.
     pub fn bytes(&self) -> u64 {
         self.executor.bytes()
     }
 
-    /// Gives each answer its score for a reward: of its prompt and itself, ended as those that the model learned from are. Of a text that is
-    /// longer than the model's context, its beginning counts, as in training.
+    /// Sets each answer's reward to the score of its prompt and text, terminated as in the model's training data. Texts longer
+    /// than the context are truncated at the end, as in training.
     ///
     /// # Errors
     /// A score is not finite, or the device fails.
@@ -258,7 +254,7 @@ impl Scorer {
         Ok(())
     }
 
-    /// A row of the model with an answer's text, of which the last token is scored.
+    /// The model's input row for an answer; the last token is scored.
     fn row(&self, answer: &Answer) -> Result<MicroBatch> {
         let mut tokens = self.tokens(answer)?;
         tokens.truncate(self.time);
@@ -270,7 +266,7 @@ impl Scorer {
         Ok(MicroBatch { tokens, targets, ..MicroBatch::default() })
     }
 
-    /// A prompt and its answer as the pairs were written that the model learned from.
+    /// Prompt and answer in the format of the model's training pairs.
     fn tokens(&self, Answer { asked, prompt, tokens, ended, text, .. }: &Answer) -> Result<Vec<u32>> {
         if self.plain {
             return prepare::scored_tokens(&self.files.tokenizer, &joined(asked, text));
@@ -280,7 +276,7 @@ impl Scorer {
     }
 }
 
-/// A prompt with its answer as one text, with white space between them.
+/// Joins prompt and answer, with a space if neither has white space at the boundary.
 fn joined(asked: &str, answer: &str) -> String {
     let apart = asked.ends_with(char::is_whitespace) || answer.starts_with(char::is_whitespace);
     [asked, if apart { "" } else { " " }, answer].concat()
@@ -293,7 +289,7 @@ mod tests {
     use crate::platform::at_once;
     use crate::protocol::{TokenizerConfig, TokenizerKind, presets};
 
-    /// A small reward model of bytes, whose head is drawn from a seed.
+    /// A small byte-level reward model with a random head.
     fn scorer(plain: bool, scale: f32) -> Scorer {
         let preset = presets::preset("llama-tiny").unwrap();
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };

@@ -1,4 +1,4 @@
-//! What some steps learn from: answers, and log-probabilities of their tokens.
+//! The answers of a round, with log-probabilities of their tokens, on which several steps train.
 
 use super::advantage::{advantages, is_uniform, mean_and_deviation, token_shares};
 use super::answers::Answer;
@@ -8,36 +8,36 @@ use crate::protocol::config::RewardSettings;
 use crate::step::MicroBatch;
 use serde::{Deserialize, Serialize};
 
-/// Answers that as many steps learn from as [`RewardSettings::iterations`] says.
+/// Answers for [`RewardSettings::iterations`] steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Round {
-    /// Which of the run's it is.
+    /// Number of the round in the run.
     pub number: u64,
-    /// Its answers, group by group.
+    /// Group by group.
     pub answers: Vec<Answer>,
-    /// The loss of each target of each micro-batch under the weights that drew them, where ratios of probabilities are computed.
+    /// Loss of each target of each micro-batch under the weights that sampled the answers, if probability ratios are used.
     pub old: Option<Vec<Vec<f32>>>,
-    /// Likewise under the reference, where there is one.
+    /// Like `old`, under the reference weights, if there are any.
     pub reference: Option<Vec<Vec<f32>>>,
 }
 
-/// What a round's answers are put into.
+/// Shape of a round's micro-batches.
 #[derive(Clone, Copy, Debug)]
 pub struct RoundShape {
-    /// Answers of a micro-batch, a row each.
+    /// Answers per micro-batch, one per row.
     pub batch: usize,
-    /// Positions of a row.
+    /// Positions per row.
     pub time: usize,
-    /// The token that fills rows up.
+    /// Padding token.
     pub padding: u32,
-    /// The target that does not count.
+    /// Target to ignore.
     pub ignored: u32,
-    /// Max tokens of an answer.
+    /// Maximum tokens of an answer.
     pub max_tokens: usize,
 }
 
 impl Round {
-    /// Its rows without scores: each a prompt and its answer, of which the answer's tokens count.
+    /// The rows without scores: prompt and answer, with only the answer's tokens as targets.
     pub fn rows(&self, shape: RoundShape) -> Vec<MicroBatch> {
         let RoundShape { batch, time, padding, ignored, .. } = shape;
         let micro_batch = |answers: &[Answer]| {
@@ -55,7 +55,7 @@ impl Round {
         self.answers.chunks(batch).map(micro_batch).collect()
     }
 
-    /// Its rows with what a step is told of each token.
+    /// The rows with the scores of each token.
     pub fn micro_batches(&self, settings: &RewardSettings, shape: RoundShape) -> Vec<MicroBatch> {
         let rewards: Vec<f32> = self.answers.iter().map(|answer| answer.reward).collect();
         let advantages = advantages(&rewards, settings.group, settings.scale_rewards);
@@ -84,8 +84,8 @@ impl Round {
         rows
     }
 
-    /// What its answers come to, and how far the model is from what drew them and from the reference where each target's loss is `now`
-    /// known.
+    /// Statistics of the answers; if `now`, the current loss of each target, is given, also the divergence from the sampling
+    /// weights and the reference.
     pub fn metrics(
         &self,
         settings: &RewardSettings,
@@ -116,7 +116,7 @@ impl Round {
             }
             Some((sum / count.max(1.0)) as f32)
         };
-        // Answers were drawn by other weights: weighted by the ratio, where the loss is, the estimate is of the model as it is now.
+        // The answers were sampled with other weights. Weighting by the ratio, like the loss, estimates the current model.
         let weight = |at: usize, position: usize, loss| match &self.old {
             Some(old) if op.corrected => op.ratio_of(loss, -f64::from(old[at][position])),
             _ => 1.0,
@@ -145,9 +145,8 @@ impl Round {
         }
     }
 
-    /// The answers to its first prompt with what they are worth, for people to look at.
+    /// The answers to the first prompt with their rewards, for display.
     pub fn shown(&self, group: usize) -> Option<String> {
-        /// Answers that are shown.
         const MAX_SHOWN: usize = 4;
         let first = self.answers.first()?;
         let lines = self
@@ -191,7 +190,7 @@ mod tests {
         round.reference = Some(vec![(10..20).map(|at| at as f32).collect()]);
         let [rows] = &round.micro_batches(&settings, SHAPE)[..] else { panic!() };
         let scores: Vec<[f32; 4]> = rows.scores.as_ref().unwrap().as_chunks().0.to_vec();
-        // Three tokens, each a third; the deviation of 1 and 0 is the root of a half.
+        // Three tokens, a third each; the standard deviation of 1 and 0 is √½.
         let advantage = (0.5 / (0.5_f64.sqrt() + 1e-4) / 3.0) as f32;
         assert_eq!(scores[2], [advantage, -2.0, 0.1, -12.0]);
         assert_eq!(scores[3], [advantage, -3.0, 0.1, -13.0]);
@@ -217,13 +216,13 @@ mod tests {
         let mut round = round();
         round.old = Some(vec![vec![1.0; 10]]);
         round.reference = Some(vec![vec![1.0; 10]]);
-        // Only the token of the first answer at position 2 became likelier, by more than a fifth.
+        // Only the token of the first answer at position 2 became more likely, by more than a fifth.
         let mut now = vec![vec![1.0; 10]];
         now[0][2] = 0.5;
         let found = round.metrics(&settings, &op, SHAPE, Some(&now));
         assert_eq!((found.reward, found.tokens, found.ended, found.uniform_groups), (0.5, 1.5, 1.0, 0.0));
         assert!((found.deviation - 0.5_f32.sqrt()).abs() < 1e-6);
-        // e^0.5 is its ratio.
+        // Its ratio is e^0.5.
         let apart = 0.5_f64.exp() * ((-0.5_f64).exp() + 0.5 - 1.0) / 3.0;
         assert!((f64::from(found.kl.unwrap()) - apart).abs() < 1e-6, "{found:?}");
         assert!((found.clipped.unwrap() - 1.0 / 3.0).abs() < 1e-6, "{found:?}");

@@ -1,4 +1,4 @@
-//! How often a model that classifies texts by labels is right: at every evaluation, on the texts of its batches.
+//! Accuracy of a classifier, measured with every evaluation on its batches.
 
 use super::Trainer;
 use crate::data::{Batch, IGNORED};
@@ -8,8 +8,8 @@ use crate::protocol::GenerateConfig;
 use crate::train::TrainEvent;
 
 impl Trainer<'_> {
-    /// Has a decoder beside the run read each text, as samples are written: of the labels that it takes its texts for, the shares that are
-    /// right. Gives up without a word where a stop is requested meanwhile.
+    /// Measures the share of correctly classified texts with a decoder next to the run, as for samples. Returns early if a stop
+    /// is requested.
     pub(super) async fn measure_accuracy(
         &mut self,
         train: impl Iterator<Item = Result<Batch>>,
@@ -23,13 +23,13 @@ impl Trainer<'_> {
         self.tensorboard.scalars(self.step, &scalars)
     }
 
-    /// `None` where a stop came first.
+    /// `None` if a stop was requested.
     async fn share_right(
         &self,
         decoder: &mut Decoder,
         batches: impl Iterator<Item = Result<Batch>>,
     ) -> Result<Option<f32>> {
-        // The likeliest of all logits, which are labels', is what would be written.
+        // Greedy decoding over the logits, which are those of labels.
         let config = GenerateConfig { temperature: 0.0, max_tokens: 1, ..GenerateConfig::default() };
         let (mut right, mut count) = (0_u64, 0_u64);
         for batch in batches {
@@ -46,7 +46,7 @@ impl Trainer<'_> {
     }
 }
 
-/// The texts of a batch of rows of `time` positions, and the label of each.
+/// The texts of a batch with rows of `time` positions, each with its label.
 fn labelled(batch: &Batch, time: usize) -> Vec<(Vec<u32>, u32)> {
     let targets = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
     let text = |(at, label): (usize, &u32)| {

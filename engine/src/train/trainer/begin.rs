@@ -1,4 +1,4 @@
-//! How a session of a run begins: with initial weights, or where the last one left off.
+//! Starts a session of a run, from initial weights or from a checkpoint.
 
 use super::reference::{self, TEACHER_FILE};
 use super::{GROUP_SECONDS, MAX_GROUP_STEPS, Options, StepGroup, Timing, Trainer};
@@ -22,11 +22,11 @@ use std::collections::VecDeque;
 use web_time::Instant;
 
 impl<'data> Trainer<'data> {
-    /// Begins a run that [`crate::project::Project::create_run`] made. `graphs` must be those that the executor was opened
-    /// with, and `batches` drawn with the run's seed.
+    /// Starts a run created by [`crate::project::Project::create_run`]. `graphs` must be those that the executor was opened with,
+    /// and `batches` must be drawn with the run's seed.
     ///
     /// # Errors
-    /// The run began before, another program has it, or the executor or the disk fails.
+    /// The run has already started, another process has locked it, or the executor or the disk fails.
     pub async fn start(
         run: Run,
         graphs: &TrainingGraphs,
@@ -37,11 +37,11 @@ impl<'data> Trainer<'data> {
         Self::begin(run, graphs, batches, executor, options, false, None).await
     }
 
-    /// Continues a run from its latest checkpoint that is whole: the same bits as without the interruption, on the same device.
-    /// What deserves a word (a damaged checkpoint, another device) comes first among the events.
+    /// Resumes a run from its latest intact checkpoint; on the same device, results are bit-identical to an uninterrupted run.
+    /// Notices (a damaged checkpoint, another device) are the first events.
     ///
     /// # Errors
-    /// As [`Trainer::start`]; every checkpoint is damaged, or belongs to another model.
+    /// Same as [`Trainer::start`]; or every checkpoint is damaged or belongs to another model.
     pub async fn resume(
         run: Run,
         graphs: &TrainingGraphs,
@@ -52,10 +52,11 @@ impl<'data> Trainer<'data> {
         Self::begin(run, graphs, batches, executor, options, true, None).await
     }
 
-    /// As [`Trainer::start`] or [`Trainer::resume`], with weights in place of those that the seed gives, laid out as the run trains them.
+    /// Like [`Trainer::start`] or [`Trainer::resume`], with the given initial weights (in the run's arena layout) instead of
+    /// random ones.
     ///
     /// # Errors
-    /// As there.
+    /// Same as [`Trainer::start`] and [`Trainer::resume`].
     pub(crate) async fn begin(
         run: Run,
         graphs: &TrainingGraphs,
@@ -125,7 +126,7 @@ impl<'data> Trainer<'data> {
         record.evaluate_whole_split |= options.evaluate_whole_split;
         record.error = None;
         if record.state == RunState::StoppedEarly {
-            // Whoever resumes it wants more of it.
+            // Resuming restarts the patience.
             record.patience_from = Some(step);
         }
         let evaluated = resumed.last_evaluation;
@@ -136,7 +137,7 @@ impl<'data> Trainer<'data> {
             steps: 0,
             training_seconds: 0.0,
             evaluation_seconds: None,
-            // A run that goes on was sampled before, or soon will be by its steps.
+            // A resumed run already had its early sample, or will soon have one due by its step.
             sampled: step > 0,
             earlier_seconds: record.seconds,
             saved: Instant::now(),
@@ -187,7 +188,7 @@ impl<'data> Trainer<'data> {
         let evaluated_here = evaluated.filter(|(at, ..)| *at == step);
         trainer.plan_actions(evaluated_here.is_some(), resumed.sampled);
         if let Some((_, _, val_loss)) = evaluated_here {
-            // The last session may have died between an evaluation and the checkpoint of what it found best.
+            // The last session may have died between an evaluation and saving the best checkpoint.
             trainer.take_if_best(val_loss);
             trainer.stop_early()?;
         }
@@ -196,7 +197,7 @@ impl<'data> Trainer<'data> {
     }
 }
 
-/// The weights of the run's teacher, where it has one: they are kept beside the run from its beginning on.
+/// The weights of the run's teacher, if any. They are stored with the run from its start.
 async fn weights_of_teacher(run: &Run, config: &RunConfig) -> Result<Vec<f32>> {
     if !config.train.objective.has_teacher() {
         return Ok(Vec::new());
@@ -210,7 +211,7 @@ async fn weights_of_teacher(run: &Run, config: &RunConfig) -> Result<Vec<f32>> {
     platform::aside(read).await?
 }
 
-/// The weights that were given, or else those of the seed, and moments of zero.
+/// The given weights or those of the seed, and zero moments.
 async fn initial_state(
     config: &RunConfig,
     parameters: &[Parameter],

@@ -1,4 +1,4 @@
-//! Settings that may change while a run trains: the learning rate and the number of steps.
+//! Settings that can change while a run trains: learning rate and number of steps.
 
 use super::{Action, Trainer};
 use crate::error::{Error, Result};
@@ -7,14 +7,14 @@ use crate::protocol::{Intervention, RunConfig, TrainConfig};
 use crate::train::TrainEvent;
 
 impl Trainer<'_> {
-    /// Changes the peak learning rate, the number of steps, or both, from the next step on. The schedule keeps its shape: its
-    /// lowest rate changes by the same factor, and a last phase longer than the whole run is cut.
+    /// Changes the peak learning rate, the number of steps, or both, from the next step on. The schedule keeps its shape: the
+    /// minimum rate changes by the same factor, and a final phase longer than the whole run is cut.
     ///
-    /// The state is saved first, under the new settings, and then the settings: whoever resumes begins at or after the change
-    /// and repeats the same bits. The returned notice is recorded and to be shown.
+    /// The state is saved first, for the new settings, then the settings. So a resumed run starts at or after the change and is
+    /// bit-identical. The returned notice is recorded; it is also for display.
     ///
     /// # Errors
-    /// A setting that breaks a rule, steps that are done already, a run that is over, or a full disk; nothing is changed then.
+    /// A setting is invalid, the steps are already done, the run is over, or the disk is full; nothing is changed then.
     pub async fn change(&mut self, learning_rate: Option<f64>, steps: Option<u64>) -> Result<TrainEvent> {
         if self.over {
             let reason = "this run is not training; start or resume one to change it";
@@ -35,13 +35,13 @@ impl Trainer<'_> {
             self.config_crc32c = before;
             return Err(error);
         }
-        // The guard may have taken the run back to save it.
+        // Saving may have caused a rollback by the guard.
         let text = self.text_of_change(&changed);
         self.config = changed;
         let layers_are_due = self.guard.layers_are_due();
         self.actions.retain(|action| *action != Action::Save || layers_are_due);
         if !self.stop_requested() {
-            // With more steps the end is not here any more.
+            // With more steps, the run no longer ends here.
             self.actions.retain(|action| *action != Action::Finish);
         }
         let event = TrainEvent::Notice { text };
@@ -71,7 +71,7 @@ impl Trainer<'_> {
         format!("from step {} on: {parts}", self.step + 1)
     }
 
-    /// What the learning rate does under settings that the run is to have from here on.
+    /// Describes how the new settings affect the learning rate.
     fn text_of_schedule(&self, after: &TrainConfig) -> String {
         let factor = |step| Intervention::factor(self.guard.interventions(), step);
         let rate = |step| after.learning_rate_at(step) * factor(step);
@@ -93,7 +93,7 @@ fn changed(config: &RunConfig, learning_rate: Option<f64>, steps: Option<u64>) -
     let mut changed = config.clone();
     let train = &mut changed.train;
     if let Some(rate) = learning_rate {
-        // Rounding must not lift the lowest rate above the highest.
+        // Prevents rounding from raising the minimum rate above the maximum.
         train.min_learning_rate = (train.min_learning_rate / train.learning_rate * rate).min(rate);
         train.learning_rate = rate;
     }

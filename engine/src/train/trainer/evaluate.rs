@@ -1,4 +1,4 @@
-//! Evaluation: the mean loss over fixed batches of both splits, or over the whole validation split.
+//! Evaluation: mean loss over fixed batches of both splits, or over the whole validation split.
 
 use super::loss::Evaluator;
 use super::{Action, Trainer};
@@ -10,7 +10,7 @@ use crate::protocol::quantity::counted;
 use crate::train::TrainEvent;
 
 impl<'data> Trainer<'data> {
-    /// The batches that a split is evaluated on.
+    /// The batches for evaluating a split.
     fn evaluation_batches(&self, split: Split) -> Box<dyn Iterator<Item = Result<Batch>> + 'data> {
         let (batches, count) = (self.batches.clone(), self.config.train.evaluated_micro_batches() as u64);
         if self.record.evaluate_whole_split && split == Split::Validation {
@@ -22,8 +22,7 @@ impl<'data> Trainer<'data> {
 }
 
 impl Trainer<'_> {
-    /// Evaluates, and makes the state the best where its validation loss is the lowest. Gives up without a word where a
-    /// stop is requested meanwhile.
+    /// Evaluates, and marks the state as best if its validation loss is the lowest so far. Returns early if a stop is requested.
     pub(super) async fn evaluate(&mut self) -> Result<()> {
         self.pace.evaluation_seconds = None;
         let Some((train_loss, _)) = self.loss_of_split(Split::Train).await? else { return Ok(()) };
@@ -49,8 +48,8 @@ impl Trainer<'_> {
         self.tensorboard.flush()
     }
 
-    /// The mean loss over a split's batches, or what answers to its prompts lack of the highest reward, and what pairs come to; `None` where
-    /// a stop came first.
+    /// Mean loss over a split's batches, or for rewards the shortfall of the answers to its prompts; with preference metrics, if
+    /// any. `None` if a stop was requested.
     async fn loss_of_split(&mut self, split: Split) -> Result<Option<(f32, Option<PreferenceMetrics>)>> {
         if let Batches::Prompts(_) = self.batches {
             return Ok(self.loss_of_answers(split).await?.map(|loss| (loss, None)));
@@ -59,7 +58,7 @@ impl Trainer<'_> {
         self.loss_of(batches).await
     }
 
-    /// The mean loss of batches, and what pairs come to where the objective has them; `None` where a stop came first.
+    /// Mean loss of batches, with preference metrics if the objective has them; `None` if a stop was requested.
     async fn loss_of(
         &mut self,
         batches: impl Iterator<Item = Result<Batch>>,
@@ -72,9 +71,9 @@ impl Trainer<'_> {
         }
     }
 
-    /// Makes the current state the best, to be saved next, where this validation loss of it is the lowest.
+    /// Marks the current state as the best, to be saved next, if its validation loss is the lowest so far. Returns whether it is.
     pub(super) fn take_if_best(&mut self, val_loss: f32) -> bool {
-        // The untrained model is nobody's best; weights that the run begins with may stay it.
+        // The untrained model does not count, unless the run started from pretrained weights.
         let counts = self.step > 0 || self.begins_trained();
         let best = counts && val_loss.is_finite() && self.best.is_none_or(|best| val_loss < best);
         if best {
@@ -87,12 +86,12 @@ impl Trainer<'_> {
         best
     }
 
-    /// Whether the run's first weights were trained before.
+    /// Whether the run started from pretrained weights.
     fn begins_trained(&self) -> bool {
         self.config.start.is_some() || self.record.restored_from.is_some()
     }
 
-    /// Has the run end where its last evaluations were none the better, as its settings say.
+    /// Ends the run if its settings' patience is exhausted.
     pub(super) fn stop_early(&mut self) -> Result<()> {
         let settings = &self.config.train.early_stopping;
         let from = self.record.patience_from.unwrap_or_default();
@@ -109,7 +108,6 @@ impl Trainer<'_> {
         self.emit(TrainEvent::Notice { text })
     }
 
-    /// What batches are evaluated by.
     fn evaluator(&mut self) -> Evaluator<'_> {
         Evaluator {
             executor: &mut self.executor,
@@ -119,7 +117,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// Hands on the (mean loss, targets that count) of each batch; `None` where a stop came first.
+    /// Passes on the (mean loss, counted targets) of each batch; `None` if a stop was requested.
     pub(super) async fn losses(
         &mut self,
         batches: impl Iterator<Item = Result<Batch>>,

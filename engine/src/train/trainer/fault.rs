@@ -1,5 +1,5 @@
-//! Faults that tests plant in a run, to see that the guard finds them and the run recovers. A fault in a batch, in weights, or in a step's
-//! rate comes once: it is not there any more where the guard had the batch drawn anew or went back.
+//! Faults that tests inject into a run, to check that the guard detects them and the run recovers. A fault in a batch, in
+//! weights, or in a single step's rate occurs only once: not again after the batch was redrawn or the run rolled back.
 
 use super::Trainer;
 use crate::error::Result;
@@ -8,33 +8,33 @@ use crate::protocol::Intervention;
 use crate::protocol::random::nth;
 use crate::step::{ArenaState, LossScale, StepInput};
 
-/// What the ids of a garbage batch are drawn by.
+/// Random stream of a garbage batch.
 const GARBAGE: u64 = 0x6761_7262;
-/// What an exploding block's weights are multiplied by.
+/// Factor of an exploding block's weights.
 const EXPLOSION: f32 = 100.0;
-/// A loss scale that has not come down to what f16 can hold when the guard has seen enough steps without a gradient.
+/// A loss scale that is still too large for f16 when the guard has seen enough steps without a gradient.
 const OVERFLOW: LossScale = LossScale { scale: f32::from_bits(0x7b80_0000), good_steps: 0 };
 
-/// What is to go wrong, at a step counted from 0.
+/// The fault, with steps counted from 0.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// The step's batch holds ids drawn from anywhere in the vocabulary.
+    /// The step's batch contains random ids.
     Garbage { step: u64 },
-    /// From the step on the learning rate is so many times what it should be; to the end, so that only lowering it helps.
+    /// From this step to the end, the learning rate is multiplied by a factor, so that only lowering it helps.
     Rate { from: u64, factor: f32 },
-    /// A parameter's weights are no numbers any more before the step.
+    /// A parameter's weights become NaN before the step.
     NotANumber { step: u64 },
-    /// A block's weights are a hundred times what they were before the step.
+    /// A block's weights are multiplied by a hundred before the step.
     Explosion { step: u64, block: usize },
-    /// A block's matrices and their moments are 0 before the step, so that it adds nothing and learns nothing.
+    /// A block's matrices and their moments become 0 before the step, so that it adds and learns nothing.
     Silence { step: u64, block: usize },
-    /// Of a run in mixed precision: no gradient fits 16 bits from the step on, for the loss scale has run away.
+    /// In mixed precision: from this step on, the loss scale is so large that every gradient overflows.
     Overflow { step: u64 },
 }
 
 impl Fault {
-    /// The step before which it spoils the state.
+    /// The step before which the state is modified.
     fn spoils_before(self) -> Option<u64> {
         match self {
             Self::NotANumber { step }
@@ -47,12 +47,12 @@ impl Fault {
 }
 
 impl Trainer<'_> {
-    /// Steps until weights are to be spoilt, so that a group ends there.
+    /// Steps until the fault in the weights, so that a group ends there.
     pub(super) fn steps_to_fault(&self) -> Option<u64> {
         self.options.fault?.spoils_before()?.checked_sub(self.step)
     }
 
-    /// Spoils the state, where that is due.
+    /// Injects the fault into the state, if due.
     pub(super) async fn plant_fault(&mut self) -> Result<()> {
         let due = self.options.fault.filter(|fault| fault.spoils_before() == Some(self.step));
         if let Some(fault) = due.filter(|_| self.guard.interventions().is_empty()) {
@@ -93,7 +93,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// Spoils a step's input, where that is due.
+    /// Injects the fault into a step's input, if due.
     pub(super) fn spoil(&self, inputs: &mut [StepInput]) {
         for input in inputs {
             match self.options.fault {

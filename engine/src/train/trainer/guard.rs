@@ -1,7 +1,7 @@
-//! The trainer's part of the guard: what is seen is recorded and told, and what the settings say against it is done.
+//! The trainer's part of the guard: records and reports findings, and performs the configured actions.
 //!
-//! Whatever is done depends on steps alone: on which checkpoints there are by `train.checkpoint_interval`, never on those that the clock or
-//! a person added, and not on how many steps a group had. So a run that is repeated, or was interrupted in between, does the same.
+//! Actions depend only on steps: on the checkpoints due by `train.checkpoint_interval`, never on those added by the clock or the
+//! user, nor on the size of step groups. So a repeated or interrupted run acts the same.
 
 use super::{MAX_GROUP_STEPS, Trainer, step_input_after, unless_stopped};
 use crate::checkpoint::Loaded;
@@ -17,27 +17,27 @@ use crate::train::TrainEvent;
 use crate::train::guard::{Finding, activations, look_at_layers};
 use crate::train::tensorboard::TensorboardWriter;
 
-/// Steps in a row without a finite gradient after which a run has diverged; in mixed precision beside those that the search for a
-/// loss scale may take.
+/// A run has diverged after this many consecutive steps without a finite gradient; in mixed precision, in addition to those
+/// needed to find a loss scale.
 const DIVERGED_AFTER: u32 = 10;
-/// A run is young in this part of its steps.
+/// Samples in the first 1/n of a run's steps are not checked.
 const YOUNG: u64 = 4;
 
 impl Trainer<'_> {
-    /// The learning rate of a step, counted from 0: the schedule's, as the guard has lowered it.
+    /// The learning rate of a step (from 0): the schedule's, as lowered by the guard.
     pub(super) fn learning_rate_at(&self, step: u64) -> f64 {
         self.config.train.learning_rate_at(step) * Intervention::factor(self.guard.interventions(), step)
     }
 
-    /// Whether the state at this step is saved because of its number.
+    /// Whether a checkpoint is due at this step by its number.
     fn saves_by_steps(&self) -> bool {
         let train = &self.config.train;
         let is_due = train.checkpoint_interval > 0 && self.step.is_multiple_of(train.checkpoint_interval);
         is_due || self.step == train.steps
     }
 
-    /// Has the guard remember what was recorded before this session and its checkpoint does not hold. What was told then is not told again;
-    /// what was done is.
+    /// Updates the guard with what was recorded after its checkpoint and before this session. Findings already reported are not
+    /// reported again, but a lowered learning rate is applied.
     pub(super) fn remember(&mut self, samples: &[(u64, String)]) {
         let mut found = Vec::new();
         if let Some(evaluated) = self.evaluated.filter(|(step, ..)| *step == self.step) {
@@ -57,7 +57,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// Looks at the step that was just done. Whether the run went back.
+    /// Checks the last step. Returns whether the run was rolled back.
     pub(super) async fn watch_step(&mut self, report: &StepReport) -> Result<bool> {
         let (found, score) = self.guard.step(self.step, report);
         if let Some(score) = score {
@@ -66,7 +66,7 @@ impl Trainer<'_> {
         self.act_on(found).await
     }
 
-    /// Ends a run that has diverged, for all that the guard did.
+    /// Ends a run that has diverged despite the guard.
     pub(super) fn watch_divergence(&mut self) -> Result<()> {
         let bad_steps = self.guard.bad_steps();
         if bad_steps == 1 {
@@ -95,7 +95,7 @@ impl Trainer<'_> {
         self.config.train.precision == Precision::Mixed
     }
 
-    /// Looks at the evaluation that was just done.
+    /// Checks the last evaluation.
     pub(super) fn watch_evaluation(&mut self) -> Result<()> {
         let Some(evaluated) = self.evaluated else { return Ok(()) };
         let rate = self.share_of_rate();
@@ -103,7 +103,7 @@ impl Trainer<'_> {
         found.iter().try_for_each(|finding| self.tell(self.report_of(finding), finding))
     }
 
-    /// Looks at a sample that was just written.
+    /// Checks a new sample.
     pub(super) fn watch_sample(&mut self, text: &str) -> Result<()> {
         if !self.looks_at_sample(self.step) {
             return Ok(());
@@ -112,14 +112,14 @@ impl Trainer<'_> {
         found.map_or(Ok(()), |finding| self.tell(self.report_of(&finding), &finding))
     }
 
-    /// Looks at the weights and moments that are about to be saved because of the step's number: a pass over them, aside. `None` where
-    /// the run went back.
+    /// Checks the weights and optimizer state of a regular checkpoint before it is saved, on another thread. Returns `None` if
+    /// the run was rolled back.
     pub(super) async fn watch_layers(&mut self, state: ArenaState) -> Result<Option<ArenaState>> {
         let train = self.config.train.clone();
         if train.guard.mode == GuardMode::Off || !self.saves_by_steps() {
             return Ok(Some(state));
         }
-        // A stop comes in between, and what is done must be the same with it and without.
+        // A stop may come in between, and the actions must be the same with and without it.
         let looks_first = self.guard.wants_activations(self.step) || self.wants_evaluation();
         self.guard.put_off_layers(looks_first);
         if looks_first {
@@ -134,7 +134,7 @@ impl Trainer<'_> {
         Ok((!self.act_on(found).await?).then_some(state))
     }
 
-    /// An evaluation is due at this step, and was not done yet.
+    /// Whether an evaluation is due at this step and not done yet.
     fn wants_evaluation(&self) -> bool {
         let train = &self.config.train;
         let interval = train.eval_interval;
@@ -142,13 +142,13 @@ impl Trainer<'_> {
         is_due && self.evaluated.is_none_or(|(step, ..)| step != self.step)
     }
 
-    /// Looks at the activations of the last step's first micro-batch under the weights as they are, by an evaluation of it. Gives up without a
-    /// word where a stop is requested meanwhile: it is done on resuming then.
+    /// Checks the activations of the last step's first micro-batch under the current weights, by evaluating it. Returns early if
+    /// a stop is requested; the check then runs on resume.
     pub(super) async fn watch_activations(&mut self) -> Result<()> {
         let last = self.step.saturating_sub(1);
         let input = step_input_after(self.guard.interventions(), &self.config, &self.batches, last)?;
         let Some(mut batch) = input.micro_batches.into_iter().next() else { return Ok(()) };
-        // As batches are evaluated. Of pairs that is an answer at a time.
+        // Evaluate like a validation batch; for pairs, one answer at a time.
         (batch.counted, batch.scores) = (None, None);
         if self.config.train.objective.learns_pairs() {
             let row = self.config.model.context_length;
@@ -176,14 +176,14 @@ impl Trainer<'_> {
         self.metrics.flush()
     }
 
-    /// The warm-up is over, and a window of steps.
+    /// Whether the warm-up and a first window of steps are over.
     fn is_settled(&self) -> bool {
         let train = &self.config.train;
         self.step > train.warmup_steps && self.step >= train.guard.window as u64
     }
 
-    /// A sample is due at a step by its number, whether or not the clock wanted one, too; and it is not one of the run's first quarter,
-    /// where every model goes round in circles. What runs of rewards show are answers.
+    /// Whether the sample of a step is to be checked: it is due by its number, and not in the first quarter of the run, where
+    /// every model repeats itself. Samples of reward runs are answers and are not checked.
     fn looks_at_sample(&self, step: u64) -> bool {
         let train = &self.config.train;
         !train.objective.answers_prompts() && self.samples_by_steps(step) && step >= train.steps / YOUNG
@@ -193,7 +193,7 @@ impl Trainer<'_> {
         self.learning_rate_at(self.step.saturating_sub(1)) / self.config.train.learning_rate
     }
 
-    /// What is told of a finding at this step, and what is to be done about it.
+    /// The report of a finding at this step, with the action to take.
     fn report_of(&self, finding: &Finding) -> GuardReport {
         let finite = |value: f32| Some(value).filter(|value| value.is_finite());
         GuardReport {
@@ -216,7 +216,7 @@ impl Trainer<'_> {
         self.emit(TrainEvent::Guard(report))
     }
 
-    /// Tells of findings, and does what is to be done about each, up to one that takes the run back. Whether there was one.
+    /// Reports findings and acts on each, until one rolls the run back. Returns whether one did.
     async fn act_on(&mut self, found: Vec<Finding>) -> Result<bool> {
         for finding in found {
             let mut report = self.report_of(&finding);
@@ -230,7 +230,7 @@ impl Trainer<'_> {
         Ok(false)
     }
 
-    /// Does what a report says is to be done. Whether the run went back.
+    /// Performs a report's action. Returns whether the run was rolled back.
     async fn act(&mut self, mut report: GuardReport, finding: &Finding) -> Result<bool> {
         let (acted, most) = self.guard.acted();
         let times = format!("action {} of at most {most}", acted + 1);
@@ -260,7 +260,7 @@ impl Trainer<'_> {
         Ok(false)
     }
 
-    /// Tells what a report says, and lowers the learning rate where it says so.
+    /// Records a report, and lowers the learning rate if it says so.
     fn tell(&mut self, mut report: GuardReport, finding: &Finding) -> Result<()> {
         let (acted, most) = self.guard.acted();
         if report.action == GuardAction::Lower {
@@ -285,7 +285,8 @@ impl Trainer<'_> {
         self.report(report)
     }
 
-    /// Lowers the learning rate from the first step on that cannot be under way with this one. Nothing where the run is over by then.
+    /// Lowers the learning rate from the first step that cannot be in the current group. Returns `None` if the run ends before
+    /// that.
     fn lower(&mut self, finding: &Finding) -> Option<Intervention> {
         let from = self.step + MAX_GROUP_STEPS;
         if from >= self.config.train.steps {
@@ -296,7 +297,7 @@ impl Trainer<'_> {
         Some(lowered)
     }
 
-    /// The newest good state from before a finding: one whose weights and moments are finite. One that is damaged is passed over.
+    /// The newest state from before a finding with finite weights and optimizer state. Damaged ones are skipped.
     async fn good_state(&mut self, finding: &Finding) -> Result<Option<Loaded>> {
         let candidates = self.guard.candidates(&self.checkpoints.kept_steps(), finding, self.step);
         let (checkpoints, parameters) = (self.checkpoints.clone(), self.parameters.clone());
@@ -311,15 +312,15 @@ impl Trainer<'_> {
         platform::aside(look).await
     }
 
-    /// Goes back to a state, and on as an intervention says. It is saved at once, so that the run goes on from there whenever it is
-    /// interrupted. What was recorded of the steps since is moved to a file beside the metrics.
+    /// Rolls back to a state and applies an intervention. The result is saved at once, so that the run resumes from it after any
+    /// interruption. The metrics of the discarded steps are first copied to a separate file.
     async fn go_back(&mut self, good: Loaded, intervention: Intervention) -> Result<()> {
         let Loaded { info, mut state, .. } = good;
-        // What is not the run's own, a teacher's weights, comes last and stays.
+        // A teacher's weights come last and stay.
         let now = self.executor.weights().await?;
         state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
         self.executor.set_state(&state).await?;
-        // Before anything says that the run went back, so that nothing of what it did is lost wherever it is interrupted.
+        // Before the rollback is recorded anywhere, so that an interruption loses nothing.
         let (path, number) = (self.run.metrics_path(), self.guard.interventions().len() + 1);
         let aside = self.run.folder().join(format!("metrics-before-return-{number}.jsonl"));
         self.metrics.sync()?;
@@ -328,24 +329,24 @@ impl Trainer<'_> {
         self.guard.intervene(intervention);
         (self.step, self.saved, self.best_here) = (info.step, None, false);
         self.evaluated = self.guard.last_evaluation();
-        // Whatever was due where it was is due there again; an end, too.
+        // All actions are due again after the rollback, including the end.
         self.actions.clear();
         self.checkpoints.forget_after(info.step);
-        // Saving looks at layers, which may take a run back.
+        // Boxed because saving checks the layers, which may roll back recursively.
         Box::pin(self.save()).await?;
         let (metrics, resumed) = MetricsWriter::resume(&path, info.step)?;
         (self.metrics, self.validations, self.stopped_early) = (metrics, resumed.validations, None);
-        // As a run does that is resumed here.
+        // Like a run that is resumed here.
         self.remember(&resumed.samples);
         self.tensorboard.flush()?;
         self.tensorboard = TensorboardWriter::open(&self.run.tensorboard_folder(), Some(info.step))?;
         Ok(())
     }
 
-    /// The documents that the batch of a step, counted from 1, was cut from.
+    /// The documents in the batch of a step (from 1).
     async fn documents_of_step(&self, step: u64) -> Result<Vec<GuardDocument>> {
         let draw = Intervention::draw(self.guard.interventions(), step.saturating_sub(1));
-        // Without it they have numbers alone.
+        // Without a tokenizer, only their numbers are shown.
         let tokenizer = self.run.data_folder().and_then(|folder| open_tokenizer(&folder)).ok();
         let micro_batches = self.config.train.accumulate as u64;
         self.batches.documents(draw, micro_batches, tokenizer.as_ref(), &Turns::new()).await

@@ -1,4 +1,4 @@
-//! The mean loss of batches on an executor: what a run's evaluations and whoever measures a run afterwards have in common.
+//! Mean loss of batches on an executor, shared by a run's evaluations and later measurements.
 
 use super::{GROUP_SECONDS, unless_stopped};
 use crate::checkpoint::{Checkpoints, Content};
@@ -16,21 +16,21 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use web_time::Instant;
 
-/// Most batches handed to the executor at once; fewer where they take long, since a request to stop waits for them.
+/// Maximum batches per call of the executor; fewer if they are slow, because stop requests wait for the call.
 const MAX_CHUNK: f64 = 64.0;
 
-/// An executor of a run's training graphs, by which batches are evaluated.
+/// Evaluates batches on an executor of a run's training graphs.
 pub(super) struct Evaluator<'a> {
     pub(super) executor: &'a mut Executor,
     pub(super) train: &'a TrainConfig,
-    /// Set it to give up.
+    /// Set to cancel.
     pub(super) stop: &'a AtomicBool,
-    /// Seconds that batches took, and how many these are.
+    /// Total seconds and number of batches so far.
     pub(super) pace: &'a mut Option<(f64, f64)>,
 }
 
 impl Evaluator<'_> {
-    /// Mean loss over the targets that count; `None` where a stop came first.
+    /// Mean loss over the counted targets; `None` if stopped.
     pub(super) async fn mean_loss(
         &mut self,
         batches: impl Iterator<Item = Result<Batch>>,
@@ -43,13 +43,13 @@ impl Evaluator<'_> {
         Ok(self.losses(batches, took).await?.map(|()| sum / count))
     }
 
-    /// Hands on the (mean loss, targets that count) of each batch; `None` where a stop came first.
+    /// Passes on the (mean loss, counted targets) of each batch; `None` if stopped.
     pub(super) async fn losses(
         &mut self,
         batches: impl Iterator<Item = Result<Batch>>,
         mut take: impl FnMut((f32, f32)),
     ) -> Result<Option<()>> {
-        // The graph passes over one id, which the configuration may name.
+        // The graph ignores a single id, which the configuration may set.
         let ignored = self.train.ignored_target().unwrap_or(IGNORED);
         let mut batches = batches.peekable();
         let fewest = self.executor.batches_at_once();
@@ -92,16 +92,16 @@ impl Evaluator<'_> {
             *self.pace = Some((before + seconds, batches + chunk.len() as f64));
             let seconds = seconds / chunk.len() as f64;
             let fitting = (GROUP_SECONDS / seconds).clamp(fewest as f64, MAX_CHUNK) as usize;
-            // As many for each of those that compute them at once.
+            // A multiple of the number of parallel workers.
             chunk_size = fitting / fewest * fewest;
         }
         Ok(Some(()))
     }
 }
 
-/// The mean loss of a run's latest weights on all that a folder's text holds out, in nats per token, on the device of the run's settings. The
-/// text is prepared by these settings, in the run's project, as if the run had learned it: runs with a vocabulary that follows from no text
-/// (bytes) are comparable by it.
+/// The mean loss of a run's latest weights on the held-out part of a folder's text, in nats per token, on the device in the run's
+/// settings. The text is prepared with these settings in the run's project, as for training. Comparable between runs whose
+/// vocabulary does not depend on the text (bytes).
 ///
 /// # Errors
 /// The text cannot be prepared, the run has no checkpoint, or the device fails.

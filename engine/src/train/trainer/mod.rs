@@ -1,6 +1,6 @@
-//! The training loop. Between two boundaries (evaluation, checkpoint, sample, stop) it hands the executor short groups of
-//! steps; at a boundary it evaluates, then saves, then asks for a sample. What is due at a step is a function of the step
-//! alone, so a resumed run does what the uninterrupted one would have done; the clock only adds saves, which change no number.
+//! The training loop. Between boundaries (evaluation, checkpoint, sample, stop) it gives the executor short groups of steps; at a
+//! boundary it evaluates, then saves, then requests a sample. The actions due at a step depend only on the step, so a resumed run
+//! does the same as an uninterrupted one. The clock can only add checkpoints, which change no number.
 
 mod accuracy;
 mod begin;
@@ -50,31 +50,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use web_time::Instant;
 
-/// Most steps in a group; the GPU executor overlaps the uploads and read-backs of several submissions within one.
+/// Maximum steps in a group; within a group, the GPU executor overlaps the uploads and read-backs of several submissions.
 const MAX_GROUP_STEPS: u64 = 32;
-/// A group is cut so that it takes about this long, unless asked otherwise: a request to stop waits for one group.
+/// Default target duration of a group; a stop request waits for the current group.
 const GROUP_SECONDS: f64 = 0.2;
-/// Seconds of a run after which its first sample by the clock is due; those after it come by steps.
+/// Seconds of training before the first time-based sample; later samples follow `sample_interval`.
 const FIRST_SAMPLE_SECONDS: f64 = 2.0;
-/// How a session of a run is to go, beside the run's configuration.
+/// Options of one session of a run, in addition to the run's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Stop, resumably, once this many of the run's steps are done; the schedule stays that of all steps.
+    /// Stop, resumably, at this step; the learning-rate schedule still covers all steps.
     pub stop_after: Option<u64>,
-    /// Evaluate on the whole validation split instead of `train.eval_batches` batches. Kept with the run.
+    /// Evaluate on the whole validation split instead of `train.eval_batches` batches. Stored with the run.
     pub evaluate_whole_split: bool,
-    /// Set it from anywhere to stop: short steps in flight are finished, a long one on the CPU is given up, and the run is saved.
+    /// Set to stop: short steps in flight complete, a long CPU step is abandoned, and the run is saved.
     pub stop: Arc<AtomicBool>,
-    /// The first sample of trained weights comes after two seconds of training rather than by steps alone: for those who look on.
+    /// Write the first sample after two seconds of training instead of waiting for `sample_interval`, for interactive use.
     pub early_sample: bool,
-    /// Set it from anywhere to have a checkpoint of the next step; it is cleared then.
+    /// Set to request a checkpoint at the next step; cleared once it is taken.
     pub save: Arc<AtomicBool>,
-    /// What is to go wrong, in tests of the guard.
+    /// Fault to inject in tests of the guard.
     #[doc(hidden)]
     pub fault: Option<Fault>,
 }
 
-/// What is left to do at the current step.
+/// An action due at the current step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Reference,
@@ -91,7 +91,7 @@ enum Action {
 pub struct Trainer<'data> {
     run: Run,
     config: RunConfig,
-    /// Its own, not those of a teacher.
+    /// Only the run's own parameters, not a teacher's.
     parameters: Vec<Parameter>,
     batches: Batches<'data>,
     executor: Executor,
@@ -101,18 +101,18 @@ pub struct Trainer<'data> {
     tensorboard: TensorboardWriter,
     record: RunRecord,
     config_crc32c: u32,
-    /// Optimizer steps done.
+    /// Optimizer steps completed.
     step: u64,
     /// Step of the newest checkpoint.
     saved: Option<u64>,
-    /// Training and validation loss, and the step they belong to.
+    /// Step of the last evaluation with its training and validation loss.
     evaluated: Option<(u64, f32, f32)>,
     best: Option<f32>,
     /// Step and validation loss of every evaluation.
     validations: Vec<(u64, f32)>,
-    /// Early stopping has ended the run here: evaluations without an improvement.
+    /// Set once early stopping has ended the run: the number of evaluations without improvement.
     stopped_early: Option<u64>,
-    /// The state at the current step is the best so far, and no checkpoint holds it as such yet.
+    /// The current state is the best so far and not yet in a checkpoint.
     best_here: bool,
     actions: VecDeque<Action>,
     ready: VecDeque<Progress>,
@@ -121,54 +121,55 @@ pub struct Trainer<'data> {
     pace: Timing,
     group: StepGroup,
     guard: Guard,
-    /// Of a run that learns by rewards.
+    /// State of reward training.
     rewards: reward::Rewards,
-    /// What is known so far of what the first weights make of a run's pairs.
+    /// Reference log-probabilities of the run's pairs under the initial weights, as far as computed.
     reference: Reference,
-    /// When somebody was last told how far that is.
+    /// Time of the last progress report on `reference`.
     reference_told: Option<Instant>,
     _lock: RunLock,
 }
 
-/// How much is done at a time, which changes no number.
+/// Limits of a step group; they affect no result.
 #[derive(Clone, Copy, Debug)]
 struct StepGroup {
     seconds: f64,
     steps: u64,
 }
 
-/// How fast the session goes.
+/// Speed of the session.
 #[derive(Debug)]
 struct Timing {
     began: Instant,
-    /// Seconds of a step in the last group.
+    /// Seconds per step in the last group.
     step_seconds: Option<f64>,
     tokens: u64,
-    /// Steps of this session and the seconds that they took.
+    /// Steps of this session and their total seconds.
     steps: u64,
     training_seconds: f64,
-    /// Seconds of the last evaluation, and its batches.
+    /// Seconds and number of batches of the last evaluation.
     evaluation_seconds: Option<(f64, f64)>,
-    /// A sample of trained weights was asked for.
+    /// A sample of trained weights was already requested.
     sampled: bool,
     /// Seconds of the run's earlier sessions.
     earlier_seconds: f64,
-    /// When the latest checkpoint of this session was done, or its beginning, and how many seconds that save took.
+    /// Time of the last checkpoint in this session (or of its start), and the seconds that save took.
     saved: Instant,
     saving_seconds: f64,
 }
 
 impl Trainer<'_> {
-    /// Does the next piece of work and says what happened. Drop the trainer after an error: finished checkpoints are safe.
+    /// Performs the next piece of work and returns what happened. Drop the trainer after an error; completed checkpoints are
+    /// safe.
     ///
     /// # Errors
-    /// The device or the disk failed, or the training diverged.
+    /// The device or the disk failed, or training diverged.
     pub async fn next(&mut self) -> Result<Progress> {
         loop {
             if let Some(progress) = self.ready.pop_front() {
                 return Ok(progress);
             }
-            // What happened before an error is shown before it.
+            // Return the events that precede an error first.
             if let Some(error) = self.failure.take() {
                 return Err(error);
             }
@@ -183,7 +184,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// Adds to a full disk how to go on, where there is a checkpoint to go on from.
+    /// Adds to a disk-full error how to resume, if there is a checkpoint.
     fn with_way_on(&self, error: Error) -> Error {
         match (error, self.saved) {
             (Error::Io { path, cause }, Some(step)) if cause.kind() == std::io::ErrorKind::StorageFull => {
@@ -194,7 +195,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// Records a sample that [`Progress::SampleDue`] asked for, and returns it as an event to show.
+    /// Records the sample requested by [`Progress::SampleDue`] and returns it as an event for display.
     pub fn sample_written(&mut self, text: String) -> Result<TrainEvent> {
         let event = TrainEvent::Sample { step: self.step, text };
         self.record_event(&event)?;
@@ -205,8 +206,8 @@ impl Trainer<'_> {
         Ok(event)
     }
 
-    /// Records that the sample which [`Progress::SampleDue`] asked for could not be written, and why in one line. The
-    /// training goes on without it; the returned notice is to be shown.
+    /// Records that the sample requested by [`Progress::SampleDue`] failed, with a one-line reason. Training continues; the
+    /// returned notice is for display.
     pub fn sample_failed(&mut self, reason: &str) -> Result<TrainEvent> {
         let event = TrainEvent::Notice { text: format!("no sample at step {}: {reason}", self.step) };
         match self.samples_by_steps(self.step) {
@@ -217,17 +218,17 @@ impl Trainer<'_> {
         Ok(event)
     }
 
-    /// A group of steps takes about so many seconds at most (0.2 before this is called): what [`Trainer::next`] does at once.
+    /// Sets the target duration of a step group (default: 0.2 s), the work of one call to [`Trainer::next`].
     pub fn set_group_seconds(&mut self, seconds: f64) {
         self.group.seconds = seconds.max(0.0);
     }
 
-    /// A group has so many steps at most: 1 lets a person see step by step.
+    /// Sets the maximum steps of a group; 1 gives step-by-step execution.
     pub fn set_group_steps(&mut self, steps: u64) {
         self.group.steps = steps.clamp(1, MAX_GROUP_STEPS);
     }
 
-    /// The executor with the current weights, to write a sample with.
+    /// The executor with the current weights, for sampling.
     pub fn executor(&mut self) -> &mut Executor {
         &mut self.executor
     }
@@ -237,10 +238,10 @@ impl Trainer<'_> {
         ArenaLayout::of_parameters(&self.parameters).length
     }
 
-    /// The weights as they are, laid out as a model's that nobody trains; the run's adapter is added to them.
+    /// The current weights in an inference model's layout, with the run's adapter merged in.
     ///
     /// # Errors
-    /// The device fails.
+    /// The device failed.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
         let mut weights = self.executor.weights().await?;
         weights.truncate(self.parameter_count());
@@ -249,11 +250,11 @@ impl Trainer<'_> {
         Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
     }
 
-    /// A decoder of the weights as they are, of so many texts at once: over the executor's own buffers where they can be shared, else over a
-    /// copy of the weights. Training must wait until the texts are written.
+    /// A decoder of the current weights for a batch of `texts`. It shares the executor's buffers if possible and copies the
+    /// weights otherwise. Training must wait until decoding is done.
     ///
     /// # Errors
-    /// The device fails, or cannot hold a decoder beside the run.
+    /// The device failed, or has no room for a decoder next to the run.
     pub async fn decoder(&mut self, texts: usize) -> Result<Decoder> {
         let model = self.config.model.clone();
         if self.config.train.adapter.is_none()
@@ -265,22 +266,22 @@ impl Trainer<'_> {
         Decoder::beside(&self.executor, &model, &weights, Precision::F32, texts).await
     }
 
-    /// What of the executor's state is the run's own: a teacher's weights, which come last, are left out.
+    /// The run's own part of the executor's state, without a teacher's weights, which come last.
     async fn state(&mut self) -> Result<ArenaState> {
         let mut state = self.executor.state().await?;
         state.parameters.truncate(self.parameter_count());
         Ok(state)
     }
 
-    /// Whether [`Trainer::next`] has something to say without doing work.
+    /// Whether [`Trainer::next`] would return without doing work.
     pub fn has_news(&self) -> bool {
         !self.ready.is_empty() || self.failure.is_some()
     }
 
-    /// Where the time of a step goes. The weights are as before.
+    /// Profiles one step by kernel and scope. The weights stay unchanged.
     ///
     /// # Errors
-    /// The device keeps no times.
+    /// The device has no timers, or the run is being stopped.
     pub async fn profile(&mut self) -> Result<Event> {
         let drawn = self.step_inputs(1).await?.and_then(|inputs| inputs.into_iter().next());
         let stopped = || Error::Refused("the run is being stopped".to_owned());
@@ -299,24 +300,22 @@ impl Trainer<'_> {
         })
     }
 
-    /// Optimizer steps done.
+    /// Optimizer steps completed.
     pub fn step(&self) -> u64 {
         self.step
     }
 
-    /// The run's configuration.
     pub fn config(&self) -> &RunConfig {
         &self.config
     }
 
-    /// The run.
     pub fn run(&self) -> &Run {
         &self.run
     }
 
     async fn work(&mut self) -> Result<()> {
         if self.stop_requested() && !self.actions.contains(&Action::Finish) {
-            // What is due here and not done yet is done on resuming.
+            // Actions still due at this step run on resume.
             self.actions.clear();
             self.finish_next();
         }
@@ -358,7 +357,7 @@ impl Trainer<'_> {
         self.options.stop.load(Ordering::Relaxed)
     }
 
-    /// The step that this session ends at.
+    /// Last step of this session.
     fn last_step(&self) -> u64 {
         let steps = self.config.train.steps;
         self.options.stop_after.map_or(steps, |stop| stop.min(steps))
@@ -373,7 +372,7 @@ impl Trainer<'_> {
             && self.has_room_for_milestone()
             && !self.checkpoints.has_milestone(self.step)
         {
-            // The last weights are one, as at the end of all steps.
+            // The final weights are a milestone, as at the end of all steps.
             self.actions.push_back(Action::Milestone);
         }
         if self.saved != Some(self.step) || self.best_here {
@@ -382,12 +381,12 @@ impl Trainer<'_> {
         self.actions.push_back(Action::Finish);
     }
 
-    /// Lists what is due at the current step, less what is done there already.
+    /// Plans the actions due at the current step, except those already done.
     fn plan_actions(&mut self, evaluated: bool, sampled: bool) {
         let train = &self.config.train;
         let (step, end) = (self.step, self.step == train.steps);
         let due = |interval: u64| interval > 0 && (step.is_multiple_of(interval) || end);
-        // First, so that a checkpoint of this step knows of it.
+        // First, so that a checkpoint of this step includes it.
         if self.guard.wants_activations(step) {
             self.actions.push_back(Action::Activations);
         }
@@ -410,8 +409,8 @@ impl Trainer<'_> {
         self.pace.sampled |= sampled || (step > 0 && self.actions.contains(&Action::Sample));
     }
 
-    /// Whether one more milestone spaced by the logarithm may be kept, besides the last: where a run was given another number of steps,
-    /// they are spaced anew, and those that were kept before stay.
+    /// Whether another logarithmically spaced milestone may be kept before the last one. If the number of steps changed, the
+    /// spacing changed too, and the earlier milestones stay.
     fn has_room_for_milestone(&self) -> bool {
         let train = &self.config.train;
         let by_interval =
@@ -421,7 +420,7 @@ impl Trainer<'_> {
         kept + u64::from(self.step < train.steps) < MAX_MILESTONES
     }
 
-    /// Asks for the run's first sample of trained weights as soon as there is something to see, which changes no number.
+    /// Requests the first sample of trained weights early. Does not affect training.
     fn plan_sample_by_time(&mut self) {
         let early = self.options.early_sample && !self.pace.sampled && self.config.train.sample_interval > 0;
         let seconds = self.pace.earlier_seconds + self.pace.training_seconds;
@@ -431,15 +430,15 @@ impl Trainer<'_> {
         }
     }
 
-    /// Seconds of the run so far, of all its sessions, and those that are left at the pace of this one, evaluations among them.
-    /// Before the first step they follow from an evaluation's pace; before that, nothing is known.
+    /// Seconds of the run so far (all sessions), and estimated seconds left at this session's pace, including evaluations. Before
+    /// the first step, the estimate is based on an evaluation's pace; before that, `None`.
     pub fn seconds(&self) -> Option<(f64, f64)> {
         let train = &self.config.train;
         let batches = train.accumulate as f64;
         let evaluated = self.pace.evaluation_seconds;
         let a_step = match (self.pace.steps, evaluated) {
             (0, None) => return None,
-            // A gradient takes about twice as long as a loss.
+            // A gradient takes about twice as long as a forward pass.
             (0, Some((seconds, evaluated))) => 3.0 * batches * seconds / evaluated.max(1.0),
             (steps, _) => self.pace.training_seconds / steps as f64,
         };
@@ -450,7 +449,7 @@ impl Trainer<'_> {
         Some((so_far, left as f64 * a_step + evaluations * an_evaluation))
     }
 
-    /// Steps until something is due.
+    /// Steps until the next boundary.
     fn steps_to_boundary(&self) -> u64 {
         let train = &self.config.train;
         let looks = if self.guard.looks_at_activations() { train.guard.activation_interval } else { 0 };
@@ -471,8 +470,7 @@ impl Trainer<'_> {
         boundaries.fold(self.last_step() - self.step, u64::min)
     }
 
-    /// Trains a few steps; false where a stop came in the midst of one, which is given up: it takes too long to be waited for, and where the
-    /// guard took the run back.
+    /// Trains a group of steps. Returns false if a stop request abandoned a long step, or the guard rolled the run back.
     async fn train_group(&mut self) -> Result<bool> {
         let fitting = self.pace.step_seconds.map_or(1, |seconds| (self.group.seconds / seconds) as u64);
         let count = self.steps_to_boundary().min(fitting.clamp(1, self.group.steps));
@@ -493,7 +491,7 @@ impl Trainer<'_> {
         if let Some(text) = self.executor.take_warning() {
             self.notice(text);
         }
-        // A clock that stands still (some browsers round it) must not divide by zero.
+        // Some browsers coarsen the clock, so the elapsed time can be zero.
         let seconds = began.elapsed().as_secs_f64().max(1e-6);
         if reports.len() != inputs.len() {
             return Err(Error::Internal(format!("{} reports of {} steps", reports.len(), inputs.len())));
@@ -530,7 +528,7 @@ impl Trainer<'_> {
                 ],
             )?;
             if self.watch_step(&report).await? {
-                // What else the group did is undone.
+                // The rollback discarded the rest of the group.
                 return Ok(false);
             }
             self.watch_divergence()?;
@@ -539,7 +537,7 @@ impl Trainer<'_> {
         Ok(true)
     }
 
-    /// Records an event and puts it out.
+    /// Records an event and queues it for [`Trainer::next`].
     fn emit(&mut self, event: TrainEvent) -> Result<()> {
         self.record_event(&event)?;
         self.ready.push_back(Progress::Event(event));
@@ -555,14 +553,14 @@ impl Trainer<'_> {
         }
     }
 
-    /// Whether a sample is due at a step by its number.
+    /// Whether a sample is due at this step by `sample_interval`.
     fn samples_by_steps(&self, step: u64) -> bool {
         let train = &self.config.train;
         let interval = train.sample_interval;
         interval > 0 && (step.is_multiple_of(interval) || step == train.steps)
     }
 
-    /// Puts out a notice, which concerns this session alone and is not recorded.
+    /// Queues a notice for this session; it is not recorded.
     fn notice(&mut self, text: String) {
         self.ready.push_back(Progress::Event(TrainEvent::Notice { text }));
     }
@@ -593,7 +591,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Notes in the run's record what ended it. On a full disk even that fails; the error itself is what counts.
+    /// Stores the error in the run's record. On a full disk this can fail too; the original error matters more.
     fn note_failure(&mut self, error: &Error) {
         self.record.error = Some(error.to_string());
         self.save_record(RunState::Failed).ok();
@@ -602,8 +600,7 @@ impl Trainer<'_> {
     }
 }
 
-/// What work comes to; nothing once a stop is requested, and then the work is dropped. The stop is seen whenever whoever drives
-/// the work looks into it.
+/// Awaits `work`, or drops it and returns `None` once `stop` is set (checked at every poll).
 async fn unless_stopped<T>(stop: &AtomicBool, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     poll_fn(|context| {
@@ -615,7 +612,7 @@ async fn unless_stopped<T>(stop: &AtomicBool, work: impl Future<Output = T>) -> 
     .await
 }
 
-/// Has an executor do something that may train, and puts weights and optimizer state back whatever came of it: the run goes on.
+/// Runs work that may train on the executor, then restores weights and optimizer state even if it failed.
 async fn undone<T>(executor: &mut Executor, work: impl AsyncFnOnce(&mut Executor) -> Result<T>) -> Result<T> {
     let state = executor.state().await?;
     let done = work(executor).await;
@@ -623,7 +620,7 @@ async fn undone<T>(executor: &mut Executor, work: impl AsyncFnOnce(&mut Executor
     done
 }
 
-/// Times of a step by scope, how they were taken, and what launching it cost. On a GPU the step is done.
+/// Profile of a step by scope, the method used, and the launch cost. On a GPU, this executes the step.
 async fn profiled(
     executor: &mut Executor,
     input: &StepInput,
@@ -637,10 +634,10 @@ async fn profiled(
     Ok((profile, overhead))
 }
 
-/// What a step takes beside the kernels that were timed, so that the parts add up to the whole: a row of its own.
+/// An extra row for the time not covered by the timed kernels, so that the parts add up to the whole step.
 fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: ProfileMethod) -> Option<ProfileEntry> {
     let ms = step_ms - entries.iter().map(|entry| entry.ms).sum::<f64>();
-    // On the CPU the gradient is timed, and the update is not.
+    // On the CPU, only the gradient is timed, not the update.
     let kernel = match method {
         ProfileMethod::Timestamps => "launch overhead and waiting",
         ProfileMethod::Clock | ProfileMethod::Worker => "optimizer update and waiting",
@@ -650,12 +647,12 @@ fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: ProfileMethod) -
     (ms > 0.0).then_some(entry)
 }
 
-/// What a run's step works on: a pure function of its settings, its text and the step's number.
+/// Input of a run's step: a pure function of its settings, text and step number.
 pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInput> {
     step_input_after(&[], config, batches, step)
 }
 
-/// As [`step_input`], of a run that the guard has acted on.
+/// Like [`step_input`], for a run with guard interventions.
 fn step_input_after(
     interventions: &[Intervention],
     config: &RunConfig,
@@ -682,7 +679,7 @@ fn step_input_after(
     Ok(StepInput { step, learning_rate: learning_rate as f32, micro_batches })
 }
 
-/// Has a step's loss be the mean over the step, however it is divided into micro-batches.
+/// Normalises the loss over the whole step, independent of its division into micro-batches.
 fn divide_over_step(config: &RunConfig, micro_batches: &mut [MicroBatch]) {
     let (ignored, time) = (config.train.ignored_target(), config.model.context_length);
     if config.train.prompt_loss_weight > 0.0 {
@@ -693,12 +690,12 @@ fn divide_over_step(config: &RunConfig, micro_batches: &mut [MicroBatch]) {
     } else if !config.train.objective.learns_pairs() {
         MicroBatch::normalise_over_step(micro_batches, ignored);
     } else if config.train.preference.loss == PreferenceLoss::Orpo {
-        // Pairs are as many in each; their chosen tokens are not.
+        // Each micro-batch has the same number of pairs, but not of chosen tokens.
         MicroBatch::normalise_chosen_over_step(micro_batches, time, ignored);
     }
 }
 
-/// Steps of milestones spaced by the logarithm. What nobody settled are none.
+/// Logarithmically spaced milestone steps; empty while `milestones` is not [`Milestones::Log`].
 fn spaced_milestones(train: &TrainConfig) -> Vec<u64> {
     if train.milestones == Milestones::Log { train.milestone_steps() } else { Vec::new() }
 }
@@ -710,7 +707,7 @@ mod tests {
     use crate::protocol::presets;
     use crate::protocol::random;
 
-    /// Four rows of random tokens, of which the targets that count are each another number.
+    /// Four rows of random tokens with different numbers of counted targets.
     fn rows_of_a_step(config: &RunConfig) -> MicroBatch {
         let (time, outputs) = (config.model.context_length, config.model.outputs() as u64);
         let draw = |what: u64, below: u64| {
@@ -736,7 +733,7 @@ mod tests {
         }
     }
 
-    /// The loss of a step of two micro-batches or one, and where it leads.
+    /// Loss and gradient of a step with one or two micro-batches.
     fn step_in(config: &RunConfig, parts: usize) -> (f32, Vec<f32>) {
         let mut config = config.clone();
         (config.train.batch_size, config.train.accumulate) = (4 / parts, parts);

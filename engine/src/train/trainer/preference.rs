@@ -1,5 +1,5 @@
-//! What a run of preferences has beside its steps: the reference's log-probabilities, computed before the first step and kept with the
-//! run, and what evaluations say of pairs.
+//! Preference training: computes the reference's log-probabilities before the first step and stores them with the run, and
+//! evaluates pairs.
 
 use super::reference::{self, Kind, REFERENCE_FILE};
 use super::{Action, Trainer};
@@ -13,9 +13,9 @@ use crate::train::{Progress, TrainEvent};
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
-/// Seconds of work on the reference before whatever else waits has its turn.
+/// Seconds of work on the reference per slice.
 const SLICE: f64 = 0.25;
-/// Seconds between notices of how far it is.
+/// Seconds between progress notices.
 const TOLD_EVERY: f64 = 5.0;
 
 impl Trainer<'_> {
@@ -23,10 +23,10 @@ impl Trainer<'_> {
         self.run.folder().join(REFERENCE_FILE)
     }
 
-    /// Reads what the run's first weights made of its pairs, where the objective compares with that, or has it computed first.
+    /// If the objective has a reference, loads its log-probabilities of the run's pairs, or schedules their computation.
     ///
     /// # Errors
-    /// It is gone or damaged, and the weights are not those any more; or it belongs to other pairs.
+    /// They are gone or damaged after the weights have changed, or belong to other pairs.
     pub(super) fn take_reference(&mut self) -> Result<()> {
         let form = loss_form(&self.config.train, &self.config.model);
         let compares = matches!(form, LossForm::Preference(op) if op.loss.has_reference());
@@ -59,8 +59,8 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Computes the log-probabilities of answers by the weights as they are, a slice of them; after the last of them they are kept with the
-    /// run. Where a stop comes first they are computed on resuming.
+    /// Computes a slice of the answers' log-probabilities under the current weights; once complete, they are stored with the run.
+    /// After a stop, the computation starts again on resume.
     pub(super) async fn compute_reference(&mut self) -> Result<()> {
         let form = loss_form(&self.config.train, &self.config.model);
         let (Batches::Pairs(pairs), Some(op)) = (&self.batches, form.preference()) else { return Ok(()) };
@@ -102,7 +102,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// What the pairs of a step came to.
+    /// Reports the metrics of a step's pairs.
     pub(super) fn tell_pairs(&mut self, metrics: PreferenceMetrics) -> Result<()> {
         self.emit(TrainEvent::Preference { step: self.step, metrics })?;
         let scalars = metrics.scalars().into_iter().map(|(name, value)| (format!("train/{name}"), value));
@@ -111,7 +111,7 @@ impl Trainer<'_> {
         self.tensorboard.scalars(self.step, &named)
     }
 
-    /// The mean loss of the pairs of batches, and what they come to; `None` where a stop came first.
+    /// Mean loss and metrics of the pairs in batches; `None` if a stop was requested.
     pub(super) async fn preferences(
         &mut self,
         op: Preference,
@@ -122,7 +122,7 @@ impl Trainer<'_> {
         Ok(Some((op.of_pairs(pairs).0 as f32, op.metrics(pairs))))
     }
 
-    /// What each row of batches comes to, without those that fill up a batch; `None` where a stop came first.
+    /// Results of each row in batches, without padding rows; `None` if a stop was requested.
     async fn answers(
         &mut self,
         op: Preference,
@@ -141,7 +141,7 @@ impl Trainer<'_> {
         let mut sums = Vec::new();
         let took = |(loss, tokens): (f32, f32)| {
             let tokens = f64::from(tokens);
-            // In the floats that a reference is kept in: an answer that is as likely as to it is exactly so.
+            // Round to the stored precision of a reference, so that equal log-probabilities compare equal.
             sums.push((f64::from((f64::from(loss) * tokens) as f32), tokens));
         };
         if self.losses(rows, took).await?.is_none() {
@@ -152,7 +152,7 @@ impl Trainer<'_> {
     }
 }
 
-/// The rows of a batch that have a target, a batch each, as pairs are evaluated, and what is known of each beforehand.
+/// The rows of a batch that have a target, as batches of one row, with their known results.
 fn rows_of(op: Preference, batch: &Batch, time: usize) -> (Vec<Batch>, Vec<Answer>) {
     let rows = batch.tokens.chunks(time).zip(batch.targets.chunks(time));
     let known = op.answers(&vec![(0.0, 0.0); rows.len()], batch.scores.as_deref().unwrap_or_default());
@@ -175,14 +175,14 @@ fn kinds(pairs: &PairBatches<'_>) -> [Kind; 2] {
         .map(|(name, split)| (name, vec![pairs.count(split), 2]))
 }
 
-/// Writes what is known of these pairs.
+/// Writes the reference's log-probabilities of these pairs.
 fn write(path: &Path, pairs: &PairBatches<'_>, reference: &Reference) -> Result<()> {
     let [train, validation] = kinds(pairs);
     let tensors = [(train, reference.train.as_slice()), (validation, reference.validation.as_slice())];
     reference::write(path, pairs.recipe(), &tensors)
 }
 
-/// Reads what [`write`] wrote of these pairs.
+/// Reads what [`write`] wrote for these pairs.
 fn read(path: &Path, pairs: &PairBatches<'_>) -> Result<Reference> {
     let mut splits = reference::read(path, pairs.recipe(), &kinds(pairs))?.into_iter();
     let mut next = || splits.next().unwrap_or_default();

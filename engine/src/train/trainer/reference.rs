@@ -1,5 +1,5 @@
-//! What is kept beside a run of its first weights, to compare with, and of other runs' weights that it needs: a file with a checksum, which
-//! says what it belongs to.
+//! Data stored with a run for later comparison: a reference computed from its initial weights, and other runs' weights that it
+//! needs. Each file has a checksum and a description of what it belongs to.
 
 use crate::error::{Error, Result};
 use crate::platform::files;
@@ -8,14 +8,14 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// The file's name in the run's folder.
+/// File name in the run's folder.
 pub(crate) const REFERENCE_FILE: &str = "reference.safetensors";
 
-/// The files of other runs' weights in the folder of a run that goes on to need them: its teacher's, and its reward model's.
+/// Files with other runs' weights in a run's folder: its teacher's and its reward model's.
 pub(crate) const TEACHER_FILE: &str = "teacher.safetensors";
 pub(crate) const REWARD_MODEL_FILE: &str = "reward-model.safetensors";
 
-/// The field of its header: a checksum, and what it belongs to. There is one field, since several are written in no fixed order.
+/// Header field with the checksum and the description. A single field, because several would be written in no fixed order.
 const ABOUT: &str = "about";
 
 fn about(checksum: u32, belongs_to: &str) -> String {
@@ -25,7 +25,7 @@ fn about(checksum: u32, belongs_to: &str) -> String {
 /// A tensor's name and shape.
 pub(super) type Kind = (&'static str, Vec<usize>);
 
-/// Writes tensors, in the order of their names, with the crc32c of all their bytes and what they belong to.
+/// Writes tensors, sorted by name, with the crc32c of all their bytes and a description of what they belong to.
 pub(super) fn write(path: &Path, belongs_to: &str, tensors: &[(Kind, &[f32])]) -> Result<()> {
     let internal = |error: safetensors::SafeTensorError| Error::Internal(error.to_string());
     let (mut views, mut checksum) = (Vec::with_capacity(tensors.len()), 0);
@@ -38,10 +38,10 @@ pub(super) fn write(path: &Path, belongs_to: &str, tensors: &[(Kind, &[f32])]) -
     storage::write_atomically(path, &safetensors::serialize(views, Some(about)).map_err(internal)?)
 }
 
-/// Reads what [`write`] wrote: tensors of these names and shapes, in the order of their names.
+/// Reads what [`write`] wrote: tensors with these names and shapes, sorted by name.
 ///
 /// # Errors
-/// The file is missing or damaged, has other tensors or belongs to something else, or holds a number that is not finite.
+/// The file is missing or damaged, has other tensors, belongs to something else, or has a non-finite number.
 pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec<Vec<f32>>> {
     let bytes = files::read(path).map_err(Error::io(path))?;
     let damaged = |error: safetensors::SafeTensorError| Error::bad_file(path, error.to_string());
@@ -71,8 +71,8 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
     Ok(all)
 }
 
-/// So many weights of another run, of the checkpoint that is `named`: as the file has them, or else as they are loaded, and then kept in
-/// it. That run may train on meanwhile, and its checkpoints give way to others.
+/// The `count` weights of another run's checkpoint `named`, from the file, or else loaded and stored in the file: the other run
+/// may train on meanwhile and delete the checkpoint.
 ///
 /// # Errors
 /// Neither can be read, or the file cannot be written.
@@ -105,7 +105,7 @@ mod tests {
         assert!(kept(&path, "1:a", 2, gone).unwrap_err().to_string().contains("it is gone"));
         assert_eq!(kept(&path, "1:a", 2, || Ok(vec![1.0, 2.0])).unwrap(), [1.0, 2.0]);
         assert_eq!(kept(&path, "1:a", 2, gone).unwrap(), [1.0, 2.0]);
-        // Another checkpoint is asked for, or the file is damaged.
+        // Another checkpoint is requested, or the file is damaged.
         assert!(kept(&path, "1:b", 2, gone).unwrap_err().to_string().contains("another text's"));
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;

@@ -1,5 +1,4 @@
-//! What a run of rewards has beside its steps: it draws the answers that they learn from, and is judged by what the likeliest answers to
-//! held-out prompts are worth.
+//! Training with rewards: samples the answers that steps train on, and evaluates the most likely answers to held-out prompts.
 
 use super::reference::{self, Kind, REFERENCE_FILE, REWARD_MODEL_FILE};
 use super::{Trainer, step_input_after, unless_stopped};
@@ -19,38 +18,37 @@ use crate::train::TrainEvent;
 use crate::train::reward::{Answer, Drawing, RewardModel, Round, RoundShape, Scorer, draw};
 use std::path::PathBuf;
 
-/// What the seeds of rounds are named by.
+/// Random stream for the seeds of rounds.
 const ROUNDS: u64 = 0x726f_756e;
-/// Answers that go through the model together.
+/// Answers generated in one batch.
 const PLACES: usize = 16;
-/// Steps in a row from which nothing was learned, after which that is told.
+/// Consecutive steps without a learning signal before a notice.
 const TOLD_AFTER: u64 = 10;
-/// The file of a round that a run stopped in, in its folder.
+/// File of an unfinished round in the run's folder.
 pub(crate) const ROUND_FILE: &str = "round.json";
-/// Largest file of a round that is read.
 const MAX_ROUND_BYTES: u64 = 1 << 30;
 
-/// What the file of a run's first weights says that it belongs to.
+/// Label in the file of a run's initial weights.
 const FIRST_WEIGHTS: &str = "the run's first weights";
 
-/// So many weights as a tensor.
+/// The kind of file for `count` initial weights.
 fn first_weights(count: usize) -> Kind {
     ("weights", vec![count])
 }
 
-/// What the trainer keeps between steps.
+/// The trainer's state between steps.
 #[derive(Debug, Default)]
 pub(super) struct Rewards {
     round: Option<Round>,
-    /// Of the step that is trained next.
+    /// Of the next step.
     metrics: Option<RewardMetrics>,
-    /// Steps in a row whose answers were worth the same prompt by prompt.
+    /// Consecutive steps in which each prompt's answers had equal rewards.
     alike: u64,
-    /// The run's first weights, where the divergence from them counts.
+    /// The run's initial weights, if the divergence from them is penalised.
     reference: Option<Vec<f32>>,
-    /// What draws answers, once it has.
+    /// Decoder for sampling answers, created on first use.
     decoder: Option<Decoder>,
-    /// The reward model, where one judges.
+    /// The reward model, if one is used.
     scorer: Option<Scorer>,
 }
 
@@ -63,11 +61,11 @@ impl Trainer<'_> {
         self.run.folder().join(ROUND_FILE)
     }
 
-    /// Opens the reward model, where one judges, keeps the run's first weights, where the divergence from them counts, and reads what the
-    /// last session left of a round.
+    /// Opens the reward model, stores the run's initial weights if the divergence from them is penalised, and loads an unfinished
+    /// round of the last session.
     ///
     /// # Errors
-    /// The reward model or the first weights are gone or damaged, or the device has no room for them.
+    /// The reward model or the initial weights are gone or damaged, or the device has no room for them.
     pub(super) async fn take_rewards(&mut self) -> Result<()> {
         let Batches::Prompts(prompts) = &self.batches else { return Ok(()) };
         let data = self.run.data_folder()?;
@@ -131,7 +129,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Keeps the answers that the next step goes on to learn from, where it does.
+    /// Saves the current round's answers if the next step continues to train on them.
     pub(super) fn keep_round(&self) -> Result<()> {
         match &self.rewards.round {
             Some(round) if !self.step.is_multiple_of(self.config.train.reward.iterations) => {
@@ -141,7 +139,8 @@ impl Trainer<'_> {
         }
     }
 
-    /// What the next steps work on: as many as asked for where they are known beforehand, else one. `None` where a stop came first.
+    /// Inputs of the next steps: `count` of them if they do not depend on sampled answers, else one. `None` if a stop was
+    /// requested.
     pub(super) async fn step_inputs(&mut self, count: u64) -> Result<Option<Vec<StepInput>>> {
         let Batches::Prompts(_) = &self.batches else {
             let steps = self.step..self.step + count;
@@ -160,7 +159,7 @@ impl Trainer<'_> {
         let Some(round) = self.rewards.round.take() else { return Ok(None) };
         let shape = self.round_shape();
         let fresh = self.step.is_multiple_of(self.config.train.reward.iterations);
-        // Nothing was learned since a fresh round's answers were drawn.
+        // For a fresh round, the weights are still those that sampled the answers.
         let mut known = round.old.clone().filter(|_| fresh);
         if known.is_none() && self.config.train.reward.compares_probabilities() {
             let found = self.token_losses(&round.rows(shape)).await;
@@ -206,7 +205,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// The loss of each target of the step's rows as the weights are; `None` where a stop came first.
+    /// The loss of each target of the rows under the current weights; `None` if a stop was requested.
     async fn token_losses(&mut self, rows: &[MicroBatch]) -> Result<Option<Vec<Vec<f32>>>> {
         let gives_up = self.executor.can_give_up();
         let mut losses = Vec::with_capacity(rows.len());
@@ -223,7 +222,7 @@ impl Trainer<'_> {
         Ok(Some(losses))
     }
 
-    /// Draws answers to the prompts of the next steps; `None` where a stop came first.
+    /// Samples answers to the prompts of the next steps; `None` if a stop was requested.
     async fn new_round(&mut self, number: u64) -> Result<Option<Round>> {
         let Batches::Prompts(prompts) = &self.batches else { return Ok(None) };
         let asked = prompts.of_step(number)?;
@@ -244,7 +243,7 @@ impl Trainer<'_> {
         Ok(Some(round))
     }
 
-    /// As [`Self::token_losses`] under the run's first weights, which the executor has for that long.
+    /// Like [`Self::token_losses`], under the run's initial weights, which are swapped into the executor meanwhile.
     async fn reference_losses(&mut self, rows: &[MicroBatch]) -> Result<Option<Vec<Vec<f32>>>> {
         let mut state = self.executor.state().await?;
         self.exchange_reference(&mut state);
@@ -255,14 +254,14 @@ impl Trainer<'_> {
         losses
     }
 
-    /// The run's first weights in the place of a state's, and those in theirs; a copy of either would take as much memory again.
+    /// Swaps the initial weights with a state's; a copy would need as much memory again.
     fn exchange_reference(&mut self, state: &mut ArenaState) {
         if let Some(reference) = &mut self.rewards.reference {
             std::mem::swap(reference, &mut state.parameters);
         }
     }
 
-    /// So many answers to each prompt by the weights as they are; `None` where a stop came first.
+    /// Samples `each` answers per prompt with the current weights; `None` if a stop was requested.
     async fn answers_to(
         &mut self,
         asked: &[Prompt],
@@ -292,14 +291,14 @@ impl Trainer<'_> {
             }
             Ok::<_, Error>((answers, decoder))
         };
-        // What is given up takes its decoder with it.
+        // Dropped work drops its decoder too.
         let Some(done) = unless_stopped(&self.options.stop, work).await else { return Ok(None) };
         let (answers, decoder) = done?;
         self.rewards.decoder = Some(decoder);
         Ok(Some(answers))
     }
 
-    /// What the answers came to that a step learned from.
+    /// Reports the rewards of the answers that a step trained on.
     pub(super) fn tell_rewards(&mut self) -> Result<()> {
         let Some(metrics) = self.rewards.metrics.take() else { return Ok(()) };
         self.rewards.alike = if metrics.uniform_groups < 1.0 { 0 } else { self.rewards.alike + 1 };
@@ -314,13 +313,13 @@ impl Trainer<'_> {
         self.tensorboard.scalars(self.step, &metrics.scalars())
     }
 
-    /// The answers that were learned from last, where there are any.
+    /// The answers last trained on, for display.
     pub(super) fn answers_shown(&self) -> Option<String> {
         self.rewards.round.as_ref()?.shown(self.config.train.reward.group)
     }
 
-    /// 1 − the mean reward of the likeliest answers to prompts of a split, to have a loss that falls, or − their mean score by a reward
-    /// model, which has no highest; `None` where a stop came first.
+    /// Loss of the most likely answers to a split's prompts: 1 − mean reward, or − mean score with a reward model (which has no
+    /// maximum). `None` if a stop was requested.
     pub(super) async fn loss_of_answers(&mut self, split: Split) -> Result<Option<f32>> {
         let Batches::Prompts(prompts) = &self.batches else { return Ok(None) };
         let train = &self.config.train;

@@ -1,4 +1,4 @@
-//! Saving: checkpoints by step and by time, milestones, and the run's record.
+//! Saves checkpoints (by step and by time), milestones, and the run's record.
 
 use super::{Action, Trainer};
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
@@ -10,12 +10,12 @@ use crate::train::TrainEvent;
 use std::sync::atomic::Ordering;
 use web_time::Instant;
 
-/// Saving by time takes at most this share of the time.
+/// Maximum share of time spent on time-based saving.
 const SAVING_SHARE: f64 = 0.05;
 
 impl Trainer<'_> {
-    /// Saves where somebody asked for it, or the clock says so. A state that is slow to save is saved less often than the clock
-    /// asks for.
+    /// Plans a checkpoint if one was requested or is due by time. A state that is slow to save is saved less often than
+    /// configured.
     pub(super) fn plan_save_between(&mut self) {
         let wanted = self.config.train.checkpoint_seconds as f64;
         let after = wanted.max(self.pace.saving_seconds / SAVING_SHARE);
@@ -26,7 +26,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// What a checkpoint of this moment says of the run.
+    /// The metadata of a checkpoint of the current state.
     fn checkpoint_info(&self) -> CheckpointInfo {
         CheckpointInfo {
             arena_version: ARENA_VERSION,
@@ -41,7 +41,7 @@ impl Trainer<'_> {
         }
     }
 
-    /// Lets checkpoints be written while requests are heard: a disk takes its time.
+    /// Writes checkpoints on another thread, so that requests are received meanwhile.
     async fn store<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Checkpoints) -> Result<T> + Send + 'static,
@@ -64,12 +64,12 @@ impl Trainer<'_> {
     pub(super) async fn save(&mut self) -> Result<()> {
         let began = Instant::now();
         let state = self.state().await?;
-        // Where the run went back, the state that it went back to is saved.
+        // If the run was rolled back, the restored state is already saved.
         let Some(state) = self.watch_layers(state).await? else { return Ok(()) };
         if self.guard.keeps(self.step, &self.config.train) {
             self.checkpoints.keep_next();
         }
-        // First, so that a checkpoint that is there has its past there, too.
+        // Before the checkpoint, so that its metrics exist whenever it does.
         self.metrics.sync()?;
         self.tensorboard.sync()?;
         self.keep_round()?;
@@ -87,9 +87,9 @@ impl Trainer<'_> {
         self.save_record(RunState::Running)
     }
 
-    /// Replaces the run's record by what is so now.
+    /// Updates the run's record.
     pub(super) fn save_record(&mut self, state: RunState) -> Result<()> {
-        // What people keep with the run may have changed meanwhile, and is not the trainer's.
+        // The user may have changed these fields meanwhile, so keep them.
         if let Ok(kept) = self.run.record() {
             (self.record.notes, self.record.title, self.record.tags) = (kept.notes, kept.title, kept.tags);
             self.record.estimated_seconds = kept.estimated_seconds;

@@ -1,5 +1,5 @@
-//! GPT-2 (Radford et al. 2019): LayerNorm, learned positions, a plain MLP with GELU by tanh, biases everywhere. Linear layers are stored
-//! [out, in], as ours are.
+//! GPT-2 (Radford et al. 2019): LayerNorm, learned positions, a plain MLP with tanh GELU, biases everywhere. Linear layers are
+//! stored as [out, in], like ours.
 
 use super::{Architecture, Settings, count};
 use crate::error::Result;
@@ -73,7 +73,7 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     table.whole("output.weight", "head.weight");
 }
 
-/// GELU is the same function but for its third digit.
+/// The approximation of GELU differs only from the third digit on.
 fn nearly(model: &mut ModelConfig) -> Option<String> {
     let exact = model.mlp.gate == Gate::None && model.mlp.activation == Activation::GeluExact;
     exact.then(|| {

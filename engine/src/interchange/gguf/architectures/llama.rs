@@ -1,7 +1,8 @@
-//! Llama 2 and 3 (Touvron et al. 2023), SmolLM2, Mistral: RMSNorm, rotary positions, gated MLP, grouped queries. Other architectures
-//! share its keys and, but for the order of rows, its tensors.
+//! Llama 2 and 3 (Touvron et al. 2023), SmolLM2, Mistral: RMSNorm, rotary positions, gated MLP, grouped queries. Other
+//! architectures share its keys and, except for the order of rows, its tensors.
 //!
-//! llama.cpp turns channel 2i of a head with 2i + 1 here, where we turn i with i + D/2: rows of queries and keys are stored in its order.
+//! For this architecture, llama.cpp rotates channel 2i of a head with 2i + 1, where we rotate i with i + D/2; rows of queries and
+//! keys are stored in its order.
 
 use super::{Architecture, Settings, count, exactly};
 use crate::error::Result;
@@ -20,7 +21,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     nearly: exactly,
 };
 
-/// What published models have of `llama3`'s factors.
+/// The low and high factors of `llama3` in published models.
 const LOW_HIGH: (f32, f32) = (1.0, 4.0);
 
 fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
@@ -33,7 +34,7 @@ fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     Ok(ModelConfig { bias, ..shared(facts)? })
 }
 
-/// What all of them read alike; no biases, no norms of heads.
+/// Reads the settings common to all; no biases and no head norms.
 pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     let (width, heads) = (facts.whole("embedding_length")?, facts.whole("attention.head_count")?);
     let kv_heads = facts.whole_or_none("attention.head_count_kv")?.unwrap_or(heads);
@@ -73,8 +74,8 @@ pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     })
 }
 
-/// How angles are made slower: by one factor that a key says, or by a tensor of factors. What is linear where no key says so, and what
-/// the factor was called before, is as llama.cpp has it (`llama_model::load_hparams`), which takes a factor of 0 for none.
+/// Scaling of the rotary angles: by one factor in a key, or by a tensor of factors. Like llama.cpp (`llama_model::load_hparams`),
+/// a missing type means linear, the factor's old key is accepted, and a factor of 0 means none.
 fn scaling(facts: &mut Facts<'_>, base: f32, head_size: usize) -> Result<Option<RopeScaling>> {
     let kind = facts.word_or_none("rope.scaling.type")?;
     let (now, before) =
@@ -102,8 +103,8 @@ fn scaling(facts: &mut Facts<'_>, base: f32, head_size: usize) -> Result<Option<
     })
 }
 
-/// The formula's numbers for these factors. Published models all have one low and one high factor, which no key says; the context length
-/// of before is a power of two where no key says it.
+/// Recovers the formula's parameters from stored factors. Published models all use the same low and high factor, which no key
+/// stores; without a key, the original context length is assumed to be a power of two.
 pub(super) fn llama3(
     base: f32,
     head_size: usize,
@@ -125,7 +126,7 @@ pub(super) fn llama3(
     said.into_iter().chain((4..=20).map(|power| 1 << power)).map(of).find(near)
 }
 
-/// What the formula divides each pair's angle by (`LlamaModel.generate_extra_tensors` of llama.cpp's converter).
+/// The divisor of each pair's angle (`LlamaModel.generate_extra_tensors` in llama.cpp's converter).
 fn factors(base: f32, scaling: RopeScaling, head_size: usize) -> Vec<f32> {
     let RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length } = scaling
     else {
@@ -141,7 +142,7 @@ fn factors(base: f32, scaling: RopeScaling, head_size: usize) -> Vec<f32> {
     pairs.collect()
 }
 
-/// The factors of a model that has this formula.
+/// The divisors of a model that uses this formula.
 pub(super) fn slower(model: &ModelConfig) -> Option<Vec<f32>> {
     match model.position {
         Position::Rope(Rope { base, scaling: Some(scaling @ RopeScaling::Llama3 { .. }), .. }) => {
@@ -151,7 +152,7 @@ pub(super) fn slower(model: &ModelConfig) -> Option<Vec<f32>> {
     }
 }
 
-/// What all of them write alike.
+/// The settings that all of them write.
 fn shared_settings(model: &ModelConfig) -> Settings {
     let mut settings = vec![
         ("vocab_size", count(model.vocabulary)),
@@ -174,7 +175,7 @@ fn shared_settings(model: &ModelConfig) -> Settings {
                 settings.push(("rope.scaling.type", "linear".into()));
                 settings.push(("rope.scaling.factor", factor.into()));
             }
-            // Its factors are a tensor.
+            // Its factors are stored in a tensor.
             Some(RopeScaling::Llama3 { original_context_length, .. }) => {
                 settings.push(("rope.scaling.original_context_length", count(original_context_length)));
             }
@@ -186,13 +187,13 @@ fn shared_settings(model: &ModelConfig) -> Settings {
 /// Order of a head's channels.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// As ours: channel i turns with i + D/2.
+    /// Like ours: channel i rotates with i + D/2.
     Halves,
-    /// Those that turn together lie side by side.
+    /// Channels that rotate together are adjacent.
     Pairs,
 }
 
-/// The tensors of all of them.
+/// The tensors common to all of them.
 pub(super) fn shared_tensors(model: &ModelConfig, table: &mut TensorTable<'_>, order: Order) {
     let size = model.head_size;
     let (queries, keys) = (model.heads * size, model.kv_heads * size);

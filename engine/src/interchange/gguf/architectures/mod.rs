@@ -1,5 +1,5 @@
-//! The architectures that llama.cpp knows and that models come from and go to, a file each: settings both ways, and where each tensor lies
-//! in our parameters. Their names are those of the classes of `transformers`.
+//! The supported llama.cpp architectures, one file each: conversion of settings in both directions, and the mapping of tensors to
+//! our parameters. They are named like the classes of `transformers`.
 
 mod gpt2;
 mod llama;
@@ -16,27 +16,25 @@ use crate::interchange::tensors::{Parameters, Tensor, TensorTable};
 use glasshouse_protocol::{Bias, ModelConfig};
 use std::path::Path;
 
-/// Key of the architecture's name.
 pub const ARCHITECTURE_KEY: &str = "general.architecture";
-/// The tensor of what the angles of rotary positions are divided by.
+/// The tensor of divisors of the rotary angles.
 pub const SLOWER_TENSOR: &str = "rope_freqs.weight";
 
-/// Keys of an architecture, without its name before them, and what stands under them.
+/// An architecture's keys, without its name as prefix, and their values.
 type Settings = Vec<(&'static str, Value<'static>)>;
 
-/// An architecture.
 pub struct Architecture {
-    /// Its name in files, and the `model_type` of its class.
+    /// Name in files, and `model_type` of its class.
     pub name: &'static str,
-    /// The settings that a file describes.
+    /// Converts a file's keys to settings.
     read: fn(&mut Facts<'_>) -> Result<ModelConfig>,
-    /// The keys that describe a model, as nearly as the architecture can: what it cannot say is found by reading them again.
+    /// Converts settings to keys, as closely as the architecture can. Unsupported settings are found by reading them back.
     write: fn(&ModelConfig) -> Settings,
-    /// Its tensors.
+    /// Lists its tensors.
     tensors: fn(&ModelConfig, &mut TensorTable<'_>),
-    /// Whether it has biases, of linear layers and of norms, whatever its settings say; those that a model lacks are zeros.
+    /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
-    /// What llama.cpp computes in place of a setting that is close to it, and a line that says so.
+    /// Replaces a setting by the close one that llama.cpp computes instead, and returns a notice about it.
     nearly: fn(&mut ModelConfig) -> Option<String>,
 }
 
@@ -46,12 +44,12 @@ impl std::fmt::Debug for Architecture {
     }
 }
 
-/// All of them. An export without a wish takes the first that computes the model.
+/// All architectures, in order of preference for exports.
 pub const ARCHITECTURES: [&Architecture; 4] =
     [&gpt2::ARCHITECTURE, &llama::ARCHITECTURE, &qwen3::ARCHITECTURE, &qwen2::ARCHITECTURE];
 
 impl Architecture {
-    /// The architecture of a name.
+    /// Finds an architecture by name.
     pub fn named(name: &str) -> Option<&'static Self> {
         ARCHITECTURES.into_iter().find(|architecture| architecture.name == name)
     }
@@ -61,11 +59,11 @@ impl Architecture {
         Family::of_type(self.name).ok_or_else(|| Error::Internal(format!("{} is of no class", self.name)))
     }
 
-    /// The architecture that computes this model, and what it computes a little otherwise, a line each: the wished one if it does, or the
-    /// first.
+    /// The architecture that computes this model (`wished` is preferred if it does), with a notice about what it computes
+    /// slightly differently.
     ///
     /// # Errors
-    /// None does; the settings that the nearest lacks are named.
+    /// No architecture does; the error names the settings that the closest one lacks.
     pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
         let wished = wished.and_then(Self::named);
         let nearly = |architecture: &Self| {
@@ -85,7 +83,7 @@ impl Architecture {
         )))
     }
 
-    /// Settings of a model that the architecture does not have: `model.qk_norm = true`.
+    /// Settings that the architecture does not support, such as `model.qk_norm = true`.
     fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
         let mut metadata = Metadata::new();
         self.write(model, &mut metadata)?;
@@ -95,10 +93,10 @@ impl Architecture {
         Ok(interchange::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
     }
 
-    /// The settings that a file describes.
+    /// Converts a file's keys to settings.
     ///
     /// # Errors
-    /// A key is missing, or says what cannot be represented; both are named.
+    /// A key is missing or has an unsupported value; the error names it.
     pub fn read(&self, facts: &mut Facts<'_>) -> Result<ModelConfig> {
         if facts.flag_or_none("attention.causal")? == Some(false) {
             return Err(facts.error(format!(
@@ -114,7 +112,7 @@ impl Architecture {
     /// Appends the keys that describe a model.
     ///
     /// # Errors
-    /// [`Error::Internal`] where one is there already.
+    /// [`Error::Internal`] if a key already exists.
     pub fn write(&self, model: &ModelConfig, metadata: &mut Metadata<'_>) -> Result<()> {
         (self.write)(model)
             .into_iter()
@@ -122,7 +120,7 @@ impl Architecture {
             .map_err(Error::Internal)
     }
 
-    /// The tensors of a model of this architecture, but for [`SLOWER_TENSOR`].
+    /// The tensors of a model, except [`SLOWER_TENSOR`].
     pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
         let mut table = TensorTable::new(parameters);
         (self.tensors)(model, &mut table);
@@ -130,17 +128,17 @@ impl Architecture {
     }
 }
 
-/// What a model's angles are divided by, pair by pair, where that is no one number for all (`rope_freqs.weight`).
+/// Divisors of a model's rotary angles (`rope_freqs.weight`) per channel pair, if they are not all the same.
 pub fn slower(model: &ModelConfig) -> Option<Vec<f32>> {
     llama::slower(model)
 }
 
-/// A count as files have it. Those of a valid model all fit.
+/// A count in the file's integer type. Counts of valid models always fit.
 fn count(number: usize) -> Value<'static> {
     u32::try_from(number).unwrap_or(u32::MAX).into()
 }
 
-/// A model that llama.cpp computes as it is.
+/// For architectures that llama.cpp computes exactly.
 fn exactly(_model: &mut ModelConfig) -> Option<String> {
     None
 }

@@ -1,4 +1,4 @@
-//! Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases on queries, keys and values, whose channels are stored as ours are.
+//! Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases on queries, keys and values; channels are stored like ours.
 
 use super::Architecture;
 use super::llama::{self, Order};

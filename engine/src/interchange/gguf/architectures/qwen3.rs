@@ -1,4 +1,4 @@
-//! Qwen3 (Yang et al. 2025): Llama with RMSNorm on the heads of queries and keys, whose channels are stored as ours are.
+//! Qwen3 (Yang et al. 2025): Llama with RMSNorm on query and key heads; channels are stored like ours.
 
 use super::Architecture;
 use super::llama::{self, Order};

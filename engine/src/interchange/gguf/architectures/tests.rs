@@ -4,7 +4,7 @@ use glasshouse_protocol::{
     Activation, Gate, Mlp, NormConfig, NormKind, Position, Residual, Rope, RopeScaling, presets,
 };
 
-/// A small model of each architecture, with what makes it its own.
+/// A small model of each architecture with its specific features.
 fn examples() -> Vec<(&'static str, ModelConfig)> {
     let gpt = presets::gpt(29, 16, 2, 3, 24);
     let gpt2 = ModelConfig {
@@ -40,7 +40,7 @@ fn every_architecture_reads_what_it_writes() {
         assert_eq!(architecture.lacks(&model).unwrap(), Vec::<String>::new(), "{name}");
         assert_eq!(Architecture::of(&model, Some(name)).unwrap().0.name, name);
         assert_eq!(architecture.family().unwrap().model_type, name);
-        // Whoever wishes for one that it is not gets one that it is.
+        // If the wished architecture does not fit, another one is chosen.
         let other = if name == "gpt2" { "llama" } else { "gpt2" };
         let (found, becomes) = Architecture::of(&model, Some(other)).unwrap();
         assert_eq!(found.lacks(&model).unwrap(), Vec::<String>::new(), "{name}");
@@ -121,14 +121,14 @@ fn factors_of_angles_come_back_as_the_formula_that_made_them() {
         let rope = Rope { scaling: Some(scaling), ..Rope::of_base(base) };
         ModelConfig { head_size, position: Position::Rope(rope), ..llama.clone() }
     };
-    // Llama 3.1 and 3.2, and a toy.
+    // Llama 3.1 and 3.2, and a toy model.
     for model in [of(128, 5e5, 8.0, 8192), of(64, 5e5, 32.0, 8192), of(8, 1e4, 8.0, 32)] {
         let factors = slower(&model).unwrap();
         assert_eq!((factors.len(), factors[0]), (model.head_size / 2, 1.0));
         assert!(factors.windows(2).all(|pair| pair[0] <= pair[1]), "{factors:?}");
         assert_eq!(ARCHITECTURES[1].lacks(&model).unwrap(), Vec::<String>::new());
     }
-    // The published files do not say the context length of before.
+    // The published files do not store the original context length.
     let model = of(128, 5e5, 8.0, 8192);
     let found = llama::llama3(5e5, 128, &slower(&model).unwrap(), None);
     let Position::Rope(Rope { scaling, .. }) = model.position else { panic!("no rotary positions") };
@@ -166,14 +166,14 @@ fn what_no_architecture_has_is_named() {
         let error = refused(model);
         assert!(error.contains(named), "{named}: {error}");
     }
-    // Of a model that was imported its own architecture's lack is said.
+    // For an imported model, the error is about its own architecture.
     let (_, qwen3) = examples().into_iter().find(|(name, _)| *name == "qwen3").unwrap();
     let model = ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, width: 30, heads: 4, ..qwen3 };
     let error = Architecture::of(&model, Some("qwen3")).unwrap_err().to_string();
     assert!(error.contains("the nearest, qwen3, has no model.bias.qkv = true;"), "{error}");
     let error = Architecture::of(&model, None).unwrap_err().to_string();
     assert!(error.contains("the nearest, llama, has no model.qk_norm = true;"), "{error}");
-    // GELU is close enough to be written as what it becomes.
+    // Exact GELU is written as the close approximation that llama.cpp computes.
     let exact = ModelConfig { mlp: Mlp { activation: Activation::GeluExact, ..gpt2.mlp }, ..gpt2 };
     let (architecture, becomes) = Architecture::of(&exact, None).unwrap();
     assert_eq!(architecture.name, "gpt2");

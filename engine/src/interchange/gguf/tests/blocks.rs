@@ -1,10 +1,10 @@
-//! Blocks are those of llama.cpp: checksums of what its own functions (`ggml_quantize_chunk`, `dequantize_row_*` of version 0.5.0)
-//! made of the same numbers.
+//! Compares blocks with llama.cpp: checksums of the results of its own functions (`ggml_quantize_chunk`, `dequantize_row_*` of
+//! version 0.5.0) for the same numbers.
 
 use super::*;
 use half::f16;
 
-/// Numbers as scripts in any language draw them.
+/// A simple random sequence that is easy to reproduce in any language.
 fn draws() -> impl Iterator<Item = u32> {
     std::iter::successors(Some(1_u32), |state| {
         Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
@@ -12,7 +12,7 @@ fn draws() -> impl Iterator<Item = u32> {
     .skip(1)
 }
 
-/// 4,096 entries, each 16 of another magnitude, a block of zeros among them.
+/// 4,096 entries; each group of 16 has another magnitude, and one block is all zeros.
 fn entries() -> Vec<f32> {
     let entry = |(at, draw): (usize, u32)| {
         let magnitude = ((at / 16 % 11) as f32 - 5.0).exp2();
@@ -53,7 +53,7 @@ fn weights_are_those_of_ggml() {
         (GgmlType::Q5_K, 0x1de1_d869),
         (GgmlType::Q6_K, 0x51ad_56e7),
     ] {
-        // A bit is cleared, so that no scale is infinite.
+        // One bit is cleared, so that no scale is infinite.
         let bytes = draws().map(|draw| (draw >> 24) as u8 & 0xbf);
         let bytes: Vec<u8> = bytes.take(4096 / ty.block() * ty.block_bytes()).collect();
         let mut weights = vec![0.0; 4096];
@@ -74,19 +74,19 @@ fn a_block_by_hand() {
     };
     let half = |value: f32| f16::from_f32(value).to_le_bytes();
 
-    // d = 12.7 / 127 = 0.1; −63.5 goes away from zero, and so does 0.5.
+    // d = 12.7 / 127 = 0.1; −63.5 is rounded away from zero, and so is 0.5.
     let mut expected = [0; 34];
     expected[..2].copy_from_slice(&half(12.7 / 127.0));
     (expected[2], expected[3], expected[4], expected[19]) = (127, -64_i8 as u8, 1, -127_i8 as u8);
     assert_eq!(quantised(GgmlType::Q8_0), expected);
 
-    // d = 12.7 / −8, by the first of the two largest; 0 is 8, 12.7 is 0, −6.35 is 12, −12.7 is 16 and so 15.
+    // d = 12.7 / −8, from the first of the two largest; 0 gives 8, 12.7 gives 0, −6.35 gives 12, −12.7 gives 16, clamped to 15.
     let mut expected = [0x88; 18];
     expected[..2].copy_from_slice(&half(12.7 / -8.0));
     (expected[2], expected[3]) = (0x80, 0xfc);
     assert_eq!(quantised(GgmlType::Q4_0), expected);
 
-    // d = 25.4 / 15, m = −12.7; 12.7 is 15, −6.35 is trunc(3.75 + 0.5) = 4, −12.7 is 0, 0 is trunc(7.5 + 0.5) = 8.
+    // d = 25.4 / 15, m = −12.7; 12.7 gives 15, −6.35 gives trunc(3.75 + 0.5) = 4, −12.7 gives 0, 0 gives trunc(7.5 + 0.5) = 8.
     let mut expected = [0x88; 20];
     expected[..2].copy_from_slice(&half(25.4 / 15.0));
     expected[2..4].copy_from_slice(&half(-12.7));

@@ -1,8 +1,8 @@
-//! Files that lie.
+//! Files with false claims.
 
 use super::*;
 
-/// A head with so many tensors and keys, and what follows it.
+/// A head with these numbers of tensors and keys, followed by `rest`.
 fn head(tensors: u64, keys: u64, rest: &[&[u8]]) -> Vec<u8> {
     let mut bytes = b"GGUF\x03\0\0\0".to_vec();
     bytes.extend(tensors.to_le_bytes());
@@ -15,7 +15,7 @@ fn string(text: &[u8]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text].concat()
 }
 
-/// A key with the head of an array of a kind.
+/// A key with the head of an array.
 fn array(key: &str, kind: Kind, count: u64) -> Vec<u8> {
     let numbers = [Kind::Array as u32, kind as u32].map(u32::to_le_bytes).concat();
     [string(key.as_bytes()), numbers, count.to_le_bytes().to_vec()].concat()

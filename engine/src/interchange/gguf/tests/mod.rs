@@ -5,13 +5,13 @@ mod properties;
 use super::*;
 use std::path::Path;
 
-/// A file with these keys and with tensors of these entries, in memory.
+/// A file in memory with these keys and tensors.
 fn file(metadata: &Metadata<'_>, tensors: &[(TensorInfo<'static>, Vec<f32>)]) -> Vec<u8> {
     let infos: Vec<_> = tensors.iter().map(|(info, _)| info.clone()).collect();
     let mut writer = Writer::begin(Path::new("m.gguf"), Vec::new(), metadata, &infos).unwrap();
     for (info, entries) in tensors {
         assert_eq!(writer.next(), Some(info));
-        // In pieces of a row.
+        // One row at a time.
         for row in entries.chunks(info.columns()) {
             writer.write(row).unwrap();
         }
@@ -30,7 +30,7 @@ fn info(name: &'static str, shape: &[usize], ty: GgmlType) -> TensorInfo<'static
     TensorInfo { name: name.into(), shape: shape.to_vec(), ty }
 }
 
-/// Takes so many bytes, as a disk that is full then.
+/// A writer that is full after some bytes.
 struct Room(usize);
 
 impl std::io::Write for Room {

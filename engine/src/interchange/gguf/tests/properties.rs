@@ -1,4 +1,4 @@
-//! Files of every kind come back as they were written, and whatever is done to one, nothing that is read lies outside it.
+//! Files of every kind survive a round trip, and for damaged files, nothing is read out of bounds.
 
 use super::*;
 use proptest::prelude::*;
@@ -58,11 +58,11 @@ fn tensors() -> impl Strategy<Value = Vec<(TensorInfo<'static>, Vec<f32>)>> {
     })
 }
 
-/// What is done to a file.
+/// A modification of a file.
 #[derive(Clone, Debug)]
 enum Harm {
     Byte(proptest::sample::Index, u8),
-    /// A count, a size or an offset becomes another.
+    /// Changes a count, size or offset.
     Count(proptest::sample::Index, u64),
     Cut(proptest::sample::Index),
     Remove(proptest::sample::Index, usize),
@@ -85,7 +85,7 @@ fn harm() -> impl Strategy<Value = Harm> {
     ]
 }
 
-/// The head is where harm is done most.
+/// The head is modified most often.
 fn apply(bytes: &mut Vec<u8>, harm: &Harm) {
     if bytes.is_empty() {
         return;
@@ -113,7 +113,7 @@ fn apply(bytes: &mut Vec<u8>, harm: &Harm) {
     }
 }
 
-/// Goes through all of a value; how many there are in it.
+/// Visits all of a value; returns the number of its parts.
 fn walk(value: &Value<'_>) -> usize {
     let Some(array) = value.as_array() else { return 1 };
     assert_eq!(array.items().count(), array.len());

@@ -1,7 +1,7 @@
-//! Tokenizers of GGUF files, both ways: byte-level BPE (`gpt2`), and, one way, SentencePiece's BPE by scores (`llama`).
+//! Tokenizers in GGUF files: import and export of byte-level BPE (`gpt2`), and import of SentencePiece's BPE by scores (`llama`).
 //!
-//! A file holds tokens, their types and merges, and only the name of the pattern that cuts texts into words (`pre_tokenizers.rs`). Our
-//! character vocabularies have a form there as well: their tokens are spelt in bytes, and merges make each character of its bytes.
+//! A file has tokens, their types and merges, but of the splitting pattern only the name (`pre_tokenizers.rs`). Our character
+//! vocabularies are representable too: their tokens are spelled in bytes, with merges that form each character from its bytes.
 
 mod pre_tokenizers;
 mod read;
@@ -22,7 +22,7 @@ const ENDS_KEY: &str = "tokenizer.ggml.add_eos_token";
 const PREFIX_KEY: &str = "tokenizer.ggml.add_space_prefix";
 const TEMPLATE_KEY: &str = "tokenizer.chat_template";
 
-/// Keys of special tokens' ids, and what `tokenizer_config.json` calls their purposes.
+/// Keys of special tokens' ids, and the names of their purposes in `tokenizer_config.json`.
 const PURPOSES: [(&str, &str); 4] = [
     ("tokenizer.ggml.bos_token_id", "bos_token"),
     ("tokenizer.ggml.eos_token_id", "eos_token"),
@@ -30,10 +30,10 @@ const PURPOSES: [(&str, &str); 4] = [
     ("tokenizer.ggml.padding_token_id", "pad_token"),
 ];
 
-/// Keys of the other tokens that end a text: of a turn, of a message. llama.cpp stops at them as well.
+/// Keys of other end tokens (end of turn, end of message), at which llama.cpp stops too.
 const OTHER_ENDS: [&str; 2] = ["tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
 
-/// What a token is (`enum llama_token_type`); the numbers are those of files.
+/// Type of a token (`enum llama_token_type`); the numbers are those of the file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TokenType {
     Normal = 1,
@@ -51,11 +51,11 @@ impl TokenType {
             .find(|ty| *ty as u64 == number)
     }
 
-    /// It is taken out of texts before they are cut into words: control tokens, the unknown one, and those that a user defined.
+    /// Whether the token is matched before texts are split into words: control, unknown and user-defined tokens.
     fn is_added(self) -> bool {
         matches!(self, Self::Unknown | Self::Control | Self::UserDefined)
     }
 }
 
-/// A merge that no text can want, for vocabularies without merges, which llama.cpp refuses: no byte is spelt like its parts.
+/// A merge that never applies, because llama.cpp rejects vocabularies without merges; its parts are not in the byte alphabet.
 const NO_MERGE: &str = "∅ ∅";

@@ -1,19 +1,18 @@
-//! How texts are cut into words before merges: what `tokenizer.ggml.pre` names, as `tokenizer.json` has it in full.
+//! Pre-tokenizers: the `tokenizer.ggml.pre` names, with their full definitions in `tokenizer.json`.
 
 use crate::tokenizer::shape::byte_level;
 use serde_json::{Value, json};
 
-/// A way of cutting.
 #[derive(Debug)]
 pub struct PreTokenizer {
-    /// What files call it; the first is written.
+    /// Names in files; the first is written.
     pub names: &'static [&'static str],
     words: Words,
-    /// What texts are normalised by first.
+    /// Type of the normalizer, if any.
     normalizer: Option<&'static str>,
-    /// A word that is a token is not merged together.
+    /// Words that are tokens are not built by merging.
     pub ignore_merges: bool,
-    /// Texts begin with the beginning token where the file does not say.
+    /// Whether texts begin with the beginning-of-text token if the file does not say.
     pub begins: bool,
 }
 
@@ -23,17 +22,17 @@ enum Words {
     Gpt2,
     /// Single digits, then GPT-2's pattern.
     Digits,
-    /// These patterns, one after the other: each cuts what is left of a text between the matches of those before.
+    /// These patterns in sequence; each splits the text left between the matches of the previous ones.
     Patterns(&'static [&'static str]),
 }
 
-/// Llama 3's pattern, of cl100k but for its possessive quantifiers.
+/// Llama 3's pattern: that of cl100k without possessive quantifiers.
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// The same with single digits.
+/// Like [`LLAMA3`] with single digits.
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// All that are known: each was compared with llama.cpp on a real vocabulary of one of its names, but for the last two rows, which differ
-/// from rows above in no pattern.
+/// All supported pre-tokenizers. Each was compared with llama.cpp on a real vocabulary, except the last two, whose patterns are
+/// those of earlier ones.
 static KNOWN: [PreTokenizer; 6] = [
     PreTokenizer {
         names: &["gpt-2", "phi-2", "mpt", "olmo", "jais"],
@@ -80,10 +79,10 @@ static KNOWN: [PreTokenizer; 6] = [
 ];
 
 impl PreTokenizer {
-    /// The one of a name.
+    /// Finds a pre-tokenizer by name.
     ///
     /// # Errors
-    /// A sentence with the names that are known.
+    /// Lists the known names.
     pub fn named(name: &str) -> Result<&'static Self, String> {
         KNOWN.iter().find(|known| known.names.contains(&name)).ok_or_else(|| {
             let names: Vec<_> = KNOWN.iter().flat_map(|known| known.names).copied().collect();
@@ -91,7 +90,7 @@ impl PreTokenizer {
         })
     }
 
-    /// The one that a `tokenizer.json` has.
+    /// The pre-tokenizer of a `tokenizer.json`.
     pub fn of(tokenizer: &Value) -> Option<&'static Self> {
         let parts = flat(&tokenizer["pre_tokenizer"]);
         let ignores = tokenizer["model"]["ignore_merges"] == true;
@@ -102,7 +101,7 @@ impl PreTokenizer {
         })
     }
 
-    /// `pre_tokenizer` of a `tokenizer.json`.
+    /// `pre_tokenizer` for `tokenizer.json`.
     pub fn json(&self) -> Value {
         let before = |parts: Vec<Value>, last| {
             let all: Vec<Value> = parts.into_iter().chain([last]).collect();
@@ -120,13 +119,13 @@ impl PreTokenizer {
         }
     }
 
-    /// `normalizer` of a `tokenizer.json`.
+    /// `normalizer` for `tokenizer.json`.
     pub fn normalizer(&self) -> Value {
         self.normalizer.map_or(Value::Null, |kind| json!({ "type": kind }))
     }
 }
 
-/// The parts of a pre-tokenizer without what moves offsets alone.
+/// The parts of a pre-tokenizer, ignoring settings that only affect offsets.
 fn flat(part: &Value) -> Vec<Value> {
     match part["type"].as_str() {
         Some("Sequence") => part["pretokenizers"].as_array().into_iter().flatten().flat_map(flat).collect(),

@@ -1,4 +1,4 @@
-//! A file's vocabulary as a tokenizer.
+//! Converts a file's vocabulary to a tokenizer.
 
 use super::pre_tokenizers::PreTokenizer;
 use super::{
@@ -13,21 +13,21 @@ use crate::tokenizer::shape::{bpe_model, byte_level, fuse};
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 
-/// The tokenizer of a file, with its special tokens and its chat template.
+/// The tokenizer of a file, with its special tokens and chat template.
 ///
 /// # Errors
-/// Its algorithm or its pre-tokenizer is not known here, or its lists do not belong together; each is named.
+/// Its algorithm or pre-tokenizer is not supported, or its lists are inconsistent; the error names it.
 pub fn tokenizer(file: &Gguf<'_>) -> Result<TokenizerFiles> {
     parse(file.metadata()).map_err(|reason| Error::bad_file(file.path(), reason))
 }
 
-/// What a person should know of a file's tokenizer that is otherwise here.
+/// A notice about a tokenizer setting that is ignored, if any.
 ///
 /// # Errors
-/// A key holds something else than it should; a sentence says so.
+/// A key has another type.
 pub fn notice(metadata: &Metadata<'_>) -> Result<Option<String>, String> {
     let ends = metadata.flag(ENDS_KEY)? == Some(true);
-    // llama.cpp appends it to what a model is to go on from as well.
+    // llama.cpp appends it to prompts as well.
     Ok(ends
         .then(|| format!("{ENDS_KEY} is true and was ignored: no end of text is put behind a prompt here")))
 }
@@ -55,7 +55,7 @@ fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
         let id = listed.id(metadata, key)?;
         ends.extend(id.filter(|id| !ends.contains(id)));
     }
-    // One end is `eos_token`.
+    // A single one is already `eos_token`.
     let ends = if ends.len() > 1 { ends.iter().map(|id| *id as u32).collect() } else { Vec::new() };
     TokenizerFiles::of_json(&json, settings, &ends, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
 }
@@ -64,7 +64,7 @@ fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
 pub(super) struct Listed<'file> {
     pub tokens: Vec<&'file str>,
     pub types: Vec<TokenType>,
-    /// Ids of special tokens by their purposes.
+    /// Purpose and id of special tokens.
     pub special: Vec<(&'static str, usize)>,
 }
 
@@ -87,7 +87,7 @@ impl<'file> Listed<'file> {
                 return Err(format!("{TYPES_KEY} has {types} entries, and {TOKENS_KEY} {tokens}"));
             }
         };
-        // What fills an embedding up to a round number of rows.
+        // Drop unused tokens that pad the embedding to a round number of rows.
         let known = types.iter().rposition(|ty| *ty != TokenType::Unused).map_or(0, |last| last + 1);
         tokens.truncate(known);
         types.truncate(known);
@@ -105,24 +105,25 @@ impl<'file> Listed<'file> {
         Ok(listed)
     }
 
-    /// The id of a token under a key. llama.cpp passes over ids that there are not, which some files have for none.
+    /// The token id under a key. Like in llama.cpp, nonexistent ids are ignored; some files use them for "none".
     fn id(&self, metadata: &Metadata<'_>, key: &str) -> Result<Option<usize>, String> {
         let id = metadata.count(key)?.and_then(|id| usize::try_from(id).ok());
         Ok(id.filter(|id| *id < self.tokens.len()))
     }
 
-    /// The id of a special token.
+    /// Id of a special token by purpose.
     pub fn special(&self, purpose: &str) -> Option<usize> {
         self.special.iter().find(|(known, _)| *known == purpose).map(|(_, id)| *id)
     }
 
-    /// Ids of the model's own tokens in `tokenizer.json`, each spelt as `spelt` says: added tokens behind the last of them are numbered on.
+    /// Ids of the model's own tokens in `tokenizer.json`, with strings from `spelt`; added tokens after the last of them are not
+    /// included.
     pub fn ids(&self, mut spelt: impl FnMut(usize) -> String) -> Value {
         let own = self.types.iter().rposition(|ty| !ty.is_added()).map_or(0, |last| last + 1);
         Value::Object((0..own).map(|id| (spelt(id), json!(id))).collect())
     }
 
-    /// A `tokenizer.json` of these. Control tokens, the unknown one and those that a user defined are taken out of texts first.
+    /// Builds a `tokenizer.json`. Control, unknown and user-defined tokens are matched in texts first.
     pub fn assemble(&self, parts: &Parts, begins: bool) -> Value {
         let added: Vec<Value> = self
             .tokens
@@ -157,7 +158,7 @@ impl<'file> Listed<'file> {
     }
 }
 
-/// What differs between kinds of tokenizers.
+/// The parts that differ between kinds of tokenizers.
 pub(super) struct Parts {
     pub normalizer: Value,
     pub pre_tokenizer: Value,
@@ -165,7 +166,7 @@ pub(super) struct Parts {
     pub model: Value,
 }
 
-/// Byte-level BPE; vocabularies of bytes and of characters as we make them.
+/// Byte-level BPE, including our own byte and character vocabularies.
 fn byte_pairs(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, String> {
     let name = metadata.text(PRE_KEY)?.ok_or_else(|| {
         format!("it has no {PRE_KEY}: how its texts are cut into words is not known; convert the model again")
@@ -190,7 +191,7 @@ fn byte_pairs(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, Str
     Ok(listed.assemble(&Parts { normalizer, pre_tokenizer, decoder: byte_level(true), model }, begins))
 }
 
-/// The character of each normal token, where each stands for just one: a vocabulary of characters.
+/// The character of each normal token, if all stand for a single one (a character vocabulary).
 fn characters(listed: &Listed<'_>, spelling: &ByteOf) -> Option<Vec<Option<char>>> {
     let mut any = false;
     let characters = listed.tokens.iter().zip(&listed.types).map(|(token, ty)| {
@@ -206,14 +207,14 @@ fn characters(listed: &Listed<'_>, spelling: &ByteOf) -> Option<Vec<Option<char>
     characters.filter(|_| any)
 }
 
-/// The merges that a text can want, as `tokenizer.json` has them.
+/// The merges that texts can use, in `tokenizer.json`'s format.
 fn merges(metadata: &Metadata<'_>, listed: &Listed<'_>, spelling: &ByteOf) -> Result<Vec<Value>, String> {
     let array = metadata.array(MERGES_KEY)?.ok_or_else(|| format!("it has no {MERGES_KEY}"))?;
     let strings = array.strings().ok_or_else(|| format!("{MERGES_KEY} holds no strings"))?;
     let tokens: HashSet<&str> = listed.tokens.iter().copied().collect();
     let mut merges = Vec::with_capacity(array.len());
     for (number, merge) in strings.enumerate() {
-        // A token may begin with a space, though none of bytes does.
+        // A token may begin with a space, except in byte spelling.
         let space = merge.char_indices().skip(1).find(|(_, letter)| *letter == ' ');
         let Some((left, right)) = space.and_then(|(at, _)| Some((merge.get(..at)?, merge.get(at + 1..)?)))
         else {
@@ -224,7 +225,7 @@ fn merges(metadata: &Metadata<'_>, listed: &Listed<'_>, spelling: &ByteOf) -> Re
         let whole = [left, right].concat();
         match [left, right, whole.as_str()].into_iter().find(|part| !tokens.contains(part)) {
             None => merges.push(json!([left, right])),
-            // No text is spelt so.
+            // No text is spelled like this.
             Some(_) if spelling.bytes(&whole).is_none() => {}
             Some(missing) => {
                 return Err(format!(

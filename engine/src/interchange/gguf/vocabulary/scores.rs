@@ -1,5 +1,6 @@
-//! SentencePiece's BPE (`llama`): pieces with scores, where the pair whose whole scores highest is merged first; what no piece has is
-//! spelt in bytes (Kudo and Richardson 2018). As transformers does, scores become ranks of merges, so that the crate's BPE does the same.
+//! SentencePiece's BPE (`llama`): pieces with scores; the pair whose result has the highest score is merged first, and characters
+//! without a piece are spelled in bytes (Kudo and Richardson 2018). As in transformers, scores are converted to merge ranks, so
+//! that the crate's BPE gives the same result.
 
 use super::read::{Listed, Parts};
 use super::{BEGINS_KEY, PREFIX_KEY, SCORES_KEY, TokenType};
@@ -8,12 +9,12 @@ use crate::tokenizer::shape::bpe_model;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// Stands for a space.
+/// SentencePiece's space.
 const SPACE: &str = "▁";
-/// Bytes of a piece at most: pieces are cut in two everywhere. Published ones have some 50.
+/// Maximum bytes of a piece, because every split of it is tried. Published ones have about 50.
 const MAX_PIECE_BYTES: usize = 1024;
 
-/// The `tokenizer.json`.
+/// Builds the `tokenizer.json`.
 pub(super) fn tokenizer(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, String> {
     let scores = scores(metadata, listed)?;
     if let Some(piece) = listed.tokens.iter().find(|piece| piece.len() > MAX_PIECE_BYTES) {
@@ -45,10 +46,10 @@ pub(super) fn tokenizer(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<
     Ok(listed.assemble(&parts, begins))
 }
 
-/// A score for each token.
+/// The score of each token.
 fn scores(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Vec<f64>, String> {
     let array = metadata.array(SCORES_KEY)?.ok_or_else(|| format!("it has no {SCORES_KEY}"))?;
-    // Tokens that fill up the embedding were left out.
+    // Tokens that pad the embedding were dropped.
     let scores: Option<Vec<f64>> =
         array.items().take(listed.tokens.len()).map(|score| score.to_float()).collect();
     match scores {
@@ -60,7 +61,7 @@ fn scores(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Vec<f64>, Stri
     }
 }
 
-/// Every pair of pieces that make a piece, those of the highest scores first.
+/// Every pair of pieces that forms a piece, by descending score.
 fn merges(listed: &Listed<'_>, scores: &[f64]) -> Value {
     let ids: HashMap<&str, usize> =
         listed.tokens.iter().enumerate().map(|(id, piece)| (*piece, id)).collect();
@@ -73,7 +74,7 @@ fn merges(listed: &Listed<'_>, scores: &[f64]) -> Value {
                 merges.push((*score, [scores[*one], scores[*other]], left, right));
             }
         }
-        // Of pairs for one piece those of better parts come first.
+        // Of several pairs for one piece, those with better parts come first.
         let falling = |a: &[f64; 2], b: &[f64; 2]| b[0].total_cmp(&a[0]).then(b[1].total_cmp(&a[1]));
         merges[first..].sort_by(|(_, a, ..), (_, b, ..)| falling(a, b));
     }

@@ -1,4 +1,4 @@
-//! A tokenizer as a file's vocabulary.
+//! Converts a tokenizer to a file's vocabulary.
 
 use super::pre_tokenizers::PreTokenizer;
 use super::{
@@ -13,11 +13,11 @@ use crate::tokenizer::shape::fuse;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Appends a tokenizer's keys, with a token for each row of an embedding: those that the tokenizer lacks are fillers that nothing uses.
-/// What the person should know is returned, a line each.
+/// Appends a tokenizer's keys, with a token for each row of the embedding; missing tokens are filled with unused ones. Returns
+/// notices for the user, one line each.
 ///
 /// # Errors
-/// [`Error::Refused`] names an algorithm or a pre-tokenizer that llama.cpp has no name for.
+/// [`Error::Refused`] if llama.cpp does not support the algorithm or pre-tokenizer.
 pub fn push_tokenizer(
     files: &TokenizerFiles,
     rows: usize,
@@ -61,7 +61,7 @@ pub fn push_tokenizer(
     if let Some(template) = &files.chat_template {
         push(TEMPLATE_KEY, template.clone().into())?;
     }
-    // What llama.cpp takes where no key says it.
+    // llama.cpp's default if the key is missing.
     let eleventh = listed.get(11).filter(|_| end.is_none()).map(|(token, _)| {
         format!(
             "this vocabulary has no token that ends a text, for which llama.cpp takes number 11, `{token}`"
@@ -77,9 +77,9 @@ pub fn push_tokenizer(
     Ok(eleventh.into_iter().chain(lost).collect())
 }
 
-/// What a tokenizer is, as far as a file can say it.
+/// The kind of a tokenizer that a file can represent.
 enum TokenizerForm {
-    /// Characters, dropped where the vocabulary has them not.
+    /// Characters; those outside the vocabulary are dropped.
     Characters,
     /// The 256 bytes without merges.
     Bytes,
@@ -117,21 +117,21 @@ impl TokenizerForm {
         })
     }
 
-    /// Of the pre-tokenizer.
+    /// Name of the pre-tokenizer.
     fn name(&self) -> &'static str {
         match self {
-            // Characters and bytes lie whole in every word.
+            // Its words never split characters or bytes.
             Self::Characters | Self::Bytes => "gpt-2",
             Self::Words(known) => known.names.first().copied().unwrap_or_default(),
         }
     }
 
-    /// Merges, of which llama.cpp wants one at least.
+    /// The merges; llama.cpp requires at least one.
     fn merges(&self, json: &Value, listed: &[(String, TokenType)]) -> Vec<String> {
         let mut merges: Vec<String> = match self {
             Self::Bytes => Vec::new(),
             Self::Characters => {
-                // The bytes of a character one after the other. No character begins as another goes on.
+                // Merges the bytes of a character in order. No lead byte is a continuation byte.
                 let spelt = listed.iter().filter(|(_, ty)| *ty == TokenType::Normal);
                 let pairs: BTreeSet<(usize, String)> = spelt
                     .flat_map(|(token, _)| {
@@ -206,7 +206,7 @@ fn listed(
             }
         };
         if !known.insert(token.clone()) {
-            // A special token that is spelt as a character is in bytes.
+            // A special token spelled like a character in byte spelling.
             return Err(Error::Refused(format!("two tokens would both be written as `{token}`")));
         }
         all.push((token, ty));

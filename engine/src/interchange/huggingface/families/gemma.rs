@@ -17,7 +17,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
-    // The first files say `gelu` and mean its approximation by tanh.
+    // The first files say `gelu` but mean its tanh approximation.
     if fields.is("hidden_act", &json!("gelu")) {
         fields.replace("hidden_act", json!("gelu_pytorch_tanh"));
     }

@@ -1,5 +1,5 @@
-//! GPT-NeoX and Pythia (Black et al. 2022, Biderman et al. 2023): LayerNorm, rotary positions of a part of the channels, attention and
-//! MLP side by side. Queries, keys and values are stored head by head.
+//! GPT-NeoX and Pythia (Black et al. 2022, Biderman et al. 2023): LayerNorm, partial rotary positions, parallel attention and
+//! MLP. Queries, keys and values are stored head by head.
 
 use super::super::fields::{Fields, activation_word, rope_fields, shortest};
 use super::{Family, object, rotary_order};
@@ -87,7 +87,7 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
         Position::Rope(rope) => rotary_order(rope, size),
         _ => rotary_order(Rope::of_base(10_000.0), size),
     };
-    // Theirs: for each head its queries, keys and values. Values do not turn.
+    // Their layout: queries, keys and values of each head. Values are not rotated.
     let row = |head: usize, part: usize, channel: usize| {
         let channel = if part == 2 { channel } else { order[channel] };
         (part * model.heads + head) * size + channel

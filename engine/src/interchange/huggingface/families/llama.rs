@@ -26,7 +26,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     Ok(model)
 }
 
-/// `attention_bias`: of all four projections.
+/// `attention_bias` applies to all four projections.
 pub(super) fn attention_bias(fields: &mut Fields) -> Result<Bias> {
     let attention = fields.flag_or("attention_bias", false)?;
     Ok(Bias { qkv: attention, output: attention, ..Bias::default() })
@@ -39,18 +39,18 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
     fields
 }
 
-/// What the families' classes assume where a `config.json` is silent.
+/// Defaults of the classes for missing fields in `config.json`.
 #[derive(Clone, Copy)]
 pub(super) struct Defaults {
     /// Base of rotary positions.
     pub theta: f64,
     /// Name of the MLP's activation.
     pub activation: &'static str,
-    /// Whether the head is the token embedding.
+    /// Whether the head is tied to the embedding.
     pub tied: bool,
-    /// Size of a head; width ÷ heads without one.
+    /// Head size; width ÷ heads if `None`.
     pub head_size: Option<usize>,
-    /// Key and value heads; as many as there are heads without a number.
+    /// Number of key and value heads; the number of heads if `None`.
     pub kv_heads: Option<usize>,
 }
 
@@ -59,7 +59,7 @@ impl Defaults {
         Self { theta: 10_000.0, activation: "silu", tied: false, head_size: None, kv_heads: None };
 }
 
-/// What all of them read alike; no biases, no norms of heads.
+/// Reads the settings common to all; no biases and no head norms.
 pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelConfig> {
     let (width, heads) = (fields.whole("hidden_size")?, fields.whole("num_attention_heads")?);
     let head_size = match fields.whole_or("head_dim", defaults.head_size)? {
@@ -70,7 +70,7 @@ pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelCon
     let rope = fields.rope(head_size, theta, 1.0)?;
     fields.must_be("partial_rotary_factor", &json!(1.0))?;
     if let Some(channels) = rope.channels {
-        // These classes turn all channels, whatever is said.
+        // These classes always rotate all channels.
         let reason = format!("{channels} of {head_size} channels are to turn; this class turns all of them");
         return Err(fields.error(reason));
     }
@@ -103,7 +103,7 @@ pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelCon
     })
 }
 
-/// What all of them write alike.
+/// The fields that all of them write.
 pub(super) fn shared_fields(model: &ModelConfig) -> Map<String, Value> {
     let mut fields = object(json!({
         "vocab_size": model.vocabulary,
@@ -125,7 +125,7 @@ pub(super) fn shared_fields(model: &ModelConfig) -> Map<String, Value> {
     fields
 }
 
-/// The tensors of all of them.
+/// The tensors common to all of them.
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
     let hidden = model.mlp.hidden;

@@ -16,7 +16,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-/// transformers takes a Mistral with `layer_types` for one.
+/// The class for a Mistral with `layer_types`.
 pub(super) const MINISTRAL: Family = Family {
     model_type: "ministral",
     class: "MinistralForCausalLM",
@@ -40,7 +40,7 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
 
 fn read_ministral(fields: &mut Fields) -> Result<ModelConfig> {
     let mut model = read(fields)?;
-    // Without a list all blocks slide.
+    // Without `layer_types`, all blocks have a sliding window.
     fields.windows(&mut model, 0)?;
     Ok(model)
 }
@@ -51,7 +51,7 @@ fn write_ministral(model: &ModelConfig) -> Map<String, Value> {
     fields
 }
 
-/// What each block sees, as transformers calls it.
+/// Attention type of each block, in transformers' naming.
 pub(super) fn layer_types(model: &ModelConfig) -> Value {
     let kind = |block| if model.window(block).is_some() { "sliding_attention" } else { "full_attention" };
     (0..model.layers).map(kind).collect()

@@ -1,5 +1,5 @@
-//! The classes of `transformers` that models come from and go to, a file each: settings both ways, and where each tensor lies in our
-//! parameters.
+//! The supported classes of `transformers`, one file each: conversion of settings in both directions, and the mapping of tensors
+//! to our parameters.
 
 mod gemma;
 mod gpt2;
@@ -19,23 +19,22 @@ use glasshouse_protocol::{Bias, ModelConfig, Rope};
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// A class of `transformers`.
 pub struct Family {
-    /// `model_type` in its `config.json`.
+    /// `model_type` in `config.json`.
     pub model_type: &'static str,
-    /// The class with a head for causal language modelling.
+    /// The class with a causal language modelling head.
     pub class: &'static str,
-    /// The class of a block, which is what is sharded and gathered as one where a model is trained by many processes.
+    /// The class of a block, the unit of sharding in distributed training.
     pub layer_class: &'static str,
-    /// What names of tensors begin with; a folder of the model without its head leaves it out.
+    /// Prefix of tensor names; absent in folders of a model without its head.
     pub prefix: &'static str,
-    /// The settings that a `config.json` describes.
+    /// Converts `config.json` to settings.
     read: fn(&mut Fields) -> Result<ModelConfig>,
-    /// The fields that describe a model, as nearly as the class can: what it cannot say is found by reading them again.
+    /// Converts settings to fields, as closely as the class can. Unsupported settings are found by reading them back.
     write: fn(&ModelConfig) -> Map<String, Value>,
-    /// Its tensors.
+    /// Lists its tensors.
     tensors: fn(&ModelConfig, &mut TensorTable<'_>),
-    /// Whether it has biases, of linear layers and of norms, whatever its settings say; those that a model lacks are zeros.
+    /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
 }
 
@@ -45,7 +44,7 @@ impl std::fmt::Debug for Family {
     }
 }
 
-/// All of them. An export without a wish takes the first that computes the model.
+/// All families, in order of preference for exports.
 pub const FAMILIES: [&Family; 10] = [
     &gpt2::FAMILY,
     &llama::FAMILY,
@@ -60,15 +59,15 @@ pub const FAMILIES: [&Family; 10] = [
 ];
 
 impl Family {
-    /// The family of a `model_type`.
+    /// Finds a family by `model_type`.
     pub fn of_type(model_type: &str) -> Option<&'static Self> {
         FAMILIES.into_iter().find(|family| family.model_type == model_type)
     }
 
-    /// The class that computes this model exactly: the wished one if it does, or the first.
+    /// The class that computes this model exactly; `wished` is preferred if it does.
     ///
     /// # Errors
-    /// None does; the settings that the nearest lacks are named.
+    /// No class does; the error names the settings that the closest one lacks.
     pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
         let wished = wished.and_then(Self::of_type);
         let (family, lacks) = interchange::nearest(wished, &FAMILIES, |family| family.lacks(model))?;
@@ -83,34 +82,34 @@ impl Family {
         )))
     }
 
-    /// Settings of a model that the class does not have: `model.qk_norm = true`.
+    /// Settings that the class does not support, such as `model.qk_norm = true`.
     fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
         let fields = (self.write)(model);
         let read = (self.read)(&mut Fields::new(Path::new("config.json"), fields));
         let mut lacks = interchange::lacks(model, read.ok().as_ref(), self.padded_biases);
-        // Transformers opens no others since version 5, though the class computes them.
+        // Since version 5, transformers refuses to open others, although the class could compute them.
         if self.model_type == llama::FAMILY.model_type && !model.width.is_multiple_of(model.heads) {
             lacks.push(format!("model.width = {} with model.heads = {}", model.width, model.heads));
         }
         Ok(lacks)
     }
 
-    /// The settings of a `config.json`.
+    /// Converts a `config.json` to settings.
     ///
     /// # Errors
-    /// A field is missing, or says what cannot be represented; both are named.
+    /// A field is missing or has an unsupported value; the error names it.
     pub fn read(&self, fields: &mut Fields) -> Result<ModelConfig> {
         let model = (self.read)(fields)?;
         model.validate().map_err(|invalid| fields.error(invalid))?;
         Ok(model)
     }
 
-    /// The fields of `config.json` that describe a model of this class.
+    /// The fields of `config.json` that describe a model.
     pub fn write(&self, model: &ModelConfig) -> Map<String, Value> {
         (self.write)(model)
     }
 
-    /// The tensors of a model of this class.
+    /// The tensors of a model.
     pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
         let mut table = TensorTable::new(parameters);
         (self.tensors)(model, &mut table);
@@ -118,7 +117,7 @@ impl Family {
         table.done()
     }
 
-    /// The class of `transformers` that computes a model of this family: with a head for labels where the model has one.
+    /// The `transformers` class for a model: with a classification head if the model has labels.
     pub fn class_of(&self, model: &ModelConfig) -> String {
         if model.labels.is_empty() {
             return self.class.to_owned();
@@ -128,7 +127,6 @@ impl Family {
     }
 }
 
-/// An object's fields.
 pub(super) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
@@ -136,8 +134,8 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Our channel of a head for each of theirs: partial rotation pairs their channel i with i + R/2, and ours with i + D/2. The channels
-/// that do not turn fill the places between.
+/// For each of the family's head channels, ours. Partial rotation pairs their channels i and i + R/2, ours i and i + D/2.
+/// Channels that are not rotated fill the places between.
 fn rotary_order(rope: Rope, head_size: usize) -> Vec<usize> {
     let turning = rope.channels.unwrap_or(head_size);
     let (pairs, half) = (turning / 2, head_size / 2);
@@ -154,7 +152,7 @@ mod tests {
     use glasshouse_protocol::{Position, Residual, RopeScaling};
     use serde_json::json;
 
-    /// A small `config.json` of each family, with what makes it its own.
+    /// A small `config.json` of each family with its specific features.
     fn examples() -> Vec<Value> {
         let llama = json!({
             "vocab_size": 29, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 4,
@@ -220,7 +218,7 @@ mod tests {
             for tensor in &tensors {
                 let entries = tensor.gather(&parameters, &arena).unwrap();
                 assert_eq!(entries.len(), tensor.shape.iter().product::<usize>(), "{}", tensor.name);
-                // Two rows at a time, as a file is read.
+                // Two rows at a time, like reading from a file.
                 let columns: usize = tensor.shape.iter().skip(1).product();
                 for (number, entries) in entries.chunks(2 * columns).enumerate() {
                     tensor.scatter(&parameters, &mut back, 2 * number, entries).unwrap();
@@ -304,7 +302,7 @@ mod tests {
     fn partial_rotation_pairs_their_channels_as_ours_pair() {
         let rope = |channels| Rope { channels, ..Rope::of_base(10.0) };
         assert_eq!(rotary_order(rope(None), 6), [0, 1, 2, 3, 4, 5]);
-        // Theirs turn 0 with 2 and 1 with 3; ours 0 with 4 and 1 with 5.
+        // Theirs rotates 0 with 2 and 1 with 3; ours 0 with 4 and 1 with 5.
         assert_eq!(rotary_order(rope(Some(4)), 8), [0, 1, 4, 5, 2, 3, 6, 7]);
         for (channels, size) in [(2, 4), (2, 10), (6, 8), (10, 10)] {
             let mut order = rotary_order(rope(Some(channels)), size);
@@ -324,7 +322,7 @@ mod tests {
             model.map(|model| model.kv_heads).map_err(|error| error.to_string())
         };
         assert_eq!(kv_heads(Some(Value::Null)), Ok(4));
-        // The class's own 32 do not divide four heads.
+        // The class's default of 32 is not divisible by four heads.
         assert!(kv_heads(None).unwrap_err().contains("model.kv_heads (32)"));
     }
 
@@ -355,7 +353,7 @@ mod tests {
         let (_, qwen) = read(&examples()[3]);
         assert_eq!(rope(&qwen), Rope::of_base(1e6));
         let (_, neox) = read(&examples()[8]);
-        // Of a head of 24 ÷ 4.
+        // Of a head size of 24 ÷ 4.
         assert_eq!(rope(&neox).channels, Some(4));
     }
 }

@@ -1,5 +1,5 @@
-//! Phi-1, 1.5 and 2 (Gunasekar et al. 2023): LayerNorm, rotary positions of a part of the channels, attention and MLP side by side behind
-//! one norm, biases everywhere, the head included.
+//! Phi-1, 1.5 and 2 (Gunasekar et al. 2023): LayerNorm, partial rotary positions, parallel attention and MLP after a single norm,
+//! biases everywhere including the head.
 
 use super::super::fields::{Fields, activation_word, rope_fields, shortest};
 use super::{Family, object, rotary_order};

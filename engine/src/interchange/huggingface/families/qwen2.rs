@@ -23,7 +23,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     windows(fields, ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, ..model })
 }
 
-/// A window in the blocks behind the first `max_window_layers`, or where `layer_types` has it.
+/// Sets the sliding windows: in blocks after the first `max_window_layers`, or according to `layer_types`.
 pub(super) fn windows(fields: &mut Fields, mut model: ModelConfig) -> Result<ModelConfig> {
     let slides = fields.flag_or("use_sliding_window", false)?;
     model.sliding_window = fields.whole_or("sliding_window", Some(4096))?.filter(|_| slides);
@@ -32,7 +32,7 @@ pub(super) fn windows(fields: &mut Fields, mut model: ModelConfig) -> Result<Mod
     Ok(model)
 }
 
-/// The fields that say the same.
+/// The corresponding fields.
 pub(super) fn window_fields(model: &ModelConfig) -> Map<String, Value> {
     let mut fields = llama::shared_fields(model);
     fields.insert("use_sliding_window".to_owned(), json!(model.sliding_window.is_some()));

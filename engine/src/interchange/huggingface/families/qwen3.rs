@@ -1,4 +1,4 @@
-//! Qwen3 (Yang et al. 2025): Llama with RMSNorm on the heads of queries and keys.
+//! Qwen3 (Yang et al. 2025): Llama with RMSNorm on query and key heads.
 
 use super::super::fields::Fields;
 use super::Family;

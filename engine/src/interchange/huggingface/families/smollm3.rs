@@ -27,7 +27,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
         rope.skip_every = skip_every;
         let pattern: Vec<u8> = (0..model.layers).map(|layer| u8::from(rope.turns(layer))).collect();
         let all: Vec<u8> = vec![1; model.layers];
-        // A list overrules the interval; 1 means that the layer turns.
+        // A list overrides the interval; 1 means that the layer has rotary positions.
         if fields.is("no_rope_layers", &json!(all)) {
             rope.skip_every = 0;
         } else {

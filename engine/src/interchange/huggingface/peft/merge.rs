@@ -1,7 +1,7 @@
-//! An adapter that PEFT wrote, added to a run's weights, or removed from weights that it was added to (PEFT's `merge` and `unmerge`).
+//! Merges a PEFT adapter into a run's weights, or removes it from weights it was merged into (PEFT's `merge` and `unmerge`).
 //!
-//! Each module of a class of `transformers` has an A of its own there, where ours share one between the modules of a matrix: so products
-//! are added module by module, and what comes of it are weights without an adapter.
+//! In PEFT, each module of a `transformers` class has its own A; ours is shared by the modules of a matrix. So the products are
+//! added module by module, and the result is weights without an adapter.
 
 use super::{PREFIX, SETTINGS, WEIGHTS, begun_with, imported_as};
 use crate::checkpoint::settings_of;
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Settings of PEFT under which an adapter computes more than W + scale·B·A, or has other weights beside it.
+/// PEFT settings under which an adapter computes more than W + scale·B·A or has additional weights.
 const BEYOND: [&str; 12] = [
     "use_dora",
     "use_qalora",
@@ -40,15 +40,14 @@ const BEYOND: [&str; 12] = [
 const EMBEDDING: &str = "embedding.tokens";
 const HEAD: &str = "head.weight";
 
-/// Ways to begin that leave the base's weights as they are; others (PiSSA, OLoRA, CorDA) train beside what is left of them.
+/// Initialisations that leave the base weights unchanged. Others (PiSSA, OLoRA, CorDA) train against modified base weights.
 const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
-/// Makes a new run without steps whose weights are those of a run's checkpoint with the adapter of a
-/// `folder` added to them, or, to `undo` that, removed from them.
+/// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added, or with `undo`, removed.
 ///
 /// # Errors
-/// The folder is no LoRA adapter, is damaged or belongs to another base, with what is wrong by name; the run has no such checkpoint; or the
-/// disk fails. Then there is no new run.
+/// The folder is not a LoRA adapter, is damaged or belongs to another base model (the error gives details); the run has no such
+/// checkpoint; or writing fails. No run is created then.
 pub fn merge_adapter(
     project: &Project,
     run: &Run,
@@ -59,7 +58,7 @@ pub fn merge_adapter(
     at_once(merge_adapter_in_turns(project, run, checkpoint, (folder, undo), &Turns::none()))
 }
 
-/// The same, while others have their turns. Whoever drops it leaves the project as it was.
+/// Like [`merge_adapter`], yielding regularly. If the future is dropped, the project is unchanged.
 pub(crate) async fn merge_adapter_in_turns(
     project: &Project,
     run: &Run,
@@ -80,7 +79,7 @@ pub(crate) async fn merge_adapter_in_turns(
     let another = settings.for_another(run);
     let Matched { pairs, wholes } = matched(&tensors, family.prefix, &stored, &another)
         .map_err(|reason| Error::bad_file(folder, reason))?;
-    // PEFT puts them in the place of the base's, too.
+    // Like PEFT, they replace the base model's.
     for (tensor, whole) in wholes.iter().filter(|_| !undo) {
         tensor.scatter(&parameters, &mut trained.parameters, 0, &entries(&stored, whole)?)?;
     }
@@ -106,13 +105,13 @@ pub(crate) async fn merge_adapter_in_turns(
         );
         return Err(Error::bad_file(folder, reason));
     }
-    // The loss was of the weights before.
+    // The loss belonged to the unmerged weights.
     trained.info.val_loss = None;
     let done = if undo { "unmerged" } else { "merged" };
     project.keep_weights_in_turns(trained, checkpoint, done, turns).await
 }
 
-/// Whether an adapter has a pair for the head of a model.
+/// Whether an adapter has a pair for the model's head.
 fn adapts_head(family: &Family, model: &ModelConfig, stored: &Folder) -> Result<bool> {
     let untied = ModelConfig { tied_head: false, ..model.clone() };
     let tensors = family.tensors(&untied, &Parameters::of(&untied)?);
@@ -121,7 +120,7 @@ fn adapts_head(family: &Family, model: &ModelConfig, stored: &Folder) -> Result<
     Ok(modules.any(|module| stored.tensors.contains_key(&format!("{PREFIX}{module}{LORA_A}"))))
 }
 
-/// Gives a model whose head is its embedding a head of its own, of the same weights.
+/// Gives a model with a tied head a separate head with the same weights.
 fn untie(family: &Family, trained: &mut Trained) -> Result<()> {
     let own = Parameters::of(&trained.config.model)?;
     trained.config.model.tied_head = false;
@@ -132,7 +131,7 @@ fn untie(family: &Family, trained: &mut Trained) -> Result<()> {
         if tensor.parameter == HEAD {
             EMBEDDING.clone_into(&mut from.parameter);
         }
-        // Others are zeros of the class that ours lacks.
+        // The remaining tensors are zeros that our model lacks.
         if parameters.holding(&tensor).is_ok() {
             tensor.scatter(&parameters, &mut weights, 0, &from.gather(&own, &trained.parameters)?)?;
         }
@@ -142,17 +141,17 @@ fn untie(family: &Family, trained: &mut Trained) -> Result<()> {
     Ok(())
 }
 
-/// Runs that are followed to the import that they go back to.
+/// Maximum runs followed back to the import.
 const MAX_RUNS: usize = 64;
 
-/// Characters of a name that a person is told.
+/// Maximum characters of a name in a message.
 const MAX_NAME_CHARACTERS: usize = 100;
 
-/// What a person should know before an adapter is added to a run's weights: that it was trained beside a model of another name than the one
-/// that these go back to, though its shapes fit. One model has many names (a folder, a file, an address), so that this is no reason to refuse.
+/// Warns if the adapter's base model has another name than the model that the run's weights come from, although the shapes fit.
+/// Not an error, because a model can have many names (a folder, a file, a URL).
 ///
 /// # Errors
-/// The folder is no LoRA adapter.
+/// The folder is not a LoRA adapter.
 pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
     let Some(base) = AdapterSettings::read(folder)?.base else { return Ok(None) };
     let mut runs = std::iter::successors(Some(run.clone()), begun_with).take(MAX_RUNS);
@@ -171,15 +170,15 @@ pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
     }))
 }
 
-/// What `adapter_config.json` says.
+/// Contents of `adapter_config.json`.
 struct AdapterSettings {
     /// α.
     alpha: f32,
-    /// α of modules whose paths end like this.
+    /// α for modules whose paths match a pattern at their end.
     alphas: Vec<(Regex, f32)>,
-    /// Whether the scale is α / √r, rather than α / r.
+    /// Whether the scale is α / √r instead of α / r.
     rslora: bool,
-    /// What the model is called that it was trained beside.
+    /// Name of the base model.
     base: Option<String>,
 }
 
@@ -222,21 +221,21 @@ impl AdapterSettings {
         })
     }
 
-    /// What B·A of a module and of a rank is multiplied by.
+    /// The factor of B·A for a module and rank.
     fn scale(&self, module: &str, rank: usize) -> f32 {
         let own = self.alphas.iter().find(|(end, _)| end.is_match(module));
         own.map_or(self.alpha, |(_, alpha)| *alpha)
             / if self.rslora { (rank as f32).sqrt() } else { rank as f32 }
     }
 
-    /// What to say of one that does not fit a run.
+    /// Message for an adapter that does not fit the run.
     fn for_another(&self, run: &Run) -> String {
         let base = self.base.as_ref().map_or(String::new(), |base| format!(" ({base})"));
         format!("it is an adapter for another base{base} than {}", run.name())
     }
 }
 
-/// A pattern of PEFT's, which whole names at the end of a module's path have to match.
+/// Compiles a PEFT pattern that must match whole names at the end of a module's path.
 fn ending_as(pattern: &str) -> std::result::Result<Regex, String> {
     Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$"))
         .map_err(|_| format!("alpha_pattern names {pattern}, which is a regular expression of Python's alone; write it without look-around, or the names of modules"))
@@ -265,12 +264,12 @@ struct LowRankPair<'found> {
 /// What an adapter changes.
 struct Matched<'found> {
     pairs: Vec<LowRankPair<'found>>,
-    /// The embedding and the head that it was trained beside, which PEFT stores where one of them is adapted.
+    /// The base embedding and head, which PEFT stores if one of them is adapted.
     wholes: Vec<(&'found Tensor, &'found Stored)>,
 }
 
-/// The pairs of a folder with the weights that they change; nothing is left over or of another shape. `another` says that it is an adapter
-/// for another base.
+/// Matches a folder's pairs with the weights they change. Every pair must have a weight of the right shape. `another` is the
+/// error for an adapter of another base model.
 fn matched<'found>(
     tensors: &'found [Tensor],
     prefix: &str,
@@ -283,7 +282,7 @@ fn matched<'found>(
         let Some(module) = tensor.name.strip_suffix(".weight") else { continue };
         let [first, second] = tensor.shape[..] else { continue };
         let layer = if tensor.transposed { [second, first] } else { [first, second] };
-        // A model that was adapted without its head has no prefix.
+        // Adapters of models without a head have no prefix.
         let short = module.strip_prefix(prefix).unwrap_or(module);
         let find = |name: &str| {
             [module, short]
@@ -388,11 +387,11 @@ mod tests {
             (scale(false, "model.layers.0.self_attn.q_proj"), scale(true, "x.mlp.down_proj")),
             (0.25, 1.0)
         );
-        // The first that matches, as PEFT reads them: from the start of a path, or from a name's.
+        // The first matching pattern applies, as in PEFT, from the start of a path or of a name in it.
         assert_eq!(scale(false, "model.layers.1.self_attn.q_proj"), 0.25);
         assert_eq!(scale(false, "model.layers.2.self_attn.v_proj"), 4.0);
         assert_eq!(scale(false, "model.layers.3.self_attn.v_proj"), 2.0);
-        // Names are whole.
+        // Only whole names match.
         assert_eq!((scale(false, "model.a_q_proj"), scale(false, "attn.down_proj")), (2.0, 2.0));
     }
 }

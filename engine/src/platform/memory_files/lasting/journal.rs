@@ -1,21 +1,21 @@
-//! What must be done as a whole is first written down: a file at the storage's root says which steps are under way, with a
-//! checksum. Where a tab dies among them, whoever changes the storage next does them again; each may be done twice.
+//! A journal for steps that belong together: a file in the storage's root lists the steps in progress, with a checksum. If the
+//! tab dies, the next one that changes the storage repeats them; repeating each is safe.
 
 use super::super::key;
 use super::plan::Step;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What a journal's name begins with.
+/// Prefix of a journal's name.
 pub const JOURNAL: &str = ".journal-";
-/// What a journal begins with: then come the checksum of all that follows it (u32), and the steps.
+/// Start of a journal, followed by the checksum (u32) of the rest, and the steps.
 const MARK: &[u8; 8] = b"GHsteps1";
 
-/// What begins a step.
+/// Start of a step.
 const WRITE: u8 = b'w';
 const MOVE: u8 = b'm';
 
-/// Steps with those that write them down before and cross them out after them.
+/// The steps, preceded by writing the journal and followed by removing it.
 pub(super) fn journaled(steps: Vec<Step>) -> Vec<Step> {
     let covered = written(&steps);
     let path: PathBuf = format!("{JOURNAL}{:08x}", crc32c::crc32c(first_path(&steps))).into();
@@ -24,7 +24,7 @@ pub(super) fn journaled(steps: Vec<Step>) -> Vec<Step> {
     std::iter::once(begin).chain(steps).chain([Step::RemoveFile(path)]).collect()
 }
 
-/// One journal a place: what could not be done for one is written down while others go on.
+/// One journal per place: what failed at one place stays in its journal while others continue.
 fn first_path(steps: &[Step]) -> &[u8] {
     let path = steps.first().map_or(Path::new(""), Step::path);
     path.as_os_str().as_encoded_bytes()
@@ -43,14 +43,14 @@ fn written(steps: &[Step]) -> Vec<u8> {
         match step {
             Step::Write { path, content, .. } => put(WRITE, path, content),
             Step::Move { from, to } => put(MOVE, from, to.to_string_lossy().as_bytes()),
-            // What is removed makes room where there is none for a journal.
+            // Removals are not journaled, because they make room when there is none for a journal.
             Step::MakeFolder(_) | Step::RemoveFile(_) | Step::RemoveFolder(_) => {}
         }
     }
     bytes
 }
 
-/// The steps that a journal names, to be done again. `None` where it is not whole: then none of them was begun.
+/// The steps in a journal, to be repeated. `None` if the journal is incomplete: then none was started.
 pub fn steps_of(journal: &[u8]) -> Option<Vec<Step>> {
     let rest = journal.strip_prefix(MARK)?;
     let (checksum, mut rest) = rest.split_first_chunk::<4>()?;

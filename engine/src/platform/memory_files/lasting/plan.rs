@@ -1,21 +1,21 @@
-//! What is to be done to a storage, and in which order. The storage knows no atomic rename, and a tab may die between any two
-//! steps or in the middle of one, so the order matters:
+//! The steps needed to update the storage, and their order. The storage has no atomic rename, and a tab may die between or during
+//! steps, so the order matters:
 //!
-//! 1. Folders that are gone make room, unless something is to be moved out of them.
-//! 2. Files that were renamed since they were stored are moved: nothing is copied.
-//! 3. Files that are new or were replaced, in the order in which they were last written.
-//! 4. Files that only grew (metrics): what a dead tab leaves of a tail is cut off on resuming. They come before the
+//! 1. Deleted folders are removed, unless files are to be moved out of them.
+//! 2. Files renamed since they were stored are moved without copying.
+//! 3. New or replaced files are written, in the order in which they were last written.
+//! 4. Files that only grew (metrics) are extended. A tail left by a dead tab is truncated on resume. They come before the
 //!    manifests, so that a resumed run finds metrics up to its checkpoint.
-//! 5. Records (`.json`, and after them `.toml`), again in the order of writing: manifests after the checkpoints that they name,
-//!    an index after its shards, a run's configuration after its record.
-//! 6. Files that are gone: what old manifests named is still there until both manifests are new.
+//! 5. Records (`.json`, then `.toml`) are written, also in order of writing: manifests after the checkpoints they name, an index
+//!    after its shards, a run's configuration after its record.
+//! 6. Deleted files are removed last: what old manifests name exists until both manifests are new.
 //!
-//! A record, or a file that is replaced, must be the old one or the new one, and what gets another place must be whole in one
-//! of the two. Such steps are written down before ([`super::journal`]); where a tab dies among them, they are done again.
+//! A record or replaced file must have either its old or its new content, and a moved file must be complete in one of its places.
+//! Such steps are first written to a journal ([`super::journal`]) and repeated if the tab dies.
 //!
-//! What fails at one place (a project's folder) is no reason to leave others as they are: [`Work::places`].
+//! A failure at one place (a project's folder) does not prevent work at others: [`Work::places`].
 //!
-//! So at any moment each of the two alternating manifests is the old one or the new one, and what either names is there.
+//! So at any moment each of the two alternating manifests is complete, old or new, and the files it names exist.
 
 use super::super::file::Content;
 use super::super::{Entry, disk};
@@ -28,38 +28,35 @@ use web_time::SystemTime;
 /// Folder of files that are not stored.
 pub const PASSING: &str = "passing";
 
-/// Longer files are overwritten in place; none that must be whole is so long.
+/// Longer files are overwritten in place; no file that must stay complete is that long.
 const MAX_REPLACED_BYTES: usize = 4 << 20;
 
-/// One thing for a storage to do. It is done, or a dead tab leaves it half done; doing it again does no harm.
+/// A storage operation. A dead tab may leave it half done; repeating it is safe.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Makes a folder in one that exists.
+    /// Creates a folder; its parent exists.
     MakeFolder(PathBuf),
-    /// Makes the file where it is missing, writes the bytes from `from` on at their place, and ends the file with them.
+    /// Creates the file if missing, writes the content from offset `from` on, and truncates the file after it.
     Write {
-        /// Which file.
         path: PathBuf,
-        /// Bytes before it are as they should be.
+        /// Bytes before this offset are already correct.
         from: u64,
         /// The whole content.
         content: Arc<Vec<u8>>,
     },
-    /// Gives a file another place, in place of what is there, if it is where it was.
+    /// Moves a file, replacing the destination; no-op if `from` does not exist.
     Move {
-        /// Which.
         from: PathBuf,
-        /// Where to.
         to: PathBuf,
     },
-    /// Removes a file, if it is there.
+    /// Removes a file if it exists.
     RemoveFile(PathBuf),
-    /// Removes a folder with all in it, if it is there.
+    /// Removes a folder and its contents if it exists.
     RemoveFolder(PathBuf),
 }
 
 impl Step {
-    /// The path that is worked on: of a move, where it goes to.
+    /// The affected path; for a move, its destination.
     pub fn path(&self) -> &Path {
         match self {
             Self::Write { path, .. } | Self::Move { to: path, .. } => path,
@@ -68,10 +65,9 @@ impl Step {
     }
 }
 
-/// Steps that belong together, and what the storage holds after them.
+/// A group of steps, and the state of the storage after them.
 #[derive(Debug)]
 pub struct Work {
-    /// In this order.
     pub steps: Vec<Step>,
     result: Outcome,
 }
@@ -82,12 +78,12 @@ enum Outcome {
     File(PathBuf, Stored),
     NoFile(PathBuf),
     NoFolder(PathBuf),
-    /// From where to where.
+    /// Pairs of source and destination.
     Moved(Vec<(PathBuf, PathBuf)>),
 }
 
 impl Work {
-    /// The files that are written or moved, whose times of change the storage now knows.
+    /// Files written or moved; the storage now has their modification times.
     pub fn files(&self) -> Vec<&Path> {
         match &self.result {
             Outcome::File(path, _) => vec![path],
@@ -96,7 +92,7 @@ impl Work {
         }
     }
 
-    /// Files that are written whole.
+    /// Files written completely.
     pub fn written(&self) -> impl Iterator<Item = &Path> {
         self.steps.iter().filter_map(|step| match step {
             Step::Write { path, from: 0, .. } => Some(path.as_path()),
@@ -104,12 +100,12 @@ impl Work {
         })
     }
 
-    /// A path that is worked on.
+    /// The first affected path.
     pub fn path(&self) -> &Path {
         self.paths().first().copied().unwrap_or(Path::new(""))
     }
 
-    /// Every path that is worked on.
+    /// Every affected path.
     pub fn paths(&self) -> Vec<&Path> {
         match &self.result {
             Outcome::Folder(path)
@@ -122,19 +118,19 @@ impl Work {
         }
     }
 
-    /// The places that are worked on. Where a work fails, those that come after it at the same place must not be done: a
-    /// manifest, say, whose checkpoint found no room.
+    /// The affected places. If a work fails, later works at the same place must be skipped: for example a manifest whose
+    /// checkpoint found no room.
     pub fn places(&self) -> BTreeSet<PathBuf> {
         self.paths().into_iter().map(place_of).collect()
     }
 }
 
-/// What belongs together and apart from the rest: a project's folder on its shelf.
+/// The independent unit that a path belongs to: a project's folder on its shelf.
 pub fn place_of(path: &Path) -> PathBuf {
     path.iter().take(2).collect()
 }
 
-/// All that is to be done now, in order. Contents are shared with the files as they are at this moment.
+/// All work needed now, in order. Contents are shared with the files as they are at this moment.
 pub fn plan() -> Vec<Work> {
     let disk = disk();
     let (entries, shadow) = (&disk.entries, &disk.shadow);
@@ -175,7 +171,7 @@ pub fn plan() -> Vec<Work> {
                 let result = Outcome::File(path.clone(), result);
                 let content = match &inner.content {
                     Content::Loaded(content) => content.clone(),
-                    // It changes places with another, which no program of ours asks for.
+                    // Exchanged with another file, which our programs never do.
                     Content::Stored(_) | Content::Apart(..) => continue,
                 };
                 let number = inner.change;
@@ -207,7 +203,7 @@ pub fn plan() -> Vec<Work> {
             steps: vec![Step::RemoveFolder(folder.clone())],
             result: Outcome::NoFolder(folder.clone()),
         };
-        // A file may stand where a folder did, so only what is moved from may wait.
+        // A file may replace the folder, so only folders that are moved from may wait.
         let waits = moves.iter().flatten().any(|(from, _)| from.starts_with(folder));
         if waits { &mut gone } else { &mut early }.push(work);
     }
@@ -223,7 +219,7 @@ pub fn plan() -> Vec<Work> {
         let steps = moved.iter().map(|(from, to)| Step::Move { from: from.clone(), to: to.clone() });
         Work { steps: journaled(steps.collect()), result: Outcome::Moved(moved) }
     }));
-    // A folder with a run.toml is a run, however often its record was written since.
+    // A folder with a run.toml counts as a run, however often its record was written since.
     let (settings, records): (Vec<_>, Vec<_>) =
         records.into_iter().partition(|(_, work)| is_settings(work.path()));
     for mut group in [contents, grown, records, settings] {
@@ -234,8 +230,8 @@ pub fn plan() -> Vec<Work> {
     plan
 }
 
-/// Files that were renamed since they were stored, from where to where. Each group may be done twice: no file goes to where
-/// another of its group comes from.
+/// Files renamed since they were stored, as pairs of source and destination. Each group can safely be repeated: no destination is
+/// another file's source.
 fn moves(entries: &BTreeMap<PathBuf, Entry>, shadow: &Shadow) -> Vec<Vec<(PathBuf, PathBuf)>> {
     let lies: BTreeMap<_, _> =
         shadow.files.iter().map(|(path, stored)| (Arc::as_ptr(&stored.node), path)).collect();
@@ -254,7 +250,7 @@ fn moves(entries: &BTreeMap<PathBuf, Entry>, shadow: &Shadow) -> Vec<Vec<(PathBu
         let sources: BTreeSet<&PathBuf> = left.iter().map(|(from, _)| from).collect();
         let (free, waiting): (Vec<_>, Vec<_>) =
             left.iter().cloned().partition(|(_, to)| !sources.contains(to));
-        // What is left changes places in a circle.
+        // The rest form cycles.
         if free.is_empty() {
             break;
         }
@@ -264,8 +260,8 @@ fn moves(entries: &BTreeMap<PathBuf, Entry>, shadow: &Shadow) -> Vec<Vec<(PathBu
     groups
 }
 
-/// To be told after the steps of a work are done. `modified` has the times that the storage gave its files, so that they are
-/// the same after the next start.
+/// Records that a work's steps are done. `modified` returns the storage's modification times, so that they are the same after the
+/// next start.
 pub fn finished(work: Work, modified: impl Fn(&Path) -> Option<SystemTime>) {
     let mut disk = disk();
     let shadow = &mut disk.shadow;
@@ -302,7 +298,7 @@ pub fn finished(work: Work, modified: impl Fn(&Path) -> Option<SystemTime>) {
     }
 }
 
-/// A file that people's work hangs on and that must be whole or absent: a project's, a run's, a manifest.
+/// A file that must be complete or absent: a project's or run's record, or a manifest.
 fn is_record(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json") || is_settings(path)
 }
