@@ -52,11 +52,7 @@ pub enum Row {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Preference {
     /// Raw text.
-    Text {
-        prompt: String,
-        chosen: String,
-        rejected: String,
-    },
+    Text { prompt: String, chosen: String, rejected: String },
     /// Messages.
     Messages {
         /// Prompt and tools.
@@ -159,9 +155,7 @@ pub enum RowError {
         "unknown format with the keys [{keys}]; known formats have `messages`, `conversations` (ShareGPT), `instruction` and `output` (Alpaca), \
          `chosen` and `rejected`, `prompt` and `completion`, or `text`"
     )]
-    Unknown {
-        keys: String,
-    },
+    Unknown { keys: String },
     #[error("`prompt` has no answer: expected `completion`, or `chosen` and `rejected`")]
     PromptAlone,
     /// A KTO row labelled as a bad answer.

@@ -38,10 +38,7 @@ pub enum Extent {
     /// About this many seconds, including the first step if it takes as long.
     Seconds(f64),
     /// About `seconds` (at least one step), after `steps` untimed steps.
-    Warm {
-        steps: u64,
-        seconds: f64,
-    },
+    Warm { steps: u64, seconds: f64 },
 }
 
 #[derive(Clone, Debug)]

@@ -45,10 +45,7 @@ pub enum Step {
         content: Arc<Vec<u8>>,
     },
     /// Moves a file, replacing the destination; no-op if `from` does not exist.
-    Move {
-        from: PathBuf,
-        to: PathBuf,
-    },
+    Move { from: PathBuf, to: PathBuf },
     /// Removes a file if it exists.
     RemoveFile(PathBuf),
     /// Removes a folder and its contents if it exists.
