@@ -25,7 +25,7 @@ pub struct KernelBinding {
 /// One variant of one kernel: composed, validated WGSL.
 #[derive(Debug)]
 pub struct Kernel {
-    /// File name, then the variant's features after a colon: `linear_forward:vec4,bias`.
+    /// File name, then the variant's features after a colon: `linear_tiled:scalar,bias`.
     pub name: &'static str,
     /// Name of the `@compute` function.
     pub entry_point: &'static str,

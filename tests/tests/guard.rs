@@ -1,9 +1,10 @@
 //! The guard finds faults that are injected into a run, the run recovers from them automatically, and it does the same when
 //! repeated or interrupted. Healthy runs raise no alarm.
 
+use crate::common;
 use crate::runs::{
     VOCABULARY, config, create, last_checkpoint, numbers, project, session, session_until, store_of,
-    test_adapter, with_trainer,
+    with_trainer,
 };
 use glasshouse_engine::data::TokenStore;
 use glasshouse_engine::graph::random;
@@ -310,7 +311,7 @@ fn slow_an_overflow_of_half_precision_is_taken_back() {
     let mut config = guarded(GuardMode::Act);
     config.train.precision = Precision::Mixed;
     let (_folder, project) = project();
-    let (store, adapter) = (store(), test_adapter());
+    let (store, adapter) = (store(), common::adapter());
     let undisturbed = session(&create(&project, &config), &store, &adapter, healthy()).unwrap();
     assert_eq!(acts(&undisturbed), []);
     let fault = faulty(Fault::Overflow { step: 431 });
@@ -381,7 +382,7 @@ fn the_stream_is_as_large_on_every_device() {
         })
         .unwrap()
     };
-    let (cpu, gpu) = (probes("cpu"), probes(&test_adapter()));
+    let (cpu, gpu) = (probes("cpu"), probes(&common::adapter()));
     assert_eq!(cpu.len(), 1 + 2 * config.model.layers);
     for ((part, cpu), (own, gpu)) in cpu.iter().zip(&gpu) {
         assert_eq!((part, cpu.len()), (own, gpu.len()));

@@ -1,8 +1,8 @@
 //! Choosing a run's device, for any front end: the one it was trained on, another one if that is missing, and the same one
 //! again after it was lost.
 
-use crate::runs;
 use crate::runs::{create, last_checkpoint, notices, session, store};
+use crate::{common, runs};
 use glasshouse_engine::Error;
 use glasshouse_engine::data::Prepared;
 use glasshouse_engine::device::{self, DeviceDescription, DeviceKind};
@@ -114,7 +114,7 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
         train: TrainConfig { steps: 24, sample_interval: 0, ..runs::config().train },
         ..runs::config()
     };
-    let adapter = runs::test_adapter();
+    let adapter = common::adapter();
     let straight = session(&create(&project, &config), &store(), &adapter, Options::default()).unwrap();
     let setup = setup(&project, &config, None, &adapter);
     let mut open_run = block_on(setup.open()).unwrap();

@@ -1,11 +1,11 @@
 //! The training loop from start to end: schedules, bit-identical runs from the same seed, interruptions without a trace in the
 //! numbers, and divergence.
 
-use crate::runs;
 use crate::runs::{
     config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
     with_trainer,
 };
+use crate::{common, runs};
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{Batches, Split, TokenStore, prepare};
 use glasshouse_engine::executor::Executor;
@@ -153,7 +153,7 @@ fn interruptions_leave_no_trace_where_an_adapter_trains() {
 #[test]
 fn frozen_weights_are_where_a_model_has_them() {
     let (_folder, project) = project();
-    for device in ["cpu".to_owned(), runs::test_adapter()] {
+    for device in ["cpu".to_owned(), common::adapter()] {
         let run = create(&project, &frozen());
         let options = Options { stop_after: Some(15), ..Options::default() };
         session(&run, &store(), &device, options).unwrap();
@@ -181,7 +181,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let (_folder, project) = project();
     let store = store();
     let config = RunConfig { train: TrainConfig { steps: 24, ..config().train }, ..config() };
-    let adapter = runs::test_adapter();
+    let adapter = common::adapter();
     let gpu = block_on(Gpu::open(&DeviceChoice::Named(adapter.clone()))).unwrap();
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let target = gpu.target();
@@ -217,7 +217,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
 
 #[test]
 fn interruptions_leave_no_trace_on_the_gpu() {
-    interruptions_leave_no_trace(&runs::test_adapter(), &config());
+    interruptions_leave_no_trace(&common::adapter(), &config());
 }
 
 fn mixed() -> RunConfig {
@@ -228,7 +228,7 @@ fn mixed() -> RunConfig {
 
 #[test]
 fn interruptions_leave_no_trace_in_mixed_precision() {
-    interruptions_leave_no_trace(&runs::test_adapter(), &mixed());
+    interruptions_leave_no_trace(&common::adapter(), &mixed());
 }
 
 /// Training fails after ten steps without a finite gradient. In mixed precision, the sixteen steps of a loss-scale search are
@@ -240,7 +240,7 @@ fn a_run_that_diverges_in_mixed_precision_searches_for_a_scale_first() {
     config.train.learning_rate = 1e30;
     (config.train.min_learning_rate, config.train.warmup_steps) = (0.0, 0);
     let run = create(&project, &config);
-    let device = runs::test_adapter();
+    let device = common::adapter();
     let error = session(&run, &store(), &device, Options::default()).unwrap_err().to_string();
     assert!(error.contains("no finite gradient in the 26 steps"), "{error}");
 }

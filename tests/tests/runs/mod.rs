@@ -186,8 +186,3 @@ pub fn last_checkpoint(events: &[TrainEvent]) -> Vec<u8> {
 pub fn steps_of(events: &[TrainEvent], wanted: fn(&TrainEvent) -> bool) -> Vec<u64> {
     events.iter().filter(|event| wanted(event)).filter_map(TrainEvent::step).collect()
 }
-
-/// Part of the name of the adapter for GPU tests.
-pub fn test_adapter() -> String {
-    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
-}
