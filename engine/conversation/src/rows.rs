@@ -53,6 +53,7 @@ pub enum Row {
 pub enum Preference {
     /// Raw text.
     Text {
+        /// The common prefix of the answers if the row has no prompt.
         prompt: String,
         chosen: String,
         rejected: String,
@@ -160,6 +161,7 @@ pub enum RowError {
          `chosen` and `rejected`, `prompt` and `completion`, or `text`"
     )]
     Unknown {
+        /// Separated by commas.
         keys: String,
     },
     #[error("`prompt` has no answer: expected `completion`, or `chosen` and `rejected`")]

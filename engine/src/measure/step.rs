@@ -37,9 +37,11 @@ pub enum Extent {
     Steps(u64),
     /// About this many seconds, including the first step if it takes as long.
     Seconds(f64),
-    /// About `seconds` (at least one step), after `steps` untimed steps.
+    /// After some untimed steps.
     Warm {
+        /// Untimed steps.
         steps: u64,
+        /// Approximate duration of the timed steps, of which there is at least one.
         seconds: f64,
     },
 }

@@ -44,8 +44,9 @@ pub enum Step {
         /// The whole content.
         content: Arc<Vec<u8>>,
     },
-    /// Moves a file, replacing the destination; no-op if `from` does not exist.
+    /// Moves a file, replacing the destination.
     Move {
+        /// If it does not exist, nothing happens.
         from: PathBuf,
         to: PathBuf,
     },
