@@ -28,7 +28,6 @@ const TRAIN_DETAIL: [&str; 2] = ["train_detail", "training_detail"];
 /// Metadata fields in Glasshouse's own rows: the origin of a generated task or of a person's feedback.
 const OWN_NOTES: &[&str] = &["id", "kind", "level", "template", "check", "run", "when"];
 
-/// A training row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
     /// Unstructured text; every token is trained on.
@@ -51,16 +50,13 @@ pub enum Row {
 /// Two distinct answers to one prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Preference {
-    /// Raw text.
     Text {
         /// The common prefix of the answers if the row has no prompt.
         prompt: String,
         chosen: String,
         rejected: String,
     },
-    /// Messages.
     Messages {
-        /// Prompt and tools.
         prompt: Conversation,
         chosen: Vec<Message>,
         rejected: Vec<Message>,
@@ -186,7 +182,6 @@ pub enum RowError {
         /// Path of the field.
         field: String,
         role: String,
-        /// The supported names.
         known: &'static str,
     },
     #[error("`{0}`: empty")]

@@ -39,7 +39,6 @@ pub enum Extent {
     Seconds(f64),
     /// After some untimed steps.
     Warm {
-        /// Untimed steps.
         steps: u64,
         /// Approximate duration of the timed steps, of which there is at least one.
         seconds: f64,

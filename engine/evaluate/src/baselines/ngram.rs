@@ -102,7 +102,6 @@ impl NGram {
         self.levels.len() - 1
     }
 
-    /// Number of learned tokens.
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
@@ -184,7 +183,6 @@ impl NGram {
         }
     }
 
-    /// Starts predicting a document.
     pub fn reading(&self) -> Reading<'_> {
         let discounts = self.levels.iter().map(|level| Discounts::of(level.with_count)).collect();
         Reading { model: self, discounts, history: self.beginning().map(Some).collect() }

@@ -41,7 +41,6 @@ pub enum Step {
         path: PathBuf,
         /// Bytes before this offset are already correct.
         from: u64,
-        /// The whole content.
         content: Arc<Vec<u8>>,
     },
     /// Moves a file, replacing the destination.
@@ -50,7 +49,6 @@ pub enum Step {
         from: PathBuf,
         to: PathBuf,
     },
-    /// Removes a file if it exists.
     RemoveFile(PathBuf),
     /// Removes a folder and its contents if it exists.
     RemoveFolder(PathBuf),
@@ -101,12 +99,10 @@ impl Work {
         })
     }
 
-    /// The first affected path.
     pub fn path(&self) -> &Path {
         self.paths().first().copied().unwrap_or(Path::new(""))
     }
 
-    /// Every affected path.
     pub fn paths(&self) -> Vec<&Path> {
         match &self.result {
             Outcome::Folder(path)
