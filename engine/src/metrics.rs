@@ -154,7 +154,6 @@ impl MetricsWriter {
         }
     }
 
-    /// Appends an event to `clock.jsonl`.
     pub fn write_timed(&mut self, event: &TrainEvent) -> Result<()> {
         put(&mut self.timed, &self.path, event)
     }

@@ -51,7 +51,6 @@ const IGNORED: u32 = 0;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Name of the tested device.
     pub device: String,
     /// Name of the reference.
     pub reference: &'static str,

@@ -35,7 +35,6 @@ const PAUSE: f64 = 0.5;
 const IN_FULL: &str =
     "This device has no 16-bit floats: the run, started in mixed precision, continues in 32 bits.";
 
-/// A run to be trained.
 #[derive(Debug)]
 pub struct RunSetup {
     /// The complete settings. A resumed run may change precision.

@@ -28,7 +28,6 @@ const TRAIN_DETAIL: [&str; 2] = ["train_detail", "training_detail"];
 /// Metadata fields in Glasshouse's own rows: the origin of a generated task or of a person's feedback.
 const OWN_NOTES: &[&str] = &["id", "kind", "level", "template", "check", "run", "when"];
 
-/// A training row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
     /// Unstructured text; every token is trained on.
@@ -51,11 +50,13 @@ pub enum Row {
 /// Two distinct answers to one prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Preference {
-    /// Raw text.
-    Text { prompt: String, chosen: String, rejected: String },
-    /// Messages.
+    Text {
+        /// The common prefix of the answers if the row has no prompt.
+        prompt: String,
+        chosen: String,
+        rejected: String,
+    },
     Messages {
-        /// Prompt and tools.
         prompt: Conversation,
         chosen: Vec<Message>,
         rejected: Vec<Message>,
@@ -155,7 +156,10 @@ pub enum RowError {
         "unknown format with the keys [{keys}]; known formats have `messages`, `conversations` (ShareGPT), `instruction` and `output` (Alpaca), \
          `chosen` and `rejected`, `prompt` and `completion`, or `text`"
     )]
-    Unknown { keys: String },
+    Unknown {
+        /// Separated by commas.
+        keys: String,
+    },
     #[error("`prompt` has no answer: expected `completion`, or `chosen` and `rejected`")]
     PromptAlone,
     /// A KTO row labelled as a bad answer.
@@ -178,7 +182,6 @@ pub enum RowError {
         /// Path of the field.
         field: String,
         role: String,
-        /// The supported names.
         known: &'static str,
     },
     #[error("`{0}`: empty")]

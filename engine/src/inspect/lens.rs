@@ -47,7 +47,6 @@ pub struct Lens {
     names: Vec<(String, Type)>,
     /// Version of each parameter's entries; parameters that may differ never share a version.
     versions: Vec<u64>,
-    /// The last version assigned.
     last_version: u64,
     prepared: Vec<Prepared>,
     /// Maximum bytes of `prepared`.
@@ -133,7 +132,6 @@ impl Lens {
         Heads { heads, kv_heads, head_size }
     }
 
-    /// Name of the device.
     pub fn device(&self) -> &str {
         match &self.place {
             LensDevice::Cpu(_) => "cpu",

@@ -99,12 +99,10 @@ impl Subject<'_> {
         Ok((store.len(Split::Validation) > 0).then_some(store))
     }
 
-    /// A token with its text.
     pub fn token(&self, id: u32) -> TokenText {
         TokenText { id, text: self.tokenizer.describe(id).text }
     }
 
-    /// The texts of distinct ids.
     pub fn tokens_of(&self, ids: impl IntoIterator<Item = u32>) -> Detail {
         let mut ids: Vec<u32> = ids.into_iter().collect();
         ids.sort_unstable();
@@ -149,7 +147,6 @@ impl Found {
         self.details.push(detail);
     }
 
-    /// Adds a notice for the reader.
     pub fn notice(&mut self, notice: impl Into<String>) {
         self.notices.push(notice.into());
     }

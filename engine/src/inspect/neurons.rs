@@ -113,7 +113,6 @@ async fn passages(
     Ok(Detail::Passages { passages, searched })
 }
 
-/// A column of a matrix.
 fn column(matrix: &Tensor, at: usize) -> Vec<f32> {
     matrix.rows().map(|row| row[at]).collect()
 }

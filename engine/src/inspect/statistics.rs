@@ -32,7 +32,6 @@ impl Default for Summary {
 }
 
 impl Summary {
-    /// Statistics of a slice.
     pub(super) async fn of(entries: &[f32], turns: &Turns) -> Self {
         let mut own = Self::default();
         for entries in entries.chunks(BETWEEN) {
@@ -42,7 +41,6 @@ impl Summary {
         own
     }
 
-    /// Adds entries.
     pub(super) fn add(&mut self, entries: &[f32]) {
         for part in entries.chunks(PART) {
             self.join(of_part(part));

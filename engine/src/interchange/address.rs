@@ -98,7 +98,6 @@ impl ModelAddress {
         self.folder.split('/').nth(2).unwrap_or_default()
     }
 
-    /// Display name.
     pub fn name(&self) -> String {
         if let Some(file) = &self.file {
             return file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem).to_owned();

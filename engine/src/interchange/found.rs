@@ -56,7 +56,6 @@ pub struct Found {
     /// Bytes of the stored weights.
     pub bytes: u64,
     pub tokenizer: TokenizerFiles,
-    /// See [`Looked`].
     pub(super) dtype: Option<&'static str>,
     /// The original context length, if it was shortened.
     pub(super) shortened_from: Option<usize>,
@@ -167,7 +166,6 @@ impl Found {
         Ok(())
     }
 
-    /// Number of parameters.
     pub fn parameter_count(&self) -> usize {
         self.parameters.list().iter().map(|parameter| parameter.ty.count()).sum()
     }

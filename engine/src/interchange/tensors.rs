@@ -66,7 +66,6 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// The parameters of a model.
     pub fn of(model: &ModelConfig) -> Result<Self> {
         Ok(Self::from_list(build(model, Purpose::Window { time: 1 })?.graph.parameters))
     }
@@ -83,7 +82,6 @@ impl Parameters {
         self.layout.length
     }
 
-    /// The parameters in order.
     pub fn list(&self) -> &[Parameter] {
         &self.list
     }
@@ -128,7 +126,6 @@ pub struct TensorTable<'model> {
 }
 
 impl<'model> TensorTable<'model> {
-    /// An empty table.
     pub fn new(parameters: &'model Parameters) -> Self {
         Self { parameters, tensors: Vec::new() }
     }

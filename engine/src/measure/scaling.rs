@@ -76,7 +76,6 @@ fn config(size: ModelSize) -> Result<RunConfig> {
     Ok(config)
 }
 
-/// Summarises all cells.
 fn summary(cells: &[ScalingCell], device: Option<DeviceDescription>) -> ScalingSummary {
     let judged: Vec<&ScalingCell> =
         cells.iter().filter(|cell| !cell.calibration && cell.skipped.is_none()).collect();

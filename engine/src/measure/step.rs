@@ -37,8 +37,12 @@ pub enum Extent {
     Steps(u64),
     /// About this many seconds, including the first step if it takes as long.
     Seconds(f64),
-    /// About `seconds` (at least one step), after `steps` untimed steps.
-    Warm { steps: u64, seconds: f64 },
+    /// After some untimed steps.
+    Warm {
+        steps: u64,
+        /// Approximate duration of the timed steps, of which there is at least one.
+        seconds: f64,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -32,9 +32,7 @@ pub trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// self·factor + term.
     fn mul_add(self, factor: Self, term: Self) -> Self;
-    /// Element-wise sum.
     fn add(self, other: Self) -> Self;
-    /// Element-wise product.
     fn mul(self, other: Self) -> Self;
 
     /// Sum of the entries by halves: adds entries i and i + COUNT/2, then i and i + COUNT/4, and so on.
@@ -203,8 +201,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// Name in a run's record. Separately and jointly rounded products differ in the last digits, so both portable variants have
-    /// a name.
+    /// Name in a run's record. Fused and unfused products differ in the last digits, so the portable variants (`simd128`,
+    /// `portable-fused`, `portable`) have separate names.
     pub fn name(self) -> &'static str {
         match self {
             #[cfg(target_arch = "x86_64")]

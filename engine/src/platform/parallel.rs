@@ -12,7 +12,6 @@ mod threads {
     use crate::error::Error;
     use async_channel::Receiver;
 
-    /// A thread pool.
     #[derive(Debug)]
     pub struct Pool(rayon::ThreadPool);
 

@@ -31,14 +31,12 @@ const MAX_ENTRIES: usize = 200_000;
 const MAX_BYTES: u64 = 64 << 30;
 /// Maximum compression ratio of an entry; deflate cannot exceed about 1032.
 const MAX_RATIO: u64 = 1100;
-/// Maximum bytes of an entry's path.
 const MAX_NAME_BYTES: usize = 4096;
 /// Error suffix for files that differ from what was packed.
 const AGAIN: &str = "; get or make it again";
 const CHUNK: u64 = 1 << 20;
 const PIECE: usize = 1 << 18;
 
-/// Result of packing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
     /// Length of the file.

@@ -25,7 +25,6 @@ pub struct Next {
 pub struct TrainedTokenizer {
     /// Time in seconds since 1970, UTC.
     pub trained: u64,
-    /// Name of its folder in `data`.
     pub folder: String,
     pub config: RunConfig,
 }

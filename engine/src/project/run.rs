@@ -48,7 +48,6 @@ pub struct RunRecord {
     pub evaluate_whole_split: bool,
     /// The device the run is pinned to; `None` before its first session.
     pub device: Option<DeviceDescription>,
-    /// Number of model parameters.
     #[serde(default)]
     pub parameters: u64,
     /// Validation loss of the last evaluation.
@@ -62,13 +61,11 @@ pub struct RunRecord {
     /// The error that ended the run, if any.
     #[serde(default)]
     pub error: Option<String>,
-    /// User's note.
     #[serde(default)]
     pub notes: String,
     /// User's title; empty if none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// User's tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// `model_type` of an imported model's transformers class.
@@ -183,7 +180,6 @@ impl Run {
         self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Name of the project folder.
     pub fn project_name(&self) -> String {
         let project = self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder);
         let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());

@@ -184,7 +184,6 @@ impl<'run> Run<'run> {
 
 /// An operation as a plain burn expression, following its formula in [`crate::graph::ops`].
 pub(super) trait Express: Operation {
-    /// The op's outputs.
     fn express(
         &self,
         run: &mut Run<'_>,

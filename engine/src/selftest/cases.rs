@@ -16,9 +16,7 @@ use glasshouse_protocol::Rope;
 /// Maximum deviations, relative to the largest entry of the tensor.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Of forward values.
     pub forward: f64,
-    /// Of gradients.
     pub gradient: f64,
 }
 
@@ -31,7 +29,6 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Finds an operation by name.
     pub fn named(name: &str) -> Option<Self> {
         OPERATIONS.into_iter().find(|operation| operation.name == name)
     }
@@ -116,7 +113,6 @@ pub struct Case {
 #[derive(Clone, Debug)]
 pub struct Built {
     pub graph: Graph,
-    /// Input values.
     pub inputs: Vec<(ValueId, Data)>,
     pub outputs: Vec<ValueId>,
     /// Inputs with a gradient.

@@ -35,7 +35,6 @@ const POINTS: usize = 100;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainingVariant {
-    /// 32 bits or mixed.
     pub precision: Precision,
     pub kernels: Kernels,
 }
@@ -68,11 +67,8 @@ impl TrainingVariant {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct LossesReport {
-    /// Name of the adapter.
     pub device: String,
-    /// Preset of the run.
     pub config: String,
-    /// Steps of each run.
     pub steps: u64,
     /// The plain run first.
     pub rows: Vec<LossRow>,
@@ -82,9 +78,7 @@ pub struct LossesReport {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct LossRow {
-    /// Name of the variant.
     pub way: String,
-    /// Loss of the first step.
     pub first: Option<f64>,
     /// Mean loss of the last 20 steps.
     pub last: Option<f64>,

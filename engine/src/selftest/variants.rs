@@ -30,7 +30,6 @@ const TOLD: usize = 8;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct VariantsReport {
-    /// Name of the adapter.
     pub device: String,
     /// Supported optional features.
     pub features: Vec<&'static str>,
@@ -50,7 +49,6 @@ pub struct VariantRow {
     pub operation: String,
     /// Number of cases run, out of `of`.
     pub cases: usize,
-    /// Number of all cases.
     pub of: usize,
     /// Number of graphs run: forward and backward, with different launches.
     pub runs: usize,

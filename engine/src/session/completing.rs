@@ -113,7 +113,6 @@ struct Unscored {
 
 /// What follows a prompt whose tokens are scored.
 enum Behind {
-    /// A generated text.
     Written(Written),
     /// The most likely token, obtained from the same pass over the prompt.
     Likeliest(Request<Decode<'static>>),
@@ -138,7 +137,6 @@ impl From<Generated> for Written {
 }
 
 impl Session {
-    /// Starts a completion.
     pub(super) async fn begin_completion(
         &mut self,
         id: u64,

@@ -44,7 +44,6 @@ pub(super) struct Assessment {
     /// Requested device, and threads for the CPU.
     device: String,
     threads: Option<usize>,
-    /// Whether the window is visible.
     visible: bool,
     pub(super) model: Model,
     pub(super) run: Run,
@@ -203,7 +202,6 @@ impl Session {
         Ok(())
     }
 
-    /// Writes a run's model card.
     pub(super) async fn write_card(
         &mut self,
         id: u64,

@@ -10,7 +10,6 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Shorter work is not reported, and progress is not reported more often than this.
 pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
-/// Sends events.
 pub(super) struct Outlet {
     tell: Box<dyn Fn(Parcel<Report>)>,
     last_beat: Cell<Instant>,

@@ -551,7 +551,6 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
     assert!(reading.join().unwrap().is_ok(), "the pause waited for the checkpoint");
 }
 
-/// A run with slow steps.
 fn slow(steps: u64) -> RunConfig {
     let mut config = tiny(steps);
     config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;

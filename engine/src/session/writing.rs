@@ -69,7 +69,6 @@ impl Deref for SharedTokenizer {
     }
 }
 
-/// A model in memory.
 #[derive(Clone)]
 pub(super) struct Model {
     pub(super) key: Key,
@@ -515,7 +514,6 @@ impl Session {
         }
     }
 
-    /// Loads the weights of a source.
     pub(super) async fn weights(
         &mut self,
         source: &WeightSource,

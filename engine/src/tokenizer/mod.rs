@@ -10,7 +10,7 @@
 //! | char | BPE of the text's characters without merges, sorted by code point as in nanoGPT | nothing | characters that the training text lacks (dropped; [`Tokenizer::unknown_characters`] names them) |
 //! | BPE | byte-level BPE | GPT-2's pattern | nothing |
 //! | WordPiece | byte-level WordPiece; `…` marks what continues a word | GPT-2's pattern, 32 characters at most | nothing |
-//! | Unigram | byte-level Unigram | the same | nothing |
+//! | Unigram | byte-level Unigram | GPT-2's pattern, 32 characters at most | nothing |
 //!
 //! Special tokens follow the vocabulary, `<|endoftext|>` first. Byte and character vocabularies include it only if the text has
 //! several documents, so that a single text gets nanoGPT's ids (65 for tinyshakespeare).
@@ -67,7 +67,6 @@ pub struct Tokenizer {
     vocabulary_size: usize,
     /// Whether characters outside the vocabulary are dropped.
     drops_unknown: bool,
-    /// The unknown token, if any.
     unknown: Option<u32>,
 }
 
@@ -397,7 +396,6 @@ impl Tokenizer {
         rest.chars().filter(|character| !is_known(character)).collect()
     }
 
-    /// Id of the unknown token, if any.
     pub fn unknown(&self) -> Option<u32> {
         self.unknown
     }

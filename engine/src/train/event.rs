@@ -5,10 +5,8 @@ pub use crate::protocol::TrainEvent;
 /// A sample that is due: the caller generates it with the trainer's executor and returns the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleRequest {
-    /// Steps completed.
     pub step: u64,
     pub prompt: String,
-    /// Number of tokens to generate.
     pub tokens: usize,
 }
 

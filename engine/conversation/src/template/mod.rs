@@ -108,7 +108,6 @@ pub enum TemplateError {
     },
 }
 
-/// A rendered conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     pub text: String,
@@ -118,7 +117,6 @@ pub struct Rendered {
     pub has_generation_tags: bool,
 }
 
-/// A rendered prompt and answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// The whole text, with only the answer's spans.

@@ -26,7 +26,6 @@ impl Discounts {
         }
     }
 
-    /// The discount of a count.
     pub fn from(&self, count: u32) -> f64 {
         let Self([one, two, more]) = *self;
         match count {

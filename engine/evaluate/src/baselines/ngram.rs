@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! P(w | c) = (a(cw) − D(a(cw)) + m(c) · P(w | c')) / Σ a(cv) over v        c' is c without its first token
-//! m(c)     = Σ D(a(cv)) over all v that were seen behind c
+//! m(c)     = Σ D(a(cv)) over all v seen after c
 //! P(w | )  = the same with c empty and 1/V in the place of P(w | c')
-//! a(g)     = how often g was seen, where g has the highest order or begins a document; else how many different tokens stand before g
+//! a(g)     = occurrences of g if it has the highest order or begins a document; else the number of distinct tokens before g
 //! D        = three discounts for each order, see [`Discounts`]
 //! ```
 //!
@@ -102,7 +102,6 @@ impl NGram {
         self.levels.len() - 1
     }
 
-    /// Number of learned tokens.
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
@@ -184,7 +183,6 @@ impl NGram {
         }
     }
 
-    /// Starts predicting a document.
     pub fn reading(&self) -> Reading<'_> {
         let discounts = self.levels.iter().map(|level| Discounts::of(level.with_count)).collect();
         Reading { model: self, discounts, history: self.beginning().map(Some).collect() }

@@ -8,7 +8,6 @@ pub struct Unigram {
 }
 
 impl Unigram {
-    /// An empty model.
     pub fn new(vocabulary: usize) -> Self {
         Self { counts: vec![0; vocabulary], tokens: 0 }
     }
@@ -23,7 +22,6 @@ impl Unigram {
         }
     }
 
-    /// Number of counted tokens.
     pub fn tokens(&self) -> u64 {
         self.tokens
     }

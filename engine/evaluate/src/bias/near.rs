@@ -86,7 +86,6 @@ impl Near {
         }
     }
 
-    /// Number of words read.
     pub fn words_read(&self) -> u64 {
         self.read
     }

@@ -152,7 +152,6 @@ pub(super) fn reliability(bins: &[CalibrationBin]) -> Markup {
     }
 }
 
-/// A coordinate.
 fn at(place: f64) -> String {
     format!("{place:.1}")
 }

@@ -68,7 +68,6 @@ pub fn html(
     Page { title: &title, version: env!("CARGO_PKG_VERSION"), style: STYLE, script: "" }.around(&contents)
 }
 
-/// The model's display name.
 fn name(evaluation: &Evaluation) -> String {
     let title = evaluation.model.title.trim();
     shown(if title.is_empty() { &evaluation.run } else { title })
@@ -229,7 +228,6 @@ fn contamination(evaluation: &Evaluation) -> Markup {
     }
 }
 
-/// Limitations of the evaluation.
 fn limits(evaluation: &Evaluation) -> Markup {
     html! {
         @if !evaluation.limits.is_empty() {

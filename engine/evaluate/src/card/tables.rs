@@ -105,7 +105,6 @@ pub(super) fn excerpt(text: &str, characters: usize) -> Markup {
     html! { (own) @if is_cut { "…" } }
 }
 
-/// Comparisons with other models.
 pub(super) fn comparisons(beside: &[(&Evaluation, Vec<Comparison>)]) -> Markup {
     html! {
         @if !beside.is_empty() {

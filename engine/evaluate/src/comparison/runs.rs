@@ -1,6 +1,6 @@
-//! Compares runs in pairs with equal seeds. With few pairs, a bootstrap varies too little (with five, it covers the difference in
-//! about 83 of 100 samples instead of 95), so the interval is that of Student's paired t (Student 1908, "The Probable Error of a
-//! Mean").
+//! Compares runs in pairs, each pair with its own seed. With few pairs, a bootstrap varies too little (with five, it covers the
+//! difference in about 83 of 100 samples instead of 95), so the interval is that of Student's paired t (Student 1908, "The
+//! Probable Error of a Mean").
 
 use super::compare::{Pair, Values};
 use crate::statistics::Bootstrap;

@@ -1,6 +1,6 @@
-//! Expected calibration error (Guo et al. 2017, arXiv:1706.04599) over 15 bins of equal width, (lower, upper]: Σ share of the bin
-//! ×
-//! |accuracy − confidence|. torchmetrics' bins are [lower, upper), which only confidences on an edge can tell from these.
+//! Expected calibration error (Guo et al. 2017, arXiv:1706.04599) over 15 bins of equal width, (lower, upper]:
+//! Σ share of the bin × |accuracy − confidence|. torchmetrics' bins are [lower, upper), which differs only for confidences exactly
+//! on an edge.
 
 use crate::statistics::wilson;
 use glasshouse_protocol::evaluation::CalibrationBin;

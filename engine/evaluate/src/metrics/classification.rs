@@ -85,14 +85,11 @@ fn sum(values: &[f64]) -> f64 {
     rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
 }
 
-/// Result of a classification.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Classification {
     /// All expected or predicted labels, sorted.
     pub labels: Vec<String>,
-    /// Counts per label.
     pub tallies: Vec<Tally>,
-    /// Averages over labels.
     pub averages: Averages,
     pub accuracy: f64,
     /// Indices of the expected and the predicted label of each row.

@@ -7,7 +7,6 @@ use super::classification::{Averages, Line, Tally, lines, report};
 use crate::statistics::Bootstrap;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Tagging scheme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
     /// seqeval's default, like conlleval.
@@ -18,12 +17,10 @@ pub enum Scheme {
     Iob2,
 }
 
-/// Results of entity recognition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entities {
     /// Types of all expected or predicted entities, sorted.
     pub types: Vec<String>,
-    /// Counts per type.
     pub tallies: Vec<Tally>,
     /// Averages over types; `micro.f1` is the usual entity F1.
     pub averages: Averages,

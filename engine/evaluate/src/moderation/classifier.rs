@@ -87,7 +87,6 @@ fn row_of(row: &str) -> Result<(String, bool), String> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Classifier {
-    /// Format version.
     version: u32,
     /// Number of harmful and of harmless training rows.
     pub rows: [u64; 2],

@@ -14,7 +14,6 @@ pub(super) const NEAR: usize = 6;
 const CLOSE: usize = 3;
 /// Minimum letters before a `*`.
 const MIN_STEM_LETTERS: usize = 3;
-/// Maximum words of a phrase.
 const MAX_PHRASE_WORDS: usize = 12;
 
 /// Finds words and phrases in linear time.

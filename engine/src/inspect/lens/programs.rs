@@ -136,7 +136,6 @@ impl Lens {
         self.keep_within(bytes);
     }
 
-    /// Number of cached programs.
     #[cfg(test)]
     pub(crate) fn programs(&self) -> usize {
         self.prepared.len()

@@ -97,7 +97,6 @@ impl Grams {
         LENGTH + self.stride as usize - 1
     }
 
-    /// Bytes in memory.
     pub(super) fn bytes(&self) -> u64 {
         (self.starts.len() + self.places.len()) as u64 * 4
     }

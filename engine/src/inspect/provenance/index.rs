@@ -121,7 +121,6 @@ impl TextIndex {
         }
     }
 
-    /// Tokens in the stream.
     pub(super) fn tokens(&self) -> u64 {
         self.store.len(Split::Train)
     }
@@ -197,7 +196,6 @@ impl TextIndex {
         Ok(longest)
     }
 
-    /// The occurrences of a span.
     pub(crate) async fn occurrences(&self, span: &[u32], turns: &Turns) -> Result<Occurrences> {
         match &self.kind {
             Kind::Suffixes(places) => {

@@ -37,7 +37,6 @@ pub fn parallel() -> RunConfig {
     config
 }
 
-/// Post-norm.
 pub fn post() -> RunConfig {
     let mut config = gpt();
     config.model.norm.placement = NormPlacement::Post;

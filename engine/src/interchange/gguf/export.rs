@@ -29,13 +29,11 @@ pub struct Export<'run> {
     pub family: Option<&'run str>,
     /// Weights in the arena layout of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
     pub parameters: &'run [f32],
-    /// Display name.
     pub name: &'run str,
     /// Storage type of the matrices.
     pub quantization: Quantization,
 }
 
-/// Result of an export.
 #[derive(Debug)]
 pub struct Exported {
     /// Bytes of the file.

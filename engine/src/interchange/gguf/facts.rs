@@ -41,12 +41,10 @@ impl<'file> Facts<'file> {
         key
     }
 
-    /// An error about this file.
     pub fn error(&self, reason: impl std::fmt::Display) -> Error {
         Error::bad_file(self.path, reason.to_string())
     }
 
-    /// Whether a tensor exists.
     pub fn has(&self, tensor: &str) -> bool {
         self.shapes.contains_key(tensor)
     }
@@ -57,12 +55,10 @@ impl<'file> Facts<'file> {
         rows.copied().ok_or_else(|| self.error(format!("it has no tensor {tensor}")))
     }
 
-    /// A required integer.
     pub fn whole(&mut self, name: &str) -> Result<usize> {
         self.whole_or_none(name)?.ok_or_else(|| self.error(format!("it has no {}.{name}", self.architecture)))
     }
 
-    /// An optional integer.
     pub fn whole_or_none(&mut self, name: &str) -> Result<Option<usize>> {
         let key = self.key(name);
         let number = self.metadata.count(&key).map_err(|reason| self.error(reason))?;
@@ -70,27 +66,23 @@ impl<'file> Facts<'file> {
         number.map(fits).transpose()
     }
 
-    /// An optional number.
     pub fn number_or_none(&mut self, name: &str) -> Result<Option<f32>> {
         let key = self.key(name);
         let number = self.metadata.float(&key).map_err(|reason| self.error(reason))?;
         Ok(number.map(|number| number as f32))
     }
 
-    /// A required number.
     pub fn number(&mut self, name: &str) -> Result<f32> {
         self.number_or_none(name)?
             .ok_or_else(|| self.error(format!("it has no {}.{name}", self.architecture)))
     }
 
-    /// An optional string.
     pub fn word_or_none(&mut self, name: &str) -> Result<Option<String>> {
         let key = self.key(name);
         let word = self.metadata.text(&key).map_err(|reason| self.error(reason))?;
         Ok(word.map(str::to_owned))
     }
 
-    /// An optional boolean.
     pub fn flag_or_none(&mut self, name: &str) -> Result<Option<bool>> {
         let key = self.key(name);
         self.metadata.flag(&key).map_err(|reason| self.error(reason))

@@ -107,7 +107,6 @@ impl<'file> Gguf<'file> {
 }
 
 impl<'file> StoredTensor<'file> {
-    /// The bytes of all its rows.
     pub fn bytes(&self) -> &'file [u8] {
         self.bytes
     }

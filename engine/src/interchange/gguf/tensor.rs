@@ -164,7 +164,6 @@ impl TensorInfo<'_> {
         self.shape.iter().rev().skip(1).product()
     }
 
-    /// Bytes per row.
     pub fn row_bytes(&self) -> usize {
         self.columns() / self.ty.block() * self.ty.block_bytes()
     }

@@ -52,7 +52,6 @@ struct Manifest {
     /// The run's creation time and the checksum of its settings, which together identify it.
     created: u64,
     config_crc32c: u32,
-    /// Optimizer steps completed.
     step: u64,
     /// Identifies the run further: model settings, seed and number of tokens.
     model: BTreeMap<String, String>,

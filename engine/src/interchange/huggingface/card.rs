@@ -7,13 +7,10 @@ use glasshouse_protocol::{Evaluation, RunConfig, Start};
 /// Facts about a run's data and results.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CardFacts {
-    /// Name of the project.
     pub name: String,
     /// Sources of the text.
     pub sources: Vec<String>,
-    /// Tokens of the training split.
     pub train_tokens: u64,
-    /// Tokens of the validation split.
     pub validation_tokens: u64,
     /// Optimizer step of the exported checkpoint.
     pub step: u64,
@@ -21,7 +18,6 @@ pub struct CardFacts {
     pub validation_loss: Option<f32>,
     /// The device it was trained on.
     pub device: String,
-    /// Number of parameters.
     pub parameters: usize,
     /// Whether it was imported and not trained here.
     pub imported: bool,

@@ -223,7 +223,6 @@ impl Fields {
         self.get(name).cloned().unwrap_or_default()
     }
 
-    /// An error about this file.
     pub fn error(&self, reason: impl std::fmt::Display) -> Error {
         Error::bad_file(&self.path, reason.to_string())
     }
@@ -236,12 +235,10 @@ impl Fields {
         self.error(format!("{name} is {value}: {reason}"))
     }
 
-    /// A required integer.
     pub fn whole(&mut self, name: &str) -> Result<usize> {
         self.whole_or_none(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// An optional integer.
     pub fn whole_or_none(&mut self, name: &str) -> Result<Option<usize>> {
         let Some(value) = self.get(name).cloned() else { return Ok(None) };
         let whole = value.as_u64().and_then(|number| usize::try_from(number).ok());
@@ -253,13 +250,11 @@ impl Fields {
         if self.has(name) { self.whole_or_none(name) } else { Ok(default) }
     }
 
-    /// A number, or its default.
     pub fn number_or(&mut self, name: &str, default: f64) -> Result<f64> {
         let Some(value) = self.get(name).cloned() else { return Ok(default) };
         value.as_f64().ok_or_else(|| self.refuse(name, &value, "expected a number"))
     }
 
-    /// A required number.
     pub fn number(&mut self, name: &str) -> Result<f32> {
         self.get(name);
         match self.has(name) {
@@ -268,13 +263,11 @@ impl Fields {
         }
     }
 
-    /// A boolean, or its default.
     pub fn flag_or(&mut self, name: &str, default: bool) -> Result<bool> {
         let Some(value) = self.get(name).cloned() else { return Ok(default) };
         value.as_bool().ok_or_else(|| self.refuse(name, &value, "expected true or false"))
     }
 
-    /// A string, or its default.
     pub fn word_or(&mut self, name: &str, default: &str) -> Result<String> {
         let Some(value) = self.get(name).cloned() else { return Ok(default.to_owned()) };
         value.as_str().map(str::to_owned).ok_or_else(|| self.refuse(name, &value, "expected a word"))

@@ -72,7 +72,6 @@ impl Format {
         }
     }
 
-    /// Bytes per float.
     pub fn width(self) -> usize {
         if self == Self::F32 { 4 } else { 2 }
     }
@@ -93,17 +92,14 @@ impl Format {
 }
 
 impl Stored {
-    /// Number of entries.
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Bytes in the file.
     pub fn bytes(&self) -> u64 {
         (self.count() * self.dtype.bitsize() / 8) as u64
     }
 
-    /// The storage format, if supported.
     pub fn format(&self) -> Option<Format> {
         Format::of(self.dtype).ok()
     }

@@ -208,9 +208,7 @@ impl OpenOptions {
     setters! {
         read,
         write,
-        /// Empty the file.
         truncate,
-        /// Create the file if it is missing.
         create,
         /// Create the file; it must not exist.
         create_new

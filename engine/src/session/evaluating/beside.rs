@@ -29,7 +29,6 @@ pub(in super::super) type Finish = Box<dyn FnOnce(&Session, Duration) -> Result<
 /// An evaluation or audit in progress. If dropped before it is done, it reports that it was cancelled.
 struct Job {
     id: u64,
-    /// Name of the work in progress.
     name: &'static str,
     run: Run,
     outlet: Rc<Outlet>,

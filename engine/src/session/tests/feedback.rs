@@ -14,7 +14,6 @@ fn add(rows: Vec<Feedback>) -> Command {
     Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows }
 }
 
-/// Replaces the first row.
 fn splice(expected: Vec<Feedback>, rows: Vec<Feedback>) -> Command {
     Command::SpliceFeedback { at: Some(0), removed: 1, expected, rows }
 }

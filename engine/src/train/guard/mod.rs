@@ -43,7 +43,6 @@ pub(super) struct Finding {
     pub threshold: f32,
 }
 
-/// The guard's settings and state.
 #[derive(Debug)]
 pub(super) struct Guard {
     settings: GuardSettings,

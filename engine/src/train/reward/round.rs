@@ -26,11 +26,8 @@ pub struct Round {
 pub struct RoundShape {
     /// Answers per micro-batch, one per row.
     pub batch: usize,
-    /// Positions per row.
     pub time: usize,
-    /// Padding token.
     pub padding: u32,
-    /// Target to ignore.
     pub ignored: u32,
     /// Maximum tokens of an answer.
     pub max_tokens: usize,

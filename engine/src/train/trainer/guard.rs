@@ -95,7 +95,6 @@ impl Trainer<'_> {
         self.config.train.precision == Precision::Mixed
     }
 
-    /// Checks the last evaluation.
     pub(super) fn watch_evaluation(&mut self) -> Result<()> {
         let Some(evaluated) = self.evaluated else { return Ok(()) };
         let rate = self.share_of_rate();
@@ -103,7 +102,6 @@ impl Trainer<'_> {
         found.iter().try_for_each(|finding| self.tell(self.report_of(finding), finding))
     }
 
-    /// Checks a new sample.
     pub(super) fn watch_sample(&mut self, text: &str) -> Result<()> {
         if !self.looks_at_sample(self.step) {
             return Ok(());

@@ -86,7 +86,6 @@ enum Action {
     Finish,
 }
 
-/// A run in training.
 #[derive(Debug)]
 pub struct Trainer<'data> {
     run: Run,
@@ -101,9 +100,7 @@ pub struct Trainer<'data> {
     tensorboard: TensorboardWriter,
     record: RunRecord,
     config_crc32c: u32,
-    /// Optimizer steps completed.
     step: u64,
-    /// Step of the newest checkpoint.
     saved: Option<u64>,
     /// Step of the last evaluation with its training and validation loss.
     evaluated: Option<(u64, f32, f32)>,
@@ -300,7 +297,6 @@ impl Trainer<'_> {
         })
     }
 
-    /// Optimizer steps completed.
     pub fn step(&self) -> u64 {
         self.step
     }
@@ -357,7 +353,6 @@ impl Trainer<'_> {
         self.options.stop.load(Ordering::Relaxed)
     }
 
-    /// Last step of this session.
     fn last_step(&self) -> u64 {
         let steps = self.config.train.steps;
         self.options.stop_after.map_or(steps, |stop| stop.min(steps))
@@ -449,7 +444,6 @@ impl Trainer<'_> {
         Some((so_far, left as f64 * a_step + evaluations * an_evaluation))
     }
 
-    /// Steps until the next boundary.
     fn steps_to_boundary(&self) -> u64 {
         let train = &self.config.train;
         let looks = if self.guard.looks_at_activations() { train.guard.activation_interval } else { 0 };

@@ -30,7 +30,6 @@ pub struct Architecture {
     read: fn(&mut Facts<'_>) -> Result<ModelConfig>,
     /// Converts settings to keys, as closely as the architecture can. Unsupported settings are found by reading them back.
     write: fn(&ModelConfig) -> Settings,
-    /// Lists its tensors.
     tensors: fn(&ModelConfig, &mut TensorTable<'_>),
     /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
     padded_biases: fn(Bias) -> (Bias, bool),

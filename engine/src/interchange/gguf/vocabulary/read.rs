@@ -60,7 +60,6 @@ fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
     TokenizerFiles::of_json(&json, settings, &ends, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
 }
 
-/// Tokens by id.
 pub(super) struct Listed<'file> {
     pub tokens: Vec<&'file str>,
     pub types: Vec<TokenType>,

@@ -44,7 +44,6 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
 pub(super) struct Defaults {
     /// Base of rotary positions.
     pub theta: f64,
-    /// Name of the MLP's activation.
     pub activation: &'static str,
     /// Whether the head is tied to the embedding.
     pub tied: bool,

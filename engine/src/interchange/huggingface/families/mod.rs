@@ -32,7 +32,6 @@ pub struct Family {
     read: fn(&mut Fields) -> Result<ModelConfig>,
     /// Converts settings to fields, as closely as the class can. Unsupported settings are found by reading them back.
     write: fn(&ModelConfig) -> Map<String, Value>,
-    /// Lists its tensors.
     tensors: fn(&ModelConfig, &mut TensorTable<'_>),
     /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
@@ -109,7 +108,6 @@ impl Family {
         (self.write)(model)
     }
 
-    /// The tensors of a model.
     pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
         let mut table = TensorTable::new(parameters);
         (self.tensors)(model, &mut table);

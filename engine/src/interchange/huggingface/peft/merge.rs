@@ -172,7 +172,6 @@ pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
 
 /// Contents of `adapter_config.json`.
 struct AdapterSettings {
-    /// α.
     alpha: f32,
     /// α for modules whose paths match a pattern at their end.
     alphas: Vec<(Regex, f32)>,

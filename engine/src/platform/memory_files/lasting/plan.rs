@@ -41,12 +41,14 @@ pub enum Step {
         path: PathBuf,
         /// Bytes before this offset are already correct.
         from: u64,
-        /// The whole content.
         content: Arc<Vec<u8>>,
     },
-    /// Moves a file, replacing the destination; no-op if `from` does not exist.
-    Move { from: PathBuf, to: PathBuf },
-    /// Removes a file if it exists.
+    /// Moves a file, replacing the destination.
+    Move {
+        /// If it does not exist, nothing happens.
+        from: PathBuf,
+        to: PathBuf,
+    },
     RemoveFile(PathBuf),
     /// Removes a folder and its contents if it exists.
     RemoveFolder(PathBuf),
@@ -97,12 +99,10 @@ impl Work {
         })
     }
 
-    /// The first affected path.
     pub fn path(&self) -> &Path {
         self.paths().first().copied().unwrap_or(Path::new(""))
     }
 
-    /// Every affected path.
     pub fn paths(&self) -> Vec<&Path> {
         match &self.result {
             Outcome::Folder(path)
