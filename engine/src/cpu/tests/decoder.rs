@@ -8,7 +8,7 @@ use crate::graph::{Graph, Input, Origin, ParameterId, Type, ValueId, random};
 use crate::initial;
 use crate::model::{LossForm, Purpose, build};
 use crate::plan::arena::ArenaLayout;
-use crate::plan::decode::kept;
+use crate::plan::decode;
 use crate::sampler::{self, Sampling};
 use crate::step::Data;
 use glasshouse_protocol::{GenerateConfig, ModelConfig, Position, Residual, Rope};
@@ -75,7 +75,7 @@ fn caches_write_what_windows_read_at_once_do() {
                 assert!((kept - entropy).abs() < 1e-4, "before any setting: {kept} for {entropy}");
                 text.push(*token);
                 if text.len() - dropped > model.context_length {
-                    dropped = text.len() - kept(model.context_length);
+                    dropped = text.len() - decode::kept(model.context_length);
                 }
             }
             assert_eq!(decoder.entropies(0).len(), written.len());
