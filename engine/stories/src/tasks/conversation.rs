@@ -1,9 +1,9 @@
-//! Conversations whose last question depends on an earlier message: the previous turn at level 1, with another turn in between at level
-//! 2, and with two facts, one of them corrected, at level 3.
+//! Talk of several turns whose last question needs what was said before: the turn before at level 1, with something else in between at
+//! level 2; at level 3 two things were said, and one of them was put right.
 
 use super::Check;
 use super::draw::{Draft, Draw, Wordings, assistant, user};
-use crate::stories::colours;
+use crate::stories::COLOURS;
 
 pub(super) const WORDINGS: &[&Wordings] = &[
     &FACTS[0].told,
@@ -20,10 +20,10 @@ pub(super) const WORDINGS: &[&Wordings] = &[
     &CORRECTION,
 ];
 
-/// A longer answer is assumed to guess.
+/// An answer of more words is a guess at everything.
 const MAX_WORDS: u64 = 12;
 
-/// A fact that people state about themselves.
+/// Something that people say of themselves.
 struct Fact {
     told: Wordings,
     heard: &'static str,
@@ -34,7 +34,6 @@ struct Fact {
 
 enum FactValues {
     Names,
-    Colours,
     Of(&'static [&'static str]),
 }
 
@@ -79,7 +78,7 @@ const FACTS: &[Fact] = &[
             held_out: &["Please say which color I like best."],
         },
         answer: "You like {value}.",
-        values: FactValues::Colours,
+        values: FactValues::Of(COLOURS),
     },
     Fact {
         told: Wordings {
@@ -155,7 +154,7 @@ const FACTS: &[Fact] = &[
     },
 ];
 
-/// An unrelated turn; the reply follows `|`.
+/// Something else in between; what is answered stands behind `|`.
 const ASIDE: Wordings = Wordings {
     name: "conversation-aside",
     train: &[
@@ -185,7 +184,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     let order = draw.pick_some(&[0, 1, 2, 3, 4], 2);
     let (fact, other) = (&FACTS[order[0]], &FACTS[order[1]]);
     let values = two_values(draw, fact);
-    // The same name for two people would be ambiguous.
+    // One name for two people would be a riddle.
     let mut unrelated = two_values(draw, other)[0];
     while values.contains(&unrelated) {
         unrelated = two_values(draw, other)[0];
@@ -233,11 +232,10 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     Draft { template: parts.join("+"), messages, check }
 }
 
-/// Two different values of a fact.
+/// Two values that a fact can have, not the same.
 fn two_values(draw: &mut Draw, fact: &Fact) -> [&'static str; 2] {
     let found: Vec<&'static str> = match &fact.values {
         FactValues::Names => draw.people(2).into_iter().map(|person| person.name).collect(),
-        FactValues::Colours => draw.pick_some(colours(), 2),
         FactValues::Of(list) => draw.pick_some(list, 2),
     };
     [found[0], found[1]]

@@ -1,26 +1,28 @@
-//! Pelu, a small constructed language for the vocabulary of the stories, with rule-based translation in both directions.
+//! Pelu, a small constructed language with the words of our stories, translated by rule in both directions.
 //!
-//! * Common nouns end in `-a`, verbs in `-e`, adjectives in `-o`; names are as in English.
-//! * *The* is `lo` before the noun; *a* has no word. The plural adds `-ri`. Adjectives follow their noun: `lo tolari rano`, *the red
+//! * A common noun ends in `-a`, a verb in `-e`, an adjective in `-o`; names are as in English.
+//! * *The* is `lo` before the noun; *a* has no word. The plural adds `-ri`. The adjective follows its noun: `lo tolari rano`, *the red
 //!   balls*.
-//! * Word order is subject, object, place, verb. Verbs do not inflect; a tense particle follows: `ke` past, `su` future, none for the
-//!   present. *Not* is `ma` before the verb.
-//! * A place is a noun with a postposition after it: `lo geda na`, *in the garden*.
+//! * Subject, object, place, verb: the verb comes last, and does not change. Behind it stands the tense: `ke` past, `su` future, nothing
+//!   for the present. *Not* is `ma` before the verb.
+//! * A place is a noun with its postposition behind it: `lo geda na`, *in the garden*.
 //!
 //! `Lo fima tola rano lo geda na vike ke.` is *The fox saw a red ball in the garden.*
 
+/// The language's name.
 pub const NAME: &str = "Pelu";
 
+/// The plural's ending.
 const PLURAL: &str = "ri";
 const THE: &str = "lo";
 const NOT: &str = "ma";
 const PAST: &str = "ke";
 const FUTURE: &str = "su";
 
-/// A noun: English singular, English plural, Pelu.
+/// A noun in English, its plural, and in Pelu.
 pub(super) type Noun = (&'static str, &'static str, &'static str);
 
-/// Nouns for subjects.
+/// Who acts.
 pub(super) const BEINGS: &[Noun] = &[
     ("fox", "foxes", "fima"),
     ("rabbit", "rabbits", "lupa"),
@@ -37,7 +39,7 @@ pub(super) const BEINGS: &[Noun] = &[
     ("father", "fathers", "pada"),
     ("friend", "friends", "lina"),
 ];
-/// Nouns for objects.
+/// What is acted on.
 pub(super) const THINGS: &[Noun] = &[
     ("ball", "balls", "tola"),
     ("kite", "kites", "vina"),
@@ -49,6 +51,7 @@ pub(super) const THINGS: &[Noun] = &[
     ("cake", "cakes", "toka"),
     ("star", "stars", "tira"),
 ];
+/// Where.
 pub(super) const PLACES: &[Noun] = &[
     ("tree", "trees", "dura"),
     ("house", "houses", "hema"),
@@ -58,7 +61,7 @@ pub(super) const PLACES: &[Noun] = &[
     ("forest", "forests", "sola"),
     ("door", "doors", "poda"),
 ];
-/// Adjectives: English, Pelu.
+/// Adjectives in English and in Pelu.
 pub(super) const ADJECTIVES: &[(&str, &str)] = &[
     ("red", "rano"),
     ("blue", "sulo"),
@@ -71,11 +74,11 @@ pub(super) const ADJECTIVES: &[(&str, &str)] = &[
     ("warm", "wano"),
     ("new", "nefo"),
 ];
-/// English prepositions and the postpositions of Pelu.
+/// Postpositions, as English puts them in front.
 pub(super) const POSTPOSITIONS: &[(&str, &str)] =
     &[("in", "na"), ("on", "po"), ("under", "du"), ("near", "ni"), ("behind", "gu")];
 
-/// A verb: its English forms, and its single form in Pelu.
+/// A verb's English forms, and its one form in Pelu.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Verb {
     base: &'static str,
@@ -88,6 +91,7 @@ const fn verb(base: &'static str, third: &'static str, past: &'static str, own: 
     Verb { base, third, past, own }
 }
 
+/// Verbs with an object.
 pub(super) const TRANSITIVE: &[Verb] = &[
     verb("see", "sees", "saw", "vike"),
     verb("find", "finds", "found", "tane"),
@@ -98,6 +102,7 @@ pub(super) const TRANSITIVE: &[Verb] = &[
     verb("hide", "hides", "hid", "kuve"),
     verb("carry", "carries", "carried", "dofe"),
 ];
+/// Verbs without one.
 pub(super) const INTRANSITIVE: &[Verb] = &[
     verb("sleep", "sleeps", "slept", "nume"),
     verb("sing", "sings", "sang", "lale"),
@@ -109,6 +114,7 @@ pub(super) const INTRANSITIVE: &[Verb] = &[
     verb("cry", "cries", "cried", "bawe"),
 ];
 
+/// When something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tense {
     Past,
@@ -116,6 +122,7 @@ pub(super) enum Tense {
     Future,
 }
 
+/// Somebody or something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NounPhrase {
     Name(String),
@@ -188,13 +195,13 @@ impl NounPhrase {
     }
 }
 
-/// The meaning of a sentence, independent of the language.
+/// What a sentence says, whichever language says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clause {
     pub subject: NounPhrase,
     pub verb: &'static Verb,
     pub object: Option<NounPhrase>,
-    /// The English preposition and its noun phrase.
+    /// The English preposition, and what it stands before.
     pub place: Option<(&'static str, NounPhrase)>,
     pub tense: Tense,
     pub negated: bool,
@@ -291,10 +298,10 @@ impl Clause {
     }
 }
 
-/// The remaining words of a text.
+/// What is left of a text's words.
 #[derive(Clone)]
 struct Words<'text> {
-    /// Each word as written, and in lowercase.
+    /// As written, and in small letters.
     left: Vec<(&'text str, String)>,
     at: usize,
 }
@@ -305,19 +312,19 @@ impl<'text> Words<'text> {
         Self { left: text.split_whitespace().map(|word| (word, word.to_lowercase())).collect(), at: 0 }
     }
 
-    /// Applies `what` to the next word, and consumes the word if the result is not `None`.
+    /// What the next word is, where it is something; then it is used up.
     fn find<T>(&mut self, what: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let found = what(&self.left.get(self.at)?.1)?;
         self.at += 1;
         Some(found)
     }
 
-    /// Consumes the next word if it is one of these.
+    /// The next word, where it is one of these.
     fn take(&mut self, of: &[&'static str]) -> Option<&'static str> {
         self.find(|word| of.iter().find(|listed| **listed == word).copied())
     }
 
-    /// Consumes a capitalised word that is not in the lexicon.
+    /// A word with a large first letter that no list has.
     fn name(&mut self) -> Option<String> {
         let (word, small) = self.left.get(self.at)?;
         let known = lexicon().iter().any(|(english, own)| english == small || own == small);
@@ -345,7 +352,7 @@ fn verbs() -> impl Iterator<Item = &'static Verb> {
     TRANSITIVE.iter().chain(INTRANSITIVE)
 }
 
-/// All words in English and in Pelu: nouns, verbs, adjectives, postpositions, particles.
+/// Every word in English and in Pelu: nouns, verbs, adjectives, postpositions, particles.
 pub fn lexicon() -> Vec<(&'static str, &'static str)> {
     let particles = [("the", THE), ("not", NOT)];
     nouns()
@@ -356,19 +363,19 @@ pub fn lexicon() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
-/// Parses a text, which must be consumed completely.
+/// What a text says, where all of it is read.
 fn whole<T>(text: &str, read: impl FnOnce(&mut Words<'_>) -> Option<T>) -> Option<T> {
     let mut words = Words::of(text);
     read(&mut words).filter(|_| words.are_used_up())
 }
 
-/// Translates an English sentence, or noun phrase, to Pelu; `None` if the grammar or lexicon does not cover it.
+/// An English sentence, or noun with its article and adjective, in Pelu; nothing where the grammar or the lexicon lacks it.
 pub fn pelu_from_english(text: &str) -> Option<String> {
     let clause = whole(text, Clause::from_english).map(|clause| clause.pelu());
     clause.or_else(|| whole(text, NounPhrase::from_english).map(|phrase| phrase.pelu()))
 }
 
-/// Translates a sentence or noun phrase from Pelu to English; `None` if the grammar or lexicon does not cover it.
+/// The same the other way.
 pub fn english_from_pelu(text: &str) -> Option<String> {
     let clause = whole(text, Clause::from_pelu).map(|clause| clause.english());
     clause.or_else(|| whole(text, NounPhrase::from_pelu).map(|phrase| phrase.english()))
@@ -377,7 +384,7 @@ pub fn english_from_pelu(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stories::names;
+    use crate::stories::{BOYS, GIRLS, HE_ANIMALS, SHE_ANIMALS};
     use std::collections::HashSet;
 
     #[test]
@@ -385,8 +392,7 @@ mod tests {
         let lexicon = lexicon();
         let own: HashSet<&str> = lexicon.iter().map(|(_, own)| *own).chain([PAST, FUTURE]).collect();
         assert_eq!(own.len(), lexicon.len() + 2);
-        let all = [(false, false), (false, true), (true, false), (true, true)];
-        for name in all.into_iter().flat_map(|(animals, she)| names(animals, she)) {
+        for name in [BOYS, GIRLS, HE_ANIMALS, SHE_ANIMALS].into_iter().flatten() {
             assert!(!own.contains(name.to_lowercase().as_str()), "{name}");
         }
         assert!(nouns().all(|noun| noun.2.ends_with('a')) && verbs().all(|verb| verb.own.ends_with('e')));

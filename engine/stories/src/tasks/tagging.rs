@@ -1,9 +1,8 @@
-//! Tagging of names, places and animals in a passage: listed at level 1, marked in a copy of one sentence at level 2 and of two at
-//! level 3.
+//! Names, places and animals in a passage: listed at level 1, marked in a copy of one sentence at level 2 and of two at level 3.
 
 use super::draw::{Draft, Draw, Wordings};
 use super::{Check, Tag};
-use crate::stories::{colours, kinds};
+use crate::stories::{COLOURS, KINDS};
 
 pub(super) const WORDINGS: &[&Wordings] = &[&LIST, &MARK, &MARK_ALL, &PASSAGES, &MORE];
 
@@ -39,7 +38,7 @@ const MARK_ALL: Wordings = Wordings {
     ],
 };
 
-/// Texts to mark are in `[` and `]`, after the first letter of their label.
+/// What is to be marked stands between `[` and `]`, after its label's first letter.
 const PASSAGES: Wordings = Wordings {
     name: "tagging-passage",
     train: &[
@@ -86,8 +85,8 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     let people = draw.people(3);
     let names: Vec<&str> = people.iter().map(|person| person.name).collect();
     let places = draw.pick_some(PLACES, 2);
-    let animals = draw.pick_some(kinds(), 2);
-    let colour = draw.pick(colours());
+    let animals = draw.pick_some(KINDS, 2);
+    let colour = draw.pick(COLOURS);
     let (mut text, mut content) = draw.word(&PASSAGES);
     let more;
     if draw.level == 3 {
@@ -131,7 +130,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     draft
 }
 
-/// The passage, the passage with marks, and the marked texts.
+/// The passage, the passage with marks, and what is marked.
 fn parts(text: &str) -> (String, String, Vec<Tag>) {
     let (mut passage, mut marked, mut tags) = (String::new(), String::new(), Vec::new());
     let mut rest = text;
@@ -153,7 +152,7 @@ fn parts(text: &str) -> (String, String, Vec<Tag>) {
     (passage, marked, tags)
 }
 
-/// Formats tags as the lines `name: Lily, Tom` and `place: park`.
+/// `name: Lily, Tom` and `place: park`, a line each.
 fn listed(tags: &[Tag]) -> String {
     let line = |label: &str| {
         let found: Vec<&str> =
