@@ -946,7 +946,7 @@ fn a_change_that_breaks_a_rule_changes_nothing() {
         };
         assert!(message(Some(-1.0), None, trainer).contains("train.learning_rate = -1 must"));
         assert!(message(None, Some(0), trainer).contains("train.steps = 0 must"));
-        assert!(message(None, Some(10), trainer).contains("10 steps are already done"));
+        assert!(message(None, Some(10), trainer).contains("10 steps are already done;"));
         assert_eq!((trainer.config(), run.config().unwrap()), (&config(), config()));
     })
     .unwrap();
