@@ -60,7 +60,7 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   const message = page.getByRole("textbox", { name: "Message", exact: true });
   await message.fill("Who was it");
   await page.getByRole("button", { name: "Send", exact: true }).dispatchEvent("click");
-  await page.getByRole("button", { name: /^Reply 1, tokens/ }).waitFor();
+  await page.getByRole("button", { name: /^Reply 1, choose tokens/ }).waitFor();
   await until(page, ({ waiting }) => waiting === 0, "the reply's end");
   // Moderation is switched on beside what replies are drawn by, and holds for the next one.
   await page.getByRole("combobox", { name: "Moderation", exact: true }).dispatchEvent("click");
@@ -69,7 +69,7 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   await page.getByRole("checkbox", { name: "Self harm", exact: true }).waitFor();
   await message.fill("Where was it");
   await page.getByRole("button", { name: "Send", exact: true }).dispatchEvent("click");
-  await page.getByRole("button", { name: /^Reply 2, tokens/ }).waitFor();
+  await page.getByRole("button", { name: /^Reply 2, choose tokens/ }).waitFor();
   await until(page, ({ waiting }) => waiting === 0, "the moderated reply's end");
   const config_of_reply = { max_tokens: 12, temperature: 0 };
   const reply = { command: "reply", source, messages: [said("user", "Who was it")], config: config_of_reply };
