@@ -276,6 +276,14 @@ fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
     assert_eq!(sent(window.state_mut()), []);
     let sentence = format!("cat.jpg was not taken. {}", glasshouse::app::ACCEPTED);
     assert!(window.query_by_label(&sentence).is_some());
+    let photos = ["/photos/cat.jpg", "/photos/dog.jpg", "/photos/owl.jpg"];
+    for (count, names) in [(2, "cat.jpg and dog.jpg"), (3, "cat.jpg and 2 more files")] {
+        let dropped = photos.iter().take(count).map(|path| std::sync::Arc::new(Dropped((*path).into())) as _);
+        window.input_mut().dropped_files = dropped.collect();
+        window.run_steps(3);
+        let sentence = format!("{names} were not taken. {}", glasshouse::app::ACCEPTED);
+        assert!(window.query_by_label(&sentence).is_some(), "{sentence}");
+    }
 
     drop_file(&mut window, "/texts/Letters.txt");
     let commands = sent(window.state_mut());

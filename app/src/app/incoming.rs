@@ -142,8 +142,7 @@ impl App {
     /// Adds moderation rules to the built-in ones; the engine reports broken lines.
     fn take_rules(&mut self, files: Vec<Chosen>) {
         let Some(file) = files.into_iter().next() else { return };
-        let name =
-            Path::new(&file.name).file_name().map_or(file.name.clone(), |own| own.display().to_string());
+        let name = own_name(&file.name);
         let read = link::bytes_of(file, MAX_RULES_BYTES).and_then(|bytes| match bytes.len() {
             0..=MAX_RULES_BYTES => String::from_utf8(bytes)
                 .map_err(|_| format!("{name} is not UTF-8: convert it to UTF-8, and choose it again")),
@@ -163,7 +162,7 @@ impl App {
         if files.iter().any(is_model) {
             return self.look_at_model(files);
         }
-        let (mut texts, mut refused) = (Vec::new(), None);
+        let (mut texts, mut others) = (Vec::new(), Vec::new());
         for file in files {
             match kind(&file) {
                 FileKind::Project => {
@@ -176,14 +175,24 @@ impl App {
                 }
                 FileKind::Text => texts.push(file),
                 FileKind::PrivateKey => {
-                    refused = Some((file.name, format!("It is {}.", file_kind::PRIVATE_KEY)));
+                    let (name, reason) = (own_name(&file.name), file_kind::PRIVATE_KEY);
+                    self.state.say(
+                        None,
+                        ErrorKind::Refused,
+                        format!("{name} was not taken. It is {reason}."),
+                    );
                 }
-                FileKind::Other => refused = Some((file.name, ACCEPTED.to_owned())),
+                FileKind::Other => others.push(own_name(&file.name)),
             }
         }
-        if let Some((name, reason)) = refused {
-            let name = Path::new(&name).file_name().map_or(name.clone(), |name| name.display().to_string());
-            self.state.say(None, ErrorKind::Refused, format!("{name} was not taken. {reason}"));
+        let were = match &others[..] {
+            [] => None,
+            [name] => Some(format!("{name} was")),
+            [first, second] => Some(format!("{first} and {second} were")),
+            [first, more @ ..] => Some(format!("{first} and {} more files were", more.len())),
+        };
+        if let Some(were) = were {
+            self.state.say(None, ErrorKind::Refused, format!("{were} not taken. {ACCEPTED}"));
         }
         let Some(first) = texts.first() else { return };
         if self.page == PageName::Home || self.state.projects.open.is_none() {
@@ -208,6 +217,11 @@ enum FileKind {
     Project,
     PrivateKey,
     Other,
+}
+
+/// A file's name without its folders.
+fn own_name(name: &str) -> String {
+    Path::new(name).file_name().map_or(name.to_owned(), |own| own.display().to_string())
 }
 
 /// A file's kind: by its extension, or without one by its first bytes. Natively a folder counts as texts.
