@@ -16,7 +16,8 @@ pub(super) const NOT_HERE: &str = "Not available: this device has no 16-bit floa
 
 pub(super) const NO_MIXED_PRECISION: &str = "Precision: weights, gradients and sums are 32-bit floating-point numbers. This device has no 16-bit ones.";
 
-pub(super) const LANGUAGE: &str = "The interface is in English. Texts may be in any script.";
+pub(super) const LANGUAGE: &str =
+    "The interface is in English. Texts to read, train on and generate can be in any language and script.";
 
 pub(super) const LASTING: &str = "Projects stay here until you delete them.";
 
