@@ -279,8 +279,7 @@ impl GpuDecoder {
         count: usize,
     ) -> Option<(ReplayedRows, ReadMode)> {
         let rows = |reading| (self.rows_read(texts, written, count, reading), reading);
-        let rows = [ReadMode::Prompt, ReadMode::Step].map(rows);
-        rows.into_iter().find(|(rows, _)| !rows.texts.is_empty())
+        [ReadMode::Prompt, ReadMode::Step].into_iter().map(rows).find(|(rows, _)| !rows.texts.is_empty())
     }
 
     /// The texts that lack some of `count` tokens and are read in this way, with the number of tokens that each gets.
