@@ -177,7 +177,7 @@ fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     scene.harness.get_by_label("Previous block").click();
     scene.settle();
     assert_eq!(last(&mut scene).3.layer, Some(1), "of layers 0 to 2");
-    assert!(shows(&scene, "Block 1 of 0 to 2"));
+    assert!(shows(&scene, "Block 1 (0 to 2)"));
     scene.picture("inspect-walk");
 }
 
@@ -242,7 +242,7 @@ fn what_is_refused_stands_in_its_section_and_is_not_asked_again() {
         scene(Engine { failing: refuses, ..Engine::full() }, WIDE, &[View::Walk, View::Tokens, View::Head]);
     assert!(shows(&scene, "the disk is full"));
     assert!(scene.harness.state().state().messages.is_empty(), "it stands beside the view alone");
-    assert!(shows(&scene, "Block 2 of 0 to 2") && shows(&scene, "Perplexity"), "what can be had is there");
+    assert!(shows(&scene, "Block 2 (0 to 2)") && shows(&scene, "Perplexity"), "what can be had is there");
     let before = asked(&mut scene).len();
     scene.settle();
     scene.settle();

@@ -93,14 +93,16 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let width = ((ui.available_width() - space::MEDIUM * (each - 1) as f32) / each as f32).floor();
         let buttons = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing = egui::Vec2::splat(space::MEDIUM);
-            column(ui, width, |ui| {
-                if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES).clicked() {
+            let tall = column(ui, width, |ui| {
+                let grow = widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES);
+                if grow.clicked() {
                     grow_first_model(context);
                 }
+                grow.rect.height()
             });
             column(ui, width, |ui| {
                 let text = "for your own text";
-                if widgets::hero_plain(ui, icons::ICON_CREATE_NEW_FOLDER, NEW, text).clicked() {
+                if widgets::hero_plain(ui, icons::ICON_CREATE_NEW_FOLDER, NEW, text, tall).clicked() {
                     context.outbox.send(Command::CreateProject { name: "My project".to_owned() });
                     *context.go = Some(PageName::Data);
                 }

@@ -98,17 +98,17 @@ pub fn hero(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Respon
     let palette = Palette::of(ui);
     let lit = mix(palette.accent, palette.text, 0.12);
     let tone = Tone { rest: palette.accent, lit, text: palette.on_accent };
-    large(ui, icon, text, detail, &tone)
+    large(ui, icon, [text, detail], 0.0, &tone)
 }
 
-/// A large secondary action.
-pub fn hero_plain(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Response {
+/// A large secondary action, at least `tall` points high.
+pub fn hero_plain(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str, tall: f32) -> Response {
     let palette = Palette::of(ui);
     let tone = Tone { rest: palette.raised, lit: palette.lit(), text: palette.text };
-    large(ui, icon, text, detail, &tone)
+    large(ui, icon, [text, detail], tall, &tone)
 }
 
-fn large(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str, tone: &Tone) -> Response {
+fn large(ui: &mut Ui, icon: MaterialIcon, [text, detail]: [&str; 2], tall: f32, tone: &Tone) -> Response {
     let palette = Palette::of(ui);
     let width = ui.available_width().min(theme::PROSE);
     let padding = space::LARGE;
@@ -119,8 +119,9 @@ fn large(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str, tone: &Tone)
     let words = ui.painter().layout(text.to_owned(), big, tone.text, inner);
     let below = mix(tone.rest, tone.text, 0.86);
     let means = ui.painter().layout(detail.to_owned(), small, below, inner);
-    let height = words.size().y + space::TIGHT + means.size().y + 2.0 * padding;
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
+    let height = words.size().y + space::TIGHT + means.size().y;
+    let size = Vec2::new(width, tall.max(height + 2.0 * padding));
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     let lit = response.hovered() || response.has_focus();
     let fill = if lit { tone.lit } else { tone.rest };
     let painter = ui.painter();
@@ -133,8 +134,9 @@ fn large(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str, tone: &Tone)
     let font = egui::FontId::new(mark, icon.font_family());
     painter.text(place, egui::Align2::CENTER_CENTER, icon.codepoint, font, tone.text);
     let left = rect.left() + padding + mark + space::MEDIUM;
-    let second = rect.top() + padding + words.size().y + space::TIGHT;
-    painter.galley(egui::pos2(left, rect.top() + padding), words, tone.text);
+    let first = rect.center().y - height / 2.0;
+    let second = first + words.size().y + space::TIGHT;
+    painter.galley(egui::pos2(left, first), words, tone.text);
     painter.galley(egui::pos2(left, second), means, below);
     named(ui, &response, text);
     response.on_hover_cursor(egui::CursorIcon::PointingHand)

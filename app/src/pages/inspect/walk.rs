@@ -48,7 +48,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (layer, layers) = (shown.layer(), shown.inspection.layers);
     ui.horizontal_wrapped(|ui| {
-        caption(ui, format!("Block {layer} of 0 to {}", layers.saturating_sub(1)));
+        caption(ui, format!("Block {layer} (0 to {})", layers.saturating_sub(1)));
         let mut turn = |ui: &mut Ui, can: bool, icon, name: &str, to: usize| {
             let button = ui.add_enabled_ui(can, |ui| widgets::icon_button(ui, icon, name)).inner;
             if button.clicked() {
