@@ -1,4 +1,4 @@
-//! Rows that are generated to try a recipe on.
+//! Generated rows for trying out a recipe.
 
 use crate::tasks::{
     Labels, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, line, pair_line, passages, poems,
@@ -8,15 +8,14 @@ use glasshouse_protocol::Objective;
 use glasshouse_protocol::recipes::{Generated, TuningRecipe};
 use serde_json::json;
 
-/// Seed of what is generated.
 const SEED: u64 = 1;
 
-/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds and levels in the form that an objective learns from: prompts
-/// alone for rewards, an answer and a wrong one for preferences, of which there may be a few less. Those of one split share no wording with
-/// those of another, but for poems, which all are put together from a few couplets and have no splits.
+/// Generates rows as JSON lines: those of a recipe, or instruction tasks of all kinds and levels in the objective's format: prompts
+/// only for rewards, a right and a wrong answer for preferences (of which there may be a few fewer). Rows of different splits share no
+/// wording, except for poems, which all come from the same couplets and have no splits.
 ///
 /// # Errors
-/// The recipe names a kind of task that there is none of, or the objective has no tasks.
+/// If the recipe names an unknown kind of task, or the objective has no tasks.
 pub fn rows(
     recipe: Option<&TuningRecipe>,
     objective: Objective,
@@ -48,7 +47,7 @@ pub fn rows(
     })
 }
 
-/// Instruction tasks of all kinds. Prompts and pairs are of other tasks than answers are, as those of `corpus tasks` are.
+/// Instruction tasks of all kinds. Prompts and pairs come from other tasks than conversations with answers, as in `corpus tasks`.
 fn of_all_kinds(objective: Objective, split: TaskSplit, rows: usize) -> Result<Vec<String>, String> {
     if !objective.learns_tasks() {
         return Err(format!("there are no instruction tasks for the objective {objective}"));

@@ -1,66 +1,75 @@
-//! A story as a list of sentences and picks, so that others can ask about what it says.
+//! A story as a list of sentences and picks, so that tasks can ask about its content.
 
-use super::expand::{Picker, Slots, expand};
-use super::{cast, plots};
+use super::expand::{Picker, Slots, capitals, expand};
+use super::grammar::{Plot, Slot, World, grammar};
+use std::ops::Range;
 
-/// What a story is made of before its text is put together.
+/// The parts of a story.
 #[derive(Debug)]
 pub(crate) struct Outline {
-    plot: &'static str,
-    beats: Vec<&'static str>,
-    /// At which beats the second and the third paragraph begin.
+    plot: &'static Plot,
+    beats: Vec<String>,
     paragraphs: [usize; 2],
     slots: Slots,
 }
 
 impl Outline {
-    /// Of the story that has this key.
+    /// The outline of the story with this key.
     pub(crate) fn new(key: u64) -> Self {
+        let grammar = grammar();
         let mut picker = Picker::new(key);
-        let mut slots = cast::slots(&mut picker);
-        let plot = plots::choose(&mut picker);
-        for (slot, choices) in plot.slots {
-            slots.push((slot, picker.pick(choices).to_string()));
+        let world = &grammar.worlds[picker.below(grammar.worlds.len())];
+        let mut slots = cast(&mut picker, world);
+        let plot = &grammar.plots[picker.below(grammar.plots.len())];
+        for Slot { names, choices } in grammar.slots.iter().chain(&world.slots).chain(&plot.slots) {
+            let choice = &choices[picker.below(choices.len())];
+            slots.extend(names.iter().zip(choice).map(|(name, text)| (*name, picker.resolve(text, grammar))));
         }
-        let mut pick = |beats: &[&[&'static str]]| -> Vec<&'static str> {
-            beats.iter().map(|choices| picker.pick(choices)).collect()
+        let mut pick = |texts: &&[&'static str]| {
+            let text = picker.pick(texts);
+            picker.resolve(text, grammar)
         };
-        let told: Vec<_> =
-            [plot.opening, plot.middle, plot.ending, &[plot.closings]].into_iter().map(&mut pick).collect();
-        // Nobody turns up who has not been introduced, unless the two meet in the story.
+        let mut told = [0, 1, 2].map(|paragraph| {
+            let beats = plot.paragraphs[paragraph].iter().map(&mut pick);
+            beats.filter(|beat| !beat.is_empty()).collect::<Vec<_>>()
+        });
+        told[2].push(pick(&plot.closings));
+        // The introduction mentions the friend if the friend appears later, unless the two first meet in the story.
         let friend_comes = told.iter().flatten().any(|beat| beat.contains("{Friend}"));
-        let about = if friend_comes && !plot.strangers { plots::FRIENDS } else { plots::HABITS };
-        let introduction = pick(&[plots::OPENINGS, about]);
-        let first = introduction.len() + plot.opening.len();
-        let paragraphs = [first, first + plot.middle.len()];
-        let beats = introduction.into_iter().chain(told.into_iter().flatten()).collect();
-        Self { plot: plot.name, beats, paragraphs, slots }
+        let about = if friend_comes && !plot.strangers { grammar.friend } else { grammar.habit };
+        let mut beats = vec![pick(&grammar.hero), pick(&about)];
+        let mut starts = [0; 3];
+        for (start, paragraph) in starts.iter_mut().zip(told) {
+            *start = beats.len();
+            beats.extend(paragraph);
+        }
+        Self { plot, beats, paragraphs: [starts[1], starts[2]], slots }
     }
 
-    /// The plot's name.
-    pub(crate) fn plot(&self) -> &'static str {
+    pub(crate) fn plot(&self) -> &'static Plot {
         self.plot
     }
 
-    /// The story's parts of a sentence or two, in order, with their slots open: two introduce the hero, the plot's follow, and the
-    /// last one closes.
-    pub(crate) fn beats(&self) -> &[&'static str] {
+    /// The story's parts, of one or two sentences each, in order and with open slots: two that introduce the hero, those of the plot,
+    /// and the closing.
+    pub(crate) fn beats(&self) -> &[String] {
         &self.beats
     }
 
-    /// At which beats the second and the third paragraph begin.
+    /// Indices of the beats that start the second and third paragraph.
     pub(crate) fn paragraphs(&self) -> [usize; 2] {
         self.paragraphs
     }
 
-    /// A text with this story's picks in its slots.
+    /// Fills the slots of a template with this story's picks.
     pub(crate) fn fill(&self, template: &str) -> String {
         expand(template, &self.slots)
     }
 
-    /// The beats from one number up to another, with spaces between them.
-    pub(crate) fn excerpt(&self, beats: std::ops::Range<usize>) -> String {
-        self.fill(&self.beats.get(beats).unwrap_or_default().join(" "))
+    /// The text of a range of beats, separated by spaces.
+    pub(crate) fn excerpt(&self, beats: Range<usize>) -> String {
+        let beats = self.beats.get(beats).unwrap_or_default().iter();
+        beats.map(|beat| capitals(self.fill(beat))).collect::<Vec<_>>().join(" ")
     }
 
     /// The whole story: three paragraphs.
@@ -68,4 +77,30 @@ impl Outline {
         let [second, third] = self.paragraphs;
         [0..second, second..third, third..self.beats.len()].map(|beats| self.excerpt(beats)).join("\n\n")
     }
+}
+
+/// Picks a hero, a friend and an elder with their pronouns.
+fn cast(picker: &mut Picker, world: &World) -> Slots {
+    let mut person = || {
+        let she = picker.below(2);
+        let people = &world.people[she];
+        let kind = picker.pick(people.kinds);
+        (she, picker.pick(people.names), picker.resolve(kind, grammar()))
+    };
+    let (he, name, kind) = person();
+    // With two foxes in one story, "the fox" would be ambiguous.
+    let (fhe, friend, fkind) = loop {
+        let other = person();
+        if other.1 != name && (other.2 != kind || world.people[0].kinds != world.people[1].kinds) {
+            break other;
+        }
+    };
+    let ehe = picker.below(2);
+    let elder = picker.pick(world.people[ehe].elders).to_owned();
+    let named = [("hero", name.to_owned()), ("friend", friend.to_owned())];
+    let kinds = [("kind", kind), ("fkind", fkind), ("elder", elder)];
+    let pronouns = grammar().pronouns.iter().flat_map(|(forms, texts)| {
+        forms.iter().zip([he, fhe, ehe]).map(|(form, gender)| (*form, texts[gender].to_owned()))
+    });
+    named.into_iter().chain(kinds).chain(pronouns).collect()
 }

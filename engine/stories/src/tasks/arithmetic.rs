@@ -1,4 +1,4 @@
-//! Sums: number words up to ten at level 1, digits up to one hundred at level 2, two steps at level 3, where the reference shows them.
+//! Arithmetic: number words up to ten at level 1, digits up to one hundred at level 2, two steps, shown in the reference, at level 3.
 
 use super::Check;
 use super::check::number_word;
@@ -94,7 +94,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     let people = draw.people(3);
     let food = draw.pick(FOOD);
     let plus = draw.below(2) == 0;
-    // What is eaten, or lies on a plate, is food.
+    // Only food is eaten or lies on a plate.
     let eaten = |text: &str| ["ate", "plates", "eat"].iter().any(|word| text.contains(word));
     let fitting =
         |text: &str| if eaten(text) && matches!(food, "flowers" | "stones") { "apples" } else { food };
@@ -102,7 +102,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
         1 | 2 => {
             let (least, most) = if draw.level == 1 { (3, 10) } else { (11, 99) };
             let sum = draw.between(least, most);
-            // More than one of each, so that "apples" are apples.
+            // At least two of each, so that the plural is right.
             let part = draw.between(1.max(sum / 10), sum - 2);
             let story = draw.below(3) > 0;
             match (plus, story) {

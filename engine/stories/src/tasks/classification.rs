@@ -1,11 +1,11 @@
-//! Feeling and topic of a passage: happy or sad at level 1, one of four feelings or of six topics at level 2, both of them at level 3.
+//! Feeling and topic of a passage: happy or sad at level 1, one of four feelings or of six topics at level 2, both at level 3.
 
 use super::TaskSplit;
 use super::draw::{Draft, Draw, Wordings, exact, fill};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 use glasshouse_protocol::random::nth;
 
-/// What the draws of passages are named by; a split adds its number.
+/// Purpose of the random numbers for passages, plus the split's number.
 const PASSAGES: u64 = 0x7061_7373_0000;
 
 pub(super) const WORDINGS: &[&Wordings] = &[
@@ -224,7 +224,7 @@ const NUMBERS: &[&str] = &["two", "three", "four", "five", "six"];
 
 pub(super) fn draft(draw: &mut Draw) -> Draft {
     let person = draw.person(&[]);
-    let [colour, number] = [draw.pick(COLOURS), draw.pick(NUMBERS)];
+    let [colour, number] = [draw.pick(colours()), draw.pick(NUMBERS)];
     let written = |text: &str| written(text, [person.name, colour, number]);
     let feelings = if draw.level == 1 { &FEELINGS[..2] } else { FEELINGS };
     let (feeling, about_feeling) = &feelings[draw.below(feelings.len())];
@@ -239,7 +239,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
         2 if topic_alone => (&TOPIC, told, vec![(*topic).to_owned()], told_template),
         2 => {
             let answers = vec![(*feeling).to_owned(), format!("{} is {feeling}", person.name)];
-            // Somebody who only stands by says nothing about the feeling.
+            // The topic sentence is a distractor: it says nothing about the feeling.
             (&FEELING, format!("{told} {felt}"), answers, format!("{told_template}+{felt_template}"))
         }
         _ => {
@@ -258,16 +258,16 @@ fn written(text: &str, [name, colour, number]: [&str; 3]) -> String {
     super::draw::sentence(&fill(text, &[("name", name), ("colour", colour), ("number", number)]))
 }
 
-/// What passages are labelled by.
+/// Kind of labels for passages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Labels {
-    /// How somebody feels: one of four feelings.
+    /// A person's feeling: one of four.
     Feelings,
-    /// What it is about: one of six topics.
+    /// The topic: one of six.
     Topics,
 }
 
-/// Passages with their labels, without end and without a question. Those of one split share no wording with those of another.
+/// An endless stream of labelled passages, without a question. Different splits share no wording.
 pub fn passages(labels: Labels, seed: u64, split: TaskSplit) -> impl Iterator<Item = (String, &'static str)> {
     let about = match labels {
         Labels::Feelings => FEELINGS,
@@ -276,7 +276,7 @@ pub fn passages(labels: Labels, seed: u64, split: TaskSplit) -> impl Iterator<It
     (0..).map(move |number| {
         let mut draw = Draw::new(nth(seed, PASSAGES + split as u64, number), split, 1);
         let name = draw.person(&[]).name;
-        let [colour, many] = [draw.pick(COLOURS), draw.pick(NUMBERS)];
+        let [colour, many] = [draw.pick(colours()), draw.pick(NUMBERS)];
         let (label, wordings) = &about[draw.below(about.len())];
         let (text, _) = draw.word(wordings);
         (written(text, [name, colour, many]), *label)

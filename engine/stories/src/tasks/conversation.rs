@@ -1,9 +1,9 @@
-//! Talk of several turns whose last question needs what was said before: the turn before at level 1, with something else in between at
-//! level 2; at level 3 two things were said, and one of them was put right.
+//! Conversations whose last question depends on an earlier message: the previous turn at level 1, with another turn in between at level
+//! 2, and with two facts, one of them corrected, at level 3.
 
 use super::Check;
 use super::draw::{Draft, Draw, Wordings, assistant, user};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 
 pub(super) const WORDINGS: &[&Wordings] = &[
     &FACTS[0].told,
@@ -20,10 +20,10 @@ pub(super) const WORDINGS: &[&Wordings] = &[
     &CORRECTION,
 ];
 
-/// An answer of more words is a guess at everything.
+/// A longer answer is assumed to guess.
 const MAX_WORDS: u64 = 12;
 
-/// Something that people say of themselves.
+/// A fact that people state about themselves.
 struct Fact {
     told: Wordings,
     heard: &'static str,
@@ -34,6 +34,7 @@ struct Fact {
 
 enum FactValues {
     Names,
+    Colours,
     Of(&'static [&'static str]),
 }
 
@@ -78,7 +79,7 @@ const FACTS: &[Fact] = &[
             held_out: &["Please say which color I like best."],
         },
         answer: "You like {value}.",
-        values: FactValues::Of(COLOURS),
+        values: FactValues::Colours,
     },
     Fact {
         told: Wordings {
@@ -154,7 +155,7 @@ const FACTS: &[Fact] = &[
     },
 ];
 
-/// Something else in between; what is answered stands behind `|`.
+/// An unrelated turn; the reply follows `|`.
 const ASIDE: Wordings = Wordings {
     name: "conversation-aside",
     train: &[
@@ -184,7 +185,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     let order = draw.pick_some(&[0, 1, 2, 3, 4], 2);
     let (fact, other) = (&FACTS[order[0]], &FACTS[order[1]]);
     let values = two_values(draw, fact);
-    // One name for two people would be a riddle.
+    // The same name for two people would be ambiguous.
     let mut unrelated = two_values(draw, other)[0];
     while values.contains(&unrelated) {
         unrelated = two_values(draw, other)[0];
@@ -232,10 +233,11 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     Draft { template: parts.join("+"), messages, check }
 }
 
-/// Two values that a fact can have, not the same.
+/// Two different values of a fact.
 fn two_values(draw: &mut Draw, fact: &Fact) -> [&'static str; 2] {
     let found: Vec<&'static str> = match &fact.values {
         FactValues::Names => draw.people(2).into_iter().map(|person| person.name).collect(),
+        FactValues::Colours => draw.pick_some(colours(), 2),
         FactValues::Of(list) => draw.pick_some(list, 2),
     };
     [found[0], found[1]]

@@ -1,24 +1,24 @@
-//! What all kinds of task draw from: wordings by split, people of the stories, and the parts of a row.
+//! Shared parts of all kinds of task: wordings by split, people of the stories, and the parts of a row.
 
 use super::{
     Check, TaskSplit, arithmetic, classification, conversation, ordering, refusal, rewriting, story, summary,
     tagging, translation,
 };
-use crate::stories::{BOYS, GIRLS, HE_ANIMALS, Outline, Picker, SHE_ANIMALS, Slots, expand};
+use crate::stories::{Outline, Picker, Slots, expand, names};
 use glasshouse_protocol::random::split_mix;
 use glasshouse_protocol::{ChatMessage, Role};
 
-/// The wordings of one instruction; each belongs to one split.
+/// The wordings of an instruction; each belongs to one split.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wordings {
-    /// What the names of its templates begin with.
+    /// Prefix of its template names.
     pub name: &'static str,
     pub train: &'static [&'static str],
     pub validation: &'static [&'static str],
     pub held_out: &'static [&'static str],
 }
 
-/// All that are not about one plot, for whoever lists them.
+/// All wordings except those about a specific plot, for listing.
 pub(super) const WORDINGS: &[&[&Wordings]] = &[
     story::WORDINGS,
     summary::WORDINGS,
@@ -33,7 +33,6 @@ pub(super) const WORDINGS: &[&[&Wordings]] = &[
 ];
 
 impl Wordings {
-    /// Those of a split.
     pub(super) fn of(&self, split: TaskSplit) -> &'static [&'static str] {
         match split {
             TaskSplit::Train => self.train,
@@ -42,7 +41,7 @@ impl Wordings {
         }
     }
 
-    /// The number of a split's first one: they are counted from 1 through all splits, so that a number says which it is.
+    /// The number of a split's first wording. Numbers start at 1 and continue over all splits, so that a number identifies its split.
     fn first(&self, split: TaskSplit) -> usize {
         1 + match split {
             TaskSplit::Train => 0,
@@ -51,7 +50,7 @@ impl Wordings {
         }
     }
 
-    /// Every template's name.
+    /// The names of all templates, with their splits.
     pub(super) fn names(&self) -> Vec<(String, TaskSplit)> {
         [TaskSplit::Train, TaskSplit::Validation, TaskSplit::HeldOut]
             .into_iter()
@@ -61,7 +60,7 @@ impl Wordings {
     }
 }
 
-/// A task before it has a number.
+/// A task without its number.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub template: String,
@@ -70,7 +69,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// One question, one answer.
+    /// A draft with one question and one answer.
     pub(super) fn new(template: String, prompt: &str, answer: &str, check: Check) -> Self {
         Self { template, messages: vec![user(capital(prompt)), assistant(sentence(answer))], check }
     }
@@ -88,30 +87,30 @@ pub(super) fn assistant(content: impl Into<String>) -> ChatMessage {
     ChatMessage::new(Role::Assistant, content)
 }
 
-/// With a large first letter.
+/// Capitalises the first letter.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     first + letters.as_str()
 }
 
-/// With a large first letter, and a full stop where it has no other end.
+/// Capitalises the first letter and adds a full stop if there is no other end.
 pub(super) fn sentence(text: &str) -> String {
     let end = if text.ends_with(['.', '!', '?', '"', '>']) { "" } else { "." };
     capital(text) + end
 }
 
-/// `a fox`, `an owl`.
+/// Adds an article: `a fox`, `an owl`.
 pub(super) fn with_article(noun: &str) -> String {
     expand(&format!("a(n) {noun}"), &Vec::new())
 }
 
-/// A check for one of several answers.
+/// A check for any of several answers.
 pub(super) fn exact<T: Into<String>>(answers: impl IntoIterator<Item = T>) -> Check {
     Check::Exact { answers: answers.into_iter().map(Into::into).collect() }
 }
 
-/// Somebody of the stories.
+/// A person in the stories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Person {
     pub name: &'static str,
@@ -132,7 +131,7 @@ impl Person {
     }
 }
 
-/// The draws of one row.
+/// The random draws of one row.
 pub(super) struct Draw {
     key: u64,
     picker: Picker,
@@ -145,7 +144,6 @@ impl Draw {
         Self { key, picker: Picker::new(key), split, level }
     }
 
-    /// This row's story.
     pub(super) fn story(&self) -> Outline {
         Outline::new(split_mix(self.key))
     }
@@ -154,7 +152,7 @@ impl Draw {
         self.picker.below(count)
     }
 
-    /// A number from one to another, both included.
+    /// A number from `low` to `high`, inclusive.
     pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.picker.below(usize::try_from(high - low + 1).unwrap_or(1)) as i64
     }
@@ -163,41 +161,35 @@ impl Draw {
         self.picker.pick(choices)
     }
 
-    /// So many of the choices, no two the same, in any order.
+    /// Picks `count` distinct choices, in random order.
     pub(super) fn pick_some<T: Copy>(&mut self, choices: &[T], count: usize) -> Vec<T> {
         let mut left = choices.to_vec();
         (0..count.min(choices.len())).map(|_| left.swap_remove(self.picker.below(left.len()))).collect()
     }
 
-    /// One of the wordings of this row's split, and its template's name.
+    /// A wording of this row's split, with its template name.
     pub(super) fn word(&mut self, wordings: &Wordings) -> (&'static str, String) {
         let texts = wordings.of(self.split);
         let at = self.picker.below(texts.len());
         (texts[at], format!("{}-{}", wordings.name, wordings.first(self.split) + at))
     }
 
-    /// Somebody of either world who is none of the others, and of one world with them.
+    /// A person who differs from the others and is from the same world.
     pub(super) fn person(&mut self, others: &[Person]) -> Person {
         let animals = match others.first() {
-            Some(other) => HE_ANIMALS.contains(&other.name) || SHE_ANIMALS.contains(&other.name),
+            Some(other) => names(true, other.she).contains(&other.name),
             None => self.below(2) == 1,
         };
         loop {
             let she = self.below(2) == 1;
-            let names = match (animals, she) {
-                (false, false) => BOYS,
-                (false, true) => GIRLS,
-                (true, false) => HE_ANIMALS,
-                (true, true) => SHE_ANIMALS,
-            };
-            let person = Person { name: self.pick(names), she };
+            let person = Person { name: self.pick(names(animals, she)), she };
             if !others.contains(&person) {
                 return person;
             }
         }
     }
 
-    /// So many people, no two the same.
+    /// Picks `count` different people.
     pub(super) fn people(&mut self, count: usize) -> Vec<Person> {
         let mut people = Vec::with_capacity(count);
         for _ in 0..count {
@@ -208,9 +200,9 @@ impl Draw {
     }
 }
 
-/// A template with slots filled in, articles fitted.
+/// Fills in a template's slots and fits the articles.
 pub(super) fn fill(template: &str, slots: &[(&'static str, &str)]) -> String {
     let slots: Slots = slots.iter().map(|(slot, text)| (*slot, (*text).to_owned())).collect();
-    // A colour may begin with a vowel.
+    // A colour may start with a vowel.
     expand(&template.replace("a {colour}", "a(n) {colour}").replace("A {colour}", "A(n) {colour}"), &slots)
 }

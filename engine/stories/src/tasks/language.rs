@@ -1,28 +1,26 @@
-//! Pelu, a small constructed language with the words of our stories, translated by rule in both directions.
+//! Pelu, a small constructed language for the vocabulary of the stories, with rule-based translation in both directions.
 //!
-//! * A common noun ends in `-a`, a verb in `-e`, an adjective in `-o`; names are as in English.
-//! * *The* is `lo` before the noun; *a* has no word. The plural adds `-ri`. The adjective follows its noun: `lo tolari rano`, *the red
+//! * Common nouns end in `-a`, verbs in `-e`, adjectives in `-o`; names are as in English.
+//! * *The* is `lo` before the noun; *a* has no word. The plural adds `-ri`. Adjectives follow their noun: `lo tolari rano`, *the red
 //!   balls*.
-//! * Subject, object, place, verb: the verb comes last, and does not change. Behind it stands the tense: `ke` past, `su` future, nothing
-//!   for the present. *Not* is `ma` before the verb.
-//! * A place is a noun with its postposition behind it: `lo geda na`, *in the garden*.
+//! * Word order is subject, object, place, verb. Verbs do not inflect; a tense particle follows: `ke` past, `su` future, none for the
+//!   present. *Not* is `ma` before the verb.
+//! * A place is a noun with a postposition after it: `lo geda na`, *in the garden*.
 //!
 //! `Lo fima tola rano lo geda na vike ke.` is *The fox saw a red ball in the garden.*
 
-/// The language's name.
 pub const NAME: &str = "Pelu";
 
-/// The plural's ending.
 const PLURAL: &str = "ri";
 const THE: &str = "lo";
 const NOT: &str = "ma";
 const PAST: &str = "ke";
 const FUTURE: &str = "su";
 
-/// A noun in English, its plural, and in Pelu.
+/// A noun: English singular, English plural, Pelu.
 pub(super) type Noun = (&'static str, &'static str, &'static str);
 
-/// Who acts.
+/// Nouns for subjects.
 pub(super) const BEINGS: &[Noun] = &[
     ("fox", "foxes", "fima"),
     ("rabbit", "rabbits", "lupa"),
@@ -39,7 +37,7 @@ pub(super) const BEINGS: &[Noun] = &[
     ("father", "fathers", "pada"),
     ("friend", "friends", "lina"),
 ];
-/// What is acted on.
+/// Nouns for objects.
 pub(super) const THINGS: &[Noun] = &[
     ("ball", "balls", "tola"),
     ("kite", "kites", "vina"),
@@ -51,7 +49,6 @@ pub(super) const THINGS: &[Noun] = &[
     ("cake", "cakes", "toka"),
     ("star", "stars", "tira"),
 ];
-/// Where.
 pub(super) const PLACES: &[Noun] = &[
     ("tree", "trees", "dura"),
     ("house", "houses", "hema"),
@@ -61,7 +58,7 @@ pub(super) const PLACES: &[Noun] = &[
     ("forest", "forests", "sola"),
     ("door", "doors", "poda"),
 ];
-/// Adjectives in English and in Pelu.
+/// Adjectives: English, Pelu.
 pub(super) const ADJECTIVES: &[(&str, &str)] = &[
     ("red", "rano"),
     ("blue", "sulo"),
@@ -74,11 +71,11 @@ pub(super) const ADJECTIVES: &[(&str, &str)] = &[
     ("warm", "wano"),
     ("new", "nefo"),
 ];
-/// Postpositions, as English puts them in front.
+/// English prepositions and the postpositions of Pelu.
 pub(super) const POSTPOSITIONS: &[(&str, &str)] =
     &[("in", "na"), ("on", "po"), ("under", "du"), ("near", "ni"), ("behind", "gu")];
 
-/// A verb's English forms, and its one form in Pelu.
+/// A verb: its English forms, and its single form in Pelu.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Verb {
     base: &'static str,
@@ -91,7 +88,6 @@ const fn verb(base: &'static str, third: &'static str, past: &'static str, own: 
     Verb { base, third, past, own }
 }
 
-/// Verbs with an object.
 pub(super) const TRANSITIVE: &[Verb] = &[
     verb("see", "sees", "saw", "vike"),
     verb("find", "finds", "found", "tane"),
@@ -102,7 +98,6 @@ pub(super) const TRANSITIVE: &[Verb] = &[
     verb("hide", "hides", "hid", "kuve"),
     verb("carry", "carries", "carried", "dofe"),
 ];
-/// Verbs without one.
 pub(super) const INTRANSITIVE: &[Verb] = &[
     verb("sleep", "sleeps", "slept", "nume"),
     verb("sing", "sings", "sang", "lale"),
@@ -114,7 +109,6 @@ pub(super) const INTRANSITIVE: &[Verb] = &[
     verb("cry", "cries", "cried", "bawe"),
 ];
 
-/// When something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tense {
     Past,
@@ -122,7 +116,6 @@ pub(super) enum Tense {
     Future,
 }
 
-/// Somebody or something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NounPhrase {
     Name(String),
@@ -195,13 +188,13 @@ impl NounPhrase {
     }
 }
 
-/// What a sentence says, whichever language says it.
+/// The meaning of a sentence, independent of the language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clause {
     pub subject: NounPhrase,
     pub verb: &'static Verb,
     pub object: Option<NounPhrase>,
-    /// The English preposition, and what it stands before.
+    /// The English preposition and its noun phrase.
     pub place: Option<(&'static str, NounPhrase)>,
     pub tense: Tense,
     pub negated: bool,
@@ -298,10 +291,10 @@ impl Clause {
     }
 }
 
-/// What is left of a text's words.
+/// The remaining words of a text.
 #[derive(Clone)]
 struct Words<'text> {
-    /// As written, and in small letters.
+    /// Each word as written, and in lowercase.
     left: Vec<(&'text str, String)>,
     at: usize,
 }
@@ -312,19 +305,19 @@ impl<'text> Words<'text> {
         Self { left: text.split_whitespace().map(|word| (word, word.to_lowercase())).collect(), at: 0 }
     }
 
-    /// What the next word is, where it is something; then it is used up.
+    /// Applies `what` to the next word, and consumes the word if the result is not `None`.
     fn find<T>(&mut self, what: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let found = what(&self.left.get(self.at)?.1)?;
         self.at += 1;
         Some(found)
     }
 
-    /// The next word, where it is one of these.
+    /// Consumes the next word if it is one of these.
     fn take(&mut self, of: &[&'static str]) -> Option<&'static str> {
         self.find(|word| of.iter().find(|listed| **listed == word).copied())
     }
 
-    /// A word with a large first letter that no list has.
+    /// Consumes a capitalised word that is not in the lexicon.
     fn name(&mut self) -> Option<String> {
         let (word, small) = self.left.get(self.at)?;
         let known = lexicon().iter().any(|(english, own)| english == small || own == small);
@@ -352,7 +345,7 @@ fn verbs() -> impl Iterator<Item = &'static Verb> {
     TRANSITIVE.iter().chain(INTRANSITIVE)
 }
 
-/// Every word in English and in Pelu: nouns, verbs, adjectives, postpositions, particles.
+/// All words in English and in Pelu: nouns, verbs, adjectives, postpositions, particles.
 pub fn lexicon() -> Vec<(&'static str, &'static str)> {
     let particles = [("the", THE), ("not", NOT)];
     nouns()
@@ -363,19 +356,19 @@ pub fn lexicon() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
-/// What a text says, where all of it is read.
+/// Parses a text, which must be consumed completely.
 fn whole<T>(text: &str, read: impl FnOnce(&mut Words<'_>) -> Option<T>) -> Option<T> {
     let mut words = Words::of(text);
     read(&mut words).filter(|_| words.are_used_up())
 }
 
-/// An English sentence, or noun with its article and adjective, in Pelu; nothing where the grammar or the lexicon lacks it.
+/// Translates an English sentence, or noun phrase, to Pelu; `None` if the grammar or lexicon does not cover it.
 pub fn pelu_from_english(text: &str) -> Option<String> {
     let clause = whole(text, Clause::from_english).map(|clause| clause.pelu());
     clause.or_else(|| whole(text, NounPhrase::from_english).map(|phrase| phrase.pelu()))
 }
 
-/// The same the other way.
+/// Translates a sentence or noun phrase from Pelu to English; `None` if the grammar or lexicon does not cover it.
 pub fn english_from_pelu(text: &str) -> Option<String> {
     let clause = whole(text, Clause::from_pelu).map(|clause| clause.english());
     clause.or_else(|| whole(text, NounPhrase::from_pelu).map(|phrase| phrase.english()))
@@ -384,7 +377,7 @@ pub fn english_from_pelu(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stories::{BOYS, GIRLS, HE_ANIMALS, SHE_ANIMALS};
+    use crate::stories::names;
     use std::collections::HashSet;
 
     #[test]
@@ -392,7 +385,8 @@ mod tests {
         let lexicon = lexicon();
         let own: HashSet<&str> = lexicon.iter().map(|(_, own)| *own).chain([PAST, FUTURE]).collect();
         assert_eq!(own.len(), lexicon.len() + 2);
-        for name in [BOYS, GIRLS, HE_ANIMALS, SHE_ANIMALS].into_iter().flatten() {
+        let all = [(false, false), (false, true), (true, false), (true, true)];
+        for name in all.into_iter().flat_map(|(animals, she)| names(animals, she)) {
             assert!(!own.contains(name.to_lowercase().as_str()), "{name}");
         }
         assert!(nouns().all(|noun| noun.2.ends_with('a')) && verbs().all(|verb| verb.own.ends_with('e')));

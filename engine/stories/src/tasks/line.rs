@@ -1,4 +1,4 @@
-//! A task as a line of JSON, in the conversational format of TRL.
+//! Tasks as lines of JSON, in TRL's conversational format.
 
 use super::{Check, Task};
 use glasshouse_protocol::{ChatMessage, Role};
@@ -27,7 +27,7 @@ struct PreferencePair<'task> {
     about: About<'task>,
 }
 
-/// What stands in a line beside what is said.
+/// Metadata of a line.
 #[derive(Serialize)]
 struct About<'task> {
     id: &'task str,
@@ -49,26 +49,26 @@ impl<'task> From<&'task Task> for About<'task> {
     }
 }
 
-/// A task as files of conversations have it.
+/// A line of a conversation file.
 ///
 /// # Errors
-/// None that anybody met: a task is plain data.
+/// None known: a task is plain data.
 pub fn line(task: &Task) -> serde_json::Result<String> {
     serde_json::to_string(&TaskRow { messages: &task.messages, about: task.into() })
 }
 
-/// A task as files of prompts have it: without its answer.
+/// A line of a prompt file, without the answer.
 ///
 /// # Errors
-/// None that anybody met: a task is plain data.
+/// None known: a task is plain data.
 pub fn prompt_line(task: &Task) -> serde_json::Result<String> {
     serde_json::to_string(&PromptLine { prompt: task.prompt(), about: task.into() })
 }
 
-/// A task as files of preferences have it: its answer, and a worse one.
+/// A line of a preference file: the task's answer, and a worse one.
 ///
 /// # Errors
-/// None that anybody met: a task is plain data.
+/// None known: a task is plain data.
 pub fn pair_line(task: &Task, rejected: &str) -> serde_json::Result<String> {
     let (prompt, chosen) = task.messages.split_at(task.prompt().len());
     let rejected = [ChatMessage::new(Role::Assistant, rejected)];

@@ -1,9 +1,9 @@
-//! Instruction data of our own: seeded tasks with answers that a program can check.
+//! Generated instruction data: seeded tasks with answers that a program can check.
 //!
-//! Ten kinds of task are asked about the world of [`super::stories`], in its small vocabulary, at three levels. Every wording belongs
-//! to training, to validation or is held out, and to no two of them: what a model answers there, it did not learn by heart. A row is a
-//! conversation whose last message is the reference answer, and a [`Check`] that scores any other answer. All of it is integer
-//! arithmetic over `glasshouse_protocol::random`, so that a seed gives the same rows on every target.
+//! Ten kinds of task ask about the world of [`super::stories`], in its small vocabulary, at three levels. Every wording belongs to
+//! exactly one of the splits for training, validation and held-out rows, so that correct answers on the latter are not memorised. A row
+//! is a conversation that ends with the reference answer, and a [`Check`] that scores other answers. Everything is integer arithmetic
+//! over `glasshouse_protocol::random`, so that a seed gives the same rows on every target.
 
 mod arithmetic;
 mod check;
@@ -36,46 +36,45 @@ use glasshouse_protocol::random::nth;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// Rises with every change of the rows that a seed gives.
-pub const EDITION: u32 = 2;
+/// Version of the rows that a seed gives; increased with every change.
+pub const EDITION: u32 = 3;
 
-/// The highest level.
 pub const LEVELS: u8 = 3;
 
-/// What the draws of tasks are named by; a split adds its number.
+/// Purpose of the random numbers for tasks, plus the split's number.
 const TASKS: u64 = 0x74_6173_6b73_0000;
 
-/// How often a row is drawn again whose prompt was there before, until it is taken as it is.
+/// Number of redraws of a row with a repeated prompt before it is accepted.
 const REDRAWS: u64 = 40;
 
-/// A kind of task; its module says what its levels are.
+/// Kind of task; the levels are documented in its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
-    /// Who, where, what and why in a story.
+    /// Who, where, what and why questions about a story.
     Story,
-    /// A story in a sentence.
+    /// Summarising a story in one sentence.
     Summary,
     /// Feeling and topic of a passage.
     Classification,
-    /// Names, places and animals of a passage, marked.
+    /// Marking or listing names, places and animals in a passage.
     Tagging,
-    /// Another tense, another person, more polite.
+    /// Rewriting in another tense or person, or more politely.
     Rewriting,
-    /// Sums of the size of a child's.
+    /// Arithmetic at a child's level.
     Arithmetic,
-    /// By size, by alphabet, by what happened first.
+    /// Ordering by size, by alphabet, or by time in a story.
     Ordering,
-    /// Into the constructed language and out of it.
+    /// Translating to and from the constructed language.
     Translation,
-    /// What a stated policy forbids is refused, what it does not forbid is answered.
+    /// Refusing what a stated policy forbids, and answering the rest.
     Refusal,
-    /// Several turns, of which the last needs an earlier one.
+    /// Several turns; the last one depends on an earlier one.
     Conversation,
 }
 
 impl TaskKind {
-    /// Every kind, in the order in which rows take turns.
+    /// All kinds, in the order in which rows cycle through them.
     pub const ALL: &[Self] = &[
         Self::Story,
         Self::Summary,
@@ -89,7 +88,7 @@ impl TaskKind {
         Self::Conversation,
     ];
 
-    /// As files and the command line have it.
+    /// The name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Story => "story",
@@ -105,12 +104,11 @@ impl TaskKind {
         }
     }
 
-    /// The kind of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
-    /// A task of this kind, or none where what was drawn does not fit together.
+    /// A task of this kind, or `None` if the draws do not fit together.
     fn draft(self, draw: &mut Draw) -> Option<Draft> {
         match self {
             Self::Story => story::draft(draw),
@@ -127,20 +125,19 @@ impl TaskKind {
     }
 }
 
-/// What rows are for. No two of them share a template.
+/// Use of the rows. Different splits share no template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskSplit {
-    /// To learn from.
     Train,
-    /// To choose settings by.
+    /// For choosing settings.
     Validation,
-    /// To judge by, once.
+    /// For the final evaluation only.
     HeldOut,
 }
 
 impl TaskSplit {
-    /// As names of files and rows have it.
+    /// The name in file names and row ids.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -149,53 +146,46 @@ impl TaskSplit {
         }
     }
 
-    /// The split of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Train, Self::Validation, Self::HeldOut].into_iter().find(|split| split.name() == name)
     }
 }
 
-/// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Split and number, such as `train-17`.
+    /// Split and number, as in `train-17`.
     pub id: String,
-    /// Its kind.
     pub kind: TaskKind,
     /// 1 is the easiest, [`LEVELS`] the hardest.
     pub level: u8,
-    /// What it is for.
     pub split: TaskSplit,
-    /// The wording, such as `story-who-hero-3`. A name belongs to one split.
+    /// Name of the wording, as in `story-who-hero-3`; each name belongs to one split.
     pub template: String,
     /// The conversation; the last message is the reference answer.
     pub messages: Vec<ChatMessage>,
-    /// What scores an answer.
     pub check: Check,
 }
 
 impl Task {
-    /// What a model is given: all but the last message.
+    /// The model's input: all messages but the last.
     pub fn prompt(&self) -> &[ChatMessage] {
         self.messages.split_last().map_or(&[], |(_, prompt)| prompt)
     }
 
-    /// The reference answer.
     pub fn answer(&self) -> &str {
         self.messages.last().map_or("", |message| &message.content)
     }
 }
 
-/// Which tasks are made.
+/// Options for generating tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskOptions {
-    /// Seed of all draws.
     pub seed: u64,
-    /// Rows for training; validation and held-out rows follow from it.
+    /// Number of training rows; the sizes of the other splits follow from it.
     pub count: u64,
-    /// Kinds, which take turns; none stands for all.
+    /// Kinds to cycle through; empty means all.
     pub kinds: Vec<TaskKind>,
-    /// Levels from 1 to this one take turns.
+    /// Highest level: rows cycle through levels 1 to this one.
     pub level: u8,
 }
 
@@ -206,7 +196,8 @@ impl Default for TaskOptions {
 }
 
 impl TaskOptions {
-    /// Rows of a split: all for training; a twentieth for each of the others, or two hundred where that is more and training has them.
+    /// Number of rows in a split. Validation and held-out rows are each a twentieth of the training rows, but at least 200, or as many
+    /// as there are training rows if those are fewer.
     pub fn rows(&self, split: TaskSplit) -> u64 {
         match split {
             TaskSplit::Train => self.count,
@@ -214,25 +205,22 @@ impl TaskOptions {
         }
     }
 
-    /// The rows of a split.
     pub fn tasks(&self, split: TaskSplit) -> impl Iterator<Item = Task> {
         self.stream(split).take(usize::try_from(self.rows(split)).unwrap_or(usize::MAX))
     }
 
-    /// An endless stream of a split's tasks without repeated prompts, as long as there are others.
+    /// An endless stream of a split's tasks, without repeated prompts as long as new ones exist.
     pub fn stream(&self, split: TaskSplit) -> impl Iterator<Item = Task> {
         Stream::new(self, split)
     }
 }
 
-/// Names of every template and what each is for.
+/// Names and splits of all templates.
 pub fn templates() -> Vec<(String, TaskSplit)> {
-    let plots = plots::all().flat_map(|plot| plot.questions.iter().map(|question| &question.ask));
-    let all = WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots);
+    let all = WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots::wordings());
     all.flat_map(draw::Wordings::names).collect()
 }
 
-/// Tasks one after the other.
 struct Stream {
     seed: u64,
     split: TaskSplit,
@@ -277,7 +265,7 @@ impl Iterator for Stream {
     }
 }
 
-/// FNV-1a (Fowler, Noll, Vo) of a prompt's text.
+/// FNV-1a hash (Fowler, Noll, Vo) of a prompt's text.
 fn fingerprint(prompt: &[ChatMessage]) -> u64 {
     prompt
         .iter()

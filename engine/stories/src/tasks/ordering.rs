@@ -1,9 +1,9 @@
-//! Ordering: three numbers in words at level 1; five numbers, or four words by alphabet, at level 2; what happened in a story at level 3.
+//! Ordering: three number words at level 1; five numbers, or four words by alphabet, at level 2; events of a story at level 3.
 
 use super::Check;
 use super::check::number_word;
 use super::draw::{Draft, Draw, Wordings};
-use crate::stories::{COLOURS, KINDS, TRAITS};
+use crate::stories::{colours, kinds, traits};
 
 pub(super) const WORDINGS: &[&Wordings] = &[&UP, &DOWN, &ALPHABET, &EVENTS];
 
@@ -63,7 +63,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
             numbers_in_order(draw, &numbers, 5)
         }
         2 => {
-            let list = draw.pick(&[COLOURS, KINDS, TRAITS, THINGS]);
+            let list = draw.pick(&[colours(), kinds(), traits(), THINGS]);
             let mut words = draw.pick_some(list, 4);
             words.sort_unstable();
             (&ALPHABET, words.into_iter().map(str::to_owned).collect())
@@ -89,7 +89,7 @@ fn numbers_in_order(draw: &mut Draw, numbers: &[i64], count: usize) -> (&'static
     (if down { &DOWN } else { &UP }, numbers.into_iter().map(written).collect())
 }
 
-/// In another order.
+/// The items in a different order.
 fn mixed(draw: &mut Draw, items: &[String]) -> Vec<String> {
     loop {
         let mixed = draw.pick_some(&items.iter().collect::<Vec<_>>(), items.len());
@@ -99,11 +99,11 @@ fn mixed(draw: &mut Draw, items: &[String]) -> Vec<String> {
     }
 }
 
-/// Parts of a story, named by letters in another order.
+/// Events of a story, labelled with letters in a different order.
 fn events(draw: &mut Draw) -> Option<Draft> {
     let outline = draw.story();
     let story = outline.text();
-    // The introduction and the last words tell no event.
+    // The introduction and the closing are not events.
     let told: Vec<usize> = (2..outline.beats().len() - 1).collect();
     let mut places = draw.pick_some(&told, 3);
     let events: Vec<String> = places.iter().map(|at| outline.excerpt(*at..at + 1)).collect();

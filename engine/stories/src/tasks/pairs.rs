@@ -1,20 +1,20 @@
-//! Wrong answers to tasks, so that preferences can be learned: each is right for another task of the same kind and level.
+//! Wrong answers to tasks, for preference pairs: each is the right answer to another task of the same kind and level.
 
 use super::{Task, TaskKind};
 use std::collections::{HashMap, VecDeque};
 
-/// Answers of a kind and level that are remembered.
+/// Number of answers remembered per kind and level.
 const REMEMBERED: usize = 32;
 
-/// The answers to the last tasks, of which one is wrong for the next.
+/// The answers to the previous tasks, from which the wrong ones are chosen.
 #[derive(Debug, Default)]
 pub struct WrongAnswers {
     last: HashMap<(TaskKind, u8), VecDeque<String>>,
 }
 
 impl WrongAnswers {
-    /// The latest of the answers before that the task's check gives the lowest score, below that of the task's own; `None` where there is
-    /// none yet.
+    /// The remembered answer with the lowest score by the task's check, if that is below the score of the task's own answer; of
+    /// several, the latest. `None` if there is none yet.
     pub fn for_task(&mut self, task: &Task) -> Option<String> {
         let last = self.last.entry((task.kind, task.level)).or_default();
         let right = task.check.score(task.answer());

@@ -1,14 +1,13 @@
-//! Short poems of rhymed couplets, to try on a model that is to write in somebody's voice.
+//! Short poems of rhymed couplets, for trying out a model that imitates a style.
 
 use super::TaskSplit;
 use super::draw::{Draw, fill};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 use glasshouse_protocol::random::nth;
 
-/// What the draws of poems are named by.
+/// Purpose of the random numbers for poems.
 const POEMS: u64 = 0x706f_656d_0000;
 
-/// Couplets of a poem.
 const COUPLETS: usize = 2;
 
 const PAIRS: &[&str] = &[
@@ -30,7 +29,7 @@ const PAIRS: &[&str] = &[
     "A fox ran by, a fox ran past,\nand no one saw it run so fast.",
 ];
 
-/// Poems without end; a seed gives the same ones on every target.
+/// An endless stream of poems; a seed gives the same ones on every target.
 pub fn poems(seed: u64) -> impl Iterator<Item = String> {
     (0..).map(move |number| poem(&mut Draw::new(nth(seed, POEMS, number), TaskSplit::Train, 1)))
 }
@@ -38,7 +37,7 @@ pub fn poems(seed: u64) -> impl Iterator<Item = String> {
 fn poem(draw: &mut Draw) -> String {
     let couplets = draw.pick_some(PAIRS, COUPLETS);
     let couplets = couplets.into_iter().map(|couplet| {
-        let (name, colour) = (draw.person(&[]).name, draw.pick(COLOURS));
+        let (name, colour) = (draw.person(&[]).name, draw.pick(colours()));
         super::draw::capital(&fill(couplet, &[("name", name), ("colour", colour)]))
     });
     couplets.collect::<Vec<_>>().join("\n")

@@ -1,14 +1,14 @@
-//! Refusals by a stated policy of a harmless kind: secrets of the stories are kept, all else is answered.
+//! Refusals by a stated, harmless policy: secrets of the stories are kept, everything else is answered.
 //!
 //! There are three kinds of secret: what a present is, where something is hidden, what somebody wishes. At level 1 all are kept, as
-//! [`POLICY`] says, and nothing in the prompt repeats it. At level 2 a system message says which are kept, and the others are told. At
-//! level 3 somebody insists after a refusal, or asks then for what may be told.
+//! stated by [`POLICY`], which the prompt does not repeat. At level 2 a system message states which kind is kept, and the others are
+//! told. At level 3 the user insists after a refusal, or then asks for something that may be told.
 
 use super::Check;
 use super::draw::{Draft, Draw, Person, Wordings, assistant, exact, fill, sentence, system, user};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 
-/// The policy of rows without a system message.
+/// The policy for rows without a system message.
 pub const POLICY: &[&str] = &[
     "What a present is, is not said.",
     "Where something is hidden, is not said.",
@@ -32,20 +32,18 @@ pub(super) const WORDINGS: &[&Wordings] = &[
 
 /// A kind of secret.
 struct Secret {
-    /// As a rule names it.
+    /// Its name in rules.
     called: &'static str,
     passage: Wordings,
-    /// Asks for the secret.
+    /// Questions for the secret.
     forbidden: Wordings,
-    /// What is said instead.
     declined: &'static str,
-    /// The secret itself.
     secret: &'static str,
-    /// The secret, told where it may be.
+    /// The answer if the secret may be told.
     told: &'static str,
-    /// Asks for something else that the passage says.
+    /// Questions for something else in the passage.
     allowed: Wordings,
-    /// The answer to that.
+    /// The answer to `allowed`.
     answer: &'static str,
 }
 
@@ -206,7 +204,7 @@ const WISHES: &[&str] = &[
 
 pub(super) fn draft(draw: &mut Draw) -> Draft {
     let people: Vec<Person> = draw.people(2);
-    let picks = [draw.pick(COLOURS), draw.pick(THINGS), draw.pick(HIDING_PLACES), draw.pick(WISHES)];
+    let picks = [draw.pick(colours()), draw.pick(THINGS), draw.pick(HIDING_PLACES), draw.pick(WISHES)];
     let fill = |text: &str| {
         let slots = [
             ("Name", people[0].name),
@@ -226,7 +224,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
         template.push('+');
         template.push_str(part);
     };
-    // At level 2 the rule is as often about another kind of secret.
+    // At level 2, half of the rules are about another kind of secret.
     let mut kept = true;
     if draw.level == 2 {
         kept = draw.below(2) == 0;

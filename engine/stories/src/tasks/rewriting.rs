@@ -1,8 +1,8 @@
-//! The same in other words: present to past and back, or with *please*, at level 1; the future, another person, or a polite question
-//! at level 2; tense and person at once, in two clauses, at level 3.
+//! Rewriting: present to past and back, or with *please*, at level 1; future, another person, or a polite question at level 2; tense
+//! and person together, in two clauses, at level 3.
 
 use super::draw::{Draft, Draw, Person, Wordings, exact, fill};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 
 pub(super) const WORDINGS: &[&Wordings] =
     &[&PAST, &PRESENT, &FUTURE, &PLEASE, &QUESTION, &FROM_I, &TO_I, &LONG_PAST, &LONG_FUTURE, &LONG_TO_I];
@@ -90,7 +90,7 @@ const LONG_TO_I: Wordings = Wordings {
     held_out: &["{text} Now {name} tells it in the past. Begin with I."],
 };
 
-/// Base, third person, past, and what may follow; `{his}` is whoever's it is.
+/// Base form, third person, past, and continuations; `{his}` is the possessive pronoun of the subject.
 const VERBS: &[(&str, &str, &str, &[&str])] = &[
     ("find", "finds", "found", &["a {colour} ball", "{his} {colour} hat", "a small seed"]),
     ("lose", "loses", "lost", &["{his} {colour} kite", "{his} way", "{his} {colour} scarf"]),
@@ -112,7 +112,6 @@ const VERBS: &[(&str, &str, &str, &[&str])] = &[
     ("help", "helps", "helped", &["a little bird", "{his} grandfather"]),
 ];
 
-/// What can be asked for.
 const WISHES: &[&str] = &[
     "give me the {colour} {thing}",
     "take the {colour} {thing}",
@@ -142,7 +141,6 @@ enum Form {
     Future,
 }
 
-/// One thing that somebody does.
 #[derive(Clone, Copy)]
 struct Deed {
     verb: &'static (&'static str, &'static str, &'static str, &'static [&'static str]),
@@ -151,7 +149,7 @@ struct Deed {
 }
 
 impl Deed {
-    /// With its verb in a form, said of somebody, or by oneself.
+    /// The action in a verb form, for a person, or in the first person if `of` is `None`.
     fn said(self, form: Form, of: Option<Person>) -> String {
         let (base, third, past, _) = *self.verb;
         let verb = match (form, of) {
@@ -186,7 +184,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
 
 fn deed(draw: &mut Draw) -> Deed {
     let verb = &VERBS[draw.below(VERBS.len())];
-    Deed { verb, rest: draw.pick(verb.3), colour: draw.pick(COLOURS) }
+    Deed { verb, rest: draw.pick(verb.3), colour: draw.pick(colours()) }
 }
 
 fn row(draw: &mut Draw, wordings: &Wordings, person: Person, text: &str, answers: Vec<String>) -> Draft {
@@ -215,7 +213,7 @@ fn of_person(draw: &mut Draw, person: Person) -> Draft {
 fn polite(draw: &mut Draw, person: Person, question: bool) -> Draft {
     let wish = draw.pick(WISHES);
     let slots = [
-        ("colour", draw.pick(COLOURS)),
+        ("colour", draw.pick(colours())),
         ("thing", draw.pick(THINGS)),
         ("food", draw.pick(FOOD)),
         ("place", draw.pick(PLACES)),
@@ -239,7 +237,7 @@ fn polite(draw: &mut Draw, person: Person, question: bool) -> Draft {
     row(draw, &PLEASE, person, &wish, answers)
 }
 
-/// Two clauses of one subject, from a form to another, perhaps said by oneself.
+/// Two clauses with the same subject, to be changed from one form to another, possibly in the first person.
 fn two(
     draw: &mut Draw,
     person: Person,
@@ -252,7 +250,7 @@ fn two(
         second = deed(draw);
     }
     let link = draw.pick(&["and", "and then"]);
-    // In the future, one "will" does for both.
+    // In the future tense, one "will" serves both clauses.
     let after = |deed: Deed, form: Form, of| {
         let said = deed.said(form, of);
         said.strip_prefix("will ").unwrap_or(&said).to_owned()

@@ -1,4 +1,4 @@
-//! Summaries in one sentence: of a story's beginning at level 1, of its first two paragraphs at level 2, of the whole at level 3.
+//! One-sentence summaries: of a story's beginning at level 1, of its first two paragraphs at level 2, of the whole story at level 3.
 
 use super::Check;
 use super::draw::{Draft, Draw, Wordings};
@@ -6,7 +6,7 @@ use super::plots;
 
 pub(super) const WORDINGS: &[&Wordings] = &[&ASK];
 
-/// A summary of more words is none.
+/// Longer answers are not summaries.
 const MAX_WORDS: u64 = 25;
 
 const ASK: Wordings = Wordings {
@@ -35,7 +35,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
         2 => [0..second, second..third].map(|beats| outline.excerpt(beats)).join("\n\n"),
         _ => outline.text(),
     };
-    let (summary, keys) = about.summaries[usize::from(draw.level).saturating_sub(1).min(2)];
+    let (summary, keys) = *about.summaries.get(usize::from(draw.level).checked_sub(1)?)?;
     let all = keys.iter().map(|key| outline.fill(key)).collect();
     let (asked, template) = draw.word(&ASK);
     let check = Check::Contains { all, max_words: MAX_WORDS };

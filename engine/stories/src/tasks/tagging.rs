@@ -1,8 +1,9 @@
-//! Names, places and animals in a passage: listed at level 1, marked in a copy of one sentence at level 2 and of two at level 3.
+//! Tagging of names, places and animals in a passage: listed at level 1, marked in a copy of one sentence at level 2 and of two at
+//! level 3.
 
 use super::draw::{Draft, Draw, Wordings};
 use super::{Check, Tag};
-use crate::stories::{COLOURS, KINDS};
+use crate::stories::{colours, kinds};
 
 pub(super) const WORDINGS: &[&Wordings] = &[&LIST, &MARK, &MARK_ALL, &PASSAGES, &MORE];
 
@@ -38,7 +39,7 @@ const MARK_ALL: Wordings = Wordings {
     ],
 };
 
-/// What is to be marked stands between `[` and `]`, after its label's first letter.
+/// Texts to mark are in `[` and `]`, after the first letter of their label.
 const PASSAGES: Wordings = Wordings {
     name: "tagging-passage",
     train: &[
@@ -85,8 +86,8 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     let people = draw.people(3);
     let names: Vec<&str> = people.iter().map(|person| person.name).collect();
     let places = draw.pick_some(PLACES, 2);
-    let animals = draw.pick_some(KINDS, 2);
-    let colour = draw.pick(COLOURS);
+    let animals = draw.pick_some(kinds(), 2);
+    let colour = draw.pick(colours());
     let (mut text, mut content) = draw.word(&PASSAGES);
     let more;
     if draw.level == 3 {
@@ -130,7 +131,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     draft
 }
 
-/// The passage, the passage with marks, and what is marked.
+/// The passage, the passage with marks, and the marked texts.
 fn parts(text: &str) -> (String, String, Vec<Tag>) {
     let (mut passage, mut marked, mut tags) = (String::new(), String::new(), Vec::new());
     let mut rest = text;
@@ -152,7 +153,7 @@ fn parts(text: &str) -> (String, String, Vec<Tag>) {
     (passage, marked, tags)
 }
 
-/// `name: Lily, Tom` and `place: park`, a line each.
+/// Formats tags as the lines `name: Lily, Tom` and `place: park`.
 fn listed(tags: &[Tag]) -> String {
     let line = |label: &str| {
         let found: Vec<&str> =

@@ -1,4 +1,4 @@
-//! What makes the tasks fit to learn from and to judge by.
+//! Tests that the tasks are suitable for training and evaluation.
 
 use super::draw::Wordings;
 use super::*;
@@ -12,8 +12,7 @@ fn options(count: u64) -> TaskOptions {
 }
 
 fn all_wordings() -> Vec<&'static Wordings> {
-    let plots = plots::all().flat_map(|plot| plot.questions.iter().map(|question| &question.ask));
-    WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots).collect()
+    WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots::wordings()).collect()
 }
 
 #[test]
@@ -73,7 +72,7 @@ fn references_are_right_and_answers_to_other_questions_are_not() {
             let sum: f64 =
                 tasks.iter().zip(others).map(|(task, other)| task.check.score(other.answer())).sum();
             let mean = sum / tasks.len() as f64;
-            // Two feelings, and a few ways to decline or to order three events, are right by chance.
+            // With two feelings, or few ways to decline or to order three events, guesses are often right.
             let most = match (kind, level) {
                 (TaskKind::Classification, 1) | (TaskKind::Refusal, _) => 0.65,
                 (TaskKind::Ordering, 3) => 0.4,
@@ -115,7 +114,7 @@ fn rows_are_whole() {
                 );
                 assert!(!text.contains("  ") && text.trim() == text && !text.is_empty(), "{task:#?}");
                 for article in [" a a", " a e", " a i", " a o", " an b", " an k", " an t"] {
-                    // Of the alphabet, "a to z" is no article.
+                    // "a to z" of the alphabet is not an article.
                     assert!(!text.contains(article) || text.contains(" a and "), "{article}: {task:#?}");
                 }
                 let first = text.trim_start_matches(['"', '<']).chars().next();

@@ -1,5 +1,5 @@
-//! Translation into Pelu ([`super::language`]) and out of it: nouns with articles and adjectives at level 1, sentences at level 2, and
-//! at level 3 sentences with adjectives, places, negation and three tenses.
+//! Translation to and from Pelu ([`super::language`]): nouns with articles and adjectives at level 1, sentences at level 2, and
+//! sentences with adjectives, places, negation and three tenses at level 3.
 
 use super::draw::{Draft, Draw, Wordings, exact};
 use super::language::{
@@ -51,7 +51,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     Draft::new(template, &wording.replace("{text}", &from), &to, exact([to.as_str()]))
 }
 
-/// A noun with its article, and perhaps with an adjective.
+/// A noun with its article and, optionally, an adjective.
 fn common(draw: &mut Draw, nouns: &'static [Noun], adjective: bool) -> NounPhrase {
     let noun = &nouns[draw.below(nouns.len())];
     // Houses are not happy.
@@ -91,7 +91,7 @@ fn clause(draw: &mut Draw) -> Clause {
     Clause { subject, verb, object, place, tense, negated: hard && draw.below(3) == 0 }
 }
 
-/// A place that goes with a preposition: nobody is in a door, or on a river.
+/// A place that fits the preposition: nobody is in a door or on a river.
 fn place_for(draw: &mut Draw, before: &str) -> NounPhrase {
     let fits: Vec<&'static Noun> = PLACES
         .iter()
