@@ -427,6 +427,14 @@ pub struct Contamination {
     pub about: String,
 }
 
+impl Contamination {
+    /// Whether the overlap is a warning: at least a tenth of the n-grams. Less hardly moves a mean.
+    #[must_use]
+    pub fn is_high(&self) -> bool {
+        self.share >= 0.1
+    }
+}
+
 /// Kind of answer that a task's rows require.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -213,7 +213,7 @@ fn line_ui(ui: &mut Ui, line: &Line, ranges: &BTreeMap<String, [f64; 2]>, colour
     );
 }
 
-/// How much of the evaluated text occurs in the training text, in red if any does.
+/// How much of the evaluated text occurs in the training text, in red if it is much.
 pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, contamination: &Contamination) {
     let Contamination { n, looked_up, found, share, .. } = contamination;
     let all = format::counted(*looked_up, what);
@@ -227,15 +227,20 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
     }
     let part = format::percent(*found as f64 / (*looked_up).max(1) as f64);
     let text = format!(
-        "{} of {all} ({part}) share {n} words in a row with the training text ({} of all such passages): the results are better than on unseen text.",
+        "{} of {all} ({part}) share {n} words in a row with the training text ({} of all such passages)",
         format::whole(*found),
         format::percent(*share)
     );
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.failure));
-        ui.add(Label::new(RichText::new(text).color(palette.failure)).wrap());
-    });
+    if !contamination.is_high() {
+        quiet_text(ui, format!("{text}."));
+    } else {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.failure));
+            let text = RichText::new(format!("{text}: the results are better than on unseen text."));
+            ui.add(Label::new(text.color(palette.failure)).wrap());
+        });
+    }
     if !contamination.about.is_empty() {
         caption(ui, &contamination.about);
     }

@@ -83,7 +83,8 @@ fn contaminated(what: &str, own: &Contamination) -> String {
         return String::new();
     }
     format!(
-        "**Contaminated**: of {what}, {} of {} texts share {}-grams with the training text ({} of all of them).\n\n",
+        "{} {what}, {} of {} texts share {}-grams with the training text ({} of all of them).\n\n",
+        if own.is_high() { "**Contaminated**: of" } else { "Of" },
         whole(own.found),
         whole(own.looked_up),
         own.n,

@@ -187,7 +187,7 @@ fn model(evaluation: &Evaluation) -> Markup {
     }
 }
 
-/// Warns of evaluated text seen in training, before any results.
+/// Warns of much evaluated text seen in training, before any results.
 fn contamination_warning(evaluation: &Evaluation) -> Markup {
     let of_text = evaluation.contamination.iter().map(|own| ("the evaluated text".to_owned(), own));
     let of_tasks = evaluation
@@ -195,7 +195,7 @@ fn contamination_warning(evaluation: &Evaluation) -> Markup {
         .iter()
         .filter_map(|task| Some((format!("the task {}", shown(&task.name)), task.contamination.as_ref()?)));
     let found: Vec<(String, &Contamination)> =
-        of_text.chain(of_tasks).filter(|(_, own)| own.found > 0).collect();
+        of_text.chain(of_tasks).filter(|(_, own)| own.is_high()).collect();
     html! {
         @if !found.is_empty() {
             div.alarm role="note" {

@@ -49,7 +49,7 @@ fn evaluation(text: &str) -> Evaluation {
         n: 13,
         looked_up: 40,
         found: 3,
-        share: 0.02,
+        share: 0.2,
         worst: vec![(text.to_owned(), 0.9)],
         about: text.to_owned(),
     };
