@@ -8,8 +8,8 @@
 use super::{Entry, Length};
 
 /// Note on every book of Project Gutenberg.
-const GUTENBERG: &str = "In the public domain in the United States; the file begins and ends with Project Gutenberg's own text, whose licence \
-applies while its name stands in it.";
+const GUTENBERG: &str = "In the public domain in the United States; the file begins and ends with Project Gutenberg's own text, whose \
+                         licence applies as long as it contains that name.";
 
 /// The corpora, the smallest of a kind first.
 pub const ENTRIES: &[Entry] = &[
@@ -35,7 +35,7 @@ pub const ENTRIES: &[Entry] = &[
         length: Length::Exact(22_502_601),
         sha256: "6874bae9a4c1a4e7edcf0e53b86c17817e9cf881fc75ff2368da457b80c0585d",
         licence: "CDLA-Sharing-1.0",
-        note: "What is held out from tiny-stories: train on this, and measure elsewhere.",
+        note: "The held-out part of tiny-stories: train on this, and measure elsewhere.",
     },
     Entry {
         name: "tiny-stories",
@@ -64,7 +64,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         name: "simple-wikipedia",
         title: "Simple English Wikipedia, 1 November 2023",
-        sentence: "The 241,787 articles of the Wikipedia in simple English, as plain text made of the dump of that day by Wikimedia.",
+        sentence: "The 241,787 articles of the Wikipedia in simple English, as plain text, made by Wikimedia from that day's dump.",
         address: "https://huggingface.co/datasets/wikimedia/wikipedia/resolve/cf26be8eef6bc935da5d2281be5aad4813e49e90/20231101.simple/train-00000-of-00001.parquet",
         file: "simple-wikipedia.parquet",
         format: "Parquet, columns id, url, title, text",
@@ -143,7 +143,7 @@ pub const ENTRIES: &[Entry] = &[
         length: Length::Exact(20_479),
         sha256: "b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f",
         licence: "public domain",
-        note: "Five thousand tokens: whoever learns them learns them by heart.",
+        note: "Five thousand tokens: a model that learns them memorises them.",
     },
     Entry {
         name: "book-instructions",
