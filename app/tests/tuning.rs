@@ -179,7 +179,7 @@ fn published_rows_are_read_as_they_are() {
     assert!(output.status.success(), "{told}");
     for said in [
         "alpaca.json row 3: `output`: empty;",
-        "thumbs.jsonl line 1: `label`: false, an answer that is not to be learned",
+        "thumbs.jsonl line 1: `label`: false, an answer not to learn",
         "(and 4 more like it)",
     ] {
         assert!(told.contains(said), "{said}: {told}");

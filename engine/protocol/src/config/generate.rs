@@ -74,7 +74,7 @@ impl GenerateConfig {
         require(least <= most, "min_tokens", least, format!("be at most max_tokens, {most}"))?;
         let ends = self.stop_tokens.len();
         let rule = format!(
-            "hold at most {MAX_ENDS} tokens together with the model's own ends, as min_tokens has them masked"
+            "hold at most {MAX_ENDS} tokens together with the model's own end tokens, because min_tokens masks them"
         );
         require(least == 0 || ends <= MAX_ENDS, "stop_tokens", ends, rule)?;
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
@@ -88,8 +88,8 @@ impl GenerateConfig {
         )?;
         let finite = self.temperature.is_finite() && self.temperature >= 0.0;
         require(finite, "temperature", self.temperature, "be 0 (greedy) or more")?;
-        require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "lie above 0 and be at most 1")?;
-        require((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "lie between 0 and 1")?;
+        require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "be above 0 and at most 1")?;
+        require((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "be between 0 and 1")?;
         require(
             self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0,
             "repetition_penalty",

@@ -52,7 +52,7 @@ const TITLES: &[(&str, &str)] = &[
     ("exposure_bits", "Exposure in bits"),
     ("exposure_bits_not_planted", "Exposure in bits, not planted"),
     ("texts_with_personal_data", "Texts with personal data"),
-    ("findings_in_training_text", "Findings that stand in the training text"),
+    ("findings_in_training_text", "Findings that occur in the training text"),
     ("precision", "Precision"),
     ("recall", "Recall"),
     ("false_alarm_rate", "Rate of false alarms"),
