@@ -235,7 +235,7 @@ impl RunConfig {
         let (fits, rule) = match self.train.objective {
             Objective::Classify => (labels.len() >= 2, "be at least 2 with the objective classify"),
             Objective::Preference if self.train.learns_scores() => {
-                (self.model.scores(), "be 1, the score's, where train.preference.loss is bradley_terry")
+                (self.model.scores(), "be 1 (the score) with train.preference.loss = bradley_terry")
             }
             Objective::Text
             | Objective::Chat

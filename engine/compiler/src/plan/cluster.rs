@@ -167,7 +167,7 @@ fn assumptions(
     let stated = if request.price.is_some() { "as given" } else { "a round figure, yours may be another" };
     let activations = match config.train.activation_checkpointing {
         true => "each block's activations are recomputed (`--recompute`)",
-        false => "all activations are kept in bfloat16, attention's scores are not (flash attention)",
+        false => "all activations are kept in bfloat16, except attention scores (flash attention)",
     };
     let mut all = vec![
         format!(

@@ -50,7 +50,7 @@ pub(crate) fn check(list: &[String]) -> Result<(), String> {
     }
     for entry in list {
         if entry.trim().is_empty() {
-            return Err("an entry is empty; take it out".into());
+            return Err("an entry is empty; remove it".into());
         }
         if entry.len() > MAX_ENTRY_BYTES {
             let beginning: String = entry.chars().take(20).collect();

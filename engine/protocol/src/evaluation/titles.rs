@@ -34,7 +34,7 @@ const TITLES: &[(&str, &str)] = &[
     ("accuracy_disamb", "Accuracy, disambiguated"),
     ("amb_bias_score", "Bias score, ambiguous"),
     ("disamb_bias_score", "Bias score, disambiguated"),
-    ("mc2", "MC2 (probability of what is true)"),
+    ("mc2", "MC2 (probability of the true answers)"),
     ("lms", "Language modelling score"),
     ("ss", "Stereotype score"),
     ("icat", "Idealised CAT score"),
