@@ -192,7 +192,7 @@ fn a_program_without_its_window_says_so() {
 #[test]
 fn a_window_that_cannot_open_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    fail(folder.path(), &["window", "--page", "tarin"], 2, &["no page `tarin`", "train"]);
+    fail(folder.path(), &["window", "--page", "tarin"], 2, &["unknown page `tarin`", "train"]);
     fail(folder.path(), &["window", "--preset", "first-storys"], 2, &["first-storys", "first-stories"]);
     fail(folder.path(), &["window", "--project", "nowhere"], 1, &["nowhere is not a folder"]);
     // Other systems always have a display.

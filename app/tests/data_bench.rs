@@ -223,14 +223,9 @@ fn recipes_are_files_and_every_document_is_explained() {
     );
     fail(folder, &["data", "clean", "--in", "nowhere", "--out", "clean2"], 1, "nothing to read");
     let missing = ["data", "clean", "--in", "mine", "nowhere.pdf", "--out", "clean2"];
-    fail(folder, &missing, 1, "nowhere.pdf: is not there; check the path, or leave it out");
+    fail(folder, &missing, 1, "nowhere.pdf: does not exist; check the path, or leave it out");
     assert!(!folder.join("clean2").exists(), "nothing is made where something that was named is missing");
-    fail(
-        folder,
-        &["data", "clean", "--in", "mine", "--out", "mine"],
-        1,
-        "name another folder for the output",
-    );
+    fail(folder, &["data", "clean", "--in", "mine", "--out", "mine"], 1, "name another output folder");
     std::fs::create_dir(folder.join("letters")).unwrap();
     std::fs::write(folder.join("letters/to-mia.txt"), "Dear Mia").unwrap();
     fail(folder, &["data", "clean", "--in", "mine", "--out", "letters"], 1, "or write beside it (--force)");
@@ -238,7 +233,7 @@ fn recipes_are_files_and_every_document_is_explained() {
         folder,
         &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher"],
         1,
-        "holds a cleaning by another recipe; choose another folder, or replace it (--force)",
+        "holds a cleaning with another recipe; choose another folder, or replace it (--force)",
     );
     fail(
         folder,

@@ -162,7 +162,7 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
     );
     let small = ["--preset", "nanogpt-cpu", "--data", "stories.txt", "--set", "model.context_length=16"];
     let cases: [(&[&str], &[&str], &str); 9] = [
-        (&small, &[], "train.distil.teacher = \"\" must name the run that teaches"),
+        (&small, &[], "train.distil.teacher = \"\" must name the teacher's run"),
         (&small, &["train.distil.teacher=9"], "cannot teach"),
         (
             &small,
@@ -179,9 +179,9 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
         (
             &small,
             &["train.distil.teacher=1", "train.distil.mix=2"],
-            "train.distil.mix = 2 must lie between 0 and 1",
+            "train.distil.mix = 2 must be between 0 and 1",
         ),
-        (&small, &["train.distil.teacher=1", "train.distil.temperature=0"], "must lie between 0.01 and 1000"),
+        (&small, &["train.distil.teacher=1", "train.distil.temperature=0"], "must be between 0.01 and 1000"),
         (&small, &["train.distil.teacher=1", "train.unlikelihood=1"], "must be 0 with the objective distil"),
     ];
     for (more, sets, said) in cases {

@@ -351,7 +351,7 @@ fn an_exported_model_is_imported_to_compare_with_and_does_the_same() {
     let latest = || Project::open(&folder.join("first")).unwrap().latest_run().unwrap().name();
     assert_eq!(latest(), "2-nanogpt-cpu");
     let listed = succeed(folder, &["runs", "--project", "first"]);
-    assert!(listed.contains("imported to compare"), "{listed}");
+    assert!(listed.contains("imported for comparison"), "{listed}");
     // Importing it explicitly makes it a run of the project.
     let said = succeed(folder, &["import", "elsewhere", "--project", "first"]);
     assert!(said.starts_with("3-elsewhere: "), "{said}");

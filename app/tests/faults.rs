@@ -459,7 +459,10 @@ fn a_cleaning_that_is_under_way_or_was_stopped_says_so_and_loses_nothing() {
     let mut said = BufReader::new(first.stdout.take().unwrap());
     said.read_line(&mut String::new()).unwrap();
     let message = fail(folder, &[&clean[..], &["--force"]].concat(), 1);
-    assert!(message.starts_with("error: out: another program cleans into the folder; wait"), "{message}");
+    assert!(
+        message.starts_with("error: out: another program is cleaning into this folder; wait"),
+        "{message}"
+    );
     send(&first, "-INT");
     assert_eq!(first.wait().unwrap().code(), Some(130));
     let train = ["train", "--data", "out", "--project", "p", "--device", "cpu"];
@@ -471,7 +474,7 @@ fn a_cleaning_that_is_under_way_or_was_stopped_says_so_and_loses_nothing() {
     let message = fail(folder, &[&clean[..], &["--recipe", "raw"]].concat(), 1);
     assert!(
         message.contains(
-            "holds a stopped cleaning by another recipe; choose another folder, or replace it (--force)"
+            "holds a stopped cleaning with another recipe; choose another folder, or replace it (--force)"
         ),
         "{message}"
     );

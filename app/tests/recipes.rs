@@ -176,7 +176,7 @@ fn data_of_another_format_are_refused_by_what_the_recipe_reads() {
     );
     write("one.jsonl", "{\"prompt\":\"a\",\"completion\":\"b\"}\n");
     for (recipe, data, said) in [
-        ("summarise", "labels.jsonl", "learns from JSON Lines, a question and its answer a line"),
+        ("summarise", "labels.jsonl", "learns from JSON Lines, one question and answer per line"),
         ("summarise", "labels.jsonl", "--example rows.jsonl"),
         ("summarise", "stories.txt", "is not data for the recipe summarise"),
         ("classify", "questions.jsonl", "with `text` and `label`"),

@@ -209,7 +209,7 @@ fn what_is_no_reward_model_is_refused() {
         (
             "1",
             &["train.reward.model=2", "train.reward.rule=length"],
-            "train.reward.rule = length must be left out beside train.reward.model",
+            "train.reward.rule = length must be left out with train.reward.model",
         ),
         ("2", &["train.reward.model=2"], "model.labels = reward must be none"),
     ] {

@@ -295,7 +295,7 @@ fn what_cannot_be_begun_with_is_refused_by_name_and_leaves_nothing() {
     let error = refused(&["--from", "latest", "--set", "train.trainable=last:2"]);
     assert!(error.starts_with("train.trainable = last:2 must name at least 1 block and at most"), "{error}");
     let error = refused(&["--from", "latest", "--set", "train.trainable=heads"]);
-    assert!(error.contains("take all, last:N"), "{error}");
+    assert!(error.contains("use all, last:N"), "{error}");
     let error = refused(&["--from", "latest", "--preset", "llama-tiny"]);
     assert!(error.contains("cannot be used with"), "{error}");
     let error = refused(&["--from", "latest", "--from-project", "nowhere"]);

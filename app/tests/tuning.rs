@@ -179,7 +179,7 @@ fn published_rows_are_read_as_they_are() {
     assert!(output.status.success(), "{told}");
     for said in [
         "alpaca.json row 3: `output`: empty;",
-        "thumbs.jsonl line 1: `label`: false, an answer that is not to be learned",
+        "thumbs.jsonl line 1: `label`: false, an answer not to learn",
         "(and 4 more like it)",
     ] {
         assert!(told.contains(said), "{said}: {told}");
@@ -192,7 +192,7 @@ fn published_rows_are_read_as_they_are() {
     std::fs::write(folder.join("one.json"), alpaca[0].to_string()).unwrap();
     let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "chat"];
     let error = error_of(folder, &[&from[..], &["--steps", "1", "--data", "one.json"]].concat());
-    assert!(error.contains("one.json") && error.contains("is no array of rows"), "{error}");
+    assert!(error.contains("one.json") && error.contains("is not an array of rows"), "{error}");
 }
 
 /// Ten steps of TRL's `SFTTrainer` from the same weights on the same conversations. Each step takes all of them, so that the

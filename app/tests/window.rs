@@ -274,14 +274,14 @@ fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
     forget(window.state_mut());
     drop_file(&mut window, "/photos/cat.jpg");
     assert_eq!(sent(window.state_mut()), []);
-    let sentence = format!("cat.jpg was not taken. {}", glasshouse::app::ACCEPTED);
+    let sentence = format!("cat.jpg was not added. {}", glasshouse::app::ACCEPTED);
     assert!(window.query_by_label(&sentence).is_some());
     let photos = ["/photos/cat.jpg", "/photos/dog.jpg", "/photos/owl.jpg"];
     for (count, names) in [(2, "cat.jpg and dog.jpg"), (3, "cat.jpg and 2 more files")] {
         let dropped = photos.iter().take(count).map(|path| std::sync::Arc::new(Dropped((*path).into())) as _);
         window.input_mut().dropped_files = dropped.collect();
         window.run_steps(3);
-        let sentence = format!("{names} were not taken. {}", glasshouse::app::ACCEPTED);
+        let sentence = format!("{names} were not added. {}", glasshouse::app::ACCEPTED);
         assert!(window.query_by_label(&sentence).is_some(), "{sentence}");
     }
 
@@ -317,7 +317,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
         (&put("key.txt", key), private.as_str()),
     ] {
         let name = path.rsplit(['/', '\\']).next().unwrap();
-        let sentence = format!("{name} was not taken. {reason}");
+        let sentence = format!("{name} was not added. {reason}");
         forget(window.state_mut());
         drop_file(&mut window, path);
         assert_eq!(sent(window.state_mut()), [], "a project was made for nothing");

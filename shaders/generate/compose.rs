@@ -23,7 +23,7 @@ pub fn compose(root: &Path, kernel: &str, features: &[String], every: &[String])
         [("subgroup", &["subgroup", "cooperative"]), ("coop_mat", &["cooperative"]), ("f16", &["half"])];
     for (what, words) in rules {
         if composed.contains(what) && !named(words) {
-            return Err(format!("`{what}` belongs into variants whose name says {}", words.join(" or ")));
+            return Err(format!("`{what}` is only for variants with {} in their name", words.join(" or ")));
         }
     }
     let enabled = [("f16", "f16"), ("coop_mat", "wgpu_cooperative_matrix")];

@@ -99,7 +99,7 @@ fn arguments_module(root: &Path, text: &str) -> Outcome<Option<(String, String)>
             return Ok(Some((name.to_owned(), shared)));
         }
     }
-    Err("no `struct Arguments`, nor an import of one".to_owned())
+    Err("neither declares nor imports `struct Arguments`".to_owned())
 }
 
 fn declares_arguments(text: &str) -> bool {

@@ -72,12 +72,12 @@ fn written(source: &str, module: &Module, info: &ModuleInfo, entry_point: &str) 
     let options =
         spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry_point.to_owned() };
     spv::write_vec(module, info, &spv::Options::default(), Some(&options))
-        .map_err(|error| format!("no SPIR-V: {error}"))?;
+        .map_err(|error| format!("cannot write SPIR-V: {error}"))?;
     let cooperative = |side: &str| source.contains(&format!("coop_mat{side}"));
     if !cooperative("16x16") {
         let options = msl::Options { lang_version: (2, 3), ..msl::Options::default() };
         msl::write_string(module, info, &options, &msl::PipelineOptions::default())
-            .map_err(|error| format!("no MSL: {error}"))?;
+            .map_err(|error| format!("cannot write MSL: {error}"))?;
     }
     if cooperative("") {
         return Ok(());
@@ -85,20 +85,20 @@ fn written(source: &str, module: &Module, info: &ModuleInfo, entry_point: &str) 
     let mut text = String::new();
     hlsl::Writer::new(&mut text, &hlsl::Options::default(), &hlsl::PipelineOptions::default())
         .write(module, info, None)
-        .map_err(|error| format!("no HLSL: {error}"))?;
+        .map_err(|error| format!("cannot write HLSL: {error}"))?;
     Ok(())
 }
 
 fn layout(module: &Module) -> Outcome<Layout> {
     let [entry] = module.entry_points.as_slice() else {
-        return Err(format!("{} entry points, one is wanted", module.entry_points.len()));
+        return Err(format!("{} entry points; expected one", module.entry_points.len()));
     };
     if entry.stage != ShaderStage::Compute || entry.workgroup_size_overrides.is_some() {
         return Err("the entry point must be @compute with a literal @workgroup_size".to_owned());
     }
     if entry.workgroup_size.iter().product::<u32>() > MAX_INVOCATIONS {
         return Err(format!(
-            "workgroup of {:?} is above {MAX_INVOCATIONS} invocations",
+            "a workgroup of {:?} has more than {MAX_INVOCATIONS} invocations",
             entry.workgroup_size
         ));
     }
@@ -144,10 +144,15 @@ fn layout(module: &Module) -> Outcome<Layout> {
         return Err(format!("bindings have gaps, or one is unused: {bindings:?}"));
     }
     if bindings.len() > MAX_STORAGE_BUFFERS + 1 {
-        return Err(format!("{} storage buffers, {MAX_STORAGE_BUFFERS} may be", bindings.len() - 1));
+        return Err(format!(
+            "{} storage buffers; at most {MAX_STORAGE_BUFFERS} are allowed",
+            bindings.len() - 1
+        ));
     }
     if workgroup_memory > MAX_WORKGROUP_BYTES {
-        return Err(format!("{workgroup_memory} bytes of workgroup memory, {MAX_WORKGROUP_BYTES} may be"));
+        return Err(format!(
+            "{workgroup_memory} bytes of workgroup memory; at most {MAX_WORKGROUP_BYTES} are allowed"
+        ));
     }
     let arguments = arguments.filter(|structure| structure.name == "Arguments");
     Ok(Layout {

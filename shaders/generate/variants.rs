@@ -35,7 +35,7 @@ fn axis(word: &str) -> Outcome<Axis> {
     let named = |name: &str| {
         let fine =
             !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-        if fine { Ok(name.to_owned()) } else { Err(format!("`{word}` is no variant axis")) }
+        if fine { Ok(name.to_owned()) } else { Err(format!("`{word}` is not a variant axis")) }
     };
     if let Some(name) = word.strip_suffix('?') {
         return Ok(Axis::Switch(named(name)?));
@@ -75,16 +75,15 @@ pub fn rules(text: &str, axes: &[Axis]) -> Outcome<Vec<Rule>> {
     let names = |list: &str, separator: char| -> Outcome<Vec<String>> {
         let names: Vec<String> = list.split(separator).map(|name| name.trim().to_owned()).collect();
         match names.iter().find(|name| !known.contains(name)) {
-            Some(name) => Err(format!("`{name}` is in a rule, and no feature")),
+            Some(name) => Err(format!("`{name}` is in a rule but is not a feature")),
             None => Ok(names),
         }
     };
     let mut rules = Vec::new();
     for line in text.lines() {
         if let Some(line) = line.strip_prefix("// needs:") {
-            let (these, with) = line
-                .split_once(" with ")
-                .ok_or_else(|| format!("`{line}` does not say what goes with what"))?;
+            let (these, with) =
+                line.split_once(" with ").ok_or_else(|| format!("`{line}` has no ` with `"))?;
             rules.push(Rule::Needs(names(these, '|')?, names(with, '|')?));
         } else if let Some(line) = line.strip_prefix("// never:") {
             for together in line.split('|') {

@@ -189,7 +189,7 @@ export async function files_that_are_dropped_are_cleaned_in_the_tab_and_learnt_f
   assert.equal(shown.documents.documents, 18);
 
   const [trouble] = report.troubles.listed;
-  assert.match(`${trouble.place}: ${trouble.reason}`, /cut.parquet: does not end as a Parquet file does/);
+  assert.match(`${trouble.place}: ${trouble.reason}`, /cut.parquet: does not end like a Parquet file/);
 
   const dropped = event(await send(page, { command: "list_dropped", stage: null, offset: 0, count: 10 }), "dropped").documents;
   assert.deepEqual(dropped.map(({ id, rule }) => [id, rule]).sort(), [

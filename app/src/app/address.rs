@@ -38,16 +38,17 @@ impl Address {
             address.page = PageName::from_key(&word);
             if address.page.is_none() {
                 let known = PageName::ALL.map(PageName::key);
-                address
-                    .problems
-                    .push(format!("The address asks for the page {word:?}; there are {}.", known.join(", ")));
+                address.problems.push(format!(
+                    "The address has the unknown page {word:?}; pages are {}.",
+                    known.join(", ")
+                ));
             }
         }
         if let Some(number) = parameter("lesson") {
             address.lesson = number.parse().ok();
             if address.lesson.is_none() {
                 let what =
-                    format!("The address asks for the lesson {number:?}; a lesson is a whole number from 1.");
+                    format!("The address has the lesson {number:?}; a lesson is a whole number from 1.");
                 address.problems.push(what);
             }
             address.page = address.page.or(address.lesson.map(|_| PageName::Learn));
@@ -59,7 +60,7 @@ impl Address {
                     address.page = address.page.or(Some(PageName::Train));
                     address.preset = Some(name);
                 }
-                Err(problem) => address.problems.push(format!("The address asks for a preset: {problem}.")),
+                Err(problem) => address.problems.push(format!("The preset in the address: {problem}.")),
             }
         }
         if let Some(seed) = parameter("seed") {
@@ -88,7 +89,7 @@ impl Address {
         let [layer, head, step] = ["layer", "head", "step"].map(&mut number);
         let view = parameter("view").and_then(|name| {
             name.parse::<View>()
-                .map_err(|problem| problems.push(format!("The address asks for a view: {problem}.")))
+                .map_err(|problem| problems.push(format!("The view in the address: {problem}.")))
                 .ok()
         });
         let fits = |prompt: &String| prompt.chars().count() <= MAX_PROMPT_CHARACTERS;

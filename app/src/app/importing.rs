@@ -119,7 +119,7 @@ fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Op
         [first, .., last] if files.len() > NAMED => format!("{first}, …, {last}"),
         _ => files.join(", "),
     };
-    let size = bytes.map_or("of a size that it does not say".to_owned(), size);
+    let size = bytes.map_or("of unknown size".to_owned(), size);
     widgets::prose(ui, format!("{host} has {count}, {size}: {named}."));
 }
 

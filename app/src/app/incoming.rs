@@ -145,8 +145,8 @@ impl App {
         let name = own_name(&file.name);
         let read = link::bytes_of(file, MAX_RULES_BYTES).and_then(|bytes| match bytes.len() {
             0..=MAX_RULES_BYTES => String::from_utf8(bytes)
-                .map_err(|_| format!("{name} is not UTF-8: convert it to UTF-8, and choose it again")),
-            _ => Err(format!("{name} is too long for rules: {MAX_RULES_BYTES} bytes are possible")),
+                .map_err(|_| format!("{name} is not UTF-8: convert it, and choose it again")),
+            _ => Err(format!("{name} is too long for rules: at most {MAX_RULES_BYTES} bytes are allowed")),
         });
         match read {
             Ok(rules) => {
@@ -179,7 +179,7 @@ impl App {
                     self.state.say(
                         None,
                         ErrorKind::Refused,
-                        format!("{name} was not taken. It is {reason}."),
+                        format!("{name} was not added. It is {reason}."),
                     );
                 }
                 FileKind::Other => others.push(own_name(&file.name)),
@@ -192,7 +192,7 @@ impl App {
             [first, more @ ..] => Some(format!("{first} and {} more files were", more.len())),
         };
         if let Some(were) = were {
-            self.state.say(None, ErrorKind::Refused, format!("{were} not taken. {ACCEPTED}"));
+            self.state.say(None, ErrorKind::Refused, format!("{were} not added. {ACCEPTED}"));
         }
         let Some(first) = texts.first() else { return };
         if self.page == PageName::Home || self.state.projects.open.is_none() {
@@ -261,7 +261,7 @@ fn png(image: &egui::ColorImage, rect: egui::Rect, pixels_per_point: f32) -> Res
     let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let pixels: Vec<u8> = part.pixels.iter().flat_map(egui::Color32::to_array).collect();
     let picture = image::RgbaImage::from_raw(size(width), size(height), pixels)
-        .ok_or_else(|| "the picture has another size than its pixels".to_owned())?;
+        .ok_or_else(|| "the picture's size does not match its pixels".to_owned())?;
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture
         .write_to(&mut bytes, image::ImageFormat::Png)

@@ -458,10 +458,10 @@ fn parse_size(text: &str) -> Result<u64, String> {
         "K" | "KB" => 1_000,
         "M" | "MB" => 1_000_000,
         "G" | "GB" => 1_000_000_000,
-        _ => return Err(format!("`{unit}` is no unit of size; write B, KB, MB or GB")),
+        _ => return Err(format!("`{unit}` is not a unit of size; use B, KB, MB or GB")),
     };
-    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write one such as 2MB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large; write one such as 2GB"))
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is not a size; use one such as 2MB"))?;
+    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large; use one such as 2GB"))
 }
 
 #[cfg(test)]
@@ -487,6 +487,6 @@ mod tests {
         assert_eq!(parse_size("500 kb"), Ok(500_000));
         assert_eq!(parse_size("17"), Ok(17));
         assert!(parse_size("2 miles").is_err());
-        assert!(parse_size("99999999999GB").unwrap_err().ends_with("; write one such as 2GB"));
+        assert!(parse_size("99999999999GB").unwrap_err().ends_with("; use one such as 2GB"));
     }
 }

@@ -59,7 +59,7 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
         Some(name) => {
             let names: Vec<&str> = PageName::ALL.into_iter().map(PageName::key).collect();
             let page = PageName::from_key(name);
-            Some(page.ok_or_else(|| usage(format!("no page `{name}`: there are {}", names.join(", "))))?)
+            Some(page.ok_or_else(|| usage(format!("unknown page `{name}`; pages are {}", names.join(", "))))?)
         }
         None => {
             let learn = arguments.lesson.map(|_| PageName::Learn);

@@ -55,7 +55,7 @@ const UNSUPPORTED: [(&str, &str); 26] = [
     ("modalities", TEXT),
     ("presence_penalty", PENALTY),
     ("previous_response_id", "send the messages in input"),
-    ("prompt_logprobs", "ask /v1/completions with echo and logprobs"),
+    ("prompt_logprobs", "use /v1/completions with echo and logprobs"),
     ("response_format", TEXT),
     ("suffix", "the models only continue a text at its end"),
     ("text", TEXT),

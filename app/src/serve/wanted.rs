@@ -224,8 +224,7 @@ fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<CompletionPrompt,
     let variables = fields.object("chat_template_kwargs")?;
     let own = ["messages", "tools", "documents", "add_generation_prompt", "continue_final_message"];
     if let Some(name) = own.iter().find(|name| variables.contains_key(**name)) {
-        let message =
-            format!("chat_template_kwargs may not set {name}, which the request's own fields decide");
+        let message = format!("chat_template_kwargs may not set {name}, which the request's own fields set");
         return Err(Refusal::bad("chat_template_kwargs", message));
     }
     Ok(CompletionPrompt::Messages { messages, rendering: ChatRendering { ending, variables } })

@@ -13,7 +13,7 @@ pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
     match kind {
         ErrorKind::Notice => ("", ""),
         ErrorKind::Invalid => ("Nothing was started.", "Change the named setting and try again."),
-        ErrorKind::Refused => ("Nothing was changed.", "Do what the message names first, then try again."),
+        ErrorKind::Refused => ("Nothing was changed.", "Do what the message says first, then try again."),
         ErrorKind::Unknown => ("Nothing was changed.", "Use one of the existing names."),
         ErrorKind::Io => (
             "Every step up to the last checkpoint is safe.",

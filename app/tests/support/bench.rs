@@ -197,7 +197,7 @@ pub fn judged() -> Event {
                 document(
                     "harbour-museum/visit.html",
                     "harbour-museum",
-                    Some(("gopher-quality", "31 words, at least 50 asked")),
+                    Some(("gopher-quality", "31 words, at least 50 required")),
                     "Opening hours. Tickets. How to find us. Tuesday to Sunday, ten to five",
                 ),
                 document(
@@ -309,7 +309,7 @@ pub fn compared_dropped() -> Event {
             }],
             verdicts: vec![
                 verdict("language", VerdictKind::Keeps, "", true),
-                verdict("gopher-quality", VerdictKind::Drops, "31 words, at least 50 asked", true),
+                verdict("gopher-quality", VerdictKind::Drops, "31 words, at least 50 required", true),
                 verdict("c4-quality", VerdictKind::Drops, "2 sentences, at least 5 asked", true),
             ],
             cut: false,
@@ -359,12 +359,12 @@ fn victims() -> Vec<Victim> {
     vec![
         victim(
             "harbour-museum/visit.html",
-            "31 words, at least 50 asked",
+            "31 words, at least 50 required",
             "Opening hours. Tickets. How to find us …",
         ),
         victim(
             "harbour-museum/404.html",
-            "7 words, at least 50 asked",
+            "7 words, at least 50 required",
             "Page not found. Return to the harbour.",
         ),
     ]
@@ -492,8 +492,8 @@ pub fn report() -> CleaningReport {
         troubles: Troubles {
             count: 2,
             listed: vec![
-                trouble("scans/old-plan.pdf", "holds pictures of pages and no text: passed over"),
-                trouble("ships-logs.csv#1704", "has 5 fields where the header names 4: passed over"),
+                trouble("scans/old-plan.pdf", "holds pictures of pages and no text: skipped"),
+                trouble("ships-logs.csv#1704", "has 5 fields but the header has 4: skipped"),
             ],
             ..Troubles::default()
         },
@@ -519,7 +519,7 @@ pub fn dropped(stage: Option<&str>) -> Event {
             "harbour-museum/visit.html",
             "harbour-museum",
             "gopher-quality",
-            "31 words, at least 50 asked",
+            "31 words, at least 50 required",
             "Opening hours. Tickets. How to find us. Tuesday to Sunday, ten to five",
         ),
         document(
@@ -547,7 +547,7 @@ pub fn dropped(stage: Option<&str>) -> Event {
             "harbour-museum/404.html",
             "harbour-museum",
             "gopher-quality",
-            "7 words, at least 50 asked",
+            "7 words, at least 50 required",
             "Page not found. Return to the harbour.",
         ),
     ];

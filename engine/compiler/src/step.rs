@@ -96,10 +96,10 @@ impl MicroBatch {
     pub fn scores_fault(&self, wanted: Option<usize>) -> Option<String> {
         let given = self.scores.as_ref().map(Vec::len);
         (given != wanted).then(|| match (given, wanted) {
-            (Some(_), None) => "a micro-batch has scores, and the graph was built without".to_owned(),
+            (Some(_), None) => "a micro-batch has scores, but the graph was built without them".to_owned(),
             (given, wanted) => {
                 let (given, wanted) = (given.unwrap_or(0), wanted.unwrap_or(0));
-                format!("a micro-batch has {given} scores where the graph was built for {wanted}")
+                format!("a micro-batch has {given} scores, but the graph was built for {wanted}")
             }
         })
     }
@@ -110,15 +110,15 @@ impl MicroBatch {
             (None, None) => return None,
             (Some(_), None) => {
                 return Some(
-                    "a micro-batch says where documents start, and the model was built without".to_owned(),
+                    "a micro-batch has document starts, but the model was built without them".to_owned(),
                 );
             }
-            (None, Some(_)) => return Some("a micro-batch does not say where documents start".to_owned()),
+            (None, Some(_)) => return Some("a micro-batch has no document starts".to_owned()),
             (Some(starts), Some(time)) => (starts, time),
         };
         if starts.len() != self.tokens.len() {
             return Some(format!(
-                "a micro-batch has {} starts of documents for {} tokens",
+                "a micro-batch has {} document starts for {} tokens",
                 starts.len(),
                 self.tokens.len()
             ));

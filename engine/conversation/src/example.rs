@@ -47,9 +47,7 @@ fn replies(
     let completion = template.render_completion(conversation, prompt);
     let rendered = completion.map_err(|error| error.to_string())?.rendered;
     if rendered.assistant.is_empty() {
-        return Err(
-            "nothing to learn: every message of the assistant has `weight`: 0 or `train`: false".to_owned()
-        );
+        return Err("nothing to learn: every assistant message has `weight`: 0 or `train`: false".to_owned());
     }
     let asked = conversation.messages.iter().find(|message| message.role == Role::User);
     let prompt = asked.map(|message| message.content.clone());

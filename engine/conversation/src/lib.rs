@@ -88,7 +88,7 @@ pub enum Invalid {
         before: Option<Role>,
     },
     /// No assistant message in the whole conversation.
-    #[error("`messages`: no message of the assistant, so there is nothing to learn")]
+    #[error("`messages`: no assistant message, so there is nothing to learn")]
     NoReply,
 }
 
@@ -160,7 +160,7 @@ mod tests {
             (&[Assistant], "`messages[0].role`: assistant messages may not come first"),
             (&[User, System], "`messages[1].role`: system messages may not follow user messages"),
             (&[User, Tool], "`messages[1].role`: tool messages may not follow user messages"),
-            (&[User], "`messages`: no message of the assistant, so there is nothing to learn"),
+            (&[User], "`messages`: no assistant message, so there is nothing to learn"),
         ] {
             assert_eq!(of(bad).validate_for_training().unwrap_err().to_string(), said);
         }

@@ -164,8 +164,8 @@ pub enum RowError {
     PromptAlone,
     /// A KTO row labelled as a bad answer.
     #[error(
-        "`label`: false, an answer that is not to be learned; the objective preference learns from it with `train.preference.loss=kto`, or \
-         from it and a better one (`chosen`, `rejected`)"
+        "`label`: false, an answer not to learn; the objective preference learns from it with `train.preference.loss=kto`, or from it and \
+         a better one (`chosen`, `rejected`)"
     )]
     Rejected,
     #[error("`{0}`: missing")]
@@ -187,7 +187,7 @@ pub enum RowError {
     #[error("`{0}`: empty")]
     Empty(String),
     /// A field with content that would be ignored.
-    #[error("`{field}`: {what} is not read")]
+    #[error("`{field}`: {what} is not supported")]
     NotRead {
         /// Path of the field.
         field: String,
@@ -202,7 +202,7 @@ pub enum RowError {
     #[error("`chosen` and `rejected` are equal")]
     SameAnswers,
     /// No prompt, and the two answers share no prefix.
-    #[error("`prompt`: missing, and `chosen` and `rejected` do not begin alike")]
+    #[error("`prompt`: missing, and `chosen` and `rejected` have no common beginning")]
     NoPrompt,
 }
 
@@ -414,7 +414,7 @@ fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowE
             Some(Value::Bool(true)) => {
                 return Err(not_read(
                     key,
-                    format!("learning a {role} message (only the assistant's are learned)"),
+                    format!("training on a {role} message (only assistant messages are trained on)"),
                 ));
             }
             Some(other) => return Err(wrong(at(key), "true or false", other)),
@@ -422,7 +422,7 @@ fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowE
     }
     for key in TRAIN_DETAIL {
         if fields.contains_key(key) {
-            return Err(not_read(key, "learning parts of a message".to_owned()));
+            return Err(not_read(key, "training on parts of a message".to_owned()));
         }
     }
     Ok(())
@@ -504,7 +504,7 @@ fn alpaca(row: &Map<String, Value>) -> Result<Row, RowError> {
     if history.is_some_and(|history| history.as_array().is_none_or(|turns| !turns.is_empty())) {
         return Err(RowError::NotRead {
             field: "history".to_owned(),
-            what: "what was said before".to_owned(),
+            what: "conversation history".to_owned(),
         });
     }
     let mut asked = text(row, "instruction")?;

@@ -166,7 +166,7 @@ impl Recipe {
         for rule in &self.rules {
             rule.validate()?;
             if seen.contains(&rule.name()) {
-                return Err(Error::Invalid(format!("rules: {} stands there twice", rule.name())));
+                return Err(Error::Invalid(format!("rules: {} is listed twice", rule.name())));
             }
             seen.push(rule.name());
         }

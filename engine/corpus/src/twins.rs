@@ -39,7 +39,10 @@ pub fn raw_twin(
     held_out: &Path,
 ) -> Result<RawTwin> {
     if CorpusIndex::find(files, cleaned)?.is_none() {
-        return Err(Error::bad_file(cleaned, "no folder of `glasshouse data clean`; name one that it wrote"));
+        return Err(Error::bad_file(
+            cleaned,
+            "not a folder of `glasshouse data clean`; name one that it wrote",
+        ));
     }
     let (mut ids, mut lines) = (BTreeSet::new(), Vec::new());
     let mut set = Set::empty(&Overlap::default());
@@ -54,7 +57,7 @@ pub fn raw_twin(
     if lines.is_empty() {
         return Err(Error::bad_file(
             cleaned,
-            "the cleaning held no document out: its recipe's `validation` is 0, or its documents are too few or too unequal; set \
+            "the cleaning held out no documents: its recipe's `validation` is 0, or its documents are too few or too uneven; set \
              `validation`, or clean more documents",
         ));
     }
@@ -80,7 +83,7 @@ pub fn raw_twin(
     files.create_folder(held_out).map_err(Error::io(held_out))?;
     write(files, held_out.join(KEPT_FILE), &raw)?;
     let index = serde_json::to_string(&CorpusIndex::new("raw", 0.0))
-        .map_err(|error| Error::Refused(format!("the index as JSON: {error}")))?;
+        .map_err(|error| Error::Refused(format!("cannot write the index as JSON: {error}")))?;
     write(files, held_out.join(CORPUS_FILE), &[index])?;
 
     // All documents train; the cleaning's held-out documents follow.

@@ -147,7 +147,7 @@ impl RunConfig {
             self.data.validation > 0.0 && self.data.validation < 1.0,
             "data.validation",
             self.data.validation,
-            "lie between 0 and 1",
+            "be between 0 and 1",
         )?;
         for (source, share) in &self.data.mixture {
             let field = format!("data.mixture.{source}");
@@ -194,10 +194,10 @@ impl RunConfig {
         let labels = self.model.labels.join(", ");
         let own_head = self.train.has_own_head();
         let rule = "be none, unless train.objective is classify or train.preference.loss is bradley_terry: a model with a head for \
-                    labels, or for a score, writes no text";
+                    labels, or for a score, generates no text";
         require(self.model.labels.is_empty() || own_head, "model.labels", labels, rule)?;
         if let Some(adapter) = self.train.adapter.as_ref().filter(|_| own_head) {
-            let rule = "be without it where the objective has a head of its own, which is trained whole";
+            let rule = "be left out with an objective that has its own head, which is always trained in full";
             let head = adapter.targets.contains(&AdapterTarget::Head);
             require(!head, "train.adapter.targets", "head", rule)?;
         }
@@ -235,7 +235,7 @@ impl RunConfig {
         let (fits, rule) = match self.train.objective {
             Objective::Classify => (labels.len() >= 2, "be at least 2 with the objective classify"),
             Objective::Preference if self.train.learns_scores() => {
-                (self.model.scores(), "be 1, the score's, where train.preference.loss is bradley_terry")
+                (self.model.scores(), "be 1 (the score) with train.preference.loss = bradley_terry")
             }
             Objective::Text
             | Objective::Chat

@@ -138,15 +138,15 @@ impl Feedback {
             let alone = messages.is_empty() && prompt.is_empty() && !thumb && !pair;
             return match (alone, told_apart.trim().is_empty(), self.text_label.trim().is_empty()) {
                 (true, false, false) => Ok(FeedbackKind::Labelled),
-                (false, ..) => Err("several formats at once: expected `text` and `text_label` alone".into()),
-                (_, true, _) => Err("`text`: expected a text that says something".into()),
-                (_, _, true) => Err("`text_label`: expected what the text is".into()),
+                (false, ..) => Err("several formats at once: expected only `text` and `text_label`".into()),
+                (_, true, _) => Err("`text`: expected a non-empty text".into()),
+                (_, _, true) => Err("`text_label`: expected a label".into()),
             };
         }
         let (kind, replies) = match (messages.is_empty(), thumb, pair) {
             (false, false, false) => (FeedbackKind::Better, vec![("messages", messages)]),
             (true, true, false) => {
-                let label = label.ok_or("`label`: expected true or false beside `completion`")?;
+                let label = label.ok_or("`label`: expected true or false with `completion`")?;
                 let kind = if label { FeedbackKind::Good } else { FeedbackKind::Bad };
                 (kind, vec![("completion", completion)])
             }
@@ -165,9 +165,7 @@ impl Feedback {
         for (field, list) in replies {
             let said = list.last().is_some_and(|last| last.role == Role::Assistant);
             if !said || text(list).trim().is_empty() {
-                return Err(format!(
-                    "`{field}`: expected a reply of the assistant's at its end that says something"
-                ));
+                return Err(format!("`{field}`: expected a non-empty assistant reply at its end"));
             }
         }
         let asked = if kind == FeedbackKind::Better {
@@ -177,10 +175,10 @@ impl Feedback {
         };
         if !asked {
             let field = if kind == FeedbackKind::Better { "messages" } else { "prompt" };
-            return Err(format!("`{field}`: expected what the person said"));
+            return Err(format!("`{field}`: expected a user message"));
         }
         if kind == FeedbackKind::Pair && text(chosen) == text(rejected) {
-            return Err("`rejected`: is the same as `chosen`, so that nothing is preferred".into());
+            return Err("`rejected`: is the same as `chosen`, so neither is preferred".into());
         }
         Ok(kind)
     }

@@ -182,7 +182,7 @@ impl Rope {
                         && high_freq_factor.is_finite(),
                     "model.position.scaling.high_freq_factor",
                     high_freq_factor,
-                    "be above low_freq_factor, and that above 0",
+                    "be above low_freq_factor, which must be above 0",
                 )?;
                 require(
                     original_context_length >= 1,
@@ -430,7 +430,7 @@ impl ModelConfig {
             self.norm.eps > 0.0 && self.norm.eps < 0.1,
             "model.norm.eps",
             self.norm.eps,
-            "lie between 0 and 0.1",
+            "be between 0 and 0.1",
         )?;
         require(
             !(self.norm.bias && self.norm.kind == NormKind::Rms),
@@ -450,7 +450,7 @@ impl ModelConfig {
         labels.sort_unstable();
         labels.dedup();
         let distinct = labels.len() == self.labels.len();
-        require(distinct, "model.labels", self.labels.join(", "), "be each another")?;
+        require(distinct, "model.labels", self.labels.join(", "), "be distinct")?;
         if let Some(window) = self.sliding_window {
             require(window >= 1, "model.sliding_window", window, "be at least 1")?;
         }
@@ -459,7 +459,7 @@ impl ModelConfig {
             beyond.is_none(),
             "model.full_attention",
             beyond.copied().unwrap_or_default(),
-            format!("be the number of a block, from 0, of which there are {}", self.layers),
+            format!("be a block number below {}", self.layers),
         )?;
         match self.position {
             Position::Rope(rope) => {
@@ -490,7 +490,7 @@ impl ModelConfig {
             self.init.std.is_finite() && self.init.std >= 0.0 && self.init.std <= 1.0,
             "model.init.std",
             self.init.std,
-            "lie between 0 and 1",
+            "be between 0 and 1",
         )
     }
 }

@@ -320,7 +320,7 @@ pub const MAX_LAYERS: usize = 48;
 /// models), a learning rate that falls with the square root of the width, and about 12 tokens per parameter of the blocks.
 pub fn from_layers(layers: usize) -> Result<RunConfig, String> {
     if layers == 0 || layers > MAX_LAYERS {
-        return Err(format!("layers = {layers} must lie between 1 and {MAX_LAYERS}"));
+        return Err(format!("layers = {layers} must be between 1 and {MAX_LAYERS}"));
     }
     let width = 64 * layers;
     let head_size = if layers < 6 { 32 } else { 64 };

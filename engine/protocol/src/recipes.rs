@@ -85,12 +85,12 @@ impl TuningRecipe {
     pub fn format(&self) -> &'static str {
         match self.metric() {
             RecipeMetric::Perplexity => {
-                "text of any kind that `train` reads, or JSON Lines with `text`, a document a line"
+                "text of any kind that `train` reads, or JSON Lines with `text`, one document per line"
             }
             RecipeMetric::Labels => "JSON Lines or a table (.csv), with `text` and `label`",
             RecipeMetric::Answers => {
-                "JSON Lines, a question and its answer a line: `messages`, ShareGPT, Alpaca, or `prompt` and `completion`; a `check` beside \
-                 them scores answers"
+                "JSON Lines, one question and answer per line: `messages`, ShareGPT, Alpaca, or `prompt` and `completion`; an optional \
+                 `check` scores answers"
             }
         }
     }

@@ -18,7 +18,7 @@ impl RunConfig {
     /// If the settings cannot be written as TOML, the run starts from another run's weights, or its tokenizer is imported.
     pub fn command_line(&self) -> Result<String, String> {
         if self.start.is_some() {
-            return Err("it begins with the weights of another run; `glasshouse train --config` with its run.toml repeats it".to_owned());
+            return Err("it begins with the weights of another run; repeat it with `glasshouse train --config` and its run.toml".to_owned());
         }
         if self.tokenizer.kind == TokenizerKind::Imported {
             return Err("its tokenizer came with a model".to_owned());

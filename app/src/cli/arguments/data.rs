@@ -101,7 +101,7 @@ pub struct DataCompareArguments {
     /// Raw files and folders
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
-    /// Folder of their cleaning
+    /// Folder with the cleaned documents
     #[arg(long, value_name = "DIR")]
     pub clean: PathBuf,
     /// Number of seeds, each with a pair of runs

@@ -37,7 +37,7 @@ pub struct EvaluateArguments {
     /// Maximum rows per task, from the start [default: all; 100 per family of a suite]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rows: Option<u32>,
-    /// Maximum tokens of an answer [default: those of the longest right answer and some more]
+    /// Maximum tokens of an answer [default: slightly more than the longest right answer]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_tokens: Option<u32>,
     /// Maximum documents of the validation split [default: all]

@@ -127,10 +127,10 @@ fn views() -> impl TypedValueParser<Value = View> {
 }
 
 fn edit(text: &str) -> Result<Edit, String> {
-    let number = |text: &str| text.parse::<usize>().map_err(|_| format!("{text:?} is no whole number"));
+    let number = |text: &str| text.parse::<usize>().map_err(|_| format!("{text:?} is not a whole number"));
     let scale = |text: &str| match text.parse::<f32>() {
         Ok(factor) if factor.is_finite() => Ok(factor),
-        _ => Err(format!("{text:?} is no factor; 0 switches a part off")),
+        _ => Err(format!("{text:?} is not a factor; 0 ablates a part")),
     };
     let parts: Vec<&str> = text.split(':').collect();
     Ok(match parts[..] {
@@ -161,7 +161,7 @@ mod tests {
         for (typed, said) in [
             ("head:1:2", "head:LAYER:HEAD:FACTOR"),
             ("heads:1:2:0", "mlp:LAYER:FACTOR"),
-            ("layer:x:0", "\"x\" is no whole number"),
+            ("layer:x:0", "\"x\" is not a whole number"),
             ("layer:0:nan", "\"nan\" is no factor"),
         ] {
             let problem = edit(typed).unwrap_err();

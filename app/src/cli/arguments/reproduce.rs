@@ -30,7 +30,7 @@ pub struct ReproduceArguments {
     /// Number of steps other than the published run's; gives no verdict
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Continue the project's latest run, an interrupted reproduction, to its verdict
+    /// Resume an interrupted reproduction, the project's latest run
     #[arg(long, conflicts_with_all = ["data", "steps"])]
     pub resume: bool,
     /// Project folder; an existing project gets a new run unless resumed

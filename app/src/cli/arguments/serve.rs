@@ -26,7 +26,7 @@ pub struct ServeArguments {
     /// Maximum waiting texts; further requests get status 429
     #[arg(long, value_name = "N", default_value_t = crate::serve::QUEUE as u16, value_parser = clap::value_parser!(u16).range(0..=3840), allow_negative_numbers = true)]
     pub queue: u16,
-    /// Origin of web pages that may send requests, as http://localhost:3000, or * for all
+    /// Origin of web pages that may send requests, such as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]
     pub cors: Option<String>,
     /// What of it is not shown
@@ -46,6 +46,6 @@ pub struct ServeArguments {
 fn host(text: &str) -> Result<IpAddr, String> {
     match text {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
-        _ => text.parse().map_err(|_| "expected an address, as 127.0.0.1 or 0.0.0.0".to_owned()),
+        _ => text.parse().map_err(|_| "expected an address such as 127.0.0.1 or 0.0.0.0".to_owned()),
     }
 }

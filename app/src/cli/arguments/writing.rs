@@ -74,7 +74,7 @@ pub struct GenerateArguments {
     pub sampling: SamplingArguments,
     /// Generate N texts in one batch, with consecutive seeds from --seed
     ///
-    /// Each text equals the one that its seed gives alone: bit for bit on the CPU, up to rounding on a GPU.
+    /// Each text is the same as when generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: Option<u16>,
     /// Device: auto, cpu, gpu, or part of an adapter's name

@@ -149,7 +149,7 @@ mod tests {
                 r#"{"messages":[{"role":"assistant","content":"Ada."}]}"#,
                 "assistant messages may not come first",
             ),
-            (r#"{"messages":[{"role":"user","content":"Who?"}]}"#, "no message of the assistant"),
+            (r#"{"messages":[{"role":"user","content":"Who?"}]}"#, "no assistant message"),
             (r#"{"prompt":"a","completion":"b","check":{"type":"vibes"}}"#, "`check`"),
             ("{", "not JSON"),
         ] {

@@ -84,7 +84,7 @@ pub(super) fn preferences(list: &str) -> Result<ExerciseRows> {
         let Instruction { chosen, rejected, .. } = row;
         ensure!(
             !chosen.is_empty() && !rejected.is_empty(),
-            "no `chosen` and `rejected` beside {:?}",
+            "no `chosen` and `rejected` with {:?}",
             row.instruction
         );
         Ok(json!({ "prompt": row.prompt(), "chosen": chosen, "rejected": rejected }).to_string())

@@ -250,7 +250,7 @@ fn fields_ui(ui: &mut Ui, row: &mut Feedback) {
         ui.add(edit.id_salt(name)).accessible_name(name);
     };
     if let Some(asked) = asked {
-        field(ui, "What was asked", &mut asked.content);
+        field(ui, "Prompt", &mut asked.content);
     }
     let told_apart = !row.text.is_empty();
     if told_apart {

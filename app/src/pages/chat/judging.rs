@@ -106,7 +106,7 @@ impl ChatPage {
             let request = keep(context, None, Vec::new(), vec![row]);
             self.saying = Some(Saying { request, reply, change: Change::Chosen });
         } else {
-            context.asks.tell("Both replies are the same: there is nothing to compare");
+            context.asks.tell("Both replies are the same; there is nothing to compare");
             self.choose(at, which);
         }
     }

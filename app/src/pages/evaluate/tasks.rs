@@ -61,8 +61,8 @@ fn does(kind: AnswerKind) -> &'static str {
     match kind {
         AnswerKind::Generate => "writes answers",
         AnswerKind::Choose => "chooses among answers by likelihood",
-        AnswerKind::Classify => "names labels",
-        AnswerKind::Tag => "names a tag for each word",
+        AnswerKind::Classify => "predicts labels",
+        AnswerKind::Tag => "predicts a tag for each word",
     }
 }
 

@@ -73,9 +73,9 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let groups = [
         ("tokens", near, palette.quiet, DOT),
-        ("the prompt's", among(&|id| of_prompt.contains(&id)), first, 3.5),
+        ("in the prompt", among(&|id| of_prompt.contains(&id)), first, 3.5),
         ("neighbours", among(&|id| neighbours.contains(&id)), second, 3.5),
-        ("the one looked at", among(&|id| Some(id) == token), palette.accent, 5.0),
+        ("selected", among(&|id| Some(id) == token), palette.accent, 5.0),
     ];
     let labels = ids.iter().zip(points).filter(|(id, _)| of_prompt.contains(id) || Some(**id) == token);
     let mut labels: Vec<(u32, [f64; 2])> = labels.map(|(id, point)| (*id, place(point))).collect();
@@ -183,8 +183,7 @@ fn read(text: &str, id: u32, [x, y]: [f32; 2], cosine: Option<f32>) -> String {
 fn legend_ui(ui: &mut Ui, palette: &Palette) {
     let [first, second, ..] = palette.series;
     ui.horizontal_wrapped(|ui| {
-        for (colour, name) in
-            [(first, "the prompt's"), (second, "neighbours"), (palette.accent, "the one looked at")]
+        for (colour, name) in [(first, "in the prompt"), (second, "neighbours"), (palette.accent, "selected")]
         {
             let (mark, _) = ui.allocate_exact_size(egui::vec2(10.0, 14.0), egui::Sense::hover());
             ui.painter().circle_filled(mark.center(), 4.0, colour);

@@ -91,7 +91,7 @@ pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let of = &seen.answer.inspection;
     let mut about = format!("{} · step {} · {}", of.run, format::whole(of.step), of.device);
     if let Some(ms) = of.held_training_ms {
-        about += &format!(" · held training {}", format::milliseconds(ms));
+        about += &format!(" · delayed training by {}", format::milliseconds(ms));
     }
     ui.horizontal_wrapped(|ui| {
         if let Some(layer) = number_ui(ui, "Layer", layer, layers) {

@@ -172,11 +172,11 @@ impl Lesson {
         let text = text.replace("\r\n", "\n");
         let broken = |line: usize, what: String| Broken { file: file.to_owned(), line, what };
         let Some(rest) = text.strip_prefix("+++\n") else {
-            let what = format!("a lesson begins with a line of {FENCE} and what it declares as TOML");
+            let what = format!("a lesson begins with a line of {FENCE} and a TOML header");
             return Err(broken(1, what));
         };
         let Some((declared, body)) = rest.split_once("\n+++\n") else {
-            let what = format!("the declaration has no end: a line of {FENCE} ends it");
+            let what = format!("the header has no end: a line of {FENCE} ends it");
             return Err(broken(text.lines().count().max(1), what));
         };
         // Line 1 is the fence.
@@ -217,7 +217,7 @@ impl Head {
         self.check.fits(&self.instrument)?;
         for code in &self.code {
             if code.file.starts_with('/') || code.file.contains("..") || code.file.contains('\\') {
-                let what = format!("file = {:?}: a path from the repository's root", code.file);
+                let what = format!("file = {:?}: must be a path from the repository's root", code.file);
                 return Err(wrong(&code.file, what));
             }
         }
@@ -238,7 +238,7 @@ impl Instrument {
             return Err(wrong("view", "a view needs a prompt"));
         }
         if self.tokens.as_ref().is_some_and(|text| text.trim().is_empty()) {
-            return Err(wrong("tokens", "tokens is the text to cut, and it is empty"));
+            return Err(wrong("tokens", "tokens, the text to tokenize, is empty"));
         }
         let sampling = self.sampling();
         sampling.validate().map_err(|broken| wrong(&broken.field, broken.to_string()))
@@ -278,7 +278,7 @@ impl Prediction {
                 return Err(wrong("[prediction]", "a prediction is a number or one of several choices"));
             }
             if number.within <= 0.0 || !number.within.is_finite() {
-                return Err(wrong("within", "within is a share above 0, as 0.2"));
+                return Err(wrong("within", "within must be a share above 0, such as 0.2"));
             }
             return Ok(());
         }
@@ -290,15 +290,20 @@ impl Prediction {
         }
         let ends: Vec<Option<f64>> = self.choices.iter().map(|choice| choice.below).collect();
         let Some((None, first)) = ends.split_last() else {
-            let what = "the last choice has no `below`: it holds for all that is left";
+            let what = "the last choice must not have `below`: it covers all remaining values";
             return Err(wrong(self.choices.last().map_or("choices", |last| &last.text), what));
         };
         let mut before = f64::NEG_INFINITY;
         for (choice, end) in self.choices.iter().zip(first) {
             match end {
                 Some(end) if *end > before => before = *end,
-                Some(_) => return Err(wrong(&choice.text, "choices stand in the order of `below`")),
-                None => return Err(wrong(&choice.text, "every choice but the last has `below`, a number")),
+                Some(_) => return Err(wrong(&choice.text, "choices must be in the order of `below`")),
+                None => {
+                    return Err(wrong(
+                        &choice.text,
+                        "every choice except the last must have `below`, a number",
+                    ));
+                }
             }
         }
         Ok(())
@@ -327,11 +332,11 @@ impl Check {
         };
         match measure.needs() {
             Needs::View(_) if instrument.prompt.trim().is_empty() => {
-                let what = format!("{} looks into the model and needs the instrument's prompt", measure.name);
+                let what = format!("{} measures the model and needs the instrument's prompt", measure.name);
                 Err(wrong(&self.measure, what))
             }
             Needs::Tokens if instrument.tokens.is_none() => {
-                let what = format!("{} needs the instrument's tokens, a text to cut", measure.name);
+                let what = format!("{} needs the instrument's tokens, a text to tokenize", measure.name);
                 Err(wrong(&self.measure, what))
             }
             _ => Ok(()),

@@ -265,7 +265,7 @@ fn patterns_that_fit_nothing_are_refused_by_name() {
     };
     graphs("blocks.*.mlp.*,norm.weight").unwrap();
     let told = graphs("blocks.*.mlp.*,blocks.9.*").unwrap_err().to_string();
-    assert!(told.starts_with("train.trainable = blocks.9.* must fit a parameter's name"), "{told}");
+    assert!(told.starts_with("train.trainable = blocks.9.* must match a parameter's name"), "{told}");
 }
 
 #[test]

@@ -31,14 +31,14 @@ pub(super) fn freeze(parameters: &mut [Parameter], model: &ModelConfig, train: &
     let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     let trainable = &train.trainable;
     if let Some(pattern) = trainable.unused_pattern(&names) {
-        return Err(not_trainable(pattern, "fit a parameter's name, such as blocks.0.mlp.up.weight"));
+        return Err(not_trainable(pattern, "match a parameter's name, such as blocks.0.mlp.up.weight"));
     }
     let tied_head = model.tied_head && model.labels.is_empty();
     for parameter in parameters.iter_mut() {
         parameter.trainable = trainable.includes(&parameter.name, model.layers, tied_head);
     }
     let any = parameters.iter().any(|parameter| parameter.trainable);
-    if any { Ok(()) } else { Err(not_trainable(&trainable.to_string(), "leave a parameter to train")) }
+    if any { Ok(()) } else { Err(not_trainable(&trainable.to_string(), "select at least one parameter")) }
 }
 
 fn not_trainable(value: &str, rule: &str) -> crate::Error {

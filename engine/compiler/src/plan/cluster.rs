@@ -166,8 +166,8 @@ fn assumptions(
 ) -> Vec<String> {
     let stated = if request.price.is_some() { "as given" } else { "a round figure, yours may be another" };
     let activations = match config.train.activation_checkpointing {
-        true => "each block's activations are computed again (`--recompute`)",
-        false => "all activations are kept in bfloat16, attention's scores are not (flash attention)",
+        true => "each block's activations are recomputed (`--recompute`)",
+        false => "all activations are kept in bfloat16, except attention scores (flash attention)",
     };
     let mut all = vec![
         format!(
@@ -265,7 +265,7 @@ mod tests {
         assert!(!has(&lines, "--micro-batch"), "{lines:?}");
         assert!(!has(&lines, "--recompute"), "{lines:?}");
         config.train.activation_checkpointing = true;
-        assert!(has(&said(&config, 120).1, "computed again (`--recompute`)"));
+        assert!(has(&said(&config, 120).1, "recomputed (`--recompute`)"));
     }
 
     #[test]

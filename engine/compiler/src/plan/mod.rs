@@ -195,7 +195,7 @@ fn binding(
             entry(Buffer::HalfParameters, id, 2)
         }
         _ if half => {
-            Err(crate::Error::Internal(format!("value {} is no weight and has no copy in 16 bits", value.0)))
+            Err(crate::Error::Internal(format!("value {} is not a weight and has no 16-bit copy", value.0)))
         }
         Origin::Parameter(id) => entry(Buffer::Parameters, id, 4),
         Origin::Gradient(id) => entry(Buffer::Gradients, id, 4),

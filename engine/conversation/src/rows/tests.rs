@@ -207,7 +207,7 @@ fn what_is_wrong_is_said_with_its_field() {
         ),
         (
             json!({ "messages": [{ "role": "user", "content": [{ "type": "image", "url": "" }] }] }),
-            "`messages[0].content[0].type`: content of type \"image\" is not read",
+            "`messages[0].content[0].type`: content of type \"image\" is not supported",
         ),
         (
             json!({ "messages": [user("a"), assistant(" ")] }),
@@ -219,7 +219,7 @@ fn what_is_wrong_is_said_with_its_field() {
         ),
         (
             json!({ "messages": [user("a")] }),
-            "`messages`: no message of the assistant, so there is nothing to learn",
+            "`messages`: no assistant message, so there is nothing to learn",
         ),
         (
             json!({ "messages": [user("a"), assistant("b")], "tools": "[]" }),
@@ -239,7 +239,7 @@ fn what_is_wrong_is_said_with_its_field() {
         (json!({ "instruction": "a", "output": "" }), "`output`: empty"),
         (
             json!({ "instruction": "a", "output": "b", "history": [["c", "d"]] }),
-            "`history`: what was said before is not read",
+            "`history`: conversation history is not supported",
         ),
         (json!({ "completion": "a" }), "`prompt`: missing"),
         (json!({ "prompt": "a", "completion": "" }), "`completion`: empty"),
@@ -260,7 +260,7 @@ fn what_is_wrong_is_said_with_its_field() {
         ),
         (
             json!({ "chosen": "b", "rejected": "c" }),
-            "`prompt`: missing, and `chosen` and `rejected` do not begin alike",
+            "`prompt`: missing, and `chosen` and `rejected` have no common beginning",
         ),
         (json!({ "prompt": "a", "chosen": "", "rejected": "c" }), "`chosen`: empty"),
         (

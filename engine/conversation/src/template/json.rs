@@ -64,7 +64,7 @@ impl JsonWriter<'_> {
         self.state.consume_fuel(1 + (self.text.len() - self.paid) as u64 / 16)?;
         self.paid = self.text.len();
         if depth > MAX_DEPTH {
-            return Err(unwritable("values within values, too deeply"));
+            return Err(unwritable("values nested too deeply"));
         }
         match value.kind() {
             ValueKind::None => self.text.push_str("null"),

@@ -46,7 +46,7 @@ fn string(state: &mut State<'_, '_>, value: &Value, method: &str, given: &[Value
         }
         "split" => {
             let items = match first {
-                Some("") => return Err(Error::new(ErrorKind::InvalidOperation, "split by nothing")),
+                Some("") => return Err(Error::new(ErrorKind::InvalidOperation, "split: empty separator")),
                 Some(separator) => text.matches(separator).count(),
                 None => text.split_whitespace().count(),
             };
@@ -106,7 +106,10 @@ fn join(state: &mut State<'_, '_>, separator: &str, given: &[Value]) -> Result<V
             joined.push_str(separator);
         }
         let Some(text) = value.as_str() else {
-            return Err(Error::new(ErrorKind::InvalidOperation, format!("join: item {number} is no string")));
+            return Err(Error::new(
+                ErrorKind::InvalidOperation,
+                format!("join: item {number} is not a string"),
+            ));
         };
         pay(state, (separator.len() + text.len()) as u64)?;
         joined.push_str(text);

@@ -71,7 +71,9 @@ pub enum TemplateError {
         reason: String,
     },
     /// Brackets or blocks nested too deeply, or an expression that is too long.
-    #[error("the chat template does not compile: line {line}: nested too deeply, or too long an expression")]
+    #[error(
+        "the chat template does not compile: line {line}: nested too deeply, or an expression is too long"
+    )]
     Nested {
         /// Line, from 1.
         line: usize,
@@ -80,7 +82,7 @@ pub enum TemplateError {
     #[error("{TEMPLATE_REFUSES}: {0}")]
     Refused(String),
     /// The template exceeded the computation or output limit for this conversation's length.
-    #[error("the chat template computes too much for this conversation, or does not end")]
+    #[error("the chat template takes too long for this conversation, or does not end")]
     TooMuch,
     #[error("the chat template fails: line {line}: {reason}")]
     Failed {
@@ -90,18 +92,18 @@ pub enum TemplateError {
     },
     /// The template has no `{% generation %}` tags and renders a message differently when other messages follow.
     #[error(
-        "`messages[{message}]`: what the assistant wrote cannot be told apart in this chat template's text; `{{% generation %}}` around \
-         it in the template would tell it"
+        "`messages[{message}]`: the assistant's text cannot be located in this chat template's output; put `{{% generation %}}` around it \
+         in the template"
     )]
     Spans {
         /// Index of the message, from 0.
         message: usize,
     },
     /// The template has `{% generation %}` tags but wrote nothing between them.
-    #[error("the chat template's `{{% generation %}}` tags hold nothing of the assistant's messages")]
+    #[error("the chat template's `{{% generation %}}` tags contain none of the assistant's messages")]
     NoSpans,
     /// The rendered prompt is not a prefix of the rendered conversation.
-    #[error("the chat template writes the first {prompt} messages otherwise where an answer follows them")]
+    #[error("the chat template renders the first {prompt} messages differently when an answer follows")]
     Prompt {
         /// Number of messages in the prompt.
         prompt: usize,

@@ -55,7 +55,7 @@ fn look(
         return Err(refused("a namespace within a value"));
     }
     let inner = match value.kind() {
-        _ if depth > MAX_DEPTH => return Err(refused("lists within lists, too deeply")),
+        _ if depth > MAX_DEPTH => return Err(refused("lists nested too deeply")),
         ValueKind::Map => {
             object.try_iter_pairs().map(|pairs| pairs.map(|(_, value)| value).collect::<Vec<_>>())
         }

@@ -136,11 +136,11 @@ impl Mixture {
         let present = sizes.iter().filter(|(source, size)| *size > 0 && weight(source) > 0.0).count();
         if present == 0 && !sizes.is_empty() {
             remarks.push(
-                "mixture.weights: all sources have the weight 0, so they are seen by their sizes".to_owned(),
+                "mixture.weights: all sources have the weight 0, so they are sampled by size".to_owned(),
             );
         } else if self.most_share * (present as f64) < 1.0 - 1e-9 && !sizes.is_empty() {
             remarks.push(format!(
-                "mixture.most_share = {} is too small for {present} sources, so they are seen alike",
+                "mixture.most_share = {} is too small for {present} sources, so all get equal shares",
                 self.most_share
             ));
         }

@@ -131,10 +131,10 @@ impl Safety {
             };
             tables.push(CorpusTable {
                 key: "safety_places".to_owned(),
-                title: "Where listed words stand".to_owned(),
+                title: "Listed words in context".to_owned(),
                 note: "A random sample of these documents; listed words and personal data are masked."
                     .to_owned(),
-                columns: ["Document", "Source", "Around the word"]
+                columns: ["Document", "Source", "Context"]
                     .map(|title| Column::new(title, Unit::Text))
                     .to_vec(),
                 rows: self.occurrences.iter().map(texts).collect(),

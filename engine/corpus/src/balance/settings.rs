@@ -45,7 +45,7 @@ impl Settings {
             let letters = term.chars().all(|character| character.is_alphanumeric() || character == '\'');
             if term.is_empty() || term.len() > super::terms::MAX_WORD_BYTES || !letters {
                 return invalid(format!(
-                    "pairs: `{term}` is no word; a term is one word of letters or digits, several are parted by `/`"
+                    "pairs: `{term}` is not a word; a term is one word of letters or digits; separate several with `/`"
                 ));
             }
         }

@@ -155,10 +155,10 @@ impl Terms {
             columns: vec![
                 Column::new("Term", Unit::Text),
                 Column::new("Found", Unit::Count),
-                Column::new("A million words", Unit::Number),
+                Column::new("Per million words", Unit::Number),
                 Column::new("Documents", Unit::Count),
-                Column::new("Tells it apart", Unit::Text),
-                Column::new("Beside it most", Unit::Text),
+                Column::new("Most distinctive", Unit::Text),
+                Column::new("Most frequent", Unit::Text),
             ],
             rows: rows.collect(),
         })

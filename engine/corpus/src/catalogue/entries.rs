@@ -8,15 +8,15 @@
 use super::{Entry, Length};
 
 /// Note on every book of Project Gutenberg.
-const GUTENBERG: &str = "In the public domain in the United States; the file begins and ends with Project Gutenberg's own text, whose licence \
-applies while its name stands in it.";
+const GUTENBERG: &str = "In the public domain in the United States; the file begins and ends with Project Gutenberg's own text, whose \
+                         licence applies as long as it contains that name.";
 
 /// The corpora, the smallest of a kind first.
 pub const ENTRIES: &[Entry] = &[
     Entry {
         name: "tiny-shakespeare",
         title: "Tiny Shakespeare",
-        sentence: "Forty thousand lines of Shakespeare's plays in one file, on which character models are traditionally tried first.",
+        sentence: "Forty thousand lines of Shakespeare's plays in one file: the traditional first corpus for character models.",
         address: "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
         file: "tiny-shakespeare.txt",
         format: "plain text",
@@ -35,7 +35,7 @@ pub const ENTRIES: &[Entry] = &[
         length: Length::Exact(22_502_601),
         sha256: "6874bae9a4c1a4e7edcf0e53b86c17817e9cf881fc75ff2368da457b80c0585d",
         licence: "CDLA-Sharing-1.0",
-        note: "What is held out from tiny-stories: train on this, and measure elsewhere.",
+        note: "The held-out part of tiny-stories: train on this, and measure elsewhere.",
     },
     Entry {
         name: "tiny-stories",
@@ -64,14 +64,14 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         name: "simple-wikipedia",
         title: "Simple English Wikipedia, 1 November 2023",
-        sentence: "The 241,787 articles of the Wikipedia in simple English, as plain text made of the dump of that day by Wikimedia.",
+        sentence: "The 241,787 articles of the Wikipedia in simple English, as plain text, made by Wikimedia from that day's dump.",
         address: "https://huggingface.co/datasets/wikimedia/wikipedia/resolve/cf26be8eef6bc935da5d2281be5aad4813e49e90/20231101.simple/train-00000-of-00001.parquet",
         file: "simple-wikipedia.parquet",
         format: "Parquet, columns id, url, title, text",
         length: Length::Exact(156_885_218),
         sha256: "31bded16768a47c286becd292079122f5d7d4397a17b87d4250a00ccd581e6f0",
         licence: "CC-BY-SA-4.0",
-        note: "The page of this dataset still names CC-BY-SA-3.0 with the GFDL, under which the articles stood until June 2023.",
+        note: "The dataset's page still states CC-BY-SA-3.0 with the GFDL, the articles' licences until June 2023.",
     },
     Entry {
         name: "alice-in-wonderland",
@@ -124,7 +124,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         name: "alpaca",
         title: "Stanford Alpaca",
-        sentence: "52,002 instructions with answers, written by a model of OpenAI, for teaching a trained model to follow instructions.",
+        sentence: "52,002 instructions with answers, written by an OpenAI model, for instruction tuning.",
         address: "https://raw.githubusercontent.com/tatsu-lab/stanford_alpaca/761dc5bfbdeeffa89b8bff5d038781a4055f796a/alpaca_data.json",
         file: "alpaca.json",
         format: "JSON, fields instruction, input, output",
@@ -143,7 +143,7 @@ pub const ENTRIES: &[Entry] = &[
         length: Length::Exact(20_479),
         sha256: "b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f",
         licence: "public domain",
-        note: "Five thousand tokens: whoever learns them learns them by heart.",
+        note: "Five thousand tokens: a model that learns them memorises them.",
     },
     Entry {
         name: "book-instructions",
@@ -155,7 +155,7 @@ pub const ENTRIES: &[Entry] = &[
         length: Length::Exact(203_524),
         sha256: "7e09a9af353722ca15c18bc580f093f9c39d3178335a75177319cb1e1d163944",
         licence: "Apache-2.0",
-        note: "The licence is that of the repository that holds it.",
+        note: "The licence is that of its repository.",
     },
     Entry {
         name: "book-preferences",
@@ -167,7 +167,7 @@ pub const ENTRIES: &[Entry] = &[
         length: Length::Exact(386_968),
         sha256: "305315abf14f65fa42c01a0877572f832606571c2a7d49f152ac1d758b16756e",
         licence: "Apache-2.0",
-        note: "The licence is that of the repository that holds it; the answers are by Llama 3.1, which has a licence of its own.",
+        note: "The licence is that of its repository; the answers are by Llama 3.1, which has its own licence.",
     },
     Entry {
         name: "sms-spam",
@@ -179,6 +179,6 @@ pub const ENTRIES: &[Entry] = &[
         length: Length::Exact(477_907),
         sha256: "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d",
         licence: "CC-BY-4.0",
-        note: "A copy of the file of the UCI Machine Learning Repository, whose licence is named.",
+        note: "A copy of the file from the UCI Machine Learning Repository, under that repository's licence.",
     },
 ];

@@ -87,7 +87,7 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(Error::Invalid(format!("{field} is {value}: choose from {least} to {most}")))
+    Err(Error::Invalid(format!("{field} is {value}; it must be from {least} to {most}")))
 }
 
 /// Data of a document from which its copies are found.

@@ -149,9 +149,7 @@ impl Index {
         kept.push_str(text.get(copied..).unwrap_or_default());
         kept.truncate(kept.trim_end().len());
         if kept.is_empty() {
-            let reason = format!(
-                "all of its paragraphs of so many words, {repeated}, occur in earlier documents, and there is no other text"
-            );
+            let reason = format!("all of its paragraphs ({repeated}) occur in earlier documents");
             return Outcome::Dropped(Reason::new("minimum_words", reason));
         }
         Outcome::Edited(kept)

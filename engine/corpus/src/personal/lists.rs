@@ -50,7 +50,7 @@ pub(crate) fn check(list: &[String]) -> Result<(), String> {
     }
     for entry in list {
         if entry.trim().is_empty() {
-            return Err("an entry is empty; take it out".into());
+            return Err("an entry is empty; remove it".into());
         }
         if entry.len() > MAX_ENTRY_BYTES {
             let beginning: String = entry.chars().take(20).collect();
@@ -79,9 +79,9 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
             .build();
         let regex = built.map_err(|cause| invalid(format!("`{pattern}` cannot be used: {cause}")))?;
         match regex.is_match("") {
-            true => Err(invalid(format!(
-                "`{pattern}` matches where nothing stands; ask for at least one character"
-            ))),
+            true => {
+                Err(invalid(format!("`{pattern}` matches an empty text; require at least one character")))
+            }
             false => Ok(regex),
         }
     });

@@ -18,7 +18,7 @@ const PARTIAL: &str = ".partial";
 const LOCK_FILE: &str = ".cleaning.lock";
 
 /// Message for a folder for which [`is_unfinished`] is true.
-pub const UNFINISHED: &str = "a cleaning that was stopped or is still under way; the same `glasshouse data clean` again takes it to its end";
+pub const UNFINISHED: &str = "a cleaning that was stopped or is still running; run the same `glasshouse data clean` again to finish it";
 
 /// Whether a folder contains a stopped or running cleaning; possibly together with a finished earlier one.
 pub fn is_unfinished(files: &dyn Files, folder: &Path) -> bool {
@@ -43,11 +43,11 @@ impl<'a> Folder<'a> {
     /// The path is a file, or another program cleans into the folder.
     pub(super) fn claim(files: &'a dyn Files, path: &Path) -> Result<Self> {
         if matches!(files.file_type(path), Ok(FileType::File(_) | FileType::Other)) {
-            return Err(Error::bad_file(path, "a file stands there; name a folder"));
+            return Err(Error::bad_file(path, "this is a file; name a folder"));
         }
         files.create_folder(path).map_err(Error::io(path))?;
         let lock = files.lock(&path.join(LOCK_FILE)).map_err(Error::io(path))?;
-        let taken = "another program cleans into the folder; wait until it is done, or name another folder for the output";
+        let taken = "another program is cleaning into this folder; wait for it to finish, or name another output folder";
         let lock = lock.ok_or_else(|| Error::bad_file(path, taken))?;
         Ok(Self { files, path: path.to_owned(), kept: None, dropped: None, _lock: lock })
     }
@@ -90,7 +90,7 @@ impl<'a> Folder<'a> {
         };
         let Some(report) = text(REPORT_FILE) else { return Ok(()) };
         if text(RECIPE_FILE) != Some(recipe.to_toml()?) {
-            return holds("cleaning", "by another recipe");
+            return holds("cleaning", "with another recipe");
         }
         let same = CleaningReport::from_json(&report).is_ok_and(|report| {
             report.inputs.iter().all(|own| inputs.iter().any(|input| input.path == own.path))
@@ -123,7 +123,8 @@ impl<'a> Folder<'a> {
         for mut output in [self.kept.take(), self.dropped.take()].into_iter().flatten() {
             output.flush()?;
         }
-        let json = |error: serde_json::Error| Error::Refused(format!("the account as JSON: {error}"));
+        let json =
+            |error: serde_json::Error| Error::Refused(format!("cannot write the report as JSON: {error}"));
         self.write(REPORT_FILE, report.to_json().map_err(json)?.as_bytes())?;
         self.write(REPORT_PAGE, report::html::page(report).as_bytes())?;
         self.write(RECIPE_FILE, recipe.to_toml()?.as_bytes())?;

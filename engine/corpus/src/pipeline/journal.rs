@@ -86,7 +86,7 @@ impl Header {
             return None;
         }
         if self.recipe != earlier.recipe {
-            return Some("by another recipe");
+            return Some("with another recipe");
         }
         let own: BTreeSet<&str> = self.files.iter().map(|file| &*file.path).collect();
         let goes_in = |file: &Seen| own.contains(&*file.path);
@@ -96,12 +96,12 @@ impl Header {
     /// Why a pass with this header cannot resume one with another.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         if self.program != other.program {
-            return Some("this is another version of the program");
+            return Some("it is from another version of the program");
         }
         if self.recipe != other.recipe {
-            return Some("the recipe is another one");
+            return Some("the recipe is different");
         }
-        (self.files != other.files).then_some("the files that go in are others or were changed")
+        (self.files != other.files).then_some("the input files are different or were changed")
     }
 }
 
@@ -135,7 +135,7 @@ impl Reader {
         let (Ok(file), Ok(FileType::File(staged))) = (files.open(&path), files.file_type(&staging)) else {
             return Err("");
         };
-        let unreadable = "what the earlier one left cannot be read";
+        let unreadable = "its files cannot be read";
         let staging = files.open(&staging).map_err(|_| unreadable)?;
         let mut reader = Self { lines: BufReader::new(file), length: 0, staging, staged };
         let earlier: Header = reader.line().ok_or(unreadable)?;

@@ -44,7 +44,7 @@ pub struct Dropped {
 /// Serializes a line of JSON.
 pub(super) fn line(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut line = serde_json::to_vec(value)
-        .map_err(|error| Error::Refused(format!("a document that JSON cannot hold: {error}")))?;
+        .map_err(|error| Error::Refused(format!("cannot write a document as JSON: {error}")))?;
     line.push(b'\n');
     Ok(line)
 }

@@ -135,10 +135,7 @@ impl<'a> Cleaner<'a> {
         let recipe = &worker.recipe;
         let mut recorders = Recorders::new(recipe, files)?;
         if let Some(input) = inputs.iter().find(|input| input.starts_with(out)) {
-            return Err(Error::bad_file(
-                input,
-                "lies in the folder that would be written; name another folder for the output",
-            ));
+            return Err(Error::bad_file(input, "is in the output folder; name another output folder"));
         }
         // The output of an earlier cleaning is not an input.
         let found = find(files, recipe, inputs, |source| !source.path.starts_with(out))?;
@@ -427,7 +424,7 @@ fn find(
         files.file_type(input).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     };
     if let Some(missing) = inputs.iter().find(is_missing) {
-        return Err(Error::bad_file(missing, "is not there; check the path, or leave it out"));
+        return Err(Error::bad_file(missing, "does not exist; check the path, or leave it out"));
     }
     Ok(found)
 }

@@ -448,7 +448,7 @@ fn folders_and_inputs_that_cannot_be_used_are_refused() {
     let own = folder.path().join("own");
     write(&own, "thesis.txt", "mine");
     assert!(refused(&input, &own).contains("thesis.txt"));
-    assert!(refused(&input, &own.join("thesis.txt")).contains("a file stands there"));
+    assert!(refused(&input, &own.join("thesis.txt")).contains("this is a file"));
     let nowhere = folder.path().join("nowhere");
     assert!(refused(&nowhere, &folder.path().join("out")).contains("nothing to read"));
     let message = Recipe::named("finweb").unwrap_err().to_string();
@@ -705,11 +705,11 @@ fn a_stopped_cleaning_starts_over_where_it_cannot_go_on() {
     let mut other = recipe.clone();
     other.set_threshold("length", "minimum_words", 9.0).unwrap();
     let anew = begun(&other, &input, &out, StartOptions { force: true, ..StartOptions::default() });
-    assert_eq!(*anew.start(), over("the recipe is another one"));
+    assert_eq!(*anew.start(), over("the recipe is different"));
     stop(anew);
     write(&input, "more.txt", prose(5, 30));
     let anew = begun(&other, &input, &out, StartOptions::default());
-    assert_eq!(*anew.start(), over("the files that go in are others or were changed"));
+    assert_eq!(*anew.start(), over("the input files are different or were changed"));
     stop(anew);
     let cleaner = begun(&other, &input, &out, StartOptions::default());
     assert!(matches!(cleaner.start(), CleaningStart::Resumed { .. }));
@@ -733,7 +733,7 @@ fn a_stopped_cleaning_by_another_recipe_or_of_other_files_is_replaced_only_when_
     other.set_threshold("length", "minimum_words", 9.0).unwrap();
     for restart in [false, true] {
         let message = refused(&other, &input, restart);
-        let end = "holds a stopped cleaning by another recipe; choose another folder, or replace it";
+        let end = "holds a stopped cleaning with another recipe; choose another folder, or replace it";
         assert!(message.ends_with(end), "{message}");
         let message = refused(&recipe, &elsewhere, restart);
         assert!(
@@ -766,7 +766,7 @@ fn one_cleaning_at_a_time_goes_into_a_folder() {
             StartOptions { restart, force },
         );
         let message = second.unwrap_err().to_string();
-        assert!(message.contains("another program cleans into the folder"), "{message}");
+        assert!(message.contains("another program is cleaning into this folder"), "{message}");
     }
     first.run().unwrap();
     assert!(output(&out) == output(&folder.path().join("whole")));

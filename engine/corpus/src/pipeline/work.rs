@@ -164,7 +164,7 @@ impl Worker {
             told.counters.push((At::Contamination, OVERLAPS.to_owned(), 1));
         }
         if let Some(class) = self.mask(&mut document, &mut told, &mut amount) {
-            let reason = format!("holds personal data: {}", class.name());
+            let reason = format!("contains personal data: {}", class.name());
             return Ok(self.goes(told, At::Personal, &reason, amount, &document.text));
         }
         let mark = match document.kind {

@@ -50,13 +50,11 @@ pub(super) fn members(file: Box<dyn Input>) -> Result<Members, String> {
             CompressionMethod::Stored => false,
             CompressionMethod::Deflated => true,
             _ => {
-                return wrong(
-                    "is packed in its archive in a way that is not unpacked here; pack it with DEFLATE",
-                );
+                return wrong("has an unsupported compression method; pack it with DEFLATE");
             }
         };
         let Some(start) = file.data_start() else {
-            return wrong("is damaged: its archive does not say where it is");
+            return wrong("is damaged: its position in the archive is missing");
         };
         let (packed, size, checksum) = (file.compressed_size(), file.size(), file.crc32());
         Some(Ok(Member { name, start, packed, size, deflated, checksum }))

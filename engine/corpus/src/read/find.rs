@@ -120,18 +120,18 @@ fn look(
     }
     let link = below && files.is_link(path);
     let place = files.file_type(path).map_err(|error| match error.kind() {
-        _ if link => "is a link that leads nowhere; mend or remove it".to_owned(),
+        _ if link => "is a broken link; repair or remove it".to_owned(),
         ErrorKind::NotFound if below => "vanished while the folder was read; run again".to_owned(),
-        ErrorKind::NotFound => "is not there; check the path".to_owned(),
-        _ => format!("cannot be looked at: {error}"),
+        ErrorKind::NotFound => "does not exist; check the path".to_owned(),
+        _ => format!("cannot be read: {error}"),
     })?;
     let size = match place {
         FileType::Folder if link => {
-            return Err("is a link to a folder, which is not followed; name it to have it read".to_owned());
+            return Err("is a link to a folder and is not followed; name it to read it".to_owned());
         }
         FileType::Folder if visit.depth > settings.limits.depth => {
             return Err(format!(
-                "lies more than {} folders deep and is not read; name it to have it read",
+                "is more than {} folders deep and is not read; name it to read it",
                 settings.limits.depth
             ));
         }
@@ -222,7 +222,7 @@ fn members(
             })?;
             left = left.checked_sub(member.size).ok_or_else(|| {
                 let most = most >> 20;
-                format!("unpacks, with the members before it, to more than {most} MiB; if it should, raise reading.limits.expansion")
+                format!("unpacks, with the members before it, to more than {most} MiB; if this is intended, raise reading.limits.expansion")
             })?;
             let (folder, file_name) = name.rsplit_once('/').unwrap_or(("", &name));
             let named = format::named(file_name)?;
@@ -299,7 +299,7 @@ pub(super) fn decide(
         (_, Packing::Plain) => Packing::Plain,
         (_, named) => {
             return Err(format!(
-                "is named as packed with {} but its first bytes are not; rename or mend it",
+                "has the extension of {} but other first bytes; rename or repair it",
                 named.name()
             ));
         }
@@ -316,7 +316,7 @@ pub(super) fn decide(
         (Some(format @ (Format::Parquet | Format::Warc)), told) if packing == Packing::Plain => {
             if told.as_ref() != Some(format) {
                 return Err(format!(
-                    "does not start as a file of its ending does ({}); rename or mend it",
+                    "does not start with {} as its extension requires; rename or repair it",
                     if *format == Format::Parquet { "PAR1" } else { "WARC/" }
                 ));
             }
@@ -331,7 +331,7 @@ pub(super) fn decide(
                 Format::Warc => "WARC",
                 _ => "PDF",
             };
-            Err(format!("is {what} by its first bytes, whatever its name; rename it"))
+            Err(format!("is {what} by its first bytes, despite its name; rename it"))
         }
         (Some(format), _) => Ok((format.clone(), packing)),
         (None, Some(told)) => Ok((told, packing)),
@@ -360,15 +360,9 @@ fn has_ending(file_name: &str) -> bool {
 fn unknown(file_name: &str) -> String {
     match file_name.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() && !ending.is_empty() => {
-            format!(
-                "is of a kind that cannot be read (.{ending}; {}); save it as one of these",
-                format::known()
-            )
+            format!("has an unsupported format (.{ending}; {}); save it as one of these", format::known())
         }
-        _ => format!(
-            "has no ending that says how to read it, and is no text ({}); give it one of these",
-            format::known()
-        ),
+        _ => format!("has no extension and is not text ({}); give it one of these", format::known()),
     }
 }
 

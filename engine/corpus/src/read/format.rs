@@ -106,7 +106,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("mht mhtml", "a web archive of a browser; save the page as HTML"),
     ("ipynb", "a notebook; export it as Markdown"),
     ("arrow feather", "an Arrow file; save it as Parquet"),
-    ("pickle pkl", "Python's own format, which can run code when it is read; save it as Parquet or JSONL"),
+    ("pickle pkl", "a Python pickle, which can run code when it is read; save it as Parquet or JSONL"),
 ];
 
 /// Information from a file's name.
@@ -167,10 +167,7 @@ fn split(name: &str) -> Option<(&str, String)> {
 pub(super) fn known() -> String {
     let names = FORMATS.iter().flat_map(|(names, _)| names.split(' '));
     let names: Vec<String> = names.map(|name| format!(".{name}")).collect();
-    format!(
-        "known are {}, those of source code, and .gz, .zst and .bz2 behind any of them, and .zip",
-        names.join(", ")
-    )
+    format!("supported are {}, source code, any of these with .gz, .zst or .bz2, and .zip", names.join(", "))
 }
 
 /// Information from a file's first bytes.

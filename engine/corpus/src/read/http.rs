@@ -26,7 +26,7 @@ pub(super) struct HttpResponse {
 /// # Errors
 /// Describes the fault.
 pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<HttpResponse, String> {
-    let (head, body) = parts(bytes).ok_or("has no end of its HTTP head")?;
+    let (head, body) = parts(bytes).ok_or("has an HTTP header without an end")?;
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let status = lines.next().unwrap_or_default();
     if !status.starts_with(b"HTTP/") {
@@ -54,7 +54,7 @@ pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<HttpResponse, Stri
         body = joined;
     }
     if encodings.len() > MAX_ENCODINGS {
-        return Err(format!("is packed {} times over", encodings.len()));
+        return Err(format!("is packed {} times", encodings.len()));
     }
     for encoding in encodings.iter().rev() {
         body = unpacked(body, encoding, limits)?;
@@ -144,15 +144,15 @@ fn unpacked(body: Vec<u8>, encoding: &str, limits: &Limits) -> Result<Vec<u8>, S
             DeflateDecoder::new(body.as_slice()).take(most).read_to_end(&mut content)
         }),
         "zstd" => Zstandard::new(body.as_slice()).take(most).read_to_end(&mut content),
-        "br" => return Err("is packed with Brotli, which is not unpacked here".to_owned()),
+        "br" => return Err("is packed with Brotli, which is not supported".to_owned()),
         other => {
             let name: String = other.chars().take(20).collect();
-            return Err(format!("is packed with {name}, which is not known"));
+            return Err(format!("is packed with {name}, which is not supported"));
         }
     };
     if content.len() > limit {
         return Err(format!(
-            "unpacks to more than {} and is passed over; raise reading.limits.document or expansion",
+            "unpacks to more than {} and is skipped; raise reading.limits.document or expansion",
             bytes(limit as u64)
         ));
     }

@@ -127,7 +127,7 @@ fn documents(
                 return Ok(one(Err(context.trouble(None, format!("is {what}")))));
             }
             Some(Signature::Packed(_)) if packings == MAX_PACKINGS => {
-                let reason = format!("is packed more than {MAX_PACKINGS} times over; unpack it");
+                let reason = format!("is packed more than {MAX_PACKINGS} times; unpack it");
                 return Ok(one(Err(context.trouble(None, reason))));
             }
             // Servers compress files that are already compressed.
@@ -211,7 +211,7 @@ pub(super) fn broken_off(error: &io::Error) -> String {
     if is_binary(error) {
         return error.to_string();
     }
-    format!("{}; what was read of it is kept", broken(error))
+    format!("{}; what was read so far is kept", broken(error))
 }
 
 /// Why reading stopped inside a file.
@@ -220,7 +220,7 @@ pub(super) fn broken(error: &io::Error) -> String {
         ErrorKind::NotFound => "vanished while it was read".to_owned(),
         ErrorKind::UnexpectedEof => "ends too early: it is cut short".to_owned(),
         _ if is_binary(error) => error.to_string(),
-        _ => format!("cannot be read on: {error}"),
+        _ => format!("cannot be read further: {error}"),
     }
 }
 
@@ -273,7 +273,7 @@ impl Watched {
     fn faults(&self) -> impl Iterator<Item = Trouble> {
         let count = self.replaced.swap(0, Ordering::Relaxed);
         let (are, them) = if count == 1 { ("piece is", "it is") } else { ("pieces are", "each is") };
-        let reason = format!("{count} {are} no text; {them} replaced by U+FFFD or left out");
+        let reason = format!("{count} {are} not text; {them} replaced by U+FFFD or left out");
         let replaced = (count > 0).then(|| self.context.trouble(None, reason));
         replaced.into_iter().chain(self.context.noticed())
     }
@@ -294,7 +294,7 @@ impl Iterator for Watched {
         let stop = match item {
             None => None,
             Some(Ok(_)) if most > 0 && self.documents == most => Some(format!(
-                "holds more than {most} records, and no more are read; raise reading.limits.records"
+                "has more than {most} records; the rest is not read; raise reading.limits.records"
             )),
             Some(Ok(document)) => {
                 self.documents += 1;

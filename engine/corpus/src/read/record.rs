@@ -66,7 +66,7 @@ impl Context {
         self.trouble(
             number,
             format!(
-                "{what} is longer than {value} and is passed over; cut it up, or raise reading.limits.{limit}"
+                "{what} is longer than {value} and is skipped; split it, or raise reading.limits.{limit}"
             ),
         )
     }
@@ -92,7 +92,7 @@ impl Context {
                 let name = match other {
                     Value::Null => "null",
                     Value::Array(_) => "an array",
-                    Value::Bool(_) => "a truth value",
+                    Value::Bool(_) => "a boolean",
                     _ => "a number",
                 };
                 Err(self

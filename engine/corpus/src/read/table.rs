@@ -268,7 +268,7 @@ impl TableReader {
         let end = |reason| RecordStep::End(Some(context.trouble(None, reason)));
         if !settings.header && settings.text_field.is_none() && settings.text_fields.is_empty() {
             let reason =
-                "has no header, by reading.header: name its column of text, as in reading.text_field = \"1\"";
+                "has no header (reading.header); name its text column, as in reading.text_field = \"1\"";
             return end(reason.to_owned());
         }
         let names = names(context, &self.row);
@@ -311,7 +311,7 @@ impl Records for TableReader {
         Ok(match (row, columns) {
             (NextRow::End, _) => RecordStep::End(None),
             (NextRow::TooLong, None) => {
-                RecordStep::End(Some(context.trouble(None, "its first row is no header: it is too long")))
+                RecordStep::End(Some(context.trouble(None, "its first row is not a header: it is too long")))
             }
             (NextRow::TooLong, Some(_)) => context.too_long(number, "the row", "record", limit).into(),
             (NextRow::TooWide, None) => {
@@ -335,7 +335,7 @@ impl Records for TableReader {
             (NextRow::Whole, None) => self.begin(context),
             (NextRow::Whole, Some(columns)) if self.row.len() != columns => {
                 let reason = format!(
-                    "row {} (line {line}) has {} values where {columns} are expected; mend it, or quote values that hold the delimiter",
+                    "row {} (line {line}) has {} values, but {columns} are expected; fix it, or quote values that contain the delimiter",
                     self.number,
                     self.row.len()
                 );

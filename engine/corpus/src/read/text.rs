@@ -176,7 +176,7 @@ pub(super) fn place_to_cut(text: &[u8], limit: usize) -> usize {
 /// The message about a cut.
 pub(super) fn cut_up(what: &str, limit: usize) -> String {
     format!(
-        "holds {what} of more than {} in one piece; it is cut into documents of that size at most, at line ends or spaces",
+        "has {what} of more than {}; it is split into documents of at most that size, at line ends or spaces",
         bytes(limit as u64)
     )
 }

@@ -189,8 +189,8 @@ impl<R: Read> Read for Bounded<R> {
             return Err(io::Error::new(
                 io::ErrorKind::QuotaExceeded,
                 format!(
-                    "unpacks to more than {expansion} times its size, as files do that are made to fill memory; if it is \
-                 meant so, unpack it or raise reading.limits.expansion"
+                    "unpacks to more than {expansion} times its size, like a decompression bomb; if this is intended, unpack it or raise \
+                     reading.limits.expansion"
                 ),
             ));
         }

@@ -128,7 +128,7 @@ impl Records for Warc {
                 if std::mem::replace(&mut self.lost, true) {
                     return Ok(RecordStep::Nothing);
                 }
-                let reason = "has bytes behind this record that belong to none; they are passed over";
+                let reason = "has bytes after this record that belong to no record; they are skipped";
                 return Ok(context.trouble(Some(self.number), reason).into());
             }
         }
@@ -137,7 +137,7 @@ impl Records for Warc {
         let number = Some(self.number);
         let header = self.header()?;
         let Some(length) = header.length else {
-            return Ok(context.trouble(number, "does not say its length and is passed over").into());
+            return Ok(context.trouble(number, "does not state its length and is skipped").into());
         };
         let limit = context.settings.limits.record;
         let wanted = matches!(header.kind.as_str(), "response" | "resource" | "conversion");

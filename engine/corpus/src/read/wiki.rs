@@ -212,5 +212,5 @@ fn parse(page: &str) -> Result<Option<WikiPage>, String> {
 /// Raw text with XML's five entities and numeric references decoded.
 pub(super) fn plain(raw: &str) -> Result<String, String> {
     let text = quick_xml::escape::unescape(raw);
-    Ok(text.map_err(|error| format!("holds what XML does not know: {error}"))?.into_owned())
+    Ok(text.map_err(|error| format!("is not valid XML: {error}"))?.into_owned())
 }

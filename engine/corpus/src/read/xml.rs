@@ -21,7 +21,7 @@ pub(super) fn dump(context: Context, mut stream: Stream) -> io::Result<Items> {
     let head = head.get(..head.len().min(HEAD)).unwrap_or_default();
     let holds = |mark: &[u8]| memchr::memmem::find(head, mark).is_some();
     if holds(b"<!ENTITY") {
-        let reason = "declares entities of its own, which are never expanded here; save it without them";
+        let reason = "declares its own entities, which are never expanded; save it without them";
         return Ok(one(Err(context.trouble(None, reason))));
     }
     if holds(b"<mediawiki") {
@@ -34,6 +34,6 @@ pub(super) fn dump(context: Context, mut stream: Stream) -> io::Result<Items> {
     if holds(b"<html") {
         return Ok(one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))));
     }
-    let reason = "is XML of a kind that cannot be read; known are dumps of MediaWiki, a Stack Exchange dump's Posts.xml, and XHTML";
+    let reason = "is XML of an unsupported kind; supported are MediaWiki dumps, Posts.xml of a Stack Exchange dump, and XHTML";
     Ok(one(Err(context.trouble(None, reason))))
 }

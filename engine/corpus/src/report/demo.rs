@@ -61,8 +61,8 @@ fn stages(raw: Amount) -> Vec<Stage> {
         (143, "arb at 0.99", "مرحبا بكم في موقعنا …"),
     ];
     let short = [
-        (7, "7 words, at least 50 asked", "Page not found. Return to the homepage."),
-        (12, "12 words, at least 50 asked", "Sign in | Register | Basket (0) | Help"),
+        (7, "7 words, at least 50 required", "Page not found. Return to the homepage."),
+        (12, "12 words, at least 50 required", "Sign in | Register | Basket (0) | Help"),
     ];
     let repeated = [(320, "top 2-gram 0.41, at most 0.2 allowed", "cheap flights cheap flights to Rome …")];
     let mut near = StageRecorder::new(about(Group::Duplicates, "near-duplicates", "Near copies"));
@@ -173,8 +173,8 @@ pub(crate) fn report() -> CleaningReport {
     let mut troubles = TroubleRecorder::default();
     for (place, reason) in [
         ("web/bomb.html.gz", "unpacks to more than 1.0 GB: left out from there on"),
-        ("tables/ragged.csv#17", "has 5 fields where the header names 4: passed over"),
-        ("scans/old.pdf", "holds pictures of pages and no text: passed over"),
+        ("tables/ragged.csv#17", "has 5 fields but the header has 4: skipped"),
+        ("scans/old.pdf", "holds pictures of pages and no text: skipped"),
     ] {
         troubles.add(place, reason);
     }

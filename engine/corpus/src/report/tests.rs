@@ -23,7 +23,8 @@ fn recorders_choose_the_same_victims_in_whatever_order() {
     let record = |ids: &[String]| {
         let mut recorder = StageRecorder::new(about("gopher.word_count"));
         for id in ids {
-            recorder.drop(id, "web", amount(100), "20 words, at least 50 asked", || format!("text of {id}"));
+            recorder
+                .drop(id, "web", amount(100), "20 words, at least 50 required", || format!("text of {id}"));
             recorder.count("lines", 2);
         }
         recorder
@@ -120,7 +121,8 @@ fn troubles_are_summed_by_kind() {
     let mut recorder = TroubleRecorder::default();
     recorder.add("a.pdf", "is a PDF without text (3 pages); recognise it");
     for line in 0..30 {
-        recorder.add(&format!("b.jsonl#{line}"), &format!("is no JSON: line {line}, \"x{line}\" is unknown"));
+        recorder
+            .add(&format!("b.jsonl#{line}"), &format!("is not JSON: line {line}, \"x{line}\" is unknown"));
     }
     let kinds = recorder.finish().kinds;
     let kinds: Vec<_> = kinds.iter().map(|kind| (kind.count, kind.first.place.as_str())).collect();

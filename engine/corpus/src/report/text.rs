@@ -74,7 +74,7 @@ fn stages(lines: &mut Lines, report: &CleaningReport) {
     }
     lines.put(format_args!(
         "\n{:TITLE$}{:>12}{:>14}{:>12}{:>12}",
-        "Step", "took away", "of what came", "changed", "text"
+        "Step", "removed", "of its input", "changed", "text"
     ));
     for stage in acted {
         let after = stage.after().bytes;

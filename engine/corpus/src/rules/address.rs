@@ -43,8 +43,7 @@ impl Address {
         let hosts: FxHashSet<_> =
             hosts.iter().map(|host| host.trim().trim_matches('.').to_lowercase()).collect();
         if let Some(wrong) = hosts.iter().filter(|host| host.is_empty() || host.contains(['/', ' '])).min() {
-            let message =
-                format!("address: hosts holds {wrong:?}, which is no host's name, as example.com is");
+            let message = format!("address: hosts: {wrong:?} is not a host name such as example.com");
             return Err(Error::Invalid(message));
         }
         Ok(AddressFinder { hosts, words: searched("address", "words", &self.words)? })
@@ -69,7 +68,7 @@ impl AddressFinder {
         match self.words.find(address) {
             Some(found) => {
                 let word = address.get(found.range()).unwrap_or_default();
-                Err(Reason::new("words", format!("the address holds {word:?}")))
+                Err(Reason::new("words", format!("the address contains {word:?}")))
             }
             None => Ok(()),
         }
@@ -108,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_no_host_is_refused() {
         let rule = Address { hosts: vec!["https://a.b".into()], ..Address::default() };
-        assert!(rule.finder(&SystemFiles).unwrap_err().to_string().contains("no host's name"));
+        assert!(rule.finder(&SystemFiles).unwrap_err().to_string().contains("is not a host name"));
         let rule = Address { hosts_file: Some("no/such/file".into()), ..Address::default() };
         assert!(rule.finder(&SystemFiles).unwrap_err().to_string().starts_with("no/such/file: "));
     }

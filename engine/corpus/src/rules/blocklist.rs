@@ -61,7 +61,7 @@ impl Blocklist {
 pub(super) fn searched(rule: &str, list: &str, words: &[impl AsRef<str>]) -> Result<AhoCorasick> {
     let invalid = |what: String| Error::Invalid(format!("{rule}: {list} {what}"));
     if words.iter().any(|word| word.as_ref().trim().is_empty()) {
-        return Err(invalid(format!("holds an empty {}; take it out", list.trim_end_matches('s'))));
+        return Err(invalid(format!("contains an empty {}; remove it", list.trim_end_matches('s'))));
     }
     let finder = AhoCorasick::builder()
         .ascii_case_insensitive(true)

@@ -126,13 +126,13 @@ impl C4Quality {
             return Fate::Goes;
         }
         if self.drop_lorem_ipsum && found & LOREM_IPSUM > 0 {
-            return Fate::DropsText("drop_lorem_ipsum", "a line holds lorem ipsum");
+            return Fate::DropsText("drop_lorem_ipsum", "a line contains lorem ipsum");
         }
         if self.remove_javascript_lines && found & JAVASCRIPT > 0 {
             return Fate::Goes;
         }
         if self.drop_curly_brackets && found & CURLY_BRACKET > 0 {
-            return Fate::DropsText("drop_curly_brackets", "a line holds a curly bracket");
+            return Fate::DropsText("drop_curly_brackets", "a line contains a curly bracket");
         }
         if self.remove_policy_lines && found & POLICY > 0 {
             return Fate::Goes;

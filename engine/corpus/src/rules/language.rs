@@ -91,7 +91,7 @@ impl Language {
         if !self.languages.is_empty() && !self.languages.iter().any(|code| code == found.code) {
             let asked = self.languages.join(", ");
             let text = format!(
-                "language: {} at confidence {:.2}, asked: {asked}",
+                "language: {} at confidence {:.2}, expected: {asked}",
                 name(found.code),
                 found.confidence
             );

@@ -17,7 +17,7 @@ pub enum Outcome {
 pub struct Reason {
     /// The threshold's name in the rule's settings, or what was searched.
     pub threshold: &'static str,
-    /// For example `words: 12, at least 50 asked`.
+    /// For example `words: 12, at least 50 required`.
     pub text: String,
 }
 
@@ -47,7 +47,7 @@ impl Reason {
 
     /// Fails if the value is below its threshold.
     pub(super) fn below(threshold: &'static str, what: &str, value: f64, least: f64) -> Result<(), Self> {
-        let text = || format!("{what}: {}, at least {} asked", Short(value), Short(least));
+        let text = || format!("{what}: {}, at least {} required", Short(value), Short(least));
         if value < least { Err(Self::new(threshold, text())) } else { Ok(()) }
     }
 }

@@ -83,6 +83,6 @@ mod tests {
     #[test]
     fn an_empty_phrase_is_refused() {
         let rule = Placeholder { phrases: vec!["coming soon".into(), " ".into()], ..Placeholder::default() };
-        assert!(rule.finder().unwrap_err().to_string().contains("phrases holds an empty phrase"));
+        assert!(rule.finder().unwrap_err().to_string().contains("phrases contains an empty phrase"));
     }
 }

@@ -91,7 +91,7 @@ rules! {
         "Learns the spelling of the kept texts, and drops texts with very different spelling. Runs after all other rules.";
     Blocklist "blocklist", "Blocked words", "after C4's list of bad words, arXiv:1910.10683", false,
         "Drops texts with words of your own list. Lists drop more than intended: look at the dropped texts.";
-    Licence "licence", "Licences", "the person's own list", false,
+    Licence "licence", "Licences", "your own list", false,
         "Keeps texts under the listed licences, so that the terms of the training data are known.";
     Address "address", "Addresses", "after FineWeb's address filter, arXiv:2406.17557", false,
         "Drops pages of the listed hosts.";
@@ -113,7 +113,7 @@ impl Rule {
             let names: Vec<_> = thresholds.iter().map(|threshold| threshold.name).collect();
             let known =
                 if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
-            return Err(Error::Invalid(format!("{}: no threshold is called {name}; {known}", self.name())));
+            return Err(Error::Invalid(format!("{}: there is no threshold {name}; {known}", self.name())));
         };
         threshold.check(self.name(), value)?;
         self.set(name, value);
@@ -132,7 +132,7 @@ impl Rule {
         match self {
             Self::Language(language) => match language.unknown_code() {
                 Some(code) => Err(Error::Invalid(format!(
-                    "{name}: languages holds {code:?}, which is no known language's ISO 639-3 code, as eng or deu are"
+                    "{name}: languages: {code:?} is not a known ISO 639-3 code such as eng or deu"
                 ))),
                 None => Ok(()),
             },
@@ -173,7 +173,7 @@ mod tests {
             ("minimum_words", 7.5, "must be a whole number"),
             ("minimum_words", -1.0, "minimum_words is -1, but must be a number from 0"),
             ("maximum_bullet_line_fraction", f64::NAN, "must be a number from 0 to 1"),
-            ("words", 1.0, "no threshold is called words; it has minimum_words, "),
+            ("words", 1.0, "there is no threshold words; it has minimum_words, "),
         ] {
             let error = rule.set_threshold(name, value).unwrap_err().to_string();
             assert!(error.starts_with("gopher-quality: ") && error.contains(told), "{error}");
@@ -208,7 +208,7 @@ mod tests {
     fn validation_names_field_value_and_rule() {
         let rule = Rule::Language(Language { languages: vec!["en".into()], ..Language::default() });
         let error = rule.validate().unwrap_err().to_string();
-        assert!(error.starts_with("language: languages holds \"en\""), "{error}");
+        assert!(error.starts_with("language: languages: \"en\""), "{error}");
         let rule = Rule::Punctuation(Punctuation { maximum_punctuation_word_ratio: f64::INFINITY });
         let error = rule.validate().unwrap_err().to_string();
         assert!(error.starts_with("punctuation: maximum_punctuation_word_ratio is inf"), "{error}");

@@ -119,7 +119,7 @@ macro_rules! settings {
 
         impl $crate::rules::threshold::Thresholds for $name {
             fn thresholds(&self) -> Vec<$crate::rules::threshold::Threshold> {
-                #[allow(unused_imports, reason = "a rule may have lists alone")]
+                #[allow(unused_imports, reason = "a rule may have only lists")]
                 use $crate::rules::threshold::{Threshold, Value};
                 vec![ $( Threshold {
                     name: stringify!($field),
@@ -132,7 +132,7 @@ macro_rules! settings {
                 }, )* ]
             }
 
-            #[allow(unused_variables, reason = "a rule may have lists alone")]
+            #[allow(unused_variables, reason = "a rule may have only lists")]
             fn set(&mut self, name: &str, value: f64) -> bool {
                 match name {
                     $( stringify!($field) => {

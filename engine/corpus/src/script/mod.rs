@@ -64,7 +64,7 @@ fn missing(recipe: &Recipe) -> Vec<String> {
         missing.push("contamination".to_owned());
     }
     if recipe.validation > 0.0 {
-        missing.push("validation: documents that are held out, as INPUT marks them, stay marked".to_owned());
+        missing.push("validation: documents that INPUT marks as held out stay marked".to_owned());
         if recipe.contamination.held_out {
             missing.push("held-out-overlap".to_owned());
         }
@@ -82,11 +82,11 @@ fn numbers(recipe: &Recipe) -> String {
     let on = recipe.rules.iter().filter(|rule| recipe.is_on(rule));
     let sentences = on.filter_map(|rule| match rule {
         Rule::C4Quality(rule) if (rule.minimum_words_per_line, rule.minimum_sentences) != (3, 5) => Some(format!(
-            "#   C4: {} words a line and {} sentences; the paper and TensorFlow Datasets ask 5 and 3, datatrove by itself 3 and 5\n",
+            "#   C4: {} words per line and {} sentences; the paper and TensorFlow Datasets use 5 and 3, datatrove 3 and 5 by default\n",
             rule.minimum_words_per_line, rule.minimum_sentences
         )),
         Rule::FinewebQuality(rule) if rule.maximum_character_duplicate_fraction == 0.01 => {
-            Some("#   FineWeb: 0.01 of the characters in repeated lines, as datatrove has it; the paper prints 0.1\n".to_owned())
+            Some("#   FineWeb: 0.01 of the characters in repeated lines, as in datatrove; the paper prints 0.1\n".to_owned())
         }
         _ => None,
     });
@@ -110,7 +110,7 @@ fn missing_classes(settings: &personal::Settings) -> Vec<String> {
             _ if action == Action::Keep || !listed => {}
             (Class::Email | Class::IpAddress, Action::Replace) => {}
             (Class::Email | Class::IpAddress, _) => {
-                missing.push(format!("personal-data: {name} is replaced all the same"));
+                missing.push(format!("personal-data: {name} is always replaced"));
             }
             _ => missing.push(format!("personal-data: {name}")),
         }
@@ -214,12 +214,13 @@ mod tests {
             script.contains("#   length\n#   validation: ") && script.contains("#   personal-data: phone\n")
         );
         assert!(
-            script.contains(
-                "0.01 of the characters in repeated lines, as datatrove has it; the paper prints 0.1"
-            )
+            script
+                .contains("0.01 of the characters in repeated lines, as in datatrove; the paper prints 0.1")
         );
         let c4 = datatrove(&Recipe::published("c4").unwrap()).unwrap();
-        assert!(c4.contains("#   C4: 5 words a line and 3 sentences;") && c4.contains("min_num_sentences=3"));
+        assert!(
+            c4.contains("#   C4: 5 words per line and 3 sentences;") && c4.contains("min_num_sentences=3")
+        );
         assert!(script.contains("email_replacement=\"<EMAIL>\""));
         assert!(!script.contains('@'), "a place was left open");
         recipe.off = vec!["c4-quality".to_owned()];

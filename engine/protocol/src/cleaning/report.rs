@@ -73,14 +73,14 @@ impl CleaningReport {
             format: u32,
         }
         let shape: Shape =
-            serde_json::from_str(text).map_err(|error| format!("no report of a cleaning: {error}"))?;
+            serde_json::from_str(text).map_err(|error| format!("not a cleaning report: {error}"))?;
         if shape.format > FORMAT {
             return Err(format!(
-                "a report of format {}, and this version reads up to {FORMAT}: read it with the version that wrote it",
+                "the report has format {}, but this version reads up to {FORMAT}: read it with the version that wrote it",
                 shape.format
             ));
         }
-        serde_json::from_str(text).map_err(|error| format!("no report of a cleaning: {error}"))
+        serde_json::from_str(text).map_err(|error| format!("not a cleaning report: {error}"))
     }
 
     /// Serialises as `report.json`: indented, with a final newline.

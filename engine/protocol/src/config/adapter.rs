@@ -188,7 +188,7 @@ impl Adapter {
         let rule = "name at least one of qkv, output, up, down, head";
         require(!self.targets.is_empty(), &field("targets"), "[]", rule)?;
         let tied = model.tied_head && self.targets.contains(&AdapterTarget::Head);
-        let rule = "be without it where model.tied_head is true: its matrix is the token embedding's too";
+        let rule = "be left out with model.tied_head = true: its matrix is also the token embedding's";
         require(!tied, &field("targets"), "head", rule)?;
         for target in &self.targets {
             let [out, input] = target.shape(model);
@@ -198,14 +198,15 @@ impl Adapter {
             require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
         }
         let whole = self.base == AdapterBase::F32;
-        let rule = "be f32 with train.precision = mixed, which keeps the weights in both; take train.precision = f32";
+        let rule =
+            "be f32 with train.precision = mixed, which keeps the weights in both; use train.precision = f32";
         require(whole || train.precision != Precision::Mixed, &field("base"), "f16", rule)?;
         let rule =
-            "be f32 where train.objective is distil: a teacher's weights lie behind the model's, in 32 bits";
+            "be f32 with train.objective = distil: the teacher's weights follow the model's, in 32 bits";
         require(whole || !train.objective.has_teacher(), &field("base"), "f16", rule)?;
         let trainable = &train.trainable;
         let rule =
-            "be all with train.adapter, which freezes the model's own parameters and trains what it adds";
+            "be all with train.adapter, which freezes the model's own parameters and trains only the adapter";
         require(*trainable == Trainable::All, "train.trainable", trainable, rule)
     }
 }

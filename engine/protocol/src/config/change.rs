@@ -25,7 +25,7 @@ impl RunConfig {
             .split_once('=')
             .ok_or_else(|| format!("`{assignment}` must have the form section.key=value"))?;
         if path.trim().split('.').next() == Some("start") {
-            return Err("what a run begins with is no setting; name it as its start".to_owned());
+            return Err("the initial weights are not a setting; name them as its start".to_owned());
         }
         let (objective, rate) = (self.train.objective, self.tuning_rate());
         let (short, long) = ("adapter", "train.adapter");

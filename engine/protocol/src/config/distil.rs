@@ -40,7 +40,7 @@ impl DistilSettings {
 
     /// Checks all rules for a run with this label smoothing and names the first broken one.
     pub fn validate(&self, label_smoothing: f32) -> Result<(), Invalid> {
-        let rule = "name the run that teaches, by its number or name (train.distil.teacher=1)";
+        let rule = "name the teacher's run, by its number or name (train.distil.teacher=1)";
         require(
             self.teacher().validate().is_ok(),
             "train.distil.teacher",
@@ -48,10 +48,10 @@ impl DistilSettings {
             rule,
         )?;
         let temperature = (0.01..=1000.0).contains(&self.temperature);
-        let rule = "lie between 0.01 and 1000";
+        let rule = "be between 0.01 and 1000";
         require(temperature, "train.distil.temperature", self.temperature, rule)?;
-        require((0.0..=1.0).contains(&self.mix), "train.distil.mix", self.mix, "lie between 0 and 1")?;
-        let rule = "be 0 with the objective distil: the teacher says how much other tokens count";
+        require((0.0..=1.0).contains(&self.mix), "train.distil.mix", self.mix, "be between 0 and 1")?;
+        let rule = "be 0 with the objective distil: the teacher already sets the other tokens' probabilities";
         require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
     }
 
@@ -60,18 +60,18 @@ impl DistilSettings {
         let Some(teacher) = &self.model else { return Ok(()) };
         teacher.validate()?;
         let field = "train.distil.teacher";
-        let rule = "be a run that writes text: this one has a head for labels";
+        let rule = "be a run that generates text: this one has a head for labels";
         require(teacher.labels.is_empty(), field, &self.teacher, rule)?;
         let (has, wants) = (teacher.vocabulary, student.vocabulary);
         // Only a run that starts from weights has its own vocabulary size; other runs take the teacher's.
         let rule = format!(
-            "be a run of as many tokens: it has {has}, and model.vocabulary is {wants}; rows that pad an embedding count, too, so name a \
-             teacher of {wants}, or begin with random weights, which have as many as the teacher"
+            "have the same vocabulary size: it has {has}, and model.vocabulary is {wants}; an embedding's padding counts too, so name a \
+             teacher with {wants}, or begin with random weights, which take the teacher's size"
         );
         require(has == wants, field, &self.teacher, rule)?;
         let (has, wants) = (teacher.context_length, student.context_length);
         let rule = format!(
-            "be a run that reads as far: its context length is {has}, and model.context_length is {wants}; lower that"
+            "have at least the same context length: it has {has}, and model.context_length is {wants}; lower that"
         );
         require(has >= wants, field, &self.teacher, rule)
     }
@@ -89,7 +89,10 @@ mod tests {
         run.set("train.objective=distil").unwrap();
         assert_eq!(run.train.sample_prompt, prompt, "it goes on writing texts");
         let reason = run.validate().unwrap_err().to_string();
-        assert!(reason.contains("train.distil.teacher") && reason.contains("name the run"), "{reason}");
+        assert!(
+            reason.contains("train.distil.teacher") && reason.contains("name the teacher's run"),
+            "{reason}"
+        );
         run.set("train.distil.teacher=1").unwrap();
         run.set("train.distil.temperature=4").unwrap();
         run.validate().unwrap();
@@ -101,14 +104,14 @@ mod tests {
         let text = run.to_toml().unwrap();
         assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
         for (change, said) in [
-            ("train.distil.temperature=0", "train.distil.temperature = 0 must lie between 0.01 and 1000"),
-            ("train.distil.temperature=0.001", "train.distil.temperature = 0.001 must lie between"),
-            ("train.distil.temperature=1001", "train.distil.temperature = 1001 must lie between"),
-            ("train.distil.temperature=nan", "train.distil.temperature = NaN must lie between"),
-            ("train.distil.mix=1.5", "train.distil.mix = 1.5 must lie between 0 and 1"),
-            ("train.distil.mix=nan", "train.distil.mix = NaN must lie between 0 and 1"),
+            ("train.distil.temperature=0", "train.distil.temperature = 0 must be between 0.01 and 1000"),
+            ("train.distil.temperature=0.001", "train.distil.temperature = 0.001 must be between"),
+            ("train.distil.temperature=1001", "train.distil.temperature = 1001 must be between"),
+            ("train.distil.temperature=nan", "train.distil.temperature = NaN must be between"),
+            ("train.distil.mix=1.5", "train.distil.mix = 1.5 must be between 0 and 1"),
+            ("train.distil.mix=nan", "train.distil.mix = NaN must be between 0 and 1"),
             ("train.label_smoothing=0.1", "train.label_smoothing = 0.1 must be 0"),
-            ("train.distil.teacher=:best", "name the run that teaches"),
+            ("train.distil.teacher=:best", "name the teacher's run"),
             ("model.vocabulary=77", "and model.vocabulary is 77"),
             ("model.context_length=4096", "and model.context_length is 4096; lower that"),
         ] {

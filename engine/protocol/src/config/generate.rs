@@ -74,28 +74,28 @@ impl GenerateConfig {
         require(least <= most, "min_tokens", least, format!("be at most max_tokens, {most}"))?;
         let ends = self.stop_tokens.len();
         let rule = format!(
-            "hold at most {MAX_ENDS} tokens together with the model's own ends, as min_tokens has them masked"
+            "have at most {MAX_ENDS} tokens, including the model's own end tokens, because min_tokens masks them"
         );
         require(least == 0 || ends <= MAX_ENDS, "stop_tokens", ends, rule)?;
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
-        require(longest <= 1 << 16, "stop", "texts", "hold at most 65536 bytes together")?;
+        require(longest <= 1 << 16, "stop", "texts", "have at most 65536 bytes in total")?;
         let rules = self.moderation.rules.as_ref().map_or(0, String::len);
         require(
             rules <= MAX_RULES_BYTES,
             "moderation.rules",
             rules,
-            format!("hold at most {MAX_RULES_BYTES} bytes"),
+            format!("have at most {MAX_RULES_BYTES} bytes"),
         )?;
         let finite = self.temperature.is_finite() && self.temperature >= 0.0;
         require(finite, "temperature", self.temperature, "be 0 (greedy) or more")?;
-        require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "lie above 0 and be at most 1")?;
-        require((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "lie between 0 and 1")?;
+        require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "be above 0 and at most 1")?;
+        require((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "be between 0 and 1")?;
         require(
             self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0,
             "repetition_penalty",
             self.repetition_penalty,
             "be a number above 0",
         )?;
-        require(self.stop.iter().all(|stop| !stop.is_empty()), "stop", "\"\"", "hold at least one character")
+        require(self.stop.iter().all(|stop| !stop.is_empty()), "stop", "\"\"", "have at least one character")
     }
 }

@@ -167,7 +167,7 @@ impl GuardSettings {
     /// Checks all rules and names the first broken one.
     pub(super) fn validate(&self) -> Result<(), Invalid> {
         let window = (MIN_WINDOW..=MAX_WINDOW).contains(&self.window);
-        let rule = format!("lie between {MIN_WINDOW} and {MAX_WINDOW}");
+        let rule = format!("be between {MIN_WINDOW} and {MAX_WINDOW}");
         require(window, "train.guard.window", self.window, rule)?;
         // No value can lie further than this from the mean of a window that contains it.
         let count = self.window as f32;
@@ -194,7 +194,7 @@ impl GuardSettings {
             require(fitting.contains(&action.name()), field, action.name(), rule)?;
         }
         let (rise, factor) = (self.rise, self.rate_factor);
-        require((0.1..=1000.0).contains(&rise), "train.guard.rise", rise, "lie between 0.1 and 1000")?;
+        require((0.1..=1000.0).contains(&rise), "train.guard.rise", rise, "be between 0.1 and 1000")?;
         let rule = "be above 0 and at most 1";
         require(factor > 0.0 && factor <= 1.0, "train.guard.rate_factor", factor, rule)?;
         let rule = "be at most 4294967296";
@@ -248,10 +248,10 @@ mod tests {
     #[test]
     fn a_guard_that_could_never_see_anything_is_refused() {
         for (change, said) in [
-            ("window=8", "train.guard.window = 8 must lie between 16 and 4096"),
+            ("window=8", "train.guard.window = 8 must be between 16 and 4096"),
             ("loss_z=12", "train.guard.loss_z = 12 must be at least 1 and below 11.3"),
             ("gradient_z=nan", "train.guard.gradient_z = NaN must be at least 1"),
-            ("rise=0", "train.guard.rise = 0 must lie between"),
+            ("rise=0", "train.guard.rise = 0 must be between"),
             ("rate_factor=0", "train.guard.rate_factor = 0 must be above 0"),
             ("rate_factor=1.5", "train.guard.rate_factor = 1.5 must be above 0"),
             ("retries=101", "train.guard.retries = 101 must be at most 100"),

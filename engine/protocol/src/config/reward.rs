@@ -161,15 +161,15 @@ impl RewardSettings {
         label_smoothing: f32,
     ) -> Result<(), Invalid> {
         let group = (2..=MAX_ANSWERS).contains(&self.group);
-        require(group, "train.reward.group", self.group, format!("lie between 2 and {MAX_ANSWERS}"))?;
+        require(group, "train.reward.group", self.group, format!("be between 2 and {MAX_ANSWERS}"))?;
         let answers = batch_size.saturating_mul(accumulate);
         let rule = format!(
-            "be a multiple of train.reward.group ({}): each prompt of a step has so many answers, a row each",
+            "be a multiple of train.reward.group ({}): each prompt of a step has that many answers, one per row",
             self.group
         );
         require(answers.is_multiple_of(self.group), "train.batch_size × train.accumulate", answers, rule)?;
         require(self.words >= 1, "train.reward.words", self.words, "be at least 1")?;
-        let rule = "be left out beside train.reward.model, which judges in its place";
+        let rule = "be left out with train.reward.model, which scores instead";
         let alone = self.model.is_empty() || self.rule == RewardRule::default();
         require(alone, "train.reward.rule", self.rule.name(), rule)?;
         let named = self.model.is_empty() || self.named_model().validate().is_ok();
@@ -187,7 +187,7 @@ impl RewardSettings {
             (1..=MAX_ITERATIONS).contains(&self.iterations),
             "train.reward.iterations",
             self.iterations,
-            format!("lie between 1 and {MAX_ITERATIONS}"),
+            format!("be between 1 and {MAX_ITERATIONS}"),
         )?;
         require(
             !(self.rule.needs_pattern() && self.pattern.is_empty()),
@@ -229,11 +229,11 @@ mod tests {
                 "train.batch_size=3",
                 "train.batch_size × train.accumulate = 12 must be a multiple of train.reward.group (8)",
             ),
-            ("train.reward.group=1", "train.reward.group = 1 must lie between 2 and"),
+            ("train.reward.group=1", "train.reward.group = 1 must be between 2 and"),
             ("train.reward.temperature=0", "train.reward.temperature = 0 must be a number above 0"),
             ("train.reward.epsilon=-1", "train.reward.epsilon = -1 must be a number above 0"),
             ("train.reward.beta=-0.5", "train.reward.beta = -0.5 must be 0 or more"),
-            ("train.reward.iterations=0", "train.reward.iterations = 0 must lie between 1 and"),
+            ("train.reward.iterations=0", "train.reward.iterations = 0 must be between 1 and"),
             ("train.reward.words=0", "train.reward.words = 0 must be at least 1"),
             ("train.reward.pattern=\"\"", "train.reward.pattern = \"\" must be a regular expression"),
             ("train.label_smoothing=0.1", "train.label_smoothing = 0.1 must be 0"),
@@ -260,7 +260,7 @@ mod tests {
         run.set("train.reward.rule=length").unwrap();
         let reason = run.train.validate().unwrap_err().to_string();
         assert!(
-            reason.contains("train.reward.rule = length must be left out beside train.reward.model"),
+            reason.contains("train.reward.rule = length must be left out with train.reward.model"),
             "{reason}"
         );
         run.set("train.reward.rule=check").unwrap();

@@ -109,10 +109,10 @@ impl TokenizerConfig {
         require(self.vocabulary <= most, name, self.vocabulary, format!("be at most {most}"))?;
         let special = self.special_tokens.iter().map(String::len).sum::<usize>() + self.special_tokens.len();
         let (most, tokens) = (1 << 20, "tokenizer.special_tokens");
-        require(special <= most, tokens, special, format!("take at most {most} bytes together"))?;
+        require(special <= most, tokens, special, format!("have at most {most} bytes in total"))?;
         for token in &self.special_tokens {
             let printable = !token.is_empty() && token.chars().all(|character| character.is_ascii_graphic());
-            let rule = "hold printable ASCII characters only, without spaces";
+            let rule = "have only printable ASCII characters, without spaces";
             require(printable, tokens, format!("{token:?}"), rule)?;
         }
         // May be 0 for algorithms that ignore it.

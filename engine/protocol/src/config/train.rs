@@ -243,7 +243,7 @@ impl TrainConfig {
             self.min_learning_rate >= 0.0 && self.min_learning_rate <= self.learning_rate,
             "train.min_learning_rate",
             self.min_learning_rate,
-            format!("lie between 0 and train.learning_rate ({})", self.learning_rate),
+            format!("be between 0 and train.learning_rate ({})", self.learning_rate),
         )?;
         for (field, value) in [("train.beta1", self.beta1), ("train.beta2", self.beta2)] {
             require((0.0..1.0).contains(&value), field, value, "be at least 0 and below 1")?;
@@ -286,7 +286,7 @@ impl TrainConfig {
             "be at least 1 when train.sample_interval is not 0",
         )?;
         if let Some(id) = self.ignore_index.filter(|_| self.objective.is_masked()) {
-            let rule = "be left out where the objective says which targets count";
+            let rule = "be left out with an objective that sets which targets count";
             require(false, "train.ignore_index", id, rule)?;
         }
         match self.objective {
@@ -300,7 +300,7 @@ impl TrainConfig {
         let (alpha, field) = (self.chat.neftune_alpha, "train.chat.neftune_alpha");
         require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
         let (weight, field) = (self.prompt_loss_weight, "train.prompt_loss_weight");
-        require((0.0..=1.0).contains(&weight), field, weight, "lie between 0 and 1")?;
+        require((0.0..=1.0).contains(&weight), field, weight, "be between 0 and 1")?;
         let rule = format!("be 0 with the objective {}: it belongs to chat", self.objective);
         require(weight == 0.0 || self.objective.weighs_prompts(), field, weight, rule)?;
         let (alpha, field) = (self.unlikelihood, "train.unlikelihood");

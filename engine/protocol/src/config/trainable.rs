@@ -70,7 +70,7 @@ impl std::str::FromStr for Trainable {
             return Ok(Self::Patterns(word.split(',').map(|pattern| pattern.trim().to_owned()).collect()));
         }
         Err(format!(
-            "`{word}` says not which parameters; take all, last:N (of the blocks), head, norms, norms-and-biases, or patterns such as \
+            "`{word}` selects no parameters; use all, last:N (of the blocks), head, norms, norms-and-biases, or patterns such as \
              blocks.*.mlp.*"
         ))
     }

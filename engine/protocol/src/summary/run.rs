@@ -106,7 +106,7 @@ impl RunSummary {
 
     /// The state in words; models imported for comparison are marked as such.
     pub fn state_words(&self) -> &'static str {
-        if self.for_comparison { "imported to compare" } else { self.state.word() }
+        if self.for_comparison { "imported for comparison" } else { self.state.word() }
     }
 
     /// Whether a user's input names this run: by number (`3`), full name (`3-nanogpt-cpu`), or name without the number.
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_model_that_was_imported_to_compare_with_says_so_and_another_does_not() {
         let mut run = RunSummary { state: RunState::Imported, for_comparison: true, ..RunSummary::default() };
-        assert_eq!(run.state_words(), "imported to compare");
+        assert_eq!(run.state_words(), "imported for comparison");
         run.for_comparison = false;
         assert_eq!(run.state_words(), "imported");
     }

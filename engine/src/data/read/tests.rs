@@ -63,7 +63,7 @@ fn what_an_unfinished_cleaning_wrote_so_far_is_no_text() {
         }
         let message = read(folder.path()).unwrap_err().to_string();
         assert!(
-            message.contains("stopped or is still under way") && message.contains("data clean"),
+            message.contains("stopped or is still running") && message.contains("data clean"),
             "{message}"
         );
     }
@@ -121,8 +121,8 @@ fn unusable_paths_are_named() {
     assert!(matches!(&missing, Error::Io { path, .. } if path.ends_with("none.txt")), "{missing}");
     let nothing = read(folder.path()).unwrap_err().to_string();
     assert!(nothing.contains("holds no file to learn from"), "{nothing}");
-    assert!(message("a.jsnl", "x").contains("is of a kind that cannot be read (.jsnl"));
-    assert!(message("plain", "\0x").contains("has no ending"));
+    assert!(message("a.jsnl", "x").contains("has an unsupported format (.jsnl"));
+    assert!(message("plain", "\0x").contains("has no extension"));
     assert!(
         message("id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx4UbaDzY\n")
             .contains("with a private key")
@@ -176,7 +176,7 @@ fn rows_of_an_array_are_read_as_lines_are() {
     );
     assert_eq!(rows("a.jsonl", "\u{feff}1\n\n3\n4").unwrap(), ["line 1: 1", "line 4: 4"]);
     for (name, content, said) in [
-        ("b.json", "{\"a\": 1}", "is no array of rows"),
+        ("b.json", "{\"a\": 1}", "is not an array of rows"),
         ("b.json", "[1, 2", "the file is cut short"),
         ("b.txt", "1", "expected JSON Lines (.jsonl)"),
     ] {

@@ -60,14 +60,19 @@ fn what_is_wrong_is_said_with_its_line_and_the_nearest_name() {
         ("view = \"logit-lens\"\n", "", 5, "an instrument is one of: view, plot, tokens"),
         ("prompt = \"The owl\"", "prompt = \" \"", 6, "a view needs a prompt"),
         ("prompt = \"The owl\"", "prompt = \"o\"\ntop_p = 2.0", 8, "top_p = 2 must"),
-        ("{ text = \"late\" }", "{ text = \"late\", below = 9.0 }", 11, "the last choice has no `below`"),
+        (
+            "{ text = \"late\" }",
+            "{ text = \"late\", below = 9.0 }",
+            11,
+            "the last choice must not have `below`",
+        ),
         ("{ text = \"early\", below = 2.0 }, ", "", 9, "a prediction has 2 to 4"),
         ("first_leading_layer", "first_leading_layers", 14, "did you mean `first_leading_layer`?"),
         ("first_leading_layer", "characters_per_token", 14, "needs the instrument's tokens"),
         ("first-stories-small", "first-story", 18, "did you mean"),
         ("layers = 1", "layers = 0", 17, "Short: "),
         ("## Owls\nThey look.\n", "", 24, "the lesson has no text"),
-        ("+++\n## Owls", "## Owls", 24, "the declaration has no end"),
+        ("+++\n## Owls", "## Owls", 24, "the header has no end"),
     ] {
         let found = broken(from, to);
         assert_eq!((found.line, found.file.as_str()), (line, "/lessons/owls.md"), "{to}: {}", found.what);
@@ -89,5 +94,5 @@ fn choices_are_ranges_without_a_gap_and_numbers_have_room() {
     let prediction = Prediction { question, choices: Vec::new(), number };
     assert!(prediction.holds(9.1, 10.0) && !prediction.holds(8.9, 10.0));
     let unordered = broken("below = 2.0 }", "below = 2.0 }, { text = \"again\", below = 1.0 }");
-    assert_eq!((unordered.line, unordered.what.as_str()), (11, "choices stand in the order of `below`"));
+    assert_eq!((unordered.line, unordered.what.as_str()), (11, "choices must be in the order of `below`"));
 }

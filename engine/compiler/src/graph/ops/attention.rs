@@ -76,7 +76,7 @@ impl Operation for Attention {
         let heads = self.heads;
         batched(qkv, heads.packed())?;
         starts.map_or(Ok(()), |starts| are_starts(starts, qkv))?;
-        expect(self.window != Some(0), || "a sliding window of no positions".to_owned())?;
+        expect(self.window != Some(0), || "an empty sliding window".to_owned())?;
         let (batch, time) = (qkv.shape[0], qkv.shape[1]);
         let y = Type::f32(&[batch, time, heads.width()]);
         Ok(AttentionOutputs { y, lse: Type::f32(&[batch, heads.heads, time]) })

@@ -88,7 +88,7 @@ impl Operation for Noise {
     type Gradients<T> = Nothing;
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
-        expect(self.size.is_finite(), || format!("size {} is no number", self.size))?;
+        expect(self.size.is_finite(), || format!("size {} is not a finite number", self.size))?;
         Ok(Y { y: x.clone() })
     }
 
@@ -153,7 +153,7 @@ impl Operation for Scale {
     type Gradients<T> = Nothing;
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
-        expect(self.0.is_finite(), || format!("factor {} is no number", self.0))?;
+        expect(self.0.is_finite(), || format!("factor {} is not a finite number", self.0))?;
         Ok(Y { y: Type::f32(&x.shape) })
     }
 

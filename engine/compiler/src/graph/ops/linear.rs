@@ -212,7 +212,7 @@ impl Operation for SumRows {
     fn types(&self, Dy { dy }: Dy<&Type>, Sum { sum }: Sum<&Type>) -> Rule<Nothing> {
         let (count, groups) = (dy.count(), self.groups);
         expect(groups > 0 && count.is_multiple_of(groups), || {
-            format!("{dy} does not fall into {groups} rows")
+            format!("{dy} does not divide into {groups} rows")
         })?;
         expect(count / groups <= sum.count(), || {
             format!("a row of {} is longer than the gradient {sum}", count / groups)

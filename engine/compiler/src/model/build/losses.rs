@@ -80,7 +80,7 @@ impl Builder<'_> {
     /// The teacher's logits for the same tokens: its decoder in the same graph, frozen and without dropout.
     fn taught(&mut self) -> Built {
         let Some(teacher) = self.teacher else {
-            let (scope, reason) = ("loss".to_owned(), "no teacher is known".to_owned());
+            let (scope, reason) = ("loss".to_owned(), "the teacher is unknown".to_owned());
             return Err(GraphError { scope, op: Distil::NAME, reason });
         };
         let graph = std::mem::take(&mut self.graph);

@@ -118,7 +118,7 @@ fn row_turns(heads: Heads) -> usize {
 /// row `passes` times. Both tiers have these loops, so switching tiers would not help.
 fn within_reach(site: Site<'_>, heads: Heads, steps: usize, passes: usize) -> Result<()> {
     let turns = steps * (2 + passes * row_turns(heads));
-    let advice = "lower model.context_length, or choose a smaller head size that 4 divides";
+    let advice = "lower model.context_length, or choose a smaller head size divisible by 4";
     within_longest_loop(site, turns, advice)
 }
 

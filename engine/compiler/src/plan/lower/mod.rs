@@ -218,7 +218,7 @@ const MAX_LOOP_ITERATIONS: usize = 60_000;
 fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()> {
     if site.target.software && turns > MAX_LOOP_ITERATIONS {
         return Err(crate::Error::Refused(format!(
-            "{}: a loop of {turns} turns, which a software adapter may end early; {advice}, or choose the CPU (device cpu)",
+            "{}: a loop of {turns} iterations, which a software adapter may end early; {advice}, or choose the CPU (device cpu)",
             site.node.scope
         )));
     }
@@ -233,7 +233,7 @@ fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) 
         (true, false) => Ok(four),
         (false, false) => Ok(one),
         (false, true) => {
-            Err(crate::Error::Internal(format!("{count} entries in 16-bit floats: none are left over")))
+            Err(crate::Error::Internal(format!("{count} 16-bit entries are not a multiple of 4")))
         }
     }
 }

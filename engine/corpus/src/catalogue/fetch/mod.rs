@@ -113,7 +113,7 @@ pub fn fetch_with(
         return Err(Error::bad_file(
             target,
             format!(
-                "is not {}: its SHA-256 is {found} and not {}; move it away, or name another folder for the file",
+                "is not {}: its SHA-256 is {found}, not {}; move it away, or name another folder for the file",
                 entry.name, entry.sha256
             ),
         ));
@@ -135,7 +135,7 @@ pub fn fetch_with(
         if !(sewn && std::mem::take(&mut again)) {
             part.remove();
             return Err(Error::Refused(format!(
-                "{}: the file at {} has the SHA-256 {found}, and the catalogue says {}: it was not kept",
+                "{}: the file at {} has the SHA-256 {found}, but the catalogue has {}; it was not kept",
                 entry.name, entry.address, entry.sha256
             )));
         }

@@ -86,7 +86,7 @@ fn not_taken(entry: &Entry, part: &mut PartialFile, reason: &str) -> Failure {
         return Failure::Final(error);
     }
     part.remove();
-    Failure::Final(refused(entry, &format!("{reason}: it was not taken")))
+    Failure::Final(refused(entry, &format!("{reason}; the download was discarded")))
 }
 
 /// An HTTP agent for an address: it follows no redirects from `https` to plain `http`, and times out after `silence` without
@@ -131,7 +131,7 @@ fn attempt(
             let range = text(&head.headers, header::CONTENT_RANGE).and_then(range);
             if range.is_none_or(|(start, _)| start != part.bytes) {
                 part.restart()?;
-                return Err(Failure::Passing("the server sent another part than was asked for".to_owned()));
+                return Err(Failure::Passing("the server sent a different part than requested".to_owned()));
             }
             if let Some((_, Some(whole))) = range {
                 check_length(entry, whole, part)?;
@@ -145,7 +145,7 @@ fn attempt(
                 return Ok(());
             }
             part.restart()?;
-            return Err(Failure::Passing("the part that was here is longer than the file".to_owned()));
+            return Err(Failure::Passing("the partial file is longer than the file".to_owned()));
         }
         status
             if status.is_server_error()
@@ -157,7 +157,7 @@ fn attempt(
             if part.bytes == 0 {
                 part.remove();
             }
-            let reason = format!("{} answers {status}; nothing was written", entry.address);
+            let reason = format!("{} answered {status}; nothing was written", entry.address);
             return Err(Failure::Final(refused(entry, &reason)));
         }
     }
@@ -174,7 +174,7 @@ fn check_length(entry: &Entry, said: u64, part: &mut PartialFile) -> Result<(), 
         return Ok(());
     }
     let known = entry.length.bytes();
-    let reason = format!("the server says that the file has {said} bytes, and the catalogue says {known}");
+    let reason = format!("the server says that the file has {said} bytes, but the catalogue has {known}");
     Err(not_taken(entry, part, &reason))
 }
 
@@ -213,8 +213,7 @@ fn copy(
         }
         if part.bytes.saturating_add(length as u64) > entry.length.limit() {
             let limit = entry.length.limit();
-            let reason =
-                format!("the server sends more than {limit} bytes, and the catalogue allows no more");
+            let reason = format!("the server sends more than {limit} bytes, more than the catalogue allows");
             return Err(not_taken(entry, part, &reason));
         }
         part.write_all(block.get(..length).unwrap_or_default())?;
@@ -229,11 +228,13 @@ fn copy(
 pub(super) fn fault(entry: &Entry, error: &ureq::Error) -> Failure {
     match error {
         ureq::Error::RequireHttpsOnly(address) => {
-            let reason = format!("the server leads to {address}, which is not https: it was not followed");
+            let reason = format!(
+                "the server redirects to {address}, which is not https; the redirect was not followed"
+            );
             Failure::Final(refused(entry, &reason))
         }
         ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
-            Failure::Final(refused(entry, &format!("{} leads nowhere ({error})", entry.address)))
+            Failure::Final(refused(entry, &format!("{} cannot be opened ({error})", entry.address)))
         }
         error => {
             let host = entry.address.split('/').nth(2).unwrap_or(entry.address);

@@ -47,7 +47,7 @@ impl Set {
 
     fn read_file(&mut self, files: &dyn Files, path: &Path) -> Result<()> {
         if !matches!(files.file_type(path).map_err(Error::io(path))?, FileType::File(_)) {
-            return Err(Error::bad_file(path, "is no file: name each evaluation set by its file"));
+            return Err(Error::bad_file(path, "is not a file: name each evaluation set by its file"));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let ending =
@@ -127,24 +127,24 @@ fn whole(input: &mut impl Read, path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     input.by_ref().take(MAX_ITEM_BYTES).read_to_end(&mut bytes).map_err(Error::io(path))?;
     if bytes.len() as u64 == MAX_ITEM_BYTES {
-        return Err(Error::bad_file(path, "is longer than 64 MiB: write it as JSONL, a record a line"));
+        return Err(Error::bad_file(path, "is longer than 64 MiB: write it as JSONL, one record per line"));
     }
     String::from_utf8(bytes).map_err(|_| not_text(path, 1))
 }
 
 fn too_long(path: &Path, line: u64) -> Error {
-    Error::bad_file(path, format!("line {line} begins an item of more than 64 MiB: write an item a line"))
+    Error::bad_file(path, format!("line {line} begins an item of more than 64 MiB: write one item per line"))
 }
 
 fn not_text(path: &Path, line: u64) -> Error {
     let reason = format!(
-        "is no UTF-8 text (line {line}): unpack it where it is packed, and name a file of text, JSON or JSONL"
+        "is not UTF-8 text (line {line}): unpack it if it is packed, and name a file of text, JSON or JSONL"
     );
     Error::bad_file(path, reason)
 }
 
 fn json(text: &str, path: &Path, what: &str) -> Result<Value> {
-    serde_json::from_str(text).map_err(|error| Error::bad_file(path, format!("{what} is no JSON: {error}")))
+    serde_json::from_str(text).map_err(|error| Error::bad_file(path, format!("{what} is not JSON: {error}")))
 }
 
 /// All strings of a value in order, one per line: question, choices and answer, whatever their field names.

@@ -192,10 +192,10 @@ fn items_are_read_from_files() {
     assert_eq!(all.contaminating(&words(950, 20)).unwrap().item, "list.json#2");
 
     let refused = |path: &PathBuf| read(&[path]).unwrap_err().to_string();
-    assert!(refused(&at("bad.jsonl", b"{\"a\": 1}\n{oops")).contains("line 2 is no JSON"));
+    assert!(refused(&at("bad.jsonl", b"{\"a\": 1}\n{oops")).contains("line 2 is not JSON"));
     assert!(refused(&at("packed.txt.gz", &[0x1F, 0x8B, 0x08, 0xFF])).contains("unpack it"));
     assert!(refused(&at("short.txt", b"too short\n")).contains("no item of 8 words or more (1 shorter"));
-    assert!(refused(&folder.path().to_path_buf()).contains("is no file"));
+    assert!(refused(&folder.path().to_path_buf()).contains("is not a file"));
     assert!(refused(&folder.path().join("gone.jsonl")).contains("gone.jsonl"));
 }
 

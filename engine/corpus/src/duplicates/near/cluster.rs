@@ -99,12 +99,12 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The reason of a drop, with the id of the kept document: `similarity 0.931, 13 of 16 bands agree (a copy from 0.50): near
+    /// The reason of a drop, with the id of the kept document: `similarity 0.931, 13 of 16 bands agree (threshold 0.50): near
     /// copy of pages/a.html`.
     pub fn reason(&self, dropped: &Dropped, kept_id: &str) -> String {
         let Self { threshold, .. } = self;
         let (similarity, found_by) = (dropped.similarity, self.found_by(dropped));
-        format!("similarity {similarity:.3}, {found_by} (a copy from {threshold:.2}): near copy of {kept_id}")
+        format!("similarity {similarity:.3}, {found_by} (threshold {threshold:.2}): near copy of {kept_id}")
     }
 
     /// How a copy was found: `13 of 16 bands agree`.

@@ -107,7 +107,7 @@ impl Settings {
         }
         if !(0.1..=1.0).contains(&self.similarity) {
             return Err(Error::Invalid(format!(
-                "duplicates.near.similarity is {}: choose a similarity from 0.1 to 1",
+                "duplicates.near.similarity is {}; it must be from 0.1 to 1",
                 self.similarity
             )));
         }

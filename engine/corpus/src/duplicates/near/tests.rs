@@ -326,7 +326,7 @@ fn the_preferred_copy_is_kept_and_said_why() {
     assert!((1..=16).contains(&bands), "{bands}");
     assert_eq!(
         reason,
-        format!("similarity 0.949, {bands} of 16 bands agree (a copy from 0.50): near copy of page")
+        format!("similarity 0.949, {bands} of 16 bands agree (threshold 0.50): near copy of page")
     );
 
     let clusters = longest.clusters(&index);

@@ -80,7 +80,7 @@ impl Settings {
         for (name, value) in [("largest_page", self.largest_page), ("most_elements", self.most_elements)] {
             if value == 0 || value > MAX_LIMIT {
                 return Err(Error::Invalid(format!(
-                    "extract.html.{name} is {value}; it must lie from 1 to {MAX_LIMIT}."
+                    "extract.html.{name} is {value}; it must be from 1 to {MAX_LIMIT}."
                 )));
             }
         }

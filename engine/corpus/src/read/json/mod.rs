@@ -45,19 +45,19 @@ impl JsonArray {
         let cut = self.values.next(row)?;
         let reason = match cut {
             _ if self.values.array != Some(true) => {
-                "is no array of rows: it begins with something else than `[`; write a row a line (.jsonl), or all of them in one array"
+                "is not an array of rows: it does not begin with `[`; write one row per line (.jsonl), or all of them in one array"
                     .to_owned()
             }
             // The decoder may be ahead of the row.
             _ if self.replaced.load(Ordering::Relaxed) > 0 => {
-                "holds bytes that are no text; convert the file to UTF-8".to_owned()
+                "has bytes that are not text; convert the file to UTF-8".to_owned()
             }
             ValueCut::Whole => return Ok(true),
             ValueCut::End if self.values.closed => return Ok(false),
             ValueCut::End | ValueCut::Unfinished => {
-                "ends within its array: the file is cut short; get it once more".to_owned()
+                "ends within its array: the file is cut short; download it again".to_owned()
             }
-            ValueCut::Behind => "goes on behind its array; write all rows into one".to_owned(),
+            ValueCut::Behind => "continues after its array; write all rows into one array".to_owned(),
             ValueCut::TooLong => format!("has a row of more than {} bytes; leave it out", self.longest),
         };
         Err(io::Error::new(ErrorKind::InvalidData, reason))
@@ -163,7 +163,7 @@ impl Records for Json {
         Ok(match cut {
             ValueCut::End => RecordStep::End(None),
             ValueCut::Behind => RecordStep::End(Some(
-                context.trouble(None, "goes on behind its array; what follows is not read"),
+                context.trouble(None, "continues after its array; the rest is not read"),
             )),
             ValueCut::Unfinished => {
                 RecordStep::End(Some(context.trouble(number, "ends within a value: the file is cut short")))

@@ -26,7 +26,7 @@ pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8
     for (name, may_be_text) in doubled {
         if may_be_text && context.may_be_text(&name) {
             let name: String = name.chars().take(40).collect();
-            let reason = format!("has a key twice: `{name}`; which of its values is meant cannot be told");
+            let reason = format!("has the key `{name}` twice, so its value is ambiguous");
             return Err(context.trouble(number, reason));
         }
         context.notice(Notice::Twice, number);
@@ -57,7 +57,7 @@ fn described(error: &serde_json::Error) -> String {
 /// the file.
 const MAX_VALUES: u32 = 1 << 20;
 
-const MANY: &str = "holds more than 1048576 values in one record; write its records one a line";
+const MANY: &str = "has more than 1048576 values in one record; write one record per line";
 
 /// A value without duplicate keys, within the limit on values.
 #[derive(Clone, Copy)]

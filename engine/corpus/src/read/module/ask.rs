@@ -49,7 +49,7 @@ impl Asked {
         }
         let mut content = Vec::new();
         let room = content.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX));
-        room.map_err(|_| context.trouble(None, "is larger than the memory that is left".to_owned()))?;
+        room.map_err(|_| context.trouble(None, "is larger than the available memory".to_owned()))?;
         let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content);
         read.map_err(|error| context.trouble(None, open::broken(&error)))?;
         if content.len() as u64 > MAX_FILE_BYTES {
@@ -85,7 +85,7 @@ impl Iterator for Asked {
         while self.items.is_empty() && !self.done {
             if let Err(reason) = self.fetch() {
                 self.done = true;
-                let reason = format!("cannot be read on: {reason}; what came before is kept");
+                let reason = format!("cannot be read further: {reason}; what was read so far is kept");
                 self.items.push_back(Err(self.context.trouble(None, reason)));
             }
         }

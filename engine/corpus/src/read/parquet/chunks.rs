@@ -70,13 +70,13 @@ impl Chunks {
         let limit = MAX_PAGE_BYTES.max(i64::try_from(limits.record).unwrap_or(i64::MAX));
         let lists = chunk.column_descr().max_rep_level() > 0;
         if chunk.file_path().is_some() {
-            return Err("lies in another file".to_owned());
+            return Err("is in another file".to_owned());
         }
         let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
         let end = start.checked_add(chunk.compressed_size());
         let length = i64::try_from(self.length).unwrap_or(i64::MAX);
         let Some(end) = end.filter(|end| start >= 4 && chunk.compressed_size() >= 0 && *end <= length) else {
-            return Err("is said to lie outside of the file".to_owned());
+            return Err("is outside the file".to_owned());
         };
         let width = if chunk.column_type() == Type::INT64 { 8 } else { 4 };
         let mut place = start;
@@ -94,7 +94,7 @@ impl Chunks {
                 ));
             }
             if page.dictionary && page.values > page.size / width {
-                return Err("has a dictionary with more entries than it has room for".to_owned());
+                return Err("has a dictionary with more entries than fit in it".to_owned());
             }
             if page.data {
                 values = values.saturating_add(page.values);
@@ -102,10 +102,10 @@ impl Chunks {
             place = place.saturating_add(page.head as i64).saturating_add(page.packed);
         }
         if place > end {
-            return Err("has a page that is said to go on behind its end".to_owned());
+            return Err("has a page that extends past its end".to_owned());
         }
         if values != chunk.num_values() {
-            return Err(format!("states {} values, and its pages hold {values}", chunk.num_values()));
+            return Err(format!("states {} values, but its pages have {values}", chunk.num_values()));
         }
         if !lists && values != rows {
             return Err(format!("holds {values} values for {rows} rows"));

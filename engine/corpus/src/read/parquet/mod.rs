@@ -100,7 +100,7 @@ impl Parquet {
         let most = limits.expansion_free.max(self.chunks.len().saturating_mul(limits.expansion));
         if self.unpacked > most {
             return Err(format!(
-                "it unpacks to more than {} times its size; raise reading.limits.expansion if it is meant so",
+                "it unpacks to more than {} times its size; if this is intended, raise reading.limits.expansion",
                 limits.expansion
             ));
         }
@@ -135,7 +135,7 @@ impl Parquet {
 impl Records for Parquet {
     fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         // Rows of the next group would be numbered incorrectly, and the file is no longer trustworthy.
-        let broken = |reason| format!("is broken: {reason}; what was read of it is kept");
+        let broken = |reason| format!("is broken: {reason}; what was read so far is kept");
         Ok(self
             .row(context)
             .unwrap_or_else(|reason| RecordStep::End(Some(context.trouble(None, broken(reason))))))
@@ -146,14 +146,14 @@ impl Records for Parquet {
 fn metadata(chunks: &Chunks, length: u64) -> Result<ParquetMetaData, String> {
     const ENDS: u64 = 12;
     if length < ENDS {
-        return Err("is no Parquet file: it is too short".to_owned());
+        return Err("is not a Parquet file: it is too short".to_owned());
     }
     let tail = chunks.read(length - 8, 8).map_err(|error| open::cannot(&error))?;
-    let (size, magic) = tail.split_first_chunk::<4>().ok_or("is no Parquet file")?;
+    let (size, magic) = tail.split_first_chunk::<4>().ok_or("is not a Parquet file")?;
     match magic {
         b"PAR1" => {}
         b"PARE" => return Err("is encrypted; decrypt it first".to_owned()),
-        _ => return Err("does not end as a Parquet file does: it is cut short".to_owned()),
+        _ => return Err("does not end like a Parquet file: it is cut short".to_owned()),
     }
     let size = u64::from(u32::from_le_bytes(*size));
     if size > length - ENDS {
@@ -192,7 +192,7 @@ fn wanted(context: &Context, metadata: &ParquetMetaData) -> Result<SchemaDescPtr
     let refused = |field: &Schema| named(field.name()) && !holds_text(field);
     if let Some(field) = fields.iter().find(|field| refused(field)) {
         return Err(format!(
-            "has a column `{}` of a type that is no text; name another in reading.text_field",
+            "has a column `{}` that is not text; name another in reading.text_field",
             field.name()
         ));
     }
@@ -276,7 +276,7 @@ fn with_codec(reason: String, compression: Compression) -> String {
         _ => "",
     };
     format!(
-        "its pages are packed with {compression}, which is not unpacked here; write it with Snappy{elsewhere}"
+        "its pages are packed with {compression}, which is not supported; write it with Snappy{elsewhere}"
     )
 }
 

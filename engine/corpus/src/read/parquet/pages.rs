@@ -65,7 +65,7 @@ impl Checked {
             }
             Page::DataPage { buf, encoding, def_level_encoding, rep_level_encoding, num_values, .. } => {
                 if *def_level_encoding != Encoding::RLE || *rep_level_encoding != Encoding::RLE {
-                    return Err(wrong("its levels are written in a way that is long out of use"));
+                    return Err(wrong("its levels have an obsolete encoding"));
                 }
                 // Each kind of level is preceded by its length, if the column has any.
                 let mut start = 0;
@@ -86,12 +86,12 @@ impl Checked {
             }
         };
         let Some(values) = buffer.get(start..) else {
-            return Err(wrong("its levels are said to be longer than its page"));
+            return Err(wrong("its levels are longer than its page"));
         };
         match *encoding {
             Encoding::RLE if self.column.physical_type() == Type::BOOLEAN => {}
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if !self.dictionary => {
-                return Err(wrong("it refers to a dictionary that is not there"));
+                return Err(wrong("it refers to a missing dictionary"));
             }
             Encoding::DELTA_BINARY_PACKED
             | Encoding::DELTA_LENGTH_BYTE_ARRAY
@@ -99,7 +99,7 @@ impl Checked {
                 check_differences(values, u64::from(*count)).map_err(wrong)?;
             }
             Encoding::PLAIN | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {}
-            other => return Err(wrong(&format!("it is written as {other}, which is not read here"))),
+            other => return Err(wrong(&format!("it has the encoding {other}, which is not supported"))),
         }
         Ok(page)
     }
@@ -118,7 +118,7 @@ fn check_differences(bytes: &[u8], most: u64) -> std::result::Result<(), &'stati
         return Err("a page has blocks of an impossible size");
     }
     if count > most {
-        return Err("a page states more values than its head");
+        return Err("a page states more values than its header");
     }
     Ok(())
 }

@@ -102,7 +102,7 @@ impl Thrift<'_> {
                 (0..length).try_for_each(|_| self.skip(if kind <= 2 { 3 } else { kind }, depth + 1))
             }
             STRUCTURE => self.fields(|thrift, _, kind| thrift.skip(kind, depth + 1)),
-            _ => Err(Fault::Broken("it holds a kind of value that Parquet does not use")),
+            _ => Err(Fault::Broken("it has a type of value that Parquet does not use")),
         }
     }
 }
@@ -125,7 +125,7 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
             }
             let mut children = 0;
             if kind != STRUCTURE {
-                return Err(Fault::Broken("its schema is no list of elements"));
+                return Err(Fault::Broken("its schema is not a list of elements"));
             }
             thrift.fields(|thrift, field, kind| match (field, kind) {
                 (5, 5) => thrift.number().map(|number| children = number),

@@ -58,7 +58,7 @@ fn document(
     };
     let head = bytes.get(..HEAD.min(bytes.len())).unwrap_or_default();
     if memchr::memmem::find(head, b"%PDF-").is_none() {
-        return Err("is not a PDF (no %PDF- header); rename it by what it is".to_owned());
+        return Err("is not a PDF (no %PDF- header); rename it".to_owned());
     }
     let again = weigh(&bytes, &context.settings.limits)?;
     // A panic of the library in spite of its checks becomes an error. In a browser it ends the module.
@@ -68,7 +68,7 @@ fn document(
 }
 
 fn broken(error: impl std::fmt::Display) -> String {
-    format!("is a broken PDF: {error}; save it anew with the program that made it")
+    format!("is a broken PDF: {error}; save it again with the program that made it")
 }
 
 /// DEFLATE expands up to 1032 times, LZW somewhat more.
@@ -79,7 +79,7 @@ const UNMEASURED: u64 = 512 << 20;
 
 fn too_much(size: usize, limits: &Limits) -> String {
     let most = most(size, limits) >> 20;
-    format!("unpacks to more than {most} MiB; if it should, raise reading.limits.expansion")
+    format!("unpacks to more than {most} MiB; if this is intended, raise reading.limits.expansion")
 }
 
 /// Checks that the streams of a file unpack within the limits. The library unpacks a stream as a whole, so this comes first.
@@ -426,14 +426,12 @@ fn read(context: &Context, bytes: Vec<u8>, again: bool) -> Result<(Document, Vec
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
             "is encrypted with a password; save a copy without it".to_owned()
         }
-        LoadPdfError::Decryption(_) => {
-            "is encrypted in a way that is not read; save a copy without it".to_owned()
-        }
+        LoadPdfError::Decryption(_) => "has an unsupported encryption; save a copy without it".to_owned(),
         // Without the file's index the two cases cannot be distinguished.
         LoadPdfError::Invalid if says_encrypted => {
             "is encrypted with a password, or broken; save a copy without it".to_owned()
         }
-        LoadPdfError::Invalid => broken("no pages are found in it"),
+        LoadPdfError::Invalid => broken("it has no pages"),
     })?;
     if again && !weigh_again(&file, left) {
         return Err(too_much(size, &context.settings.limits));
@@ -479,7 +477,7 @@ fn read(context: &Context, bytes: Vec<u8>, again: bool) -> Result<(Document, Vec
     }
     if !failed.is_empty() {
         troubles.push(format!(
-            "has broken content on {}; save it anew with the program that made it",
+            "has broken content on {}; save it again with the program that made it",
             named(&failed)
         ));
     }

@@ -204,7 +204,7 @@ fn lengths_that_lie_are_named() {
     );
     says("t.parquet", &good[..end - 1], &settings, "cut short");
     says("t.parquet", "PAR1PAR1", &settings, "too short");
-    says("t.parquet", "text", &settings, "does not start as a file of its ending does");
+    says("t.parquet", "text", &settings, "as its extension requires");
     // A page whose header states two gigabytes: field 2 of the first page header, which follows the type at byte 4.
     let at = good.windows(3).position(|bytes| bytes[0] == 0x15 && bytes[2] == 0x15).unwrap() + 3;
     let mut huge = good[..at].to_vec();

@@ -88,10 +88,10 @@ fn broken_records_are_named_and_the_next_one_is_found() {
     let brotli = response(&format!("{OK}Content-Encoding: br\n\n"), b"x");
     let broken = response(&format!("{OK}Content-Encoding: gzip\n\n"), b"\x1f\x8b\xff\xff\xff");
     let cases: [(&[u8], &str); 8] = [
-        (b"garbage\r\nand more\r\n", "#0: has bytes behind this record"),
-        (too_short.as_bytes(), "no end of its HTTP head"),
-        (without.as_bytes(), "does not say its length"),
-        (&no_http, "no end of its HTTP head"),
+        (b"garbage\r\nand more\r\n", "#0: has bytes after this record"),
+        (too_short.as_bytes(), "an HTTP header without an end"),
+        (without.as_bytes(), "does not state its length"),
+        (&no_http, "an HTTP header without an end"),
         (&bomb, "unpacks to more than 4 KiB"),
         (&brotli, "packed with Brotli"),
         (&broken, "cannot be unpacked from gzip"),

@@ -81,7 +81,7 @@ fn what_cannot_be_read_is_named_with_the_reason() {
         })
         .collect();
     let expected = [
-        "README has no ending that says how to read it",
+        "README has no extension",
         "archive.zip is a damaged zip archive",
         "book.docx a file ending in .docx is a word processor's file; export it",
         "empty.txt is empty",
@@ -89,9 +89,9 @@ fn what_cannot_be_read_is_named_with_the_reason() {
         "key.md is a file with a private key",
         "lies.txt is a zip archive",
         "picture.png is a picture",
-        "spam.csv.gz is named as packed with gzip but its first bytes are not",
-        "what.qqq is of a kind that cannot be read (.qqq",
-        "absent.txt is not there; check the path",
+        "spam.csv.gz has the extension of gzip but other first bytes",
+        "what.qqq has an unsupported format (.qqq",
+        "absent.txt does not exist; check the path",
     ];
     assert_eq!(reasons.len(), expected.len(), "{reasons:?}");
     for (reason, expected) in reasons.iter().zip(expected) {
@@ -190,9 +190,9 @@ fn loops_of_links_are_named_and_not_followed() {
         .iter()
         .map(|trouble| {
             (
-                trouble.place.ends_with("dangling.txt") && trouble.reason.contains("leads nowhere"),
+                trouble.place.ends_with("dangling.txt") && trouble.reason.contains("is a broken link"),
                 trouble.place.ends_with("loop") && trouble.reason.contains("not followed; name it"),
-                trouble.place.ends_with("self") && trouble.reason.contains("leads nowhere"),
+                trouble.place.ends_with("self") && trouble.reason.contains("is a broken link"),
             )
         })
         .collect();

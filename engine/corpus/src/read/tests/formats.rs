@@ -280,7 +280,7 @@ fn text_is_taken_from_pdfs() {
     assert!(documents.is_empty() && troubles[0].reason.contains("is a PDF without text"), "{troubles:?}");
     let (_, troubles) =
         read_all(&Memory::default().with("c.pdf", "%PDF-1.4\nand nothing else"), &Settings::default());
-    assert!(troubles[0].reason.ends_with("; save it anew with the program that made it"), "{troubles:?}");
+    assert!(troubles[0].reason.ends_with("; save it again with the program that made it"), "{troubles:?}");
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn packed_files_may_be_padded_and_packed_twice() {
     }
     let mut broken = gzip(line);
     broken.extend(b"something else");
-    assert_eq!(says("a.jsonl.gz", broken, &Settings::default(), "what was read of it is kept"), ["x"]);
+    assert_eq!(says("a.jsonl.gz", broken, &Settings::default(), "what was read so far is kept"), ["x"]);
     assert_eq!(texts("a.jsonl.gz", gzip(gzip(line))).len(), 1);
     assert_eq!(texts("a.jsonl.bz2.gz", gzip(bzip2(line))).len(), 1);
 }
@@ -418,7 +418,7 @@ fn zstandard_may_look_back_two_gibibytes() {
     frame.extend(b"text");
     assert_eq!(texts("a.txt.zst", &frame)[0].1, "text");
     frame[5] = 22 << 3;
-    says("a.txt.zst", frame, &Settings::default(), "cannot be read on");
+    says("a.txt.zst", frame, &Settings::default(), "cannot be read further");
 }
 
 #[test]

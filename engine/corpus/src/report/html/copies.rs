@@ -19,7 +19,7 @@ pub(super) fn personal(report: &CleaningReport) -> Markup {
                 p.lead { "Personal data never reached the output. The samples below are masked." }
                 div.card.scroll {
                     table.grid {
-                        thead { tr { th.words { "Class" } th.words { "What was done" } th { "Found" } th { "Documents" } } }
+                        thead { tr { th.words { "Class" } th.words { "Treatment" } th { "Found" } th { "Documents" } } }
                         tbody {
                             @for class in &report.personal {
                                 tr {
@@ -97,7 +97,7 @@ fn histogram(sizes: &[ClusterSize]) -> Markup {
     let tall = |clusters: u64| 84.0 * height(clusters) / top;
     html! {
         @if columns.len() > 1 {
-            div.columns role="img" aria-label="How many groups are how large" {
+            div.columns role="img" aria-label="Groups by size" {
                 @for (label, clusters) in &columns {
                     div {
                         b { (number::count(*clusters)) }
@@ -108,7 +108,7 @@ fn histogram(sizes: &[ClusterSize]) -> Markup {
                     }
                 }
             }
-            p.note { "Groups by how many documents are in them; heights are logarithmic." }
+            p.note { "Groups by number of documents; heights are logarithmic." }
         }
     }
 }

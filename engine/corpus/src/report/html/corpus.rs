@@ -11,7 +11,7 @@ pub(super) fn tables(report: &CleaningReport) -> Markup {
     html! {
         @if !report.tables.is_empty() {
             section #tables {
-                h2 { "What it is made of" }
+                h2 { "Composition" }
                 p.lead { "Raw and kept text, to show how the rules changed the balance." }
                 @for table in report.tables.iter().filter(|table| !table.columns.is_empty()) { (grid(table)) }
             }
@@ -24,7 +24,7 @@ pub(super) fn samples(report: &CleaningReport) -> Markup {
     html! {
         @if !report.samples.is_empty() {
             section #samples {
-                h2 { "Samples of what was kept" }
+                h2 { "Samples of the kept documents" }
                 @for sample in &report.samples {
                     (text(&sample.id, &sample.source, sample.amount.words, "", &sample.excerpt))
                 }

@@ -66,10 +66,10 @@ fn header(report: &CleaningReport) -> Markup {
         (raw, kept) => format!("{} of {} documents kept", number::whole(kept), number::whole(raw)),
     };
     let parts = [
-        ("stages", "What each step took", !report.stages.is_empty()),
+        ("stages", "What each step removed", !report.stages.is_empty()),
         ("personal", "Personal data", !report.personal.is_empty()),
         ("duplicates", "Copies", !report.duplicates.is_empty()),
-        ("tables", "What it is made of", !report.tables.is_empty()),
+        ("tables", "Composition", !report.tables.is_empty()),
         ("samples", "Samples", !report.samples.is_empty()),
         ("troubles", "Troubles", report.troubles.count > 0),
         ("inputs", "Files", !report.inputs.is_empty()),
@@ -160,7 +160,7 @@ fn recipe(report: &CleaningReport) -> Markup {
         section #recipe.recipe {
             h2 { "Recipe" }
             p.lead {
-                "The whole of " b { (shown(&report.recipe.name)) } ". Saved as a file and given with " code { "--recipe" }
+                "All settings of " b { (shown(&report.recipe.name)) } ". Saved as a file and passed with " code { "--recipe" }
                 ", it produces the same output from the same files."
             }
             pre { (shown(report.recipe.toml.trim_end())) }

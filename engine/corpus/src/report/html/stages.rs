@@ -16,7 +16,7 @@ pub(super) fn section(report: &CleaningReport) -> Markup {
     html! {
         @if !report.stages.is_empty() {
             section #stages {
-                h2 { "What each step took" }
+                h2 { "What each step removed" }
                 p.lead {
                     "In order. Each step saw only the output of the steps before it. With each step: a few of its "
                     "documents, a fixed random sample."
@@ -61,7 +61,7 @@ fn card(stage: &Stage, place: usize, open: bool) -> Markup {
             }
             @if !stage.victims.is_empty() {
                 details {
-                    summary { (some(stage.victims.len() as u64, stage.removed.documents)) " that it took away" }
+                    summary { (some(stage.victims.len() as u64, stage.removed.documents)) " that it removed" }
                     @for victim in &stage.victims {
                         (text(&victim.id, &victim.source, victim.words, &victim.reason, &victim.excerpt))
                     }

@@ -29,7 +29,7 @@ fn the_details_add_tables_lengths_and_samples() {
         "stories",
         "Kept, for example",
         "Removed, for example",
-        " words, at least 50 asked",
+        " words, at least 50 required",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
