@@ -123,8 +123,8 @@ impl MetricsWriter {
         resumed.notice = damaged.first().map(|first| {
             let path = path.display();
             match damaged.len() {
-                1 => format!("{path}: line {first} is damaged and passed over"),
-                count => format!("{path}: {count} lines from line {first} on are damaged and passed over"),
+                1 => format!("{path}: line {first} is damaged and was skipped"),
+                count => format!("{path}: {count} lines from line {first} on are damaged and were skipped"),
             }
         });
         let mut file = input.into_inner();

@@ -272,8 +272,10 @@ impl Session {
             }
             Command::Cancel { request } => {
                 if self.inbox.withdraw(request) {
-                    self.outlet
-                        .failed(Some(request), &Error::Cancelled("a request that had not begun".to_owned()));
+                    self.outlet.failed(
+                        Some(request),
+                        &Error::Cancelled("a request that had not started".to_owned()),
+                    );
                 } else if request > 0 && !self.evaluations.cancel(request) {
                     self.stop_writing(request);
                 }
@@ -619,7 +621,7 @@ async fn cancellable<T>(
 ) -> Result<T> {
     let cancelled = |name: &str| Error::Cancelled(name.to_owned());
     let withdrawn = |request, by| {
-        outlet.failed(Some(request), &cancelled("a request that had not begun"));
+        outlet.failed(Some(request), &cancelled("a request that had not started"));
         outlet.finished(by);
     };
     let urgent = |parcel| {

@@ -65,7 +65,7 @@ impl Judge {
             let compiled = RegexBuilder::new(source).size_limit(MAX_PATTERN_BYTES).build();
             compiled.map(|regex| Pattern::Expression(Box::new(regex))).map_err(|error| {
                 let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-                Error::Refused(format!("{name} is no regular expression: {reason}"))
+                Error::Refused(format!("{name} is not a regular expression: {reason}"))
             })
         };
         let pattern = match settings.rule {
@@ -93,16 +93,16 @@ impl Judge {
         match self.rule {
             _ if self.by_model => None,
             RewardRule::Check if row.check.is_none() => {
-                Some("`check`: missing; give one, or take another rule")
+                Some("`check`: missing; give one, or use another rule")
             }
             RewardRule::Exact if normalized(answer).is_empty() => {
-                Some("`answer`: missing, and the rule exact compares with it")
+                Some("`answer`: missing; the rule exact compares with it")
             }
             RewardRule::Contains if answer.trim().is_empty() && self.text().is_empty() => {
-                Some("`answer`: missing, and the rule contains looks for it, or for a pattern")
+                Some("`answer`: missing; the rule contains looks for it, or for a pattern")
             }
             RewardRule::Numeric if last_number(answer).is_none() => {
-                Some("`answer`: no number, and the rule numeric compares with it")
+                Some("`answer`: not a number; the rule numeric compares with it")
             }
             _ => None,
         }

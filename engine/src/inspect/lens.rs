@@ -105,7 +105,7 @@ impl Lens {
         let layout = ArenaLayout::of(&graph);
         if parameters.len() != layout.length {
             let (given, has) = (parameters.len(), layout.length);
-            return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
+            return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
         }
         let names: Vec<_> = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
         let weights = Weights { parameters, ..Weights::default() };

@@ -50,7 +50,7 @@ impl TaskFile {
                 Ok(Some(row)) => match rows.first().map(Row::kind) {
                     Some(first) if first != row.kind() => {
                         let [first, own] = [first, row.kind()].map(Kind::words);
-                        broken.push((record.line, format!("rows above {first}, and this one would {own}")));
+                        broken.push((record.line, format!("rows above {first}, but this one would {own}")));
                     }
                     _ => rows.push(row),
                 },

@@ -54,7 +54,7 @@ impl<'a> AllGiven<'a> {
         let mut broken = Vec::new();
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
             let read = result_of(line).and_then(|(at, fields)| match places.get(&at) {
-                None => Err(format!("line {at} of {} is no row that was asked for", file.name)),
+                None => Err(format!("line {at} of {} is not a requested row", file.name)),
                 Some(place) => {
                     let row = file.rows.get(*place).ok_or("no such row")?;
                     Ok((*place, given_of(&fields, row)?))

@@ -214,7 +214,7 @@ fn leave_out_what_has_nothing_to_compare_with(
             TaskMetric::Rule(Some(judge)) => judge.fault(judged).map(str::to_owned),
             TaskMetric::Rule(None) => None,
             _ if references.is_empty() => {
-                Some(format!("`answer`: missing, and the metric {name} compares with it"))
+                Some(format!("`answer`: missing; the metric {name} compares with it"))
             }
             _ => None,
         };

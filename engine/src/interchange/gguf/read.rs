@@ -136,7 +136,7 @@ impl<'file> StoredTensor<'file> {
 
 fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
     if cursor.array().ok() != Some(MAGIC) {
-        return Err("this is no GGUF file: it does not begin with the letters GGUF".to_owned());
+        return Err("this is not a GGUF file: it does not begin with the letters GGUF".to_owned());
     }
     match cursor.u32()? {
         MIN_VERSION..=VERSION => Ok(()),
@@ -144,7 +144,7 @@ fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
             Err("it is stored big-endian; convert it for a little-endian machine".to_owned())
         }
         version => Err(format!(
-            "its GGUF version is {version}; {MIN_VERSION} to {VERSION} are read: convert it again"
+            "its GGUF version is {version}; {MIN_VERSION} to {VERSION} are supported: convert it again"
         )),
     }
 }
@@ -187,14 +187,14 @@ fn place<'file>(
 ) -> Reading<&'file [u8]> {
     let size = info.bytes()?;
     if !offset.is_multiple_of(alignment) {
-        return Err(format!("its offset {offset} is no multiple of the alignment {alignment}"));
+        return Err(format!("its offset {offset} is not a multiple of the alignment {alignment}"));
     }
     offset
         .checked_add(size)
         .and_then(|end| data.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?))
         .ok_or_else(|| {
             let there = data.len();
-            format!("its {size} bytes from offset {offset} on are not all there: weights have {there} bytes; is the file cut off?")
+            format!("its {size} bytes from offset {offset} exceed the {there} bytes of weights; is the file truncated?")
         })
 }
 

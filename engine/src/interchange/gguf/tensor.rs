@@ -175,11 +175,11 @@ impl TensorInfo<'_> {
             return Err(format!("it has {} dimensions; 1 to {MAX_DIMENSIONS} are possible", shape.len()));
         }
         if shape.contains(&0) {
-            return Err(format!("its shape {shape:?} holds nothing"));
+            return Err(format!("its shape {shape:?} is empty"));
         }
         if !self.columns().is_multiple_of(ty.block()) {
             let (columns, block) = (self.columns(), ty.block());
-            return Err(format!("its rows of {columns} are not whole blocks of {ty}, which have {block}"));
+            return Err(format!("its rows of {columns} are not a multiple of the {ty} block size, {block}"));
         }
         let entries = shape.iter().try_fold(1_u64, |product, size| product.checked_mul(*size as u64));
         entries

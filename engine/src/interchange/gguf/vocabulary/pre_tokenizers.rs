@@ -86,7 +86,7 @@ impl PreTokenizer {
     pub fn named(name: &str) -> Result<&'static Self, String> {
         KNOWN.iter().find(|known| known.names.contains(&name)).ok_or_else(|| {
             let names: Vec<_> = KNOWN.iter().flat_map(|known| known.names).copied().collect();
-            format!("the pre-tokenizer `{name}` is not known here; these are: {}", names.join(", "))
+            format!("the pre-tokenizer `{name}` is unknown; known are {}", names.join(", "))
         })
     }
 
