@@ -140,7 +140,7 @@ impl<'run> Run<'run> {
         dispatch!(&node.op, op => self.express(op, node), else {
             let (scope, name) = (&node.scope, node.op.name());
             Err(Error::Internal(format!(
-                "{scope}: {name} is no forward operation, and the reference runs no other"
+                "{scope}: {name} is not a forward operation; the reference runs no others"
             )))
         })
     }
@@ -212,7 +212,7 @@ pub(super) fn expect_below(scope: &str, ids: &[u32], entries: usize) -> Result<(
     match ids.iter().find(|id| **id as usize >= entries) {
         None => Ok(()),
         Some(id) => {
-            Err(Error::Refused(format!("{scope}: token {id} lies past the table's {entries} entries")))
+            Err(Error::Refused(format!("{scope}: token {id} is beyond the table's {entries} entries")))
         }
     }
 }

@@ -101,7 +101,7 @@ impl Session {
         config.validate()?;
         if !(1..=MAX_TEXTS).contains(&count) {
             return Err(Error::Refused(format!(
-                "{count} texts were asked for; 1 to {MAX_TEXTS} are possible"
+                "the number of texts must be 1 to {MAX_TEXTS} (got {count})"
             )));
         }
         let places = count.min(PLACES);

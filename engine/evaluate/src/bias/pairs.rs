@@ -120,7 +120,7 @@ fn from_json(line: &str) -> Result<Pair, String> {
             continue;
         }
         let near = names::nearest(ours, row.keys().map(String::as_str));
-        let near = near.map(|near| format!("; is `{near}` meant to be it?")).unwrap_or_default();
+        let near = near.map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
         return Err(format!("expected `{ours}` (or `{theirs}`){near}"));
     }
     let row: SentencePairRow = serde_json::from_value(Value::Object(row)).map_err(|error| short(&error))?;
@@ -150,7 +150,7 @@ fn checked(
     let association = match association {
         None => None,
         Some(own) if own.words().any(|word| word.trim().is_empty() || word.contains(char::is_whitespace)) => {
-            return Err("`association` has a word that is empty or several".to_owned());
+            return Err("`association` has an entry that is not one word".to_owned());
         }
         Some(own) if own.more.is_empty() || own.less.is_empty() => {
             return Err("`association` needs words in `more` and in `less`".to_owned());

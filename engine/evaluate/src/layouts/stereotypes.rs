@@ -109,7 +109,7 @@ fn biased(fields: &Fields) -> Result<Option<Biased>, String> {
             "neg" => is_stereotyped,
             "nonneg" => !is_unknown && !is_stereotyped,
             other => {
-                return Err(format!("`question_polarity`: expected neg or nonneg, and {other:?} is neither"));
+                return Err(format!("`question_polarity`: expected neg or nonneg, got {other:?}"));
             }
         };
         if expected {

@@ -49,13 +49,13 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
     let said = header.metadata().as_ref().and_then(|fields| fields.get(ABOUT).cloned()).unwrap_or_default();
     let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
     if said.split_once(' ').map(|(_, to)| to) != Some(belongs_to) {
-        return Err(Error::bad_file(path, "it is another text's or run's, or an older version's"));
+        return Err(Error::bad_file(path, "it belongs to another text, run or version"));
     }
     let (mut all, mut checksum) = (Vec::with_capacity(wanted.len()), 0);
     for (name, shape) in wanted {
         let tensor = tensors.tensor(name).map_err(damaged)?;
         if tensor.dtype() != Dtype::F32 || tensor.shape() != shape.as_slice() {
-            let reason = format!("{name} has the shape {:?} where the run has {shape:?}", tensor.shape());
+            let reason = format!("{name} has the shape {:?}, but the run has {shape:?}", tensor.shape());
             return Err(Error::bad_file(path, reason));
         }
         checksum = crc32c::crc32c_append(checksum, tensor.data());
@@ -63,7 +63,7 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
         all.push(entries.map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<f32>>());
     }
     if said != about(checksum, belongs_to) {
-        return Err(Error::bad_file(path, "it is damaged: its checksum is another"));
+        return Err(Error::bad_file(path, "it is damaged (checksum)"));
     }
     if all.iter().flatten().any(|entry| !entry.is_finite()) {
         return Err(Error::bad_file(path, "it holds numbers that are not finite"));

@@ -74,8 +74,7 @@ impl Family {
             return Ok(family);
         }
         Err(Error::Refused(format!(
-            "this model fits no class of transformers: the nearest, {}, has no {}; its weights are in the run's checkpoints as \
-             safetensors",
+            "this model fits no transformers class: the nearest, {}, has no {}; its weights are in the run's checkpoints as safetensors",
             family.class,
             lacks.join(", no "),
         )))
