@@ -112,7 +112,7 @@ fn a_run_that_was_interrupted_continues_with_the_same_reference() {
     // Without the reference it cannot resume.
     std::fs::rename(&reference, folder.join("aside")).unwrap();
     let error = error_of(folder, &again);
-    assert!(error.contains("reference's log-probabilities") && error.contains("begin a new run"), "{error}");
+    assert!(error.contains("reference's log-probabilities") && error.contains("start a new run"), "{error}");
     std::fs::rename(folder.join("aside"), &reference).unwrap();
     let rest = resume(folder, "3");
     assert_eq!(std::fs::read(&reference).unwrap(), before);

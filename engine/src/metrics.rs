@@ -436,7 +436,7 @@ mod tests {
         let (_, resumed) = MetricsWriter::resume(&path, 4).unwrap();
         assert_eq!(resumed.last_evaluation, Some((3, 1.25, 0.1)));
         let said = resumed.notice.unwrap();
-        assert!(said.ends_with("line 2 is damaged and passed over"), "{said}");
+        assert!(said.ends_with("line 2 is damaged and was skipped"), "{said}");
         // Lines after the last kept event are cut, damaged or not.
         assert_eq!(std::fs::read_to_string(&path).unwrap(), lines[..4].join("\n") + "\n");
         let (_, resumed) = MetricsWriter::resume(&path, 0).unwrap();

@@ -358,7 +358,7 @@ mod tests {
         check(false).unwrap();
         // README.md is one of our names, but may be the user's file.
         std::fs::write(place.join("README.md"), "mine").unwrap();
-        refused(true, "holds README.md without what makes it an export");
+        refused(true, "holds README.md but is not an export");
         std::fs::write(place.join("config.json"), "{}").unwrap();
         refused(false, "holds an export already");
         check(true).unwrap();

@@ -77,7 +77,7 @@ impl MixtureSampler {
             }
             if windows == 0 {
                 return Err(Error::Refused(format!(
-                    "data.mixture gives the source {source:?} a share, but its training text is shorter than a window; give it more \
+                    "data.mixture gives the source {source:?} a share, but its training text is too short for a window; give it more \
                      text, or the share 0"
                 )));
             }

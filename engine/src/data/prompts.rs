@@ -207,7 +207,7 @@ mod tests {
         assert_ne!([step(0), step(1)], [step(2), step(3)]);
         assert_eq!(prompts.evaluation(Split::Validation, 9).unwrap().len(), 2);
         let said = prompts.sentences();
-        assert_eq!(said[0], "10 prompts to answer, 2 more held out");
+        assert_eq!(said[0], "10 prompts to train on, 2 held out");
         assert!(said[2].starts_with("2 prompts left out: more than 12 tokens"), "{said:?}");
         let none = PromptSettings { room: 2, ..settings };
         let error = Prompts::new(&store, &tokenizer, vec![0], judge(), none).unwrap_err().to_string();

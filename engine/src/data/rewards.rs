@@ -212,9 +212,9 @@ mod tests {
         let nothing = Judged::default();
         for (rule, said) in [
             (RewardRule::Check, "`check`: missing"),
-            (RewardRule::Exact, "`answer`: missing, and the rule exact"),
-            (RewardRule::Contains, "`answer`: missing, and the rule contains"),
-            (RewardRule::Numeric, "`answer`: no number"),
+            (RewardRule::Exact, "`answer`: missing; the rule exact"),
+            (RewardRule::Contains, "`answer`: missing; the rule contains"),
+            (RewardRule::Numeric, "`answer`: not a number"),
         ] {
             let fault = judge(rule, "").fault(&nothing).unwrap();
             assert!(fault.starts_with(said), "{fault}");
@@ -237,7 +237,7 @@ mod tests {
                 ..RewardSettings::default()
             };
             let reason = Judge::new(&settings).unwrap_err().to_string();
-            assert!(reason.contains("train.reward.pattern is no regular expression"), "{reason}");
+            assert!(reason.contains("train.reward.pattern is not a regular expression"), "{reason}");
         }
     }
 }

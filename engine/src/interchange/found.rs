@@ -100,7 +100,8 @@ impl Found {
         } else if gguf::is_gguf(path) {
             gguf::look(path)?
         } else {
-            let reason = "it is neither a folder nor a GGUF file; choose the folder with config.json and model.safetensors, or a .gguf file";
+            let reason = "it is neither a folder nor a GGUF file; choose the folder with config.json and model.safetensors, or a \
+                          .gguf file";
             return Err(Error::bad_file(path, reason));
         };
         let Looked { family, dtype, model, mut notices, mut tokenizer, tensors, weights } = looked;
@@ -113,7 +114,8 @@ impl Found {
             tokenizer.tokenizer = fitting;
         } else if tokens > rows {
             let reason = format!(
-                "its tokenizer has {tokens} tokens, but the model's embedding has {rows} rows: one of them belongs to another model; {TAKE_AGAIN}"
+                "its tokenizer has {tokens} tokens, but the model's embedding has {rows} rows: one of them belongs to another model; \
+                 {TAKE_AGAIN}"
             );
             return Err(Error::bad_file(path, reason));
         }
@@ -236,7 +238,8 @@ impl Found {
         if let Some((first, _)) = broken.first() {
             let count: usize = broken.iter().map(|(_, odd)| odd).sum();
             let reason = format!(
-                "{count} weights are NaN or infinite, in {} of its tensors, starting with {first}: the model is damaged; {TAKE_AGAIN}, or use an earlier checkpoint",
+                "{count} weights are NaN or infinite, in {} of its tensors, starting with {first}: the model is damaged; \
+                 {TAKE_AGAIN}, or use an earlier checkpoint",
                 broken.len()
             );
             return Err(Error::bad_file(&self.path, reason));

@@ -276,7 +276,7 @@ mod tests {
             (missing.view, missing.part, missing.prompt_tokens),
             (View::Neurons, Some(ViewPart::Passages), 64)
         );
-        assert!(missing.reason.contains("vocabulary 8"), "{}", missing.reason);
+        assert!(missing.reason.contains("vocabulary has 8"), "{}", missing.reason);
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Beginning {
             let place = project.folder().display();
             Error::Unknown(format!(
                 "the run starts from {start}, which is not in {place}; restore it with `glasshouse runs restore` if it was deleted, or \
-                 choose another start"
+                 choose another as its start"
             ))
         })?;
         let start = Start {

@@ -198,7 +198,7 @@ mod tests {
     fn a_broken_line_is_named_and_the_rest_is_read() {
         let good = "{\"more\":\"a\",\"less\":\"b\"}";
         for (line, said) in [
-            ("{\"mor\":\"a\",\"less\":\"b\"}", "expected `more` (or `sent_more`); is `mor` meant to be it?"),
+            ("{\"mor\":\"a\",\"less\":\"b\"}", "expected `more` (or `sent_more`); is `mor` meant?"),
             ("{\"more\":\"a\"}", "expected `less`"),
             ("{\"more\":\"a\",\"less\":\" \"}", "`less` is empty"),
             ("{\"more\":\"a\",\"less\":7}", "expected a string"),
@@ -206,7 +206,7 @@ mod tests {
             ("{\"more\":\"a\"", "not a JSON object"),
             (
                 "{\"more\":\"a\",\"less\":\"b\",\"association\":{\"word\":\"a b\",\"more\":[\"x\"],\"less\":[\"y\"]}}",
-                "empty or several",
+                "not one word",
             ),
             (
                 "{\"more\":\"a\",\"less\":\"b\",\"association\":{\"word\":\"a\",\"more\":[],\"less\":[\"y\"]}}",

@@ -175,8 +175,8 @@ mod tests {
         // Letters may start later, and the text need not match exactly.
         let (options, at) = of("C. x\nD. y\nE. z?", json!("E. z")).unwrap();
         assert_eq!((options.letters.concat().as_str(), at), ("CDE", 2));
-        assert!(of(all, json!("four")).unwrap_err().contains("none of the answers"));
+        assert!(of(all, json!("four")).unwrap_err().contains("not one of the answers"));
         assert!(of(all, json!("")).unwrap_err().contains("test splits"));
-        assert!(of("one or two", json!("A")).unwrap_err().contains("two answers or more"));
+        assert!(of("one or two", json!("A")).unwrap_err().contains("at least two answers"));
     }
 }

@@ -199,9 +199,9 @@ mod tests {
         let utf8 = "not UTF-8; convert the file to UTF-8";
         assert_eq!(
             said,
-            [(2, None), (3, Some("1 columns, and the header has 2")), (4, Some(utf8)), (5, None)]
+            [(2, None), (3, Some("1 columns, but the header has 2")), (4, Some(utf8)), (5, None)]
         );
-        assert!(records("rows.json", b"[{\"a\":1},").unwrap_err().starts_with("it is no list of JSON: "));
+        assert!(records("rows.json", b"[{\"a\":1},").unwrap_err().starts_with("it is not a JSON list: "));
     }
 
     #[test]

@@ -271,10 +271,10 @@ mod tests {
         assert!(error(&["rule:numerik"], ANSWERED).contains("did you mean `numeric`"));
         assert!(error(&["rule:regex"], ANSWERED).contains("needs a regular expression"));
         let said = error(&["rule:regex=("], ANSWERED);
-        assert!(said.contains("the pattern of rule:regex is no regular expression"), "{said}");
+        assert!(said.contains("the pattern of rule:regex is not a regular expression"), "{said}");
         assert!(error(&["rule:length=x"], ANSWERED).contains("expected a number of words"));
         let said = error(&["rule:numeric"], ANSWERED);
-        assert!(said.contains("can judge no row; line 1: `answer`: no number"), "{said}");
+        assert!(said.contains("can judge no row; line 1: `answer`: not a number"), "{said}");
     }
 
     /// Settings keep the case in which the user typed them.

@@ -214,7 +214,7 @@ async fn given<'a>(
         }
         (Answering::Labels(_), kind) => {
             return Err(Error::Refused(format!(
-                "the model is a classifier and writes no text, but the rows of {} {}; give it rows of `text` and `label`, or name another run",
+                "the model is a classifier and writes no text, but the rows of {} {}; give it rows of `text` and `label`, or choose another run",
                 file.name,
                 kind.words()
             )));

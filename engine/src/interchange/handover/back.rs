@@ -171,7 +171,8 @@ fn newest(out: &Path) -> Option<(u64, PathBuf)> {
 /// The checkpoint to import.
 fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
-        let reason = "it has no complete checkpoint: train with the bundle first (`launch`, see its README.md), or give the output folder of train.py";
+        let reason = "it has no complete checkpoint: train with the bundle first (`launch`, see its README.md), or give the output \
+                      folder of train.py";
         return Err(Error::bad_file(out, reason));
     };
     let path = folder.join(STATE);

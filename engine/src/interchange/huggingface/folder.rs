@@ -218,7 +218,7 @@ impl Folder {
         let size = u64::from_le_bytes(size);
         if size > MAX_JSON_BYTES || size > length.saturating_sub(8) {
             return Err(bad(format!(
-                "a header of {size} bytes in a file of {length}: not a safetensors file, or cut short"
+                "a header of {size} bytes in a file of {length}: not a safetensors file, or truncated"
             )));
         }
         let mut header = vec![0; size as usize];
@@ -298,7 +298,7 @@ fn no_weights(folder: &Path, stem: &str) -> String {
             "it has the part {name}, but no {stem}.safetensors.index.json, which lists the parts: get all files from its source"
         ),
         (None, Some(name)) => format!(
-            "it has no {stem}.safetensors, and {name} is a pickle, which can run any code when it is opened: convert it with \
+            "it has no {stem}.safetensors, and {name} is pickled, which can run any code when it is opened: convert it with \
              `save_pretrained(..., safe_serialization=True)` at its source"
         ),
         (None, None) => {

@@ -164,8 +164,7 @@ mod tests {
         let none = Candidates::default();
         assert_eq!(none.left_out(false), None);
         let some = Candidates { done: 2, long: 1, ..Candidates::default() };
-        let said =
-            "3 prompts were left out: 2 answered already, 1 longer than the context leaves beside an answer";
+        let said = "3 prompts were left out: 2 answered already, 1 too long to leave room for an answer";
         assert_eq!(some.left_out(false).as_deref(), Some(said));
         let one = Candidates { repeated: 1, ..Candidates::default() };
         assert_eq!(one.left_out(true).as_deref(), Some("1 text was left out: 1 the same as others"));

@@ -156,7 +156,7 @@ mod tests {
             }
         }
         let error = PreTokenizer::named("tekken").unwrap_err();
-        assert!(error.contains("`tekken` is not known here; these are: gpt-2, "), "{error}");
+        assert!(error.contains("`tekken` is unknown; known are gpt-2, "), "{error}");
         let other = json!({ "pre_tokenizer": { "type": "Whitespace" }, "model": {} });
         assert!(PreTokenizer::of(&other).is_none());
     }
