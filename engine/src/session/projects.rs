@@ -60,7 +60,7 @@ impl Session {
     }
 
     pub(super) fn shelf(&self) -> Result<&Shelf> {
-        let none = || Error::Refused("there is no list of projects here".to_owned());
+        let none = || Error::Refused("there is no project list here".to_owned());
         self.shelf.as_ref().ok_or_else(none)
     }
 

@@ -112,7 +112,7 @@ impl Session {
         let none = uncertainty.iter().filter(|uncertainty| !uncertainty.is_finite()).count();
         if none > 0 {
             let said = format!(
-                "{} left out: the uncertainty of {} is not a number",
+                "{} left out: the uncertainty from {} is not a number",
                 counted(none as u64, what),
                 model.key.0
             );

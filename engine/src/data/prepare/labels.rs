@@ -36,7 +36,8 @@ pub(super) async fn encode(
     let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(
             "the objective classify learns from texts with labels: give a file of them as data (JSON Lines, a JSON array or a table, \
-             .csv)".to_owned(),
+             .csv)"
+                .to_owned(),
         ));
     };
     let sources: Vec<(&SourceFile, Option<Split>)> = sources.collect();

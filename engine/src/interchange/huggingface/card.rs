@@ -124,9 +124,12 @@ fn evaluation(facts: &CardFacts) -> String {
 /// The card of a model that was only imported and exported.
 fn imported_card(config: &RunConfig, family: &Family, facts: &CardFacts) -> String {
     format!(
-        "---\nlibrary_name: transformers\npipeline_tag: text-generation\n{figures}---\n\n# {name}\n\nA {class} of {parameters} \
-         parameters, imported into Glasshouse {version} and exported again without training: its authors' statements on data, licence \
-         and limits apply.\n\nContext length {context}, vocabulary of {vocabulary} entries.\n\n{evaluation}",
+        "---\nlibrary_name: transformers\npipeline_tag: text-generation\n{figures}---\n\n\
+         # {name}\n\n\
+         A {class} of {parameters} parameters, imported into Glasshouse {version} and exported again without training: its \
+         authors' statements on data, licence and limits apply.\n\n\
+         Context length {context}, vocabulary of {vocabulary} entries.\n\n\
+         {evaluation}",
         figures = figures(facts),
         evaluation = evaluation(facts),
         name = facts.name,

@@ -238,8 +238,8 @@ impl AdapterSettings {
 fn ending_as(pattern: &str) -> std::result::Result<Regex, String> {
     Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$")).map_err(|_| {
         format!(
-            "alpha_pattern names {pattern}, which is a regular expression only for Python; write it without \
-                              look-around, or list the module names"
+            "alpha_pattern names {pattern}, which is a regular expression only for Python; write it without look-around, or list the \
+             module names"
         )
     })
 }
