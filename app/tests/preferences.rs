@@ -162,10 +162,7 @@ fn rows_that_are_no_preferences_are_named_and_left_out() {
     let none = r#"{"prompt":"Who?","completion":" Ada."}"#;
     std::fs::write(folder.join("none.jsonl"), format!("{none}\n")).unwrap();
     for (more, said) in [
-        (
-            ["--data", "none.jsonl", "--batch-size", "8"],
-            "holds no preference to learn from: none.jsonl line 1",
-        ),
+        (["--data", "none.jsonl", "--batch-size", "8"], "has no preference to learn from: none.jsonl line 1"),
         (["--data", "pairs.jsonl", "--batch-size", "7"], "train.batch_size = 7 must be even"),
     ] {
         let error = error_of(folder, &[&from[..], &more].concat());

@@ -47,7 +47,7 @@ pub enum Error {
         advice: String,
     },
     /// The device ran out of memory; its capacity is unknown.
-    #[error("{what} needs {needed} bytes, and the device has no memory left for it; {advice}")]
+    #[error("{what} needs {needed} bytes, but the device has no memory left; {advice}")]
     OutOfMemory {
         /// The object that could not be allocated.
         what: String,

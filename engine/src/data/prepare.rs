@@ -597,7 +597,7 @@ async fn scan(
         }
     }
     if count.documents == 0 {
-        let nothing = "the given data holds no text to learn from";
+        let nothing = "the given data has no text to learn from";
         return Err(Error::Refused(match problems.list().first() {
             Some(FileProblem { name, reason, .. }) => {
                 format!("{nothing}: {name} {reason}; fix the file, or add others")

@@ -190,7 +190,7 @@ impl Lens {
         };
         if length == 0 || length > self.config.context_length || values.data.len() != batch * length * columns
         {
-            return Err(Error::Internal(format!("values of {:?} are no part of a window", values.shape)));
+            return Err(Error::Internal(format!("values of {:?} are not part of a window", values.shape)));
         }
         let time = self.window(length);
         let mut padded = vec![0.0; batch * time * columns];

@@ -255,7 +255,7 @@ impl<F: Read + Seek> Archive<F> {
         let bytes = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
         let mut zip = ZipArchive::new(file).map_err(|error| error.to_string())?;
         if zip.len() > MAX_ENTRIES {
-            return Err(format!("it has {} entries; at most {MAX_ENTRIES} are possible", zip.len()));
+            return Err(format!("it has {} entries; at most {MAX_ENTRIES} are allowed", zip.len()));
         }
         let (mut entries, mut sum, mut seen) = (Vec::new(), 0_u64, BTreeSet::new());
         for number in 0..zip.len() {

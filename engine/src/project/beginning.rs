@@ -150,8 +150,8 @@ impl Beginning {
         let learns = |name: &&str| train.trainable.includes(name, model.layers, model.tied_head);
         if adds_turns && (train.adapter.is_some() || !rows.iter().all(learns)) {
             return Err(Error::Refused(format!(
-                "{} has no chat template, and the tokens that one adds must be learned, which this run freezes; fine-tune it once with \
-                 all parameters (no adapter, train.trainable=all), and continue from that run",
+                "{} has no chat template, and this run freezes the tokens that one adds; fine-tune it once with all parameters (no \
+                 adapter, train.trainable=all), and continue from that run",
                 self.run.name()
             )));
         }

@@ -81,7 +81,7 @@ impl<'run> Run<'run> {
                 expect_count(self.graph, id, ids.len())?;
                 Ok(InterpretedValue::Ids(ids.as_slice().into()))
             }
-            _ => Err(Error::Internal(format!("value {} is {ty}, and other data is given", id.0))),
+            _ => Err(Error::Internal(format!("value {} is {ty}, but other data was given", id.0))),
         }
     }
 
@@ -204,7 +204,7 @@ pub(super) fn expect_count(graph: &Graph, id: ValueId, count: usize) -> Result<(
     if ty.count() == count {
         Ok(())
     } else {
-        Err(Error::Internal(format!("value {} is {ty}, and {count} entries are given", id.0)))
+        Err(Error::Internal(format!("value {} is {ty}, but {count} entries were given", id.0)))
     }
 }
 

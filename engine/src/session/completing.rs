@@ -350,7 +350,7 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
         }
         CompletionPrompt::Tokens { ids } => {
             if ids.is_empty() {
-                return Err(Error::Refused("the prompt has no tokens; give one or more".to_owned()));
+                return Err(Error::Refused("the prompt has no tokens; give at least one".to_owned()));
             }
             let vocabulary = model.config.vocabulary;
             if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {

@@ -70,7 +70,7 @@ impl Session {
         // Report mistakes in tasks before loading a model.
         let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source, live.as_ref()))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {
-            let reason = "there is nothing to evaluate: ask for likelihood, baselines, a task or the suite";
+            let reason = "there is nothing to evaluate: choose likelihood, baselines, a task or the suite";
             return Err(Error::Refused(reason.to_owned()));
         }
         if settings.likelihood && settings.stride.is_some() {

@@ -53,7 +53,7 @@ impl Session {
             let (least, most) = (SAMPLES.start(), SAMPLES.end());
             let asked = settings.samples;
             return Err(Error::Refused(format!(
-                "the number of answers to each prompt must be {least} to {most} (got {asked})"
+                "the number of answers per prompt must be {least} to {most} (got {asked})"
             )));
         }
         let model = self.weights(source, None).await?;

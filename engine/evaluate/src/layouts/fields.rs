@@ -6,7 +6,7 @@ pub(super) type Fields = Map<String, Value>;
 
 /// Error text for missing labels.
 pub(super) const UNLABELLED: &str =
-    "missing; some test splits are published without it; use a validation split";
+    "missing; some test splits are published without answers; use a validation split";
 
 /// A field that is present and not null.
 pub(super) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {

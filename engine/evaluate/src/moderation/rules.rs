@@ -394,6 +394,6 @@ fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
     match patterns.len() {
         0 => Err(format!("\"{written}\" has no word")),
         count if count <= longest => Ok(patterns),
-        count => Err(format!("\"{written}\" has {count} words; at most {longest} are possible")),
+        count => Err(format!("\"{written}\" has {count} words; at most {longest} are allowed")),
     }
 }

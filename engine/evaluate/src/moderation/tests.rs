@@ -156,7 +156,7 @@ fn a_persons_rules_add_and_take_away_and_are_named_where_they_are_broken() {
         ("{\"words\":[\"a*\"]}", "letters must come before"),
         ("{\"near\":[\"a\"]}", "`words` is missing"),
         ("{\"before\":[\"a\"]}", "`words` is missing"),
-        ("{\"words\":[\"a\"],\"after\":[\"a b c d\"]}", "3 are possible"),
+        ("{\"words\":[\"a\"],\"after\":[\"a b c d\"]}", "3 are allowed"),
         ("{}", "expected `words`"),
     ] {
         let reason = Rules::with(&format!("\n{line}\n")).unwrap_err();

@@ -130,7 +130,7 @@ pub(super) fn missing(
 ) -> Option<String> {
     let noun = noun(objective);
     if train + held_out == 0 {
-        let nothing = format!("the given data holds no {noun} to learn from");
+        let nothing = format!("the given data has no {noun} to learn from");
         return Some(match problems.list().first() {
             Some(problem) => {
                 format!("{nothing}: {} {}; fix the file, or give another", problem.name, problem.reason)

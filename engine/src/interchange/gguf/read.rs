@@ -55,7 +55,7 @@ impl<'file> Gguf<'file> {
         {
             cursor.expect(count, least, what)?;
             if count > MAX_ENTRIES {
-                return Err(format!("it has {count} {what}; at most {MAX_ENTRIES} are read"));
+                return Err(format!("it has {count} {what}; at most {MAX_ENTRIES} are allowed"));
             }
         }
         let mut metadata = Metadata::new();
@@ -152,7 +152,7 @@ fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
 fn name<'file>(cursor: &mut Cursor<'file>) -> Reading<&'file str> {
     let name = cursor.string()?;
     if name.len() > MAX_NAME_BYTES {
-        return Err(format!("it has {} bytes; at most {MAX_NAME_BYTES} are possible", name.len()));
+        return Err(format!("it has {} bytes; at most {MAX_NAME_BYTES} are allowed", name.len()));
     }
     Ok(name)
 }
@@ -163,7 +163,7 @@ fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (
     let mut rest = || {
         let dimensions = cursor.u32()? as usize;
         if dimensions > MAX_DIMENSIONS {
-            return Err(format!("it has {dimensions} dimensions; 1 to {MAX_DIMENSIONS} are possible"));
+            return Err(format!("it has {dimensions} dimensions; 1 to {MAX_DIMENSIONS} are allowed"));
         }
         let mut shape = (0..dimensions)
             .map(|_| {

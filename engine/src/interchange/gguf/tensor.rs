@@ -172,7 +172,7 @@ impl TensorInfo<'_> {
     pub(super) fn bytes(&self) -> Reading<u64> {
         let (shape, ty) = (&self.shape, self.ty);
         if shape.is_empty() || shape.len() > MAX_DIMENSIONS {
-            return Err(format!("it has {} dimensions; 1 to {MAX_DIMENSIONS} are possible", shape.len()));
+            return Err(format!("it has {} dimensions; 1 to {MAX_DIMENSIONS} are allowed", shape.len()));
         }
         if shape.contains(&0) {
             return Err(format!("its shape {shape:?} is empty"));

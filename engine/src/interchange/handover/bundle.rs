@@ -249,7 +249,7 @@ fn settings(handed: &Handed, family: &Family, steps: u64) -> Result<Value> {
     let batches = prepared.batches(config)?;
     let train = serde_json::to_value(&config.train).map_err(|error| Error::Internal(error.to_string()))?;
     let Value::Object(mut run) = train else {
-        return Err(Error::Internal("settings are no table".to_owned()));
+        return Err(Error::Internal("settings are not a table".to_owned()));
     };
     let more = json!({
         "step": loaded.info.step,

@@ -372,7 +372,7 @@ impl Fields {
         match self.fields.iter().find(|field| !known(field)) {
             None => Ok(()),
             Some((name, value)) => {
-                let reason = "it is not known here and may change what the model computes; if it does not, remove it from the file";
+                let reason = "it is unknown and may change what the model computes; if it does not, remove it from the file";
                 Err(self.refuse(&format!("{within}{name}"), value, reason))
             }
         }

@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
         return Err(Error::bad_file(path, "it is damaged (checksum)"));
     }
     if all.iter().flatten().any(|entry| !entry.is_finite()) {
-        return Err(Error::bad_file(path, "it holds numbers that are not finite"));
+        return Err(Error::bad_file(path, "it has numbers that are not finite"));
     }
     Ok(all)
 }

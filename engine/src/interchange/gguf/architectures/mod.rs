@@ -55,7 +55,7 @@ impl Architecture {
 
     /// The class of `transformers` that computes it.
     pub fn family(&self) -> Result<&'static Family> {
-        Family::of_type(self.name).ok_or_else(|| Error::Internal(format!("{} is of no class", self.name)))
+        Family::of_type(self.name).ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
     }
 
     /// The architecture that computes this model (`wished` is preferred if it does), with a notice about what it computes

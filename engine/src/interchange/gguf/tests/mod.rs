@@ -175,7 +175,7 @@ fn what_cannot_be_written_is_refused() {
             "tensor t: its rows of 33 are not a multiple of the Q4_0 block size, 32",
         ),
         (info("t", &[2, 0], GgmlType::F32), "tensor t: its shape [2, 0] is empty"),
-        (info("t", &[], GgmlType::F32), "tensor t: it has 0 dimensions; 1 to 4 are possible"),
+        (info("t", &[], GgmlType::F32), "tensor t: it has 0 dimensions; 1 to 4 are allowed"),
         (info("t", &[2, 256], GgmlType::Q5_K), "tensor t: Q5_K cannot be written"),
         (info("t", &[usize::MAX, 4], GgmlType::F32), "tensor t: its shape"),
     ] {
