@@ -512,7 +512,7 @@ fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() 
     assert!(alone != program);
     rewrite(&bundle, "train.py", &alone);
     let (agrees, told) = verify();
-    assert!(!agrees && told.contains("2 processes were started, and 1 trained together"), "{told}");
+    assert!(!agrees && told.contains("2 processes were started, but 1 trained together"), "{told}");
     assert!(told.contains("FAILED: each process trained alone"), "{told}");
 }
 
