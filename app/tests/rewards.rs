@@ -154,7 +154,7 @@ fn rows_and_settings_that_cannot_be_judged_are_named() {
     for (more, said) in [
         (
             &["--data", "prompts.jsonl", "--set", "train.batch_size=8"][..],
-            "holds no prompt to learn from: prompts.jsonl line 1: `check`: missing",
+            "has no prompt to learn from: prompts.jsonl line 1: `check`: missing",
         ),
         (&["--data", "stories.txt", "--set", "train.batch_size=8"], "expected JSON Lines (.jsonl)"),
         (

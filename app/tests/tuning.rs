@@ -131,7 +131,7 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
         .unwrap();
     for (data, said) in [
         ("stories.txt", "expected JSON Lines (.jsonl), one conversation per line"),
-        ("none.jsonl", "holds no conversation to learn from: none.jsonl line 1: `chosen` and `rejected`"),
+        ("none.jsonl", "has no conversation to learn from: none.jsonl line 1: `chosen` and `rejected`"),
     ] {
         let error = error_of(folder, &[&from[..], &["--data", data]].concat());
         assert!(error.contains(said), "{error}");

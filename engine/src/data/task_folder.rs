@@ -200,7 +200,8 @@ held-out rows share none. A prompt occurs once in a file, unless there are no ot
 "#;
 
 const AFTER_POLICY: &str = "
-A system message replaces this policy: the secrets that it lists are kept, and the others are told. A refusal remains one when somebody insists.
+A system message replaces this policy: the secrets that it lists are kept, and the others are told. A refusal remains one
+when somebody insists.
 ";
 
 const GRAMMAR: &str = "* A common noun ends in `-a`, a verb in `-e`, an adjective in `-o`; names are as in English.

@@ -219,7 +219,7 @@ fn places<'file>(tensors: &[StoredTensor<'file>]) -> Reading<HashMap<&'file str,
         if let Cow::Borrowed(name) = tensor.info.name
             && places.insert(name, at).is_some()
         {
-            return Err(format!("tensor {name}: there are two of this name"));
+            return Err(format!("tensor {name}: the name occurs twice"));
         }
     }
     Ok(places)

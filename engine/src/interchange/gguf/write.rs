@@ -36,7 +36,7 @@ impl FileHead {
         for info in tensors {
             let refused = |reason| format!("tensor {}: {reason}", info.name);
             if !names.insert(&info.name) {
-                return Err(refused("there are two of this name".to_owned()));
+                return Err(refused("the name occurs twice".to_owned()));
             }
             if !info.ty.is_written() {
                 return Err(refused(format!("{} cannot be written", info.ty)));
