@@ -181,10 +181,10 @@ fn rows_that_are_none_are_named_and_left_out() {
     write("none.jsonl", "{\"prompt\":\"a\"}\n");
     write("other.csv", "kind,words\nfood,soup\n");
     for (data, said) in [
-        ("one.jsonl", "one label alone, food, and at least two labels are needed"),
+        ("one.jsonl", "only one label, food, but at least two labels are needed"),
         ("none.jsonl", "no text with a label"),
         ("none.jsonl", "line 1: `text`: missing"),
-        ("other.csv", "the header has no column `text`, but kind, words"),
+        ("other.csv", "the header has no column `text`, only kind, words"),
         ("stories.txt", "not a file of texts with labels"),
     ] {
         let error = error_of(folder, &[&from[..], &["--data", data]].concat());

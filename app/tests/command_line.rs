@@ -264,7 +264,7 @@ fn errors_of_files_end_in_what_to_do() {
     std::fs::write(folder.path().join("empty.txt"), "").unwrap();
     let bytes = ["tokenizer", "train", "--kind", "byte", "--data", "stories.txt", "--to", "t.json"];
     succeed(folder.path(), &bytes);
-    let next = "; check the name, and that the folder around it is there";
+    let next = "; check the name and that its folder exists";
     for (arguments, end) in [
         (&["train", "--data", "absent.txt", "--device", "cpu"][..], next),
         (&["train", "--config", "absent.toml", "--device", "cpu"], next),
@@ -569,7 +569,7 @@ fn a_trained_project_gets_specific_answers() {
     bytes[middle] ^= 1;
     std::fs::write(folder.join("bad.glasshouse"), bytes).unwrap();
     let unpack = ["unpack", "bad.glasshouse", "--project", "never"];
-    fail(folder, &unpack, 1, &["bad.glasshouse: this is no .glasshouse file", "(checksum)"]);
+    fail(folder, &unpack, 1, &["bad.glasshouse: this .glasshouse file cannot be opened", "(checksum)"]);
     let said = succeed(folder, &["plan", "--steps", "1", "--preset", "first-stories-small"]);
     assert!(said.contains("whole run: 1 step, "), "{said}");
 }

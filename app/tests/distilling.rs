@@ -114,7 +114,7 @@ fn a_run_that_was_interrupted_continues_with_its_teacher() {
     let (teacher, aside) = (run(folder, "1").folder().to_owned(), folder.join("aside"));
     std::fs::rename(&teacher, &aside).unwrap();
     let error = error_of(folder, &again);
-    assert!(error.contains("train.distil.teacher") && error.contains("cannot teach"), "{error}");
+    assert!(error.contains("train.distil.teacher") && error.contains("cannot be a teacher"), "{error}");
     std::fs::rename(&aside, &teacher).unwrap();
     let rest = resume(folder, "3");
     for number in 6..=12 {
@@ -163,7 +163,7 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
     let small = ["--preset", "nanogpt-cpu", "--data", "stories.txt", "--set", "model.context_length=16"];
     let cases: [(&[&str], &[&str], &str); 9] = [
         (&small, &[], "train.distil.teacher = \"\" must name the teacher's run"),
-        (&small, &["train.distil.teacher=9"], "cannot teach"),
+        (&small, &["train.distil.teacher=9"], "cannot be a teacher"),
         (
             &small,
             &["train.distil.teacher=1:step-00000007-000001.safetensors"],

@@ -234,7 +234,7 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
         (&["--task", "nowhere.jsonl"], "nowhere.jsonl"),
         (&["--run", "7"], "7"),
         (&["--against", "mine"], "it has no config.json"),
-        (&["--against", "empty.jsonl"], "no GGUF file"),
+        (&["--against", "empty.jsonl"], "nor a GGUF file"),
         (&["--against", "nowhere"], "unknown run `nowhere`"),
         (&["--task", "choices.jsonl", "--card", "nowhere/card.html"], "the folder nowhere does not exist"),
         (&["--task", "choices.jsonl", "--card", "first", "--force"], "first is a folder"),

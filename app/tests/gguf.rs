@@ -79,7 +79,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     let again = ["export", "--project", "first", "--format", "gguf", "--to", "f32.gguf"];
     let error = error_of(folder, &again);
     assert!(
-        error.contains("f32.gguf: is there already; replace it, or choose another place (--force)"),
+        error.contains("f32.gguf: already exists; replace it, or choose another place (--force)"),
         "{error}"
     );
     assert_eq!(std::fs::metadata(folder.join("f32.gguf")).unwrap().len(), sizes[0]);

@@ -124,18 +124,21 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     }
     // An existing bundle is kept, and other contents even with `--force`.
     let again = ["handover", "--project", "first", "--to", "bundle"];
-    assert!(error_of(folder.path(), &again).contains("holds a bundle already"));
+    assert!(error_of(folder.path(), &again).contains("already holds a bundle"));
     let error = error_of(folder.path(), &["handover", "--project", "first", "--to", "first", "--force"]);
-    assert!(error.contains("holds what no hand-over wrote"), "{error}");
+    assert!(error.contains("holds files that are not from a bundle"), "{error}");
     // Also if one of its files has the name of ours, or lies next to ours.
     let page = folder.path().join("page");
     std::fs::create_dir(&page).unwrap();
     std::fs::write(page.join("bundle.json"), "{\"name\": \"a page\"}").unwrap();
     let error = error_of(folder.path(), &["handover", "--project", "first", "--to", "page", "--force"]);
-    assert!(error.contains("holds what no hand-over wrote") && page.join("bundle.json").exists(), "{error}");
+    assert!(
+        error.contains("holds files that are not from a bundle") && page.join("bundle.json").exists(),
+        "{error}"
+    );
     std::fs::write(bundle.join("notes.txt"), "mine").unwrap();
     let error = error_of(folder.path(), &[&again[..], &["--force"]].concat());
-    assert!(error.contains("holds what no hand-over wrote"), "{error}");
+    assert!(error.contains("holds files that are not from a bundle"), "{error}");
     std::fs::remove_file(bundle.join("notes.txt")).unwrap();
     // Files created by following the README do not matter.
     std::fs::create_dir_all(bundle.join("venv/bin")).unwrap();
@@ -219,9 +222,9 @@ fn what_was_written_elsewhere_comes_back_where_it_is_named() {
     std::fs::rename(folder.join("bundle/out"), folder.join("drive")).unwrap();
     let back = |more: &[&'static str]| [&["bring-back", "--project", "first"][..], more].concat();
     let error = refused_with_a_step(folder, &back(&["bundle"]));
-    assert!(error.contains("it has no whole checkpoint") && error.contains("--out"), "{error}");
+    assert!(error.contains("it has no complete checkpoint") && error.contains("--out"), "{error}");
     let error = refused_with_a_step(folder, &back(&["drive"]));
-    assert!(error.contains("it has checkpoints and no bundle.json: give the bundle"), "{error}");
+    assert!(error.contains("it has checkpoints but no bundle.json: give the bundle"), "{error}");
     let said = succeed(folder, &back(&["bundle", "--out", "drive"]));
     assert!(said.starts_with("2-nanogpt-cpu: step 15 of 20"), "{said}");
     let project = Project::open(&folder.join("first")).unwrap();
@@ -258,11 +261,11 @@ fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
     };
     let refused = |zip: Vec<u8>| back(vec![zip]).unwrap_err();
     assert!(back(Vec::new()).unwrap_err().contains("no bundle was given"));
-    assert!(refused(b"no zip".to_vec()).contains("this is no zip that can be opened"));
+    assert!(refused(b"no zip".to_vec()).contains("this zip cannot be opened"));
     assert!(refused(zipped(&folder.join("first"), "first")).contains("the zip holds no bundle; pack"));
     // A bundle that was not trained.
     let error = refused(zipped(&folder.join("bundle"), "mine"));
-    assert!(error.starts_with("bundle/mine/out: it has no whole checkpoint"), "{error}");
+    assert!(error.starts_with("bundle/mine/out: it has no complete checkpoint"), "{error}");
     trained_there(folder, 15);
     let heard = back(vec![zipped(&folder.join("bundle"), "anything")]).unwrap();
     let said = heard.iter().find_map(|event| match event {
@@ -277,7 +280,7 @@ fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
 fn refused_with_a_step(folder: &Path, arguments: &[&str]) -> String {
     let error = error_of(folder, arguments);
     let step = error.rsplit([';', ':']).next().unwrap().trim();
-    let steps = ["begin ", "copy ", "delete ", "give ", "hand ", "name ", "put ", "train "];
+    let steps = ["choose ", "copy ", "delete ", "give ", "hand ", "restore ", "start ", "train "];
     assert!(steps.iter().any(|verb| step.starts_with(verb)), "{error}");
     error
 }
@@ -315,10 +318,10 @@ fn a_checkpoint_of_another_model_or_without_numbers_does_not_come_back() {
     let less: Change = |all, name| drop(all.remove(name));
     let odd: Change = |all, name| all.get_mut(name).unwrap().1[..4].copy_from_slice(&f32::NAN.to_le_bytes());
     for (file, name, change, said) in [
-        ("model.safetensors", weight, other, "it is another model's"),
+        ("model.safetensors", weight, other, "it belongs to another model"),
         ("model.safetensors", weight, less, "is missing"),
         ("model.safetensors", weight, odd, "holds 1 entries that are NaN or infinite"),
-        ("optimizer.safetensors", moment, other, "it is another model's"),
+        ("optimizer.safetensors", moment, other, "it belongs to another model"),
         ("optimizer.safetensors", moment, less, "is missing"),
         ("optimizer.safetensors", moment, odd, "holds 1 entries that are NaN or infinite"),
     ] {
@@ -367,7 +370,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     let folder = bundle(&[]);
     let folder = folder.path();
     let refused = || refused_with_a_step(folder, &["bring-back", "bundle", "--project", "first"]);
-    assert!(refused().contains("it has no whole checkpoint"));
+    assert!(refused().contains("it has no complete checkpoint"));
     let out = trained_there(folder, 15);
     // A file changed by hand.
     let file = out.join("model.safetensors");
@@ -394,14 +397,14 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     let beyond = folder.join("bundle/out/checkpoint-25");
     std::fs::rename(&out, &beyond).unwrap();
     std::fs::write(beyond.join("state.json"), text.replace("\"step\":15", "\"step\":25")).unwrap();
-    assert!(refused().contains("step 25 does not lie between 10 and 20"), "{}", refused());
+    assert!(refused().contains("step 25 is not between 10 and 20"), "{}", refused());
     std::fs::rename(&beyond, &out).unwrap();
     std::fs::write(&state, &text).unwrap();
     // A truncated log, and a missing one.
     let log = folder.join("bundle/out/metrics.jsonl");
     let lines = std::fs::read_to_string(&log).unwrap();
     std::fs::write(&log, lines.lines().next().unwrap()).unwrap();
-    assert!(refused().contains("it does not tell of step 15"), "{}", refused());
+    assert!(refused().contains("it does not contain step 15"), "{}", refused());
     std::fs::remove_file(&log).unwrap();
     assert!(refused().contains("metrics.jsonl: missing"), "{}", refused());
     std::fs::write(&log, lines).unwrap();
@@ -412,7 +415,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     // A project without such a run, or with one of another model.
     train(folder, &folder.join("second"), &["--stop-after", "1", "--set", "model.layers=2"]);
     let error = refused_with_a_step(folder, &["bring-back", "bundle", "--project", "second"]);
-    assert!(error.contains("it was made of another run than 1-nanogpt-cpu"), "{error}");
+    assert!(error.contains("it was made from another run than 1-nanogpt-cpu"), "{error}");
     // A run whose settings have changed since.
     let toml = folder.join("first/runs/1-nanogpt-cpu/run.toml");
     let text = std::fs::read_to_string(&toml).unwrap();
@@ -509,7 +512,7 @@ fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() 
     assert!(alone != program);
     rewrite(&bundle, "train.py", &alone);
     let (agrees, told) = verify();
-    assert!(!agrees && told.contains("2 processes were started, and 1 trained together"), "{told}");
+    assert!(!agrees && told.contains("2 processes were started, but 1 trained together"), "{told}");
     assert!(told.contains("FAILED: each process trained alone"), "{told}");
 }
 

@@ -139,7 +139,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
     assert!(heard.iter().any(|event| matches!(event, Event::ModelImported { run, .. } if run == "1-owl")));
     let refused = play(folder, vec![use_project(&folder.join("tab")), looked]).unwrap_err();
-    assert!(refused.contains("not at hand any more"), "{refused}");
+    assert!(refused.contains("no longer available"), "{refused}");
     // Another context length needs no second download.
     let look = Command::LookAtModel { from: address(format!("{server}/owl.gguf")) };
     let wish = Command::ImportModel {
@@ -148,7 +148,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         for_comparison: false,
     };
     let refused = play(folder, vec![look, use_project(&folder.join("tab")), wish]).unwrap_err();
-    assert!(refused.contains("it can only be shortened"), "{refused}");
+    assert!(refused.contains("which can only be shortened"), "{refused}");
 
     // The command line does the same.
     let said = succeed(folder, &["import", &format!("{server}/owl.gguf"), "--project", "typed"]);
@@ -157,7 +157,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         (format!("{server}/nowhere"), "has no config.json"),
         (format!("{server}/nowhere.gguf"), "has no nowhere.gguf"),
         ("http://127.0.0.1:9/owl".to_owned(), "; check the address and the connection, then try again"),
-        ("https://".to_owned(), "is no address of a model"),
+        ("https://".to_owned(), "is not a model address"),
     ] {
         let error = error_of(folder, &["import", &wrong, "--project", "none"]);
         assert!(error.contains(reason), "{wrong}: {error}");
@@ -244,8 +244,8 @@ fn servers_and_indices_may_be_odd() {
     }
     for (odd, path, reason) in [
         (Odd::Cut, "owl", "cannot download"),
-        (Odd::Nothing, "hostile", "is no name of a safetensors file"),
-        (Odd::Page, "owl", "gave is no model"),
+        (Odd::Nothing, "hostile", "is not the name of a safetensors file"),
+        (Odd::Page, "owl", "cannot be read"),
     ] {
         let refused = import(format!("{}/{path}", serve(folder.to_owned(), odd)), "none").unwrap_err();
         assert!(refused.contains(reason), "{path}: {refused}");

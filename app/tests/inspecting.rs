@@ -170,7 +170,7 @@ fn a_folder_holds_all_views_and_is_replaced_only_when_that_is_asked_for() {
     std::fs::write(folder.path().join("mine/notes.txt"), "mine").unwrap();
     let over = [&["inspect"][..], &OF, &["--to", "mine", "--force"]].concat();
     let (_, said) = failed(folder.path(), &over);
-    assert!(said.contains("holds notes.txt, which is no file of an inspection"), "{said}");
+    assert!(said.contains("holds notes.txt, which is not part of an inspection"), "{said}");
     assert_eq!(std::fs::read(folder.path().join("mine/notes.txt")).unwrap(), b"mine");
 }
 

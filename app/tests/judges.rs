@@ -128,7 +128,7 @@ fn a_reward_model_of_conversations_says_so_itself() {
     assert_eq!(judge.record().unwrap().plain_pairs, Some(false));
     let error =
         error_of(folder, &["classify", "--project", "first", "--run", "2", "--text", "Ada saw rain."]);
-    assert!(error.contains("learned to score replies in conversations"), "{error}");
+    assert!(error.contains("scores replies in conversations"), "{error}");
     // Its data are not needed.
     let data = judge.data_folder().unwrap();
     std::fs::remove_file(data.join("index.json")).unwrap();
@@ -136,8 +136,5 @@ fn a_reward_model_of_conversations_says_so_itself() {
     std::fs::write(data.join("chat_template.jinja"), "{{ messages }}").unwrap();
     let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "reward"];
     let error = error_of(folder, &[&from[..], &["--data", "prompts.jsonl"], &BY_SCORES].concat());
-    assert!(
-        error.contains("train.reward.model names 2") && error.contains("another chat template"),
-        "{error}"
-    );
+    assert!(error.contains("train.reward.model is 2") && error.contains("another chat template"), "{error}");
 }

@@ -86,13 +86,9 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
         .output()
         .unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    for part in [
-        "line 6 is left out",
-        "is `txt` meant to be it?",
-        "line 7 is left out: expected `label`",
-        "line 8",
-        "line 9",
-    ] {
+    for part in
+        ["line 6 is left out", "is `txt` meant?", "line 7 is left out: expected `label`", "line 8", "line 9"]
+    {
         assert!(told.contains(part), "{part}: {told}");
     }
     // For the built-in rules, a blorb is harmless.
@@ -132,7 +128,7 @@ fn a_bad_file_is_refused_in_a_sentence() {
     }
     std::fs::create_dir(folder.join("p")).unwrap();
     let error = error_of(folder, &["moderate", "--project", "p", "--train", "few.jsonl"]);
-    assert!(error.contains("3 of the rows are harmful; 5 are needed at least"), "{error}");
+    assert!(error.contains("3 of the rows are harmful; at least 5 are needed"), "{error}");
     assert!(!folder.join("p/moderation-classifier.json").exists());
 }
 
@@ -361,7 +357,7 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     let text = written(&[])["text"].as_str().unwrap().to_owned();
     let says_how = |told: &str| {
         assert!(told.contains("moderation-classifier.json"), "{told}");
-        assert!(told.contains("train one of labelled rows"), "{told}");
+        assert!(told.contains("train one on labelled rows"), "{told}");
     };
     let told = error_of(folder, &[&asked[..], &switched("note")].concat());
     says_how(&told);

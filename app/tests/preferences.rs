@@ -112,7 +112,7 @@ fn a_run_that_was_interrupted_continues_with_the_same_reference() {
     // Without the reference it cannot resume.
     std::fs::rename(&reference, folder.join("aside")).unwrap();
     let error = error_of(folder, &again);
-    assert!(error.contains("reference's log-probabilities") && error.contains("begin a new run"), "{error}");
+    assert!(error.contains("reference's log-probabilities") && error.contains("start a new run"), "{error}");
     std::fs::rename(folder.join("aside"), &reference).unwrap();
     let rest = resume(folder, "3");
     assert_eq!(std::fs::read(&reference).unwrap(), before);
@@ -162,10 +162,7 @@ fn rows_that_are_no_preferences_are_named_and_left_out() {
     let none = r#"{"prompt":"Who?","completion":" Ada."}"#;
     std::fs::write(folder.join("none.jsonl"), format!("{none}\n")).unwrap();
     for (more, said) in [
-        (
-            ["--data", "none.jsonl", "--batch-size", "8"],
-            "holds no preference to learn from: none.jsonl line 1",
-        ),
+        (["--data", "none.jsonl", "--batch-size", "8"], "has no preference to learn from: none.jsonl line 1"),
         (["--data", "pairs.jsonl", "--batch-size", "7"], "train.batch_size = 7 must be even"),
     ] {
         let error = error_of(folder, &[&from[..], &more].concat());

@@ -42,7 +42,7 @@ fn prompts_are_proposed_and_those_that_were_answered_or_do_not_fit_are_said() {
         assert!(row["said"].is_string() && row.get("share").is_none(), "{row}");
     }
     for said in [
-        "4 prompts were left out: 2 answered already, 1 the same as others, 1 longer than the context leaves beside an answer",
+        "4 prompts were left out: 2 answered already, 1 the same as others, 1 too long to leave room for an answer",
         "prompts.jsonl: line 8: expected `prompt`, `messages` or `text`",
     ] {
         assert!(told.contains(said), "{said}: {told}");
@@ -83,7 +83,7 @@ fn what_cannot_be_proposed_is_refused_with_its_reason() {
     };
     for (pool, more, said) in [
         ("none.jsonl", &[][..], "none.jsonl has no prompt to propose: line 1: expected `prompt`"),
-        ("long.jsonl", &[], "1 prompt was left out: 1 longer than the context leaves"),
+        ("long.jsonl", &[], "1 prompt was left out: 1 too long to leave room"),
         ("stories.txt", &[], "JSON Lines"),
         ("missing.jsonl", &[], "missing.jsonl"),
         ("prompts.jsonl", &["--measure", "margin"], "1-nanogpt-cpu has none"),

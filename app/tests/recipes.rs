@@ -181,7 +181,7 @@ fn data_of_another_format_are_refused_by_what_the_recipe_reads() {
         ("summarise", "stories.txt", "is not data for the recipe summarise"),
         ("classify", "questions.jsonl", "with `text` and `label`"),
         ("classify", "stories.txt", "is not data for the recipe classify"),
-        ("tag", "one.jsonl", "two different rows at least"),
+        ("tag", "one.jsonl", "at least two different rows"),
         ("poems", "nowhere.txt", "nowhere.txt"),
         ("tag", "nowhere.jsonl", "nowhere.jsonl"),
     ] {

@@ -116,7 +116,7 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     let losses = numbers(&told, "eval", "val_loss");
     assert!(losses[losses.len() - 1] < losses[0], "{losses:?}");
     let notices = notices(&told);
-    assert!(notices.contains("call − the mean score of those their loss"), "{notices}");
+    assert!(notices.contains("report − the mean score as their loss"), "{notices}");
     assert!(notices.contains("2-nanogpt-cpu scores the answers"), "{notices}");
     // The reward model is stored by its run's name and its checkpoint's file.
     let settings = run(folder, "3").config().unwrap().train.reward;
@@ -205,7 +205,7 @@ fn what_is_no_reward_model_is_refused() {
     for (from, sets, said) in [
         ("1", &["train.reward.model=9"][..], "unknown run `9`"),
         ("1", &["train.reward.model=1"], "scores no texts; train a reward model (train.objective=preference"),
-        ("3", &["train.reward.model=2"], "reads texts by another vocabulary"),
+        ("3", &["train.reward.model=2"], "uses another vocabulary"),
         (
             "1",
             &["train.reward.model=2", "train.reward.rule=length"],

@@ -69,7 +69,7 @@ fn what_a_rule_rewards_becomes_likelier() {
     let text = samples[samples.len() - 1]["text"].as_str().unwrap();
     assert!(text.starts_with("Say ") && text.contains("[reward "), "{text}");
     let notices = notices(&told);
-    assert!(notices.contains("prompts to answer") && notices.contains("1 − the mean reward"), "{notices}");
+    assert!(notices.contains("prompts to train on") && notices.contains("1 − the mean reward"), "{notices}");
 
     // If all answers have the same reward, the weights do not change.
     let same = [
@@ -154,7 +154,7 @@ fn rows_and_settings_that_cannot_be_judged_are_named() {
     for (more, said) in [
         (
             &["--data", "prompts.jsonl", "--set", "train.batch_size=8"][..],
-            "holds no prompt to learn from: prompts.jsonl line 1: `check`: missing",
+            "has no prompt to learn from: prompts.jsonl line 1: `check`: missing",
         ),
         (&["--data", "stories.txt", "--set", "train.batch_size=8"], "expected JSON Lines (.jsonl)"),
         (
@@ -185,7 +185,7 @@ fn rows_and_settings_that_cannot_be_judged_are_named() {
                 "--set",
                 "train.reward.pattern=\"(\"",
             ],
-            "train.reward.pattern is no regular expression",
+            "train.reward.pattern is not a regular expression",
         ),
     ] {
         let arguments = with(more);

@@ -286,7 +286,7 @@ fn what_cannot_be_begun_with_is_refused_by_name_and_leaves_nothing() {
     let error = refused(&["--from", "1:step-3.safetensors"]);
     assert!(error.contains("it has no checkpoint step-3.safetensors"), "{error}");
     let error = refused(&["--from", "latest", "--set", "model.width=64"]);
-    let wanted = format!("model.width = 64 must be 32, as in {FIRST}, whose weights the run begins with");
+    let wanted = format!("model.width = 64 must be 32, as in {FIRST}, whose weights the run starts from");
     assert_eq!(error, wanted);
     let error = refused(&["--from", "latest", "--set", "tokenizer.kind=byte"]);
     assert!(error.starts_with("tokenizer.kind = byte must be char, as in 1-nanogpt-cpu"), "{error}");
@@ -362,10 +362,10 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
 
     // Neither command imports the same files twice; other files are imported.
     let (_, told) = from("owl", &[]);
-    assert!(told.contains("1-owl was imported from there before"), "{told}");
+    assert!(told.contains("1-owl was already imported from there"), "{told}");
     succeed(folder, &["import", "owl", "--project", "second"]);
     let (_, told) = from("owl.gguf", &[]);
-    assert!(!told.contains("before, and is used again"), "{told}");
+    assert!(!told.contains("was already imported from there"), "{told}");
     let names = runs();
     assert_eq!(names.len(), 5, "{names:?}");
     assert!(names[3].starts_with("4-owl") && config(folder, "second", "5").start.unwrap().run == names[3]);

@@ -130,8 +130,8 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     std::fs::write(folder.join("none.jsonl"), "{\"chosen\":\"a\",\"rejected\":\"b\",\"prompt\":\"c\"}\n")
         .unwrap();
     for (data, said) in [
-        ("stories.txt", "expected JSON Lines (.jsonl), a conversation a line"),
-        ("none.jsonl", "holds no conversation to learn from: none.jsonl line 1: `chosen` and `rejected`"),
+        ("stories.txt", "expected JSON Lines (.jsonl), one conversation per line"),
+        ("none.jsonl", "has no conversation to learn from: none.jsonl line 1: `chosen` and `rejected`"),
     ] {
         let error = error_of(folder, &[&from[..], &["--data", data]].concat());
         assert!(error.contains(said), "{error}");

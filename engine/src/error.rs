@@ -47,7 +47,7 @@ pub enum Error {
         advice: String,
     },
     /// The device ran out of memory; its capacity is unknown.
-    #[error("{what} needs {needed} bytes, and the device has no memory left for it; {advice}")]
+    #[error("{what} needs {needed} bytes, but the device has no memory left; {advice}")]
     OutOfMemory {
         /// The object that could not be allocated.
         what: String,
@@ -86,10 +86,12 @@ pub fn advice_for_io(error: &std::io::Error) -> &'static str {
         // Applies to reading and writing, on the command line and in a window.
         std::io::ErrorKind::PermissionDenied => "; change its permissions, or choose another file or folder",
         std::io::ErrorKind::ReadOnlyFilesystem => "; this place is read-only: choose another place",
-        std::io::ErrorKind::NotFound => "; check the name, and that the folder around it is there",
+        std::io::ErrorKind::NotFound => "; check the name and that its folder exists",
         std::io::ErrorKind::AlreadyExists => "; choose another name",
-        std::io::ErrorKind::NotADirectory => "; a file stands where a folder should: choose another place",
-        std::io::ErrorKind::IsADirectory => "; it is a folder: name a file",
+        std::io::ErrorKind::NotADirectory => {
+            "; part of the path is a file, not a folder: choose another place"
+        }
+        std::io::ErrorKind::IsADirectory => "; it is a folder: choose a file",
         _ if error.raw_os_error().is_some() => {
             "; check that the place can be read and written, then try again"
         }
@@ -127,7 +129,7 @@ impl From<glasshouse_compiler::Error> for Error {
 impl Error {
     /// Error for a decoder with a text in every place.
     pub(crate) fn no_place() -> Self {
-        Self::Busy("every place of the decoder has a text; wait until one ends, or release one".to_owned())
+        Self::Busy("all decoder slots are in use; wait for a text to end, or release one".to_owned())
     }
 }
 

@@ -291,7 +291,7 @@ impl Executor {
                 ProfileMethod::Timestamps
             }
             Self::Reference(_) => {
-                return Err(Error::Refused("burn's executors keep no times; use cpu or gpu".to_owned()));
+                return Err(Error::Refused("burn's executors record no timings; use cpu or gpu".to_owned()));
             }
         };
         Ok((entries, method))
@@ -336,7 +336,7 @@ pub(crate) async fn tuned_or_again(
         Err(Error::Device(_) | Error::DeviceLost(_)) => {
             let (again, _) = Gpu::from_request(device).await?;
             let gpu = again.ok_or_else(|| Error::DeviceLost(LOST_IN_TUNING.to_owned()))?;
-            let warning = format!("{LOST_IN_TUNING}, and was opened again for its default ones");
+            let warning = format!("{LOST_IN_TUNING} and was reopened with the default kernels");
             Ok((gpu, Tuned::default(), Some(warning)))
         }
         Err(error) => Err(error),

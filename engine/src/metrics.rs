@@ -123,8 +123,8 @@ impl MetricsWriter {
         resumed.notice = damaged.first().map(|first| {
             let path = path.display();
             match damaged.len() {
-                1 => format!("{path}: line {first} is damaged and passed over"),
-                count => format!("{path}: {count} lines from line {first} on are damaged and passed over"),
+                1 => format!("{path}: line {first} is damaged and was skipped"),
+                count => format!("{path}: {count} lines from line {first} on are damaged and were skipped"),
             }
         });
         let mut file = input.into_inner();
@@ -436,7 +436,7 @@ mod tests {
         let (_, resumed) = MetricsWriter::resume(&path, 4).unwrap();
         assert_eq!(resumed.last_evaluation, Some((3, 1.25, 0.1)));
         let said = resumed.notice.unwrap();
-        assert!(said.ends_with("line 2 is damaged and passed over"), "{said}");
+        assert!(said.ends_with("line 2 is damaged and was skipped"), "{said}");
         // Lines after the last kept event are cut, damaged or not.
         assert_eq!(std::fs::read_to_string(&path).unwrap(), lines[..4].join("\n") + "\n");
         let (_, resumed) = MetricsWriter::resume(&path, 0).unwrap();

@@ -16,7 +16,7 @@ impl Device {
         if DeviceKind::is_of_burn(request) {
             let feature = if request == "burn-wgpu" { "burn-wgpu" } else { "oracle" };
             return Err(Error::Device(format!(
-                "{request} is for comparison, in builds with the feature `{feature}`; take gpu or cpu here"
+                "{request} is for comparison and needs a build with the feature `{feature}`; use gpu or cpu"
             )));
         }
         Ok(None)

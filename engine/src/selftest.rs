@@ -130,7 +130,7 @@ pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
 
 fn no_gpu() -> Error {
     Error::Refused(
-        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; name a GPU"
+        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; choose a GPU"
             .to_owned(),
     )
 }
@@ -308,7 +308,7 @@ impl Trial {
         let mut expected = self.observe(&mut cpu).await?;
         let recorded = recorded::RECORDED.iter().find(|recorded| recorded.model == self.name);
         let missing =
-            || Error::Internal(format!("no figures of the self-test's model {} are recorded", self.name));
+            || Error::Internal(format!("no recorded figures for the self-test's model {}", self.name));
         recorded.ok_or_else(missing)?.replace(&mut expected);
         Ok(expected)
     }

@@ -272,8 +272,10 @@ impl Session {
             }
             Command::Cancel { request } => {
                 if self.inbox.withdraw(request) {
-                    self.outlet
-                        .failed(Some(request), &Error::Cancelled("a request that had not begun".to_owned()));
+                    self.outlet.failed(
+                        Some(request),
+                        &Error::Cancelled("a request that had not started".to_owned()),
+                    );
                 } else if request > 0 && !self.evaluations.cancel(request) {
                     self.stop_writing(request);
                 }
@@ -584,8 +586,8 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::RestoreCheckpoint { .. } => "restoring the checkpoint",
         Command::MergeAdapter { .. } => "merging the adapter",
         Command::ExportModel { .. } => "exporting the model",
-        Command::ListModelFiles { .. } => "asking for the model",
-        Command::LookAtModel { .. } => "looking at the model",
+        Command::ListModelFiles { .. } => "requesting the model",
+        Command::LookAtModel { .. } => "reading the model",
         Command::ImportModel { .. } => "importing the model",
         Command::HandOver { .. } => "writing the bundle",
         Command::BringBack { .. } => "reading the bundle",
@@ -619,7 +621,7 @@ async fn cancellable<T>(
 ) -> Result<T> {
     let cancelled = |name: &str| Error::Cancelled(name.to_owned());
     let withdrawn = |request, by| {
-        outlet.failed(Some(request), &cancelled("a request that had not begun"));
+        outlet.failed(Some(request), &cancelled("a request that had not started"));
         outlet.finished(by);
     };
     let urgent = |parcel| {

@@ -352,7 +352,7 @@ fn advised(error: Error, config: &RunConfig) -> Error {
     let limits = DeviceLimits { memory: Some(held), ..DeviceLimits::default() };
     let advice = match fit(config, &Target::new(false), limits) {
         Ok((_, changes)) if !changes.is_empty() => {
-            format!("{held} bytes of it were there, which are enough with {}", changes.join(", "))
+            format!("{held} bytes were available, which are enough with {}", changes.join(", "))
         }
         _ => advice,
     };

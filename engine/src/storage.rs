@@ -56,7 +56,7 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
         // Left by an older version that was interrupted while writing.
         let known = name.strip_suffix(".partial").unwrap_or(&name);
         if !names.contains(&known) {
-            let reason = format!("holds {name}, which is no file of {what}; choose an empty or new folder");
+            let reason = format!("holds {name}, which is not part of {what}; choose an empty or new folder");
             return Err(Error::bad_file(folder, reason));
         }
         if !replace {
@@ -66,7 +66,7 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
             ));
         }
         if !whole {
-            let reason = format!("holds {name} without what makes it {what}; choose an empty or new folder");
+            let reason = format!("holds {name} but is not {what}; choose an empty or new folder");
             return Err(Error::bad_file(folder, reason));
         }
     }
@@ -275,7 +275,7 @@ pub fn json_from_checked(text: &str) -> Result<Option<String>, &'static str> {
         // Compare the digits exactly as written, so that any changed byte is detected.
         .filter(|(checksum, covered)| *checksum == format!("{:08x}", crc32c::crc32c(covered.as_bytes())))
         .map(|(_, covered)| Some(format!("{{{covered}")))
-        .ok_or("its checksum does not fit its content")
+        .ok_or("its checksum does not match its content")
 }
 
 /// Seconds since 1970, UTC.
@@ -358,7 +358,7 @@ mod tests {
         check(false).unwrap();
         // README.md is one of our names, but may be the user's file.
         std::fs::write(place.join("README.md"), "mine").unwrap();
-        refused(true, "holds README.md without what makes it an export");
+        refused(true, "holds README.md but is not an export");
         std::fs::write(place.join("config.json"), "{}").unwrap();
         refused(false, "holds an export already");
         check(true).unwrap();

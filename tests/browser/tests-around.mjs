@@ -182,7 +182,7 @@ export async function a_full_storage_is_told_ends_nothing_and_catches_up(site) {
   const full = ({ messages }) => messages.some(({ kind }) => kind === "storage_full");
   const { messages } = await until(page, full, "the full storage to be told");
   const told = messages.map(({ message }) => message).join("\n");
-  assert.match(told, /the run will write about .* and there is room for 1\.2 kB/);
+  assert.match(told, /the run will write about .*, but there is room for 1\.2 kB/);
   // Nothing but memory has the run so far; once there is room it is stored without being asked.
   await storage(page, "room");
   await send(page, { command: "list_runs" });

@@ -127,7 +127,7 @@ export async function the_script_looks_inside_a_model(site) {
   for (const sum of result.sums) assert(Math.abs(sum - 1) < 1e-4, `a row of attention sums to ${sum}`);
   assert.equal(result.early, 500);
   assert(result.cut > 0, "a long prompt says what was cut");
-  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /no position 99; the nearest is/, /nearest is that of step 500/, /name at least one view/, /list of one or more texts/];
+  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /no position 99; the nearest is/, /nearest is that of step 500/, /choose at least one view/, /list of one or more texts/];
   result.problems.forEach((problem, at) => {
     assert.equal(problem?.name, "GlasshouseError");
     assert.match(problem.message, said[at]);

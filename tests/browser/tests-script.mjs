@@ -92,7 +92,7 @@ export async function the_script_moderates_what_it_writes_and_counts(site) {
   assert.equal(found.named.text, unmoderated.text, "its category does not count");
   assert.match(result.broken, /line 1/);
   assert.match(result.unknown, /hide/);
-  assert.match(result.untrained, /no moderation-classifier\.json in .*train one of labelled rows/s);
+  assert.match(result.untrained, /no moderation-classifier\.json in .*train one on labelled rows/s);
 }
 
 export async function the_script_pauses_aborts_and_resumes(site) {

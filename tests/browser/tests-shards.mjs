@@ -144,7 +144,7 @@ export async function a_lost_worker_changes_nothing_but_the_time(site) {
       assert.equal(lost.device, whole.device);
       if (possible(lost.cores) === 1) continue;
       assert.equal(lost.notices.length, 1, JSON.stringify(lost.notices));
-      assert.match(lost.notices[0], /goes on without it/);
+      assert.match(lost.notices[0], /continues without it/);
     }
   }
 }

@@ -258,7 +258,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
     std::fs::write(&path, "thesis").unwrap();
     let error = gguf::export(&export, &path, false).unwrap_err().to_string();
-    assert!(error.contains("is there already; replace it"), "{error}");
+    assert!(error.contains("already exists; replace it"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"thesis");
     let bytes = gguf::export(&export, &path, true).unwrap().bytes;
     assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
@@ -335,12 +335,14 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
             parts.set("general.architecture", "mamba");
         }),
         ("it has no llama.block_count", |parts| parts.keys.retain(|(key, _)| key != "llama.block_count")),
-        ("metadata llama.block_count: a whole number", |parts| parts.set("llama.block_count", "two")),
-        ("tensors are missing, blk.2.attn_norm.weight the first", |parts| {
+        ("metadata llama.block_count: expected a non-negative whole number", |parts| {
+            parts.set("llama.block_count", "two")
+        }),
+        ("tensors are missing, starting with blk.2.attn_norm.weight", |parts| {
             parts.set("llama.block_count", 3_u32);
         }),
         ("model.layers", |parts| parts.set("llama.block_count", u64::MAX)),
-        ("blk.0.attn_q.weight is [24, 24], where the keys make it", |parts| {
+        ("blk.0.attn_q.weight is [24, 24], but the metadata says", |parts| {
             parts.set("llama.attention.head_count", 8_u32);
             parts.set("llama.attention.key_length", 6_u32);
         }),
@@ -352,18 +354,18 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         ("llama.attention.causal is false", |parts| parts.set("llama.attention.causal", false)),
         ("expert_count is 8", |parts| parts.set("llama.expert_count", 8_u32)),
         ("model.heads", |parts| parts.set("llama.attention.head_count", 0_u32)),
-        ("2 weights are NaN or infinite, in 1 of its tensors, output_norm.weight", |parts| {
+        ("2 weights are NaN or infinite, in 1 of its tensors, starting with output_norm.weight", |parts| {
             let (_, entries) = parts.tensor("output_norm.weight");
             (entries[0], entries[5]) = (f32::NAN, f32::INFINITY);
         }),
-        ("blk.0.secret.weight the first", |parts| {
+        ("starting with blk.0.secret.weight", |parts| {
             let info = TensorInfo { name: "blk.0.secret.weight".into(), shape: vec![1], ty: GgmlType::F32 };
             parts.tensors.push((info, vec![0.0]));
         }),
-        ("1 tensors are missing, blk.1.ffn_up.weight", |parts| {
+        ("1 tensors are missing, starting with blk.1.ffn_up.weight", |parts| {
             parts.tensors.retain(|(info, _)| info.name != "blk.1.ffn_up.weight");
         }),
-        ("its tokenizer has 300 tokens, and the model's embedding 299 rows", |parts| {
+        ("its tokenizer has 300 tokens, but the model's embedding has 299 rows", |parts| {
             for name in ["token_embd.weight", "output.weight"] {
                 let (info, entries) = parts.tensor(name);
                 info.shape[0] = 299;
@@ -374,13 +376,13 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
             let info = TensorInfo { name: "rope_freqs.weight".into(), shape: vec![3], ty: GgmlType::F32 };
             parts.tensors.push((info, vec![1.0, 7.0, 2.0]));
         }),
-        ("it is one of 3 files", |parts| parts.set("split.count", 3_u16)),
+        ("it is one of the 3 files", |parts| parts.set("split.count", 3_u16)),
         ("its tokenizer.ggml.model is `bert`", |parts| parts.set("tokenizer.ggml.model", "bert")),
-        ("the pre-tokenizer `tekken` is not known here; these are: gpt-2", |parts| {
+        ("the pre-tokenizer `tekken` is unknown; known are gpt-2", |parts| {
             parts.set("tokenizer.ggml.pre", "tekken");
         }),
         ("it has no tokenizer.ggml.pre", |parts| parts.keys.retain(|(key, _)| key != "tokenizer.ggml.pre")),
-        ("token_type has 2 entries, and tokenizer.ggml.tokens 300", |parts| {
+        ("token_type has 2 entries, but tokenizer.ggml.tokens has 300", |parts| {
             parts.set("tokenizer.ggml.token_type", Array::of([1_i32, 1]));
         }),
         ("2 and 3 are both `#`", |parts| {
@@ -391,7 +393,7 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         ("number 0, `Q Q`, needs a token `QQ`", |parts| {
             parts.set("tokenizer.ggml.merges", Array::of(["Q Q"]));
         }),
-        ("number 1, `ab`, is no two parts", |parts| {
+        ("number 1, `ab`, is not two parts", |parts| {
             parts.set("tokenizer.ggml.merges", Array::of(["∅ ∅", "ab"]));
         }),
     ];
@@ -401,8 +403,8 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         assert!(error.contains(expected), "{expected}: {error}");
         // Errors about inconsistent parts say what to do.
         let parts =
-            ["tensors are missing", "the keys make it", ".weight the first", "NaN", "its tokenizer has"];
-        let says = ["; convert the model again", "; take all its files again"];
+            ["tensors are missing", "the metadata says", "starting with ", "NaN", "its tokenizer has"];
+        let says = ["; convert the model again", "; get all its files again"];
         let needs = parts.iter().any(|part| expected.contains(part));
         assert!(!needs || says.iter().any(|step| error.contains(step)), "{error}");
     }
@@ -418,9 +420,9 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         "{error}"
     );
     std::fs::write(&path, &bytes[..bytes.len() - 7]).unwrap();
-    assert!(refusal(&path).contains("is the file cut off?"), "{}", refusal(&path));
+    assert!(refusal(&path).contains("is the file truncated?"), "{}", refusal(&path));
     std::fs::write(&path, "no model").unwrap();
-    assert!(refusal(&path).contains("this is no GGUF file"), "{}", refusal(&path));
+    assert!(refusal(&path).contains("this is not a GGUF file"), "{}", refusal(&path));
 }
 
 #[test]

@@ -206,25 +206,25 @@ fn folders_that_are_not_whole_are_refused_by_what_is_wrong() {
         ("pytorch_model.bin is pickled", |folder| {
             std::fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin")).unwrap();
         }),
-        ("cut short", |folder| {
+        ("truncated", |folder| {
             let file = std::fs::File::options().write(true).open(folder.join("model.safetensors")).unwrap();
             file.set_len(file.metadata().unwrap().len() - 5).unwrap();
         }),
         ("a header of 18446744073709551615 bytes", |folder| {
             std::fs::write(folder.join("model.safetensors"), [255; 64]).unwrap();
         }),
-        ("1 tensors are missing, model.layers.1.mlp.up_proj.weight", |folder| {
+        ("1 tensors are missing, starting with model.layers.1.mlp.up_proj.weight", |folder| {
             rewrite(folder, |all| drop(all.remove("model.layers.1.mlp.up_proj.weight")));
         }),
-        ("model.layers.0.mlp.secret.weight the first", |folder| {
+        ("starting with model.layers.0.mlp.secret.weight", |folder| {
             rewrite(folder, |all| {
                 drop(all.insert("model.layers.0.mlp.secret.weight".into(), (vec![1], vec![0; 4])));
             });
         }),
-        ("model.norm.weight is [12], where config.json makes it [24]", |folder| {
+        ("model.norm.weight is [12], but config.json says [24]", |folder| {
             rewrite(folder, |all| drop(all.insert("model.norm.weight".into(), (vec![12], vec![0; 48]))));
         }),
-        ("2 weights are NaN or infinite, in 1 of its tensors, model.norm.weight", |folder| {
+        ("2 weights are NaN or infinite, in 1 of its tensors, starting with model.norm.weight", |folder| {
             rewrite(folder, |all| {
                 let (_, bytes) = all.get_mut("model.norm.weight").unwrap();
                 bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
@@ -241,7 +241,7 @@ fn folders_that_are_not_whole_are_refused_by_what_is_wrong() {
             edit(folder, "config.json", |config| drop(config.as_object_mut().unwrap().remove("hidden_size")));
         }),
         ("model.vocabulary", |folder| edit(folder, "config.json", |config| config["vocab_size"] = json!(0))),
-        ("where config.json makes it", |folder| {
+        ("but config.json says", |folder| {
             edit(folder, "config.json", |config| config["intermediate_size"] = json!(51));
         }),
         ("tensors are missing", |folder| {
@@ -265,11 +265,18 @@ fn folders_that_are_not_whole_are_refused_by_what_is_wrong() {
         let error = refusal(folder.path());
         assert!(error.contains(expected), "{expected}: {error}");
         // Each error says what to do.
-        let steps =
-            ["; take ", "; name ", ": convert it ", "` writes it", "these can be imported", "must be"];
+        let steps = [
+            "; get ",
+            "; choose ",
+            "; use ",
+            ": convert it ",
+            "` writes it",
+            "these can be imported",
+            "must be",
+        ];
         assert!(steps.iter().any(|step| error.contains(step)), "{error}");
     }
-    assert!(refusal(Path::new("/dev/null")).contains("it is no folder and no GGUF file"));
+    assert!(refusal(Path::new("/dev/null")).contains("it is neither a folder nor a GGUF file"));
 }
 
 #[test]
@@ -300,7 +307,7 @@ fn shards_are_found_by_their_index_and_missed_by_name() {
     assert!(refusal(path).contains("1 of its 2 shards are missing: odd.safetensors"), "{}", refusal(path));
     std::fs::write(&index, json!({ "weight_map": { "model.norm.weight": "../secret" } }).to_string())
         .unwrap();
-    assert!(refusal(path).contains("is no name of a safetensors file beside it"), "{}", refusal(path));
+    assert!(refusal(path).contains("is not the name of a safetensors file next to it"), "{}", refusal(path));
     std::fs::write(&index, json!({ "weight_map": { "model.norm.wait": "even.safetensors" } }).to_string())
         .unwrap();
     assert!(refusal(path).contains("model.norm.wait is not in even.safetensors"), "{}", refusal(path));
@@ -308,7 +315,7 @@ fn shards_are_found_by_their_index_and_missed_by_name() {
     std::fs::remove_file(&index).unwrap();
     std::fs::rename(path.join("even.safetensors"), path.join("model-00001-of-00002.safetensors")).unwrap();
     let said = refusal(path);
-    assert!(said.contains("it has model-00001-of-00002.safetensors, which is a part, and no"), "{said}");
+    assert!(said.contains("it has the part model-00001-of-00002.safetensors, but no"), "{said}");
 }
 
 #[test]
@@ -332,7 +339,7 @@ fn masks_that_older_versions_stored_are_passed_over() {
     // Any other such tensor is reported as unused.
     store("transformer.h.0.attn.secret", Dtype::U8);
     assert!(
-        refusal(folder.path()).contains("transformer.h.0.attn.secret the first"),
+        refusal(folder.path()).contains("starting with transformer.h.0.attn.secret"),
         "{}",
         refusal(folder.path())
     );

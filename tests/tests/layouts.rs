@@ -41,7 +41,7 @@ const REFUSED: [(&str, &str); 5] = [
     ("BoolQ/test.jsonl", "test splits are published without"),
     ("CommonsenseQA/test.jsonl", "test splits are published without"),
     ("Crows-Pairs/test.csv", "an audit compares in its section on bias"),
-    ("HellaSwag/test.jsonl", "published without the right one"),
+    ("HellaSwag/test.jsonl", "published without the right endings"),
     ("PIQA/test.jsonl", "test splits are published without"),
 ];
 

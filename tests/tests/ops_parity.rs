@@ -213,5 +213,5 @@ fn the_selftest_tries_the_variants_of_a_device() {
     let refused = pollster::block_on(variants::run(&device, 1.0, "kitchen"));
     assert!(refused.is_err_and(|error| error.to_string().contains("linear_rope")));
     let cpu = pollster::block_on(variants::run("cpu", 1.0, ""));
-    assert!(cpu.is_err_and(|error| error.to_string().contains("name a GPU")));
+    assert!(cpu.is_err_and(|error| error.to_string().contains("choose a GPU")));
 }

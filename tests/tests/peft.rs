@@ -187,7 +187,7 @@ fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
     assert_eq!(another_base(&adapted, &named).unwrap(), None);
     assert_eq!(another_base(&run, &named).unwrap(), None);
     let said = another_base(&other, &named).unwrap().unwrap();
-    assert!(said.contains("belongs to tiny-owl") && said.contains("goes back to tiny-fox"), "{said}");
+    assert!(said.contains("base is tiny-owl") && said.contains("comes from tiny-fox"), "{said}");
     // Only the last component is compared, because folders and URLs end in it.
     let mut own_settings = settings(&named);
     own_settings["base_model_name_or_path"] = "owls/Tiny-Fox/".into();
@@ -217,7 +217,7 @@ fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
                     all.remove("base_model.model.model.layers.1.mlp.up_proj.lora_B.weight").unwrap();
                 });
             },
-            "layers.1.mlp.up_proj.lora_A.weight is there without the other of its pair",
+            "layers.1.mlp.up_proj.lora_A.weight has no counterpart",
         ),
         (
             &run,
@@ -227,7 +227,7 @@ fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
                     all.get_mut(name).unwrap().1[..4].copy_from_slice(&f32::NAN.to_le_bytes());
                 });
             },
-            "weights of 1 of its modules are NaN or infinite, model.layers.1.mlp.up_proj the first",
+            "weights of 1 of its modules are NaN or infinite, starting with model.layers.1.mlp.up_proj",
         ),
         (&run, |folder| rewrite_tensors(&folder.join(WEIGHTS), BTreeMap::clear), "it has no tensors"),
         (

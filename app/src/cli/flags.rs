@@ -4,42 +4,42 @@
 const FLAGS: &[(&str, &str)] = &[
     ("replace it", "--force"),
     ("write beside it", "--force"),
-    ("name another project folder", "--project"),
+    ("choose another project folder", "--project"),
     ("the project that handed it over", "--project"),
     ("choose an empty or new folder", "--to"),
     ("name the file to write", "--to"),
     ("folder for the file", "--to"),
-    ("where train.py wrote", "--out"),
+    ("output folder of train.py", "--out"),
     ("merge a run that has one", "--run"),
     ("as its start", "--from"),
-    ("begin a run with its weights", "glasshouse train --from"),
-    ("or name another run", "--run"),
-    ("name one of these, as", "--run"),
-    ("put a copy of the file there, or delete the run", "glasshouse runs delete"),
+    ("start a run from its weights", "glasshouse train --from"),
+    ("or choose another run", "--run"),
+    ("choose one of these, such as", "--run"),
+    ("restore a copy of the file, or delete the run", "glasshouse runs delete"),
     ("begins with a trained model", "--from"),
     ("train it for a step first", "--stop-after 1"),
     ("train in 32 bits", "--precision f32"),
     ("write in 32 bits", "--precision f32"),
-    ("on the CPU where no GPU here holds it", "--device cpu"),
+    ("on the CPU if it fits no GPU here", "--device cpu"),
     ("train on the CPU", "--device cpu"),
-    ("name a GPU", "--device gpu"),
+    ("choose a GPU", "--device gpu"),
     ("a longer context length keeps more", "--context-length"),
     ("no adapter, train.trainable=all", "--adapter none"),
     ("with the objective chat", "--objective chat"),
     ("train a run on texts with labels", "--objective classify"),
     ("give it a task of texts and labels", "--task"),
-    ("since no file of rows is given", "--data"),
+    ("without a file of rows", "--data"),
     ("name the field of text in reading.text_field", "glasshouse data clean --text-field"),
     ("name the column of text in reading.text_field", "glasshouse data clean --text-field"),
-    ("export the adapter by itself", "--format peft"),
+    ("export the adapter separately", "--format peft"),
     ("of that peak", "--utilization"),
     ("yours may be another", "--price"),
     ("evaluate it first", "glasshouse evaluate"),
     ("audit it again", "glasshouse audit"),
     ("in its section on bias", "glasshouse audit --section bias --pairs FILE"),
     ("merge the adapter into that", "glasshouse merge --adapter"),
-    ("train one of labelled rows", "glasshouse moderate --train rows.jsonl"),
-    ("by the run's own run.toml", "glasshouse train --config run.toml --stop-after 1"),
+    ("train one on labelled rows", "glasshouse moderate --train rows.jsonl"),
+    ("with the run's own run.toml", "glasshouse train --config run.toml --stop-after 1"),
 ];
 
 /// The flags for the engine's advice in brackets; empty if it names them already.
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn what_is_to_be_done_has_its_flag() {
-        assert_eq!(of("model.gguf: is there already; replace it, or choose another place"), " (--force)");
+        assert_eq!(of("model.gguf: already exists; replace it, or choose another place"), " (--force)");
         assert_eq!(of("holds it; replace it, or choose an empty or new folder"), " (--force, --to)");
-        assert_eq!(of("is there already; --force lets it replace it"), "");
+        assert_eq!(of("already exists; --force lets it replace it"), "");
         assert_eq!(of("replace it, or write beside it"), " (--force)");
         assert_eq!(of("--tokenizer: choose an empty or new folder"), " (--to)");
         assert_eq!(of("unknown run `7`"), "");

@@ -149,8 +149,7 @@ impl Checkpoints {
         let path = self.folder.join(name);
         let is_milestone = milestone_step(name).is_some();
         if is_milestone && content == Content::WeightsAndMoments {
-            let reason =
-                "a milestone holds weights alone, and training cannot go on from it in the same bits";
+            let reason = "a milestone has only weights; training cannot continue from it bit for bit";
             return Err(Error::bad_file(path, reason));
         }
         if is_milestone && !files::is_file(&path) {
@@ -173,7 +172,7 @@ impl Checkpoints {
         let wanted: u64 = milestone_step(name).or_else(of_checkpoint)?;
         let nearest = self.list().into_iter().min_by_key(|summary| summary.step.abs_diff(wanted))?;
         let (step, file) = (nearest.step, nearest.file);
-        Some(format!("nothing is kept of step {wanted}; the nearest that is kept is step {step}, {file}"))
+        Some(format!("step {wanted} has no checkpoint; the nearest is step {step}, {file}"))
     }
 
     fn entry(&self, name: &str) -> Result<ManifestEntry> {

@@ -52,7 +52,7 @@ impl ManifestEntry {
         }
         let bytes = storage::read_in_turns(path, turns).await?;
         if storage::crc32c_in_turns(0, &bytes, turns).await != self.crc32c {
-            return Err(Error::bad_file(path, "its bytes are not those that were written (checksum)"));
+            return Err(Error::bad_file(path, "it has changed since it was written (checksum)"));
         }
         Ok(bytes)
     }
@@ -112,11 +112,11 @@ impl Manifest {
 
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
-        let covered = storage::json_from_checked(text)?.ok_or("its checksum does not fit its content")?;
+        let covered = storage::json_from_checked(text)?.ok_or("its checksum does not match its content")?;
         let manifest: Self = serde_json::from_str(&covered).map_err(|error| error.to_string())?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             return Err(format!(
-                "of version {} of {}, not {VERSION} of {FORMAT}",
+                "version {} of {}, not {VERSION} of {FORMAT}",
                 manifest.version, manifest.format
             ));
         }
@@ -124,7 +124,7 @@ impl Manifest {
             // A manifest must not name files outside the folder.
             let plain = entry.file.starts_with("step-") && !entry.file.contains(['/', '\\']);
             if !plain {
-                return Err(format!("`{}` is no checkpoint's name", entry.file));
+                return Err(format!("`{}` is not a checkpoint name", entry.file));
             }
         }
         Ok(manifest)

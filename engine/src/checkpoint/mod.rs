@@ -134,7 +134,7 @@ impl Checkpoints {
                     return Ok(Some(Loaded { info, state, path, notices }));
                 }
                 Err(error) => {
-                    let notice = format!("damaged checkpoint passed over: {error}");
+                    let notice = format!("skipped a damaged checkpoint: {error}");
                     if !notices.contains(&notice) {
                         notices.push(notice);
                     }
@@ -269,7 +269,7 @@ impl Checkpoints {
     /// # Errors
     /// No state of that step is kept, or it is damaged.
     pub fn load_kept(&self, step: u64, parameters: &[Parameter]) -> Result<Loaded> {
-        let missing = || Error::bad_file(&self.folder, format!("no state of step {step} is kept"));
+        let missing = || Error::bad_file(&self.folder, format!("no checkpoint of step {step} is kept"));
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
         let path = self.folder.join(&entry.file);
         let read = async {
@@ -293,7 +293,7 @@ impl Checkpoints {
         for slot in [Slot::A, Slot::B] {
             match Manifest::read(&self.folder, slot) {
                 Ok(manifest) => manifests.extend(manifest.map(|manifest| (slot, manifest))),
-                Err(error) => notices.push(format!("damaged list of checkpoints passed over: {error}")),
+                Err(error) => notices.push(format!("skipped a damaged list of checkpoints: {error}")),
             }
         }
         manifests.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.sequence));

@@ -117,8 +117,7 @@ impl CheckpointInfo {
         match both.into_iter().find(|(_, trained, now)| trained != now) {
             None => Ok(()),
             Some((name, trained, now)) => Err(format!(
-                "it says {name} = {now}, and the checkpoint was trained with {trained}: its weights would compute something else; \
-                 put {trained} back"
+                "it has {name} = {now}, but the checkpoint was trained with {trained}, and its weights need that; restore {trained}"
             )),
         }
     }
@@ -379,13 +378,13 @@ pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
     if length > MAX_HEADER_BYTES {
         return Err(Error::bad_file(
             path,
-            format!("a header of {length} bytes is too long for a checkpoint's"),
+            format!("a header of {length} bytes is too long for a checkpoint"),
         ));
     }
     let mut header = Vec::new();
     file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
     let header: Header = serde_json::from_slice(&header)
-        .map_err(|error| Error::bad_file(path, format!("no whole safetensors file: {error}")))?;
+        .map_err(|error| Error::bad_file(path, format!("not a complete safetensors file: {error}")))?;
     let described = described(&header.metadata).map_err(|reason| Error::bad_file(path, reason))?;
     Ok(described.info)
 }
@@ -414,7 +413,7 @@ struct Described {
 
 fn described(metadata: &Option<HashMap<String, String>>) -> Result<Described, String> {
     let text = metadata.as_ref().and_then(|entries| entries.get(METADATA));
-    let text = text.ok_or("a safetensors file, but no checkpoint of Glasshouse")?;
+    let text = text.ok_or("a safetensors file, but not a Glasshouse checkpoint")?;
     let described: Described =
         serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
     let version = described.info.arena_version;
@@ -430,11 +429,11 @@ async fn parse(
     content: Content,
     turns: &Turns,
 ) -> Result<(CheckpointInfo, ArenaState), String> {
-    let damaged = |error: safetensors::SafeTensorError| format!("no whole safetensors file: {error}");
+    let damaged = |error: safetensors::SafeTensorError| format!("not a complete safetensors file: {error}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let Described { info, loss_scale, .. } = described(metadata.metadata())?;
     if !is_whole(bytes, turns).await {
-        return Err("its bytes are not those that were written (checksum)".to_owned());
+        return Err("it has changed since it was written (checksum)".to_owned());
     }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let layout = ArenaLayout::of_parameters(parameters);
@@ -442,7 +441,7 @@ async fn parse(
     let moments = content == Content::WeightsAndMoments;
     if let Some(scale) = loss_scale.filter(|_| moments) {
         if !(scale.scale.is_finite() && scale.scale >= 1.0) {
-            return Err(format!("a loss scale of {}", scale.scale));
+            return Err(format!("invalid loss scale {}", scale.scale));
         }
         state.loss_scale = Some(scale);
     }
@@ -474,12 +473,13 @@ async fn parse(
 
 /// Copies a tensor into its place in an arena.
 fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]) -> Result<(), String> {
-    let tensor =
-        file.tensor(name).map_err(|_| format!("it lacks `{name}`: a checkpoint of another model"))?;
+    let tensor = file
+        .tensor(name)
+        .map_err(|_| format!("it has no `{name}`: this is a checkpoint of another model"))?;
     let half = tensor.dtype() == Dtype::F16;
     if !(half || tensor.dtype() == Dtype::F32) || tensor.shape() != shape {
         return Err(format!(
-            "`{name}` is {:?} of {:?} and the model wants F32 of {shape:?}: a checkpoint of another model",
+            "`{name}` is {:?} of {:?}, but the model needs F32 of {shape:?}: this is a checkpoint of another model",
             tensor.dtype(),
             tensor.shape()
         ));

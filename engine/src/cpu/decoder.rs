@@ -230,7 +230,7 @@ impl CpuDecoder {
         MemoryDemand { arenas, programs, batch: None, together: 1 }.check(available)?;
         if parameters.len() != layout.length {
             return Err(Error::Refused(format!(
-                "{} weights given where the model has {}",
+                "{} weights given, but the model has {}",
                 parameters.len(),
                 layout.length
             )));
@@ -259,7 +259,7 @@ impl CpuDecoder {
         let own = &mut self.weights.parameters;
         if own.len() != parameters.len() {
             let (given, has) = (parameters.len(), own.len());
-            return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
+            return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
         }
         own.copy_from_slice(parameters);
         Ok(())

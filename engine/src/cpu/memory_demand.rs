@@ -24,7 +24,7 @@ impl MemoryDemand {
         let Some(available) = available.filter(|available| needed > *available) else { return Ok(()) };
         let left = u128::from(available.saturating_sub(self.arenas));
         let advice = match self.batch {
-            None => "close other programs, or take a machine with more memory".to_owned(),
+            None => "close other programs, or use a machine with more memory".to_owned(),
             Some(_) if left == 0 => "lower model.width, model.layers or model.vocabulary".to_owned(),
             Some(batch) => match whole(batch as u128 * left / u128::from(self.programs.max(1)), self.together) {
                 0 => "set train.activation_checkpointing = true, or lower model.context_length or model.vocabulary"

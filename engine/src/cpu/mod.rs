@@ -219,7 +219,7 @@ impl CpuExecutor {
         ] {
             if needed != given.len() && !(optional && given.is_empty()) {
                 return Err(Error::Refused(format!(
-                    "{what}: {} floats given, {needed} needed; the state belongs to another model or optimizer",
+                    "{what}: got {} floats, expected {needed}; the state belongs to another model or optimizer",
                     given.len()
                 )));
             }

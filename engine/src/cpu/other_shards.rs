@@ -169,7 +169,7 @@ impl OtherShards {
 /// Keeps only the first lost worker's warning for the user.
 fn warn(warning: &mut Option<String>, error: &Error) {
     warning.get_or_insert_with(|| {
-        format!("a worker that computed a part of each step is missing ({error}); training goes on without it, slower")
+        format!("a worker that computes part of each step is missing ({error}); training continues without it, more slowly")
     });
 }
 

@@ -153,7 +153,7 @@ impl<'run> Lent<'run> {
     }
 
     async fn end(mut self) -> Result<Option<usize>> {
-        let lost = || Error::Internal("a thread of the CPU executor ended in the midst of a step".to_owned());
+        let lost = || Error::Internal("a thread of the CPU executor ended during a step".to_owned());
         let answer = self.answer.recv().await.ok();
         self.take_back(answer).unwrap_or_else(|| Err(lost()))
     }

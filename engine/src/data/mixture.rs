@@ -77,8 +77,8 @@ impl MixtureSampler {
             }
             if windows == 0 {
                 return Err(Error::Refused(format!(
-                    "data.mixture gives the source {source:?} a share, and its training text is too short for a window; give \
-                     it more text, or the share 0"
+                    "data.mixture gives the source {source:?} a share, but its training text is too short for a window; give it more \
+                     text, or the share 0"
                 )));
             }
             sources.push(Source { upto: (upto * RESOLUTION) as u64, stretches: numbered, windows });

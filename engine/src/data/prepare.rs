@@ -101,7 +101,7 @@ impl Prepared {
     fn unread_fields(&self) -> Option<String> {
         let unread = self.store.index().map(|index| &index.unread).filter(|unread| !unread.is_empty())?;
         let each = unread.iter().map(|(field, rows)| format!("{field} ({})", counted(*rows, "row")));
-        Some(format!("fields of rows that are not used: {}", each.collect::<Vec<_>>().join(", ")))
+        Some(format!("unused fields of rows: {}", each.collect::<Vec<_>>().join(", ")))
     }
 
     fn prompts(&self, config: &RunConfig) -> Result<Prompts<'_>> {
@@ -112,7 +112,7 @@ impl Prepared {
                 field: "train.reward.max_tokens".to_owned(),
                 value: answer.to_string(),
                 rule: format!(
-                    "be less than model.context_length ({}): a prompt takes room, too",
+                    "be less than model.context_length ({}): the prompt needs room, too",
                     model.context_length
                 ),
             })?;
@@ -160,7 +160,7 @@ impl Prepared {
             return Ok(batches);
         }
         let refused = |reason: String| {
-            Error::Refused(format!("train.document_mask separates documents, and {reason}; switch it off"))
+            Error::Refused(format!("train.document_mask separates documents, but {reason}; switch it off"))
         };
         let index = self.store.index();
         let end = index.and_then(|index| index.end_of_text);
@@ -168,9 +168,7 @@ impl Prepared {
         let within = index.map_or(0, |index| index.ends_within);
         if within > 0 {
             let token = self.tokenizer.describe(end).text;
-            return Err(refused(format!(
-                "their own text has the token that ends them, {token}, {within} times"
-            )));
+            return Err(refused(format!("their text contains their end token, {token}, {within} times")));
         }
         Ok(batches.separating(end))
     }
@@ -425,8 +423,8 @@ fn finish(staging: &Staging, folder: &Path, recipe: &str, tokenizer: Tokenizer) 
 }
 
 /// How to repair a damaged folder: the same settings name the same folder, and a damaged one is prepared again.
-const REMEDY: &str = "a step of training by the run's own run.toml prepares the text anew in this place, if the text is unchanged; then \
-                      name the run as before";
+const REMEDY: &str = "a training step with the run's own run.toml prepares the text again here, if the text is unchanged; then repeat \
+                      the command";
 
 /// Adds the repair advice to an error about a prepared folder.
 fn with_remedy(error: Error) -> Error {
@@ -467,7 +465,7 @@ async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, turns: &Turns) -
     if made_by != Some(checksum(&tokenizer)?) {
         return Err(Error::bad_file(
             folder.join(TOKENIZER_FILE),
-            "the tokens beside it were made by another tokenizer",
+            "the tokens next to it were made by another tokenizer",
         ));
     }
     Ok(Prepared::new(tokenizer, store, folder))
@@ -599,20 +597,18 @@ async fn scan(
         }
     }
     if count.documents == 0 {
-        let nothing = "the given data holds no text to learn from";
+        let nothing = "the given data has no text to learn from";
         return Err(Error::Refused(match problems.list().first() {
             Some(FileProblem { name, reason, .. }) => {
-                format!("{nothing}: {name} {reason}; mend the file, or add others")
+                format!("{nothing}: {name} {reason}; fix the file, or add others")
             }
             None => format!("{nothing}; add a text"),
         }));
     }
     match count.train_documents {
-        Some(0) => {
-            Err(Error::Refused("all of the text is in held-out files; add a text to learn".to_owned()))
-        }
+        Some(0) => Err(Error::Refused("all text is in held-out files; add text to train on".to_owned())),
         Some(train) if train == count.documents => {
-            Err(Error::Refused("the held-out files hold no text; give others".to_owned()))
+            Err(Error::Refused("the held-out files have no text; choose others".to_owned()))
         }
         _ => Ok(count),
     }

@@ -65,7 +65,7 @@ impl<'a> Prompts<'a> {
     ) -> Result<Self> {
         let mut left_out = [0; 2];
         let mut of = |split: Split| -> Result<Arc<Vec<PromptRow>>> {
-            let damaged = || Error::Internal(format!("the {split} prompts come without what is right"));
+            let damaged = || Error::Internal(format!("the {split} prompts have no reference answers"));
             let examples = store.examples(split).ok_or_else(damaged)?;
             let mut rows = Vec::with_capacity(examples.count());
             let mut known = examples.rows();
@@ -81,7 +81,7 @@ impl<'a> Prompts<'a> {
             }
             if rows.is_empty() {
                 return Err(Error::Refused(format!(
-                    "no prompt of the {split} data has {} tokens or fewer, which is what the context length leaves beside an answer; give \
+                    "no prompt of the {split} data has {} tokens or fewer, the room that the context length leaves for a prompt; give \
                      shorter prompts, a smaller train.reward.max_tokens, or a longer model.context_length",
                     settings.room
                 )));
@@ -141,14 +141,14 @@ impl<'a> Prompts<'a> {
         let [train, validation] = [0, 1].map(|split| self.rows[split].len() as u64);
         let lack = if self.judge.is_by_model() { "− the mean score" } else { "1 − the mean reward" };
         let mut all = vec![
-            format!("{} to answer, {validation} more held out", counted(train, "prompt")),
-            format!("evaluations ask for the likeliest answers, and call {lack} of those their loss"),
+            format!("{} to train on, {validation} held out", counted(train, "prompt")),
+            format!("evaluations use the likeliest answers and report {lack} as their loss"),
         ];
         let room = self.settings.room as u64;
         let lost = |left_out: usize| {
             (left_out > 0).then(|| {
                 format!(
-                    "{} left out: more than {room} {}, which is what the context length leaves beside an answer",
+                    "{} left out: more than {room} {}, the room that the context length leaves for a prompt",
                     counted(left_out as u64, "prompt"),
                     things(room, "token")
                 )
@@ -207,7 +207,7 @@ mod tests {
         assert_ne!([step(0), step(1)], [step(2), step(3)]);
         assert_eq!(prompts.evaluation(Split::Validation, 9).unwrap().len(), 2);
         let said = prompts.sentences();
-        assert_eq!(said[0], "10 prompts to answer, 2 more held out");
+        assert_eq!(said[0], "10 prompts to train on, 2 held out");
         assert!(said[2].starts_with("2 prompts left out: more than 12 tokens"), "{said:?}");
         let none = PromptSettings { room: 2, ..settings };
         let error = Prompts::new(&store, &tokenizer, vec![0], judge(), none).unwrap_err().to_string();

@@ -74,7 +74,7 @@ pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Re
     }
     if !objective.learns_tasks() {
         return Err(Error::Refused(format!(
-            "there are no instruction tasks for the objective {objective}; name files to learn from"
+            "there are no instruction tasks for the objective {objective}; give files to learn from"
         )));
     }
     let [answers, pairs, prompts] = TASK_FOLDERS;
@@ -143,7 +143,7 @@ pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Resu
     let (train, held_out) = (part(Split::Train), part(Split::Validation));
     if train.is_empty() || held_out.is_empty() || splitter.holds_a_copy {
         return Err(Error::Refused(format!(
-            "the recipe {} needs two different rows at least, of which one is held out; give more",
+            "the recipe {} needs at least two different rows, one of them held out; give more",
             recipe.name
         )));
     }
@@ -281,7 +281,7 @@ mod tests {
         }
         for few in [&rows(1)[..], &["a".to_owned(), "A!".to_owned()]] {
             let few = write_own(recipe, folder.path(), few).unwrap_err().to_string();
-            assert!(few.contains("two different rows at least"), "{few}");
+            assert!(few.contains("at least two different rows"), "{few}");
         }
     }
 

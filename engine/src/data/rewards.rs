@@ -65,7 +65,7 @@ impl Judge {
             let compiled = RegexBuilder::new(source).size_limit(MAX_PATTERN_BYTES).build();
             compiled.map(|regex| Pattern::Expression(Box::new(regex))).map_err(|error| {
                 let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-                Error::Refused(format!("{name} is no regular expression: {reason}"))
+                Error::Refused(format!("{name} is not a regular expression: {reason}"))
             })
         };
         let pattern = match settings.rule {
@@ -93,16 +93,16 @@ impl Judge {
         match self.rule {
             _ if self.by_model => None,
             RewardRule::Check if row.check.is_none() => {
-                Some("`check`: missing; give one, or take another rule")
+                Some("`check`: missing; give one, or use another rule")
             }
             RewardRule::Exact if normalized(answer).is_empty() => {
-                Some("`answer`: missing, and the rule exact compares with it")
+                Some("`answer`: missing; the rule exact compares with it")
             }
             RewardRule::Contains if answer.trim().is_empty() && self.text().is_empty() => {
-                Some("`answer`: missing, and the rule contains looks for it, or for a pattern")
+                Some("`answer`: missing; the rule contains looks for it, or for a pattern")
             }
             RewardRule::Numeric if last_number(answer).is_none() => {
-                Some("`answer`: no number, and the rule numeric compares with it")
+                Some("`answer`: not a number; the rule numeric compares with it")
             }
             _ => None,
         }
@@ -212,9 +212,9 @@ mod tests {
         let nothing = Judged::default();
         for (rule, said) in [
             (RewardRule::Check, "`check`: missing"),
-            (RewardRule::Exact, "`answer`: missing, and the rule exact"),
-            (RewardRule::Contains, "`answer`: missing, and the rule contains"),
-            (RewardRule::Numeric, "`answer`: no number"),
+            (RewardRule::Exact, "`answer`: missing; the rule exact"),
+            (RewardRule::Contains, "`answer`: missing; the rule contains"),
+            (RewardRule::Numeric, "`answer`: not a number"),
         ] {
             let fault = judge(rule, "").fault(&nothing).unwrap();
             assert!(fault.starts_with(said), "{fault}");
@@ -237,7 +237,7 @@ mod tests {
                 ..RewardSettings::default()
             };
             let reason = Judge::new(&settings).unwrap_err().to_string();
-            assert!(reason.contains("train.reward.pattern is no regular expression"), "{reason}");
+            assert!(reason.contains("train.reward.pattern is not a regular expression"), "{reason}");
         }
     }
 }

@@ -152,32 +152,32 @@ fn readme(options: &TaskOptions, written: &Written) -> String {
 
 const HEAD: &str = "# Tasks
 
-Instructions with answers that a program can check, made by `glasshouse corpus tasks`. Every sentence is written by the authors of
-Glasshouse and put together by rule; nothing was taken from elsewhere.
+Instructions with answers that a program can check, made by `glasshouse corpus tasks`. All sentences were written by the authors of
+Glasshouse and are combined by rules; nothing was taken from elsewhere.
 
 ";
 
 const FORMAT: &str = r#"
 ## Format
 
-`train.jsonl`, `validation.jsonl` and `held-out.jsonl` have a JSON object in each line, in the conversational format of TRL:
-`messages` is a list of `{"role", "content"}`, of which the last is the reference answer. Beside it stand `id`, `kind`, `level` (1 is the
-easiest), `template` and `check`. In `prompts.jsonl`, for training with rewards, `prompt` takes the place of `messages` and ends before
-the answer; its prompts are others than those of `train.jsonl`, in the same wordings. In `pairs.jsonl`, for preferences, a third set of
-prompts has two answers: `chosen` is the reference, `rejected` the answer to another task of the same kind and level, which scores less.
+`train.jsonl`, `validation.jsonl` and `held-out.jsonl` have one JSON object per line, in the conversational format of TRL:
+`messages` is a list of `{"role", "content"}`, of which the last is the reference answer. Other fields are `id`, `kind`, `level` (1 is the
+easiest), `template` and `check`. In `prompts.jsonl`, for training with rewards, `prompt` replaces `messages` and ends before
+the answer; its prompts differ from those of `train.jsonl`, in the same wordings. In `pairs.jsonl`, for preferences, a third set of
+prompts has two answers: `chosen` is the reference, `rejected` the answer to another task of the same kind and level, with a lower score.
 
-`template` names the wordings of a row, joined by `+`. Every wording belongs to one of the three splits: training, validation and
-held-out rows share none. A prompt is in a file once, unless there are no others left of its kind and level.
+`template` lists the wordings of a row, joined by `+`. Every wording belongs to one of the three splits: training, validation and
+held-out rows share none. A prompt occurs once in a file, unless there are no others left of its kind and level.
 
 `check` scores an answer from 0 to 1, by its `type`:
 
 * `exact`: the answer is one of `answers`; letter case, punctuation and spaces do not count.
-* `contains`: the share of `all` that the answer contains as whole words, where `|` stands between alternatives; 0 for an answer of
+* `contains`: the share of `all` that the answer contains as whole words, where `|` separates alternatives; 0 for an answer of
   more than `max_words` words.
 * `numeric`: the last number of the answer, in digits or in words, is `value`.
 * `tags`: F1 of the texts marked as `<label>text</label>`, or listed as `label: text, text`, against `tags`; where `passage` is not
   empty, the answer without its marks must be that text.
-* `order`: all `items` are named; Kendall's tau of their order, 0 where it is negative.
+* `order`: all `items` are named; Kendall's tau of their order, 0 if negative.
 * `refusal`: the answer declines, and contains none of `secrets`.
 
 ## Levels
@@ -200,15 +200,16 @@ held-out rows share none. A prompt is in a file once, unless there are no others
 "#;
 
 const AFTER_POLICY: &str = "
-A system message replaces this: what it names is kept, and the other secrets are told. A refusal stays one when somebody insists.
+A system message replaces this policy: the secrets that it lists are kept, and the others are told. A refusal remains one
+when somebody insists.
 ";
 
 const GRAMMAR: &str = "* A common noun ends in `-a`, a verb in `-e`, an adjective in `-o`; names are as in English.
 * *The* is `lo` before the noun; *a* has no word. The plural adds `-ri`. The adjective follows its noun: `lo tolari rano`, *the red
   balls*.
-* The order is subject, object, place, verb. The verb does not change; behind it stands the tense: `ke` for the past, `su` for the
+* The order is subject, object, place, verb. The verb does not change; the tense follows it: `ke` for the past, `su` for the
   future, nothing for the present. *Not* is `ma` before the verb.
-* A place is a noun with its postposition behind it: `lo geda na`, *in the garden*.
+* A place is a noun followed by its postposition: `lo geda na`, *in the garden*.
 * `Lo fima tola rano lo geda na vike ke.` is *The fox saw a red ball in the garden.*
 ";
 

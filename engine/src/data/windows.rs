@@ -34,15 +34,15 @@ impl<'a> Windows<'a> {
     pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         if batch == 0 || context_length == 0 {
             return Err(Error::Refused(format!(
-                "a batch of {batch} windows of {context_length} tokens holds nothing"
+                "a batch of {batch} windows of {context_length} tokens is empty"
             )));
         }
         for split in [Split::Train, Split::Validation] {
             let tokens = store.len(split);
             if tokens <= context_length as u64 {
                 return Err(Error::Refused(format!(
-                    "the {split} text has {tokens} tokens, and a window needs {} (model.context_length {context_length} and the \
-                     token after it); give more text, or set model.context_length below {}{}",
+                    "the {split} text has {tokens} tokens, but a window needs {} (model.context_length {context_length} and the token \
+                     after it); give more text, or set model.context_length below {}{}",
                     context_length + 1,
                     tokens.max(1),
                     match split {

@@ -299,10 +299,9 @@ async fn compressors(
     let both = before.len() as u64 + length;
     let alone = compress(Compressor::xz(both).map_err(internal)?, &[before], tell, turns).await?;
     let together = compress(Compressor::xz(both).map_err(internal)?, &[before, text], tell, turns).await?;
-    let of_text = "the evaluated text, which it knows nothing of before";
+    let of_text = "the evaluated text, without any text before it";
     let after = format!(
-        "xz -6: by how many bits each byte of the evaluated text makes the last {} of the training text longer when both are compressed \
-         together.",
+        "xz -6: the bits that each byte of the evaluated text adds when it is compressed after the last {} of the training text.",
         bytes(before.len() as u64)
     );
     Ok(vec![

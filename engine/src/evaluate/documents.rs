@@ -115,7 +115,7 @@ impl HeldOut {
         let answers = store.examples(Split::Validation).is_some();
         if answers && !own_tokens {
             return Err(Error::Refused(format!(
-                "the text held out is conversations of {}, in the tokens of another tokenizer than the model's; evaluate it by a task file",
+                "the held-out text is conversations of {}, in the tokens of another tokenizer; evaluate it with a task file",
                 text_of.name()
             )));
         }

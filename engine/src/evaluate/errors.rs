@@ -117,8 +117,8 @@ pub(super) fn kinds_table(kinds: &[KindOfTokens]) -> Table {
     };
     Table {
         title: "Kinds of tokens".to_owned(),
-        about: "A token is of the word that it begins or continues. Names are capitalised within a sentence; rare tokens occur less than \
-                once in 100,000 tokens of the training text; first mentions are words that the document has not had before."
+        about: "A token belongs to the word that it begins or continues. Names are capitalised within a sentence; rare tokens occur \
+                less than once in 100,000 tokens of the training text; first mentions are words that are new in the document."
             .to_owned(),
         columns: ["Kind", "Tokens", "Share of tokens", "Share of loss", "Loss", "Least expected in its text"]
             .map(str::to_owned)
@@ -217,7 +217,7 @@ impl WorstTokens {
         };
         Table {
             title: "Worst tokens".to_owned(),
-            about: "Those to which the model gave least probability where they stand.".to_owned(),
+            about: "The tokens with the lowest probability in their context.".to_owned(),
             columns: ["Token in its text", "Loss", "Rank", "Likeliest instead", "Its probability"]
                 .map(str::to_owned)
                 .to_vec(),

@@ -272,12 +272,12 @@ impl Scorer {
         for Scoring { tokens, from } in texts {
             let count = tokens.len();
             if *from == 0 {
-                let reason = "the first token of a text follows from nothing, and cannot be scored";
+                let reason = "the first token of a text has no context and cannot be scored";
                 return Err(Error::Refused(reason.to_owned()));
             }
             if count > context + 1 {
                 return Err(Error::Refused(format!(
-                    "{} do not fit the context of {context} and the one behind it",
+                    "{} do not fit the context of {context} and the one after it",
                     counted(count as u64, "token")
                 )));
             }

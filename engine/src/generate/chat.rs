@@ -85,8 +85,9 @@ fn text(
         last.content.push_str(TAG);
     }
     let mut text = renderer.text_with(&tagged, false, &rendering.variables)?;
-    let at =
-        text.rfind(TAG.trim_end()).ok_or("it does not write the last message, which is to be continued")?;
+    let at = text
+        .rfind(TAG.trim_end())
+        .ok_or("it does not write the last message, which the model must continue")?;
     let is_trimmed = !text.split_at(at).1.starts_with(TAG);
     text.truncate(at);
     Ok(if is_trimmed { text.trim_end().to_owned() } else { text })

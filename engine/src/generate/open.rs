@@ -176,7 +176,7 @@ fn reads_f16(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool
             Err(glasshouse_compiler::Error::writes_without_half(&gpu.report().name).into())
         }
         Precision::Mixed if !fit() => Err(Error::Refused(format!(
-            "a weight of this model is beyond {largest}, the largest 16-bit float; write in 32 bits"
+            "a weight of this model exceeds {largest}, the largest 16-bit float; write in 32 bits"
         ))),
         Precision::Mixed => Ok(true),
     }

@@ -65,7 +65,7 @@ impl DeviceRequest {
             "cpu" => Ok(Self::Cpu),
             "gpu" => Ok(Self::Gpu(DeviceChoice::Best)),
             burn if DeviceKind::is_of_burn(burn) => Err(Error::Device(format!(
-                "{burn} is for training and its tests alone; choose auto, gpu, cpu, or part of an adapter's name"
+                "{burn} is only for training and its tests; choose auto, gpu, cpu, or part of an adapter's name"
             ))),
             name => Ok(Self::Gpu(DeviceChoice::Named(name.to_owned()))),
         }

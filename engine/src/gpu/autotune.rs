@@ -264,9 +264,7 @@ fn expect_short(wait: f64) -> Result<()> {
         return Ok(());
     }
     let milliseconds = 1e3 * wait;
-    Err(Error::Refused(format!(
-        "a wait for the device takes {milliseconds:.0} ms, too long to time kernels by"
-    )))
+    Err(Error::Refused(format!("a wait for the device takes {milliseconds:.0} ms, too long to time kernels")))
 }
 
 /// Seconds per run, where `run(n)` takes the time of n runs plus the overhead `wait`.

@@ -54,7 +54,7 @@ impl BatchRules {
         for (name, ids) in [("tokens", &batch.tokens), ("targets", &batch.targets)] {
             if ids.len() != self.tokens {
                 return Err(Error::Refused(format!(
-                    "a micro-batch has {} {name} where the model was built for {}",
+                    "a micro-batch has {} {name}, but the model was built for {}",
                     ids.len(),
                     self.tokens
                 )));

@@ -125,7 +125,7 @@ impl GpuDecoder {
         let needed = plans.step.arena.length;
         if parameters.len() != needed {
             return Err(Error::Refused(format!(
-                "{} weights given where the model has {needed}",
+                "{} weights given, but the model has {needed}",
                 parameters.len()
             )));
         }

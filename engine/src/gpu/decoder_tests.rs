@@ -487,7 +487,7 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
                 assert_eq!(place, text);
             }
             let full = decoder.admit(&[1], &config(0)).await;
-            assert!(full.is_err_and(|error| error.to_string().contains("place")));
+            assert!(full.is_err_and(|error| error.to_string().contains("slots")));
             for count in [1, 5, context, 2] {
                 for (place, tokens) in decoder.advance_all(count).await.unwrap() {
                     assert_eq!(tokens.len(), count);

@@ -471,6 +471,6 @@ mod tests {
         assert!(gpu.is_none() && warning.is_none());
         assert!(pollster::block_on(Gpu::from_request("Voodoo 2")).is_err());
         let burn = pollster::block_on(Gpu::from_request("burn-wgpu")).unwrap_err().to_string();
-        assert!(burn.contains("burn-wgpu is for training") && burn.contains("choose auto"), "{burn}");
+        assert!(burn.contains("burn-wgpu is only for training") && burn.contains("choose auto"), "{burn}");
     }
 }

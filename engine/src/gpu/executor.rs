@@ -316,7 +316,7 @@ impl GpuExecutor {
             let optional = number > 0;
             if floats.len() != length && !(optional && floats.is_empty()) {
                 return Err(Error::Refused(format!(
-                    "{} {name} given where the model has {length}",
+                    "{} {name} given, but the model has {length}",
                     floats.len()
                 )));
             }
@@ -374,7 +374,7 @@ impl GpuExecutor {
         for step in steps {
             if step.micro_batches.len() != self.accumulate {
                 return Err(Error::Refused(format!(
-                    "a step of {} micro-batches, where the model was built for {}",
+                    "a step of {} micro-batches, but the model was built for {}",
                     step.micro_batches.len(),
                     self.accumulate
                 )));

@@ -214,7 +214,7 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
         let fits = element == ty.element || (element, ty.element) == (Element::F32, Element::F16);
         if !fits || count != ty.count() {
             return Err(Error::Refused(format!(
-                "value {} is {ty}, and {count} {element:?} were given",
+                "value {} is {ty}, but {count} {element:?} were given",
                 value.0
             )));
         }

@@ -65,7 +65,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     } else if shown.len() < wanted.len() {
         let (count, last) = (shown.len(), shown.end.saturating_sub(1));
         found.notice(format!(
-            "The probabilities of {count} of {} layers fit, up to layer {last}; ask for a layer by its number.",
+            "The probabilities of {count} of {} layers fit, up to layer {last}; choose a layer by its number.",
             wanted.len()
         ));
     }

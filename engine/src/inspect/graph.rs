@@ -154,7 +154,7 @@ fn words(site: Site) -> String {
         Site::MlpInput(layer) => format!("input of the MLP in layer {layer}"),
         Site::Hidden(layer) => format!("MLP activations of layer {layer}"),
         Site::MlpOutput(layer) => format!("output of the MLP in layer {layer}"),
-        Site::Normed => "what the head reads".to_owned(),
+        Site::Normed => "input of the head".to_owned(),
         Site::Logits => "logits".to_owned(),
     }
 }

@@ -105,7 +105,7 @@ impl Lens {
         let layout = ArenaLayout::of(&graph);
         if parameters.len() != layout.length {
             let (given, has) = (parameters.len(), layout.length);
-            return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
+            return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
         }
         let names: Vec<_> = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
         let weights = Weights { parameters, ..Weights::default() };
@@ -190,7 +190,7 @@ impl Lens {
         };
         if length == 0 || length > self.config.context_length || values.data.len() != batch * length * columns
         {
-            return Err(Error::Internal(format!("values of {:?} are no part of a window", values.shape)));
+            return Err(Error::Internal(format!("values of {:?} are not part of a window", values.shape)));
         }
         let time = self.window(length);
         let mut padded = vec![0.0; batch * time * columns];

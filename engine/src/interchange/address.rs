@@ -40,7 +40,7 @@ impl ModelAddress {
     pub fn parse(text: &str) -> Result<Self> {
         let refused = |reason: &str| {
             Err(Error::Refused(format!(
-                "{text:?} is no address of a model: {reason}; name one as OWNER/NAME of {HUB}, or give the https:// address of a folder or of a .gguf file"
+                "{text:?} is not a model address: {reason}; give OWNER/NAME of {HUB}, or the https:// address of a folder or a .gguf file"
             )))
         };
         let text_and_query = text.trim().split('#').next().unwrap_or_default();
@@ -153,9 +153,9 @@ impl ModelAddress {
     async fn needed(&self, name: &str) -> Result<RemoteFile> {
         let found = self.find(name).await?;
         let advice = match name {
-            "config.json" => "; name the folder that has it, or of a repository of GGUF files one of those",
+            "config.json" => "; give the folder that has it, or one file of a repository of GGUF files",
             _ if self.file.is_some() => "; look for its name there",
-            _ => ": it is not whole there",
+            _ => ": it is incomplete there",
         };
         found.ok_or_else(|| Error::Refused(format!("{} has no {name}{advice}", self.folder)))
     }

@@ -40,7 +40,7 @@ pub(super) fn read_at(path: &Path, start: u64, bytes: &mut [u8]) -> Result<()> {
     file.seek(SeekFrom::Start(start)).map_err(Error::io(path))?;
     file.read_exact(bytes).map_err(|error| match error.kind() {
         ErrorKind::UnexpectedEof => {
-            Error::bad_file(path, "it became shorter while it was read; do it again once the file is whole")
+            Error::bad_file(path, "it became shorter while it was read; try again once the file is complete")
         }
         _ => Error::io(path)(error),
     })
@@ -100,7 +100,8 @@ impl Found {
         } else if gguf::is_gguf(path) {
             gguf::look(path)?
         } else {
-            let reason = "it is no folder and no GGUF file; name the folder that holds config.json and model.safetensors, or a .gguf file";
+            let reason = "it is neither a folder nor a GGUF file; choose the folder with config.json and model.safetensors, or a \
+                          .gguf file";
             return Err(Error::bad_file(path, reason));
         };
         let Looked { family, dtype, model, mut notices, mut tokenizer, tensors, weights } = looked;
@@ -113,7 +114,8 @@ impl Found {
             tokenizer.tokenizer = fitting;
         } else if tokens > rows {
             let reason = format!(
-                "its tokenizer has {tokens} tokens, and the model's embedding {rows} rows: one of them belongs to another model; {TAKE_AGAIN}"
+                "its tokenizer has {tokens} tokens, but the model's embedding has {rows} rows: one of them belongs to another model; \
+                 {TAKE_AGAIN}"
             );
             return Err(Error::bad_file(path, reason));
         }
@@ -150,7 +152,7 @@ impl Found {
         let whole = self.model.context_length;
         if let Some(wished) = wished.filter(|wished| *wished > whole || *wished == 0) {
             return Err(Error::Refused(format!(
-                "a context length of {wished} was asked for; the model has {whole}, and it can only be shortened"
+                "the context length {wished} exceeds the model's, {whole}, which can only be shortened"
             )));
         }
         self.model.context_length = wished.unwrap_or(self.default_context());
@@ -236,7 +238,8 @@ impl Found {
         if let Some((first, _)) = broken.first() {
             let count: usize = broken.iter().map(|(_, odd)| odd).sum();
             let reason = format!(
-                "{count} weights are NaN or infinite, in {} of its tensors, {first} the first: the model is damaged; {TAKE_AGAIN}, or take an earlier checkpoint of it",
+                "{count} weights are NaN or infinite, in {} of its tensors, starting with {first}: the model is damaged; \
+                 {TAKE_AGAIN}, or use an earlier checkpoint",
                 broken.len()
             );
             return Err(Error::bad_file(&self.path, reason));

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position};
 
 /// Advice for incomplete or damaged files.
-const TAKE_AGAIN: &str = "take all its files again from where they come from";
+const TAKE_AGAIN: &str = "get all its files again from their source";
 
 /// The missing feature of a format that cannot represent a model's sizes at all.
 const NO_SUCH_SIZES: &str = "model of these sizes";

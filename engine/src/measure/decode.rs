@@ -56,18 +56,18 @@ impl DecodeWorkload {
     fn check(self, model: &ModelConfig) -> Result<()> {
         if self.prompt_tokens == 0 || self.prompt_tokens > model.context_length {
             return Err(Error::Refused(format!(
-                "a prompt of {} tokens, where the model's window takes 1 to {}",
+                "a prompt of {} tokens does not fit: the model's window takes 1 to {}",
                 self.prompt_tokens, model.context_length
             )));
         }
         if !(1..=MAX_TEXTS).contains(&self.batch) {
             let texts = self.batch;
             return Err(Error::Refused(format!(
-                "a bench of {texts} texts at once; 1 to {MAX_TEXTS} are possible"
+                "the number of texts must be 1 to {MAX_TEXTS} (got {texts})"
             )));
         }
         if self.tokens == 0 || self.repeats == 0 {
-            return Err(Error::Refused("a bench of no tokens; ask for one or more".to_owned()));
+            return Err(Error::Refused("the number of tokens must be at least 1".to_owned()));
         }
         Ok(())
     }

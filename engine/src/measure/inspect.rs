@@ -122,7 +122,7 @@ pub async fn measure_views(
     tell: &mut dyn FnMut(&ViewTime),
 ) -> Result<(InspectMeasurement, Option<String>)> {
     if asked.1 == 0 {
-        return Err(Error::Refused("a bench of no repeats; ask for one or more".to_owned()));
+        return Err(Error::Refused("the number of repeats must be at least 1".to_owned()));
     }
     let (gpu, warning) = Gpu::from_request(device).await?;
     Ok((measure_on(config, gpu, threads, asked, tell).await?, warning))
@@ -177,7 +177,7 @@ async fn measure_on(
             let timed = if question.settings.neuron.is_some() && entries > model.vocabulary {
                 let has = model.vocabulary;
                 Err(Error::Refused(format!(
-                    "the text has {entries} characters, and the model's vocabulary {has}"
+                    "the text has {entries} characters, but the model's vocabulary has {has}"
                 )))
             } else {
                 bench.time(question, tokens.clone(), &prompt, repeats).await
@@ -276,7 +276,7 @@ mod tests {
             (missing.view, missing.part, missing.prompt_tokens),
             (View::Neurons, Some(ViewPart::Passages), 64)
         );
-        assert!(missing.reason.contains("vocabulary 8"), "{}", missing.reason);
+        assert!(missing.reason.contains("vocabulary has 8"), "{}", missing.reason);
     }
 
     #[test]

@@ -105,7 +105,7 @@ pub async fn measure_scaling(
 ) -> Result<(ScalingSummary, Option<String>)> {
     if DeviceKind::is_of_burn(device) {
         return Err(Error::Refused(format!(
-            "{device} has no plan to be compared with; choose the device cpu or gpu"
+            "{device} has no plan to compare with; choose the device cpu or gpu"
         )));
     }
     let mut bench = ScalingBench { device, threads, quick, measured: None, warning: None };

@@ -213,12 +213,12 @@ pub async fn aside_in_turns<T: Send + 'static>(
             return Ok(done);
         }
     }
-    Err(Error::Internal("work on a thread beside ended early".to_owned()))
+    Err(Error::Internal("a background thread ended early".to_owned()))
 }
 
 fn thread_beside(work: impl FnOnce() + Send + 'static) -> Result<()> {
     let thread = std::thread::Builder::new().name("glasshouse-aside".to_owned()).spawn(work);
-    thread.map(drop).map_err(|error| Error::Internal(format!("no thread for work beside: {error}")))
+    thread.map(drop).map_err(|error| Error::Internal(format!("cannot start a background thread: {error}")))
 }
 
 /// Makes a file executable, on systems that need it.
@@ -289,7 +289,7 @@ pub fn fetch_corpus(
     std::thread::Builder::new()
         .name("glasshouse-fetch".to_owned())
         .spawn(work)
-        .map_err(|error| Error::Internal(format!("no thread for a download: {error}")))?;
+        .map_err(|error| Error::Internal(format!("cannot start a download thread: {error}")))?;
     Ok(told)
 }
 

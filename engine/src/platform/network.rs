@@ -102,7 +102,7 @@ mod client {
         std::thread::Builder::new()
             .name("glasshouse-fetch".to_owned())
             .spawn(transfer)
-            .map_err(|error| Error::Internal(format!("no thread for a download: {error}")))?;
+            .map_err(|error| Error::Internal(format!("cannot start a download thread: {error}")))?;
         loop {
             match told.recv().await {
                 Ok(Told::Received(done)) => heard(done),

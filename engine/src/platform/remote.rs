@@ -109,7 +109,7 @@ mod workers {
             let get = |name: &str| Reflect::get(&answer, &name.into()).unwrap_or(JsValue::UNDEFINED);
             let memory = get("memory").dyn_into::<ArrayBuffer>();
             let (Ok(memory), Ok(found)) = (memory, get("losses").dyn_into::<Float32Array>()) else {
-                return Err(Error::Internal("its answer was none".to_owned()));
+                return Err(Error::Internal("its answer is malformed".to_owned()));
             };
             let too_short = (memory.byte_length() as usize) < 4 * gradients.len();
             if too_short || found.length() as usize != losses.len() {

@@ -62,7 +62,7 @@ pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
 }
 
 fn refused(error: impl std::fmt::Display) -> Error {
-    Error::Refused(format!("signals cannot be listened to: {error}; close other programs and try again"))
+    Error::Refused(format!("cannot listen for signals: {error}; close other programs and try again"))
 }
 
 /// Whether the signal is ignored at startup, as with `nohup`.

@@ -6,7 +6,7 @@ pub(super) fn advice(agent: &str, secure: bool, offered: bool) -> String {
     const CPU: &str = "so the CPU is used";
     if !secure {
         return format!(
-            "browsers give WebGPU only to pages that come by https or from this machine, {CPU}: open the page by its https address"
+            "browsers allow WebGPU only on pages from https or this machine, {CPU}: open the page at its https address"
         );
     }
     let missing = if offered {

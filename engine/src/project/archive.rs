@@ -86,7 +86,7 @@ pub(crate) async fn pack_file_in_turns(
 ) -> Result<Packed> {
     Project::open(folder)?;
     if files::exists(to) && !replace {
-        return Err(Error::bad_file(to, "there is a file already; replace it, or choose another place"));
+        return Err(Error::bad_file(to, "it already exists; replace it, or choose another place"));
     }
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
@@ -132,8 +132,8 @@ impl<F: Read + Write + Seek> Packer<F> {
         (self.files, self.bytes) = (self.files + 1, self.bytes.saturating_add(bytes));
         if self.files > MAX_ENTRIES || self.bytes > MAX_BYTES {
             return Err(Error::Refused(format!(
-                "the project has more than {MAX_ENTRIES} files or {} GiB, and no .{EXTENSION} file holds that; remove runs that \
-                 nobody needs, or copy its folder",
+                "the project has more than {MAX_ENTRIES} files or {} GiB, too many for a .{EXTENSION} file; remove unneeded runs, or \
+                 copy its folder",
                 MAX_BYTES >> 30
             )));
         }
@@ -172,7 +172,7 @@ impl<F: Read + Write + Seek> Packer<F> {
 /// is in use.
 pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project> {
     if files::exists(folder) {
-        let taken = "there is something already; name another project folder";
+        let taken = "it already exists; choose another project folder";
         if !replace {
             return Err(Error::bad_file(folder, format!("{taken}, or replace it")));
         }
@@ -193,7 +193,10 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
     if replace {
         staging.put(folder)?;
     } else if !staging.put_new(folder)? {
-        return Err(Error::bad_file(folder, "another program was quicker; name another project folder"));
+        return Err(Error::bad_file(
+            folder,
+            "another program created it first; choose another project folder",
+        ));
     }
     Project::open(folder)
 }
@@ -235,8 +238,7 @@ impl<F: Read + Seek> Archive<F> {
     /// Like [`Archive::read`]; `project` says whether it must be a project.
     async fn read_with(file: F, project: bool, turns: &Turns) -> Result<Self> {
         let what = if project { format!(".{EXTENSION} file") } else { "zip".to_owned() };
-        let refused =
-            |reason: String| Error::Refused(format!("this is no {what} that can be opened: {reason}"));
+        let refused = |reason: String| Error::Refused(format!("this {what} cannot be opened: {reason}"));
         let looked = Self::look_through(file, project, turns).await;
         let mut archive = looked.map_err(|reason| refused(format!("{reason}{AGAIN}")))?;
         if project {
@@ -248,12 +250,12 @@ impl<F: Read + Seek> Archive<F> {
     /// Validates everything except the project's name.
     async fn look_through(mut file: F, project: bool, turns: &Turns) -> Result<Self, String> {
         if !seal::is_whole(&mut file, turns).await.map_err(|error| error.to_string())? {
-            return Err("its bytes are not those that were written (checksum)".to_owned());
+            return Err("it has changed since it was written (checksum)".to_owned());
         }
         let bytes = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
         let mut zip = ZipArchive::new(file).map_err(|error| error.to_string())?;
         if zip.len() > MAX_ENTRIES {
-            return Err(format!("it has {} entries, and {MAX_ENTRIES} are possible", zip.len()));
+            return Err(format!("it has {} entries; at most {MAX_ENTRIES} are allowed", zip.len()));
         }
         let (mut entries, mut sum, mut seen) = (Vec::new(), 0_u64, BTreeSet::new());
         for number in 0..zip.len() {
@@ -268,7 +270,7 @@ impl<F: Read + Seek> Archive<F> {
             }
             let method = entry.compression();
             if !matches!(method, CompressionMethod::Deflated | CompressionMethod::Stored) {
-                return Err(format!("`{name}` is packed by {method}, which is not known here"));
+                return Err(format!("`{name}` is packed by {method}, which is not supported"));
             }
             let path = safe_path(&name)?;
             let length = entry.size();
@@ -310,7 +312,7 @@ impl<F: Read + Seek> Archive<F> {
     pub fn check_room(&self, room: Option<u64>) -> Result<()> {
         match room {
             Some(room) if room < self.bytes() => Err(Error::Refused(format!(
-                "the project unpacks to {} and there is room for {}; free some space, or unpack it in another place",
+                "the project unpacks to {}, but there is room for {}; free some space, or unpack it in another place",
                 quantity::bytes(self.bytes()),
                 quantity::bytes(room)
             ))),
@@ -423,7 +425,7 @@ fn safe_path(name: &str) -> Result<PathBuf, String> {
     let parts: Vec<&str> = name.strip_suffix('/').unwrap_or(name).split('/').collect();
     if name.len() > MAX_NAME_BYTES || !parts.iter().copied().all(plain) {
         let shown: String = name.chars().take(80).collect();
-        return Err(format!("the name {shown:?} is no plain place inside a project"));
+        return Err(format!("the name {shown:?} is not a plain path inside a project"));
     }
     Ok(parts.iter().collect())
 }
@@ -433,7 +435,7 @@ async fn marker_name<F: Read + Seek>(
     zip: &mut ZipArchive<F>,
     entries: &[(usize, PathBuf, u64)],
 ) -> Result<String, String> {
-    let missing = || format!("it has no {MARKER}, so it is no packed project{AGAIN}");
+    let missing = || format!("it has no {MARKER}, so it is not a packed project{AGAIN}");
     let (number, _, length) =
         entries.iter().find(|(_, path, _)| path == Path::new(MARKER)).ok_or_else(missing)?;
     if *length > MAX_RECORD_BYTES {

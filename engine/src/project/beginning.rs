@@ -43,7 +43,7 @@ impl Beginning {
                 Some(adapter) => Err(Invalid {
                     field: "train.adapter".to_owned(),
                     value: adapter.to_string(),
-                    rule: "have weights to adapt: name a run or an imported model as its start".to_owned(),
+                    rule: "have weights to adapt: choose a run or an imported model as its start".to_owned(),
                 }
                 .into()),
             };
@@ -55,8 +55,8 @@ impl Beginning {
         let run = project.run_or_latest(Start::named_run(&start.run)).map_err(|_| {
             let place = project.folder().display();
             Error::Unknown(format!(
-                "the run starts from {start}, which is not in {place}; restore it with `glasshouse runs restore` if it was deleted, or name another \
-                 as its start"
+                "the run starts from {start}, which is not in {place}; restore it with `glasshouse runs restore` if it was deleted, or \
+                 choose another as its start"
             ))
         })?;
         let start = Start {
@@ -150,8 +150,8 @@ impl Beginning {
         let learns = |name: &&str| train.trainable.includes(name, model.layers, model.tied_head);
         if adds_turns && (train.adapter.is_some() || !rows.iter().all(learns)) {
             return Err(Error::Refused(format!(
-                "{} has no chat template, and the tokens that one adds must be learned, which this run freezes; fine-tune it once with all \
-                 parameters (no adapter, train.trainable=all), and go on from that run",
+                "{} has no chat template, and this run freezes the tokens that one adds; fine-tune it once with all parameters (no \
+                 adapter, train.trainable=all), and continue from that run",
                 self.run.name()
             )));
         }
@@ -161,7 +161,7 @@ impl Beginning {
     /// Fails if the settings describe another model or tokenizer. The run's own record has the resolved ones.
     fn check(&self, config: &RunConfig, tokenizer: &TokenizerConfig, rows: usize) -> Result<()> {
         let refuse = |field: &str, value: String, has: String| {
-            let rule = format!("be {has}, as in {}, whose weights the run begins with", self.run.name());
+            let rule = format!("be {has}, as in {}, whose weights the run starts from", self.run.name());
             Err(Invalid { field: field.to_owned(), value, rule }.into())
         };
         let (wanted, has) = (settings_of(&config.model), settings_of(&self.config.model));
@@ -259,7 +259,7 @@ impl Beginning {
             }
             _ => "",
         };
-        Error::Refused(format!("{name} of {run} is {has:?}, and the run's would be {wants:?}{advice}"))
+        Error::Refused(format!("{name} of {run} is {has:?}, but the run's would be {wants:?}{advice}"))
     }
 }
 
@@ -280,7 +280,7 @@ pub(crate) fn checkpoint_of(run: &Run, choice: &CheckpointChoice) -> Result<Chec
     found.map(CheckpointSummary::choice).ok_or_else(|| {
         let reason = match list.is_empty() {
             true => "this run has no checkpoint yet; train it first".to_owned(),
-            false => format!("it has no checkpoint {choice}; name best, latest, or a checkpoint's file"),
+            false => format!("it has no checkpoint {choice}; choose best, latest, or a checkpoint's file"),
         };
         Error::bad_file(run.checkpoints_folder(), reason)
     })

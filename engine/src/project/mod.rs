@@ -106,12 +106,12 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self> {
         if !files::exists(folder) {
             let reason =
-                "there is no project here; `glasshouse train` makes one, or name another project folder";
+                "there is no project here; `glasshouse train` makes one, or choose another project folder";
             return Err(Error::bad_file(folder, reason));
         }
         Self::look(folder)?.ok_or_else(|| {
             let reason = format!(
-                "this folder is no Glasshouse project (it has no {MARKER}); name another project folder"
+                "this folder is not a Glasshouse project (it has no {MARKER}); choose another project folder"
             );
             Error::bad_file(folder, reason)
         })
@@ -126,7 +126,7 @@ impl Project {
             value => value?,
         };
         check_marker(&value).map_err(|reason| {
-            let reason = format!("{reason}, or name another project folder (nothing was changed)");
+            let reason = format!("{reason}, or choose another project folder (nothing was changed)");
             Error::bad_file(marker, reason)
         })?;
         Ok(Some(Self { folder: folder.to_owned() }))
@@ -234,8 +234,8 @@ impl Project {
         latest.cloned().ok_or_else(|| {
             let Some(other) = runs.last() else { return Error::bad_file(&self.folder, NO_RUN) };
             let reason = format!(
-                "the project has no run of its own yet, but for models that were imported to compare with: \
-                 name one of these, as {}; `glasshouse train` starts a run",
+                "the project has no run of its own yet, only models imported for comparison: choose one of these, such as {}; \
+                 `glasshouse train` starts a run",
                 other.name()
             );
             Error::bad_file(&self.folder, reason)
@@ -267,7 +267,7 @@ impl Project {
             _ => {
                 let names: Vec<String> = titled.iter().map(|run| run.name()).collect();
                 return Err(Error::Unknown(format!(
-                    "{}: several runs have the title `{name}`: {}; name one by its number",
+                    "{}: several runs have the title `{name}`: {}; choose one by its number",
                     self.folder.display(),
                     names.join(", ")
                 )));
@@ -323,7 +323,7 @@ impl Project {
         config.validate()?;
         config.validate_labels()?;
         let data = data.strip_prefix(&self.folder).map_err(|_| {
-            Error::Internal(format!("{} lies outside the project {}", data.display(), self.folder.display()))
+            Error::Internal(format!("{} is outside the project {}", data.display(), self.folder.display()))
         })?;
         let runs = self.folder.join(RUNS);
         storage::create_folder(&runs)?;
@@ -348,7 +348,7 @@ fn next_number(runs: &Path) -> Result<u64> {
 /// Checks the format and version in a `project.json`; the error says what to do.
 fn check_marker(value: &serde_json::Value) -> Result<(), String> {
     if value.get("format").and_then(serde_json::Value::as_str) != Some(FORMAT) {
-        return Err(format!("its format is not \"{FORMAT}\"; open what Glasshouse made"));
+        return Err(format!("its format is not \"{FORMAT}\"; open a project that Glasshouse made"));
     }
     let version = value.get("version").and_then(serde_json::Value::as_u64);
     if version == Some(u64::from(VERSION)) {
@@ -356,8 +356,7 @@ fn check_marker(value: &serde_json::Value) -> Result<(), String> {
     }
     let found = version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
     Err(format!(
-        "the project has {found} of the folder layout and this program reads version {VERSION}; use the Glasshouse that \
-         made it"
+        "the project has {found} of the folder layout, but this program reads version {VERSION}; use the Glasshouse that made it"
     ))
 }
 

@@ -67,8 +67,8 @@ impl ParsedJudges {
     fn classifier(&mut self, project: Option<&Project>) -> Result<Arc<Classifier>> {
         let missing = |place: String| {
             Error::Refused(format!(
-                "moderation is to go by the project's classifier, and there is no {place}; train one of labelled rows, or moderate by rules \
-                 alone"
+                "moderation uses the project's classifier, but there is no {place}; train one on labelled rows, or moderate only by \
+                 rules"
             ))
         };
         let project = project.ok_or_else(|| missing("project".to_owned()))?;

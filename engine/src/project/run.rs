@@ -268,7 +268,7 @@ impl Run {
     pub(crate) fn check_has_text(&self) -> Result<()> {
         match self.is_imported() {
             true => {
-                let reason = "it is an imported model, which has no text to train on: begin a run with its weights, or name another run";
+                let reason = "it is an imported model, which has no text to train on: start a run from its weights, or choose another run";
                 Err(Error::bad_file(&self.folder, reason))
             }
             false => Ok(()),
@@ -294,7 +294,7 @@ impl Run {
         storage::read_json(&self.folder.join(RECORD), MAX_RECORD_BYTES).map_err(|error| match error {
             Error::BadFile { path, reason } => {
                 let reason = format!(
-                    "the run's record is damaged ({reason}); put a copy of the file there, or delete the run"
+                    "the run's record is damaged ({reason}); restore a copy of the file, or delete the run"
                 );
                 Error::bad_file(path, reason)
             }
@@ -423,7 +423,7 @@ impl Run {
             Some(project) if inside => Ok(project.join(path)),
             _ => Err(Error::bad_file(
                 self.folder.join(RECORD),
-                format!("its data folder `{data}` is not a place inside the project"),
+                format!("its data folder `{data}` is not a path inside the project"),
             )),
         }
     }

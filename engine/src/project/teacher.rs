@@ -36,7 +36,7 @@ impl Teacher {
             Ok(Self { config: run.config()?, run, checkpoint })
         };
         find().map(Some).map_err(|error: Error| {
-            Error::Refused(format!("train.distil.teacher names {named}, which cannot teach: {error}"))
+            Error::Refused(format!("train.distil.teacher is {named}, which cannot be a teacher: {error}"))
         })
     }
 
@@ -48,7 +48,7 @@ impl Teacher {
             if config.tokenizer != own.tokenizer {
                 let (run, kind) = (self.run.name(), own.tokenizer.kind.name());
                 notices.push(format!(
-                    "the tokenizer is that of {run}, which teaches: {kind}, {} tokens",
+                    "the tokenizer is that of the teacher {run}: {kind}, {} tokens",
                     own.model.vocabulary
                 ));
             }
@@ -71,8 +71,7 @@ impl Teacher {
         {
             let (begun, teacher) = (beginning.run.name(), self.run.name());
             return Err(Error::Refused(format!(
-                "{begun} and its teacher {teacher} have different tokenizers: a token of one is none of the other, so that there is nothing \
-                 to compare"
+                "{begun} and its teacher {teacher} have different tokenizers, so their predictions cannot be compared"
             )));
         }
         Ok(own)

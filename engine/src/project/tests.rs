@@ -81,7 +81,7 @@ fn a_foreign_folder_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
     let message = Project::open_or_create(folder.path()).unwrap_err().to_string();
-    assert!(message.contains("no Glasshouse project"), "{message}");
+    assert!(message.contains("not a Glasshouse project"), "{message}");
     std::fs::write(folder.path().join(MARKER), "{\"format\": \"other\"}").unwrap();
     assert!(Project::open_or_create(folder.path()).unwrap_err().to_string().contains("its format is not"));
     std::fs::write(folder.path().join(MARKER), "not JSON").unwrap();

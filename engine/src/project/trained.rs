@@ -84,7 +84,7 @@ impl AsTrained {
             let path = Path::new(file);
             if !files::is_file(path) {
                 let unknown =
-                    || "there is no such checkpoint; name best, latest, or a checkpoint's file".to_owned();
+                    || "there is no such checkpoint; choose best, latest, or a checkpoint's file".to_owned();
                 let reason = checkpoints.instead_of(file).unwrap_or_else(unknown);
                 return Err(Error::bad_file(path, reason));
             }
@@ -99,7 +99,7 @@ impl AsTrained {
         if info.model.is_empty() && info.config_crc32c != run.config_crc32c()? {
             notices.push(
                 "run.toml was changed after this checkpoint, which an older version wrote without the model's settings: whether those \
-                 are still the same is not known"
+                 are still the same is unknown"
                     .to_owned(),
             );
         }

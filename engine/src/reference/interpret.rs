@@ -81,7 +81,7 @@ impl<'run> Run<'run> {
                 expect_count(self.graph, id, ids.len())?;
                 Ok(InterpretedValue::Ids(ids.as_slice().into()))
             }
-            _ => Err(Error::Internal(format!("value {} is {ty}, and other data is given", id.0))),
+            _ => Err(Error::Internal(format!("value {} is {ty}, but other data was given", id.0))),
         }
     }
 
@@ -140,7 +140,7 @@ impl<'run> Run<'run> {
         dispatch!(&node.op, op => self.express(op, node), else {
             let (scope, name) = (&node.scope, node.op.name());
             Err(Error::Internal(format!(
-                "{scope}: {name} is no forward operation, and the reference runs no other"
+                "{scope}: {name} is not a forward operation; the reference runs no others"
             )))
         })
     }
@@ -204,7 +204,7 @@ pub(super) fn expect_count(graph: &Graph, id: ValueId, count: usize) -> Result<(
     if ty.count() == count {
         Ok(())
     } else {
-        Err(Error::Internal(format!("value {} is {ty}, and {count} entries are given", id.0)))
+        Err(Error::Internal(format!("value {} is {ty}, but {count} entries were given", id.0)))
     }
 }
 
@@ -212,7 +212,7 @@ pub(super) fn expect_below(scope: &str, ids: &[u32], entries: usize) -> Result<(
     match ids.iter().find(|id| **id as usize >= entries) {
         None => Ok(()),
         Some(id) => {
-            Err(Error::Refused(format!("{scope}: token {id} lies past the table's {entries} entries")))
+            Err(Error::Refused(format!("{scope}: token {id} is beyond the table's {entries} entries")))
         }
     }
 }

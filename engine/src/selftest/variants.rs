@@ -87,7 +87,7 @@ impl VariantRow {
             *worst = worst.max(apart);
             // A deviation that is NaN counts as infinite.
             if apart > bound {
-                self.wrong(|| format!("{what} by {kernels} kernels lies {apart:.1e} off, in {case}"));
+                self.wrong(|| format!("{what} by {kernels} kernels is {apart:.1e} off, in {case}"));
             }
         }
     }

@@ -58,7 +58,7 @@ impl Session {
                 self.warn(warning);
                 tell(BenchReport::ScalingSummary(Box::new(summary)), None);
             }
-            other => return Err(Error::Internal(format!("{other:?} is no bench"))),
+            other => return Err(Error::Internal(format!("unknown bench {other:?}"))),
         }
         Ok(())
     }

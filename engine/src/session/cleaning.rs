@@ -117,7 +117,7 @@ impl Session {
                 self.documents_changed(id).await
             }
             Command::ExportReport { to } => self.export_report(id, to),
-            other => Err(Error::Internal(format!("{other:?} is no command of the bench"))),
+            other => Err(Error::Internal(format!("unknown bench command {other:?}"))),
         }
     }
 

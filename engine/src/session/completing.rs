@@ -159,7 +159,7 @@ impl Session {
         let (mut config, judges) = self.with_judges(&config)?;
         if config.moderation.mode.hides() && !settings.no_tokens && settings.log_probabilities.is_some() {
             return Err(Error::Refused(
-                "log-probabilities show every token, and moderation hides some; ask without log-probabilities, or have moderation note"
+                "log-probabilities show every token, but moderation hides some; request no log-probabilities, or set moderation to note"
                     .to_owned(),
             ));
         }
@@ -331,7 +331,7 @@ fn check(settings: &CompletionSettings) -> Result<()> {
     }
     match settings.places {
         1..=MAX_PLACES => Ok(()),
-        places => invalid("places", places, format!("lie between 1 and {MAX_PLACES}")),
+        places => invalid("places", places, format!("be between 1 and {MAX_PLACES}")),
     }
 }
 
@@ -350,12 +350,12 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
         }
         CompletionPrompt::Tokens { ids } => {
             if ids.is_empty() {
-                return Err(Error::Refused("the prompt has no tokens; give one or more".to_owned()));
+                return Err(Error::Refused("the prompt has no tokens; give at least one".to_owned()));
             }
             let vocabulary = model.config.vocabulary;
             if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
                 return Err(Error::Refused(format!(
-                    "the prompt has token {id}, and the vocabulary of {} ends at {}",
+                    "the prompt has token {id}, but the vocabulary of {} ends at {}",
                     model.key.0,
                     vocabulary - 1
                 )));
@@ -438,9 +438,7 @@ fn room(
     expect_fits(prompt, context)?;
     let (tokens, wanted) = (prompt.ids.len(), config.max_tokens);
     match context - tokens {
-        0 => {
-            Err(too_long(tokens, format!("be fewer than the context length, {context}, to be gone on from")))
-        }
+        0 => Err(too_long(tokens, format!("be fewer than the context length, {context}, to be continued"))),
         room if wanted <= room => Ok(wanted),
         room if settings.fits => Ok(room),
         room => Err(Invalid {

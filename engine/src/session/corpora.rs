@@ -28,7 +28,7 @@ impl Session {
                 self.outlet.answer(id, Event::Fetched { path });
                 Ok(())
             }
-            other => Err(Error::Internal(format!("{other:?} is no command of public corpora"))),
+            other => Err(Error::Internal(format!("unknown corpora command {other:?}"))),
         }
     }
 
@@ -45,7 +45,7 @@ impl Session {
                     self.outlet.answer(id, Event::Fetching { progress });
                 }
                 Ok(Fetched::Done(path)) => return path,
-                Err(_) => return Err(Error::Internal("a download ended without a word".to_owned())),
+                Err(_) => return Err(Error::Internal("a download ended without a result".to_owned())),
             }
         }
     }

@@ -152,7 +152,7 @@ pub(super) fn of_run(description: &DeviceDescription) -> DeviceSummary {
         name: if kind == DeviceType::Cpu { "CPU".to_owned() } else { description.name.clone() },
         kind,
         details: description.to_string(),
-        why: "this run began on it and goes on bit for bit".to_owned(),
+        why: "this run started on it and continues bit for bit".to_owned(),
         memory: None,
         binding: None,
         buffer: None,

@@ -281,7 +281,7 @@ async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<Pat
     let mut troubles = found.troubles.into_iter().map(below);
     if found.sources.is_empty() {
         let reason = match troubles.next() {
-            None => format!("the folder holds no file of a kind that is read: {KINDS}; name another folder"),
+            None => format!("the folder holds no file of a supported kind: {KINDS}; choose another folder"),
             Some(Trouble { place, reason }) if place.is_empty() => {
                 format!("the folder {reason}; check its permissions")
             }
@@ -338,7 +338,7 @@ fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
 
 /// A path's last component.
 fn file_name(path: &Path) -> Result<&OsStr> {
-    let refused = || Error::bad_file(path, "this is no file name");
+    let refused = || Error::bad_file(path, "this is not a file name");
     path.file_name().ok_or_else(refused)
 }
 

@@ -70,7 +70,7 @@ impl Session {
         // Report mistakes in tasks before loading a model.
         let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source, live.as_ref()))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {
-            let reason = "there is nothing to evaluate: ask for likelihood, baselines, a task or the suite";
+            let reason = "there is nothing to evaluate: choose likelihood, baselines, a task or the suite";
             return Err(Error::Refused(reason.to_owned()));
         }
         if settings.likelihood && settings.stride.is_some() {
@@ -212,7 +212,7 @@ impl Session {
         let run = self.run_named(run)?;
         let Some(evaluation) = self.readable(run.evaluation()) else {
             return Err(Error::Refused(format!(
-                "{} was not evaluated, so that it has no card; evaluate it first",
+                "{} was not evaluated, so it has no card; evaluate it first",
                 run.name()
             )));
         };
@@ -264,7 +264,7 @@ impl Session {
             return Ok(own);
         }
         self.outlet.notice(format!(
-            "{} learned no rows of the recipe {}: it is measured by generated ones, since no file of rows is given",
+            "{} learned no rows of the recipe {}: without a file of rows, it is evaluated on generated ones",
             run.name(),
             recipe.name
         ));
@@ -274,7 +274,7 @@ impl Session {
     /// Unwraps a stored result. Unreadable ones are reported and ignored.
     pub(super) fn readable<T>(&self, kept: Result<Option<T>>) -> Option<T> {
         kept.unwrap_or_else(|error| {
-            self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
+            self.outlet.notice(format!("{error}; it is ignored, and the next one replaces it"));
             None
         })
     }
@@ -283,7 +283,7 @@ impl Session {
 /// Fails if a file exists and must be kept.
 fn refuse_what_is_there(to: &Path, keep: bool) -> Result<()> {
     if keep && files::exists(to) {
-        return Err(Error::bad_file(to, "it is there already; name another file"));
+        return Err(Error::bad_file(to, "it already exists; choose another file"));
     }
     Ok(())
 }

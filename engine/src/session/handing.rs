@@ -62,7 +62,7 @@ impl Session {
                 (bundle, Some(files))
             }
             (None, None) => {
-                let reason = "no bundle was given; name its folder, or give a zip of it, with `out` in it";
+                let reason = "no bundle was given; choose its folder, or give a zip of it, with `out` in it";
                 return Err(Error::Refused(reason.to_owned()));
             }
         };
@@ -90,7 +90,8 @@ async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
     if archive.bytes() > room {
         let (takes, room) = (quantity::bytes(archive.bytes()), quantity::bytes(room));
         return Err(Error::Refused(format!(
-            "the bundle unpacks to {takes}, and there is room for {room}; bring it back with the desktop program (`glasshouse bring-back`)"
+            "the bundle unpacks to {takes}, but there is room for {room}; bring it back with the desktop program (`glasshouse \
+             bring-back`)"
         )));
     }
     let all = staging.path().join("bundle");

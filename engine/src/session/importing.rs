@@ -92,7 +92,7 @@ impl Session {
             }
             let name = run.name();
             self.outlet.notice(format!(
-                "{name} was imported from there before, and is used again; delete it to have another"
+                "{name} was already imported from there and is used again; delete it to import another"
             ));
             self.outlet.answer(id, imported(&run, &found));
             return self.list_runs(id);
@@ -135,8 +135,7 @@ impl Session {
         let looked = match from {
             ModelSource::Looked { number } => {
                 let looked = self.looked.clone().filter(|looked| looked.number == *number);
-                let gone =
-                    || Error::Refused("that model is not at hand any more; choose it again".to_owned());
+                let gone = || Error::Refused("that model is no longer available; choose it again".to_owned());
                 return looked.ok_or_else(gone);
             }
             ModelSource::Path { path } => {
@@ -160,7 +159,7 @@ impl Session {
         let room = room_at(staging.path()).await;
         if let Some(total) = total.filter(|total| *total > room) {
             let reason = format!(
-                "the model has {}, and there is room for {}; take a smaller or a quantised one",
+                "the model has {}, but there is room for {}; use a smaller or a quantised one",
                 bytes(total),
                 bytes(room)
             );
@@ -179,7 +178,7 @@ impl Session {
         let path = address.fetch(&listed, staging.path(), room, &mut progress).await?;
         // The temporary path means nothing to the user.
         let found = Found::look_whole(&path).map_err(|error| {
-            Error::Refused(format!("what {} gave is no model that can be read: {error}", address.host()))
+            Error::Refused(format!("the model from {} cannot be read: {error}", address.host()))
         })?;
         Ok(Looked { number, found, name: address.name(), source: None, _files: Some(staging) })
     }
@@ -196,7 +195,7 @@ fn lacks(parameters: u64, room: u64) -> Option<String> {
     let needed = 4 * parameters;
     (needed > room).then(|| {
         format!(
-            "the weights take {} here, in 32 bits, and there is room for {}; free some space, or take a smaller model",
+            "the weights take {} here, in 32 bits, but there is room for {}; free some space, or use a smaller model",
             bytes(needed),
             bytes(room)
         )

@@ -35,7 +35,7 @@ impl Session {
         let begun = live.is_some().then(Instant::now);
         settings.sampling.validate()?;
         if views.is_empty() {
-            return Err(Error::Refused("name at least one view".to_owned()));
+            return Err(Error::Refused("choose at least one view".to_owned()));
         }
         let model = self.weights(source, live.as_mut()).await?;
         self.tell_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));

@@ -60,7 +60,7 @@ impl Session {
     }
 
     pub(super) fn shelf(&self) -> Result<&Shelf> {
-        let none = || Error::Refused("there is no shelf of projects here".to_owned());
+        let none = || Error::Refused("there is no project list here".to_owned());
         self.shelf.as_ref().ok_or_else(none)
     }
 
@@ -170,7 +170,7 @@ impl Session {
                 None => first_config()?,
             };
             let next = opened.next().unwrap_or_else(|error| {
-                self.outlet.notice(format!("{error}; the settings of the latest run are taken instead"));
+                self.outlet.notice(format!("{error}; the settings of the latest run are used instead"));
                 Next::default()
             });
             let latest = runs.last().and_then(|run| Some(run.record().ok()?.created)).unwrap_or(0);

@@ -53,13 +53,13 @@ impl Session {
             let (least, most) = (SAMPLES.start(), SAMPLES.end());
             let asked = settings.samples;
             return Err(Error::Refused(format!(
-                "{asked} answers to each prompt were asked for; {least} to {most} are possible"
+                "the number of answers per prompt must be {least} to {most} (got {asked})"
             )));
         }
         let model = self.weights(source, None).await?;
         if model.config.scores() {
             return Err(Error::Refused(format!(
-                "{} scores texts, and is certain of each score; name a run that writes, or one that classifies texts",
+                "{} scores texts, and is certain of each score; choose a run that writes or classifies texts",
                 model.key.0
             )));
         }
@@ -112,7 +112,7 @@ impl Session {
         let none = uncertainty.iter().filter(|uncertainty| !uncertainty.is_finite()).count();
         if none > 0 {
             let said = format!(
-                "{} left out: what {} gives there is no number",
+                "{} left out: the uncertainty from {} is not a number",
                 counted(none as u64, what),
                 model.key.0
             );
@@ -234,11 +234,10 @@ fn measure_of(asked: Option<Uncertainty>, model: &Model) -> Result<Uncertainty> 
     let (run, has_labels) = (&model.key.0, !model.config.labels.is_empty());
     let refused = match (asked, has_labels) {
         (Some(Uncertainty::Margin), false) => format!(
-            "a margin is one between labels, and {run} has none; ask for entropy or disagreement, or name a run \
-             whose objective is classify"
+            "a margin needs labels, and {run} has none; use entropy or disagreement, or choose a run whose objective is classify"
         ),
         (Some(Uncertainty::Disagreement), true) => {
-            format!("{run} classifies texts and has one answer to each; ask for margin or entropy")
+            format!("{run} classifies texts and has one answer to each; use margin or entropy")
         }
         (Some(measure), _) => return Ok(measure),
         (None, true) => return Ok(Uncertainty::Margin),

@@ -107,7 +107,7 @@ impl Session {
                             .await?;
                     Ok((merged, huggingface::another_base(&run, &folder)?))
                 }
-                None if undo => Err(Error::Refused("name the folder of the adapter to remove".to_owned())),
+                None if undo => Err(Error::Refused("specify the folder of the adapter to remove".to_owned())),
                 None => Ok((project.merge_in_turns(&run, &checkpoint, &turns).await?, None)),
             }
         };
@@ -132,7 +132,7 @@ impl Session {
         let run = self.run_named(name)?;
         if format != ExportFormat::HuggingFace && !run.config()?.model.labels.is_empty() {
             return Err(Error::Refused(format!(
-                "{} has a head for labels, which this format has no place for; export it as a Hugging Face folder",
+                "{} has a head for labels, which this format cannot store; export it as a Hugging Face folder",
                 run.name()
             )));
         }

@@ -81,7 +81,7 @@ impl Session {
         if longer > 0 {
             let of = counted(count as u64, "conversation");
             let text = format!(
-                "{longer} of {of} exceed the {room} tokens that fit into the context of {context}: the model sees only their end"
+                "{longer} of {of} exceed the {room} tokens that fit the context of {context}: the model sees only their end"
             );
             self.outlet.answer(id, Event::Notice { text });
         }
@@ -101,7 +101,7 @@ impl Session {
         config.validate()?;
         if !(1..=MAX_TEXTS).contains(&count) {
             return Err(Error::Refused(format!(
-                "{count} texts were asked for; 1 to {MAX_TEXTS} are possible"
+                "the number of texts must be 1 to {MAX_TEXTS} (got {count})"
             )));
         }
         let places = count.min(PLACES);

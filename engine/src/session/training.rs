@@ -268,7 +268,7 @@ impl Session {
                     let done = run.record()?.step;
                     if steps <= done && steps != config.train.steps {
                         let done = quantity::counted(done, "step");
-                        return Err(Error::Refused(format!("the run has already done {done}; give it more")));
+                        return Err(Error::Refused(format!("the run has already done {done}; choose more")));
                     }
                 }
                 (config, prepared, Some(run))
@@ -343,7 +343,7 @@ impl Session {
         let available = platform::storage::available(run.folder()).await;
         if let Some(available) = available.filter(|available| *available < needed) {
             self.outlet.notice(format!(
-                "the run will write about {} and there is room for {}: free some space before its first checkpoint",
+                "the run will write about {}, but there is room for {}: free some space before its first checkpoint",
                 quantity::bytes(needed),
                 quantity::bytes(available)
             ));

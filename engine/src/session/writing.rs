@@ -457,7 +457,7 @@ impl Session {
         let labels = model.config.labels.clone();
         if labels.is_empty() {
             return Err(Error::Refused(format!(
-                "{} has no labels; train a run on texts with labels, whose objective is classify, or name one",
+                "{} has no labels; train a run on texts with labels (objective classify), or choose one",
                 model.key.0
             )));
         }
@@ -480,7 +480,7 @@ impl Session {
         if model.config.scores() && learned_plain(&self.run_named(&model.key.0)?)? == Some(false) {
             let run = &model.key.0;
             return Err(Error::Refused(format!(
-                "{run} learned to score replies in conversations, and a text by itself is none; use it as train.reward.model={run}"
+                "{run} scores replies in conversations, not single texts; use it as train.reward.model={run}"
             )));
         }
         let mut reader = self.explainer(model)?;
@@ -492,7 +492,7 @@ impl Session {
             let mut tokens = encode(&model.tokenizer, text)?;
             if tokens.is_empty() {
                 let reason = "it is empty, or the vocabulary has none of its characters";
-                return Err(Error::Refused(format!("{text:?} cannot be told apart: {reason}")));
+                return Err(Error::Refused(format!("{text:?} cannot be classified: {reason}")));
             }
             tokens.truncate(model.config.context_length);
             let logits = reader.logits(&tokens)?;
@@ -602,7 +602,7 @@ pub(super) fn expect_writes(model: &Model) -> Result<()> {
     }
     let does = if model.config.scores() { "scores texts" } else { "classifies texts" };
     Err(Error::Refused(format!(
-        "{} {does} and writes none; ask it with `glasshouse classify`, or name another run",
+        "{} {does} and writes none; use `glasshouse classify`, or choose another run",
         model.key.0
     )))
 }

@@ -40,7 +40,7 @@ impl Staging {
         // A browser has no current folder, only absolute paths.
         let whole = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
         let (Some(folder), Some(name)) = (whole.parent(), whole.file_name()) else {
-            return Err(Error::bad_file(place, "nothing can be put in this place; name another"));
+            return Err(Error::bad_file(place, "cannot write to this place; choose another"));
         };
         files::create_dir_all(folder).map_err(Error::io(folder))?;
         let mut prefix = OsString::from(PREFIX);

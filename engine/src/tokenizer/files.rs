@@ -203,7 +203,7 @@ pub fn template_fails(reason: &str) -> Error {
     // Rejected with `raise_exception`; many templates have no system messages.
     let first = if reason.starts_with(TEMPLATE_REFUSES) { "leave that out, or " } else { "" };
     Error::Refused(format!(
-        "the model's chat template fails: {reason}; {first}mend {CHAT_TEMPLATE_FILE} in the model's folder and import it again"
+        "the model's chat template fails: {reason}; {first}fix {CHAT_TEMPLATE_FILE} in the model's folder and import it again"
     ))
 }
 

@@ -186,7 +186,7 @@ impl Tokenizer {
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let mut json: Value = serde_json::from_slice(bytes).map_err(|error| {
-            format!("not a tokenizer.json, for it is not JSON: {error}; is the file cut short?")
+            format!("not a tokenizer.json, because it is not JSON: {error}; is the file truncated?")
         })?;
         shape::check(&json)?;
         let mut translated = false;
@@ -195,17 +195,14 @@ impl Tokenizer {
         }
         let shape = shape::recognise(&json);
         let mut inner = from_json(json, Some(bytes).filter(|_| !translated))
-            .map_err(|error| format!("not a tokenizer.json that can be used: {error}"))?;
+            .map_err(|error| format!("not a usable tokenizer.json: {error}"))?;
         // Padding and truncation are the caller's choice, not part of the tokens.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| error.to_string())?;
         let vocabulary = inner.get_vocab(true);
         let vocabulary_size = vocabulary.values().max().map_or(0, |last| *last as usize + 1);
         if vocabulary_size > shape::MAX_VOCABULARY {
-            return Err(format!(
-                "its largest token id is {}, which no model has room for",
-                vocabulary_size - 1
-            ));
+            return Err(format!("its largest token id is {}, too large for any model", vocabulary_size - 1));
         }
         let begins = begins(&inner).map_err(|error| format!("its post-processor fails: {error}"))?;
         let bytes = shape.spelling.map(|spelling| {

@@ -139,9 +139,7 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
     let bound = (2 * entries + 1024).min(MAX_VOCABULARY) as u64;
     let mut ids = ids.chain(added.iter().map(|token| &token["id"]));
     match ids.find(|id| id.as_u64().is_none_or(|id| id >= bound)) {
-        Some(id) => Err(format!(
-            "a token's id is {id}, where a number below {bound} belongs in a vocabulary of {entries} entries"
-        )),
+        Some(id) => Err(format!("token id {id} must be below {bound} in a vocabulary of {entries} entries")),
         None => Ok(()),
     }
 }

@@ -214,18 +214,18 @@ fn foreign_and_damaged_files_say_what_is_wrong() {
     for (bytes, part) in [
         (&b"{\"version\": \"1.0\""[..], "not JSON"),
         (b"{}", "no `model`"),
-        (b"{\"model\": {\"type\": \"Magic\"}}", "cannot be used|that can be used"),
+        (b"{\"model\": {\"type\": \"Magic\"}}", "cannot be used|not a usable"),
         (
             b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 99999999999}, \"merges\": []}}",
-            "id is 99999999999",
+            "id 99999999999 must be below",
         ),
         (
             b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 16777215}, \"merges\": []}}",
-            "id is 16777215, where a number below 1026 belongs",
+            "id 16777215 must be below 1026",
         ),
         (
             b"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}, \"added_tokens\": [{\"id\": 1028}]}",
-            "id is 1028, where a number below 1028 belongs",
+            "id 1028 must be below 1028",
         ),
     ] {
         let message = Tokenizer::from_bytes(bytes).unwrap_err().to_string();

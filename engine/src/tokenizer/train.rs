@@ -227,7 +227,6 @@ fn not_made() -> Error {
     Error::Invalid(Invalid {
         field: "tokenizer.kind".to_owned(),
         value: TokenizerKind::Imported.name().to_owned(),
-        rule: "be one that is made of the text; an imported one belongs to the model that it came with"
-            .to_owned(),
+        rule: "be a kind that is trained on the text; an imported one belongs to its model".to_owned(),
     })
 }

@@ -30,13 +30,11 @@ impl Project {
             let reason = match begun {
                 Some(Start { run, .. }) => {
                     format!(
-                        "this run has no adapter: its weights were made of those of {run}, which is unchanged"
+                        "this run has no adapter: its weights were made from those of {run}, which is unchanged"
                     )
                 }
-                None => {
-                    "this run has no adapter: its weights are whole as they are; merge a run that has one"
-                        .to_owned()
-                }
+                None => "this run has no adapter: its weights are already complete; merge a run that has one"
+                    .to_owned(),
             };
             return Err(Error::bad_file(run.folder(), reason));
         }

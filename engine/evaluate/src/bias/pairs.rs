@@ -120,7 +120,7 @@ fn from_json(line: &str) -> Result<Pair, String> {
             continue;
         }
         let near = names::nearest(ours, row.keys().map(String::as_str));
-        let near = near.map(|near| format!("; is `{near}` meant to be it?")).unwrap_or_default();
+        let near = near.map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
         return Err(format!("expected `{ours}` (or `{theirs}`){near}"));
     }
     let row: SentencePairRow = serde_json::from_value(Value::Object(row)).map_err(|error| short(&error))?;
@@ -150,7 +150,7 @@ fn checked(
     let association = match association {
         None => None,
         Some(own) if own.words().any(|word| word.trim().is_empty() || word.contains(char::is_whitespace)) => {
-            return Err("`association` has a word that is empty or several".to_owned());
+            return Err("`association` has an entry that is not one word".to_owned());
         }
         Some(own) if own.more.is_empty() || own.less.is_empty() => {
             return Err("`association` needs words in `more` and in `less`".to_owned());
@@ -198,7 +198,7 @@ mod tests {
     fn a_broken_line_is_named_and_the_rest_is_read() {
         let good = "{\"more\":\"a\",\"less\":\"b\"}";
         for (line, said) in [
-            ("{\"mor\":\"a\",\"less\":\"b\"}", "expected `more` (or `sent_more`); is `mor` meant to be it?"),
+            ("{\"mor\":\"a\",\"less\":\"b\"}", "expected `more` (or `sent_more`); is `mor` meant?"),
             ("{\"more\":\"a\"}", "expected `less`"),
             ("{\"more\":\"a\",\"less\":\" \"}", "`less` is empty"),
             ("{\"more\":\"a\",\"less\":7}", "expected a string"),
@@ -206,7 +206,7 @@ mod tests {
             ("{\"more\":\"a\"", "not a JSON object"),
             (
                 "{\"more\":\"a\",\"less\":\"b\",\"association\":{\"word\":\"a b\",\"more\":[\"x\"],\"less\":[\"y\"]}}",
-                "empty or several",
+                "not one word",
             ),
             (
                 "{\"more\":\"a\",\"less\":\"b\",\"association\":{\"word\":\"a\",\"more\":[],\"less\":[\"y\"]}}",

@@ -60,7 +60,7 @@ pub fn html(
                 diagram are Wilson's (1927), of differences of such shares Newcombe's (1998), all others percentiles of "
                 (whole(u64::from(evaluation.settings.resamples))) " resamples (" (whole(u64::from(RESAMPLES))) " in audits) of documents, windows, texts or rows, \
                 seed " (evaluation.settings.seed) "; of more than " (whole(MAX_BLOCKS as u64)) " of them, so many runs of neighbours are drawn where a \
-                figure follows from sums. " (NO_INTERVAL) " The same figures stand in " code { "evaluation.json" } " in the run's folder."
+                figure follows from sums. " (NO_INTERVAL) " The same figures are in " code { "evaluation.json" } " in the run's folder."
             }
         }
     };

@@ -160,7 +160,7 @@ impl Pair<'_> {
             out.push(match values {
                 Some(values) => self.compared(&what, metric, &values, ""),
                 None => {
-                    let why = "it is of all rows at once and cannot be made again from what was kept of them";
+                    let why = "it covers all rows at once and cannot be recomputed from the stored results";
                     self.not_compared(&what, metric, overall, why)
                 }
             });

@@ -132,7 +132,7 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
     assert_eq!(exact.verdict, "one is better.");
     assert!((bleu.first_value - 100.0).abs() < 1e-9 && bleu.second_value < 60.0);
     assert_eq!(bleu.verdict, "one is better.");
-    assert!(entities.verdict.starts_with("Not compared: it is of all rows at once"), "{}", entities.verdict);
+    assert!(entities.verdict.starts_with("Not compared: it covers all rows at once"), "{}", entities.verdict);
     one.tasks[0].file_crc32c = 5;
     let found = compare(&one, &other, &BOOTSTRAP);
     assert_eq!(found[0].verdict, "Not compared: the files of that name differ.");

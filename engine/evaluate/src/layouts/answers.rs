@@ -71,7 +71,7 @@ pub(super) fn imdb(fields: &Fields) -> Result<Fields, String> {
     let label = match said.as_str() {
         "0" | "neg" | "negative" => "negative",
         "1" | "pos" | "positive" => "positive",
-        _ => return Err(format!("`{label}`: {said:?} is neither 0 nor 1, neither negative nor positive")),
+        _ => return Err(format!("`{label}`: {said:?} is not 0, 1, negative or positive")),
     };
     // Reviews contain HTML line breaks.
     let review = answer(fields, review)?.replace("<br />", "\n");

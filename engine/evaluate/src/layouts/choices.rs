@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 /// HellaSwag: endings of a text, cleaned like in lm-eval.
 pub(super) fn hellaswag(fields: &Fields) -> Result<Fields, String> {
     if !has(fields, &["endings"]) {
-        return Err(
-            "`label`: missing; these endings are published without the right one among them".to_owned()
-        );
+        return Err("`label`: missing; this split is published without the right endings".to_owned());
     }
     let endings = texts(given(fields, "endings"), "endings")?;
     let context = match (given(fields, "ctx_a"), given(fields, "ctx_b")) {
@@ -138,7 +136,7 @@ pub(super) fn mmlu(fields: &Fields) -> Result<Fields, String> {
             let options = Options::lettered(all.collect::<Result<Vec<_>, _>>()?);
             let letter = text(fields, "answer")?;
             let right = options.letters.iter().position(|own| own == letter.trim());
-            (options, right.ok_or_else(|| format!("`answer`: {letter:?} is no letter from A to D"))?)
+            (options, right.ok_or_else(|| format!("`answer`: {letter:?} is not a letter from A to D"))?)
         }
     };
     let subject = given(fields, "subject").and_then(Value::as_str).unwrap_or_default();
@@ -166,7 +164,7 @@ pub(super) fn logiqa(fields: &Fields) -> Result<Fields, String> {
         Some(letter) if letter.len() == 1 => {
             let letter = letter.to_ascii_uppercase();
             let place = options.letters.iter().position(|own| *own == letter);
-            place.ok_or_else(|| format!("`{answer}`: {letter:?} is no letter of an answer"))?
+            place.ok_or_else(|| format!("`{answer}`: {letter:?} is not the letter of an answer"))?
         }
         _ => options.right(fields, answer)?,
     };

@@ -6,7 +6,7 @@ pub(super) type Fields = Map<String, Value>;
 
 /// Error text for missing labels.
 pub(super) const UNLABELLED: &str =
-    "missing; some test splits are published without what is right, validation splits have it";
+    "missing; some test splits are published without answers; use a validation split";
 
 /// A field that is present and not null.
 pub(super) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
@@ -46,7 +46,7 @@ pub(super) fn number(fields: &Fields, name: &str) -> Result<usize, String> {
     if ["", "-1"].contains(&said) {
         return Err(format!("`{name}`: {UNLABELLED}"));
     }
-    said.parse().map_err(|_| format!("`{name}`: expected a number, and {said:?} is none"))
+    said.parse().map_err(|_| format!("`{name}`: expected a number, got {said:?}"))
 }
 
 /// A boolean in any of the usual spellings.
@@ -66,7 +66,7 @@ pub(super) fn choosing(
     group: &str,
 ) -> Result<Fields, String> {
     if let Some(beyond) = right.iter().find(|at| **at >= choices.len()) {
-        return Err(format!("choice {beyond} is right, and there are {}, counted from 0", choices.len()));
+        return Err(format!("choice {beyond} is right, but there are {}, counted from 0", choices.len()));
     }
     Ok(row([("prompt", prompt.into()), ("choices", choices.into()), ("answer", right.into())], group))
 }
@@ -111,7 +111,7 @@ impl Options {
             }
         }
         if texts.len() < 2 {
-            return Err(format!("`{name}`: expected two answers or more, a line each, as `A. one`"));
+            return Err(format!("`{name}`: expected at least two answers, one per line, such as `A. one`"));
         }
         let letters = letters.into_iter().map(|letter| char::from(letter).to_string()).collect();
         Ok(Self { letters, texts })
@@ -137,7 +137,7 @@ impl Options {
         let (letter, _) = said.split_once('.').unwrap_or((said, ""));
         let place = |all: &[String], one: &str| all.iter().position(|own| own == one);
         place(&self.texts, said).or_else(|| place(&self.letters, letter.trim())).ok_or_else(|| {
-            format!("`{name}`: {said:?} is none of the answers, nor begins with a letter of one")
+            format!("`{name}`: {said:?} is not one of the answers and does not begin with the letter of one")
         })
     }
 
@@ -175,8 +175,8 @@ mod tests {
         // Letters may start later, and the text need not match exactly.
         let (options, at) = of("C. x\nD. y\nE. z?", json!("E. z")).unwrap();
         assert_eq!((options.letters.concat().as_str(), at), ("CDE", 2));
-        assert!(of(all, json!("four")).unwrap_err().contains("none of the answers"));
+        assert!(of(all, json!("four")).unwrap_err().contains("not one of the answers"));
         assert!(of(all, json!("")).unwrap_err().contains("test splits"));
-        assert!(of("one or two", json!("A")).unwrap_err().contains("two answers or more"));
+        assert!(of("one or two", json!("A")).unwrap_err().contains("at least two answers"));
     }
 }

@@ -95,7 +95,7 @@ fn is_list(row: &Fields, name: &str) -> bool {
 pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "HellaSwag",
-        asked: "Endings follow the text, cleaned of WikiHow's marks, as lm-eval's `hellaswag` has it.",
+        asked: "Endings follow the text, cleaned of WikiHow's marks, as in lm-eval's `hellaswag`.",
         metrics: &["accuracy"],
         paper: "Zellers et al. 2019, arXiv:1905.07830",
         licence: "MIT",
@@ -108,7 +108,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "PIQA",
-        asked: "Each way follows the goal as an answer to a question, as lm-eval's `piqa` has it.",
+        asked: "Each way follows the goal as an answer to a question, as in lm-eval's `piqa`.",
         metrics: &["accuracy"],
         paper: "Bisk et al. 2020, arXiv:1911.11641",
         licence: "AFL-3.0",
@@ -118,7 +118,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "Social IQa",
-        asked: "Each answer follows situation and question, as lm-eval's `social_iqa` has it.",
+        asked: "Each answer follows situation and question, as in lm-eval's `social_iqa`.",
         metrics: &["accuracy"],
         paper: "Sap et al. 2019, arXiv:1904.09728",
         licence: "CC BY 4.0",
@@ -131,7 +131,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "CommonsenseQA",
-        asked: "The answers stand below the question, and a letter is chosen, as lm-eval's `commonsense_qa` has it.",
+        asked: "The answers are listed below the question, and a letter is chosen, as in lm-eval's `commonsense_qa`.",
         metrics: &["accuracy"],
         paper: "Talmor et al. 2019, arXiv:1811.00937",
         licence: "MIT",
@@ -146,7 +146,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "OpenBookQA",
-        asked: "Each answer goes on from the question, as lm-eval's `openbookqa` has it.",
+        asked: "Each answer continues the question, as in lm-eval's `openbookqa`.",
         metrics: &["accuracy"],
         paper: "Mihaylov et al. 2018, arXiv:1809.02789",
         licence: "Apache-2.0",
@@ -161,7 +161,8 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "MMLU",
-        asked: "The answers stand below the question, and a letter is chosen, as lm-eval's `mmlu` has it, without examples before it.",
+        asked: "The answers are listed below the question, and a letter is chosen, as in lm-eval's `mmlu`, but without examples before \
+                it.",
         metrics: &["accuracy"],
         paper: "Hendrycks et al. 2021, arXiv:2009.03300",
         licence: "MIT",
@@ -175,7 +176,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "LogiQA",
-        asked: "The answers stand below passage and question, and follow them, as lm-eval's `logiqa` has it.",
+        asked: "The answers are listed below passage and question, and each follows them, as in lm-eval's `logiqa`.",
         metrics: &["accuracy"],
         paper: "Liu et al. 2020, arXiv:2007.08124",
         licence: "no licence stated",
@@ -189,7 +190,8 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "BBQ",
-        asked: "Each answer follows context and question; any way to say that nothing is known counts as that, as lm-eval's `bbq` has it. Its bias scores need the groups that the authors' files and the Hub's name.",
+        asked: "Each answer follows context and question; any way to say that nothing is known counts as that, as in lm-eval's `bbq`. \
+                Its bias scores need the groups from the authors' files or the Hub's.",
         metrics: &["accuracy", "bbq"],
         paper: "Parrish et al. 2022, arXiv:2110.08193",
         licence: "CC BY 4.0",
@@ -202,7 +204,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "BoolQ",
-        asked: "Yes or no follows passage and question, as lm-eval's `boolq` has it.",
+        asked: "Yes or no follows passage and question, as in lm-eval's `boolq`.",
         metrics: &["accuracy"],
         paper: "Clark et al. 2019, arXiv:1905.10044",
         licence: "CC BY-SA 3.0",
@@ -212,7 +214,8 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "TruthfulQA",
-        asked: "Behind the question, as lm-eval's `truthfulqa_mc1` and `truthfulqa_mc2` have it, without the six examples that they set before; where the file has true answers alone, they are compared with the model's own.",
+        asked: "Each answer follows the question, as in lm-eval's `truthfulqa_mc1` and `truthfulqa_mc2`, but without their six \
+                examples; if the file has only true answers, they are compared with the model's own.",
         metrics: &["accuracy", "mc2"],
         paper: "Lin et al. 2022, arXiv:2109.07958",
         licence: "Apache-2.0",
@@ -226,7 +229,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "ASDiv",
-        asked: "The problem, its question and \"Answer:\", as lm-eval's `asdiv` has it; the number with its unit or without is right.",
+        asked: "The problem, its question and \"Answer:\", as in lm-eval's `asdiv`; the number is right with or without its unit.",
         metrics: &["exact", "f1"],
         paper: "Miao et al. 2020, arXiv:2106.15772",
         licence: "CC BY-NC 4.0",
@@ -238,7 +241,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "NQ-open",
-        asked: "Questions without a page, as lm-eval's `nq_open` has them; any of the answers is right.",
+        asked: "Questions without a page, as in lm-eval's `nq_open`; any of the answers is right.",
         metrics: &["exact", "f1"],
         paper: "Lee et al. 2019, arXiv:1906.00300",
         licence: "CC BY-SA 3.0",
@@ -252,7 +255,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "XSum",
-        asked: "Each document is followed by \"TL;DR:\", as GPT-2 was asked for summaries (Radford et al. 2019).",
+        asked: "Each document is followed by \"TL;DR:\", as in GPT-2's summarisation (Radford et al. 2019).",
         metrics: &["rouge"],
         paper: "Narayan et al. 2018, arXiv:1808.08745",
         licence: "no licence stated for the BBC's text",
@@ -275,14 +278,15 @@ pub const STANDARDS: [Standard; 21] = [
         asked: "Words have tags of persons, organisations, places and other names.",
         metrics: &["entities", "accuracy"],
         paper: "Tjong Kim Sang and De Meulder 2003, arXiv:cs/0306050",
-        licence: "for research alone, of Reuters' text",
+        licence: "for research only, of Reuters' text",
         hints: &["conll"],
         fits: |row, _| is_list(row, "tokens") && is_list(row, "ner_tags"),
         row: answers::conll,
     },
     Standard {
         name: "StereoSet",
-        asked: "Each sentence follows its context, and those with a gap stand by themselves. Sentences are compared by their mean log-likelihood per token.",
+        asked: "Each sentence follows its context, and those with a gap have no context. Sentences are compared by their mean \
+                log-likelihood per token.",
         metrics: &["stereotypes"],
         paper: "Nadeem et al. 2021, arXiv:2004.09456",
         licence: "CC BY-SA 4.0",
@@ -315,7 +319,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "documents with summaries",
-        asked: "Each document is followed by \"TL;DR:\", as GPT-2 was asked for summaries (Radford et al. 2019).",
+        asked: "Each document is followed by \"TL;DR:\", as in GPT-2's summarisation (Radford et al. 2019).",
         metrics: &[],
         paper: "",
         licence: "",
@@ -325,7 +329,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "answers with letters",
-        asked: "The answers stand below the question, and a letter is chosen.",
+        asked: "The answers are listed below the question, and a letter is chosen.",
         metrics: &["accuracy"],
         paper: "",
         licence: "",
@@ -335,7 +339,7 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "passages with questions",
-        asked: "The passage, \"Question:\" and the question, and \"Answer:\" stand below one another.",
+        asked: "The passage, \"Question:\" and the question, and \"Answer:\", one below the other.",
         metrics: &[],
         paper: "",
         licence: "",

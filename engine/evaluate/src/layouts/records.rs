@@ -43,7 +43,7 @@ pub fn records<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Record<'a>>, Strin
     }
     if bytes.trim_ascii_start().starts_with(b"[") {
         let rows =
-            serde_json::from_slice(bytes).map_err(|error| format!("it is no list of JSON: {error}"))?;
+            serde_json::from_slice(bytes).map_err(|error| format!("it is not a JSON list: {error}"))?;
         return Ok(listed(rows));
     }
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
@@ -123,7 +123,7 @@ fn table(bytes: &[u8], delimiter: u8) -> Result<Vec<Record<'static>>, String> {
 fn fault(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} columns, and the header has {expected_len}")
+            format!("{len} columns, but the header has {expected_len}")
         }
         csv::ErrorKind::Utf8 { .. } => "not UTF-8; convert the file to UTF-8".to_owned(),
         _ => error.to_string(),
@@ -199,9 +199,9 @@ mod tests {
         let utf8 = "not UTF-8; convert the file to UTF-8";
         assert_eq!(
             said,
-            [(2, None), (3, Some("1 columns, and the header has 2")), (4, Some(utf8)), (5, None)]
+            [(2, None), (3, Some("1 columns, but the header has 2")), (4, Some(utf8)), (5, None)]
         );
-        assert!(records("rows.json", b"[{\"a\":1},").unwrap_err().starts_with("it is no list of JSON: "));
+        assert!(records("rows.json", b"[{\"a\":1},").unwrap_err().starts_with("it is not a JSON list: "));
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn biased(fields: &Fields) -> Result<Option<Biased>, String> {
             "neg" => is_stereotyped,
             "nonneg" => !is_unknown && !is_stereotyped,
             other => {
-                return Err(format!("`question_polarity`: expected neg or nonneg, and {other:?} is neither"));
+                return Err(format!("`question_polarity`: expected neg or nonneg, got {other:?}"));
             }
         };
         if expected {
@@ -156,7 +156,7 @@ pub(super) fn stereoset(fields: &Fields) -> Result<Fields, String> {
                 let found = labelled.iter().find(|(label, _)| [name, number].contains(&label.as_str()));
                 found
                     .map(|(_, sentence)| sentence.clone())
-                    .ok_or_else(|| format!("`sentences`: none is `{name}`"))
+                    .ok_or_else(|| format!("`sentences`: no sentence is `{name}`"))
             };
             // Numeric labels as on the Hub.
             names.into_iter().zip(["1", "0", "2"]).map(of).collect::<Result<_, _>>()?

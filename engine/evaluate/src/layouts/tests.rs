@@ -276,9 +276,9 @@ fn rows_without_what_is_right_say_so() {
         (
             "a.jsonl",
             json!({"goal": "A", "sol1": "b", "sol2": "c", "label": 2}),
-            "choice 2 is right, and there are 2",
+            "choice 2 is right, but there are 2",
         ),
-        ("a.jsonl", json!({"goal": "A", "sol1": "b", "sol2": "c", "label": "x"}), "\"x\" is none"),
+        ("a.jsonl", json!({"goal": "A", "sol1": "b", "sol2": "c", "label": "x"}), "got \"x\""),
         (
             "PIQA/a.jsonl",
             json!({"question": "A", "options": "A. b\nB. c"}),
@@ -289,8 +289,8 @@ fn rows_without_what_is_right_say_so() {
             json!({"passage": "A", "question": "b", "idx": 7}),
             "`answer`: missing; some test splits",
         ),
-        ("HellaSwag/a.jsonl", json!({"question": "A", "answer": ["b", "c"]}), "without the right one"),
-        ("imdb.csv", json!({"text": "A", "label": "2"}), "neither 0 nor 1"),
+        ("HellaSwag/a.jsonl", json!({"question": "A", "answer": ["b", "c"]}), "without the right endings"),
+        ("imdb.csv", json!({"text": "A", "label": "2"}), "not 0, 1,"),
         ("XSum/a.jsonl", json!({"document": "A", "summary": " "}), "`summary`: empty"),
         ("a.jsonl", json!({"tokens": ["A"], "ner_tags": [9]}), "`ner_tags`"),
         ("a.jsonl", json!({"text": "A", "toxicity": "high"}), "`toxicity`"),

@@ -64,11 +64,11 @@ fn row_of(row: &str) -> Result<(String, bool), String> {
     let field = |name: &str| {
         row.get(name).ok_or_else(|| {
             let near = names::nearest(name, row.keys().map(String::as_str));
-            let near = near.map(|near| format!("; is `{near}` meant to be it?")).unwrap_or_default();
+            let near = near.map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
             format!("expected `{name}`{near}")
         })
     };
-    let text = field("text")?.as_str().ok_or("`text` is no string")?;
+    let text = field("text")?.as_str().ok_or("`text` must be a string")?;
     if text.trim().is_empty() {
         return Err("`text` is empty".to_owned());
     }
@@ -78,7 +78,7 @@ fn row_of(row: &str) -> Result<(String, bool), String> {
         Value::String(label) if !label.trim().is_empty() => {
             !INNOCENT.contains(&label.trim().to_lowercase().as_str())
         }
-        _ => return Err("`label` is a name, a number or true or false".to_owned()),
+        _ => return Err("`label` must be a name, a number, true or false".to_owned()),
     };
     Ok((text.to_owned(), is_harmful))
 }
@@ -111,7 +111,7 @@ impl Classifier {
         let innocent = rows.len() - harmful;
         for (count, kind) in [(harmful, "harmful"), (innocent, "innocent")] {
             if count < MIN_ROWS {
-                return Err(format!("{count} of the rows are {kind}; {MIN_ROWS} are needed at least"));
+                return Err(format!("{count} of the rows are {kind}; at least {MIN_ROWS} are needed"));
             }
         }
         let seen: Vec<Vec<(u32, f32)>> = rows.iter().map(|row| features(&row.text)).collect();
@@ -153,17 +153,17 @@ impl Classifier {
     /// The text is not a classifier, has another version, or is damaged.
     pub fn read(text: &str) -> Result<Self, String> {
         let read: Self = serde_json::from_str(text)
-            .map_err(|error| format!("is no classifier: {error}; train it again"))?;
+            .map_err(|error| format!("is not a classifier: {error}; train it again"))?;
         if read.version != 1 {
             return Err(format!(
-                "is of version {}, and this program knows version 1; train it again",
+                "is of version {}, but this program knows version 1; train it again",
                 read.version
             ));
         }
         let is_sorted =
             read.places.is_sorted() && read.places.last().is_none_or(|last| (*last as usize) < PLACES);
         if read.crc32c != read.checksum() || read.places.len() != read.weights.len() || !is_sorted {
-            return Err("is damaged: its checksum is another; train it again".to_owned());
+            return Err("is damaged (checksum); train it again".to_owned());
         }
         Ok(read)
     }

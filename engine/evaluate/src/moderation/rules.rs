@@ -376,7 +376,7 @@ fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
     for part in written.split_whitespace() {
         let (part, is_stem) = part.strip_suffix('*').map_or((part, false), |stem| (stem, true));
         if part.contains('*') {
-            return Err(format!("\"{written}\": a `*` stands at the end of a word"));
+            return Err(format!("\"{written}\": a `*` must be at the end of a word"));
         }
         let own: Vec<String> =
             words(part).0.into_iter().filter_map(|word| word.forms.into_iter().next()).collect();
@@ -384,7 +384,9 @@ fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
         for (number, word) in (1..).zip(own) {
             let is_stem = is_stem && number == last;
             if is_stem && word.chars().count() < MIN_STEM_LETTERS {
-                return Err(format!("\"{written}\": {MIN_STEM_LETTERS} letters at least stand before a `*`"));
+                return Err(format!(
+                    "\"{written}\": at least {MIN_STEM_LETTERS} letters must come before a `*`"
+                ));
             }
             patterns.push(Pattern { word, is_stem });
         }
@@ -392,6 +394,6 @@ fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
     match patterns.len() {
         0 => Err(format!("\"{written}\" has no word")),
         count if count <= longest => Ok(patterns),
-        count => Err(format!("\"{written}\" has {count} words; {longest} are possible")),
+        count => Err(format!("\"{written}\" has {count} words; at most {longest} are allowed")),
     }
 }

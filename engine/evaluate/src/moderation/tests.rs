@@ -153,10 +153,10 @@ fn a_persons_rules_add_and_take_away_and_are_named_where_they_are_broken() {
         ("{\"wods\":[\"x\"]}", "words"),
         ("{\"remove\":[\"damm\"]}", "did you mean \"damn\""),
         ("{\"words\":[\"*\"]}", "no word"),
-        ("{\"words\":[\"a*\"]}", "letters at least"),
+        ("{\"words\":[\"a*\"]}", "letters must come before"),
         ("{\"near\":[\"a\"]}", "`words` is missing"),
         ("{\"before\":[\"a\"]}", "`words` is missing"),
-        ("{\"words\":[\"a\"],\"after\":[\"a b c d\"]}", "3 are possible"),
+        ("{\"words\":[\"a\"],\"after\":[\"a b c d\"]}", "3 are allowed"),
         ("{}", "expected `words`"),
     ] {
         let reason = Rules::with(&format!("\n{line}\n")).unwrap_err();
@@ -307,7 +307,7 @@ fn broken_rows_are_named_and_the_rest_is_read() {
     assert_eq!(labels, [true, false, false]);
     let lines: Vec<u64> = read.broken.iter().map(|(line, _)| *line).collect();
     assert_eq!(lines, [4, 5, 6, 7, 8]);
-    assert!(read.broken[0].1.contains("is `txt` meant to be it?"));
+    assert!(read.broken[0].1.contains("is `txt` meant?"));
 }
 
 #[test]

@@ -93,8 +93,7 @@ impl Call<'_> {
         match ids.words.iter().position(|id| *id as usize >= limit && Some(*id) != ignored) {
             None => Ok(()),
             Some(at) => Err(Error::Refused(format!(
-                "{}: id {} at position {} of the batch is outside the vocabulary of {limit}; the tokens come from \
-                 another tokenizer than the model's",
+                "{}: id {} at position {} of the batch is outside the vocabulary of {limit}; the tokens come from a different tokenizer",
                 self.scope,
                 ids.words[at],
                 self.first_element(ids.ty) + at

@@ -257,7 +257,7 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
             places[place] = Some(number);
         }
         let refused = together.admit(&[1], &config(0));
-        assert!(refused.is_err_and(|error| error.to_string().contains("place")));
+        assert!(refused.is_err_and(|error| error.to_string().contains("slots")));
         go_on(&mut together, &places, 9);
         together.release(1);
         let place = together.admit(&prompt(prompts[6], 3), &config(6)).unwrap();

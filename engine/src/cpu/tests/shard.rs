@@ -197,7 +197,7 @@ fn training_goes_on_without_workers_and_says_so_once() {
     }
     // No worker can be started in tests, so both shards were computed locally.
     let warning = divided.take_warning().unwrap();
-    assert!(warning.contains("goes on without it"), "{warning}");
+    assert!(warning.contains("continues without it"), "{warning}");
     assert_eq!((divided.take_warning(), whole.take_warning()), (None, None));
 }
 

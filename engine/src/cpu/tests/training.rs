@@ -534,7 +534,7 @@ fn bad_input_is_refused_by_name() {
     assert!(block_on(executor.evaluate(&[short])).is_err());
     let state = ArenaState { parameters: vec![0.0; 7], ..ArenaState::default() };
     let message = executor.set_state(&state).unwrap_err().to_string();
-    assert!(message.contains("parameters: 7 floats given"), "{message}");
+    assert!(message.contains("parameters: got 7 floats"), "{message}");
 }
 
 #[test]

@@ -293,8 +293,8 @@ impl PairStatistics {
         if left_out > 0 {
             let left_out = of(left_out, one);
             let why = match judged {
-                Some(_) => "the answer lies beyond the context length",
-                None => "an answer lies beyond the context length, or both are the same up to it",
+                Some(_) => "the answer is beyond the context length",
+                None => "an answer is beyond the context length, or both are the same up to it",
             };
             all.push(format!("{left_out} left out: {why}"));
         }

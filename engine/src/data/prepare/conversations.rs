@@ -36,7 +36,7 @@ pub(super) async fn encode(
     let renderer = files.chat_renderer()?;
     let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(format!(
-            "the objective {objective} learns from {}s: name a file of them, JSON Lines or a JSON array, as data",
+            "the objective {objective} learns from {}s: give a file of them as data (JSON Lines or a JSON array)",
             noun(objective)
         )));
     };
@@ -130,20 +130,20 @@ pub(super) fn missing(
 ) -> Option<String> {
     let noun = noun(objective);
     if train + held_out == 0 {
-        let nothing = format!("the given data holds no {noun} to learn from");
+        let nothing = format!("the given data has no {noun} to learn from");
         return Some(match problems.list().first() {
             Some(problem) => {
-                format!("{nothing}: {} {}; mend the file, or give another", problem.name, problem.reason)
+                format!("{nothing}: {} {}; fix the file, or give another", problem.name, problem.reason)
             }
             None => nothing,
         });
     }
     if train == 0 {
-        return Some(format!("all {held_out} {noun}s are held out; give others that say something else"));
+        return Some(format!("all {held_out} {noun}s are held out; give others with different content"));
     }
     (held_out == 0).then(|| {
         format!(
-            "none of the {train} {noun}s is held out: give two at least, and held-out files with one at least"
+            "none of the {train} {noun}s is held out: give at least two, and held-out files with at least one"
         )
     })
 }

@@ -35,7 +35,9 @@ pub(super) async fn encode(
 ) -> Result<()> {
     let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(
-            "the objective classify learns from texts with labels: name a file of JSON Lines, a JSON array or a table (.csv) of them as data".to_owned(),
+            "the objective classify learns from texts with labels: give a file of them as data (JSON Lines, a JSON array or a table, \
+             .csv)"
+                .to_owned(),
         ));
     };
     let sources: Vec<(&SourceFile, Option<Split>)> = sources.collect();
@@ -77,7 +79,7 @@ pub(super) async fn encode(
     queue.write(placed)?;
     let LabelQueue { writer, splitter, emptied, lost, characters, .. } = queue;
     for (path, place) in emptied {
-        problems.note(path, &format!("{place}: `text`: no character that the vocabulary has"));
+        problems.note(path, &format!("{place}: `text`: the vocabulary has none of its characters"));
     }
     lost.tell(problems, &corpus.name(), "text")?;
     if let Some(missing) = missing(splitter.counts, Objective::Classify, problems) {
@@ -137,9 +139,8 @@ async fn labels(
                     problems.unread(unread);
                     labels.insert(label);
                     if labels.len() > MAX_LABELS {
-                        let reason = format!(
-                            "more than {MAX_LABELS} labels: `label` is to name one of a few kinds that texts are of"
-                        );
+                        let reason =
+                            format!("more than {MAX_LABELS} labels: `label` must be one of a few classes");
                         return Err(Error::bad_file(&source.path, reason));
                     }
                     continue;
@@ -154,10 +155,10 @@ async fn labels(
         return Ok(labels.into_iter().collect());
     }
     let has =
-        labels.first().map_or("no text with a label".to_owned(), |only| format!("one label alone, {only}"));
+        labels.first().map_or("no text with a label".to_owned(), |only| format!("only one label, {only}"));
     let first = problems.list().into_iter().next();
     let wrong = first.map_or(String::new(), |problem| format!(": {} {}", problem.name, problem.reason));
-    Err(Error::Refused(format!("the given data holds {has}, and at least two labels are needed{wrong}")))
+    Err(Error::Refused(format!("the given data has {has}, but at least two labels are needed{wrong}")))
 }
 
 /// Tokens followed by the label's number, and the text.

@@ -81,8 +81,8 @@ impl Lost {
         let listed = format!("{}{more}", named.join(", "));
         if self.kept == 0 {
             return Err(Error::Refused(format!(
-                "{name} has no character that the vocabulary has, but {listed}; begin with a model whose tokenizer knows them, as one of bytes \
-                 or BPE does"
+                "the vocabulary has none of the characters of {name}, but {listed}; start from a model whose tokenizer has them, such \
+                 as one of bytes or BPE"
             )));
         }
         let (all, [train, _]) = (self.rows.iter().sum(), self.rows);

@@ -36,7 +36,7 @@ pub(super) async fn encode(
     let renderer = files.chat_renderer()?;
     let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(
-            "the objective reward answers prompts: name a file of them, JSON Lines or a JSON array, as data"
+            "the objective reward answers prompts: give a file of them as data (JSON Lines or a JSON array)"
                 .to_owned(),
         ));
     };
@@ -89,7 +89,7 @@ pub(super) async fn encode(
     queue.write(placed)?;
     let PromptQueue { writer, splitter, emptied, lost, characters, asked, .. } = queue;
     for (path, place) in emptied {
-        problems.note(path, &format!("{place}: `prompt`: no character that the vocabulary has"));
+        problems.note(path, &format!("{place}: `prompt`: the vocabulary has none of its characters"));
     }
     lost.tell(problems, &corpus.name(), "prompt")?;
     let counts = splitter.counts;

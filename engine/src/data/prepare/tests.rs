@@ -93,7 +93,7 @@ fn an_unchanged_text_is_prepared_once() {
     let folder = run(&config, &project).unwrap().0.folder;
     std::fs::write(folder.join("train-00000.bin"), b"x").unwrap();
     let message = open(&folder).unwrap_err().to_string();
-    assert!(message.contains("train-00000.bin") && message.contains("prepares the text anew"), "{message}");
+    assert!(message.contains("train-00000.bin") && message.contains("prepares the text again"), "{message}");
     let (again, seen) = run(&config, &project).unwrap();
     assert!(!seen.contains(&Progress::Reused));
     assert_eq!(again.folder, folder);
@@ -386,14 +386,14 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
     for objective in [Objective::Chat, Objective::Reward] {
         config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
         let said = refusal(objective, "{{ raise_exception('never') }}", &mut config);
-        assert!(said.contains("never") && said.contains("mend chat_template.jinja"), "{said}");
-        assert!(!said.contains("mend the file"), "{said}");
+        assert!(said.contains("never") && said.contains("fix chat_template.jinja"), "{said}");
+        assert!(!said.contains("fix the file"), "{said}");
     }
     // A template that rejects these rows, but accepts others.
     let strict = "{% for message in messages %}{% if message.role == 'system' %}{{ raise_exception('no system') }}{% endif %}\
                   {{ message.role }}: {{ message.content }}\n{% endfor %}";
     let said = refusal(Objective::Chat, strict, &mut config);
-    assert!(said.contains("no system") && said.contains("mend the file"), "{said}");
+    assert!(said.contains("no system") && said.contains("fix the file"), "{said}");
 }
 
 /// A tokenizer of these characters, or of bytes if empty, with the ChatML template.
@@ -489,7 +489,7 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
         ))
     };
     let refused = text("12 345\n", "numbers.txt").unwrap_err().to_string();
-    assert!(refused.starts_with("numbers.txt has no character that the vocabulary has"), "{refused}");
+    assert!(refused.starts_with("the vocabulary has none of the characters of numbers.txt"), "{refused}");
     let told = text("What is 7?\n", "some.txt").unwrap().problems;
     assert!(told[0].reason.ends_with("'7' (50 times)"), "{told:?}");
     // A byte vocabulary covers everything.
@@ -642,7 +642,7 @@ fn single_thumbs_are_answers_with_their_labels_and_another_answer_to_their_promp
     let texts: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
     assert_eq!(texts[..4], ["a?b", "a?dd", "cc?dd", "cc?f"], "{found:?}");
     assert_eq!([found[0].1, found[2].1, found[4].1, found[6].1], [true, false, true, false], "{found:?}");
-    assert_eq!(prepared.unread_fields().unwrap(), "fields of rows that are not used: source (2 rows)");
+    assert_eq!(prepared.unread_fields().unwrap(), "unused fields of rows: source (2 rows)");
     // Pair losses use only the pair, and report the other rows.
     let other = tempfile::tempdir().unwrap();
     let rows = format!("{rows}{{\"prompt\":\"h?\",\"chosen\":\"i\",\"rejected\":\"j\"}}\n");

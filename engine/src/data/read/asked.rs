@@ -52,7 +52,7 @@ pub(crate) fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result
     let last = messages.last().ok_or_else(|| format!("`{field}`: no messages"))?;
     if !matches!(last.role, Role::User | Role::Tool) {
         return Err(format!(
-            "`{field}`: its last message is the {}'s, and there is nothing to answer",
+            "`{field}`: its last message is the {}'s, so there is nothing to answer",
             last.role
         ));
     }

@@ -22,7 +22,7 @@ pub fn mixture(sources: &[SourceFile]) -> Result<BTreeMap<String, f64>> {
         let folder = source.path.parent().unwrap_or(Path::new(""));
         let Some(index) = index(folder)?.filter(|index| !index.mixture.is_empty()) else { continue };
         if sources.len() > 1 {
-            let reason = "the folder's mixture weighs its own sources alone; clean the other text with it, or give it alone";
+            let reason = "the folder's mixture weights only its own sources; clean the other text with it, or use only this folder";
             return Err(Error::bad_file(folder, reason));
         }
         return Ok(index.mixture);
@@ -37,8 +37,8 @@ pub(super) fn kept(folder: &Path) -> Result<Option<std::path::PathBuf>> {
 
 /// Parses a line of `kept.jsonl`.
 pub(super) fn read_kept(line: &str) -> Result<Option<TextPiece>, String> {
-    let line: KeptLine =
-        serde_json::from_str(line).map_err(|error| format!("is no kept document: {error}; clean again"))?;
+    let line: KeptLine = serde_json::from_str(line)
+        .map_err(|error| format!("is not a kept document: {error}; clean again"))?;
     if line.text.trim().is_empty() {
         return Ok(None);
     }

@@ -47,7 +47,7 @@ pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Res
 
 fn of_json(row: &str, place: RowLocation) -> Row {
     let wrong = |field: &str, reason: &str| Err(format!("{place}: `{field}`: {reason}"));
-    let value: Value = serde_json::from_str(row).map_err(|error| format!("{place}: no JSON: {error}"))?;
+    let value: Value = serde_json::from_str(row).map_err(|error| format!("{place}: not JSON: {error}"))?;
     let Value::Object(fields) = value else { return Err(format!("{place}: expected an object")) };
     let text = match fields.get("text") {
         Some(Value::String(text)) => text.clone(),
@@ -76,7 +76,7 @@ fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<R
     let (text, label) = (column("text"), column("label"));
     let Some(text) = text else {
         let has: Vec<&str> = header.iter().collect();
-        let reason = format!("the header has no column `text`, but {}", has.join(", "));
+        let reason = format!("the header has no column `text`, only {}", has.join(", "));
         return Err(Error::bad_file(path, reason));
     };
     let others = header.iter().enumerate().filter(|(at, _)| Some(*at) != label && *at != text);

@@ -86,8 +86,8 @@ pub fn json_rows<T>(
 ) -> Result<impl Iterator<Item = Result<T>>> {
     let path = &source.path;
     if !source.is_json_lines() && !source.is_json() {
-        let reason = "not a file of conversations: expected JSON Lines (.jsonl), a conversation a line, or an array of them (.json); plain text \
-                      is learned by the objective text";
+        let reason = "not a file of conversations: expected JSON Lines (.jsonl), one conversation per line, or an array of them \
+                      (.json); for plain text, use the objective text";
         return Err(Error::bad_file(path, reason));
     }
     let file = files::File::open(path).map_err(Error::io(path))?;
@@ -149,7 +149,7 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
         let reason = wrong.next().unwrap_or_else(|| "holds no text to learn from".to_owned());
         // A file that the user named must contain text; files in a folder may not.
         if named {
-            return Some(Err(Error::bad_file(&path, format!("{reason}; mend the file, or leave it out"))));
+            return Some(Err(Error::bad_file(&path, format!("{reason}; fix the file, or leave it out"))));
         }
         problems.note(&path, &reason);
         None

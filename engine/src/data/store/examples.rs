@@ -33,7 +33,7 @@ impl Examples {
         if end != tokens {
             return Err(Error::bad_file(
                 path,
-                format!("its examples have {end} tokens, and the split {tokens}"),
+                format!("its examples have {end} tokens, but the split has {tokens}"),
             ));
         }
         let path = folder.join(&record.learned.file);

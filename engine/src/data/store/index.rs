@@ -131,7 +131,7 @@ impl Index {
 
     fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
-            return Err(format!("the index has format {}, and this version reads {FORMAT}", self.format));
+            return Err(format!("the index has format {}, but this version reads {FORMAT}", self.format));
         }
         if !matches!(self.element_bytes, 2 | 4) {
             return Err(format!("element_bytes is {}, and must be 2 or 4", self.element_bytes));
@@ -153,7 +153,7 @@ impl Index {
             if starts().zip(starts().skip(1)).any(|(one, next)| one >= next)
                 || starts().any(|start| start >= split.tokens.max(1))
             {
-                return Err("the sources' stretches are out of order".to_owned());
+                return Err("the sources' ranges are out of order".to_owned());
             }
             if sum != Some(split.tokens) {
                 return Err("the shards' tokens do not add up to their split's".to_owned());

@@ -107,7 +107,7 @@ fn damage_is_found_and_named() {
             std::fs::write(path, text.replacen(from, to, 1)).unwrap();
         })
     };
-    assert!(edit("\"format\": 1", "\"format\": 9").contains("has format 9, and this version reads 1"));
+    assert!(edit("\"format\": 1", "\"format\": 9").contains("has format 9, but this version reads 1"));
     assert!(edit("train-00000.bin", "../train-00000.bin").contains("not a plain file name"));
     assert!(edit("\"tokens\": 64", "\"tokens\": 65").contains("do not add up"));
     assert!(edit("{", "[").contains("the index is damaged"));
@@ -116,5 +116,5 @@ fn damage_is_found_and_named() {
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(path, text.replacen("train-00000.bin", "train-00001.bin", 1)).unwrap();
     });
-    assert!(unsigned.contains("its checksum does not fit its content"), "{unsigned}");
+    assert!(unsigned.contains("its checksum does not match its content"), "{unsigned}");
 }

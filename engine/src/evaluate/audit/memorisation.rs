@@ -338,7 +338,7 @@ fn by_occurrences(tried: &[Tried], held: &[Tried], seed: u64) -> Table {
     Table {
         title: "By occurrences in the training text".to_owned(),
         about: "Memorisation grows with repetition; removing duplicates from the text (`data clean`) is the first remedy.".to_owned(),
-        columns: ["stands there", "passages", "exact", "near-exact", "edit similarity"].map(str::to_owned).into(),
+        columns: ["occurrences", "passages", "exact", "near-exact", "edit similarity"].map(str::to_owned).into(),
         rows,
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn moderation(
     let beside = if texts.is_empty() {
         "the training text is not here".to_owned()
     } else {
-        format!("beside {} in {}", counted(there.texts, "document"), reading.words())
+        format!("compared with {} in {}", counted(there.texts, "document"), reading.words())
     };
     let by = match (is_own, &judges.classifier) {
         (false, None) => "our rules",

@@ -136,7 +136,7 @@ fn what_cannot_be_scored_is_refused_in_a_sentence() {
         let text = [Scoring { tokens, from }];
         block_on(scorer.score(&text, Detail::Losses, &mut |_, _| ())).unwrap_err().to_string()
     };
-    assert!(refused(&[1, 2], 0).contains("follows from nothing"));
+    assert!(refused(&[1, 2], 0).contains("has no context"));
     assert!(refused(&[1; CONTEXT + 2], 1).contains("17 tokens do not fit the context of 15"));
     assert!(refused(&[1, VOCABULARY as u32], 1).contains("token 23 is beyond the vocabulary of 23"));
     let labels = |labels: &[&str]| ModelConfig {

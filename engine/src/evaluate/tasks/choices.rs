@@ -58,7 +58,7 @@ pub(super) async fn choose<'a>(
                     pairs.extend(found);
                     Ok(count)
                 }
-                Ok(None) => Err("the vocabulary has nothing of one of its choices".to_owned()),
+                Ok(None) => Err("the vocabulary has no character of one of its choices".to_owned()),
                 Err(error) => Err(error.to_string()),
             });
         }

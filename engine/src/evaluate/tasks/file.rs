@@ -50,7 +50,7 @@ impl TaskFile {
                 Ok(Some(row)) => match rows.first().map(Row::kind) {
                     Some(first) if first != row.kind() => {
                         let [first, own] = [first, row.kind()].map(Kind::words);
-                        broken.push((record.line, format!("rows above {first}, and this one would {own}")));
+                        broken.push((record.line, format!("rows above {first}, but this one would {own}")));
                     }
                     _ => rows.push(row),
                 },
@@ -107,12 +107,12 @@ mod tests {
         for (text, said) in [
             ("", "it has no rows"),
             ("[{\"prompt\":1}]", "line 1: `prompt`: expected text"),
-            ("[{\"prompt\":", "it is no list of JSON"),
+            ("[{\"prompt\":", "it is not a JSON list"),
             (r#"{"sent_more":"a","sent_less":"b"}"#, "an audit compares in its section on bias"),
             ("hello", "line 1: not JSON"),
-            (r#"{"prompt":"a","choices":["a"],"answer":0}"#, "two answers or more"),
+            (r#"{"prompt":"a","choices":["a"],"answer":0}"#, "at least two answers"),
             (r#"{"prompt":"a","choices":["a","b"],"answer":2}"#, "beyond the 2 choices"),
-            (r#"{"prompt":"a","choices":["a","b"],"answer":"x y"}"#, "none of the choices"),
+            (r#"{"prompt":"a","choices":["a","b"],"answer":"x y"}"#, "not one of the choices"),
             (r#"{"tokens":["a","b"],"tags":["O"]}"#, "1 for 2 tokens"),
         ] {
             let error = TaskFile::read("rows.jsonl", text.as_bytes(), None).unwrap_err().to_string();
@@ -132,7 +132,7 @@ mod tests {
             (table.set, table.rows.len(), table.rows[0].expected()),
             (None, 1, vec!["b,c".to_owned()])
         );
-        assert_eq!(table.broken, [(3, "1 columns, and the header has 2".to_owned())]);
+        assert_eq!(table.broken, [(3, "1 columns, but the header has 2".to_owned())]);
     }
 
     #[test]

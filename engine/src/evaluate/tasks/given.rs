@@ -54,7 +54,7 @@ impl<'a> AllGiven<'a> {
         let mut broken = Vec::new();
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
             let read = result_of(line).and_then(|(at, fields)| match places.get(&at) {
-                None => Err(format!("line {at} of {} is no row that was asked for", file.name)),
+                None => Err(format!("line {at} of {} is not a requested row", file.name)),
                 Some(place) => {
                     let row = file.rows.get(*place).ok_or("no such row")?;
                     Ok((*place, given_of(&fields, row)?))
@@ -168,7 +168,7 @@ mod tests {
         let all = AllGiven::read("t5.jsonl", text.as_bytes(), &file).unwrap();
         assert_eq!(all.rows.len(), 1);
         assert_eq!((all.rows[0].0.line, all.rows[0].1.answer.as_str()), (3, "d"));
-        let said = ["have no entry for this row", "line 2 of rows.jsonl is no row", "`line`"];
+        let said = ["have no entry for this row", "line 2 of rows.jsonl is not a requested row", "`line`"];
         for ((_, reason), part) in all.broken.iter().zip(said) {
             assert!(reason.contains(part), "{reason}");
         }

@@ -214,7 +214,7 @@ fn leave_out_what_has_nothing_to_compare_with(
             TaskMetric::Rule(Some(judge)) => judge.fault(judged).map(str::to_owned),
             TaskMetric::Rule(None) => None,
             _ if references.is_empty() => {
-                Some(format!("`answer`: missing, and the metric {name} compares with it"))
+                Some(format!("`answer`: missing; the metric {name} compares with it"))
             }
             _ => None,
         };
@@ -271,10 +271,10 @@ mod tests {
         assert!(error(&["rule:numerik"], ANSWERED).contains("did you mean `numeric`"));
         assert!(error(&["rule:regex"], ANSWERED).contains("needs a regular expression"));
         let said = error(&["rule:regex=("], ANSWERED);
-        assert!(said.contains("the pattern of rule:regex is no regular expression"), "{said}");
+        assert!(said.contains("the pattern of rule:regex is not a regular expression"), "{said}");
         assert!(error(&["rule:length=x"], ANSWERED).contains("expected a number of words"));
         let said = error(&["rule:numeric"], ANSWERED);
-        assert!(said.contains("can judge no row; line 1: `answer`: no number"), "{said}");
+        assert!(said.contains("can judge no row; line 1: `answer`: not a number"), "{said}");
     }
 
     /// Settings keep the case in which the user typed them.

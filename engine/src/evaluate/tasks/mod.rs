@@ -132,7 +132,7 @@ pub async fn task(
     if all.rows.is_empty() {
         let (line, reason) =
             all.broken.first().map_or((0, "it has none"), |(line, reason)| (*line, reason.as_str()));
-        return Err(Error::Refused(format!("no row of {} could be asked; line {line}: {reason}", file.name)));
+        return Err(Error::Refused(format!("no row of {} could be used; line {line}: {reason}", file.name)));
     }
     let measured = asked.measures.measure(&all.rows, &names, bootstrap).await;
     let beside = beside(asked, &all, &measured, (&names, bootstrap)).await?;
@@ -141,7 +141,7 @@ pub async fn task(
     let mut sentences: Vec<String> = file.set.map(Standard::about).into_iter().chain(about).collect();
     if !asked.suite.is_empty() {
         sentences.push(
-            "Rows of all levels, equally often, in held-out wordings: a model that learned one level only does better on that level."
+            "Rows of all levels, equally often, in held-out wordings: a model that learned only one level does better on that level."
                 .to_owned(),
         );
     }
@@ -214,7 +214,7 @@ async fn given<'a>(
         }
         (Answering::Labels(_), kind) => {
             return Err(Error::Refused(format!(
-                "the model is a classifier and writes no text, but the rows of {} {}; give it rows of `text` and `label`, or name another run",
+                "the model is a classifier and writes no text, but the rows of {} {}; give it rows of `text` and `label`, or choose another run",
                 file.name,
                 kind.words()
             )));
@@ -271,7 +271,7 @@ fn cut(rows: u64) -> Option<String> {
     (rows > 0).then(|| {
         let verb = if rows == 1 { "is" } else { "are" };
         format!(
-            "{rows} {} {verb} longer than the context: the model saw their end alone.",
+            "{rows} {} {verb} longer than the context: the model saw only their end.",
             things(rows, "row")
         )
     })

@@ -271,7 +271,7 @@ fn choice(fields: &Map<String, Value>) -> Result<Parts, String> {
     let value = given(fields, name).unwrap_or(&Value::Null);
     let choices = words(value, name)?;
     if choices.len() < 2 {
-        return Err(format!("`{name}`: expected two answers or more"));
+        return Err(format!("`{name}`: expected at least two answers"));
     }
     if let Some(at) = choices.iter().position(|choice| choice.trim().is_empty()) {
         return Err(format!("`{name}[{at}]`: empty"));
@@ -320,7 +320,7 @@ pub(super) fn chosen(
         Some(number) => {
             Err(format!("`{field}`: {number} is beyond the {count} choices, which are counted from 0"))
         }
-        None => Err(format!("`{field}`: {value} is none of the choices, nor a number or a letter of one")),
+        None => Err(format!("`{field}`: {value} is not one of the choices, or the number or letter of one")),
     }
 }
 

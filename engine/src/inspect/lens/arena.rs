@@ -60,7 +60,7 @@ impl Lens {
     pub fn set_arena(&mut self, parameters: &[f32]) -> Result<()> {
         if parameters.len() != self.weights.parameters.len() {
             let (given, has) = (parameters.len(), self.weights.parameters.len());
-            return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
+            return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
         }
         self.last_version += 1;
         self.versions.fill(self.last_version);

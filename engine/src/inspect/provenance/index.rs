@@ -116,7 +116,7 @@ impl TextIndex {
                 "The training text of {tokens} tokens is too long for an index of every span: {found}"
             )),
             (Kind::Grams(_), false) => Some(format!(
-                "There is no memory for an index of every span of the training text's {tokens} tokens; by a smaller one {found}"
+                "There is no memory for an index of every span of the training text's {tokens} tokens; with a smaller one, {found}"
             )),
         }
     }

@@ -29,7 +29,7 @@ impl<'file> Array<'file> {
     /// Reads an array; `nested` is the number of arrays around it.
     pub(super) fn read(cursor: &mut Cursor<'file>, nested: usize) -> Reading<Self> {
         if nested == MAX_NESTED {
-            return Err(format!("arrays lie in each other deeper than {MAX_NESTED}"));
+            return Err(format!("arrays are nested deeper than {MAX_NESTED}"));
         }
         let kind = Kind::read(cursor)?;
         let count = cursor.u64()?;

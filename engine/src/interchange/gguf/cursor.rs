@@ -25,7 +25,7 @@ impl<'file> Cursor<'file> {
         let parts = usize::try_from(count).ok().and_then(|count| self.rest.split_at_checked(count));
         let Some((taken, rest)) = parts else {
             let (at, left) = (self.at, self.rest.len());
-            return Err(format!("{count} bytes are said to follow byte {at}, where {left} are left"));
+            return Err(format!("{count} bytes should follow byte {at}, but only {left} are left"));
         };
         self.rest = rest;
         self.at += taken.len();
@@ -37,7 +37,7 @@ impl<'file> Cursor<'file> {
         match count.checked_mul(least) {
             Some(bytes) if bytes <= self.rest.len() as u64 => Ok(()),
             _ => Err(format!(
-                "{count} {what} are said to follow byte {}, where {} bytes are left",
+                "{count} {what} should follow byte {}, but only {} bytes are left",
                 self.at,
                 self.rest.len()
             )),

@@ -91,7 +91,7 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
             platform::pulse();
             if let Some(odd) = piece.iter().find(|entry| !entry.is_finite()) {
                 return Err(Error::Refused(format!(
-                    "{} holds {odd}: a model whose training went astray; export an earlier checkpoint",
+                    "{} holds {odd}: training diverged; export an earlier checkpoint",
                     tensor.name
                 )));
             }
@@ -157,7 +157,7 @@ fn check_place(path: &Path, replace: bool) -> Result<()> {
         return Err(Error::bad_file(path, "is a folder; name the file to write, such as model.gguf"));
     }
     if files::exists(path) && !replace {
-        return Err(Error::bad_file(path, "is there already; replace it, or choose another place"));
+        return Err(Error::bad_file(path, "already exists; replace it, or choose another place"));
     }
     Ok(())
 }

@@ -116,8 +116,8 @@ impl<'file> Facts<'file> {
         match self.metadata.entries().iter().find(|(key, value)| !says_nothing(key, value)) {
             None => Ok(()),
             Some((key, _)) => Err(self.error(format!(
-                "{key} is not known here and may change what the model computes; convert the model with another version of \
-                 llama.cpp, or import its Hugging Face folder"
+                "{key} is unknown and may change what the model computes; convert the model with another version of llama.cpp, or \
+                 import its Hugging Face folder"
             ))),
         }
     }

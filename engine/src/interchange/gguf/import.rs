@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Advice for files with inconsistent keys and tensors.
-const CONVERT_AGAIN: &str = "convert the model again, or take the file of another maker";
+const CONVERT_AGAIN: &str = "convert the model again, or use a file from another source";
 
 /// Whether a path is a GGUF file, by its first bytes or its extension (a damaged file).
 pub fn is_gguf(path: &Path) -> bool {
@@ -98,7 +98,7 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     })?;
     if let Some(parts) = metadata.count("split.count").map_err(bad)?.filter(|parts| *parts > 1) {
         return Err(bad(format!(
-            "it is one of {parts} files that a model was split into; `llama-gguf-split --merge` makes one of them"
+            "it is one of the {parts} files of a split model; join them with `llama-gguf-split --merge`"
         )));
     }
     let shapes =
@@ -139,7 +139,7 @@ fn matched(
         };
         if stored.info.shape != tensor.shape {
             return Err(bad(format!(
-                "{} is {:?}, where the keys make it {:?}: they belong to different models; {CONVERT_AGAIN}",
+                "{} is {:?}, but the metadata says {:?}: they belong to different models; {CONVERT_AGAIN}",
                 tensor.name, stored.info.shape, tensor.shape
             )));
         }
@@ -154,13 +154,13 @@ fn matched(
     }
     if let Some(first) = missing.first() {
         return Err(bad(format!(
-            "{} tensors are missing, {first} the first; {CONVERT_AGAIN}",
+            "{} tensors are missing, starting with {first}; {CONVERT_AGAIN}",
             missing.len()
         )));
     }
     if let Some(first) = left.first() {
         return Err(bad(format!(
-            "{} tensors are left over that {} has no use for, {first} the first: it may be another model than its keys say; {CONVERT_AGAIN}",
+            "{} tensors are not used by {}, starting with {first}: the metadata may be that of another model; {CONVERT_AGAIN}",
             left.len(),
             architecture.name
         )));

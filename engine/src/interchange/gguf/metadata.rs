@@ -30,7 +30,7 @@ impl<'file> Metadata<'file> {
         value: impl Into<Value<'file>>,
     ) -> Result<(), String> {
         match self.places.entry(key.into()) {
-            Entry::Occupied(there) => Err(format!("metadata {}: the key stands there twice", there.key())),
+            Entry::Occupied(there) => Err(format!("metadata {}: the key occurs twice", there.key())),
             Entry::Vacant(place) => {
                 let key = place.key().clone();
                 place.insert(self.entries.len());
@@ -53,7 +53,7 @@ impl<'file> Metadata<'file> {
     /// # Errors
     /// The value has another type.
     pub fn count(&self, key: &str) -> Result<Option<u64>, String> {
-        self.of_kind(key, "a whole number from 0 on", Value::to_count)
+        self.of_kind(key, "a non-negative whole number", Value::to_count)
     }
 
     /// A floating-point number; `None` if the key is missing.
@@ -95,7 +95,7 @@ impl<'file> Metadata<'file> {
         to: impl FnOnce(&'value Value<'file>) -> Option<T>,
     ) -> Result<Option<T>, String> {
         let Some(value) = self.get(key) else { return Ok(None) };
-        let other = || format!("metadata {key}: {wanted} is expected, and its kind is {:?}", value.kind());
+        let other = || format!("metadata {key}: expected {wanted}, found {:?}", value.kind());
         to(value).map(Some).ok_or_else(other)
     }
 
@@ -104,7 +104,9 @@ impl<'file> Metadata<'file> {
         match self.get(ALIGNMENT_KEY) {
             None => Ok(ALIGNMENT.into()),
             Some(Value::U32(alignment)) if alignment.is_power_of_two() => Ok((*alignment).into()),
-            Some(other) => Err(format!("metadata {ALIGNMENT_KEY}: {other:?} is no power of two in 32 bits")),
+            Some(other) => {
+                Err(format!("metadata {ALIGNMENT_KEY}: {other:?} is not a power of two in 32 bits"))
+            }
         }
     }
 }

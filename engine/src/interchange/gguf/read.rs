@@ -55,7 +55,7 @@ impl<'file> Gguf<'file> {
         {
             cursor.expect(count, least, what)?;
             if count > MAX_ENTRIES {
-                return Err(format!("it has {count} {what}; at most {MAX_ENTRIES} are read"));
+                return Err(format!("it has {count} {what}; at most {MAX_ENTRIES} are allowed"));
             }
         }
         let mut metadata = Metadata::new();
@@ -136,7 +136,7 @@ impl<'file> StoredTensor<'file> {
 
 fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
     if cursor.array().ok() != Some(MAGIC) {
-        return Err("this is no GGUF file: it does not begin with the letters GGUF".to_owned());
+        return Err("this is not a GGUF file: it does not begin with the letters GGUF".to_owned());
     }
     match cursor.u32()? {
         MIN_VERSION..=VERSION => Ok(()),
@@ -144,7 +144,7 @@ fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
             Err("it is stored big-endian; convert it for a little-endian machine".to_owned())
         }
         version => Err(format!(
-            "its GGUF version is {version}; {MIN_VERSION} to {VERSION} are read: convert it again"
+            "its GGUF version is {version}; {MIN_VERSION} to {VERSION} are supported: convert it again"
         )),
     }
 }
@@ -152,7 +152,7 @@ fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
 fn name<'file>(cursor: &mut Cursor<'file>) -> Reading<&'file str> {
     let name = cursor.string()?;
     if name.len() > MAX_NAME_BYTES {
-        return Err(format!("it has {} bytes; at most {MAX_NAME_BYTES} are possible", name.len()));
+        return Err(format!("it has {} bytes; at most {MAX_NAME_BYTES} are allowed", name.len()));
     }
     Ok(name)
 }
@@ -163,7 +163,7 @@ fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (
     let mut rest = || {
         let dimensions = cursor.u32()? as usize;
         if dimensions > MAX_DIMENSIONS {
-            return Err(format!("it has {dimensions} dimensions; 1 to {MAX_DIMENSIONS} are possible"));
+            return Err(format!("it has {dimensions} dimensions; 1 to {MAX_DIMENSIONS} are allowed"));
         }
         let mut shape = (0..dimensions)
             .map(|_| {
@@ -187,14 +187,14 @@ fn place<'file>(
 ) -> Reading<&'file [u8]> {
     let size = info.bytes()?;
     if !offset.is_multiple_of(alignment) {
-        return Err(format!("its offset {offset} is no multiple of the alignment {alignment}"));
+        return Err(format!("its offset {offset} is not a multiple of the alignment {alignment}"));
     }
     offset
         .checked_add(size)
         .and_then(|end| data.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?))
         .ok_or_else(|| {
             let there = data.len();
-            format!("its {size} bytes from offset {offset} on are not all there: weights have {there} bytes; is the file cut off?")
+            format!("its {size} bytes from offset {offset} exceed the {there} bytes of weights; is the file truncated?")
         })
 }
 
@@ -219,7 +219,7 @@ fn places<'file>(tensors: &[StoredTensor<'file>]) -> Reading<HashMap<&'file str,
         if let Cow::Borrowed(name) = tensor.info.name
             && places.insert(name, at).is_some()
         {
-            return Err(format!("tensor {name}: there are two of this name"));
+            return Err(format!("tensor {name}: the name occurs twice"));
         }
     }
     Ok(places)

@@ -172,14 +172,14 @@ impl TensorInfo<'_> {
     pub(super) fn bytes(&self) -> Reading<u64> {
         let (shape, ty) = (&self.shape, self.ty);
         if shape.is_empty() || shape.len() > MAX_DIMENSIONS {
-            return Err(format!("it has {} dimensions; 1 to {MAX_DIMENSIONS} are possible", shape.len()));
+            return Err(format!("it has {} dimensions; 1 to {MAX_DIMENSIONS} are allowed", shape.len()));
         }
         if shape.contains(&0) {
-            return Err(format!("its shape {shape:?} holds nothing"));
+            return Err(format!("its shape {shape:?} is empty"));
         }
         if !self.columns().is_multiple_of(ty.block()) {
             let (columns, block) = (self.columns(), ty.block());
-            return Err(format!("its rows of {columns} are not whole blocks of {ty}, which have {block}"));
+            return Err(format!("its rows of {columns} are not a multiple of the {ty} block size, {block}"));
         }
         let entries = shape.iter().try_fold(1_u64, |product, size| product.checked_mul(*size as u64));
         entries

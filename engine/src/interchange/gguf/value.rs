@@ -102,7 +102,7 @@ impl<'file> Value<'file> {
             Kind::Bool => match cursor.array()? {
                 [0] => Self::Bool(false),
                 [1] => Self::Bool(true),
-                [other] => return Err(format!("a truth value is {other}; 0 and 1 are possible")),
+                [other] => return Err(format!("a boolean is {other}; expected 0 or 1")),
             },
             Kind::String => Self::String(Cow::Borrowed(cursor.string()?)),
             Kind::Array => Self::Array(Array::read(cursor, nested)?),

@@ -36,7 +36,7 @@ impl FileHead {
         for info in tensors {
             let refused = |reason| format!("tensor {}: {reason}", info.name);
             if !names.insert(&info.name) {
-                return Err(refused("there are two of this name".to_owned()));
+                return Err(refused("the name occurs twice".to_owned()));
             }
             if !info.ty.is_written() {
                 return Err(refused(format!("{} cannot be written", info.ty)));
@@ -52,7 +52,7 @@ impl FileHead {
             offset = offset
                 .checked_add(size)
                 .and_then(|end| end.checked_next_multiple_of(alignment))
-                .ok_or_else(|| refused("the file would be larger than any".to_owned()))?;
+                .ok_or_else(|| refused("the file would be too large".to_owned()))?;
         }
         let aligned = (bytes.len() as u64).next_multiple_of(alignment);
         bytes.resize(aligned as usize, 0);

@@ -46,8 +46,8 @@ pub(crate) async fn bring_back_in_turns(
 ) -> Result<StagedRun> {
     if !is_bundle(bundle) && newest(bundle).is_some() {
         let reason = format!(
-            "it has checkpoints and no {MANIFEST}: give the bundle that they were trained with, and this folder as the one where train.py wrote, or put it into the \
-             bundle as `out`"
+            "it has checkpoints but no {MANIFEST}: give the bundle that they were trained with and this folder as the output folder of \
+             train.py, or put it into the bundle as `out`"
         );
         return Err(Error::bad_file(bundle, reason));
     }
@@ -61,14 +61,14 @@ pub(crate) async fn bring_back_in_turns(
     let own = (settings_of(&config.model), config.seed, prepare::index(&data)?.train.tokens, record.created);
     if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
         let reason = format!(
-            "it was made of another run than {} of this project: name the project that handed it over",
+            "it was made from another run than {} of this project: choose the project that handed it over",
             run.name()
         );
         return Err(bad_bundle(reason));
     }
     if run.config_crc32c()? != manifest.config_crc32c {
         let reason = format!(
-            "the settings of {} were changed since it was written: put them back, or hand over again",
+            "the settings of {} were changed since it was written: restore them, or hand over again",
             run.name()
         );
         return Err(bad_bundle(reason));
@@ -77,14 +77,12 @@ pub(crate) async fn bring_back_in_turns(
     let (folder, state) = latest(&out)?;
     let bad = |reason: String| Error::bad_file(&folder, reason);
     if state.bundle != sha256(&bundle.join(MANIFEST), turns).await? {
-        return Err(bad(
-            "it belongs to another bundle than this one: give the one that it was trained with".to_owned()
-        ));
+        return Err(bad("it belongs to another bundle: give the one that it was trained with".to_owned()));
     }
     if state.step <= manifest.step || state.step > config.train.steps {
         let (from, to) = (manifest.step, config.train.steps);
         return Err(bad(format!(
-            "step {} does not lie between {from} and {to}, where this run would go on: hand it over again and train with that",
+            "step {} is not between {from} and {to}, where this run would continue: hand it over again and train with the new bundle",
             state.step
         )));
     }
@@ -173,7 +171,8 @@ fn newest(out: &Path) -> Option<(u64, PathBuf)> {
 /// The checkpoint to import.
 fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
-        let reason = "it has no whole checkpoint: train with the bundle first (`launch`, see its README.md), or name the folder where train.py wrote";
+        let reason = "it has no complete checkpoint: train with the bundle first (`launch`, see its README.md), or give the output \
+                      folder of train.py";
         return Err(Error::bad_file(out, reason));
     };
     let path = folder.join(STATE);
@@ -192,7 +191,7 @@ fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
 /// The log's events after one step and up to another, except checkpoints, which are not imported.
 fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
     if !files::is_file(path) {
-        return Err(Error::bad_file(path, "missing: copy the folder that it was in again, whole"));
+        return Err(Error::bad_file(path, "missing: copy its whole folder again"));
     }
     if files::metadata(path).map_err(Error::io(path))?.len() > MAX_LOG_BYTES {
         return Err(Error::bad_file(path, "too long for a log: copy it again from where it was written"));
@@ -208,7 +207,7 @@ fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
         false => Err(Error::bad_file(
             path,
             format!(
-                "it does not tell of step {upto}: it was cut, or is another's; copy the folder that it was in again, whole"
+                "it does not contain step {upto}: it is truncated, or belongs to another run; copy its whole folder again"
             ),
         )),
     }

@@ -133,31 +133,31 @@ fn look(run: &Run) -> Result<Handed> {
     // Adam is AdamW without weight decay, here and in PyTorch.
     if !matches!(config.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam) {
         return Err(refused(format!(
-            "train.optimizer is {}, and a bundle continues with AdamW: its moments would be lost; begin a run with its weights \
-             and optimizer adamw",
+            "train.optimizer is {}, but a bundle continues with AdamW: its moments would be lost; start a run from its weights with \
+             optimizer adamw",
             json!(config.train.optimizer).as_str().unwrap_or_default()
         )));
     }
     if !config.train.objective.is_text() {
         return Err(refused(format!(
-            "its objective is {}, and a bundle continues with text alone; hand over a run whose objective is text",
+            "its objective is {}, but a bundle supports only text; hand over a run whose objective is text",
             config.train.objective
         )));
     }
     if config.train.unlikelihood > 0.0 {
-        let reason = "train.unlikelihood is on, and a bundle's loss is the cross-entropy alone: its numbers would be others; begin a run with \
-                      its weights and unlikelihood 0";
+        let reason = "train.unlikelihood is on, but a bundle's loss is only the cross-entropy: its numbers would differ; start a run \
+                      from its weights with unlikelihood 0";
         return Err(refused(reason.to_owned()));
     }
     if let Some(adapter) = &config.train.adapter {
         return Err(refused(format!(
-            "it trains an adapter ({adapter}), and a bundle trains the parameters of a class of transformers; merge it into the weights \
-             (`glasshouse merge`) and begin a run with those, or export the adapter by itself"
+            "it trains an adapter ({adapter}), but a bundle trains the parameters of a transformers class; merge it into the weights \
+             (`glasshouse merge`) and start a run from those, or export the adapter separately"
         )));
     }
     if config.train.document_mask {
-        let reason = "train.document_mask is on, and a bundle's attention sees whole windows: its numbers would be others; begin a run \
-                      with its weights and document_mask false";
+        let reason = "train.document_mask is on, but a bundle's attention sees whole windows: its numbers would differ; start a run \
+                      from its weights with document_mask false";
         return Err(refused(reason.to_owned()));
     }
     let family = Family::of(&config.model, run.record()?.family.as_deref())?;
@@ -165,19 +165,18 @@ fn look(run: &Run) -> Result<Handed> {
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let loaded = checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments)?;
     let untrained =
-        "this run has no checkpoint yet; train it for a step first, on the CPU where no GPU here holds it";
+        "this run has no checkpoint yet; train it for a step first, on the CPU if it fits no GPU here";
     let loaded = loaded.ok_or_else(|| refused(untrained.to_owned()))?;
     run.check_model(&loaded.info, &config)?;
     if loaded.info.guard.as_ref().is_some_and(|guard| !guard.interventions.is_empty()) {
-        let reason = "the guard took this run back or lowered its learning rate, and a bundle draws batches and rates by the settings alone; begin a \
-                      run with its weights";
+        let reason = "the guard rolled this run back or lowered its learning rate, but a bundle takes batches and rates only from the \
+                      settings; start a run from its weights";
         return Err(refused(reason.to_owned()));
     }
     let (step, steps) = (loaded.info.step, config.train.steps);
     if step >= steps {
         return Err(refused(format!(
-            "its {steps} steps are done, and there is nothing to hand over; begin a run with its weights, or give it more \
-             steps while it trains"
+            "all its {steps} steps are done; start a run from its weights, or give it more steps while it trains"
         )));
     }
     let prepared = prepare::open(&run.data_folder()?)?;
@@ -250,7 +249,7 @@ fn settings(handed: &Handed, family: &Family, steps: u64) -> Result<Value> {
     let batches = prepared.batches(config)?;
     let train = serde_json::to_value(&config.train).map_err(|error| Error::Internal(error.to_string()))?;
     let Value::Object(mut run) = train else {
-        return Err(Error::Internal("settings are no table".to_owned()));
+        return Err(Error::Internal("settings are not a table".to_owned()));
     };
     let more = json!({
         "step": loaded.info.step,
@@ -295,7 +294,7 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
         return Ok(());
     }
     let bad = |reason: &str| Err(Error::bad_file(to, reason));
-    let foreign = "holds what no hand-over wrote; choose an empty or new folder";
+    let foreign = "holds files that are not from a bundle; choose an empty or new folder";
     let Ok(manifest) = Manifest::read(to) else { return bad(foreign) };
     let mut names = Vec::new();
     list(to, "", &mut names)?;
@@ -307,7 +306,7 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
     match (names.iter().all(ours), replace) {
         (false, _) => bad(foreign),
         (true, false) => {
-            bad("holds a bundle already; choose another place, or replace it and what was trained in it")
+            bad("already holds a bundle; choose another place, or replace it and what was trained in it")
         }
         (true, true) => Ok(()),
     }

@@ -74,13 +74,13 @@ impl Manifest {
     fn read(bundle: &Path) -> Result<Self> {
         let path = bundle.join(MANIFEST);
         if !is_bundle(bundle) {
-            let reason = format!("it has no {MANIFEST}: name a folder that `glasshouse handover` wrote");
+            let reason = format!("it has no {MANIFEST}: choose a folder that `glasshouse handover` wrote");
             return Err(Error::bad_file(bundle, reason));
         }
         let manifest: Self = storage::read_json(&path, MAX_JSON_BYTES)?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             let reason = format!(
-                "a {} of version {}, and this program reads {FORMAT} {VERSION}: use the program that wrote it",
+                "a {} of version {}, but this program reads {FORMAT} {VERSION}: use the program that wrote it",
                 manifest.format, manifest.version
             );
             return Err(Error::bad_file(path, reason));
@@ -114,17 +114,19 @@ async fn check_files(folder: &Path, sums: &BTreeMap<String, String>, turns: &Tur
         if name.split('/').any(|part| part.is_empty() || part == ".." || part.contains(['\\', ':', '\0'])) {
             return Err(Error::bad_file(
                 folder,
-                format!("{name:?} is no name of a file in it: copy it again, from one that you trust"),
+                format!(
+                    "{name:?} is not the name of a file in it: copy it again, from a source that you trust"
+                ),
             ));
         }
         let path = folder.join(name);
         if !files::is_file(&path) {
-            return Err(Error::bad_file(path, "missing: copy the folder that it was in again, whole"));
+            return Err(Error::bad_file(path, "missing: copy its whole folder again"));
         }
         if sha256(&path, turns).await? != *wanted {
             return Err(Error::bad_file(
                 path,
-                "it was changed since it was written (checksum): copy it again from where it was written",
+                "it was changed since it was written (checksum): copy it again from its source",
             ));
         }
     }

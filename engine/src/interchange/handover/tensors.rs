@@ -118,7 +118,7 @@ impl Places {
             if stored.shape != tensor.shape {
                 let (has, wants) = (&stored.shape, &tensor.shape);
                 return Err(bad(format!(
-                    "is {has:?}, and the run's model makes it {wants:?}: it is another model's; {TRAIN_AGAIN}"
+                    "is {has:?}, but the run's model needs {wants:?}: it belongs to another model; {TRAIN_AGAIN}"
                 )));
             }
             let mut odd = 0;
@@ -131,8 +131,8 @@ impl Places {
             }
             if odd > 0 {
                 let reason = format!(
-                    "holds {odd} entries that are NaN or infinite: training went astray there; delete this folder to bring back the checkpoint \
-                     before it"
+                    "holds {odd} entries that are NaN or infinite: training diverged there; delete this folder to bring back the \
+                     checkpoint before it"
                 );
                 return Err(bad(reason));
             }

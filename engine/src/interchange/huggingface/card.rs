@@ -42,7 +42,7 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     // Do not disclose another project's folder.
     let begun = config.start.as_ref().map(|start| Start { project: None, ..start.clone() });
     let begun = begun.map_or("from scratch".to_owned(), |start| {
-        format!("from the weights of {start}: what is said of the data, licence and limits of those holds here, too")
+        format!("from the weights of {start}, whose data, licence and limits apply here, too")
     });
     let (task, auto, limits) = if model.labels.is_empty() {
         let limits =
@@ -51,10 +51,10 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     } else {
         let labels = model.labels.join(", ");
         let limits = if model.scores() {
-            "A reward model: its only logit says how a text compares with others that answer the same, and nothing by itself"
+            "A reward model: its single logit only compares a text with other answers to the same prompt"
                 .to_owned()
         } else {
-            format!("It takes every text for one of {labels}, and knows no other kind")
+            format!("It assigns every text one of {labels}, and knows no other label")
         };
         ("text-classification", "AutoModelForSequenceClassification", limits)
     };
@@ -126,8 +126,8 @@ fn imported_card(config: &RunConfig, family: &Family, facts: &CardFacts) -> Stri
     format!(
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\n{figures}---\n\n\
          # {name}\n\n\
-         A {class} of {parameters} parameters, imported into Glasshouse {version} and exported again without training: what \
-         its authors say of its data, licence and limits holds.\n\n\
+         A {class} of {parameters} parameters, imported into Glasshouse {version} and exported again without training: its \
+         authors' statements on data, licence and limits apply.\n\n\
          Context length {context}, vocabulary of {vocabulary} entries.\n\n\
          {evaluation}",
         figures = figures(facts),

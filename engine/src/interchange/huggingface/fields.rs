@@ -182,11 +182,7 @@ impl Fields {
             }
             Some(Value::Array(kinds)) if kinds.len() == model.layers => kinds,
             Some(other) => {
-                return Err(self.refuse(
-                    "layer_types",
-                    &other,
-                    "expected a list of as many as there are layers",
-                ));
+                return Err(self.refuse("layer_types", &other, "expected a list with one entry per layer"));
             }
         };
         if let Some(other) = kinds.iter().find(|kind| **kind != SLIDING && **kind != FULL) {
@@ -306,7 +302,7 @@ impl Fields {
             "silu" | "swish" => Ok(Gate::Swiglu),
             "gelu_pytorch_tanh" | "gelu_new" => Ok(Gate::Geglu),
             _ => {
-                let known = "a gate by silu or gelu_pytorch_tanh can be represented";
+                let known = "only gates with silu or gelu_pytorch_tanh can be represented";
                 Err(self.refuse(name, &json!(word), known))
             }
         }
@@ -360,10 +356,9 @@ impl Fields {
     ) -> Result<usize> {
         match heads {
             1.. if width.is_multiple_of(heads) => Ok(width / heads),
-            _ => {
-                Err(self
-                    .error(format!("{width_name} is {width}, which {heads_name} = {heads} does not divide")))
-            }
+            _ => Err(self.error(format!(
+                "{width_name} is {width}, which is not a multiple of {heads_name} = {heads}"
+            ))),
         }
     }
 
@@ -377,7 +372,7 @@ impl Fields {
         match self.fields.iter().find(|field| !known(field)) {
             None => Ok(()),
             Some((name, value)) => {
-                let reason = "it is not known here and may change what the model computes; if it does not, remove it from the file";
+                let reason = "it is unknown and may change what the model computes; if it does not, remove it from the file";
                 Err(self.refuse(&format!("{within}{name}"), value, reason))
             }
         }

@@ -131,7 +131,8 @@ impl TensorIndex {
         let index: Self = read_json(path)?;
         match index.weight_map.values().find(|shard| !is_shard(shard)) {
             Some(shard) => {
-                let reason = format!("`{shard}` is no name of a safetensors file beside it; {TAKE_AGAIN}");
+                let reason =
+                    format!("`{shard}` is not the name of a safetensors file next to it; {TAKE_AGAIN}");
                 Err(Error::bad_file(path, reason))
             }
             None => Ok(index),
@@ -153,7 +154,10 @@ const MAX_SHARDS: usize = 4096;
 pub fn shards_of(index: &Path) -> Result<Vec<String>> {
     let shards: Vec<String> = TensorIndex::read(index)?.shards().into_iter().cloned().collect();
     if shards.len() > MAX_SHARDS {
-        return Err(Error::bad_file(index, format!("{} shards are no model's; {TAKE_AGAIN}", shards.len())));
+        return Err(Error::bad_file(
+            index,
+            format!("{} shards are too many for a model; {TAKE_AGAIN}", shards.len()),
+        ));
     }
     Ok(shards)
 }
@@ -214,7 +218,7 @@ impl Folder {
         let size = u64::from_le_bytes(size);
         if size > MAX_JSON_BYTES || size > length.saturating_sub(8) {
             return Err(bad(format!(
-                "a header of {size} bytes in a file of {length}: not a safetensors file, or cut short"
+                "a header of {size} bytes in a file of {length}: not a safetensors file, or truncated"
             )));
         }
         let mut header = vec![0; size as usize];
@@ -224,7 +228,7 @@ impl Folder {
         let data = metadata.data_len() as u64;
         if length - 8 - size != data {
             return Err(bad(format!(
-                "{} bytes of tensors, where its header describes {data}: cut short, or damaged",
+                "{} bytes of tensors, but its header describes {data}: truncated or damaged",
                 length - 8 - size
             )));
         }
@@ -291,12 +295,11 @@ fn no_weights(folder: &Path, stem: &str) -> String {
     let shard = names.iter().find(|name| is_shard(name) && name.starts_with(&format!("{stem}-")));
     match (shard, names.iter().find(pickled)) {
         (Some(name), _) => format!(
-            "it has {name}, which is a part, and no {stem}.safetensors.index.json, which lists the parts: take all files from where it comes \
-             from"
+            "it has the part {name}, but no {stem}.safetensors.index.json, which lists the parts: get all files from its source"
         ),
         (None, Some(name)) => format!(
             "it has no {stem}.safetensors, and {name} is pickled, which can run any code when it is opened: convert it with \
-             `save_pretrained(..., safe_serialization=True)` where it comes from"
+             `save_pretrained(..., safe_serialization=True)` at its source"
         ),
         (None, None) => {
             format!("it has no {stem}.safetensors and no {stem}.safetensors.index.json; {TAKE_AGAIN}")

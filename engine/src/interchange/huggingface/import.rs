@@ -42,9 +42,9 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     if !files::is_file(&config_path) {
         let reason = match files::is_file(&path.join("adapter_config.json")) {
             true => {
-                "it is an adapter that PEFT wrote, and no model: import the model that it is for, and merge the adapter into that"
+                "it is a PEFT adapter, not a model: import its base model, and merge the adapter into that"
             }
-            false => "it has no config.json; name the folder in which config.json and model.safetensors lie",
+            false => "it has no config.json; choose the folder with config.json and model.safetensors",
         };
         return Err(Error::bad_file(path, reason));
     }
@@ -55,9 +55,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let has_parts = map.get("text_config").is_some_and(Value::is_object);
     if has_parts {
         map = text_part(map);
-        notices.push(format!(
-            "{whole_type} is a model of several parts: only the one that reads and writes text is imported"
-        ));
+        notices.push(format!("{whole_type} is a model of several parts: only the text part is imported"));
     }
     let mut model_type = type_of(&map);
     if model_type == "mistral" && map.contains_key("layer_types") {
@@ -71,7 +69,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
         fields.error(format!("model_type is `{model_type}`{of}; these can be imported: {known}"))
     })?;
     let reason =
-        "quantised weights cannot be imported; take the model in f32, f16 or bfloat16, or as a GGUF file";
+        "quantised weights cannot be imported; use the model in f32, f16 or bfloat16, or as a GGUF file";
     fields.must_be_absent("quantization_config", reason)?;
     let mut model = ModelConfig { labels, ..family.read(&mut fields)? };
     let generation = ["bos_token_id", "eos_token_id", "pad_token_id"].map(|name| (name, fields.value(name)));
@@ -80,7 +78,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     if let Some(head) = other_head(family, &model, &folder)? {
         model.tied_head = false;
         notices.push(format!(
-            "{head} is not the embedding, which config.json ties it to: it was kept as a head of its own"
+            "{head} is not the embedding, which config.json ties it to: it was kept as a separate head"
         ));
     }
     let whole = Parameters::of(&model)?;
@@ -178,9 +176,8 @@ fn labels(config: &Map<String, Value>) -> Result<Vec<String>, String> {
         format!("{class} without id2label: its labels have no names; add it to config.json")
     })?;
     let name = |number: usize| names.get(&number.to_string()).and_then(Value::as_str).map(str::to_owned);
-    let missing = |number| {
-        format!("id2label has {} labels and none of number {number}: number them from 0 on", names.len())
-    };
+    let missing =
+        |number| format!("id2label has {} labels but no number {number}: number them from 0", names.len());
     (0..names.len()).map(|number| name(number).ok_or_else(|| missing(number))).collect()
 }
 
@@ -203,7 +200,7 @@ fn matched(
             }
             Some((name, stored)) => {
                 let reason = format!(
-                    "{name} is {:?}, where config.json makes it {:?}: they belong to different models; {TAKE_AGAIN}",
+                    "{name} is {:?}, but config.json says {:?}: they belong to different models; {TAKE_AGAIN}",
                     stored.shape, tensor.shape
                 );
                 return Err(Error::bad_file(path, reason));
@@ -212,7 +209,7 @@ fn matched(
         }
     }
     if let Some(first) = missing.first() {
-        let reason = format!("{} tensors are missing, {first} the first; {TAKE_AGAIN}", missing.len());
+        let reason = format!("{} tensors are missing, starting with {first}; {TAKE_AGAIN}", missing.len());
         return Err(Error::bad_file(path, reason));
     }
     // Other parts have distinct tensor names; blocks without a part's name belong to the text part.
@@ -221,7 +218,7 @@ fn matched(
     left.retain(|name| !is_redundant(name, model) && !is_other(name));
     if let Some(first) = left.first() {
         let reason = format!(
-            "{} tensors are left over that {} has no use for, {first} the first: it may be another model than its config.json says; {TAKE_AGAIN}",
+            "{} tensors are not used by {}, starting with {first}: config.json may be that of another model; {TAKE_AGAIN}",
             left.len(),
             family.class
         );

@@ -62,7 +62,7 @@ pub async fn measure_kernels(
 ) -> Result<(Vec<KernelMeasurement>, Option<String>)> {
     if DeviceKind::is_of_burn(device) {
         return Err(Error::Refused(format!(
-            "{device} has kernels of its own, which are not timed; choose the device cpu or gpu"
+            "{device} has its own kernels, which are not timed; choose the device cpu or gpu"
         )));
     }
     let settling = if autotune { Tuning::before_a_run() } else { Tuning::Default };

@@ -69,12 +69,12 @@ impl Contents {
             // Ignore files removed meanwhile.
             let (Ok(own), Ok(metadata)) = (entry.file_type(), files::metadata(&path)) else {
                 if entry.file_type().is_ok() {
-                    self.notes.push(format!("{} leads nowhere and is left out", place.display()));
+                    self.notes.push(format!("{} is a broken link and is left out", place.display()));
                 }
                 continue;
             };
             if !(metadata.is_file() || own.is_dir()) {
-                let what = if metadata.is_dir() { "a link to a folder" } else { "no plain file" };
+                let what = if metadata.is_dir() { "a link to a folder" } else { "not a regular file" };
                 self.notes.push(format!("{} is {what} and is left out", place.display()));
                 continue;
             }
@@ -88,7 +88,7 @@ impl Contents {
             let own_name = entry.file_name();
             let name = siblings.take(&own_name);
             if own_name != *name {
-                self.notes.push(format!("{:?} is carried as {prefix}{name}", place.display().to_string()));
+                self.notes.push(format!("{:?} is stored as {prefix}{name}", place.display().to_string()));
             }
             let name = format!("{prefix}{name}");
             if own.is_dir() && !is_checkpoints(&place) {

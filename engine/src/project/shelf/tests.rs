@@ -160,7 +160,7 @@ fn a_damaged_project_is_listed_with_its_problem() {
     assert_eq!(problem("whole"), "");
     assert!(problem("cut").contains("project.json"));
     assert!(problem("newer").contains("version 9"));
-    assert!(problem("foreign").contains("no Glasshouse project"));
+    assert!(problem("foreign").contains("not a Glasshouse project"));
     // An unreadable run is reported in the list of runs; the project opens.
     assert_eq!((problem("run").as_str(), about(&shelf, "run").runs), ("", 1));
     assert_eq!(shelf.list().unwrap().len(), 5);

@@ -180,7 +180,7 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
     }
     for task in &evaluation.tasks {
         if task.rows < FEW_ROWS {
-            limits.push(format!("{} has {} alone.", task.name, counted(task.rows, "row")));
+            limits.push(format!("{} has only {}.", task.name, counted(task.rows, "row")));
         }
         if !task.broken.is_empty() {
             limits.push(format!(

@@ -86,7 +86,7 @@ impl Candidates {
                 }
                 [only] => prompt_tokens(&model.tokenizer, &only.content),
                 _ => {
-                    wrong("several messages, and the model has no chat template to write them by");
+                    wrong("several messages, but the model has no chat template");
                     continue;
                 }
             };
@@ -125,7 +125,7 @@ impl Candidates {
                 self.known.insert(proposal.text.trim().to_owned());
             } else if self.meet(proposal.text.trim().to_owned()) {
                 if model.tokenizer.encode(&proposal.text)?.is_empty() {
-                    let reason = "`text`: no character that the vocabulary has";
+                    let reason = "`text`: the vocabulary has none of its characters";
                     problems.note(&source.path, &format!("{}: {reason}", row.place));
                     continue;
                 }
@@ -142,7 +142,7 @@ impl Candidates {
         let reasons = [
             (self.done, done.to_owned()),
             (self.repeated, "the same as others".to_owned()),
-            (self.long, "longer than the context leaves beside an answer".to_owned()),
+            (self.long, "too long to leave room for an answer".to_owned()),
         ];
         let all: u64 = reasons.iter().map(|(count, _)| count).sum();
         let each: Vec<String> = reasons
@@ -164,8 +164,7 @@ mod tests {
         let none = Candidates::default();
         assert_eq!(none.left_out(false), None);
         let some = Candidates { done: 2, long: 1, ..Candidates::default() };
-        let said =
-            "3 prompts were left out: 2 answered already, 1 longer than the context leaves beside an answer";
+        let said = "3 prompts were left out: 2 answered already, 1 too long to leave room for an answer";
         assert_eq!(some.left_out(false).as_deref(), Some(said));
         let one = Candidates { repeated: 1, ..Candidates::default() };
         assert_eq!(one.left_out(true).as_deref(), Some("1 text was left out: 1 the same as others"));

@@ -57,7 +57,7 @@ impl RewardModel {
             let refused = |reason: &str| Err(Error::Refused(format!("{called} {reason}")));
             if prepare::open_tokenizer(&folder)?.to_json()? != tokenizer.to_json()? {
                 return refused(
-                    "reads texts by another vocabulary; the reward model and the run that learns from it must begin with the same tokenizer",
+                    "uses another vocabulary; the reward model and the run that learns from it must have the same tokenizer",
                 );
             }
             let template = TokenizerFiles::template_in(&folder)?.0;
@@ -67,15 +67,15 @@ impl RewardModel {
                 None if run.record()?.state == RunState::Imported => template.is_none(),
                 None => {
                     return refused(
-                        "says nowhere whether it learned from conversations or from plain texts, and its data are gone; train a reward model \
-                         anew, and name that",
+                        "does not record whether it learned from conversations or plain texts, and its data is gone; train a new \
+                         reward model, and use that",
                     );
                 }
             };
             if !plain && template != TokenizerFiles::template_in(data)?.0 {
                 return refused(
-                    "learned to score conversations by another chat template; the reward model and the run that learns from it must begin \
-                     with the same template",
+                    "learned to score conversations with another chat template; the reward model and the run that learns from it must \
+                     have the same template",
                 );
             }
             Ok(Self { run, config, named: named.clone(), plain })
@@ -153,7 +153,7 @@ fn named_by(config: &RunConfig) -> Option<Start> {
 }
 
 fn cannot_judge(named: &Start, error: &Error) -> Error {
-    Error::Refused(format!("train.reward.model names {named}, which cannot judge: {error}"))
+    Error::Refused(format!("train.reward.model is {named}, which cannot be a reward model: {error}"))
 }
 
 /// The named run and its settings.
@@ -165,7 +165,7 @@ fn scoring_run(project: &Project, named: &Start) -> Result<(Run, RunConfig)> {
     let config = run.config()?;
     if !config.model.scores() {
         return Err(Error::Refused(format!(
-            "{} scores no texts; train a reward model (train.objective=preference, train.preference.loss=bradley_terry), and name that",
+            "{} scores no texts; train a reward model (train.objective=preference, train.preference.loss=bradley_terry), and use that",
             run.name()
         )));
     }
@@ -244,7 +244,8 @@ impl Scorer {
             for (answer, (loss, _)) in some.iter_mut().zip(losses) {
                 if !loss.is_finite() {
                     return Err(Error::Refused(format!(
-                        "the reward model {} scores an answer to {:?} with {}, which is no reward; train it at a lower rate, or name another",
+                        "the reward model {} scores an answer to {:?} with {}, which is not a reward; train it at a lower rate, or use \
+                         another",
                         self.name, answer.asked, -loss
                     )));
                 }

@@ -46,13 +46,14 @@ impl Trainer<'_> {
             }
             Err(error @ Error::Io { .. }) if is_there => return Err(error),
             Err(Error::BadFile { reason, .. }) if is_there => {
-                let way_on = "the reference's log-probabilities, which the loss compares with, cannot be read; put the file of a copy of this \
-                              run in its place, or begin a new run";
+                let way_on = "the reference's log-probabilities, which the loss compares with, cannot be read; restore the file from a \
+                              copy of this run, or start a new run";
                 return Err(Error::bad_file(path, format!("{reason}: {way_on}")));
             }
             Err(_) => {
-                let reason = "the reference's log-probabilities, which the loss compares with, are not there: they were removed, or the run \
-                              began with a train.preference.loss that needs none; set that one again in run.toml, or begin a new run";
+                let reason = "the reference's log-probabilities, which the loss compares with, are missing: they were removed, or the \
+                              run started with a train.preference.loss that needs none; set that one again in run.toml, or start a new \
+                              run";
                 return Err(Error::bad_file(path, reason));
             }
         }

@@ -49,13 +49,13 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
     let said = header.metadata().as_ref().and_then(|fields| fields.get(ABOUT).cloned()).unwrap_or_default();
     let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
     if said.split_once(' ').map(|(_, to)| to) != Some(belongs_to) {
-        return Err(Error::bad_file(path, "it is another text's or run's, or an older version's"));
+        return Err(Error::bad_file(path, "it belongs to another text, run or version"));
     }
     let (mut all, mut checksum) = (Vec::with_capacity(wanted.len()), 0);
     for (name, shape) in wanted {
         let tensor = tensors.tensor(name).map_err(damaged)?;
         if tensor.dtype() != Dtype::F32 || tensor.shape() != shape.as_slice() {
-            let reason = format!("{name} has the shape {:?} where the run has {shape:?}", tensor.shape());
+            let reason = format!("{name} has the shape {:?}, but the run has {shape:?}", tensor.shape());
             return Err(Error::bad_file(path, reason));
         }
         checksum = crc32c::crc32c_append(checksum, tensor.data());
@@ -63,10 +63,10 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
         all.push(entries.map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<f32>>());
     }
     if said != about(checksum, belongs_to) {
-        return Err(Error::bad_file(path, "it is damaged: its checksum is another"));
+        return Err(Error::bad_file(path, "it is damaged (checksum)"));
     }
     if all.iter().flatten().any(|entry| !entry.is_finite()) {
-        return Err(Error::bad_file(path, "it holds numbers that are not finite"));
+        return Err(Error::bad_file(path, "it has numbers that are not finite"));
     }
     Ok(all)
 }
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(kept(&path, "1:a", 2, || Ok(vec![1.0, 2.0])).unwrap(), [1.0, 2.0]);
         assert_eq!(kept(&path, "1:a", 2, gone).unwrap(), [1.0, 2.0]);
         // Another checkpoint is requested, or the file is damaged.
-        assert!(kept(&path, "1:b", 2, gone).unwrap_err().to_string().contains("another text's"));
+        assert!(kept(&path, "1:b", 2, gone).unwrap_err().to_string().contains("another text"));
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, &bytes).unwrap();
@@ -125,7 +125,7 @@ mod tests {
         write(&path, "a text", &tensors).unwrap();
         assert_eq!(read(&path, "a text", &kinds()).unwrap(), values.map(<[f32]>::to_vec));
         let refused = |belongs_to: &str, wanted: &[Kind]| read(&path, belongs_to, wanted).unwrap_err();
-        assert!(refused("another", &kinds()).to_string().contains("another text's"));
+        assert!(refused("another", &kinds()).to_string().contains("another text"));
         assert!(refused("a text", &[("train", vec![3, 2])]).to_string().contains("the shape [2, 2]"));
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;

@@ -97,8 +97,8 @@ impl Trainer<'_> {
                 weights
             } else {
                 if !files::is_file(&path) {
-                    let reason = "the run's first weights, which the loss compares with, are not there: they were removed, or the run began \
-                                  with train.reward.beta = 0; set that again in run.toml, or begin a new run";
+                    let reason = "the run's first weights, which the loss compares with, are missing: they were removed, or the run \
+                                  started with train.reward.beta = 0; set that again in run.toml, or start a new run";
                     return Err(Error::bad_file(path, reason));
                 }
                 let read = reference::read(&path, FIRST_WEIGHTS, &[first_weights(self.parameter_count())]);
@@ -106,8 +106,8 @@ impl Trainer<'_> {
                     Error::BadFile { path, reason } => Error::bad_file(
                         path,
                         format!(
-                            "{reason}: the run's first weights, which the loss compares with, cannot be read; put the file of a copy of \
-                             this run in its place, or begin a new run"
+                            "{reason}: the run's first weights, which the loss compares with, cannot be read; restore the file from a \
+                             copy of this run, or start a new run"
                         ),
                     ),
                     error => error,

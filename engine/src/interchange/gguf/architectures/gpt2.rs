@@ -20,7 +20,7 @@ fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     let (width, heads) = (facts.whole("embedding_length")?, facts.whole("attention.head_count")?);
     if heads == 0 || !width.is_multiple_of(heads) {
         let reason = format!(
-            "gpt2.embedding_length is {width}, which gpt2.attention.head_count = {heads} does not divide"
+            "gpt2.embedding_length is {width}, which is not a multiple of gpt2.attention.head_count = {heads}"
         );
         return Err(facts.error(reason));
     }

@@ -43,7 +43,7 @@ pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
         None if heads > 0 && width.is_multiple_of(heads) => width / heads,
         None => {
             return Err(
-                facts.error(format!("an embedding_length of {width} is no multiple of {heads} heads"))
+                facts.error(format!("an embedding_length of {width} is not a multiple of {heads} heads"))
             );
         }
     };

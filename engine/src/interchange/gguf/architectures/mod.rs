@@ -55,7 +55,7 @@ impl Architecture {
 
     /// The class of `transformers` that computes it.
     pub fn family(&self) -> Result<&'static Family> {
-        Family::of_type(self.name).ok_or_else(|| Error::Internal(format!("{} is of no class", self.name)))
+        Family::of_type(self.name).ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
     }
 
     /// The architecture that computes this model (`wished` is preferred if it does), with a notice about what it computes
@@ -76,7 +76,7 @@ impl Architecture {
             return Ok((architecture, nearly(architecture).1));
         }
         Err(Error::Refused(format!(
-            "this model fits no architecture that is written as GGUF: the nearest, {}, has no {}; it may fit a Hugging Face folder",
+            "this model fits no supported GGUF architecture: the nearest, {}, has no {}; try a Hugging Face folder",
             architecture.name,
             lacks.join(", no "),
         )))
@@ -99,7 +99,7 @@ impl Architecture {
     pub fn read(&self, facts: &mut Facts<'_>) -> Result<ModelConfig> {
         if facts.flag_or_none("attention.causal")? == Some(false) {
             return Err(facts.error(format!(
-                "{}.attention.causal is false: only models whose tokens see none after them can be represented",
+                "{}.attention.causal is false: only causal models can be represented",
                 self.name
             )));
         }

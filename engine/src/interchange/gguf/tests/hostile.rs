@@ -37,10 +37,10 @@ fn refused(bytes: &[u8], expected: &str) {
 
 #[test]
 fn a_file_of_another_format_or_version() {
-    refused(b"", "no GGUF file");
-    refused(b"ggml----------------", "no GGUF file");
-    refused(b"GGUF\x03\0", "4 bytes are said to follow byte 4, where 2 are left");
-    refused(b"GGUF\x01\0\0\0\0\0\0\0\0\0\0\0", "its GGUF version is 1; 2 to 3 are read");
+    refused(b"", "not a GGUF file");
+    refused(b"ggml----------------", "not a GGUF file");
+    refused(b"GGUF\x03\0", "4 bytes should follow byte 4, but only 2 are left");
+    refused(b"GGUF\x01\0\0\0\0\0\0\0\0\0\0\0", "its GGUF version is 1; 2 to 3 are supported");
     refused(b"GGUF\0\0\0\x03\0\0\0\0\0\0\0\0", "big-endian");
     let mut older = head(0, 0, &[]);
     older[4] = 2;
@@ -65,10 +65,10 @@ fn counts_that_no_file_has() {
 fn values_that_are_none() {
     let entry = |kind: u32, value: &[u8]| [&string(b"k")[..], &kind.to_le_bytes(), value].concat();
     refused(&head(0, 1, &[&entry(13, &[0; 8])]), "metadata k: its kind is 13");
-    refused(&head(0, 1, &[&entry(7, &[2; 8])]), "metadata k: a truth value is 2");
+    refused(&head(0, 1, &[&entry(7, &[2; 8])]), "metadata k: a boolean is 2");
     refused(&head(0, 1, &[&entry(8, &string(b"\xff\xfe"))]), "metadata k: the string of 2 bytes");
-    refused(&head(0, 1, &[&array("k", Kind::Bool, 2), &[1, 9]]), "metadata k: item 1: a truth value is 9");
-    refused(&head(0, 2, &[&entry(0, &[1]), &entry(0, &[1])]), "metadata k: the key stands there twice");
+    refused(&head(0, 1, &[&array("k", Kind::Bool, 2), &[1, 9]]), "metadata k: item 1: a boolean is 9");
+    refused(&head(0, 2, &[&entry(0, &[1]), &entry(0, &[1])]), "metadata k: the key occurs twice");
     let mut long = string(&vec![b'k'; 1 << 16]);
     long.extend(entry(0, &[1]));
     refused(&head(0, 1, &[&long]), "metadata key 0: it has 65536 bytes");
@@ -83,7 +83,7 @@ fn values_that_are_none() {
 fn arrays_in_arrays_without_end() {
     let inner = [&9_u32.to_le_bytes()[..], &1_u64.to_le_bytes()].concat().repeat(100_000);
     let nested = [&string(b"k")[..], &9_u32.to_le_bytes(), &inner].concat();
-    refused(&head(0, 1, &[&nested]), "arrays lie in each other deeper than 8");
+    refused(&head(0, 1, &[&nested]), "arrays are nested deeper than 8");
 }
 
 #[test]
@@ -96,13 +96,13 @@ fn tensors_that_cannot_be() {
     refused(&one(&[4], 77, 0), "tensor t: the quantization of number 77");
     refused(&one(&[], 0, 0), "tensor t: it has 0 dimensions");
     refused(&one(&[1, 1, 1, 1, 1], 0, 0), "tensor t: it has 5 dimensions");
-    refused(&one(&[4, 0], 0, 0), "tensor t: its shape [0, 4] holds nothing");
-    refused(&one(&[48], 2, 0), "tensor t: its rows of 48 are not whole blocks of Q4_0");
+    refused(&one(&[4, 0], 0, 0), "tensor t: its shape [0, 4] is empty");
+    refused(&one(&[48], 2, 0), "tensor t: its rows of 48 are not a multiple of the Q4_0 block size");
     refused(&one(&[1 << 40, 1 << 40], 0, 0), "tensor t: ");
     refused(&one(&[u64::MAX, 2], 0, 0), "tensor t: ");
-    refused(&one(&[4], 0, 8), "tensor t: its offset 8 is no multiple of the alignment 32");
+    refused(&one(&[4], 0, 8), "tensor t: its offset 8 is not a multiple of the alignment 32");
     refused(&one(&[4], 0, u64::MAX - 31), "tensor t: its 16 bytes from offset");
-    refused(&one(&[1000], 0, 0), "tensor t: its 4000 bytes from offset 0 on are not all there");
+    refused(&one(&[1000], 0, 0), "tensor t: its 4000 bytes from offset 0 exceed the");
     let two = |name, offset| {
         let tensors = [tensor("t", &[16], 0, 0), tensor(name, &[16], 0, offset)].concat();
         head(2, 0, &[&tensors, &[0; 300]])

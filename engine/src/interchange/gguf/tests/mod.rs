@@ -134,11 +134,8 @@ fn keys_are_found_by_what_is_expected_of_them() {
     assert_eq!((nested.kind(), lengths), (Kind::Array, vec![1, 2]));
     assert_eq!(file.count("llama.head_count").unwrap(), None);
     for (error, expected) in [
-        (
-            file.count("below").unwrap_err(),
-            "metadata below: a whole number from 0 on is expected, and its kind is I32",
-        ),
-        (file.text("llama.block_count").unwrap_err(), "metadata llama.block_count: a string is expected"),
+        (file.count("below").unwrap_err(), "metadata below: expected a non-negative whole number, found I32"),
+        (file.text("llama.block_count").unwrap_err(), "metadata llama.block_count: expected a string"),
         (file.float("general.architecture").unwrap_err(), "metadata general.architecture: a floating-point"),
     ] {
         assert!(error.starts_with(expected), "{error}");
@@ -175,10 +172,10 @@ fn what_cannot_be_written_is_refused() {
     for (wrong, expected) in [
         (
             info("t", &[2, 33], GgmlType::Q4_0),
-            "tensor t: its rows of 33 are not whole blocks of Q4_0, which have 32",
+            "tensor t: its rows of 33 are not a multiple of the Q4_0 block size, 32",
         ),
-        (info("t", &[2, 0], GgmlType::F32), "tensor t: its shape [2, 0] holds nothing"),
-        (info("t", &[], GgmlType::F32), "tensor t: it has 0 dimensions; 1 to 4 are possible"),
+        (info("t", &[2, 0], GgmlType::F32), "tensor t: its shape [2, 0] is empty"),
+        (info("t", &[], GgmlType::F32), "tensor t: it has 0 dimensions; 1 to 4 are allowed"),
         (info("t", &[2, 256], GgmlType::Q5_K), "tensor t: Q5_K cannot be written"),
         (info("t", &[usize::MAX, 4], GgmlType::F32), "tensor t: its shape"),
     ] {

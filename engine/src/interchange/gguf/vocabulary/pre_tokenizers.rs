@@ -86,7 +86,7 @@ impl PreTokenizer {
     pub fn named(name: &str) -> Result<&'static Self, String> {
         KNOWN.iter().find(|known| known.names.contains(&name)).ok_or_else(|| {
             let names: Vec<_> = KNOWN.iter().flat_map(|known| known.names).copied().collect();
-            format!("the pre-tokenizer `{name}` is not known here; these are: {}", names.join(", "))
+            format!("the pre-tokenizer `{name}` is unknown; known are {}", names.join(", "))
         })
     }
 
@@ -156,7 +156,7 @@ mod tests {
             }
         }
         let error = PreTokenizer::named("tekken").unwrap_err();
-        assert!(error.contains("`tekken` is not known here; these are: gpt-2, "), "{error}");
+        assert!(error.contains("`tekken` is unknown; known are gpt-2, "), "{error}");
         let other = json!({ "pre_tokenizer": { "type": "Whitespace" }, "model": {} });
         assert!(PreTokenizer::of(&other).is_none());
     }

@@ -29,7 +29,7 @@ pub fn notice(metadata: &Metadata<'_>) -> Result<Option<String>, String> {
     let ends = metadata.flag(ENDS_KEY)? == Some(true);
     // llama.cpp appends it to prompts as well.
     Ok(ends
-        .then(|| format!("{ENDS_KEY} is true and was ignored: no end of text is put behind a prompt here")))
+        .then(|| format!("{ENDS_KEY} is true and was ignored: no end-of-text token is added after a prompt")))
 }
 
 fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
@@ -70,7 +70,7 @@ pub(super) struct Listed<'file> {
 impl<'file> Listed<'file> {
     fn of(metadata: &'file Metadata<'_>) -> Result<Self, String> {
         let array = metadata.array(TOKENS_KEY)?.ok_or_else(|| format!("it has no {TOKENS_KEY}"))?;
-        let strings = array.strings().ok_or_else(|| format!("{TOKENS_KEY} holds no strings"))?;
+        let strings = array.strings().ok_or_else(|| format!("{TOKENS_KEY} does not hold strings"))?;
         let mut tokens: Vec<&str> = strings.collect();
         let mut types = match metadata.array(TYPES_KEY)? {
             None => vec![TokenType::Normal; tokens.len()],
@@ -83,7 +83,7 @@ impl<'file> Listed<'file> {
             }
             Some(types) => {
                 let (types, tokens) = (types.len(), tokens.len());
-                return Err(format!("{TYPES_KEY} has {types} entries, and {TOKENS_KEY} {tokens}"));
+                return Err(format!("{TYPES_KEY} has {types} entries, but {TOKENS_KEY} has {tokens}"));
             }
         };
         // Drop unused tokens that pad the embedding to a round number of rows.
@@ -168,7 +168,7 @@ pub(super) struct Parts {
 /// Byte-level BPE, including our own byte and character vocabularies.
 fn byte_pairs(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, String> {
     let name = metadata.text(PRE_KEY)?.ok_or_else(|| {
-        format!("it has no {PRE_KEY}: how its texts are cut into words is not known; convert the model again")
+        format!("it has no {PRE_KEY}: how it splits text into words is unknown; convert the model again")
     })?;
     let pre = PreTokenizer::named(name)?;
     let begins = metadata.flag(BEGINS_KEY)?.unwrap_or(pre.begins);
@@ -209,7 +209,7 @@ fn characters(listed: &Listed<'_>, spelling: &ByteOf) -> Option<Vec<Option<char>
 /// The merges that texts can use, in `tokenizer.json`'s format.
 fn merges(metadata: &Metadata<'_>, listed: &Listed<'_>, spelling: &ByteOf) -> Result<Vec<Value>, String> {
     let array = metadata.array(MERGES_KEY)?.ok_or_else(|| format!("it has no {MERGES_KEY}"))?;
-    let strings = array.strings().ok_or_else(|| format!("{MERGES_KEY} holds no strings"))?;
+    let strings = array.strings().ok_or_else(|| format!("{MERGES_KEY} does not hold strings"))?;
     let tokens: HashSet<&str> = listed.tokens.iter().copied().collect();
     let mut merges = Vec::with_capacity(array.len());
     for (number, merge) in strings.enumerate() {
@@ -218,7 +218,7 @@ fn merges(metadata: &Metadata<'_>, listed: &Listed<'_>, spelling: &ByteOf) -> Re
         let Some((left, right)) = space.and_then(|(at, _)| Some((merge.get(..at)?, merge.get(at + 1..)?)))
         else {
             return Err(format!(
-                "{MERGES_KEY}: number {number}, `{merge}`, is no two parts with a space between"
+                "{MERGES_KEY}: number {number}, `{merge}`, is not two parts separated by a space"
             ));
         };
         let whole = [left, right].concat();
@@ -228,7 +228,7 @@ fn merges(metadata: &Metadata<'_>, listed: &Listed<'_>, spelling: &ByteOf) -> Re
             Some(_) if spelling.bytes(&whole).is_none() => {}
             Some(missing) => {
                 return Err(format!(
-                    "{MERGES_KEY}: number {number}, `{merge}`, needs a token `{missing}`, which there is not"
+                    "{MERGES_KEY}: number {number}, `{merge}`, needs a token `{missing}`, which does not exist"
                 ));
             }
         }

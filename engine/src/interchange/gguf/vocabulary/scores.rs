@@ -57,7 +57,7 @@ fn scores(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Vec<f64>, Stri
         Some(scores) => {
             Err(format!("{SCORES_KEY} has {} entries for {} tokens", scores.len(), listed.tokens.len()))
         }
-        None => Err(format!("{SCORES_KEY} holds something else than floating-point numbers")),
+        None => Err(format!("{SCORES_KEY} does not hold floating-point numbers")),
     }
 }
 

@@ -63,9 +63,7 @@ pub fn push_tokenizer(
     }
     // llama.cpp's default if the key is missing.
     let eleventh = listed.get(11).filter(|_| end.is_none()).map(|(token, _)| {
-        format!(
-            "this vocabulary has no token that ends a text, for which llama.cpp takes number 11, `{token}`"
-        )
+        format!("this vocabulary has no end-of-text token; llama.cpp uses token 11, `{token}`")
     });
     let lost = others.get(OTHER_ENDS.len()..).filter(|lost| !lost.is_empty()).map(|lost| {
         let names: Vec<String> = lost.iter().filter_map(|id| files.tokenizer.token(*id)).collect();
@@ -111,8 +109,8 @@ impl TokenizerForm {
         }
         let known = if bytes { PreTokenizer::of(json) } else { None };
         known.map(Self::Words).ok_or_else(|| {
-            "this tokenizer cuts texts in a way that llama.cpp has no name for (or is SentencePiece's), so that its GGUF would be read \
-             otherwise; a Hugging Face folder keeps it"
+            "this tokenizer splits text in a way that llama.cpp does not know (or is SentencePiece's), so its GGUF would be read \
+             differently; export a Hugging Face folder"
                 .to_owned()
         })
     }
@@ -174,7 +172,7 @@ fn listed(
     let tokenizer = &files.tokenizer;
     if tokenizer.vocabulary_size() > rows {
         return Err(Error::Refused(format!(
-            "the tokenizer has {} tokens, and the model's embedding {rows} rows",
+            "the tokenizer has {} tokens, but the model's embedding has {rows} rows",
             tokenizer.vocabulary_size()
         )));
     }

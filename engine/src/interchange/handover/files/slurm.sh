@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Several nodes under Slurm: sbatch --nodes 2 slurm.sh [what goes to train.py]
-# The folder must be on a file system that all nodes see. Sent again, the job goes on from its newest checkpoint.
+# Several nodes under Slurm: sbatch --nodes 2 slurm.sh [arguments of train.py]
+# The folder must be on a file system that all nodes see. Submitted again, the job continues from its newest checkpoint.
 #SBATCH --job-name=train
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1

@@ -103,7 +103,7 @@ class Bundle:
         self.checksum = checksum(folder / "bundle.json")
         self.run = run = read_json(folder / "run.json")
         if run["optimizer"] not in ("adamw", "adam"):
-            raise SystemExit(f"run.json: optimizer is {run['optimizer']!r}, and train.py knows adamw and adam")
+            raise SystemExit(f"run.json: optimizer is {run['optimizer']!r}; train.py supports adamw and adam")
         self.seed, self.context, self.batch, self.accumulate = (
             run[key] for key in ("seed", "context_length", "batch_size", "accumulate")
         )
@@ -111,7 +111,7 @@ class Bundle:
         for split in SPLITS:
             path, count = folder / "data" / f"{split}.bin", run["data"][f"{split}_tokens"]
             if not path.exists() or path.stat().st_size != count * run["data"]["element_bytes"]:
-                raise SystemExit(f"{path}: missing, or not the {count} tokens that run.json says")
+                raise SystemExit(f"{path}: missing, or not the {count} tokens of run.json")
             self.tokens[split] = np.memmap(path, dtype=f"<u{run['data']['element_bytes']}", mode="r")
 
     def anywhere(self, split, key):
@@ -165,7 +165,7 @@ def learning_rate_at(run, step):
     if run["decay"] == "warmup_stable_decay":
         begin = max(steps - (run["decay_steps"] or steps // 10), warmup)
         return peak if step < begin else peak + (low - peak) * share(begin)
-    raise SystemExit(f"run.json: decay is {run['decay']!r}, which train.py does not know")
+    raise SystemExit(f"run.json: decay is {run['decay']!r}, which train.py does not support")
 
 
 # ---- Safetensors, in one file or several ----------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def load_model(bundle, folder, dropout):
             setattr(config, name, rate)
         dropping |= bool(rate and known)
         if rate and not known:
-            notices.append(f"the model class has no {kind} dropout: {rate} is left out")
+            notices.append(f"the model class has no {kind} dropout: {rate} is ignored")
     if dropping:
         notices.append("dropout draws its own random numbers here: compare this run's curves, not its bits")
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
@@ -232,15 +232,15 @@ def load_model(bundle, folder, dropout):
     with torch.no_grad():
         for name, tensor in read_tensors(folder, "model"):
             if name in named and named[name].shape != tensor.shape:
-                raise SystemExit(f"{folder}: {name} is {list(tensor.shape)}, and the model's is {list(named[name].shape)}")
+                raise SystemExit(f"{folder}: {name} is {list(tensor.shape)}, but the model's is {list(named[name].shape)}")
             if name in named:
                 named[name].copy_(tensor)
                 read.add(named[name])
     if missing := [name for name, parameter in model.named_parameters() if parameter not in read]:
-        raise SystemExit(f"{folder}: model.safetensors lacks {', '.join(missing)}")
+        raise SystemExit(f"{folder}: model.safetensors has no {', '.join(missing)}")
     if run["trainable"] is not None:
         if unknown := set(run["trainable"]) - set(named):
-            raise SystemExit(f"run.json: trainable names what the model lacks: {', '.join(sorted(unknown))}")
+            raise SystemExit(f"run.json: trainable has names that the model does not have: {', '.join(sorted(unknown))}")
         model.requires_grad_(False)
         for name in run["trainable"]:
             named[name].requires_grad_(True)
@@ -286,7 +286,7 @@ class Trainer:
         model, self.notices = load_model(bundle, folder, not arguments.no_dropout)
         if windows < self.ranks:
             counted = f"a step's windows ({windows}, batch_size x accumulate)"
-            self.notices.append(f"{self.ranks} processes are more than {counted}: some compute what does not count")
+            self.notices.append(f"{self.ranks} processes are more than {counted}: some compute windows that do not count")
         if arguments.recompute:
             model.gradient_checkpointing_enable()
         computes_in = torch.bfloat16 if accelerator.mixed_precision == "bf16" else None
@@ -319,16 +319,16 @@ class Trainer:
         kind, precision = self.accelerator.distributed_type, self.accelerator.mixed_precision
         started = int(os.environ.get("WORLD_SIZE", 1))
         if started != ranks:
-            raise SystemExit(f"{started} processes were started, and each would train alone: start CPU processes by torchrun")
+            raise SystemExit(f"{started} processes were started, but each would train alone: start CPU processes with torchrun")
         if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true" and kind != DistributedType.FSDP:
-            raise SystemExit("the configuration asks for FSDP, which Accelerate has on GPUs alone: torchrun train.py --shard")
+            raise SystemExit("the configuration requests FSDP, which Accelerate has only on GPUs: torchrun train.py --shard")
         if self.arguments.shard and (kind in (DistributedType.FSDP, DistributedType.DEEPSPEED) or not dist.is_initialized()):
-            raise SystemExit("--shard shards without Accelerate: start train.py by torchrun")
+            raise SystemExit("--shard shards without Accelerate: start train.py with torchrun")
         seen = [self.at, int(self.bundle.checksum[:8], 16)]
         if self.summed(*seen) != [number * ranks for number in seen]:
-            raise SystemExit("processes see different bundles or checkpoints: bundle and --out must lie where all machines see them")
+            raise SystemExit("processes see different bundles or checkpoints: bundle and --out must be on a shared file system")
         if precision not in ("no", "bf16"):
-            raise SystemExit(f"mixed_precision is {precision}: train.py knows no and bf16, which need no loss scale")
+            raise SystemExit(f"mixed_precision is {precision}: train.py supports no and bf16, which need no loss scale")
 
     def layout(self):
         """Who holds how much, as seen from all processes."""
@@ -541,10 +541,10 @@ def resume_from(out, bundle):
         return bundle.folder / "model", bundle.run["step"]
     state = read_json(found[-1] / "state.json")
     if state["bundle"] != bundle.checksum:
-        raise SystemExit(f"{found[-1]}: of another bundle; give another --out")
+        raise SystemExit(f"{found[-1]}: belongs to another bundle; choose another --out")
     for name, expected in state["files"].items():
         if not (found[-1] / name).exists() or checksum(found[-1] / name) != expected:
-            raise SystemExit(f"{found[-1] / name}: missing or changed; delete {found[-1].name} to go on from the one before it")
+            raise SystemExit(f"{found[-1] / name}: missing or changed; delete {found[-1].name} to continue from the one before it")
     return found[-1], state["step"]
 
 
@@ -662,18 +662,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bundle", type=Path, default=here, help="the bundle's folder (this file's)")
     parser.add_argument("--out", type=Path, help="where metrics and checkpoints go (BUNDLE/out)")
-    parser.add_argument("--cpu", action="store_true", help="train on CPUs even where there are GPUs")
-    parser.add_argument("--shard", action="store_true", help="shard by fully_shard, without Accelerate; needs torchrun")
+    parser.add_argument("--cpu", action="store_true", help="train on CPUs even if there are GPUs")
+    parser.add_argument("--shard", action="store_true", help="shard with fully_shard, without Accelerate; needs torchrun")
     parser.add_argument(
         "--bf16", action=argparse.BooleanOptionalAction, help="compute in bfloat16; weights and moments stay in 32 bits"
     )
     parser.add_argument("--recompute", action="store_true", help="compute layers again in the backward pass, for less memory")
-    parser.add_argument("--micro-batch", type=int, help="windows that a process computes at once (batch_size)")
-    parser.add_argument("--shards", type=int, default=1, help="files that a checkpoint's weights are cut into (1)")
-    parser.add_argument("--keep", type=int, default=3, help="newest checkpoints that are kept (3)")
+    parser.add_argument("--micro-batch", type=int, help="windows per process and pass (batch_size)")
+    parser.add_argument("--shards", type=int, default=1, help="number of files for a checkpoint's weights (1)")
+    parser.add_argument("--keep", type=int, default=3, help="number of newest checkpoints to keep (3)")
     parser.add_argument("--stop-after", type=int, metavar="STEP", help="stop after this step of the run; the schedule stays")
     parser.add_argument("--no-dropout", action="store_true", help="train without dropout, as verify does")
-    parser.add_argument("--no-evaluation", action="store_true", help="neither evaluate nor write samples")
+    parser.add_argument("--no-evaluation", action="store_true", help="do not evaluate or write samples")
     arguments = parser.parse_args()
     for name in ("shards", "keep", "micro_batch"):
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:

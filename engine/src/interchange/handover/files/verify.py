@@ -27,10 +27,10 @@ FIRST_STEP = (1e-5, 1e-4)
 BETWEEN_PROCESSES = (1e-5, 1e-3, 1e-4)
 WITH_EXPECTED = (1e-4, 1e-2, 1e-3)
 CAUSES = {
-    "loss of the first step": "other weights, other windows, another tokenizer's ids, or dropout that is on",
-    "gradient norm of the first step": "losses averaged otherwise over micro-batches or processes, label smoothing, or frozen weights",
+    "loss of the first step": "other weights, other windows, another tokenizer's ids, or dropout",
+    "gradient norm of the first step": "losses averaged differently over micro-batches or processes, label smoothing, or frozen weights",
     "later steps": "learning rate, schedule, moments and their step, beta1, beta2, eps, weight decay and what it touches, or clipping",
-    "processes": "each process trained alone: start them by torchrun, and look whether a firewall or WORLD_SIZE keeps them apart",
+    "processes": "each process trained alone: start them with torchrun, and check whether a firewall or WORLD_SIZE separates them",
     "sharding": "layer_class in run.json is not the model's layer, or fully_shard was left out",
 }
 
@@ -56,8 +56,8 @@ def check_files(bundle):
             if hashlib.file_digest(file, "sha256").hexdigest() != expected:
                 wrong.append(f"{name}: not the file that the bundle was written with")
     if wrong:
-        fail(*wrong, "FAILED: the bundle was changed. Write it again, or put back what it held.")
-    print(f"files    {len(files)} checksums agree")
+        fail(*wrong, "FAILED: the bundle was changed. Write it again, or restore its files.")
+    print(f"files    {len(files)} checksums match")
 
 
 def check_windows(bundle, expected):
@@ -69,9 +69,9 @@ def check_windows(bundle, expected):
     ours = train.Bundle(bundle)
     for step, starts in enumerate(expected["windows"], ours.run["step"]):
         if ours.training(step) != starts:
-            fail(f"step {step + 1} begins its windows at {ours.training(step)[:4]}…, and {starts[:4]}… are expected",
+            fail(f"step {step + 1} begins its windows at {ours.training(step)[:4]}…, but {starts[:4]}… are expected",
                  "FAILED: the order of batches differs; likely: seed, batch_size, accumulate, context_length, the mixture or the tokens")
-    print(f"windows  those of {len(expected['windows'])} steps agree")
+    print(f"windows  {len(expected['windows'])} steps match")
 
 
 def run_steps(bundle, out, last, processes, arguments):
@@ -92,14 +92,14 @@ def run_steps(bundle, out, last, processes, arguments):
     layout = out / "processes.json"
     layout = read_json(layout) if layout.exists() else None
     if layout and layout["processes"] != processes:
-        fail(f"{processes} processes were started, and {layout['processes']} trained together", f"FAILED: {CAUSES['processes']}")
+        fail(f"{processes} processes were started, but {layout['processes']} trained together", f"FAILED: {CAUSES['processes']}")
     checkpoint = out / f"checkpoint-{last}"
     if code or not layout or not (checkpoint / "state.json").exists():
         lines = (out / "log").read_text(encoding="utf-8", errors="replace").splitlines()
         # torchrun's own report of what its processes said comes after it.
         report = next((index for index, line in enumerate(lines) if re.match(r"[EW]\d{4} ", line)), len(lines))
         said = [line for line in lines[:report] or lines if not line.startswith("step ")]
-        fail(*said[-12:], f"FAILED: train.py ended with {code} on {processes} processes, and the lines above are its last")
+        fail(*said[-12:], f"FAILED: train.py ended with {code} on {processes} processes; its last lines are above")
     events = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     steps = [event for event in events if event["event"] == "step"]
     return steps, dict(read_tensors(checkpoint, "model")), layout
@@ -108,7 +108,7 @@ def run_steps(bundle, out, last, processes, arguments):
 def check_sharded(layout):
     """Makes sure that no process holds all of the model."""
     held, entries = layout["held"], layout["entries"]
-    print(f"sharded  {layout['sharded']} of {layout['parameters']} parameters; of {entries} weights the processes hold {held}")
+    print(f"sharded  {layout['sharded']} of {layout['parameters']} parameters; the processes hold {held} of {entries} weights")
     if layout["sharded"] != layout["parameters"] or sum(held) != entries or max(held) > 0.9 * entries:
         fail(f"FAILED: parameters are not sharded; likely: {CAUSES['sharding']}")
 
@@ -179,7 +179,7 @@ def main():
             problems += compare(f"two processes ({title}) / one", found, (steps, weights), BETWEEN_PROCESSES)
         check_sharded(layout)
     if problems:
-        fail(*problems, "FAILED: this machine does not continue the run as it was begun.")
+        fail(*problems, "FAILED: this machine does not continue the run as expected.")
     print("PASSED: one process continues the run as expected, and two as one.")
 
 

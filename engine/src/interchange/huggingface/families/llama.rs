@@ -70,7 +70,8 @@ pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelCon
     fields.must_be("partial_rotary_factor", &json!(1.0))?;
     if let Some(channels) = rope.channels {
         // These classes always rotate all channels.
-        let reason = format!("{channels} of {head_size} channels are to turn; this class turns all of them");
+        let reason =
+            format!("{channels} of {head_size} channels are rotated; this class rotates all of them");
         return Err(fields.error(reason));
     }
     let [vocabulary, context_length, layers] = [

@@ -74,8 +74,7 @@ impl Family {
             return Ok(family);
         }
         Err(Error::Refused(format!(
-            "this model fits no class of transformers: the nearest, {}, has no {}; its weights are in the run's checkpoints as \
-             safetensors",
+            "this model fits no transformers class: the nearest, {}, has no {}; its weights are in the run's checkpoints as safetensors",
             family.class,
             lacks.join(", no "),
         )))
@@ -276,7 +275,7 @@ mod tests {
             (1, "num_attention_heads", json!(-4), "expected a whole number"),
             (1, "vocab_size", json!(1_u64 << 60), "model.vocabulary"),
             (1, "layer_types", json!(["full_attention", "sliding_attention"]), "sliding_attention"),
-            (5, "layer_types", json!(["full_attention"]), "as many"),
+            (5, "layer_types", json!(["full_attention"]), "one entry per layer"),
             (
                 5,
                 "layer_types",
@@ -285,7 +284,7 @@ mod tests {
             ),
             (6, "use_sliding_window", json!(true), "use_sliding_window is true"),
             (6, "no_rope_layers", json!([1, 0, 0, 1]), "no_rope_layers"),
-            (8, "hidden_size", json!(25), "does not divide"),
+            (8, "hidden_size", json!(25), "not a multiple of"),
             (9, "qk_layernorm", json!(true), "qk_layernorm is true"),
         ] {
             let mut map = object(examples()[at].clone());

@@ -100,7 +100,7 @@ pub(crate) async fn merge_adapter_in_turns(
     }
     if let Some(first) = broken.first() {
         let reason = format!(
-            "weights of {} of its modules are NaN or infinite, {first} the first: it is damaged",
+            "weights of {} of its modules are NaN or infinite, starting with {first}: it is damaged",
             broken.len()
         );
         return Err(Error::bad_file(folder, reason));
@@ -163,8 +163,8 @@ pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
     Ok((last(&base) != last(&own)).then(|| {
         let base: String = base.chars().take(MAX_NAME_CHARACTERS).collect();
         format!(
-            "the adapter says that it belongs to {base}, and {} goes back to {own}; where these are different models, take the adapter out again \
-             or delete the run that comes of it",
+            "the adapter's base is {base}, but {} comes from {own}; if these are different models, remove the adapter again or delete \
+             the resulting run",
             run.name()
         )
     }))
@@ -185,7 +185,7 @@ impl AdapterSettings {
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(SETTINGS);
         let Some(fields) = storage::if_there(&path, MAX_JSON_BYTES, storage::read_json)? else {
-            let reason = format!("it has no {SETTINGS}: not the folder of an adapter that PEFT wrote");
+            let reason = format!("it has no {SETTINGS}: not a PEFT adapter folder");
             return Err(Error::bad_file(folder, reason));
         };
         Self::of(&fields).map_err(|reason| Error::bad_file(&path, reason))
@@ -210,11 +210,11 @@ impl AdapterSettings {
         let alphas = fields.get("alpha_pattern").and_then(Value::as_object).into_iter().flatten();
         let own = |(end, alpha): (&String, &Value)| match alpha.as_f64().filter(|alpha| alpha.is_finite()) {
             Some(alpha) => Ok((ending_as(end)?, alpha as f32)),
-            None => Err(format!("alpha_pattern has {alpha} for {end}, which is no number")),
+            None => Err(format!("alpha_pattern has {alpha} for {end}, which is not a number")),
         };
         Ok(Self {
             alphas: alphas.map(own).collect::<std::result::Result<_, _>>()?,
-            alpha: alpha.ok_or("lora_alpha is missing, or no number")? as f32,
+            alpha: alpha.ok_or("lora_alpha is missing, or not a number")? as f32,
             rslora: fields.get("use_rslora").and_then(Value::as_bool).unwrap_or_default(),
             base: text("base_model_name_or_path").filter(|name| !name.is_empty()).map(str::to_owned),
         })
@@ -236,8 +236,12 @@ impl AdapterSettings {
 
 /// Compiles a PEFT pattern that must match whole names at the end of a module's path.
 fn ending_as(pattern: &str) -> std::result::Result<Regex, String> {
-    Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$"))
-        .map_err(|_| format!("alpha_pattern names {pattern}, which is a regular expression of Python's alone; write it without look-around, or the names of modules"))
+    Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$")).map_err(|_| {
+        format!(
+            "alpha_pattern names {pattern}, which is a regular expression only for Python; write it without look-around, or list the \
+             module names"
+        )
+    })
 }
 
 /// Whether a setting is off.
@@ -304,7 +308,7 @@ fn matched<'found>(
             (Some(a), Some(b)) => (a, b),
             (None, None) => continue,
             (Some((name, _)), None) | (None, Some((name, _))) => {
-                return Err(format!("{name} is there without the other of its pair: it is damaged"));
+                return Err(format!("{name} has no counterpart: it is damaged"));
             }
         };
         let fits = match (&a.shape[..], &b.shape[..]) {
@@ -325,7 +329,7 @@ fn matched<'found>(
     }
     match left.first() {
         Some(first) => Err(format!(
-            "{another}: {} of its tensors belong to no linear layer, {first} the first",
+            "{another}: {} of its tensors belong to no linear layer, starting with {first}",
             left.len()
         )),
         None if pairs.is_empty() => Err("it has no tensors".to_owned()),
