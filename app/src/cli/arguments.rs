@@ -73,8 +73,8 @@ fn first_steps() -> String {
 const FIRST_STEPS: &str = "First steps:
   glasshouse                                        open the window
   glasshouse train                                  train a first model on the embedded stories, in about two minutes
-  glasshouse generate --prompt \"One day\"            generate text with it
-  glasshouse inspect --prompt \"One day\" --view attention
+  glasshouse generate --prompt \"Once upon a time\"   generate text with it
+  glasshouse inspect --prompt \"Once upon a time\" --view attention
                                                     inspect its attention
   glasshouse train --data my-text.txt --project my  train on your own text
   glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean";

@@ -113,7 +113,7 @@ fn three(mut steps: Vec<u64>) -> [u64; 3] {
 fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
     let checkpoint = run.checkpoints.iter().find(|kept| kept.step == step).unwrap().choice();
     let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
-    let prompt = "One day".to_owned();
+    let prompt = "Once upon a time".to_owned();
     let config = GenerateConfig { max_tokens: 60, ..GenerateConfig::default() };
     let request = session.send(Command::Generate { source, prompt: prompt.clone(), config });
     let begun = Instant::now();
@@ -133,7 +133,7 @@ fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
 /// A view at a step for a prompt: the page without the empty space below.
 fn strip(session: &mut Session, view: View, step: u64, prompt: &str) -> RgbaImage {
     // The first answer of a step also loads its weights, so the view shows the time of the second.
-    look_at(session, view, step, "One day");
+    look_at(session, view, step, "Once upon a time");
     look_at(session, view, step, prompt);
     let page = session.image();
     let (width, height) = page.dimensions();
