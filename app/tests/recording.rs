@@ -47,7 +47,7 @@ struct Extent {
 }
 
 const WHOLE: Extent = Extent {
-    first: 120.0,
+    first: 180.0,
     steps: [2000, 600],
     raised: [200, 450],
     answers: 2400,

@@ -175,7 +175,7 @@ fn is_first(arguments: &TrainArguments) -> bool {
     arguments.config == ConfigArguments::default() && arguments.data.is_empty() && arguments.recipe.is_none()
 }
 
-/// Settings for a first run of about two minutes, based on a speed measurement of the device.
+/// Settings for a first run of about three minutes, based on a speed measurement of the device.
 async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Result<RunConfig> {
     if !json {
         tell!("measuring the device");

@@ -76,7 +76,7 @@ impl HomePage {
 }
 
 /// [`FIRST_SECONDS`] in words.
-const FIRST_TAKES: &str = "about two minutes";
+const FIRST_TAKES: &str = "about three minutes";
 
 /// The first step, and next to it a project of one's own for returning users.
 fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
