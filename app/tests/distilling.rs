@@ -135,8 +135,18 @@ fn an_adapter_and_frozen_blocks_learn_from_a_teacher() {
     let folder = folder();
     let folder = folder.path();
     learn(folder, &["--steps", "20", "--lr", "3e-3"]);
-    let from =
-        ["--from", "2", "--steps", "60", "--lr", "1e-2", "--batch-size", "16", "--set", "train.distil.mix=1"];
+    let from = [
+        "--from",
+        "2",
+        "--steps",
+        "120",
+        "--lr",
+        "1e-2",
+        "--batch-size",
+        "16",
+        "--set",
+        "train.distil.mix=1",
+    ];
     // An adapter starts at zero, and has learned less.
     for (part, most) in [(&["--adapter", "lora"][..], 0.995), (&["--set", "train.trainable=last:1"], 0.95)] {
         let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json"];
@@ -172,7 +182,7 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
         (
             &small,
             &["train.distil.teacher=1", "model.context_length=64"],
-            "its context length is 24, and model.context_length is 64; lower that",
+            "it has 24, and model.context_length is 64; lower that",
         ),
         (&small, &["train.distil.teacher=3"], "this one has a head for labels"),
         (&["--from", "2"], &["train.distil.teacher=1"], "have different tokenizers"),

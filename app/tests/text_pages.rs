@@ -109,7 +109,7 @@ fn settings_that_fit_are_shown_applied_and_undone() {
     assert_eq!(batch(&mut scene), 4);
     scene.harness.get_by_label("Undo fitting").click();
     scene.settle();
-    assert_eq!(batch(&mut scene), 12);
+    assert_eq!(batch(&mut scene), 6);
 }
 
 #[test]

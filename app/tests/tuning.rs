@@ -57,7 +57,7 @@ fn a_model_learns_to_answer_and_stops_where_the_answer_ends() {
     for (more, packs) in [(&[][..], false), (&["--set", "model.position={kind=\"none\"}"], true)] {
         let folder = folder(more);
         let folder = folder.path();
-        let told = teach(folder, &["--steps", "150", "--lr", "3e-3", "--set", "train.batch_size=8"]);
+        let told = teach(folder, &["--steps", "300", "--lr", "3e-3", "--set", "train.batch_size=8"]);
         let losses = numbers(&told, "eval", "val_loss");
         assert!(losses[0] > 1.0 && losses[losses.len() - 1] < 0.12, "{losses:?}");
         for (asked, answer) in ANSWERS {

@@ -10,10 +10,7 @@ pub const FIRST_SECONDS: f64 = 180.0;
 /// Name and description (purpose, size, duration) of every preset. Times on two cores are for the machine in `tests/benches/README.md`,
 /// computed from the time of a step.
 pub const PRESETS: &[(&str, &str)] = &[
-    (
-        "first-stories",
-        "a first model, on the embedded stories: 0.87 M parameters, five minutes on two cores",
-    ),
+    ("first-stories", "a first model, on the embedded stories: 0.87 M parameters, five minutes on two cores"),
     (
         "first-stories-small",
         "the same for a slow CPU or a browser without WebGPU: 0.13 M parameters, a twentieth of the work",

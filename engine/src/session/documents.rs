@@ -322,13 +322,10 @@ fn head(path: &Path) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Fails for empty files, unsupported formats, by name and first bytes, and for private keys of any name.
+/// Fails for unsupported formats, by name and first bytes, and for private keys of any name.
 fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
     if file_kind::is_private_key(head) {
         return Err(Error::bad_file(name, format!("is {}", file_kind::PRIVATE_KEY)));
-    }
-    if head.is_empty() {
-        return Err(Error::bad_file(name, "is empty; leave it out, or put text into it"));
     }
     if read::is_known(&file_name(name)?.to_string_lossy(), head) {
         return Ok(());

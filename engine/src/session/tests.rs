@@ -841,7 +841,7 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
         "{notices:?}"
     );
     assert!(notices[0].ends_with(". Also skipped: sub/deep/d.bin; the other files are read"), "{notices:?}");
-    assert!(notices[1].starts_with("d.bin: is "), "{notices:?}");
+    assert!(notices[1].starts_with("d.bin: has an unsupported format "), "{notices:?}");
 }
 
 #[test]

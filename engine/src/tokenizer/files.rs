@@ -256,7 +256,7 @@ mod tests {
             let renderer = ChatRenderer::new(template, &Map::new()).unwrap();
             let reason = renderer.text(&[ChatMessage::new(Role::User, "Hello")], true).unwrap_err();
             let said = template_fails(&reason).to_string();
-            assert_eq!(said.contains("; leave that out, or mend"), refuses, "{said}");
+            assert_eq!(said.contains("; leave that out, or fix"), refuses, "{said}");
         }
     }
 

@@ -162,7 +162,7 @@ mod tests {
             ("head:1:2", "head:LAYER:HEAD:FACTOR"),
             ("heads:1:2:0", "mlp:LAYER:FACTOR"),
             ("layer:x:0", "\"x\" is not a whole number"),
-            ("layer:0:nan", "\"nan\" is no factor"),
+            ("layer:0:nan", "\"nan\" is not a factor"),
         ] {
             let problem = edit(typed).unwrap_err();
             assert!(problem.contains(said), "{typed}: {problem}");

@@ -47,7 +47,7 @@ fn gopher_quality_counts_words_symbols_lines_and_vocabulary() {
     let rule = only("gopher-quality", &[("minimum_words", 3.0), ("maximum_words", 3.0)]);
     breaks(&rule, &[("one, two, three.", ""), ("one, two.", "minimum_words")]);
     breaks(&rule, &[("one two three four", "maximum_words")]);
-    assert_eq!(reason(&rule, "one, two.").unwrap().to_string(), "words: 2, at least 3 asked");
+    assert_eq!(reason(&rule, "one, two.").unwrap().to_string(), "words: 2, at least 3 required");
     let lengths = [("minimum_mean_word_length", 3.0), ("maximum_mean_word_length", 4.0)];
     let rule = only("gopher-quality", &lengths);
     breaks(&rule, &[("éé abcd !!!!", ""), ("éé abc", lengths[0].0), ("abcd abcde", lengths[1].0)]);

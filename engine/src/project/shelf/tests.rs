@@ -236,7 +236,9 @@ fn an_import_is_a_new_project_or_nothing() {
     let middle = damaged.len() / 3;
     damaged[middle] ^= 0xff;
     assert!(shelf.import(&damaged, None).is_err());
-    assert!(shelf.import(b"no zip", None).unwrap_err().to_string().contains("no .glasshouse file"));
+    assert!(
+        shelf.import(b"no zip", None).unwrap_err().to_string().contains(".glasshouse file cannot be opened")
+    );
     assert_eq!(std::fs::read_dir(shelf.folder()).unwrap().count(), before);
 }
 

@@ -107,7 +107,7 @@ fn tensors_that_cannot_be() {
         let tensors = [tensor("t", &[16], 0, 0), tensor(name, &[16], 0, offset)].concat();
         head(2, 0, &[&tensors, &[0; 300]])
     };
-    refused(&two("t", 64), "tensor t: there are two");
+    refused(&two("t", 64), "tensor t: the name occurs twice");
     refused(&two("u", 32), "tensor u: it shares bytes with tensor t");
     assert!(read(&two("u", 64)).is_ok());
 }

@@ -136,7 +136,10 @@ fn keys_are_found_by_what_is_expected_of_them() {
     for (error, expected) in [
         (file.count("below").unwrap_err(), "metadata below: expected a non-negative whole number, found I32"),
         (file.text("llama.block_count").unwrap_err(), "metadata llama.block_count: expected a string"),
-        (file.float("general.architecture").unwrap_err(), "metadata general.architecture: a floating-point"),
+        (
+            file.float("general.architecture").unwrap_err(),
+            "metadata general.architecture: expected a floating-point",
+        ),
     ] {
         assert!(error.starts_with(expected), "{error}");
     }
@@ -182,7 +185,9 @@ fn what_cannot_be_written_is_refused() {
         assert!(refused(wrong).starts_with(expected));
     }
     let infos = [info("t", &[2, 32], GgmlType::Q4_0), info("t", &[1], GgmlType::F32)];
-    assert!(size(&Metadata::new(), &infos).unwrap_err().to_string().contains("tensor t: there are two"));
+    assert!(
+        size(&Metadata::new(), &infos).unwrap_err().to_string().contains("tensor t: the name occurs twice")
+    );
     let mut writer = Writer::begin(Path::new("m"), Vec::new(), &Metadata::new(), &infos[..1]).unwrap();
     assert!(writer.write(&[0.0; 16]).is_err(), "half a block");
     assert!(writer.write(&[0.0; 96]).is_err(), "more than there is room for");
