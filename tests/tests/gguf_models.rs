@@ -336,7 +336,7 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         }),
         ("it has no llama.block_count", |parts| parts.keys.retain(|(key, _)| key != "llama.block_count")),
         ("metadata llama.block_count: expected a non-negative whole number", |parts| {
-            parts.set("llama.block_count", "two")
+            parts.set("llama.block_count", "two");
         }),
         ("tensors are missing, starting with blk.2.attn_norm.weight", |parts| {
             parts.set("llama.block_count", 3_u32);
