@@ -26,7 +26,7 @@ mod web;
 pub use address_native::page_address;
 #[cfg(target_arch = "wasm32")]
 pub use address_web::page_address;
-pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, model_file};
+pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, model_file, own_name};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files_native::{FOLDERS, HERE, bytes_of, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]

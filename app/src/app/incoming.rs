@@ -142,7 +142,7 @@ impl App {
     /// Adds moderation rules to the built-in ones; the engine reports broken lines.
     fn take_rules(&mut self, files: Vec<Chosen>) {
         let Some(file) = files.into_iter().next() else { return };
-        let name = own_name(&file.name);
+        let name = link::own_name(&file.name);
         let read = link::bytes_of(file, MAX_RULES_BYTES).and_then(|bytes| match bytes.len() {
             0..=MAX_RULES_BYTES => String::from_utf8(bytes)
                 .map_err(|_| format!("{name} is not UTF-8: convert it, and choose it again")),
@@ -175,14 +175,14 @@ impl App {
                 }
                 FileKind::Text => texts.push(file),
                 FileKind::PrivateKey => {
-                    let (name, reason) = (own_name(&file.name), file_kind::PRIVATE_KEY);
+                    let (name, reason) = (link::own_name(&file.name), file_kind::PRIVATE_KEY);
                     self.state.say(
                         None,
                         ErrorKind::Refused,
                         format!("{name} was not added. It is {reason}."),
                     );
                 }
-                FileKind::Other => others.push(own_name(&file.name)),
+                FileKind::Other => others.push(link::own_name(&file.name)),
             }
         }
         let were = match &others[..] {
@@ -217,11 +217,6 @@ enum FileKind {
     Project,
     PrivateKey,
     Other,
-}
-
-/// A file's name without its folders.
-fn own_name(name: &str) -> String {
-    Path::new(name).file_name().map_or(name.to_owned(), |own| own.display().to_string())
 }
 
 /// A file's kind: by its extension, or without one by its first bytes. Natively a folder counts as texts.

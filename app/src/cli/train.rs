@@ -180,9 +180,10 @@ async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Res
     if !json {
         tell!("measuring the device");
     }
-    // Without a choice, a measurement would take a software adapter for a GPU.
-    let device = checked_device(device.unwrap_or("auto"))?.to_owned();
-    engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
+    if let Some(device) = device {
+        let device = checked_device(device)?.to_owned();
+        engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
+    }
     let mut fitted = None;
     let hear = |event| {
         match event {

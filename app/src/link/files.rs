@@ -4,6 +4,7 @@
 //! Natively a chosen file is passed as its path, and the engine reads it; in a browser its bytes are passed.
 
 use glasshouse_protocol::{ExportFormat, Uncertainty, WeightSource};
+use std::path::Path;
 
 /// A request that opens a file dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +123,11 @@ pub const TASKS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "tsv"];
 pub const RULES: [&str; 3] = ["jsonl", "ndjson", "json"];
 /// Extensions of compressed single files.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
+
+/// A file's name without its folders.
+pub fn own_name(name: &str) -> String {
+    Path::new(name).file_name().map_or(name.to_owned(), |own| own.display().to_string())
+}
 
 /// Whether a file name is that of a document, compressed or not.
 pub fn is_document(name: &str) -> bool {

@@ -63,10 +63,11 @@ impl Session {
         Ok(())
     }
 
-    /// Measures training steps of a run on the chosen device.
+    /// Measures training steps of a run on the chosen device, or on its own if none was chosen.
     pub(super) async fn measured(&self, config: &RunConfig, extent: Extent) -> Result<MeasuredSteps> {
         config.validate()?;
-        let (device, threads) = (&self.device.request, self.options.threads);
+        let (chosen, threads) = (&self.device.request, self.options.threads);
+        let device = if chosen.is_empty() { &config.device } else { chosen };
         let measured = measure(config, device, threads, extent, &self.tuning()).await?;
         self.warn(measured.warning.clone());
         Ok(measured)

@@ -78,14 +78,20 @@ fn play_hearing(
     steps: Vec<(Option<Trigger>, Command)>,
     hear: impl Fn(&Parcel<Report>) + 'static,
 ) -> Vec<Report> {
-    let (requests, inbox) = async_channel::unbounded();
     let hello = Command::Hello { version: message::VERSION, device: "cpu".to_owned() };
-    let mut all = vec![(None, hello)];
-    all.extend(steps);
-    let script = Rc::new(RefCell::new(Script { requests, steps: all, sent: 0, heard: Vec::new() }));
+    play_without_hello(options(shelf), std::iter::once(after(hello)).chain(steps).collect(), hear)
+}
+
+fn play_without_hello(
+    options: Options,
+    steps: Vec<(Option<Trigger>, Command)>,
+    hear: impl Fn(&Parcel<Report>) + 'static,
+) -> Vec<Report> {
+    let (requests, inbox) = async_channel::unbounded();
+    let script = Rc::new(RefCell::new(Script { requests, steps, sent: 0, heard: Vec::new() }));
     script.borrow_mut().send();
     let ear = script.clone();
-    pollster::block_on(run(options(shelf), inbox, move |report| {
+    pollster::block_on(run(options, inbox, move |report| {
         hear(&report);
         // Every event must survive serialisation.
         let text = serde_json::to_string(&report.body).unwrap();
@@ -1021,6 +1027,17 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
     let heard = play(shelf.path(), vec![opened(), after(Command::RestoreRun { run: run() })]);
     assert!(failures(&heard)[0].contains("no deleted run"), "{heard:?}");
     assert!(!shelf.path().join("p/runs/1-first-stories").exists());
+}
+
+#[test]
+fn a_first_run_is_measured_on_its_own_device_if_none_was_chosen() {
+    let shelf = tempfile::tempdir().unwrap();
+    let options = Options { device: String::new(), ..options(shelf.path()) };
+    let heard = play_without_hello(options, vec![after(Command::FitFirst { seconds: 1.0 })], |_| {});
+    assert!(heard.iter().any(|report| matches!(report.event, Event::Fitted { .. })), "{heard:?}");
+    // The run's device is `auto`, which is never a software adapter.
+    let notices = heard.iter().filter(|report| matches!(report.event, Event::Notice { .. }));
+    assert_eq!(notices.count(), 0, "{heard:?}");
 }
 
 #[test]

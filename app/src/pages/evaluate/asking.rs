@@ -2,7 +2,7 @@
 
 use super::text;
 use crate::format;
-use crate::link::{Chosen, Wish};
+use crate::link::{self, Chosen, Wish};
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, line_ui};
 use crate::pages::train::form::number;
@@ -14,7 +14,6 @@ use glasshouse_protocol::evaluation::{
     AuditTopic, MAX_AUDIT_SAMPLES, MAX_RESAMPLES, TaskRequest, metric_names,
 };
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
-use std::path::Path;
 
 /// Topics of an audit, with display names.
 const SECTIONS: [(AuditTopic, &str); 5] = [
@@ -50,11 +49,6 @@ pub(super) struct Asking {
     problem: Option<String>,
 }
 
-/// A file's name without its folder.
-fn short(name: &str) -> String {
-    Path::new(name).file_name().map_or(name.to_owned(), |name| name.display().to_string())
-}
-
 impl Asking {
     /// Adds task files; each replaces an earlier one of the same name.
     pub(super) fn take_tasks(&mut self, files: Vec<Chosen>) {
@@ -70,7 +64,7 @@ impl Asking {
     pub(super) fn take_pairs(&mut self, files: Vec<Chosen>) {
         self.problem = None;
         let Some(Chosen { name, bytes }) = files.into_iter().next() else { return };
-        let called = short(&name);
+        let called = link::own_name(&name);
         match bytes.map(String::from_utf8) {
             None => self.audits.pairs = Some(name),
             Some(Ok(text)) => self.audits.pairs = Some(text),
@@ -174,7 +168,7 @@ impl Asking {
         head(ui, "Task files");
         let mut removed = None;
         for (place, file) in self.files.iter_mut().enumerate() {
-            let name = short(&file.name);
+            let name = link::own_name(&file.name);
             let right = |ui: &mut Ui| {
                 widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Leave out {name}")).clicked()
             };

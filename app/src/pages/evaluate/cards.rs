@@ -231,15 +231,15 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
         format::whole(*found),
         format::percent(*share)
     );
-    if !contamination.is_high() {
-        quiet_text(ui, format!("{text}."));
-    } else {
+    if contamination.is_high() {
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
             ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.failure));
             let text = RichText::new(format!("{text}: the results are better than on unseen text."));
             ui.add(Label::new(text.color(palette.failure)).wrap());
         });
+    } else {
+        quiet_text(ui, format!("{text}."));
     }
     if !contamination.about.is_empty() {
         caption(ui, &contamination.about);

@@ -103,14 +103,6 @@ fn held_out_stories_are_new_text() {
     assert!(share <= 0.4, "{share}");
 }
 
-#[test]
-#[ignore = "prints a figure for the documentation"]
-fn held_out_stories_of_two_megabytes() {
-    for seed in [1, 2, 3] {
-        println!("seed {seed}: {:.3}", seen_before(TWO_MEGABYTES, seed));
-    }
-}
-
 /// A grammar with one small plot, which tests modify to contain mistakes.
 const SMALL: &str = r#"
 pronouns.he = { he = "he", she = "she" }
