@@ -1,4 +1,4 @@
-// Files of other servers for the engine's worker, which calls it (engine/src/platform/network.rs).
+// Files of other servers for the engine's worker, which calls it (engine/platform/src/network.rs).
 
 /** Milliseconds that a server may be silent. */
 const PATIENCE = 30_000;

@@ -1,5 +1,5 @@
 // The way from the engine's worker to workers that compute shards of a training step beside it: they share no memory, so that a
-// page needs no special headers for them. The engine's module calls it (engine/src/platform/remote.rs).
+// page needs no special headers for them. The engine's module calls it (engine/platform/src/remote.rs).
 
 /** Milliseconds between two looks at whether a worker has answered. */
 const LOOK = 1_000;

@@ -126,7 +126,10 @@ fn a_run_that_was_interrupted_continues_with_its_teacher() {
     assert_eq!(losses(&kept), losses(&whole));
     let project = Project::open(&folder.join("first")).unwrap();
     let restored =
-        project.restore(&project.run("2").unwrap(), &CheckpointChoice::Latest).unwrap().put().unwrap();
+        glasshouse_engine::train::restore(&project, &project.run("2").unwrap(), &CheckpointChoice::Latest)
+            .unwrap()
+            .put()
+            .unwrap();
     assert_eq!(restored.config().unwrap().train.distil, run(folder, "2").config().unwrap().train.distil);
 }
 

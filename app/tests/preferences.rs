@@ -123,7 +123,10 @@ fn a_run_that_was_interrupted_continues_with_the_same_reference() {
     assert_eq!(whole, rest);
     // A restored run uses the same reference.
     let restored =
-        project.restore(&project.run("2").unwrap(), &CheckpointChoice::Latest).unwrap().put().unwrap();
+        glasshouse_engine::train::restore(&project, &project.run("2").unwrap(), &CheckpointChoice::Latest)
+            .unwrap()
+            .put()
+            .unwrap();
     assert_eq!(std::fs::read(restored.folder().join("reference.safetensors")).unwrap(), before);
 }
 

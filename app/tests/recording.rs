@@ -138,7 +138,8 @@ fn own_pages(whole: bool) -> Vec<String> {
         "shaders",
         "web",
         "tests/benches/README.md",
-        "engine/src",
+        "engine/training/src",
+        "engine/executors/src",
         "engine/compiler",
     ];
     let count = if whole { all.len() } else { 3 };

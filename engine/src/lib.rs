@@ -1,37 +1,24 @@
 //! The Glasshouse engine: from documents to a trained, measured and exported language model. It has no user interface; it runs
-//! natively and as WebAssembly. ARCHITECTURE.md in the project's root describes how the parts connect.
+//! natively and as WebAssembly. This crate is the session, which front ends talk to; the others are re-exported by it.
+//! ARCHITECTURE.md in the project's root describes how the parts connect.
 
-pub mod checkpoint;
-pub mod cpu;
-pub mod data;
-pub mod device;
-pub mod error;
-pub mod evaluate;
-pub mod executor;
-pub mod generate;
-pub mod gpu;
-pub mod initial;
-pub mod inspect;
-pub mod interchange;
 pub mod measure;
-pub mod metrics;
-pub(crate) mod platform;
-pub mod project;
-#[cfg(feature = "oracle")]
-pub mod reference;
-#[cfg(not(feature = "oracle"))]
-#[path = "reference_absent.rs"]
-mod reference;
 pub mod selftest;
 pub mod session;
 pub mod setup;
-pub mod storage;
-pub mod tokenizer;
-pub mod train;
 
-pub use error::{Error, Result};
 pub use glasshouse_compiler::{graph, model, optimizer, plan, sampler, step};
-pub use glasshouse_evaluate as evaluation;
-pub use glasshouse_protocol as protocol;
+pub use glasshouse_evaluation as evaluate;
+pub use glasshouse_executors::{cpu, device, executor, gpu, reference};
+pub use glasshouse_formats as interchange;
+pub use glasshouse_generation as generate;
+pub use glasshouse_inspection as inspect;
+pub use glasshouse_metrics as evaluation;
+use glasshouse_platform as platform;
 #[cfg(not(target_arch = "wasm32"))]
-pub use platform::signals;
+pub use glasshouse_platform::signals;
+pub use glasshouse_platform::{Error, Result, advice_for_io, storage};
+pub use glasshouse_project::{self as project, checkpoint, initial, metrics};
+pub use glasshouse_protocol as protocol;
+pub use glasshouse_text::{data, tokenizer};
+pub use glasshouse_training as train;

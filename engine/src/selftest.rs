@@ -10,6 +10,8 @@
 pub mod cases;
 #[cfg(feature = "oracle")]
 pub mod half_precision;
+#[cfg(all(test, feature = "oracle"))]
+mod half_tests;
 pub mod losses;
 #[cfg(feature = "oracle")]
 pub mod parity;
@@ -20,7 +22,6 @@ pub mod variants;
 #[path = "selftest/variants_absent.rs"]
 pub mod variants;
 
-use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::graph::{ParameterId, random};
 use crate::initial;
@@ -31,6 +32,7 @@ use crate::plan::arena::ArenaLayout;
 #[cfg(feature = "oracle")]
 use crate::reference::{Device, ReferenceExecutor};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
+use crate::{Error, Result};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
     Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,

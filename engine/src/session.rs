@@ -44,12 +44,12 @@ mod tokens;
 mod training;
 mod writing;
 
-use crate::error::{Error, Result};
 use crate::platform;
 pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
 use crate::protocol::{Command, Event, Parcel, Report, Request, RunLaunch, message};
 use crate::storage;
+use crate::{Error, Result};
 use device::ChosenDevice;
 use evaluating::Evaluations;
 use inbox::{Ended, Inbox};
@@ -138,9 +138,9 @@ fn boxed(options: Options, inbox: Inbox, outlet: Outlet) -> Pin<Box<dyn Future<O
 async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
     let opened = async {
         if options.shelf.as_os_str().is_empty() {
-            return Ok((None, platform::storage::summary(&options.shelf).await));
+            return Ok((None, platform::persistence::summary(&options.shelf).await));
         }
-        let storage = platform::storage::open(&options.shelf).await?;
+        let storage = platform::persistence::open(&options.shelf).await?;
         Ok::<_, Error>((Some(Shelf::open(&options.shelf)?), storage))
     };
     let (shelf, storage) = match opened.await {
@@ -291,7 +291,8 @@ impl Session {
 
             Command::ListProjects => {
                 let open = self.project.as_ref().map(|open| open.project.folder().to_owned());
-                if let Err(error) = platform::storage::refresh(&self.options.shelf, open.as_deref()).await {
+                if let Err(error) = platform::persistence::refresh(&self.options.shelf, open.as_deref()).await
+                {
                     // List what is known anyway.
                     self.outlet.notice(error.to_string());
                 }
@@ -539,14 +540,14 @@ impl Session {
 
     /// Flushes files to persistent storage in a browser. A failure is reported and ends nothing.
     async fn keep_files(&mut self) {
-        let mut stored = platform::storage::flush().await;
+        let mut stored = platform::persistence::flush().await;
         let is_full = |error: &Error| matches!(error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull);
         if stored.as_ref().is_err_and(is_full)
             && let Some(shelf) = &self.shelf
             && shelf.clear_trash(storage::unix_seconds() - UNDOING).is_ok()
         {
             // Deleted projects that can no longer be restored make room.
-            stored = platform::storage::flush().await;
+            stored = platform::persistence::flush().await;
         }
         if let Err(error) = stored {
             self.outlet.failed(None, &error);

@@ -9,7 +9,6 @@
 
 use crate::checkpoint::Checkpoints;
 use crate::data::Prepared;
-use crate::error::{Error, Result};
 use crate::executor::{Executor, Opened};
 use crate::gpu::{Gpu, Tuned, Tuning};
 use crate::measure::settle_precision;
@@ -23,6 +22,7 @@ use crate::project::{Beginning, Project, Run, RunRecord};
 use crate::protocol::{OpenedRun, Precision, RunConfig, TextSummary};
 use crate::train::reward::RewardModel;
 use crate::train::{Options, Trainer};
+use crate::{Error, Result};
 use std::sync::Arc;
 
 /// The run fails after this many consecutive device losses without a checkpoint between them.

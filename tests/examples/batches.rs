@@ -4,7 +4,7 @@
 //! cargo run --release -p glasshouse-tests --example batches -- PROJECT RUN batches.safetensors
 //! ```
 
-use glasshouse_engine::error::Error;
+use glasshouse_engine::Error;
 use glasshouse_engine::project::Project;
 use std::path::Path;
 

@@ -5,7 +5,6 @@
 mod adapter;
 mod checkpoint;
 mod common;
-mod dependencies;
 mod evaluate;
 mod export;
 mod finite_difference;

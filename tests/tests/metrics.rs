@@ -1,9 +1,9 @@
 //! Task metrics against the packages that define them, on generated and hostile text, labels and tags, to 1e-9. The slow lane
 //! runs the packages; the ordinary one reads their recorded answers to some of the cases from `tests/fixtures/metrics.json`.
 
-use glasshouse_evaluate::metrics::classification::{Averages, Tally};
-use glasshouse_evaluate::metrics::entities::Scheme;
-use glasshouse_evaluate::metrics::{
+use glasshouse_metrics::metrics::classification::{Averages, Tally};
+use glasshouse_metrics::metrics::entities::Scheme;
+use glasshouse_metrics::metrics::{
     Row, Score, bleu, calibration, chrf, chrf_plus_plus, classification, entities, exact, f1, rouge,
 };
 use glasshouse_protocol::random::nth;

@@ -1048,7 +1048,8 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     };
     let before = files(&run);
     let of_30 = before.iter().find(|file| file.starts_with("step-00000030")).unwrap();
-    let restored = project.restore(&run, &of_30.as_str().into()).unwrap().put().unwrap();
+    let restored =
+        glasshouse_engine::train::restore(&project, &run, &of_30.as_str().into()).unwrap().put().unwrap();
     assert_eq!(files(&run), before);
     assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
     let start = restored.summary().unwrap().start.unwrap();
@@ -1058,7 +1059,9 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     let rest = session(&restored, &store, "cpu", Options::default()).unwrap();
     assert_eq!(notices(&rest), [""; 0]);
     assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
-    let error = project.restore(&run, &"step-00000031-000009.safetensors".into()).unwrap_err().to_string();
+    let error = glasshouse_engine::train::restore(&project, &run, &"step-00000031-000009.safetensors".into())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("step-00000031"), "{error}");
     assert_eq!(project.runs().unwrap().len(), 3);
 }
@@ -1070,7 +1073,11 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     config.train.milestone_interval = 60;
     let run = create(&project, &config);
     let first = session(&run, &store(), "cpu", Options::default()).unwrap();
-    let restored = project.restore(&run, &"milestone-00000060.safetensors".into()).unwrap().put().unwrap();
+    let restored =
+        glasshouse_engine::train::restore(&project, &run, &"milestone-00000060.safetensors".into())
+            .unwrap()
+            .put()
+            .unwrap();
     let options = Options { stop_after: Some(1), ..Options::default() };
     // There are no metrics yet, so the tests' session would start the run rather than resume it.
     std::fs::write(restored.metrics_path(), "").unwrap();

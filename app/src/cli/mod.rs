@@ -89,7 +89,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // The engine's own errors already include advice.
             let cause = error.root_cause().downcast_ref::<std::io::Error>();
-            let advice = cause.map_or("", glasshouse_engine::error::advice_for_io);
+            let advice = cause.map_or("", glasshouse_engine::advice_for_io);
             tell!("error: {error:#}{advice}{}", flags::of(&format!("{error:#}")));
             let mistyped = error.downcast_ref::<Usage>().is_some() || driver::is_unknown(&error);
             ExitCode::from(if mistyped { 2 } else { 1 })

@@ -3,6 +3,9 @@
 use glasshouse_protocol::PreferenceMetrics;
 use serde::{Deserialize, Serialize};
 
+/// A target that does not count in the loss.
+pub const IGNORED: u32 = u32::MAX;
+
 /// The weights and the optimizer state, in the layout of [`crate::plan::arena::ArenaLayout`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArenaState {

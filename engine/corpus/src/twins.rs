@@ -2,7 +2,7 @@
 //!
 //! Both are evaluated on the same held-out documents, in cleaned and in raw form. So the raw twin must not contain them:
 //! documents that share an n-gram with a held-out one are left out of it, and nothing else. Runs differ by seed, so one pair of
-//! runs shows little; for several pairs see the statistics of `glasshouse-evaluate`.
+//! runs shows little; for several pairs see the statistics of `glasshouse-metrics`.
 
 use crate::duplicates::contamination::{Set, Settings as Overlap};
 use crate::error::{Error, Result};

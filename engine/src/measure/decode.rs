@@ -2,7 +2,6 @@
 //! `generate` does. Decoding is greedy, so that almost only the model is timed.
 
 use super::spread;
-use crate::error::{Error, Result};
 use crate::generate::{Decoder, Opening};
 use crate::gpu::Tuning;
 use crate::initial;
@@ -12,6 +11,7 @@ use crate::platform;
 use crate::protocol::bench::DecodeMeasurement;
 use crate::protocol::random;
 use crate::protocol::{GenerateConfig, ModelConfig, RunConfig};
+use crate::{Error, Result};
 use web_time::Instant;
 
 /// Random stream of the prompts.

@@ -4,7 +4,6 @@
 use super::spread;
 use crate::data::{Split, prepare};
 use crate::device;
-use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::initial;
 use crate::inspect::{Indices, Lens, Subject, inspect};
@@ -17,6 +16,7 @@ use crate::protocol::inspect::{Edit, InspectSettings, View};
 use crate::protocol::{DataConfig, Objective, RunConfig, TokenizerKind};
 use crate::storage::{self, Staging};
 use crate::tokenizer::Tokenizer;
+use crate::{Error, Result};
 use web_time::{Duration, Instant};
 
 /// Tokens of the short prompt; the long one fills the context.

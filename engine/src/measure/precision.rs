@@ -5,7 +5,7 @@
 //! adapter, driver, kernel version and shape bucket. The run's settings store the choice, so a resumed run keeps it.
 
 use super::step::random_batches;
-use crate::error::Result;
+use crate::Result;
 use crate::gpu::{BUDGET, Gpu, GpuExecutor, Tuning};
 use crate::initial;
 use crate::model::training_graphs;

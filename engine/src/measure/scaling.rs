@@ -6,7 +6,6 @@
 use super::step::{Extent, MeasuredSteps, measure};
 use crate::cpu::CpuExecutor;
 use crate::device::DeviceDescription;
-use crate::error::{Error, Result};
 use crate::gpu::Tuning;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
@@ -16,6 +15,7 @@ use crate::plan::lower::Target;
 use crate::protocol::bench::{ModelSize, ScalingCell, ScalingSummary};
 use crate::protocol::model::Dropout;
 use crate::protocol::{DeviceKind, RunConfig, presets};
+use crate::{Error, Result};
 
 /// Tokens per step, rounded to whole contexts.
 const TOKENS: usize = 1024;

@@ -1,7 +1,7 @@
 //! Measures training speed: repeats a random batch from the run's own initial weights, so that the loss must fall.
 
 use super::{settle_precision, spread};
-use crate::error::Result;
+use crate::Result;
 use crate::executor::{Executor, MAX_LAUNCHED_SECONDS, Opened};
 use crate::gpu::Tuning;
 use crate::graph::ops::POLICY_SCORES;

@@ -5,7 +5,7 @@ mod operations;
 
 pub use operations::OPERATIONS;
 
-use crate::error::Result;
+use crate::Result;
 use crate::graph::ops;
 use crate::graph::{Constant, Graph, Init, Input, Op, Origin, Parameter, Type, ValueId, random, token_order};
 use crate::plan::fuse::{Fusions, HeadFusion, fused};

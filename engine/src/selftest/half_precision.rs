@@ -3,7 +3,7 @@
 
 use super::cases::starts;
 use super::parity::Task;
-use crate::error::Result;
+use crate::Result;
 use crate::graph::ops;
 use crate::graph::{
     DropoutSite, Element, Graph, Heads, Init, Input, Nonlinearity, NormForm, Op, Parameter, ParameterId,

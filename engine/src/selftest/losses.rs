@@ -4,7 +4,6 @@
 
 use crate::data::Batches;
 use crate::device::DeviceDescription;
-use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::gpu::{Gpu, Tuning};
 use crate::graph::random;
@@ -18,6 +17,7 @@ use crate::plan::lower::{Target, Tier};
 use crate::plan::{compile, trial};
 use crate::protocol::{Precision, RunConfig, TrainConfig};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
+use crate::{Error, Result};
 use serde::Serialize;
 use web_time::Instant;
 

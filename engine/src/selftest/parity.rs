@@ -3,11 +3,11 @@
 
 use super::cases::{Built, Case, Feed, numbers};
 use super::deviation;
-use crate::error::{Error, Result};
 use crate::graph::ops;
 use crate::graph::{Graph, Input, Op, Type, ValueId, gradient_from};
 use crate::reference::{self, Device};
 use crate::step::Data;
+use crate::{Error, Result};
 
 /// Scale of the loss gradient for ops that begin the backward pass.
 const SCALE: f32 = 0.25;

@@ -3,7 +3,7 @@
 
 use super::Observation;
 #[cfg(feature = "oracle")]
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// Results of one model.
 #[derive(Debug, PartialEq)]

@@ -9,7 +9,6 @@
 use super::cases::{Bounds, Case, OPERATIONS};
 use super::half_precision::{GROUPS, HalfCase};
 use super::parity::{Backward, Deviation, Expectation, Task, floats, has_gradient};
-use crate::error::{Error, Result};
 use crate::gpu::{self, Gpu};
 use crate::graph::Graph;
 use crate::plan::compile;
@@ -18,6 +17,7 @@ use crate::plan::lower::{Choices, Target, Tier};
 use crate::plan::trial;
 use crate::platform;
 use crate::reference::Device;
+use crate::{Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeSet, VecDeque};
 use web_time::Instant;

@@ -1,6 +1,6 @@
 //! Without burn, there is no reference for comparing kernel variants.
 
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 use serde::Serialize;
 
 /// Never instantiated.

@@ -3,7 +3,6 @@
 use super::evaluating::{AnswerWriter, Assessment, Finish, Told};
 use super::training::Live;
 use super::{AUDITING, RequestOutcome, Session};
-use crate::error::{Error, Result};
 use crate::evaluate::Subject;
 use crate::evaluate::audit::{self, Auditor};
 use crate::evaluation::bias::{self, PairFile};
@@ -11,6 +10,7 @@ use crate::inspect::Indices;
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::{Audit, AuditSettings, Event, WeightSource};
 use crate::storage;
+use crate::{Error, Result};
 use std::path::Path;
 use web_time::{Duration, Instant};
 

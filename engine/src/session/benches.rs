@@ -1,12 +1,12 @@
 //! Measurements on the chosen device.
 
 use super::Session;
-use crate::error::{Error, Result};
 use crate::measure::{
     DecodeWorkload, Extent, MeasuredSteps, measure, measure_decode, measure_kernels, measure_scaling,
     measure_views,
 };
 use crate::protocol::{BenchReport, Command, Event, Precision, RunConfig};
+use crate::{Error, Result};
 
 impl Session {
     /// Handles the benchmark commands.

@@ -5,12 +5,12 @@
 
 use super::Session;
 use super::outlet::Outlet;
-use crate::error::{Error, Result};
 use crate::platform::{self, CorpusFiles, Turns, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::CleaningReport;
 use crate::protocol::{Command, Event};
+use crate::{Error, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, Cleaner, CleaningProgress, Dropped, Phase, StartOptions};
 use glasshouse_corpus::recipe::Recipe;

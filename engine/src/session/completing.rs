@@ -6,7 +6,6 @@ mod scoring;
 use super::Session;
 use super::training::Live;
 use super::writing::{CURRENT, Key, Model, expect_writes};
-use crate::error::{Error, Result};
 use crate::evaluate::Scorer;
 use crate::generate::{Batch, Decode, Decoder, Generated, Request, prompt_tokens, rendered_prompt, request};
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
@@ -16,6 +15,7 @@ use crate::protocol::{
     GenerateConfig, Invalid, Moderated, Precision, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
+use crate::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 

@@ -1,9 +1,9 @@
 //! Public corpora: the catalogue, and adding one to the open project.
 
 use super::Session;
-use crate::error::{Error, Result};
 use crate::platform::{self, Fetched};
 use crate::protocol::{Command, CorpusSummary, Event, FetchProgress};
+use crate::{Error, Result};
 use glasshouse_corpus::catalogue::{self, Entry, Length};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,13 +3,13 @@
 use super::{Options, Session};
 use crate::cpu::{FUSIONS, most_workers};
 use crate::device::{DeviceDescription, DeviceKind};
-use crate::error::{Error, Result};
 use crate::gpu::{self, AdapterReport, DeviceChoice, DeviceRequest, Tuning};
 use crate::plan::fit::DeviceLimits;
 use crate::plan::fuse::Fusions;
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq)]

@@ -3,13 +3,13 @@
 use super::Session;
 use crate::data::recipes::{RECIPES_FOLDER, TASK_FOLDERS};
 use crate::data::survey::{ConversationReader, ReadDocument, Survey};
-use crate::error::{Error, Result};
 use crate::platform::{self, ChatRenderer, CorpusFiles, Turns, files};
 use crate::project::FEEDBACK_FOLDER;
 use crate::project::names::Siblings;
 use crate::protocol::{CHATML, DataConfig, Event, file_kind};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{TokenizerFiles, template_fails};
+use crate::{Error, Result};
 use glasshouse_corpus::output::CORPUS_FILE;
 use glasshouse_corpus::read::{self, Settings, Trouble};
 use std::ffi::OsStr;

@@ -2,9 +2,9 @@
 
 use super::Session;
 use super::documents::raw_files;
+use crate::Result;
 use crate::data::read::may_hold_rows;
 use crate::data::recipes::rows_of;
-use crate::error::Result;
 use crate::platform::{self, Turns};
 use crate::project::archive;
 use crate::protocol::{Event, LearnsFrom, TrainConfig};

@@ -2,13 +2,13 @@
 
 use super::Session;
 use super::outlet::MOMENT;
-use crate::error::{Error, Result};
 use crate::interchange::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns, source_of};
 use crate::platform::{self, Turns, files};
 use crate::project::{Project, Run};
 use crate::protocol::quantity::bytes;
 use crate::protocol::{Event, FoundModel, ModelSource};
 use crate::storage::{self, Staging};
+use crate::{Error, Result};
 use std::path::Path;
 use std::rc::Rc;
 use web_time::Instant;
@@ -186,7 +186,7 @@ impl Session {
 
 /// Bytes available in memory and at a path, whichever is less.
 pub(super) async fn room_at(place: &Path) -> u64 {
-    let rooms = [platform::storage::available(place).await, platform::available_memory()];
+    let rooms = [platform::persistence::available(place).await, platform::available_memory()];
     rooms.into_iter().flatten().min().unwrap_or(u64::MAX)
 }
 

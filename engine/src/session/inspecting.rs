@@ -3,7 +3,6 @@
 use super::Session;
 use super::training::Live;
 use super::writing::{Generations, Model};
-use crate::error::{Error, Result};
 use crate::generate::prompt_tokens;
 use crate::graph::ParameterId;
 use crate::inspect::{Subject, check, inspect};
@@ -12,6 +11,7 @@ use crate::plan::arena::ArenaLayout;
 use crate::platform::yield_now;
 use crate::protocol::inspect::{InspectSettings, Inspected, Inspection, TokenText};
 use crate::protocol::{Event, ModelConfig, View, WeightSource};
+use crate::{Error, Result};
 use std::ops::Range;
 use web_time::Instant;
 

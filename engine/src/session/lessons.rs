@@ -1,7 +1,7 @@
 //! Lessons in addition to the built-in ones, and the learner's progress.
 
 use super::Session;
-use crate::error::Result;
+use crate::Result;
 use crate::project::{Project, lesson_files};
 use crate::protocol::{Event, LessonProgress};
 

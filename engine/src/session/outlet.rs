@@ -1,6 +1,6 @@
 //! Outgoing events.
 
-use crate::error::Error;
+use crate::Error;
 use crate::protocol::{ErrorReport, Event, Parcel, Report};
 use std::cell::{Cell, RefCell};
 use web_time::{Duration, Instant};

@@ -2,7 +2,6 @@
 
 use super::Session;
 use crate::cpu;
-use crate::error::{Error, Result};
 use crate::measure::Extent;
 use crate::model::{own_parameters, training_graphs};
 use crate::plan::cluster::cluster_plan;
@@ -15,6 +14,7 @@ use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
 use crate::train::reward::RewardModel;
+use crate::{Error, Result};
 
 const MEASURED: f64 = 2.0;
 

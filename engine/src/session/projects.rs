@@ -2,12 +2,12 @@
 
 use super::{Session, replacing};
 use crate::data::{self, Prepared, survey::Survey};
-use crate::error::{Error, Result};
 use crate::platform::{self, Turns, files};
 use crate::project::shelf::Shelf;
 use crate::project::{Claim, Next, Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, ProjectSummary, RunConfig, presets};
 use crate::storage;
+use crate::{Error, Result};
 use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct OpenProject {
 /// How the project is locked.
 enum Hold {
     /// Exclusively: other tabs and programs see it as in use.
-    Alone(#[expect(dead_code, reason = "held")] platform::storage::ProjectLock),
+    Alone(#[expect(dead_code, reason = "held")] platform::persistence::ProjectLock),
     /// Shared, as by command-line programs. The claim can undo the creation of a project for a run that does not start.
     Beside(Option<Claim>),
 }
@@ -98,15 +98,15 @@ impl Session {
     }
 
     /// Locks a project that is not open here, so that no other window or tab has it open.
-    pub(super) async fn lock_if_shut(&self, id: &str) -> Result<Option<platform::storage::ProjectLock>> {
+    pub(super) async fn lock_if_shut(&self, id: &str) -> Result<Option<platform::persistence::ProjectLock>> {
         if self.is_open(id) {
             return Ok(None);
         }
-        platform::storage::lock_project(&self.shelf()?.path_of(id)?).await.map(Some)
+        platform::persistence::lock_project(&self.shelf()?.path_of(id)?).await.map(Some)
     }
 
     pub(super) async fn list_projects(&mut self, id: u64) -> Result<()> {
-        self.storage = platform::storage::summary(&self.options.shelf).await;
+        self.storage = platform::persistence::summary(&self.options.shelf).await;
         let projects = self.shelf()?.list()?;
         self.outlet.answer(id, Event::Projects { projects, storage: self.storage.clone() });
         Ok(())
@@ -135,7 +135,7 @@ impl Session {
         // Texts being generated end here, and their requesters are notified.
         self.stop_writing(0);
         if let Some(open) = self.project.take() {
-            platform::storage::unload(open.project.folder());
+            platform::persistence::unload(open.project.folder());
         }
         self.generations.clear();
         self.evaluations.clear();
@@ -155,7 +155,7 @@ impl Session {
         };
         let opened = Project::open(&folder)?;
         if !self.is_open(project) {
-            let lock = platform::storage::lock_project(&folder).await?;
+            let lock = platform::persistence::lock_project(&folder).await?;
             // If this is cancelled, the project opened before stays open.
             let mut looked = LookedInto(Some(folder.clone()));
             // They can no longer be restored. If a file is in use, they are removed next time.
@@ -205,7 +205,7 @@ impl Session {
     /// Loads a project into memory temporarily, if necessary; an open one stays.
     async fn looked_into(&self, id: &str, folder: &Path) -> Result<LookedInto> {
         let looked = LookedInto((!self.is_open(id)).then(|| folder.to_owned()));
-        platform::storage::load(folder).await?;
+        platform::persistence::load(folder).await?;
         Ok(looked)
     }
 
@@ -237,7 +237,7 @@ impl Session {
         let copy = self.shelf()?.duplicate(project, name, &Turns::new()).await?;
         drop(looked);
         self.keep_files().await;
-        platform::storage::unload(&self.shelf()?.path_of(&copy)?);
+        platform::persistence::unload(&self.shelf()?.path_of(&copy)?);
         self.list_projects(id).await
     }
 
@@ -279,7 +279,7 @@ impl Session {
         from: Option<String>,
         bytes: Vec<Vec<u8>>,
     ) -> Result<()> {
-        let room = platform::storage::available(self.shelf()?.folder()).await;
+        let room = platform::persistence::available(self.shelf()?.folder()).await;
         let turns = Turns::new();
         let project = match (from, bytes.into_iter().next()) {
             (Some(path), _) => {
@@ -317,7 +317,7 @@ struct LookedInto(Option<PathBuf>);
 impl Drop for LookedInto {
     fn drop(&mut self) {
         if let Some(folder) = &self.0 {
-            platform::storage::unload(folder);
+            platform::persistence::unload(folder);
         }
     }
 }

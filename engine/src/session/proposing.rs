@@ -8,7 +8,6 @@ use super::writing::Model;
 use crate::cpu::CpuDecoder;
 use crate::data::diverse::diverse;
 use crate::data::read::{Problems, find_sources};
-use crate::error::{Error, Result};
 use crate::generate::uncertainty::{entropy, margin, mean_entropy, most_frequent};
 use crate::generate::{Batch, Decoder, Generated, chat_room, request};
 use crate::platform::Turns;
@@ -17,6 +16,7 @@ use crate::protocol::{
     Event, GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, likeliest,
 };
 use crate::storage;
+use crate::{Error, Result};
 use candidates::{Candidate, Candidates};
 use std::ops::RangeInclusive;
 use std::path::Path;

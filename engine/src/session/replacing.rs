@@ -2,9 +2,9 @@
 //! is refused or the program ends first.
 
 use super::Session;
-use crate::error::{Error, Result};
 use crate::platform::files;
 use crate::project::{DOCUMENTS_BEFORE, DOCUMENTS_GIVEN};
+use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// Folder of the documents set aside.

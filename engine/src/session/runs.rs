@@ -1,13 +1,13 @@
 //! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
-use crate::error::{Error, Result};
 use crate::interchange::{gguf, huggingface};
 use crate::metrics;
 use crate::platform::{self, Turns};
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive};
 use crate::protocol::{CheckpointChoice, Event, ExportFormat};
 use crate::storage::{self, Staging};
+use crate::{Error, Result};
 use std::path::PathBuf;
 
 impl Session {
@@ -82,7 +82,9 @@ impl Session {
         checkpoint: CheckpointChoice,
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
-        let restore = async move |turns: Turns| project.restore_in_turns(&run, &checkpoint, &turns).await;
+        let restore = async move |turns: Turns| {
+            crate::train::restore_in_turns(&project, &run, &checkpoint, &turns).await
+        };
         platform::aside_in_turns(restore).await??.put()?;
         self.list_runs(id)
     }

@@ -3,12 +3,12 @@
 use super::Session;
 use super::training::Live;
 use super::writing::{Key, Model};
-use crate::error::{Error, Result};
 use crate::generate::{
     Batch, ChatPrompt, Decode, Decoder, Generated, Request, chat_prompt, chat_room, prompt_tokens, request,
 };
 use crate::protocol::quantity::counted;
 use crate::protocol::{ChatMessage, Event, GenerateConfig, Precision, WeightSource};
+use crate::{Error, Result};
 use web_time::Instant;
 
 /// Maximum batch size; further texts wait for a slot.

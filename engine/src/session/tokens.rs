@@ -2,7 +2,6 @@
 
 use super::Session;
 use crate::data::{self, Prepared, Progress, Split};
-use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::project::TrainedTokenizer;
 use crate::protocol::quantity::counted;
@@ -12,6 +11,7 @@ use crate::protocol::{
 };
 use crate::storage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
+use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 

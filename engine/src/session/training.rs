@@ -7,7 +7,6 @@ pub(super) use control::{Control, Steered, is_put_off, urgent};
 use super::{After, Session, cancellable, device};
 use crate::data::{self, Prepared};
 use crate::device::DeviceKind;
-use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::model::parameters;
 use crate::plan::disk;
@@ -19,6 +18,7 @@ use crate::protocol::{
 };
 use crate::setup::{OpenRun, RunSetup};
 use crate::train::{Options, PendingSample, Progress, Trainer};
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -340,7 +340,7 @@ impl Session {
     /// Warns in advance if the checkpoints will not fit.
     async fn warn_of_full_storage(&mut self, run: &Run) -> Result<()> {
         let needed = run.bytes_to_write()?;
-        let available = platform::storage::available(run.folder()).await;
+        let available = platform::persistence::available(run.folder()).await;
         if let Some(available) = available.filter(|available| *available < needed) {
             self.outlet.notice(format!(
                 "the run will write about {}, but there is room for {}: free some space before its first checkpoint",
@@ -481,7 +481,7 @@ impl Session {
     /// Like [`Session::keep_files`], answering urgent requests meanwhile.
     async fn keep_files_meanwhile(&mut self, control: &Control, trainer: &Trainer<'_>) {
         let at = (trainer.step(), trainer.config().train.steps);
-        if let Err(error) = self.meanwhile(control, at, platform::storage::flush()).await {
+        if let Err(error) = self.meanwhile(control, at, platform::persistence::flush()).await {
             self.outlet.failed(None, &error);
         }
     }

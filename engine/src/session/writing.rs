@@ -10,7 +10,6 @@ use super::training::Live;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
-use crate::error::{Error, Result};
 use crate::evaluation::moderation::Judges;
 use crate::generate::{
     ChatPrompt, Decode, Decoder, Opening, Request, TextGeneration, chat_prompt, chat_room, prompt_tokens,
@@ -27,6 +26,7 @@ use crate::protocol::{
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
 use crate::train::reward::learned_plain;
+use crate::{Error, Result};
 use lenses::Lenses;
 use models::Models;
 use std::hash::{DefaultHasher, Hasher};

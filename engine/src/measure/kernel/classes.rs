@@ -2,12 +2,12 @@
 
 use super::peak::Peak;
 use crate::device::DeviceDescription;
-use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::plan::work::{self, Work};
 use crate::plan::{Dispatch, Plan};
 use crate::protocol::RunConfig;
 use crate::protocol::bench::{Bound, KernelMeasurement};
+use crate::{Error, Result};
 use std::rc::Rc;
 
 /// Equal dispatches or nodes, before they are timed.

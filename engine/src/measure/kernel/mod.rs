@@ -15,7 +15,6 @@ use super::step::random_batches;
 use super::{settle_precision, spread};
 use crate::cpu;
 use crate::device;
-use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Measuring, Repeater, TunedBucket, Tuning};
 use crate::graph::{Input, Origin, ValueId};
 use crate::initial;
@@ -27,6 +26,7 @@ use crate::platform;
 use crate::protocol::bench::{KernelCandidate, KernelMeasurement};
 use crate::protocol::{DeviceKind, RunConfig};
 use crate::step::{Data, StepInput};
+use crate::{Error, Result};
 use classes::{Class, chosen, dispatch_classes, node_classes};
 
 /// Target seconds of a timed submission, many times the cost of submitting.

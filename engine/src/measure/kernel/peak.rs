@@ -2,7 +2,6 @@
 
 use super::alone;
 use crate::cpu;
-use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Repeater};
 use crate::graph::ops;
 use crate::graph::{Graph, Init, NodeId, Parameter, Type, ValueId};
@@ -10,6 +9,7 @@ use crate::plan::memory::Spot;
 use crate::plan::work::{self, Work};
 use crate::plan::{Binding, Buffer, Dispatch, compile};
 use crate::step::Data;
+use crate::{Error, Result};
 use glasshouse_shaders::peak_flops;
 use std::rc::Rc;
 

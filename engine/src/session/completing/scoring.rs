@@ -2,11 +2,11 @@
 
 use super::super::Session;
 use super::{Asked, Behind, Unscored, Written, pieces};
-use crate::error::{Error, Result};
 use crate::evaluate::{Detail, Scorer, Scoring, TokenScore};
 use crate::generate::{Decode, Request, Writer};
 use crate::protocol::{CompletionToken, Ending, LikelyToken};
 use crate::tokenizer::{DecodeStream, Tokenizer};
+use crate::{Error, Result};
 use std::collections::VecDeque;
 
 /// Tokens scored per pass between other work; a longer text is a pass of its own.

@@ -1,7 +1,7 @@
 //! A card's description of a model, and the limitations of its results.
 
+use crate::Result;
 use crate::data::recipes::is_of_tasks;
-use crate::error::Result;
 use crate::metrics;
 use crate::model::parameters;
 use crate::plan::estimate::estimate;

@@ -2,9 +2,9 @@
 
 use super::super::outlet::Outlet;
 use super::super::{RequestOutcome, Session};
-use crate::error::{Error, Result};
 use crate::platform::TURN;
 use crate::project::Run;
+use crate::{Error, Result};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};

@@ -3,7 +3,6 @@
 use super::super::outlet::{MOMENT, Outlet};
 use super::Assessment;
 use crate::cpu::CpuDecoder;
-use crate::error::{Error, Result};
 use crate::evaluate::tasks::{self, Answerer, Answering, Asked};
 use crate::evaluate::{Subject, Tell, baselines, contaminations, likelihood, text_contamination};
 use crate::evaluation::statistics::Bootstrap;
@@ -13,6 +12,7 @@ use crate::project::Run;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::{Evaluation, Event};
 use crate::tokenizer::TokenizerFiles;
+use crate::{Error, Result};
 use web_time::{Duration, Instant};
 
 /// The decoder for answers.

@@ -1,7 +1,7 @@
 //! Candidates for labelling: a file's prompts and texts.
 
+use crate::Result;
 use crate::data::read::{self, Problems, RowLocation, SourceFile, labelled_texts, prompt_of};
-use crate::error::Result;
 use crate::generate::{chat_prompt, prompt_tokens};
 use crate::platform::Turns;
 use crate::protocol::quantity::things;

@@ -3,7 +3,6 @@
 use super::tiny;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use crate::data::prepare;
-use crate::error::{Error, Result};
 use crate::initial;
 use crate::interchange::handover::{HandOver, bring_back_in_turns, hand_over_in_turns};
 use crate::interchange::huggingface::{export_adapter, merge_adapter_in_turns};
@@ -14,6 +13,7 @@ use crate::platform::{Turns, given_up_after};
 use crate::project::{AsTrained, Project, Run, StagedRun};
 use crate::protocol::{Adapter, CheckpointChoice, RunState, TrainEvent};
 use crate::step::ArenaState;
+use crate::{Error, Result};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 
@@ -83,7 +83,9 @@ fn a_checkpoint_is_restored_in_turns() {
     let (_folder, project) = project();
     let run = begun(&project, None);
     let latest = CheckpointChoice::Latest;
-    let restored = in_turns(&project, &async |turns| project.restore_in_turns(&run, &latest, turns).await);
+    let restored = in_turns(&project, &async |turns| {
+        crate::train::restore_in_turns(&project, &run, &latest, turns).await
+    });
     let (record, weights) =
         (restored.record().unwrap(), |run| AsTrained::load(run, &latest).unwrap().weights);
     assert_eq!((record.state, record.step), (RunState::Stopped, 3));

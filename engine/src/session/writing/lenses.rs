@@ -2,11 +2,11 @@
 
 use super::Key;
 use crate::device::DeviceDescription;
-use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::inspect::Lens;
 use crate::platform::LENS_BYTES;
 use crate::protocol::ModelConfig;
+use crate::{Error, Result};
 
 /// Maximum lenses: two models can be shown side by side.
 const KEPT: usize = 2;

@@ -1,0 +1,149 @@
+//! Audits of unwanted learning: bias, memorised text, canaries, personal data. Each part has its own file, and reports
+//! its sample size and limits.
+
+mod bias;
+mod canaries;
+mod memorisation;
+mod moderation;
+mod personal;
+mod sampled;
+#[cfg(test)]
+mod tests;
+pub(super) mod texts;
+
+use super::{Subject, Tell};
+use glasshouse_generation::Decoder;
+use glasshouse_inspection::Indices;
+use glasshouse_metrics::bias::PairFile;
+use glasshouse_metrics::statistics::{Bootstrap, share};
+use glasshouse_platform::Turns;
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::AuditSettings;
+use glasshouse_protocol::evaluation::{
+    AuditSection, AuditTopic, Better, Cell, MAX_AUDIT_SAMPLES, Metric, RESAMPLES, Table,
+};
+use sampled::{Sampled, sampled};
+use texts::Texts;
+
+/// The model to audit, with what the audits need.
+pub struct Auditor<'a> {
+    /// The scorer side of the model.
+    pub subject: Subject<'a>,
+    /// The same model as a generator.
+    pub decoder: &'a mut Decoder,
+    /// Search indices of training texts.
+    pub indices: &'a mut Indices,
+}
+
+/// The requested sections, in report order.
+///
+/// # Errors
+/// The sample size is out of range.
+pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
+    let samples = settings.samples;
+    if !(1..=MAX_AUDIT_SAMPLES).contains(&samples) {
+        return Err(Error::Refused(format!("samples must be 1 to {MAX_AUDIT_SAMPLES} (got {samples})")));
+    }
+    let is_asked = |topic: &AuditTopic| settings.sections.is_empty() || settings.sections.contains(topic);
+    Ok(AuditTopic::ALL.into_iter().filter(is_asked).collect())
+}
+
+/// Audits a model; `own` holds the user's own sentence pairs.
+///
+/// # Errors
+/// Those of [`asked`]; a line of the project's moderation rules is invalid, its classifier or the run's text is
+/// damaged, or a device fails.
+pub async fn audit(
+    auditor: &mut Auditor<'_>,
+    settings: &AuditSettings,
+    own: &PairFile,
+    tell: Tell<'_>,
+) -> Result<Vec<AuditSection>> {
+    let (asked, turns) = (asked(settings)?, Turns::new());
+    let texts = Texts::of(auditor.subject.run)?;
+    let mut sections = Vec::with_capacity(asked.len());
+    // Invalid rules or classifiers are reported before the long work starts.
+    let judges =
+        asked.contains(&AuditTopic::Moderation).then(|| moderation::judges_of(auditor)).transpose()?;
+    // Both sections on sampled text share one set of samples.
+    let written =
+        match asked.iter().any(|topic| matches!(topic, AuditTopic::Moderation | AuditTopic::Personal)) {
+            true => sampled(auditor, settings, &turns, tell).await?,
+            false => Sampled::default(),
+        };
+    for topic in asked {
+        sections.push(match topic {
+            AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
+            AuditTopic::Moderation => {
+                // Always set if this section is requested.
+                let Some(judges) = &judges else { continue };
+                moderation::moderation(auditor, judges, &written, &texts, &turns, tell).await?
+            }
+            AuditTopic::Memorisation => memorisation::memorisation(auditor, settings, &turns, tell).await?,
+            AuditTopic::Canaries => canaries::canaries(auditor, settings, &texts, tell).await?,
+            AuditTopic::Personal => personal::personal(auditor, &written, &texts, &turns, tell).await?,
+        });
+    }
+    Ok(sections)
+}
+
+/// A skipped section, with the reason.
+fn skipped(name: AuditTopic, title: &str, reason: String) -> AuditSection {
+    AuditSection { name, title: title.to_owned(), skipped: Some(reason), ..AuditSection::default() }
+}
+
+/// Caveat for searches in partially read texts.
+const NOT_THERE: &str = "text in the rest counts as absent";
+
+/// A section on sampled texts. `unread` describes the part of the training text that was not read.
+fn of_sampled(
+    (name, title): (AuditTopic, &str),
+    sample: String,
+    metrics: Vec<Metric>,
+    tables: [Option<Table>; 2],
+    (limits, unread): (&[&str], Option<String>),
+) -> AuditSection {
+    let mut limits: Vec<String> = limits.iter().map(|limit| (*limit).to_owned()).collect();
+    limits.extend(unread);
+    AuditSection {
+        name,
+        title: title.to_owned(),
+        sample,
+        metrics,
+        tables: tables.into_iter().flatten().collect(),
+        limits,
+        skipped: None,
+    }
+}
+
+/// A mean with its bootstrap confidence interval.
+fn mean(name: &str, values: &[f64], of: &str, better: Better, seed: u64) -> Metric {
+    let count = values.len();
+    Metric {
+        name: name.to_owned(),
+        value: (count > 0).then(|| values.iter().sum::<f64>() / count as f64),
+        interval: Bootstrap { resamples: RESAMPLES, seed }.mean(values),
+        better,
+        count: count as u64,
+        of: of.to_owned(),
+        signature: None,
+    }
+}
+
+fn words(words: impl Into<String>) -> Cell {
+    Cell::Text(words.into())
+}
+
+fn metric(metric: Metric) -> Cell {
+    Cell::Metric(Box::new(metric))
+}
+
+/// Tokens to start an unconditional text with: the end-of-text token, else a line break, else token 0.
+fn opening(subject: &Subject<'_>) -> Result<Vec<u32>> {
+    let tokenizer = &subject.tokenizer.tokenizer;
+    let opening = match tokenizer.end_of_text() {
+        Some(end) => vec![end],
+        None => tokenizer.encode("\n")?,
+    };
+    Ok(if opening.is_empty() { vec![0] } else { opening })
+}

@@ -1,0 +1,347 @@
+//! Baselines on the evaluated text: n-gram models over the same tokens, and compressors.
+
+use super::documents::{Document, HeldOut};
+use super::training_text::TrainingTokens;
+use super::{Subject, Tell};
+use glasshouse_metrics::baselines::{Compressor, MAX_ORDER, NGram, Unigram, XZ_WINDOW};
+use glasshouse_metrics::statistics::Bootstrap;
+use glasshouse_platform::{self as platform, Turns};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::EvaluateSettings;
+use glasshouse_protocol::evaluation::{Baseline, Better, DocumentLoss, Likelihood, Metric};
+use glasshouse_protocol::quantity::{bytes, whole};
+use glasshouse_text::data::store::Split;
+use std::f64::consts::LN_2;
+
+/// Tokens learned, and bytes compressed, between yields.
+const TOKENS: usize = 1 << 11;
+const BYTES: usize = 1 << 13;
+
+/// n-gram models may take this multiple of the memory limit of a training-text index: only one model exists at a time.
+const OF_INDEX: u64 = 3;
+
+/// n-gram models of each order, unigrams, the uniform distribution, gzip and xz on the documents evaluated by
+/// `likelihood`; the best first.
+///
+/// # Errors
+/// Nothing was held out, or the text is damaged.
+pub async fn baselines(
+    subject: &Subject<'_>,
+    likelihood: &Likelihood,
+    settings: &EvaluateSettings,
+    tell: Tell<'_>,
+) -> Result<Vec<Baseline>> {
+    let turns = Turns::new();
+    let tokenizer = &subject.tokenizer.tokenizer;
+    let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
+    let evaluated = Evaluated::read(&held_out, subject, likelihood, settings, &turns).await?;
+    let vocabulary = subject.scorer.config().vocabulary;
+    let mut training = TrainingTokens::new(&held_out, &subject.run.config()?, tokenizer);
+    let mut found = Vec::new();
+    let about = format!("Each of {} tokens is equally likely.", whole(vocabulary as u64));
+    found.push(evaluated.baseline("uniform", about, |_| (vocabulary.max(1) as f64).ln(), &turns).await);
+    let unigram = unigram(&mut training, vocabulary, tell, &turns).await?;
+    let about = format!(
+        "Token frequencies in the {} training tokens, with add-one smoothing.",
+        whole(unigram.tokens())
+    );
+    found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &turns).await);
+    for order in 1..=MAX_ORDER {
+        let learned =
+            ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &turns).await?;
+        found.push(evaluated.ngram(&learned, &turns).await);
+    }
+    found.extend(compressors(&held_out, &evaluated, tell, &turns).await?);
+    let value = |baseline: &Baseline| baseline.bits_per_byte.value.unwrap_or(f64::INFINITY);
+    found.sort_by(|one, other| value(one).total_cmp(&value(other)));
+    Ok(found)
+}
+
+/// The evaluated documents, with the model's results.
+struct Evaluated {
+    documents: Vec<Document>,
+    /// Per part of each document: number of predicted tokens, and their length in bytes.
+    tokens: Vec<u32>,
+    bytes: Vec<f64>,
+    /// The model's bits per part, if it read the same parts.
+    model: Option<Vec<f64>>,
+    /// Count and unit of a metric.
+    count: (u64, String),
+    text: String,
+    bootstrap: Bootstrap,
+}
+
+impl Evaluated {
+    async fn read(
+        held_out: &HeldOut,
+        subject: &Subject<'_>,
+        likelihood: &Likelihood,
+        settings: &EvaluateSettings,
+        turns: &Turns,
+    ) -> Result<Self> {
+        let tokenizer = &subject.tokenizer.tokenizer;
+        let mut own = Self {
+            documents: Vec::with_capacity(held_out.count()),
+            tokens: Vec::new(),
+            bytes: Vec::new(),
+            model: None,
+            count: (0, "documents".to_owned()),
+            text: String::new(),
+            bootstrap: Bootstrap { resamples: settings.resamples, seed: settings.seed },
+        };
+        // In conversations, only the answers are predicted.
+        let is_whole = held_out.prepared().store.examples(Split::Validation).is_none();
+        for at in 0..held_out.count() {
+            let mut document = held_out.document(at, tokenizer)?;
+            if document.tokens.len() <= document.given.max(1) {
+                // It has no predicted tokens.
+                continue;
+            }
+            for part in &document.parts {
+                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
+                own.tokens.push(predicted.iter().filter(|is| **is).count() as u32);
+                own.bytes.push(f64::from(part.bytes));
+            }
+            let text = std::mem::take(&mut document.text);
+            if is_whole {
+                own.text.push_str(&text);
+            } else {
+                let predicted = document.tokens.iter().zip(&document.predicted);
+                let tokens: Vec<u32> = predicted.filter(|(_, is)| **is).map(|(token, _)| *token).collect();
+                own.text.push_str(&tokenizer.decode_plain(&tokens));
+            }
+            document.starts = Vec::new();
+            own.documents.push(document);
+            turns.give().await;
+        }
+        own.count.0 = own.bytes.len() as u64;
+        let metric = likelihood.metrics.iter().find(|metric| metric.name == "bits_per_byte");
+        if let Some(metric) = metric.filter(|metric| !metric.of.is_empty()) {
+            own.count = (metric.count, metric.of.clone());
+        }
+        own.model = own.bits_of(&likelihood.by_document);
+        Ok(own)
+    }
+
+    /// The model's bits per part, if it read exactly these parts.
+    fn bits_of(&self, losses: &[DocumentLoss]) -> Option<Vec<f64>> {
+        let own = self.tokens.iter().copied().zip(self.bytes.iter().copied());
+        let theirs = losses.iter().map(|loss| (loss.tokens, f64::from(loss.bytes)));
+        own.eq(theirs).then(|| losses.iter().map(|loss| loss.nats / LN_2).collect())
+    }
+
+    /// The result of a model that assigns each token a loss independent of context.
+    async fn baseline(
+        &self,
+        name: &str,
+        about: String,
+        nats: impl Fn(u32) -> f64,
+        turns: &Turns,
+    ) -> Baseline {
+        let mut sums = Vec::with_capacity(self.tokens.len());
+        for document in &self.documents {
+            for part in &document.parts {
+                let tokens = document.tokens.get(part.tokens.clone()).unwrap_or_default();
+                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
+                let own = tokens.iter().zip(predicted).filter(|(_, is)| **is);
+                sums.push(own.map(|(token, _)| nats(*token)).sum());
+                turns.give().await;
+            }
+        }
+        self.of_parts(name, about, sums, turns).await
+    }
+
+    async fn ngram(&self, learned: &Learned, turns: &Turns) -> Baseline {
+        let mut sums = Vec::with_capacity(self.tokens.len());
+        for document in &self.documents {
+            let mut reading = learned.model.reading();
+            for part in &document.parts {
+                let tokens = document.tokens.get(part.tokens.clone()).unwrap_or_default();
+                let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
+                let mut sum = 0.0;
+                for (at, (token, is_predicted)) in tokens.iter().zip(predicted).enumerate() {
+                    let nats = reading.nats(*token);
+                    sum += if *is_predicted { nats } else { 0.0 };
+                    if at % TOKENS == 0 {
+                        turns.give().await;
+                    }
+                }
+                sums.push(sum);
+            }
+        }
+        self.of_parts(&format!("{}-gram", learned.model.order()), learned.about(), sums, turns).await
+    }
+
+    async fn of_parts(&self, name: &str, about: String, nats: Vec<f64>, turns: &Turns) -> Baseline {
+        let bits: Vec<f64> = nats.iter().map(|nats| nats / LN_2).collect();
+        let (all, of) = (bits.iter().sum::<f64>(), self.bytes.iter().sum::<f64>());
+        let tokens: f64 = self.tokens.iter().map(|tokens| f64::from(*tokens)).sum();
+        let difference = self.model.as_ref().map(|model| {
+            let interval = self.bootstrap.paired_difference((&bits, &self.bytes), (model, &self.bytes));
+            self.metric((all - model.iter().sum::<f64>()) / of, interval, Better::Higher)
+        });
+        turns.give().await;
+        let interval = self.bootstrap.ratio(&bits, &self.bytes);
+        turns.give().await;
+        Baseline {
+            name: name.to_owned(),
+            about,
+            bits_per_byte: self.metric(all / of, interval, Better::Lower),
+            perplexity: Some((all * LN_2 / tokens).exp()).filter(|value| value.is_finite()),
+            difference,
+            nats,
+            kept_from: None,
+        }
+    }
+
+    fn metric(&self, value: f64, interval: Option<[f64; 2]>, better: Better) -> Metric {
+        let (count, of) = self.count.clone();
+        let (name, value) = ("bits_per_byte".to_owned(), Some(value).filter(|value| value.is_finite()));
+        Metric { name, value, interval, better, count, of, signature: None }
+    }
+
+    /// The result of a compressor on the whole text.
+    fn compressed(&self, name: &str, about: String, compressed: u64) -> Baseline {
+        let bits = compressed as f64 * 8.0 / self.text.len() as f64;
+        let metric = self.metric(bits, None, Better::Lower);
+        let bits_per_byte = Metric { count: self.text.len() as u64, of: "bytes".to_owned(), ..metric };
+        Baseline { name: name.to_owned(), about, bits_per_byte, ..Baseline::default() }
+    }
+}
+
+async fn unigram(
+    training: &mut TrainingTokens<'_>,
+    vocabulary: usize,
+    tell: Tell<'_>,
+    turns: &Turns,
+) -> Result<Unigram> {
+    let mut model = Unigram::new(vocabulary);
+    training.rewind();
+    while let Some(piece) = training.next()? {
+        model.learn(&piece.tokens);
+        let (done, of) = training.progress();
+        tell("counting tokens", done, of);
+        turns.give().await;
+    }
+    Ok(model)
+}
+
+/// An n-gram model, and how much training text it read.
+struct Learned {
+    model: NGram,
+    /// Its memory limit in bytes, if that was reached.
+    full: Option<u64>,
+}
+
+impl Learned {
+    fn about(&self) -> String {
+        let tokens = whole(self.model.tokens());
+        let of = match self.full {
+            None => format!("the {tokens} training tokens"),
+            Some(budget) => {
+                format!("the first {tokens} training tokens, as many as fit in {}", bytes(budget))
+            }
+        };
+        format!(
+            "Interpolated modified Kneser–Ney smoothing (Chen and Goodman 1998) over the model's own tokens, trained on {of}."
+        )
+    }
+}
+
+async fn ngram(
+    training: &mut TrainingTokens<'_>,
+    (order, vocabulary): (usize, usize),
+    end: Option<u32>,
+    tell: Tell<'_>,
+    turns: &Turns,
+) -> Result<Learned> {
+    let room = platform::available_memory().map_or(u64::MAX, |available| available / 4);
+    let budget = (OF_INDEX * platform::INDEX_BYTES).min(room);
+    let mut model = NGram::new(order, vocabulary, end);
+    let what = format!("counting {order}-grams");
+    training.rewind();
+    while let Some(piece) = training.next()? {
+        if piece.begins {
+            model.begin_document();
+        }
+        for tokens in piece.tokens.chunks(TOKENS) {
+            model.learn(tokens);
+            turns.give().await;
+        }
+        if model.bytes() > budget {
+            return Ok(Learned { model, full: Some(budget) });
+        }
+        let (done, of) = training.progress();
+        tell(&what, done, of);
+    }
+    Ok(Learned { model, full: None })
+}
+
+/// Compressors on the text alone, and conditional on the training text.
+async fn compressors(
+    held_out: &HeldOut,
+    evaluated: &Evaluated,
+    tell: Tell<'_>,
+    turns: &Turns,
+) -> Result<Vec<Baseline>> {
+    let text = evaluated.text.as_bytes();
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let length = text.len() as u64;
+    let internal = |error: std::io::Error| Error::Internal(format!("a compressor: {error}"));
+    let gzip = compress(Compressor::gzip(), &[text], tell, turns).await?;
+    let xz = compress(Compressor::xz(length).map_err(internal)?, &[text], tell, turns).await?;
+    // The part that fits in the window together with the text, but at least half the window.
+    let room = XZ_WINDOW.saturating_sub(length).max(XZ_WINDOW / 2);
+    let before = end_of_training(held_out, room as usize, turns).await?;
+    let before = before.as_bytes();
+    let both = before.len() as u64 + length;
+    let alone = compress(Compressor::xz(both).map_err(internal)?, &[before], tell, turns).await?;
+    let together = compress(Compressor::xz(both).map_err(internal)?, &[before, text], tell, turns).await?;
+    let of_text = "the evaluated text, without any text before it";
+    let after = format!(
+        "xz -6: the bits that each byte of the evaluated text adds when it is compressed after the last {} of the training text.",
+        bytes(before.len() as u64)
+    );
+    Ok(vec![
+        evaluated.compressed("gzip", format!("gzip -9 of {of_text}."), gzip),
+        evaluated.compressed("xz", format!("xz -6 of {of_text}."), xz),
+        evaluated.compressed("xz after training text", after, together.saturating_sub(alone)),
+    ])
+}
+
+async fn compress(mut compressor: Compressor, texts: &[&[u8]], tell: Tell<'_>, turns: &Turns) -> Result<u64> {
+    let internal = |error: std::io::Error| Error::Internal(format!("a compressor: {error}"));
+    let (mut done, all) = (0, texts.iter().map(|text| text.len() as u64).sum());
+    for piece in texts.iter().flat_map(|text| text.chunks(BYTES)) {
+        compressor.take(piece).map_err(internal)?;
+        done += piece.len() as u64;
+        tell("compressing the text", done, all);
+        turns.give().await;
+    }
+    compressor.finish().map_err(internal)
+}
+
+/// The end of the training text, up to about `room` bytes.
+async fn end_of_training(held_out: &HeldOut, room: usize, turns: &Turns) -> Result<String> {
+    let prepared = held_out.prepared();
+    let Some(index) = prepared.store.index() else { return Ok(String::new()) };
+    let length = prepared.store.len(Split::Train);
+    let share = (room as f64 / index.train.bytes.max(1) as f64).min(1.0);
+    let mut from = length - ((share * length as f64).ceil() as u64).min(length);
+    let mut text = String::new();
+    while from < length {
+        let count = (length - from).min(1 << 14);
+        let tokens = prepared.store.read(Split::Train, from, count as usize)?;
+        let documents = tokens.split(|token| Some(*token) == index.end_of_text);
+        documents.for_each(|document| text.push_str(&prepared.tokenizer.decode(document)));
+        from += count;
+        turns.give().await;
+    }
+    let cut = text.ceil_char_boundary(text.len().saturating_sub(room));
+    Ok(text.split_off(cut))
+}
+
+#[cfg(test)]
+mod tests;

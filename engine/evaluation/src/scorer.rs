@@ -1,0 +1,375 @@
+//! Scores of each token of texts, on either executor, by parts of the model's graph ([`Lens`]). Losses come from the
+//! cross-entropy, and no logits leave the device; other statistics are computed here from logits of the scored tokens,
+//! a limited number at a time.
+
+use super::temperatures;
+use glasshouse_executors::cpu::Workers;
+use glasshouse_executors::gpu::Gpu;
+use glasshouse_inspection::Lens;
+use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{LENS_BYTES, Turns};
+use glasshouse_protocol::ModelConfig;
+use glasshouse_protocol::quantity::counted;
+use glasshouse_text::data::IGNORED;
+
+/// Bytes of logits read at once.
+const LOGIT_BYTES: u64 = 64 << 20;
+
+/// Logits processed between yields.
+const ENTRIES: usize = 4 << 20;
+
+/// Minimum logits per thread.
+const WORK: usize = 1 << 14;
+
+/// Tokens per batch on the CPU: most models' activations then fit in the cache.
+const CPU_TOKENS: usize = 2048;
+
+/// Maximum tokens per batch on a GPU, and multiplications by weights, so that submissions stay short enough for a
+/// smooth desktop.
+const GPU_TOKENS: u64 = 16_384;
+const GPU_PRODUCTS: u64 = 20_000_000_000;
+
+/// Shortest window that texts are padded to.
+const MIN_WINDOW: usize = 16;
+
+/// A text whose tokens from `from` on are scored. `from` is at least 1, and there are at most context length + 1 tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoring<'a> {
+    /// The text, starting with the given tokens.
+    pub tokens: &'a [u32],
+    /// Index of the first scored token.
+    pub from: usize,
+}
+
+impl Scoring<'_> {
+    /// Number of scored tokens.
+    fn count(&self) -> usize {
+        self.tokens.len().saturating_sub(self.from)
+    }
+
+    /// The tokens the model reads; the last one is only predicted.
+    fn read(&self) -> &[u32] {
+        self.tokens.split_last().map_or(&[], |(_, read)| read)
+    }
+}
+
+/// Score of a token given the preceding ones.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenScore {
+    pub token: u32,
+    /// Natural logarithm of the token's probability.
+    pub log_probability: f32,
+    /// Rank among all tokens by probability, from 1; ties are broken by lower id.
+    pub rank: u32,
+    pub likeliest: u32,
+    /// Probability of the most likely token.
+    pub confidence: f32,
+    /// The most likely tokens with their log-probabilities, as many as requested.
+    pub top: Vec<(u32, f32)>,
+    /// ln Σ e^((x − highest) / T) over all logits x, for each requested temperature.
+    pub log_sums: Vec<f32>,
+}
+
+/// What to compute for each token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Detail {
+    /// The log-probability; the rest of [`TokenScore`] is zero.
+    Losses,
+    /// All but the top list and temperatures.
+    Tokens,
+    /// All but the top list, with the log sums at a grid of temperatures.
+    Temperatures,
+    /// All but the top list, with the log sum at this inverse temperature.
+    Temperature(f32),
+    /// Also this many of the most likely tokens.
+    Top(usize),
+}
+
+#[derive(Debug)]
+pub struct Scorer {
+    lens: Lens,
+    /// Threads that process logits.
+    workers: Workers,
+    /// Tokens per batch.
+    tokens: usize,
+}
+
+/// Texts of a batch, each in a window of the same length.
+struct WindowGroup<'group> {
+    texts: &'group [usize],
+    size: [usize; 2],
+}
+
+impl Scorer {
+    /// Opens a device, named as in [`Gpu::from_request`]. `threads` applies to the CPU and defaults to one per core.
+    ///
+    /// # Errors
+    /// The number of weights does not fit the model, the model does not predict tokens, or there is no such device.
+    pub async fn open(
+        config: &ModelConfig,
+        parameters: &[f32],
+        device: &str,
+        threads: Option<usize>,
+    ) -> Result<Self> {
+        if config.scores() {
+            let reason = "this is a reward model: it scores texts and predicts no tokens, so it has no likelihood; evaluate the model that learns \
+                from it";
+            return Err(Error::Refused(reason.to_owned()));
+        }
+        if !config.labels.is_empty() {
+            let labels = config.labels.join(", ");
+            return Err(Error::Refused(format!(
+                "this is a classifier ({labels}): it predicts no tokens, so it has no likelihood; evaluate it with a file of labelled texts"
+            )));
+        }
+        let (gpu, _) = Gpu::from_request(device).await?;
+        let workers = Workers::new(threads)?;
+        let (lens, tokens) = match gpu {
+            Some(gpu) => {
+                let most = (GPU_PRODUCTS / parameters.len().max(1) as u64).min(GPU_TOKENS) as usize;
+                (Lens::on_gpu(config, parameters.to_vec(), gpu)?, most)
+            }
+            None => (Lens::on_cpu(config, parameters.to_vec(), threads)?, CPU_TOKENS),
+        };
+        Ok(Self { lens, workers, tokens })
+    }
+
+    pub fn device(&self) -> &str {
+        self.lens.device()
+    }
+
+    pub fn config(&self) -> &ModelConfig {
+        self.lens.config()
+    }
+
+    /// Number of CPU threads.
+    pub fn threads(&self) -> usize {
+        self.workers.count()
+    }
+
+    /// Scores texts in the most efficient order. `tell` gets the tokens done and their total number.
+    ///
+    /// # Errors
+    /// A text is too long, its first token is to be scored, or a token is outside the vocabulary; or a device fails.
+    pub async fn score(
+        &mut self,
+        texts: &[Scoring<'_>],
+        detail: Detail,
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<Vec<Vec<TokenScore>>> {
+        match detail {
+            Detail::Losses => self.losses(texts, tell).await,
+            detail => self.details(texts, detail, tell).await,
+        }
+    }
+
+    async fn losses(
+        &mut self,
+        texts: &[Scoring<'_>],
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<Vec<Vec<TokenScore>>> {
+        let mut scores: Vec<Vec<TokenScore>> = vec![Vec::new(); texts.len()];
+        let order = self.order(texts)?;
+        let (mut done, of) = (0, scored(texts));
+        for group in self.groups(texts, &order) {
+            let WindowGroup { texts: own, size: [_, time] } = group;
+            let mut targets = vec![IGNORED; own.len() * time];
+            for (row, text) in targets.chunks_exact_mut(time).zip(own) {
+                let Scoring { tokens, from } = texts[*text];
+                row[from - 1..tokens.len() - 1].copy_from_slice(&tokens[from..]);
+            }
+            let losses = self.lens.losses(group.size, &read_by(texts, &group), &targets).await?;
+            for (row, text) in losses.chunks_exact(time).zip(own) {
+                let Scoring { tokens, from } = texts[*text];
+                let scored = tokens[from..].iter().zip(&row[from - 1..]);
+                let score = |(token, loss): (&u32, &f32)| TokenScore {
+                    token: *token,
+                    log_probability: -loss,
+                    ..TokenScore::default()
+                };
+                scores[*text] = scored.map(score).collect();
+                done += texts[*text].count() as u64;
+            }
+            tell(done, of);
+        }
+        Ok(scores)
+    }
+
+    async fn details(
+        &mut self,
+        texts: &[Scoring<'_>],
+        detail: Detail,
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<Vec<Vec<TokenScore>>> {
+        let mut scores: Vec<Vec<TokenScore>> =
+            texts.iter().map(|text| Vec::with_capacity(text.count())).collect();
+        let (turns, order) = (Turns::new(), self.order(texts)?);
+        let (mut done, of) = (0, scored(texts));
+        let (width, chunk) = (self.config().width, self.rows_at_once());
+        for group in self.groups(texts, &order) {
+            let (places, normed) = self.normed(texts, &group).await?;
+            for (places, normed) in places.chunks(chunk).zip(normed.chunks(chunk * width)) {
+                let logits = self.lens.logits_of(normed).await?;
+                let columns = logits.columns();
+                let rows = (ENTRIES / columns).max(1);
+                for (places, logits) in places.chunks(rows).zip(logits.data.chunks(rows * columns)) {
+                    let tokens: Vec<u32> = places.iter().map(|(_, token)| *token).collect();
+                    for ((text, _), score) in places.iter().zip(self.look(&tokens, logits, detail)) {
+                        scores[*text].push(score);
+                    }
+                    turns.give().await;
+                }
+            }
+            done += places.len() as u64;
+            tell(done, of);
+        }
+        Ok(scores)
+    }
+
+    /// The head's inputs for each scored token of a group, in order, with the token and its text's index.
+    async fn normed(
+        &mut self,
+        texts: &[Scoring<'_>],
+        group: &WindowGroup<'_>,
+    ) -> Result<(Vec<(usize, u32)>, Vec<f32>)> {
+        let normed = self.lens.normed(group.size, &read_by(texts, group)).await?;
+        let (width, [_, time]) = (normed.columns(), group.size);
+        let (mut places, mut rows) = (Vec::new(), Vec::new());
+        for (row, text) in normed.data.chunks_exact(time * width).zip(group.texts) {
+            let Scoring { tokens, from } = texts[*text];
+            places.extend(tokens[from..].iter().map(|token| (*text, *token)));
+            rows.extend_from_slice(&row[(from - 1) * width..(tokens.len() - 1) * width]);
+        }
+        Ok((places, rows))
+    }
+
+    fn rows_at_once(&self) -> usize {
+        let row = 4 * self.config().outputs() as u64;
+        let rows = (LOGIT_BYTES.min(LENS_BYTES / 4) / row).max(1) as usize;
+        // Only powers of two are run.
+        1 << rows.ilog2()
+    }
+
+    /// Scores of tokens from rows of logits, on all threads.
+    fn look(&self, tokens: &[u32], logits: &[f32], detail: Detail) -> Vec<TokenScore> {
+        let mut scores = vec![TokenScore::default(); tokens.len()];
+        let columns = logits.len() / tokens.len().max(1);
+        let least = (WORK / columns.max(1)).max(1);
+        let workers = &self.workers;
+        workers.install(|| {
+            workers.rows(tokens.len(), least, &mut scores[..], |range, scores, _| {
+                for (at, score) in range.zip(scores) {
+                    *score = look(&logits[at * columns..(at + 1) * columns], tokens[at], detail);
+                }
+            });
+        });
+        scores
+    }
+
+    /// Indices of the texts with scored tokens, the longest first.
+    fn order(&self, texts: &[Scoring<'_>]) -> Result<Vec<usize>> {
+        let ModelConfig { context_length: context, vocabulary, .. } = *self.config();
+        for Scoring { tokens, from } in texts {
+            let count = tokens.len();
+            if *from == 0 {
+                let reason = "the first token of a text has no context and cannot be scored";
+                return Err(Error::Refused(reason.to_owned()));
+            }
+            if count > context + 1 {
+                return Err(Error::Refused(format!(
+                    "{} do not fit the context of {context} and the one after it",
+                    counted(count as u64, "token")
+                )));
+            }
+            if let Some(token) = tokens.iter().find(|token| **token as usize >= vocabulary) {
+                return Err(Error::Refused(format!(
+                    "token {token} is beyond the vocabulary of {vocabulary}"
+                )));
+            }
+        }
+        let mut order: Vec<usize> = (0..texts.len()).filter(|text| texts[*text].count() > 0).collect();
+        order.sort_by_key(|text| std::cmp::Reverse(texts[*text].tokens.len()));
+        Ok(order)
+    }
+
+    /// Groups sorted texts by similar length. Padding after a text is not seen by it.
+    fn groups<'order>(&self, texts: &[Scoring<'_>], order: &'order [usize]) -> Vec<WindowGroup<'order>> {
+        let context = self.config().context_length;
+        let length = |text: &usize| texts[*text].read().len();
+        let (mut groups, mut rest) = (Vec::new(), order);
+        while let Some(longest) = rest.first().map(length) {
+            let time = window(longest).min(context);
+            let most = (self.tokens / time).max(1);
+            let alike = rest.iter().take(most).take_while(|text| 2 * length(text) >= longest).count();
+            let (texts, others) = rest.split_at(alike);
+            groups.push(WindowGroup { texts, size: [alike.next_power_of_two().min(most), time] });
+            rest = others;
+        }
+        groups
+    }
+}
+
+/// Total number of scored tokens.
+fn scored(texts: &[Scoring<'_>]) -> u64 {
+    texts.iter().map(|text| text.count() as u64).sum()
+}
+
+/// Input tokens of a group, [B, T], without the padding rows after the last text.
+fn read_by(texts: &[Scoring<'_>], group: &WindowGroup<'_>) -> Vec<u32> {
+    let [_, time] = group.size;
+    let mut tokens = vec![0; group.texts.len() * time];
+    for (row, text) in tokens.chunks_exact_mut(time).zip(group.texts) {
+        let read = texts[*text].read();
+        row[..read.len()].copy_from_slice(read);
+    }
+    tokens
+}
+
+/// The window for `tokens` tokens: a power of two or 1.5 times one, to have few sizes.
+fn window(tokens: usize) -> usize {
+    let power = tokens.next_power_of_two().max(MIN_WINDOW);
+    if tokens <= power / 4 * 3 && power > MIN_WINDOW { power / 4 * 3 } else { power }
+}
+
+/// Score of a token from a row of logits.
+fn look(row: &[f32], token: u32, detail: Detail) -> TokenScore {
+    let (mut likeliest, mut most) = (0, f32::NEG_INFINITY);
+    for (id, logit) in (0..).zip(row) {
+        if *logit > most {
+            (likeliest, most) = (id, *logit);
+        }
+    }
+    let sum: f64 = row.iter().map(|logit| f64::from((logit - most).exp())).sum();
+    let log_sum = f64::from(most) + sum.ln();
+    let own = row[token as usize];
+    let before = row[..token as usize].iter().filter(|logit| **logit >= own).count();
+    let behind = row[token as usize..].iter().filter(|logit| **logit > own).count();
+    let of = |logit: f32| (f64::from(logit) - log_sum) as f32;
+    let log_sums = match detail {
+        Detail::Temperatures => temperatures::log_sums(row, most).to_vec(),
+        Detail::Temperature(inverse) => vec![temperatures::log_sum(row, most, inverse)],
+        _ => Vec::new(),
+    };
+    let mut ids: Vec<u32> = Vec::new();
+    if let Detail::Top(top @ 1..) = detail {
+        ids = (0..row.len() as u32).collect();
+        let by = |a: &u32, b: &u32| row[*b as usize].total_cmp(&row[*a as usize]).then(a.cmp(b));
+        if top < ids.len() {
+            ids.select_nth_unstable_by(top, by);
+            ids.truncate(top);
+        }
+        ids.sort_unstable_by(by);
+    }
+    TokenScore {
+        token,
+        log_probability: of(own),
+        rank: (before + behind + 1) as u32,
+        likeliest,
+        confidence: (1.0 / sum) as f32,
+        top: ids.into_iter().map(|id| (id, of(row[id as usize]))).collect(),
+        log_sums,
+    }
+}
+
+#[cfg(test)]
+mod tests;

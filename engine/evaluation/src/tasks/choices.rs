@@ -1,0 +1,169 @@
+//! Multiple choice, and labelling of texts, by the likelihood of each option.
+
+use super::prompt::{Pair, Prompting};
+use super::rows::Row;
+use crate::{Detail, Scorer, Scoring, Tell};
+use glasshouse_platform::Result;
+use glasshouse_platform::Turns;
+use std::collections::HashMap;
+
+/// Rows scored at once.
+const AT_ONCE: usize = 128;
+
+/// The option a model chose, by three measures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct ModelChoice {
+    /// Largest Σ log p(answer | text).
+    pub(super) likeliest: usize,
+    /// Largest Σ log p per character of the answer, lm-eval's `acc_norm`; `None` if only the choice is known.
+    pub(super) per_character: Option<usize>,
+    /// Largest Σ log p(answer | text) − Σ log p(answer), lm-eval's `acc_mutual_info` (Brown et al. 2020,
+    /// arXiv:2005.14165); `None` if the vocabulary has no token that texts begin or end with.
+    pub(super) normalised: Option<usize>,
+    /// Σ log p(answer | text) of each option; empty if only the choice is known.
+    pub(super) sums: Vec<f64>,
+    /// Mean log p per token of each option; `None` if unknown.
+    pub(super) per_token: Option<Vec<f64>>,
+}
+
+pub(super) struct Choosing {
+    /// Per row, the choice, or why it could not be asked.
+    pub(super) chosen: Vec<std::result::Result<ModelChoice, String>>,
+    /// Rows whose beginning was cut to fit the context.
+    pub(super) cut: u64,
+}
+
+/// Scores each row's options and chooses among them.
+///
+/// # Errors
+/// The device fails.
+pub(super) async fn choose<'a>(
+    scorer: &mut Scorer,
+    prompting: &Prompting<'_>,
+    rows: &'a [Row],
+    choices: impl Fn(&'a Row) -> &'a [String] + Copy,
+    tell: Tell<'_>,
+) -> Result<Choosing> {
+    let (turns, mut alone) = (Turns::new(), HashMap::<String, Option<f64>>::new());
+    let (mut chosen, mut cut) = (Vec::with_capacity(rows.len()), 0);
+    for part in rows.chunks(AT_ONCE) {
+        let (mut pairs, mut counts) = (Vec::<Pair>::new(), Vec::with_capacity(part.len()));
+        for row in part {
+            turns.give().await;
+            let found = choices(row).iter().map(|choice| prompting.pair(row, choice));
+            counts.push(match found.collect::<Result<Option<Vec<Pair>>>>() {
+                Ok(Some(found)) => {
+                    let count = found.len();
+                    cut += u64::from(found.iter().any(|pair| pair.cut));
+                    pairs.extend(found);
+                    Ok(count)
+                }
+                Ok(None) => Err("the vocabulary has no character of one of its choices".to_owned()),
+                Err(error) => Err(error.to_string()),
+            });
+        }
+        // After the rows' pairs come unconditional answers that were not scored before.
+        let (mut new, chats) = (Vec::new(), part.iter().any(|row| prompting.chats(row)));
+        for choice in part.iter().flat_map(choices) {
+            if !alone.contains_key(choice) {
+                alone.insert(choice.clone(), None);
+                if let Some(pair) = prompting.alone(choice, chats)? {
+                    new.push(choice.clone());
+                    pairs.push(pair);
+                }
+            }
+        }
+        let tokens = |pair: &Pair| pair.tokens.len().saturating_sub(pair.from).max(1) as f64;
+        let tokens: Vec<f64> = pairs.iter().map(tokens).collect();
+        let mut tokens = tokens.into_iter();
+        let mut sums = sums(scorer, &pairs, (chosen.len(), rows.len()), tell).await?.into_iter();
+        let mut own: Vec<std::result::Result<Vec<f64>, String>> = Vec::with_capacity(part.len());
+        own.extend(counts.into_iter().map(|count| count.map(|count| sums.by_ref().take(count).collect())));
+        alone.extend(new.into_iter().zip(sums.map(Some)));
+        let each = part.iter().zip(own);
+        chosen.extend(each.map(|(row, own)| {
+            own.map(|own| {
+                let per_token = own.iter().zip(tokens.by_ref()).map(|(sum, tokens)| sum / tokens).collect();
+                ModelChoice { per_token: Some(per_token), ..best(&own, choices(row), row.asked(), &alone) }
+            })
+        }));
+    }
+    tell("choosing", rows.len() as u64, rows.len() as u64);
+    Ok(Choosing { chosen, cut })
+}
+
+/// Σ log p of each pair's answer.
+async fn sums(
+    scorer: &mut Scorer,
+    pairs: &[Pair],
+    (begun, rows): (usize, usize),
+    tell: Tell<'_>,
+) -> Result<Vec<f64>> {
+    let texts: Vec<Scoring<'_>> =
+        pairs.iter().map(|pair| Scoring { tokens: &pair.tokens, from: pair.from }).collect();
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut progress = |done: u64, of: u64| {
+        let part = (rows - begun).min(AT_ONCE) as f64 * done as f64 / of.max(1) as f64;
+        tell("choosing", begun as u64 + part as u64, rows as u64);
+    };
+    let scored = scorer.score(&texts, Detail::Losses, &mut progress).await?;
+    Ok(scored.iter().map(|text| text.iter().map(|token| f64::from(token.log_probability)).sum()).collect())
+}
+
+/// The best of the first `asked` options by each measure; the first of equal ones, like NumPy's argmax.
+pub(super) fn best(
+    all: &[f64],
+    choices: &[String],
+    asked: usize,
+    alone: &HashMap<String, Option<f64>>,
+) -> ModelChoice {
+    let (sums, choices) = (all.get(..asked).unwrap_or(all), choices.get(..asked).unwrap_or(choices));
+    let lengths = choices.iter().map(|choice| choice.chars().count().max(1) as f64);
+    let per_character: Vec<f64> = sums.iter().zip(lengths).map(|(sum, length)| sum / length).collect();
+    let own = choices.iter().map(|choice| alone.get(choice).copied().flatten());
+    let normalised: Option<Vec<f64>> = sums.iter().zip(own).map(|(sum, own)| Some(sum - own?)).collect();
+    ModelChoice {
+        likeliest: largest(sums),
+        per_character: Some(largest(&per_character)),
+        normalised: normalised.as_deref().map(largest),
+        sums: all.to_vec(),
+        per_token: None,
+    }
+}
+
+fn largest(values: &[f64]) -> usize {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (at, value) in values.iter().enumerate() {
+        if *value > best.1 {
+            best = (at, *value);
+        }
+    }
+    best.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_choices_is_chosen_by_each_measure() {
+        let choices = ["no", "certainly", "öäü"].map(str::to_owned);
+        let alone = HashMap::from([
+            ("no".to_owned(), Some(-1.0)),
+            ("certainly".to_owned(), Some(-9.5)),
+            ("öäü".to_owned(), Some(-2.0)),
+        ]);
+        // Per character −2, −1, −4/3: lengths are in characters, not bytes.
+        let chosen = best(&[-4.0, -9.0, -4.0], &choices, 3, &alone);
+        let wanted =
+            ModelChoice { likeliest: 0, per_character: Some(1), normalised: Some(1), ..chosen.clone() };
+        assert_eq!((&chosen, chosen.sums.as_slice()), (&wanted, [-4.0, -9.0, -4.0].as_slice()));
+        let unknown = best(&[-4.0, -9.0, -3.0], &choices, 3, &HashMap::new());
+        assert_eq!((unknown.likeliest, unknown.normalised), (2, None));
+        // Options beyond `asked` have a likelihood but are never chosen.
+        let first = best(&[-4.0, -9.0, -3.0], &choices, 2, &HashMap::new());
+        assert_eq!((first.likeliest, first.per_character, first.sums.len()), (0, Some(1), 3));
+    }
+}

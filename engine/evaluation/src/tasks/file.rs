@@ -1,0 +1,147 @@
+//! A task file: its rows and its invalid lines.
+
+use super::rows::{Kind, Row, fields_of, marked, row_of};
+use glasshouse_metrics::layouts::{Standard, records};
+use glasshouse_platform::{Error, Result};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskFile {
+    /// File name without folder.
+    pub name: String,
+    /// CRC-32C of the lines read.
+    pub crc32c: u32,
+    pub kind: Kind,
+    pub rows: Vec<Row>,
+    /// Invalid lines with reasons, up to a maximum.
+    pub broken: Vec<(u64, String)>,
+    /// The standard benchmark whose layout the rows have.
+    pub set: Option<&'static Standard>,
+}
+
+impl TaskFile {
+    /// Reads the first `most` rows of a file: JSON Lines, a JSON list, a table or CoNLL columns, by file extension.
+    /// Invalid lines are recorded and skipped. Rows of a standard benchmark are read in its published layout, which is
+    /// recognised by the first row.
+    ///
+    /// # Errors
+    /// No line is valid; the message gives the first one's fault.
+    pub fn read(name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
+        let most = most.unwrap_or(usize::MAX);
+        let (mut rows, mut broken, mut set) = (Vec::<Row>::new(), Vec::new(), None);
+        let mut crc32c = 0;
+        for record in records(name, bytes).map_err(|reason| Error::bad_file(name, reason))? {
+            if rows.len() >= most {
+                break;
+            }
+            let read = record.json.and_then(|json| {
+                crc32c = crc32c::crc32c_append(crc32c, &json);
+                let Some(fields) = fields_of(&json)? else { return Ok(None) };
+                let row = match *set.get_or_insert_with(|| Standard::of(name, &fields)) {
+                    Some(set) => {
+                        let fields = set.row(&fields)?;
+                        Row { marked: marked(&fields)?, ..row_of(&fields, record.line)? }
+                    }
+                    None => row_of(&fields, record.line)?,
+                };
+                Ok(Some(row))
+            });
+            match read {
+                Ok(None) => {}
+                Ok(Some(row)) => match rows.first().map(Row::kind) {
+                    Some(first) if first != row.kind() => {
+                        let [first, own] = [first, row.kind()].map(Kind::words);
+                        broken.push((record.line, format!("rows above {first}, but this one would {own}")));
+                    }
+                    _ => rows.push(row),
+                },
+                Err(reason) => broken.push((record.line, reason)),
+            }
+        }
+        let Some(kind) = rows.first().map(Row::kind) else {
+            let reason = match broken.first() {
+                Some((line, reason)) => format!("no line is a row; line {line}: {reason}"),
+                None => "it has no rows".to_owned(),
+            };
+            return Err(Error::bad_file(name, reason));
+        };
+        let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned();
+        Ok(Self { name, crc32c, kind, rows, broken, set: set.flatten() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> TaskFile {
+        TaskFile::read("some/rows.jsonl", text.as_bytes(), None).unwrap()
+    }
+
+    #[test]
+    fn a_broken_line_is_named_and_the_others_count() {
+        let text = "{\"prompt\":\"a\",\"answer\":\"b\"}\n\n{\n{\"prompt\":\"a\"}\n{\"prompt\":\"a\",\"answer\":[]}\n\
+                    {\"text\":\"a\",\"label\":\"b\"}\n{\"answer\":\"b\"}\n[1]\n\u{feff}{\"prompt\":\"c\",\"answer\":\"d\"}\n";
+        let file = read(text);
+        assert_eq!((file.name.as_str(), file.kind, file.rows.len()), ("rows.jsonl", Kind::Generate, 2));
+        assert_eq!(file.rows[1].line, 9);
+        let said = [
+            (3, "not JSON"),
+            (4, "`answer`: missing"),
+            (5, "nothing to compare"),
+            (6, "rows above are answered in free text"),
+            (7, "`prompt`: missing"),
+            (8, "expected a JSON object"),
+        ];
+        assert_eq!(file.broken.len(), said.len());
+        for ((line, reason), (wanted, part)) in file.broken.iter().zip(said) {
+            assert!(*line == wanted && reason.contains(part), "{line}: {reason}");
+        }
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.extend(b"{\"prompt\":\"\xff\",\"answer\":\"b\"}");
+        let file = TaskFile::read("rows.jsonl", &bytes, None).unwrap();
+        assert!(file.broken.last().unwrap().1.contains("not UTF-8 at its byte 11"));
+    }
+
+    #[test]
+    fn what_has_no_rows_says_why() {
+        for (text, said) in [
+            ("", "it has no rows"),
+            ("[{\"prompt\":1}]", "line 1: `prompt`: expected text"),
+            ("[{\"prompt\":", "it is not a JSON list"),
+            (r#"{"sent_more":"a","sent_less":"b"}"#, "an audit compares in its section on bias"),
+            ("hello", "line 1: not JSON"),
+            (r#"{"prompt":"a","choices":["a"],"answer":0}"#, "at least two answers"),
+            (r#"{"prompt":"a","choices":["a","b"],"answer":2}"#, "beyond the 2 choices"),
+            (r#"{"prompt":"a","choices":["a","b"],"answer":"x y"}"#, "not one of the choices"),
+            (r#"{"tokens":["a","b"],"tags":["O"]}"#, "1 for 2 tokens"),
+        ] {
+            let error = TaskFile::read("rows.jsonl", text.as_bytes(), None).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn standard_sets_are_read_as_they_are_published() {
+        let text = "{\"goal\":\"a\",\"sol1\":\"b\",\"sol2\":\"c\",\"label\":1}\n{\"goal\":\"a\",\"sol1\":\"b\",\"sol2\":\"c\"}\n";
+        let file = read(text);
+        assert_eq!((file.set.map(|set| set.name), file.rows.len(), file.broken.len()), (Some("PIQA"), 1, 1));
+        assert_eq!((file.rows[0].expected(), file.rows[0].plain), (vec!["c".to_owned()], true));
+        assert!(file.broken[0].1.contains("test splits are published without"));
+        let table = TaskFile::read("a/rows.csv", b"prompt,answer\na,\"b,c\"\nd\n", None).unwrap();
+        assert_eq!(
+            (table.set, table.rows.len(), table.rows[0].expected()),
+            (None, 1, vec!["b,c".to_owned()])
+        );
+        assert_eq!(table.broken, [(3, "1 columns, but the header has 2".to_owned())]);
+    }
+
+    #[test]
+    fn the_first_rows_have_a_checksum_of_their_own() {
+        let text = "{\"prompt\":\"a\",\"answer\":\"b\"}\n{\"prompt\":\"c\",\"answer\":\"d\"}\n";
+        let first = TaskFile::read("rows.jsonl", text.as_bytes(), Some(1)).unwrap();
+        assert_eq!(first.rows.len(), 1);
+        let line = text.split_inclusive('\n').next().unwrap();
+        assert_eq!(first.crc32c, crc32c::crc32c(line.as_bytes()));
+        assert_ne!(first.crc32c, read(text).crc32c);
+    }
+}

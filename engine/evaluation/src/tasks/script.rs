@@ -1,0 +1,58 @@
+//! Exports a task's rows for other programs, without the correct answers, so that external models answer the same
+//! questions in the same words.
+
+use super::file::TaskFile;
+use super::prompt::{Wording, names_of};
+use super::rows::{Kind, Right, Row};
+use glasshouse_protocol::ChatMessage;
+use serde::Serialize;
+
+/// Tokens of an answer beyond the bytes of the longest correct one, and in total.
+const ROOM: usize = 16;
+const MAX_TOKENS: usize = 512;
+
+#[derive(Serialize)]
+struct ScriptLine<'a> {
+    line: u64,
+    /// Prompt for a model without a chat template.
+    prompt: String,
+    /// Messages for a chat template; absent if the row is a text to continue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<Vec<ChatMessage>>,
+    /// Options compared by likelihood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choices: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<usize>,
+    /// Whether an answer ends at a line break, if no chat template is used.
+    of_a_line: bool,
+}
+
+impl TaskFile {
+    /// The rows as JSON lines for a program based on `transformers`.
+    pub fn questions(&self, max_tokens: Option<usize>) -> Vec<String> {
+        let names = names_of(&self.rows);
+        let wording = Wording { kind: self.kind, names: names.clone() };
+        let expected: Vec<String> = self.rows.iter().flat_map(Row::expected).collect();
+        let of_a_line = !expected.iter().any(|text| text.contains('\n'));
+        let longest = expected.iter().map(String::len).max().unwrap_or(0);
+        let most = max_tokens.unwrap_or((longest + ROOM).min(MAX_TOKENS));
+        let line = |row: &Row| {
+            let choices = match (&row.right, self.kind) {
+                (Right::Choice { choices, .. }, _) => Some(choices.as_slice()),
+                (_, Kind::Classify) => Some(names.as_slice()),
+                _ => None,
+            };
+            let line = ScriptLine {
+                line: row.line,
+                prompt: wording.plain_text(row),
+                messages: (!row.plain).then(|| wording.chat_messages(row)),
+                max_tokens: choices.is_none().then_some(most),
+                choices,
+                of_a_line,
+            };
+            serde_json::to_string(&line).unwrap_or_default()
+        };
+        self.rows.iter().map(line).collect()
+    }
+}

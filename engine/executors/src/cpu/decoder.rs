@@ -1,0 +1,462 @@
+//! Generation of several texts at once. A prompt is prefilled in chunks into its text's key-value caches; each step then reads one
+//! token of every text. Once a text fills the context, its newest half is prefilled again, like llama.cpp's context shift. Texts start
+//! and end independently, and a text's result does not depend on the others, to the bit.
+
+use super::memory_demand::MemoryDemand;
+use super::program::{Program, Weights, fused};
+use super::workers::Workers;
+use glasshouse_compiler::graph::{Input, Origin, ValueId};
+use glasshouse_compiler::model::{Model, Purpose, build};
+use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::plan::decode::kept;
+use glasshouse_compiler::sampler::{self, Sampling};
+use glasshouse_platform as platform;
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::{GenerateConfig, ModelConfig};
+use std::sync::Arc;
+
+/// Prefill chunk size in tokens.
+const CHUNK: usize = 32;
+
+/// Generates text with a model on the CPU.
+#[derive(Debug)]
+pub struct CpuDecoder {
+    workers: Arc<Workers>,
+    weights: Weights,
+    /// The prefill graph; holds the caches between reads.
+    prompt: Reader,
+    /// Step graphs for one, two, four, … texts, up to the maximum.
+    steps: Vec<Reader>,
+    context_length: usize,
+    vocabulary: usize,
+    /// Number of logits: the vocabulary or the labels.
+    outputs: usize,
+    /// In the order of the caches.
+    texts: Vec<Option<DecodedText>>,
+    /// Whether the entropy of each drawn token's distribution is kept.
+    keeps_entropies: bool,
+}
+
+#[derive(Debug)]
+struct DecodedText {
+    /// The last tokens, at most one window.
+    history: Vec<u32>,
+    sampling: Sampling,
+    seed: u64,
+    /// Tokens not drawn before `min_tokens` are reached.
+    masked: Vec<u32>,
+    min_tokens: u64,
+    drawn: u64,
+    /// Tokens at the end of the history that the model sees.
+    window: usize,
+    /// Tokens at the start of the window that the caches hold.
+    cached: usize,
+    /// Tokens not yet returned.
+    written: Vec<u32>,
+    /// Entropy of each drawn token's distribution, in nats, if kept.
+    entropies: Option<Vec<f32>>,
+}
+
+impl DecodedText {
+    /// How the next read happens.
+    fn reading(&self) -> ReadMode {
+        if self.window - self.cached == 1 { ReadMode::Step } else { ReadMode::Prompt }
+    }
+
+    /// The tokens that the model sees.
+    fn window(&self) -> &[u32] {
+        &self.history[self.history.len() - self.window..]
+    }
+
+    fn draw(&mut self, logits: &[f32], context_length: usize) {
+        self.cached = self.window;
+        if let Some(entropies) = &mut self.entropies {
+            entropies.push(sampler::entropy(&sampler::probabilities(logits)) as f32);
+        }
+        let draw = sampler::draw(self.seed, self.drawn);
+        let token = if self.drawn < self.min_tokens && !self.masked.is_empty() {
+            let logits = sampler::masked(logits, &self.masked);
+            sampler::sample(&logits, &self.history, &self.sampling, draw)
+        } else {
+            sampler::sample(logits, &self.history, &self.sampling, draw)
+        };
+        self.drawn += 1;
+        if self.history.len() == context_length {
+            self.history.remove(0);
+        }
+        self.history.push(token);
+        self.window += 1;
+        if self.window > context_length {
+            (self.window, self.cached) = (kept(context_length), 0);
+        }
+        self.written.push(token);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReadMode {
+    /// Prefill, in chunks into the caches.
+    Prompt,
+    /// One token, batched with other texts.
+    Step,
+}
+
+/// A graph that reads tokens of several texts and computes the logits of the next token.
+#[derive(Debug)]
+struct Reader {
+    program: Program,
+    tokens: ValueId,
+    cursor: ValueId,
+    logits: ValueId,
+    /// Input tokens, padded to the graph's windows.
+    padded: Vec<u32>,
+    rows: Vec<[u32; 3]>,
+}
+
+/// Tokens of a text, with their position in it and the text's number in the caches.
+#[derive(Clone, Copy, Debug)]
+struct Chunk<'text> {
+    start: usize,
+    tokens: &'text [u32],
+    text: usize,
+}
+
+impl Reader {
+    fn new(built: &Model) -> Result<Self> {
+        let input = |input| {
+            let missing = || Error::Internal(format!("a decoding graph without {input:?}"));
+            built.graph.find(Origin::Input(input)).ok_or_else(missing)
+        };
+        let (tokens, cursor) = (input(Input::Tokens)?, input(Input::Cursor)?);
+        let ty = built.graph.ty(tokens);
+        Ok(Self {
+            program: Program::new(&built.graph, &[built.logits]),
+            tokens,
+            cursor,
+            logits: built.logits,
+            padded: vec![0; ty.count()],
+            rows: vec![[0; 3]; ty.shape[0]],
+        })
+    }
+
+    /// Tokens read per text.
+    fn time(&self) -> usize {
+        self.padded.len() / self.rows.len()
+    }
+
+    /// Reads one chunk per text; the logits are in the program afterwards. Unused rows are idle.
+    fn read(&mut self, weights: &mut Weights, workers: &Workers, chunks: &[Chunk<'_>]) -> Result<()> {
+        let time = self.time();
+        self.padded.fill(0);
+        self.rows.fill([0; 3]);
+        for ((padded, row), chunk) in self.padded.chunks_exact_mut(time).zip(&mut self.rows).zip(chunks) {
+            padded[..chunk.tokens.len()].copy_from_slice(chunk.tokens);
+            *row = [chunk.start, chunk.tokens.len(), chunk.text].map(|entry| entry as u32);
+        }
+        self.program.set_words(self.tokens, &self.padded)?;
+        self.program.set_words(self.cursor, self.rows.as_flattened())?;
+        self.program.run(weights, [0, 0], workers)
+    }
+
+    /// Prefills the caches of text number `text` chunk by chunk; the program then holds the logits after the window.
+    fn read_all(
+        &mut self,
+        weights: &mut Weights,
+        workers: &Workers,
+        window: &[u32],
+        text: usize,
+    ) -> Result<()> {
+        let time = self.time();
+        for (number, tokens) in window.chunks(time).enumerate() {
+            self.read(weights, workers, &[Chunk { start: number * time, tokens, text }])?;
+        }
+        Ok(())
+    }
+
+    fn logits(&self, outputs: usize) -> impl Iterator<Item = &[f32]> {
+        self.program.floats(self.logits).chunks_exact(outputs)
+    }
+}
+
+impl CpuDecoder {
+    /// Creates a decoder for one text over a copy of the parameter arena, laid out by [`ArenaLayout`]. `threads`
+    /// defaults to one per core.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] if the machine has too little free memory.
+    pub fn new(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
+        Self::of_texts(model, parameters, threads, 1)
+    }
+
+    /// Creates a decoder for `texts` concurrent texts, each with its own caches.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] if the machine has too little free memory; [`Error::Refused`] if `texts` is 0.
+    pub fn of_texts(
+        model: &ModelConfig,
+        parameters: &[f32],
+        threads: Option<usize>,
+        texts: usize,
+    ) -> Result<Self> {
+        Self::within(platform::available_memory(), model, parameters, threads, texts)
+    }
+
+    /// [`Self::of_texts`] with `available` bytes of memory.
+    fn within(
+        available: Option<u64>,
+        model: &ModelConfig,
+        parameters: &[f32],
+        threads: Option<usize>,
+        texts: usize,
+    ) -> Result<Self> {
+        if texts == 0 {
+            return Err(Error::Refused("batch size must be at least 1".to_owned()));
+        }
+        let built = |purpose| {
+            let built = build(model, purpose)?;
+            Ok::<_, Error>(Model { graph: fused(&built.graph, &[built.logits]), ..built })
+        };
+        let chunk = CHUNK.min(model.context_length);
+        let prompt = built(Purpose::Decode { batch: 1, chunk, texts })?;
+        let step = |batch| built(Purpose::Decode { batch, chunk: 1, texts });
+        let steps = batches(texts).map(step).collect::<Result<Vec<_>>>()?;
+        let layout = ArenaLayout::of(&prompt.graph);
+        let beside_caches = |built: &Model| {
+            Program::needed(&built.graph, &[built.logits]) - Program::needed_for_caches(&built.graph)
+        };
+        let programs: u64 = steps.iter().chain([&prompt]).map(beside_caches).sum();
+        let programs = programs + Program::needed_for_caches(&prompt.graph);
+        let arenas = parameters.len() as u64 * 4;
+        MemoryDemand { arenas, programs, batch: None, together: 1 }.check(available)?;
+        if parameters.len() != layout.length {
+            return Err(Error::Refused(format!(
+                "{} weights given, but the model has {}",
+                parameters.len(),
+                layout.length
+            )));
+        }
+        let without_caches = |built: &Model| {
+            let mut reader = Reader::new(built)?;
+            reader.program.drop_caches();
+            Ok(reader)
+        };
+        Ok(Self {
+            workers: Arc::new(Workers::new(threads)?),
+            weights: Weights { parameters: parameters.to_vec(), ..Weights::default() },
+            prompt: Reader::new(&prompt)?,
+            steps: steps.iter().map(without_caches).collect::<Result<_>>()?,
+            context_length: model.context_length,
+            vocabulary: model.vocabulary,
+            outputs: model.outputs(),
+            texts: (0..texts).map(|_| None).collect(),
+            keeps_entropies: false,
+        })
+    }
+
+    /// Replaces the weights with others of the same model; ends all texts.
+    pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
+        self.texts.fill_with(|| None);
+        let own = &mut self.weights.parameters;
+        if own.len() != parameters.len() {
+            let (given, has) = (parameters.len(), own.len());
+            return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
+        }
+        own.copy_from_slice(parameters);
+        Ok(())
+    }
+
+    /// Starts a text from the last `context` tokens of `prompt` and ends all others. The prompt must not be empty.
+    pub fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
+        self.texts.fill_with(|| None);
+        self.admit(prompt, config).map(|_| ())
+    }
+
+    /// Starts another text and returns its number. Fails for an empty prompt or if all places are taken.
+    pub fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
+        config.validate()?;
+        let history = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?.to_vec();
+        let text = DecodedText {
+            window: history.len(),
+            history,
+            sampling: Sampling::of(config),
+            seed: config.seed,
+            masked: config.stop_tokens.clone(),
+            min_tokens: config.min_tokens as u64,
+            drawn: 0,
+            cached: 0,
+            written: Vec::new(),
+            entropies: self.keeps_entropies.then(Vec::new),
+        };
+        let free = self.texts.iter_mut().enumerate().find(|(_, place)| place.is_none());
+        let (number, place) = free.ok_or_else(Error::no_place)?;
+        *place = Some(text);
+        Ok(number)
+    }
+
+    /// Ends a text and frees its place.
+    pub fn release(&mut self, text: usize) {
+        if let Some(place) = self.texts.get_mut(text) {
+            *place = None;
+        }
+    }
+
+    /// From now on keeps the entropy of each drawn token's distribution before any sampling setting. Costs one
+    /// exponential per vocabulary entry and token.
+    pub fn keep_entropies(&mut self) {
+        self.keeps_entropies = true;
+    }
+
+    /// Entropies of a text's tokens so far, in nats; empty if not kept.
+    pub fn entropies(&self, text: usize) -> &[f32] {
+        let text = self.texts.get(text).and_then(Option::as_ref);
+        text.and_then(|text| text.entropies.as_deref()).unwrap_or_default()
+    }
+
+    /// Maximum number of concurrent texts.
+    pub fn places(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Generates exactly `count` further tokens of the only text. After an error, the text must be restarted.
+    pub fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
+        Ok(self.advance_all(count)?.into_iter().next().map(|(_, tokens)| tokens).unwrap_or_default())
+    }
+
+    /// Generates exactly `count` further tokens of each text, returned with its number. After an error, all texts must be restarted.
+    pub fn advance_all(&mut self, count: usize) -> Result<Vec<(usize, Vec<u32>)>> {
+        let none = self.texts.iter().map(|_| None).collect();
+        let mut texts = std::mem::replace(&mut self.texts, none);
+        if texts.iter().all(Option::is_none) {
+            return Err(Error::Refused("no text has been started".to_owned()));
+        }
+        let workers = self.workers.clone();
+        workers.install(|| (0..count).try_for_each(|_| self.tokens(&mut texts, &workers)))?;
+        let written = texts.iter_mut().enumerate();
+        let written = written
+            .filter_map(|(at, text)| text.as_mut().map(|text| (at, std::mem::take(&mut text.written))));
+        let written = written.collect();
+        self.texts = texts;
+        Ok(written)
+    }
+
+    /// Logits after `tokens`, of which the last `context` are read. Ends all texts.
+    pub fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        self.texts.fill_with(|| None);
+        let tokens = sampler::checked_prompt(tokens, self.context_length, self.vocabulary)?;
+        let workers = self.workers.clone();
+        workers.install(|| self.prompt.read_all(&mut self.weights, &workers, tokens, 0))?;
+        Ok(self.prompt.logits(self.outputs).next().unwrap_or_default().to_vec())
+    }
+
+    pub fn threads(&self) -> usize {
+        self.workers.count()
+    }
+
+    /// Bytes of memory held, excluding the threads' scratch memory.
+    pub fn bytes(&self) -> u64 {
+        let programs = self.steps.iter().chain([&self.prompt]);
+        programs.map(|reader| reader.program.bytes()).sum::<u64>() + self.weights.parameters.len() as u64 * 4
+    }
+
+    fn tokens(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {
+        let is =
+            |text: &Option<DecodedText>, reading| text.as_ref().is_some_and(|text| text.reading() == reading);
+        // Decided beforehand: a text read now may change its mode.
+        let steps: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], ReadMode::Step)).collect();
+        self.read_prompts(texts, workers)?;
+        self.step(texts, &steps, workers)
+    }
+
+    /// Prefills pending prompts and draws a token after each. A prompt shared by several texts is read once.
+    fn read_prompts(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {
+        let places = texts.len();
+        let mut last: Option<(usize, Vec<u32>)> = None;
+        for (at, text) in texts.iter_mut().enumerate() {
+            let Some(text) = text.as_mut().filter(|text| text.reading() == ReadMode::Prompt) else {
+                continue;
+            };
+            match &last {
+                Some((from, window)) if window == text.window() => {
+                    self.prompt.program.copy_text(places, [*from, at]);
+                }
+                _ => {
+                    self.prompt.read_all(&mut self.weights, workers, text.window(), at)?;
+                    last = Some((at, text.window().to_vec()));
+                }
+            }
+            self.prompt.logits(self.outputs).for_each(|logits| text.draw(logits, self.context_length));
+        }
+        Ok(())
+    }
+
+    /// Reads the last token of each given text in one batch and draws the next.
+    fn step(
+        &mut self,
+        texts: &mut [Option<DecodedText>],
+        numbers: &[usize],
+        workers: &Workers,
+    ) -> Result<()> {
+        let Some(fits) = self.steps.iter_mut().find(|step| step.rows.len() >= numbers.len()) else {
+            return Err(Error::Internal(format!("{} texts at once", numbers.len())));
+        };
+        let mut chunks = Vec::with_capacity(numbers.len());
+        for text in numbers {
+            if let Some(decoded) = &texts[*text] {
+                let start = decoded.cached;
+                chunks.push(Chunk { start, tokens: &decoded.window()[start..], text: *text });
+            }
+        }
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        self.prompt.program.give_caches(&mut fits.program);
+        let done = fits.read(&mut self.weights, workers, &chunks);
+        fits.program.give_caches(&mut self.prompt.program);
+        done?;
+        let drawn = texts.iter_mut().enumerate().filter(|(at, _)| numbers.contains(at));
+        let drawn = drawn.filter_map(|(_, text)| text.as_mut());
+        let mut drawn: Vec<_> = drawn.zip(fits.logits(self.outputs)).collect();
+        let context_length = self.context_length;
+        workers.rows(drawn.len(), 1, drawn.as_mut_slice(), |_, drawn, _| {
+            drawn.iter_mut().for_each(|(text, logits)| text.draw(logits, context_length));
+        });
+        Ok(())
+    }
+}
+
+/// Batch sizes of the step graphs: powers of two, and the maximum.
+fn batches(texts: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(1), |batch| Some(batch * 2))
+        .take_while(move |batch| *batch < texts)
+        .chain([texts])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::tests::training::llama;
+
+    #[test]
+    fn a_model_larger_than_the_memory_is_refused() {
+        let model = llama();
+        let length = ArenaLayout::of(&build(&model, Purpose::STEP).unwrap().graph).length;
+        let within =
+            |bytes, texts| CpuDecoder::within(Some(bytes), &model, &vec![0.0; length], Some(1), texts);
+        assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));
+        assert!(within(1 << 30, 1).is_ok());
+        // The texts' caches count before they are allocated.
+        let caches =
+            |texts| texts * model.layers * 2 * model.kv_heads * model.context_length * model.head_size * 4;
+        assert!(matches!(within(1 << 30, 1 << 20), Err(Error::TooLarge { .. })));
+        let (one, nine) = (within(1 << 30, 1).unwrap().bytes(), within(1 << 30, 9).unwrap().bytes());
+        assert!(nine - one > caches(8) as u64, "{nine} for {one}");
+        assert!(matches!(within(1 << 30, 0), Err(Error::Refused(_))));
+    }
+
+    #[test]
+    fn steps_of_every_size_are_few() {
+        assert_eq!(batches(1).collect::<Vec<_>>(), [1]);
+        assert_eq!(batches(2).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(batches(11).collect::<Vec<_>>(), [1, 2, 4, 8, 11]);
+    }
+}

@@ -1,0 +1,126 @@
+//! Dropout, noise and sums, each in one pass over memory.
+
+use super::linear::{accumulate, sum};
+use super::{Call, Given, Interpret};
+use crate::cpu::workers::{Rows, Workers};
+use glasshouse_compiler::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Noise, Scale};
+use glasshouse_compiler::graph::{DropoutSite, random};
+use glasshouse_platform::Result;
+use glasshouse_platform::lanes::vectorised;
+use half::slice::HalfFloatSliceExt as _;
+
+/// Minimum entries per thread.
+const WORK: usize = 1 << 13;
+
+impl Interpret for Dropout {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let DropoutInputs { x, residual } = inputs;
+        let (first, residual) = (call.first_element(x.ty), residual.map(|residual| residual.floats));
+        dropout(call.workers, self.site, call.seed, first, x.floats, residual, outputs.y);
+        Ok(())
+    }
+}
+
+impl Interpret for Noise {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (first, seed) = (call.first_element(inputs.x.ty), call.seed);
+        let (x, y) = (inputs.x.floats, outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+            for ((at, y), x) in (first + range.start..).zip(part.data).zip(&x[range]) {
+                *y = x + self.size * random::signed(random::bits(seed, self.site, at as u32));
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Interpret for Add {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let AddInputs { a, b } = inputs;
+        add(call.workers, a.floats, b.floats, outputs.y);
+        Ok(())
+    }
+}
+
+impl Interpret for Scale {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (Given { floats, f16s, .. }, y) = (inputs.x, outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+            if f16s.is_empty() {
+                part.data.iter_mut().zip(&floats[range]).for_each(|(y, x)| *y = x * self.0);
+            } else {
+                f16s[range].convert_to_f32_slice(part.data);
+                part.data.iter_mut().for_each(|y| *y *= self.0);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// y = x·mask/(1 − rate) (+ residual). Mask elements are numbered from `first`.
+pub fn dropout(
+    workers: &Workers,
+    site: DropoutSite,
+    seed: [u32; 2],
+    first: usize,
+    x: &[f32],
+    residual: Option<&[f32]>,
+    y: &mut [f32],
+) {
+    workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+        mask(site, seed, (first + range.start) as u32, &x[range.clone()], part.data);
+        if let Some(residual) = residual {
+            accumulate(&residual[range], part.data);
+        }
+    });
+}
+
+/// y = a + b.
+pub fn add(workers: &Workers, a: &[f32], b: &[f32], y: &mut [f32]) {
+    workers
+        .rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| sum(&a[range.clone()], &b[range], part.data));
+}
+
+vectorised! {
+    /// Applies dropout; `first` is the number of the first element.
+    pub fn mask<L>(site: DropoutSite, seed: [u32; 2], first: u32, x: &[f32], y: &mut [f32]) {
+        let (threshold, keep) = (random::threshold(site.rate), 1.0 / (1.0 - site.rate));
+        for (at, (y, x)) in y.iter_mut().zip(x).enumerate() {
+            let bits = random::bits(seed, site.site, first.wrapping_add(at as u32));
+            *y = if bits < threshold { 0.0 } else { x * keep };
+        }
+    }
+
+    /// Applies dropout in place.
+    pub fn mask_in_place<L>(site: DropoutSite, seed: [u32; 2], first: u32, x: &mut [f32]) {
+        let (threshold, keep) = (random::threshold(site.rate), 1.0 / (1.0 - site.rate));
+        for (at, x) in x.iter_mut().enumerate() {
+            let bits = random::bits(seed, site.site, first.wrapping_add(at as u32));
+            *x = if bits < threshold { 0.0 } else { *x * keep };
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Embedding lookup and its gradient.
+
+use super::linear::{accumulate, sum};
+use super::{Call, Given, Interpret, start};
+use crate::cpu::workers::{Rows, Workers};
+use glasshouse_compiler::graph::ops::{
+    Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs,
+};
+use glasshouse_platform::Result;
+
+/// Minimum entries per thread.
+const WORK: usize = 1 << 14;
+
+impl Interpret for Embedding {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
+        call.known(tokens, table.rows(), None)?;
+        let cursor = cursor.map(Given::cursor).unwrap_or_default();
+        let positions = positions.map(|table| (table.floats, cursor));
+        let sizes = [tokens.columns(), table.columns()];
+        forward(call.workers, tokens.words, table.floats, positions, outputs.y, sizes);
+        Ok(())
+    }
+}
+
+impl Interpret for EmbeddingBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        _: Self::Outputs<&mut [f32]>,
+        gradients: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let EmbeddingBackwardInputs { dy, tokens, .. } = inputs;
+        let (columns, table) = (dy.columns(), gradients.table);
+        call.known(tokens, table.len() / columns, None)?;
+        backward(call.workers, dy.floats, tokens.words, table, columns);
+        Ok(())
+    }
+}
+
+/// y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]). `time` is T, and start comes from the cursor's rows.
+/// Positions beyond the table, which occur only in a chunk's padding, read its last row.
+pub fn forward(
+    workers: &Workers,
+    tokens: &[u32],
+    table: &[f32],
+    positions: Option<(&[f32], &[[u32; 3]])>,
+    y: &mut [f32],
+    [time, columns]: [usize; 2],
+) {
+    workers.rows(tokens.len(), WORK.div_ceil(columns), Rows::of(y, columns), |range, part, _| {
+        for (at, y) in range.zip(part.data.chunks_exact_mut(columns)) {
+            let from = tokens[at] as usize * columns;
+            let row = &table[from..from + columns];
+            match positions {
+                None => y.copy_from_slice(row),
+                Some((positions, cursor)) => {
+                    let from = (start(cursor, at / time) + at % time) * columns;
+                    let from = from.min(positions.len() - columns);
+                    sum(row, &positions[from..from + columns], y);
+                }
+            }
+        }
+    });
+}
+
+/// dtable[v,:] += Σ dy over the positions that hold v. Each thread takes some rows of the table and adds in order of
+/// position, the same order as the sorted list used by the GPU, which is not read here.
+pub fn backward(workers: &Workers, dy: &[f32], tokens: &[u32], gradient: &mut [f32], columns: usize) {
+    let rows = gradient.len() / columns;
+    let least = if tokens.len() * columns < WORK { rows } else { 1 };
+    workers.rows(rows, least, Rows::of(gradient, columns), |range, part, _| {
+        for (token, dy) in tokens.iter().zip(dy.chunks_exact(columns)) {
+            let token = *token as usize;
+            if range.contains(&token) {
+                let start = (token - range.start) * columns;
+                accumulate(dy, &mut part.data[start..start + columns]);
+            }
+        }
+    });
+}

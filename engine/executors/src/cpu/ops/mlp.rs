@@ -1,0 +1,225 @@
+//! Activations and gates, each in one pass over memory.
+
+use super::{Call, Given, Interpret};
+use crate::cpu::vector::{normal, sigmoid, tanh};
+use crate::cpu::workers::{Rows, Workers};
+use glasshouse_compiler::graph::Nonlinearity;
+use glasshouse_compiler::graph::ops::{
+    self, ActivationBackward, ActivationBackwardInputs, GateBackward, GateBackwardInputs,
+};
+use glasshouse_platform::Result;
+use glasshouse_platform::lanes::{Lanes, vectorised};
+use glasshouse_protocol::{Activation, Gate};
+
+/// Minimum entries per thread.
+const WORK: usize = 1 << 13;
+
+/// √(2/π), in the tanh form of GELU.
+const ROOT_TWO_OVER_PI: f32 = 0.797_884_6;
+/// Cubic coefficient in the tanh form of GELU.
+const CUBIC: f32 = 0.044_715;
+
+impl Interpret for ops::Activation {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (x, kind) = (inputs.x, Nonlinearity::Activation(self.0));
+        nonlinearity(call.workers, kind, x.floats, outputs.y, x.columns());
+        Ok(())
+    }
+}
+
+impl Interpret for ActivationBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (ActivationBackwardInputs { x, dy }, dx) = (inputs, outputs.dx);
+        dx.copy_from_slice(dy.floats);
+        let kind = Nonlinearity::Activation(self.0);
+        nonlinearity_backward(call.workers, kind, x.floats, dx, dy.columns());
+        Ok(())
+    }
+}
+
+impl Interpret for ops::Gate {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (x, kind) = (inputs.x, Nonlinearity::Gate(self.0));
+        nonlinearity(call.workers, kind, x.floats, outputs.y, x.columns());
+        Ok(())
+    }
+}
+
+impl Interpret for GateBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (GateBackwardInputs { x, dy }, dx) = (inputs, outputs.dx);
+        let hidden = dy.columns();
+        for (dx, dy) in dx.chunks_exact_mut(2 * hidden).zip(dy.floats.chunks_exact(hidden)) {
+            dx[..hidden].copy_from_slice(dy);
+        }
+        nonlinearity_backward(call.workers, Nonlinearity::Gate(self.0), x.floats, dx, hidden);
+        Ok(())
+    }
+}
+
+/// y = g(x), or g(x₁)·x₂ on rows [x₁ | x₂] of `columns`.
+pub fn nonlinearity(workers: &Workers, kind: Nonlinearity, x: &[f32], y: &mut [f32], columns: usize) {
+    match kind {
+        Nonlinearity::Activation(kind) => workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+            let (x, y) = (&x[range], part.data);
+            match kind {
+                Activation::GeluExact => gelu_exact(x, y),
+                Activation::GeluTanh => gelu_tanh(x, y),
+                Activation::Relu => relu(x, y),
+                Activation::ReluSquared => relu_squared(x, y),
+                Activation::Silu => silu(x, y),
+            }
+        }),
+        Nonlinearity::Gate(kind) => gate(workers, kind, x, y, columns / 2),
+    }
+}
+
+fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) {
+    let rows = y.len() / hidden;
+    workers.rows(rows, WORK.div_ceil(hidden), Rows::of(y, hidden), |range, part, _| {
+        let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
+        for (x, y) in x.zip(part.data.chunks_exact_mut(hidden)) {
+            let (gate, up) = x.split_at(hidden);
+            match kind {
+                Gate::Geglu => geglu(gate, up, y),
+                Gate::Swiglu | Gate::None => swiglu(gate, up, y),
+            }
+        }
+    });
+}
+
+/// Gradient of [`nonlinearity`], in place. On entry `dx` contains dy, with `columns` per row; a gate's rows have as many more
+/// entries after those. dx = dy·g′(x), or dx₁ = dy·x₂·g′(x₁) and dx₂ = dy·g(x₁).
+pub fn nonlinearity_backward(
+    workers: &Workers,
+    kind: Nonlinearity,
+    x: &[f32],
+    dx: &mut [f32],
+    columns: usize,
+) {
+    match kind {
+        Nonlinearity::Activation(kind) => workers.rows(dx.len(), WORK, Rows::of(dx, 1), |range, part, _| {
+            let (x, dx) = (&x[range], part.data);
+            match kind {
+                Activation::GeluExact => gelu_exact_backward(x, dx),
+                Activation::GeluTanh => gelu_tanh_backward(x, dx),
+                Activation::Relu => relu_backward(x, dx),
+                Activation::ReluSquared => relu_squared_backward(x, dx),
+                Activation::Silu => silu_backward(x, dx),
+            }
+        }),
+        Nonlinearity::Gate(kind) => gate_backward(workers, kind, x, dx, columns),
+    }
+}
+
+fn gate_backward(workers: &Workers, kind: Gate, x: &[f32], dx: &mut [f32], hidden: usize) {
+    let rows = dx.len() / (2 * hidden);
+    workers.rows(rows, WORK.div_ceil(hidden), Rows::of(dx, 2 * hidden), |range, part, _| {
+        let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
+        for (x, dx) in x.zip(part.data.chunks_exact_mut(2 * hidden)) {
+            let ((gate, up), (dgate, dup)) = (x.split_at(hidden), dx.split_at_mut(hidden));
+            match kind {
+                Gate::Geglu => geglu_backward(gate, up, dgate, dup),
+                Gate::Swiglu | Gate::None => swiglu_backward(gate, up, dgate, dup),
+            }
+        }
+    });
+}
+
+/// tanh-GELU and its derivative.
+#[inline(always)]
+fn tanh_form<L: Lanes>(x: f32) -> (f32, f32) {
+    let t = tanh::<L>(ROOT_TWO_OVER_PI * (x + CUBIC * x * x * x));
+    let slope = ROOT_TWO_OVER_PI * (1.0 + 3.0 * CUBIC * x * x);
+    (0.5 * x * (1.0 + t), 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * slope)
+}
+
+/// SiLU and its derivative.
+#[inline(always)]
+fn silu_form<L: Lanes>(x: f32) -> (f32, f32) {
+    let s = sigmoid::<L>(x);
+    (x * s, s + x * s * (1.0 - s))
+}
+
+/// x·Φ(x) and its derivative Φ(x) + x·φ(x).
+#[inline(always)]
+fn exact_form<L: Lanes>(x: f32) -> (f32, f32) {
+    let (phi, density) = normal::<L>(x);
+    (x * phi, phi + x * density)
+}
+
+macro_rules! entrywise {
+    ($($forward:ident, $backward:ident: |$x:ident| $form:expr;)*) => { vectorised! {$(
+        fn $forward<L>(x: &[f32], y: &mut [f32]) {
+            for (y, $x) in y.iter_mut().zip(x) {
+                let $x = *$x;
+                let form: (f32, f32) = $form;
+                *y = form.0;
+            }
+        }
+
+        fn $backward<L>(x: &[f32], dx: &mut [f32]) {
+            for (dx, $x) in dx.iter_mut().zip(x) {
+                let $x = *$x;
+                let form: (f32, f32) = $form;
+                *dx *= form.1;
+            }
+        }
+    )*}};
+}
+
+// Written without `max`, which would drop NaN.
+entrywise! {
+    gelu_exact, gelu_exact_backward: |x| exact_form::<L>(x);
+    gelu_tanh, gelu_tanh_backward: |x| tanh_form::<L>(x);
+    silu, silu_backward: |x| silu_form::<L>(x);
+    relu, relu_backward: |x| if x <= 0.0 { (0.0, 0.0) } else { (x, 1.0) };
+    relu_squared, relu_squared_backward: |x| if x <= 0.0 { (0.0, 0.0) } else { (x * x, 2.0 * x) };
+}
+
+macro_rules! gated {
+    ($($forward:ident, $backward:ident: $form:ident;)*) => { vectorised! {$(
+        fn $forward<L>(gate: &[f32], up: &[f32], y: &mut [f32]) {
+            for ((y, gate), up) in y.iter_mut().zip(gate).zip(up) {
+                *y = $form::<L>(*gate).0 * up;
+            }
+        }
+
+        fn $backward<L>(gate: &[f32], up: &[f32], dgate: &mut [f32], dup: &mut [f32]) {
+            for ((gate, up), (dgate, dup)) in gate.iter().zip(up).zip(dgate.iter_mut().zip(dup)) {
+                let ((value, slope), dy) = ($form::<L>(*gate), *dgate);
+                *dgate = dy * up * slope;
+                *dup = dy * value;
+            }
+        }
+    )*}};
+}
+
+gated! {
+    swiglu, swiglu_backward: silu_form;
+    geglu, geglu_backward: tanh_form;
+}

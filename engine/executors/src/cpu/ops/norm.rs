@@ -1,0 +1,211 @@
+//! LayerNorm and RMSNorm, one row at a time.
+
+use super::{Call, Given, Interpret};
+use crate::cpu::vector::sum;
+use crate::cpu::workers::{Rows, Workers};
+use glasshouse_compiler::graph::NormForm;
+use glasshouse_compiler::graph::ops::{
+    Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs, NormWeightBackward,
+    NormWeightBackwardInputs,
+};
+use glasshouse_platform::Result;
+use glasshouse_platform::lanes::vectorised;
+use glasshouse_protocol::NormKind;
+
+/// Minimum entries per thread.
+const WORK: usize = 1 << 13;
+
+impl Interpret for Norm {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
+        let bias = bias.map(|bias| bias.floats);
+        forward(call.workers, self.form, x.floats, scale.floats, bias, y, statistics);
+        Ok(())
+    }
+}
+
+impl Interpret for NormBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
+        let [x, scale, statistics, dy] = [x, scale, statistics, dy].map(|operand| operand.floats);
+        let residual = residual.map(|residual| residual.floats);
+        backward(call.workers, self.form, x, scale, statistics, dy, residual, outputs.dx);
+        Ok(())
+    }
+}
+
+impl Interpret for NormWeightBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        _: Self::Outputs<&mut [f32]>,
+        gradients: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let NormWeightBackwardInputs { x, statistics, dy } = inputs;
+        let NormGradients { scale, bias } = gradients;
+        weight_backward(call.workers, x.floats, statistics.floats, dy.floats, scale, bias);
+        Ok(())
+    }
+}
+
+/// y and the statistics (μ, ρ) of every row.
+pub fn forward(
+    workers: &Workers,
+    form: NormForm,
+    x: &[f32],
+    scale: &[f32],
+    bias: Option<&[f32]>,
+    y: &mut [f32],
+    statistics: &mut [f32],
+) {
+    let columns = scale.len();
+    let rows = x.len() / columns;
+    let parts = (Rows::of(y, columns), Rows::of(statistics, 2));
+    workers.rows(rows, WORK.div_ceil(columns), parts, |range, (y, statistics), _| {
+        let x = &x[range.start * columns..range.end * columns];
+        forward_rows(form, x, scale, bias, y.data, statistics.data);
+    });
+}
+
+/// dx (+ residual).
+#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs")]
+pub fn backward(
+    workers: &Workers,
+    form: NormForm,
+    x: &[f32],
+    scale: &[f32],
+    statistics: &[f32],
+    dy: &[f32],
+    residual: Option<&[f32]>,
+    dx: &mut [f32],
+) {
+    let columns = scale.len();
+    let rows = x.len() / columns;
+    workers.rows(rows, WORK.div_ceil(columns), Rows::of(dx, columns), |range, dx, _| {
+        let entries = range.start * columns..range.end * columns;
+        let (x, dy) = (&x[entries.clone()], &dy[entries.clone()]);
+        let statistics = &statistics[range.start * 2..range.end * 2];
+        backward_rows(form, x, scale, statistics, dy, dx.data);
+        if let Some(residual) = residual {
+            super::linear::accumulate(&residual[entries], dx.data);
+        }
+    });
+}
+
+/// dw += Σ dy·x̂ (db += Σ dy).
+pub fn weight_backward(
+    workers: &Workers,
+    x: &[f32],
+    statistics: &[f32],
+    dy: &[f32],
+    scale_gradient: &mut [f32],
+    bias_gradient: Option<&mut [f32]>,
+) {
+    let columns = scale_gradient.len();
+    let rows = x.len() / columns;
+    let least = (WORK / rows.max(1)).max(16);
+    match bias_gradient {
+        None => workers.rows(columns, least, Rows::of(scale_gradient, 1), |range, scale, _| {
+            weight_columns(x, statistics, dy, columns, range.start, scale.data, &mut []);
+        }),
+        Some(bias) => {
+            let parts = (Rows::of(scale_gradient, 1), Rows::of(bias, 1));
+            workers.rows(columns, least, parts, |range, (scale, bias), _| {
+                weight_columns(x, statistics, dy, columns, range.start, scale.data, bias.data);
+            });
+        }
+    }
+}
+
+vectorised! {
+    fn forward_rows<L>(
+        form: NormForm,
+        x: &[f32],
+        scale: &[f32],
+        bias: Option<&[f32]>,
+        y: &mut [f32],
+        statistics: &mut [f32],
+    ) {
+        let (columns, offset) = (scale.len(), form.offset());
+        let share = 1.0 / columns as f32;
+        let rows = x.chunks_exact(columns).zip(y.chunks_exact_mut(columns));
+        for ((x, y), statistics) in rows.zip(statistics.chunks_exact_mut(2)) {
+            let mean = match form.kind {
+                NormKind::Layer => sum(columns, |at| x[at]) * share,
+                NormKind::Rms => 0.0,
+            };
+            let variance = sum(columns, |at| (x[at] - mean) * (x[at] - mean)) * share;
+            let root = 1.0 / (variance + form.eps).sqrt();
+            (statistics[0], statistics[1]) = (mean, root);
+            for ((y, x), scale) in y.iter_mut().zip(x).zip(scale) {
+                *y = (x - mean) * root * (scale + offset);
+            }
+            if let Some(bias) = bias {
+                for (y, bias) in y.iter_mut().zip(bias) {
+                    *y += bias;
+                }
+            }
+        }
+    }
+
+    // With g = dy·w and x̂ = (x − μ)·ρ: dx = ρ·(g − mean(g) − x̂·mean(g·x̂)); LayerNorm only: the middle term.
+    fn backward_rows<L>(
+        form: NormForm,
+        x: &[f32],
+        scale: &[f32],
+        statistics: &[f32],
+        dy: &[f32],
+        dx: &mut [f32],
+    ) {
+        let (columns, offset) = (scale.len(), form.offset());
+        let share = 1.0 / columns as f32;
+        let rows = x.chunks_exact(columns).zip(dy.chunks_exact(columns)).zip(dx.chunks_exact_mut(columns));
+        for (((x, dy), dx), statistics) in rows.zip(statistics.chunks_exact(2)) {
+            let (mean, root) = (statistics[0], statistics[1]);
+            let along = sum(columns, |at| dy[at] * (scale[at] + offset) * (x[at] - mean)) * root * share;
+            let level = match form.kind {
+                NormKind::Layer => sum(columns, |at| dy[at] * (scale[at] + offset)) * share,
+                NormKind::Rms => 0.0,
+            };
+            for (((dx, x), dy), scale) in dx.iter_mut().zip(x).zip(dy).zip(scale) {
+                *dx = root * (dy * (scale + offset) - level - (x - mean) * root * along);
+            }
+        }
+    }
+
+    fn weight_columns<L>(
+        x: &[f32],
+        statistics: &[f32],
+        dy: &[f32],
+        columns: usize,
+        first: usize,
+        scale: &mut [f32],
+        bias: &mut [f32],
+    ) {
+        let range = first..first + scale.len();
+        let rows = x.chunks_exact(columns).zip(dy.chunks_exact(columns));
+        for ((x, dy), statistics) in rows.zip(statistics.chunks_exact(2)) {
+            let (mean, root) = (statistics[0], statistics[1]);
+            let (x, dy) = (&x[range.clone()], &dy[range.clone()]);
+            for ((gradient, x), dy) in scale.iter_mut().zip(x).zip(dy) {
+                *gradient += dy * ((x - mean) * root);
+            }
+            for (gradient, dy) in bias.iter_mut().zip(dy) {
+                *gradient += dy;
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Rotary position embedding of queries and keys within their packed rows.
+
+use super::{Call, Given, Interpret, start};
+use crate::cpu::workers::{Rows, Workers};
+use glasshouse_compiler::graph::Heads;
+use glasshouse_compiler::graph::ops::{Rope, RopeInputs};
+use glasshouse_platform::Result;
+use glasshouse_platform::lanes::vectorised;
+
+/// Minimum entries per thread.
+const WORK: usize = 1 << 13;
+
+impl Interpret for Rope {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (RopeInputs { qkv, table, cursor }, y) = (inputs, outputs.y);
+        let cursor = cursor.map(Given::cursor).unwrap_or_default();
+        y.copy_from_slice(qkv.floats);
+        turn_in_place(call.workers, self.heads, self.inverse, table.floats, cursor, qkv.ty.shape[1], y);
+        Ok(())
+    }
+}
+
+/// Rotates queries and keys of rows [B,T,W] by the angles of start + t, with start from the cursor's rows; values are
+/// unchanged. Positions beyond the table, which occur only in a chunk's padding, use its last row.
+pub fn turn_in_place(
+    workers: &Workers,
+    heads: Heads,
+    inverse: bool,
+    table: &[f32],
+    cursor: &[[u32; 3]],
+    time: usize,
+    qkv: &mut [f32],
+) {
+    let (packed, size) = (heads.packed(), heads.head_size);
+    let positions = table.len() / size;
+    let turned = (heads.heads + heads.kv_heads) * size;
+    workers.rows(qkv.len() / packed, WORK.div_ceil(packed), Rows::of(qkv, packed), |range, part, _| {
+        for (at, row) in range.zip(part.data.chunks_exact_mut(packed)) {
+            let position = (start(cursor, at / time) + at % time).min(positions - 1);
+            let angles = &table[position * size..(position + 1) * size];
+            turn(angles, if inverse { -1.0 } else { 1.0 }, &mut row[..turned]);
+        }
+    });
+}
+
+vectorised! {
+    fn turn<L>(angles: &[f32], sign: f32, row: &mut [f32]) {
+        let half = angles.len() / 2;
+        let (cosines, sines) = angles.split_at(half);
+        for head in row.chunks_exact_mut(2 * half) {
+            let (left, right) = head.split_at_mut(half);
+            let angles = cosines.iter().zip(sines);
+            for ((left, right), (cosine, sine)) in left.iter_mut().zip(right).zip(angles) {
+                let sine = sign * sine;
+                (*left, *right) = (*left * cosine - *right * sine, *left * sine + *right * cosine);
+            }
+        }
+    }
+}

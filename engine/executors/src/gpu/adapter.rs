@@ -1,0 +1,333 @@
+//! The available adapters, their capabilities, and selection by name.
+
+use crate::device::DeviceKind;
+use glasshouse_compiler::plan::lower::{Cooperative, Side, Target};
+use glasshouse_platform as platform;
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::Precision;
+use serde::Serialize;
+use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
+
+/// Selects an adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The best adapter, including software ones.
+    Best,
+    /// The first whose name contains this, ignoring case.
+    Named(String),
+}
+
+impl DeviceChoice {
+    /// The index of the selected adapter.
+    ///
+    /// # Errors
+    /// [`Error::Device`] lists the adapters if none matches.
+    pub fn among(&self, adapters: &[AdapterReport]) -> Result<usize> {
+        if adapters.is_empty() {
+            return Err(Error::Device(format!(
+                "{}; or choose the CPU (device cpu)",
+                platform::without_gpu()
+            )));
+        }
+        let Self::Named(name) = self else { return Ok(0) };
+        let part = name.to_lowercase();
+        adapters.iter().position(|adapter| adapter.name.to_lowercase().contains(&part)).ok_or_else(|| {
+            let mut names: Vec<String> =
+                adapters.iter().map(|adapter| format!("{:?} ({})", adapter.name, adapter.backend)).collect();
+            names.dedup();
+            Error::Device(format!(
+                "unknown adapter {name:?}; choose one of {}, or the CPU (device cpu)",
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+/// The meaning of a device name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceRequest {
+    /// `auto`: the best real GPU, else the CPU.
+    Auto,
+    /// `cpu`.
+    Cpu,
+    /// An adapter: `gpu` for the best one, anything else is part of a name.
+    Gpu(DeviceChoice),
+}
+
+impl DeviceRequest {
+    /// Parses a device name.
+    ///
+    /// # Errors
+    /// The name is one of burn's devices, which only executors support.
+    pub fn of(word: &str) -> Result<Self> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "gpu" => Ok(Self::Gpu(DeviceChoice::Best)),
+            burn if DeviceKind::is_of_burn(burn) => Err(Error::Device(format!(
+                "{burn} is only for training and its tests; choose auto, gpu, cpu, or part of an adapter's name"
+            ))),
+            name => Ok(Self::Gpu(DeviceChoice::Named(name.to_owned()))),
+        }
+    }
+}
+
+/// An adapter, as printed by `glasshouse devices`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AdapterReport {
+    /// Empty in browsers.
+    pub name: String,
+    /// Graphics API: `vulkan`, `metal`, `dx12` or `webgpu`.
+    pub backend: String,
+    pub kind: AdapterClass,
+    /// Driver name and version.
+    pub driver: String,
+    /// Whether the adapter runs on the CPU. False if a browser does not tell.
+    pub software: bool,
+    /// Features that speed up kernels or allow profiling.
+    pub features: Vec<&'static str>,
+    /// Supported cooperative matrices, among those that have kernels.
+    #[serde(skip)]
+    pub cooperative: Cooperative,
+    /// Supported values of `train.precision`.
+    pub precisions: Vec<&'static str>,
+    pub limits: AdapterLimits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterClass {
+    /// A GPU with its own memory.
+    Discrete,
+    /// A GPU that shares the CPU's memory.
+    Integrated,
+    /// A GPU in a virtual machine.
+    Virtual,
+    /// The CPU.
+    Software,
+    Unknown,
+}
+
+impl AdapterClass {
+    /// Name in JSON and for display.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Discrete => "discrete",
+            Self::Integrated => "integrated",
+            Self::Virtual => "virtual",
+            Self::Software => "software",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Limits that determine which models and kernels fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct AdapterLimits {
+    /// Maximum buffer size in bytes.
+    pub buffer_bytes: u64,
+    /// Maximum size of a binding in bytes.
+    pub binding_bytes: u64,
+    /// Maximum storage buffers per kernel.
+    pub storage_buffers: u32,
+    /// Maximum workgroup memory in bytes.
+    pub workgroup_bytes: u32,
+    /// Maximum invocations per workgroup.
+    pub workgroup_invocations: u32,
+    /// Maximum workgroups per dimension of a dispatch.
+    pub workgroups: u32,
+}
+
+/// All adapters of this machine.
+pub async fn devices() -> Vec<AdapterReport> {
+    adapters(&instance()).await.iter().map(AdapterReport::of).collect()
+}
+
+/// Creates the wgpu instance. wgpu is thread-safe.
+pub(super) fn instance() -> Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = Backends::PRIMARY;
+    Instance::new(descriptor)
+}
+
+/// All adapters, best first; ties are in the system's order.
+async fn adapters(instance: &Instance) -> Vec<Adapter> {
+    let mut adapters = instance.enumerate_adapters(Backends::PRIMARY).await;
+    if adapters.iter().any(|adapter| adapter.get_info().backend == Backend::BrowserWebGpu) {
+        // A browser returns one adapter per request, and a low-power one by default.
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        if let Ok(fast) = instance.request_adapter(&options).await {
+            adapters = vec![fast];
+        }
+    }
+    adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
+    adapters
+}
+
+/// The adapter selected by `choice`.
+pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result<(Adapter, AdapterReport)> {
+    let all = adapters(instance).await;
+    let reports: Vec<AdapterReport> = all.iter().map(AdapterReport::of).collect();
+    let at = choice.among(&reports)?;
+    let found = all.into_iter().zip(reports).nth(at);
+    found.ok_or_else(|| Error::Internal("an adapter that is not among its list".to_owned()))
+}
+
+/// The best real GPU, if any.
+pub(super) async fn real(instance: &Instance) -> Option<(Adapter, AdapterReport)> {
+    let best = adapters(instance).await.into_iter().next()?;
+    let report = AdapterReport::of(&best);
+    (!report.software).then_some((best, report))
+}
+
+/// Rank of an adapter; lower is better.
+fn rank(info: &AdapterInfo) -> u8 {
+    match info.device_type {
+        _ if is_software(info) => 4,
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other | DeviceType::Cpu => 3,
+    }
+}
+
+/// Whether the CPU does the work: by type, or by known names if the type is unknown.
+fn is_software(info: &AdapterInfo) -> bool {
+    let known = ["llvmpipe", "lavapipe", "swiftshader", "microsoft basic render"];
+    let texts = [info.name.to_lowercase(), info.driver.to_lowercase()];
+    info.device_type == DeviceType::Cpu
+        || texts.iter().any(|text| {
+            known.iter().any(|known| text.contains(known))
+                || text.split_whitespace().any(|word| word == "warp")
+        })
+}
+
+/// Workgroup size of cooperative-matrix kernels; subgroups must be full.
+const COOPERATING: u32 = 64;
+
+/// The largest supported matrices of each kind, with sums in 32-bit floats. Vulkan lists them even if a device lacks
+/// another requirement.
+fn cooperative(adapter: &Adapter) -> Cooperative {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SUBGROUP;
+    if !adapter.features().contains(needed) || adapter.get_info().subgroup_max_size > COOPERATING {
+        return Cooperative::NONE;
+    }
+    let all = adapter.cooperative_matrix_properties();
+    let largest = |entries| {
+        let sides = [(16, Side::Sixteen), (8, Side::Eight)];
+        let offers = |side: u32| {
+            all.iter().any(|matrix| {
+                [matrix.m_size, matrix.n_size, matrix.k_size] == [side; 3]
+                    && matrix.ab_type == entries
+                    && matrix.cr_type == F32
+                    && !matrix.saturating_accumulation
+            })
+        };
+        sides.into_iter().find(|(size, _)| offers(*size)).map(|(_, side)| side)
+    };
+    let f16s = largest(F16).filter(|_| adapter.features().contains(Features::SHADER_F16));
+    Cooperative { floats: largest(F32), f16s }
+}
+
+impl AdapterReport {
+    /// The target kernels are chosen for.
+    pub(super) fn target(&self) -> Target {
+        // A browser does not report names, and its software adapter is SwiftShader.
+        let swiftshader = self.name.is_empty() || self.name.to_lowercase().contains("swiftshader");
+        Target::new(self.software)
+            .with_slow_loads(self.software && swiftshader)
+            .with_binding(self.limits.binding_bytes)
+            .with_buffer(self.limits.buffer_bytes)
+            .with_subgroups(self.features.contains(&"subgroups"))
+            .with_cooperative(self.cooperative)
+    }
+
+    fn of(adapter: &Adapter) -> Self {
+        let info = adapter.get_info();
+        let software = is_software(&info);
+        let (features, cooperative) = (adapter.features(), cooperative(adapter));
+        let known = [
+            (Features::SHADER_F16, "shader-f16"),
+            (Features::SUBGROUP, "subgroups"),
+            (Features::TIMESTAMP_QUERY, "timestamp-query"),
+        ];
+        Self {
+            backend: info.backend.to_string(),
+            kind: match info.device_type {
+                _ if software => AdapterClass::Software,
+                DeviceType::DiscreteGpu => AdapterClass::Discrete,
+                DeviceType::IntegratedGpu => AdapterClass::Integrated,
+                DeviceType::VirtualGpu => AdapterClass::Virtual,
+                DeviceType::Other | DeviceType::Cpu => AdapterClass::Unknown,
+            },
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            software,
+            features: known
+                .iter()
+                .filter(|(feature, _)| features.contains(*feature))
+                .map(|(_, name)| *name)
+                .chain(cooperative.names())
+                .collect(),
+            cooperative,
+            precisions: match features.contains(Features::SHADER_F16) {
+                true => vec![Precision::F32.name(), Precision::Mixed.name()],
+                false => vec![Precision::F32.name()],
+            },
+            limits: AdapterLimits::of(&adapter.limits()),
+            name: info.name,
+        }
+    }
+}
+
+impl AdapterLimits {
+    pub(super) fn of(limits: &Limits) -> Self {
+        Self {
+            buffer_bytes: limits.max_buffer_size,
+            binding_bytes: limits.max_storage_buffer_binding_size,
+            storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+            workgroups: limits.max_compute_workgroups_per_dimension,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str, device_type: DeviceType) -> AdapterInfo {
+        AdapterInfo { name: name.to_owned(), ..AdapterInfo::new(device_type, Backend::Vulkan) }
+    }
+
+    #[test]
+    fn knows_a_software_adapter() {
+        for name in [
+            "llvmpipe (LLVM 15.0.6, 256 bits)",
+            "SwiftShader Device (Subzero)",
+            "Microsoft Basic Render Driver",
+        ] {
+            assert!(is_software(&info(name, DeviceType::Other)), "{name}");
+        }
+        assert!(is_software(&info("anything", DeviceType::Cpu)));
+        for name in ["", "NVIDIA GeForce RTX 4090", "Apple M2", "Warpdrive 9000"] {
+            assert!(!is_software(&info(name, DeviceType::Other)), "{name}");
+        }
+    }
+
+    #[test]
+    fn prefers_discrete_and_takes_software_last() {
+        let order = [
+            info("a", DeviceType::DiscreteGpu),
+            info("b", DeviceType::IntegratedGpu),
+            info("c", DeviceType::VirtualGpu),
+            info("d", DeviceType::Other),
+            info("llvmpipe", DeviceType::DiscreteGpu),
+        ];
+        assert!(order.iter().map(rank).is_sorted_by(|before, after| before < after));
+    }
+}

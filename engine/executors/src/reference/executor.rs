@@ -1,0 +1,298 @@
+//! Trains on the reference: the same steps as our executors, in burn's own operations.
+
+use super::Device;
+use super::interpret::{InterpretedValue, Run, expect_count, host};
+use crate::device::DeviceKind;
+use burn::tensor::{Tensor, TensorData};
+use glasshouse_compiler::graph::ops::REPORTED;
+use glasshouse_compiler::graph::{Graph, Input, Origin, ParameterId, ValueId};
+use glasshouse_compiler::model::{TrainingGraphs, loss_form};
+use glasshouse_compiler::optimizer::{Optimizer, Rate};
+use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::{OptimizerKind, PreferenceMetrics};
+
+/// Trains the model of [`TrainingGraphs`], executing only the forward parts. Weights and moments stay on the device.
+pub struct ReferenceExecutor {
+    graphs: TrainingGraphs,
+    layout: ArenaLayout,
+    optimizer: Optimizer,
+    device: Device,
+    /// By [`ParameterId`], as matrices.
+    parameters: Vec<Tensor<2>>,
+    /// By [`ParameterId`]; unused for frozen parameters or if the optimizer has none.
+    first_moments: Vec<Tensor<2>>,
+    second_moments: Vec<Tensor<2>>,
+}
+
+/// Result of a step: loss, averaged gradients (by [`ParameterId`]; `None` for frozen or unused parameters), and preference
+/// metrics.
+struct Pass {
+    loss: f32,
+    gradients: Vec<Option<Tensor<2>>>,
+    preference: Option<PreferenceMetrics>,
+}
+
+impl ReferenceExecutor {
+    /// An executor with zero weights until [`Self::set_state`].
+    pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, device: Device) -> Result<Self> {
+        graphs.expect_full(&optimizer, "burn's executor")?;
+        let layout = ArenaLayout::of(&graphs.train);
+        let mut executor = Self {
+            graphs: graphs.clone(),
+            layout,
+            optimizer,
+            device,
+            parameters: Vec::new(),
+            first_moments: Vec::new(),
+            second_moments: Vec::new(),
+        };
+        executor.set_state(&ArenaState {
+            parameters: vec![0.0; executor.layout.length],
+            ..ArenaState::default()
+        })?;
+        Ok(executor)
+    }
+
+    pub fn kind(&self) -> DeviceKind {
+        self.device.kind()
+    }
+
+    /// Performs optimizer steps.
+    pub fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
+        steps.iter().map(|step| self.step(step)).collect()
+    }
+
+    /// (mean loss, number of counted rows) of each batch, without dropout.
+    pub fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
+        let (graph, loss) = (&self.graphs.evaluate, self.graphs.evaluate_loss);
+        let device = self.device.without_autodiff();
+        batches
+            .iter()
+            .map(|batch| {
+                let mut run = self.run(graph, batch, loss, &self.parameters, &device)?;
+                match host::<f32>(run.floats(loss)?)?[..] {
+                    [mean, count] => Ok((mean, count)),
+                    _ => Err(Error::Internal("a loss has two entries".to_owned())),
+                }
+            })
+            .collect()
+    }
+
+    /// The loss of each target of each batch, without dropout; 0 for ignored ones.
+    pub fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
+        let (graph, loss) = (&self.graphs.evaluate, self.graphs.evaluate_loss);
+        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
+        let rows = self.graphs.evaluate_rows.ok_or_else(missing)?;
+        let device = self.device.without_autodiff();
+        let of = |batch| {
+            let mut run = self.run(graph, batch, loss, &self.parameters, &device)?;
+            host::<f32>(run.floats(rows)?.narrow(1, 1, 1))
+        };
+        batches.iter().map(of).collect()
+    }
+
+    /// Mean loss of a step's micro-batches and its unclipped gradient in arena layout; the weights stay unchanged.
+    pub fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
+        let pass = self.pass(step)?;
+        let mut arena = vec![0.0; self.layout.trained_end];
+        for (number, gradient) in pass.gradients.into_iter().enumerate() {
+            if let Some(gradient) = gradient {
+                arena[self.layout.range(ParameterId(number as u32))].copy_from_slice(&host::<f32>(gradient)?);
+            }
+        }
+        Ok((pass.loss, arena))
+    }
+
+    pub fn state(&mut self) -> Result<ArenaState> {
+        let arena = |tensors: &[Tensor<2>], length: usize| -> Result<Vec<f32>> {
+            let mut arena = vec![0.0; length];
+            for (number, tensor) in tensors.iter().enumerate() {
+                let range = self.layout.range(ParameterId(number as u32));
+                if range.end <= length {
+                    arena[range].copy_from_slice(&host::<f32>(tensor.clone())?);
+                }
+            }
+            Ok(arena)
+        };
+        let trained = self.layout.trained_end;
+        Ok(ArenaState {
+            parameters: arena(&self.parameters, self.layout.length)?,
+            first_moments: if self.optimizer.first_moments() {
+                arena(&self.first_moments, trained)?
+            } else {
+                Vec::new()
+            },
+            second_moments: if self.optimizer.second_moments() {
+                arena(&self.second_moments, trained)?
+            } else {
+                Vec::new()
+            },
+            loss_scale: None,
+        })
+    }
+
+    /// Sets weights and moments; empty moments mean zeros.
+    pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
+        let device = self.device.without_autodiff();
+        let tensors = |arena: &[f32], length: usize| -> Result<Vec<Tensor<2>>> {
+            if !arena.is_empty() && arena.len() != length {
+                return Err(Error::Internal(format!("an arena of {} floats for {length}", arena.len())));
+            }
+            let parameters = self.graphs.train.parameters.iter().enumerate();
+            let tensor = |(number, parameter): (usize, &glasshouse_compiler::graph::Parameter)| {
+                let range = self.layout.range(ParameterId(number as u32));
+                let zeros = || vec![0.0; range.len()];
+                let numbers = arena.get(range.clone()).map_or_else(zeros, <[f32]>::to_vec);
+                device.tensor(TensorData::new(numbers, [parameter.ty.rows(), parameter.ty.columns()]))
+            };
+            Ok(parameters.map(tensor).collect())
+        };
+        let (parameters, first, second) = (
+            tensors(&state.parameters, self.layout.length)?,
+            tensors(&state.first_moments, self.layout.trained_end)?,
+            tensors(&state.second_moments, self.layout.trained_end)?,
+        );
+        (self.parameters, self.first_moments, self.second_moments) = (parameters, first, second);
+        Ok(())
+    }
+
+    /// Executes the graph's forward part.
+    fn run<'run>(
+        &self,
+        graph: &'run Graph,
+        batch: &MicroBatch,
+        loss: ValueId,
+        parameters: &[Tensor<2>],
+        device: &'run Device,
+    ) -> Result<Run<'run>> {
+        let mut run = Run::new(graph, device, batch.seed, &[loss]);
+        let time = graph.find(Origin::Input(Input::Starts)).map(|starts| graph.ty(starts).columns());
+        if let Some(fault) = batch.starts_fault(time) {
+            return Err(Error::Refused(fault));
+        }
+        let given = [(Input::Tokens, &batch.tokens), (Input::Targets, &batch.targets)];
+        for (input, ids) in
+            given.into_iter().chain(batch.starts.as_ref().map(|starts| (Input::Starts, starts)))
+        {
+            if let Some(id) = graph.find(Origin::Input(input)) {
+                expect_count(graph, id, ids.len())?;
+                run.bind(id, run.value_from_data(id, &Data::U32(ids.clone()))?);
+            }
+        }
+        let scores = graph.find(Origin::Input(Input::Scores));
+        if let Some(fault) = batch.scores_fault(scores.map(|scores| graph.ty(scores).count())) {
+            return Err(Error::Refused(fault));
+        }
+        if let (Some(id), Some(scores)) = (scores, &batch.scores) {
+            run.bind(id, run.value_from_data(id, &Data::F32(scores.clone()))?);
+        }
+        for (number, tensor) in parameters.iter().enumerate() {
+            if let Some(id) = graph.find(Origin::Parameter(ParameterId(number as u32))) {
+                run.bind(id, InterpretedValue::Floats(tensor.clone()));
+            }
+        }
+        run.forward()?;
+        Ok(run)
+    }
+
+    fn pass(&self, step: &StepInput) -> Result<Pass> {
+        let (graph, loss) = (&self.graphs.train, self.graphs.train_loss);
+        let share = 1.0 / step.micro_batches.len() as f64;
+        let preference = loss_form(&self.graphs.recipe.train, &self.graphs.recipe.model).preference();
+        let mut reports = Vec::new();
+        let (mut total, mut sums) = (0.0, vec![None; self.parameters.len()]);
+        for batch in &step.micro_batches {
+            let leaf = |(number, tensor): (usize, &Tensor<2>)| {
+                let leaf = tensor.clone().autodiff();
+                if graph.parameters[number].trainable { leaf.require_grad() } else { leaf }
+            };
+            let leaves: Vec<Tensor<2>> = self.parameters.iter().enumerate().map(leaf).collect();
+            let mut run = self.run(graph, batch, loss, &leaves, &self.device)?;
+            let both = run.floats(loss)?;
+            if preference.is_some() {
+                let numbers = host::<f32>(both.clone())?;
+                reports.extend(numbers.last_chunk::<REPORTED>().copied());
+            }
+            let mean = both.clone().narrow(1, 0, 1);
+            let share = match batch.counted {
+                // The mean of the loss is its sum divided by the requested count.
+                Some(counted) => {
+                    share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(counted)
+                }
+                None => share,
+            };
+            let mut gradients = mean.backward();
+            total += host::<f64>(mean)?.iter().sum::<f64>() * share;
+            for (sum, leaf) in sums.iter_mut().zip(&leaves) {
+                if let Some(gradient) = leaf.grad_remove(&mut gradients) {
+                    *sum = Some(match sum.take() {
+                        Some(before) => before + gradient * share,
+                        None => gradient * share,
+                    });
+                }
+            }
+        }
+        let preference = preference.and_then(|op| op.of_reports(&reports));
+        Ok(Pass { loss: total as f32, gradients: sums, preference })
+    }
+
+    fn step(&mut self, step: &StepInput) -> Result<StepReport> {
+        let pass = self.pass(step)?;
+        let squares: Vec<Tensor<1>> = pass
+            .gradients
+            .iter()
+            .flatten()
+            .map(|gradient| (gradient.clone() * gradient.clone()).sum())
+            .collect();
+        let norm = if squares.is_empty() {
+            0.0
+        } else {
+            host::<f64>(Tensor::cat(squares, 0).unsqueeze::<2>())?.iter().sum::<f64>().sqrt() as f32
+        };
+        let report =
+            StepReport { loss: pass.loss, gradient_norm: norm, skipped: false, preference: pass.preference };
+        let Some(scale) = self.optimizer.gradient_scale(norm) else {
+            return Ok(StepReport { skipped: true, ..report });
+        };
+        let (first_correction, second_correction) = self.optimizer.corrections(step.step);
+        let rate = Rate { learning_rate: step.learning_rate, first_correction, second_correction };
+        for (number, gradient) in pass.gradients.into_iter().enumerate() {
+            let parameter = &self.graphs.train.parameters[number];
+            if parameter.trainable {
+                let decay = if parameter.decayed { self.optimizer.weight_decay } else { 0.0 };
+                let gradient = gradient.unwrap_or_else(|| self.parameters[number].zeros_like());
+                self.update(number, gradient * f64::from(scale), &rate, f64::from(decay));
+            }
+        }
+        Ok(report)
+    }
+
+    /// [`glasshouse_compiler::optimizer::entry`] for a whole parameter, with the already scaled `gradient`.
+    fn update(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
+        let Optimizer { kind, beta1, beta2, eps, .. } = self.optimizer;
+        let (beta1, beta2, eps) = (f64::from(beta1), f64::from(beta2), f64::from(eps));
+        let learning_rate = f64::from(rate.learning_rate);
+        let (first_correction, second_correction) =
+            (f64::from(rate.first_correction), f64::from(rate.second_correction));
+        let first = &mut self.first_moments[number];
+        let second = &mut self.second_moments[number];
+        if kind != OptimizerKind::Sgd {
+            *second = second.clone() * beta2 + gradient.clone() * gradient.clone() * (1.0 - beta2);
+        }
+        let step = match kind {
+            OptimizerKind::Adamw | OptimizerKind::Adam => {
+                *first = first.clone() * beta1 + gradient * (1.0 - beta1);
+                (first.clone() / first_correction) / ((second.clone() / second_correction).sqrt() + eps)
+            }
+            OptimizerKind::Sgd => {
+                *first = first.clone() * beta1 + gradient;
+                first.clone()
+            }
+            OptimizerKind::Rmsprop => gradient / (second.clone().sqrt() + eps),
+        };
+        let parameter = &mut self.parameters[number];
+        *parameter = parameter.clone() * (1.0 - learning_rate * decay) - step * learning_rate;
+    }
+}

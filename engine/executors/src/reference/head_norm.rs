@@ -1,0 +1,33 @@
+//! The norm of query and key heads.
+
+use super::attention::part;
+use super::interpret::{Express, Run};
+use super::reciprocal_root;
+use burn::tensor::Tensor;
+use glasshouse_compiler::graph::ops::{HeadNorm, HeadNormInputs, HeadNormOutputs};
+use glasshouse_compiler::graph::{Node, ValueId};
+use glasshouse_platform::Result;
+
+impl Express for HeadNorm {
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        _: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        let (HeadNormInputs { qkv, query, key }, heads) = (inputs, self.heads);
+        let (qkv, query, key) = (run.floats(qkv)?, run.floats(query)?, run.floats(key)?);
+        let (mut parts, mut roots) = (Vec::new(), Vec::new());
+        for (number, scale, count) in [(0, query, heads.heads), (1, key, heads.kv_heads)] {
+            let x = part(&qkv, heads, number);
+            let rows = x.dims()[0];
+            // Treat every head as a separate row.
+            let x = x.reshape([rows * count, heads.head_size]);
+            let root = reciprocal_root(x.clone(), self.eps);
+            parts.push((x * root.clone() * scale).reshape([rows, count * heads.head_size]));
+            roots.push(root.reshape([rows, count]));
+        }
+        parts.push(part(&qkv, heads, 2));
+        Ok(HeadNormOutputs { y: Tensor::cat(parts, 1), roots: Tensor::cat(roots, 1) })
+    }
+}

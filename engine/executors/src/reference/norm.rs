@@ -1,0 +1,32 @@
+//! LayerNorm and RMSNorm.
+
+use super::interpret::{Express, Run};
+use super::{plus, reciprocal_root};
+use burn::tensor::Tensor;
+use glasshouse_compiler::graph::ops::{Norm, NormInputs, NormOutputs};
+use glasshouse_compiler::graph::{Node, ValueId};
+use glasshouse_platform::Result;
+use glasshouse_protocol::NormKind;
+
+impl Express for Norm {
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        _: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        let NormInputs { x, scale, bias } = inputs;
+        let (x, scale, bias) = (run.floats(x)?, run.floats(scale)?, run.floats_if(bias)?);
+        let mean = match self.form.kind {
+            NormKind::Layer => x.clone().mean_dim(1),
+            NormKind::Rms => x.clone().narrow(1, 0, 1).zeros_like(),
+        };
+        let centred = match self.form.kind {
+            NormKind::Layer => x - mean.clone(),
+            NormKind::Rms => x,
+        };
+        let root = reciprocal_root(centred.clone(), self.form.eps);
+        let y = plus(centred * root.clone() * (scale + self.form.offset()), bias);
+        Ok(NormOutputs { y, statistics: Tensor::cat(vec![mean, root], 1) })
+    }
+}

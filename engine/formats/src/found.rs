@@ -1,0 +1,249 @@
+//! A pretrained model in any supported format that was read except for its weights.
+
+use super::huggingface::{self, Family};
+use super::tensors::{Parameters, Tensor, follow_each_other, not_finite};
+use super::{TAKE_AGAIN, gguf};
+use glasshouse_platform::files::{self, File};
+use glasshouse_platform::{self as platform, Turns, at_once};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::{ModelConfig, Position};
+use glasshouse_text::tokenizer::TokenizerFiles;
+use std::fmt::Debug;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Default limit of the context length on import: caches for longer contexts take gigabytes, and models also work with shorter
+/// ones.
+const DEFAULT_CONTEXT: usize = 2048;
+
+/// Access to the stored weights of a model, tensor by tensor.
+pub(super) trait Weights: Debug {
+    /// Bytes of a tensor in the file.
+    fn bytes(&self, tensor: usize) -> u64;
+
+    /// Reads rows of a tensor into `floats`; a vector is read whole.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()>;
+}
+
+/// Reads bytes from a file of known length. Not memory-mapped, because a mapping would crash the program if the file was
+/// truncated meanwhile.
+///
+/// # Errors
+/// The file was truncated or cannot be read.
+pub(super) fn read_at(path: &Path, start: u64, bytes: &mut [u8]) -> Result<()> {
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    file.seek(SeekFrom::Start(start)).map_err(Error::io(path))?;
+    file.read_exact(bytes).map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => {
+            Error::bad_file(path, "it became shorter while it was read; try again once the file is complete")
+        }
+        _ => Error::io(path)(error),
+    })
+}
+
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The class of `transformers` that implements it.
+    pub family: &'static Family,
+    pub model: ModelConfig,
+    /// Further information for the user, one line each.
+    pub notices: Vec<String>,
+    /// Bytes of the stored weights.
+    pub bytes: u64,
+    pub tokenizer: TokenizerFiles,
+    pub(super) dtype: Option<&'static str>,
+    /// The original context length, if it was shortened.
+    pub(super) shortened_from: Option<usize>,
+    parameters: Parameters,
+    tensors: Vec<Tensor>,
+    weights: Rc<dyn Weights>,
+    path: PathBuf,
+}
+
+/// What a format's reader finds, with the original context length.
+pub(super) struct Looked {
+    pub family: &'static Family,
+    /// The `dtype` in `config.json`, if all tensors of a folder are stored in it.
+    pub dtype: Option<&'static str>,
+    pub model: ModelConfig,
+    pub notices: Vec<String>,
+    pub tokenizer: TokenizerFiles,
+    /// Tensors in the order of their numbers in `weights`.
+    pub tensors: Vec<Tensor>,
+    pub weights: Box<dyn Weights>,
+}
+
+impl Found {
+    /// Reads a Hugging Face folder or a GGUF file, except for its weights. `context_length` shortens the context.
+    ///
+    /// # Errors
+    /// A file is missing or damaged, a setting is not supported, or tensors are missing, unexpected or misshapen; the error names
+    /// them.
+    pub fn look(path: &Path, context_length: Option<usize>) -> Result<Self> {
+        let mut found = Self::look_whole(path)?;
+        found.shorten(context_length)?;
+        Ok(found)
+    }
+
+    /// Like [`Self::look`], with the original context length.
+    ///
+    /// # Errors
+    /// Same as [`Self::look`].
+    pub fn look_whole(path: &Path) -> Result<Self> {
+        let looked = if files::is_dir(path) {
+            huggingface::look(path)?
+        } else if gguf::is_gguf(path) {
+            gguf::look(path)?
+        } else {
+            let reason = "it is neither a folder nor a GGUF file; choose the folder with config.json and model.safetensors, or a \
+                          .gguf file";
+            return Err(Error::bad_file(path, reason));
+        };
+        let Looked { family, dtype, model, mut notices, mut tokenizer, tensors, weights } = looked;
+        let (tokens, rows) = (tokenizer.tokenizer.vocabulary_size(), model.vocabulary);
+        if let Some((fitting, removed)) = tokenizer.tokenizer.without_added_beyond(rows) {
+            notices.push(format!(
+                "the model's embedding has no rows for the added tokens {}: they are text to it",
+                removed.join(", ")
+            ));
+            tokenizer.tokenizer = fitting;
+        } else if tokens > rows {
+            let reason = format!(
+                "its tokenizer has {tokens} tokens, but the model's embedding has {rows} rows: one of them belongs to another model; \
+                 {TAKE_AGAIN}"
+            );
+            return Err(Error::bad_file(path, reason));
+        }
+        let bytes = (0..tensors.len()).map(|tensor| weights.bytes(tensor)).sum();
+        let (parameters, weights, path) = (Parameters::of(&model)?, Rc::from(weights), path.to_owned());
+        let shortened_from = None;
+        Ok(Self {
+            family,
+            model,
+            notices,
+            bytes,
+            tokenizer,
+            dtype,
+            shortened_from,
+            parameters,
+            tensors,
+            weights,
+            path,
+        })
+    }
+
+    /// Context length used if the user chooses none.
+    pub fn default_context(&self) -> usize {
+        let whole = self.model.context_length;
+        // A position table is a weight and kept completely.
+        if self.model.position == Position::Learned { whole } else { whole.min(DEFAULT_CONTEXT) }
+    }
+
+    /// Shortens the context to `wished`, or to the default with a notice.
+    ///
+    /// # Errors
+    /// The model's context is shorter than that, or `wished` is 0.
+    pub fn shorten(&mut self, wished: Option<usize>) -> Result<()> {
+        let whole = self.model.context_length;
+        if let Some(wished) = wished.filter(|wished| *wished > whole || *wished == 0) {
+            return Err(Error::Refused(format!(
+                "the context length {wished} exceeds the model's, {whole}, which can only be shortened"
+            )));
+        }
+        self.model.context_length = wished.unwrap_or(self.default_context());
+        if self.model.context_length < whole {
+            let advice = if wished.is_some() { "" } else { "; a longer context length keeps more" };
+            let kept = self.model.context_length;
+            self.notices
+                .push(format!("the context length was shortened from {whole} to {kept} tokens{advice}"));
+            self.parameters = Parameters::of(&self.model)?;
+            // The rest of a position table is dropped, so its original length cannot be restored.
+            self.shortened_from = (self.model.position != Position::Learned).then_some(whole);
+        }
+        Ok(())
+    }
+
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.list().iter().map(|parameter| parameter.ty.count()).sum()
+    }
+
+    /// Reads the weights in arena layout.
+    ///
+    /// # Errors
+    /// A file cannot be read or contains NaN or infinite weights; the error gives their number and the first tensor affected.
+    pub fn weights(&self) -> Result<Vec<f32>> {
+        let mut arena = vec![0.0; self.parameters.count()];
+        let put = &mut |at: usize, floats: &[f32]| {
+            arena[at..at + floats.len()].copy_from_slice(floats);
+            Ok(())
+        };
+        at_once(self.read_in_turns(&Turns::none(), &mut |_| (), put))?;
+        Ok(arena)
+    }
+
+    /// Reads the weights, yielding regularly. `put` gets consecutive pieces of the parameters, in order, with their offset in the
+    /// arena; `progress` gets the number of bytes read, of [`Found::bytes`].
+    ///
+    /// # Errors
+    /// Same as [`Found::weights`], after everything was put; or an error of `put`.
+    pub(crate) async fn read_in_turns(
+        &self,
+        turns: &Turns,
+        progress: &mut dyn FnMut(u64),
+        put: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let mut held = vec![Vec::new(); self.parameters.list().len()];
+        for (number, tensor) in self.tensors.iter().enumerate() {
+            held[self.parameters.holding(tensor)?].push(number);
+        }
+        let (mut piece, mut whole) = (Vec::new(), Vec::new());
+        let (mut done, mut broken) = (0, Vec::new());
+        for (parameter, tensors) in held.iter().enumerate() {
+            let (shape, place) = self.parameters.of_number(parameter);
+            let in_order = follow_each_other(tensors.iter().map(|number| &self.tensors[*number]), shape);
+            // Parameters whose rows are stored in another order are assembled first.
+            whole.clear();
+            whole.resize(if in_order { 0 } else { place.len() }, 0.0);
+            let mut at = place.start;
+            for number in tensors {
+                let (tensor, mut odd) = (&self.tensors[*number], 0);
+                for rows in tensor.pieces() {
+                    platform::pulse();
+                    piece.resize(rows.len() * tensor.columns(), 0.0);
+                    self.weights.read(*number, rows.clone(), &mut piece)?;
+                    odd += not_finite(&piece);
+                    if in_order {
+                        put(at, &piece)?;
+                        at += piece.len();
+                    } else {
+                        tensor.put(shape, &mut whole, rows.start, &piece);
+                    }
+                    turns.give().await;
+                }
+                if odd > 0 {
+                    broken.push((&tensor.name, odd));
+                }
+                done += self.weights.bytes(*number);
+                progress(done);
+            }
+            if !in_order {
+                put(at, &whole)?;
+            }
+        }
+        if let Some((first, _)) = broken.first() {
+            let count: usize = broken.iter().map(|(_, odd)| odd).sum();
+            let reason = format!(
+                "{count} weights are NaN or infinite, in {} of its tensors, starting with {first}: the model is damaged; \
+                 {TAKE_AGAIN}, or use an earlier checkpoint",
+                broken.len()
+            );
+            return Err(Error::bad_file(&self.path, reason));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! The supported llama.cpp architectures, one file each: conversion of settings in both directions, and the mapping of tensors to
+//! our parameters. They are named like the classes of `transformers`.
+
+mod gpt2;
+mod llama;
+mod qwen2;
+mod qwen3;
+
+use super::facts::Facts;
+use super::metadata::Metadata;
+use super::value::Value;
+use crate as interchange;
+use crate::huggingface::Family;
+use crate::tensors::{Parameters, Tensor, TensorTable};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::{Bias, ModelConfig};
+use std::path::Path;
+
+pub const ARCHITECTURE_KEY: &str = "general.architecture";
+/// The tensor of divisors of the rotary angles.
+pub const SLOWER_TENSOR: &str = "rope_freqs.weight";
+
+/// An architecture's keys, without its name as prefix, and their values.
+type Settings = Vec<(&'static str, Value<'static>)>;
+
+pub struct Architecture {
+    /// Name in files, and `model_type` of its class.
+    pub name: &'static str,
+    /// Converts a file's keys to settings.
+    read: fn(&mut Facts<'_>) -> Result<ModelConfig>,
+    /// Converts settings to keys, as closely as the architecture can. Unsupported settings are found by reading them back.
+    write: fn(&ModelConfig) -> Settings,
+    tensors: fn(&ModelConfig, &mut TensorTable<'_>),
+    /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
+    padded_biases: fn(Bias) -> (Bias, bool),
+    /// Replaces a setting by the close one that llama.cpp computes instead, and returns a notice about it.
+    nearly: fn(&mut ModelConfig) -> Option<String>,
+}
+
+impl std::fmt::Debug for Architecture {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+/// All architectures, in order of preference for exports.
+pub const ARCHITECTURES: [&Architecture; 4] =
+    [&gpt2::ARCHITECTURE, &llama::ARCHITECTURE, &qwen3::ARCHITECTURE, &qwen2::ARCHITECTURE];
+
+impl Architecture {
+    /// Finds an architecture by name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ARCHITECTURES.into_iter().find(|architecture| architecture.name == name)
+    }
+
+    /// The class of `transformers` that computes it.
+    pub fn family(&self) -> Result<&'static Family> {
+        Family::of_type(self.name).ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
+    }
+
+    /// The architecture that computes this model (`wished` is preferred if it does), with a notice about what it computes
+    /// slightly differently.
+    ///
+    /// # Errors
+    /// No architecture does; the error names the settings that the closest one lacks.
+    pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
+        let wished = wished.and_then(Self::named);
+        let nearly = |architecture: &Self| {
+            let mut model = model.clone();
+            let becomes = (architecture.nearly)(&mut model);
+            (model, becomes)
+        };
+        let (architecture, lacks) =
+            interchange::nearest(wished, &ARCHITECTURES, |it| it.lacks(&nearly(it).0))?;
+        if lacks.is_empty() {
+            return Ok((architecture, nearly(architecture).1));
+        }
+        Err(Error::Refused(format!(
+            "this model fits no supported GGUF architecture: the nearest, {}, has no {}; try a Hugging Face folder",
+            architecture.name,
+            lacks.join(", no "),
+        )))
+    }
+
+    /// Settings that the architecture does not support, such as `model.qk_norm = true`.
+    fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
+        let mut metadata = Metadata::new();
+        self.write(model, &mut metadata)?;
+        let tensors = self.tensors(model, &Parameters::of(model)?);
+        let shapes = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
+        let mut facts = Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, slower(model));
+        Ok(interchange::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
+    }
+
+    /// Converts a file's keys to settings.
+    ///
+    /// # Errors
+    /// A key is missing or has an unsupported value; the error names it.
+    pub fn read(&self, facts: &mut Facts<'_>) -> Result<ModelConfig> {
+        if facts.flag_or_none("attention.causal")? == Some(false) {
+            return Err(facts.error(format!(
+                "{}.attention.causal is false: only causal models can be represented",
+                self.name
+            )));
+        }
+        let model = (self.read)(facts)?;
+        model.validate().map_err(|invalid| facts.error(invalid))?;
+        Ok(model)
+    }
+
+    /// Appends the keys that describe a model.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if a key already exists.
+    pub fn write(&self, model: &ModelConfig, metadata: &mut Metadata<'_>) -> Result<()> {
+        (self.write)(model)
+            .into_iter()
+            .try_for_each(|(key, value)| metadata.push(format!("{}.{key}", self.name), value))
+            .map_err(Error::Internal)
+    }
+
+    /// The tensors of a model, except [`SLOWER_TENSOR`].
+    pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
+        let mut table = TensorTable::new(parameters);
+        (self.tensors)(model, &mut table);
+        table.done()
+    }
+}
+
+/// Divisors of a model's rotary angles (`rope_freqs.weight`) per channel pair, if they are not all the same.
+pub fn slower(model: &ModelConfig) -> Option<Vec<f32>> {
+    llama::slower(model)
+}
+
+/// A count in the file's integer type. Counts of valid models always fit.
+fn count(number: usize) -> Value<'static> {
+    u32::try_from(number).unwrap_or(u32::MAX).into()
+}
+
+/// For architectures that llama.cpp computes exactly.
+fn exactly(_model: &mut ModelConfig) -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! Qwen3 (Yang et al. 2025): Llama with RMSNorm on query and key heads; channels are stored like ours.
+
+use super::Architecture;
+use super::llama::{self, Order};
+use crate::gguf::facts::Facts;
+use glasshouse_platform::Result;
+use glasshouse_protocol::ModelConfig;
+
+pub(super) const ARCHITECTURE: Architecture = Architecture {
+    name: "qwen3",
+    read,
+    tensors: |model, table| llama::shared_tensors(model, table, Order::Halves),
+    ..llama::ARCHITECTURE
+};
+
+fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
+    Ok(ModelConfig { qk_norm: true, ..llama::shared(facts)? })
+}

@@ -1,0 +1,181 @@
+use super::*;
+use crate::tensors::tests::covers;
+use glasshouse_protocol::{
+    Activation, Gate, Mlp, NormConfig, NormKind, Position, Residual, Rope, RopeScaling, presets,
+};
+
+/// A small model of each architecture with its specific features.
+fn examples() -> Vec<(&'static str, ModelConfig)> {
+    let gpt = presets::gpt(29, 16, 2, 3, 24);
+    let gpt2 = ModelConfig {
+        bias: true.into(),
+        norm: NormConfig { bias: true, ..gpt.norm.clone() },
+        mlp: Mlp { activation: Activation::GeluTanh, ..gpt.mlp },
+        tied_head: false,
+        ..gpt.clone()
+    };
+    let llama = ModelConfig {
+        kv_heads: 1,
+        head_size: 10,
+        norm: NormConfig { kind: NormKind::Rms, eps: 1e-6, ..gpt.norm.clone() },
+        position: Position::Rope(Rope::of_base(5e5)),
+        mlp: Mlp { hidden: 40, activation: Activation::default(), gate: Gate::Swiglu },
+        ..gpt
+    };
+    let scaled = Rope { scaling: Some(RopeScaling::Linear { factor: 2.5 }), ..Rope::of_base(1e4) };
+    vec![
+        ("gpt2", gpt2),
+        ("llama", llama.clone()),
+        ("llama", ModelConfig { bias: true.into(), tied_head: false, ..llama.clone() }),
+        ("llama", ModelConfig { position: Position::Rope(scaled), ..llama.clone() }),
+        ("qwen3", ModelConfig { qk_norm: true, ..llama.clone() }),
+        ("qwen2", ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, ..llama }),
+    ]
+}
+
+#[test]
+fn every_architecture_reads_what_it_writes() {
+    for (name, model) in examples() {
+        let architecture = Architecture::named(name).unwrap();
+        assert_eq!(architecture.lacks(&model).unwrap(), Vec::<String>::new(), "{name}");
+        assert_eq!(Architecture::of(&model, Some(name)).unwrap().0.name, name);
+        assert_eq!(architecture.family().unwrap().model_type, name);
+        // If the wished architecture does not fit, another one is chosen.
+        let other = if name == "gpt2" { "llama" } else { "gpt2" };
+        let (found, becomes) = Architecture::of(&model, Some(other)).unwrap();
+        assert_eq!(found.lacks(&model).unwrap(), Vec::<String>::new(), "{name}");
+        assert_eq!(becomes, None);
+    }
+    let (_, plain) = &examples()[0];
+    assert_eq!(Architecture::of(plain, None).unwrap().0.name, "gpt2");
+    let (_, normed) = &examples()[4];
+    assert_eq!(Architecture::of(normed, None).unwrap().0.name, "qwen3");
+}
+
+#[test]
+fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
+    for (name, model) in examples() {
+        let architecture = Architecture::named(name).unwrap();
+        let parameters = Parameters::of(&model).unwrap();
+        let tensors = architecture.tensors(&model, &parameters);
+        covers(&parameters, &tensors).unwrap_or_else(|reason| panic!("{name}: {reason}"));
+        let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
+        let mut back = vec![-1.0; arena.len()];
+        for tensor in &tensors {
+            let entries = tensor.gather(&parameters, &arena).unwrap();
+            let columns: usize = tensor.shape.iter().skip(1).product();
+            for (number, entries) in entries.chunks(2 * columns).enumerate() {
+                tensor.scatter(&parameters, &mut back, 2 * number, entries).unwrap();
+            }
+        }
+        for tensor in &tensors {
+            let (one, other) = (tensor.gather(&parameters, &arena), tensor.gather(&parameters, &back));
+            assert_eq!(one.unwrap(), other.unwrap(), "{name} {}", tensor.name);
+        }
+    }
+}
+
+#[test]
+fn queries_and_keys_of_llama_are_stored_as_the_converter_permutes_them() {
+    let (_, model) = &examples()[1];
+    let parameters = Parameters::of(model).unwrap();
+    let tensors = ARCHITECTURES[1].tensors(model, &parameters);
+    let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
+    let entries = |name: &str| {
+        let tensor = tensors.iter().find(|tensor| tensor.name == name).unwrap();
+        tensor.gather(&parameters, &arena).unwrap()
+    };
+    let halves = Architecture::named("qwen2").unwrap().tensors(model, &parameters);
+    let (columns, size) = (model.width, model.head_size);
+    for (name, heads) in [("blk.1.attn_q.weight", 3), ("blk.1.attn_k.weight", 1), ("blk.1.attn_v.weight", 1)]
+    {
+        let tensor = halves.iter().find(|tensor| tensor.name == name).unwrap();
+        let ours = tensor.gather(&parameters, &arena).unwrap();
+        let theirs = entries(name);
+        // weights.reshape(heads, 2, size // 2, columns).swapaxes(1, 2).reshape(weights.shape)
+        for head in 0..heads {
+            for (half, pair) in (0..2).flat_map(|half| (0..size / 2).map(move |pair| (half, pair))) {
+                let from = (head * size + half * (size / 2) + pair) * columns;
+                let to =
+                    if name.contains("attn_v") { from } else { (head * size + 2 * pair + half) * columns };
+                assert_eq!(
+                    ours[from..from + columns],
+                    theirs[to..to + columns],
+                    "{name} {head} {half} {pair}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn factors_of_angles_come_back_as_the_formula_that_made_them() {
+    let (_, llama) = &examples()[1];
+    let of = |head_size, base, factor, original_context_length| {
+        let scaling = RopeScaling::Llama3 {
+            factor,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_context_length,
+        };
+        let rope = Rope { scaling: Some(scaling), ..Rope::of_base(base) };
+        ModelConfig { head_size, position: Position::Rope(rope), ..llama.clone() }
+    };
+    // Llama 3.1 and 3.2, and a toy model.
+    for model in [of(128, 5e5, 8.0, 8192), of(64, 5e5, 32.0, 8192), of(8, 1e4, 8.0, 32)] {
+        let factors = slower(&model).unwrap();
+        assert_eq!((factors.len(), factors[0]), (model.head_size / 2, 1.0));
+        assert!(factors.windows(2).all(|pair| pair[0] <= pair[1]), "{factors:?}");
+        assert_eq!(ARCHITECTURES[1].lacks(&model).unwrap(), Vec::<String>::new());
+    }
+    // The published files do not store the original context length.
+    let model = of(128, 5e5, 8.0, 8192);
+    let found = llama::llama3(5e5, 128, &slower(&model).unwrap(), None);
+    let Position::Rope(Rope { scaling, .. }) = model.position else { panic!("no rotary positions") };
+    assert_eq!(found, scaling);
+    let mut other = slower(&model).unwrap();
+    other[40] *= 1.01;
+    assert_eq!(llama::llama3(5e5, 128, &other, None), None);
+}
+
+#[test]
+fn what_no_architecture_has_is_named() {
+    let (_, llama) = examples().swap_remove(1);
+    let (_, gpt2) = examples().swap_remove(0);
+    let refused = |model: ModelConfig| Architecture::of(&model, None).unwrap_err().to_string();
+    let partial = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+    for (model, named) in [
+        (
+            ModelConfig { embedding_scale: 3.0, ..llama.clone() },
+            "the nearest, llama, has no model.embedding_scale = 3;",
+        ),
+        (ModelConfig { position: partial, ..llama.clone() }, "model.position.channels = 4"),
+        (ModelConfig { residual: Residual::Parallel, ..llama.clone() }, "model.residual = parallel"),
+        (ModelConfig { sliding_window: Some(4), ..llama.clone() }, "model.sliding_window = 4"),
+        (
+            ModelConfig { mlp: Mlp { gate: Gate::Geglu, ..llama.mlp }, ..llama.clone() },
+            "model.mlp.gate = geglu",
+        ),
+        (
+            ModelConfig { mlp: Mlp { activation: Activation::ReluSquared, ..gpt2.mlp }, ..gpt2.clone() },
+            "the nearest, gpt2, has no model.mlp.activation = relu_squared",
+        ),
+        (ModelConfig { qk_norm: true, ..gpt2.clone() }, "the nearest, gpt2, has no model.qk_norm = true"),
+        (ModelConfig { position: Position::None, ..gpt2.clone() }, "model.position.kind = none"),
+    ] {
+        let error = refused(model);
+        assert!(error.contains(named), "{named}: {error}");
+    }
+    // For an imported model, the error is about its own architecture.
+    let (_, qwen3) = examples().into_iter().find(|(name, _)| *name == "qwen3").unwrap();
+    let model = ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, width: 30, heads: 4, ..qwen3 };
+    let error = Architecture::of(&model, Some("qwen3")).unwrap_err().to_string();
+    assert!(error.contains("the nearest, qwen3, has no model.bias.qkv = true;"), "{error}");
+    let error = Architecture::of(&model, None).unwrap_err().to_string();
+    assert!(error.contains("the nearest, llama, has no model.qk_norm = true;"), "{error}");
+    // Exact GELU is written as the close approximation that llama.cpp computes.
+    let exact = ModelConfig { mlp: Mlp { activation: Activation::GeluExact, ..gpt2.mlp }, ..gpt2 };
+    let (architecture, becomes) = Architecture::of(&exact, None).unwrap();
+    assert_eq!(architecture.name, "gpt2");
+    assert!(becomes.unwrap().contains("gelu_exact becomes gelu_tanh"));
+}

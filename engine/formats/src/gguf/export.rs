@@ -1,0 +1,197 @@
+//! Export to a GGUF file for llama.cpp.
+
+use super::architectures::{ARCHITECTURE_KEY, Architecture, SLOWER_TENSOR, slower};
+use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
+use crate::huggingface::with_whole_context;
+use crate::tensors::{Parameters, Tensor};
+use glasshouse_platform::storage::Staging;
+use glasshouse_platform::{self as platform, Turns, at_once, files};
+use glasshouse_platform::{Error, Result};
+use glasshouse_project::Trained;
+use glasshouse_protocol::{ModelConfig, Quantization};
+use glasshouse_text::tokenizer::TokenizerFiles;
+use std::path::Path;
+
+/// Name of the file while it is written.
+const PARTIAL: &str = "model.gguf";
+/// Version of the block layouts (`GGML_QNT_VERSION`).
+const QUANTIZATION_VERSION: u32 = 2;
+/// Entries quantised between two yields.
+const PIECE: usize = 1 << 19;
+
+/// Contents of an export.
+#[derive(Debug)]
+pub struct Export<'run> {
+    /// Settings with a resolved vocabulary.
+    pub model: &'run ModelConfig,
+    pub tokenizer: &'run TokenizerFiles,
+    /// Name of the architecture it was imported as; preferred if that architecture still computes the model.
+    pub family: Option<&'run str>,
+    /// Weights in the arena layout of the model's parameters ([`glasshouse_compiler::plan::arena::ArenaLayout`]).
+    pub parameters: &'run [f32],
+    pub name: &'run str,
+    /// Storage type of the matrices.
+    pub quantization: Quantization,
+}
+
+#[derive(Debug)]
+pub struct Exported {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Notices for the user, one line each.
+    pub notices: Vec<String>,
+}
+
+/// Writes the file atomically; an existing one is replaced only if `replace` is set.
+///
+/// # Errors
+/// The model or its tokenizer has no equivalent in llama.cpp (the error gives details); the path is taken; or writing fails, and
+/// then nothing remains.
+pub fn export(export: &Export<'_>, path: &Path, replace: bool) -> Result<Exported> {
+    at_once(export_in_turns(export, path, replace, &Turns::none()))
+}
+
+async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns: &Turns) -> Result<Exported> {
+    check_place(path, replace)?;
+    let (architecture, becomes) = Architecture::of(export.model, export.family)?;
+    let mut metadata = Metadata::new();
+    let head: [(&str, Value<'_>); 5] = [
+        (ARCHITECTURE_KEY, architecture.name.into()),
+        ("general.type", "model".into()),
+        ("general.name", export.name.to_owned().into()),
+        ("general.file_type", file_type(export.quantization).into()),
+        ("general.quantization_version", QUANTIZATION_VERSION.into()),
+    ];
+    head.into_iter().try_for_each(|(key, value)| metadata.push(key, value)).map_err(Error::Internal)?;
+    architecture.write(export.model, &mut metadata)?;
+    let mut notices: Vec<String> = becomes.into_iter().collect();
+    notices.extend(vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?);
+    let parameters = Parameters::of(export.model)?;
+    let tensors = architecture.tensors(export.model, &parameters);
+    let slower = slower(export.model);
+    let infos = infos(export, &tensors, slower.as_deref());
+    let wide = base_type(export.quantization);
+    let narrow = infos.iter().filter(|info| info.ty == GgmlType::F16 && wide.block() > 1).count();
+    if narrow > 0 {
+        notices.push(format!(
+            "{narrow} tensors have rows that blocks of {wide} do not divide and are stored as F16"
+        ));
+    }
+    let staging = Staging::beside(path)?;
+    let partial = staging.path().join(PARTIAL);
+    let file = files::File::create(&partial).map_err(Error::io(path))?;
+    platform::reserve(&file, size(&metadata, &infos)?).map_err(Error::io(path))?;
+    let mut writer = Writer::begin(path, file, &metadata, &infos)?;
+    if let Some(factors) = &slower {
+        writer.write(factors)?;
+    }
+    for tensor in &tensors {
+        let entries = tensor.gather(&parameters, export.parameters)?;
+        for piece in entries.chunks(PIECE.next_multiple_of(tensor.shape.last().copied().unwrap_or(1))) {
+            platform::pulse();
+            if let Some(odd) = piece.iter().find(|entry| !entry.is_finite()) {
+                return Err(Error::Refused(format!(
+                    "{} holds {odd}: training diverged; export an earlier checkpoint",
+                    tensor.name
+                )));
+            }
+            writer.write(piece)?;
+            turns.give().await;
+        }
+    }
+    writer.finish()?.sync_all().map_err(Error::io(path))?;
+    let bytes = files::metadata(&partial).map_err(Error::io(path))?.len();
+    // It may have been created meanwhile.
+    check_place(path, replace)?;
+    staging.put_file(PARTIAL, path)?;
+    Ok(Exported { bytes, notices })
+}
+
+/// The tensors with the types that llama.cpp's quantiser chooses for an F32 file (`llama_model_quantize`, without an importance
+/// matrix); the tensor of rotary divisors comes first.
+fn infos(export: &Export<'_>, tensors: &[Tensor], slower: Option<&[f32]>) -> Vec<TensorInfo<'static>> {
+    let base = base_type(export.quantization);
+    let head = if export.model.tied_head { "token_embd.weight" } else { "output.weight" };
+    let first = slower.map(|factors| (SLOWER_TENSOR, vec![factors.len()]));
+    let all =
+        first.into_iter().chain(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())));
+    let info = |(name, shape): (&str, Vec<usize>)| {
+        let columns = shape.last().copied().unwrap_or(1);
+        let ty = if shape.len() < 2 || name == "position_embd.weight" {
+            GgmlType::F32
+        } else if base == GgmlType::Q4_0 && name == head {
+            // The head matters most.
+            let whole = columns.is_multiple_of(base.block());
+            let ty = if whole { GgmlType::Q6_K } else { GgmlType::Q8_0 };
+            ty.for_columns(columns)
+        } else {
+            base.for_columns(columns)
+        };
+        TensorInfo { name: name.to_owned().into(), shape, ty }
+    };
+    all.map(info).collect()
+}
+
+/// Storage type of matrices.
+fn base_type(quantization: Quantization) -> GgmlType {
+    match quantization {
+        Quantization::F32 => GgmlType::F32,
+        Quantization::F16 => GgmlType::F16,
+        Quantization::Q8_0 => GgmlType::Q8_0,
+        Quantization::Q4_0 => GgmlType::Q4_0,
+    }
+}
+
+/// The file's overall type (`enum llama_ftype`).
+fn file_type(quantization: Quantization) -> u32 {
+    match quantization {
+        Quantization::F32 => 0,
+        Quantization::F16 => 1,
+        Quantization::Q8_0 => 7,
+        Quantization::Q4_0 => 2,
+    }
+}
+
+fn check_place(path: &Path, replace: bool) -> Result<()> {
+    if files::is_dir(path) {
+        return Err(Error::bad_file(path, "is a folder; name the file to write, such as model.gguf"));
+    }
+    if files::exists(path) && !replace {
+        return Err(Error::bad_file(path, "already exists; replace it, or choose another place"));
+    }
+    Ok(())
+}
+
+/// Exports a project's model.
+///
+/// # Errors
+/// Same as [`export`].
+pub fn export_trained(
+    model: &Trained,
+    quantization: Quantization,
+    path: &Path,
+    replace: bool,
+) -> Result<Exported> {
+    at_once(export_trained_in_turns(model, quantization, path, replace, &Turns::none()))
+}
+
+/// Like [`export_trained`], yielding regularly. If the future is dropped, an existing file is unchanged.
+pub async fn export_trained_in_turns(
+    model: &Trained,
+    quantization: Quantization,
+    path: &Path,
+    replace: bool,
+    turns: &Turns,
+) -> Result<Exported> {
+    let record = model.run.record()?;
+    let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
+    let export = Export {
+        model: &with_whole_context(&model.config.model, &record),
+        tokenizer: &tokenizer,
+        family: record.family.as_deref(),
+        parameters: &model.parameters,
+        name: &model.run.name(),
+        quantization,
+    };
+    export_in_turns(&export, path, replace, turns).await
+}

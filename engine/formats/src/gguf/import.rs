@@ -1,0 +1,169 @@
+//! Imports a GGUF file: keys and vocabulary from a memory map, then tensors, a few rows at a time.
+
+use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, SLOWER_TENSOR};
+use super::facts::Facts;
+use super::{GgmlType, Gguf, MAGIC, vocabulary};
+use crate::found::{Looked, Weights, read_at};
+use crate::tensors::{Parameters, Tensor};
+use glasshouse_platform::files::File;
+use glasshouse_platform::{self as platform, Mapping};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::ModelConfig;
+use glasshouse_text::tokenizer::TokenizerFiles;
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Advice for files with inconsistent keys and tensors.
+const CONVERT_AGAIN: &str = "convert the model again, or use a file from another source";
+
+/// Whether a path is a GGUF file, by its first bytes or its extension (a damaged file).
+pub fn is_gguf(path: &Path) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && magic == MAGIC
+        || path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
+}
+
+/// The tensors of a file, in the architecture's order.
+#[derive(Debug)]
+struct FileWeights {
+    path: PathBuf,
+    tensors: Vec<TensorLocation>,
+}
+
+/// Location of a tensor in the file.
+#[derive(Debug)]
+struct TensorLocation {
+    start: usize,
+    bytes: usize,
+    ty: GgmlType,
+    /// Rows of a matrix, entries of a vector.
+    rows: usize,
+}
+
+impl Weights for FileWeights {
+    fn bytes(&self, tensor: usize) -> u64 {
+        self.tensors[tensor].bytes as u64
+    }
+
+    fn read(&self, tensor: usize, wanted: Range<usize>, floats: &mut [f32]) -> Result<()> {
+        let TensorLocation { start, bytes, ty, rows } = self.tensors[tensor];
+        // A vector is read whole; its entries are stored in blocks, like those of a row.
+        let (skipped, bytes) = match wanted.len() == rows {
+            true => (0, bytes),
+            false => {
+                let row_bytes = bytes / rows;
+                (wanted.start * row_bytes, wanted.len() * row_bytes)
+            }
+        };
+        let start = (start + skipped) as u64;
+        // GGUF is little-endian, like every target.
+        if ty == GgmlType::F32 {
+            return read_at(&self.path, start, bytemuck::cast_slice_mut(floats));
+        }
+        let mut blocks = vec![0_u8; bytes];
+        read_at(&self.path, start, &mut blocks)?;
+        super::dequantise(ty, &blocks, floats);
+        Ok(())
+    }
+}
+
+/// Reads a file, except for its weights.
+///
+/// # Errors
+/// The file is damaged; a setting, quantization or vocabulary is not supported; or tensors are missing, unexpected or misshapen.
+/// The error names them.
+pub(crate) fn look(path: &Path) -> Result<Looked> {
+    let mapping = platform::map(path)?;
+    let (architecture, model, notices, tensors, tokenizer) = described(path, &mapping)?;
+    let (tensors, places) = tensors.into_iter().unzip();
+    let weights = Box::new(FileWeights { path: path.to_owned(), tensors: places });
+    Ok(Looked { family: architecture.family()?, dtype: None, model, notices, tokenizer, tensors, weights })
+}
+
+type Described =
+    (&'static Architecture, ModelConfig, Vec<String>, Vec<(Tensor, TensorLocation)>, TokenizerFiles);
+
+/// Everything in a file except its weights.
+fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
+    let file = Gguf::read(path, mapping)?;
+    let metadata = file.metadata();
+    let bad = |reason: String| Error::bad_file(path, reason);
+    let name = metadata.text(ARCHITECTURE_KEY).map_err(bad)?.unwrap_or_default();
+    let architecture = Architecture::named(name).ok_or_else(|| {
+        let known = ARCHITECTURES.map(|architecture| architecture.name).join(", ");
+        bad(format!("its {ARCHITECTURE_KEY} is `{name}`; these can be imported: {known}"))
+    })?;
+    if let Some(parts) = metadata.count("split.count").map_err(bad)?.filter(|parts| *parts > 1) {
+        return Err(bad(format!(
+            "it is one of the {parts} files of a split model; join them with `llama-gguf-split --merge`"
+        )));
+    }
+    let shapes =
+        file.tensors().iter().map(|tensor| (&*tensor.info.name, tensor.info.shape.as_slice())).collect();
+    let mut facts = Facts::new(path, architecture.name, metadata, shapes, slower(&file)?);
+    let model = architecture.read(&mut facts)?;
+    facts.expect_known()?;
+    let notices = vocabulary::notice(metadata).map_err(bad)?.into_iter().collect();
+    let tensors = matched(architecture, &model, &file, mapping)?;
+    let tokenizer = vocabulary::tokenizer(&file)?;
+    Ok((architecture, model, notices, tensors, tokenizer))
+}
+
+/// Divisors of the rotary angles, if the file has such a tensor.
+fn slower(file: &Gguf<'_>) -> Result<Option<Vec<f32>>> {
+    let Some(tensor) = file.tensor(SLOWER_TENSOR) else { return Ok(None) };
+    // The length is bounded by the tensor's bytes.
+    let mut factors = vec![0.0; tensor.info.rows() * tensor.info.columns()];
+    tensor.dequantise(0..tensor.info.rows(), &mut factors)?;
+    Ok(Some(factors))
+}
+
+/// Matches the architecture's tensors with the file's; all must match exactly.
+fn matched(
+    architecture: &Architecture,
+    model: &ModelConfig,
+    file: &Gguf<'_>,
+    mapping: &Mapping,
+) -> Result<Vec<(Tensor, TensorLocation)>> {
+    let bad = |reason: String| Error::bad_file(file.path(), reason);
+    let mut left: BTreeSet<&str> = file.tensors().iter().map(|tensor| &*tensor.info.name).collect();
+    left.remove(SLOWER_TENSOR);
+    let (mut tensors, mut missing) = (Vec::new(), Vec::new());
+    for tensor in architecture.tensors(model, &Parameters::of(model)?) {
+        let Some(stored) = file.tensor(&tensor.name) else {
+            missing.push(tensor.name);
+            continue;
+        };
+        if stored.info.shape != tensor.shape {
+            return Err(bad(format!(
+                "{} is {:?}, but the metadata says {:?}: they belong to different models; {CONVERT_AGAIN}",
+                tensor.name, stored.info.shape, tensor.shape
+            )));
+        }
+        left.remove(tensor.name.as_str());
+        let place = TensorLocation {
+            start: stored.bytes().as_ptr() as usize - mapping.as_ptr() as usize,
+            bytes: stored.bytes().len(),
+            ty: stored.info.ty,
+            rows: tensor.shape.first().copied().unwrap_or(1),
+        };
+        tensors.push((tensor, place));
+    }
+    if let Some(first) = missing.first() {
+        return Err(bad(format!(
+            "{} tensors are missing, starting with {first}; {CONVERT_AGAIN}",
+            missing.len()
+        )));
+    }
+    if let Some(first) = left.first() {
+        return Err(bad(format!(
+            "{} tensors are not used by {}, starting with {first}: the metadata may be that of another model; {CONVERT_AGAIN}",
+            left.len(),
+            architecture.name
+        )));
+    }
+    Ok(tensors)
+}

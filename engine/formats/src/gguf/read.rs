@@ -1,0 +1,226 @@
+//! Reads a GGUF file's head, and its tensors as slices.
+
+use super::cursor::{Cursor, Reading};
+use super::metadata::Metadata;
+use super::tensor::{GgmlType, TensorInfo};
+use super::value::{Kind, Value};
+use super::{MAGIC, MAX_DIMENSIONS, VERSION, dequantise};
+use glasshouse_platform::{Error, Result};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// The oldest version with 64-bit counts.
+const MIN_VERSION: u32 = 2;
+/// Maximum keys and tensors; published files have hundreds of keys and thousands of tensors.
+const MAX_ENTRIES: u64 = 1 << 16;
+/// Maximum bytes of a key or tensor name.
+const MAX_NAME_BYTES: usize = (1 << 16) - 1;
+/// Minimum bytes of a key with its value: a length, a type, a byte.
+const MIN_KEY_BYTES: u64 = 8 + 4 + 1;
+/// Minimum bytes of a tensor in the head: a length, the number of dimensions, one of them, a type, an offset.
+const MIN_TENSOR_BYTES: u64 = 8 + 4 + 8 + 4 + 8;
+
+/// A file's metadata and tensors, borrowed from its bytes.
+#[derive(Debug)]
+pub struct Gguf<'file> {
+    path: PathBuf,
+    metadata: Metadata<'file>,
+    tensors: Vec<StoredTensor<'file>>,
+    places: HashMap<&'file str, usize>,
+}
+
+#[derive(Debug)]
+pub struct StoredTensor<'file> {
+    pub info: TensorInfo<'file>,
+    bytes: &'file [u8],
+}
+
+impl<'file> Gguf<'file> {
+    /// Reads the head of a file without touching the weights; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] naming the key or tensor that is invalid, truncated, duplicate, misplaced, or of an unsupported type.
+    pub fn read(path: &Path, bytes: &'file [u8]) -> Result<Self> {
+        Self::parse(path, bytes).map_err(|reason| Error::bad_file(path, reason))
+    }
+
+    fn parse(path: &Path, bytes: &'file [u8]) -> Reading<Self> {
+        let mut cursor = Cursor::new(bytes);
+        check_version(&mut cursor)?;
+        let (tensors, keys) = (cursor.u64()?, cursor.u64()?);
+        for (count, least, what) in
+            [(keys, MIN_KEY_BYTES, "metadata keys"), (tensors, MIN_TENSOR_BYTES, "tensors")]
+        {
+            cursor.expect(count, least, what)?;
+            if count > MAX_ENTRIES {
+                return Err(format!("it has {count} {what}; at most {MAX_ENTRIES} are allowed"));
+            }
+        }
+        let mut metadata = Metadata::new();
+        for number in 0..keys {
+            let key = name(&mut cursor).map_err(|reason| format!("metadata key {number}: {reason}"))?;
+            let value = Kind::read(&mut cursor).and_then(|kind| Value::read(&mut cursor, kind, 0));
+            metadata.push(key, value.map_err(|reason| format!("metadata {key}: {reason}"))?)?;
+        }
+        let alignment = metadata.alignment()?;
+        let mut infos = Vec::new();
+        for number in 0..tensors {
+            infos.push(info(&mut cursor).map_err(|(name, reason)| match name {
+                Some(name) => format!("tensor {name}: {reason}"),
+                None => format!("tensor {number}: {reason}"),
+            })?);
+        }
+        // A file without tensors may end after its head.
+        let begin = (cursor.at() as u64).checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
+        let data = usize::try_from(begin).ok().and_then(|begin| bytes.get(begin..)).unwrap_or_default();
+        let tensors = infos
+            .into_iter()
+            .map(|(info, offset)| {
+                place(&info, offset, alignment, data)
+                    .map_err(|reason| format!("tensor {}: {reason}", info.name))
+                    .map(|bytes| StoredTensor { info, bytes })
+            })
+            .collect::<Reading<Vec<_>>>()?;
+        check_apart(&tensors)?;
+        let places = places(&tensors)?;
+        Ok(Self { path: path.to_owned(), metadata, tensors, places })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn metadata(&self) -> &Metadata<'file> {
+        &self.metadata
+    }
+
+    /// All tensors, in the order of the head.
+    pub fn tensors(&self) -> &[StoredTensor<'file>] {
+        &self.tensors
+    }
+
+    pub fn tensor(&self, name: &str) -> Option<&StoredTensor<'file>> {
+        self.places.get(name).and_then(|at| self.tensors.get(*at))
+    }
+}
+
+impl<'file> StoredTensor<'file> {
+    pub fn bytes(&self) -> &'file [u8] {
+        self.bytes
+    }
+
+    /// Dequantises a range of rows into `into`, which must have exactly their size.
+    ///
+    /// # Errors
+    /// The rows do not exist, or `into` has another size.
+    pub fn dequantise(&self, rows: Range<usize>, into: &mut [f32]) -> Result<()> {
+        let row = self.info.row_bytes();
+        let bytes = rows
+            .start
+            .checked_mul(row)
+            .zip(rows.end.checked_mul(row))
+            .and_then(|(from, to)| self.bytes.get(from..to))
+            .filter(|_| rows.len().checked_mul(self.info.columns()) == Some(into.len()));
+        let Some(bytes) = bytes else {
+            let (name, shape, room) = (&self.info.name, &self.info.shape, into.len());
+            return Err(Error::Internal(format!(
+                "rows {rows:?} of {name} {shape:?} asked into {room} floats"
+            )));
+        };
+        dequantise(self.info.ty, bytes, into);
+        Ok(())
+    }
+}
+
+fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
+    if cursor.array().ok() != Some(MAGIC) {
+        return Err("this is not a GGUF file: it does not begin with the letters GGUF".to_owned());
+    }
+    match cursor.u32()? {
+        MIN_VERSION..=VERSION => Ok(()),
+        version if (MIN_VERSION..=VERSION).contains(&version.swap_bytes()) => {
+            Err("it is stored big-endian; convert it for a little-endian machine".to_owned())
+        }
+        version => Err(format!(
+            "its GGUF version is {version}; {MIN_VERSION} to {VERSION} are supported: convert it again"
+        )),
+    }
+}
+
+fn name<'file>(cursor: &mut Cursor<'file>) -> Reading<&'file str> {
+    let name = cursor.string()?;
+    if name.len() > MAX_NAME_BYTES {
+        return Err(format!("it has {} bytes; at most {MAX_NAME_BYTES} are allowed", name.len()));
+    }
+    Ok(name)
+}
+
+/// Reads a tensor's entry in the head, and its offset. Errors include the name, if it could be read.
+fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (Option<&'file str>, String)> {
+    let name = name(cursor).map_err(|reason| (None, reason))?;
+    let mut rest = || {
+        let dimensions = cursor.u32()? as usize;
+        if dimensions > MAX_DIMENSIONS {
+            return Err(format!("it has {dimensions} dimensions; 1 to {MAX_DIMENSIONS} are allowed"));
+        }
+        let mut shape = (0..dimensions)
+            .map(|_| {
+                let size = cursor.u64()?;
+                usize::try_from(size).map_err(|_| format!("a dimension of {size} is larger than any memory"))
+            })
+            .collect::<Reading<Vec<_>>>()?;
+        shape.reverse();
+        let ty = GgmlType::of(cursor.u32()?)?;
+        Ok((TensorInfo { name: Cow::Borrowed(name), shape, ty }, cursor.u64()?))
+    };
+    rest().map_err(|reason| (Some(name), reason))
+}
+
+/// The bytes of a tensor at an offset.
+fn place<'file>(
+    info: &TensorInfo<'_>,
+    offset: u64,
+    alignment: u64,
+    data: &'file [u8],
+) -> Reading<&'file [u8]> {
+    let size = info.bytes()?;
+    if !offset.is_multiple_of(alignment) {
+        return Err(format!("its offset {offset} is not a multiple of the alignment {alignment}"));
+    }
+    offset
+        .checked_add(size)
+        .and_then(|end| data.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?))
+        .ok_or_else(|| {
+            let there = data.len();
+            format!("its {size} bytes from offset {offset} exceed the {there} bytes of weights; is the file truncated?")
+        })
+}
+
+/// Fails if tensors overlap.
+fn check_apart(tensors: &[StoredTensor<'_>]) -> Reading<()> {
+    let mut ordered: Vec<_> = tensors.iter().map(|tensor| (tensor.bytes.as_ptr_range(), tensor)).collect();
+    ordered.sort_unstable_by_key(|(range, _)| range.start);
+    for pair in ordered.windows(2) {
+        if let [(before, one), (after, other)] = pair
+            && before.end > after.start
+        {
+            return Err(format!("tensor {}: it shares bytes with tensor {}", other.info.name, one.info.name));
+        }
+    }
+    Ok(())
+}
+
+fn places<'file>(tensors: &[StoredTensor<'file>]) -> Reading<HashMap<&'file str, usize>> {
+    let mut places = HashMap::with_capacity(tensors.len());
+    for (at, tensor) in tensors.iter().enumerate() {
+        // Names read from a file are borrowed.
+        if let Cow::Borrowed(name) = tensor.info.name
+            && places.insert(name, at).is_some()
+        {
+            return Err(format!("tensor {name}: the name occurs twice"));
+        }
+    }
+    Ok(places)
+}

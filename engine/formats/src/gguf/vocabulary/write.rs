@@ -1,0 +1,213 @@
+//! Converts a tokenizer to a file's vocabulary.
+
+use super::pre_tokenizers::PreTokenizer;
+use super::{
+    BEGINS_KEY, MERGES_KEY, MODEL_KEY, NO_MERGE, OTHER_ENDS, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY,
+    TYPES_KEY, TokenType,
+};
+use crate::gguf::{Array, Metadata, Value as Stored};
+use glasshouse_platform::{Error, Result};
+use glasshouse_text::tokenizer::TokenizerFiles;
+use glasshouse_text::tokenizer::bytes::alphabet;
+use glasshouse_text::tokenizer::shape::fuse;
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Appends a tokenizer's keys, with a token for each row of the embedding; missing tokens are filled with unused ones. Returns
+/// notices for the user, one line each.
+///
+/// # Errors
+/// [`Error::Refused`] if llama.cpp does not support the algorithm or pre-tokenizer.
+pub fn push_tokenizer(
+    files: &TokenizerFiles,
+    rows: usize,
+    metadata: &mut Metadata<'_>,
+) -> Result<Vec<String>> {
+    let json: Value = serde_json::from_str(&files.tokenizer.to_json()?)
+        .map_err(|error| Error::Internal(format!("tokenizer from JSON: {error}")))?;
+    let form = TokenizerForm::of(&json).map_err(Error::Refused)?;
+    let listed = listed(files, &json, rows, &form)?;
+    let merges = form.merges(&json, &listed);
+    let end = files.tokenizer.end_of_text();
+    let begins = files.tokenizer.begins();
+    if begins.len() > 1 {
+        return Err(Error::Refused(format!(
+            "this tokenizer puts {} tokens before each text; GGUF has a place for one",
+            begins.len()
+        )));
+    }
+    let special = |purpose: &str| match purpose {
+        "eos_token" => end,
+        "bos_token" => begins.first().copied().or_else(|| files.special(purpose)).or(end),
+        _ => files.special(purpose),
+    };
+    let others: Vec<u32> = files.tokenizer.ends().into_iter().skip(1).collect();
+    let special: Vec<_> = PURPOSES
+        .into_iter()
+        .filter_map(|(key, purpose)| Some((key, special(purpose)?)))
+        .chain(OTHER_ENDS.into_iter().zip(others.iter().copied()))
+        .collect();
+    let mut push =
+        |key: &'static str, value: Stored<'static>| metadata.push(key, value).map_err(Error::Internal);
+    push(MODEL_KEY, "gpt2".into())?;
+    push(PRE_KEY, form.name().into())?;
+    push(TOKENS_KEY, Array::of(listed.iter().map(|(token, _)| token.as_str())).into())?;
+    push(TYPES_KEY, Array::of(listed.iter().map(|(_, ty)| *ty as i32)).into())?;
+    push(MERGES_KEY, Array::of(merges.iter().map(String::as_str)).into())?;
+    for (key, id) in special {
+        push(key, id.into())?;
+    }
+    push(BEGINS_KEY, (!begins.is_empty()).into())?;
+    if let Some(template) = &files.chat_template {
+        push(TEMPLATE_KEY, template.clone().into())?;
+    }
+    // llama.cpp's default if the key is missing.
+    let eleventh = listed.get(11).filter(|_| end.is_none()).map(|(token, _)| {
+        format!("this vocabulary has no end-of-text token; llama.cpp uses token 11, `{token}`")
+    });
+    let lost = others.get(OTHER_ENDS.len()..).filter(|lost| !lost.is_empty()).map(|lost| {
+        let names: Vec<String> = lost.iter().filter_map(|id| files.tokenizer.token(*id)).collect();
+        format!(
+            "GGUF has keys for three tokens that end a text; {} will not end one in llama.cpp",
+            names.join(", ")
+        )
+    });
+    Ok(eleventh.into_iter().chain(lost).collect())
+}
+
+/// The kind of a tokenizer that a file can represent.
+enum TokenizerForm {
+    /// Characters; those outside the vocabulary are dropped.
+    Characters,
+    /// The 256 bytes without merges.
+    Bytes,
+    /// Byte-level BPE.
+    Words(&'static PreTokenizer),
+}
+
+impl TokenizerForm {
+    fn of(json: &Value) -> std::result::Result<Self, String> {
+        let model = &json["model"];
+        let kind = model["type"].as_str().unwrap_or_default();
+        if kind != "BPE" {
+            return Err(format!(
+                "a {kind} tokenizer cannot be written as GGUF for llama.cpp's models; byte-level BPE, bytes and characters can"
+            ));
+        }
+        let plain = model["merges"].as_array().is_none_or(Vec::is_empty);
+        let bytes = json["decoder"]["type"] == "ByteLevel";
+        if plain && json["normalizer"].is_null() {
+            if json["pre_tokenizer"].is_null() && json["decoder"] == fuse() {
+                return Ok(Self::Characters);
+            }
+            if bytes
+                && json["pre_tokenizer"]["type"] == "ByteLevel"
+                && json["pre_tokenizer"]["add_prefix_space"] == false
+            {
+                return Ok(Self::Bytes);
+            }
+        }
+        let known = if bytes { PreTokenizer::of(json) } else { None };
+        known.map(Self::Words).ok_or_else(|| {
+            "this tokenizer splits text in a way that llama.cpp does not know (or is SentencePiece's), so its GGUF would be read \
+             differently; export a Hugging Face folder"
+                .to_owned()
+        })
+    }
+
+    /// Name of the pre-tokenizer.
+    fn name(&self) -> &'static str {
+        match self {
+            // Its words never split characters or bytes.
+            Self::Characters | Self::Bytes => "gpt-2",
+            Self::Words(known) => known.names.first().copied().unwrap_or_default(),
+        }
+    }
+
+    /// The merges; llama.cpp requires at least one.
+    fn merges(&self, json: &Value, listed: &[(String, TokenType)]) -> Vec<String> {
+        let mut merges: Vec<String> = match self {
+            Self::Bytes => Vec::new(),
+            Self::Characters => {
+                // Merges the bytes of a character in order. No lead byte is a continuation byte.
+                let spelt = listed.iter().filter(|(_, ty)| *ty == TokenType::Normal);
+                let pairs: BTreeSet<(usize, String)> = spelt
+                    .flat_map(|(token, _)| {
+                        let letters: Vec<char> = token.chars().collect();
+                        let part = move |end: usize| {
+                            let (left, right) = (letters[..end].iter().collect::<String>(), letters[end]);
+                            (end, format!("{left} {right}"))
+                        };
+                        (1..token.chars().count()).map(part)
+                    })
+                    .collect();
+                pairs.into_iter().map(|(_, pair)| pair).collect()
+            }
+            Self::Words(_) => {
+                let merges = json["model"]["merges"].as_array().into_iter().flatten();
+                merges
+                    .filter_map(|merge| match merge {
+                        Value::Array(parts) => {
+                            Some(format!("{} {}", parts.first()?.as_str()?, parts.get(1)?.as_str()?))
+                        }
+                        other => other.as_str().map(str::to_owned),
+                    })
+                    .collect()
+            }
+        };
+        if merges.is_empty() {
+            merges.push(NO_MERGE.to_owned());
+        }
+        merges
+    }
+}
+
+/// A token for each row, with its type.
+fn listed(
+    files: &TokenizerFiles,
+    json: &Value,
+    rows: usize,
+    form: &TokenizerForm,
+) -> Result<Vec<(String, TokenType)>> {
+    let tokenizer = &files.tokenizer;
+    if tokenizer.vocabulary_size() > rows {
+        return Err(Error::Refused(format!(
+            "the tokenizer has {} tokens, but the model's embedding has {rows} rows",
+            tokenizer.vocabulary_size()
+        )));
+    }
+    let added = json["added_tokens"].as_array().into_iter().flatten();
+    let added: HashMap<&str, TokenType> = added
+        .filter_map(|token| {
+            let ty = if token["special"] == true { TokenType::Control } else { TokenType::UserDefined };
+            Some((token["content"].as_str()?, ty))
+        })
+        .collect();
+    let letters = alphabet();
+    let in_bytes = |text: &str| text.bytes().map(|byte| letters[usize::from(byte)]).collect::<String>();
+    let mut known = HashSet::new();
+    let mut all = Vec::with_capacity(rows);
+    for id in 0..rows {
+        let token = u32::try_from(id).ok().and_then(|id| tokenizer.token(id));
+        let (token, ty) = match token {
+            Some(token) => match (added.get(token.as_str()), form) {
+                (Some(ty), _) => (token, *ty),
+                (None, TokenizerForm::Characters) => (in_bytes(&token), TokenType::Normal),
+                (None, _) => (token, TokenType::Normal),
+            },
+            None => {
+                let mut filler = format!("[PAD{id}]");
+                while known.contains(&filler) || tokenizer.id(&filler).is_some() {
+                    filler.push('_');
+                }
+                (filler, TokenType::Unused)
+            }
+        };
+        if !known.insert(token.clone()) {
+            // A special token spelled like a character in byte spelling.
+            return Err(Error::Refused(format!("two tokens would both be written as `{token}`")));
+        }
+        all.push((token, ty));
+    }
+    Ok(all)
+}

@@ -1,0 +1,156 @@
+//! Llama 2 and 3 (Touvron et al. 2023): RMSNorm, rotary positions, gated MLP, grouped queries. Other families share its tensors.
+
+use super::super::fields::{Fields, gate_word, rope_fields, shortest};
+use super::{Family, object};
+use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
+use glasshouse_platform::Result;
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, Position, presets};
+use serde_json::{Map, Value, json};
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "llama",
+    class: "LlamaForCausalLM",
+    layer_class: "LlamaDecoderLayer",
+    prefix: "model.",
+    read,
+    write,
+    tensors,
+    padded_biases: |bias| (bias, false),
+};
+
+fn read(fields: &mut Fields) -> Result<ModelConfig> {
+    let mut model = shared(fields, Defaults::LLAMA)?;
+    fields.full_attention_everywhere()?;
+    model.bias = Bias { mlp: fields.flag_or("mlp_bias", false)?, ..attention_bias(fields)? };
+    Ok(model)
+}
+
+/// `attention_bias` applies to all four projections.
+pub(super) fn attention_bias(fields: &mut Fields) -> Result<Bias> {
+    let attention = fields.flag_or("attention_bias", false)?;
+    Ok(Bias { qkv: attention, output: attention, ..Bias::default() })
+}
+
+fn write(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = shared_fields(model);
+    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
+    fields.insert("mlp_bias".to_owned(), json!(model.bias.mlp));
+    fields
+}
+
+/// Defaults of the classes for missing fields in `config.json`.
+#[derive(Clone, Copy)]
+pub(super) struct Defaults {
+    /// Base of rotary positions.
+    pub theta: f64,
+    pub activation: &'static str,
+    /// Whether the head is tied to the embedding.
+    pub tied: bool,
+    /// Head size; width ÷ heads if `None`.
+    pub head_size: Option<usize>,
+    /// Number of key and value heads; the number of heads if `None`.
+    pub kv_heads: Option<usize>,
+}
+
+impl Defaults {
+    pub(super) const LLAMA: Self =
+        Self { theta: 10_000.0, activation: "silu", tied: false, head_size: None, kv_heads: None };
+}
+
+/// Reads the settings common to all; no biases and no head norms.
+pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelConfig> {
+    let (width, heads) = (fields.whole("hidden_size")?, fields.whole("num_attention_heads")?);
+    let head_size = match fields.whole_or("head_dim", defaults.head_size)? {
+        Some(size) => size,
+        None => fields.head_size(("hidden_size", width), ("num_attention_heads", heads))?,
+    };
+    let theta = fields.number_or("rope_theta", defaults.theta)?;
+    let rope = fields.rope(head_size, theta, 1.0)?;
+    fields.must_be("partial_rotary_factor", &json!(1.0))?;
+    if let Some(channels) = rope.channels {
+        // These classes always rotate all channels.
+        let reason =
+            format!("{channels} of {head_size} channels are rotated; this class rotates all of them");
+        return Err(fields.error(reason));
+    }
+    let [vocabulary, context_length, layers] = [
+        fields.whole("vocab_size")?,
+        fields.whole("max_position_embeddings")?,
+        fields.whole("num_hidden_layers")?,
+    ];
+    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
+    Ok(ModelConfig {
+        kv_heads: fields.whole_or("num_key_value_heads", defaults.kv_heads)?.unwrap_or(heads),
+        head_size,
+        norm: NormConfig {
+            kind: NormKind::Rms,
+            eps: fields.number_or("rms_norm_eps", 1e-6)? as f32,
+            ..shape.norm
+        },
+        position: Position::Rope(rope),
+        mlp: Mlp {
+            hidden: fields.whole("intermediate_size")?,
+            activation: Activation::default(),
+            gate: fields.gate("hidden_act", defaults.activation)?,
+        },
+        tied_head: fields.flag_or("tie_word_embeddings", defaults.tied)?,
+        dropout: Dropout {
+            attention: fields.number_or("attention_dropout", 0.0)? as f32,
+            ..Dropout::default()
+        },
+        ..shape
+    })
+}
+
+/// The fields that all of them write.
+pub(super) fn shared_fields(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = object(json!({
+        "vocab_size": model.vocabulary,
+        "max_position_embeddings": model.context_length,
+        "hidden_size": model.width,
+        "num_hidden_layers": model.layers,
+        "num_attention_heads": model.heads,
+        "num_key_value_heads": model.kv_heads,
+        "head_dim": model.head_size,
+        "intermediate_size": model.mlp.hidden,
+        "hidden_act": gate_word(model.mlp.gate),
+        "rms_norm_eps": shortest(model.norm.eps),
+        "attention_dropout": shortest(model.dropout.attention),
+        "tie_word_embeddings": model.tied_head,
+    }));
+    if let Position::Rope(rope) = model.position {
+        fields.extend(rope_fields(&rope, None));
+    }
+    fields
+}
+
+/// The tensors common to all of them.
+fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
+    let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
+    let hidden = model.mlp.hidden;
+    table.whole("model.embed_tokens.weight", "embedding.tokens");
+    for block in 0..model.layers {
+        let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));
+        table.norm(&format!("{theirs}.input_layernorm"), &format!("{ours}.attention.norm"), AsOurs);
+        table.norm(&format!("{theirs}.post_attention_layernorm"), &format!("{ours}.mlp.norm"), AsOurs);
+        for (part, rows) in [
+            ("q_proj", 0..queries),
+            ("k_proj", queries..queries + keys),
+            ("v_proj", queries + keys..queries + 2 * keys),
+        ] {
+            let qkv = format!("{ours}.attention.qkv");
+            table.rows(&format!("{theirs}.self_attn.{part}"), &qkv, Rows::Range(rows), AsOurs);
+        }
+        table.linear(&format!("{theirs}.self_attn.o_proj"), &format!("{ours}.attention.output"), AsOurs);
+        for (part, rows) in [("gate_proj", 0..hidden), ("up_proj", hidden..2 * hidden)] {
+            let up = format!("{ours}.mlp.up");
+            table.rows(&format!("{theirs}.mlp.{part}"), &up, Rows::Range(rows), AsOurs);
+        }
+        table.linear(&format!("{theirs}.mlp.down_proj"), &format!("{ours}.mlp.down"), AsOurs);
+        table.whole(format!("{theirs}.self_attn.q_norm.weight"), &format!("{ours}.attention.query_norm"));
+        table.whole(format!("{theirs}.self_attn.k_norm.weight"), &format!("{ours}.attention.key_norm"));
+    }
+    table.norm("model.norm", "norm", AsOurs);
+    table.whole("lm_head.weight", "head.weight");
+}

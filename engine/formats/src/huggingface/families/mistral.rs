@@ -1,0 +1,58 @@
+//! Mistral 7B (Jiang et al. 2023): Llama with a sliding window; and Ministral (Mistral AI 2024), which has it in some blocks.
+
+use super::super::fields::Fields;
+use super::Family;
+use super::llama::{self, Defaults};
+use glasshouse_platform::Result;
+use glasshouse_protocol::ModelConfig;
+use serde_json::{Map, Value, json};
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "mistral",
+    class: "MistralForCausalLM",
+    layer_class: "MistralDecoderLayer",
+    read,
+    write,
+    ..llama::FAMILY
+};
+
+/// The class for a Mistral with `layer_types`.
+pub(super) const MINISTRAL: Family = Family {
+    model_type: "ministral",
+    class: "MinistralForCausalLM",
+    layer_class: "MinistralDecoderLayer",
+    read: read_ministral,
+    write: write_ministral,
+    ..llama::FAMILY
+};
+
+fn read(fields: &mut Fields) -> Result<ModelConfig> {
+    let model = llama::shared(fields, Defaults { kv_heads: Some(8), ..Defaults::LLAMA })?;
+    let sliding_window = fields.whole_or("sliding_window", Some(4096))?;
+    Ok(ModelConfig { sliding_window, ..model })
+}
+
+fn write(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = llama::shared_fields(model);
+    fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
+    fields
+}
+
+fn read_ministral(fields: &mut Fields) -> Result<ModelConfig> {
+    let mut model = read(fields)?;
+    // Without `layer_types`, all blocks have a sliding window.
+    fields.windows(&mut model, 0)?;
+    Ok(model)
+}
+
+fn write_ministral(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = write(model);
+    fields.insert("layer_types".to_owned(), layer_types(model));
+    fields
+}
+
+/// Attention type of each block, in transformers' naming.
+pub(super) fn layer_types(model: &ModelConfig) -> Value {
+    let kind = |block| if model.window(block).is_some() { "sliding_attention" } else { "full_attention" };
+    (0..model.layers).map(kind).collect()
+}

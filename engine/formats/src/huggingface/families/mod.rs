@@ -1,0 +1,356 @@
+//! The supported classes of `transformers`, one file each: conversion of settings in both directions, and the mapping of tensors
+//! to our parameters.
+
+mod gemma;
+mod gpt2;
+mod gpt_neox;
+mod llama;
+mod mistral;
+mod phi;
+mod qwen2;
+mod qwen3;
+mod smollm3;
+
+use super::fields::Fields;
+use crate as interchange;
+use crate::tensors::{Parameters, Tensor, TensorTable};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::{Bias, ModelConfig, Rope};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+pub struct Family {
+    /// `model_type` in `config.json`.
+    pub model_type: &'static str,
+    /// The class with a causal language modelling head.
+    pub class: &'static str,
+    /// The class of a block, the unit of sharding in distributed training.
+    pub layer_class: &'static str,
+    /// Prefix of tensor names; absent in folders of a model without its head.
+    pub prefix: &'static str,
+    /// Converts `config.json` to settings.
+    read: fn(&mut Fields) -> Result<ModelConfig>,
+    /// Converts settings to fields, as closely as the class can. Unsupported settings are found by reading them back.
+    write: fn(&ModelConfig) -> Map<String, Value>,
+    tensors: fn(&ModelConfig, &mut TensorTable<'_>),
+    /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
+    padded_biases: fn(Bias) -> (Bias, bool),
+}
+
+impl std::fmt::Debug for Family {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.class)
+    }
+}
+
+/// All families, in order of preference for exports.
+pub const FAMILIES: [&Family; 10] = [
+    &gpt2::FAMILY,
+    &llama::FAMILY,
+    &qwen3::FAMILY,
+    &mistral::FAMILY,
+    &mistral::MINISTRAL,
+    &qwen2::FAMILY,
+    &smollm3::FAMILY,
+    &gemma::FAMILY,
+    &gpt_neox::FAMILY,
+    &phi::FAMILY,
+];
+
+impl Family {
+    /// Finds a family by `model_type`.
+    pub fn of_type(model_type: &str) -> Option<&'static Self> {
+        FAMILIES.into_iter().find(|family| family.model_type == model_type)
+    }
+
+    /// The class that computes this model exactly; `wished` is preferred if it does.
+    ///
+    /// # Errors
+    /// No class does; the error names the settings that the closest one lacks.
+    pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
+        let wished = wished.and_then(Self::of_type);
+        let (family, lacks) = interchange::nearest(wished, &FAMILIES, |family| family.lacks(model))?;
+        if lacks.is_empty() {
+            return Ok(family);
+        }
+        Err(Error::Refused(format!(
+            "this model fits no transformers class: the nearest, {}, has no {}; its weights are in the run's checkpoints as safetensors",
+            family.class,
+            lacks.join(", no "),
+        )))
+    }
+
+    /// Settings that the class does not support, such as `model.qk_norm = true`.
+    fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
+        let fields = (self.write)(model);
+        let read = (self.read)(&mut Fields::new(Path::new("config.json"), fields));
+        let mut lacks = interchange::lacks(model, read.ok().as_ref(), self.padded_biases);
+        // Since version 5, transformers refuses to open others, although the class could compute them.
+        if self.model_type == llama::FAMILY.model_type && !model.width.is_multiple_of(model.heads) {
+            lacks.push(format!("model.width = {} with model.heads = {}", model.width, model.heads));
+        }
+        Ok(lacks)
+    }
+
+    /// Converts a `config.json` to settings.
+    ///
+    /// # Errors
+    /// A field is missing or has an unsupported value; the error names it.
+    pub fn read(&self, fields: &mut Fields) -> Result<ModelConfig> {
+        let model = (self.read)(fields)?;
+        model.validate().map_err(|invalid| fields.error(invalid))?;
+        Ok(model)
+    }
+
+    /// The fields of `config.json` that describe a model.
+    pub fn write(&self, model: &ModelConfig) -> Map<String, Value> {
+        (self.write)(model)
+    }
+
+    pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
+        let mut table = TensorTable::new(parameters);
+        (self.tensors)(model, &mut table);
+        table.whole("score.weight", "classifier.weight");
+        table.done()
+    }
+
+    /// The `transformers` class for a model: with a classification head if the model has labels.
+    pub fn class_of(&self, model: &ModelConfig) -> String {
+        if model.labels.is_empty() {
+            return self.class.to_owned();
+        }
+        let name = self.class.trim_end_matches("LMHeadModel").trim_end_matches("ForCausalLM");
+        format!("{name}ForSequenceClassification")
+    }
+}
+
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// For each of the family's head channels, ours. Partial rotation pairs their channels i and i + R/2, ours i and i + D/2.
+/// Channels that are not rotated fill the places between.
+fn rotary_order(rope: Rope, head_size: usize) -> Vec<usize> {
+    let turning = rope.channels.unwrap_or(head_size);
+    let (pairs, half) = (turning / 2, head_size / 2);
+    let lows = (0..pairs).chain(pairs..half);
+    let highs = (half..half + pairs).chain(half + pairs..head_size);
+    let turning = lows.clone().take(pairs).chain(highs.clone().take(pairs));
+    turning.chain(lows.skip(pairs)).chain(highs.skip(pairs)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensors::tests::covers;
+    use glasshouse_protocol::{Position, Residual, RopeScaling};
+    use serde_json::json;
+
+    /// A small `config.json` of each family with its specific features.
+    fn examples() -> Vec<Value> {
+        let llama = json!({
+            "vocab_size": 29, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 4,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64,
+        });
+        let like = |model_type: &str, own: Value| {
+            let mut fields = object(llama.clone());
+            fields.insert("model_type".to_owned(), json!(model_type));
+            fields.extend(object(own));
+            Value::Object(fields)
+        };
+        vec![
+            json!({ "model_type": "gpt2", "vocab_size": 29, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 16 }),
+            like(
+                "llama",
+                json!({ "rope_theta": 5e5, "rope_scaling": {
+                    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                    "original_max_position_embeddings": 32,
+                }}),
+            ),
+            like("qwen3", json!({ "tie_word_embeddings": true })),
+            like("qwen2", json!({ "rope_parameters": { "rope_type": "default", "rope_theta": 1e6 } })),
+            like("mistral", json!({ "sliding_window": 16 })),
+            like(
+                "ministral",
+                json!({ "sliding_window": 16, "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"] }),
+            ),
+            like("smollm3", json!({ "mlp_bias": true })),
+            like("gemma", json!({ "hidden_act": "gelu" })),
+            like("gpt_neox", json!({ "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null })),
+            like("phi", json!({ "head_dim": null, "partial_rotary_factor": 0.67 })),
+        ]
+    }
+
+    fn read(config: &Value) -> (&'static Family, ModelConfig) {
+        let map = object(config.clone());
+        let family = Family::of_type(map["model_type"].as_str().unwrap()).unwrap();
+        let model = family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap();
+        (family, model)
+    }
+
+    #[test]
+    fn every_family_reads_what_it_writes_and_is_the_first_to_say_it() {
+        for config in examples() {
+            let (family, model) = read(&config);
+            assert_eq!(family.lacks(&model).unwrap(), Vec::<String>::new(), "{family:?}");
+            let first = Family::of(&model, None).unwrap();
+            assert_eq!(first.model_type, family.model_type, "{model:?}");
+            assert_eq!(Family::of(&model, Some("phi")).unwrap().model_type, family.model_type);
+        }
+        assert_eq!(examples().len(), FAMILIES.len());
+    }
+
+    #[test]
+    fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
+        for config in examples() {
+            let (family, model) = read(&config);
+            let parameters = Parameters::of(&model).unwrap();
+            let tensors = family.tensors(&model, &parameters);
+            covers(&parameters, &tensors).unwrap_or_else(|reason| panic!("{family:?}: {reason}"));
+            let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
+            let mut back = vec![0.0; arena.len()];
+            for tensor in &tensors {
+                let entries = tensor.gather(&parameters, &arena).unwrap();
+                assert_eq!(entries.len(), tensor.shape.iter().product::<usize>(), "{}", tensor.name);
+                // Two rows at a time, like reading from a file.
+                let columns: usize = tensor.shape.iter().skip(1).product();
+                for (number, entries) in entries.chunks(2 * columns).enumerate() {
+                    tensor.scatter(&parameters, &mut back, 2 * number, entries).unwrap();
+                }
+            }
+            for tensor in &tensors {
+                let (one, other) = (tensor.gather(&parameters, &arena), tensor.gather(&parameters, &back));
+                assert_eq!(one.unwrap(), other.unwrap(), "{family:?} {}", tensor.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_class_has_is_named() {
+        let (_, llama) = read(&examples()[1]);
+        let refused = |model: ModelConfig| Family::of(&model, None).unwrap_err().to_string();
+        let text = refused(ModelConfig { qk_norm: true, embedding_scale: 3.0, ..llama.clone() });
+        assert!(text.contains("model.embedding_scale = 3"), "{text}");
+        let partial = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+        let text = refused(ModelConfig { position: partial, ..llama.clone() });
+        assert!(text.contains("model.position.channels = 4"), "{text}");
+        let text = refused(ModelConfig { residual: Residual::Parallel, ..llama.clone() });
+        assert!(text.contains("model.residual = parallel"), "{text}");
+        let text = refused(ModelConfig { position: Position::Learned, ..llama });
+        assert!(text.contains("model.position.kind = learned"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_represented_is_refused_by_field_and_value() {
+        for (at, field, value, named) in [
+            (0, "scale_attn_by_inverse_layer_idx", json!(true), "is true"),
+            (0, "activation_function", json!("mish"), "\"mish\""),
+            (
+                1,
+                "rope_scaling",
+                json!({ "rope_type": "yarn", "factor": 4.0 }),
+                "rope_scaling.rope_type is \"yarn\"",
+            ),
+            (1, "rope_scaling", json!("linear"), "expected an object"),
+            (1, "rope_scaling", json!({ "rope_type": "linear" }), "it has no factor"),
+            (
+                1,
+                "rope_scaling",
+                json!({ "rope_type": "default", "partial_rotary_factor": 0.5 }),
+                "4 of 8 channels",
+            ),
+            (
+                1,
+                "rope_scaling",
+                json!({ "rope_type": "default", "beta_fast": 32 }),
+                "rope_scaling.beta_fast is 32",
+            ),
+            (1, "partial_rotary_factor", json!(0.5), "partial_rotary_factor is 0.5"),
+            (7, "hidden_activation", json!("silu"), "hidden_activation is"),
+            (1, "hidden_act", json!("relu"), "\"relu\""),
+            (1, "num_attention_heads", json!("four"), "expected a whole number"),
+            (1, "num_attention_heads", json!(-4), "expected a whole number"),
+            (1, "vocab_size", json!(1_u64 << 60), "model.vocabulary"),
+            (1, "layer_types", json!(["full_attention", "sliding_attention"]), "sliding_attention"),
+            (5, "layer_types", json!(["full_attention"]), "one entry per layer"),
+            (
+                5,
+                "layer_types",
+                json!(["full_attention", "chunked_attention", "full_attention", "full_attention"]),
+                "chunked",
+            ),
+            (6, "use_sliding_window", json!(true), "use_sliding_window is true"),
+            (6, "no_rope_layers", json!([1, 0, 0, 1]), "no_rope_layers"),
+            (8, "hidden_size", json!(25), "not a multiple of"),
+            (9, "qk_layernorm", json!(true), "qk_layernorm is true"),
+        ] {
+            let mut map = object(examples()[at].clone());
+            map.insert(field.to_owned(), value);
+            let family = Family::of_type(map["model_type"].as_str().unwrap()).unwrap();
+            let error = family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap_err().to_string();
+            assert!(error.contains(named), "{field}: {error}");
+        }
+    }
+
+    #[test]
+    fn partial_rotation_pairs_their_channels_as_ours_pair() {
+        let rope = |channels| Rope { channels, ..Rope::of_base(10.0) };
+        assert_eq!(rotary_order(rope(None), 6), [0, 1, 2, 3, 4, 5]);
+        // Theirs rotates 0 with 2 and 1 with 3; ours 0 with 4 and 1 with 5.
+        assert_eq!(rotary_order(rope(Some(4)), 8), [0, 1, 4, 5, 2, 3, 6, 7]);
+        for (channels, size) in [(2, 4), (2, 10), (6, 8), (10, 10)] {
+            let mut order = rotary_order(rope(Some(channels)), size);
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..size), "{channels} of {size}");
+        }
+    }
+
+    #[test]
+    fn null_is_what_the_class_makes_of_it() {
+        let kv_heads = |value: Option<Value>| {
+            let mut map = object(examples()[3].clone());
+            map.remove("num_key_value_heads");
+            map.extend(value.map(|value| ("num_key_value_heads".to_owned(), value)));
+            let model =
+                Family::of_type("qwen2").unwrap().read(&mut Fields::new(Path::new("config.json"), map));
+            model.map(|model| model.kv_heads).map_err(|error| error.to_string())
+        };
+        assert_eq!(kv_heads(Some(Value::Null)), Ok(4));
+        // The class's default of 32 is not divisible by four heads.
+        assert!(kv_heads(None).unwrap_err().contains("model.kv_heads (32)"));
+    }
+
+    #[test]
+    fn shares_of_channels_come_back() {
+        let (family, phi) = read(&examples()[9]);
+        for (channels, head_size) in
+            (1..129).flat_map(|pairs| (1..pairs).map(move |turning| (2 * turning, 2 * pairs)))
+        {
+            let position = Position::Rope(Rope { channels: Some(channels), ..Rope::of_base(1e4) });
+            let model = ModelConfig { head_size, width: 4 * head_size, position, ..phi.clone() };
+            assert_eq!(family.lacks(&model).unwrap(), Vec::<String>::new(), "{channels} of {head_size}");
+        }
+    }
+
+    #[test]
+    fn angles_are_read_in_both_dialects() {
+        let rope = |model: &ModelConfig| match model.position {
+            Position::Rope(rope) => rope,
+            _ => panic!("no rotary positions"),
+        };
+        let (_, llama) = read(&examples()[1]);
+        assert_eq!(rope(&llama).base, 5e5);
+        assert!(matches!(
+            rope(&llama).scaling,
+            Some(RopeScaling::Llama3 { original_context_length: 32, .. })
+        ));
+        let (_, qwen) = read(&examples()[3]);
+        assert_eq!(rope(&qwen), Rope::of_base(1e6));
+        let (_, neox) = read(&examples()[8]);
+        // Of a head size of 24 ÷ 4.
+        assert_eq!(rope(&neox).channels, Some(4));
+    }
+}

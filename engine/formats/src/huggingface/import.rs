@@ -1,0 +1,241 @@
+//! Imports a Hugging Face folder: `config.json`, safetensors, `tokenizer.json`.
+
+use super::families::Family;
+use super::fields::Fields;
+use super::folder::{Folder, Format, Stored, read_json};
+use crate::TAKE_AGAIN;
+use crate::found::{Looked, Weights};
+use crate::tensors::{Parameters, Tensor};
+use glasshouse_platform::files;
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::ModelConfig;
+use glasshouse_text::tokenizer::TokenizerFiles;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+/// The tensors of a folder, in the family's order.
+#[derive(Debug)]
+struct FolderWeights {
+    folder: Folder,
+    tensors: Vec<Stored>,
+}
+
+impl Weights for FolderWeights {
+    fn bytes(&self, tensor: usize) -> u64 {
+        self.tensors[tensor].bytes()
+    }
+
+    fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()> {
+        self.folder.read(&self.tensors[tensor], rows, floats)
+    }
+}
+
+/// Reads a folder, except for its weights.
+///
+/// # Errors
+/// A file is missing or damaged, a setting is not supported, or tensors are missing, unexpected or misshapen; the error names
+/// them.
+pub(crate) fn look(path: &Path) -> Result<Looked> {
+    let config_path = path.join("config.json");
+    if !files::is_file(&config_path) {
+        let reason = match files::is_file(&path.join("adapter_config.json")) {
+            true => {
+                "it is a PEFT adapter, not a model: import its base model, and merge the adapter into that"
+            }
+            false => "it has no config.json; choose the folder with config.json and model.safetensors",
+        };
+        return Err(Error::bad_file(path, reason));
+    }
+    let mut map: Map<String, Value> = read_json(&config_path)?;
+    let mut notices = Vec::new();
+    let whole_type = type_of(&map);
+    // Multimodal models have separate encoders for images and sound.
+    let has_parts = map.get("text_config").is_some_and(Value::is_object);
+    if has_parts {
+        map = text_part(map);
+        notices.push(format!("{whole_type} is a model of several parts: only the text part is imported"));
+    }
+    let mut model_type = type_of(&map);
+    if model_type == "mistral" && map.contains_key("layer_types") {
+        model_type = "ministral".to_owned();
+    }
+    let labels = labels(&map).map_err(|reason| Error::bad_file(&config_path, reason))?;
+    let mut fields = Fields::new(&config_path, map);
+    let family = Family::of_type(&model_type).ok_or_else(|| {
+        let known = super::FAMILIES.map(|family| family.model_type).join(", ");
+        let of = if has_parts { format!(" in the text part of {whole_type}") } else { String::new() };
+        fields.error(format!("model_type is `{model_type}`{of}; these can be imported: {known}"))
+    })?;
+    let reason =
+        "quantised weights cannot be imported; use the model in f32, f16 or bfloat16, or as a GGUF file";
+    fields.must_be_absent("quantization_config", reason)?;
+    let mut model = ModelConfig { labels, ..family.read(&mut fields)? };
+    let generation = ["bos_token_id", "eos_token_id", "pad_token_id"].map(|name| (name, fields.value(name)));
+    fields.expect_known("")?;
+    let folder = Folder::open(path, "model")?;
+    if let Some(head) = other_head(family, &model, &folder)? {
+        model.tied_head = false;
+        notices.push(format!(
+            "{head} is not the embedding, which config.json ties it to: it was kept as a separate head"
+        ));
+    }
+    let whole = Parameters::of(&model)?;
+    let (tensors, stored): (_, Vec<Stored>) =
+        matched(family, &model, &whole, &folder, (path, has_parts))?.into_iter().unzip();
+    // If all tensors have the same format.
+    let first = stored.first().and_then(Stored::format);
+    let format = first.filter(|first| stored.iter().all(|other| other.format() == Some(*first)));
+    let tokenizer = TokenizerFiles::read(path)?.generating(&generation.into_iter().collect());
+    let weights = Box::new(FolderWeights { folder, tensors: stored });
+    Ok(Looked { family, dtype: format.map(Format::name), model, notices, tokenizer, tensors, weights })
+}
+
+fn type_of(config: &Map<String, Value>) -> String {
+    config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The settings of a multimodal model's text part, with the vocabulary and quantisation settings of the whole model.
+fn text_part(mut whole: Map<String, Value>) -> Map<String, Value> {
+    let Some(Value::Object(mut part)) = whole.remove("text_config") else { return whole };
+    let names =
+        ["bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings", "quantization_config"];
+    for name in names {
+        if let (None, Some(value)) = (part.get(name), whole.remove(name)) {
+            part.insert(name.to_owned(), value);
+        }
+    }
+    part
+}
+
+/// Possible names of a tensor: its own, without the prefix (saved without its head), or within a multimodal model.
+fn names_of(tensor: &Tensor, family: &Family) -> [String; 5] {
+    let (name, short) = (&tensor.name, tensor.name.strip_prefix(family.prefix).unwrap_or(&tensor.name));
+    [
+        name.clone(),
+        short.to_owned(),
+        format!("model.language_model.{short}"),
+        format!("language_model.{name}"),
+        format!("language_model.{short}"),
+    ]
+}
+
+fn find<'folder>(
+    folder: &'folder Folder,
+    tensor: &Tensor,
+    family: &Family,
+) -> Option<(&'folder String, &'folder Stored)> {
+    names_of(tensor, family).iter().find_map(|name| folder.tensors.get_key_value(name))
+}
+
+/// The name of a head tensor that differs from the embedding although the settings tie them.
+fn other_head(family: &Family, model: &ModelConfig, folder: &Folder) -> Result<Option<String>> {
+    if !model.tied_head || !model.labels.is_empty() {
+        return Ok(None);
+    }
+    let untied = ModelConfig { tied_head: false, ..model.clone() };
+    let tensors = family.tensors(&untied, &Parameters::of(&untied)?);
+    let of = |parameter: &str| {
+        let tensor = tensors.iter().find(|tensor| tensor.parameter == parameter)?;
+        Some((tensor, find(folder, tensor, family)?))
+    };
+    let (Some((tensor, (name, head))), Some((_, (_, embedding)))) =
+        (of("head.weight"), of("embedding.tokens"))
+    else {
+        return Ok(None);
+    };
+    if head.shape != embedding.shape
+        || head.shape != tensor.shape
+        || head.check().is_err()
+        || embedding.check().is_err()
+    {
+        return Ok((head.shape != embedding.shape).then(|| name.clone()));
+    }
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for rows in tensor.pieces() {
+        for (stored, floats) in [(head, &mut left), (embedding, &mut right)] {
+            floats.resize(rows.len() * tensor.columns(), 0.0);
+            folder.read(stored, rows.clone(), floats)?;
+        }
+        if left != right {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// The labels of a sequence classification class, by number; empty for language models.
+fn labels(config: &Map<String, Value>) -> Result<Vec<String>, String> {
+    let class = config.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
+    let Some(class) = class.filter(|class| class.ends_with("ForSequenceClassification")) else {
+        return Ok(Vec::new());
+    };
+    let names = config.get("id2label").and_then(Value::as_object);
+    let names = names.ok_or_else(|| {
+        format!("{class} without id2label: its labels have no names; add it to config.json")
+    })?;
+    let name = |number: usize| names.get(&number.to_string()).and_then(Value::as_str).map(str::to_owned);
+    let missing =
+        |number| format!("id2label has {} labels but no number {number}: number them from 0", names.len());
+    (0..names.len()).map(|number| name(number).ok_or_else(|| missing(number))).collect()
+}
+
+/// Matches the family's tensors with the folder's; all must match exactly.
+fn matched(
+    family: &Family,
+    model: &ModelConfig,
+    parameters: &Parameters,
+    folder: &Folder,
+    (path, has_parts): (&Path, bool),
+) -> Result<Vec<(Tensor, Stored)>> {
+    let mut left: BTreeSet<&String> = folder.tensors.keys().collect();
+    let (mut tensors, mut missing) = (Vec::new(), Vec::new());
+    for tensor in family.tensors(model, parameters) {
+        match find(folder, &tensor, family) {
+            Some((name, stored)) if stored.shape == tensor.shape => {
+                stored.check().map_err(|reason| Error::bad_file(path, format!("{name} {reason}")))?;
+                left.remove(name);
+                tensors.push((tensor, stored.clone()));
+            }
+            Some((name, stored)) => {
+                let reason = format!(
+                    "{name} is {:?}, but config.json says {:?}: they belong to different models; {TAKE_AGAIN}",
+                    stored.shape, tensor.shape
+                );
+                return Err(Error::bad_file(path, reason));
+            }
+            None => missing.push(tensor.name),
+        }
+    }
+    if let Some(first) = missing.first() {
+        let reason = format!("{} tensors are missing, starting with {first}; {TAKE_AGAIN}", missing.len());
+        return Err(Error::bad_file(path, reason));
+    }
+    // Other parts have distinct tensor names; blocks without a part's name belong to the text part.
+    let is_text = |name: &str| name.contains("language_model.") || name.starts_with("model.layers.");
+    let is_other = |name: &str| has_parts && !is_text(name);
+    left.retain(|name| !is_redundant(name, model) && !is_other(name));
+    if let Some(first) = left.first() {
+        let reason = format!(
+            "{} tensors are not used by {}, starting with {first}: config.json may be that of another model; {TAKE_AGAIN}",
+            left.len(),
+            family.class
+        );
+        return Err(Error::bad_file(path, reason));
+    }
+    Ok(tensors)
+}
+
+/// Tensors written by older versions that follow from the settings: causal masks, rotary angles, a head tied to the embedding.
+fn is_redundant(name: &str, model: &ModelConfig) -> bool {
+    let endings = [
+        ".attn.bias",
+        ".attn.masked_bias",
+        ".attention.bias",
+        ".attention.masked_bias",
+        ".rotary_emb.inv_freq",
+    ];
+    let head = ["lm_head.weight", "embed_out.weight", "language_model.lm_head.weight"];
+    endings.iter().any(|ending| name.ends_with(ending)) || model.tied_head && head.contains(&name)
+}

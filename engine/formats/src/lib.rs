@@ -1,0 +1,86 @@
+//! Import and export of models in common formats.
+
+mod address;
+mod found;
+pub mod gguf;
+pub mod handover;
+pub mod huggingface;
+mod imported;
+mod tensors;
+
+pub use address::{ModelAddress, RemoteFile, bytes_of};
+pub use found::Found;
+pub use imported::import;
+pub use imported::import_in_turns;
+pub use imported::source_of;
+
+use glasshouse_platform::{Error, Result};
+use glasshouse_project::checkpoint::settings_of;
+use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position};
+
+/// Advice for incomplete or damaged files.
+const TAKE_AGAIN: &str = "get all its files again from their source";
+
+/// The missing feature of a format that cannot represent a model's sizes at all.
+const NO_SUCH_SIZES: &str = "model of these sizes";
+
+/// Settings that a format represents differently or not at all, such as `model.qk_norm = true`. `theirs` is what the format reads
+/// back from its own output; `padded` says which biases of linear layers and norms the format always has (zeros if the model
+/// lacks them).
+fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {
+    let settings = |model| settings_of(&comparable(model, padded));
+    let Some(theirs) = theirs.map(settings) else {
+        // The output cannot be read back, for example because its formulas need a width divisible by the heads.
+        return vec![NO_SUCH_SIZES.to_owned()];
+    };
+    let ours = settings(ours);
+    let differ = |(name, value): &(&String, &String)| theirs.get(*name) != Some(value);
+    ours.iter().filter(differ).map(|(name, value)| format!("{name} = {value}")).collect()
+}
+
+/// The first candidate that lacks no setting, with `wished` tried first; or else `wished`, or the candidate that lacks the
+/// fewest, with what it lacks.
+fn nearest<T: Copy>(
+    wished: Option<T>,
+    all: &[T],
+    lacks: impl Fn(T) -> Result<Vec<String>>,
+) -> Result<(T, Vec<String>)> {
+    let mut nearest: Option<(T, Vec<String>)> = None;
+    for one in wished.into_iter().chain(all.iter().copied()) {
+        let lacks = lacks(one)?;
+        if lacks.is_empty() {
+            return Ok((one, lacks));
+        }
+        let distance = |lacks: &[String]| {
+            let has_sizes = lacks.iter().all(|lacked| lacked != NO_SUCH_SIZES);
+            if has_sizes { lacks.len() } else { usize::MAX }
+        };
+        let is_nearer =
+            |(_, fewest): &(T, Vec<String>)| wished.is_none() && distance(&lacks) < distance(fewest);
+        if nearest.as_ref().is_none_or(is_nearer) {
+            nearest = Some((one, lacks));
+        }
+    }
+    nearest.ok_or_else(|| Error::Internal("nothing to choose from".to_owned()))
+}
+
+/// The settings that determine what the weights compute.
+fn comparable(model: &ModelConfig, padded: fn(Bias) -> (Bias, bool)) -> ModelConfig {
+    let mut model = model.clone();
+    // Every class of transformers has a variant with a classification head; formats without one reject its tensor.
+    model.labels.clear();
+    let (bias, norm_bias) = padded(model.bias);
+    (model.bias, model.norm.bias) = (bias, model.norm.bias || norm_bias);
+    if model.mlp.gate != Gate::None {
+        model.mlp.activation = Activation::default();
+    }
+    if let Position::Rope(rope) = &mut model.position
+        && rope.skip_every > model.layers
+    {
+        rope.skip_every = 0;
+    }
+    let slides = (0..model.layers).any(|block| model.window(block).is_some());
+    model.sliding_window = model.sliding_window.filter(|_| slides);
+    model.full_attention.retain(|_| slides);
+    model
+}

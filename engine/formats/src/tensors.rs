@@ -1,0 +1,295 @@
+//! Maps a family's tensors (a class of `transformers`, an architecture of GGUF) to our parameters. Export and import use the same
+//! table in opposite directions.
+
+use glasshouse_compiler::graph::{Parameter, ParameterId};
+use glasshouse_compiler::model::{Purpose, build};
+use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::ModelConfig;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A tensor in the family's format, and the rows of our parameter that it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// Name in the file.
+    pub name: String,
+    /// Shape in the file.
+    pub shape: Vec<usize>,
+    /// Name of our parameter. If the model has no such parameter, the tensor is all zeros.
+    pub parameter: String,
+    /// Entry i of the tensor's rows (columns if transposed) is our row of this number. Entries of a vector count as rows.
+    pub rows: Rows,
+    /// The tensor is [in, out] (`Conv1D`), ours [out, in].
+    pub transposed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    Range(Range<usize>),
+    Listed(Rc<[usize]>),
+}
+
+impl Rows {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Range(range) => range.len(),
+            Self::Listed(rows) => rows.len(),
+        }
+    }
+
+    fn at(&self, index: usize) -> usize {
+        match self {
+            Self::Range(range) => range.start + index,
+            Self::Listed(rows) => rows[index],
+        }
+    }
+
+    /// The rows of `heads` heads, starting at our row `first`, with each head's channels in the given `order`.
+    pub fn of_heads(first: usize, heads: usize, order: &[usize]) -> Self {
+        let size = order.len();
+        if order.iter().copied().eq(0..size) {
+            return Self::Range(first..first + heads * size);
+        }
+        let rows = (0..heads).flat_map(|head| order.iter().map(move |at| first + head * size + at));
+        Self::Listed(rows.collect())
+    }
+}
+
+/// Our parameters by name, in a single arena.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    list: Vec<Parameter>,
+    numbers: HashMap<String, usize>,
+    layout: ArenaLayout,
+}
+
+impl Parameters {
+    pub fn of(model: &ModelConfig) -> Result<Self> {
+        Ok(Self::from_list(build(model, Purpose::Window { time: 1 })?.graph.parameters))
+    }
+
+    /// The parameters of a list, with an arena of their own.
+    pub fn from_list(list: Vec<Parameter>) -> Self {
+        let numbers = list.iter().enumerate().map(|(at, parameter)| (parameter.name.clone(), at)).collect();
+        let layout = ArenaLayout::of_parameters(&list);
+        Self { list, numbers, layout }
+    }
+
+    /// Number of floats in the arena.
+    pub fn count(&self) -> usize {
+        self.layout.length
+    }
+
+    pub fn list(&self) -> &[Parameter] {
+        &self.list
+    }
+
+    /// The number of the parameter that holds a tensor.
+    ///
+    /// # Errors
+    /// The model has no such parameter.
+    pub fn holding(&self, tensor: &Tensor) -> Result<usize> {
+        let none = || Error::Internal(format!("the model has no parameter {}", tensor.parameter));
+        self.numbers.get(&tensor.parameter).copied().ok_or_else(none)
+    }
+
+    /// Shape and arena range of a parameter, by number.
+    pub fn of_number(&self, number: usize) -> (&[usize], Range<usize>) {
+        (&self.list[number].ty.shape, self.layout.range(ParameterId(number as u32)))
+    }
+
+    /// Like [`Self::of_number`], by name.
+    fn find(&self, name: &str) -> Option<(&[usize], Range<usize>)> {
+        self.numbers.get(name).map(|number| self.of_number(*number))
+    }
+}
+
+/// Bytes of floats read at a time.
+const PIECE: usize = 1 << 20;
+
+/// Whether the family has a bias that our model may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BiasRule {
+    /// Always; zeros if ours has none.
+    Always,
+    /// Only if ours has one.
+    AsOurs,
+}
+
+/// Builds the list of a model's tensors in a family's format.
+#[derive(Debug)]
+pub struct TensorTable<'model> {
+    parameters: &'model Parameters,
+    tensors: Vec<Tensor>,
+}
+
+impl<'model> TensorTable<'model> {
+    pub fn new(parameters: &'model Parameters) -> Self {
+        Self { parameters, tensors: Vec::new() }
+    }
+
+    pub fn done(self) -> Vec<Tensor> {
+        self.tensors
+    }
+
+    /// A matrix or vector, unchanged; skipped if our model lacks it.
+    pub fn whole(&mut self, theirs: impl Into<String>, ours: &str) {
+        if let Some((shape, _)) = self.parameters.find(ours) {
+            let rows = Rows::Range(0..shape[0]);
+            self.push(theirs.into(), ours, shape.to_vec(), rows, false);
+        }
+    }
+
+    /// `theirs.weight` and `theirs.bias` of a norm.
+    pub fn norm(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
+        self.layer(theirs, ours, None, bias, false);
+    }
+
+    /// `theirs.weight` and `theirs.bias` of a linear layer.
+    pub fn linear(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
+        self.layer(theirs, ours, None, bias, false);
+    }
+
+    /// A linear layer that holds these rows of ours.
+    pub fn rows(&mut self, theirs: &str, ours: &str, rows: Rows, bias: BiasRule) {
+        self.layer(theirs, ours, Some(rows), bias, false);
+    }
+
+    /// A linear layer whose weight is stored as [in, out].
+    pub fn transposed(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
+        self.layer(theirs, ours, None, bias, true);
+    }
+
+    fn layer(&mut self, theirs: &str, ours: &str, rows: Option<Rows>, bias: BiasRule, transposed: bool) {
+        let weight = format!("{ours}.weight");
+        let Some((shape, _)) = self.parameters.find(&weight) else { return };
+        let rows = rows.unwrap_or(Rows::Range(0..shape[0]));
+        let mut theirs_shape = [&[rows.len()], &shape[1..]].concat();
+        if transposed {
+            theirs_shape.reverse();
+        }
+        self.push(format!("{theirs}.weight"), &weight, theirs_shape, rows.clone(), transposed);
+        let name = format!("{ours}.bias");
+        if bias == BiasRule::Always || self.parameters.find(&name).is_some() {
+            self.push(format!("{theirs}.bias"), &name, vec![rows.len()], rows, false);
+        }
+    }
+
+    fn push(&mut self, name: String, ours: &str, shape: Vec<usize>, rows: Rows, transposed: bool) {
+        self.tensors.push(Tensor { name, shape, parameter: ours.to_owned(), rows, transposed });
+    }
+}
+
+impl Tensor {
+    /// Entries per row in the file.
+    pub fn columns(&self) -> usize {
+        self.shape.iter().skip(1).product()
+    }
+
+    /// Row ranges in order, each filling a small buffer. A vector is a single piece, because formats may store it in blocks.
+    pub fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (rows, columns) = (self.shape.first().copied().unwrap_or(1), self.columns());
+        let step = if columns == 1 { rows } else { PIECE / (4 * columns).max(1) }.max(1);
+        (0..rows).step_by(step).map(move |first| first..rows.min(first + step))
+    }
+
+    /// The tensor's entries, row-major, read from our arena.
+    pub fn gather(&self, parameters: &Parameters, arena: &[f32]) -> Result<Vec<f32>> {
+        let count = self.shape.iter().product();
+        let Some((shape, place)) = parameters.find(&self.parameter) else { return Ok(vec![0.0; count]) };
+        let ours = arena.get(place).ok_or_else(|| {
+            Error::Internal(format!("{} floats are too few for {}", arena.len(), self.parameter))
+        })?;
+        let columns: usize = shape.iter().skip(1).product();
+        let mut entries = vec![0.0; count];
+        for index in 0..self.rows.len() {
+            let row = &ours[self.rows.at(index) * columns..][..columns];
+            if self.transposed {
+                entries[index..]
+                    .iter_mut()
+                    .step_by(self.rows.len())
+                    .zip(row)
+                    .for_each(|(to, from)| *to = *from);
+            } else {
+                entries[index * columns..][..columns].copy_from_slice(row);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Writes the tensor's rows from `first` on into our arena. Rows beyond ours are dropped.
+    ///
+    /// # Errors
+    /// The model has no such parameter.
+    pub fn scatter(
+        &self,
+        parameters: &Parameters,
+        arena: &mut [f32],
+        first: usize,
+        entries: &[f32],
+    ) -> Result<()> {
+        let (shape, place) = parameters.of_number(parameters.holding(self)?);
+        self.put(shape, &mut arena[place], first, entries);
+        Ok(())
+    }
+
+    /// Like [`Self::scatter`], into a single parameter.
+    pub fn put(&self, shape: &[usize], ours: &mut [f32], first: usize, entries: &[f32]) {
+        let columns: usize = shape.iter().skip(1).product();
+        if self.transposed {
+            // A row of the tensor is a column of ours.
+            for (row, entries) in entries.chunks_exact(self.rows.len()).enumerate() {
+                for (index, entry) in entries.iter().enumerate() {
+                    ours[self.rows.at(index) * columns + first + row] = *entry;
+                }
+            }
+        } else {
+            // If the context was shortened, only the beginning of the position table is used.
+            let known = self.rows.len().min(shape[0]).saturating_sub(first);
+            for (index, row) in entries.chunks_exact(columns).take(known).enumerate() {
+                ours[self.rows.at(first + index) * columns..][..columns].copy_from_slice(row);
+            }
+        }
+    }
+}
+
+/// Whether the tensors hold a parameter's rows contiguously, in file order and untransposed.
+pub fn follow_each_other<'all>(mut tensors: impl Iterator<Item = &'all Tensor>, shape: &[usize]) -> bool {
+    let end = tensors.try_fold(0, |end, tensor| match &tensor.rows {
+        Rows::Range(rows) if rows.start == end && !tensor.transposed => Some(rows.end),
+        _ => None,
+    });
+    end == shape.first().copied()
+}
+
+/// Number of NaN or infinite entries. Counting in 32 bits fits many into a vector register.
+pub fn not_finite(piece: &[f32]) -> usize {
+    piece.iter().map(|entry| u32::from(!entry.is_finite())).sum::<u32>() as usize
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Checks that the tensors cover every float of every parameter exactly once.
+    pub fn covers(parameters: &Parameters, tensors: &[Tensor]) -> std::result::Result<(), String> {
+        let mut times = vec![0_u8; parameters.count()];
+        for tensor in tensors {
+            let Some((shape, place)) = parameters.find(&tensor.parameter) else { continue };
+            let columns: usize = shape.iter().skip(1).product();
+            for index in 0..tensor.rows.len() {
+                let row = place.start + tensor.rows.at(index) * columns;
+                times[row..row + columns].iter_mut().for_each(|times| *times += 1);
+            }
+        }
+        for parameter in parameters.list() {
+            let (_, place) = parameters.find(&parameter.name).unwrap();
+            if let Some(at) = times[place].iter().position(|times| *times != 1) {
+                return Err(format!("entry {at} of {} is not written once", parameter.name));
+            }
+        }
+        Ok(())
+    }
+}

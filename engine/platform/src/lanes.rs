@@ -1,0 +1,396 @@
+//! SIMD registers of the current machine.
+//!
+//! A function written with [`vectorised!`] is compiled once for each instruction set below; the best one is chosen at each call.
+//! Its body is generic over [`Lanes`]. Matrix products use the registers explicitly, because the compiler does not keep a tile of
+//! sums in registers. Plain loops over chunks of [`BLOCK`] entries only need [`fused`]; the compiler vectorises them for each
+//! instruction set.
+
+/// Chunk size of plain loops: the number of floats in the widest register.
+pub const BLOCK: usize = 16;
+
+/// A register of floats.
+pub trait Lanes: Copy {
+    /// Floats in a register.
+    const COUNT: usize;
+    /// Whether multiply-add is one instruction with a single rounding.
+    const FUSED: bool;
+    /// Rows of the tile of sums that a matrix product keeps in registers.
+    const TILE_ROWS: usize;
+    /// Sets every entry to `value`.
+    fn splat(value: f32) -> Self;
+    /// Loads [`Self::COUNT`] floats.
+    ///
+    /// # Safety
+    /// They must be readable, and the machine must have the instruction set.
+    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+    unsafe fn load(from: *const f32) -> Self;
+    /// Stores [`Self::COUNT`] floats.
+    ///
+    /// # Safety
+    /// They must be writable, and the machine must have the instruction set.
+    #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+    unsafe fn store(self, to: *mut f32);
+    /// self·factor + term.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    fn add(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+
+    /// Sum of the entries by halves: adds entries i and i + COUNT/2, then i and i + COUNT/4, and so on.
+    #[inline(always)]
+    fn total(self) -> f32 {
+        let mut lanes = [0.0; BLOCK];
+        // SAFETY: a register is no longer than a block.
+        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+        }
+        let mut half = Self::COUNT / 2;
+        while half > 0 {
+            for at in 0..half {
+                lanes[at] += lanes[at + half];
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
+
+    /// [`Self::total`] of each of eight registers, bit-identical.
+    #[inline(always)]
+    fn totals(eight: [Self; 8]) -> [f32; 8] {
+        eight.map(Self::total)
+    }
+}
+
+/// a·b + c, in one instruction if `L` has one; elsewhere the library's `mul_add` is a slow call.
+#[inline(always)]
+pub fn fused<L: Lanes>(a: f32, b: f32, c: f32) -> f32 {
+    if L::FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// Prefetches `count` floats into the cache. They are not read, so any address is allowed. No-op on machines without the
+/// instruction.
+#[inline(always)]
+pub fn prefetch(from: *const f32, count: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for at in (0..count).step_by(BLOCK) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 CPU has the instruction, and it accepts any address.
+        #[allow(unsafe_code, reason = "a hint to the machine's cache")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, count);
+}
+
+/// Four floats, for any machine.
+#[derive(Clone, Copy)]
+pub struct Portable([f32; 4]);
+
+impl Lanes for Portable {
+    const COUNT: usize = 4;
+    const FUSED: bool = cfg!(target_arch = "aarch64");
+    const TILE_ROWS: usize = 4;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller guarantees four readable floats; the read needs no alignment.
+        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller guarantees four writable floats; the write needs no alignment.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(std::array::from_fn(|at| fused::<Self>(self.0[at], factor.0[at], term.0[at])))
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] + other.0[at]))
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] * other.0[at]))
+    }
+}
+
+/// WebAssembly's 128-bit registers. Products are rounded before they are added: only relaxed SIMD could fuse them, and it does
+/// not guarantee that it does.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm {
+    use super::Lanes;
+    use std::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128, v128_load, v128_store};
+
+    #[derive(Clone, Copy)]
+    pub struct Simd128(v128);
+
+    impl Lanes for Simd128 {
+        const COUNT: usize = 4;
+        const FUSED: bool = false;
+        const TILE_ROWS: usize = 4;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            Self(f32x4_splat(value))
+        }
+
+        #[inline(always)]
+        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller guarantees four readable floats; the read needs no alignment.
+            Self(unsafe { v128_load(from.cast()) })
+        }
+
+        #[inline(always)]
+        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller guarantees four writable floats; the write needs no alignment.
+            unsafe { v128_store(to.cast(), self.0) }
+        }
+
+        #[inline(always)]
+        fn mul_add(self, factor: Self, term: Self) -> Self {
+            Self(f32x4_add(f32x4_mul(self.0, factor.0), term.0))
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            Self(f32x4_add(self.0, other.0))
+        }
+
+        #[inline(always)]
+        fn mul(self, other: Self) -> Self {
+            Self(f32x4_mul(self.0, other.0))
+        }
+    }
+}
+
+/// The registers that the target always has; used if nothing better is detected.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use wasm::Simd128 as Baseline;
+
+/// The registers that the target always has; used if nothing better is detected.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+pub use Portable as Baseline;
+
+/// Instruction sets supported by [`vectorised!`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// 512-bit registers (x86-64-v4).
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// 256-bit registers with fused multiply-add (x86-64-v3).
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// The registers that the target always has.
+    Portable,
+}
+
+impl Level {
+    /// Name in a run's record. Fused and unfused products differ in the last digits, so the portable variants (`simd128`,
+    /// `portable-fused`, `portable`) have separate names.
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            Self::Portable if cfg!(target_feature = "simd128") => "simd128",
+            Self::Portable if Portable::FUSED => "portable-fused",
+            Self::Portable => "portable",
+        }
+    }
+}
+
+/// The best instruction set of this machine; detected once and cached.
+#[inline]
+pub fn level() -> Level {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let wide = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512dq");
+        let middle =
+            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+        if wide && middle {
+            return Level::Avx512;
+        }
+        if middle {
+            return Level::Avx2;
+        }
+    }
+    Level::Portable
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Lanes;
+    use std::arch::x86_64::{
+        __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps,
+        _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps,
+        _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_storeu_ps,
+    };
+
+    macro_rules! register {
+        ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident $(, $own:item)*) => {
+            /// A register of the named instruction set.
+            #[derive(Clone, Copy)]
+            pub struct $name($register);
+
+            #[allow(
+                unsafe_code,
+                reason = "vector instructions; the copies that use them run only where `level` found them"
+            )]
+            impl Lanes for $name {
+                const COUNT: usize = $count;
+                const FUSED: bool = true;
+                const TILE_ROWS: usize = $rows;
+
+                #[inline(always)]
+                fn splat(value: f32) -> Self {
+                    // SAFETY: only called from the copy of a function that `level` chose.
+                    Self(unsafe { $splat(value) })
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> Self {
+                    // SAFETY: the caller guarantees readable floats.
+                    Self(unsafe { $load(from) })
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, to: *mut f32) {
+                    // SAFETY: the caller guarantees writable floats.
+                    unsafe { $store(to, self.0) }
+                }
+
+                #[inline(always)]
+                fn mul_add(self, factor: Self, term: Self) -> Self {
+                    // SAFETY: as for `splat`.
+                    Self(unsafe { $fused(self.0, factor.0, term.0) })
+                }
+
+                #[inline(always)]
+                fn add(self, other: Self) -> Self {
+                    // SAFETY: as for `splat`.
+                    Self(unsafe { $add(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                fn mul(self, other: Self) -> Self {
+                    // SAFETY: as for `splat`.
+                    Self(unsafe { $mul(self.0, other.0) })
+                }
+
+                $($own)*
+            }
+        };
+    }
+
+    register!(
+        Avx512,
+        __m512,
+        16,
+        8,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_mul_ps,
+        /// Partial sums of two registers share one register.
+        #[inline(always)]
+        fn totals(eight: [Self; 8]) -> [f32; 8] {
+            // SAFETY: as for `splat`.
+            unsafe {
+                let halves = |a: Self, b: Self| {
+                    let low = _mm512_shuffle_f32x4::<0x44>(a.0, b.0);
+                    Self(_mm512_add_ps(low, _mm512_shuffle_f32x4::<0xEE>(a.0, b.0)))
+                };
+                let quarters = |a: Self, b: Self| {
+                    let low = _mm512_shuffle_f32x4::<0x88>(a.0, b.0);
+                    _mm512_add_ps(low, _mm512_shuffle_f32x4::<0xDD>(a.0, b.0))
+                };
+                let [a, b, c, d, e, f, g, h] = eight;
+                let first = quarters(halves(a, b), halves(c, d));
+                let second = quarters(halves(e, f), halves(g, h));
+                let low = _mm512_shuffle_ps::<0x44>(first, second);
+                let pairs = _mm512_add_ps(low, _mm512_shuffle_ps::<0xEE>(first, second));
+                let low = _mm512_shuffle_ps::<0x88>(pairs, pairs);
+                let sums = _mm512_add_ps(low, _mm512_shuffle_ps::<0xDD>(pairs, pairs));
+                let mut lanes = [0.0; 16];
+                _mm512_storeu_ps(lanes.as_mut_ptr(), sums);
+                [0, 4, 8, 12, 1, 5, 9, 13].map(|at| lanes[at])
+            }
+        }
+    );
+    register!(
+        Avx2,
+        __m256,
+        8,
+        6,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        _mm256_mul_ps
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Avx2, Avx512};
+
+/// Compiles a function once for each instruction set and calls the best one: `fn name<L>(…) { … }` with `L: Lanes`. Functions
+/// called by the body must be `#[inline(always)]` to be compiled for the instruction set too.
+#[macro_export]
+macro_rules! vectorised {
+    ($($(#[$attribute:meta])* $visibility:vis fn $name:ident<$lanes:ident>($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block)*) => {$(
+        $(#[$attribute])*
+        #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
+        $visibility fn $name($($argument: $type),*) $(-> $output)? {
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
+            fn body<$lanes: $crate::lanes::Lanes>($($argument: $type),*) $(-> $output)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
+                fn wide($($argument: $type),*) $(-> $output)? {
+                    body::<$crate::lanes::Avx512>($($argument),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
+                fn middle($($argument: $type),*) $(-> $output)? {
+                    body::<$crate::lanes::Avx2>($($argument),*)
+                }
+                match $crate::lanes::level() {
+                    // SAFETY: the instruction set was detected on this machine.
+                    #[allow(unsafe_code, reason = "calls into code for a detected instruction set")]
+                    $crate::lanes::Level::Avx512 => return unsafe { wide($($argument),*) },
+                    // SAFETY: same as above.
+                    #[allow(unsafe_code, reason = "calls into code for a detected instruction set")]
+                    $crate::lanes::Level::Avx2 => return unsafe { middle($($argument),*) },
+                    $crate::lanes::Level::Portable => {}
+                }
+            }
+            body::<$crate::lanes::Baseline>($($argument),*)
+        }
+    )*};
+}
+pub use vectorised;

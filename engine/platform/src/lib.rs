@@ -1,0 +1,82 @@
+//! Platform differences between desktop and browser behind common functions; the only part of the engine with target-specific
+//! code.
+
+#[cfg(target_arch = "wasm32")]
+mod corpus_files;
+mod error;
+pub mod files;
+mod generated;
+pub mod lanes;
+// Natively used by tests only.
+pub mod memory_files;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+pub mod network;
+pub mod parallel;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "native_persistence.rs"]
+pub mod persistence;
+#[cfg(target_arch = "wasm32")]
+#[path = "web_persistence/mod.rs"]
+pub mod persistence;
+mod pulse;
+#[cfg(target_arch = "wasm32")]
+mod readers;
+mod remote;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod signals;
+pub mod storage;
+mod templates;
+mod turns;
+#[cfg(target_arch = "wasm32")]
+mod web;
+#[cfg(any(target_arch = "wasm32", test))]
+mod webgpu_advice;
+
+#[cfg(target_arch = "wasm32")]
+pub use corpus_files::CorpusFiles;
+pub use error::{Error, Result, advice_for_io};
+pub use generated::generated_rows;
+#[cfg(not(target_arch = "wasm32"))]
+pub use glasshouse_corpus::SystemFiles as CorpusFiles;
+#[cfg(not(target_arch = "wasm32"))]
+pub use glasshouse_corpus::files::LockFile;
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{
+    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, aside,
+    aside_in_turns, available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later,
+    make_executable, map, passing_folder, pause, process_number, reserve, threads, without_gpu, yield_now,
+};
+pub use pulse::{pulse, show_life_by};
+pub use remote::Remote;
+pub use templates::ChatRenderer;
+pub use turns::{TURN, Turns, at_once, given_up_after};
+#[cfg(target_arch = "wasm32")]
+pub use web::{
+    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, LockFile, MILESTONE_BYTES, Mapping, SORTED_TOKENS, aside,
+    aside_in_turns, available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later,
+    make_executable, map, passing_folder, pause, process_number, reserve, threads, without_gpu, yield_now,
+};
+
+use std::path::Path;
+
+/// File of tuning results, in the folder of recomputable data. A browser stores it with the small records.
+pub const TUNING_FILE: &str = "tuning.json";
+
+/// Events of a corpus download.
+#[derive(Debug)]
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a web page may not read other sites"))]
+pub enum Fetched {
+    Progress(glasshouse_protocol::FetchProgress),
+    /// The file's path, or the error.
+    Done(Result<std::path::PathBuf>),
+}
+
+/// Lock file in a project's folder, held by the front end that has the project open.
+pub const PROJECT_LOCK: &str = ".lock";
+
+/// The error for opening a project that is open elsewhere.
+pub fn project_is_open(folder: &Path) -> Error {
+    let reason = "this project is open in another window or tab; close it there, or open another project";
+    Error::bad_file(folder, reason)
+}

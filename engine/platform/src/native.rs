@@ -1,0 +1,364 @@
+//! Windows, macOS and Linux.
+
+use super::turns::Turns;
+use crate::{Error, Result};
+use glasshouse_corpus::catalogue::Entry;
+use glasshouse_corpus::catalogue::fetch::Progress;
+use glasshouse_protocol::FetchProgress;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// A read-only memory map of a file.
+#[derive(Debug)]
+pub struct Mapping(Option<memmap2::Mmap>);
+
+impl std::ops::Deref for Mapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+pub fn map(path: &Path) -> Result<Mapping> {
+    let file = std::fs::File::open(path).map_err(Error::io(path))?;
+    // Some systems refuse to map an empty file.
+    if file.metadata().map_err(Error::io(path))?.len() == 0 {
+        return Ok(Mapping(None));
+    }
+    // SAFETY: the mapping is read only. Token shards are written under a temporary name and never change after their folder gets
+    // its final name; of an imported model, only the head is mapped, once. So none of our processes changes the bytes while they
+    // are borrowed.
+    #[allow(
+        unsafe_code,
+        reason = "memory maps have no safe interface; what is mapped is immutable once named"
+    )]
+    let mapping = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
+    Ok(Mapping(Some(mapping)))
+}
+
+/// Preallocates `bytes` for a new file. Writing is then faster, and a full disk is reported before anything is written.
+///
+/// # Errors
+/// The disk has too little space.
+#[cfg(target_os = "linux")]
+pub fn reserve(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
+    use rustix::{fs, io::Errno};
+    match fs::fallocate(file, fs::FallocateFlags::empty(), 0, bytes) {
+        Err(full @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(full.into()),
+        // Not every file system supports it.
+        _ => Ok(()),
+    }
+}
+
+/// No-op on other systems.
+///
+/// # Errors
+/// Never.
+#[cfg(not(target_os = "linux"))]
+pub fn reserve(_: &std::fs::File, _: u64) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Starts writing back the file's data so far, so that a later sync waits only for the rest.
+#[cfg(target_os = "linux")]
+pub fn begin_storing(file: &std::fs::File) {
+    use std::os::fd::AsRawFd as _;
+    // SAFETY: the file is open, and the call accesses no memory of ours.
+    #[allow(unsafe_code, reason = "the call has no safe interface")]
+    unsafe {
+        libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE);
+    }
+}
+
+/// No-op on other systems.
+#[cfg(not(target_os = "linux"))]
+pub fn begin_storing(_: &std::fs::File) {}
+
+/// Atomically exchanges two files or folders.
+///
+/// # Errors
+/// The system does not support it, or one of them is missing.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+pub fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+/// Atomically exchanges two files or folders.
+///
+/// # Errors
+/// Always: this system does not support it.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+pub fn exchange(_one: &Path, _other: &Path) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// The folder for recomputable data: `glasshouse` in the user's cache folder, if the system has one.
+pub fn cache_folder() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).or_else(|| {
+        let home = named("HOME")?;
+        let of_macos = home.join("Library/Caches");
+        Some(if of_macos.is_dir() { of_macos } else { home.join(".cache") })
+    });
+    base.map(|base| base.join("glasshouse"))
+}
+
+/// The folder for files used only by the current session.
+pub fn passing_folder() -> PathBuf {
+    cache_folder().unwrap_or_else(|| std::env::temp_dir().join("glasshouse")).join("passing")
+}
+
+/// A number unique among the running processes of this machine.
+pub fn process_number() -> u32 {
+    std::process::id()
+}
+
+/// Bytes of memory available without swapping; `None` if the system does not report it.
+pub fn available_memory() -> Option<u64> {
+    // Only Linux has this file.
+    std::fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available)
+}
+
+/// Parses `MemAvailable` (in KiB, page cache included) from Linux's `/proc/meminfo`.
+fn available(table: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+/// Maximum bytes for building an index of a training text: a fraction of any desktop's memory.
+pub const INDEX_BYTES: u64 = 512 << 20;
+
+/// Maximum tokens of a training text in the suffix array; sorting more would take longer than a few seconds.
+pub const SORTED_TOKENS: u64 = 16 << 20;
+
+/// Bytes of models cached between requests: 32 checkpoints of a model with 8 million weights.
+pub const KEPT_MODEL_BYTES: u64 = 1 << 30;
+
+/// Bytes of cached lens programs.
+pub const LENS_BYTES: u64 = 512 << 20;
+
+/// Maximum bytes of a run's milestones when they were not requested explicitly.
+pub const MILESTONE_BYTES: u64 = 256 << 20;
+
+/// Advice if no GPU is found.
+pub fn without_gpu() -> String {
+    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it".to_owned()
+}
+
+/// Suffix that makes the ids of simultaneously created projects unique. Empty, because the file system prevents collisions.
+pub fn id_suffix() -> String {
+    String::new()
+}
+
+/// Number of training threads: `wanted`, or one per core.
+pub fn threads(wanted: Option<usize>) -> usize {
+    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Interval at which a future waiting in [`aside`] is polled, so that it can report progress.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Runs blocking work on its own thread, without blocking the current one.
+///
+/// # Errors
+/// The system cannot create a thread, or the work panicked.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    aside_in_turns(async move |_| work()).await
+}
+
+/// Runs long work that yields on its own thread. Once the returned future is dropped, the work is dropped at its next yield.
+///
+/// # Errors
+/// Same as [`aside`].
+pub async fn aside_in_turns<T: Send + 'static>(
+    work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
+) -> Result<T> {
+    let (done, answers) = async_channel::unbounded();
+    let (works, ended) = std::sync::mpsc::channel::<()>();
+    let glances = done.clone();
+    thread_beside(move || {
+        let mut work = pin!(work(Turns::new()));
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match work.as_mut().poll(&mut context) {
+                Poll::Ready(answer) => {
+                    // If nobody waits for the answer any more, it is dropped.
+                    done.try_send(Some(answer)).ok();
+                    break;
+                }
+                Poll::Pending if done.is_closed() => break,
+                Poll::Pending => {}
+            }
+        }
+        drop(works);
+    })?;
+    thread_beside(move || {
+        while ended.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {
+            if glances.try_send(None).is_err() {
+                break;
+            }
+        }
+    })?;
+    while let Ok(answer) = answers.recv().await {
+        if let Some(done) = answer {
+            return Ok(done);
+        }
+    }
+    Err(Error::Internal("a background thread ended early".to_owned()))
+}
+
+fn thread_beside(work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name("glasshouse-aside".to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| Error::Internal(format!("cannot start a background thread: {error}")))
+}
+
+/// Makes a file executable, on systems that need it.
+///
+/// # Errors
+/// The file system refuses.
+pub fn make_executable(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(Error::io(path))?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+/// Sleeps without blocking the current thread.
+///
+/// # Errors
+/// The system cannot create a thread.
+pub async fn pause(seconds: f64) -> Result<()> {
+    aside(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
+}
+
+/// Never completes: waiting for a device happens in wgpu's `poll`, which needs no timer.
+pub async fn later(_milliseconds: i32) {
+    std::future::pending::<()>().await;
+}
+
+/// Downloads a public corpus on its own thread, by default to the user's cache folder. Set `stop` to cancel.
+///
+/// # Errors
+/// The system cannot create a thread, or has no cache folder.
+pub fn fetch_corpus(
+    entry: &'static Entry,
+    to: Option<PathBuf>,
+    stop: Arc<AtomicBool>,
+) -> Result<async_channel::Receiver<super::Fetched>> {
+    let folder = match to {
+        Some(folder) => folder,
+        None => glasshouse_corpus::catalogue::fetch::cache_folder()?,
+    };
+    let (tell, told) = async_channel::unbounded();
+    let mut said: Option<Instant> = None;
+    let work = move || {
+        let done = glasshouse_corpus::catalogue::fetch::fetch(entry, &folder, &mut |progress| {
+            let progress = match progress {
+                Progress::Received { bytes, of } => {
+                    let total = of.unwrap_or(entry.length.bytes());
+                    FetchProgress::Receiving { done: bytes, total }
+                }
+                Progress::Again { reason, wait } => {
+                    FetchProgress::Retrying { reason, seconds: wait.as_secs_f64() }
+                }
+                Progress::Verifying => FetchProgress::Verifying,
+            };
+            // Throttle progress events: they arrive faster than they can be shown.
+            let receiving = matches!(progress, FetchProgress::Receiving { .. });
+            if !receiving || said.is_none_or(|said| said.elapsed() >= Duration::from_millis(100)) {
+                said = receiving.then(Instant::now).or(said);
+                tell.try_send(super::Fetched::Progress(progress)).ok();
+            }
+            if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        tell.try_send(super::Fetched::Done(done.map_err(Error::from))).ok();
+    };
+    std::thread::Builder::new()
+        .name("glasshouse-fetch".to_owned())
+        .spawn(work)
+        .map_err(|error| Error::Internal(format!("cannot start a download thread: {error}")))?;
+    Ok(told)
+}
+
+/// Yields to other futures on this thread, such as those raced against the caller.
+pub async fn yield_now() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if waited {
+            return std::task::Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Staging;
+    use std::future::poll_fn;
+
+    #[test]
+    fn whoever_waits_for_work_beside_is_polled_meanwhile() {
+        let mut work = pin!(aside(|| std::thread::sleep(GLANCE * 10)));
+        let mut polls = 0;
+        let ended = pollster::block_on(poll_fn(|context| {
+            polls += 1;
+            work.as_mut().poll(context)
+        }));
+        ended.unwrap();
+        assert!(polls >= 4, "polled {polls} times");
+        assert!(pollster::block_on(aside(|| "no number".parse::<u8>().unwrap())).is_err());
+        assert_eq!(pollster::block_on(aside_in_turns(async |_| 7)).unwrap(), 7);
+    }
+
+    #[test]
+    fn work_beside_that_nobody_waits_for_any_more_is_dropped_with_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let staged = || std::fs::read_dir(folder.path()).unwrap().next().is_some();
+        let place = folder.path().to_owned();
+        let mut work = Box::pin(aside_in_turns(async move |turns: Turns| {
+            let _staging = Staging::inside(&place).unwrap();
+            // Stands for work that practically never ends.
+            for _ in 0..1_000_000 {
+                std::thread::sleep(GLANCE / 100);
+                turns.give().await;
+            }
+        }));
+        let soon = |wanted: &dyn Fn() -> bool| {
+            (0..100).any(|_| {
+                std::thread::sleep(GLANCE);
+                wanted()
+            })
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(work.as_mut().poll(&mut context).is_pending());
+        assert!(soon(&staged));
+        drop(work);
+        assert!(soon(&|| !staged()));
+    }
+
+    #[test]
+    fn reads_the_memory_that_can_be_had() {
+        let table = "MemTotal:       16303428 kB\nMemFree:          204800 kB\nMemAvailable:    8000000 kB\n";
+        assert_eq!(available(table), Some(8_192_000_000));
+        for strange in ["", "MemTotal: 3 kB", "MemAvailable: many kB", "MemAvailable: 3 MB"] {
+            assert_eq!(available(strange), None, "{strange}");
+        }
+    }
+}

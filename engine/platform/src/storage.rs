@@ -1,0 +1,373 @@
+//! Atomic file writes: a crash, a full disk or a power cut leaves either the old file or the new one.
+
+mod staging;
+
+pub use staging::Staging;
+
+use crate::files::{File, OpenOptions};
+use crate::{Error, Result};
+use crate::{Turns, files};
+use safetensors::tensor::{Metadata, TensorInfo};
+use std::collections::HashMap;
+use std::convert::identity;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes copied at a time.
+const PIECE: usize = 1 << 18;
+
+/// Replaces a file's content atomically: writes and syncs a temporary file in the same folder, then renames it.
+///
+/// # Errors
+/// Any file system error; the old content is then unchanged and the temporary file removed.
+pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
+    let partial = partial_path(path);
+    let written = File::create(&partial).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| files::rename(&partial, path)) {
+        // The incomplete temporary file only takes space.
+        files::remove_file(&partial).ok();
+        return Err(Error::io(path)(error));
+    }
+    sync_folder_of(path);
+    Ok(())
+}
+
+/// Checks that `what`, consisting of files called `names`, may be written into a folder. The folder must hold no other files. If
+/// it already holds `what`, `replace` must be set and the first of `names`, which is specific to our format (unlike a README),
+/// must exist.
+///
+/// # Errors
+/// The folder does not qualify or cannot be read.
+pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> Result<()> {
+    let entries = match files::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(_) if files::is_file(folder) => {
+            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder"));
+        }
+        Err(error) => return Err(Error::io(folder)(error)),
+    };
+    let whole = names.first().is_some_and(|first| files::is_file(&folder.join(first)));
+    for entry in entries {
+        let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
+        // Left by an older version that was interrupted while writing.
+        let known = name.strip_suffix(".partial").unwrap_or(&name);
+        if !names.contains(&known) {
+            let reason = format!("holds {name}, which is not part of {what}; choose an empty or new folder");
+            return Err(Error::bad_file(folder, reason));
+        }
+        if !replace {
+            return Err(Error::bad_file(
+                folder,
+                format!("holds {what} already; replace it, or choose another place"),
+            ));
+        }
+        if !whole {
+            let reason = format!("holds {name} but is not {what}; choose an empty or new folder");
+            return Err(Error::bad_file(folder, reason));
+        }
+    }
+    Ok(())
+}
+
+/// Syncs the folder of `path`, so that its entries are durable. Windows has no such call and does not need it.
+pub fn sync_folder_of(path: &Path) {
+    if let Some(folder) = path.parent() {
+        File::open(folder).and_then(|folder| folder.sync_all()).ok();
+    }
+}
+
+/// Creates a folder and its missing parents, and syncs their entries.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    if files::is_dir(folder) {
+        return Ok(());
+    }
+    if let Some(around) = folder.parent().filter(|around| !around.as_os_str().is_empty()) {
+        create_folder(around)?;
+    }
+    // Another process may create it at the same time.
+    files::create_dir_all(folder).map_err(Error::io(folder))?;
+    sync_folder_of(folder);
+    Ok(())
+}
+
+/// Copies the rest of a file to another, yielding regularly.
+///
+/// # Errors
+/// Reading or writing fails.
+pub async fn copy_in_turns(from: &mut dyn Read, to: &mut dyn Write, turns: &Turns) -> std::io::Result<()> {
+    copy_pieces(from, to, (identity, identity), turns).await
+}
+
+/// Like [`copy_in_turns`], mapping read and write errors separately.
+async fn copy_pieces<E>(
+    from: &mut dyn Read,
+    to: &mut dyn Write,
+    (unread, unwritten): (impl Fn(std::io::Error) -> E, impl Fn(std::io::Error) -> E),
+    turns: &Turns,
+) -> Result<(), E> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(read) => to.write_all(&piece[..read]).map_err(&unwritten)?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unread(error)),
+        }
+        turns.give().await;
+    }
+}
+
+/// Copies a file to a new path, yielding regularly. The system's own copy is not used, because it does not report which of the
+/// two files failed.
+///
+/// # Errors
+/// Reading or writing fails; the error names the file concerned.
+pub async fn copy_file_in_turns(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
+    let mut source = File::open(from).map_err(Error::io(from))?;
+    let mut copy = File::create(to).map_err(Error::io(to))?;
+    let [unread, unwritten] = [from, to].map(|path| move |cause| Error::Io { path: path.to_owned(), cause });
+    copy_pieces(&mut source, &mut copy, (unread, unwritten), turns).await
+}
+
+/// Reads a file, yielding regularly.
+///
+/// # Errors
+/// The file cannot be read or does not fit into memory.
+pub async fn read_in_turns(path: &Path, turns: &Turns) -> Result<Vec<u8>> {
+    let length = files::metadata(path).map_err(Error::io(path))?.len();
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(length as usize)
+        .map_err(|_| Error::io(path)(std::io::ErrorKind::OutOfMemory.into()))?;
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    copy_in_turns(&mut file, &mut bytes, turns).await.map_err(Error::io(path))?;
+    Ok(bytes)
+}
+
+/// Extends a CRC-32C by `bytes`, yielding between blocks.
+pub async fn crc32c_in_turns(mut checksum: u32, bytes: &[u8], turns: &Turns) -> u32 {
+    for piece in bytes.chunks(PIECE) {
+        checksum = crc32c::crc32c_append(checksum, piece);
+        turns.give().await;
+    }
+    checksum
+}
+
+/// Copies a file atomically.
+///
+/// # Errors
+/// Any file system error; an existing file at `to` is then unchanged.
+pub fn copy_atomically(from: &Path, to: &Path) -> Result<()> {
+    let partial = partial_path(to);
+    let copied = files::copy(from, &partial).map_err(Error::io(from)).and_then(|_| {
+        // Some systems sync only files open for writing, and the copy of a read-only file may be read-only. So errors are
+        // ignored.
+        OpenOptions::new().write(true).open(&partial).and_then(|file| file.sync_all()).ok();
+        files::rename(&partial, to).map_err(Error::io(to))
+    });
+    if copied.is_err() {
+        files::remove_file(&partial).ok();
+    }
+    sync_folder_of(to);
+    copied
+}
+
+fn partial_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    path.with_file_name(name)
+}
+
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    files::read(path).map_err(Error::io(path))
+}
+
+/// Reads a file of at most `limit` bytes.
+fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let size = files::metadata(path).map_err(Error::io(path))?.len();
+    if size > limit {
+        let reason = format!("{size} bytes are too many for this file (at most {limit})");
+        return Err(Error::bad_file(path, reason));
+    }
+    read(path)
+}
+
+/// Reads a text file of at most `limit` bytes.
+///
+/// # Errors
+/// The file cannot be read, is longer than `limit` bytes, or is not UTF-8.
+pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    let text = String::from_utf8(read_within(path, limit)?);
+    text.map_err(|_| Error::bad_file(path, "is not UTF-8; convert it to UTF-8"))
+}
+
+/// Reads a JSON file of at most `limit` bytes.
+///
+/// # Errors
+/// The file cannot be read, is longer than `limit` bytes, or does not deserialise.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
+    let text = read_within(path, limit)?;
+    serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
+}
+
+/// Calls `read` with the path and `limit`, or returns `None` if the file does not exist.
+///
+/// # Errors
+/// Those of `read`.
+pub fn if_there<T>(path: &Path, limit: u64, read: impl FnOnce(&Path, u64) -> Result<T>) -> Result<Option<T>> {
+    files::exists(path).then(|| read(path, limit)).transpose()
+}
+
+/// The head of a safetensors file: the header's length, then the header with metadata `texts` and contiguous `tensors`, padded to
+/// eight bytes as safetensors does.
+///
+/// # Errors
+/// The tensors are not contiguous.
+pub fn safetensors_head(
+    texts: HashMap<String, String>,
+    tensors: Vec<(String, TensorInfo)>,
+) -> Result<Vec<u8>> {
+    let internal = |error: String| Error::Internal(format!("safetensors header: {error}"));
+    let metadata = Metadata::new(Some(texts), tensors).map_err(|error| internal(error.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut head = (header.len() as u64).to_le_bytes().to_vec();
+    head.append(&mut header);
+    Ok(head)
+}
+
+/// Writes an indented JSON file atomically.
+pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    text.push(b'\n');
+    write_atomically(path, &text)
+}
+
+/// Start of JSON with a checksum. Eight hexadecimal digits and [`AFTER_CHECKSUM`] follow, then the text covered by the CRC-32C.
+const BEFORE_CHECKSUM: &str = "{\"crc32c\":\"";
+const AFTER_CHECKSUM: &str = "\",\n";
+
+/// Serialises a value to JSON that begins with a checksum of the rest.
+pub fn checked_json_from<T: serde::Serialize>(value: &T) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    let covered = text.strip_prefix('{').unwrap_or(&text).trim_start();
+    Ok(format!("{BEFORE_CHECKSUM}{:08x}{AFTER_CHECKSUM}{covered}", crc32c::crc32c(covered.as_bytes())))
+}
+
+/// Verifies JSON written by [`checked_json_from`] and removes its checksum; `None` if the text has no checksum.
+///
+/// # Errors
+/// The checksum does not match.
+pub fn json_from_checked(text: &str) -> Result<Option<String>, &'static str> {
+    if !text.starts_with(BEFORE_CHECKSUM) {
+        return Ok(None);
+    }
+    text.strip_prefix(BEFORE_CHECKSUM)
+        .and_then(|rest| Some((rest.get(..8)?, rest.get(8..)?.strip_prefix(AFTER_CHECKSUM)?)))
+        // Compare the digits exactly as written, so that any changed byte is detected.
+        .filter(|(checksum, covered)| *checksum == format!("{:08x}", crc32c::crc32c(covered.as_bytes())))
+        .map(|(_, covered)| Some(format!("{{{covered}")))
+        .ok_or("its checksum does not match its content")
+}
+
+/// Seconds since 1970, UTC.
+pub fn unix_seconds() -> f64 {
+    web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::at_once;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_no_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        write_atomically(&path, b"old").unwrap();
+        // A folder at the temporary file's path makes the write fail on every system.
+        std::fs::create_dir(partial_path(&path)).unwrap();
+        assert!(write_atomically(&path, b"new").is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_file_is_copied_once_and_whichever_fails_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let [from, to, missing] = ["from", "to", "missing/to"].map(|name| folder.path().join(name));
+        let turns = Turns::none();
+        let copy = |from: &Path, to: &Path| at_once(copy_file_in_turns(from, to, &turns));
+        let content = vec![7_u8; 3 * PIECE];
+        std::fs::write(&from, &content).unwrap();
+        copy(&from, &to).unwrap();
+        assert!(std::fs::read(&to).unwrap() == content);
+        assert_eq!(turns.asked(), 3);
+        let failed = |from: &Path, to: &Path| match copy(from, to) {
+            Err(Error::Io { path, .. }) => path,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(failed(&from, &missing), missing);
+        // Some systems can open a folder like a file but not read it.
+        assert_eq!(failed(folder.path(), &folder.path().join("copy")), folder.path());
+        // Write errors are not retried.
+        let mut room = vec![0_u8; PIECE];
+        let sides = (|_: std::io::Error| "unread", |_: std::io::Error| "unwritten");
+        let copied = at_once(copy_pieces(&mut &content[..], &mut &mut room[..], sides, &turns));
+        assert_eq!((copied, turns.asked()), (Err("unwritten"), 4));
+    }
+
+    #[test]
+    fn a_file_need_not_be_there_and_is_read_within_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let text = |limit| if_there(&path, limit, read_text).map_err(|error| error.to_string());
+        assert_eq!(text(4), Ok(None));
+        std::fs::write(&path, "1234").unwrap();
+        assert_eq!(text(4), Ok(Some("1234".to_owned())));
+        assert_eq!(if_there(&path, 4, read_json::<u32>).unwrap(), Some(1234));
+        assert!(text(3).unwrap_err().contains("4 bytes are too many for this file (at most 3)"));
+        std::fs::write(&path, [0xff]).unwrap();
+        assert!(text(3).unwrap_err().contains("not UTF-8"));
+    }
+
+    #[test]
+    fn a_place_is_written_over_only_where_it_holds_ours_and_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("model");
+        let check = |replace| {
+            let checked = check_place(&place, "an export", &["config.json", "README.md"], replace);
+            checked.map_err(|error| error.to_string())
+        };
+        let refused = |replace, reason: &str| {
+            let error = check(replace).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        };
+        check(false).unwrap();
+        std::fs::write(&place, "mine").unwrap();
+        refused(true, "is a file");
+        std::fs::remove_file(&place).unwrap();
+        std::fs::create_dir(&place).unwrap();
+        check(false).unwrap();
+        // README.md is one of our names, but may be the user's file.
+        std::fs::write(place.join("README.md"), "mine").unwrap();
+        refused(true, "holds README.md but is not an export");
+        std::fs::write(place.join("config.json"), "{}").unwrap();
+        refused(false, "holds an export already");
+        check(true).unwrap();
+        std::fs::write(place.join("thesis.docx"), "mine").unwrap();
+        refused(true, "holds thesis.docx");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_by_a_folder_leaves_no_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        std::fs::create_dir(&path).unwrap();
+        assert!(write_atomically(&path, b"new").is_err());
+        assert!(!partial_path(&path).exists());
+    }
+}

@@ -1,0 +1,188 @@
+//! Listing checkpoints and milestones, and loading one by file name.
+
+use super::manifest::ManifestEntry;
+use super::state::{self, StoredPrecision};
+use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
+use glasshouse_compiler::graph::Parameter;
+use glasshouse_compiler::step::ArenaState;
+use glasshouse_platform::storage;
+use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_protocol::{CheckpointChoice, CheckpointSummary};
+use std::path::PathBuf;
+
+const MILESTONE: &str = "milestone-";
+const EXTENSION: &str = ".safetensors";
+
+fn milestone_name(step: u64) -> String {
+    format!("{MILESTONE}{step:08}{EXTENSION}")
+}
+
+/// Parses the step from a milestone's file name.
+fn milestone_step(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(MILESTONE)?.strip_suffix(EXTENSION)?;
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+impl Checkpoints {
+    /// Lists all checkpoints and milestones by step, a milestone before a checkpoint of the same step. Missing,
+    /// truncated and unreadable files are left out.
+    pub fn list(&self) -> Vec<CheckpointSummary> {
+        let manifests = self.manifests(&mut Vec::new());
+        let best =
+            manifests.first().and_then(|(_, manifest)| manifest.best.as_ref()).map(|entry| &entry.file);
+        let mut found: Vec<CheckpointSummary> = Vec::new();
+        for entry in manifests.iter().flat_map(|(_, manifest)| manifest.entries()) {
+            let is_whole = files::metadata(self.folder.join(&entry.file))
+                .is_ok_and(|metadata| metadata.len() == entry.bytes);
+            if is_whole && !found.iter().any(|summary| summary.file == entry.file) {
+                found.push(CheckpointSummary {
+                    file: entry.file.clone(),
+                    step: entry.step,
+                    val_loss: entry.val_loss,
+                    best: best == Some(&entry.file),
+                    resumable: true,
+                    bytes: entry.bytes,
+                });
+            }
+        }
+        found.extend(self.milestones());
+        found.sort_by(|one, other| (one.step, &one.file).cmp(&(other.step, &other.file)));
+        found
+    }
+
+    fn milestones(&self) -> Vec<CheckpointSummary> {
+        let Ok(entries) = files::read_dir(&self.folder) else { return Vec::new() };
+        let summary = |name: String| {
+            let step = milestone_step(&name)?;
+            let path = self.folder.join(&name);
+            let bytes = files::metadata(&path).ok()?.len();
+            let info = state::read_info(&path).ok()?;
+            Some(CheckpointSummary {
+                file: name,
+                step,
+                val_loss: info.val_loss,
+                best: false,
+                resumable: false,
+                bytes,
+            })
+        };
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter_map(summary).collect()
+    }
+
+    /// Removes milestones after `step`, as far as possible.
+    pub(super) fn remove_milestones_after(&self, step: u64) {
+        for milestone in self.milestones().into_iter().filter(|milestone| milestone.step > step) {
+            files::remove_file(self.folder.join(milestone.file)).ok();
+        }
+    }
+
+    pub fn has_milestone(&self, step: u64) -> bool {
+        files::is_file(&self.folder.join(milestone_name(step)))
+    }
+
+    /// Saves a permanent copy of the weights in half precision, or in full precision if a weight exceeds its range.
+    /// Returns the path.
+    ///
+    /// # Errors
+    /// Writing failed; there is no milestone of this step.
+    pub fn save_milestone(
+        &self,
+        info: &CheckpointInfo,
+        parameters: &[Parameter],
+        state: &ArenaState,
+    ) -> Result<PathBuf> {
+        storage::create_folder(&self.folder)?;
+        let path = self.folder.join(milestone_name(info.step));
+        let partial = path.with_extension("partial");
+        let precision = StoredPrecision::of_weights(&state.parameters);
+        let written = state::write_weights(&partial, info, parameters, &state.parameters, precision)
+            .and_then(|_| files::rename(&partial, &path).map_err(Error::io(&path)));
+        if let Err(error) = written {
+            // The partial file only takes up space.
+            files::remove_file(&partial).ok();
+            return Err(error);
+        }
+        storage::sync_folder_of(&path);
+        Ok(path)
+    }
+
+    /// Loads the chosen checkpoint; a file is one of [`Checkpoints::list`].
+    ///
+    /// # Errors
+    /// There is no such checkpoint, it is damaged or of another model, or it is a milestone and moments are requested.
+    pub fn load_named(
+        &mut self,
+        choice: &CheckpointChoice,
+        parameters: &[Parameter],
+        content: Content,
+    ) -> Result<Loaded> {
+        at_once(self.load_named_in_turns(choice, parameters, content, &Turns::none()))
+    }
+
+    /// Like [`Checkpoints::load_named`], but yields.
+    pub async fn load_named_in_turns(
+        &mut self,
+        choice: &CheckpointChoice,
+        parameters: &[Parameter],
+        content: Content,
+        turns: &Turns,
+    ) -> Result<Loaded> {
+        let which = match choice {
+            CheckpointChoice::Latest => Which::Latest,
+            CheckpointChoice::Best => Which::Best,
+            CheckpointChoice::File(name) => {
+                return self.load_file_in_turns(name, parameters, content, turns).await;
+            }
+        };
+        let loaded = self.load_in_turns(which, parameters, content, turns).await?;
+        loaded.ok_or_else(|| Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first"))
+    }
+
+    async fn load_file_in_turns(
+        &self,
+        name: &str,
+        parameters: &[Parameter],
+        content: Content,
+        turns: &Turns,
+    ) -> Result<Loaded> {
+        let path = self.folder.join(name);
+        let is_milestone = milestone_step(name).is_some();
+        if is_milestone && content == Content::WeightsAndMoments {
+            let reason = "a milestone has only weights; training cannot continue from it bit for bit";
+            return Err(Error::bad_file(path, reason));
+        }
+        if is_milestone && !files::is_file(&path) {
+            let reason = self.instead_of(name).unwrap_or_else(|| "there is no such milestone".to_owned());
+            return Err(Error::bad_file(path, reason));
+        }
+        let bytes = if is_milestone {
+            storage::read_in_turns(&path, turns).await?
+        } else {
+            self.entry(name)?.read(&path, turns).await?
+        };
+        let (info, state) = state::read(&path, &bytes, parameters, content, turns).await?;
+        Ok(Loaded { info, state, path, notices: Vec::new() })
+    }
+
+    /// Suggests the nearest kept checkpoint for a missing one, by the step in its name. `None` if nothing is kept or
+    /// the name contains no step.
+    pub fn instead_of(&self, name: &str) -> Option<String> {
+        let of_checkpoint = || name.strip_prefix("step-")?.split('-').next()?.parse().ok();
+        let wanted: u64 = milestone_step(name).or_else(of_checkpoint)?;
+        let nearest = self.list().into_iter().min_by_key(|summary| summary.step.abs_diff(wanted))?;
+        let (step, file) = (nearest.step, nearest.file);
+        Some(format!("step {wanted} has no checkpoint; the nearest is step {step}, {file}"))
+    }
+
+    fn entry(&self, name: &str) -> Result<ManifestEntry> {
+        let manifests = self.manifests(&mut Vec::new());
+        let mut entries = manifests.iter().flat_map(|(_, manifest)| manifest.entries());
+        entries.find(|entry| entry.file == name).cloned().ok_or_else(|| {
+            let known: Vec<String> = self.list().into_iter().map(|summary| summary.file).collect();
+            let reason =
+                glasshouse_protocol::names::unknown("checkpoint", name, known.iter().map(String::as_str));
+            Error::bad_file(&self.folder, reason)
+        })
+    }
+}

@@ -1,0 +1,323 @@
+//! Crash-safe checkpoints.
+//!
+//! The state is written to a new file. Once it is on disk, one of two alternating manifests, `manifest-a.json` and
+//! `manifest-b.json`, names it. A manifest holds a checksum of itself and of the files it names. After a crash or on a
+//! full disk, the newest manifest that verifies names intact files, and the previous one names the previous state.
+//! (They alternate because a browser's private file system has no atomic rename.)
+//!
+//! Kept are the latest state, the previous one, the one with the lowest validation loss, and, if the guard is on, the
+//! two it may roll back to. Milestones (weights only, in half precision) are files that no manifest names and that are
+//! never removed.
+
+mod guard;
+mod list;
+mod manifest;
+mod moment;
+mod state;
+
+pub use guard::GuardState;
+pub use moment::CarriedFile;
+pub use state::read_state_in_turns;
+pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
+
+use glasshouse_compiler::graph::Parameter;
+use glasshouse_compiler::step::{ArenaState, LossScale};
+use glasshouse_platform::storage;
+use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once, files};
+use manifest::{Manifest, ManifestEntry, Slot};
+use state::{StateFile, StoredPrecision};
+use std::path::{Path, PathBuf};
+
+/// Number of states kept for the guard.
+const KEPT: usize = 2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Latest,
+    /// The state with the lowest validation loss, or the newest if the run was never evaluated.
+    Best,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    pub info: CheckpointInfo,
+    /// Weights, and moments if requested.
+    pub state: ArenaState,
+    pub path: PathBuf,
+    /// Damaged files that were skipped, one line each.
+    pub notices: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    /// The manifest last loaded or written, which the next save must not overwrite.
+    trusted: Option<Slot>,
+    best: Option<ManifestEntry>,
+    /// States the guard may roll back to, newest last.
+    kept: Vec<ManifestEntry>,
+    /// Whether the next saved state is added to `kept`.
+    keeps_next: bool,
+}
+
+/// A checkpoint being written. Dropping it before [`Checkpoints::finish`] leaves the checkpoints unchanged.
+#[derive(Debug)]
+pub struct Begun {
+    sequence: u64,
+    slot: Slot,
+    /// Length and checksum are not set yet.
+    entry: ManifestEntry,
+    file: StateFile,
+}
+
+impl Begun {
+    /// Writes the next floats.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn put(&mut self, floats: &[f32]) -> Result<()> {
+        self.file.put(floats)
+    }
+}
+
+impl Checkpoints {
+    /// The checkpoints in `folder`, which need not exist yet.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), trusted: None, best: None, kept: Vec::new(), keeps_next: false }
+    }
+
+    /// Loads a checkpoint of a model with these parameters, or `None` if no checkpoint was ever completed.
+    ///
+    /// # Errors
+    /// Every checkpoint is damaged or belongs to another model.
+    pub fn load(
+        &mut self,
+        which: Which,
+        parameters: &[Parameter],
+        content: Content,
+    ) -> Result<Option<Loaded>> {
+        at_once(self.load_in_turns(which, parameters, content, &Turns::none()))
+    }
+
+    async fn load_in_turns(
+        &mut self,
+        which: Which,
+        parameters: &[Parameter],
+        content: Content,
+        turns: &Turns,
+    ) -> Result<Option<Loaded>> {
+        let mut notices = Vec::new();
+        let manifests = self.manifests(&mut notices);
+        if manifests.is_empty() && notices.is_empty() {
+            return Ok(None);
+        }
+        let latest = manifests.iter().map(|(slot, manifest)| (*slot, &manifest.latest));
+        let best = manifests.iter().filter_map(|(slot, manifest)| Some((*slot, manifest.best.as_ref()?)));
+        let candidates: Vec<(Slot, &ManifestEntry)> = match which {
+            Which::Latest => latest.collect(),
+            Which::Best => best.chain(latest).collect(),
+        };
+        for (slot, entry) in candidates {
+            let path = self.folder.join(&entry.file);
+            let read = async {
+                let bytes = entry.read(&path, turns).await?;
+                state::read(&path, &bytes, parameters, content, turns).await
+            };
+            let read = read.await;
+            match read {
+                Ok((info, state)) => {
+                    if !notices.is_empty() {
+                        notices.push(format!("using {} of step {} instead", path.display(), info.step));
+                    }
+                    self.trusted = Some(slot);
+                    return Ok(Some(Loaded { info, state, path, notices }));
+                }
+                Err(error) => {
+                    let notice = format!("skipped a damaged checkpoint: {error}");
+                    if !notices.contains(&notice) {
+                        notices.push(notice);
+                    }
+                }
+            }
+        }
+        let reason = format!("no checkpoint of this run can be used. {}", notices.join(". "));
+        Err(Error::bad_file(&self.folder, reason))
+    }
+
+    /// Takes over the best checkpoint, if its file is intact, and the guard's states from the manifest used by
+    /// [`Checkpoints::load`]. Call it once before a resumed run saves. Returns a notice if the best checkpoint is lost.
+    pub fn keep_best(&mut self) -> Option<String> {
+        let trusted = self.trusted?;
+        let Manifest { best, kept, .. } = Manifest::read(&self.folder, trusted).ok().flatten()?;
+        self.kept = kept;
+        let best = best?;
+        match at_once(best.read(&self.folder.join(&best.file), &Turns::none())) {
+            Ok(_) => {
+                self.best = Some(best);
+                None
+            }
+            Err(error) => Some(format!(
+                "the best checkpoint is damaged, so the next evaluation makes a new one: {error}"
+            )),
+        }
+    }
+
+    /// Saves the latest checkpoint, also as the best if `best` is set. Returns its path.
+    ///
+    /// # Errors
+    /// Writing failed, for example on a full disk. Earlier checkpoints are unchanged.
+    pub fn save(
+        &mut self,
+        info: &CheckpointInfo,
+        parameters: &[Parameter],
+        state: &ArenaState,
+        best: bool,
+    ) -> Result<PathBuf> {
+        at_once(self.save_in_turns(info, parameters, state, best, &Turns::none()))
+    }
+
+    /// Like [`Checkpoints::save`], but yields. Dropping the future leaves earlier checkpoints unchanged.
+    pub async fn save_in_turns(
+        &mut self,
+        info: &CheckpointInfo,
+        parameters: &[Parameter],
+        state: &ArenaState,
+        best: bool,
+        turns: &Turns,
+    ) -> Result<PathBuf> {
+        let mut begun = self.begin_with(info, &state::shapes(parameters, state), state.loss_scale)?;
+        begun.file.put_all(parameters, state, turns).await?;
+        self.finish(begun, best)
+    }
+
+    /// Begins a weights-only checkpoint; the weights follow in parameter order.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
+        let shapes = parameters.iter().map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone()));
+        self.begin_with(info, &shapes.collect::<Vec<_>>(), None)
+    }
+
+    fn begin_with(
+        &self,
+        info: &CheckpointInfo,
+        shapes: &[(String, Vec<usize>)],
+        loss_scale: Option<LossScale>,
+    ) -> Result<Begun> {
+        storage::create_folder(&self.folder)?;
+        let manifests = self.manifests(&mut Vec::new());
+        let newest = manifests.first();
+        let sequence = newest.map_or(1, |(_, manifest)| manifest.sequence + 1);
+        let slot = match self.trusted.or(newest.map(|(slot, _)| *slot)) {
+            Some(trusted) => trusted.other(),
+            None => Slot::A,
+        };
+        let (step, val_loss) = (info.step, info.val_loss);
+        let name = format!("step-{step:08}-{sequence:06}.safetensors");
+        let file =
+            StateFile::begin(&self.folder.join(&name), info, shapes, loss_scale, StoredPrecision::Full)?;
+        let entry = ManifestEntry { file: name, bytes: 0, crc32c: 0, step, val_loss };
+        Ok(Begun { sequence, slot, entry, file })
+    }
+
+    /// Makes a begun checkpoint durable and the latest, and the best if `best` is set. Returns its path.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoints::save`].
+    pub fn finish(&mut self, begun: Begun, best: bool) -> Result<PathBuf> {
+        let Begun { sequence, slot, entry, file } = begun;
+        let (bytes, crc32c) = file.finish()?;
+        let latest = ManifestEntry { bytes, crc32c, ..entry };
+        let path = self.folder.join(&latest.file);
+        storage::sync_folder_of(&path);
+        let best = if best { Some(latest.clone()) } else { self.best.clone() };
+        let mut kept = self.kept.clone();
+        if std::mem::take(&mut self.keeps_next) {
+            kept.retain(|entry| entry.step < latest.step);
+            kept.push(latest.clone());
+            kept.drain(..kept.len().saturating_sub(KEPT));
+        }
+        let manifest = Manifest::new(sequence, latest, best.clone(), kept.clone());
+        manifest.write(&self.folder, slot).inspect_err(|_| {
+            // The file is unreferenced and would only take up space, which may be what is lacking.
+            files::remove_file(&path).ok();
+        })?;
+        self.trusted = Some(slot);
+        (self.best, self.kept) = (best, kept);
+        self.sweep();
+        Ok(path)
+    }
+
+    /// Keeps the next saved state for the guard, replacing the oldest kept one.
+    pub fn keep_next(&mut self) {
+        self.keeps_next = true;
+    }
+
+    pub fn best_step(&self) -> Option<u64> {
+        self.best.as_ref().map(|entry| entry.step)
+    }
+
+    /// Steps of the states the guard may roll back to, ascending.
+    pub fn kept_steps(&self) -> Vec<u64> {
+        self.kept.iter().map(|entry| entry.step).collect()
+    }
+
+    /// Loads a state kept for the guard.
+    ///
+    /// # Errors
+    /// No state of that step is kept, or it is damaged.
+    pub fn load_kept(&self, step: u64, parameters: &[Parameter]) -> Result<Loaded> {
+        let missing = || Error::bad_file(&self.folder, format!("no checkpoint of step {step} is kept"));
+        let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
+        let path = self.folder.join(&entry.file);
+        let read = async {
+            let (turns, content) = (Turns::none(), Content::WeightsAndMoments);
+            let bytes = entry.read(&path, &turns).await?;
+            state::read(&path, &bytes, parameters, content, &turns).await
+        };
+        let (info, state) = at_once(read)?;
+        Ok(Loaded { info, state, path, notices: Vec::new() })
+    }
+
+    /// Forgets kept states and milestones after `step`, once the run rolled back to it.
+    pub fn forget_after(&mut self, step: u64) {
+        self.kept.retain(|entry| entry.step <= step);
+        self.remove_milestones_after(step);
+    }
+
+    /// The manifests that verify, newest first; damaged ones are added to `notices`.
+    fn manifests(&self, notices: &mut Vec<String>) -> Vec<(Slot, Manifest)> {
+        let mut manifests = Vec::new();
+        for slot in [Slot::A, Slot::B] {
+            match Manifest::read(&self.folder, slot) {
+                Ok(manifest) => manifests.extend(manifest.map(|manifest| (slot, manifest))),
+                Err(error) => notices.push(format!("skipped a damaged list of checkpoints: {error}")),
+            }
+        }
+        manifests.sort_by_key(|(_, manifest)| std::cmp::Reverse(manifest.sequence));
+        manifests
+    }
+
+    /// Removes checkpoint files that no manifest names. A file that cannot be removed only takes up space; the next
+    /// save tries again.
+    fn sweep(&self) {
+        let manifests = self.manifests(&mut Vec::new());
+        let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
+        let Ok(entries) = files::read_dir(&self.folder) else { return };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with("step-") && name.ends_with(".safetensors") && !named(name) {
+                files::remove_file(&path).ok();
+            }
+        }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! A consistent snapshot of a run's checkpoints for export during training, when manifests may be replaced and files
+//! removed at any time.
+
+use super::Checkpoints;
+use super::manifest::{Manifest, Slot};
+use glasshouse_platform::files::{self, File};
+use glasshouse_platform::{Error, Result};
+use std::io::ErrorKind;
+
+pub enum CarriedFile {
+    Bytes(Vec<u8>),
+    /// An open handle, readable even after the file is removed, and its length.
+    Open(File, u64),
+    /// A permanent file, read by its path.
+    Lasting,
+}
+
+impl Checkpoints {
+    /// All files of the checkpoints by name: both manifests, the files they name, and milestones. Files that no
+    /// manifest names are being written or are about to be removed.
+    pub(crate) fn at_one_moment(&self) -> Result<Vec<(String, CarriedFile)>> {
+        let mut before = None;
+        loop {
+            let manifests = [Slot::A, Slot::B].map(|slot| (slot, files::read(slot.path(&self.folder)).ok()));
+            // A file still missing with an unchanged manifest is lost; retrying would not help.
+            let is_lost = before.as_ref() == Some(&manifests);
+            if let Some(parts) = self.opened(&manifests, is_lost)? {
+                return Ok(parts);
+            }
+            before = Some(manifests);
+        }
+    }
+
+    /// `None` if a named file is gone.
+    fn opened(
+        &self,
+        manifests: &[(Slot, Option<Vec<u8>>)],
+        is_lost: bool,
+    ) -> Result<Option<Vec<(String, CarriedFile)>>> {
+        let mut parts: Vec<(String, CarriedFile)> = Vec::new();
+        let mut named: Vec<String> = Vec::new();
+        for (slot, bytes) in manifests {
+            let Some(bytes) = bytes else { continue };
+            if let Ok(manifest) = Manifest::parse(bytes) {
+                named.extend(manifest.entries().map(|entry| entry.file.clone()));
+            }
+            let name = slot.path(&self.folder).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            parts.push((name, CarriedFile::Bytes(bytes.clone())));
+        }
+        named.sort();
+        named.dedup();
+        for name in &named {
+            let path = self.folder.join(name);
+            match files::metadata(&path).and_then(|metadata| Ok((File::open(&path)?, metadata.len()))) {
+                Ok((file, bytes)) => parts.push((name.clone(), CarriedFile::Open(file, bytes))),
+                Err(error) if error.kind() == ErrorKind::NotFound && is_lost => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(Error::io(path)(error)),
+            }
+        }
+        let entries = match files::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(parts)),
+            Err(error) => return Err(Error::io(&self.folder)(error)),
+        };
+        for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+            let of_manifests =
+                name.starts_with("manifest-") || (name.starts_with("step-") && !named.is_empty());
+            if !of_manifests && !name.ends_with(".partial") {
+                parts.push((name, CarriedFile::Lasting));
+            }
+        }
+        parts.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(Some(parts))
+    }
+}

@@ -1,0 +1,497 @@
+//! Weights and moments as a safetensors file. Parameters go by their names, moments have the prefixes `first_moment.`
+//! and `second_moment.`, and one JSON object in the metadata describes the run, with its loss scale if any.
+
+use super::GuardState;
+use glasshouse_compiler::graph::Parameter;
+use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_compiler::step::{ArenaState, LossScale};
+use glasshouse_platform::storage;
+use glasshouse_platform::{self as platform, Turns, at_once, files};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::ModelConfig;
+use half::f16;
+use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Format version of a checkpoint's names and metadata.
+pub const ARENA_VERSION: u32 = 1;
+
+const METADATA: &str = "glasshouse";
+const FIRST: &str = "first_moment.";
+const SECOND: &str = "second_moment.";
+
+/// Progress of a run when its state was saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointInfo {
+    /// [`ARENA_VERSION`].
+    pub arena_version: u32,
+    /// Optimizer steps completed.
+    pub step: u64,
+    /// Seed of the run; batches, dropout and initial weights are functions of it and the step.
+    pub seed: u64,
+    /// Training tokens seen.
+    pub tokens_seen: u64,
+    /// CRC-32C of the run's TOML text.
+    pub config_crc32c: u32,
+    /// Validation loss of this state, if it was evaluated.
+    pub val_loss: Option<f32>,
+    /// Lowest validation loss of the run so far.
+    pub best_val_loss: Option<f32>,
+    /// The model settings that determine what the weights compute, from [`settings_of`]; empty in files of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub model: BTreeMap<String, String>,
+    /// State of the guard, if it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardState>,
+}
+
+/// The model settings that determine what its weights compute, by dotted name.
+pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
+    fn flatten(name: &str, value: &Value, settings: &mut BTreeMap<String, String>) {
+        match value {
+            Value::Object(fields) => {
+                for (field, value) in fields {
+                    flatten(&format!("{name}.{field}"), value, settings);
+                }
+            }
+            Value::String(text) => drop(settings.insert(name.to_owned(), text.clone())),
+            // As typed by the user, not as f64 digits of the f32 value.
+            Value::Number(number) if number.is_f64() => {
+                let number = number.as_f64().unwrap_or_default() as f32;
+                settings.insert(name.to_owned(), number.to_string());
+            }
+            other => drop(settings.insert(name.to_owned(), other.to_string())),
+        }
+    }
+    let mut settings = BTreeMap::new();
+    flatten("model", &serde_json::to_value(model).unwrap_or_default(), &mut settings);
+    // Normalise settings that may be absent or have two spellings.
+    let scaling = settings.get("model.position.scaling.kind").cloned();
+    let absent = || "none".to_owned();
+    settings.insert("model.position.scaling".to_owned(), scaling.unwrap_or_else(absent));
+    for name in ["model.sliding_window", "model.full_attention", "model.position.channels"] {
+        settings.entry(name.to_owned()).or_insert_with(absent);
+    }
+    settings.remove("model.bias");
+    for (layer, has) in BTreeMap::from(model.bias) {
+        settings.insert(format!("model.bias.{layer}"), has.to_string());
+    }
+    // Dropout and initialisation matter only for training.
+    settings.retain(|name, _| !name.starts_with("model.dropout") && !name.starts_with("model.init"));
+    settings
+}
+
+impl CheckpointInfo {
+    /// Compares the settings the weights were trained with, if recorded, with those of `model`.
+    ///
+    /// # Errors
+    /// One sentence that names the first difference.
+    pub fn check_model(&self, model: &ModelConfig) -> Result<(), String> {
+        let now = settings_of(model);
+        let mut trained = self.model.clone();
+        if let Some(all) = trained.get("model.bias").cloned() {
+            // Older versions had one bias setting for all layers of a block, and lacked the settings below.
+            let layers = ["qkv", "output", "mlp"].map(|layer| (format!("model.bias.{layer}"), all.clone()));
+            let others = [
+                ("model.bias.head", "false"),
+                ("model.embedding_scale", "1"),
+                ("model.sliding_window", "none"),
+                ("model.full_attention", "none"),
+                ("model.norm.add_unit_offset", "false"),
+                ("model.residual", "sequential"),
+                ("model.position.skip_every", "0"),
+                ("model.position.channels", "none"),
+                ("model.position.scaling", "none"),
+            ];
+            let others = others.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            for (name, value) in layers.into_iter().chain(others) {
+                trained.entry(name).or_insert(value);
+            }
+        }
+        let both = trained.iter().filter_map(|(name, trained)| Some((name, trained, now.get(name)?)));
+        match both.into_iter().find(|(_, trained, now)| trained != now) {
+            None => Ok(()),
+            Some((name, trained, now)) => Err(format!(
+                "it has {name} = {now}, but the checkpoint was trained with {trained}, and its weights need that; restore {trained}"
+            )),
+        }
+    }
+}
+
+/// How much of a checkpoint to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Weights only, for generation or export.
+    Weights,
+    /// Weights and moments, to continue training.
+    WeightsAndMoments,
+}
+
+/// Reads a checkpoint file by path, whether or not a manifest names it (`--checkpoint FILE`).
+///
+/// # Errors
+/// The file is not a checkpoint, or belongs to another model.
+pub fn read_state(
+    path: &Path,
+    parameters: &[Parameter],
+    content: Content,
+) -> Result<(CheckpointInfo, ArenaState)> {
+    at_once(read_state_in_turns(path, parameters, content, &Turns::none()))
+}
+
+/// Like [`read_state`], but yields.
+pub async fn read_state_in_turns(
+    path: &Path,
+    parameters: &[Parameter],
+    content: Content,
+    turns: &Turns,
+) -> Result<(CheckpointInfo, ArenaState)> {
+    let bytes = storage::read_in_turns(path, turns).await?;
+    read(path, &bytes, parameters, content, turns).await
+}
+
+/// The tensors of a state in file order: name, shape and floats.
+fn tensors<'a>(
+    parameters: &'a [Parameter],
+    state: &'a ArenaState,
+) -> impl Iterator<Item = (String, &'a [usize], &'a [f32])> {
+    let layout = ArenaLayout::of_parameters(parameters);
+    let ranges: Vec<Range<usize>> =
+        layout.offsets.iter().zip(&layout.counts).map(|(start, count)| *start..start + count).collect();
+    [("", &state.parameters), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
+        .into_iter()
+        .flat_map(move |(prefix, arena)| {
+            let kept = parameters.iter().zip(ranges.clone());
+            // Frozen parameters have no moments; the arena of a moment the optimizer does not use is empty.
+            kept.filter_map(move |(parameter, range)| {
+                let values = arena.get(range).filter(|_| prefix.is_empty() || parameter.trainable)?;
+                Some((format!("{prefix}{}", parameter.name), parameter.ty.shape.as_slice(), values))
+            })
+        })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StoredPrecision {
+    Full,
+    Half,
+}
+
+impl StoredPrecision {
+    /// Half precision, unless a weight exceeds its range.
+    pub(super) fn of_weights(weights: &[f32]) -> Self {
+        let fits = |weight: &f32| !weight.is_finite() || weight.abs() <= f16::MAX.to_f32();
+        if weights.iter().all(fits) { Self::Half } else { Self::Full }
+    }
+}
+
+/// Writes a weights-only file and makes it durable.
+pub(super) fn write_weights(
+    path: &Path,
+    info: &CheckpointInfo,
+    parameters: &[Parameter],
+    weights: &[f32],
+    precision: StoredPrecision,
+) -> Result<()> {
+    let state = ArenaState { parameters: weights.to_vec(), ..ArenaState::default() };
+    let mut file = StateFile::begin(path, info, &shapes(parameters, &state), None, precision)?;
+    at_once(file.put_all(parameters, &state, &Turns::none()))?;
+    file.finish().map(drop)
+}
+
+/// Names and shapes of the tensors of a state in file order.
+pub(super) fn shapes(parameters: &[Parameter], state: &ArenaState) -> Vec<(String, Vec<usize>)> {
+    tensors(parameters, state).map(|(name, shape, _)| (name, shape.to_vec())).collect()
+}
+
+/// A state file being written, tensor by tensor, in pieces. It is deleted on drop unless finished.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    path: PathBuf,
+    output: BufWriter<files::File>,
+    precision: StoredPrecision,
+    head: Vec<u8>,
+    /// Bytes after the header, and their checksum.
+    bytes: usize,
+    checksum: u32,
+    finished: bool,
+}
+
+impl StateFile {
+    pub(super) fn begin(
+        path: &Path,
+        info: &CheckpointInfo,
+        shapes: &[(String, Vec<usize>)],
+        loss_scale: Option<LossScale>,
+        precision: StoredPrecision,
+    ) -> Result<Self> {
+        let (dtype, width) = match precision {
+            StoredPrecision::Full => (Dtype::F32, 4),
+            StoredPrecision::Half => (Dtype::F16, 2),
+        };
+        // A single metadata entry: the order of several would be undefined.
+        let text = Described { crc32c: Some(NO_CHECKSUM.to_owned()), info: info.clone(), loss_scale };
+        let text = serde_json::to_string(&text).map_err(internal)?;
+        let mut end = 0;
+        let infos = shapes
+            .iter()
+            .map(|(name, shape)| {
+                let start = end;
+                end += shape.iter().product::<usize>() * width;
+                (name.clone(), TensorInfo { dtype, shape: shape.clone(), data_offsets: (start, end) })
+            })
+            .collect();
+        let texts = HashMap::from([(METADATA.to_owned(), text)]);
+        let head = storage::safetensors_head(texts, infos)?;
+        let file = files::File::create(path).map_err(Error::io(path))?;
+        let output = BufWriter::with_capacity(BUFFER, file);
+        let (path, finished) = (path.to_owned(), false);
+        let mut begun = Self { path, output, precision, head, bytes: 0, checksum: 0, finished };
+        platform::reserve(begun.output.get_ref(), (begun.head.len() + end) as u64)
+            .and_then(|()| begun.output.write_all(&begun.head))
+            .map_err(Error::io(&begun.path))?;
+        Ok(begun)
+    }
+
+    pub(super) fn put(&mut self, values: &[f32]) -> Result<()> {
+        match self.precision {
+            // safetensors is little-endian, and so are all our targets.
+            StoredPrecision::Full => self.write(bytemuck::cast_slice(values)),
+            StoredPrecision::Half => {
+                let f16s: Vec<u8> =
+                    values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
+                self.write(&f16s)
+            }
+        }
+    }
+
+    pub(super) async fn put_all(
+        &mut self,
+        parameters: &[Parameter],
+        state: &ArenaState,
+        turns: &Turns,
+    ) -> Result<()> {
+        for (_, _, values) in tensors(parameters, state) {
+            for piece in values.chunks(WRITTEN_AT_ONCE) {
+                self.put(piece)?;
+                turns.give().await;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, part: &[u8]) -> Result<()> {
+        self.checksum = crc32c::crc32c_append(self.checksum, part);
+        self.bytes += part.len();
+        self.output.write_all(part).map_err(Error::io(&self.path))?;
+        if self.bytes / STORED_AT_ONCE > (self.bytes - part.len()) / STORED_AT_ONCE {
+            platform::begin_storing(self.output.get_ref());
+        }
+        Ok(())
+    }
+
+    /// Writes the checksum and makes the file durable. Returns its length and checksum.
+    pub(super) fn finish(mut self) -> Result<(u64, u32)> {
+        let Self { path, output, head, bytes, checksum, .. } = &mut self;
+        // The checksum stored in the file covers the whole file, with zeros in its own place.
+        let whole = crc32c::crc32c_combine(crc32c::crc32c(head), *checksum, *bytes);
+        let place = checksum_place(head).ok_or_else(|| internal("no room for the checksum"))?;
+        let digits = format!("{whole:08x}");
+        head[place.clone()].copy_from_slice(digits.as_bytes());
+        output
+            .seek(SeekFrom::Start(place.start as u64))
+            .and_then(|_| output.write_all(digits.as_bytes()))
+            .and_then(|()| output.flush())
+            .and_then(|()| output.get_ref().sync_all())
+            .map_err(Error::io(path.as_path()))?;
+        let checksum = crc32c::crc32c_combine(crc32c::crc32c(head), *checksum, *bytes);
+        let length = (head.len() + *bytes) as u64;
+        self.finished = true;
+        Ok((length, checksum))
+    }
+}
+
+impl Drop for StateFile {
+    fn drop(&mut self) {
+        if !self.finished {
+            // The partial file only takes up space, which may be what is lacking.
+            files::remove_file(&self.path).ok();
+        }
+    }
+}
+
+/// Floats written between two yields.
+const WRITTEN_AT_ONCE: usize = 1 << 18;
+
+/// Size of the write buffer in bytes.
+const BUFFER: usize = 1 << 16;
+
+/// Bytes flushed to disk at a time while more are written.
+const STORED_AT_ONCE: usize = 16 << 20;
+
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("checkpoint header: {error}"))
+}
+
+/// Placeholder in the description until the checksum is known.
+const NO_CHECKSUM: &str = "00000000";
+
+/// Byte range of the file's own checksum digits in its header.
+fn checksum_place(head: &[u8]) -> Option<Range<usize>> {
+    // The description is JSON nested in a JSON string.
+    let before = br#"{\"crc32c\":\""#;
+    let start = head.windows(before.len()).position(|window| window == before)? + before.len();
+    (start + NO_CHECKSUM.len() <= head.len()).then_some(start..start + NO_CHECKSUM.len())
+}
+
+/// Verifies the file's own checksum. Files of older versions have none and pass.
+async fn is_whole(bytes: &[u8], turns: &Turns) -> bool {
+    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    let head = bytes.get(..(header as usize).saturating_add(8)).unwrap_or_default();
+    let Some(place) = checksum_place(head) else { return true };
+    let mut checksum = crc32c::crc32c(&bytes[..place.start]);
+    checksum = crc32c::crc32c_append(checksum, NO_CHECKSUM.as_bytes());
+    checksum = storage::crc32c_in_turns(checksum, &bytes[place.end..], turns).await;
+    &bytes[place] == format!("{checksum:08x}").as_bytes()
+}
+
+pub(super) async fn read(
+    path: &Path,
+    bytes: &[u8],
+    parameters: &[Parameter],
+    content: Content,
+    turns: &Turns,
+) -> Result<(CheckpointInfo, ArenaState)> {
+    parse(bytes, parameters, content, turns).await.map_err(|reason| Error::bad_file(path, reason))
+}
+
+/// Reads a file's description of the run without its tensors.
+pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
+    let mut file = files::File::open(path).map_err(Error::io(path))?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(Error::io(path))?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_HEADER_BYTES {
+        return Err(Error::bad_file(
+            path,
+            format!("a header of {length} bytes is too long for a checkpoint"),
+        ));
+    }
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
+    let header: Header = serde_json::from_slice(&header)
+        .map_err(|error| Error::bad_file(path, format!("not a complete safetensors file: {error}")))?;
+    let described = described(&header.metadata).map_err(|reason| Error::bad_file(path, reason))?;
+    Ok(described.info)
+}
+
+/// Longest header whose metadata [`read_info`] reads.
+const MAX_HEADER_BYTES: u64 = 16 << 20;
+
+/// The part of a safetensors header that is not about tensors.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "__metadata__")]
+    metadata: Option<HashMap<String, String>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Described {
+    /// CRC-32C of the whole file, with zeros in its own place. It comes first so that it can be found without parsing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crc32c: Option<String>,
+    #[serde(flatten)]
+    info: CheckpointInfo,
+    /// Only in mixed precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loss_scale: Option<LossScale>,
+}
+
+fn described(metadata: &Option<HashMap<String, String>>) -> Result<Described, String> {
+    let text = metadata.as_ref().and_then(|entries| entries.get(METADATA));
+    let text = text.ok_or("a safetensors file, but not a Glasshouse checkpoint")?;
+    let described: Described =
+        serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
+    let version = described.info.arena_version;
+    if version != ARENA_VERSION {
+        return Err(format!("version {version} of the checkpoint format, not {ARENA_VERSION}"));
+    }
+    Ok(described)
+}
+
+async fn parse(
+    bytes: &[u8],
+    parameters: &[Parameter],
+    content: Content,
+    turns: &Turns,
+) -> Result<(CheckpointInfo, ArenaState), String> {
+    let damaged = |error: safetensors::SafeTensorError| format!("not a complete safetensors file: {error}");
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let Described { info, loss_scale, .. } = described(metadata.metadata())?;
+    if !is_whole(bytes, turns).await {
+        return Err("it has changed since it was written (checksum)".to_owned());
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let layout = ArenaLayout::of_parameters(parameters);
+    let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };
+    let moments = content == Content::WeightsAndMoments;
+    if let Some(scale) = loss_scale.filter(|_| moments) {
+        if !(scale.scale.is_finite() && scale.scale >= 1.0) {
+            return Err(format!("invalid loss scale {}", scale.scale));
+        }
+        state.loss_scale = Some(scale);
+    }
+    let has = |prefix: &str| moments && metadata.offset_keys().iter().any(|name| name.starts_with(prefix));
+    if has(FIRST) {
+        state.first_moments = vec![0.0; layout.trained_end];
+    }
+    if has(SECOND) {
+        state.second_moments = vec![0.0; layout.trained_end];
+    }
+    for (number, parameter) in parameters.iter().enumerate() {
+        let start = layout.offsets[number];
+        let range = start..start + layout.counts[number];
+        let arenas = [
+            ("", &mut state.parameters),
+            (FIRST, &mut state.first_moments),
+            (SECOND, &mut state.second_moments),
+        ];
+        for (prefix, arena) in arenas {
+            let wanted = prefix.is_empty() || (parameter.trainable && !arena.is_empty());
+            if let Some(entries) = arena.get_mut(range.clone()).filter(|_| wanted) {
+                fill(&file, &format!("{prefix}{}", parameter.name), &parameter.ty.shape, entries)?;
+                turns.give().await;
+            }
+        }
+    }
+    Ok((info, state))
+}
+
+/// Copies a tensor into its place in an arena.
+fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]) -> Result<(), String> {
+    let tensor = file
+        .tensor(name)
+        .map_err(|_| format!("it has no `{name}`: this is a checkpoint of another model"))?;
+    let half = tensor.dtype() == Dtype::F16;
+    if !(half || tensor.dtype() == Dtype::F32) || tensor.shape() != shape {
+        return Err(format!(
+            "`{name}` is {:?} of {:?}, but the model needs F32 of {shape:?}: this is a checkpoint of another model",
+            tensor.dtype(),
+            tensor.shape()
+        ));
+    }
+    if half {
+        for (entry, bytes) in entries.iter_mut().zip(tensor.data().as_chunks::<2>().0) {
+            *entry = f16::from_le_bytes(*bytes).to_f32();
+        }
+    } else {
+        for (entry, bytes) in entries.iter_mut().zip(tensor.data().as_chunks::<4>().0) {
+            *entry = f32::from_le_bytes(*bytes);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,518 @@
+use super::*;
+use glasshouse_compiler::graph::{Init, Type};
+use glasshouse_protocol::{Bias, CheckpointChoice, ModelConfig, Position, Residual, Rope, RopeScaling};
+
+fn parameters() -> Vec<Parameter> {
+    let parameter = |name: &str, shape: &[usize], decayed, trainable| Parameter {
+        name: name.to_owned(),
+        ty: Type::f32(shape),
+        decayed,
+        trainable,
+        init: Init::Constant(0.0),
+    };
+    vec![
+        parameter("embedding.tokens", &[5, 3], true, true),
+        parameter("norm.weight", &[3], false, true),
+        parameter("frozen.weight", &[2, 2], true, false),
+    ]
+}
+
+/// A state with distinct entries and zero padding.
+fn state(mark: f32) -> ArenaState {
+    let layout = glasshouse_compiler::plan::arena::ArenaLayout::of_parameters(&parameters());
+    let mut state = ArenaState {
+        parameters: vec![0.0; layout.length],
+        first_moments: vec![0.0; layout.trained_end],
+        second_moments: vec![0.0; layout.trained_end],
+        loss_scale: None,
+    };
+    for (number, (start, count)) in layout.offsets.iter().zip(&layout.counts).enumerate() {
+        for at in *start..start + count {
+            state.parameters[at] = mark + at as f32 * 0.1;
+            if number < 2 {
+                state.first_moments[at] = mark - at as f32 * 1e-3;
+                state.second_moments[at] = mark * at as f32 * 1e-9;
+            }
+        }
+    }
+    state
+}
+
+fn info(step: u64) -> CheckpointInfo {
+    CheckpointInfo {
+        arena_version: ARENA_VERSION,
+        step,
+        seed: u64::MAX - 3,
+        tokens_seen: step * 768,
+        config_crc32c: 7,
+        val_loss: Some(1.1 + step as f32 / 3.0),
+        best_val_loss: Some(0.1),
+        model: Default::default(),
+        guard: None,
+    }
+}
+
+fn save(checkpoints: &mut Checkpoints, step: u64, best: bool) -> PathBuf {
+    checkpoints.save(&info(step), &parameters(), &state(step as f32), best).unwrap()
+}
+
+fn latest(folder: &Path) -> Result<Option<Loaded>> {
+    Checkpoints::new(folder).load(Which::Latest, &parameters(), Content::WeightsAndMoments)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".safetensors"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_state_comes_back_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(latest(folder.path()).unwrap(), None);
+    let path = save(&mut Checkpoints::new(folder.path()), 10, true);
+    let loaded = latest(folder.path()).unwrap().unwrap();
+    assert_eq!(loaded, Loaded { info: info(10), state: state(10.0), path: path.clone(), notices: vec![] });
+    let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
+    assert_eq!(weights, ArenaState { parameters: state(10.0).parameters, ..ArenaState::default() });
+}
+
+#[test]
+fn the_latest_the_one_before_and_the_best_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    for step in 1..=6 {
+        save(&mut checkpoints, step, step == 2);
+        let manifests = ["manifest-a.json", "manifest-b.json"].map(|name| folder.path().join(name).exists());
+        assert_eq!(manifests, [true, step > 1]);
+    }
+    let names = files(folder.path());
+    assert_eq!(
+        names.iter().map(|name| &name[5..13]).collect::<Vec<_>>(),
+        ["00000002", "00000005", "00000006"]
+    );
+    let load = |which| {
+        Checkpoints::new(folder.path()).load(which, &parameters(), Content::Weights).unwrap().unwrap()
+    };
+    assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (6, 2));
+    // Another process continues the numbering and keeps the best checkpoint.
+    let mut resumed = Checkpoints::new(folder.path());
+    resumed.load(Which::Latest, &parameters(), Content::Weights).unwrap();
+    assert_eq!(resumed.keep_best(), None);
+    save(&mut resumed, 7, false);
+    assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (7, 2));
+    assert_eq!(files(folder.path()).len(), 3);
+}
+
+#[test]
+fn states_to_go_back_to_are_kept_until_the_run_went_back_beyond_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    for step in [0, 10, 13, 20, 27, 30, 31, 32] {
+        if step % 10 == 0 {
+            checkpoints.keep_next();
+        }
+        save(&mut checkpoints, step, step == 13);
+    }
+    assert_eq!(checkpoints.kept_steps(), [20, 30]);
+    let loaded = checkpoints.load_kept(20, &parameters()).unwrap();
+    assert_eq!((loaded.info.step, loaded.state), (20, state(20.0)));
+    assert!(checkpoints.load_kept(10, &parameters()).is_err());
+    let steps = |checkpoints: &Checkpoints| -> Vec<u64> {
+        checkpoints.list().iter().filter(|kept| kept.resumable).map(|kept| kept.step).collect()
+    };
+    assert_eq!(steps(&checkpoints), [13, 20, 30, 31, 32]);
+    // A new process finds the kept states.
+    let mut again = Checkpoints::new(folder.path());
+    again.load(Which::Latest, &parameters(), Content::Weights).unwrap().unwrap();
+    assert_eq!((again.keep_best(), again.kept_steps()), (None, vec![20, 30]));
+    milestone(folder.path(), 25);
+    milestone(folder.path(), 15);
+    again.forget_after(20);
+    // The state rolled back to is saved again, replacing the old copy.
+    again.keep_next();
+    save(&mut again, 20, false);
+    assert_eq!(again.kept_steps(), [20]);
+    assert_eq!((again.has_milestone(15), again.has_milestone(25)), (true, false));
+    save(&mut again, 21, false);
+    assert_eq!(steps(&again), [13, 20, 21]);
+}
+
+#[test]
+fn a_rest_that_cannot_be_removed_costs_no_save() {
+    let folder = tempfile::tempdir().unwrap();
+    let rest = folder.path().join("step-00000000-000000.safetensors");
+    // A folder, which cannot be removed as a file.
+    std::fs::create_dir(&rest).unwrap();
+    save(&mut Checkpoints::new(folder.path()), 1, false);
+    assert!(rest.exists());
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 1);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_written_leaves_no_state_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, false);
+    // A folder where the second manifest's temporary file should go.
+    let obstacle = folder.path().join("manifest-b.json.partial");
+    std::fs::create_dir(&obstacle).unwrap();
+    let before = files(folder.path());
+    assert!(checkpoints.save(&info(2), &parameters(), &state(2.0), true).is_err());
+    assert_eq!(files(folder.path()), before);
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 1);
+    std::fs::remove_dir(&obstacle).unwrap();
+    save(&mut checkpoints, 2, false);
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 2);
+}
+
+/// Free space is checked beforehand only on Linux.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_state_for_which_there_is_no_room_is_refused_before_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let huge = Parameter { ty: Type::f32(&[1 << 30, 1 << 28]), ..parameters().remove(0) };
+    assert!(Checkpoints::new(folder.path()).begin(&info(1), &[huge]).is_err());
+    assert_eq!(files(folder.path()), [""; 0]);
+}
+
+#[test]
+fn without_an_evaluation_the_latest_serves_as_best() {
+    let folder = tempfile::tempdir().unwrap();
+    save(&mut Checkpoints::new(folder.path()), 4, false);
+    let best = Checkpoints::new(folder.path()).load(Which::Best, &parameters(), Content::Weights);
+    assert_eq!(best.unwrap().unwrap().info.step, 4);
+}
+
+/// Damages the newest file of a kind, and checks that the previous state is loaded with a notice and that saving continues.
+fn falls_back(newest: &str, damage: impl Fn(&mut Vec<u8>)) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, true);
+    save(&mut checkpoints, 2, false);
+    save(&mut checkpoints, 3, false);
+    drop(checkpoints);
+    let path = folder.path().join(newest);
+    let mut bytes = std::fs::read(&path).unwrap();
+    damage(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let loaded = checkpoints.load(Which::Latest, &parameters(), Content::WeightsAndMoments).unwrap().unwrap();
+    assert_eq!((loaded.info.step, loaded.state), (2, state(2.0)));
+    assert!(loaded.notices.first().unwrap().contains(newest), "{:?}", loaded.notices);
+    assert!(loaded.notices.last().unwrap().contains("of step 2"), "{:?}", loaded.notices);
+    assert_eq!(checkpoints.keep_best(), None);
+    save(&mut checkpoints, 4, false);
+    let loaded = latest(folder.path()).unwrap().unwrap();
+    assert_eq!((loaded.info.step, loaded.notices), (4, vec![]));
+    // The previously valid manifest is kept for the next fallback.
+    std::fs::remove_file(loaded.path).unwrap();
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 2);
+}
+
+#[test]
+fn a_checkpoint_cut_anywhere_falls_back() {
+    for cut in (0..960).step_by(37) {
+        falls_back("step-00000003-000003.safetensors", |bytes| {
+            assert!(bytes.len() >= 960);
+            bytes.truncate(cut);
+        });
+    }
+    falls_back("step-00000003-000003.safetensors", |bytes| bytes.truncate(bytes.len() - 1));
+    falls_back("step-00000003-000003.safetensors", |bytes| bytes.push(0));
+}
+
+#[test]
+fn a_checkpoint_with_a_changed_bit_falls_back() {
+    for at in (0..960).step_by(29) {
+        falls_back("step-00000003-000003.safetensors", |bytes| bytes[at] ^= 1 << (at % 8));
+    }
+}
+
+#[test]
+fn a_manifest_cut_or_changed_anywhere_falls_back() {
+    for at in (0..380).step_by(13) {
+        falls_back("manifest-a.json", |bytes| bytes.truncate(at));
+        falls_back("manifest-a.json", |bytes| bytes[at] ^= 1 << (at % 8));
+    }
+}
+
+#[test]
+fn when_everything_is_damaged_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, false);
+    save(&mut checkpoints, 2, false);
+    for name in files(folder.path()) {
+        std::fs::write(folder.path().join(name), "rubbish").unwrap();
+    }
+    let message = latest(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("no checkpoint of this run can be used"), "{message}");
+    assert!(message.contains("7 bytes long instead of") && !message.contains('\n'), "{message}");
+}
+
+#[test]
+fn a_lost_best_is_said_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let best = save(&mut checkpoints, 1, true);
+    save(&mut checkpoints, 2, false);
+    std::fs::write(best, "rubbish").unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let loaded = checkpoints.load(Which::Best, &parameters(), Content::Weights).unwrap().unwrap();
+    assert_eq!(loaded.info.step, 2);
+    assert!(!loaded.notices.is_empty());
+    assert!(checkpoints.keep_best().unwrap().contains("best checkpoint is damaged"));
+    save(&mut checkpoints, 3, false);
+    let best = Checkpoints::new(folder.path()).load(Which::Best, &parameters(), Content::Weights);
+    assert_eq!(best.unwrap().unwrap().info.step, 3);
+}
+
+#[test]
+fn another_models_checkpoint_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = save(&mut Checkpoints::new(folder.path()), 1, false);
+    let mut other = parameters();
+    other[0].ty = Type::f32(&[5, 4]);
+    let message = read_state(&path, &other, Content::Weights).unwrap_err().to_string();
+    assert!(message.contains("embedding.tokens") && message.contains("[5, 3]"), "{message}");
+    other[0].name = "blocks.0".to_owned();
+    let message = read_state(&path, &other, Content::Weights).unwrap_err().to_string();
+    assert!(message.contains("has no `blocks.0`"), "{message}");
+}
+
+#[test]
+fn a_manifest_cannot_name_a_file_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    save(&mut Checkpoints::new(folder.path()), 1, false);
+    let mut manifest = Manifest::read(folder.path(), Slot::A).unwrap().unwrap();
+    manifest.latest.file = "step-/../../secret".to_owned();
+    manifest.write(folder.path(), Slot::A).unwrap();
+    assert!(latest(folder.path()).unwrap_err().to_string().contains("is not a checkpoint name"));
+}
+
+fn milestone(folder: &Path, step: u64) -> PathBuf {
+    Checkpoints::new(folder).save_milestone(&info(step), &parameters(), &state(step as f32)).unwrap()
+}
+
+#[test]
+fn a_milestone_holds_the_weights_in_half_precision_and_nothing_removes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = milestone(folder.path(), 5);
+    let mut checkpoints = Checkpoints::new(folder.path());
+    for step in 6..10 {
+        save(&mut checkpoints, step, false);
+    }
+    assert!(checkpoints.has_milestone(5) && !checkpoints.has_milestone(6));
+    let name = CheckpointChoice::from(path.file_name().unwrap().to_str().unwrap());
+    let loaded = checkpoints.load_named(&name, &parameters(), Content::Weights).unwrap();
+    assert_eq!(loaded.info, info(5));
+    let wanted = state(5.0).parameters;
+    let nearest: Vec<f32> = wanted.iter().map(|weight| half::f16::from_f32(*weight).to_f32()).collect();
+    assert_eq!(loaded.state, ArenaState { parameters: nearest, ..ArenaState::default() });
+    let message =
+        checkpoints.load_named(&name, &parameters(), Content::WeightsAndMoments).unwrap_err().to_string();
+    assert!(message.contains("only weights"), "{message}");
+}
+
+#[test]
+fn a_weight_beyond_half_precision_keeps_the_milestone_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut large = state(1.0);
+    large.parameters[0] = 7e4;
+    let checkpoints = Checkpoints::new(folder.path());
+    let path = checkpoints.save_milestone(&info(1), &parameters(), &large).unwrap();
+    let (_, read) = read_state(&path, &parameters(), Content::Weights).unwrap();
+    assert_eq!(read.parameters, large.parameters);
+}
+
+#[test]
+fn the_list_names_what_can_be_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    assert_eq!(checkpoints.list(), []);
+    for step in 1..=4 {
+        save(&mut checkpoints, step, step == 1);
+    }
+    milestone(folder.path(), 3);
+    std::fs::write(folder.path().join("milestone-00000009.safetensors"), "rubbish").unwrap();
+    let facts = |checkpoints: &Checkpoints| -> Vec<(u64, bool, bool)> {
+        let list = checkpoints.list();
+        for summary in &list {
+            let loss = info(summary.step).val_loss;
+            assert_eq!(summary.val_loss, loss);
+            let length = std::fs::metadata(folder.path().join(&summary.file)).unwrap().len();
+            assert_eq!(summary.bytes, length);
+            let loaded = Checkpoints::new(folder.path())
+                .load_named(&summary.choice(), &parameters(), Content::Weights)
+                .unwrap();
+            assert_eq!(loaded.info.step, summary.step);
+        }
+        list.iter().map(|summary| (summary.step, summary.best, summary.resumable)).collect()
+    };
+    let all = [(1, true, true), (3, false, false), (3, false, true), (4, false, true)];
+    assert_eq!(facts(&checkpoints), all);
+    std::fs::write(folder.path().join("step-00000004-000004.safetensors"), "cut").unwrap();
+    assert_eq!(facts(&checkpoints), all[..3]);
+    let milestone =
+        checkpoints.load_named(&"milestone-00000007.safetensors".into(), &parameters(), Content::Weights);
+    let error = milestone.unwrap_err().to_string();
+    assert!(error.contains("step 7") && error.contains("step 3, milestone-00000003"), "{error}");
+    let instead = checkpoints.instead_of("step-00000002-000002.safetensors").unwrap();
+    assert!(instead.contains("step 1"), "{instead}");
+    assert_eq!(checkpoints.instead_of("rubbish"), None);
+    for name in ["step-00000002-000002.safetensors", "../secret", "milestone-00000007.safetensors"] {
+        let error =
+            checkpoints.load_named(&name.into(), &parameters(), Content::Weights).unwrap_err().to_string();
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+/// The loss scale is saved with the moments; milestones have none.
+#[test]
+fn a_loss_scale_is_kept_and_a_checkpoint_without_one_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    save(&mut checkpoints, 1, false);
+    assert_eq!(latest(folder.path()).unwrap().unwrap().state.loss_scale, None);
+    let scaled = ArenaState {
+        loss_scale: Some(glasshouse_compiler::step::LossScale { scale: 4096.0, good_steps: 1999 }),
+        ..state(2.0)
+    };
+    let path = checkpoints.save(&info(2), &parameters(), &scaled, false).unwrap();
+    assert_eq!(latest(folder.path()).unwrap().unwrap().state, scaled);
+    let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
+    assert_eq!(weights.loss_scale, None);
+}
+
+/// Covers a milestone and a file loaded by path, with or without a manifest.
+#[test]
+fn a_bit_that_turns_over_in_any_checkpoint_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::new(folder.path());
+    let milestone = checkpoints.save_milestone(&info(7), &parameters(), &state(0.5)).unwrap();
+    let whole = std::fs::read(&milestone).unwrap();
+    read_state(&milestone, &parameters(), Content::Weights).unwrap();
+    let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let key = whole.windows(6).position(|window| window == b"crc32c").unwrap();
+    for bit in 0..whole.len() * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&milestone, &bytes).unwrap();
+        let read = read_state(&milestone, &parameters(), Content::Weights);
+        let of_key = (key - 4..key + 12).contains(&(bit / 8));
+        // Without the checksum's key there is no checksum, but then nothing else has changed.
+        assert!(read.is_err() || of_key, "bit {bit} of a header of {header}");
+        if bit / 8 >= header + 8 {
+            let message = read.unwrap_err().to_string();
+            assert!(message.contains("(checksum)"), "{message}");
+        }
+    }
+    // The manifest matches the file, and the file its own checksum.
+    let path = save(&mut Checkpoints::new(folder.path()), 10, true);
+    read_state(&path, &parameters(), Content::WeightsAndMoments).unwrap();
+    assert_eq!(latest(folder.path()).unwrap().unwrap().info, info(10));
+}
+
+#[test]
+fn settings_that_change_what_weights_compute_are_compared_by_name() {
+    let model = glasshouse_protocol::presets::preset("llama-tiny").unwrap().model;
+    let trained = CheckpointInfo { model: settings_of(&model), ..info(1) };
+    trained.check_model(&model).unwrap();
+    let mut other = model.clone();
+    other.position = Position::Rope(Rope::of_base(500.0));
+    let reason = trained.check_model(&other).unwrap_err();
+    assert!(
+        reason.contains("model.position.base = 500, but the checkpoint was trained with 10000"),
+        "{reason}"
+    );
+    other = model.clone();
+    other.mlp.gate = glasshouse_protocol::model::Gate::Geglu;
+    assert!(trained.check_model(&other).unwrap_err().contains("model.mlp.gate = geglu"));
+    // An older version records no settings.
+    info(1).check_model(&other).unwrap();
+
+    // Settings unknown to the checkpoint must have their defaults.
+    let newer = [
+        "bias.",
+        "embedding_scale",
+        "sliding_window",
+        "full_attention",
+        "add_unit_offset",
+        "residual",
+        "skip_every",
+        "channels",
+        "scaling",
+    ];
+    let mut older = trained.clone();
+    older.model.retain(|name, _| !newer.iter().any(|setting| name.contains(setting)));
+    older.model.insert("model.bias".to_owned(), "false".to_owned());
+    assert!(older.model.len() < trained.model.len());
+    older.check_model(&model).unwrap();
+    let rope = |rope: Rope| Position::Rope(rope);
+    let base = Rope::of_base(10_000.0);
+    for (other, named) in [
+        (
+            ModelConfig { bias: Bias { head: true, ..Bias::default() }, ..model.clone() },
+            "model.bias.head = true",
+        ),
+        (
+            ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, ..model.clone() },
+            "model.bias.qkv = true",
+        ),
+        (ModelConfig { embedding_scale: 2.0, ..model.clone() }, "model.embedding_scale = 2"),
+        (ModelConfig { sliding_window: Some(9), ..model.clone() }, "model.sliding_window = 9"),
+        (ModelConfig { residual: Residual::Parallel, ..model.clone() }, "model.residual = parallel"),
+        (ModelConfig { position: rope(Rope { skip_every: 4, ..base }), ..model.clone() }, "skip_every = 4"),
+        (ModelConfig { position: rope(Rope { channels: Some(8), ..base }), ..model.clone() }, "channels = 8"),
+        (
+            ModelConfig {
+                position: rope(Rope { scaling: Some(RopeScaling::Linear { factor: 2.0 }), ..base }),
+                ..model.clone()
+            },
+            "model.position.scaling = linear",
+        ),
+    ] {
+        for trained in [&trained, &older] {
+            let reason = trained.check_model(&other).unwrap_err();
+            assert!(reason.contains(named), "{named}: {reason}");
+        }
+    }
+}
+
+#[test]
+fn files_of_a_moment_are_there_though_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    for step in 1..=3 {
+        save(&mut checkpoints, step, step == 1);
+    }
+    std::fs::write(folder.path().join("step-00000004-000004.safetensors"), "being written").unwrap();
+    std::fs::write(folder.path().join("milestone-00000003.safetensors"), "stays").unwrap();
+    let moment = checkpoints.at_one_moment().unwrap();
+    for step in 5..=9 {
+        save(&mut checkpoints, step, false);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    for (name, part) in moment {
+        let content = match part {
+            CarriedFile::Bytes(bytes) => bytes,
+            CarriedFile::Open(mut file, _) => {
+                let mut bytes = Vec::new();
+                std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
+                bytes
+            }
+            CarriedFile::Lasting => std::fs::read(folder.path().join(&name)).unwrap(),
+        };
+        std::fs::write(elsewhere.path().join(name), content).unwrap();
+    }
+    assert_eq!(latest(elsewhere.path()).unwrap().unwrap().info.step, 3);
+    assert_eq!(files(elsewhere.path()).len(), 4, "the latest, the one before, the best and the milestone");
+    // A lost file must not cause an endless wait.
+    std::fs::remove_file(folder.path().join(&files(folder.path())[1])).unwrap();
+    checkpoints.at_one_moment().unwrap();
+}

@@ -1,0 +1,499 @@
+//! A run's folder: its name, configuration and record.
+
+use super::shelf::DELETED;
+use super::{FEEDBACK_FOLDER, MAX_RECORD_BYTES, Project};
+use crate::checkpoint::{CheckpointInfo, Checkpoints};
+use glasshouse_compiler::model::parameters;
+use glasshouse_compiler::plan::disk;
+use glasshouse_platform::files::{self, File};
+use glasshouse_platform::storage;
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::DeviceDescription;
+use glasshouse_protocol::{DataConfig, Intervention, LearnsFrom, RunConfig, RunState, RunSummary, Start};
+use glasshouse_text::data::recipes::is_of_tasks;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const CONFIG: &str = "run.toml";
+const RECORD: &str = "run.json";
+const LOCK: &str = "lock";
+/// Maximum characters of a title, characters of a tag, and number of tags.
+const MAX_TITLE_CHARACTERS: usize = 120;
+const MAX_TAG_CHARACTERS: usize = 40;
+const MAX_TAGS: usize = 32;
+
+/// A run of a project. Its folder is `runs/<number>-<label>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    folder: PathBuf,
+    number: u64,
+}
+
+/// Contents of `run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub state: RunState,
+    /// Glasshouse version that created the run.
+    pub app_version: String,
+    /// Creation time in seconds since 1970, UTC.
+    pub created: u64,
+    /// Time of the last change to this record, in seconds since 1970, UTC.
+    pub updated: u64,
+    /// Folder of tokens and tokenizer, relative to the project folder, with `/` as separator.
+    pub data: String,
+    /// Optimizer steps completed when the record was written.
+    pub step: u64,
+    /// Evaluate on the whole validation split instead of `train.eval_batches` batches.
+    #[serde(default)]
+    pub evaluate_whole_split: bool,
+    /// The device the run is pinned to; `None` before its first session.
+    pub device: Option<DeviceDescription>,
+    #[serde(default)]
+    pub parameters: u64,
+    /// Validation loss of the last evaluation.
+    #[serde(default)]
+    pub val_loss: Option<f32>,
+    #[serde(default)]
+    pub best_val_loss: Option<f32>,
+    /// Training time in seconds, summed over all sessions.
+    #[serde(default)]
+    pub seconds: f64,
+    /// The error that ended the run, if any.
+    #[serde(default)]
+    pub error: Option<String>,
+    #[serde(default)]
+    pub notes: String,
+    /// User's title; empty if none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// `model_type` of an imported model's transformers class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// The `dtype` of an imported model in `config.json`; `None` if its weights have several types or came from a GGUF file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<String>,
+    /// An imported model's original context length if it was shortened on import; exports restore it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_context: Option<usize>,
+    /// For preference runs: whether the pairs were raw text, not rendered by a chat template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain_pairs: Option<bool>,
+    /// Source of an imported model, as returned by [`glasshouse_formats::source_of`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether an imported model serves only for comparison and is never the project's latest run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_comparison: bool,
+    /// The checkpoint the run started from, if it belongs to another run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_from: Option<Start>,
+    /// Step at which early stopping ended the run before it was resumed; patience counts evaluations after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_from: Option<u64>,
+    /// The guard's interventions, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interventions: Vec<Intervention>,
+    /// Estimated seconds of the whole run.
+    #[serde(default)]
+    pub estimated_seconds: Option<f64>,
+}
+
+/// Locks a run against being trained twice. The operating system releases the lock when the process ends.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl Run {
+    /// Opens the run in a folder if the folder's name and configuration identify one.
+    pub(super) fn at(folder: PathBuf) -> Option<Self> {
+        let number = Self::number_of(&folder)?;
+        files::is_file(&folder.join(CONFIG)).then_some(Self { folder, number })
+    }
+
+    /// Parses the number from a run folder's name.
+    pub(super) fn number_of(folder: &Path) -> Option<u64> {
+        let (number, _) = folder.file_name()?.to_str()?.split_once('-')?;
+        number.parse().ok()
+    }
+
+    /// Writes both records into a folder; the run has no number yet.
+    pub(super) fn write(folder: &Path, config: &RunConfig, data: &Path) -> Result<Self> {
+        let run = Self { folder: folder.to_owned(), number: 0 };
+        run.write_records(config, data)?;
+        Ok(run)
+    }
+
+    /// The same run with a number and its final folder.
+    pub(super) fn named(&self, runs: &Path, number: u64, config: &RunConfig) -> Self {
+        Self { folder: runs.join(format!("{number}-{}", label_from_preset(&config.preset))), number }
+    }
+
+    fn write_records(&self, config: &RunConfig, data: &Path) -> Result<()> {
+        let now = storage::unix_seconds() as u64;
+        let names: Vec<String> = data.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        self.save_record(&RunRecord {
+            state: RunState::Created,
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            created: now,
+            updated: now,
+            data: names.join("/"),
+            step: 0,
+            evaluate_whole_split: false,
+            device: None,
+            parameters: 0,
+            val_loss: None,
+            best_val_loss: None,
+            seconds: 0.0,
+            error: None,
+            notes: String::new(),
+            title: String::new(),
+            tags: Vec::new(),
+            family: None,
+            dtype: None,
+            whole_context: None,
+            plain_pairs: None,
+            source: None,
+            for_comparison: false,
+            restored_from: None,
+            patience_from: None,
+            interventions: Vec::new(),
+            estimated_seconds: None,
+        })?;
+        // Written last, because a folder with a configuration counts as a run.
+        self.save_config(config)
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Number in the project, starting at 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Name of the folder, such as `3-nanogpt-cpu`.
+    pub fn name(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    pub fn project_name(&self) -> String {
+        let project = self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder);
+        let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
+        whole.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Opens the project that contains the run.
+    ///
+    /// # Errors
+    /// The parent folder is not a project.
+    pub fn project(&self) -> Result<Project> {
+        // The project folder is two levels above runs/<run>.
+        Project::open(self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder))
+    }
+
+    /// Whether `name` refers to the run: its number (`3`), name (`3-nanogpt-cpu`) or name without number.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        name.parse() == Ok(self.number) || self.name() == name || self.label() == name
+    }
+
+    /// The folder's name without the number.
+    pub fn label(&self) -> String {
+        self.name().split_once('-').map(|(_, label)| label.to_owned()).unwrap_or_default()
+    }
+
+    /// Reads the resolved configuration.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a configuration, or breaks a rule.
+    pub fn config(&self) -> Result<RunConfig> {
+        let config = RunConfig::from_toml(&self.config_text()?)
+            .map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))?;
+        config.validate()?;
+        config.validate_labels()?;
+        Ok(config)
+    }
+
+    fn config_text(&self) -> Result<String> {
+        storage::read_text(&self.folder.join(CONFIG), MAX_RECORD_BYTES)
+    }
+
+    /// Checksum of the configuration's text, stored in checkpoints to detect edits.
+    pub fn config_crc32c(&self) -> Result<u32> {
+        self.config_text().map(|text| crc32c::crc32c(text.as_bytes()))
+    }
+
+    /// Whether it is an imported model rather than a trained run.
+    pub fn is_imported(&self) -> bool {
+        self.record().is_ok_and(|record| record.state == RunState::Imported)
+    }
+
+    /// Whether the weights come from outside the project. (A merge is also recorded as imported, but names its source run.)
+    pub fn is_from_outside(&self) -> Result<bool> {
+        Ok(self.is_imported() && self.config()?.start.is_none())
+    }
+
+    /// Whether the model was imported only for comparison and is never the latest run. False if the record is damaged.
+    pub(crate) fn is_for_comparison(&self) -> bool {
+        self.record().is_ok_and(|record| record.for_comparison)
+    }
+
+    /// Makes a model imported for comparison count like any other run.
+    pub fn count_as_latest(&self) -> Result<()> {
+        match self.record()? {
+            record if record.for_comparison => {
+                self.save_record(&RunRecord { for_comparison: false, ..record })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The title, if the run can be named by it. `None` if it is empty or reads as a number (numbers always refer to run numbers,
+    /// including deleted ones), or the record is damaged.
+    pub(super) fn title(&self) -> Option<String> {
+        let title = self.record().ok()?.title;
+        let is_number = title.bytes().all(|letter| letter.is_ascii_digit());
+        (!title.is_empty() && !is_number).then_some(title)
+    }
+
+    /// Whether the run can be named by this title.
+    pub(super) fn is_titled(&self, title: &str) -> bool {
+        self.title() == Some(one_line(title, MAX_TITLE_CHARACTERS))
+    }
+
+    /// Fails for an imported model, which has no text to train on.
+    pub fn check_has_text(&self) -> Result<()> {
+        match self.is_imported() {
+            true => {
+                let reason = "it is an imported model, which has no text to train on: start a run from its weights, or choose another run";
+                Err(Error::bad_file(&self.folder, reason))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Fails if the checkpoint's model differs from the configuration's.
+    pub fn check_model(&self, info: &CheckpointInfo, config: &RunConfig) -> Result<()> {
+        info.check_model(&config.model).map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))
+    }
+
+    /// Replaces the configuration, for example to resume a run with more steps.
+    pub fn save_config(&self, config: &RunConfig) -> Result<()> {
+        let text = config.to_toml().map_err(Error::Internal)?;
+        storage::write_atomically(&self.folder.join(CONFIG), text.as_bytes())
+    }
+
+    /// Reads the record.
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged.
+    pub fn record(&self) -> Result<RunRecord> {
+        storage::read_json(&self.folder.join(RECORD), MAX_RECORD_BYTES).map_err(|error| match error {
+            Error::BadFile { path, reason } => {
+                let reason = format!(
+                    "the run's record is damaged ({reason}); restore a copy of the file, or delete the run"
+                );
+                Error::bad_file(path, reason)
+            }
+            error => error,
+        })
+    }
+
+    pub fn save_record(&self, record: &RunRecord) -> Result<()> {
+        storage::write_json(&self.folder.join(RECORD), record)
+    }
+
+    /// Sets the note; a run in training keeps it.
+    pub fn set_notes(&self, notes: &str) -> Result<()> {
+        self.save_record(&RunRecord { notes: notes.to_owned(), ..self.record()? })
+    }
+
+    /// Sets the title; an empty one removes it.
+    pub fn set_title(&self, title: &str) -> Result<()> {
+        let title = one_line(title, MAX_TITLE_CHARACTERS);
+        self.save_record(&RunRecord { title, ..self.record()? })
+    }
+
+    /// Sets the tags, without duplicates, in the given order.
+    pub fn set_tags(&self, tags: &[String]) -> Result<()> {
+        let mut kept: Vec<String> = Vec::new();
+        for tag in tags.iter().map(|tag| one_line(tag, MAX_TAG_CHARACTERS)).filter(|tag| !tag.is_empty()) {
+            if !kept.contains(&tag) && kept.len() < MAX_TAGS {
+                kept.push(tag);
+            }
+        }
+        self.save_record(&RunRecord { tags: kept, ..self.record()? })
+    }
+
+    /// Marks the run as deleted and hides it from the project's runs. [`super::Project::restore_run`] undoes it;
+    /// [`super::Project::clear_deleted_runs`] deletes it permanently.
+    ///
+    /// # Errors
+    /// A process is training the run, or the mark cannot be written.
+    pub fn delete(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        let mark = self.folder.join(DELETED);
+        storage::write_atomically(&mark, storage::unix_seconds().to_string().as_bytes())
+    }
+
+    /// Whether the run is marked as deleted and can be restored.
+    pub fn is_deleted(&self) -> bool {
+        files::exists(&self.folder.join(DELETED))
+    }
+
+    pub fn set_estimated_seconds(&self, seconds: f64) -> Result<()> {
+        self.save_record(&RunRecord { estimated_seconds: Some(seconds), ..self.record()? })
+    }
+
+    /// Summary for a list of runs. A run with unreadable records is listed as failed, with the reason.
+    pub fn summary_or_error(&self) -> RunSummary {
+        self.summary().unwrap_or_else(|error| RunSummary {
+            name: self.name(),
+            state: RunState::Failed,
+            error: Some(error.to_string()),
+            ..RunSummary::default()
+        })
+    }
+
+    /// Summary for display.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn summary(&self) -> Result<RunSummary> {
+        let (config, record) = (self.config()?, self.record()?);
+        let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();
+        if record.state == RunState::Imported {
+            checkpoints.iter_mut().for_each(|checkpoint| checkpoint.resumable = false);
+        }
+        // A process killed between saving a checkpoint and the record resumes from the checkpoint.
+        let resumable = checkpoints.iter().filter(|checkpoint| checkpoint.resumable);
+        let step = resumable.map(|checkpoint| checkpoint.step).fold(record.step, u64::max);
+        Ok(RunSummary {
+            name: self.name(),
+            title: record.title,
+            tags: record.tags,
+            state: if self.is_interrupted(record.state) { RunState::Interrupted } else { record.state },
+            step,
+            // An imported model has no steps; its schedule applies to a new run.
+            steps: if record.state == RunState::Imported { 0 } else { config.train.steps },
+            for_comparison: record.for_comparison,
+            start: record.restored_from.or(config.start),
+            learns_from: learned_from(&config.data),
+            parameters: record.parameters,
+            val_loss: record.val_loss,
+            best_val_loss: record.best_val_loss,
+            seconds: record.seconds,
+            created: record.created,
+            device: record.device.map(|device| device.to_string()).unwrap_or_default(),
+            error: record.error,
+            notes: record.notes,
+            shape: config.model.shape(),
+            labels: config.model.labels,
+            checkpoints,
+            estimated_seconds: record.estimated_seconds,
+        })
+    }
+
+    /// Whether the training process died: the record says "running" but the lock is free.
+    pub(super) fn is_interrupted(&self, state: RunState) -> bool {
+        let is_free = || File::open(self.folder.join(LOCK)).is_ok_and(|file| file.try_lock().is_ok());
+        state == RunState::Running && is_free()
+    }
+
+    /// Upper bound of the bytes written over the whole run.
+    pub fn bytes_to_write(&self) -> Result<u64> {
+        let config = self.config()?;
+        Ok(disk::bytes_of_run(&parameters(&config.model, &config.train)?, &config.train))
+    }
+
+    /// Folder of tokens and tokenizer.
+    ///
+    /// # Errors
+    /// The record cannot be read, or names a folder outside the project.
+    pub fn data_folder(&self) -> Result<PathBuf> {
+        let data = self.record()?.data;
+        let path = Path::new(&data);
+        let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        // The project folder is two levels above runs/<run>.
+        let project = self.folder.parent().and_then(Path::parent);
+        match project {
+            Some(project) if inside => Ok(project.join(path)),
+            _ => Err(Error::bad_file(
+                self.folder.join(RECORD),
+                format!("its data folder `{data}` is not a path inside the project"),
+            )),
+        }
+    }
+
+    pub fn metrics_path(&self) -> PathBuf {
+        self.folder.join("metrics.jsonl")
+    }
+
+    pub fn tensorboard_folder(&self) -> PathBuf {
+        self.folder.join("tensorboard")
+    }
+
+    pub fn checkpoints_folder(&self) -> PathBuf {
+        self.folder.join("checkpoints")
+    }
+
+    /// Locks the run for this process until the lock is dropped.
+    ///
+    /// # Errors
+    /// Another process is training the run.
+    pub fn lock(&self) -> Result<RunLock> {
+        let path = self.folder.join(LOCK);
+        let file = File::create(&path).map_err(Error::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(files::TryLockError::WouldBlock) => Err(Error::bad_file(
+                &self.folder,
+                "another program is training this run; wait for it, or start a new run",
+            )),
+            // Some network file systems have no locks; continue without one.
+            Err(files::TryLockError::Error(_)) => Ok(RunLock { _file: file }),
+        }
+    }
+}
+
+/// The value that [`Run::config_crc32c`] returns once `config` is saved.
+pub fn crc32c_of(config: &RunConfig) -> Result<u32> {
+    config.to_toml().map(|text| crc32c::crc32c(text.as_bytes())).map_err(Error::Internal)
+}
+
+/// Converts a preset's name to a folder name; configurations from a file have no preset.
+fn label_from_preset(preset: &str) -> String {
+    let kept: String = preset
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '-' })
+        .take(64)
+        .collect();
+    let kept = kept.trim_matches(['-', '.']);
+    if kept.is_empty() { "run".to_owned() } else { kept.to_owned() }
+}
+
+/// Collapses a user's text to one line of at most `most` characters.
+fn one_line(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|letter| !letter.is_control()).take(most).collect()
+}
+
+/// The kind of data a run learned from, independent of where the project was at that time.
+fn learned_from(data: &DataConfig) -> LearnsFrom {
+    let path = data.paths.first().map(Path::new);
+    // A project may be named Feedback, but its documents are folders.
+    let of_feedback = |path: &Path| {
+        path.extension().is_some_and(|ending| ending == "jsonl")
+            && path.parent().is_some_and(|folder| folder.ends_with(FEEDBACK_FOLDER))
+    };
+    if path.is_some_and(is_of_tasks) {
+        LearnsFrom::Tasks
+    } else if path.is_some_and(of_feedback) {
+        LearnsFrom::Feedback
+    } else {
+        LearnsFrom::Documents
+    }
+}

@@ -1,0 +1,281 @@
+//! The shelf: a folder of project folders.
+//!
+//! A project's id is the name of its folder: a plain, portable word that never changes. Its display name can be any text and can
+//! change. Deleting a project only marks it; it can be restored for at least [`KEPT`] seconds and is removed by the next program
+//! start or deletion after that. (The delay also covers deletions in another window or tab that still offers to undo them.)
+
+mod summary;
+
+pub use summary::summary;
+
+use super::names::is_reserved;
+use super::{Project, archive};
+use glasshouse_platform::storage::{self, Staging};
+use glasshouse_platform::{self as platform, Turns, at_once, files};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::ProjectSummary;
+use std::io::{Read, Seek};
+use std::path::{Component, Path, PathBuf};
+
+/// Empty marker file in a deleted project; its modification time is the time of deletion. It can be created even on a full disk.
+pub(crate) const DELETED: &str = ".deleted";
+/// Prefix of folders being removed, so that an interrupted removal leaves no partial project.
+const LEAVING: &str = ".leaving-";
+/// Minimum seconds for which a deleted project can be restored.
+pub const KEPT: f64 = 120.0;
+const MAX_NAME_CHARACTERS: usize = 120;
+const MAX_ID_CHARACTERS: usize = 48;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    folder: PathBuf,
+}
+
+impl Shelf {
+    /// Opens a shelf, creates its folder if missing, and removes projects deleted more than [`KEPT`] seconds ago.
+    pub fn open(folder: &Path) -> Result<Self> {
+        storage::create_folder(folder)?;
+        let shelf = Self { folder: folder.to_owned() };
+        // What cannot be removed only takes space; the next start tries again.
+        shelf.clear_trash(storage::unix_seconds() - KEPT).ok();
+        Ok(shelf)
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// All projects, most recently used first, followed by deleted ones. Damaged projects are listed with their problem.
+    ///
+    /// # Errors
+    /// The shelf cannot be read.
+    pub fn list(&self) -> Result<Vec<ProjectSummary>> {
+        let about = |id: &String| {
+            let folder = self.folder.join(id);
+            ProjectSummary { deleted: is_deleted(&folder), ..summary(id, &folder) }
+        };
+        let mut projects: Vec<ProjectSummary> = ids_in(&self.folder)?.iter().map(about).collect();
+        projects.sort_by_key(|project| (project.deleted, std::cmp::Reverse(project.updated)));
+        Ok(projects)
+    }
+
+    /// Creates a project and returns its id. If the name is taken, a number is appended.
+    ///
+    /// # Errors
+    /// The name is empty, or the file system refuses.
+    pub fn create(&self, name: &str) -> Result<String> {
+        let name = self.free_name(name, None)?;
+        at_once(self.place(&name, async |staging| Project::open_or_create(staging).map(|_| ())))
+    }
+
+    /// The folder of a project.
+    ///
+    /// # Errors
+    /// The shelf has no project with this id.
+    pub fn path_of(&self, id: &str) -> Result<PathBuf> {
+        self.find(id, false)
+    }
+
+    /// The folder of a project that is deleted or not, as `deleted` says. Ids are untrusted: only a plain file name is accepted.
+    fn find(&self, id: &str, deleted: bool) -> Result<PathBuf> {
+        let folder = self.folder.join(id);
+        if is_id(id) && files::is_dir(&folder) && is_deleted(&folder) == deleted {
+            return Ok(folder);
+        }
+        let reason = format!("there is no project {id:?} here; it may have been deleted meanwhile");
+        Err(Error::bad_file(&self.folder, reason))
+    }
+
+    /// Renames a project. If the name is taken, a number is appended.
+    pub fn rename(&self, id: &str, name: &str) -> Result<()> {
+        let project = Project::open(&self.path_of(id)?)?;
+        project.set_name(&self.free_name(name, Some(id))?)
+    }
+
+    /// Copies a project, yielding regularly, and returns the copy's id.
+    ///
+    /// # Errors
+    /// The shelf has no project with this id, or copying fails; no partial copy remains.
+    pub async fn duplicate(&self, id: &str, name: &str, turns: &Turns) -> Result<String> {
+        let from = Project::open(&self.path_of(id)?)?;
+        let name = self.free_name(name, None)?;
+        self.place(&name, async |staging| copy_folder(from.folder(), staging, turns).await).await
+    }
+
+    /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used.
+    ///
+    /// # Errors
+    /// The file is invalid or unsafe to unpack; no project is created.
+    pub fn import(&self, bytes: &[u8], name: Option<&str>) -> Result<String> {
+        at_once(self.import_from(std::io::Cursor::new(bytes), name, None, &Turns::none()))
+    }
+
+    /// Like [`Shelf::import`], from any file and yielding regularly; `room` is the free space in bytes, if known.
+    ///
+    /// # Errors
+    /// Same as [`Shelf::import`], or the project needs more than `room`.
+    pub async fn import_from<F: Read + Seek>(
+        &self,
+        file: F,
+        name: Option<&str>,
+        room: Option<u64>,
+        turns: &Turns,
+    ) -> Result<String> {
+        let opened = archive::Archive::read_in_turns(file, turns).await?;
+        opened.check_room(room)?;
+        let name = self.free_name(name.unwrap_or(opened.name()), None)?;
+        self.place(&name, async |staging| opened.unpack_in_turns(staging, turns).await).await
+    }
+
+    /// Deletes a project; [`Shelf::restore`] can undo it for at least [`KEPT`] seconds.
+    ///
+    /// # Errors
+    /// The shelf has no project with this id, or the system refuses because its files are open.
+    pub fn delete(&self, id: &str) -> Result<()> {
+        self.clear_trash(storage::unix_seconds() - KEPT).ok();
+        let mark = self.path_of(id)?.join(DELETED);
+        files::write(&mark, "").map_err(Error::io(&mark))?;
+        storage::sync_folder_of(&mark);
+        Ok(())
+    }
+
+    /// Restores a deleted project. If its name was taken meanwhile, a number is appended.
+    ///
+    /// # Errors
+    /// No deleted project has this id.
+    pub fn restore(&self, id: &str) -> Result<()> {
+        let mark = self.find(id, true)?.join(DELETED);
+        files::remove_file(&mark).map_err(Error::io(&mark))?;
+        storage::sync_folder_of(&mark);
+        let Ok(project) = Project::open(&self.folder.join(id)) else {
+            // It was already damaged before it was deleted.
+            return Ok(());
+        };
+        let (name, free) = (project.name(), self.free_name(&project.name(), Some(id))?);
+        if free == name { Ok(()) } else { project.set_name(&free) }
+    }
+
+    /// Permanently removes projects deleted before a time, in seconds since 1970. Projects whose files are open remain until the
+    /// next call if the system refuses to remove them.
+    pub fn clear_trash(&self, before: f64) -> Result<()> {
+        for id in ids_in(&self.folder)? {
+            if deleted_at(&self.folder.join(&id)).is_some_and(|at| at < before) {
+                files::rename(self.folder.join(&id), self.folder.join(format!("{LEAVING}{id}"))).ok();
+            }
+        }
+        for name in names_in(&self.folder)?.iter().filter(|name| name.starts_with(LEAVING)) {
+            files::remove_dir_all(self.folder.join(name)).ok();
+        }
+        Ok(())
+    }
+
+    /// Creates a project under a temporary name, sets its display name, and moves it into place.
+    async fn place(&self, name: &str, make: impl AsyncFnOnce(&Path) -> Result<()>) -> Result<String> {
+        let staging = Staging::inside(&self.folder)?;
+        make(staging.path()).await?;
+        Project::open(staging.path())?.set_name(name)?;
+        loop {
+            let id = self.free_id(name);
+            // Another process may take the id first.
+            if staging.put_new(&self.folder.join(&id))? {
+                return Ok(id);
+            }
+        }
+    }
+
+    /// Normalises a display name: one line, limited length, unique.
+    fn free_name(&self, name: &str, own: Option<&str>) -> Result<String> {
+        let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name: String =
+            name.chars().filter(|letter| !letter.is_control()).take(MAX_NAME_CHARACTERS).collect();
+        if name.is_empty() {
+            return Err(Error::Refused("a project needs a name; give it one".to_owned()));
+        }
+        let taken: Vec<String> = ids_in(&self.folder)?
+            .iter()
+            .filter(|id| own != Some(id.as_str()) && !is_deleted(&self.folder.join(id)))
+            .filter_map(|id| Some(Project::open(&self.folder.join(id)).ok()?.name()))
+            .collect();
+        let numbered =
+            std::iter::once(name.clone()).chain((2_u64..).map(|number| format!("{name} {number}")));
+        Ok(numbered.into_iter().find(|name| !taken.contains(name)).unwrap_or(name))
+    }
+
+    /// An unused folder name for a project; names of deleted projects count as used.
+    fn free_id(&self, name: &str) -> String {
+        let word = format!("{}{}", id_from_name(name), platform::id_suffix());
+        let taken = |id: &str| files::exists(&self.folder.join(id));
+        let numbered =
+            std::iter::once(word.clone()).chain((2_u64..).map(|number| format!("{word}-{number}")));
+        numbered.into_iter().find(|id| !taken(id)).unwrap_or(word)
+    }
+}
+
+fn is_deleted(folder: &Path) -> bool {
+    files::exists(&folder.join(DELETED))
+}
+
+/// Time of a project's deletion, in seconds since 1970.
+fn deleted_at(folder: &Path) -> Option<f64> {
+    let at = files::metadata(folder.join(DELETED)).ok()?.modified().ok()?;
+    Some(at.duration_since(web_time::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()))
+}
+
+/// Names of the project folders in a folder.
+fn ids_in(folder: &Path) -> Result<Vec<String>> {
+    Ok(names_in(folder)?.into_iter().filter(|id| is_id(id) && files::is_dir(&folder.join(id))).collect())
+}
+
+/// Sorted names in a folder; empty if it does not exist.
+fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let entries = match files::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io(folder)(error)),
+    };
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Whether `id` is a plain folder name rather than a path.
+fn is_id(id: &str) -> bool {
+    let mut parts = Path::new(id).components();
+    let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == id);
+    plain && !id.starts_with('.') && !id.contains(['/', '\\'])
+}
+
+/// Converts a display name to a portable folder name: lower-case letters, digits and hyphens.
+fn id_from_name(name: &str) -> String {
+    let letters = name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
+    let letters: String = letters.collect();
+    let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
+    let word: String = parts.join("-").chars().take(MAX_ID_CHARACTERS).collect();
+    let word = word.trim_matches('-');
+    if word.is_empty() || is_reserved(word) {
+        return format!("project-{word}").trim_end_matches('-').to_owned();
+    }
+    word.to_owned()
+}
+
+/// Copies a project's folder, except for files of running processes such as locks.
+async fn copy_folder(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
+    let contents = archive::Contents::of(from)?;
+    contents
+        .for_each(async |file| {
+            let target = to.join(file.place);
+            if let Some(folder) = target.parent() {
+                storage::create_folder(folder)?;
+            }
+            let mut output = files::File::create(&target).map_err(Error::io(&target))?;
+            storage::copy_in_turns(file.content, &mut output, turns).await.map_err(Error::io(&target))?;
+            output.sync_all().map_err(Error::io(&target))
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! A trained model in a project: a run's settings, its tokenizer, and the weights of a checkpoint.
+
+use super::Run;
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state_in_turns};
+use glasshouse_compiler::graph::Parameter;
+use glasshouse_compiler::model::{self, Purpose, build};
+use glasshouse_compiler::plan::merge::merged;
+use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_protocol::{CheckpointChoice, RunConfig};
+use glasshouse_text::data::prepare;
+use glasshouse_text::tokenizer::Tokenizer;
+use std::path::Path;
+
+/// A model for inference.
+#[derive(Debug)]
+pub struct Trained {
+    pub run: Run,
+    pub config: RunConfig,
+    pub tokenizer: Tokenizer,
+    /// Weights in the arena layout of an unfrozen model, with the run's adapter merged in.
+    pub parameters: Vec<f32>,
+    /// State of the run at the checkpoint.
+    pub info: CheckpointInfo,
+    /// Damaged checkpoints that were skipped, one line each.
+    pub notices: Vec<String>,
+}
+
+impl Trained {
+    /// Loads a run's checkpoint. A file is one of the run's checkpoints or a path.
+    ///
+    /// # Errors
+    /// The run has no checkpoint, or the chosen one cannot be read or belongs to another model.
+    pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
+        at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
+    }
+
+    /// Like [`Self::load`], yielding regularly.
+    pub async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, turns: &Turns) -> Result<Self> {
+        let as_trained = AsTrained::load_in_turns(run, checkpoint, turns).await?;
+        let AsTrained { run, config, parameters, weights, info, notices } = as_trained;
+        let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
+        let give = async || turns.give().await;
+        let parameters = merged(&parameters, config.train.adapter.as_ref(), weights, &give).await;
+        Ok(Self { run, config, tokenizer, parameters, info, notices })
+    }
+}
+
+/// A run's weights as trained: an adapter's weights are separate.
+#[derive(Debug)]
+pub struct AsTrained {
+    pub run: Run,
+    pub config: RunConfig,
+    /// The model's parameters, with frozen ones marked, followed by the adapter's.
+    pub parameters: Vec<Parameter>,
+    /// Values in arena layout.
+    pub weights: Vec<f32>,
+    /// State of the run at the checkpoint.
+    pub info: CheckpointInfo,
+    /// Damaged checkpoints that were skipped, one line each.
+    pub notices: Vec<String>,
+}
+
+impl AsTrained {
+    /// Loads a checkpoint like [`Trained::load`].
+    ///
+    /// # Errors
+    /// Same as [`Trained::load`].
+    pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
+        at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
+    }
+
+    async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, turns: &Turns) -> Result<Self> {
+        let config = run.config()?;
+        let parameters = model::parameters(&config.model, &config.train)?;
+        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+        let elsewhere =
+            checkpoint.file().filter(|file| checkpoints.list().iter().all(|own| own.file != *file));
+        let (info, state, mut notices) = if let Some(file) = elsewhere {
+            let path = Path::new(file);
+            if !files::is_file(path) {
+                let unknown =
+                    || "there is no such checkpoint; choose best, latest, or a checkpoint's file".to_owned();
+                let reason = checkpoints.instead_of(file).unwrap_or_else(unknown);
+                return Err(Error::bad_file(path, reason));
+            }
+            let (info, state) = read_state_in_turns(path, &parameters, Content::Weights, turns).await?;
+            (info, state, Vec::new())
+        } else {
+            let content = Content::Weights;
+            let loaded = checkpoints.load_named_in_turns(checkpoint, &parameters, content, turns).await?;
+            (loaded.info, loaded.state, loaded.notices)
+        };
+        run.check_model(&info, &config)?;
+        if info.model.is_empty() && info.config_crc32c != run.config_crc32c()? {
+            notices.push(
+                "run.toml was changed after this checkpoint, which an older version wrote without the model's settings: whether those \
+                 are still the same is unknown"
+                    .to_owned(),
+            );
+        }
+        Ok(Self { run, config, parameters, weights: state.parameters, info, notices })
+    }
+}
+
+/// The parameters of a run's model, all unfrozen: the layout for inference and exports.
+pub fn parameters_of(config: &RunConfig) -> Result<Vec<Parameter>> {
+    Ok(build(&config.model, Purpose::Window { time: 1 })?.graph.parameters)
+}

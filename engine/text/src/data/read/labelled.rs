@@ -1,0 +1,117 @@
+//! Labelled texts: objects in JSON Lines or a JSON array, or CSV tables with a header, with the fields `text` and `label`.
+
+use super::SourceFile;
+use super::lines::{Lines, RowLocation};
+use glasshouse_platform::files;
+use glasshouse_platform::{Error, Result};
+use serde_json::Value;
+use std::path::Path;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledText {
+    pub text: String,
+    /// `None` if the row has no label.
+    pub label: Option<String>,
+    /// Location of the row, or of its beginning.
+    pub place: RowLocation,
+    /// Non-empty fields that are not read.
+    pub unread: Vec<String>,
+}
+
+/// Fields that are read, or that hold metadata of feedback files.
+const FIELDS: [&str; 4] = ["text", "label", "run", "when"];
+
+pub type Row = Result<LabelledText, String>;
+
+/// Reads the rows of a file. An invalid row yields its fault, with line and field.
+///
+/// # Errors
+/// The file is of another kind, cannot be opened, or has no column `text`.
+pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Result<Row>> + Send>> {
+    let path = &source.path;
+    let open = || files::File::open(path).map_err(Error::io(path));
+    let read =
+        |row: &str, place: RowLocation| -> Result<Option<Row>, String> { Ok(Some(of_json(row, place))) };
+    if source.is_json_lines() {
+        return Ok(Box::new(Lines::new(open()?, path.clone(), read)));
+    }
+    if source.is_json() {
+        return Ok(Box::new(Lines::of_array(open()?, path.clone(), read)));
+    }
+    if source.is_csv() {
+        return Ok(Box::new(table(open()?, path)?));
+    }
+    let reason = "not a file of texts with labels: expected JSON Lines (.jsonl), an array (.json) or a table (.csv) with the fields text and label";
+    Err(Error::bad_file(path, reason))
+}
+
+fn of_json(row: &str, place: RowLocation) -> Row {
+    let wrong = |field: &str, reason: &str| Err(format!("{place}: `{field}`: {reason}"));
+    let value: Value = serde_json::from_str(row).map_err(|error| format!("{place}: not JSON: {error}"))?;
+    let Value::Object(fields) = value else { return Err(format!("{place}: expected an object")) };
+    let text = match fields.get("text") {
+        Some(Value::String(text)) => text.clone(),
+        Some(_) => return wrong("text", "expected a text"),
+        None => return wrong("text", "missing"),
+    };
+    let label = match fields.get("label") {
+        Some(Value::String(label)) => Some(label.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        Some(Value::Bool(yes)) => Some(yes.to_string()),
+        None | Some(Value::Null) => None,
+        Some(_) => return wrong("label", "expected a word or a number"),
+    };
+    let unread = fields.iter().filter(|(key, value)| !value.is_null() && !FIELDS.contains(&key.as_str()));
+    checked(text, label, place, unread.map(|(key, _)| key.clone()).collect())
+}
+
+/// The rows of a CSV table (RFC 4180): quoted values may span lines.
+fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<Row>> + Send + use<>> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
+    let header = reader.headers().map_err(|error| Error::bad_file(path, error.to_string()))?;
+    let column = |name: &str| {
+        // Strip a byte order mark from the first name.
+        header.iter().position(|it| it.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name))
+    };
+    let (text, label) = (column("text"), column("label"));
+    let Some(text) = text else {
+        let has: Vec<&str> = header.iter().collect();
+        let reason = format!("the header has no column `text`, only {}", has.join(", "));
+        return Err(Error::bad_file(path, reason));
+    };
+    let others = header.iter().enumerate().filter(|(at, _)| Some(*at) != label && *at != text);
+    let others: Vec<(usize, String)> = others.map(|(at, name)| (at, name.to_owned())).collect();
+    let path = path.to_owned();
+    Ok(reader.into_records().map(move |record| {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) if error.is_io_error() => return Err(Error::bad_file(&path, error.to_string())),
+            Err(error) => {
+                let place = RowLocation::Line(error.position().map_or(0, csv::Position::line));
+                return Ok(Err(format!("{place}: not UTF-8; convert the file to UTF-8")));
+            }
+        };
+        let place = RowLocation::Line(record.position().map_or(0, csv::Position::line));
+        let value = |column| record.get(column).map(str::to_owned);
+        Ok(match value(text) {
+            Some(words) => {
+                let unread =
+                    others.iter().filter(|(at, _)| record.get(*at).is_some_and(|value| !value.is_empty()));
+                let unread = unread.map(|(_, name)| name.clone()).collect();
+                checked(words, label.and_then(value), place, unread)
+            }
+            None => Err(format!("{place}: `text`: missing")),
+        })
+    }))
+}
+
+fn checked(text: String, label: Option<String>, place: RowLocation, unread: Vec<String>) -> Row {
+    if text.trim().is_empty() {
+        return Err(format!("{place}: `text`: empty"));
+    }
+    let label = label.map(|label| label.trim().to_owned());
+    if label.as_ref().is_some_and(String::is_empty) {
+        return Err(format!("{place}: `label`: empty"));
+    }
+    Ok(LabelledText { text, label, place, unread })
+}

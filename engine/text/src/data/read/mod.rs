@@ -1,0 +1,187 @@
+//! Streaming documents from files of every kind that `glasshouse data clean` reads, from folders of them, and from
+//! folders it wrote.
+//!
+//! Plain text of any size takes only a few hundred kilobytes of memory: long documents are read in several
+//! [`TextPiece`]s, cut where none of our tokenizers joins the two sides (see `tokenizer::cut`). All other files are
+//! read document by document by `glasshouse_corpus::read`. Damaged or mislabelled files, or parts of files, are
+//! recorded in [`Problems`], and reading continues.
+
+mod asked;
+mod cleaned;
+mod labelled;
+mod lines;
+mod problems;
+mod source;
+mod text;
+
+use super::store::Split;
+pub use asked::prompt_of;
+pub use asked::{asked_last, in_turns, messages_of};
+pub use cleaned::mixture;
+use glasshouse_corpus::document::Document;
+use glasshouse_corpus::extract;
+use glasshouse_corpus::read as bench;
+use glasshouse_platform::{CorpusFiles, files};
+use glasshouse_platform::{Error, Result};
+pub use labelled::{LabelledText, Row, labelled_texts};
+use lines::Lines;
+pub use lines::RowLocation;
+pub use problems::Problems;
+pub use source::{SourceFile, SourceKind, find_sources, remove_held_out};
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use text::TextPieces;
+
+/// Bytes read to detect an array of rows.
+const HEAD_BYTES: u64 = 256;
+
+/// A document's text, or a part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextPiece {
+    /// Empty only for the end of a document with earlier pieces.
+    pub text: String,
+    pub ends_document: bool,
+    /// Source and split from a cleaned folder.
+    pub mark: Option<Mark>,
+}
+
+/// Data on a document from a cleaned folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Document id within the cleaned text.
+    pub id: Arc<str>,
+    /// Source name, as used in the mixture.
+    pub source: Arc<str>,
+    /// The split, if cleaning decided it.
+    pub split: Option<Split>,
+}
+
+/// Reads the pieces of all files in order. Unreadable content is recorded in `problems` and skipped.
+///
+/// # Errors
+/// A file that the user named yields no text, or a file changed while being read. The stream ends at the first error.
+pub fn pieces(
+    sources: Vec<SourceFile>,
+    problems: &Problems,
+) -> impl Iterator<Item = Result<TextPiece>> + Send + use<> {
+    let mut failed = false;
+    let problems = problems.clone();
+    sources.into_iter().flat_map(move |source| open(source, &problems)).take_while(move |piece| {
+        let goes_on = !failed;
+        failed = piece.is_err();
+        goes_on
+    })
+}
+
+/// Reads the rows of a JSON Lines file or a JSON array, parsed by `read`, which also gets the row's location. `None`
+/// skips a row; an error ends the iteration.
+///
+/// # Errors
+/// The file is of another kind, or cannot be opened.
+pub fn json_rows<T>(
+    source: &SourceFile,
+    read: impl FnMut(&str, RowLocation) -> Result<Option<T>, String>,
+) -> Result<impl Iterator<Item = Result<T>>> {
+    let path = &source.path;
+    if !source.is_json_lines() && !source.is_json() {
+        let reason = "not a file of conversations: expected JSON Lines (.jsonl), one conversation per line, or an array of them \
+                      (.json); for plain text, use the objective text";
+        return Err(Error::bad_file(path, reason));
+    }
+    let file = files::File::open(path).map_err(Error::io(path))?;
+    Ok(if source.is_json() {
+        Lines::of_array(file, path.clone(), read)
+    } else {
+        Lines::new(file, path.clone(), read)
+    })
+}
+
+/// Whether a file may hold rows. A `.json` file does if it starts with an array.
+pub fn may_hold_rows(path: &Path) -> bool {
+    if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+        return true;
+    }
+    let Ok(file) = files::File::open(path) else { return true };
+    let mut head = Vec::new();
+    // Skip a byte order mark and white space.
+    let read = file.take(HEAD_BYTES).read_to_end(&mut head);
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    read.is_err() || text.trim_ascii_start().starts_with(b"[")
+}
+
+/// Joins pieces into whole documents.
+pub fn documents(pieces: impl Iterator<Item = Result<TextPiece>>) -> impl Iterator<Item = Result<TextPiece>> {
+    let mut whole = String::new();
+    pieces.filter_map(move |piece| match piece {
+        Err(error) => Some(Err(error)),
+        Ok(piece) => {
+            whole.push_str(&piece.text);
+            piece.ends_document.then(|| Ok(TextPiece { text: std::mem::take(&mut whole), ..piece }))
+        }
+    })
+}
+
+fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
+    let SourceFile { path, kind, named, .. } = source;
+    let own = Problems::default();
+    let mut pieces = match opened(&path, kind, &own) {
+        Ok(pieces) => pieces,
+        Err(error) if named => return Box::new(std::iter::once(Err(error))),
+        Err(error) => {
+            problems.note(&path, &error.to_string());
+            return Box::new(std::iter::empty());
+        }
+    };
+    let (problems, mut blank) = (problems.clone(), true);
+    Box::new(std::iter::from_fn(move || {
+        if let Some(piece) = pieces.next() {
+            blank = false;
+            return Some(piece);
+        }
+        if !std::mem::take(&mut blank) {
+            // The file was read, at least in part.
+            problems.take_from(&path, &own);
+            return None;
+        }
+        let mut wrong = own.list().into_iter().map(|problem| problem.reason);
+        let reason = wrong.next().unwrap_or_else(|| "holds no text to learn from".to_owned());
+        // A file that the user named must contain text; files in a folder may not.
+        if named {
+            return Some(Err(Error::bad_file(&path, format!("{reason}; fix the file, or leave it out"))));
+        }
+        problems.note(&path, &reason);
+        None
+    }))
+}
+
+fn opened(
+    path: &Path,
+    kind: SourceKind,
+    problems: &Problems,
+) -> Result<Box<dyn Iterator<Item = Result<TextPiece>> + Send>> {
+    let file = || files::File::open(path).map_err(Error::io(path));
+    Ok(match kind {
+        SourceKind::Text => Box::new(TextPieces::new(file()?, path.to_owned())),
+        SourceKind::Cleaned => {
+            Box::new(Lines::new(file()?, path.to_owned(), |line: &str, _| cleaned::read_kept(line)))
+        }
+        SourceKind::Bench(source) => {
+            let (problems, path) = (problems.clone(), path.to_owned());
+            let read = Arc::new(AtomicU64::new(0));
+            let (settings, extract) = (bench::Settings::default(), extract::Settings::default());
+            let documents = bench::prose(&CorpusFiles, &source, &settings, &extract, &read);
+            Box::new(documents.filter_map(move |document| match document {
+                Ok(Document { text, .. }) => Some(Ok(TextPiece { text, ends_document: true, mark: None })),
+                Err(trouble) => {
+                    problems.note(&path, &trouble.reason);
+                    None
+                }
+            }))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Finding the source files for given paths, and how to read each.
+
+use super::cleaned;
+use super::problems::Problems;
+use glasshouse_corpus::pipeline::{UNFINISHED, is_unfinished};
+use glasshouse_corpus::read::{self, Format, Packing, Settings};
+use glasshouse_platform::{CorpusFiles, files};
+use glasshouse_platform::{Error, Result};
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use web_time::UNIX_EPOCH;
+
+/// How to read a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Plain UTF-8 text of any length: one document, or several separated by `<|endoftext|>` lines.
+    Text,
+    /// Everything else that `glasshouse data clean` reads, with its readers: other encodings, web pages, tables, JSON,
+    /// PDF and so on.
+    Bench(Box<read::Source>),
+    Cleaned,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    pub path: PathBuf,
+    pub kind: SourceKind,
+    pub bytes: u64,
+    /// Modification time in nanoseconds since 1970; 0 if unknown.
+    pub modified: u64,
+    /// Whether the user named the file itself, rather than its folder.
+    pub named: bool,
+}
+
+impl SourceFile {
+    /// Whether it is an uncompressed CSV file.
+    pub fn is_csv(&self) -> bool {
+        let SourceKind::Bench(source) = &self.kind else { return false };
+        source.format == Format::Csv && is_bare(source)
+    }
+
+    /// Whether it is an uncompressed JSON Lines file.
+    pub fn is_json_lines(&self) -> bool {
+        let SourceKind::Bench(source) = &self.kind else { return false };
+        source.format == Format::JsonLines && is_bare(source)
+    }
+
+    /// Whether it is an uncompressed JSON file.
+    pub fn is_json(&self) -> bool {
+        let SourceKind::Bench(source) = &self.kind else { return false };
+        source.format == Format::Json && is_bare(source)
+    }
+}
+
+/// Finds the files for given paths: files themselves, and recursively every file of a known kind in folders, sorted by
+/// name. Hidden files and links to folders are skipped. A cleaned folder gives its kept documents. Problems with files
+/// in folders go to `problems`.
+///
+/// # Errors
+/// A path does not exist, a named file cannot be read, a folder has no file of a known kind, or its cleaning is unfinished.
+pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<Vec<SourceFile>> {
+    let mut sources = Vec::new();
+    for path in paths {
+        let path = path.as_ref();
+        let metadata = files::metadata(path).map_err(Error::io(path))?;
+        if let Some(kept) = metadata.is_dir().then(|| cleaned::kept(path)).transpose()?.flatten() {
+            sources.push(source(kept, SourceKind::Cleaned, true)?);
+            continue;
+        }
+        if metadata.is_dir() && is_unfinished(&CorpusFiles, path) {
+            return Err(Error::bad_file(path, format!("the folder holds {UNFINISHED}")));
+        }
+        let found = read::find(&CorpusFiles, &[path.to_owned()], &Settings::default());
+        let before = sources.len();
+        for file in found.sources {
+            let kind = kind_of(&file);
+            sources.push(source(file.path, kind, !metadata.is_dir())?);
+        }
+        if !metadata.is_dir() {
+            if let Some(trouble) = found.troubles.into_iter().next() {
+                return Err(Error::bad_file(path, trouble.reason));
+            }
+            continue;
+        }
+        for trouble in &found.troubles {
+            problems.note(Path::new(&trouble.place), &trouble.reason);
+        }
+        if sources.len() == before && found.troubles.is_empty() {
+            let reason =
+                "the folder holds no file to learn from; put text, web pages, tables or PDFs into it";
+            return Err(Error::bad_file(path, reason));
+        }
+    }
+    Ok(sources)
+}
+
+/// Removes the held-out files from the training files.
+pub fn remove_held_out(sources: &mut Vec<SourceFile>, held_out: &[SourceFile]) {
+    let place =
+        |source: &SourceFile| std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
+    let held_out: BTreeSet<PathBuf> = held_out.iter().map(place).collect();
+    sources.retain(|source| !held_out.contains(&place(source)));
+}
+
+fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {
+    let metadata = files::metadata(&path).map_err(Error::io(&path))?;
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified = modified.map_or(0, |time| time.as_nanos() as u64);
+    Ok(SourceFile { path, kind, bytes: metadata.len(), modified, named })
+}
+
+/// UTF-8 text is read by our own reader, which can stream long documents in pieces.
+fn kind_of(file: &read::Source) -> SourceKind {
+    let plain = matches!(file.format, Format::Text | Format::Markdown) && is_bare(file);
+    if plain && is_utf8(&file.path) { SourceKind::Text } else { SourceKind::Bench(Box::new(file.clone())) }
+}
+
+/// Whether the file is neither compressed nor a member of an archive.
+fn is_bare(file: &read::Source) -> bool {
+    file.packing == Packing::Plain && file.member.is_none()
+}
+
+/// Whether a file is UTF-8 without NUL bytes; false if it cannot be read.
+fn is_utf8(path: &Path) -> bool {
+    let Ok(mut file) = files::File::open(path) else { return false };
+    let mut buffer = vec![0; 1 << 18];
+    let mut carried = 0;
+    loop {
+        let room = buffer.get_mut(carried..).unwrap_or_default();
+        let count = match file.read(room) {
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => return false,
+        };
+        let filled = carried + count;
+        let bytes = buffer.get(..filled).unwrap_or_default();
+        if bytes.contains(&0) {
+            return false;
+        }
+        let valid = match std::str::from_utf8(bytes) {
+            Ok(_) => filled,
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return false,
+        };
+        if count == 0 {
+            return valid == filled;
+        }
+        buffer.copy_within(valid..filled, 0);
+        carried = filled - valid;
+    }
+}

@@ -1,0 +1,74 @@
+//! The division of a split's tokens into examples, and which tokens are learned.
+
+use super::index::ExamplesRecord;
+use glasshouse_platform as platform;
+use glasshouse_platform::{Error, Result};
+use std::ops::Range;
+use std::path::Path;
+
+#[derive(Debug)]
+pub struct Examples {
+    /// End of each example among the split's tokens.
+    ends: Vec<u64>,
+    /// One byte per token.
+    learned: platform::Mapping,
+    /// One line of JSON per example, if there is extra data.
+    rows: Option<platform::Mapping>,
+}
+
+impl Examples {
+    /// Opens the files of a split of `tokens` tokens.
+    pub(super) fn open(folder: &Path, record: &ExamplesRecord, tokens: u64) -> Result<Self> {
+        let (path, count) = (folder.join(&record.lengths.file), record.lengths.tokens);
+        let lengths = platform::map(&path)?;
+        if lengths.len() as u64 != count.saturating_mul(4) {
+            return Err(Error::bad_file(path, format!("it does not hold {count} lengths")));
+        }
+        let mut end = 0_u64;
+        let sums = lengths.as_chunks().0.iter().map(|length| {
+            end += u64::from(u32::from_le_bytes(*length));
+            end
+        });
+        let ends: Vec<u64> = sums.collect();
+        if end != tokens {
+            return Err(Error::bad_file(
+                path,
+                format!("its examples have {end} tokens, but the split has {tokens}"),
+            ));
+        }
+        let path = folder.join(&record.learned.file);
+        let learned = platform::map(&path)?;
+        if learned.len() as u64 != tokens {
+            return Err(Error::bad_file(path, format!("{} marks for {tokens} tokens", learned.len())));
+        }
+        let rows = record.rows.as_ref().map(|rows| platform::map(&folder.join(&rows.file))).transpose()?;
+        Ok(Self { ends, learned, rows })
+    }
+
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Token range of an example.
+    pub fn range(&self, example: usize) -> Range<u64> {
+        let from = example.checked_sub(1).map_or(0, |before| self.ends[before]);
+        from..self.ends[example]
+    }
+
+    /// The example that contains a token of the split.
+    pub fn holding(&self, token: u64) -> usize {
+        self.ends.partition_point(|end| *end <= token).min(self.ends.len().saturating_sub(1))
+    }
+
+    /// The extra data of each example, one line of JSON each; empty if there is none.
+    pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        let bytes = self.rows.as_ref().map_or(&[][..], |rows| &rows[..]);
+        bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+    }
+
+    /// Whether each token of a range is learned.
+    pub fn learned(&self, range: Range<u64>) -> impl Iterator<Item = bool> {
+        let bytes = self.learned.get(range.start as usize..range.end as usize).unwrap_or_default();
+        bytes.iter().map(|byte| *byte != 0)
+    }
+}

@@ -1,0 +1,218 @@
+//! The token stream on disk: shards of little-endian u16 or u32, and an index that describes them.
+//!
+//! Shards are memory-mapped, so training on text far larger than memory works as with a small one. The index is written
+//! last, and every size is checked against it before a token is read.
+
+mod examples;
+mod index;
+mod writer;
+
+pub use examples::Examples;
+use glasshouse_platform::{self as platform, Turns, at_once};
+use glasshouse_platform::{Error, Result};
+pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
+use std::path::Path;
+pub use writer::Writer;
+
+/// Bytes of a shard verified at a time; takes a few milliseconds.
+const PIECE: usize = 1 << 20;
+
+pub const INDEX_FILE: &str = "index.json";
+
+/// A part of the text: training or validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Seen by the optimizer.
+    Train,
+    Validation,
+}
+
+impl std::fmt::Display for Split {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+        })
+    }
+}
+
+#[derive(Debug)]
+enum Tokens {
+    Memory(Vec<u32>),
+    U16(platform::Mapping),
+    U32(platform::Mapping),
+}
+
+#[derive(Debug)]
+struct TokenShard {
+    /// Index of its first token in the split.
+    first: u64,
+    tokens: Tokens,
+}
+
+impl TokenShard {
+    fn len(&self) -> usize {
+        match &self.tokens {
+            Tokens::Memory(tokens) => tokens.len(),
+            Tokens::U16(bytes) => bytes.len() / 2,
+            Tokens::U32(bytes) => bytes.len() / 4,
+        }
+    }
+
+    fn append(&self, start: usize, end: usize, out: &mut Vec<u32>) {
+        match &self.tokens {
+            Tokens::Memory(tokens) => out.extend_from_slice(tokens.get(start..end).unwrap_or_default()),
+            Tokens::U16(bytes) => {
+                let bytes = bytes.get(2 * start..2 * end).unwrap_or_default();
+                out.extend(bytes.as_chunks().0.iter().map(|token| u32::from(u16::from_le_bytes(*token))));
+            }
+            Tokens::U32(bytes) => {
+                let bytes = bytes.get(4 * start..4 * end).unwrap_or_default();
+                out.extend(bytes.as_chunks().0.iter().map(|token| u32::from_le_bytes(*token)));
+            }
+        }
+    }
+}
+
+/// The tokens of both splits.
+#[derive(Debug)]
+pub struct TokenStore {
+    train: Vec<TokenShard>,
+    validation: Vec<TokenShard>,
+    /// For training and validation.
+    examples: [Option<Examples>; 2],
+    index: Option<Index>,
+}
+
+impl TokenStore {
+    /// Opens the store in a folder.
+    ///
+    /// # Errors
+    /// The index is missing or damaged, or a shard is missing or differs in length from the index.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let index = Index::read(&folder.join(INDEX_FILE))?;
+        let open = |split: &SplitRecord| -> Result<Vec<TokenShard>> {
+            let mut first = 0;
+            let mut shards = Vec::with_capacity(split.shards.len());
+            for record in &split.shards {
+                let path = folder.join(&record.file);
+                let mapping = platform::map(&path)?;
+                let expected = record.tokens.saturating_mul(u64::from(index.element_bytes));
+                if mapping.len() as u64 != expected {
+                    return Err(Error::bad_file(
+                        path,
+                        format!("the shard holds {} bytes where {INDEX_FILE} says {expected}", mapping.len()),
+                    ));
+                }
+                let tokens =
+                    if index.element_bytes == 2 { Tokens::U16(mapping) } else { Tokens::U32(mapping) };
+                shards.push(TokenShard { first, tokens });
+                first += record.tokens;
+            }
+            Ok(shards)
+        };
+        let examples = |split: &SplitRecord| {
+            let record = split.examples.as_ref();
+            record.map(|record| Examples::open(folder, record, split.tokens)).transpose()
+        };
+        Ok(Self {
+            train: open(&index.train)?,
+            validation: open(&index.validation)?,
+            examples: [examples(&index.train)?, examples(&index.validation)?],
+            index: Some(index),
+        })
+    }
+
+    /// A store in memory, for tests and platforms without files.
+    pub fn in_memory(train: Vec<u32>, validation: Vec<u32>) -> Self {
+        let shards = |tokens| vec![TokenShard { first: 0, tokens: Tokens::Memory(tokens) }];
+        Self { train: shards(train), validation: shards(validation), examples: [None, None], index: None }
+    }
+
+    /// The index; `None` for a store in memory.
+    pub fn index(&self) -> Option<&Index> {
+        self.index.as_ref()
+    }
+
+    pub fn examples(&self, split: Split) -> Option<&Examples> {
+        let [train, validation] = &self.examples;
+        match split {
+            Split::Train => train.as_ref(),
+            Split::Validation => validation.as_ref(),
+        }
+    }
+
+    fn shards(&self, split: Split) -> &[TokenShard] {
+        match split {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+        }
+    }
+
+    /// Number of tokens in a split.
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a store has two lengths, and neither is asked for emptiness"
+    )]
+    pub fn len(&self, split: Split) -> u64 {
+        self.shards(split).last().map_or(0, |last| last.first + last.len() as u64)
+    }
+
+    /// Reads tokens `start..start + count` of a split, across shards.
+    pub fn read(&self, split: Split, start: u64, count: usize) -> Result<Vec<u32>> {
+        let end = start.saturating_add(count as u64);
+        if end > self.len(split) {
+            return Err(Error::Internal(format!(
+                "tokens {start}..{end} were asked of a {split} split of {}",
+                self.len(split)
+            )));
+        }
+        let shards = self.shards(split);
+        let holding = shards.partition_point(|shard| shard.first <= start).saturating_sub(1);
+        let mut tokens = Vec::with_capacity(count);
+        for shard in shards.get(holding..).unwrap_or_default() {
+            if shard.first >= end {
+                break;
+            }
+            let from = start.saturating_sub(shard.first) as usize;
+            let to = ((end - shard.first) as usize).min(shard.len());
+            shard.append(from, to, &mut tokens);
+        }
+        Ok(tokens)
+    }
+
+    /// Verifies the checksums of all shards.
+    pub fn verify(&self, folder: &Path) -> Result<()> {
+        at_once(self.verify_in_turns(folder, &Turns::none()))
+    }
+
+    /// Like [`TokenStore::verify`], but yields.
+    pub async fn verify_in_turns(&self, folder: &Path, turns: &Turns) -> Result<()> {
+        let Some(index) = &self.index else { return Ok(()) };
+        let beside = |split: &SplitRecord| {
+            split.examples.clone().map_or_else(Vec::new, |examples| {
+                let own = [Some(examples.lengths), Some(examples.learned), examples.rows];
+                own.into_iter().flatten().collect()
+            })
+        };
+        let beside = [beside(&index.train), beside(&index.validation)].concat();
+        for record in index.train.shards.iter().chain(&index.validation.shards).chain(&beside) {
+            let path = folder.join(&record.file);
+            let (shard, mut checksum) = (platform::map(&path)?, 0);
+            for piece in shard.chunks(PIECE) {
+                turns.give().await;
+                checksum = crc32c::crc32c_append(checksum, piece);
+            }
+            if checksum != record.crc32c {
+                return Err(Error::bad_file(
+                    path,
+                    "the shard's checksum differs from the index's: the file was changed",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,544 @@
+//! Browsing a run's documents: list, search, read, with lengths, character counts and the position of the split.
+//!
+//! Only one line per document is kept in memory; searching and reading stream the text again.
+
+use super::prepare::{self, CORPUS_SEED};
+use super::read::{self, Mark, Problems, SourceFile, TextPiece};
+use super::store::Split;
+use super::stories;
+use crate::tokenizer::Tokenizer;
+use glasshouse_platform::{ChatRenderer, Turns};
+use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// Preview length in characters.
+const PREVIEW: usize = 160;
+/// Maximum characters of a document shown; a whole book would overload the window.
+const SHOWN: usize = 200_000;
+/// Number of most frequent characters counted.
+const CHARACTERS: usize = 96;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct DocumentEntry {
+    file: usize,
+    characters: u64,
+    bytes: u64,
+    preview: String,
+    /// Source and split from a cleaned folder.
+    mark: Option<Mark>,
+}
+
+impl DocumentEntry {
+    /// Whether it is held out: by its mark, else if it is not among the first `train` documents.
+    fn is_held_out(&self, number: usize, train: usize) -> bool {
+        self.split().map_or(number >= train, |split| split == Split::Validation)
+    }
+
+    fn split(&self) -> Option<Split> {
+        self.mark.as_ref().and_then(|mark| mark.split)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Survey {
+    sources: Sources,
+    /// Number of files before the held-out files, if any.
+    train_files: Option<usize>,
+    entries: Vec<DocumentEntry>,
+    counts: Vec<(char, u64)>,
+    problems: Vec<FileProblem>,
+}
+
+#[derive(Clone, Debug)]
+enum Sources {
+    Files(Vec<SourceFile>),
+    Stories(u64),
+}
+
+impl Sources {
+    fn names(&self) -> Vec<(String, u64)> {
+        match self {
+            Self::Files(files) => files
+                .iter()
+                .map(|file| {
+                    let name = file.path.file_name().unwrap_or_default();
+                    (name.to_string_lossy().into_owned(), file.bytes)
+                })
+                .collect(),
+            Self::Stories(bytes) => vec![("embedded stories".to_owned(), *bytes)],
+        }
+    }
+
+    /// All documents with their file numbers. Problems of a file go to `problems(number)`.
+    fn documents<'own>(
+        &'own self,
+        problems: impl Fn(usize) -> Problems + 'own,
+    ) -> Box<dyn Iterator<Item = Result<(usize, TextPiece)>> + 'own> {
+        match self {
+            Self::Files(files) => Box::new(files.iter().enumerate().flat_map(move |(number, file)| {
+                let documents = read::documents(read::pieces(vec![file.clone()], &problems(number)));
+                documents.map(move |document| document.map(|document| (number, document)))
+            })),
+            Self::Stories(bytes) => Box::new(
+                stories::up_to(*bytes, CORPUS_SEED)
+                    .map(|text| Ok((0, TextPiece { text, ends_document: true, mark: None }))),
+            ),
+        }
+    }
+}
+
+impl Survey {
+    /// Reads all documents once, yielding meanwhile.
+    ///
+    /// # Errors
+    /// Those of a preparation: a named file is missing or cannot be read.
+    pub async fn of(config: &DataConfig, turns: &Turns) -> Result<Self> {
+        let problems = Problems::default();
+        let mut train_files = None;
+        let sources = if config.paths.is_empty() {
+            Sources::Stories(config.corpus_bytes)
+        } else {
+            let mut files = read::find_sources(&config.paths, &problems)?;
+            let held_out = read::find_sources(&config.validation_files, &problems)?;
+            read::remove_held_out(&mut files, &held_out);
+            train_files = (!config.validation_files.is_empty()).then_some(files.len());
+            files.extend(held_out);
+            Sources::Files(files)
+        };
+        // Files in different folders may share a name, so each has its own list.
+        let own: Vec<Problems> = sources.names().iter().map(|_| Problems::default()).collect();
+        let (mut entries, mut counts) = (Vec::<DocumentEntry>::new(), BTreeMap::<char, u64>::new());
+        for document in sources.documents(|file| own.get(file).cloned().unwrap_or_default()) {
+            let (file, TextPiece { text, mut mark, .. }) = document?;
+            if let Some(mark) = mark.as_mut().filter(|_| train_files.is_some_and(|train| file >= train)) {
+                mark.split = Some(Split::Validation);
+            }
+            turns.give().await;
+            let mut characters = 0;
+            for character in text.chars() {
+                characters += 1;
+                *counts.entry(character).or_default() += 1;
+            }
+            entries.push(DocumentEntry {
+                file,
+                characters,
+                bytes: text.len() as u64,
+                preview: preview(&text, 0),
+                mark,
+            });
+        }
+        let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
+        counts.sort_by_key(|(character, count)| (std::cmp::Reverse(*count), *character));
+        let mut problems = problems.list();
+        let read: BTreeSet<usize> = entries.iter().map(|entry| entry.file).collect();
+        for (file, own) in own.iter().enumerate() {
+            let partly = read.contains(&file);
+            problems.extend(own.list().into_iter().map(|problem| FileProblem { partly, ..problem }));
+        }
+        Ok(Self { sources, train_files, entries, counts, problems })
+    }
+
+    /// Statistics of all documents, with the share `validation` held out.
+    pub fn overview(&self, validation: f64) -> DocumentsOverview {
+        let bytes = self.bytes();
+        let characters: u64 = self.entries.iter().map(|entry| entry.characters).sum();
+        let (train, held_out) = match self.train_documents(validation) {
+            Some(train) => {
+                let part = |wanted: bool| {
+                    let held_out =
+                        |(number, entry): &(usize, &DocumentEntry)| entry.is_held_out(*number, train);
+                    let own = self.entries.iter().enumerate().filter(|entry| held_out(entry) == wanted);
+                    own.fold((0, 0), |(documents, bytes), (_, entry)| (documents + 1, bytes + entry.bytes))
+                };
+                (part(false), part(true))
+            }
+            None => {
+                // The split falls inside the document: it counts in both parts.
+                let train = (bytes as f64 * (1.0 - validation)) as u64;
+                ((self.entries.len() as u64, train), (1, bytes - train))
+            }
+        };
+        let mut lengths = BTreeMap::<u64, u64>::new();
+        for entry in &self.entries {
+            *lengths.entry(entry.characters.max(1).next_power_of_two()).or_default() += 1;
+        }
+        DocumentsOverview {
+            cleaned: false,
+            embedded: matches!(self.sources, Sources::Stories(_)),
+            files: self.sources.names(),
+            problems: self.problems.clone(),
+            documents: self.entries.len() as u64,
+            bytes,
+            characters,
+            train,
+            validation: held_out,
+            lengths: lengths.into_iter().collect(),
+            characters_by_count: self.counts.iter().take(CHARACTERS).copied().collect(),
+            distinct_characters: self.counts.len(),
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.bytes).sum()
+    }
+
+    /// Number of training documents, if whole documents are held out.
+    fn train_documents(&self, validation: f64) -> Option<usize> {
+        if let Some(files) = self.train_files {
+            return Some(self.entries.partition_point(|entry| entry.file < files));
+        }
+        if self.entries.iter().any(|entry| entry.split().is_some()) {
+            return Some(self.entries.len());
+        }
+        let lengths: Vec<u64> = self.entries.iter().map(|entry| entry.characters).collect();
+        let characters: u64 = lengths.iter().sum();
+        prepare::whole_documents(&lengths, characters as f64 * validation).map(|train| train as usize)
+    }
+
+    /// Searches the documents, ignoring case. Returns the number of matches, and at most `count` of them from `offset` on.
+    pub async fn list(
+        &self,
+        search: &str,
+        offset: usize,
+        count: usize,
+        validation: f64,
+        turns: &Turns,
+    ) -> Result<(usize, Vec<DocumentSummary>)> {
+        let train = self.train_documents(validation).unwrap_or(usize::MAX);
+        let names = self.sources.names();
+        let file = |entry: &DocumentEntry| match &entry.mark {
+            Some(mark) => mark.source.to_string(),
+            None => names.get(entry.file).map(|(name, _)| name.clone()).unwrap_or_default(),
+        };
+        let summary = |number: usize, entry: &DocumentEntry, preview: String| DocumentSummary {
+            number: number as u64,
+            id: entry.mark.as_ref().map(|mark| mark.id.to_string()),
+            file: file(entry),
+            characters: entry.characters,
+            preview,
+            validation: entry.is_held_out(number, train),
+        };
+        let all = self.entries.iter().enumerate();
+        if search.is_empty() {
+            let page = all.skip(offset).take(count);
+            let page = page.map(|(number, entry)| summary(number, entry, entry.preview.clone()));
+            return Ok((self.entries.len(), page.collect()));
+        }
+        let needle = search.to_lowercase();
+        let (mut found, mut page) = (0, Vec::new());
+        for ((number, entry), document) in all.zip(self.sources.documents(|_| Problems::default())) {
+            let (_, TextPiece { text, .. }) = document?;
+            turns.give().await;
+            let lower = text.to_lowercase();
+            let Some(at) = lower.find(&needle) else { continue };
+            if found >= offset && page.len() < count {
+                // Lower case may change byte lengths; a position in characters is close enough for a preview.
+                let before = lower.get(..at).map_or(0, |before| before.chars().count());
+                page.push(summary(number, entry, preview(&text, before.saturating_sub(PREVIEW / 3))));
+            }
+            found += 1;
+        }
+        Ok((found, page))
+    }
+
+    /// Reads a document. A conversation in JSON Lines is written by the reader's template, if given.
+    ///
+    /// # Errors
+    /// There is no such document, or its file can no longer be read.
+    pub async fn read(
+        &self,
+        number: u64,
+        reader: Option<&ConversationReader>,
+        turns: &Turns,
+    ) -> Result<ReadDocument> {
+        let mut documents = self.sources.documents(|_| Problems::default());
+        for _ in 0..number {
+            if documents.next().is_none() {
+                break;
+            }
+            turns.give().await;
+        }
+        let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
+        let (_, TextPiece { text, .. }) = documents.next().ok_or_else(missing)??;
+        let example = match reader {
+            Some(reader) => self.example(number, &text, &reader.template, turns).await?,
+            None => None,
+        };
+        let (mut text, mut learned) = example.unwrap_or((text, Vec::new()));
+        let tokenizer = reader.and_then(|reader| reader.tokenizer.as_ref()).filter(|_| !learned.is_empty());
+        let mut tokens = match tokenizer {
+            Some(tokenizer) => tokens_of(tokenizer, &text, &learned)?,
+            None => Vec::new(),
+        };
+        let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
+        if let Some(at) = cut {
+            text.truncate(at);
+            learned.retain(|range| range.start < at);
+            learned.iter_mut().for_each(|range| range.end = range.end.min(at));
+            tokens.retain(|(end, _)| *end <= at);
+        }
+        Ok(ReadDocument { text, learned, tokens, cut: cut.is_some() })
+    }
+
+    /// Whether the document's file starts with a conversation.
+    pub fn may_be_conversation(&self, number: u64) -> bool {
+        let first = |file: &SourceFile| {
+            let read = |line: &str, _| Ok(Some(is_conversation(line)));
+            read::json_rows(file, read).ok()?.next()?.ok()
+        };
+        self.place(number).and_then(|(file, _)| first(file)).unwrap_or(false)
+    }
+
+    /// The file of a document, and the number of earlier documents in that file.
+    fn place(&self, number: u64) -> Option<(&SourceFile, usize)> {
+        let Sources::Files(files) = &self.sources else { return None };
+        let number = usize::try_from(number).ok()?;
+        let file = self.entries.get(number)?.file;
+        let before = self.entries.iter().take(number).filter(|entry| entry.file == file).count();
+        Some((files.get(file)?, before))
+    }
+
+    /// A conversation as the template writes it, and its learned ranges; `None` if the document is no conversation. Skipped lines
+    /// shift the line numbers, so this takes the first line from the document's number on whose turns match.
+    async fn example(
+        &self,
+        number: u64,
+        text: &str,
+        template: &ChatRenderer,
+        turns: &Turns,
+    ) -> Result<Option<(String, Vec<Range<usize>>)>> {
+        let Some((file, before)) = self.place(number) else { return Ok(None) };
+        if !file.is_json_lines() && !file.is_json() {
+            return Ok(None);
+        }
+        // Every line counts, valid or not.
+        let lines = read::json_rows(file, |line, _| Ok(Some(line.to_owned())))?;
+        for (at, line) in lines.enumerate() {
+            turns.give().await;
+            let Ok(line) = line else { break };
+            let is_it =
+                || glasshouse_corpus::read::conversation(&line).is_some_and(|own| own.trim() == text.trim());
+            if at >= before && is_it() {
+                return Ok(template
+                    .example(&line, Objective::Chat)
+                    .ok()
+                    .map(|example| (example.text, example.learned)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first documents, up to `bytes` bytes in total.
+    pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
+        let (mut texts, mut taken) = (Vec::new(), 0);
+        for document in self.sources.documents(|_| Problems::default()) {
+            let (_, TextPiece { mut text, .. }) = document?;
+            let room = bytes - taken;
+            if text.len() > room {
+                let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+                text.truncate(end);
+            }
+            taken += text.len();
+            texts.push(text);
+            if taken + 4 > bytes {
+                break;
+            }
+        }
+        Ok(texts)
+    }
+}
+
+/// A document for display.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadDocument {
+    /// The text, cut at 200,000 characters.
+    pub text: String,
+    /// Byte ranges learned in fine-tuning, in order; empty if not a conversation.
+    pub learned: Vec<Range<usize>>,
+    /// End of each token in bytes, and whether fine-tuning learns it; empty if not a conversation or without a tokenizer.
+    pub tokens: Vec<(usize, bool)>,
+    pub cut: bool,
+}
+
+/// How a project writes and tokenizes conversations.
+#[derive(Debug)]
+pub struct ConversationReader {
+    pub template: ChatRenderer,
+    pub tokenizer: Option<Tokenizer>,
+}
+
+/// End of each token in the text, and whether it is learned. Tokens that share their last character are merged.
+fn tokens_of(tokenizer: &Tokenizer, text: &str, learned: &[Range<usize>]) -> Result<Vec<(usize, bool)>> {
+    let mut tokens: Vec<(usize, bool)> = Vec::new();
+    for encoded in tokenizer.encode_spans(&[text])? {
+        for (span, is_learned) in encoded.spans.iter().zip(encoded.learned(learned)) {
+            let whole = |end: &usize| text.is_char_boundary(*end);
+            let end = (span.end..text.len()).find(whole).unwrap_or(text.len());
+            match tokens.last_mut() {
+                Some((last, before)) if *last >= end => *before |= is_learned,
+                _ => tokens.push((end, is_learned)),
+            }
+        }
+    }
+    Ok(tokens)
+}
+
+/// Whether a JSON line has the fields of a conversation.
+fn is_conversation(line: &str) -> bool {
+    let row: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(line).ok();
+    row.is_some_and(|row| {
+        ["messages", "conversations", "instruction", "prompt"].iter().any(|field| row.contains_key(*field))
+    })
+}
+
+/// An excerpt starting at a character, on one line.
+fn preview(text: &str, from: usize) -> String {
+    let characters = text.chars().skip(from).take(PREVIEW);
+    let line = characters.map(|character| if character.is_whitespace() { ' ' } else { character });
+    line.collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::TokenizerFiles;
+    use glasshouse_platform::at_once;
+    use glasshouse_protocol::{TokenizerConfig, TokenizerKind, presets};
+
+    fn survey(folder: &std::path::Path) -> Survey {
+        let paths = vec![folder.display().to_string()];
+        at_once(Survey::of(&DataConfig { paths, ..DataConfig::default() }, &Turns::none())).unwrap()
+    }
+
+    #[test]
+    fn a_held_out_file_within_the_data_is_shown_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        for (name, content) in [("a.txt", "It trains."), ("b.txt", "Held out."), ("c.txt", "So does it.")] {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        let paths = vec![folder.path().display().to_string()];
+        let config = DataConfig { paths, validation_files: vec![place("b.txt")], ..DataConfig::default() };
+        let survey = at_once(Survey::of(&config, &Turns::none())).unwrap();
+        let overview = survey.overview(0.1);
+        assert_eq!((overview.documents, overview.train.0, overview.validation), (3, 2, (1, 9)));
+    }
+
+    #[test]
+    fn files_of_one_name_in_two_folders_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        for (place, content) in [("a", "no JSON\n"), ("b", "{\"text\": \"An owl.\"}\nno JSON\n")] {
+            std::fs::create_dir(folder.path().join(place)).unwrap();
+            std::fs::write(folder.path().join(place).join("x.jsonl"), content).unwrap();
+        }
+        let overview = survey(folder.path()).overview(0.1);
+        let told: Vec<_> =
+            overview.problems.iter().map(|problem| (problem.name.as_str(), problem.partly)).collect();
+        assert_eq!(told, [("x.jsonl", false), ("x.jsonl", true)]);
+    }
+
+    #[test]
+    fn lists_searches_and_reads_documents_of_several_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.txt"), "The first\ntext about Owls.").unwrap();
+        std::fs::write(
+            folder.path().join("b.jsonl"),
+            "{\"text\": \"second\"}\n{\"text\": \"third, an owl too\"}\n",
+        )
+        .unwrap();
+        let survey = survey(folder.path());
+        let overview = survey.overview(0.1);
+        assert_eq!((overview.documents, overview.files.len(), overview.embedded), (3, 2, false));
+        assert_eq!(overview.lengths.iter().map(|(_, count)| count).sum::<u64>(), 3);
+        let (found, page) = at_once(survey.list("OWL", 0, 10, 0.1, &Turns::none())).unwrap();
+        assert_eq!(found, 2);
+        assert_eq!(page.iter().map(|document| document.number).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(page[0].preview, "The first text about Owls.");
+        let (found, page) = at_once(survey.list("owl", 1, 10, 0.1, &Turns::none())).unwrap();
+        assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
+        assert_eq!(at_once(survey.read(1, None, &Turns::none())).unwrap().text, "second");
+        assert!(at_once(survey.read(3, None, &Turns::none())).is_err());
+    }
+
+    #[test]
+    fn documents_of_a_cleaned_folder_have_their_ids_and_sources() {
+        use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};
+        let folder = tempfile::tempdir().unwrap();
+        let kept = "{\"id\": \"a.html\", \"source\": \"web\", \"split\": \"train\", \"text\": \"A page of text.\"}\n\
+            {\"id\": \"b.csv#7\", \"source\": \"logs\", \"split\": \"validation\", \"text\": \"A row of text.\"}\n";
+        std::fs::write(folder.path().join(KEPT_FILE), kept).unwrap();
+        let index = serde_json::to_vec(&CorpusIndex::new("light", 0.1)).unwrap();
+        std::fs::write(folder.path().join(CORPUS_FILE), index).unwrap();
+        let (_, page) = at_once(survey(folder.path()).list("", 0, 10, 0.1, &Turns::none())).unwrap();
+        let told: Vec<_> =
+            page.iter().map(|one| (one.id.as_deref(), one.file.as_str(), one.validation)).collect();
+        assert_eq!(told, [(Some("a.html"), "web", false), (Some("b.csv#7"), "logs", true)]);
+    }
+
+    #[test]
+    fn says_where_the_split_of_the_embedded_stories_falls() {
+        let config = DataConfig { corpus_bytes: 100_000, ..DataConfig::default() };
+        let survey = at_once(Survey::of(&config, &Turns::none())).unwrap();
+        let overview = survey.overview(0.1);
+        assert!(overview.embedded);
+        let share = overview.validation.1 as f64 / overview.bytes as f64;
+        assert!((share - 0.1).abs() < 0.02, "{share}");
+        assert_eq!(overview.train.0 + overview.validation.0, overview.documents);
+        let (_, page) =
+            at_once(survey.list("", overview.train.0 as usize - 1, 2, 0.1, &Turns::none())).unwrap();
+        assert_eq!(page.iter().map(|document| document.validation).collect::<Vec<_>>(), [false, true]);
+        let sample: usize = survey.sample(10_000).unwrap().iter().map(String::len).sum();
+        assert!((9_990..=10_000).contains(&sample), "{sample}");
+    }
+
+    #[test]
+    fn a_conversation_is_read_as_its_template_writes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = |asked: &str, answer: &str| {
+            format!(
+                r#"{{"messages":[{{"role":"user","content":"{asked}"}},{{"role":"assistant","content":"{answer}"}}]}}"#
+            )
+        };
+        let nothing = "{\"messages\":[]}".to_owned();
+        let lines = [nothing, row("Who?", "Mia."), row("Who?", "Tom."), row("Where?", "Here.")].join("\n");
+        std::fs::write(folder.path().join("rows.jsonl"), lines).unwrap();
+        std::fs::write(folder.path().join("text.jsonl"), "{\"text\":\"plain\"}\n").unwrap();
+        let survey = survey(folder.path());
+        let template = ChatRenderer::new(glasshouse_protocol::CHATML, &serde_json::Map::new()).unwrap();
+        let mut reader = ConversationReader { template, tokenizer: None };
+        let documents = survey.entries.len() as u64;
+        let read = |number| at_once(survey.read(number, Some(&reader), &Turns::none())).unwrap();
+        let second = (0..documents).find(|number| read(*number).text.contains("Where?")).unwrap();
+        assert!(survey.may_be_conversation(second));
+        let ReadDocument { text, learned, tokens, cut } = read(second);
+        assert!(text.starts_with("<|im_start|>user\nWhere?<|im_end|>") && !cut, "{text}");
+        assert!(tokens.is_empty(), "no tokenizer is known");
+        let learned: Vec<&str> = learned.into_iter().map(|range| &text[range]).collect();
+        assert_eq!(learned, ["Here.<|im_end|>"]);
+        // Of two with the same question, each is found by its own answer.
+        for answer in ["Mia.", "Tom."] {
+            let number = (0..documents).find(|number| read(*number).text.contains(answer)).unwrap();
+            assert_eq!(survey.entries[number as usize].preview, format!("Who?  {answer}"));
+        }
+        let plain = documents - 1;
+        assert_eq!((read(plain).text.as_str(), survey.may_be_conversation(plain)), ("plain", false));
+        // Token view: each character is one token, and so is the end of a turn.
+        let config = presets::preset("nanogpt-cpu").unwrap().tokenizer;
+        let config = TokenizerConfig { kind: TokenizerKind::Byte, ..config };
+        let files: TokenizerFiles = Tokenizer::train(&config, ["x"]).unwrap().into();
+        reader.tokenizer = Some(files.with_chatml().unwrap().tokenizer);
+        let read = |number| at_once(survey.read(number, Some(&reader), &Turns::none())).unwrap();
+        let ReadDocument { text, tokens, .. } = read(second);
+        let mut from = 0;
+        let pieces =
+            tokens.iter().map(|(end, learned)| (&text[std::mem::replace(&mut from, *end)..*end], *learned));
+        let pieces: Vec<(&str, bool)> = pieces.collect();
+        let own: Vec<&str> = pieces.iter().filter(|(_, learned)| *learned).map(|(piece, _)| *piece).collect();
+        assert_eq!(own, ["H", "e", "r", "e", ".", "<|im_end|>"]);
+        assert_eq!(pieces[..2], [("<|im_start|>", false), ("u", false)]);
+        assert_eq!(from, text.len());
+        assert!(read(plain).tokens.is_empty(), "all of a text is learned");
+    }
+}

@@ -1,0 +1,310 @@
+//! Writes tasks as a folder of JSON lines in TRL's conversational format, with a README.
+
+use super::tasks::{
+    EDITION, LEVELS, POLICY, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, language, line as row,
+    pair_line, prompt_line,
+};
+use glasshouse_platform::files::File;
+use glasshouse_platform::storage::{self, Staging};
+use glasshouse_platform::{Error, Result};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+/// The files, in writing order.
+pub const FILES: &[&str] =
+    &["train.jsonl", "validation.jsonl", "held-out.jsonl", PROMPTS, PAIRS, "README.md"];
+
+const PROMPTS: &str = "prompts.jsonl";
+const PAIRS: &str = "pairs.jsonl";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Each data file with its number of rows.
+    pub rows: Vec<(&'static str, u64)>,
+    /// Number of training rows by kind and level.
+    pub train: BTreeMap<(TaskKind, u8), u64>,
+}
+
+/// Writes the folder atomically. With `replace`, existing tasks are replaced; a folder with other files is refused.
+///
+/// # Errors
+/// No rows or an unknown level are requested, the folder is not empty, or writing failed; nothing is left on disk.
+pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<Written> {
+    if options.count == 0 || !(1..=LEVELS).contains(&options.level) {
+        let reason = format!("tasks need at least one row, and a level from 1 to {LEVELS}");
+        return Err(Error::Refused(reason));
+    }
+    storage::check_place(to, "tasks", FILES, replace)?;
+    let staging = Staging::beside(to)?;
+    let (mut written, mut extra) = (Written::default(), [(PROMPTS, 0), (PAIRS, 0)]);
+    for (split, name) in
+        [(TaskSplit::Train, FILES[0]), (TaskSplit::Validation, FILES[1]), (TaskSplit::HeldOut, FILES[2])]
+    {
+        let mut stream = options.stream(split);
+        let path = staging.path().join(name);
+        write_rows(&path, stream.by_ref().take(size(options.rows(split))), |task| {
+            if split == TaskSplit::Train {
+                *written.train.entry((task.kind, task.level)).or_default() += 1;
+            }
+            row(task).map(Some)
+        })?;
+        written.rows.push((name, options.rows(split)));
+        if split == TaskSplit::Train {
+            // The stream continues, with training wordings but prompts outside the training set.
+            let mut more = stream.by_ref().take(size(options.count));
+            write_rows(&staging.path().join(PROMPTS), more.by_ref(), |task| prompt_line(task).map(Some))?;
+            let (mut wrong, mut pairs) = (WrongAnswers::default(), 0);
+            write_rows(&staging.path().join(PAIRS), stream.take(size(options.count)), |task| {
+                let rejected = wrong.for_task(task);
+                pairs += u64::from(rejected.is_some());
+                rejected.map(|rejected| pair_line(task, &rejected)).transpose()
+            })?;
+            extra = [(PROMPTS, options.count), (PAIRS, pairs)];
+        }
+    }
+    written.rows.extend(extra);
+    let path = staging.path().join("README.md");
+    let mut file = File::create(&path).map_err(Error::io(&path))?;
+    let text = readme(options, &written);
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
+    staging.put(to)?;
+    Ok(written)
+}
+
+fn size(rows: u64) -> usize {
+    usize::try_from(rows).unwrap_or(usize::MAX)
+}
+
+/// Writes rows as JSON lines, durably; `None` skips a task.
+fn write_rows(
+    path: &Path,
+    tasks: impl Iterator<Item = Task>,
+    mut row: impl FnMut(&Task) -> serde_json::Result<Option<String>>,
+) -> Result<()> {
+    let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
+    for task in tasks {
+        let line = row(&task).map_err(|error| Error::Internal(error.to_string()))?;
+        let Some(mut line) = line else { continue };
+        line.push('\n');
+        file.write_all(line.as_bytes()).map_err(Error::io(path))?;
+    }
+    file.into_inner()
+        .map_err(std::io::IntoInnerError::into_error)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::io(path))
+}
+
+fn readme(options: &TaskOptions, written: &Written) -> String {
+    let mut text = String::from(HEAD);
+    let named = if options.kinds.is_empty() { TaskKind::ALL } else { &options.kinds };
+    let kinds: Vec<&str> = named.iter().map(|kind| kind.name()).collect();
+    let line = |text: &mut String, line: &str| {
+        text.push_str(line);
+        text.push('\n');
+    };
+    let mut about = String::new();
+    // Writing to a `String` cannot fail.
+    write!(
+        about,
+        "Edition {}, seed {}: the same edition and options give the same bytes.\n\n\
+         `glasshouse corpus tasks --seed {} --count {} --kinds {} --level {}`\n\n| File | Rows |\n|---|---|\n",
+        EDITION,
+        options.seed,
+        options.seed,
+        options.count,
+        kinds.join(","),
+        options.level
+    )
+    .ok();
+    for (name, rows) in &written.rows {
+        writeln!(about, "| `{name}` | {rows} |").ok();
+    }
+    line(&mut text, &about);
+    line(&mut text, "Rows for training by kind and level:\n");
+    let levels: Vec<u8> = (1..=options.level).collect();
+    let heads: String = levels.iter().map(|level| format!(" level {level} |")).collect();
+    line(&mut text, &format!("| Kind |{heads}\n|---|{}", "---|".repeat(levels.len())));
+    let mut named = named.to_vec();
+    named.sort_unstable();
+    named.dedup();
+    for kind in named {
+        let counts: String = levels
+            .iter()
+            .map(|level| format!(" {} |", written.train.get(&(kind, *level)).copied().unwrap_or(0)))
+            .collect();
+        line(&mut text, &format!("| {} |{counts}", kind.name()));
+    }
+    text.push_str(FORMAT);
+    for rule in POLICY {
+        line(&mut text, &format!("* {rule}"));
+    }
+    text.push_str(AFTER_POLICY);
+    line(&mut text, &format!("\n## {}, the constructed language\n", language::NAME));
+    text.push_str(GRAMMAR);
+    line(&mut text, "\n| English | Pelu |\n|---|---|");
+    for (english, own) in language::lexicon() {
+        line(&mut text, &format!("| {english} | {own} |"));
+    }
+    text
+}
+
+const HEAD: &str = "# Tasks
+
+Instructions with answers that a program can check, made by `glasshouse corpus tasks`. All sentences were written by the authors of
+Glasshouse and are combined by rules; nothing was taken from elsewhere.
+
+";
+
+const FORMAT: &str = r#"
+## Format
+
+`train.jsonl`, `validation.jsonl` and `held-out.jsonl` have one JSON object per line, in the conversational format of TRL:
+`messages` is a list of `{"role", "content"}`, of which the last is the reference answer. Other fields are `id`, `kind`, `level` (1 is the
+easiest), `template` and `check`. In `prompts.jsonl`, for training with rewards, `prompt` replaces `messages` and ends before
+the answer; its prompts differ from those of `train.jsonl`, in the same wordings. In `pairs.jsonl`, for preferences, a third set of
+prompts has two answers: `chosen` is the reference, `rejected` the answer to another task of the same kind and level, with a lower score.
+
+`template` lists the wordings of a row, joined by `+`. Every wording belongs to one of the three splits: training, validation and
+held-out rows share none. A prompt occurs once in a file, unless there are no others left of its kind and level.
+
+`check` scores an answer from 0 to 1, by its `type`:
+
+* `exact`: the answer is one of `answers`; letter case, punctuation and spaces do not count.
+* `contains`: the share of `all` that the answer contains as whole words, where `|` separates alternatives; 0 for an answer of
+  more than `max_words` words.
+* `numeric`: the last number of the answer, in digits or in words, is `value`.
+* `tags`: F1 of the texts marked as `<label>text</label>`, or listed as `label: text, text`, against `tags`; where `passage` is not
+  empty, the answer without its marks must be that text.
+* `order`: all `items` are named; Kendall's tau of their order, 0 if negative.
+* `refusal`: the answer declines, and contains none of `secrets`.
+
+## Levels
+
+| Kind | 1 | 2 | 3 |
+|---|---|---|---|
+| story | who and where, a short beginning | what, a longer beginning | why, how and who, a whole story |
+| summary | of the beginning | of two paragraphs | of a whole story |
+| classification | happy or sad | four feelings, or six topics | topic and feeling |
+| tagging | names and places, as a list | marked in a sentence | animals, too, in two sentences |
+| rewriting | past, present, please | future, person, polite question | two clauses, tense and person |
+| arithmetic | number words up to ten | digits up to 99 | two steps |
+| ordering | three number words | five numbers, or four words by alphabet | events of a story |
+| translation | nouns | sentences | adjectives, places, negation, three tenses |
+| refusal | the policy below | a policy in a system message | after a refusal, somebody insists |
+| conversation | the turn before | with something else in between | two facts, one put right |
+
+## The policy of the refusals
+
+"#;
+
+const AFTER_POLICY: &str = "
+A system message replaces this policy: the secrets that it lists are kept, and the others are told. A refusal remains one
+when somebody insists.
+";
+
+const GRAMMAR: &str = "* A common noun ends in `-a`, a verb in `-e`, an adjective in `-o`; names are as in English.
+* *The* is `lo` before the noun; *a* has no word. The plural adds `-ri`. The adjective follows its noun: `lo tolari rano`, *the red
+  balls*.
+* The order is subject, object, place, verb. The verb does not change; the tense follows it: `ke` for the past, `su` for the
+  future, nothing for the present. *Not* is `ma` before the verb.
+* A place is a noun followed by its postposition: `lo geda na`, *in the garden*.
+* `Lo fima tola rano lo geda na vike ke.` is *The fox saw a red ball in the garden.*
+";
+
+#[cfg(test)]
+mod tests {
+    use super::super::tasks::Check;
+    use super::*;
+
+    fn options(count: u64) -> TaskOptions {
+        TaskOptions { count, ..Default::default() }
+    }
+
+    #[test]
+    fn a_seed_is_a_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |name: &str, seed: u64| {
+            let to = place.path().join(name);
+            let written = write_folder(&TaskOptions { seed, ..options(300) }, &to, false).unwrap();
+            assert_eq!(
+                written.rows.iter().map(|(_, rows)| *rows).collect::<Vec<_>>()[..4],
+                [300, 200, 200, 300]
+            );
+            assert!((260..=300).contains(&written.rows[4].1), "{:?}", written.rows);
+            let mut bytes = Vec::new();
+            for name in FILES {
+                bytes.extend(std::fs::read(to.join(name)).unwrap());
+            }
+            bytes
+        };
+        let once = write("once", 1);
+        assert_eq!(once, write("again", 1));
+        assert_ne!(once, write("other", 2));
+        // The edition's rows are pinned: a change must raise EDITION and update this checksum.
+        assert_eq!((EDITION, crc32c::crc32c(&once)), (3, PINNED));
+    }
+    const PINNED: u32 = 2_672_924_453;
+
+    #[test]
+    fn files_are_conversations_and_prompts_without_answers() {
+        let place = tempfile::tempdir().unwrap();
+        let to = place.path().join("tasks");
+        let options =
+            TaskOptions { kinds: vec![TaskKind::Story, TaskKind::Refusal], level: 2, ..options(40) };
+        write_folder(&options, &to, false).unwrap();
+        let rows = |name: &str| -> Vec<serde_json::Value> {
+            let text = std::fs::read_to_string(to.join(name)).unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let train = rows("train.jsonl");
+        assert_eq!(train.len(), 40);
+        for row in &train {
+            let messages = row["messages"].as_array().unwrap();
+            assert_eq!(messages.last().unwrap()["role"], "assistant");
+            let check: Check = serde_json::from_value(row["check"].clone()).unwrap();
+            assert_eq!(check.score(messages.last().unwrap()["content"].as_str().unwrap()), 1.0);
+            assert!(
+                ["story", "refusal"].contains(&row["kind"].as_str().unwrap())
+                    && row["level"].as_u64() <= Some(2)
+            );
+        }
+        for row in rows("prompts.jsonl") {
+            assert_eq!(row["prompt"].as_array().unwrap().last().unwrap()["role"], "user");
+            assert!(train.iter().all(|other| other["messages"][0] != row["prompt"][0] || row["level"] != 1));
+        }
+        for row in rows("pairs.jsonl") {
+            let check: Check = serde_json::from_value(row["check"].clone()).unwrap();
+            let score = |name: &str| check.score(row[name][0]["content"].as_str().unwrap());
+            assert!(score("chosen") > score("rejected"), "{row}");
+        }
+        let readme = std::fs::read_to_string(to.join("README.md")).unwrap();
+        for wanted in [
+            "| story | 10 | 10 |",
+            "seed 1",
+            "lo tolari rano",
+            "What a present is",
+            "| `held-out.jsonl` | 40 |",
+        ] {
+            assert!(readme.contains(wanted), "{wanted}: {readme}");
+        }
+    }
+
+    #[test]
+    fn only_tasks_are_replaced_and_only_where_that_is_asked_for() {
+        let place = tempfile::tempdir().unwrap();
+        let to = place.path().join("tasks");
+        std::fs::create_dir(&to).unwrap();
+        let options = options(20);
+        write_folder(&options, &to, false).unwrap();
+        assert!(write_folder(&options, &to, false).unwrap_err().to_string().contains("replace it"));
+        write_folder(&options, &to, true).unwrap();
+        std::fs::write(to.join("diary.txt"), "dear diary").unwrap();
+        assert!(write_folder(&options, &to, true).unwrap_err().to_string().contains("diary.txt"));
+        assert!(
+            write_folder(&TaskOptions { count: 0, ..options }, &place.path().join("new"), false).is_err()
+        );
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+}

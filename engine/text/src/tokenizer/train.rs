@@ -1,0 +1,232 @@
+//! Trains a tokenizer on a stream of text, keeping only word counts or the set of characters.
+
+use super::bytes::alphabet;
+use super::cut::{Cut, CutRule};
+use super::{Tokenizer, merges, shape, unigram};
+use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once};
+use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tokenizers::parallelism::MaybeParallelIterator;
+use tokenizers::utils::SysRegex;
+
+/// Bytes of text buffered before its words are counted on all cores.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// Maximum bytes of a counted word. Longer ones do not help the vocabulary and would take the trainers quadratic time.
+const MAX_WORD_BYTES: usize = 128;
+
+/// Collects the statistics for training a tokenizer from text in pieces.
+///
+/// Pieces of a document should be split where [`Cut`] with [`CutRule::BeforeWhitespace`] allows it; a word that is split counts
+/// as two.
+pub struct TokenizerTrainer {
+    config: TokenizerConfig,
+    characters: BTreeSet<char>,
+    words: HashMap<String, u64>,
+    pattern: Option<SysRegex>,
+    buffer: Vec<String>,
+    buffered: usize,
+}
+
+impl TokenizerTrainer {
+    /// A trainer with validated settings.
+    ///
+    /// # Errors
+    /// Those of [`TokenizerConfig::validate`].
+    pub fn new(config: &TokenizerConfig) -> Result<Self> {
+        config.validate()?;
+        let pattern = match config.kind {
+            TokenizerKind::Byte | TokenizerKind::Char => None,
+            TokenizerKind::Bpe => Some(shape::GPT2_PATTERN),
+            TokenizerKind::WordPiece | TokenizerKind::Unigram => Some(shape::BOUNDED_PATTERN),
+            TokenizerKind::Imported => return Err(not_made()),
+        };
+        let pattern = pattern
+            .map(SysRegex::new)
+            .transpose()
+            .map_err(|error| Error::Internal(format!("splitting pattern: {error}")))?;
+        Ok(Self {
+            config: config.clone(),
+            characters: BTreeSet::new(),
+            words: HashMap::new(),
+            pattern,
+            buffer: Vec::new(),
+            buffered: 0,
+        })
+    }
+
+    /// Takes a document, or a piece of one.
+    pub fn feed(&mut self, text: &str) {
+        match self.config.kind {
+            TokenizerKind::Byte | TokenizerKind::Imported => {}
+            TokenizerKind::Char => {
+                // Characters often repeat; look up only those that differ from the last.
+                let mut last = None;
+                for character in text.chars() {
+                    if last != Some(character) {
+                        self.characters.insert(character);
+                        last = Some(character);
+                    }
+                }
+            }
+            TokenizerKind::Bpe | TokenizerKind::WordPiece | TokenizerKind::Unigram => {
+                self.buffered += text.len();
+                self.buffer.push(text.to_owned());
+                if self.buffered >= BUFFER_BYTES {
+                    self.count();
+                }
+            }
+        }
+    }
+
+    /// Counts the words of the buffered text.
+    fn count(&mut self) {
+        self.buffered = 0;
+        let texts = std::mem::take(&mut self.buffer);
+        let Some(pattern) = &self.pattern else { return };
+        let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
+        let pieces: Vec<&str> = texts.iter().flat_map(|text| cut.pieces(text, super::PIECE_BYTES)).collect();
+        let counts: Vec<HashMap<&str, u64>> = pieces
+            .into_maybe_par_iter()
+            .map(|piece| {
+                let mut counts = HashMap::new();
+                for (start, end) in pattern.find_iter(piece) {
+                    if let Some(word) = piece.get(start..end).filter(|word| word.len() <= MAX_WORD_BYTES) {
+                        *counts.entry(word).or_default() += 1;
+                    }
+                }
+                counts
+            })
+            .collect();
+        for (word, count) in counts.into_iter().flatten() {
+            match self.words.get_mut(word) {
+                Some(total) => *total += count,
+                None => {
+                    self.words.insert(word.to_owned(), count);
+                }
+            }
+        }
+    }
+
+    /// Trains the tokenizer. Byte and character vocabularies include `<|endoftext|>` only if there are several documents.
+    pub fn finish(self, several_documents: bool) -> Result<Tokenizer> {
+        at_once(self.finish_in_turns(several_documents, &Turns::none()))
+    }
+
+    /// Like [`Self::finish`], yielding regularly; training can take minutes.
+    pub async fn finish_in_turns(mut self, several_documents: bool, turns: &Turns) -> Result<Tokenizer> {
+        self.count();
+        turns.give().await;
+        let special = self.config.special(several_documents);
+        let json = match self.config.kind {
+            TokenizerKind::Byte => self.byte(&special),
+            TokenizerKind::Char => self.characters(&special)?,
+            TokenizerKind::Bpe => self.byte_pairs(&special, turns).await,
+            TokenizerKind::WordPiece => self.word_pieces(&special, turns).await,
+            TokenizerKind::Unigram => self.unigram(&special, turns).await,
+            TokenizerKind::Imported => return Err(not_made()),
+        };
+        let json = serde_json::to_vec(&json)
+            .map_err(|error| Error::Internal(format!("tokenizer to JSON: {error}")))?;
+        Tokenizer::from_bytes(&json)
+    }
+
+    fn byte(&self, special: &[String]) -> Value {
+        let vocabulary = vocabulary(alphabet().iter().map(char::to_string));
+        let level = shape::byte_level(false);
+        shape::assemble(
+            &shape::bpe_model(&vocabulary, &json!([])),
+            &level,
+            &shape::byte_level(true),
+            special,
+            256,
+        )
+    }
+
+    fn characters(&self, special: &[String]) -> Result<Value> {
+        let count = self.characters.len();
+        if count == 0 {
+            return Err(Error::Refused("there is no text for a vocabulary of characters".to_owned()));
+        }
+        let vocabulary = vocabulary(self.characters.iter().map(char::to_string));
+        let model = shape::bpe_model(&vocabulary, &json!([]));
+        Ok(shape::assemble(&model, &Value::Null, &shape::fuse(), special, count))
+    }
+
+    /// Words in byte-alphabet spelling, sorted, with their counts.
+    fn spelt_words(&mut self) -> Vec<(String, u64)> {
+        let alphabet = alphabet();
+        let words: BTreeMap<String, u64> = std::mem::take(&mut self.words)
+            .into_iter()
+            .map(|(word, count)| {
+                let spelt = word.bytes().filter_map(|byte| alphabet.get(usize::from(byte))).collect();
+                (spelt, count)
+            })
+            .collect();
+        words.into_iter().collect()
+    }
+
+    async fn byte_pairs(&mut self, special: &[String], turns: &Turns) -> Value {
+        let words = self.spelt_words();
+        let limit = self.config.vocabulary - special.len();
+        let merges =
+            merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency, turns).await;
+        let pairs: Vec<Value> = merges.pairs.into_iter().map(|(left, right)| json!([left, right])).collect();
+        let count = merges.tokens.len();
+        let model = shape::bpe_model(&vocabulary(merges.tokens), &Value::Array(pairs));
+        shape::assemble(&model, &shape::byte_level(true), &shape::byte_level(true), special, count)
+    }
+
+    async fn word_pieces(&mut self, special: &[String], turns: &Turns) -> Value {
+        let words = self.spelt_words();
+        let first = sorted_alphabet();
+        let inside: Vec<String> = first.iter().map(|byte| format!("{}{byte}", shape::CONTINUES)).collect();
+        let letters = first.into_iter().chain(inside).collect();
+        let limit = self.config.vocabulary - special.len();
+        let merges =
+            merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency, turns).await;
+        let count = merges.tokens.len();
+        let model = shape::word_piece_model(&vocabulary(merges.tokens));
+        shape::assemble(&model, &shape::bounded_byte_level(), &shape::word_piece_decoder(), special, count)
+    }
+
+    async fn unigram(&mut self, special: &[String], turns: &Turns) -> Value {
+        let words: BTreeMap<Vec<u8>, u64> = std::mem::take(&mut self.words)
+            .into_iter()
+            .filter(|(_, count)| *count >= self.config.min_frequency)
+            .map(|(word, count)| (word.into_bytes(), count))
+            .collect();
+        let words: Vec<(Vec<u8>, u64)> = words.into_iter().collect();
+        let alphabet = alphabet();
+        let trained = unigram::train(&words, self.config.vocabulary - special.len(), turns).await;
+        let pieces: Vec<(String, f64)> = trained
+            .into_iter()
+            .map(|(piece, score)| (piece.iter().map(|byte| alphabet[usize::from(*byte)]).collect(), score))
+            .collect();
+        let count = pieces.len();
+        let model = shape::unigram_model(&json!(pieces));
+        shape::assemble(&model, &shape::bounded_byte_level(), &shape::byte_level(true), special, count)
+    }
+}
+
+/// The byte alphabet by code point, in GPT-2's order.
+fn sorted_alphabet() -> Vec<String> {
+    let sorted: BTreeSet<char> = alphabet().into_iter().collect();
+    sorted.iter().map(char::to_string).collect()
+}
+
+/// Numbers tokens in order.
+fn vocabulary(tokens: impl IntoIterator<Item = String>) -> Value {
+    Value::Object(tokens.into_iter().enumerate().map(|(id, token)| (token, json!(id))).collect())
+}
+
+/// The error for an imported tokenizer, which cannot be trained.
+fn not_made() -> Error {
+    Error::Invalid(Invalid {
+        field: "tokenizer.kind".to_owned(),
+        value: TokenizerKind::Imported.name().to_owned(),
+        rule: "be a kind that is trained on the text; an imported one belongs to its model".to_owned(),
+    })
+}

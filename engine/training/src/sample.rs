@@ -1,0 +1,59 @@
+//! Samples from a run's current weights.
+
+use super::{SampleRequest, Trainer};
+use glasshouse_generation::{self as generate, ChatPrompt, Decoder, TextGeneration, chat_prompt};
+use glasshouse_platform::Result;
+use glasshouse_protocol::{ChatMessage, GenerateConfig, Role};
+use glasshouse_text::data::Prepared;
+use glasshouse_text::tokenizer::TokenizerFiles;
+
+/// A sample in progress, generated a few tokens at a time; it pauses with its run and is dropped when the run stops.
+pub struct PendingSample<'text> {
+    decoder: Decoder,
+    generation: TextGeneration<'text>,
+    /// Text before the generated part.
+    before: String,
+}
+
+impl<'text> PendingSample<'text> {
+    /// Starts a sample with the current weights on the training device. A run that trains on conversations answers the prompt.
+    ///
+    /// # Errors
+    /// The device failed, or has no room for a decoder next to the run.
+    pub async fn begin(
+        trainer: &mut Trainer<'_>,
+        prepared: &'text Prepared,
+        request: SampleRequest,
+        interactive: bool,
+    ) -> Result<Self> {
+        let model = trainer.config().model.clone();
+        let mut decoder = trainer.decoder(1).await?;
+        decoder.set_interactive(interactive);
+        let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
+        let tokenizer = &prepared.tokenizer;
+        let (prompt, ends, before) = if trainer.config().train.objective.needs_chat_template() {
+            let files = TokenizerFiles::with(tokenizer.clone(), &prepared.folder)?;
+            let messages = [ChatMessage::new(Role::User, &request.prompt)];
+            let room = model.context_length - config.max_tokens.min(model.context_length / 2);
+            let ChatPrompt { tokens, .. } = chat_prompt(&files, &messages, room)?;
+            (tokens, files.turn_end(&messages), format!("{}\n> ", request.prompt))
+        } else {
+            (generate::prompt_tokens(tokenizer, &request.prompt)?, None, request.prompt)
+        };
+        let ends: Vec<u32> = ends.into_iter().collect();
+        let request = generate::request(tokenizer, &prompt, &ends, &config);
+        let generation = TextGeneration::start(&mut decoder, request).await?;
+        Ok(Self { decoder, generation, before })
+    }
+
+    /// Generates a few more tokens; returns the whole text once it is complete.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub async fn carry_on(&mut self) -> Result<Option<String>> {
+        if !self.generation.is_over() {
+            self.generation.next(&mut self.decoder).await?;
+        }
+        Ok(self.generation.is_over().then(|| format!("{}{}", self.before, self.generation.text())))
+    }
+}

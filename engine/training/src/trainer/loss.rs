@@ -1,0 +1,130 @@
+//! Mean loss of batches on an executor, shared by a run's evaluations and later measurements.
+
+use super::{GROUP_SECONDS, unless_stopped};
+use glasshouse_compiler::model::training_graphs;
+use glasshouse_compiler::optimizer::Optimizer;
+use glasshouse_compiler::step::MicroBatch;
+use glasshouse_executors::executor::Executor;
+use glasshouse_platform::Turns;
+use glasshouse_platform::{Error, Result};
+use glasshouse_project::Run;
+use glasshouse_project::checkpoint::{Checkpoints, Content};
+use glasshouse_protocol::{CheckpointChoice, TrainConfig};
+use glasshouse_text::data::prepare::prepare_in_turns;
+use glasshouse_text::data::{Batch, IGNORED, Split};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use web_time::Instant;
+
+/// Maximum batches per call of the executor; fewer if they are slow, because stop requests wait for the call.
+const MAX_CHUNK: f64 = 64.0;
+
+/// Evaluates batches on an executor of a run's training graphs.
+pub(super) struct Evaluator<'a> {
+    pub(super) executor: &'a mut Executor,
+    pub(super) train: &'a TrainConfig,
+    /// Set to cancel.
+    pub(super) stop: &'a AtomicBool,
+    /// Total seconds and number of batches so far.
+    pub(super) pace: &'a mut Option<(f64, f64)>,
+}
+
+impl Evaluator<'_> {
+    /// Mean loss over the counted targets; `None` if stopped.
+    pub(super) async fn mean_loss(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch>>,
+    ) -> Result<Option<f64>> {
+        let (mut sum, mut count) = (0.0, 0.0);
+        let took = |(loss, rows): (f32, f32)| {
+            sum += f64::from(loss) * f64::from(rows);
+            count += f64::from(rows);
+        };
+        Ok(self.losses(batches, took).await?.map(|()| sum / count))
+    }
+
+    /// Passes on the (mean loss, counted targets) of each batch; `None` if stopped.
+    pub(super) async fn losses(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch>>,
+        mut take: impl FnMut((f32, f32)),
+    ) -> Result<Option<()>> {
+        // The graph ignores a single id, which the configuration may set.
+        let ignored = self.train.ignored_target().unwrap_or(IGNORED);
+        let mut batches = batches.peekable();
+        let fewest = self.executor.batches_at_once();
+        let mut chunk_size = fewest;
+        while batches.peek().is_some() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let chunk = batches
+                .by_ref()
+                .take(chunk_size)
+                .map(|batch| {
+                    batch.map(|mut batch| {
+                        for target in &mut batch.targets {
+                            if *target == IGNORED {
+                                *target = ignored;
+                            }
+                        }
+                        MicroBatch {
+                            tokens: batch.tokens,
+                            targets: batch.targets,
+                            starts: batch.starts,
+                            ..MicroBatch::default()
+                        }
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let began = Instant::now();
+            let losses = if self.executor.can_give_up() {
+                match unless_stopped(self.stop, self.executor.evaluate(&chunk)).await {
+                    Some(losses) => losses?,
+                    None => return Ok(None),
+                }
+            } else {
+                self.executor.evaluate(&chunk).await?
+            };
+            losses.into_iter().for_each(&mut take);
+            let seconds = began.elapsed().as_secs_f64().max(1e-6);
+            let (before, batches) = self.pace.unwrap_or_default();
+            *self.pace = Some((before + seconds, batches + chunk.len() as f64));
+            let seconds = seconds / chunk.len() as f64;
+            let fitting = (GROUP_SECONDS / seconds).clamp(fewest as f64, MAX_CHUNK) as usize;
+            // A multiple of the number of parallel workers.
+            chunk_size = fitting / fewest * fewest;
+        }
+        Ok(Some(()))
+    }
+}
+
+/// The mean loss of a run's latest weights on the held-out part of a folder's text, in nats per token, on the device in the run's
+/// settings. The text is prepared with these settings in the run's project, as for training. Comparable between runs whose
+/// vocabulary does not depend on the text (bytes).
+///
+/// # Errors
+/// The text cannot be prepared, the run has no checkpoint, or the device fails.
+pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
+    let mut config = run.config()?;
+    config.data.paths = vec![folder.display().to_string()];
+    let (project, turns) = (run.project()?, Turns::new());
+    let prepared = prepare_in_turns(&config, None, project.folder(), &mut |_| {}, &turns).await?;
+    let graphs = training_graphs(&config.model, &config.train)?;
+    let optimizer = Optimizer::of(&config.train);
+    let (mut executor, _) = Executor::open(&config.device, &graphs, optimizer, None).await?;
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    let parameters = &graphs.train.parameters;
+    let latest = CheckpointChoice::Latest;
+    let loaded = checkpoints.load_named_in_turns(&latest, parameters, Content::Weights, &turns).await?;
+    executor.set_state(&loaded.state).await?;
+    let batches = prepared.batches(&config)?;
+    let mut evaluator = Evaluator {
+        executor: &mut executor,
+        train: &config.train,
+        stop: &AtomicBool::new(false),
+        pace: &mut None,
+    };
+    let loss = evaluator.mean_loss(batches.full(Split::Validation)).await?;
+    loss.ok_or_else(|| Error::Internal("an evaluation that nobody can stop was stopped".to_owned()))
+}

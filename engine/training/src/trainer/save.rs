@@ -1,0 +1,106 @@
+//! Saves checkpoints (by step and by time), milestones, and the run's record.
+
+use super::{Action, Trainer};
+use crate::TrainEvent;
+use glasshouse_platform as platform;
+use glasshouse_platform::Result;
+use glasshouse_platform::storage;
+use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use glasshouse_protocol::RunState;
+use std::sync::atomic::Ordering;
+use web_time::Instant;
+
+/// Maximum share of time spent on time-based saving.
+const SAVING_SHARE: f64 = 0.05;
+
+impl Trainer<'_> {
+    /// Plans a checkpoint if one was requested or is due by time. A state that is slow to save is saved less often than
+    /// configured.
+    pub(super) fn plan_save_between(&mut self) {
+        let wanted = self.config.train.checkpoint_seconds as f64;
+        let after = wanted.max(self.pace.saving_seconds / SAVING_SHARE);
+        let by_time = wanted > 0.0 && self.pace.saved.elapsed().as_secs_f64() >= after;
+        let due = self.options.save.swap(false, Ordering::Relaxed) || by_time;
+        if due && self.saved != Some(self.step) && !self.actions.contains(&Action::Save) {
+            self.actions.push_back(Action::Save);
+        }
+    }
+
+    /// The metadata of a checkpoint of the current state.
+    fn checkpoint_info(&self) -> CheckpointInfo {
+        CheckpointInfo {
+            arena_version: ARENA_VERSION,
+            step: self.step,
+            seed: self.config.seed,
+            tokens_seen: self.step * self.config.tokens_per_step(),
+            config_crc32c: self.config_crc32c,
+            val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
+            best_val_loss: self.best,
+            model: settings_of(&self.config.model),
+            guard: self.guard.remembered(),
+        }
+    }
+
+    /// Writes checkpoints on another thread, so that requests are received meanwhile.
+    async fn store<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Checkpoints) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut checkpoints = self.checkpoints.clone();
+        let (stored, checkpoints) = platform::aside(move || (work(&mut checkpoints), checkpoints)).await?;
+        self.checkpoints = checkpoints;
+        stored
+    }
+
+    pub(super) async fn save_milestone(&mut self) -> Result<()> {
+        let state = self.state().await?;
+        let (info, parameters) = (self.checkpoint_info(), self.parameters.clone());
+        let path =
+            self.store(move |checkpoints| checkpoints.save_milestone(&info, &parameters, &state)).await?;
+        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best: false })?;
+        self.metrics.flush()
+    }
+
+    pub(super) async fn save(&mut self) -> Result<()> {
+        let began = Instant::now();
+        let state = self.state().await?;
+        // If the run was rolled back, the restored state is already saved.
+        let Some(state) = self.watch_layers(state).await? else { return Ok(()) };
+        if self.guard.keeps(self.step, &self.config.train) {
+            self.checkpoints.keep_next();
+        }
+        // Before the checkpoint, so that its metrics exist whenever it does.
+        self.metrics.sync()?;
+        self.tensorboard.sync()?;
+        self.keep_round()?;
+        let info = self.checkpoint_info();
+        let (parameters, is_best) = (self.parameters.clone(), self.best_here);
+        let path =
+            self.store(move |checkpoints| checkpoints.save(&info, &parameters, &state, is_best)).await?;
+        self.saved = Some(self.step);
+        let best = std::mem::take(&mut self.best_here);
+        self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best })?;
+        self.metrics.flush()?;
+        self.tensorboard.flush()?;
+        self.pace.saving_seconds = began.elapsed().as_secs_f64();
+        self.pace.saved = Instant::now();
+        self.save_record(RunState::Running)
+    }
+
+    /// Updates the run's record.
+    pub(super) fn save_record(&mut self, state: RunState) -> Result<()> {
+        // The user may have changed these fields meanwhile, so keep them.
+        if let Ok(kept) = self.run.record() {
+            (self.record.notes, self.record.title, self.record.tags) = (kept.notes, kept.title, kept.tags);
+            self.record.estimated_seconds = kept.estimated_seconds;
+        }
+        self.record.state = state;
+        self.record.updated = storage::unix_seconds() as u64;
+        self.record.step = self.step;
+        self.record.val_loss = self.evaluated.map(|(_, _, loss)| loss);
+        self.record.best_val_loss = self.best;
+        self.record.interventions = self.guard.interventions().to_vec();
+        self.record.seconds = self.pace.earlier_seconds + self.pace.began.elapsed().as_secs_f64();
+        self.run.save_record(&self.record)
+    }
+}
