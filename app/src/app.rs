@@ -35,7 +35,6 @@ use glasshouse_protocol::{Command, Parcel, Precision, Request, RunConfig, messag
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
-/// Start-up options of the application.
 #[derive(Debug, Default)]
 pub struct AppOptions {
     /// The sample project as a `.glasshouse` file, opened if there is no project.
@@ -53,7 +52,6 @@ pub struct AppOptions {
     pub embed: bool,
     /// Initial request of the Inspect page.
     pub inspect: inspect::Wish,
-    /// Recorder of all messages.
     pub record: Option<Recorder>,
 }
 
@@ -93,7 +91,6 @@ pub struct App {
     kept: Preferences,
     start: AppOptions,
     asks: Asks,
-    /// The API server for other programs.
     #[cfg(feature = "command-line")]
     server: Option<crate::serve::Server>,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),

@@ -55,7 +55,6 @@ pub struct Toast {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capture {
     pub rect: Rect,
-    /// File name.
     pub name: String,
 }
 
@@ -87,7 +86,6 @@ impl Asks {
     }
 }
 
-/// What an undo button does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
     Command(Command),

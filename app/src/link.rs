@@ -51,7 +51,6 @@ pub enum Link {
     /// A prepared list of reports, for tests; sent requests are recorded.
     Script {
         sent: Vec<Parcel<Request>>,
-        /// Reports still to be received.
         reports: std::collections::VecDeque<Parcel<Report>>,
     },
 }
@@ -69,7 +68,6 @@ impl Link {
         }
     }
 
-    /// The next event, if one has arrived.
     pub fn receive(&mut self) -> Option<Parcel<Report>> {
         match self {
             Self::Engine(engine) => engine.receive(),
@@ -110,7 +108,6 @@ impl Outbox {
         self.send_with(command, Vec::new())
     }
 
-    /// Like [`send`](Self::send), with files.
     pub fn send_with(&mut self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
         self.last += 1;
         self.waiting.push(Parcel { body: Request { id: self.last, command }, bytes });

@@ -31,20 +31,15 @@ pub enum PageName {
     Home,
     /// Documents and their cleaning.
     Data,
-    /// Text to tokens.
     Tokenizer,
     /// The decoder and its size.
     Model,
     Train,
-    /// Fine-tuning.
     Tune,
-    /// Text generation.
     Write,
     /// Conversations, and feedback on replies.
     Chat,
-    /// Views inside a model.
     Inspect,
-    /// Past runs.
     Runs,
     /// Quality and safety of models.
     Evaluate,
@@ -71,7 +66,6 @@ impl PageName {
         Self::Settings,
     ];
 
-    /// The title in the rail.
     pub fn title(self) -> &'static str {
         match self {
             Self::Home => "Home",
@@ -113,7 +107,6 @@ impl PageName {
         Self::ALL.into_iter().find(|page| page.key() == key)
     }
 
-    /// The icon in the rail.
     pub fn icon(self) -> MaterialIcon {
         match self {
             Self::Home => icons::ICON_HOME,
@@ -136,7 +129,6 @@ impl PageName {
 /// What a page reads and writes while it draws.
 pub struct Context<'a> {
     pub state: &'a State,
-    /// Colours of the current theme.
     pub palette: &'a Palette,
     /// Settings of the next run: one draft that Tokenizer, Model, Data and Train edit together. The app keeps
     /// [`Planning::plan`](crate::state::Planning::plan) up to date with it.

@@ -13,7 +13,6 @@ pub struct Preferences {
     pub theme: ThemeChoice,
     /// Scale of the interface; 1 by default.
     pub scale: f32,
-    /// Requested device.
     pub device: String,
     /// Precision of a project's first run, if the device supports it.
     pub precision: Precision,
@@ -35,7 +34,6 @@ pub enum ThemeChoice {
     Light,
 }
 
-/// The person's moderation settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChosenModeration {

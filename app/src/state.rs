@@ -60,7 +60,6 @@ pub struct State {
     pub inspections: Inspections,
     /// Evaluations of the open project's models: quality and safety.
     pub evaluation: Evaluations,
-    /// Feedback on replies in the open project.
     pub feedback: Said,
     /// A teacher's lessons, and the progress in all lessons.
     pub lessons: Lessons,
@@ -89,7 +88,6 @@ pub struct State {
 pub struct Engine {
     pub app_version: String,
     pub device: DeviceSummary,
-    /// Where projects are stored.
     pub storage: StorageSummary,
 }
 

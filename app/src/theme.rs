@@ -46,7 +46,6 @@ pub const MEDIUM_WIDTH: f32 = 900.0;
 /// Below this window width in points, there is one column, and the rail becomes a bar at the bottom.
 pub const NARROW_WIDTH: f32 = 600.0;
 
-/// The colours of a theme, by purpose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Palette {
     pub dark: bool,
@@ -95,7 +94,6 @@ pub fn prepare(context: &egui::Context, preferences: &crate::preferences::Prefer
     apply(context, preferences);
 }
 
-/// Interpolates between two colours.
 pub fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
     let part = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share).round() as u8;
     Color32::from_rgb(part(from.r(), to.r()), part(from.g(), to.g()), part(from.b(), to.b()))

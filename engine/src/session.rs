@@ -108,7 +108,6 @@ struct Session {
     looked: Option<Rc<importing::Looked>>,
     /// The run in training, or the last one that failed.
     current: Option<crate::project::Run>,
-    /// Recently compared evaluations.
     compared: evaluating::Compared,
     /// Storage location and usage, as last seen.
     storage: crate::protocol::StorageSummary,

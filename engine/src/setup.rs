@@ -55,7 +55,6 @@ pub struct RunSetup {
 
 #[derive(Debug)]
 pub struct OpenRun {
-    /// The settings the run is trained with.
     pub config: RunConfig,
     pub prepared: Arc<Prepared>,
     pub graphs: TrainingGraphs,

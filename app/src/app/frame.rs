@@ -20,9 +20,7 @@ const SLIM_RAIL: f32 = 60.0;
 /// Meaning of a page's dot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dot {
-    /// Something is running there.
     Running,
-    /// Something there needs the person's attention.
     Attention,
 }
 

@@ -11,7 +11,6 @@ use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind};
 use std::path::{Path, PathBuf};
 
-/// Describes the accepted files.
 pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd, \
      bzip2 or zip, folders of them, its own projects (.glasshouse), and pretrained models (.gguf, or safetensors with its JSON files).";
 

@@ -17,11 +17,9 @@ const SHOWN: usize = 2;
 const MESSAGE_WIDTH: f32 = 440.0;
 /// Height of the top bar, which messages do not cover, in points.
 const TOP_BAR: f32 = 60.0;
-/// Seconds that a notice stays.
 const NOTICE_SECONDS: f64 = 8.0;
 /// Seconds that an error stays: long enough to read it twice.
 const ERROR_SECONDS: f64 = 40.0;
-/// Seconds that a toast stays.
 const TOAST_SECONDS: f64 = 10.0;
 
 impl App {

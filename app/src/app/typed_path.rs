@@ -8,7 +8,6 @@ use egui::{Key, TextEdit};
 use glasshouse_protocol::ExportFormat;
 use std::path::Path;
 
-/// The request, and the typed path.
 #[derive(Debug)]
 pub(super) struct TypedPath {
     wish: Wish,

@@ -25,7 +25,6 @@ pub enum Wish {
     },
     /// Choose where to save a run's model.
     ExportModel {
-        /// The run's name.
         run: String,
         format: ExportFormat,
     },
@@ -33,7 +32,6 @@ pub enum Wish {
     ImportModel,
     /// Choose where to save a run's bundle.
     HandOver {
-        /// The run's name.
         run: String,
     },
     ExportFeedback {
@@ -57,18 +55,14 @@ pub enum Wish {
         /// The project's name, for the file name.
         name: String,
     },
-    /// Choose evaluation task files.
     TaskFiles,
     /// Choose a file of sentence pairs for an audit.
     SentencePairs,
-    /// Choose a file of moderation rules.
     ModerationRules,
     /// Choose where to save a run's model card.
     WriteCard {
-        /// The run's name.
         run: String,
     },
-    /// Files were dropped on the window.
     Dropped,
     /// A file was saved, or saving failed.
     Saved,

@@ -20,7 +20,6 @@ pub struct Element {
     pub value: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// A text field of several lines.
     #[serde(skip_serializing_if = "is_false")]
     pub multiline: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,9 +54,7 @@ pub struct Change {
     pub top: Vec<String>,
     /// New and modified elements.
     pub changed: BTreeMap<String, Element>,
-    /// Removed elements.
     pub gone: Vec<String>,
-    /// The element with the keyboard focus.
     pub focus: Option<String>,
 }
 

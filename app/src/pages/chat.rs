@@ -31,7 +31,6 @@ use judging::{Saying, keeps};
 #[derive(Debug, Default)]
 pub struct ChatPage {
     exchanges: Vec<Exchange>,
-    /// The message being typed.
     typed: String,
     system: String,
     /// The person's own system prompt, while a loaded prompt replaces it.
@@ -61,7 +60,6 @@ pub struct ChatPage {
 #[derive(Debug)]
 struct Left {
     exchanges: Vec<Exchange>,
-    /// Unfinished edits of the conversation.
     edits: Edits,
     system: String,
     own_system: Option<String>,

@@ -33,7 +33,6 @@ use paste::Paste;
 
 /// Documents per page of the list.
 pub(super) const PAGE: usize = 50;
-/// Seconds during which a removal can be undone.
 const UNDO_SECONDS: f64 = 10.0;
 /// Documents that a changed recipe is tried on.
 const SAMPLE: usize = 100;
@@ -67,7 +66,6 @@ pub struct DataPage {
     move_to_place: bool,
     /// The public corpora are shown.
     corpora: bool,
-    /// A pasted text that becomes a document.
     paste: Option<Paste>,
     /// A file pending removal, and when.
     removal: Option<(String, f64)>,
@@ -78,7 +76,6 @@ pub struct DataPage {
     opening: u64,
     /// The recipe was requested.
     asked: bool,
-    /// The list that the person chose.
     list: Option<Listed>,
     /// The stage whose dropped documents are listed; `None` for all.
     dropped_by: Option<String>,

@@ -27,7 +27,6 @@ use glasshouse_protocol::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum number of compared runs.
 const MAX_RUNS: usize = 4;
 
 #[derive(Debug, Default)]
@@ -38,7 +37,6 @@ pub struct EvaluatePage {
     by_hand: bool,
     /// The choice lists all runs, not only the latest.
     all_runs: bool,
-    /// The run whose details are shown.
     detail: Option<String>,
     /// The last read: opening number, change count, run names.
     read: Option<(u64, u64, Vec<String>)>,

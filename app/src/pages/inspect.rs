@@ -66,9 +66,7 @@ pub struct InspectPage {
     opening: u64,
     /// A request from an address, kept until there is a model.
     wished: Option<Wish>,
-    /// The page is part of another page.
     embedded: bool,
-    /// The only view shown, if any.
     alone: Option<View>,
 }
 

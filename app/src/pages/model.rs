@@ -47,7 +47,6 @@ impl Default for ModelPage {
     }
 }
 
-/// The draft as drawn and planned.
 struct Draft {
     /// A copy, since the settings change while it is drawn.
     config: RunConfig,

@@ -182,7 +182,6 @@ impl Breakpoint {
     }
 }
 
-/// A column of a fixed width.
 pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let layout = Layout::top_down(Align::Min);
     ui.allocate_ui_with_layout(Vec2::new(width, 0.0), layout, |ui| {

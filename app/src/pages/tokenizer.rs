@@ -25,7 +25,6 @@ pub struct TokenizerPage {
     replaying: Debounce<(u64, u64, String)>,
     /// Number of applied merges; `None` for all.
     step: Option<usize>,
-    /// Search text of the vocabulary.
     search: String,
     order: VocabularyOrder,
     /// Index of the first listed entry.

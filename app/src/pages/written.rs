@@ -17,7 +17,6 @@ pub(super) use text::ending;
 use super::Context;
 use glasshouse_protocol::TrainingState;
 
-/// Whether there are weights to generate with.
 pub(super) fn has_model(context: &Context<'_>) -> bool {
     let state = context.state;
     !matches!(state.training.state, TrainingState::Idle | TrainingState::Preparing)

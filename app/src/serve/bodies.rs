@@ -117,11 +117,12 @@ impl Head {
 
 /// Content of a stream chunk.
 pub(super) enum Piece<'text> {
-    /// Start of a message.
     Begin,
     /// More text, with its log-probabilities if requested.
-    Text { text: &'text str, logprobs: Value },
-    /// End of a text.
+    Text {
+        text: &'text str,
+        logprobs: Value,
+    },
     End(&'text Completion),
 }
 

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Maximum size of a request in bytes.
 pub(super) const MAX_REQUEST_BYTES: usize = 4 << 20;
 /// Timeout for a request's body.
 const BODY: Duration = Duration::from_secs(30);

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 /// `Retry-After` in seconds if all places are taken.
 const AGAIN: u16 = 1;
 
-/// Why a request is refused.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     status: StatusCode,

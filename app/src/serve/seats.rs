@@ -86,7 +86,6 @@ impl Seat {
         self.close.notified().await;
     }
 
-    /// Marks the connection as idle.
     fn set_idle(&self) {
         self.set_busy();
         self.row.idle().push_back(self.close.clone());

@@ -34,7 +34,6 @@ pub(super) enum Endpoint {
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) endpoint: Endpoint,
-    /// The model name as requested.
     pub(super) model: Option<String>,
     source: WeightSource,
     prompts: Vec<CompletionPrompt>,

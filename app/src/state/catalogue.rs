@@ -6,7 +6,6 @@ use glasshouse_protocol::{Command, CorpusSummary, Event, FetchProgress};
 pub struct Catalogue {
     /// `None` before they were listed.
     pub corpora: Option<Vec<CorpusSummary>>,
-    /// The corpus being downloaded.
     pub fetching: Option<Fetching>,
 }
 

@@ -22,7 +22,6 @@ pub struct Cleaning {
     pub compared: Option<ComparedDocument>,
     /// Number of comparisons so far, to detect a new one.
     pub comparisons: u64,
-    /// The request of the cleaning in progress.
     pub request: Option<u64>,
     pub progress: Option<CleaningProgress>,
     /// The cleaning was cancelled and is stopping.
@@ -33,7 +32,6 @@ pub struct Cleaning {
     pub report: Option<Box<CleaningReport>>,
     /// Number of reports so far, to detect a new one.
     pub reports: u64,
-    /// Dropped documents, by page.
     pub dropped: Dropped,
     pub failed: Option<ErrorReport>,
 }
@@ -141,7 +139,6 @@ impl Cleaning {
         self.recipe.as_ref()?.cards.iter().find(|card| card.name == stage)
     }
 
-    /// A stage's display name.
     pub fn title<'a>(&'a self, stage: &'a str) -> &'a str {
         let card = self.card(stage).map(|card| card.title.as_str());
         card.or_else(|| Some(self.stage(stage)?.about.title.as_str())).unwrap_or(stage)

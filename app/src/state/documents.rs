@@ -3,12 +3,10 @@
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event};
 use std::ops::Range;
 
-/// Documents, by page.
 #[derive(Debug, Default)]
 pub struct Documents {
     /// Totals; `None` before they were listed.
     pub overview: Option<DocumentsOverview>,
-    /// The search text of the page.
     pub search: String,
     /// Index of the page's first document.
     pub offset: usize,
@@ -28,7 +26,6 @@ pub struct ReadDocument {
     pub learned: Vec<Range<usize>>,
     /// End of each token in bytes, and whether fine-tuning trains on it; empty if unknown.
     pub tokens: Vec<(usize, bool)>,
-    /// The text was truncated.
     pub cut: bool,
 }
 

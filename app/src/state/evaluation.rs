@@ -29,7 +29,6 @@ pub struct Work {
     pub audits: bool,
     /// The current part; empty before it has begun.
     pub what: String,
-    /// Completed items.
     pub done: u64,
     /// All items; 0 if unknown.
     pub total: u64,

@@ -9,18 +9,13 @@ pub enum Importing {
     Listed {
         /// The address as typed.
         address: String,
-        /// The host of the files.
         host: String,
         files: Vec<String>,
         /// Total size, if the server tells.
         bytes: Option<u64>,
     },
     /// It was inspected.
-    Found {
-        model: Box<FoundModel>,
-        /// The context length to import it with.
-        context_length: usize,
-    },
+    Found { model: Box<FoundModel>, context_length: usize },
 }
 
 impl Importing {

@@ -35,7 +35,6 @@ pub struct ViewData {
     pub details: Vec<Detail>,
     /// One sentence each.
     pub notices: Vec<String>,
-    /// Duration in milliseconds.
     pub ms: f64,
 }
 
@@ -158,7 +157,6 @@ impl Tensor {
         self.floats.get(number * below..(number + 1) * below).unwrap_or_default()
     }
 
-    /// Entry `entry` as text.
     pub fn text(&self, entry: usize) -> String {
         match self.summary.element {
             ElementKind::F32 => self.floats.get(entry).map(f32::to_string),
@@ -194,7 +192,6 @@ impl ViewData {
         tokens.unwrap_or_default()
     }
 
-    /// The text of token `id`.
     pub fn text_of(&self, id: u32) -> Option<&str> {
         self.tokens().iter().find(|token| token.id == id).map(|token| token.text.as_str())
     }

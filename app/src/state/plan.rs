@@ -12,7 +12,6 @@ pub struct Planning {
     pub plan: Option<(RunConfig, PlanSummary)>,
     /// Why the last settings have no plan: a rule they break.
     pub refused: Option<ErrorReport>,
-    /// The last speed measurement.
     pub measured: Option<Measured>,
     /// Settings that fit the device, and the changes made for that.
     pub fitted: Option<(RunConfig, Vec<String>)>,
@@ -26,9 +25,7 @@ pub struct Measured {
     /// `None` if the request is no longer known.
     pub config: Option<RunConfig>,
     pub ms_per_step: f64,
-    /// Training tokens per second.
     pub tokens_per_s: f64,
-    /// Achieved FLOP/s.
     pub flops_per_s: f64,
     pub device: String,
     /// Estimated seconds of the whole run.

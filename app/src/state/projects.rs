@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 pub struct Projects {
     /// Last used first, including deleted ones that can be restored.
     pub list: Vec<ProjectSummary>,
-    /// The projects were listed at least once.
     pub listed: bool,
     pub open: Option<OpenProject>,
     /// Number of openings so far; survives a restart of the engine, so that pages detect each opening.
@@ -33,7 +32,6 @@ impl Projects {
         !self.leaving.is_empty()
     }
 
-    /// The open project has a moderation classifier.
     pub fn has_classifier(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.summary.classifier)
     }

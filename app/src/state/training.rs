@@ -16,16 +16,13 @@ pub struct StepPoint {
     /// Before clipping.
     pub grad_norm: f32,
     pub tokens_per_s: f64,
-    /// The optimizer step was skipped.
     pub skipped: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvalPoint {
     pub step: u64,
-    /// Loss on the training split.
     pub train_loss: f32,
-    /// Loss on the validation split.
     pub val_loss: f32,
     /// Lowest validation loss so far.
     pub best: bool,
@@ -52,7 +49,6 @@ pub struct Training {
     pub began_at: u64,
     /// The history before `began_at` is included.
     pub whole: bool,
-    /// Estimated total seconds.
     pub estimated_seconds: Option<f64>,
     /// Elapsed and estimated remaining seconds, once the engine can tell.
     pub seconds: Option<(f64, f64)>,

@@ -16,12 +16,10 @@ pub struct Writing {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedModel {
-    /// The source as requested.
     pub source: WeightSource,
     pub run: String,
     /// It has a chat template.
     pub chats: bool,
-    /// The template is ChatML.
     pub chatml: bool,
 }
 
@@ -41,11 +39,9 @@ pub struct Text {
     pub step: Option<u64>,
     /// Empty for a reply.
     pub prompt: String,
-    /// A reply in a conversation.
     pub is_reply: bool,
     pub config: GenerateConfig,
     pub prompt_tokens: Vec<WrittenToken>,
-    /// Tokens generated so far.
     pub tokens: Vec<WrittenToken>,
     /// The settled part of the text; it ends before a stop string.
     pub said: String,
@@ -55,7 +51,6 @@ pub struct Text {
     pub ending: Option<TextEnding>,
     /// Moderation hits, once it has ended.
     pub moderated: Moderated,
-    /// The error message, if it failed.
     pub failure: Option<String>,
     /// Once it has ended.
     pub tokens_per_s: Option<f64>,

@@ -8,7 +8,6 @@ use egui::{Frame, Margin, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{ErrorKind, ErrorReport};
 
-/// Consequences of an error of a kind, and advice.
 pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
     match kind {
         ErrorKind::Notice => ("", ""),

@@ -102,7 +102,6 @@ pub struct FlowSegment {
     pub name: String,
     pub bytes: u64,
     pub colour: Color32,
-    /// Tooltip.
     pub hover: String,
 }
 

@@ -14,7 +14,6 @@ use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoint
 /// Unit of the horizontal axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Axis {
-    /// Optimizer steps.
     #[default]
     Steps,
     /// Seconds of training.
@@ -75,7 +74,6 @@ pub struct CurvePlot<'a> {
     pub height: f32,
     /// Logarithmic scale; values not above 0 are omitted.
     pub log: bool,
-    /// Formats a value.
     pub write: fn(f64) -> String,
 }
 
@@ -85,7 +83,6 @@ impl CurvePlot<'_> {
         self.marked_ui(ui, curves, &[])
     }
 
-    /// Like [`ui`](Self::ui), with event marks.
     pub fn marked_ui(&self, ui: &mut Ui, curves: &[Curve], happened: &[Mark]) -> Rect {
         let palette = Palette::of(ui);
         let font = theme::caption().resolve(ui.style());

@@ -15,7 +15,6 @@ pub struct Measured {
     /// Non-finite values are not drawn.
     pub value: f64,
     pub interval: Option<[f64; 2]>,
-    /// The formatted value.
     pub written: String,
     /// Tooltip, also read by screen readers.
     pub hover: String,

@@ -48,7 +48,6 @@ pub fn card_with<R>(ui: &mut Ui, fill: egui::Color32, contents: impl FnOnce(&mut
     (shown.inner, shown.response)
 }
 
-/// A raised part of a card.
 pub fn raised<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
     Frame::new()
         .fill(Palette::of(ui).raised)

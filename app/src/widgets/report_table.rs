@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 
 /// Row height in points.
 const ROW: f32 = 28.0;
-/// Rows visible without scrolling.
 const MAX_VISIBLE_ROWS: usize = 12;
 /// Minimum and maximum width of a text column in points; the minimum also applies to passages.
 const WORDS: [f32; 2] = [56.0, 420.0];

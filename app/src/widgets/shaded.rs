@@ -12,13 +12,11 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct Piece {
     pub text: String,
-    /// Background colour.
     pub fill: Color32,
     /// Underline colour; transparent for none.
     pub line: Color32,
     /// Tooltip; empty for none.
     pub hover: String,
-    /// The selected piece.
     pub lit: bool,
 }
 

@@ -149,7 +149,6 @@ pub fn csv<Row: AsRef<[String]>>(head: &[&str], rows: impl IntoIterator<Item = R
     text
 }
 
-/// Appends a row of CSV.
 pub fn csv_row<Cell: AsRef<str>>(text: &mut String, cells: impl IntoIterator<Item = Cell>) {
     for (number, cell) in cells.into_iter().enumerate() {
         if number > 0 {

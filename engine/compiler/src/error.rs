@@ -1,9 +1,7 @@
 //! Compiler errors. The engine's error type has the same variants and converts from this one.
 
-/// Why a graph or plan could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An invalid configuration.
     #[error(transparent)]
     Invalid(#[from] glasshouse_protocol::Invalid),
     /// A configuration or request that cannot be met; the message is one sentence.
@@ -20,7 +18,6 @@ pub enum Error {
         needed: u64,
         /// Bytes available.
         available: u64,
-        /// Advice: a setting to change.
         advice: String,
     },
     /// A bug: an invariant does not hold.

@@ -33,12 +33,10 @@ impl Optimizer {
         }
     }
 
-    /// Whether the rule keeps first moments.
     pub fn first_moments(&self) -> bool {
         self.kind != OptimizerKind::Rmsprop
     }
 
-    /// Whether the rule keeps second moments.
     pub fn second_moments(&self) -> bool {
         self.kind != OptimizerKind::Sgd
     }

@@ -256,7 +256,6 @@ pub fn choose(distribution: &[(u32, f64)], draw: f32) -> u32 {
     found.or(distribution.last()).map_or(0, |(id, _)| *id)
 }
 
-/// Samples the next token.
 pub fn sample(logits: &[f32], window: &[u32], sampling: &Sampling, draw: f32) -> u32 {
     choose(&distribution(logits, window, sampling), draw)
 }

@@ -139,7 +139,6 @@ impl MicroBatch {
     }
 }
 
-/// Input of one optimizer step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepInput {
     /// Step number from 0; t = step + 1 in Adam's bias corrections.
@@ -149,7 +148,6 @@ pub struct StepInput {
     pub micro_batches: Vec<MicroBatch>,
 }
 
-/// Result of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepReport {
     /// Mean loss over the micro-batches.

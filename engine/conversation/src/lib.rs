@@ -42,7 +42,6 @@ impl Message {
         !(TRAIN.into_iter().any(off) || self.fields.get(WEIGHT).and_then(Value::as_f64) == Some(0.0))
     }
 
-    /// Whether the assistant calls tools in it.
     pub fn calls_tools(&self) -> bool {
         self.fields.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty())
     }
@@ -67,7 +66,6 @@ pub struct Conversation {
     pub tools: Option<Value>,
 }
 
-/// Why a conversation is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     #[error("`messages`: expected at least one message")]

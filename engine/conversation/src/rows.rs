@@ -516,7 +516,6 @@ fn alpaca(row: &Map<String, Value>) -> Result<Row, RowError> {
     conversation(with_system(row, turns)?, None, 0)
 }
 
-/// Content of a prompt or an answer.
 enum Content {
     Text(String),
     Messages(Vec<Message>),

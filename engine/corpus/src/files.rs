@@ -9,7 +9,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub trait Input: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Input for T {}
 
-/// Type of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileType {
     Folder,
@@ -27,7 +26,6 @@ pub trait Files: Sync {
     /// The path does not exist or is not accessible.
     fn file_type(&self, path: &Path) -> io::Result<FileType>;
 
-    /// Whether it is a symbolic link.
     fn is_link(&self, _path: &Path) -> bool {
         false
     }
@@ -161,11 +159,9 @@ impl LockFile {
     }
 }
 
-/// The operating system's files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemFiles;
 
-/// The name of standard input.
 pub const STANDARD_INPUT: &str = "-";
 
 /// Standard input, spooled to an unlinked temporary file: it is read more than once.
@@ -187,7 +183,6 @@ impl Piped {
     }
 }
 
-/// Spools a pipe to a file.
 fn spool(mut input: impl Read) -> io::Result<std::fs::File> {
     let path = std::env::temp_dir().join(format!("glasshouse-input-{}", std::process::id()));
     let mut file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;

@@ -14,11 +14,8 @@ use std::path::Path;
 pub const KEPT_FILE: &str = "kept.jsonl";
 /// Dropped documents with the reason, one JSON object per line.
 pub const DROPPED_FILE: &str = "dropped.jsonl";
-/// The report of the cleaning.
 pub const REPORT_FILE: &str = "report.json";
-/// The report as a page.
 pub const REPORT_PAGE: &str = "report.html";
-/// The recipe that was run.
 pub const RECIPE_FILE: &str = "recipe.toml";
 /// The index of the folder.
 pub const CORPUS_FILE: &str = "corpus.json";
@@ -47,7 +44,6 @@ pub struct CorpusIndex {
     pub mixture: BTreeMap<String, f64>,
 }
 
-/// A source of the corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceIndex {
     pub name: String,
@@ -55,7 +51,6 @@ pub struct SourceIndex {
     pub documents: u64,
     /// UTF-8 bytes of their text.
     pub bytes: u64,
-    /// Licences of the source's documents.
     pub licences: Vec<String>,
 }
 

@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 /// Names of the published recipes, the most useful first.
 pub const NAMES: [&str; 5] = ["fineweb", "gopher", "c4", "light", "raw"];
 
-/// Maximum bytes of a cleaned folder's recipe.
 const MAX_RECIPE_BYTES: u64 = 16 << 20;
 
 /// Maximum held-out fraction: something must be left for training.
@@ -41,19 +40,15 @@ pub struct Recipe {
     /// Fraction of each source's documents held out for validation.
     #[default = 0.1]
     pub validation: f64,
-    /// Reading of files.
     pub reading: read::Settings,
     /// Extraction of prose from web pages, wikitext and PDF.
     pub extract: extract::Settings,
-    /// Repair of text.
     pub repair: repair::Settings,
     /// Quality rules, in order of execution.
     pub rules: Vec<Rule>,
-    /// Duplicate removal.
     pub duplicates: duplicates::Settings,
     /// Overlap with evaluation data.
     pub contamination: contamination::Settings,
-    /// Handling of personal data.
     pub personal: personal::Settings,
     /// Composition report.
     pub balance: balance::Settings,
@@ -198,7 +193,6 @@ impl Recipe {
         listed.map(PathBuf::from).chain(named).collect()
     }
 
-    /// Whether a rule is enabled.
     pub fn is_on(&self, rule: &Rule) -> bool {
         !self.off.iter().any(|name| name == rule.name())
     }

@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Contents of the raw twin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RawTwin {
     /// Number of training documents.

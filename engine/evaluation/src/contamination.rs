@@ -116,7 +116,6 @@ struct Lookup {
 /// Where a text's n-grams are stored.
 #[derive(Clone, Copy, Debug)]
 enum LookedUpAs {
-    /// An item of the set.
     Item(u32),
     /// Hash of a text with too few words for an n-gram.
     Short(u64),

@@ -72,7 +72,6 @@ impl Document {
     }
 }
 
-/// The held-out documents of a run's text.
 #[derive(Debug)]
 pub struct HeldOut {
     prepared: Prepared,
@@ -196,7 +195,6 @@ impl HeldOut {
         self.spans.len()
     }
 
-    /// The prepared text of the held-out documents.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
     }

@@ -90,7 +90,6 @@ fn kinds_of_bytes(text: &str) -> Vec<u8> {
     kinds
 }
 
-/// Statistics of a kind of token.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KindOfTokens {
     pub(super) tokens: f64,

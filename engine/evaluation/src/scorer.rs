@@ -142,7 +142,6 @@ impl Scorer {
         self.lens.config()
     }
 
-    /// Number of CPU threads.
     pub fn threads(&self) -> usize {
         self.workers.count()
     }

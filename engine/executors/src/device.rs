@@ -4,7 +4,6 @@ use glasshouse_platform::lanes;
 pub use glasshouse_protocol::{DeviceDescription, DeviceKind};
 use std::collections::BTreeMap;
 
-/// Describes this machine's CPU with `threads` threads.
 pub fn cpu(threads: usize) -> DeviceDescription {
     DeviceDescription {
         threads: Some(threads),

@@ -12,7 +12,6 @@ const HUB: &str = "huggingface.co";
 const WEIGHTS_FILE: &str = "model.safetensors";
 const INDEX_FILE: &str = "model.safetensors.index.json";
 
-/// URL of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelAddress {
     /// URL of the folder, without a trailing slash.
@@ -23,7 +22,6 @@ pub struct ModelAddress {
     query: String,
 }
 
-/// A model file on a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteFile {
     /// Name in the folder.

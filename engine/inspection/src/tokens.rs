@@ -39,7 +39,6 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// Spread of a row of logits.
 struct Spread {
     /// ln Σ exp x.
     log_sum: f64,

@@ -12,7 +12,6 @@ pub use std::fs::{
     read_to_string, remove_dir_all, remove_file, rename, write,
 };
 
-/// Metadata of a file or folder.
 #[cfg(target_arch = "wasm32")]
 pub use super::memory_files::Metadata;
 #[cfg(not(target_arch = "wasm32"))]

@@ -71,7 +71,6 @@ pub const VERSION: u32 = 1;
 const FORMAT: &str = "glasshouse-project";
 const MARKER: &str = "project.json";
 const RUNS: &str = "runs";
-/// Error text for a project without runs.
 const NO_RUN: &str = "the project has no run yet; `glasshouse train` starts one";
 /// Folder of cleaned documents; its hidden files belong to an interrupted cleaning.
 pub const CLEANED: &str = "cleaned";

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 /// Number of last samples returned when a run is resumed.
 const LAST_SAMPLES: usize = 4;
 
-/// Appends to a run's metrics.
 #[derive(Debug)]
 pub struct MetricsWriter {
     path: PathBuf,

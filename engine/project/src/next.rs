@@ -20,7 +20,6 @@ pub struct Next {
     pub tokenizer: Option<TrainedTokenizer>,
 }
 
-/// A tokenizer trained on the project's text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainedTokenizer {
     /// Time in seconds since 1970, UTC.

@@ -58,7 +58,6 @@ pub struct RunRecord {
     /// Training time in seconds, summed over all sessions.
     #[serde(default)]
     pub seconds: f64,
-    /// The error that ended the run, if any.
     #[serde(default)]
     pub error: Option<String>,
     #[serde(default)]

@@ -114,7 +114,6 @@ fn layouts(model: &ModelConfig) -> Result<(ArenaLayout, ArenaLayout)> {
     Ok((ArenaLayout::of_parameters(&parameters), ArenaLayout::of_parameters(&frozen)))
 }
 
-/// The run that a setting names.
 pub fn run_named(project: &Project, named: &Start) -> Result<Run> {
     project.run_or_latest(Start::named_run(&named.run))
 }

@@ -9,23 +9,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "bench", rename_all = "snake_case")]
 pub enum BenchReport {
-    /// Time of a training step.
     Step(Box<StepMeasurement>),
-    /// Speed of prefill and decoding.
     Decode(Box<DecodeMeasurement>),
     /// Speed of a kernel of a training step.
     Kernel(Box<KernelMeasurement>),
     /// Time of one lens view, sent as soon as it is measured.
     View(Box<ViewTime>),
-    /// Times of all lens views.
     Inspect(Box<InspectMeasurement>),
-    /// One model of a scaling benchmark.
     Scaling(Box<ScalingCell>),
-    /// Summary of a scaling benchmark.
     ScalingSummary(Box<ScalingSummary>),
 }
 
-/// Measurement of training steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepMeasurement {
     /// Name of the preset.
@@ -44,15 +38,12 @@ pub struct StepMeasurement {
     pub unfused: bool,
     /// Number of kernel classes timed for this benchmark; cached choices are not timed again.
     pub tuned_kernels: usize,
-    /// Duration of that tuning.
     pub tuning_seconds: f64,
     /// Number of measured steps.
     pub repeats: usize,
     /// Milliseconds per step, median.
     pub ms_per_step: f64,
-    /// Milliseconds of the fastest step.
     pub ms_fastest: f64,
-    /// Milliseconds of the slowest step.
     pub ms_slowest: f64,
     /// From the median.
     pub tokens_per_s: f64,
@@ -73,7 +64,6 @@ pub struct StepMeasurement {
     pub dispatches_per_step: usize,
     /// Bytes that the executor holds.
     pub bytes: u64,
-    /// Loss of the first step.
     pub loss_first: f32,
     pub loss_last: f32,
 }
@@ -82,7 +72,6 @@ fn one() -> usize {
     1
 }
 
-/// Measurement of prefill and decoding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecodeMeasurement {
     /// Name of the preset.
@@ -112,9 +101,7 @@ pub struct DecodeMeasurement {
     pub ms_first_token: f64,
     /// Milliseconds per further token of each text; median of the passes' means.
     pub ms_per_token: f64,
-    /// For the fastest pass.
     pub ms_fastest: f64,
-    /// For the slowest pass.
     pub ms_slowest: f64,
     /// Bytes that the decoder holds.
     pub bytes: u64,
@@ -170,7 +157,6 @@ pub enum Bound {
     Bytes,
 }
 
-/// A variant considered for a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelCandidate {
     /// As in `direct`, `tiled`, `tiled in 4 slices`.
@@ -199,7 +185,6 @@ pub struct InspectMeasurement {
     pub unmeasured: Vec<UnmeasuredView>,
 }
 
-/// Time of a view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ViewTime {
     pub view: View,
@@ -211,9 +196,7 @@ pub struct ViewTime {
     pub ms_first: f64,
     /// Median milliseconds of further answers.
     pub ms: f64,
-    /// Milliseconds of the fastest one.
     pub ms_fastest: f64,
-    /// Milliseconds of the slowest one.
     pub ms_slowest: f64,
     /// Number of answers measured.
     #[serde(default)]
@@ -240,7 +223,6 @@ impl std::fmt::Display for ViewPart {
     }
 }
 
-/// A view that could not be measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnmeasuredView {
     pub view: View,
@@ -251,7 +233,6 @@ pub struct UnmeasuredView {
     pub reason: String,
 }
 
-/// Size of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSize {
     pub layers: usize,
@@ -288,7 +269,6 @@ pub struct ScalingCell {
     pub bytes_ratio: Option<f64>,
 }
 
-/// Summary of a scaling benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScalingSummary {
     /// `None` if nothing could be measured.

@@ -66,7 +66,6 @@ pub const CHATML_TOKENS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
 /// module that returns only the message.
 pub const TEMPLATE_REFUSES: &str = "the chat template refuses the conversation";
 
-/// A message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {
     pub role: Role,
@@ -87,7 +86,6 @@ impl ChatMessage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChatRendering {
-    /// End of the rendered text.
     pub ending: ChatEnding,
     /// Template variables by name, such as `enable_thinking`.
     pub variables: Map<String, Value>,

@@ -586,13 +586,11 @@ pub enum Command {
     },
 }
 
-/// The order of a vocabulary table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VocabularyOrder {
     #[default]
     Id,
-    /// Most used first.
     MostUsed,
     /// Least used first, starting with unused entries.
     LeastUsed,

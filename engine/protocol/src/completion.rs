@@ -8,7 +8,6 @@ pub const MAX_TOP_LOGPROBS: usize = 20;
 /// Default number of texts generated in parallel.
 pub const PLACES: usize = 16;
 
-/// Prompt of a completion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum CompletionPrompt {
@@ -91,7 +90,6 @@ pub struct CompletionToken {
     pub top: Vec<LikelyToken>,
 }
 
-/// A likely token at a position.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LikelyToken {
     pub id: u32,

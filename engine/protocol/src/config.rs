@@ -136,7 +136,6 @@ impl RunConfig {
         })
     }
 
-    /// Serialises the run as TOML.
     pub fn to_toml(&self) -> Result<String, String> {
         toml::to_string_pretty(self).map_err(|error| error.to_string())
     }

@@ -18,7 +18,6 @@ pub const MAX_RESAMPLES: u32 = 1_000_000;
 /// Maximum number of texts that an audit samples, and of passages that it tests.
 pub const MAX_AUDIT_SAMPLES: usize = 10_000;
 
-/// Settings of an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EvaluateSettings {
@@ -172,7 +171,6 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
 }
 
-/// A cell of a [`Table`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Cell {
@@ -396,7 +394,6 @@ pub struct Baseline {
     pub name: String,
     /// A one-sentence description.
     pub about: String,
-    /// Bits per byte of the evaluated text.
     pub bits_per_byte: Metric,
     /// Perplexity over the model's own tokens, if the baseline predicts them.
     pub perplexity: Option<f64>,
@@ -473,7 +470,6 @@ impl AnswerKind {
     }
 }
 
-/// The result of a task.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskReport {
@@ -531,7 +527,6 @@ pub struct TaskAnswer {
     /// The prompt as given to the model.
     pub prompt: String,
     pub answer: String,
-    /// The correct answers.
     pub expected: Vec<String>,
     /// The row's score for each metric in `TaskReport::metrics`; `None` if the metric is not a mean over rows.
     pub scores: Vec<Option<f64>>,
@@ -539,7 +534,6 @@ pub struct TaskAnswer {
     pub group: Option<String>,
 }
 
-/// A comparison of two models.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     pub first: String,
@@ -587,7 +581,6 @@ impl AuditTopic {
     }
 }
 
-/// Settings of an audit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuditSettings {

@@ -19,7 +19,6 @@ use std::path::PathBuf;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     // ---- The session --------------------------------------------------------------------------------------------------
-    /// The engine is ready.
     Ready {
         /// [`VERSION`](crate::message::VERSION) of the engine.
         version: u32,
@@ -212,9 +211,7 @@ pub enum Event {
     Measured {
         /// Milliseconds per step, median.
         ms_per_step: f64,
-        /// Training tokens per second.
         tokens_per_s: f64,
-        /// Achieved FLOP/s.
         flops_per_s: f64,
         device: String,
         /// Estimated seconds for the whole run.
@@ -259,7 +256,6 @@ pub enum Event {
         /// Estimated remaining seconds.
         seconds_left: f64,
     },
-    /// A change of the training state.
     TrainingState {
         state: TrainingState,
         step: u64,
@@ -308,7 +304,6 @@ pub enum Event {
         #[serde(default)]
         text: String,
     },
-    /// A generation ended.
     WritingEnded {
         /// The whole completion, without the prompt.
         text: String,
@@ -336,7 +331,6 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "crate::Moderated::is_empty")]
         moderated: crate::Moderated,
     },
-    /// All samples of a request are complete.
     SamplesEnded {
         /// Total number of tokens.
         tokens: usize,
@@ -358,11 +352,9 @@ pub enum Event {
         /// New text that no stop string can remove any more.
         text: String,
     },
-    /// A completion is done.
     Completed {
         completion: Box<crate::Completion>,
     },
-    /// The feedback on replies.
     Feedback {
         /// Oldest first.
         rows: Vec<Feedback>,
@@ -400,12 +392,10 @@ pub enum Event {
     Evaluating {
         /// The current work, in words.
         what: String,
-        /// Number of items done.
         done: u64,
         /// Number of items; 0 if unknown.
         total: u64,
     },
-    /// The result of an evaluation.
     Evaluated {
         evaluation: Box<crate::Evaluation>,
     },
@@ -418,11 +408,9 @@ pub enum Event {
         /// Each pair of runs, on everything on which both were evaluated.
         comparisons: Vec<crate::Comparison>,
     },
-    /// The result of an audit.
     Audited {
         audit: Box<crate::Audit>,
     },
-    /// A run's model card was written.
     CardWritten {
         /// Output path (native); otherwise the page is attached.
         path: Option<std::path::PathBuf>,
@@ -438,7 +426,6 @@ pub enum Event {
         /// As in its `run.toml`.
         config: Box<RunConfig>,
     },
-    /// A run's history.
     History {
         run: String,
         config: Box<RunConfig>,
@@ -494,7 +481,6 @@ pub enum Event {
         #[serde(default)]
         files: Vec<String>,
     },
-    /// A benchmark result.
     Bench {
         /// The report that `glasshouse bench --json` prints.
         report: BenchReport,
@@ -504,7 +490,6 @@ pub enum Event {
     },
 }
 
-/// State of training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingState {
@@ -512,7 +497,6 @@ pub enum TrainingState {
     #[default]
     Idle,
     Preparing,
-    /// Steps are being trained.
     Running,
     /// Paused until `Continue`, `StepOnce` or `StopTraining`.
     Paused,
@@ -520,7 +504,6 @@ pub enum TrainingState {
     Stopping,
 }
 
-/// Stage of preparing a text for training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreparationStage {
@@ -532,7 +515,6 @@ pub enum PreparationStage {
 }
 
 impl PreparationStage {
-    /// A description in words.
     pub fn words(self) -> &'static str {
         match self {
             Self::Reading => "reading the text",
@@ -543,7 +525,6 @@ impl PreparationStage {
     }
 }
 
-/// How a profile was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileMethod {

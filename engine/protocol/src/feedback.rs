@@ -28,7 +28,6 @@ pub struct Feedback {
     /// A text for classification.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
-    /// Label of `text`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text_label: String,
     /// The run that generated the rated replies.
@@ -37,7 +36,6 @@ pub struct Feedback {
     pub when: u64,
 }
 
-/// Kind of a feedback row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedbackKind {
     Better,

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardSeverity {
-    /// For information.
     Info,
     /// Should be looked at.
     Warning,
@@ -15,7 +14,6 @@ pub enum GuardSeverity {
     Critical,
 }
 
-/// A document of the training text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardDocument {
     /// Number among the training documents, from 1.
@@ -28,7 +26,6 @@ pub struct GuardDocument {
     pub words: Option<String>,
 }
 
-/// A problem that the guard detected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuardReport {
     /// Step from which the run continues: the step it went back to, or else `seen`.
@@ -45,7 +42,6 @@ pub struct GuardReport {
     /// The measured value that triggered it, if it is a single finite number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f32>,
-    /// The threshold for `value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
     /// The first of the documents in the step's batch, if a single batch may be the cause and the documents are known.

@@ -81,7 +81,6 @@ impl View {
         }
     }
 
-    /// Looks a view up by name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
@@ -105,7 +104,6 @@ impl View {
         }
     }
 
-    /// The formula that the view illustrates.
     pub fn formula(self) -> &'static str {
         match self {
             Self::Tokens => "surprise[t] = −log₂ p(x[t] | x[0…t−1])",
@@ -248,7 +246,6 @@ pub enum Edit {
     },
 }
 
-/// Name and size of a tensor's axis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Axis {
     /// Letter of the legend in `shaders/README.md`, or a word: `T`, `H`, `step`, `bin`.
@@ -256,7 +253,6 @@ pub struct Axis {
     pub size: usize,
 }
 
-/// Element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ElementKind {
@@ -288,7 +284,6 @@ impl TensorSummary {
     }
 }
 
-/// A token id and its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenText {
     pub id: u32,
@@ -336,7 +331,6 @@ pub struct Place {
     pub document: Option<u64>,
 }
 
-/// A node of the graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GraphNode {
     /// Path in the model: `blocks.3.attention`.
@@ -353,7 +347,6 @@ pub struct GraphNode {
     pub ms: Option<f64>,
 }
 
-/// A value of the graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GraphValue {
     /// Type, as in `f32[1, 8, 64]`.
@@ -392,7 +385,6 @@ pub enum Detail {
         found: usize,
         /// Number of searched tokens of training text.
         searched: usize,
-        /// Size of the index in bytes.
         index_bytes: u64,
         /// Milliseconds to build the index; 0 if it existed.
         build_ms: f64,
@@ -427,7 +419,6 @@ pub struct Inspected {
     pub ms: f64,
 }
 
-/// The result of an inspection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
     pub run: String,

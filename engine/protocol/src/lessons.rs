@@ -11,7 +11,6 @@ pub struct LessonFile {
     pub problem: Option<String>,
 }
 
-/// A learner's progress in a lesson.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LessonProgress {
@@ -24,19 +23,16 @@ pub struct LessonProgress {
     pub measurement: Option<LessonMeasurement>,
 }
 
-/// A measurement for a lesson.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LessonMeasurement {
     pub measure: String,
     /// The measured value; always finite.
     pub value: f64,
-    /// One-sentence description.
     pub sentence: String,
     /// Whether the prediction was right.
     pub held: bool,
     /// The measured run, if there is one.
     pub run: Option<String>,
-    /// Step of the run.
     pub step: Option<u64>,
 }

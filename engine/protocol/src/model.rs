@@ -69,7 +69,6 @@ fn yes() -> bool {
     true
 }
 
-/// Settings of the normalisation layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NormConfig {
@@ -96,7 +95,6 @@ pub enum NormKind {
     Rms,
 }
 
-/// Position of the normalisation in a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NormPlacement {

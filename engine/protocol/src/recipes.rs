@@ -48,7 +48,6 @@ pub enum Generated {
     Poems,
 }
 
-/// Metric of a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecipeMetric {
     /// Fraction of held-out questions that the greedy answer gets right: by the row's own check, or equal to its reference answer,

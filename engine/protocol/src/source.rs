@@ -90,7 +90,6 @@ impl fmt::Display for CheckpointChoice {
     }
 }
 
-/// Source of the weights for a command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum WeightSource {

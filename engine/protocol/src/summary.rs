@@ -18,7 +18,6 @@ pub use token::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Kind of device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceType {

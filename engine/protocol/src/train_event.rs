@@ -69,7 +69,6 @@ pub enum TrainEvent {
         /// The prompt and its completion.
         text: String,
     },
-    /// A checkpoint was written.
     Checkpoint {
         step: u64,
         path: String,

@@ -14,7 +14,6 @@ use crate::{Error, Result};
 use std::path::Path;
 use web_time::{Duration, Instant};
 
-/// Maximum size of a file of pairs.
 const MAX_PAIRS_BYTES: u64 = 64 << 20;
 
 impl Session {

@@ -29,7 +29,6 @@ struct Cleaning {
 }
 
 impl Cleaning {
-    /// Performs the next piece of work.
     fn advance(&mut self) -> Result<CleaningProgress> {
         let missing = || Error::Internal("a cleaning without a cleaner".to_owned());
         let cleaner = self.cleaner.as_mut().ok_or_else(missing)?;

@@ -82,7 +82,6 @@ struct CompletionPool {
     texts: Vec<(usize, Asked)>,
 }
 
-/// A requested completion.
 struct Asked {
     id: u64,
     model: Model,
@@ -118,7 +117,6 @@ enum Behind {
     Likeliest(Request<Decode<'static>>),
 }
 
-/// A generated text.
 struct Written {
     text: String,
     /// Includes the token that ended it.

@@ -333,7 +333,6 @@ fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
     Err(Error::bad_file(name, format!("files of this kind are not read; {KINDS}: save it as one of these")))
 }
 
-/// A path's last component.
 fn file_name(path: &Path) -> Result<&OsStr> {
     let refused = || Error::bad_file(path, "this is not a file name");
     path.file_name().ok_or_else(refused)

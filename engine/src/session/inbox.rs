@@ -21,7 +21,6 @@ enum First<T> {
 
 /// How a cancellable request ended.
 pub(super) enum Ended<T> {
-    /// Completed.
     Done(T),
     /// By the request with this number; `None` if by an urgent request, or because the front end is gone.
     Cancelled(Option<u64>),
@@ -39,7 +38,6 @@ impl Inbox {
         Self { receiver, waiting: VecDeque::new(), closed: false }
     }
 
-    /// The next request, if one has arrived.
     pub(super) fn try_next(&mut self) -> Option<Parcel<Request>> {
         self.try_next_but(|_| false)
     }

@@ -27,7 +27,6 @@ const MIN_STEPS_SMALL: u64 = 500;
 /// Steps after which the small model hardly improves.
 const MAX_STEPS_SMALL: u64 = 4000;
 
-/// Measured speed of a device.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MeasuredSpeed {
     device: String,

@@ -61,7 +61,6 @@ pub(super) fn set_visible(trainer: &mut Trainer<'_>, visible: bool) {
     trainer.executor().set_interactive(visible);
 }
 
-/// A run that is ready to start.
 struct Ready {
     open_run: OpenRun,
     device: DeviceSummary,

@@ -563,7 +563,6 @@ impl Session {
         }))
     }
 
-    /// The run that a source refers to.
     pub(super) fn run_of(&mut self, source: &WeightSource, live: Option<&Live<'_, '_>>) -> Result<Run> {
         match (source, live) {
             (WeightSource::Checkpoint { run, .. }, _) => self.run_named(run),

@@ -11,7 +11,6 @@ use glasshouse_platform::{Error, Result};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Appends to an event file.
 #[derive(Debug)]
 pub struct TensorboardWriter {
     path: PathBuf,
@@ -39,7 +38,6 @@ impl TensorboardWriter {
         Ok(writer)
     }
 
-    /// Appends scalars of a step.
     pub fn scalars(&mut self, step: u64, scalars: &[(&str, f32)]) -> Result<()> {
         let mut summary = Vec::new();
         for (tag, value) in scalars {

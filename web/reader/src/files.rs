@@ -3,7 +3,6 @@
 use glasshouse_corpus::read::FileDocuments;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
-/// A file being read.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Reading {

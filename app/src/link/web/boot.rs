@@ -42,7 +42,6 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn panicked(this: &Boot, report: &str);
 
-    /// Downloads a file.
     #[wasm_bindgen(method, js_name = saveFile)]
     pub fn save_file(this: &Boot, name: &str, bytes: &Uint8Array);
 

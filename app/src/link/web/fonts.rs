@@ -24,7 +24,6 @@ pub(crate) fn fetch_on_demand(context: &Context) {
     }));
 }
 
-/// Installs an arrived font in a context.
 pub(crate) fn add(context: &Context, name: &str, font: Vec<u8>) {
     HERE.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     let families = [FontFamily::Proportional, FontFamily::Monospace, crate::theme::strong_family()];

@@ -25,15 +25,12 @@ impl Exchange {
 
 #[derive(Debug, Default)]
 pub(super) struct Reply {
-    /// The request that generates it.
     pub(super) request: u64,
     /// The run whose weights generate it.
     pub(super) run: String,
     /// The text, as generated or as rewritten.
     pub(super) said: String,
-    /// Generation has ended.
     pub(super) ended: bool,
-    /// The person rewrote it.
     pub(super) edited: bool,
     /// Moderation changed the text, so it is neither the model's own nor suitable as training data.
     pub(super) changed: bool,

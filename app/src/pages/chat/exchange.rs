@@ -26,7 +26,6 @@ pub(super) enum Wanted {
     Improve(String),
 }
 
-/// Unfinished edits of a conversation.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     /// The message being edited, with its exchange's index.

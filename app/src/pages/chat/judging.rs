@@ -95,7 +95,6 @@ impl ChatPage {
         self.saying = Some(Saying { request, reply, change: Change::Improved(better) });
     }
 
-    /// Stores which of two replies is better.
     pub(super) fn prefer(&mut self, context: &mut Context<'_>, at: usize, which: usize) {
         let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
         let [first, second] = replies.as_slice() else { return };

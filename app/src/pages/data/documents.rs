@@ -155,7 +155,6 @@ pub(super) struct TwoLineRow {
     pub(super) below: String,
     /// Icon, text and colour at the right end.
     pub(super) mark: Option<(Option<MaterialIcon>, String, Color32)>,
-    /// Tooltip.
     pub(super) hover: String,
 }
 

@@ -222,7 +222,6 @@ fn working_ui(
     stop.then_some(Pressed::Stop)
 }
 
-/// The raw documents, before any cleaning.
 fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     let empty = DocumentsOverview::default();
     let state = context.state;

@@ -9,7 +9,6 @@ use glasshouse_protocol::Command;
 
 #[derive(Debug, Default)]
 pub(super) struct Paste {
-    /// Name of the file.
     name: String,
     text: String,
     /// It was drawn before.

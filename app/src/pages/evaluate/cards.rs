@@ -21,7 +21,6 @@ const BAR: f32 = 64.0;
 /// Name of a card's main metric.
 const FIRST: &str = "bits_per_byte";
 
-/// A line of a card: title and metric.
 type Line = (String, Metric);
 
 pub(super) fn cards_ui(ui: &mut Ui, context: &Context<'_>, shown: &[&RunSummary]) {

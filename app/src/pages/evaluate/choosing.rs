@@ -18,12 +18,10 @@ const LATEST: usize = 8;
 const LETTERS: usize = 36;
 
 impl EvaluatePage {
-    /// Adds chosen task files.
     pub fn take_tasks(&mut self, files: Vec<Chosen>) {
         self.asking.take_tasks(files);
     }
 
-    /// Sets the chosen file of sentence pairs.
     pub fn take_pairs(&mut self, files: Vec<Chosen>) {
         self.asking.take_pairs(files);
     }

@@ -70,7 +70,6 @@ fn differ(evaluated: &[(String, &Evaluation)]) -> bool {
     tokenizers.windows(2).any(|pair| pair[0] != pair[1])
 }
 
-/// Whether some were evaluated on another text.
 fn differs_in_text(evaluated: &[(String, &Evaluation)]) -> bool {
     let likelihoods: Vec<&Likelihood> =
         evaluated.iter().filter_map(|(_, evaluation)| evaluation.likelihood.as_ref()).collect();

@@ -9,7 +9,6 @@ use crate::widgets::{self, Failed};
 use egui::Ui;
 use glasshouse_protocol::Command;
 
-/// Display name of a run.
 fn name_of(state: &State, run: Option<&String>) -> String {
     let training = state.training.run.as_ref().map(|run| &run.name);
     let Some(name) = run.or(training) else { return "the latest run".to_owned() };
@@ -45,7 +44,6 @@ fn words(name: &str, work: &Work) -> String {
 }
 
 impl EvaluatePage {
-    /// Draws failures, and how to continue.
     pub(super) fn failures_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;
         for (request, (command, error)) in &state.evaluation.failures {

@@ -22,7 +22,6 @@ const HEIGHT: f32 = 280.0;
 /// Number of invalid lines that are named individually.
 const NAMED: usize = 5;
 
-/// Search and filter of a task's answers.
 #[derive(Debug)]
 pub(super) struct Filter {
     wrong: bool,
@@ -38,7 +37,6 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Whether an answer passes the filter.
     fn holds(&self, answer: &TaskAnswer) -> bool {
         let search = self.search.trim();
         let texts = [&answer.prompt, &answer.answer].into_iter().chain(&answer.expected).chain(&answer.group);
@@ -230,7 +228,6 @@ fn answers_ui(
     }
 }
 
-/// Columns that fill a width.
 fn columns(width: f32, narrow: bool) -> Vec<Column<'static>> {
     let column = |title, width| Column { title, width, align: Align::Left };
     let line = Column { title: "line", width: 40.0, align: Align::Right };

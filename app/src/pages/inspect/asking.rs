@@ -39,7 +39,6 @@ impl Seen {
     }
 }
 
-/// A request without an answer yet.
 #[derive(Debug)]
 struct Pending {
     request: u64,
@@ -155,18 +154,15 @@ impl Asking {
         self.columns.get(column)?.seen.get(&view)
     }
 
-    /// Why a view failed in a column.
     pub(super) fn failure(&self, column: usize, view: View) -> Option<&str> {
         self.columns.get(column)?.failed.get(&view).map(|(_, reason)| reason.as_str())
     }
 
-    /// Whether a view failed in a column for this prompt and these weights.
     pub(super) fn has_failed(&self, column: usize, view: View, prompt: &str, source: &WeightSource) -> bool {
         let failed = self.columns.get(column).and_then(|column| column.failed.get(&view));
         failed.is_some_and(|(key, _)| key.is_of(prompt, source))
     }
 
-    /// Notices about a column's last answer.
     pub(super) fn notices(&self, column: usize) -> &[String] {
         self.columns.get(column).map_or(&[], |column| &column.notices)
     }

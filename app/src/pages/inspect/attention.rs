@@ -19,7 +19,6 @@ const SMALL: f32 = 84.0;
 /// Maximum side of a thumbnail in points.
 const LARGE: f32 = 132.0;
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(probabilities) = shown.data.tensor("probabilities") else {
         caption(ui, "There is no attention to show.");

@@ -24,7 +24,6 @@ pub(super) struct Chosen {
     pub(super) neuron: Option<usize>,
     /// Number of listed entries.
     pub(super) count: usize,
-    /// Sampling settings for the next token.
     pub(super) sampling: GenerateConfig,
     /// Ablations, scalings and patches.
     pub(super) edits: Vec<Edit>,

@@ -24,7 +24,6 @@ const BESIDE: f32 = 2.0;
 /// Maximum search results.
 const FOUND: usize = 5;
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let width = ui.available_width();
     if Breakpoint::of(width) == Breakpoint::Phone {

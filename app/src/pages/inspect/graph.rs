@@ -13,7 +13,6 @@ use egui::{Label, RichText, TextEdit, Ui};
 use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum number of listed search results.
 const MAX_LISTED: usize = 200;
 
 #[derive(Clone, Copy)]
@@ -33,7 +32,6 @@ struct Look {
     kernel: Option<String>,
 }
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
     let found = shown.data.details.iter().find_map(|detail| match detail {
         Detail::Graph { nodes, values, kernels } => Some(Graph { nodes, values, kernels }),

@@ -106,7 +106,6 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(steps) = Steps::of(shown) else {
         caption(ui, "There is no head to show.");

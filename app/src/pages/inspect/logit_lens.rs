@@ -28,7 +28,6 @@ fn cell(width: f32, positions: usize) -> Vec2 {
     vec2((width / positions.max(1) as f32).floor().clamp(NARROW, WIDE), HEIGHT)
 }
 
-/// The quantity that shades the cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Shading {
     /// Probability of the top token.
@@ -47,7 +46,6 @@ struct Lens<'a> {
     divergence: &'a [f32],
 }
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let data = shown.data;
     let Some(top) = data.tensor("top") else {

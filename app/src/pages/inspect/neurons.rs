@@ -12,7 +12,6 @@ use crate::widgets::{Scale, shaded_text};
 use egui::{FontId, Ui};
 use glasshouse_protocol::inspect::{ActivatingPassage, Detail};
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let (neurons, activations) = (data.integers("neurons"), data.floats("activations"));

@@ -16,7 +16,6 @@ use glasshouse_protocol::{Candidate, Cut, ErrorReport};
 /// Width in points of the settings next to the bars.
 const SETTINGS: f32 = 232.0;
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let width = ui.available_width();
     if Breakpoint::of(width) == Breakpoint::Phone {

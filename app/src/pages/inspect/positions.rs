@@ -10,7 +10,6 @@ use egui::{Ui, vec2};
 /// Maximum cell width in points.
 const CELL: f32 = 18.0;
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let width = ui.available_width().min(560.0);
     if let Some(similarity) = shown.data.tensor("similarity") {

@@ -44,7 +44,6 @@ impl<'a> ProvenanceResult<'a> {
     }
 }
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let take = plain(ui, icons::ICON_EDIT_NOTE, "Use the last written text");
     if take.on_hover_text("Use the last text from Write or Chat as the prompt").clicked() {

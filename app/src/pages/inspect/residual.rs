@@ -14,7 +14,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::View;
 use glasshouse_protocol::inspect::TokenText;
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     attribution_ui(ui, shown, chosen);
     saliency_ui(ui, shown, chosen);

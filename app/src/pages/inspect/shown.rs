@@ -16,7 +16,6 @@ pub(super) struct Shown<'a> {
     pub(super) settings: &'a InspectSettings,
     /// Index of the column: 0, or 1 for the second model.
     pub(super) column: usize,
-    /// Colours of the current theme.
     pub(super) palette: &'a Palette,
 }
 

@@ -97,7 +97,6 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
     });
 }
 
-/// Rows of cells under column titles.
 fn rows_ui(
     ui: &mut Ui,
     name: &str,

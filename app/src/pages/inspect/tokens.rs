@@ -13,7 +13,6 @@ const MAX_BITS: f32 = 12.0;
 /// Height in points of a token with its id, probability and strip.
 const TALL: f32 = 62.0;
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (tokens, surprise) = (shown.data.integers("ids").len(), shown.data.floats("surprise"));
     if tokens == 0 {

@@ -21,7 +21,6 @@ const BOX: f32 = 250.0;
 /// Number of listed next tokens.
 const NEXT: usize = 5;
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if shown.data.tensor("embedded").is_none() {
         caption(ui, "Type a prompt to walk through the model.");

@@ -23,7 +23,6 @@ const NAME: f32 = 12.0;
 /// Maximum curves in a plot: one per colour.
 const CURVES: usize = 6;
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let Some((names, steps)) = parameters(data) else {

@@ -27,7 +27,6 @@ enum AblationMeasure {
     Token,
 }
 
-/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     // Edits apply to both models; the second column could clamp them to a smaller model.
     if shown.column == 0 {
@@ -163,7 +162,6 @@ fn edit_ui(
     remove
 }
 
-/// The distributions before and after.
 fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let (before, after) = (data.floats("before_listed"), data.floats("after_listed"));

@@ -170,7 +170,6 @@ impl Checking {
         waits || self.asked.len() != before
     }
 
-    /// Ends the measurement with a reason.
     fn end(&mut self, lacks: String) {
         (self.measuring, self.request, self.lacks) = (false, None, Some(lacks));
     }

@@ -14,9 +14,7 @@ use egui::{TextEdit, Ui};
 use glasshouse_protocol::{Command, TrainEvent};
 use std::collections::BTreeSet;
 
-/// Maximum number of plotted runs.
 const MAX_RUNS: usize = 8;
-/// Maximum characters to tokenize.
 const MAX_CHARACTERS: usize = 2_000;
 
 #[derive(Debug, Default)]

@@ -28,7 +28,6 @@ pub struct Lesson {
 #[serde(deny_unknown_fields)]
 pub struct Head {
     pub title: String,
-    /// Estimated time for the lesson.
     pub minutes: u32,
     pub instrument: Instrument,
     /// Asked before anything is measured.
@@ -51,7 +50,6 @@ pub struct Instrument {
     pub plot: Option<Plot>,
     /// A text to tokenize.
     pub tokens: Option<String>,
-    /// Input of the model, for a view.
     pub prompt: String,
     /// Layer index from 0.
     pub layer: Option<usize>,
@@ -63,7 +61,6 @@ pub struct Instrument {
     pub neuron: Option<usize>,
     /// Number of listed entries.
     pub count: Option<usize>,
-    /// Temperature for sampling the next token.
     pub temperature: Option<f32>,
     pub top_k: Option<usize>,
     pub top_p: Option<f32>,
@@ -128,7 +125,6 @@ pub struct Code {
     pub what: String,
     /// Path from the repository root.
     pub file: String,
-    /// The GPU kernel that does it.
     pub kernel: Option<String>,
 }
 
@@ -140,7 +136,6 @@ pub struct Offer {
     pub title: String,
     pub preset: String,
     pub seed: u64,
-    /// Optimizer steps.
     pub steps: u64,
     /// Number of layers, if different from the preset's.
     pub layers: Option<usize>,
@@ -244,7 +239,6 @@ impl Instrument {
         sampling.validate().map_err(|broken| wrong(&broken.field, broken.to_string()))
     }
 
-    /// Sampling settings for the next token.
     pub fn sampling(&self) -> GenerateConfig {
         let default = GenerateConfig::default();
         GenerateConfig {

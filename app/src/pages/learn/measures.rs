@@ -54,7 +54,6 @@ pub enum Needs {
     Runs,
 }
 
-/// What is missing to take a measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// The tokens of the lesson's text, to be requested from the engine.

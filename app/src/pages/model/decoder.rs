@@ -48,7 +48,6 @@ impl Component {
         }
     }
 
-    /// A one-sentence description.
     pub(super) fn sentence(self, model: &ModelConfig) -> &'static str {
         match self {
             Self::Embedding => match model.position {
@@ -131,7 +130,6 @@ impl Component {
     }
 }
 
-/// Parameters of the whole decoder.
 pub(super) fn parameters(model: &ModelConfig) -> u64 {
     let blocks = model.layers as u64;
     Component::ALL

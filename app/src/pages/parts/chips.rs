@@ -14,9 +14,7 @@ pub(crate) struct Chip {
     pub(crate) hover: String,
     /// Index of the tint.
     pub(crate) tint: usize,
-    /// Highlighted.
     pub(crate) lit: bool,
-    /// A line break follows.
     pub(crate) ends_line: bool,
 }
 

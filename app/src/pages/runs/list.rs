@@ -39,7 +39,6 @@ const DEVICE: usize = 7;
 /// Maximum points that the name column grows before the device column does.
 const NAME_GROWS: f32 = 240.0;
 
-/// Indices of all columns.
 const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 /// Indices of the columns on a phone: name, losses, state.
 const SLIM: [usize; 4] = [0, 3, 4, 6];

@@ -11,7 +11,6 @@ use egui::{Align, FontId, Label, Layout, Slider, TextWrapMode, Ui, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::MergeStep;
 
-/// Maximum characters of the replayed text.
 const MAX_CHARACTERS: usize = 400;
 
 /// The replayed part of a text.

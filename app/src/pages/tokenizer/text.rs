@@ -12,7 +12,6 @@ use glasshouse_protocol::TokenSummary;
 const MAX_CHARACTERS: usize = 5_000;
 /// Maximum height of the field in points; longer texts scroll.
 const FIELD: f32 = 150.0;
-/// Maximum number of drawn tokens.
 const MAX_DRAWN: usize = 1200;
 
 impl TokenizerPage {
@@ -77,7 +76,6 @@ fn chip(place: usize, token: &TokenSummary) -> Chip {
     }
 }
 
-/// A token's bytes in hexadecimal.
 fn hex(token: &TokenSummary) -> String {
     if token.special {
         return "none: a special token".to_owned();

@@ -94,7 +94,6 @@ pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, train: &mut TrainConfig, ref
     }
 }
 
-/// Early stopping.
 fn stopping_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let stopping = &mut train.early_stopping;
     number(ui, ("Patience", "train.early_stopping.patience"), &mut stopping.patience, 0..=100_000, refused);

@@ -51,7 +51,6 @@ fn tasks(objective: Objective) -> String {
     )
 }
 
-/// The data sources for an objective.
 fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFrom, &'static str)> {
     let mut choices = vec![(LearnsFrom::Documents, "Files")];
     match objective {

@@ -13,7 +13,6 @@ use glasshouse_protocol::Command;
 #[derive(Debug, Default)]
 pub(super) struct Column {
     pub(super) sampling: Sampling,
-    /// The request whose text is shown.
     pub(super) request: Option<u64>,
     look: Look,
 }

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 /// Entropy in bits at which the strip has its strongest colour.
 const MAX_BITS: f32 = 8.0;
 
-/// Why a text ended, in words.
 pub(in crate::pages) fn ending(why: TextEnding) -> &'static str {
     match why {
         TextEnding::By(Ending::MaxTokens) => "max tokens reached",
@@ -27,7 +26,6 @@ pub(in crate::pages) fn ending(why: TextEnding) -> &'static str {
 pub(super) struct Shown<'a> {
     /// Accessible name, such as `Text of the first column`.
     pub(super) name: &'a str,
-    /// The request that generated it.
     pub(super) request: u64,
     pub(super) text: &'a Text,
     /// Entropy in bits by token.

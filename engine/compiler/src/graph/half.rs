@@ -101,7 +101,6 @@ pub fn store_in_half(graph: &mut Graph) {
     }
 }
 
-/// Whether any computed value is stored in f16.
 pub fn has_half(graph: &Graph) -> bool {
     let mut computed = graph.values.iter().filter(|value| !matches!(value.origin, Origin::Parameter(_)));
     computed.any(|value| value.ty.element == Element::F16)

@@ -54,7 +54,6 @@ impl ParameterId {
     }
 }
 
-/// Element type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Element {
     F32,
@@ -69,7 +68,6 @@ pub enum Element {
 pub struct Type {
     /// Sizes of the dimensions, outermost first.
     pub shape: Vec<usize>,
-    /// Element type.
     pub element: Element,
 }
 
@@ -204,7 +202,6 @@ fn rope_frequency(rope: &Rope, pair: usize, head_size: usize) -> f64 {
     }
 }
 
-/// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Origin {
     Input(Input),
@@ -215,13 +212,11 @@ pub enum Origin {
     Constant(Constant),
     /// Kept between runs and updated in place: a layer's key cache (even numbers) or value cache (odd numbers).
     Cache(u32),
-    /// Written by a node.
     Node(NodeId),
     /// No longer written: a fusion has removed it.
     Removed,
 }
 
-/// A value of the graph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     pub ty: Type,
@@ -254,11 +249,9 @@ pub struct Parameter {
     pub ty: Type,
     pub decayed: bool,
     pub trainable: bool,
-    /// Distribution of the initial values.
     pub init: Init,
 }
 
-/// Initial values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Normal with mean 0 and this standard deviation.
@@ -277,7 +270,6 @@ pub struct Graph {
     scope: Option<Rc<str>>,
 }
 
-/// An invalid node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{scope}: {op}: {reason}")]
 pub struct GraphError {
@@ -315,7 +307,6 @@ impl Graph {
         self.value(ty, Origin::Cache(number))
     }
 
-    /// Adds a weight.
     pub fn parameter(&mut self, parameter: Parameter) -> ValueId {
         let id = ParameterId(self.parameters.len() as u32);
         let ty = parameter.ty.clone();

@@ -28,7 +28,6 @@ pub fn signed(bits: u32) -> f32 {
     (bits >> 8) as f32 / 8_388_608.0 - 1.0
 }
 
-/// The dropout seed of a micro-batch.
 pub fn dropout_seed(seed: u64, step: u64, micro_batch: u64) -> [u32; 2] {
     let number = nth(seed, 0xd20_9017, (step << 16) | micro_batch);
     [number as u32, (number >> 32) as u32]

@@ -93,7 +93,6 @@ fn is_cheap(graph: &Graph, node: &Node) -> bool {
     dispatch!(&node.op, op => is_cheap(op, graph, node))
 }
 
-/// The block that a node belongs to.
 fn block(node: &Node) -> Option<&str> {
     node.scope.strip_prefix("blocks.")?.split('.').next()
 }

@@ -2,7 +2,6 @@
 
 use crate::graph::ops::{Distil, Policy, Preference, Unlikelihood};
 
-/// The loss of a graph.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LossForm {
     /// The cross-entropy of tokens or labels, or the negated score of a model with a score head.
@@ -47,7 +46,6 @@ impl LossForm {
         matches!(self, Self::Preference(_) | Self::Policy { .. })
     }
 
-    /// The pair loss, if it is one.
     pub fn preference(self) -> Option<Preference> {
         if let Self::Preference(op) = self { Some(op) } else { None }
     }
@@ -72,9 +70,7 @@ pub enum Purpose {
     Loss {
         batch: usize,
         time: usize,
-        /// Whether to apply training dropout.
         dropout: bool,
-        /// Label smoothing of the loss.
         label_smoothing: f32,
         /// Target of rows that do not count.
         ignore_index: Option<u32>,

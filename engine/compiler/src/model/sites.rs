@@ -29,7 +29,6 @@ pub enum Site {
     Logits,
 }
 
-/// The value of each [`Site`] of a graph.
 #[derive(Clone, Debug, Default)]
 pub struct Sites(Vec<(Site, ValueId)>);
 
@@ -38,7 +37,6 @@ impl Sites {
         self.0.push((site, value));
     }
 
-    /// The value at a site, if the model has it.
     pub fn get(&self, site: Site) -> Option<ValueId> {
         self.0.iter().find(|(noted, _)| *noted == site).map(|(_, value)| *value)
     }

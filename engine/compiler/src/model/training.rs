@@ -141,7 +141,6 @@ fn rows_of(graph: &Graph, loss: ValueId) -> Option<ValueId> {
     graph.nodes.iter().find(|node| node.outputs.first() == Some(&loss))?.outputs.get(1).copied()
 }
 
-/// The loss of a run.
 pub fn loss_form(train: &TrainConfig, model: &ModelConfig) -> LossForm {
     let ignore_index = train.ignored_target();
     let ignored = ignore_index.unwrap_or(u32::MAX);

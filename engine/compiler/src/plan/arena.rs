@@ -44,12 +44,10 @@ pub struct ArenaLayout {
 }
 
 impl ArenaLayout {
-    /// Lays out a graph's parameters.
     pub fn of(graph: &Graph) -> Self {
         Self::of_parameters(&graph.parameters)
     }
 
-    /// Lays out a list of parameters.
     pub fn of_parameters(parameters: &[Parameter]) -> Self {
         let mut offsets = vec![0; parameters.len()];
         let counts: Vec<usize> = parameters.iter().map(|parameter| parameter.ty.count()).collect();
@@ -182,7 +180,6 @@ impl ArenaLayout {
         })
     }
 
-    /// The entries of a parameter.
     pub fn range(&self, parameter: ParameterId) -> Range<usize> {
         let start = self.offsets[parameter.index()];
         start..start + self.counts[parameter.index()]

@@ -14,7 +14,6 @@ use std::mem::size_of;
 /// Bytes between the arguments of two dispatches: WebGPU's alignment of uniform bindings.
 pub const ARGUMENTS_STRIDE: u64 = 256;
 
-/// The purpose of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
     /// Bound by dispatches.

@@ -25,7 +25,6 @@ pub struct Control {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct ScheduleRow {
-    /// The step's learning rate.
     pub learning_rate: f32,
     /// 1 − β₁ᵗ of Adam, t = step + 1.
     pub first_correction: f32,

@@ -164,7 +164,6 @@ impl DecodePlans {
         [&self.prompt, &self.step]
     }
 
-    /// All buffers that the plans need.
     pub fn allocations(&self, model: &ModelConfig) -> Vec<Allocation> {
         let mut all = buffers(&self.all(), None, &[], 1);
         let outputs = model.vocabulary.max(model.outputs());
@@ -173,7 +172,6 @@ impl DecodePlans {
     }
 }
 
-/// The sampler's buffers for `texts` texts.
 pub fn sampler_allocations(
     vocabulary: usize,
     context_length: usize,

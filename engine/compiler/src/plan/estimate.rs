@@ -29,7 +29,6 @@ pub fn ring(accumulate: usize) -> usize {
 pub struct Estimate {
     /// Number of weights, without a teacher's.
     pub parameters: usize,
-    /// Number of trained weights.
     pub trained_parameters: usize,
     /// Number of weights by part: `embedding` (tokens and positions; a tied head too), `attention` and `mlp` (projections),
     /// `norms`, `head` (if not tied), `adapter` (if one is trained).
@@ -50,7 +49,6 @@ pub struct Estimate {
 /// Device memory in bytes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bytes {
-    /// Sum of all buffers.
     pub total: u64,
     #[serde(flatten)]
     pub by_kind: BTreeMap<MemoryKind, u64>,
@@ -77,7 +75,6 @@ impl Flops {
     }
 }
 
-/// Estimates training `model` with `train` on `target`.
 pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Estimate> {
     let graphs = training_graphs(model, train)?;
     let optimizer = Optimizer::of(train);
@@ -148,7 +145,6 @@ fn largest_buffer(all: &[Allocation]) -> u64 {
     whole.map(|allocation| allocation.bytes).max().unwrap_or(0)
 }
 
-/// The largest range that a dispatch binds.
 fn largest_binding(all: &[Allocation], plan: &Plan) -> u64 {
     let bindings = plan.dispatches.iter().flat_map(|dispatch| &dispatch.bindings);
     let sizes = bindings.map(|binding| {
@@ -181,7 +177,6 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
     flops
 }
 
-/// Cost of a node.
 pub(super) fn cost(graph: &Graph, node: &Node) -> Cost {
     fn cost<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Cost {
         graph.types_of(op, node).map_or_else(Cost::default, |operands| op.cost(operands))

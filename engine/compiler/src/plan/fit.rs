@@ -41,7 +41,6 @@ impl DeviceLimits {
     }
 }
 
-/// Shortest window that is proposed.
 const MIN_WINDOW: usize = 32;
 
 /// Returns the nearest settings that fit and one line per change. Settings that fit already, or whose device has no known

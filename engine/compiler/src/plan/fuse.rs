@@ -16,7 +16,6 @@ use crate::graph::ops::{
 };
 use crate::graph::{Element, Graph, Node, NodeId, Nonlinearity, Op, Origin, Type, ValueId};
 
-/// Enabled fusions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fusions {
     /// Head and cross-entropy ([`LinearCrossEntropy`]), and their gradients.
@@ -31,7 +30,6 @@ pub struct Fusions {
 }
 
 impl Fusions {
-    /// No fusions.
     pub const NONE: Self = Self { head: None, activation: false, rope: false, residual: false };
     /// Fusions into epilogues of matrix products, whatever the sizes.
     pub const EPILOGUES: Self = Self { head: None, activation: true, rope: true, residual: true };

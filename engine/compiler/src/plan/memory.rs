@@ -194,7 +194,6 @@ fn allocations(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Vec<All
     allocations
 }
 
-/// Peak of live bytes.
 fn peak(allocations: &[Allocation], nodes: usize) -> u64 {
     let alive = |at: usize| {
         allocations.iter().filter(move |allocation| allocation.first_use <= at && at <= allocation.last_use)

@@ -33,7 +33,6 @@ use lower::{BindingSource, Lowering};
 use memory::{Placement, Spot};
 use std::rc::Rc;
 
-/// A buffer of the executor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Buffer {
     /// Activation slot by number, shared by several values.
@@ -63,7 +62,6 @@ pub enum Buffer {
     Reports,
     /// Partial sums of squares of the gradient, [`update::partial_bytes`] long.
     Partials,
-    /// A buffer of generation.
     Decode(decode::DecodeBuffer),
 }
 
@@ -101,7 +99,6 @@ pub struct Plan {
     pub graph: Graph,
     /// Layout of weights, gradients and moments.
     pub arena: ArenaLayout,
-    /// Placement of values.
     pub placement: Placement,
     pub dispatches: Vec<Dispatch>,
 }

@@ -14,7 +14,6 @@ use std::ops::{Add, AddAssign};
 /// Bytes counted for each small control struct.
 const SMALL: u64 = 32;
 
-/// Amount of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Work {
     /// FLOPs; a multiply-add counts as two.

@@ -14,7 +14,6 @@ fn read_for(row: &Value, objective: Objective) -> Row {
     Row::read(&row.to_string(), objective).unwrap()
 }
 
-/// A conversation's roles and texts.
 fn turns(row: &Row) -> Vec<(&'static str, &str)> {
     let Row::Conversation { conversation, .. } = row else { panic!("{row:?}") };
     conversation.messages.iter().map(|message| (message.role.name(), message.content.as_str())).collect()

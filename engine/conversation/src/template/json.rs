@@ -4,7 +4,6 @@ use super::values::Arguments;
 use minijinja::value::{DynObject, Kwargs, Rest, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
-/// Maximum nesting.
 const MAX_DEPTH: usize = 128;
 
 /// `tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.

@@ -9,7 +9,6 @@ use minijinja_contrib::pycompat;
 /// Bytes per unit of fuel, as in minijinja, and bytes of a list item.
 const BYTES: u64 = 64;
 const ITEM: u64 = 40;
-/// Maximum numeric indentation.
 const MAX_INDENT: usize = 1000;
 /// Maximum digits of a number in a format, which limits widths to 9,999.
 const MAX_DIGITS: usize = 4;

@@ -264,7 +264,6 @@ impl ChatTemplate {
     }
 }
 
-/// A conversation being rendered by a template.
 struct Rendering<'template> {
     template: &'template ChatTemplate,
     environment: Environment<'static>,

@@ -69,7 +69,6 @@ impl Mixture {
         self.temperature != 1.0 || self.most_share < 1.0 || self.weights.values().any(|weight| *weight != 1.0)
     }
 
-    /// Whether any source has a cap.
     pub fn is_capped(&self) -> bool {
         self.cap != Cap::default() || self.caps.values().any(|cap| *cap != Cap::default())
     }
@@ -220,7 +219,6 @@ impl Mixture {
     }
 }
 
-/// The reason of a drop.
 fn reason(source: &str, cap: Cap) -> String {
     let documents = cap.documents.map(|most| format!("{most} documents"));
     let bytes = cap.bytes.map(|most| format!("{most} bytes"));

@@ -16,7 +16,6 @@ const MARGIN: usize = 60;
 /// Maximum number of distinct sources; later ones are counted together.
 const MAX_SOURCES: usize = 10_000;
 
-/// An occurrence of a listed word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Occurrence {
     id: String,
@@ -58,7 +57,6 @@ impl Safety {
         })
     }
 
-    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

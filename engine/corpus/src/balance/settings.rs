@@ -10,7 +10,6 @@ use std::path::PathBuf;
 const MAX_PAIRS: usize = 32;
 /// Maximum window on each side of a term.
 pub(super) const MAX_WINDOW: usize = 50;
-/// Maximum rows of a table.
 const MAX_SHOWN: usize = 100;
 
 /// The table `[balance]` of a recipe.
@@ -25,7 +24,6 @@ pub struct Settings {
     /// Neighbours shown per term.
     #[default = 12]
     pub shown: usize,
-    /// Words and phrases of the safety report.
     pub safety_words: Vec<String>,
     /// File of such words, one per line; lines that start with `#` are comments.
     pub safety_file: Option<PathBuf>,

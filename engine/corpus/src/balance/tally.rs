@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_NAMES: usize = 10_000;
 /// Maximum bytes of a name; longer ones are truncated.
 const MAX_NAME_BYTES: usize = 200;
-/// Maximum rows of a displayed table.
 const MAX_ROWS: usize = 100;
 /// Name for missing values.
 const UNKNOWN: &str = "unknown";

@@ -56,7 +56,6 @@ pub struct Terms {
 pub(super) struct Side {
     /// Number of occurrences in the corpus.
     pub(super) count: u64,
-    /// Number of documents.
     pub(super) documents: u64,
     beside: FxHashMap<Box<str>, u64>,
     /// Maximum undercount of each neighbour, due to bounded memory.
@@ -90,7 +89,6 @@ impl Terms {
         })
     }
 
-    /// Whether there are no terms.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -120,7 +118,6 @@ impl Terms {
         }
     }
 
-    /// The result as a table, if there are pairs.
     pub fn table(&self) -> Option<CorpusTable> {
         if self.is_empty() {
             return None;

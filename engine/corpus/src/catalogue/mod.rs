@@ -21,7 +21,6 @@ pub struct Entry {
     pub name: &'static str,
     /// Display name.
     pub title: &'static str,
-    /// Description in one sentence.
     pub sentence: &'static str,
     pub address: &'static str,
     /// Local file name; its extension determines the format.
@@ -63,7 +62,6 @@ impl Length {
         }
     }
 
-    /// Whether the length is acceptable.
     pub fn admits(self, bytes: u64) -> bool {
         match self {
             Self::Exact(exact) => bytes == exact,
@@ -83,7 +81,6 @@ pub fn find(name: &str) -> crate::Result<&'static Entry> {
     })
 }
 
-/// Describes an entry in a few lines.
 pub fn paragraph(entry: &Entry) -> String {
     let size = match entry.length {
         Length::Exact(bytes) => number::bytes(bytes),

@@ -43,7 +43,6 @@ impl Fingerprint {
         lanes.finish(text)
     }
 
-    /// Hashes the bytes of a text.
     pub fn of_bytes(text: &str) -> Self {
         let mut lanes = Lanes::default();
         let (chunks, rest) = text.as_bytes().as_chunks::<8>();

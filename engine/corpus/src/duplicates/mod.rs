@@ -82,7 +82,6 @@ fn too_many() -> Error {
     Error::Refused("the corpus has more than 4,294,967,295 documents: clean it in parts".into())
 }
 
-/// Checks a setting's range.
 fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least: T, most: T) -> Result<()> {
     if (least..=most).contains(&value) {
         return Ok(());

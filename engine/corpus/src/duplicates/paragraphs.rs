@@ -165,7 +165,6 @@ impl Index {
         self.forgotten
     }
 
-    /// Number of paragraphs removed.
     pub fn removed(&self) -> u64 {
         self.removed
     }

@@ -3,7 +3,6 @@
 
 use super::words::{FIRST_FACTOR, SECOND_FACTOR, mixed};
 
-/// Maximum number of words in a run.
 const MAX_SHINGLE_WORDS: usize = 32;
 
 /// Rolling hash of runs of words.
@@ -41,7 +40,6 @@ impl Shingles {
         (self.words >= self.length).then(|| mixed(self.rolled ^ SECOND_FACTOR, FIRST_FACTOR))
     }
 
-    /// Number of words added.
     pub(super) fn words(&self) -> usize {
         self.words
     }

@@ -5,15 +5,11 @@
 //! bytes, and only the growing shard is held twice. Entries are stored in place and found by linear probing from the position
 //! given by their mixed bits.
 
-/// An entry of a [`ShardedSet`].
 pub(super) trait Entry: Copy {
-    /// Value of an unused place.
     const VACANT: Self;
-    /// Whether this is an unused place.
     fn is_vacant(&self) -> bool;
     /// Mixed bits that determine the entry's position; equal for equal entries.
     fn place(&self) -> u64;
-    /// Whether two entries are equal.
     fn equals(&self, other: &Self) -> bool;
 }
 
@@ -43,7 +39,6 @@ impl<E: Entry> ShardedSet<E> {
         }
     }
 
-    /// Number of entries.
     pub(super) fn length(&self) -> usize {
         self.length
     }

@@ -17,7 +17,6 @@ pub struct Lost {
     pub words: usize,
     /// Number of words in all paragraphs.
     pub of: usize,
-    /// Number of paragraphs.
     pub paragraphs: usize,
     /// The beginning of the first one.
     pub first: String,

@@ -46,7 +46,6 @@ pub struct Prepared {
     pub words_left_out: u64,
     /// Why parts of the selected text are missing: a trouble, although the text is usable.
     pub trouble: Option<String>,
-    /// Changes made by repair.
     pub repaired: repair::Counts,
 }
 

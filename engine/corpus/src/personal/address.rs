@@ -5,9 +5,7 @@ use super::context::{Hint, hint};
 use super::{Class, Finding};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Result of reading a dotted number.
 pub(super) enum Dotted {
-    /// An address to report.
     Found(Finding),
     /// Four parts that are not a relevant address; nothing else begins before this byte.
     Skip(usize),

@@ -21,12 +21,10 @@ pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// The character before a position.
 pub(super) fn character_before(text: &str, index: usize) -> Option<char> {
     text.get(..index)?.chars().next_back()
 }
 
-/// The character at a position.
 pub(super) fn character_at(text: &str, index: usize) -> Option<char> {
     text.get(index..)?.chars().next()
 }

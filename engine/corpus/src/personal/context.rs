@@ -63,7 +63,6 @@ fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }
 
-/// The hint of a word.
 fn meaning(word: &[u8]) -> Option<Hint> {
     let mut small = [0; 16];
     let small = small.get_mut(..word.len())?;

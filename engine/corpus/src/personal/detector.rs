@@ -45,7 +45,6 @@ pub struct Sample {
 pub struct Applied {
     /// The new text; `None` if it is unchanged or dropped.
     pub text: Option<String>,
-    /// Number of findings by class.
     pub counts: Counts,
     /// The class because of which the document must be dropped.
     pub dropped: Option<Class>,
@@ -63,7 +62,6 @@ enum Trigger {
     Equals,
 }
 
-/// Triggers by byte.
 const TRIGGERS: [Trigger; 256] = {
     let mut triggers = [Trigger::Nothing; 256];
     triggers[b'@' as usize] = Trigger::Email;
@@ -100,7 +98,6 @@ impl Detector {
         united(self.scan(text))
     }
 
-    /// Processes a text according to the settings.
     pub fn apply(&self, text: &str) -> Applied {
         let mut applied = Applied::default();
         if !self.settings.enabled {

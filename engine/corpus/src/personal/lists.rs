@@ -11,13 +11,10 @@ use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 
-/// Maximum entries of a list.
 const MAX_ENTRIES: usize = 200_000;
 /// Maximum bytes of an entry, which bounds the comparison at one position.
 const MAX_ENTRY_BYTES: usize = 256;
-/// Maximum bytes of a list file.
 const MAX_FILE_BYTES: u64 = 8 << 20;
-/// Maximum number of patterns.
 const MAX_PATTERNS: usize = 64;
 /// Maximum bytes of a compiled pattern.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
@@ -151,7 +148,6 @@ impl WordList {
         Ok(Self { automaton, entries: patterns.into_iter().map(|(index, _)| index).collect() })
     }
 
-    /// Whether the list is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.automaton.is_none()
     }
@@ -179,7 +175,6 @@ impl Lists {
         Ok(Self { words, names, patterns: compile(&settings.patterns)? })
     }
 
-    /// Whether there are neither words nor patterns.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.patterns.is_empty()
     }

@@ -58,11 +58,9 @@ pub enum Class {
     Iban,
     /// A payment card's number (ISO/IEC 7812).
     Card,
-    /// An e-mail address.
     Email,
     /// An IP address, version 4 or 6.
     IpAddress,
-    /// A telephone number.
     Phone,
     /// A name from the user's list.
     Name,
@@ -74,7 +72,6 @@ impl Class {
     /// All classes, in order of priority.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The placeholder that replaces it.
     pub fn placeholder(self) -> &'static str {
         match self {
             Self::Secret => "<SECRET>",

@@ -4,7 +4,6 @@ use super::bytes::{at, before, between, is_word};
 
 /// Maximum digits of a candidate: the longest card has 19, the longest international number 15 plus two for `00`.
 const MAX_DIGITS: usize = 20;
-/// Maximum number of groups.
 const MAX_GROUPS: usize = 10;
 
 /// Separator before a group.
@@ -22,18 +21,15 @@ pub(super) enum Joint {
     Bracket,
 }
 
-/// A run of digits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DigitGroup {
     pub start: usize,
     /// Exclusive.
     pub end: usize,
-    /// Separator before it.
     pub joint: Joint,
 }
 
 impl DigitGroup {
-    /// Number of digits.
     pub fn len(&self) -> usize {
         self.end - self.start
     }

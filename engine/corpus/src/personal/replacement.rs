@@ -3,7 +3,6 @@
 use super::bytes::between;
 use super::{Class, Finding, Style};
 
-/// Replaces a hidden character.
 pub const MASK: char = '•';
 
 /// FineWeb's replacements for e-mail addresses.

@@ -25,7 +25,6 @@ struct Key {
     shortest: usize,
 }
 
-/// The alphabet of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alphabet {
     /// Capitals and digits.

@@ -23,16 +23,11 @@ pub enum Style {
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether to search at all.
     #[default = true]
     pub enabled: bool,
-    /// Style of the replacements.
     pub style: Style,
-    /// Action for e-mail addresses.
     pub email: Action,
-    /// Action for telephone numbers.
     pub phone: Action,
-    /// Action for IP addresses.
     pub ip_address: Action,
     /// Action for payment card numbers.
     pub card: Action,
@@ -62,7 +57,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The action for a class.
     pub fn action(&self, class: Class) -> Action {
         match class {
             Class::Secret => self.secret,
@@ -76,7 +70,6 @@ impl Settings {
         }
     }
 
-    /// Whether any names are listed.
     pub fn has_names(&self) -> bool {
         !self.names.is_empty() || self.names_file.is_some()
     }

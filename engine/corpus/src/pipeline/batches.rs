@@ -5,7 +5,6 @@ use crate::read::{Item, Trouble};
 
 /// Bytes of text in a batch: enough for all cores, small enough to hold two.
 const BATCH_BYTES: usize = 8 << 20;
-/// Maximum documents in a batch.
 const BATCH_DOCUMENTS: usize = 4096;
 
 /// Consecutive documents, and what could not be read between them.

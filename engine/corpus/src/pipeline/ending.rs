@@ -49,7 +49,6 @@ enum EndingStep {
     Compare,
     /// Trains the trigram model on the documents up to this index.
     Learn(Box<TrigramModel>, usize),
-    /// Scores each document.
     Score(Box<Scoring>),
     Divide,
     Write(Box<Writing>),
@@ -94,7 +93,6 @@ impl Ending {
         self.kept
     }
 
-    /// Number of staged documents.
     pub(super) fn staged(&self) -> u64 {
         self.alive.len() as u64
     }
@@ -338,7 +336,6 @@ impl Ending {
         Ok(())
     }
 
-    /// Writes a batch of documents.
     fn write(&mut self, writing: &mut Writing, numbers: &[u32], bench: &mut Bench<'_>) -> Result<()> {
         let documents = self.staging.documents(numbers)?;
         let mut passed: Vec<(Document, Option<&'static str>, &str)> = Vec::with_capacity(documents.len());

@@ -105,7 +105,6 @@ impl Header {
     }
 }
 
-/// Starts a new journal.
 pub(super) fn begin(files: &dyn Files, folder: &Path, header: &Header) -> Result<Output> {
     let mut journal = Output::new(files, folder.join(JOURNAL_FILE))?;
     journal.line(header)?;

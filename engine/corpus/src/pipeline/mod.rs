@@ -55,7 +55,6 @@ pub fn bytes_per_document(recipe: &Recipe) -> u64 {
     staging::BYTES_PER_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
 }
 
-/// A running cleaning.
 pub struct Cleaner<'a> {
     files: &'a dyn Files,
     /// Dropped before the folder, whose lock must go last.
@@ -86,7 +85,6 @@ impl Bench<'_> {
     }
 }
 
-/// Stage of a cleaning.
 enum State<'a> {
     Reading(Box<Reading<'a>>),
     Ending(Box<Ending>),
@@ -429,12 +427,10 @@ fn find(
     Ok(found)
 }
 
-/// An input file, for the report.
 fn input(source: &read::Source) -> Input {
     Input { path: source.name.clone(), format: format_name(&source.format), bytes: source.size, documents: 0 }
 }
 
-/// A format's name in the report.
 fn format_name(format: &read::Format) -> String {
     match serde_json::to_value(format) {
         Ok(serde_json::Value::String(name)) => name,

@@ -142,7 +142,6 @@ impl Recorders {
         }
     }
 
-    /// Adds to a counter of a stage.
     pub(super) fn count(&mut self, at: At, name: &str, times: u64) {
         if let Some(recorder) = self.stages.at(at) {
             recorder.count(name, times);

@@ -8,7 +8,6 @@ use rustc_hash::FxHashMap;
 const MAX_SOURCES: usize = 1024;
 /// Maximum number of names remembered until the largest are known: at most about 15 MB.
 const REMEMBERED: usize = 65_536;
-/// Maximum bytes of a name.
 const MAX_NAME_BYTES: usize = 200;
 /// Name of the merged sources.
 pub(super) const OTHERS: &str = "(other sources)";

@@ -90,7 +90,6 @@ impl At {
         }
     }
 
-    /// Whether the recipe enables it.
     fn is_on(self, recipe: &Recipe) -> bool {
         match self {
             Self::Extraction => true,
@@ -113,7 +112,6 @@ impl At {
         }
     }
 
-    /// Description of the stage.
     pub(crate) fn about(self, recipe: &Recipe) -> About {
         let near = &recipe.duplicates.near;
         let threshold = match self {
@@ -152,7 +150,6 @@ fn is_repairing(repair: &repair::Settings) -> bool {
     [mojibake, compose, controls, invisible, line_endings, line_ends, blank_lines, spaces].contains(&true)
 }
 
-/// Description of a rule.
 pub(crate) fn about_rule(rule: &Rule) -> About {
     let thresholds = rule.thresholds();
     let threshold: Vec<String> =
@@ -170,7 +167,6 @@ pub(crate) fn about_rule(rule: &Rule) -> About {
     }
 }
 
-/// The recorders of all stages.
 #[derive(Debug)]
 pub(super) struct Stages {
     rules: usize,

@@ -76,7 +76,6 @@ impl StagingWriter {
         Ok(self.offset)
     }
 
-    /// Number of documents so far.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -128,7 +127,6 @@ impl Staging {
         parse(&self.path, &line)
     }
 
-    /// A document's id.
     pub(super) fn id(&mut self, number: u32) -> Result<String> {
         #[derive(serde::Deserialize)]
         struct Named {
@@ -156,14 +154,12 @@ pub(super) fn copies(files: &dyn Files, folder: &Path) -> Result<Output> {
     Output::new(files, folder.join(COPIES_FILE))
 }
 
-/// Reads exact copies.
 pub(super) struct ReadCopies {
     path: PathBuf,
     lines: BufReader<Box<dyn Input>>,
 }
 
 impl ReadCopies {
-    /// Opens the copies in order.
     pub(super) fn new(copies: Output, files: &dyn Files) -> Result<Self> {
         let (path, file) = copies.reopen(files)?;
         Ok(Self { path, lines: BufReader::new(file) })

@@ -33,7 +33,6 @@ pub(super) struct Worker {
     pub(super) readers: Option<Readers>,
 }
 
-/// A processed document.
 #[derive(Debug)]
 pub(super) struct Worked {
     pub told: Told,
@@ -113,7 +112,6 @@ impl Worker {
         })
     }
 
-    /// Processes a document.
     pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
         let raw = Amount::of(&document.text);
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
@@ -240,7 +238,6 @@ impl Worker {
         Some((At::Rule(self.places.get(number).copied()?), rule))
     }
 
-    /// Whether contaminated documents are dropped.
     pub(super) fn drops_overlaps(&self) -> bool {
         self.recipe.contamination.action == contamination::Action::Drop
     }
@@ -251,7 +248,6 @@ impl Worker {
         if words { "the same words" } else { "the same bytes" }
     }
 
-    /// The displayed excerpt of a text.
     pub(super) fn excerpt(&self, text: &str) -> String {
         self.detector.excerpt(text, EXCERPT)
     }

@@ -6,10 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, Read, SeekFrom};
 use zip::{CompressionMethod, ZipArchive};
 
-/// Magic number of an archive.
 pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
 
-/// A file in an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Path in the archive, with `/` between folders.
@@ -62,7 +60,6 @@ pub(super) fn members(file: Box<dyn Input>) -> Result<Members, String> {
     Ok(members.collect())
 }
 
-/// The packed bytes of a member.
 pub(super) fn packed(mut file: Box<dyn Input>, member: &Member) -> io::Result<impl Read + Send + use<>> {
     file.seek(SeekFrom::Start(member.start))?;
     Ok(file.take(member.packed))

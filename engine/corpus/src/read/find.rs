@@ -16,14 +16,12 @@ use std::path::{Component, Path, PathBuf};
 
 pub use glasshouse_protocol::file_kind::HEAD;
 
-/// A file to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     pub path: PathBuf,
     /// Prefix of its document ids: its path relative to the given one, with `/` between folders. Unique among the sources found
     /// together.
     pub name: String,
-    /// Format of its documents.
     pub format: Format,
     pub packing: Packing,
     /// The archive member, if the path is that of an archive.
@@ -39,7 +37,6 @@ pub struct Source {
     pub genre: Option<String>,
 }
 
-/// Result of [`find`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Files to read, in order.
@@ -48,7 +45,6 @@ pub struct Found {
     pub troubles: Vec<Trouble>,
 }
 
-/// A path to visit.
 struct Visit {
     path: PathBuf,
     /// Index of the given path that it was found under.
@@ -172,7 +168,6 @@ fn look(
     }))
 }
 
-/// Refuses source code excluded by the settings.
 fn refuse_code(format: &Format, settings: &Settings) -> Result<(), String> {
     match format {
         Format::Code(language) if !settings.reads_code(language) => Err(format!(
@@ -263,7 +258,6 @@ fn unique(name: String, names: &mut FxHashSet<String>) -> String {
     numbered.into_iter().find(|name| names.insert(name.clone())).unwrap_or(name)
 }
 
-/// The first bytes of a member.
 fn member_head(files: &dyn Files, path: &Path, member: &Member) -> Result<Vec<u8>, String> {
     let mut head = Vec::new();
     let file = files.open(path).map_err(|error| open::cannot(&error))?;

@@ -3,7 +3,6 @@
 use glasshouse_protocol::file_kind;
 use serde::{Deserialize, Serialize};
 
-/// Format of the documents in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -18,9 +17,7 @@ pub enum Format {
     JsonLines,
     /// A delimiter-separated table.
     Csv,
-    /// A tab-separated table.
     Tsv,
-    /// Apache Parquet.
     Parquet,
     /// Source code in this language.
     Code(String),
@@ -173,7 +170,6 @@ pub(super) fn known() -> String {
 /// Information from a file's first bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Signature {
-    /// Compressed.
     Packed(Packing),
     /// Certainly of this format.
     Is(Format),

@@ -8,7 +8,6 @@ use crate::document::{Document, Kind};
 /// Bytes searched for a browser's note of the original address.
 const NOTE: usize = 4096;
 
-/// A page as a document.
 pub(super) fn page(context: &Context, bytes: Vec<u8>) -> Result<Document, Trouble> {
     let text = decode::page(bytes, None).map_err(|reason| context.trouble(None, reason))?;
     let address = saved_from(&text);

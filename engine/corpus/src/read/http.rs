@@ -11,7 +11,6 @@ const MAX_ENCODINGS: usize = 3;
 /// Bytes that a response may always unpack to.
 const SMALL: usize = 1 << 20;
 
-/// An HTTP response.
 pub(super) struct HttpResponse {
     pub(super) status: u16,
     /// Media type in lower case without parameters; empty if not given.

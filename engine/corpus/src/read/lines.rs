@@ -3,14 +3,12 @@
 use super::unpack::Stream;
 use std::io::{self, BufRead, Read};
 
-/// Result of reading a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// It is in the buffer, without its line end.
     Whole,
     /// It exceeds the limit; its rest is skipped on the next call.
     TooLong,
-    /// The stream has ended.
     End,
 }
 

@@ -69,7 +69,6 @@ fn front_matter(text: &str) -> Option<(&str, usize)> {
     None
 }
 
-/// A value without surrounding quotes.
 fn unquoted(value: &str) -> &str {
     let value = value.trim();
     for quote in ['"', '\''] {

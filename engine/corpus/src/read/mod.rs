@@ -88,7 +88,6 @@ pub struct Trouble {
     pub reason: String,
 }
 
-/// An item yielded by a reader.
 pub type Item = std::result::Result<Document, Trouble>;
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ pub(super) enum Notice {
     Twice,
     /// A duplicate column name in a table.
     Column,
-    /// An unclosed quote in a table.
     OpenQuote,
     /// Quotes inside a quoted value that are not doubled.
     InnerQuote,

@@ -12,7 +12,6 @@ pub(super) trait Records: Send + 'static {
     fn step(&mut self, context: &Context) -> io::Result<RecordStep>;
 }
 
-/// Result of a step.
 #[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 pub(super) enum RecordStep {
     /// A document, or a fault in a record.

@@ -4,7 +4,6 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-/// Settings of all readers.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -28,7 +27,6 @@ pub struct Settings {
     pub code: bool,
     /// Programming languages to read, for example `rust`; empty for all.
     pub code_languages: Vec<String>,
-    /// Limits for all files.
     pub limits: Limits,
 }
 

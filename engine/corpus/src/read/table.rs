@@ -17,7 +17,6 @@ use rows::{Cut, Dialect, Lines, Row};
 use serde_json::{Map, Value};
 use std::io::{self, BufRead};
 
-/// Maximum number of columns.
 const MAX_COLUMNS: usize = 4096;
 
 /// Delimiters to detect in a `.csv` file, in order of preference.
@@ -32,7 +31,6 @@ const FOLLOWING: usize = 4;
 /// Bytes that may be rescanned because of doubtful quotes; beyond it, every row is taken to end with its line.
 const RESCANNED: u64 = 1 << 30;
 
-/// The rows of a table.
 pub(super) struct TableReader {
     stream: Stream,
     ended: bool,
@@ -62,7 +60,6 @@ enum Passing {
     Quoted,
 }
 
-/// Result of reading a row.
 enum NextRow {
     Whole,
     /// A value's quote is never closed, and the row's first line is not a valid row.
@@ -283,7 +280,6 @@ impl TableReader {
         self.document(context)
     }
 
-    /// The current row as a document.
     fn document(&self, context: &Context) -> RecordStep {
         let number = Some(self.number);
         if self.row.inner {

@@ -23,7 +23,6 @@ const ZSTANDARD_WINDOW: u64 = 2 << 30;
 /// Maximum window allocated without first checking that memory is available.
 const SMALL_WINDOW: u64 = 128 << 20;
 
-/// Input of a reader.
 pub(super) type Stream = Box<dyn BufRead + Send>;
 
 /// Counts the bytes read from a file for the progress display.
@@ -59,7 +58,6 @@ impl Counter {
     }
 }
 
-/// A file whose bytes are counted.
 struct Counted<R> {
     file: R,
     counter: Arc<Counter>,
@@ -101,7 +99,6 @@ pub(super) fn stream(
     Ok(unpack(stream, source.packing, counter, limits))
 }
 
-/// Decompresses a stream.
 pub(super) fn unpack(stream: Stream, packing: Packing, counter: &Arc<Counter>, limits: &Limits) -> Stream {
     match packing {
         Packing::Plain => stream,

@@ -25,7 +25,6 @@ pub(super) struct Warc {
     lost: bool,
 }
 
-/// Fields of a record's header.
 #[derive(Default)]
 struct Header {
     kind: String,

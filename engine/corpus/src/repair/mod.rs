@@ -53,7 +53,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// No repairs.
     #[must_use]
     pub fn none() -> Self {
         Self {

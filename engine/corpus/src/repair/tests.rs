@@ -11,7 +11,6 @@ fn misread(text: &str) -> String {
     encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes()).0.into_owned()
 }
 
-/// Creates mojibake with Latin-1.
 fn misread_as_latin(text: &str) -> String {
     text.bytes().map(char::from).collect()
 }

@@ -14,7 +14,6 @@ const TROUBLES_LISTED: usize = 1000;
 const KINDS: usize = 100;
 /// Maximum duplicate groups shown per detection method.
 pub(crate) const CLUSTERS_SHOWN: usize = 12;
-/// Maximum members shown per group.
 const MEMBERS_SHOWN: usize = 6;
 /// Maximum bytes of an id, source, reason or masked value in a report: all are untrusted.
 const NAME_BYTES: usize = 300;
@@ -25,7 +24,6 @@ const EXAMPLE_BYTES: usize = 1200;
 /// Bytes shown before the first change.
 const EXAMPLE_LEAD: usize = 160;
 
-/// Counts the effects of a stage.
 #[derive(Clone, Debug, Default)]
 pub struct StageRecorder {
     pub(super) stage: Stage,
@@ -35,7 +33,6 @@ pub struct StageRecorder {
 }
 
 impl StageRecorder {
-    /// For a stage with this description.
     pub fn new(about: About) -> Self {
         Self { stage: Stage { about, ..Stage::default() }, ..Self::default() }
     }
@@ -91,7 +88,6 @@ impl StageRecorder {
         }
     }
 
-    /// The results of the stage.
     pub fn finish(self) -> Stage {
         Stage {
             counters: self.counters.into_iter().map(|(name, count)| Counter { name, count }).collect(),
@@ -218,7 +214,6 @@ impl DuplicateRecorder {
     }
 }
 
-/// Keeps samples of the kept documents.
 #[derive(Clone, Debug, Default)]
 pub struct SampleRecorder {
     chosen: Chosen<Sample>,
@@ -289,7 +284,6 @@ impl TroubleRecorder {
         }
     }
 
-    /// The most frequent kind.
     pub fn most_frequent(&self) -> Option<&TroubleKind> {
         self.troubles.kinds.iter().rev().max_by_key(|kind| kind.count)
     }

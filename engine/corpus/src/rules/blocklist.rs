@@ -22,7 +22,6 @@ settings! {
     }
 }
 
-/// Maximum bytes of a list file.
 pub(super) const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// The rule with its words compiled.

@@ -203,7 +203,6 @@ fn words_within<'a>(rest: &mut &'a [Word], range: &Range<usize>) -> &'a [Word] {
     own
 }
 
-/// Words shifted to another position.
 fn moved(words: &[Word], from: usize, to: usize) -> impl Iterator<Item = Word> {
     words.iter().map(move |word| word.at(word.start as usize + to - from))
 }

@@ -29,7 +29,6 @@ settings! {
     }
 }
 
-/// Histogram bins per bit.
 const BINS_PER_BIT: f64 = 256.0;
 /// Scores above this many bits go into the last bin; no cost is as high.
 const MAX_BITS: usize = 64;

@@ -18,7 +18,6 @@ settings! {
     }
 }
 
-/// An identified language.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Identified {
     pub code: &'static str,

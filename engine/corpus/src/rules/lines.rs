@@ -16,7 +16,6 @@ pub struct Repeats {
     pub characters: usize,
 }
 
-/// Counts parts that occurred before.
 pub fn repeats<'a>(parts: impl Iterator<Item = &'a str>) -> Repeats {
     let mut seen = FxHashSet::default();
     let mut repeats = Repeats::default();
@@ -94,7 +93,6 @@ pub fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
-/// A text without surrounding white space.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(is_space)
 }

@@ -36,7 +36,6 @@ impl<'a> Measured<'a> {
         &self.text
     }
 
-    /// The text, if it was edited.
     pub(super) fn into_edited(self) -> Option<String> {
         match self.text {
             Cow::Owned(text) => Some(text),
@@ -57,7 +56,6 @@ impl<'a> Measured<'a> {
         *self.language.get_or_init(|| language::identify(&self.text))
     }
 
-    /// The language, if it was already identified.
     pub(super) fn known_language(&self) -> Option<Identified> {
         self.language.get().copied().flatten()
     }

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use super::hash::followed_by;
 use super::words::Word;
 
-/// Maximum n.
 pub const MAX_N: usize = 10;
 
 /// Counts for one n.
@@ -22,7 +21,6 @@ pub struct Repetition {
     pub repeated_characters: usize,
 }
 
-/// A hash table slot.
 #[derive(Clone, Copy, Default)]
 struct NgramSlot {
     hash: u64,

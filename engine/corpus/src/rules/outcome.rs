@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-/// A rule's verdict on a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// Unchanged.
@@ -28,7 +27,6 @@ impl fmt::Display for Reason {
 }
 
 impl Outcome {
-    /// Whether the document is dropped.
     pub fn is_dropped(&self) -> bool {
         matches!(self, Self::Dropped(_))
     }

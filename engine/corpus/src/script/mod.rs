@@ -12,7 +12,6 @@ use crate::personal::{self, Action, Class, Style};
 use crate::recipe::Recipe;
 use crate::rules::{Rule, Threshold, Unit};
 
-/// The script template.
 const TEMPLATE: &str = include_str!("datatrove.py");
 
 /// Generates the script.

@@ -87,7 +87,6 @@ pub async fn audit(
     Ok(sections)
 }
 
-/// A skipped section, with the reason.
 fn skipped(name: AuditTopic, title: &str, reason: String) -> AuditSection {
     AuditSection { name, title: title.to_owned(), skipped: Some(reason), ..AuditSection::default() }
 }

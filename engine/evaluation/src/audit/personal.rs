@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 /// Maximum number of findings listed.
 const ROWS: usize = 50;
 
-/// An apparent piece of personal data.
 #[derive(Clone, Copy, Debug, Default)]
 struct PersonalMatch {
     /// Number of times it was generated.

@@ -102,7 +102,6 @@ impl Row {
         }
     }
 
-    /// The expected answers as text.
     pub fn expected(&self) -> Vec<String> {
         match &self.right {
             Right::Answers { references, .. } => references.clone(),
@@ -141,7 +140,6 @@ pub(super) fn fields_of(line: &[u8]) -> Result<Option<Map<String, Value>>, Strin
     Ok(Some(fields))
 }
 
-/// Converts a line's fields to a row.
 pub(super) fn row_of(fields: &Map<String, Value>, line: u64) -> Result<Row, String> {
     let has = |names: &[&str]| names.iter().any(|name| given(fields, name).is_some());
     let (messages, plain, right) = if has(&["tokens"]) {

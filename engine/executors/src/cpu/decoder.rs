@@ -18,7 +18,6 @@ use std::sync::Arc;
 /// Prefill chunk size in tokens.
 const CHUNK: usize = 32;
 
-/// Generates text with a model on the CPU.
 #[derive(Debug)]
 pub struct CpuDecoder {
     workers: Arc<Workers>,
@@ -58,7 +57,6 @@ struct DecodedText {
 }
 
 impl DecodedText {
-    /// How the next read happens.
     fn reading(&self) -> ReadMode {
         if self.window - self.cached == 1 { ReadMode::Step } else { ReadMode::Prompt }
     }

@@ -291,7 +291,6 @@ fn pack(
     }
 }
 
-/// One panel's part of the product.
 struct PanelProduct<'data> {
     depth: usize,
     right: &'data [f32],

@@ -117,7 +117,6 @@ pub struct Shard {
     groups: usize,
 }
 
-/// A shard's part of a micro-batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShardBatch {
     pub batch: MicroBatch,

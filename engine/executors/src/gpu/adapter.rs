@@ -8,7 +8,6 @@ use glasshouse_protocol::Precision;
 use serde::Serialize;
 use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
 
-/// Selects an adapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// The best adapter, including software ones.
@@ -124,15 +123,11 @@ impl AdapterClass {
 /// Limits that determine which models and kernels fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AdapterLimits {
-    /// Maximum buffer size in bytes.
     pub buffer_bytes: u64,
-    /// Maximum size of a binding in bytes.
     pub binding_bytes: u64,
     /// Maximum storage buffers per kernel.
     pub storage_buffers: u32,
-    /// Maximum workgroup memory in bytes.
     pub workgroup_bytes: u32,
-    /// Maximum invocations per workgroup.
     pub workgroup_invocations: u32,
     /// Maximum workgroups per dimension of a dispatch.
     pub workgroups: u32,
@@ -167,7 +162,6 @@ async fn adapters(instance: &Instance) -> Vec<Adapter> {
     adapters
 }
 
-/// The adapter selected by `choice`.
 pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result<(Adapter, AdapterReport)> {
     let all = adapters(instance).await;
     let reports: Vec<AdapterReport> = all.iter().map(AdapterReport::of).collect();

@@ -16,7 +16,6 @@ use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
 use web_time::Instant;
 
-/// Generates text with a model on a GPU.
 #[derive(Debug)]
 pub struct GpuDecoder {
     gpu: Gpu,
@@ -57,7 +56,6 @@ struct DecodedText {
 }
 
 impl DecodedText {
-    /// How its next token is computed.
     fn reading(&self) -> ReadMode {
         if self.begun { ReadMode::Step } else { ReadMode::Prompt }
     }

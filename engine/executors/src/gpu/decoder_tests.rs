@@ -191,7 +191,6 @@ fn weights(model: &ModelConfig) -> Vec<f32> {
     initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), 3)
 }
 
-/// A graph's parameters with their values.
 fn parameters(graph: &Graph, arena: &[f32]) -> Vec<(ValueId, Data)> {
     let layout = ArenaLayout::of(graph);
     let of = |(at, value): (usize, &glasshouse_compiler::graph::Value)| match value.origin {

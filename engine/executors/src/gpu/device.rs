@@ -225,12 +225,10 @@ impl Gpu {
         self.target.clone()
     }
 
-    /// The same device with these kernel choices.
     pub fn with_choices(&self, choices: &Choices) -> Self {
         Self { target: self.target.clone().with(choices), ..self.clone() }
     }
 
-    /// The same device with these fusions.
     pub fn with_fusions(&self, fusions: Fusions) -> Self {
         Self { target: self.target.clone().with_fusions(fusions), ..self.clone() }
     }
@@ -436,7 +434,6 @@ pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A read-back in progress.
 #[derive(Debug)]
 pub(super) struct PendingRead {
     staging: wgpu::Buffer,

@@ -48,7 +48,6 @@ impl Device {
         }
     }
 
-    /// The same device without automatic differentiation.
     pub fn without_autodiff(&self) -> Self {
         Self { burn: self.burn.clone().without_autodiff(), ..self.clone() }
     }

@@ -59,7 +59,6 @@ impl ReferenceExecutor {
         self.device.kind()
     }
 
-    /// Performs optimizer steps.
     pub fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
         steps.iter().map(|step| self.step(step)).collect()
     }

@@ -29,7 +29,6 @@ impl InterpretedValue {
     }
 }
 
-/// An execution of a graph.
 pub(super) struct Run<'run> {
     pub(super) graph: &'run Graph,
     pub(super) device: &'run Device,
@@ -68,7 +67,6 @@ impl<'run> Run<'run> {
         self.values.insert(id, value);
     }
 
-    /// Converts a host value for this run.
     pub(super) fn value_from_data(&self, id: ValueId, data: &Data) -> Result<InterpretedValue> {
         let ty = self.graph.ty(id);
         match (data, ty.element) {

@@ -31,7 +31,6 @@ impl Express for ops::Gate {
     }
 }
 
-/// Applies an activation element-wise.
 fn activation(x: Tensor<2>, kind: Activation) -> Tensor<2> {
     match kind {
         Activation::GeluExact => x.clone() * ((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5,

@@ -16,7 +16,6 @@ pub struct Array<'file> {
 }
 
 impl<'file> Array<'file> {
-    /// Builds an array.
     pub fn of<T: Item>(items: impl IntoIterator<Item = T>) -> Self {
         let (mut bytes, mut count) = (Vec::new(), 0);
         for item in items {
@@ -46,7 +45,6 @@ impl<'file> Array<'file> {
         Ok(Self { kind, count, bytes: Cow::Borrowed(bytes) })
     }
 
-    /// Type of the items.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -65,14 +63,12 @@ impl<'file> Array<'file> {
         (0..self.count).map_while(move |_| Value::read(&mut cursor, self.kind, 0).ok())
     }
 
-    /// The items, if they are strings.
     pub fn strings(&self) -> Option<impl Iterator<Item = &str>> {
         let mut cursor = Cursor::new(&self.bytes);
         (self.kind == Kind::String).then(|| (0..self.count).map_while(move |_| cursor.string().ok()))
     }
 }
 
-/// Types of array items.
 pub trait Item {
     /// Type in files.
     const KIND: Kind;

@@ -20,7 +20,6 @@ impl<'file> Cursor<'file> {
         self.at
     }
 
-    /// The next `count` bytes.
     pub(super) fn take(&mut self, count: u64) -> Reading<&'file [u8]> {
         let parts = usize::try_from(count).ok().and_then(|count| self.rest.split_at_checked(count));
         let Some((taken, rest)) = parts else {

@@ -206,7 +206,6 @@ fn q6_k(block: &[u8; 210], weights: &mut [f32; 256]) {
     }
 }
 
-/// Splits an array in two.
 #[inline(always)]
 fn split<const FIRST: usize, const SECOND: usize>(bytes: &[u8]) -> (&[u8; FIRST], &[u8; SECOND]) {
     match bytes.split_first_chunk().map(|(first, rest)| (first, rest.first_chunk())) {

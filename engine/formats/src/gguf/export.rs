@@ -19,7 +19,6 @@ const QUANTIZATION_VERSION: u32 = 2;
 /// Entries quantised between two yields.
 const PIECE: usize = 1 << 19;
 
-/// Contents of an export.
 #[derive(Debug)]
 pub struct Export<'run> {
     /// Settings with a resolved vocabulary.

@@ -33,7 +33,6 @@ struct FileWeights {
     tensors: Vec<TensorLocation>,
 }
 
-/// Location of a tensor in the file.
 #[derive(Debug)]
 struct TensorLocation {
     start: usize,

@@ -99,7 +99,6 @@ impl<'file> Metadata<'file> {
         to(value).map(Some).ok_or_else(other)
     }
 
-    /// Alignment of tensors.
     pub(super) fn alignment(&self) -> Reading<u64> {
         match self.get(ALIGNMENT_KEY) {
             None => Ok(ALIGNMENT.into()),

@@ -61,7 +61,6 @@ const NOT_READ: &[(u32, &str)] = &[
 ];
 
 impl GgmlType {
-    /// All supported types.
     pub const ALL: [Self; 13] = [
         Self::F32,
         Self::F16,
@@ -127,7 +126,6 @@ impl GgmlType {
         [self, narrower].into_iter().find(fits).unwrap_or(Self::F16)
     }
 
-    /// Finds a type by number.
     pub(super) fn of(number: u32) -> Reading<Self> {
         Self::ALL.into_iter().find(|ty| ty.number() == number).ok_or_else(|| {
             let name = NOT_READ.iter().find(|(other, _)| *other == number);

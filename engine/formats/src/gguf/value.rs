@@ -67,7 +67,6 @@ impl Kind {
     }
 }
 
-/// A metadata value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'file> {
     U8(u8),

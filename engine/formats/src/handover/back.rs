@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 
 const STATE: &str = "state.json";
 const STATE_FORMAT: &str = "glasshouse-bundle-checkpoint";
-/// Maximum size of a log.
 const MAX_LOG_BYTES: u64 = 1 << 30;
 
 /// `state.json` of a checkpoint written with the bundle.

@@ -8,7 +8,6 @@ use glasshouse_protocol::{Evaluation, RunConfig, Start};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CardFacts {
     pub name: String,
-    /// Sources of the text.
     pub sources: Vec<String>,
     pub train_tokens: u64,
     pub validation_tokens: u64,
@@ -21,7 +20,6 @@ pub struct CardFacts {
     pub parameters: usize,
     /// Whether it was imported and not trained here.
     pub imported: bool,
-    /// The evaluation of these weights.
     pub evaluation: Option<Box<Evaluation>>,
 }
 

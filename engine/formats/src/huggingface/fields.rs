@@ -155,7 +155,6 @@ impl Fields {
         self.get(name) == Some(value)
     }
 
-    /// Fails if a field exists.
     pub fn must_be_absent(&mut self, name: &str, reason: &str) -> Result<()> {
         match self.get(name).cloned() {
             Some(value) => Err(self.refuse(name, &value, reason)),
@@ -163,7 +162,6 @@ impl Fields {
         }
     }
 
-    /// Overrides a field's value.
     pub fn replace(&mut self, name: &str, value: Value) {
         self.fields.insert(name.to_owned(), value);
     }

@@ -34,7 +34,6 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Contents of an export.
 #[derive(Debug)]
 pub struct Export<'run> {
     /// The run's settings, with a resolved vocabulary.

@@ -27,13 +27,11 @@ impl Lens {
         self.kept.induction = Some((self.versions.clone(), scores.to_vec()));
     }
 
-    /// Cached histograms of the current weights.
     pub(crate) fn kept_histograms(&self) -> Option<&Histograms> {
         let (versions, own) = self.kept.weights.as_ref()?;
         (*versions == self.versions).then_some(own)
     }
 
-    /// Caches histograms of the current weights.
     pub(crate) fn keep_histograms(&mut self, own: Histograms) {
         self.kept.weights = Some((self.versions.clone(), own));
     }

@@ -31,7 +31,6 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gradients {
     None,
-    /// For the sites.
     Sites,
     /// For every node's output on the path to the logits, followed by every parameter.
     All,

@@ -113,7 +113,6 @@ impl Values<'_> {
 }
 
 impl Lens {
-    /// Runs a part and returns its results.
     pub(super) async fn run(&mut self, key: Key, given: Given<'_>) -> Result<Vec<Tensor>> {
         self.read(key, given).await?.tensors()
     }
@@ -136,7 +135,6 @@ impl Lens {
         self.keep_within(bytes);
     }
 
-    /// Number of prepared programs.
     pub fn programs(&self) -> usize {
         self.prepared.len()
     }

@@ -74,7 +74,6 @@ enum Kind {
     Grams(Grams),
 }
 
-/// Occurrences of a span.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Occurrences {
     pub count: usize,

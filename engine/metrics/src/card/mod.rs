@@ -31,7 +31,6 @@ use words::{NO_INTERVAL, interval, shown};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Maximum settings listed.
 const SETTINGS_SHOWN: usize = 60;
 
 /// The card of an evaluation, with the run's audit if there is one (and a notice if it is of other weights), and with other

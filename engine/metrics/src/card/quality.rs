@@ -11,7 +11,6 @@ use maud::{Markup, html};
 /// Maximum groups shown in a table of losses.
 const GROUPS_SHOWN: usize = 24;
 
-/// The calibration, if available.
 pub(super) fn calibration_of(evaluation: &Evaluation) -> Option<&Calibration> {
     evaluation.likelihood.as_ref()?.calibration.as_ref()
 }

@@ -5,7 +5,6 @@ use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, E
 use glasshouse_protocol::quantity::{percent, whole};
 use maud::{Markup, html};
 
-/// Maximum rows shown.
 const ROWS_SHOWN: usize = 40;
 
 /// Maximum characters of a cell's text.
@@ -99,7 +98,6 @@ fn place(prompt: &str, token: &str) -> Markup {
     }
 }
 
-/// The beginning of a text.
 pub(super) fn excerpt(text: &str, characters: usize) -> Markup {
     let (own, is_cut) = beginning(text, characters);
     html! { (own) @if is_cut { "…" } }

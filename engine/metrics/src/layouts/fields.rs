@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 pub(super) type Fields = Map<String, Value>;
 
-/// Error text for missing labels.
 pub(super) const UNLABELLED: &str =
     "missing; some test splits are published without answers; use a validation split";
 

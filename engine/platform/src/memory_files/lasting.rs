@@ -174,7 +174,6 @@ pub fn absent(folder: &Path) -> Vec<Absent> {
 }
 
 impl Absent {
-    /// Sets the file's content.
     pub fn fill(self, bytes: Vec<u8>) {
         let mut inner = self.node.lock();
         if matches!(inner.content, Content::Stored(_)) {

@@ -31,7 +31,6 @@ struct ArchiveEntry {
     checkpoints: bool,
 }
 
-/// An open file.
 pub struct Opened<'file> {
     /// Portable path in the archive, with `/` as separator.
     pub name: &'file str,

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "glasshouse-checkpoints";
 const VERSION: u32 = 1;
-/// Maximum manifest size in bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {

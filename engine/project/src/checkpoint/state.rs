@@ -34,7 +34,6 @@ pub struct CheckpointInfo {
     pub step: u64,
     /// Seed of the run; batches, dropout and initial weights are functions of it and the step.
     pub seed: u64,
-    /// Training tokens seen.
     pub tokens_seen: u64,
     /// CRC-32C of the run's TOML text.
     pub config_crc32c: u32,

@@ -14,7 +14,6 @@ pub const MAX_JUDGED: usize = 1000;
 pub struct RecipeSummary {
     /// Name of a preset, or a user's own.
     pub name: String,
-    /// The whole recipe as TOML.
     pub toml: String,
     /// All stages in order of application.
     pub cards: Vec<StageCard>,
@@ -51,7 +50,6 @@ pub struct Threshold {
     /// Name in recipes.
     pub name: String,
     pub value: f64,
-    /// Meaning in a few words.
     pub meaning: String,
     /// Minimum, inclusive.
     pub lowest: f64,
@@ -60,7 +58,6 @@ pub struct Threshold {
     pub kind: ThresholdKind,
 }
 
-/// Kind of number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThresholdKind {
@@ -73,7 +70,6 @@ pub enum ThresholdKind {
     Switch,
 }
 
-/// Action for personal data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PersonalAction {
@@ -108,7 +104,6 @@ pub struct SampleJudgement {
     pub judged: Vec<JudgedDocument>,
 }
 
-/// A stage's results on a sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SampleStage {
     pub name: String,
@@ -177,7 +172,6 @@ impl VerdictKind {
     }
 }
 
-/// Progress of a cleaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CleaningProgress {
     pub phase: Phase,
@@ -211,7 +205,6 @@ pub enum CleaningStart {
     StartedOver { reason: String },
 }
 
-/// Phase of a cleaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -240,7 +233,6 @@ impl Phase {
     }
 }
 
-/// A stage's verdict on a document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     pub stage: String,

@@ -93,7 +93,6 @@ impl CleaningReport {
         Ok(text)
     }
 
-    /// The table with this key, if any.
     pub fn table(&self, key: &str) -> Option<&CorpusTable> {
         self.tables.iter().find(|table| table.key == key)
     }
@@ -130,7 +129,6 @@ impl CleaningReport {
     }
 }
 
-/// A recipe's name and text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecipeText {
     /// A preset's name such as `fineweb`, or the file's name.
@@ -138,7 +136,6 @@ pub struct RecipeText {
     pub toml: String,
 }
 
-/// An input file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// Path below the input that the user named.
@@ -343,7 +340,6 @@ pub struct PersonalClass {
     pub samples: Vec<PersonalSample>,
 }
 
-/// An occurrence of personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonalSample {
     pub id: String,

@@ -16,7 +16,6 @@ pub struct CorpusTable {
     pub rows: Vec<Vec<CorpusCell>>,
 }
 
-/// A column of a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     pub title: String,

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Export format of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ExportFormat {

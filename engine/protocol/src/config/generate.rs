@@ -8,11 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Maximum number of end tokens that `min_tokens` masks.
 pub const MAX_ENDS: usize = 8;
 
-/// Settings of text generation and sampling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GenerateConfig {
-    /// Maximum number of tokens to generate.
     pub max_tokens: usize,
     /// Divisor of the logits; 0 is greedy.
     pub temperature: f32,

@@ -8,7 +8,6 @@ const MAX_WINDOW: usize = 4096;
 /// Minimum: standard deviations over fewer steps are unreliable.
 const MIN_WINDOW: usize = 16;
 
-/// Mode of the guard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardMode {
@@ -34,7 +33,6 @@ impl GuardMode {
     }
 }
 
-/// Action on a problem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardAction {
@@ -146,7 +144,6 @@ impl GuardSettings {
         self.mode == GuardMode::Act
     }
 
-    /// The configured action for a kind of problem.
     pub fn action(&self, kind: GuardKind) -> GuardAction {
         match kind {
             GuardKind::LossSpike => self.on_spike,

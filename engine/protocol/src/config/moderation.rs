@@ -52,7 +52,6 @@ impl Category {
     }
 }
 
-/// Severity of a word or phrase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {

@@ -13,7 +13,6 @@ pub const MAX_EPOCHS: f64 = 20.0;
 pub const MAX_PARAMETERS_PER_TOKEN: f64 = 5.0;
 
 impl RunConfig {
-    /// Training tokens per optimizer step.
     pub fn tokens_per_step(&self) -> u64 {
         let tokens = self.train.batch_size.saturating_mul(self.train.accumulate);
         tokens.saturating_mul(self.model.context_length) as u64

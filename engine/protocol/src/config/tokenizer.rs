@@ -8,7 +8,6 @@ use std::str::FromStr;
 /// Ends a document; a training window may contain several.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// Settings of the tokenizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerConfig {

@@ -151,7 +151,6 @@ pub struct TrainConfig {
     /// Steps between samples; 0 disables them.
     pub sample_interval: u64,
     pub sample_prompt: String,
-    /// Length of a sample in tokens.
     pub sample_tokens: usize,
     #[serde(skip_serializing_if = "Objective::is_text")]
     pub objective: Objective,

@@ -1,6 +1,5 @@
 //! Display titles of metrics, for cards, model cards and the page Evaluate.
 
-/// Titles of all metrics in our reports.
 const TITLES: &[(&str, &str)] = &[
     ("loss", "Loss in nats per token"),
     ("perplexity", "Perplexity"),

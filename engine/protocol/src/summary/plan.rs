@@ -37,7 +37,6 @@ pub struct PlanSummary {
     /// The same by pass.
     #[serde(default)]
     pub flops_per_token_by_pass: PassFlops,
-    /// Tokens per optimizer step.
     pub tokens_per_step: u64,
     /// Fraction of the FLOPs by scope: `blocks.0.attention`, `blocks.0.mlp`, `head`, …
     pub flops_by_scope: BTreeMap<String, f64>,

@@ -4,7 +4,6 @@ use super::TextSummary;
 use crate::CheckpointChoice;
 use serde::{Deserialize, Serialize};
 
-/// State of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
@@ -59,7 +58,6 @@ pub struct RunSummary {
     /// The other run whose weights it started from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<crate::Start>,
-    /// Its training data.
     #[serde(default)]
     pub learns_from: crate::LearnsFrom,
     pub step: u64,
@@ -139,7 +137,6 @@ impl CheckpointSummary {
 /// A run on its training device, ready to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenedRun {
-    /// The settings it is trained with.
     pub config: crate::RunConfig,
     /// Whether it resumes an earlier session.
     pub resumes: bool,

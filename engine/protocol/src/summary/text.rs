@@ -28,7 +28,6 @@ pub struct CorpusSummary {
     pub name: String,
     /// Display title.
     pub title: String,
-    /// A one-sentence description.
     pub sentence: String,
     /// Download URL.
     pub address: String,

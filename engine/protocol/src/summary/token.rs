@@ -2,15 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A project's tokenizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenizerSummary {
     pub config: crate::TokenizerConfig,
     /// Vocabulary size, including special tokens.
     pub vocabulary: usize,
-    /// Number of tokens in the training split.
     pub train_tokens: u64,
-    /// Number of tokens in the validation split.
     pub validation_tokens: u64,
     /// Compression: bytes of text per token.
     pub bytes_per_token: f64,
@@ -30,7 +27,6 @@ pub struct TokenSummary {
     pub special: bool,
 }
 
-/// An entry of the vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VocabularyEntry {
     pub id: u32,
@@ -61,13 +57,11 @@ pub struct CompressionSummary {
     /// As in `byte`, `char`, `bpe 1024`.
     pub name: String,
     pub vocabulary: usize,
-    /// Bytes of text per token.
     pub bytes_per_token: f64,
     /// Whether it is the project's own tokenizer.
     pub current: bool,
 }
 
-/// A token of a generated text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenToken {
     pub id: u32,

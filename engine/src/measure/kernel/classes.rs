@@ -118,7 +118,6 @@ pub(super) fn dispatch_classes(plan: &Plan, further: &[Dispatch], accumulate: us
     classes
 }
 
-/// The classes of a graph's nodes.
 pub(super) fn node_classes(graph: &Graph, accumulate: usize) -> Vec<Class> {
     let mut classes = Vec::new();
     for (at, node) in graph.nodes.iter().enumerate() {

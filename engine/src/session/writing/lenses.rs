@@ -14,7 +14,6 @@ const KEPT: usize = 2;
 struct OpenLens {
     /// The weights it holds; `None` if they must be set again.
     key: Option<Key>,
-    /// The requested device.
     device: String,
     lens: Lens,
 }

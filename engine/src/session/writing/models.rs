@@ -16,7 +16,6 @@ impl Models {
         Some(model)
     }
 
-    /// Drops models by key.
     pub(super) fn forget(&mut self, goes: impl Fn(&Key) -> bool) {
         self.0.retain(|model| !goes(&model.key));
     }

@@ -22,12 +22,10 @@ pub(crate) fn names(animals: bool, she: bool) -> &'static [&'static str] {
     grammar().names(animals, she)
 }
 
-/// The colours of things.
 pub(crate) fn colours() -> &'static [&'static str] {
     grammar().list("colour")
 }
 
-/// The traits of heroes.
 pub(crate) fn traits() -> &'static [&'static str] {
     grammar().list("trait")
 }

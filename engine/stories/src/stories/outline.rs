@@ -14,7 +14,6 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    /// The outline of the story with this key.
     pub(crate) fn new(key: u64) -> Self {
         let grammar = grammar();
         let mut picker = Picker::new(key);
@@ -61,7 +60,6 @@ impl Outline {
         self.paragraphs
     }
 
-    /// Fills the slots of a template with this story's picks.
     pub(crate) fn fill(&self, template: &str) -> String {
         expand(template, &self.slots)
     }

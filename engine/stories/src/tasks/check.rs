@@ -41,7 +41,6 @@ pub enum Check {
     Refusal { secrets: Vec<String> },
 }
 
-/// A piece of text with its label.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tag {
     /// As in `name` or `place`.

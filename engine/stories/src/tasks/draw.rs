@@ -110,7 +110,6 @@ pub(super) fn exact<T: Into<String>>(answers: impl IntoIterator<Item = T>) -> Ch
     Check::Exact { answers: answers.into_iter().map(Into::into).collect() }
 }
 
-/// A person in the stories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Person {
     pub name: &'static str,

@@ -177,7 +177,6 @@ impl Task {
     }
 }
 
-/// Options for generating tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskOptions {
     pub seed: u64,

@@ -104,7 +104,6 @@ async fn documents_at(
     Ok(named.collect())
 }
 
-/// Position of a document in the training text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct DocumentPosition {
     /// Document number, from 1.

@@ -19,7 +19,6 @@ struct Word {
     count: u64,
 }
 
-/// Result of merging.
 pub(super) struct Merges {
     /// The vocabulary by id: the given alphabet, then merged tokens.
     pub tokens: Vec<String>,

@@ -114,7 +114,6 @@ pub(super) struct Shape {
     pub cut: Cut,
     pub spelling: Option<Spelling>,
     pub drops_unknown: bool,
-    /// The unknown token.
     pub unknown: Option<String>,
 }
 

@@ -21,7 +21,6 @@ pub struct Round {
     pub reference: Option<Vec<Vec<f32>>>,
 }
 
-/// Shape of a round's micro-batches.
 #[derive(Clone, Copy, Debug)]
 pub struct RoundShape {
     /// Answers per micro-batch, one per row.

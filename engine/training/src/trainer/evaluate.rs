@@ -10,7 +10,6 @@ use glasshouse_protocol::quantity::counted;
 use glasshouse_text::data::{Batch, Batches, Split};
 
 impl<'data> Trainer<'data> {
-    /// The batches for evaluating a split.
     fn evaluation_batches(&self, split: Split) -> Box<dyn Iterator<Item = Result<Batch>> + 'data> {
         let (batches, count) = (self.batches.clone(), self.config.train.evaluated_micro_batches() as u64);
         if self.record.evaluate_whole_split && split == Split::Validation {

@@ -26,7 +26,6 @@ impl Trainer<'_> {
         }
     }
 
-    /// The metadata of a checkpoint of the current state.
     fn checkpoint_info(&self) -> CheckpointInfo {
         CheckpointInfo {
             arena_version: ARENA_VERSION,
@@ -87,7 +86,6 @@ impl Trainer<'_> {
         self.save_record(RunState::Running)
     }
 
-    /// Updates the run's record.
     pub(super) fn save_record(&mut self, state: RunState) -> Result<()> {
         // The user may have changed these fields meanwhile, so keep them.
         if let Ok(kept) = self.run.record() {

@@ -28,7 +28,6 @@ pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
         .filter(|(place, score)| *score >= NAMED && *place < MEASURES.len())
 }
 
-/// A score's name and value.
 fn line((name, score): (&str, f32)) -> String {
     format!("{name} {score:.2}")
 }

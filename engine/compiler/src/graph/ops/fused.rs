@@ -15,7 +15,6 @@ use crate::graph::{Op, Type};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearActivation {
     pub bias: bool,
-    /// The activation or gate.
     pub kind: Nonlinearity,
 }
 

@@ -116,7 +116,6 @@ impl Score {
     /// Difference between a row's log-sum-exp output and its logit.
     pub const BEYOND: f32 = 32.0;
 
-    /// The backward op.
     pub fn backward(self, scale: f32, weighted: bool) -> CrossEntropyBackward {
         let ignore_index = self.ignore_index;
         CrossEntropyBackward { label_smoothing: 0.0, ignore_index, scale, weighted }

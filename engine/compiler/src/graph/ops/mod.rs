@@ -149,13 +149,11 @@ impl Op {
         dispatch!(self, op => name(op))
     }
 
-    /// One-line formula.
     pub fn formula(&self) -> &'static str {
         dispatch!(self, op => op.formula())
     }
 }
 
-/// The definition of an operation.
 pub trait Operation: Copy + Into<Op> {
     /// Name in error messages and profiles.
     const NAME: &'static str;
@@ -237,7 +235,6 @@ impl<O: Operation, T> Named<O, T> {
     }
 }
 
-/// The targets of a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossTargets {
     /// Number of classes: columns of the logits.
@@ -264,12 +261,10 @@ impl Default for Cost {
 }
 
 impl Cost {
-    /// Cost of a forward operation.
     fn forward(flops: f64) -> Self {
         Self { forward: flops, ..Self::default() }
     }
 
-    /// Cost of a backward operation.
     fn backward(flops: f64) -> Self {
         Self { backward: flops, ..Self::default() }
     }

@@ -77,7 +77,6 @@ operands! {
     Dx of any { dx }
 }
 
-/// No operands.
 #[derive(Clone, Copy, Debug)]
 pub struct Nothing;
 

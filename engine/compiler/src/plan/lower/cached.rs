@@ -9,7 +9,6 @@ use glasshouse_shaders::{cached_attention, cached_attention_join, cached_write, 
 /// Cache positions per workgroup while decoding, up to [`MAX_PARTS`] workgroups.
 const PART: usize = 256;
 
-/// Maximum number of parts of a cache.
 const MAX_PARTS: usize = 16;
 
 impl Lower for CachedAttention {

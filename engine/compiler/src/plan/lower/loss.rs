@@ -13,7 +13,6 @@ use crate::graph::ops::{
 use crate::plan::Buffer;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean, score};
 
-/// Settings of the loss kernels.
 #[derive(Clone, Copy)]
 pub(super) struct LossRule {
     /// N, rows of a micro-batch.

@@ -77,7 +77,6 @@ impl Target {
         }
     }
 
-    /// Sets whether loads are slow.
     pub fn with_slow_loads(self, slow_loads: bool) -> Self {
         Self { slow_loads, ..self }
     }
@@ -94,12 +93,10 @@ impl Target {
         Self { buffer: buffer / entry * entry, ..self }
     }
 
-    /// Sets whether subgroups are supported.
     pub fn with_subgroups(self, subgroups: bool) -> Self {
         Self { subgroups, ..self }
     }
 
-    /// Sets the supported cooperative matrices.
     pub fn with_cooperative(self, cooperative: Cooperative) -> Self {
         Self { cooperative, ..self }
     }
@@ -109,12 +106,10 @@ impl Target {
         Self { half_weights, ..self }
     }
 
-    /// Sets the fusions.
     pub fn with_fusions(self, fusions: Fusions) -> Self {
         Self { fusions, ..self }
     }
 
-    /// Sets the choices that override the defaults.
     pub fn with(self, choices: &Choices) -> Self {
         Self { choices: (!choices.is_empty()).then(|| Arc::new(choices.clone())), ..self }
     }
@@ -124,7 +119,6 @@ impl Target {
     }
 }
 
-/// Source of a binding.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BindingSource {
     Value(ValueId),
@@ -176,7 +170,6 @@ impl Launch {
     }
 }
 
-/// The lowered form of a node.
 #[derive(Clone, Debug, Default)]
 pub struct Lowering {
     /// Launches in order.
@@ -186,7 +179,6 @@ pub struct Lowering {
 }
 
 impl Lowering {
-    /// A node with a single launch.
     pub fn one(launch: Launch) -> Self {
         Self { launches: vec![launch], scratch: Vec::new() }
     }
@@ -302,11 +294,9 @@ impl Operand<'_> {
 
 /// An operation with kernels.
 trait Lower: Operation {
-    /// Launches for a node.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering>;
 }
 
-/// Lowers one node.
 pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
     fn lower<O: Lower>(op: &O, site: Site<'_>) -> Result<Lowering> {
         let operand = |value: &ValueId| Operand { value: *value, ty: site.graph.ty(*value) };

@@ -12,7 +12,6 @@ use crate::graph::{Element, Type};
 /// bytes for any row length, in f16 too.
 const ALIGNMENT: usize = 128;
 
-/// A range of the rows of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::plan) struct RowRange {
     pub(in crate::plan) first: usize,
@@ -22,7 +21,6 @@ pub(in crate::plan) struct RowRange {
 }
 
 impl RowRange {
-    /// All of `rows`.
     pub(super) const fn whole(rows: usize) -> Self {
         Self { first: 0, count: rows, all: rows }
     }

@@ -33,7 +33,6 @@ pub(super) mod linear {
     pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Epilogue, Function, Operands};
     use glasshouse_shaders::{linear_cooperative, linear_direct, linear_tiled, linear_wide};
 
-    /// The variant of a strategy, if there is one.
     pub(in super::super) fn kernel(
         (tier, side): Strategy,
         operands: Operands,
@@ -70,7 +69,6 @@ pub(super) mod linear {
     }
 }
 
-/// Gradients of the inputs of linear layers.
 pub(super) mod linear_input_backward {
     use super::{Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{
@@ -81,7 +79,6 @@ pub(super) mod linear_input_backward {
         linear_input_backward_wide,
     };
 
-    /// The variant of a strategy, if there is one.
     pub(in super::super) fn kernel(
         (tier, side): Strategy,
         left: Left,
@@ -121,7 +118,6 @@ pub(super) mod linear_input_backward {
     }
 }
 
-/// Gradients of the weights of linear layers.
 pub(super) mod linear_weight_backward {
     use super::{Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_weight_backward_tiled::{Arguments, Left, Right};
@@ -130,7 +126,6 @@ pub(super) mod linear_weight_backward {
         linear_weight_backward_wide,
     };
 
-    /// The variant of a strategy, if there is one.
     pub(in super::super) fn kernel(
         (tier, side): Strategy,
         left: Left,

@@ -93,14 +93,12 @@ pub struct ShapeBucket {
 }
 
 impl ShapeBucket {
-    /// The bucket for a kernel's sizes.
     pub fn of(family: Family, sizes: [usize; 3]) -> Self {
         // A size without a next power of two would not fit any device.
         let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size));
         Self { family, in_f16: false, sizes }
     }
 
-    /// The bucket for a product with operands of these types.
     pub fn of_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
         Self { in_f16: operands == Operands::F16, ..Self::of(family, sizes) }
     }
@@ -287,7 +285,6 @@ pub(in crate::plan) const MAX_SLICES: usize = 32;
 pub struct Choices(BTreeMap<ShapeBucket, Choice>);
 
 impl Choices {
-    /// Sets the choice for a bucket.
     pub fn insert(&mut self, bucket: ShapeBucket, choice: Choice) {
         self.0.insert(bucket, choice);
     }
@@ -345,7 +342,6 @@ impl Target {
         }
     }
 
-    /// The choice for a product of these sizes.
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
         let bucket = ShapeBucket::of_product(family, sizes, operands);
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&bucket));
@@ -354,7 +350,6 @@ impl Target {
             .unwrap_or(self.default_of(family, operands))
     }
 
-    /// The tier for a kernel of these sizes.
     pub(super) fn tier(&self, family: Family, sizes: [usize; 3]) -> Tier {
         self.choice(family, sizes, Operands::Floats).tier
     }

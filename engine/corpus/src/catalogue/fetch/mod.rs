@@ -42,10 +42,8 @@ pub struct Settings {
 /// Bytes per read.
 const BLOCK: usize = 64 * 1024;
 
-/// Progress of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Received data.
     Received {
         /// Bytes received, including earlier attempts.
         bytes: u64,

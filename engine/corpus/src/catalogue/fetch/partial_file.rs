@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// The received part of a file.
 pub(super) struct PartialFile {
     pub(super) path: PathBuf,
     file: File,

@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 
 /// Maximum number of attempts per download, even if each makes progress.
 const ATTEMPTS_IN_ALL: u32 = 100;
-/// Maximum wait between two attempts.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Why an attempt ended without the whole file.
@@ -60,7 +59,6 @@ pub(super) fn receive(
     Err(given_up(entry, part, &format!("the connection broke {ATTEMPTS_IN_ALL} times")))
 }
 
-/// An error that names the entry.
 fn refused(entry: &Entry, reason: &str) -> Error {
     Error::Refused(format!("{}: {reason}", entry.name))
 }

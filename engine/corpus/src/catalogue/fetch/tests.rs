@@ -9,7 +9,6 @@ use super::super::Length;
 use super::receive::{Failure, fault, range};
 use super::*;
 
-/// The server's reaction to one request.
 #[derive(Clone, Debug)]
 enum Answer {
     /// The file, or the requested part.
@@ -30,7 +29,6 @@ enum Answer {
     Change(Vec<u8>),
     /// This content from now on, and the connection ends after this many bytes.
     Begin(Vec<u8>, usize),
-    /// A part that was not requested.
     OtherPart,
     /// Only this status.
     Status(u16),

@@ -55,7 +55,6 @@ const NONE: u32 = u32::MAX;
 /// The n-gram is in too many items and does not count.
 const COMMON: u32 = u32::MAX - 1;
 
-/// Overlap of a document with an item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overlap {
     /// The item's id, for example `questions.jsonl#17`.
@@ -92,7 +91,6 @@ impl std::fmt::Display for Overlap {
 }
 
 impl Set {
-    /// Creates an empty set.
     pub fn empty(settings: &Settings) -> Self {
         Self {
             settings: settings.clone(),
@@ -149,7 +147,6 @@ impl Set {
         self.runs.len()
     }
 
-    /// Adds an item.
     pub fn add(&mut self, id: &str, text: &str) {
         let most = self.settings.words as usize;
         let mut count = 0_usize;
@@ -182,7 +179,6 @@ impl Set {
         }
     }
 
-    /// Adds an n-gram to an item.
     fn add_run(&mut self, hash: u64, item: u32) {
         let Some(holder) = self.runs.get_mut(&hash) else {
             self.runs.insert(hash, Link { item, more: NONE });

@@ -59,7 +59,6 @@ impl Families {
     }
 }
 
-/// A dropped document.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropped {
     pub document: u32,
@@ -86,9 +85,7 @@ pub struct Cluster {
 pub struct Decision {
     /// The documents to drop, in corpus order.
     pub dropped: Vec<Dropped>,
-    /// Number of pairs compared.
     pub comparisons: u64,
-    /// Number of texts loaded.
     pub loads: u64,
     /// Number of times a document was not compared with some that it met, since more than 16 distinct ones share a key or its
     /// family kept more than 64.

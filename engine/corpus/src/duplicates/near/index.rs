@@ -69,7 +69,6 @@ impl Index {
         self.parts.iter().map(|part| part.capacity() as u64 * 4).sum()
     }
 
-    /// The settings of the index.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -82,7 +81,6 @@ impl Index {
         part.and_then(|part| part.get(row..row + width)).unwrap_or_default()
     }
 
-    /// Number of words of a document.
     pub fn words(&self, document: u32) -> u32 {
         self.row(document).last().copied().unwrap_or(0)
     }

@@ -58,7 +58,6 @@ impl Signer {
         }
     }
 
-    /// Starts a signature.
     pub(crate) fn begin(&self) -> Signature<'_> {
         Signature {
             signer: self,

@@ -25,7 +25,6 @@ impl Random {
         (0..count).map(|_| format!("w{}", self.below(30_000))).collect()
     }
 
-    /// The same words with some places changed.
     fn edited(&mut self, words: &[String], places: usize) -> Vec<String> {
         let mut words = words.to_vec();
         for _ in 0..places {
@@ -61,7 +60,6 @@ fn index_of(settings: &Settings, texts: &[String]) -> Index {
     index
 }
 
-/// Loads documents from these texts.
 fn from(texts: &[String]) -> impl FnMut(&[u32]) -> Result<Vec<String>> {
     |numbers| Ok(numbers.iter().map(|&number| texts[number as usize].clone()).collect())
 }

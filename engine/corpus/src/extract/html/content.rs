@@ -46,7 +46,6 @@ pub(super) struct Paragraph {
     pub(super) is_prose: bool,
 }
 
-/// A table being read.
 struct Table {
     id: NodeId,
     /// Index of the first paragraph.

@@ -14,7 +14,6 @@ pub(super) struct Formula {
     pub(super) is_display: bool,
 }
 
-/// The formula of an element, if it is one.
 pub(super) fn formula(node: NodeRef<'_, Node>, element: &Element) -> Option<Formula> {
     let (tex, is_display) = match element.name() {
         "math" => {
@@ -62,7 +61,6 @@ fn is_tex_script(element: &Element) -> bool {
     element.name() == "script" && element.attr("type").is_some_and(|kind| kind.starts_with("math/tex"))
 }
 
-/// The text in an element.
 fn inside(node: NodeRef<'_, Node>) -> String {
     node.descendants().filter_map(|node| node.value().as_text().map(|text| &**text)).collect()
 }

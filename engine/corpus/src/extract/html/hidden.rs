@@ -242,7 +242,6 @@ fn holds_formula(node: NodeRef<'_, Node>) -> bool {
     elements.next().is_some_and(|element| element.name() == "math")
 }
 
-/// Skips the contents of an element.
 pub(super) fn skip<'t>(edges: &mut impl Iterator<Item = Edge<'t, Node>>, node: NodeRef<'t, Node>) {
     edges.find(|edge| matches!(edge, Edge::Close(closed) if closed.id() == node.id()));
 }

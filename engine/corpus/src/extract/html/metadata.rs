@@ -23,10 +23,8 @@ pub(super) enum Rank {
     Found,
 }
 
-/// A value and its reliability.
 pub(super) type Ranked = Option<(Rank, String)>;
 
-/// Metadata found so far.
 #[derive(Default)]
 pub(super) struct Metadata {
     pub(super) title: Ranked,

@@ -52,11 +52,9 @@ pub enum Mode {
     AllText,
 }
 
-/// Settings for web pages.
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The part of a page to extract.
     pub mode: Mode,
     /// Main content below this many bytes is considered a mistake, and all visible text is used instead if there is more.
     #[default = 100]
@@ -88,7 +86,6 @@ impl Settings {
     }
 }
 
-/// Contents of a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     pub title: Option<String>,

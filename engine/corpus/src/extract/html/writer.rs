@@ -8,7 +8,6 @@ use super::tags::{Flow, flow, heading_level, is_preformatted};
 const QUOTATIONS: usize = 4;
 const LISTS: usize = 8;
 
-/// Writes text from a page's events.
 #[derive(Default)]
 pub(super) struct TextWriter {
     result: String,

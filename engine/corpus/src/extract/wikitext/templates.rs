@@ -10,7 +10,6 @@ pub(super) enum Template {
     Printed(String),
     /// No output that a sentence needs: a note, a flag, a reference.
     Silent,
-    /// Unknown output.
     Unknown,
 }
 

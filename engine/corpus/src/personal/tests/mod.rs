@@ -6,7 +6,6 @@ mod properties;
 use super::*;
 use crate::files::SystemFiles;
 
-/// A detector with these settings.
 pub(super) fn detector(settings: &Settings) -> Detector {
     Detector::new(settings, &SystemFiles).unwrap()
 }

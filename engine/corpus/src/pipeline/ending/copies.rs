@@ -14,7 +14,6 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 
-/// Copies shown per group.
 const SHOWN_COPIES: usize = 6;
 /// Maximum number of cached ids: a few megabytes.
 const REMEMBERED: usize = 1 << 16;

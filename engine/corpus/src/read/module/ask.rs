@@ -65,7 +65,6 @@ impl Asked {
         Ok(Self { readers, reading, context, counter: counter.clone(), items: VecDeque::new(), done: false })
     }
 
-    /// Fetches more items.
     fn fetch(&mut self) -> Result<(), String> {
         let Some(lines) = (self.readers.next)(self.reading)? else {
             self.done = true;

@@ -45,7 +45,6 @@ const ROWS: usize = 16;
 struct Parquet {
     chunks: Chunks,
     reader: SerializedFileReader<Chunks>,
-    /// The fields to read.
     wanted: SchemaDescPtr,
     group: usize,
     /// The rows of the current row group.
@@ -220,7 +219,6 @@ fn holds_text(field: &Schema) -> bool {
     matches!(field.get_physical_type(), Type::BYTE_ARRAY | Type::INT32 | Type::INT64)
 }
 
-/// Converts a field to JSON.
 fn value(field: &Field) -> Value {
     match field {
         Field::Null => Value::Null,

@@ -4,14 +4,12 @@
 /// Maximum nesting of structs; Parquet's own metadata has about eight levels.
 const MAX_DEPTH: usize = 24;
 
-/// Maximum nesting of schema elements.
 const MAX_SCHEMA_DEPTH: usize = 32;
 
 const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const STRUCTURE: u8 = 12;
 
-/// Why bytes are invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// They end too early; more bytes may complete them.
@@ -45,7 +43,6 @@ impl Thrift<'_> {
         Err(Fault::Broken("a number is too long"))
     }
 
-    /// A signed number.
     fn number(&mut self) -> Result<i64, Fault> {
         let value = self.varint()?;
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
@@ -82,7 +79,6 @@ impl Thrift<'_> {
         Ok((length, head & 0x0f))
     }
 
-    /// Skips a value of this type.
     fn skip(&mut self, kind: u8, depth: usize) -> Result<(), Fault> {
         if depth == MAX_DEPTH {
             return Err(Fault::Broken("it nests too deep"));
@@ -155,7 +151,6 @@ pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> 
     Some(numbers)
 }
 
-/// Information from the header of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PageHead {
     /// Bytes of the header.
@@ -164,13 +159,11 @@ pub(super) struct PageHead {
     pub(super) packed: i64,
     /// Uncompressed bytes of the content.
     pub(super) size: i64,
-    /// Number of values.
     pub(super) values: i64,
     pub(super) dictionary: bool,
     pub(super) data: bool,
 }
 
-/// Reads the head of a page.
 pub(super) fn page(bytes: &[u8]) -> Result<PageHead, Fault> {
     let mut page = PageHead::default();
     let mut thrift = Thrift { bytes, position: 0 };

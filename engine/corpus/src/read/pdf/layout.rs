@@ -25,13 +25,11 @@ pub(super) struct Fragment {
     letters: usize,
 }
 
-/// Collects letters into fragments.
 #[derive(Default)]
 pub(super) struct Fragments {
     pub all: Vec<Fragment>,
 }
 
-/// A line of a page.
 #[derive(Debug)]
 pub(super) struct Line {
     pub text: String,

@@ -380,7 +380,6 @@ fn without_escapes(dict: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// The names in a dictionary.
 fn names(dict: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ends = |byte: &u8| byte.is_ascii_whitespace() || b"()<>[]{}%\0".contains(byte);
     dict.split(|byte| *byte == b'/').skip(1).filter_map(move |name| name.split(ends).next())

@@ -7,7 +7,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// Lines at the top and bottom of a page that may be running heads or page numbers.
 const EDGE: usize = 2;
 
-/// The prose of the pages.
 pub(super) fn prose(pages: &[Vec<Line>]) -> String {
     let running = running(pages);
     let mut prose = Prose { text: String::new(), words: words(pages), last: None };

@@ -3,7 +3,6 @@
 
 use super::MAX_COLUMNS;
 
-/// The dialect of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
@@ -37,7 +36,6 @@ pub(super) enum Cut {
     End,
 }
 
-/// The values of a row.
 #[derive(Debug, Default)]
 pub(super) struct Row {
     bytes: Vec<u8>,
@@ -52,7 +50,6 @@ pub(super) struct Row {
     pub(super) within_quotes: bool,
 }
 
-/// Result of reading a quoted value.
 enum Quoted {
     /// It is closed; with its length.
     Closed(usize),
@@ -63,7 +60,6 @@ enum Quoted {
 }
 
 impl Row {
-    /// Number of values.
     pub(super) fn len(&self) -> usize {
         self.ends.len() + self.more
     }

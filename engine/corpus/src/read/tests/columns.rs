@@ -64,7 +64,6 @@ fn strings(
     column.close().unwrap();
 }
 
-/// Writes a row group.
 type Write<'data> = dyn Fn(&mut SerializedRowGroupWriter<'_, Vec<u8>>) + 'data;
 
 fn file(schema: &str, properties: WriterProperties, groups: &[&Write<'_>]) -> Vec<u8> {

@@ -3,7 +3,6 @@
 use super::*;
 use crate::document::Kind;
 
-/// A WARC record of this type.
 fn record(kind: &str, headers: &str, content: &[u8]) -> Vec<u8> {
     let mut record =
         format!("WARC/1.0\r\nWARC-Type: {kind}\r\n{headers}Content-Length: {}\r\n\r\n", content.len())

@@ -5,7 +5,6 @@ use encoding_rs::{
     BIG5, EUC_KR, Encoding, GBK, ISO_8859_2, KOI8_U, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253,
 };
 
-/// Sample sentences.
 const ENGLISH: &str =
     "The café on the corner sells naïve paintings, as Zoë said. It is open on Sundays too.\n";
 const RUSSIAN: &str =

@@ -22,7 +22,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Opens a stream: a substitute for files that cannot exist on a disk.
 type Make = Box<dyn Fn() -> io::Result<Box<dyn Input>> + Sync>;
 
-/// Files in memory.
 #[derive(Default)]
 pub(super) struct Memory {
     files: BTreeMap<PathBuf, (u64, Make)>,

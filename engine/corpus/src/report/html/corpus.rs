@@ -4,7 +4,6 @@ use super::super::{CleaningReport, CorpusCell, CorpusTable, Unit, number};
 use super::{more, shown, text};
 use maud::{Markup, html};
 
-/// Maximum rows shown of a table.
 const ROWS_SHOWN: usize = 40;
 
 pub(super) fn tables(report: &CleaningReport) -> Markup {
@@ -19,7 +18,6 @@ pub(super) fn tables(report: &CleaningReport) -> Markup {
     }
 }
 
-/// Samples of the kept documents.
 pub(super) fn samples(report: &CleaningReport) -> Markup {
     html! {
         @if !report.samples.is_empty() {

@@ -25,7 +25,6 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = "addEventListener('beforeprint',()=>document.querySelectorAll('details:not([open])').forEach(d=>{d.open=true;d.dataset.shut='1'}));\
 addEventListener('afterprint',()=>document.querySelectorAll('details[data-shut]').forEach(d=>{d.open=false;delete d.dataset.shut}));";
 
-/// The page of a cleaning.
 pub fn page(report: &CleaningReport) -> String {
     let version = shown(&report.version);
     let contents = html! {
@@ -124,7 +123,6 @@ fn troubles(report: &CleaningReport) -> Markup {
     }
 }
 
-/// The input files.
 fn inputs(report: &CleaningReport) -> Markup {
     let bytes = report.inputs.iter().map(|input| input.bytes).sum();
     let count = report.inputs.len() as u64;

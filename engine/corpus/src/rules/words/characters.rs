@@ -17,24 +17,20 @@ pub(super) const UPPER: u16 = 8;
 pub(super) const LETTER: u16 = LOWER | UPPER;
 /// A pictograph: always a separate word.
 pub(super) const ICON: u16 = 16;
-/// A quotation mark.
 pub(super) const QUOTE: u16 = 32;
 /// One of the ten ASCII digits.
 pub(super) const DIGIT: u16 = 64;
 /// A final full stop after it is a separate word.
 pub(super) const BEFORE_STOP: u16 = 128;
-/// A currency sign.
 pub(super) const CURRENCY: u16 = 256;
 /// Punctuation in Gopher's and FineWeb's rules.
 pub(super) const SYMBOL: u16 = 512;
 /// Unicode's general category P.
 pub(super) const MARK: u16 = 1024;
-/// White space.
 pub(super) const SPACE: u16 = 2048;
 /// Belongs to a script without spaces between words.
 pub(super) const UNSPACED: u16 = 4096;
 
-/// The flags of the ASCII characters.
 static ASCII: [u16; 128] = ascii();
 
 const fn ascii() -> [u16; 128] {
@@ -66,7 +62,6 @@ const fn ascii() -> [u16; 128] {
     table
 }
 
-/// The flags of a character.
 pub(super) fn flags(character: char) -> u16 {
     match ASCII.get(character as usize) {
         Some(&flags) => flags,

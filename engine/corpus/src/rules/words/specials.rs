@@ -61,7 +61,6 @@ struct Special {
     cuts: Cuts,
 }
 
-/// The table of all specials.
 pub(super) struct Specials {
     by_hash: FxHashMap<u64, Special>,
 }

@@ -73,7 +73,6 @@ pub struct BatchShard {
 /// Context of an operation's run besides its operands.
 #[derive(Debug)]
 pub struct Call<'run> {
-    /// Scope of the operation in the model.
     pub scope: &'run str,
     /// The caches to read and write, in the order of the inputs.
     pub caches: &'run mut [Vec<f32>; 2],

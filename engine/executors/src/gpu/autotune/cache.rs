@@ -40,7 +40,6 @@ fn kept(folder: &Path) -> TuningCache {
     read.filter(|kept| kept.kernels == glasshouse_shaders::VERSION).unwrap_or_default()
 }
 
-/// Cached choices for an adapter.
 pub(super) fn load(folder: &Path, adapter: &AdapterReport) -> Choices {
     Choices::from_texts(&words(folder, adapter))
 }
@@ -50,7 +49,6 @@ pub(super) fn words(folder: &Path, adapter: &AdapterReport) -> BTreeMap<String, 
     kept(folder).adapters.remove(&key(adapter)).unwrap_or_default()
 }
 
-/// Adds choices for an adapter to the cache.
 pub(super) fn store(folder: &Path, adapter: &AdapterReport, found: &Choices) {
     store_words(folder, adapter, found.texts());
 }

@@ -76,7 +76,6 @@ pub(super) async fn executor(gpu: &Gpu) -> GpuExecutor {
     executor
 }
 
-/// The bits of losses and state.
 fn bits(losses: &[f32], state: &ArenaState) -> Vec<u32> {
     let floats =
         losses.iter().chain(&state.parameters).chain(&state.first_moments).chain(&state.second_moments);

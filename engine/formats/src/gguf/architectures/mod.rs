@@ -48,7 +48,6 @@ pub const ARCHITECTURES: [&Architecture; 4] =
     [&gpt2::ARCHITECTURE, &llama::ARCHITECTURE, &qwen3::ARCHITECTURE, &qwen2::ARCHITECTURE];
 
 impl Architecture {
-    /// Finds an architecture by name.
     pub fn named(name: &str) -> Option<&'static Self> {
         ARCHITECTURES.into_iter().find(|architecture| architecture.name == name)
     }

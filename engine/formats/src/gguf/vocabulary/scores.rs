@@ -46,7 +46,6 @@ pub(super) fn tokenizer(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<
     Ok(listed.assemble(&parts, begins))
 }
 
-/// The score of each token.
 fn scores(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Vec<f64>, String> {
     let array = metadata.array(SCORES_KEY)?.ok_or_else(|| format!("it has no {SCORES_KEY}"))?;
     // Tokens that pad the embedding were dropped.

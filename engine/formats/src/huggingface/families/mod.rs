@@ -58,7 +58,6 @@ pub const FAMILIES: [&Family; 10] = [
 ];
 
 impl Family {
-    /// Finds a family by `model_type`.
     pub fn of_type(model_type: &str) -> Option<&'static Self> {
         FAMILIES.into_iter().find(|family| family.model_type == model_type)
     }

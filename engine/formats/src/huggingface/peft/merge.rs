@@ -337,7 +337,6 @@ fn matched<'found>(
     }
 }
 
-/// All entries of a tensor.
 fn entries(folder: &Folder, stored: &Stored) -> Result<Vec<f32>> {
     let mut all = vec![0.0; stored.count()];
     folder.read(stored, 0..stored.shape[0], &mut all)?;

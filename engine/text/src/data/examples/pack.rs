@@ -58,7 +58,6 @@ impl Rows {
         self.ends.len()
     }
 
-    /// The examples of row `at`.
     pub fn row(&self, at: usize) -> &[u32] {
         let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.examples[from as usize..self.ends[at] as usize]

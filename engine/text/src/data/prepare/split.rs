@@ -8,7 +8,6 @@ use glasshouse_protocol::DataConfig;
 use glasshouse_protocol::random::nth;
 use std::path::Path;
 
-/// A piece within one split.
 pub(super) struct SplitPiece {
     pub split: Split,
     pub piece: TextPiece,

@@ -49,7 +49,6 @@ impl Examples {
         self.ends.len()
     }
 
-    /// Token range of an example.
     pub fn range(&self, example: usize) -> Range<u64> {
         let from = example.checked_sub(1).map_or(0, |before| self.ends[before]);
         from..self.ends[example]

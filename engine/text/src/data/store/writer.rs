@@ -200,7 +200,6 @@ impl OpenShard {
         Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file), tokens: 0, crc32c: 0 })
     }
 
-    /// Appends the bytes of `entries` entries.
     fn append(&mut self, bytes: &[u8], entries: u64) -> Result<()> {
         self.file.write_all(bytes).map_err(Error::io(&self.path))?;
         self.crc32c = crc32c::crc32c_append(self.crc32c, bytes);
