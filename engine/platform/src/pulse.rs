@@ -36,6 +36,7 @@ pub fn pulse() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::rc::Rc;
 
     #[test]

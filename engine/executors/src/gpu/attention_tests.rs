@@ -11,7 +11,7 @@ use glasshouse_compiler::step::Data;
 use glasshouse_protocol::Rope;
 
 /// Start of each position's document, in rows of `time` positions; one position in nine starts a document.
-fn starts(rows: usize, time: usize) -> Vec<u32> {
+fn starts_of(rows: usize, time: usize) -> Vec<u32> {
     let is_start = |at: usize| random::nth(13, 3, at as u64).is_multiple_of(9);
     (0..rows * time)
         .scan(0, |start, at| {
@@ -148,7 +148,7 @@ fn check_attention(
     let op = ops::AttentionBackward { heads, dropout, window: None, documents };
     let dqkv = graph.push(op, &with_starts(&[qkv, forward[1], delta, dy])).unwrap()[0];
     let given = (noise(graph.ty(qkv).count(), 1), noise(graph.ty(dy).count(), 2));
-    let given_starts = documents.then(|| starts(batch, time));
+    let given_starts = documents.then(|| starts_of(batch, time));
     let truth = attend((batch, time), heads, dropout, given_starts.as_deref(), &given.0, &given.1);
     let mut inputs = vec![(qkv, Data::F32(given.0)), (dy, Data::F32(given.1))];
     inputs.extend(starts.zip(given_starts.map(Data::U32)));
