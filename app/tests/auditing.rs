@@ -1,7 +1,7 @@
 //! Audits: what a run that memorised a text reveals, and errors for bad input.
 
 use crate::front_ends::{error_of, folder, succeed};
-use glasshouse_engine::evaluation::card::is_titled;
+use glasshouse_engine::metrics::card::is_titled;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;

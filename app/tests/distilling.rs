@@ -126,7 +126,7 @@ fn a_run_that_was_interrupted_continues_with_its_teacher() {
     assert_eq!(losses(&kept), losses(&whole));
     let project = Project::open(&folder.join("first")).unwrap();
     let restored =
-        glasshouse_engine::train::restore(&project, &project.run("2").unwrap(), &CheckpointChoice::Latest)
+        glasshouse_engine::training::restore(&project, &project.run("2").unwrap(), &CheckpointChoice::Latest)
             .unwrap()
             .put()
             .unwrap();

@@ -2,8 +2,8 @@
 
 use crate::front_ends::{error_of, folder, glasshouse, succeed, train};
 use crate::support::tuning::{lines, of, referee};
-use glasshouse_engine::evaluation::card::is_titled;
-use glasshouse_engine::evaluation::metrics::classification;
+use glasshouse_engine::metrics::card::is_titled;
+use glasshouse_engine::metrics::metrics::classification;
 use glasshouse_engine::project::Project;
 use serde_json::{Value, json};
 use std::path::Path;

@@ -346,7 +346,7 @@ fn on_one_gpu_launch_becomes_the_training_itself() {
     let stub = "#!/bin/sh\n[ \"$1\" = -c ] && { echo \"$BF16\"; exit; }\necho $$ \"$@\"\n";
     std::fs::write(&python, stub).unwrap();
     std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/formats/src/handover/files");
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/cluster/src/files");
     let files = std::fs::canonicalize(files).unwrap();
     for (bf16, words) in [("True", "--bf16 --keep 2"), ("False", "--keep 2")] {
         let child = std::process::Command::new("bash")

@@ -100,10 +100,11 @@ fn a_policy_goes_on_by_the_scores_that_it_began_with() {
     expect_same_numbers(folder, ["2", "4"], &setting, kept, &whole, &["step", "reward"]);
     // A restored run has it, too.
     let project = Project::open(&folder.join("first")).unwrap();
-    let restored = glasshouse_engine::train::restore(&project, &run(folder, "3"), &CheckpointChoice::Latest)
-        .unwrap()
-        .put()
-        .unwrap();
+    let restored =
+        glasshouse_engine::training::restore(&project, &run(folder, "3"), &CheckpointChoice::Latest)
+            .unwrap()
+            .put()
+            .unwrap();
     let [before, after] =
         [run(folder, "3"), restored].map(|run| std::fs::read(run.folder().join(kept)).unwrap());
     assert!(before == after);

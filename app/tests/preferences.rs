@@ -123,7 +123,7 @@ fn a_run_that_was_interrupted_continues_with_the_same_reference() {
     assert_eq!(whole, rest);
     // A restored run uses the same reference.
     let restored =
-        glasshouse_engine::train::restore(&project, &project.run("2").unwrap(), &CheckpointChoice::Latest)
+        glasshouse_engine::training::restore(&project, &project.run("2").unwrap(), &CheckpointChoice::Latest)
             .unwrap()
             .put()
             .unwrap();

@@ -8,17 +8,17 @@ pub mod session;
 pub mod setup;
 
 pub use glasshouse_compiler::{graph, model, optimizer, plan, sampler, step};
-pub use glasshouse_evaluation as evaluate;
+pub use glasshouse_evaluation as evaluation;
 pub use glasshouse_executors::{cpu, device, executor, gpu, reference};
-pub use glasshouse_formats as interchange;
-pub use glasshouse_generation as generate;
-pub use glasshouse_inspection as inspect;
-pub use glasshouse_metrics as evaluation;
+pub use glasshouse_formats as formats;
+pub use glasshouse_generation as generation;
+pub use glasshouse_inspection as inspection;
+pub use glasshouse_metrics as metrics;
 use glasshouse_platform as platform;
 #[cfg(not(target_arch = "wasm32"))]
 pub use glasshouse_platform::signals;
 pub use glasshouse_platform::{Error, Result, advice_for_io, storage};
-pub use glasshouse_project::{self as project, checkpoint, initial, metrics};
+pub use glasshouse_project::{self as project, checkpoint, initial};
 pub use glasshouse_protocol as protocol;
 pub use glasshouse_text::{data, tokenizer};
-pub use glasshouse_training as train;
+pub use glasshouse_training as training;

@@ -20,8 +20,8 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Beginning, Project, Run, RunRecord};
 use crate::protocol::{OpenedRun, Precision, RunConfig, TextSummary};
-use crate::train::reward::RewardModel;
-use crate::train::{Options, Trainer};
+use crate::training::reward::RewardModel;
+use crate::training::{Options, Trainer};
 use crate::{Error, Result};
 use std::sync::Arc;
 

@@ -9,16 +9,16 @@ use glasshouse_engine::checkpoint::{
     ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which, settings_of,
 };
 use glasshouse_engine::executor::Executor;
+use glasshouse_engine::formats::huggingface::export_adapter;
 use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
 use glasshouse_engine::initial;
-use glasshouse_engine::interchange::huggingface::export_adapter;
 use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::merge;
 use glasshouse_engine::project::{AsTrained, Project, Run, Trained, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
-use glasshouse_engine::train::{Options, TrainEvent};
+use glasshouse_engine::training::{Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, AdapterBase, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig,

@@ -1,7 +1,7 @@
 //! Checkpoints of real runs: falling back from a damaged one gives the same numbers, and a full disk loses nothing.
 
 use crate::runs::{config, create, last_checkpoint, notices, project, session, session_until, store};
-use glasshouse_engine::train::{Options, TrainEvent};
+use glasshouse_engine::training::{Options, TrainEvent};
 use glasshouse_protocol::RunState;
 use std::path::PathBuf;
 

@@ -2,9 +2,9 @@
 
 use crate::export::{small, write};
 use glasshouse_engine::data::{self, Prepared, Split};
-use glasshouse_engine::evaluate::{Scorer, Subject, baselines, likelihood};
-use glasshouse_engine::evaluation::card::is_titled;
+use glasshouse_engine::evaluation::{Scorer, Subject, baselines, likelihood};
 use glasshouse_engine::executor::Executor;
+use glasshouse_engine::metrics::card::is_titled;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;

@@ -1,9 +1,9 @@
 //! transformers opens an exported folder, computes the same logits and generates the same greedy text.
 
 use glasshouse_engine::cpu;
+use glasshouse_engine::formats::huggingface::{CardFacts, Export, Family, export};
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
 use glasshouse_engine::initial;
-use glasshouse_engine::interchange::huggingface::{CardFacts, Export, Family, export};
 use glasshouse_engine::model::{LossForm, Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::{

@@ -1,10 +1,8 @@
 //! Our GGUF files and those of the `gguf` package, which produces llama.cpp's quantised blocks byte for byte, have the same
 //! contents to both.
 
+use glasshouse_engine::formats::gguf::{Array, GgmlType, Gguf, Kind, Metadata, TensorInfo, Value, Writer};
 use glasshouse_engine::graph::random;
-use glasshouse_engine::interchange::gguf::{
-    Array, GgmlType, Gguf, Kind, Metadata, TensorInfo, Value, Writer,
-};
 use glasshouse_tests::python;
 use serde_json::{Value as Json, json};
 use std::path::Path;

@@ -4,8 +4,8 @@
 
 use crate::export::{our_logits, small};
 use crate::gguf_models::{furthest, models, write};
-use glasshouse_engine::interchange::gguf::{self, Gguf};
-use glasshouse_engine::interchange::{Found, import};
+use glasshouse_engine::formats::gguf::{self, Gguf};
+use glasshouse_engine::formats::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::{CheckpointChoice, Quantization, TokenizerConfig, TokenizerKind};
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};

@@ -2,11 +2,11 @@
 //! parts, and hostile files do no harm.
 
 use crate::export::{our_logits, small};
-use glasshouse_engine::graph::random;
-use glasshouse_engine::interchange::gguf::{
+use glasshouse_engine::formats::gguf::{
     self, Array, Export, GgmlType, Gguf, Metadata, TensorInfo, Value, Writer,
 };
-use glasshouse_engine::interchange::{Found, import};
+use glasshouse_engine::formats::{Found, import};
+use glasshouse_engine::graph::random;
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::{
     Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Quantization,
@@ -568,7 +568,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         };
         assert_eq!(tokenizer_keys(&before), tokenizer_keys(&after), "{name}");
         let transformers = folder.path().join(format!("{number}-folder"));
-        glasshouse_engine::interchange::huggingface::export_trained(&trained, &transformers, false).unwrap();
+        glasshouse_engine::formats::huggingface::export_trained(&trained, &transformers, false).unwrap();
         let again = Found::look(&transformers, None).unwrap();
         assert_eq!(again.weights().unwrap(), trained.parameters, "{name}");
     }

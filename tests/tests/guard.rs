@@ -8,9 +8,9 @@ use crate::runs::{
 };
 use glasshouse_engine::data::TokenStore;
 use glasshouse_engine::graph::random;
-use glasshouse_engine::metrics;
+use glasshouse_engine::project::metrics;
 use glasshouse_engine::step::MicroBatch;
-use glasshouse_engine::train::{Fault, Options, Progress, TrainEvent};
+use glasshouse_engine::training::{Fault, Options, Progress, TrainEvent};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Decay, GuardAction, GuardKind, GuardMode, GuardReport, GuardSettings, GuardSeverity, Precision,

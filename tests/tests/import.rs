@@ -2,8 +2,8 @@
 //! gives the same bits.
 
 use crate::export::{our_logits, small, write};
-use glasshouse_engine::interchange::huggingface::{FAMILIES, export_trained};
-use glasshouse_engine::interchange::{Found, import};
+use glasshouse_engine::formats::huggingface::{FAMILIES, export_trained};
+use glasshouse_engine::formats::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::{CheckpointChoice, RunConfig};
 use glasshouse_engine::tokenizer::TokenizerFiles;

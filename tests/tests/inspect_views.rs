@@ -6,7 +6,7 @@
 use crate::common::{self, Fixture, deviation};
 use crate::runs::{create, project};
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
-use glasshouse_engine::inspect::{Indices, Lens, Subject, inspect};
+use glasshouse_engine::inspection::{Indices, Lens, Subject, inspect};
 use glasshouse_engine::model::{Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::tokenizer::Tokenizer;

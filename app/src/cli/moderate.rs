@@ -4,7 +4,7 @@ use super::arguments::{ModerateArguments, ModerationArguments};
 use super::report;
 use super::settings::usage;
 use anyhow::{Context as _, Result, anyhow, ensure};
-use glasshouse_engine::evaluation::moderation::{
+use glasshouse_engine::metrics::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
 use glasshouse_engine::protocol::Moderation;

@@ -4,7 +4,7 @@ use super::bar::bar;
 use super::flags;
 use glasshouse_engine::protocol::quantity::{counted, duration, tokens_per_second};
 use glasshouse_engine::protocol::{GuardDocument, GuardReport, PreferenceMetrics, RewardMetrics};
-use glasshouse_engine::train::TrainEvent;
+use glasshouse_engine::training::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};

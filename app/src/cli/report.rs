@@ -1,6 +1,6 @@
 //! Metrics and tables of evaluations and audits as text for a terminal.
 
-use glasshouse_engine::evaluation::card::number;
+use glasshouse_engine::metrics::card::number;
 use glasshouse_engine::protocol::evaluation::{AuditSection, Cell, Metric, Table};
 use glasshouse_engine::protocol::quantity::{counted, whole};
 use serde_json::{Value, json};

@@ -7,13 +7,13 @@ use super::train;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins;
-use glasshouse_engine::evaluation::card::number;
-use glasshouse_engine::evaluation::comparison::{MAX_PAIRS, compare_runs};
+use glasshouse_engine::metrics::card::number;
+use glasshouse_engine::metrics::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::evaluation::Better;
 use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::protocol::{RunSummary, TokenizerKind};
-use glasshouse_engine::train::held_out_loss;
+use glasshouse_engine::training::held_out_loss;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 

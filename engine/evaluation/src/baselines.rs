@@ -5,7 +5,7 @@ use super::training_text::TrainingTokens;
 use super::{Subject, Tell};
 use glasshouse_metrics::baselines::{Compressor, MAX_ORDER, NGram, Unigram, XZ_WINDOW};
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::{self as platform, Turns};
+use glasshouse_platform::Turns;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::{Baseline, Better, DocumentLoss, Likelihood, Metric};
@@ -255,8 +255,8 @@ async fn ngram(
     tell: Tell<'_>,
     turns: &Turns,
 ) -> Result<Learned> {
-    let room = platform::available_memory().map_or(u64::MAX, |available| available / 4);
-    let budget = (OF_INDEX * platform::INDEX_BYTES).min(room);
+    let room = glasshouse_platform::available_memory().map_or(u64::MAX, |available| available / 4);
+    let budget = (OF_INDEX * glasshouse_platform::INDEX_BYTES).min(room);
     let mut model = NGram::new(order, vocabulary, end);
     let what = format!("counting {order}-grams");
     training.rewind();

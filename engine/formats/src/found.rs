@@ -4,8 +4,8 @@ use super::huggingface::{self, Family};
 use super::tensors::{Parameters, Tensor, follow_each_other, not_finite};
 use super::{TAKE_AGAIN, gguf};
 use glasshouse_platform::files::{self, File};
-use glasshouse_platform::{self as platform, Turns, at_once};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once};
 use glasshouse_protocol::{ModelConfig, Position};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::fmt::Debug;
@@ -213,7 +213,7 @@ impl Found {
             for number in tensors {
                 let (tensor, mut odd) = (&self.tensors[*number], 0);
                 for rows in tensor.pieces() {
-                    platform::pulse();
+                    glasshouse_platform::pulse();
                     piece.resize(rows.len() * tensor.columns(), 0.0);
                     self.weights.read(*number, rows.clone(), &mut piece)?;
                     odd += not_finite(&piece);

@@ -3,10 +3,9 @@
 mod address;
 mod found;
 pub mod gguf;
-pub mod handover;
 pub mod huggingface;
 mod imported;
-mod tensors;
+pub mod tensors;
 
 pub use address::{ModelAddress, RemoteFile, bytes_of};
 pub use found::Found;

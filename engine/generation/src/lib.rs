@@ -22,7 +22,6 @@ pub use writer::Writer;
 
 use glasshouse_executors::cpu::CpuDecoder;
 use glasshouse_executors::gpu::{Gpu, GpuDecoder};
-use glasshouse_platform as platform;
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Ending, GenerateConfig, Moderated};
 use web_time::{Duration, Instant};
@@ -99,7 +98,7 @@ impl Decoder {
                 let mut turn = Instant::now();
                 for _ in 1..count {
                     if turn.elapsed() >= TURN {
-                        platform::yield_now().await;
+                        glasshouse_platform::yield_now().await;
                         turn = Instant::now();
                     }
                     for ((_, written), (_, more)) in written.iter_mut().zip(decoder.advance_all(1)?) {

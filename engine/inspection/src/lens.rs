@@ -20,7 +20,6 @@ use glasshouse_compiler::plan::lower::Choices;
 use glasshouse_executors::cpu::{Weights, Workers};
 use glasshouse_executors::device::DeviceDescription;
 use glasshouse_executors::gpu::Gpu;
-use glasshouse_platform as platform;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ModelConfig;
 use part::{Gradients, Key};
@@ -119,7 +118,7 @@ impl Lens {
             last_version: 1,
             names,
             prepared: Vec::new(),
-            program_bytes: platform::LENS_BYTES,
+            program_bytes: glasshouse_platform::LENS_BYTES,
         })
     }
 

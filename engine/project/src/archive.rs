@@ -15,8 +15,8 @@ pub use contents::{Contents, Opened};
 use super::{MARKER, MAX_RECORD_BYTES, Project};
 use contents::is_transient;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{self as platform, Turns, at_once, files};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once, files};
 use glasshouse_protocol::quantity;
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
@@ -147,7 +147,7 @@ impl<F: Read + Write + Seek> Packer<F> {
                 return Ok(());
             }
             self.writer.write_all(&piece[..read]).map_err(unwritten)?;
-            platform::pulse();
+            glasshouse_platform::pulse();
             turns.give().await;
         }
     }
@@ -181,7 +181,7 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
         other => other,
     };
     let archive = Archive::read(std::io::BufReader::new(opened)).map_err(named)?;
-    archive.check_room(platform::persistence::room(folder))?;
+    archive.check_room(glasshouse_platform::persistence::room(folder))?;
     let staging = Staging::beside(folder)?;
     archive.unpack(staging.path()).map_err(named)?;
     Project::open(staging.path())?;

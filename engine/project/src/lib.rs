@@ -59,8 +59,8 @@ pub use teacher::run_named;
 pub use trained::{AsTrained, Trained, parameters_of};
 
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{self as platform, LockFile, files};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{LockFile, files};
 use glasshouse_protocol::{RunConfig, RunSummary, names as known_names};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -214,9 +214,9 @@ impl Project {
         for run in self.runs()? {
             run.lock()?;
         }
-        let lock =
-            LockFile::open(&self.folder.join(platform::PROJECT_LOCK)).map_err(Error::io(&self.folder))?;
-        if lock.try_hold() { Ok(()) } else { Err(platform::project_is_open(&self.folder)) }
+        let lock = LockFile::open(&self.folder.join(glasshouse_platform::PROJECT_LOCK))
+            .map_err(Error::io(&self.folder))?;
+        if lock.try_hold() { Ok(()) } else { Err(glasshouse_platform::project_is_open(&self.folder)) }
     }
 
     /// Summaries of all runs, by number. A damaged run is listed with its error.

@@ -11,8 +11,8 @@ pub use summary::summary;
 use super::names::is_reserved;
 use super::{Project, archive};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{self as platform, Turns, at_once, files};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once, files};
 use glasshouse_protocol::ProjectSummary;
 use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
@@ -203,7 +203,7 @@ impl Shelf {
 
     /// An unused folder name for a project; names of deleted projects count as used.
     fn free_id(&self, name: &str) -> String {
-        let word = format!("{}{}", id_from_name(name), platform::id_suffix());
+        let word = format!("{}{}", id_from_name(name), glasshouse_platform::id_suffix());
         let taken = |id: &str| files::exists(&self.folder.join(id));
         let numbered =
             std::iter::once(word.clone()).chain((2_u64..).map(|number| format!("{word}-{number}")));

@@ -2,7 +2,7 @@
 //! `generate` does. Decoding is greedy, so that almost only the model is timed.
 
 use super::spread;
-use crate::generate::{Decoder, Opening};
+use crate::generation::{Decoder, Opening};
 use crate::gpu::Tuning;
 use crate::initial;
 use crate::model::{Purpose, build};

@@ -6,7 +6,7 @@ use crate::data::{Split, prepare};
 use crate::device;
 use crate::gpu::Gpu;
 use crate::initial;
-use crate::inspect::{Indices, Lens, Subject, inspect};
+use crate::inspection::{Indices, Lens, Subject, inspect};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Turns};

@@ -3,10 +3,10 @@
 use super::evaluating::{AnswerWriter, Assessment, Finish, Told};
 use super::training::Live;
 use super::{AUDITING, RequestOutcome, Session};
-use crate::evaluate::Subject;
-use crate::evaluate::audit::{self, Auditor};
-use crate::evaluation::bias::{self, PairFile};
-use crate::inspect::Indices;
+use crate::evaluation::Subject;
+use crate::evaluation::audit::{self, Auditor};
+use crate::inspection::Indices;
+use crate::metrics::bias::{self, PairFile};
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::{Audit, AuditSettings, Event, WeightSource};
 use crate::storage;

@@ -6,8 +6,10 @@ mod scoring;
 use super::Session;
 use super::training::Live;
 use super::writing::{CURRENT, Key, Model, expect_writes};
-use crate::evaluate::Scorer;
-use crate::generate::{Batch, Decode, Decoder, Generated, Request, prompt_tokens, rendered_prompt, request};
+use crate::evaluation::Scorer;
+use crate::generation::{
+    Batch, Decode, Decoder, Generated, Request, prompt_tokens, rendered_prompt, request,
+};
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
 use crate::protocol::quantity::counted;
 use crate::protocol::{

@@ -2,12 +2,12 @@
 
 use super::Session;
 use super::importing::{room_at, staged};
-use crate::interchange::handover::{HandOver, bring_back_in_turns, hand_over_in_turns, is_bundle};
 use crate::platform::{self, Turns, files};
 use crate::project::archive::{self, Archive};
 use crate::protocol::{Event, quantity};
 use crate::storage::Staging;
 use crate::{Error, Result};
+use glasshouse_cluster::{HandOver, bring_back_in_turns, hand_over_in_turns, is_bundle};
 use std::io::Cursor;
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::outlet::MOMENT;
-use crate::interchange::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns, source_of};
+use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns, source_of};
 use crate::platform::{self, Turns, files};
 use crate::project::{Project, Run};
 use crate::protocol::quantity::bytes;

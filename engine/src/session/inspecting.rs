@@ -3,9 +3,9 @@
 use super::Session;
 use super::training::Live;
 use super::writing::{Generations, Model};
-use crate::generate::prompt_tokens;
+use crate::generation::prompt_tokens;
 use crate::graph::ParameterId;
-use crate::inspect::{Subject, check, inspect};
+use crate::inspection::{Subject, check, inspect};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::yield_now;

@@ -13,7 +13,7 @@ use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
-use crate::train::reward::RewardModel;
+use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 
 const MEASURED: f64 = 2.0;

@@ -8,8 +8,8 @@ use super::writing::Model;
 use crate::cpu::CpuDecoder;
 use crate::data::diverse::diverse;
 use crate::data::read::{Problems, find_sources};
-use crate::generate::uncertainty::{entropy, margin, mean_entropy, most_frequent};
-use crate::generate::{Batch, Decoder, Generated, chat_room, request};
+use crate::generation::uncertainty::{entropy, margin, mean_entropy, most_frequent};
+use crate::generation::{Batch, Decoder, Generated, chat_room, request};
 use crate::platform::Turns;
 use crate::protocol::quantity::counted;
 use crate::protocol::{

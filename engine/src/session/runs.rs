@@ -1,9 +1,9 @@
 //! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
-use crate::interchange::{gguf, huggingface};
-use crate::metrics;
+use crate::formats::{gguf, huggingface};
 use crate::platform::{self, Turns};
+use crate::project::metrics;
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive};
 use crate::protocol::{CheckpointChoice, Event, ExportFormat};
 use crate::storage::{self, Staging};
@@ -83,7 +83,7 @@ impl Session {
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
         let restore = async move |turns: Turns| {
-            crate::train::restore_in_turns(&project, &run, &checkpoint, &turns).await
+            crate::training::restore_in_turns(&project, &run, &checkpoint, &turns).await
         };
         platform::aside_in_turns(restore).await??.put()?;
         self.list_runs(id)

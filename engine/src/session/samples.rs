@@ -3,7 +3,7 @@
 use super::Session;
 use super::training::Live;
 use super::writing::{Key, Model};
-use crate::generate::{
+use crate::generation::{
     Batch, ChatPrompt, Decode, Decoder, Generated, Request, chat_prompt, chat_room, prompt_tokens, request,
 };
 use crate::protocol::quantity::counted;

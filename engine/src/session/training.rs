@@ -17,7 +17,7 @@ use crate::protocol::{
     TrainingState, quantity,
 };
 use crate::setup::{OpenRun, RunSetup};
-use crate::train::{Options, PendingSample, Progress, Trainer};
+use crate::training::{Options, PendingSample, Progress, Trainer};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::future::Future;

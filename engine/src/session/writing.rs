@@ -10,12 +10,12 @@ use super::training::Live;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
-use crate::evaluation::moderation::Judges;
-use crate::generate::{
+use crate::generation::{
     ChatPrompt, Decode, Decoder, Opening, Request, TextGeneration, chat_prompt, chat_room, prompt_tokens,
     request,
 };
-use crate::inspect::Indices;
+use crate::inspection::Indices;
+use crate::metrics::moderation::Judges;
 use crate::platform::Turns;
 use crate::project::{ParsedJudges, Run, Trained};
 use crate::protocol::quantity::counted;
@@ -25,7 +25,7 @@ use crate::protocol::{
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
-use crate::train::reward::learned_plain;
+use crate::training::reward::learned_plain;
 use crate::{Error, Result};
 use lenses::Lenses;
 use models::Models;

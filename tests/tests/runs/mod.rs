@@ -6,7 +6,7 @@ use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::graph::random;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
+use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_engine::{Result, model};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{ModelConfig, RunConfig, TrainConfig, presets};

@@ -2,7 +2,7 @@
 
 use crate::cli::report::{aligned, indented, metrics, table, value, with_interval};
 use crate::format;
-use glasshouse_engine::evaluation::card::number;
+use glasshouse_engine::metrics::card::number;
 use glasshouse_engine::protocol::evaluation::{Baseline, Calibration, Likelihood, Metric, TaskReport};
 use glasshouse_engine::protocol::quantity::{counted, whole};
 use glasshouse_engine::protocol::{Comparison, Evaluation};

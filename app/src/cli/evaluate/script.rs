@@ -6,7 +6,7 @@ use crate::cli::settings::usage;
 use crate::cli::train::quoted;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::recipes::write_lines;
-use glasshouse_engine::evaluate::tasks::TaskFile;
+use glasshouse_engine::evaluation::tasks::TaskFile;
 use std::path::Path;
 
 const PROGRAM: &str = include_str!("answer.py");

@@ -67,7 +67,7 @@ impl Trial {
 
     /// Candidates on a device, the default first.
     pub fn candidates(&self, target: &Target) -> Vec<Choice> {
-        let default = target.default_choice(self.bucket.family);
+        let default = target.default_choice();
         let mut all = vec![default];
         // Rows of several documents use a single kernel, whose timing would be recorded for the bucket.
         if self.has_documents() {
@@ -307,10 +307,10 @@ mod tests {
     #[test]
     fn a_trial_runs_what_the_step_runs() {
         let graph = graph("nanogpt-cpu");
-        for target in [Target::new(true), Target::new(true).with_slow_loads(true), Target::new(false)] {
+        for target in [Target::new(true), Target::new(false)] {
             let step = compile(graph.clone(), &[], &target).unwrap();
             for trial in of_graph(&graph) {
-                let (plan, own) = trial.plan(&target, target.default_choice(trial.bucket.family)).unwrap();
+                let (plan, own) = trial.plan(&target, target.default_choice()).unwrap();
                 let dispatch = &plan.dispatches[own.start];
                 assert!(trial.bucket.family.has(dispatch.kernel.name), "{}", dispatch.kernel.name);
                 let same = step.dispatches.iter().any(|other| {
@@ -331,7 +331,7 @@ mod tests {
         for (target, most) in targets.map(|(target, most)| (target.with_subgroups(true), most)) {
             for trial in of_graph(&graph("nanogpt-cpu")) {
                 let candidates = trial.candidates(&target);
-                assert_eq!(candidates[0], target.default_choice(trial.bucket.family));
+                assert_eq!(candidates[0], target.default_choice());
                 assert!((2..=most).contains(&candidates.len()), "{}: {candidates:?}", trial.bucket);
                 let kernels: Vec<String> = candidates
                     .iter()

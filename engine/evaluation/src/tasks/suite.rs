@@ -1,7 +1,6 @@
 //! The project's own instruction tasks as a suite: every family, in held-out wordings.
 
 use super::file::TaskFile;
-use glasshouse_platform as platform;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::Objective;
 use glasshouse_text::data::tasks::{TaskKind, TaskSplit};
@@ -19,7 +18,7 @@ const MAX_ROWS: usize = 10_000;
 pub fn families(rows: Option<usize>) -> Result<Vec<TaskFile>> {
     let (rows, kinds) = (rows.unwrap_or(ROWS).clamp(1, MAX_ROWS), TaskKind::ALL.len());
     let count = (rows * kinds) as u64;
-    let lines = platform::generated_rows(None, Objective::Chat, TaskSplit::HeldOut, count);
+    let lines = glasshouse_platform::generated_rows(None, Objective::Chat, TaskSplit::HeldOut, count);
     let lines = lines.map_err(Error::Refused)?;
     let of = |(at, kind): (usize, &TaskKind)| {
         // The kinds alternate.

@@ -10,7 +10,6 @@ use glasshouse_compiler::model::{Model, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode::kept;
 use glasshouse_compiler::sampler::{self, Sampling};
-use glasshouse_platform as platform;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
 use std::sync::Arc;
@@ -196,7 +195,7 @@ impl CpuDecoder {
         threads: Option<usize>,
         texts: usize,
     ) -> Result<Self> {
-        Self::within(platform::available_memory(), model, parameters, threads, texts)
+        Self::within(glasshouse_platform::available_memory(), model, parameters, threads, texts)
     }
 
     /// [`Self::of_texts`] with `available` bytes of memory.

@@ -1,7 +1,7 @@
 //! The training graph on the CPU: our own forward and backward nodes, run one after another over plain slices.
 //!
 //! This is the executor for machines without a GPU. It allocates all memory at construction and none per step. Threads
-//! take pieces of every op as they become free (`workers`), vector code is chosen at run time (`platform::lanes`), and
+//! take pieces of every op as they become free (`workers`), vector code is chosen at run time (`glasshouse_platform::lanes`), and
 //! results do not depend on the number of threads. A browser has workers without shared memory instead: each step and
 //! evaluation is divided among them (`shard`, `other_shards`), and the last digits depend on the division.
 
@@ -30,7 +30,7 @@ use glasshouse_compiler::model::{TrainingGraphs, loss_form, training_graphs};
 use glasshouse_compiler::optimizer::{Optimizer, Rate};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
-use glasshouse_platform::{self as platform, Remote};
+use glasshouse_platform::Remote;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{RunConfig, TrainConfig};
 use memory_demand::MemoryDemand;
@@ -75,7 +75,7 @@ impl CpuExecutor {
     /// [`Error::TooLarge`] if the machine has too little free memory.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
         let partition = Partition::best(graphs, most_workers(threads));
-        Self::within(platform::available_memory(), graphs, optimizer, threads, partition)
+        Self::within(glasshouse_platform::available_memory(), graphs, optimizer, threads, partition)
     }
 
     /// Bytes that [`Self::new`] will allocate, excluding the threads' small scratch memory.
@@ -407,7 +407,7 @@ pub fn time_graph(
 ) -> Result<(Vec<f64>, usize)> {
     let arenas = 2 * 4 * ArenaLayout::of(graph).length as u64;
     MemoryDemand { arenas, programs: Program::needed(graph, &[]), batch: None, together: 1 }
-        .check(platform::available_memory())?;
+        .check(glasshouse_platform::available_memory())?;
     let (mut program, mut weights) = fed(graph, inputs, &[])?;
     let workers = Workers::new(threads)?;
     let mut samples: Vec<Vec<f64>> = vec![Vec::new(); graph.nodes.len()];

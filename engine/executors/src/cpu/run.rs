@@ -7,8 +7,8 @@ use glasshouse_compiler::graph::ops::REPORTED;
 use glasshouse_compiler::graph::{Graph, Input, Origin, ValueId};
 use glasshouse_compiler::model::{Probe, TrainingGraphs};
 use glasshouse_compiler::step::MicroBatch;
-use glasshouse_platform::{self as platform, TURN, parallel};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{TURN, parallel};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -116,7 +116,7 @@ pub async fn run_in_turns(
     while let Some(from) = next {
         next = Lent::begin(program, weights, workers, from, seed).end().await?;
         if next.is_some() {
-            platform::yield_now().await;
+            glasshouse_platform::yield_now().await;
         }
     }
     Ok(())

@@ -2,7 +2,6 @@
 
 use crate::device::DeviceKind;
 use glasshouse_compiler::plan::lower::{Cooperative, Side, Target};
-use glasshouse_platform as platform;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::Precision;
 use serde::Serialize;
@@ -25,7 +24,7 @@ impl DeviceChoice {
         if adapters.is_empty() {
             return Err(Error::Device(format!(
                 "{}; or choose the CPU (device cpu)",
-                platform::without_gpu()
+                glasshouse_platform::without_gpu()
             )));
         }
         let Self::Named(name) = self else { return Ok(0) };
@@ -230,10 +229,7 @@ fn cooperative(adapter: &Adapter) -> Cooperative {
 impl AdapterReport {
     /// The target kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        // A browser does not report names, and its software adapter is SwiftShader.
-        let swiftshader = self.name.is_empty() || self.name.to_lowercase().contains("swiftshader");
         Target::new(self.software)
-            .with_slow_loads(self.software && swiftshader)
             .with_binding(self.limits.binding_bytes)
             .with_buffer(self.limits.buffer_bytes)
             .with_subgroups(self.features.contains(&"subgroups"))

@@ -18,7 +18,6 @@ use glasshouse_compiler::graph::Graph;
 use glasshouse_compiler::plan::fuse::{Fusions, fused};
 use glasshouse_compiler::plan::lower::{Choice, Choices, ShapeBucket, Tier};
 use glasshouse_compiler::plan::trial::{self, Trial};
-use glasshouse_platform as platform;
 use glasshouse_platform::{Error, Result};
 use search::{Bench, search};
 use std::collections::BTreeMap;
@@ -80,7 +79,7 @@ pub struct Measuring {
 impl Tuning {
     /// The options before a run: within [`BUDGET`], only unknown buckets.
     pub fn before_a_run() -> Self {
-        let (folder, kernels) = (platform::cache_folder(), String::new());
+        let (folder, kernels) = (glasshouse_platform::cache_folder(), String::new());
         Self::Measured(Measuring { folder, budget: BUDGET, anew: false, kernels })
     }
 }
@@ -112,7 +111,7 @@ impl Tuned {
 
 /// Cached entries about an adapter on this machine: choices by shape bucket, and precisions.
 pub fn known(adapter: &AdapterReport) -> BTreeMap<String, String> {
-    platform::cache_folder().map(|folder| cache::words(&folder, adapter)).unwrap_or_default()
+    glasshouse_platform::cache_folder().map(|folder| cache::words(&folder, adapter)).unwrap_or_default()
 }
 
 impl Gpu {
@@ -174,8 +173,7 @@ impl Gpu {
             };
             if let (Err(_), Some(folder)) = (&found, folder) {
                 // Record the defaults, so that a candidate that loses the device is not tried again before every run.
-                let default =
-                    unknown.iter().map(|trial| (trial.bucket, target.default_choice(trial.bucket.family)));
+                let default = unknown.iter().map(|trial| (trial.bucket, target.default_choice()));
                 cache::store(folder, self.report(), &default.collect());
             }
             (tuned.found, tuned.wrong) = found?;
@@ -183,7 +181,7 @@ impl Gpu {
             if target.software {
                 let left = unknown.iter().filter(|trial| known.get(&trial.bucket).is_none());
                 let mut settled: Choices =
-                    left.map(|trial| (trial.bucket, target.default_choice(trial.bucket.family))).collect();
+                    left.map(|trial| (trial.bucket, target.default_choice())).collect();
                 settled.extend(&now);
                 now = settled;
             }
@@ -195,8 +193,7 @@ impl Gpu {
         }
         // A run only needs to record the choices that its graph uses and that differ from the defaults.
         let own = trials.iter().filter_map(|trial| Some((trial.bucket, known.get(&trial.bucket)?)));
-        let choices: Choices =
-            own.filter(|(bucket, choice)| *choice != target.default_choice(bucket.family)).collect();
+        let choices: Choices = own.filter(|(bucket, choice)| *choice != target.default_choice()).collect();
         Ok((self.with_choices(&choices), tuned))
     }
 }
@@ -229,7 +226,7 @@ impl Bench for Device {
     }
 
     async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>> {
-        platform::yield_now().await;
+        glasshouse_platform::yield_now().await;
         match self.timed(trial, choice).await {
             Ok(seconds) => Ok(Some(seconds)),
             // Lack of memory, a limit, or a kernel the driver cannot build: skip it; if the run needs it, it fails there.
@@ -282,7 +279,7 @@ async fn fastest(wait: f64, run: impl AsyncFn(usize) -> Result<f64>) -> Result<f
     let mut repeats = ((target / once.max(1e-6)) as usize).clamp(1, MAX_REPEATS);
     let (mut fastest, mut samples) = (f64::INFINITY, 0);
     while samples < SAMPLES {
-        platform::yield_now().await;
+        glasshouse_platform::yield_now().await;
         let seconds = run(repeats).await?;
         if seconds < target / 2.0 && repeats < MAX_REPEATS {
             // A browser's clock has steps of up to a millisecond.

@@ -7,7 +7,6 @@ use super::signal;
 use crate::device::{DeviceDescription, DeviceKind};
 use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::plan::lower::{Choices, Cooperative, Target};
-use glasshouse_platform as platform;
 use glasshouse_platform::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -273,7 +272,7 @@ impl Gpu {
         let nudge = || {
             self.queue.submit([]);
         };
-        signal::nudged(receiver, || platform::later(NUDGE_MILLISECONDS), nudge).await
+        signal::nudged(receiver, || glasshouse_platform::later(NUDGE_MILLISECONDS), nudge).await
     }
 
     /// Lets the device deliver callbacks. On the desktop this waits for the submission (or the latest one) and yields
@@ -281,9 +280,12 @@ impl Gpu {
     pub(super) async fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
         loop {
             let submission_index = submission.clone();
-            match self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(platform::TURN) }) {
+            match self
+                .device
+                .poll(wgpu::PollType::Wait { submission_index, timeout: Some(glasshouse_platform::TURN) })
+            {
                 Ok(_) => return Ok(()),
-                Err(wgpu::PollError::Timeout) => platform::yield_now().await,
+                Err(wgpu::PollError::Timeout) => glasshouse_platform::yield_now().await,
                 Err(error) => {
                     // A lost device rejects submissions, and reports the loss in a plain poll.
                     self.device.poll(wgpu::PollType::Poll).ok();

@@ -5,8 +5,8 @@ use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::Staging;
-use glasshouse_platform::{self as platform, Turns, at_once, files};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once, files};
 use glasshouse_project::Trained;
 use glasshouse_protocol::{ModelConfig, Quantization};
 use glasshouse_text::tokenizer::TokenizerFiles;
@@ -79,7 +79,7 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
     let staging = Staging::beside(path)?;
     let partial = staging.path().join(PARTIAL);
     let file = files::File::create(&partial).map_err(Error::io(path))?;
-    platform::reserve(&file, size(&metadata, &infos)?).map_err(Error::io(path))?;
+    glasshouse_platform::reserve(&file, size(&metadata, &infos)?).map_err(Error::io(path))?;
     let mut writer = Writer::begin(path, file, &metadata, &infos)?;
     if let Some(factors) = &slower {
         writer.write(factors)?;
@@ -87,7 +87,7 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
     for tensor in &tensors {
         let entries = tensor.gather(&parameters, export.parameters)?;
         for piece in entries.chunks(PIECE.next_multiple_of(tensor.shape.last().copied().unwrap_or(1))) {
-            platform::pulse();
+            glasshouse_platform::pulse();
             if let Some(odd) = piece.iter().find(|entry| !entry.is_finite()) {
                 return Err(Error::Refused(format!(
                     "{} holds {odd}: training diverged; export an earlier checkpoint",

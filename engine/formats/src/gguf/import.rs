@@ -5,8 +5,8 @@ use super::facts::Facts;
 use super::{GgmlType, Gguf, MAGIC, vocabulary};
 use crate::found::{Looked, Weights, read_at};
 use crate::tensors::{Parameters, Tensor};
+use glasshouse_platform::Mapping;
 use glasshouse_platform::files::File;
-use glasshouse_platform::{self as platform, Mapping};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ModelConfig;
 use glasshouse_text::tokenizer::TokenizerFiles;
@@ -75,7 +75,7 @@ impl Weights for FileWeights {
 /// The file is damaged; a setting, quantization or vocabulary is not supported; or tensors are missing, unexpected or misshapen.
 /// The error names them.
 pub(crate) fn look(path: &Path) -> Result<Looked> {
-    let mapping = platform::map(path)?;
+    let mapping = glasshouse_platform::map(path)?;
     let (architecture, model, notices, tensors, tokenizer) = described(path, &mapping)?;
     let (tensors, places) = tensors.into_iter().unzip();
     let weights = Box::new(FileWeights { path: path.to_owned(), tensors: places });

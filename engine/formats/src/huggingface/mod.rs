@@ -14,7 +14,7 @@ mod peft;
 
 pub use card::CardFacts;
 pub use families::{FAMILIES, Family};
-pub(super) use folder::{Folder, Format, MAX_JSON_BYTES, shards_of};
+pub use folder::{Folder, Format, MAX_JSON_BYTES, shards_of};
 pub(super) use import::look;
 pub use peft::export_adapter_in_turns;
 pub use peft::merge_adapter_in_turns;
@@ -22,8 +22,8 @@ pub use peft::{another_base, export_adapter, merge_adapter};
 
 use super::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{self as platform, Turns, at_once, files};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once, files};
 use glasshouse_project::{RunRecord, Trained, parameters_of, weights_crc32c};
 use glasshouse_protocol::{Evaluation, ModelConfig, Position, RunConfig, RunState};
 use glasshouse_text::data::prepare;
@@ -111,7 +111,7 @@ async fn write_weights(
 }
 
 /// Writes tensors, each with a name and an arena, as safetensors; only one is in memory at a time.
-pub(super) async fn write_tensors(
+pub async fn write_tensors(
     tensors: &[(String, &Tensor, &[f32])],
     parameters: &Parameters,
     format: Format,
@@ -129,12 +129,12 @@ pub(super) async fn write_tensors(
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let head = storage::safetensors_head(metadata, infos.collect())?;
     let mut file = files::File::create(path).map_err(Error::io(path))?;
-    platform::reserve(&file, (head.len() + end) as u64)
+    glasshouse_platform::reserve(&file, (head.len() + end) as u64)
         .and_then(|()| file.write_all(&head))
         .map_err(Error::io(path))?;
     let mut bits16 = Vec::new();
     for (_, tensor, arena) in tensors {
-        platform::pulse();
+        glasshouse_platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
         let mut bytes = format.encode(&entries, &mut bits16);
         storage::copy_in_turns(&mut bytes, &mut file, turns).await.map_err(Error::io(path))?;

@@ -2,7 +2,7 @@
 
 use super::grams::Grams;
 use super::suffixes::{self, suffix_array};
-use glasshouse_platform::{self as platform, Turns};
+use glasshouse_platform::Turns;
 use glasshouse_platform::{Error, Result};
 use glasshouse_text::data::store::{Split, TokenStore};
 use std::cell::RefCell;
@@ -40,8 +40,8 @@ pub(super) struct Limits {
 impl Limits {
     /// Limits for this machine: at most a quarter of the available memory.
     pub(super) fn here() -> Self {
-        let room = platform::available_memory().map_or(u64::MAX, |available| available / 4);
-        Self { sorted: platform::SORTED_TOKENS, bytes: platform::INDEX_BYTES.min(room) }
+        let room = glasshouse_platform::available_memory().map_or(u64::MAX, |available| available / 4);
+        Self { sorted: glasshouse_platform::SORTED_TOKENS, bytes: glasshouse_platform::INDEX_BYTES.min(room) }
     }
 }
 

@@ -6,8 +6,8 @@ use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::storage;
-use glasshouse_platform::{self as platform, Turns, at_once, files};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once, files};
 use glasshouse_protocol::ModelConfig;
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
@@ -250,7 +250,7 @@ impl StateFile {
         let output = BufWriter::with_capacity(BUFFER, file);
         let (path, finished) = (path.to_owned(), false);
         let mut begun = Self { path, output, precision, head, bytes: 0, checksum: 0, finished };
-        platform::reserve(begun.output.get_ref(), (begun.head.len() + end) as u64)
+        glasshouse_platform::reserve(begun.output.get_ref(), (begun.head.len() + end) as u64)
             .and_then(|()| begun.output.write_all(&begun.head))
             .map_err(Error::io(&begun.path))?;
         Ok(begun)
@@ -288,7 +288,7 @@ impl StateFile {
         self.bytes += part.len();
         self.output.write_all(part).map_err(Error::io(&self.path))?;
         if self.bytes / STORED_AT_ONCE > (self.bytes - part.len()) / STORED_AT_ONCE {
-            platform::begin_storing(self.output.get_ref());
+            glasshouse_platform::begin_storing(self.output.get_ref());
         }
         Ok(())
     }

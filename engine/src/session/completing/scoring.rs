@@ -2,8 +2,8 @@
 
 use super::super::Session;
 use super::{Asked, Behind, Unscored, Written, pieces};
-use crate::evaluate::{Detail, Scorer, Scoring, TokenScore};
-use crate::generate::{Decode, Request, Writer};
+use crate::evaluation::{Detail, Scorer, Scoring, TokenScore};
+use crate::generation::{Decode, Request, Writer};
 use crate::protocol::{CompletionToken, Ending, LikelyToken};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use crate::{Error, Result};

@@ -2,10 +2,10 @@
 
 use crate::Result;
 use crate::data::recipes::is_of_tasks;
-use crate::metrics;
 use crate::model::parameters;
 use crate::plan::estimate::estimate;
 use crate::plan::lower::Target;
+use crate::project::metrics;
 use crate::project::{Run, RunRecord};
 use crate::protocol::evaluation::{EvaluatedModel, Evaluation};
 use crate::protocol::quantity::{bytes, counted, whole};

@@ -1,7 +1,7 @@
 //! Comparisons of stored evaluations, cached because resampling takes time.
 
-use crate::evaluation::comparison::compare;
-use crate::evaluation::statistics::Bootstrap;
+use crate::metrics::comparison::compare;
+use crate::metrics::statistics::Bootstrap;
 use crate::platform::Turns;
 use crate::protocol::evaluation::MAX_RESAMPLES;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation};

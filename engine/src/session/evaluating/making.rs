@@ -3,11 +3,11 @@
 use super::super::outlet::{MOMENT, Outlet};
 use super::Assessment;
 use crate::cpu::CpuDecoder;
-use crate::evaluate::tasks::{self, Answerer, Answering, Asked};
-use crate::evaluate::{Subject, Tell, baselines, contaminations, likelihood, text_contamination};
-use crate::evaluation::statistics::Bootstrap;
-use crate::generate::{Decoder, Opening};
+use crate::evaluation::tasks::{self, Answerer, Answering, Asked};
+use crate::evaluation::{Subject, Tell, baselines, contaminations, likelihood, text_contamination};
+use crate::generation::{Decoder, Opening};
 use crate::gpu::Gpu;
+use crate::metrics::statistics::Bootstrap;
 use crate::project::Run;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::{Evaluation, Event};

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::data::read::{self, Problems, RowLocation, SourceFile, labelled_texts, prompt_of};
-use crate::generate::{chat_prompt, prompt_tokens};
+use crate::generation::{chat_prompt, prompt_tokens};
 use crate::platform::Turns;
 use crate::protocol::quantity::things;
 use crate::protocol::{ChatMessage, Feedback, Proposal};

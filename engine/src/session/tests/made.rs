@@ -3,17 +3,17 @@
 use super::tiny;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use crate::data::prepare;
+use crate::formats::huggingface::{export_adapter, merge_adapter_in_turns};
 use crate::initial;
-use crate::interchange::handover::{HandOver, bring_back_in_turns, hand_over_in_turns};
-use crate::interchange::huggingface::{export_adapter, merge_adapter_in_turns};
-use crate::metrics::{self, MetricsWriter};
 use crate::model::parameters;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{Turns, given_up_after};
+use crate::project::metrics::{self, MetricsWriter};
 use crate::project::{AsTrained, Project, Run, StagedRun};
 use crate::protocol::{Adapter, CheckpointChoice, RunState, TrainEvent};
 use crate::step::ArenaState;
 use crate::{Error, Result};
+use glasshouse_cluster::{HandOver, bring_back_in_turns, hand_over_in_turns};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 
@@ -84,7 +84,7 @@ fn a_checkpoint_is_restored_in_turns() {
     let run = begun(&project, None);
     let latest = CheckpointChoice::Latest;
     let restored = in_turns(&project, &async |turns| {
-        crate::train::restore_in_turns(&project, &run, &latest, turns).await
+        crate::training::restore_in_turns(&project, &run, &latest, turns).await
     });
     let (record, weights) =
         (restored.record().unwrap(), |run| AsTrained::load(run, &latest).unwrap().weights);

@@ -3,7 +3,7 @@
 use super::Key;
 use crate::device::DeviceDescription;
 use crate::gpu::Gpu;
-use crate::inspect::Lens;
+use crate::inspection::Lens;
 use crate::platform::LENS_BYTES;
 use crate::protocol::ModelConfig;
 use crate::{Error, Result};
@@ -108,7 +108,7 @@ mod tests {
     use super::super::CURRENT;
     use super::*;
     use crate::gpu::test_gpu;
-    use crate::inspect::Tensor;
+    use crate::inspection::Tensor;
     use crate::model::{Purpose, Site, build};
     use crate::plan::arena::ArenaLayout;
     use crate::plan::lower::{Choice, Choices, Family, ShapeBucket, Tier};
@@ -158,7 +158,7 @@ mod tests {
     fn a_lens_has_the_kernels_of_its_own_runs_record() {
         let gpu = test_gpu();
         let (config, weights) = model(1, 0.1);
-        let default = gpu.target().default_choice(Family::Linear).tier;
+        let default = gpu.target().default_choice().tier;
         let other = Choice::tier(if default == Tier::Tiled { Tier::Direct } else { Tier::Tiled });
         let mut choices = Choices::default();
         choices.insert(ShapeBucket::of(Family::Linear, [16, 8, 24]), other);

@@ -20,8 +20,8 @@ use super::windows::Windows;
 use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
 use corpus::Corpus;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{self as platform, Turns, at_once};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once};
 use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::split_mix;
@@ -453,7 +453,7 @@ pub fn open(folder: &Path) -> Result<Prepared> {
 pub async fn open_aside(folder: PathBuf) -> Result<Prepared> {
     let place = folder.clone();
     // Loading a large vocabulary takes too long to run between two yields.
-    let tokenizer = platform::aside(move || Tokenizer::load(&place.join(TOKENIZER_FILE))).await?;
+    let tokenizer = glasshouse_platform::aside(move || Tokenizer::load(&place.join(TOKENIZER_FILE))).await?;
     open_with(tokenizer, &folder, &Turns::new()).await.map_err(with_remedy)
 }
 

@@ -4,7 +4,6 @@
 use super::prepare::RowSplitter;
 use super::store::Split;
 use super::tasks::TaskSplit;
-use glasshouse_platform as platform;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::storage::Staging;
 use glasshouse_platform::{Error, Result};
@@ -40,7 +39,7 @@ const DIGEST: usize = 8;
 /// # Errors
 /// In a browser, the generator could not be loaded.
 pub fn generated(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<Vec<String>> {
-    platform::generated_rows(Some(recipe), recipe.objective, split, count).map_err(Error::Refused)
+    glasshouse_platform::generated_rows(Some(recipe), recipe.objective, split, count).map_err(Error::Refused)
 }
 
 /// Generates held-out rows to evaluate a run trained on other data.
@@ -85,8 +84,8 @@ pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Re
     });
     let path = folder.join(TRAIN_FILE);
     if !files::is_file(&path) {
-        let rows =
-            platform::generated_rows(None, objective, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
+        let rows = glasshouse_platform::generated_rows(None, objective, TaskSplit::Train, ROWS)
+            .map_err(Error::Refused)?;
         let staging = Staging::beside(&folder)?;
         write_lines(&staging.path().join(TRAIN_FILE), &rows)?;
         staging.put(&folder)?;

@@ -32,8 +32,8 @@ use cut::{Cut, CutRule};
 pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use frame::Frame;
 use glasshouse_platform::storage;
-use glasshouse_platform::{self as platform, Turns, at_once};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once};
 pub use glasshouse_protocol::END_OF_TEXT;
 use regex::Regex;
 use serde_json::{Value, json};
@@ -123,11 +123,11 @@ impl Tokenizer {
     /// Loads a `tokenizer.json`, ours or any that Hugging Face's library supports. The end-of-text tokens come from
     /// `tokenizer_config.json` and `generation_config.json` in the same folder.
     pub fn load(path: &Path) -> Result<Self> {
-        let size = platform::files::metadata(path).map_err(Error::io(path))?.len();
+        let size = glasshouse_platform::files::metadata(path).map_err(Error::io(path))?.len();
         if size > MAX_FILE_BYTES {
             return Err(Error::bad_file(path, format!("{size} bytes is too long for a tokenizer.json")));
         }
-        let bytes = platform::files::read(path).map_err(Error::io(path))?;
+        let bytes = glasshouse_platform::files::read(path).map_err(Error::io(path))?;
         let tokenizer = Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         Ok(tokenizer.ending_as(&files::settings_in(folder)?, &files::generation_in(folder)?))

@@ -10,7 +10,7 @@ use glasshouse_compiler::model::{TrainingGraphs, own_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
-use glasshouse_platform::{self as platform, Turns};
+use glasshouse_platform::Turns;
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which};
 use glasshouse_project::initial;
@@ -208,7 +208,7 @@ async fn weights_of_teacher(run: &Run, config: &RunConfig) -> Result<Vec<f32>> {
         let load = || Teacher::weights(&run.project()?, &config);
         reference::kept(&path, &config.train.distil.teacher, count, load)
     };
-    platform::aside(read).await?
+    glasshouse_platform::aside(read).await?
 }
 
 /// The given weights or those of the seed, and zero moments.

@@ -8,8 +8,8 @@ use crate::TrainEvent;
 use crate::guard::{Finding, activations, look_at_layers};
 use crate::tensorboard::TensorboardWriter;
 use glasshouse_compiler::step::{ArenaState, LossScale, StepReport};
-use glasshouse_platform::{self as platform, Turns, files};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, files};
 use glasshouse_project::checkpoint::Loaded;
 use glasshouse_project::metrics::MetricsWriter;
 use glasshouse_protocol::{
@@ -127,7 +127,7 @@ impl Trainer<'_> {
         let rate = self.learning_rate_at(step.saturating_sub(1));
         let is_settled = self.is_settled();
         let look = move || (look_at_layers(&parameters, &state, &train, step, rate), state);
-        let (layers, state) = platform::aside(look).await?;
+        let (layers, state) = glasshouse_platform::aside(look).await?;
         let found = self.guard.layers(&layers, step, is_settled);
         Ok((!self.act_on(found).await?).then_some(state))
     }
@@ -307,7 +307,7 @@ impl Trainer<'_> {
                 all.all(|entry| entry.is_finite()).then_some(loaded)
             })
         };
-        platform::aside(look).await
+        glasshouse_platform::aside(look).await
     }
 
     /// Rolls back to a state and applies an intervention. The result is saved at once, so that the run resumes from it after any

@@ -2,7 +2,6 @@
 
 use super::{Action, Trainer};
 use crate::TrainEvent;
-use glasshouse_platform as platform;
 use glasshouse_platform::Result;
 use glasshouse_platform::storage;
 use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
@@ -46,7 +45,8 @@ impl Trainer<'_> {
         work: impl FnOnce(&mut Checkpoints) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let mut checkpoints = self.checkpoints.clone();
-        let (stored, checkpoints) = platform::aside(move || (work(&mut checkpoints), checkpoints)).await?;
+        let (stored, checkpoints) =
+            glasshouse_platform::aside(move || (work(&mut checkpoints), checkpoints)).await?;
         self.checkpoints = checkpoints;
         stored
     }

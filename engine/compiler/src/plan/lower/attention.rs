@@ -10,8 +10,7 @@ use crate::graph::ops::{
 use crate::graph::{DropoutSite, Heads, random};
 use crate::plan::Buffer;
 use glasshouse_shaders::{
-    Kernel, attention, attention_delta, attention_forward_single, attention_forward_tiled,
-    attention_key_backward_single, attention_key_backward_tiled, attention_query_backward_single,
+    Kernel, attention, attention_delta, attention_forward_tiled, attention_key_backward_tiled,
     attention_query_backward_tiled,
 };
 
@@ -44,16 +43,11 @@ impl Window<'_> {
         control.into_iter().chain(operands.iter().copied()).chain(self.starts).collect()
     }
 
-    /// Whether a kernel uses the tier without workgroup memory.
-    fn is_direct(self, family: Family) -> bool {
+    /// Whether a kernel uses the blocked kernels of [`attention_direct`], which have no workgroup memory.
+    fn by_blocks(self, family: Family) -> bool {
         let (batch, time) = self.batch_and_time();
         let sizes = [batch * self.heads.heads, time, self.heads.head_size];
-        self.site.target.tier(family, sizes) == Tier::Direct
-    }
-
-    /// Whether a kernel uses the blocked kernels of [`attention_direct`].
-    fn by_blocks(self, family: Family) -> bool {
-        self.is_direct(family) && attention_direct::takes(self)
+        self.site.target.tier(family, sizes) == Tier::Direct && attention_direct::takes(self)
     }
 }
 
@@ -62,10 +56,9 @@ fn rows_in_group(kernel: &Kernel) -> usize {
     kernel.workgroup_size[0] as usize
 }
 
-/// Picks the variant of one of the three attention kernels for any head size; their modules are alike. The `_single` kernels do
-/// not support documents.
+/// Picks the variant of one of the three tiled attention kernels; their modules are alike.
 macro_rules! variant {
-    ($single:ident, $tiled:ident, $family:ident, $window:expr) => {{
+    ($tiled:ident, $window:expr) => {{
         use $tiled::Size;
         let (half, documents) = ($window.qkv.half(), $window.starts.is_some());
         let size = match $window.heads.head_size {
@@ -76,10 +69,7 @@ macro_rules! variant {
             size if size.is_multiple_of(4) => Size::Any4,
             _ => Size::Any,
         };
-        match $window.is_direct(Family::$family) && !documents {
-            true => $single::kernel(half),
-            false => $tiled::kernel(size, half, documents),
-        }
+        $tiled::kernel(size, half, documents)
     }};
 }
 
@@ -149,7 +139,7 @@ impl Lower for Attention {
         let (batch, time) = window.batch_and_time();
         // Scores, rescaled sums, values.
         within_reach(site, heads, time, 3)?;
-        let kernel = variant!(attention_forward_single, attention_forward_tiled, AttentionForward, window);
+        let kernel = variant!(attention_forward_tiled, window);
         let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
         let arguments = arguments(window);
         Ok(Lowering::one(Launch::new(kernel, arguments, window.bindings(&[qkv, y, lse]), groups)?))
@@ -197,12 +187,7 @@ impl Lower for AttentionBackward {
 fn query_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
     let ((batch, time), heads) = (window.batch_and_time(), window.heads);
     within_reach(window.site, heads, time, 2)?;
-    let kernel = variant!(
-        attention_query_backward_single,
-        attention_query_backward_tiled,
-        AttentionQueryBackward,
-        window
-    );
+    let kernel = variant!(attention_query_backward_tiled, window);
     let arguments = arguments(window);
     let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
     Launch::new(kernel, arguments, window.bindings(&operands), groups)
@@ -212,8 +197,7 @@ fn key_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Laun
     let ((batch, time), heads) = (window.batch_and_time(), window.heads);
     // Scores and sums, for every query head that shares the key.
     within_reach(window.site, heads, time * (heads.heads / heads.kv_heads), 2)?;
-    let kernel =
-        variant!(attention_key_backward_single, attention_key_backward_tiled, AttentionKeyBackward, window);
+    let kernel = variant!(attention_key_backward_tiled, window);
     let arguments = arguments(window);
     let groups = grid(batch * heads.kv_heads * time.div_ceil(rows_in_group(kernel)))?;
     Launch::new(kernel, arguments, window.bindings(&operands), groups)

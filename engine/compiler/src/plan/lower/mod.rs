@@ -44,8 +44,6 @@ use std::sync::Arc;
 pub struct Target {
     /// A software adapter, on which barriers are expensive: kernels without workgroup memory, unless chosen otherwise.
     pub software: bool,
-    /// A software adapter with lane-by-lane loads, such as SwiftShader: products with more registers.
-    pub slow_loads: bool,
     /// Maximum bytes of a binding. Larger weights take one launch per range of rows.
     pub binding: u64,
     /// Maximum bytes of a buffer. Larger weights are split over several.
@@ -66,7 +64,6 @@ impl Target {
     pub const fn new(software: bool) -> Self {
         Self {
             software,
-            slow_loads: false,
             binding: u64::MAX,
             buffer: u64::MAX,
             subgroups: false,
@@ -75,10 +72,6 @@ impl Target {
             fusions: Fusions::ALL,
             choices: None,
         }
-    }
-
-    pub fn with_slow_loads(self, slow_loads: bool) -> Self {
-        Self { slow_loads, ..self }
     }
 
     /// Sets the maximum bytes of a binding.
@@ -239,7 +232,7 @@ fn row_groups(tier: Tier, rows: usize) -> Result<[u32; 3]> {
 macro_rules! row_tier {
     ($module:ident, $tier:expr) => {
         match $tier {
-            $crate::plan::lower::Tier::Direct | $crate::plan::lower::Tier::Wide => $module::Tier::Direct,
+            $crate::plan::lower::Tier::Direct => $module::Tier::Direct,
             $crate::plan::lower::Tier::Tiled | $crate::plan::lower::Tier::Cooperative => $module::Tier::Tiled,
             $crate::plan::lower::Tier::Subgroup => $module::Tier::Subgroup,
         }

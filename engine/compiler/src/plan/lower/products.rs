@@ -1,4 +1,4 @@
-//! Matrix product kernels by strategy: `_direct`, `_wide`, `_tiled` and `_cooperative` are separate modules with different
+//! Matrix product kernels by strategy: `_direct`, `_tiled` and `_cooperative` are separate modules with different
 //! variants. A missing variant is `None`: the product is then lowered without its epilogue.
 
 use super::tuning::{Side, Tier};
@@ -31,7 +31,7 @@ macro_rules! side {
 pub(super) mod linear {
     use super::{Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Epilogue, Function, Operands};
-    use glasshouse_shaders::{linear_cooperative, linear_direct, linear_tiled, linear_wide};
+    use glasshouse_shaders::{linear_cooperative, linear_direct, linear_tiled};
 
     pub(in super::super) fn kernel(
         (tier, side): Strategy,
@@ -49,11 +49,6 @@ pub(super) mod linear {
                 same!(epilogue: Epilogue, linear_direct::Epilogue, Plain | Residual | Activation | Gate | Rope),
                 same!(function: Function, linear_direct::Function, None | GeluExact | GeluTanh | Silu),
             ),
-            Tier::Wide => Some(linear_wide::kernel(
-                same!(operands: Operands, linear_wide::Operands, Scalar | Vec4),
-                bias,
-                same!(epilogue: Epilogue, linear_wide::Epilogue, Plain | Residual),
-            )),
             // Products do not use subgroup additions.
             Tier::Tiled | Tier::Subgroup => {
                 linear_tiled::kernel(operands, half_out, bias, epilogue, function)
@@ -76,7 +71,6 @@ pub(super) mod linear_input_backward {
     };
     use glasshouse_shaders::{
         linear_input_backward_cooperative, linear_input_backward_direct, linear_input_backward_tiled,
-        linear_input_backward_wide,
     };
 
     pub(in super::super) fn kernel(
@@ -101,11 +95,6 @@ pub(super) mod linear_input_backward {
                     None | GeluExact | GeluTanh | Silu
                 ),
             ),
-            Tier::Wide => Some(linear_input_backward_wide::kernel(
-                same!(left: Left, linear_input_backward_wide::Left, Left1 | Left4),
-                same!(right: Right, linear_input_backward_wide::Right, Scalar | Vec4),
-                same!(epilogue: Epilogue, linear_input_backward_wide::Epilogue, Plain | Residual),
-            )),
             Tier::Tiled | Tier::Subgroup => {
                 linear_input_backward_tiled::kernel(left, right, epilogue, function)
             }
@@ -123,7 +112,6 @@ pub(super) mod linear_weight_backward {
     pub(in super::super) use glasshouse_shaders::linear_weight_backward_tiled::{Arguments, Left, Right};
     use glasshouse_shaders::{
         linear_weight_backward_cooperative, linear_weight_backward_direct, linear_weight_backward_tiled,
-        linear_weight_backward_wide,
     };
 
     pub(in super::super) fn kernel(
@@ -135,10 +123,6 @@ pub(super) mod linear_weight_backward {
             Tier::Direct => Some(linear_weight_backward_direct::kernel(
                 same!(left: Left, linear_weight_backward_direct::Left, Left1 | Left4 | LeftHalf),
                 same!(right: Right, linear_weight_backward_direct::Right, Scalar | Vec4 | Half),
-            )),
-            Tier::Wide => Some(linear_weight_backward_wide::kernel(
-                same!(left: Left, linear_weight_backward_wide::Left, Left1 | Left4),
-                same!(right: Right, linear_weight_backward_wide::Right, Scalar | Vec4),
             )),
             Tier::Tiled | Tier::Subgroup => Some(linear_weight_backward_tiled::kernel(left, right)),
             // Both operands have the same element type.

@@ -88,7 +88,6 @@ fn devices() -> Vec<(Target, Option<Tier>)> {
     let (eight, sixteen) = (Some(Side::Eight), Some(Side::Sixteen));
     vec![
         (Target::new(true), None),
-        (Target::new(true).with_slow_loads(true), None),
         (gpu.clone(), None),
         (gpu.clone(), Some(Tier::Subgroup)),
         (with(eight, eight), Some(Tier::Cooperative)),

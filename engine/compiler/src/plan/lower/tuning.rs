@@ -67,7 +67,7 @@ impl Family {
     /// Whether a kernel belongs to the family: `linear_tiled:vec4` does to `linear`.
     pub fn has(self, kernel: &str) -> bool {
         let file = kernel.split(':').next().unwrap_or_default();
-        let strategies = ["", "_direct", "_single", "_wide", "_tiled", "_cooperative"];
+        let strategies = ["", "_direct", "_tiled", "_cooperative"];
         file.strip_prefix(self.kernel()).is_some_and(|strategy| strategies.contains(&strategy))
     }
 
@@ -202,8 +202,6 @@ impl Cooperative {
 pub enum Tier {
     /// Directly from bindings into registers, without barriers: suits software adapters.
     Direct,
-    /// Like `Direct`, with larger blocks per invocation, for software adapters with slow loads.
-    Wide,
     /// Through workgroup memory: products by tiles, rows by a whole workgroup.
     Tiled,
     /// Through workgroup memory, with subgroup additions.
@@ -213,13 +211,12 @@ pub enum Tier {
 }
 
 impl Tier {
-    pub const ALL: [Self; 5] = [Self::Direct, Self::Wide, Self::Tiled, Self::Subgroup, Self::Cooperative];
+    pub const ALL: [Self; 4] = [Self::Direct, Self::Tiled, Self::Subgroup, Self::Cooperative];
 
     /// Name in saved choices and kernel names.
     pub fn word(self) -> &'static str {
         match self {
             Self::Direct => "direct",
-            Self::Wide => "wide",
             Self::Tiled => "tiled",
             Self::Subgroup => "subgroup",
             Self::Cooperative => "cooperative",
@@ -265,12 +262,6 @@ impl FromStr for Choice {
                 let known = matches!(unit, "slice" | "slices") && (1..=MAX_SLICES).contains(&number);
                 (word, Some(if known { number } else { return Err(()) }))
             }
-        };
-        // Former names of two tiers.
-        let word = match word {
-            "software" => "direct",
-            "workgroup" => "tiled",
-            word => word,
         };
         let tier = Tier::ALL.into_iter().find(|tier| tier.word() == word);
         Ok(Self { tier: tier.ok_or(())?, slices })
@@ -326,28 +317,14 @@ impl FromIterator<(ShapeBucket, Choice)> for Choices {
 
 impl Target {
     /// The default choice for the adapter kind.
-    pub fn default_choice(&self, family: Family) -> Choice {
-        Choice::tier(match self.software {
-            true if self.slow_loads && family.multiplies() => Tier::Wide,
-            true => Tier::Direct,
-            false => Tier::Tiled,
-        })
-    }
-
-    /// The default for these operand types: `Wide` has no f16 variant.
-    fn default_of(&self, family: Family, operands: Operands) -> Choice {
-        match self.default_choice(family) {
-            Choice { tier: Tier::Wide, .. } if operands != Operands::Floats => Choice::tier(Tier::Direct),
-            choice => choice,
-        }
+    pub fn default_choice(&self) -> Choice {
+        Choice::tier(if self.software { Tier::Direct } else { Tier::Tiled })
     }
 
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
         let bucket = ShapeBucket::of_product(family, sizes, operands);
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&bucket));
-        chosen
-            .filter(|choice| self.admits(family, sizes, operands, *choice))
-            .unwrap_or(self.default_of(family, operands))
+        chosen.filter(|choice| self.admits(family, sizes, operands, *choice)).unwrap_or(self.default_choice())
     }
 
     pub(super) fn tier(&self, family: Family, sizes: [usize; 3]) -> Tier {
@@ -366,7 +343,7 @@ impl Target {
         let chosen = Some(self.choice(family, whole, operands));
         let choice = chosen.filter(|choice| self.admits(family, sizes, operands, *choice));
         let side = self.cooperative.side(sizes, operands).unwrap_or(Side::Eight);
-        (choice.unwrap_or(self.default_of(family, operands)).tier, side)
+        (choice.unwrap_or(self.default_choice()).tier, side)
     }
 
     /// Whether a choice respects the device's limits. A tiled product runs one loop iteration per inner step, four times as
@@ -386,8 +363,6 @@ impl Target {
         match choice.tier {
             // One invocation per row leaves a GPU idle.
             Tier::Direct => self.software || !family.by_rows(),
-            // A GPU lacks the registers, and attention has no such kernel.
-            Tier::Wide => self.software && family.multiplies() && operands == Operands::Floats,
             Tier::Tiled => !self.software || !family.multiplies() || within,
             Tier::Subgroup => self.subgroups && family.by_rows(),
             Tier::Cooperative => {
@@ -415,9 +390,6 @@ mod tests {
         assert_eq!(texts["linear weight backward 1024x512x128"], "tiled in 4 slices");
         assert_eq!(texts["attention key backward 64x64x32"], "direct");
         assert_eq!(Choices::from_texts(&texts), choices);
-        // Former names.
-        assert_eq!("workgroup in 4 slices".parse(), Ok(choices.get(&product).unwrap()));
-        assert_eq!("software".parse(), Ok(choices.get(&attention).unwrap()));
         assert_eq!(ShapeBucket::of(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
     }
 
@@ -461,24 +433,6 @@ mod tests {
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Direct);
         let gpu = Target::new(false).with(&choices);
         assert_eq!(gpu.tier(Family::LinearInputBackward, sizes), Tier::Tiled);
-    }
-
-    #[test]
-    fn wide_products_are_for_software_adapters_alone() {
-        let sizes = [768, 128, 512];
-        let wide: Choices = Family::ALL
-            .into_iter()
-            .map(|family| (ShapeBucket::of(family, sizes), Choice::tier(Tier::Wide)))
-            .collect();
-        let tiers = |target: Target| Family::ALL.map(|family| target.tier(family, sizes));
-        let tier = |family: Family| if family.multiplies() { Tier::Wide } else { Tier::Direct };
-        let expected = Family::ALL.map(tier);
-        assert_eq!(tiers(Target::new(true).with(&wide)), expected);
-        assert_eq!(tiers(Target::new(true).with_slow_loads(true)), expected);
-        assert_eq!(tiers(Target::new(true)), [Tier::Direct; 10]);
-        for target in [Target::new(false).with(&wide), Target::new(false).with_slow_loads(true)] {
-            assert_eq!(tiers(target), [Tier::Tiled; 10]);
-        }
     }
 
     #[test]

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(found.len(), trials().len());
         // Winners over the default were timed twice.
         let again = |found: &TunedBucket| {
-            if found.chosen == target.default_choice(found.bucket.family) { 0 } else { 2 }
+            if found.chosen == target.default_choice() { 0 } else { 2 }
         };
         let tried = |found: &TunedBucket| found.candidates.len() + again(found);
         assert_eq!(bench.tried.len(), found.iter().map(tried).sum::<usize>());
@@ -192,8 +192,8 @@ mod tests {
             let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
             let expected = match bucket.family {
                 Family::Linear => Choice::tier(Tier::Direct),
-                Family::LinearWeightBackward => more.unwrap_or(target.default_choice(bucket.family)),
-                _ => target.default_choice(bucket.family),
+                Family::LinearWeightBackward => more.unwrap_or(target.default_choice()),
+                _ => target.default_choice(),
             };
             assert_eq!(*chosen, expected, "{bucket}");
         }
@@ -214,7 +214,7 @@ mod tests {
                     self.0.push(trial.bucket);
                     return Ok(Some(9.0e-3));
                 }
-                let default = choice == Target::new(false).default_choice(trial.bucket.family);
+                let default = choice == Target::new(false).default_choice();
                 Ok(Some(if default { 1.0e-3 } else { 2.0e-3 }))
             }
         }
@@ -222,10 +222,7 @@ mod tests {
         let mut bench = Disturbed(Vec::new());
         let found = pollster::block_on(search(&mut bench, &trials(), &target, 1e9, 1.0)).unwrap();
         assert_eq!(found.len(), trials().len());
-        assert!(
-            found.iter().all(|found| found.chosen == target.default_choice(found.bucket.family)),
-            "{found:?}"
-        );
+        assert!(found.iter().all(|found| found.chosen == target.default_choice()), "{found:?}");
     }
 
     #[test]
@@ -278,7 +275,7 @@ mod tests {
         let (_, found) =
             searched(&Target::new(true), 1e9, |trial, choice| match (trial.bucket.family, choice.tier) {
                 (Family::Linear, Tier::Direct) => (0.1, None),
-                (_, Tier::Wide | Tier::Tiled) => (0.1, None),
+                (_, Tier::Tiled) => (0.1, None),
                 _ => (0.1, Some(1.0)),
             });
         assert!(found.is_empty(), "{found:?}");

@@ -32,9 +32,7 @@ fn every_choice_gives_the_same_gradient() {
     block_on(async {
         let (default_loss, default) = gradients(&gpu).await;
         let largest = default.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
-        for (tier, slices) in
-            [(Tier::Direct, None), (Tier::Wide, None), (Tier::Tiled, None), (Tier::Tiled, Some(3))]
-        {
+        for (tier, slices) in [(Tier::Direct, None), (Tier::Tiled, None), (Tier::Tiled, Some(3))] {
             let chosen = gpu.with_choices(&everywhere(graph, |family| Choice {
                 tier,
                 slices: slices.filter(|_| family == Family::LinearWeightBackward),
@@ -43,10 +41,7 @@ fn every_choice_gives_the_same_gradient() {
             for family in Family::ALL.into_iter().filter(|family| !family.by_rows()) {
                 let mut own = names.iter().filter(|name| family.has(name)).peekable();
                 assert!(own.peek().is_some(), "{family:?}");
-                // Attention has no separate kernel for slow loads.
-                let wide = tier == Tier::Wide && !family.multiplies();
-                let word = if wide { Tier::Direct.word() } else { tier.word() };
-                assert!(own.all(|name| name.contains(word)), "{names:?}");
+                assert!(own.all(|name| name.contains(tier.word())), "{names:?}");
             }
             let sums = |names: &[&str]| names.iter().filter(|name| name.starts_with("sum_rows")).count();
             assert_eq!(sums(&names) > sums(&kernels(&gpu)), slices.is_some(), "{names:?}");
@@ -74,7 +69,7 @@ fn rows_add_up_alike_in_every_tier() {
         for tier in [Tier::Direct, Tier::Tiled, Tier::Subgroup] {
             let rows = |family: Family| match family.by_rows() {
                 true => Choice::tier(tier),
-                false => gpu.target().default_choice(family),
+                false => gpu.target().default_choice(),
             };
             let chosen = gpu.with_choices(&everywhere(graph, rows));
             let plan = compile(graph.clone(), &[], &chosen.target()).unwrap();
@@ -130,7 +125,7 @@ fn what_was_timed_is_known_afterwards() {
         assert!(candidates.iter().all(|(_, seconds)| *seconds > 0.0) && tuned.seconds > 0.0);
         assert!(tuned.sentence().is_some_and(|text| text.starts_with("tuned 1 kernel in ")));
         let variants = chosen.variants();
-        let expected = (*best != gpu.target().default_choice(Family::Linear)).then(|| best.to_string());
+        let expected = (*best != gpu.target().default_choice()).then(|| best.to_string());
         assert_eq!(variants.get("linear 64x16x32").cloned(), expected);
 
         let (again, tuned) = gpu.clone().tuned(&graph, &tuning).await.unwrap();
@@ -169,7 +164,7 @@ fn without_time_the_rule_holds() {
 fn a_record_pins_the_kernels_of_its_own_device() {
     let gpu = test_gpu();
     let graph = product(64);
-    let default = gpu.target().default_choice(Family::Linear).tier;
+    let default = gpu.target().default_choice().tier;
     let other = Choice::tier(if default == Tier::Tiled { Tier::Direct } else { Tier::Tiled });
     let chosen = gpu.with_choices(&everywhere(&graph, |_| other));
     let recorded = chosen.describe();

@@ -9,7 +9,6 @@ mod qwen3;
 use super::facts::Facts;
 use super::metadata::Metadata;
 use super::value::Value;
-use crate as interchange;
 use crate::huggingface::Family;
 use crate::tensors::{Parameters, Tensor, TensorTable};
 use glasshouse_platform::{Error, Result};
@@ -69,8 +68,7 @@ impl Architecture {
             let becomes = (architecture.nearly)(&mut model);
             (model, becomes)
         };
-        let (architecture, lacks) =
-            interchange::nearest(wished, &ARCHITECTURES, |it| it.lacks(&nearly(it).0))?;
+        let (architecture, lacks) = crate::nearest(wished, &ARCHITECTURES, |it| it.lacks(&nearly(it).0))?;
         if lacks.is_empty() {
             return Ok((architecture, nearly(architecture).1));
         }
@@ -88,7 +86,7 @@ impl Architecture {
         let tensors = self.tensors(model, &Parameters::of(model)?);
         let shapes = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
         let mut facts = Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, slower(model));
-        Ok(interchange::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
+        Ok(crate::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
     }
 
     /// Converts a file's keys to settings.

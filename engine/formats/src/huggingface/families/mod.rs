@@ -12,7 +12,6 @@ mod qwen3;
 mod smollm3;
 
 use super::fields::Fields;
-use crate as interchange;
 use crate::tensors::{Parameters, Tensor, TensorTable};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Bias, ModelConfig, Rope};
@@ -68,7 +67,7 @@ impl Family {
     /// No class does; the error names the settings that the closest one lacks.
     pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
         let wished = wished.and_then(Self::of_type);
-        let (family, lacks) = interchange::nearest(wished, &FAMILIES, |family| family.lacks(model))?;
+        let (family, lacks) = crate::nearest(wished, &FAMILIES, |family| family.lacks(model))?;
         if lacks.is_empty() {
             return Ok(family);
         }
@@ -83,7 +82,7 @@ impl Family {
     fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
         let fields = (self.write)(model);
         let read = (self.read)(&mut Fields::new(Path::new("config.json"), fields));
-        let mut lacks = interchange::lacks(model, read.ok().as_ref(), self.padded_biases);
+        let mut lacks = crate::lacks(model, read.ok().as_ref(), self.padded_biases);
         // Since version 5, transformers refuses to open others, although the class could compute them.
         if self.model_type == llama::FAMILY.model_type && !model.width.is_multiple_of(model.heads) {
             lacks.push(format!("model.width = {} with model.heads = {}", model.width, model.heads));

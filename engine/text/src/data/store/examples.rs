@@ -1,7 +1,6 @@
 //! The division of a split's tokens into examples, and which tokens are learned.
 
 use super::index::ExamplesRecord;
-use glasshouse_platform as platform;
 use glasshouse_platform::{Error, Result};
 use std::ops::Range;
 use std::path::Path;
@@ -11,16 +10,16 @@ pub struct Examples {
     /// End of each example among the split's tokens.
     ends: Vec<u64>,
     /// One byte per token.
-    learned: platform::Mapping,
+    learned: glasshouse_platform::Mapping,
     /// One line of JSON per example, if there is extra data.
-    rows: Option<platform::Mapping>,
+    rows: Option<glasshouse_platform::Mapping>,
 }
 
 impl Examples {
     /// Opens the files of a split of `tokens` tokens.
     pub(super) fn open(folder: &Path, record: &ExamplesRecord, tokens: u64) -> Result<Self> {
         let (path, count) = (folder.join(&record.lengths.file), record.lengths.tokens);
-        let lengths = platform::map(&path)?;
+        let lengths = glasshouse_platform::map(&path)?;
         if lengths.len() as u64 != count.saturating_mul(4) {
             return Err(Error::bad_file(path, format!("it does not hold {count} lengths")));
         }
@@ -37,11 +36,15 @@ impl Examples {
             ));
         }
         let path = folder.join(&record.learned.file);
-        let learned = platform::map(&path)?;
+        let learned = glasshouse_platform::map(&path)?;
         if learned.len() as u64 != tokens {
             return Err(Error::bad_file(path, format!("{} marks for {tokens} tokens", learned.len())));
         }
-        let rows = record.rows.as_ref().map(|rows| platform::map(&folder.join(&rows.file))).transpose()?;
+        let rows = record
+            .rows
+            .as_ref()
+            .map(|rows| glasshouse_platform::map(&folder.join(&rows.file)))
+            .transpose()?;
         Ok(Self { ends, learned, rows })
     }
 

@@ -8,8 +8,8 @@ mod index;
 mod writer;
 
 pub use examples::Examples;
-use glasshouse_platform::{self as platform, Turns, at_once};
 use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Turns, at_once};
 pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
 use std::path::Path;
 pub use writer::Writer;
@@ -39,8 +39,8 @@ impl std::fmt::Display for Split {
 #[derive(Debug)]
 enum Tokens {
     Memory(Vec<u32>),
-    U16(platform::Mapping),
-    U32(platform::Mapping),
+    U16(glasshouse_platform::Mapping),
+    U32(glasshouse_platform::Mapping),
 }
 
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl TokenStore {
             let mut shards = Vec::with_capacity(split.shards.len());
             for record in &split.shards {
                 let path = folder.join(&record.file);
-                let mapping = platform::map(&path)?;
+                let mapping = glasshouse_platform::map(&path)?;
                 let expected = record.tokens.saturating_mul(u64::from(index.element_bytes));
                 if mapping.len() as u64 != expected {
                     return Err(Error::bad_file(
@@ -198,7 +198,7 @@ impl TokenStore {
         let beside = [beside(&index.train), beside(&index.validation)].concat();
         for record in index.train.shards.iter().chain(&index.validation.shards).chain(&beside) {
             let path = folder.join(&record.file);
-            let (shard, mut checksum) = (platform::map(&path)?, 0);
+            let (shard, mut checksum) = (glasshouse_platform::map(&path)?, 0);
             for piece in shard.chunks(PIECE) {
                 turns.give().await;
                 checksum = crc32c::crc32c_append(checksum, piece);

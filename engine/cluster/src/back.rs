@@ -2,8 +2,8 @@
 
 use super::tensors::Places;
 use super::{MANIFEST, MAX_JSON_BYTES, Manifest, check_files, is_bundle, sha256};
-use crate::huggingface::Family;
 use glasshouse_compiler::model::parameters;
+use glasshouse_formats::huggingface::Family;
 use glasshouse_platform::storage;
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Turns, files};

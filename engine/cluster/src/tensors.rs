@@ -1,11 +1,11 @@
 //! Converts a run's weights and moments to and from the names and shapes of a class of `transformers`.
 
-use super::super::huggingface::{Family, Folder, Format, write_tensors};
-use super::super::tensors::{Parameters, Tensor, not_finite};
 use super::{FIRST, SECOND};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
+use glasshouse_formats::huggingface::{Family, Folder, Format, write_tensors};
+use glasshouse_formats::tensors::{Parameters, Tensor, not_finite};
 use glasshouse_platform::Turns;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ModelConfig;

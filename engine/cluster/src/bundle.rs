@@ -3,14 +3,14 @@
 use super::scripts::{PROGRAMS, SCRIPTS};
 use super::tensors::Places;
 use super::{FORMAT, MANIFEST, Manifest, VERSION, sha256};
-use crate::huggingface::{Family, export_trained_in_turns};
 use glasshouse_compiler::model::{parameters, training_graphs};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
+use glasshouse_formats::huggingface::{Family, export_trained_in_turns};
+use glasshouse_platform::Turns;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{self as platform, Turns};
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which, settings_of};
 use glasshouse_project::{Run, Trained};
@@ -86,7 +86,7 @@ pub async fn hand_over_in_turns(
         let path = folder.join(name);
         storage::write_atomically(&path, text.as_bytes())?;
         if PROGRAMS.contains(name) {
-            platform::make_executable(&path)?;
+            glasshouse_platform::make_executable(&path)?;
         }
     }
     let mut names = Vec::new();
