@@ -1,11 +1,11 @@
 //! Label savings of active learning: uncertain-first compared with random order, until the same accuracy on held-out texts.
 
-use crate::front_ends::succeed;
 use crate::support::labelled::propose;
-use crate::support::tuning::{mean, tune, write_rows};
+use crate::support::program::{last, succeed, write_rows};
+use crate::support::tuning::{mean, tune};
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::protocol::random::nth;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -104,9 +104,7 @@ fn labels_needed(folder: &Path, seed: u64, uncertain: bool) -> (usize, Vec<(usiz
         tune(folder, "1", "classify", "labels.jsonl", &[&TRAINING[..], &held_out].concat());
         let tries =
             ["classify", "--project", "first", "--checkpoint", "latest", "--file", "held.jsonl", "--json"];
-        let said = succeed(folder, &tries);
-        let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-        let accuracy = last["accuracy"].as_f64().unwrap();
+        let accuracy = last(&succeed(folder, &tries))["accuracy"].as_f64().unwrap();
         accuracies.push((labelled.len(), accuracy));
         if accuracy >= TARGET || labelled.len() + BATCH > MAX_LABELS {
             return (labelled.len(), accuracies);

@@ -1,8 +1,7 @@
 //! Runs based on others, and runs moved to other machines, in the window.
 
-use crate::meets::{contains, is_shown, on, press};
 use crate::support;
-use crate::support::{answer, sent, tell};
+use crate::support::{answer, contains, is_shown, on, press, sent, tell};
 use egui::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};

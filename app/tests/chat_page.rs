@@ -23,44 +23,26 @@ fn wide(engine: Engine, page: PageName) -> Scene {
 
 /// Sends a message with the keyboard.
 fn say(scene: &mut Scene, text: &str) {
-    scene.harness.get_by_label("Message").focus();
-    scene.frame();
-    scene.harness.get_by_label("Message").type_text(text);
-    scene.frame();
+    scene.type_into("Message", text);
     scene.harness.key_press(Key::Enter);
     scene.settle();
 }
 
 /// Sends a message with the button, as on a phone.
 fn send(scene: &mut Scene, text: &str) {
-    scene.harness.get_by_label("Message").focus();
-    scene.frame();
-    scene.harness.get_by_label("Message").type_text(text);
-    scene.frame();
-    press(scene, "Send");
+    scene.type_into("Message", text);
+    scene.press("Send");
 }
 
 fn message(scene: &Scene) -> Option<String> {
     scene.harness.get_by_label("Message").accesskit_node().value()
 }
 
-fn is_disabled(scene: &Scene, name: &str) -> bool {
-    scene.harness.get_by_label(name).accesskit_node().is_disabled()
-}
-
-fn press(scene: &mut Scene, name: &str) {
-    scene.harness.get_by_label(name).click_accesskit();
-    scene.settle();
-}
-
 /// Appends to the first reply, and stores the result as an improved one.
 fn improve(scene: &mut Scene, text: &str) {
-    press(scene, "Write a better reply 1");
-    scene.harness.get_by_label("Better reply 1").focus();
-    scene.frame();
-    scene.harness.get_by_label("Better reply 1").type_text(text);
-    scene.frame();
-    press(scene, "Keep reply 1");
+    scene.press("Write a better reply 1");
+    scene.type_into("Better reply 1", text);
+    scene.press("Keep reply 1");
 }
 
 /// The conversations for which replies were requested, and their seeds.
@@ -99,32 +81,27 @@ fn a_conversation_goes_on_and_is_cut_where_a_message_is_said_in_other_words() {
         second[2].content,
         format!("It was Mia, who lives at house {one} at the edge of the quiet forest.")
     );
-    assert!(scene.harness.query_all_by_label_contains("messages were left out").next().is_some());
+    assert!(scene.says("messages were left out"));
 
     // It survives a visit to another page.
-    scene.harness.state_mut().open(PageName::Write);
-    scene.settle();
-    scene.harness.state_mut().open(PageName::Chat);
-    scene.settle();
-    press(&mut scene, "Edit message 1");
-    scene.harness.get_by_label("Message 1").focus();
-    scene.frame();
-    scene.harness.get_by_label("Message 1").type_text(" Tell.");
-    scene.frame();
-    assert!(is_disabled(&scene, "Edit message 2"), "one at a time, so that no text is lost");
-    press(&mut scene, "Send again message 1");
+    scene.open(PageName::Write);
+    scene.open(PageName::Chat);
+    scene.press("Edit message 1");
+    scene.type_into("Message 1", " Tell.");
+    assert!(scene.is_disabled("Edit message 2"), "one at a time, so that no text is lost");
+    scene.press("Send again message 1");
     let conversations = asked(&mut scene);
     assert_eq!(conversations.len(), 3);
     assert_eq!(said(&conversations[2].0), [System, User]);
     assert!(conversations[2].0[1].content.contains("Tell."));
     assert!(scene.harness.query_by_label("Edit message 2").is_none(), "the rest is cut");
-    press(&mut scene, "Reply again");
+    scene.press("Reply again");
     assert_eq!(asked(&mut scene).len(), 4);
-    press(&mut scene, "New conversation");
+    scene.press("New conversation");
     assert!(scene.harness.query_by_label("Edit message 1").is_none());
-    press(&mut scene, "Undo");
+    scene.press("Undo");
     assert!(scene.harness.query_by_label("Edit message 1").is_some());
-    press(&mut scene, "New conversation");
+    scene.press("New conversation");
     say(&mut scene, "Why?");
     assert!(scene.harness.query_by_label("Undo").is_none(), "it would take what was said since with it");
     assert_eq!(said(&asked(&mut scene).last().unwrap().0), [System, User]);
@@ -166,7 +143,7 @@ fn a_reply_that_is_written_is_stopped() {
     let silent = |command: &Command| matches!(command, Command::Reply { .. });
     let mut scene = wide(Engine { silent, ..Engine::full() }, PageName::Chat);
     say(&mut scene, "Who was it?");
-    press(&mut scene, "Stop");
+    scene.press("Stop");
     let replied =
         scene.sent().into_iter().find(|sent| matches!(sent.command, Command::Reply { .. })).unwrap();
     let stopped = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
@@ -179,8 +156,8 @@ fn a_reply_that_fails_says_why_and_can_be_written_by_the_person() {
     let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
     say(&mut scene, "Who was it?");
     assert!(scene.harness.query_by_label("The disk is full.").is_some());
-    assert!(scene.harness.query_all_by_label_contains("0 tokens").next().is_none());
-    assert!(is_disabled(&scene, "Good reply 1") && is_disabled(&scene, "Compare with another reply"));
+    assert!(!scene.says("0 tokens"));
+    assert!(scene.is_disabled("Good reply 1") && scene.is_disabled("Compare with another reply"));
     improve(&mut scene, "Mia.");
     assert_eq!(kinds(&scene), [FeedbackKind::Better], "it is better than nothing, which is no pair");
 }
@@ -190,14 +167,14 @@ fn what_cannot_be_kept_is_not_shown_as_kept() {
     let failing = |command: &Command| matches!(command, Command::SpliceFeedback { .. });
     let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
     say(&mut scene, "Who was it?");
-    press(&mut scene, "Good reply 1");
+    scene.press("Good reply 1");
     assert!(scene.harness.query_by_label("You rated it good.").is_none());
-    assert!(!is_disabled(&scene, "Good reply 1"), "it can be said again");
+    assert!(!scene.is_disabled("Good reply 1"), "it can be said again");
     improve(&mut scene, " Indeed.");
     let typed = scene.harness.get_by_label("Better reply 1").accesskit_node().value().unwrap();
     assert!(typed.contains("Indeed."), "what was typed stays: {typed}");
     scene.engine.failing = |_| false;
-    press(&mut scene, "Keep reply 1");
+    scene.press("Keep reply 1");
     assert_eq!(kinds(&scene), [FeedbackKind::Better, FeedbackKind::Pair]);
     assert!(scene.harness.query_by_label("Rewritten by you.").is_some());
 }
@@ -210,10 +187,10 @@ fn a_reply_is_rated_with_what_it_was_asked_with() {
     scene.frame();
     scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").type_text("Be brief.");
     scene.frame();
-    press(&mut scene, "Good reply 1");
+    scene.press("Good reply 1");
     assert_eq!(scene.engine.feedback[0].prompt, [ChatMessage::new(Speaker::User, "Who was it?")]);
     assert!(scene.harness.query_by_label("You rated it good.").is_some());
-    press(&mut scene, "Remove feedback 1");
+    scene.press("Remove feedback 1");
     assert!(scene.harness.query_by_label("You rated it good.").is_none(), "the row is gone");
 }
 
@@ -223,11 +200,11 @@ fn feedback_that_cannot_be_read_is_told_from_none() {
     let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
     let lists = |scene: &mut Scene| scene.sent_of(|command| *command == Command::ListFeedback).len();
     assert_eq!(lists(&mut scene), 1, "once");
-    assert!(scene.harness.query_by_label_contains("could not be read: the disk is full").is_some());
+    assert!(scene.says("could not be read: the disk is full"));
     scene.engine.failing = |_| false;
-    press(&mut scene, "Read again");
+    scene.press("Read again");
     assert_eq!(lists(&mut scene), 2);
-    assert!(scene.harness.query_by_label_contains("could not be read").is_none());
+    assert!(!scene.says("could not be read"));
 }
 
 #[test]
@@ -243,16 +220,16 @@ fn a_token_of_a_reply_is_looked_into() {
     let [Command::Explain { tokens, .. }] = sent.as_slice() else { panic!("{sent:?}") };
     let prompt = support::engine::tokens("user Who? assistant ").len();
     assert_eq!(tokens.len(), prompt, "the template's tokens go along and are not shown");
-    assert!(scene.harness.query_by_label_contains("Continue with").is_none(), "a reply has no branches");
+    assert!(!scene.says("Continue with"), "a reply has no branches");
 }
 
 #[test]
 fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back() {
     let mut scene = wide(Engine::full(), PageName::Chat);
     say(&mut scene, "Who was it?");
-    press(&mut scene, "Good reply 1");
+    scene.press("Good reply 1");
     assert_eq!(kinds(&scene), [FeedbackKind::Good]);
-    press(&mut scene, "Bad reply 1");
+    scene.press("Bad reply 1");
     assert_eq!(kinds(&scene), [FeedbackKind::Bad], "a thumb takes the other's place");
     assert_eq!(scene.engine.feedback[0].run, "2-first-stories");
     improve(&mut scene, " Indeed.");
@@ -260,25 +237,25 @@ fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back(
     let pair = &scene.engine.feedback[2];
     assert!(pair.replies()[0].contains("Indeed.") && !pair.replies()[1].contains("Indeed."));
 
-    press(&mut scene, "Compare with another reply");
+    scene.press("Compare with another reply");
     let conversations = asked(&mut scene);
     assert_eq!(conversations[0].0, conversations[1].0);
     assert_ne!(conversations[0].1, conversations[1].1);
     scene.picture("chat-compared");
-    press(&mut scene, "The second reply 1 is better");
+    scene.press("The second reply 1 is better");
     let house = format!("house {}", conversations[1].1);
     let pair = scene.engine.feedback.last().unwrap();
     assert!(pair.kind() == Ok(FeedbackKind::Pair) && pair.replies()[0].contains(&house), "{pair:?}");
     scene.picture("chat-feedback");
 
-    press(&mut scene, "Edit feedback 1");
-    press(&mut scene, "Good");
-    press(&mut scene, "Save");
+    scene.press("Edit feedback 1");
+    scene.press("Good");
+    scene.press("Save");
     assert_eq!(kinds(&scene)[0], FeedbackKind::Good);
     let before = scene.engine.feedback.clone();
-    press(&mut scene, "Remove feedback 2");
+    scene.press("Remove feedback 2");
     assert_eq!(scene.engine.feedback.len(), 3);
-    press(&mut scene, "Undo");
+    scene.press("Undo");
     assert_eq!(scene.engine.feedback, before);
 }
 
@@ -293,33 +270,33 @@ fn propose(scene: &mut Scene, measure: Uncertainty) {
 #[test]
 fn a_prompt_of_the_queue_is_answered_in_a_conversation_of_its_own_and_leaves_the_queue() {
     let mut scene = wide(Engine::full(), PageName::Chat);
-    press(&mut scene, "What to answer next");
+    scene.press("What to answer next");
     say(&mut scene, "Who was it?");
     propose(&mut scene, Uncertainty::Disagreement);
     let sent = scene.sent_of(|command| matches!(command, Command::Propose { .. }));
     let [Command::Propose { from, settings, .. }] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!((from.as_str(), settings.measure), ("prompts.jsonl", Some(Uncertainty::Disagreement)));
-    assert!(scene.harness.query_by_label_contains("out of 40 prompts; model: 2-first-stories").is_some());
-    assert!(scene.harness.query_by_label_contains("0.82 · the model says “He was sad").is_some());
+    assert!(scene.says("out of 40 prompts; model: 2-first-stories"));
+    assert!(scene.says("0.82 · the model says “He was sad"));
     scene.picture("chat-queue");
-    press(&mut scene, "Answer prompt 2");
+    scene.press("Answer prompt 2");
     let (messages, _) = asked(&mut scene).pop().unwrap();
     let said: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
     assert_eq!(said, ["Be brief.", "Who lost the ball?", "The boy.", "And when was that?"]);
-    press(&mut scene, "Undo");
+    scene.press("Undo");
     assert!(
         scene.harness.query_by_label("Edit message 2").is_none(),
         "the conversation before is there again"
     );
-    press(&mut scene, "Answer prompt 2");
-    press(&mut scene, "Good reply 2");
+    scene.press("Answer prompt 2");
+    scene.press("Good reply 2");
     assert_eq!(scene.engine.feedback[0].prompt, messages);
     assert!(scene.harness.query_by_label("Answer prompt 2").is_none(), "it is answered");
-    press(&mut scene, "Answer prompt 1");
+    scene.press("Answer prompt 1");
     let (messages, _) = asked(&mut scene).pop().unwrap();
     assert_eq!(messages, [ChatMessage::new(Speaker::User, "Why was the boy sad?")], "its own, told nothing");
     improve(&mut scene, " Indeed.");
-    assert!(scene.harness.query_by_label_contains("No proposals left").is_some());
+    assert!(scene.says("No proposals left"));
 }
 
 fn system_prompt(scene: &Scene) -> String {
@@ -334,23 +311,23 @@ fn what_a_prompt_of_the_queue_is_told_goes_and_comes_back_with_its_conversation(
     scene.frame();
     scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").type_text("Rhyme.");
     scene.frame();
-    press(&mut scene, "What to answer next");
+    scene.press("What to answer next");
     propose(&mut scene, Uncertainty::Entropy);
-    press(&mut scene, "Answer prompt 2");
+    scene.press("Answer prompt 2");
     assert_eq!(system_prompt(&scene), "Be brief.");
-    press(&mut scene, "New conversation");
+    scene.press("New conversation");
     assert_eq!(system_prompt(&scene), "Rhyme.", "the person's own");
-    press(&mut scene, "Undo");
+    scene.press("Undo");
     assert_eq!(system_prompt(&scene), "Be brief.", "the conversation is whole again");
-    press(&mut scene, "Reply again");
+    scene.press("Reply again");
     let (messages, _) = asked(&mut scene).pop().unwrap();
     assert_eq!(messages[0], ChatMessage::new(Speaker::System, "Be brief."));
 
-    press(&mut scene, "Answer prompt 1");
+    scene.press("Answer prompt 1");
     assert_eq!(system_prompt(&scene), "", "the model was asked without any");
     let (messages, _) = asked(&mut scene).pop().unwrap();
     assert_eq!(messages, [ChatMessage::new(Speaker::User, "Why was the boy sad?")]);
-    press(&mut scene, "New conversation");
+    scene.press("New conversation");
     assert_eq!(system_prompt(&scene), "Rhyme.");
 }
 
@@ -362,8 +339,7 @@ fn a_reward_model_is_asked_for_no_text() {
     assert!(scene.harness.query_by_label("Message").is_none());
     assert!(scene.harness.query_by_label("What to label next").is_none());
     assert_eq!(scene.sent_of(|command| matches!(command, Command::OpenModel { .. })), []);
-    scene.harness.state_mut().open(PageName::Write);
-    scene.settle();
+    scene.open(PageName::Write);
     assert!(scene.harness.query_by_label(words).is_some());
 }
 
@@ -381,21 +357,20 @@ fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
     propose(&mut scene, Uncertainty::Margin);
     // Two texts with the same uncertainty.
     let said = "0.90 · the model says “food”, 55 %";
-    assert!(scene.harness.query_all_by_label_contains(said).next().is_some());
+    assert!(scene.says(said));
     scene.picture("chat-labels");
-    press(&mut scene, "Text 1: weather");
+    scene.press("Text 1: weather");
     let row = &scene.engine.feedback[0];
     assert_eq!((row.text.as_str(), row.text_label.as_str()), ("Mia saw the rain.", "weather"));
     assert_eq!(row.run, "2-first-stories");
-    assert!(is_disabled(&scene, "Train on labels"), "one alone is held out");
-    press(&mut scene, "Text 1: food");
+    assert!(scene.is_disabled("Train on labels"), "one alone is held out");
+    scene.press("Text 1: food");
     assert!(scene.harness.query_by_label("Text 1: food").is_none(), "both have left the queue");
-    press(&mut scene, "Edit feedback 2");
+    scene.press("Edit feedback 2");
     assert!(scene.harness.query_all_by_label("Text").next().is_some());
-    press(&mut scene, "Cancel");
-    press(&mut scene, "Train on labels");
-    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
-    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    scene.press("Cancel");
+    scene.press("Train on labels");
+    let (config, launch) = scene.started();
     assert_eq!(launch.learns_from, LearnsFrom::Feedback);
     assert_eq!(config.train.objective, Objective::Classify);
     assert_eq!(config.start.as_ref().unwrap().run, "2-first-stories");
@@ -405,11 +380,11 @@ fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
 fn looking_through_prompts_is_stopped_and_waits_for_a_file() {
     let silent = |command: &Command| matches!(command, Command::Propose { .. });
     let mut scene = wide(Engine { silent, ..Engine::full() }, PageName::Chat);
-    press(&mut scene, "What to answer next");
-    assert!(!is_disabled(&scene, "Choose prompts"));
+    scene.press("What to answer next");
+    assert!(!scene.is_disabled("Choose prompts"));
     propose(&mut scene, Uncertainty::Entropy);
-    assert!(scene.harness.query_by_label_contains("Searching the file").is_some());
-    press(&mut scene, "Stop looking");
+    assert!(scene.says("Searching the file"));
+    scene.press("Stop looking");
     let sent = scene.sent().into_iter().find(|sent| silent(&sent.command)).unwrap();
     let stopped = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
     assert_eq!(stopped, [Command::Cancel { request: sent.id }]);
@@ -424,18 +399,16 @@ fn one_row_alone_is_too_few_and_a_run_does_not_begin_by_itself_later() {
     let failing = |command: &Command| matches!(command, Command::ReadHistory { .. });
     let feedback = vec![better("Ada.")];
     let mut scene = wide(Engine { feedback, failing, ..Engine::full() }, PageName::Chat);
-    assert!(is_disabled(&scene, "Train on feedback"));
-    assert!(scene.harness.query_by_label_contains("Train on feedback needs at least two").is_some());
+    assert!(scene.is_disabled("Train on feedback"));
+    assert!(scene.says("Train on feedback needs at least two"));
     say(&mut scene, "Who was it?");
-    press(&mut scene, "Good reply 1");
-    press(&mut scene, "Train on feedback");
+    scene.press("Good reply 1");
+    scene.press("Train on feedback");
     scene.engine.failing = |_| false;
-    scene.harness.state_mut().open(PageName::Runs);
-    scene.settle();
-    scene.harness.state_mut().open(PageName::Chat);
-    scene.settle();
+    scene.open(PageName::Runs);
+    scene.open(PageName::Chat);
     assert_eq!(scene.sent_of(|command| matches!(command, Command::Train { .. })), []);
-    press(&mut scene, "Train on feedback");
+    scene.press("Train on feedback");
     assert_eq!(scene.sent_of(|command| matches!(command, Command::Train { .. })).len(), 1, "asked anew");
 }
 
@@ -443,11 +416,10 @@ fn one_row_alone_is_too_few_and_a_run_does_not_begin_by_itself_later() {
 fn a_run_is_trained_on_the_feedback() {
     let feedback = ["Ada.", "Eva."].map(better).to_vec();
     let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Chat);
-    assert!(is_disabled(&scene, "Train on pairs"), "there are none");
-    assert!(scene.harness.query_by_label_contains("Train on pairs needs at least two").is_some());
-    press(&mut scene, "Train on feedback");
-    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
-    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(scene.is_disabled("Train on pairs"), "there are none");
+    assert!(scene.says("Train on pairs needs at least two"));
+    scene.press("Train on feedback");
+    let (config, launch) = scene.started();
     assert_eq!(launch.learns_from, LearnsFrom::Feedback);
     assert_eq!(config.train.objective, Objective::Chat);
     assert_eq!(config.start.as_ref().unwrap().run, "2-first-stories");
@@ -459,10 +431,9 @@ fn preferences_are_learned_of_pairs_in_small_steps() {
     let pair = |worse: &str| Feedback { when: 7, ..Feedback::pair(asked(), "Ada.", worse) };
     let feedback = ["Eva.", "Ida."].map(pair).to_vec();
     let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Chat);
-    assert!(is_disabled(&scene, "Train on feedback"), "nothing was approved");
-    press(&mut scene, "Train on pairs");
-    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
-    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(scene.is_disabled("Train on feedback"), "nothing was approved");
+    scene.press("Train on pairs");
+    let (config, launch) = scene.started();
     assert_eq!((launch.learns_from, config.train.objective), (LearnsFrom::Feedback, Objective::Preference));
     assert!(config.train.learning_rate < 1e-4, "{}", config.train.learning_rate);
 }
@@ -472,7 +443,7 @@ fn a_model_that_was_never_taught_to_answer_leads_to_tune() {
     let mut scene = wide(Engine { chats: false, ..Engine::full() }, PageName::Chat);
     scene.picture("chat-no-template");
     assert!(scene.harness.query_by_label("Message").is_none());
-    press(&mut scene, "Tune it");
+    scene.press("Tune it");
     assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Base model").is_some());
 }
 
@@ -483,26 +454,24 @@ fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
     assert!(scene.harness.query_by_role_and_label(Role::Button, "Tune").is_none(), "nothing was chosen");
     scene.harness.get_by_role_and_label(Role::ComboBox, "Base model").click();
     scene.settle();
-    press(&mut scene, "1-first-stories");
+    scene.press("1-first-stories");
     assert!(
         scene.harness.query_by_label("letters-to-a-friend-2019.jsonl").is_some(),
         "of the files the one that holds rows"
     );
-    press(&mut scene, "Feedback");
-    press(&mut scene, "An adapter (LoRA)");
-    scene.harness.get_by_role_and_label(Role::SpinButton, "Rank").set_value_accesskit(4.0);
-    scene.settle();
+    scene.press("Feedback");
+    scene.press("An adapter (LoRA)");
+    scene.set(Role::SpinButton, "Rank", 4.0);
     scene.picture("tune");
     scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
     scene.settle();
-    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
-    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    let (config, launch) = scene.started();
     assert_eq!(launch.learns_from, LearnsFrom::Feedback);
     assert_eq!(config.train.adapter, Some(Adapter { rank: 4, ..Adapter::default() }));
     assert_eq!(config.start.as_ref().unwrap().run, "1-first-stories");
     let planned = scene.sent_of(|command| matches!(command, Command::Plan { .. }));
     assert!(
-        matches!(planned.last(), Some(Command::Plan { config: plan }) if plan == config),
+        matches!(planned.last(), Some(Command::Plan { config: plan }) if **plan == config),
         "said beforehand"
     );
 }
@@ -516,31 +485,27 @@ fn a_reward_model_is_chosen_on_tune() {
         scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
         scene.settle();
     };
-    let planned = |scene: &mut Scene| match scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop() {
-        Some(Command::Plan { config }) => config.train,
-        other => panic!("{other:?}"),
-    };
     open(&mut scene, "Base model");
-    press(&mut scene, "1-first-stories");
+    scene.press("1-first-stories");
     for list in ["Preference loss", "Reward"] {
         assert!(scene.harness.query_by_role_and_label(Role::ComboBox, list).is_none(), "{list}");
     }
     open(&mut scene, "Objective");
-    press(&mut scene, "Preference");
-    let rate = planned(&mut scene).learning_rate;
+    scene.press("Preference");
+    let rate = scene.planned().train.learning_rate;
     open(&mut scene, "Preference loss");
-    press(&mut scene, "Reward model");
-    let train = planned(&mut scene);
+    scene.press("Reward model");
+    let train = scene.planned().train;
     assert!(train.learns_scores() && train.learning_rate > rate, "{train:?}");
     open(&mut scene, "Objective");
-    press(&mut scene, "Reward");
-    assert_eq!(planned(&mut scene).objective, Objective::Reward);
+    scene.press("Reward");
+    assert_eq!(scene.planned().train.objective, Objective::Reward);
     let writers = |scene: &Scene| scene.harness.query_all_by_label("1-first-stories").count();
     let before = writers(&scene);
     open(&mut scene, "Reward");
     assert_eq!(writers(&scene), before, "what writes is no judge");
-    press(&mut scene, "2-first-stories");
-    assert_eq!(planned(&mut scene).reward.model, "2-first-stories");
+    scene.press("2-first-stories");
+    assert_eq!(scene.planned().train.reward.model, "2-first-stories");
 }
 
 #[test]
@@ -548,33 +513,30 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     let mut scene = wide(Engine::full(), PageName::Tune);
     scene.harness.get_by_role_and_label(Role::ComboBox, "Base model").click();
     scene.settle();
-    press(&mut scene, "1-first-stories");
+    scene.press("1-first-stories");
     let recipe = |name| *glasshouse_protocol::recipes::recipe(name).unwrap();
-    press(&mut scene, recipe("classify").title);
-    press(&mut scene, recipe("poems").title);
+    scene.press(recipe("classify").title);
+    scene.press(recipe("poems").title);
     let files = "forest tales.txt, letters-to-a-friend-2019.jsonl";
     let own = scene.harness.query_all_by_label(files).next().is_some();
     assert!(own, "text of the person's own comes first, too");
-    press(&mut scene, recipe("summarise").title);
-    press(&mut scene, recipe("summarise").title);
+    scene.press(recipe("summarise").title);
+    scene.press(recipe("summarise").title);
     assert!(scene.harness.query_by_label(recipe("summarise").row).is_none(), "it is chosen no longer");
-    press(&mut scene, recipe("summarise").title);
+    scene.press(recipe("summarise").title);
     assert!(scene.harness.query_by_label(recipe("summarise").row).is_some(), "an example of its data");
     assert!(
         scene.harness.query_by_label("letters-to-a-friend-2019.jsonl").is_some(),
         "rows that the project has come first"
     );
-    let expects = |scene: &Scene| {
-        scene.harness.query_all_by_label_contains("Expected result: 281 of 300").next().is_some()
-    };
+    let expects = |scene: &Scene| scene.says("Expected result: 281 of 300");
     assert!(!expects(&scene), "that was measured on generated rows");
-    press(&mut scene, "Generated rows");
+    scene.press("Generated rows");
     assert!(expects(&scene));
     scene.picture("tune-recipe");
     scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
     scene.settle();
-    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
-    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    let (config, launch) = scene.started();
     assert_eq!((launch.learns_from, launch.recipe.as_deref()), (LearnsFrom::Tasks, Some("summarise")));
     let train = &config.train;
     assert_eq!((train.objective, train.steps), (Objective::Chat, recipe("summarise").steps));
@@ -588,15 +550,12 @@ fn a_prompts_loss_is_weighed_where_answers_are_learned() {
     let mut scene = wide(Engine::full(), PageName::Tune);
     choose(&mut scene, "Base model", "1-first-stories");
     let weight = "Prompt loss weight";
-    scene.harness.get_by_role_and_label(Role::SpinButton, weight).set_value_accesskit(0.25);
-    scene.settle();
-    let planned = scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop();
-    let Some(Command::Plan { config }) = planned else { panic!("{planned:?}") };
+    scene.set(Role::SpinButton, weight, 0.25);
+    let config = scene.planned();
     assert_eq!((config.train.objective, config.train.prompt_loss_weight), (Objective::Chat, 0.25));
     choose(&mut scene, "Objective", "Preference");
     assert!(scene.harness.query_by_role_and_label(Role::SpinButton, weight).is_none());
-    let planned = scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop();
-    let Some(Command::Plan { config }) = planned else { panic!("{planned:?}") };
+    let config = scene.planned();
     assert_eq!(config.train.prompt_loss_weight, 0.0, "and goes with its objective");
 }
 
@@ -604,9 +563,9 @@ fn a_prompts_loss_is_weighed_where_answers_are_learned() {
 fn a_recipe_has_an_example_and_measures_a_run_by_rows_that_were_held_out() {
     let mut scene = wide(Engine::full(), PageName::Tune);
     choose(&mut scene, "Base model", "1-first-stories");
-    press(&mut scene, glasshouse_protocol::recipes::recipe("answer").unwrap().title);
+    scene.press(glasshouse_protocol::recipes::recipe("answer").unwrap().title);
     assert!(scene.harness.query_by_role_and_label(Role::Button, "Save an example").is_some());
-    press(&mut scene, "Measure 2-first-stories");
+    scene.press("Measure 2-first-stories");
     let sent = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
     let [Command::Evaluate { source: WeightSource::Checkpoint { run, .. }, settings }] = sent.as_slice()
     else {
@@ -620,40 +579,31 @@ fn a_recipe_has_an_example_and_measures_a_run_by_rows_that_were_held_out() {
 #[test]
 fn rewards_are_chosen_by_rule_and_preferences_by_their_numbers() {
     let mut scene = wide(Engine::full(), PageName::Tune);
-    let planned = |scene: &mut Scene| match scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop() {
-        Some(Command::Plan { config }) => config.train,
-        other => panic!("{other:?}"),
-    };
     choose(&mut scene, "Base model", "1-first-stories");
     choose(&mut scene, "Objective", "Reward");
     assert!(scene.harness.query_by_label("Pattern").is_none(), "a check needs none");
     choose(&mut scene, "Rule", "Length");
-    scene.harness.get_by_role_and_label(Role::SpinButton, "Words").set_value_accesskit(12.0);
-    scene.settle();
-    scene.harness.get_by_role_and_label(Role::SpinButton, "KL weight (β)").set_value_accesskit(0.5);
-    scene.settle();
-    let reward = planned(&mut scene).reward;
+    scene.set(Role::SpinButton, "Words", 12.0);
+    scene.set(Role::SpinButton, "KL weight (β)", 0.5);
+    let reward = scene.planned().train.reward;
     assert_eq!((reward.rule, reward.words, reward.beta), (RewardRule::Length, 12, 0.5));
     choose(&mut scene, "Rule", "Regular expression");
     assert!(scene.harness.query_by_role_and_label(Role::TextInput, "Pattern").is_some());
     choose(&mut scene, "Rule", "Number");
-    press(&mut scene, "Instruction tasks");
+    scene.press("Instruction tasks");
     scene.picture("tune-reward");
     choose(&mut scene, "Objective", "Preference");
     choose(&mut scene, "Preference loss", "SimPO");
-    scene.harness.get_by_role_and_label(Role::SpinButton, "Margin").set_value_accesskit(1.5);
-    scene.settle();
-    scene.harness.get_by_role_and_label(Role::SpinButton, "β").set_value_accesskit(2.0);
-    scene.settle();
-    let preference = planned(&mut scene).preference;
+    scene.set(Role::SpinButton, "Margin", 1.5);
+    scene.set(Role::SpinButton, "β", 2.0);
+    let preference = scene.planned().train.preference;
     assert_eq!((preference.margin, preference.beta), (Some(1.5), 2.0));
     choose(&mut scene, "Preference loss", "DPO");
-    assert_eq!(planned(&mut scene).preference.margin, None, "a margin belongs to its loss");
-    press(&mut scene, "Instruction tasks");
+    assert_eq!(scene.planned().train.preference.margin, None, "a margin belongs to its loss");
+    scene.press("Instruction tasks");
     scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
     scene.settle();
-    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
-    let [Command::Train { launch, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let (_, launch) = scene.started();
     assert_eq!((launch.learns_from, &launch.recipe), (LearnsFrom::Tasks, &None));
 }
 
@@ -664,13 +614,11 @@ fn a_model_learns_from_a_teacher_that_is_chosen() {
     assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Teacher model").is_none());
     choose(&mut scene, "Objective", "Distil");
     choose(&mut scene, "Teacher model", "2-first-stories");
-    scene.harness.get_by_role_and_label(Role::SpinButton, "Temperature").set_value_accesskit(4.0);
-    scene.settle();
+    scene.set(Role::SpinButton, "Temperature", 4.0);
     scene.picture("tune-distil");
     scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
     scene.settle();
-    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
-    let [Command::Train { config, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let (config, _) = scene.started();
     assert_eq!(config.train.objective, Objective::Distil);
     let distil = &config.train.distil;
     assert_eq!((distil.teacher.as_str(), distil.temperature, distil.mix), ("2-first-stories", 4.0, 0.5));
@@ -691,7 +639,7 @@ fn choose(scene: &mut Scene, list: &str, choice: &str) {
         scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
         scene.settle();
     }
-    press(scene, choice);
+    scene.press(choice);
 }
 
 #[test]
@@ -699,7 +647,7 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     let mut scene = Scene::new(Engine::full(), PageName::Chat, [1280.0, 2000.0], "dark");
     say(&mut scene, "Who was it?");
     assert_eq!(moderation(&mut scene), Moderation::default());
-    assert!(scene.harness.query_by_label_contains("Moderation ").is_none());
+    assert!(!scene.says("Moderation "));
     for (choice, mode, did) in [
         ("Note", ModerationMode::Note, "found and left unchanged"),
         ("Filter", ModerationMode::Filter, "left out"),
@@ -707,7 +655,7 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
         ("Stop", ModerationMode::Stop, "ended the text before"),
     ] {
         choose(&mut scene, "Moderation", choice);
-        press(&mut scene, "New conversation");
+        scene.press("New conversation");
         say(&mut scene, "Who was it?");
         assert_eq!(moderation(&mut scene).mode, mode);
         let line = format!("Moderation {did}: 2 profanity, 1 self harm.");
@@ -715,12 +663,12 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
         // Moderated text is not the model's own.
         let rated = mode == ModerationMode::Note;
         for name in ["Good reply 1", "Bad reply 1", "Compare with another reply"] {
-            assert_eq!(is_disabled(&scene, name), !rated, "{choice}: {name}");
+            assert_eq!(scene.is_disabled(name), !rated, "{choice}: {name}");
         }
-        assert!(!is_disabled(&scene, "Copy reply 1"));
+        assert!(!scene.is_disabled("Copy reply 1"));
     }
     choose(&mut scene, "Moderation", "Replace");
-    press(&mut scene, "Reply again");
+    scene.press("Reply again");
     scene.picture("chat-moderated");
     let shown =
         scene.harness.get_by_label_contains("Reply 1, choose tokens").accesskit_node().value().unwrap();
@@ -731,15 +679,15 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     scene.settle();
     scene.harness.key_press(Key::ArrowRight);
     scene.settle();
-    assert!(scene.harness.query_by_label_contains("Moderation hides words here").is_some());
+    assert!(scene.says("Moderation hides words here"));
     assert!(scene.sent_of(|command| matches!(command, Command::Explain { .. })).is_empty());
 
     // The rewritten reply is stored, but no preference over the moderated one.
     improve(&mut scene, " Indeed.");
     assert_eq!(kinds(&scene), [FeedbackKind::Better]);
-    assert!(scene.harness.query_by_label_contains("Moderation replaced").is_none(), "the person put it so");
+    assert!(!scene.says("Moderation replaced"), "the person put it so");
     choose(&mut scene, "Moderation", "Off");
-    press(&mut scene, "New conversation");
+    scene.press("New conversation");
     say(&mut scene, "Who was it?");
     assert_eq!(moderation(&mut scene), Moderation::default());
 }
@@ -749,24 +697,24 @@ fn categories_severity_and_rules_of_moderation_are_chosen() {
     let mut scene = Scene::new(Engine::full(), PageName::Chat, [1280.0, 2000.0], "dark");
     choose(&mut scene, "Moderation", "Replace");
     choose(&mut scene, "From severity", "Mild");
-    press(&mut scene, "Drugs");
-    press(&mut scene, "Self harm");
+    scene.press("Drugs");
+    scene.press("Self harm");
     say(&mut scene, "Who was it?");
     let chosen = moderation(&mut scene);
     assert_eq!((chosen.severity, chosen.categories.len()), (Severity::Mild, Category::ALL.len() - 2));
     assert!(!chosen.counts(Category::Drugs, Severity::Severe));
     assert!(chosen.counts(Category::Other, Severity::Mild));
-    press(&mut scene, "Drugs");
-    press(&mut scene, "Self harm");
+    scene.press("Drugs");
+    scene.press("Self harm");
     say(&mut scene, "Who was it?");
     assert!(moderation(&mut scene).categories.is_empty(), "all of them again");
     for name in ["Profanity", "Insults", "Violence", "Sexual", "Self harm", "Drugs"] {
-        press(&mut scene, name);
+        scene.press(name);
     }
-    assert!(is_disabled(&scene, "Other"), "one of them stays");
+    assert!(scene.is_disabled("Other"), "one of them stays");
 
     // The person's own rules, named by file; an invalid file is reported and changes nothing.
-    assert!(!is_disabled(&scene, "Choose rules"));
+    assert!(!scene.is_disabled("Choose rules"));
     let picked = |name: &str, bytes: &[u8]| Answer {
         wish: Wish::ModerationRules,
         files: Ok(vec![Chosen { name: name.to_owned(), bytes: Some(bytes.to_vec()) }]),
@@ -777,14 +725,13 @@ fn categories_severity_and_rules_of_moderation_are_chosen() {
     assert!(scene.harness.query_by_label("With Glasshouse's own rules and those in mine.jsonl.").is_some());
     scene.harness.state_mut().answer(picked("photo.jsonl", &[0xff, 0xfe]));
     scene.settle();
-    let says = |scene: &Scene, words: &str| scene.harness.query_all_by_label_contains(words).next().is_some();
-    assert!(says(&scene, "photo.jsonl is not UTF-8"));
+    assert!(scene.says("photo.jsonl is not UTF-8"));
     scene.harness.state_mut().answer(picked("long.jsonl", &vec![b' '; (1 << 20) + 1]));
     scene.settle();
-    assert!(says(&scene, "long.jsonl is too long for rules"));
+    assert!(scene.says("long.jsonl is too long for rules"));
     say(&mut scene, "Who was it?");
     assert_eq!(moderation(&mut scene).rules.as_deref(), Some(rules));
-    press(&mut scene, "Without these rules");
+    scene.press("Without these rules");
     say(&mut scene, "Who was it?");
     assert_eq!(moderation(&mut scene).rules, None);
     // The setting is stored, and applies to all projects.
@@ -797,21 +744,21 @@ fn the_projects_classifier_is_switched_on_where_there_is_one() {
     let mut scene = Scene::new(Engine::full(), PageName::Chat, [1280.0, 2000.0], "dark");
     choose(&mut scene, "Moderation", "Replace");
     let name = "By the project's classifier, too";
-    assert!(is_disabled(&scene, name), "it has none");
+    assert!(scene.is_disabled(name), "it has none");
     let trained = |classifier| {
         let project = ProjectSummary { classifier, ..support::project("forest-tales", "Forest tales", 2) };
         [Event::Projects { projects: vec![project], storage: support::storage() }]
     };
     tell(scene.harness.state_mut(), trained(true));
     scene.settle();
-    press(&mut scene, name);
+    scene.press(name);
     say(&mut scene, "Who was it?");
     assert!(moderation(&mut scene).classifier);
     // A project without a classifier is moderated by rules, and the choice is kept.
     tell(scene.harness.state_mut(), trained(false));
     scene.settle();
     say(&mut scene, "And then?");
-    assert!(!moderation(&mut scene).classifier && is_disabled(&scene, name));
+    assert!(!moderation(&mut scene).classifier && scene.is_disabled(name));
     assert!(scene.harness.state_mut().preferences().moderation.settings.classifier);
 }
 
@@ -822,9 +769,8 @@ fn the_windows_server_has_the_moderation_of_chat() {
     choose(&mut scene, "Moderation", "Filter");
     choose(&mut scene, "From severity", "Severe");
     scene.picture("settings-moderation");
-    assert!(scene.harness.query_by_label_contains("Found in answers").is_none(), "nothing is answered yet");
-    scene.harness.state_mut().open(PageName::Chat);
-    scene.settle();
+    assert!(!scene.says("Found in answers"), "nothing is answered yet");
+    scene.open(PageName::Chat);
     say(&mut scene, "Who was it?");
     let chosen = moderation(&mut scene);
     assert_eq!((chosen.mode, chosen.severity), (ModerationMode::Filter, Severity::Severe));
@@ -853,21 +799,21 @@ fn both_pages_stay_within_the_edges() {
         scene.harness.key_press(Key::ArrowRight);
         scene.settle();
         scene.picture(&format!("chat-{}-{theme}", size[0]));
-        scene.check_edges(size[0]);
-        press(&mut scene, "Compare with another reply");
+        scene.check_edges();
+        scene.press("Compare with another reply");
         scene.picture(&format!("chat-compared-{}-{theme}", size[0]));
-        scene.check_edges(size[0]);
-        press(&mut scene, "Edit feedback 12");
-        scene.check_edges(size[0]);
+        scene.check_edges();
+        scene.press("Edit feedback 12");
+        scene.check_edges();
 
         let mut scene = Scene::new(engine, PageName::Tune, tall, theme);
         scene.harness.get_by_role_and_label(Role::ComboBox, "Base model").click();
         scene.settle();
-        press(&mut scene, "2-first-stories");
-        press(&mut scene, "Tag names");
-        press(&mut scene, "An adapter (LoRA)");
+        scene.press("2-first-stories");
+        scene.press("Tag names");
+        scene.press("An adapter (LoRA)");
         scene.picture(&format!("tune-{}-{theme}", size[0]));
-        scene.check_edges(size[0]);
+        scene.check_edges();
     }
 }
 

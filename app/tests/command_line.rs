@@ -1,212 +1,121 @@
 //! The command line: output, exit codes, and errors for bad input.
 
+use crate::support::program::{
+    RUN, SHAPE, adapter, both, count_runs, fail, glasshouse, lines, misuse, of, program, run_of, sets,
+    stories, succeed,
+};
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+use glasshouse::cli::arguments::Arguments;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output};
 
 /// A model and run small enough for tests.
-const SMALL: &[&str] = &[
-    "--preset",
-    "nanogpt-cpu",
-    "--set",
-    "model.layers=1",
-    "--set",
-    "model.width=32",
-    "--set",
-    "model.heads=2",
-    "--set",
-    "model.kv_heads=2",
-    "--set",
-    "model.head_size=16",
-    "--set",
-    "model.mlp.hidden=64",
-    "--set",
-    "model.context_length=16",
-    "--set",
-    "train.batch_size=4",
-    "--set",
-    "train.warmup_steps=5",
-    "--set",
-    "train.eval_interval=20",
-    "--set",
-    "train.eval_batches=2",
-    "--set",
-    "train.sample_interval=0",
-];
-
-fn glasshouse(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_glasshouse")).current_dir(folder).args(arguments).output().unwrap()
+fn small() -> Vec<&'static str> {
+    let training = [
+        "train.batch_size=4",
+        "train.warmup_steps=5",
+        "train.eval_interval=20",
+        "train.eval_batches=2",
+        "train.sample_interval=0",
+    ];
+    [&["--preset", "nanogpt-cpu"][..], &sets(&SHAPE)[..], &sets(&training)[..]].concat()
 }
 
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// Runs a command that must succeed, and returns its output.
-fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let output = glasshouse(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-    stdout(&output)
-}
-
-/// Runs a command that must fail with `code` and one line that contains `parts`.
-fn fail(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
-    let output = glasshouse(folder, arguments);
-    let message = stderr(&output);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-    let line =
-        message.lines().find(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("{message}"));
-    for part in parts {
-        assert!(line.contains(part), "{part:?} is not in {line:?}");
-    }
-    assert!(!message.contains("panicked"), "{message}");
-}
-
-fn json_lines(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
-        .collect()
-}
-
-fn events<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
-    lines.iter().filter(|line| line["event"] == event).collect()
-}
-
-fn stories(folder: &Path) {
-    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB", "--seed", "1"]);
-    std::fs::write(folder.join("stories.txt"), text).unwrap();
-}
-
-fn train(folder: &Path, project: &str, more: &[&str]) -> String {
-    let mut arguments =
-        vec!["train", "--data", "stories.txt", "--project", project, "--device", "cpu", "--json"];
-    arguments.extend_from_slice(SMALL);
-    arguments.extend_from_slice(more);
-    succeed(folder, &arguments)
+/// Trains the small model, and returns the events.
+fn train(folder: &Path, project: &str, more: &[&str]) -> Vec<Value> {
+    let own = ["train", "--data", "stories.txt", "--project", project, "--device", "cpu", "--json"];
+    lines(&succeed(folder, &[&own[..], &small()[..], more].concat()))
 }
 
 /// A mixed-precision run can resume on a machine without 16-bit floats, since its weights have 32 bits.
 #[test]
 fn a_run_of_mixed_precision_goes_on_in_32_bits_where_it_is_told_to() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    stories(folder);
-    let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    let mut begin =
-        vec!["train", "--data", "stories.txt", "--project", "halves", "--device", &adapter, "--json"];
-    begin.extend_from_slice(SMALL);
-    begin.extend(["--steps", "20", "--stop-after", "10", "--precision", "mixed"]);
-    let first = losses(&json_lines(&succeed(folder, &begin)));
+    let adapter = adapter();
+    let own = ["train", "--data", "stories.txt", "--project", "halves", "--device", &adapter, "--json"];
+    let stops = ["--steps", "20", "--stop-after", "10", "--precision", "mixed"];
+    let begin = [&own[..], &small()[..], &stops].concat();
+    let first = losses(&lines(&succeed(folder, &begin)));
     assert_eq!(first.len(), 10);
     let resume = ["train", "--project", "halves", "--resume", "--device", "cpu", "--json"];
     fail(folder, &resume, 1, &["--precision f32"]);
-    let rest = losses(&json_lines(&succeed(folder, &[&resume[..], &["--precision", "f32"]].concat())));
+    let rest = losses(&lines(&succeed(folder, &[&resume[..], &["--precision", "f32"]].concat())));
     assert_eq!(rest.iter().map(|(step, ..)| *step).collect::<Vec<_>>(), (11..=20).collect::<Vec<_>>());
     assert!(rest[9].1 < first[0].1);
 }
 
-fn losses(lines: &[Value]) -> Vec<(u64, f64, f64)> {
-    events(lines, "step")
-        .iter()
-        .map(|line| {
-            (
-                line["step"].as_u64().unwrap(),
-                line["loss"].as_f64().unwrap(),
-                line["grad_norm"].as_f64().unwrap(),
-            )
-        })
+/// Step, loss and gradient norm of each step.
+fn losses(told: &[Value]) -> Vec<(u64, f64, f64)> {
+    let number = |line: &Value, name: &str| line[name].as_f64().unwrap();
+    let steps = of(told, "step").into_iter();
+    steps
+        .map(|line| (line["step"].as_u64().unwrap(), number(line, "loss"), number(line, "grad_norm")))
         .collect()
 }
 
 #[test]
-fn help_names_every_subcommand() {
+fn completions_are_written_for_a_shell() {
     let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["--help"]);
-    for name in [
-        "train",
-        "generate",
-        "chat",
-        "audit",
-        "moderate",
-        "evaluate",
-        "inspect",
-        "provenance",
-        "plan",
-        "devices",
-        "selftest",
-        "serve",
-        "corpus",
-        "tokenizer",
-        "export",
-        "bench",
-        "recipe",
-        "reproduce",
-        "window",
-    ] {
-        assert!(text.contains(name), "{name}");
-    }
     assert!(succeed(folder.path(), &["completions", "bash"]).contains("glasshouse"));
 }
 
 #[test]
 fn help_lists_every_preset_and_what_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let of = |arguments: &[&str]| words(succeed(folder.path(), arguments));
-    let pages = [of(&["help"]), of(&["help", "train"]), of(&["train", "--help"]), of(&["plan", "--help"])];
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut first = Arguments::command();
+    let mut pages = vec![words(&first.render_long_help().to_string())];
+    for name in ["train", "plan"] {
+        let own = first.find_subcommand_mut(name).unwrap().render_long_help();
+        pages.push(words(&own.to_string()));
+    }
     for (name, about) in glasshouse_engine::protocol::presets::PRESETS {
         for page in &pages {
-            assert!(page.contains(name) && page.contains(&words((*about).to_owned())), "{name}: {page}");
+            assert!(page.contains(name) && page.contains(&words(about)), "{name}: {page}");
         }
     }
 }
 
 #[test]
 fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
-    let folder = tempfile::tempdir().unwrap();
-    let plan = |more: &[&str]| succeed(folder.path(), &[&["plan"], more].concat());
-    let now = plan(&["--layers", "3", "--batch-size", "5", "--vocabulary", "900"]);
-    assert!(now.contains("3 layers, width 192, context length 256") && now.contains("batch size 5"), "{now}");
-    fail(folder.path(), &["plan", "--lr", "-1"], 2, &["train.learning_rate", "above 0"]);
-    stories(folder.path());
-    let lines = train(folder.path(), "quick", &["--steps", "2", "--lr", "0.01"]);
-    assert!(!events(&json_lines(&lines), "step").is_empty());
-    let run = std::fs::read_to_string(folder.path().join("quick/runs/1-nanogpt-cpu/run.toml")).unwrap();
-    assert!(run.contains("learning_rate = 0.01\nmin_learning_rate = 0.001\n"), "{run}");
+    let folder = stories(60);
+    let folder = folder.path();
+    let now = succeed(folder, &["plan", "--layers", "3", "--batch-size", "5", "--vocabulary", "900"]);
+    assert!(now.contains("3 layers") && now.contains("batch size 5"), "{now}");
+    fail(folder, &["plan", "--lr", "-1"], 2, &["train.learning_rate"]);
+    let told = train(folder, "quick", &["--steps", "2", "--lr", "0.01"]);
+    assert!(!of(&told, "step").is_empty());
+    let config = run_of(folder, "quick", "1").config().unwrap();
+    assert_eq!((config.train.learning_rate, config.train.min_learning_rate), (0.01, 0.001));
     let other = ["train", "--project", "quick", "--resume", "--lr", "0.1"];
-    fail(folder.path(), &other, 2, &["--resume", "--lr is 0.1 instead of 0.01"]);
+    fail(folder, &other, 2, &["--resume", "--lr is 0.1"]);
 }
 
 #[cfg(not(feature = "window"))]
 #[test]
 fn a_program_without_its_window_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    fail(folder.path(), &["window"], 1, &["built without its window", "glasshouse train"]);
+    fail(folder.path(), &["window"], 1, &["glasshouse train"]);
 }
 
 #[cfg(feature = "window")]
 #[test]
 fn a_window_that_cannot_open_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    fail(folder.path(), &["window", "--page", "tarin"], 2, &["unknown page `tarin`", "train"]);
+    fail(folder.path(), &["window", "--page", "tarin"], 2, &["`tarin`", "train"]);
     fail(folder.path(), &["window", "--preset", "first-storys"], 2, &["first-storys", "first-stories"]);
-    fail(folder.path(), &["window", "--project", "nowhere"], 1, &["nowhere is not a folder"]);
+    fail(folder.path(), &["window", "--project", "nowhere"], 1, &["nowhere"]);
     // Other systems always have a display.
     if std::env::consts::OS == "linux" {
         for arguments in [&["window", "--record", "messages.jsonl"][..], &[]] {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-            command.current_dir(folder.path()).args(arguments);
+            let mut command = program(folder.path());
             for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
                 command.env_remove(name);
             }
-            let output = command.output().unwrap();
-            let message = stderr(&output);
+            let output = command.args(arguments).output().unwrap();
+            let message = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(1), "{message}");
-            assert!(message.starts_with("error: the window cannot open"), "{message}");
             assert!(message.contains("glasshouse train") && message.lines().count() == 1, "{message}");
         }
         assert!(!folder.path().join("messages.jsonl").exists(), "nothing was recorded");
@@ -216,51 +125,43 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
 #[test]
 fn a_refused_token_is_not_printed() {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
-        .current_dir(folder.path())
-        .args(["serve", "--token", "hush hush"])
-        .output()
-        .unwrap();
-    let message = stderr(&output);
+    let output = glasshouse(folder.path(), &["serve", "--token", "hush hush"]);
+    let message = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && message.contains("--token"), "{message}");
     assert!(!message.contains("hush"), "{message}");
 }
 
 #[test]
 fn numbers_below_their_range_are_bad_values_and_no_unknown_options() {
-    let folder = tempfile::tempdir().unwrap();
-    for (arguments, parts) in [
-        (["serve", "--queue", "-1"], ["invalid value '-1' for '--queue <N>'", "0..=3840"]),
-        (["serve", "--parallel", "-1"], ["invalid value '-1' for '--parallel <N>'", "1..=256"]),
-        (["serve", "--port", "-1"], ["invalid value '-1' for '--port <N>'", "0..=65535"]),
-        (
-            ["train", "--canaries", "-1"],
-            ["invalid value '-1' for '--canaries <N>'", "expected a whole number"],
-        ),
+    for arguments in [
+        ["serve", "--queue", "-1"],
+        ["serve", "--parallel", "-1"],
+        ["serve", "--port", "-1"],
+        ["train", "--canaries", "-1"],
     ] {
-        fail(folder.path(), &arguments, 2, &parts);
+        assert_eq!(misuse(&arguments), ErrorKind::ValueValidation, "{arguments:?}");
     }
 }
 
 #[test]
 fn misspelt_names_are_bad_usage_and_get_a_suggestion() {
     let folder = tempfile::tempdir().unwrap();
-    fail(folder.path(), &["plan", "--preset", "nanogtp-cpu"], 2, &["did you mean `nanogpt-cpu`"]);
-    fail(folder.path(), &["plan", "--set", "train.lerning_rate=1"], 2, &["did you mean `learning_rate`"]);
-    fail(folder.path(), &["plan", "--set", "trian.steps=1"], 2, &["did you mean `train`"]);
-    fail(folder.path(), &["plan", "--tokenizer", "bbpe"], 2, &["did you mean `bpe`"]);
-    fail(folder.path(), &["plan", "--set", "model.heads=5"], 2, &["model.heads = 5", "model.kv_heads"]);
-    fail(folder.path(), &["data", "fetch", "nope"], 2, &["nope is not in the catalogue, which has "]);
-    let kernels =
-        ["bench", "kernel", "--device", "cpu", "--preset", "first-stories-small", "--filter", "zzz"];
-    fail(folder.path(), &kernels, 2, &["no kernel of this step has \"zzz\" in its name; there are: "]);
-    assert_eq!(glasshouse(folder.path(), &["tarin"]).status.code(), Some(2));
+    for (arguments, part) in [
+        (&["plan", "--preset", "nanogtp-cpu"][..], "`nanogpt-cpu`"),
+        (&["plan", "--set", "train.lerning_rate=1"], "`learning_rate`"),
+        (&["plan", "--set", "trian.steps=1"], "`train`"),
+        (&["plan", "--tokenizer", "bbpe"], "`bpe`"),
+        (&["plan", "--set", "model.heads=5"], "model.kv_heads"),
+        (&["data", "fetch", "nope"], "nope"),
+        (&["tarin"], "train"),
+    ] {
+        fail(folder.path(), arguments, 2, &[part]);
+    }
 }
 
 #[test]
 fn errors_of_files_end_in_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    stories(folder.path());
+    let folder = stories(60);
     std::fs::write(folder.path().join("empty.txt"), "").unwrap();
     let bytes = ["tokenizer", "train", "--kind", "byte", "--data", "stories.txt", "--to", "t.json"];
     succeed(folder.path(), &bytes);
@@ -276,9 +177,8 @@ fn errors_of_files_end_in_what_to_do() {
         (&["unpack", "stories.txt"], "; get or make it again"),
         (&["tokenizer", "decode", "--file", "t.json", "257"], "; use ids from 0 to 256"),
     ] {
-        fail(folder.path(), arguments, 1, &[end]);
-        let output = glasshouse(folder.path(), arguments);
-        assert!(stderr(&output).trim_end().ends_with(end), "{}", stderr(&output));
+        let error = fail(folder.path(), arguments, 1, &[]);
+        assert!(error.ends_with(end), "{error}");
     }
 }
 
@@ -286,21 +186,17 @@ fn errors_of_files_end_in_what_to_do() {
 fn plan_refuses_a_vocabulary_that_train_refuses() {
     let folder = tempfile::tempdir().unwrap();
     let errors = ["plan", "train"].map(|command| {
-        let output = glasshouse(folder.path(), &[command, "--vocabulary", "3"]);
-        assert_eq!(output.status.code(), Some(2));
-        stderr(&output)
+        fail(folder.path(), &[command, "--vocabulary", "3"], 2, &["tokenizer.vocabulary = 3"])
     });
-    assert!(errors[0].starts_with("error: tokenizer.vocabulary = 3 must be at least 257"), "{}", errors[0]);
     assert_eq!(errors[0], errors[1]);
 }
 
 #[test]
-fn the_corpus_is_the_same_every_time_and_ends_with_a_whole_story() {
+fn the_corpus_is_the_text_of_its_size_and_seed() {
     let folder = tempfile::tempdir().unwrap();
-    let once = succeed(folder.path(), &["corpus", "stories", "--bytes", "20KB", "--seed", "7"]);
-    assert_eq!(once, succeed(folder.path(), &["corpus", "stories", "--bytes", "20KB", "--seed", "7"]));
-    assert_ne!(once, succeed(folder.path(), &["corpus", "stories", "--bytes", "20KB", "--seed", "8"]));
-    assert!(once.len() >= 20_000 && once.len() < 24_000, "{}", once.len());
+    let printed = succeed(folder.path(), &["corpus", "stories", "--bytes", "20KB", "--seed", "7"]);
+    assert_eq!(printed, glasshouse_engine::data::stories::text(20_000, 7));
+    assert!(printed.len() >= 20_000 && printed.len() < 24_000, "{}", printed.len());
 }
 
 #[test]
@@ -313,17 +209,15 @@ fn tasks_are_written_whole_and_replaced_only_when_that_is_asked_for() {
     assert!(said.contains("train.jsonl: 60 rows") && said.contains("README.md"), "{said}");
     let read = |name: &str| std::fs::read_to_string(folder.join("tasks").join(name)).unwrap();
     let rows = read("train.jsonl");
-    for row in json_lines(&rows) {
+    for row in lines(&rows) {
         assert!(["story", "refusal"].contains(&row["kind"].as_str().unwrap()) && row["level"] == 1, "{row}");
         assert_eq!(row["messages"].as_array().unwrap().last().unwrap()["role"], "assistant");
     }
-    assert_eq!(json_lines(&read("held-out.jsonl")).len(), 60);
-    fail(folder, &write, 1, &["holds tasks already", "--force"]);
+    assert_eq!(lines(&read("held-out.jsonl")).len(), 60);
+    fail(folder, &write, 1, &["--force"]);
     succeed(folder, &[&write[..], &["--force"]].concat());
     assert_eq!(read("train.jsonl"), rows);
-    let output = glasshouse(folder, &["corpus", "tasks", "--kinds", "storys", "--to", "other"]);
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-    assert!(stderr(&output).contains("expected story, summary"), "{}", stderr(&output));
+    fail(folder, &["corpus", "tasks", "--kinds", "storys", "--to", "other"], 2, &["story, summary"]);
 }
 
 #[test]
@@ -356,16 +250,7 @@ fn plan_says_what_many_gpus_would_take_and_all_that_it_assumes() {
         succeed(folder.path(), &[&["plan", "--preset", "gpt2-124m", "--gpus"], more].concat())
     };
     let said = plan(&["8", "--gpu", "h100-80gb"]);
-    for part in [
-        "gpt2-124m: on 8 GPUs of h100-80gb",
-        "  optimizer state",
-        "fewest that hold it",
-        "US dollars",
-        "989 TFLOP/s on bfloat16 as published",
-        "training reaches 40 % of that peak (--utilization)",
-        "yours may be another) (--price)",
-        "FSDP2 shards weights, gradients and optimizer state",
-    ] {
+    for part in ["8 GPUs of h100-80gb", "optimizer state", "--utilization", "--price"] {
         assert!(said.contains(part), "{part:?} is not in {said}");
     }
     let number = |more: &[&str], name: &str| {
@@ -380,16 +265,15 @@ fn plan_says_what_many_gpus_would_take_and_all_that_it_assumes() {
     let refused = |more: &[&str], part: &str| {
         fail(folder.path(), &[&["plan", "--preset", "gpt2-124m", "--gpus"], more].concat(), 1, &[part]);
     };
-    refused(&["8", "--gpu", "h100-80"], "did you mean `h100-80gb`");
-    refused(&["8", "--utilization", "40"], "above 0 and at most 1");
-    refused(&["481"], "a step of 480 windows cannot be divided among 481 GPUs");
+    refused(&["8", "--gpu", "h100-80"], "`h100-80gb`");
+    refused(&["8", "--utilization", "40"], "at most 1");
+    refused(&["481"], "480");
 }
 
 #[test]
 fn tokenizers_train_encode_and_decode() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    stories(folder);
     for kind in ["byte", "char", "bpe", "word_piece", "unigram"] {
         let train = ["tokenizer", "train", "--kind", kind, "--vocabulary", "700", "--data", "stories.txt"];
         succeed(folder, &[&train[..], &["--to", "t.json", "--force"]].concat());
@@ -405,108 +289,58 @@ fn tokenizers_train_encode_and_decode() {
     }
 }
 
-/// The folders of a project's runs.
-fn runs(project: &Path) -> Vec<std::path::PathBuf> {
-    let places = std::fs::read_dir(project.join("runs")).unwrap().map(|entry| entry.unwrap().path());
-    places.filter(|place| place.is_dir()).collect()
-}
-
 #[test]
 fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    stories(folder);
-    let whole = json_lines(&train(folder, "whole", &["--steps", "60"]));
-    let first = json_lines(&train(folder, "parts", &["--steps", "60", "--stop-after", "30"]));
-    let rest = json_lines(&succeed(folder, &["train", "--project", "parts", "--resume", "--json"]));
+    let resume = || lines(&succeed(folder, &["train", "--project", "parts", "--resume", "--json"]));
+    let whole = train(folder, "whole", &["--steps", "60"]);
+    let first = train(folder, "parts", &["--steps", "60", "--stop-after", "30"]);
+    let rest = resume();
     let mut together = losses(&first);
     together.extend(losses(&rest));
     assert_eq!(together.len(), 60);
-    let over = json_lines(&succeed(folder, &["train", "--project", "parts", "--resume", "--json"]));
-    let said =
-        |notice: &&Value| notice["text"].as_str().is_some_and(|text| text.contains("all 60 steps are done"));
-    assert_eq!(events(&over, "notice").into_iter().filter(said).count(), 1, "{over:?}");
+    let over = resume();
+    assert!(of(&over, "step").is_empty() && !of(&over, "notice").is_empty(), "{over:?}");
     assert_eq!(together, losses(&whole));
     assert!(together[59].1 < together[0].1);
-    for line in events(&whole, "eval") {
+    for line in of(&whole, "eval") {
         assert!(line["train_loss"].is_f64() && line["val_loss"].is_f64(), "{line}");
     }
-    assert_eq!(events(&whole, "done").len(), 1);
-    assert!(
-        whole
-            .iter()
-            .all(|line| line["event"] != "step" || line["lr"].is_f64() && line["tokens_per_s"].is_f64())
-    );
+    assert_eq!(of(&whole, "done").len(), 1);
+    let is_full = |line: &&Value| line["lr"].is_f64() && line["tokens_per_s"].is_f64();
+    assert!(of(&whole, "step").iter().all(is_full));
 
     train(folder, "whole", &["--steps", "20", "--seed", "5"]);
-    assert_eq!(runs(&folder.join("whole")).len(), 2);
-    fail(folder, &["train", "--project", "whole", "--resume", "--seed", "3"], 2, &["--resume"]);
+    assert_eq!(count_runs(folder, "whole"), 2);
 
-    let text = succeed(
-        folder,
-        &["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--json"],
-    );
-    let lines = json_lines(&text);
-    let done = events(&lines, "done");
+    let write = |more: &[&str]| succeed(folder, &[&["generate", "--project", "whole"][..], more].concat());
+    let day = ["--prompt", "One day", "--max-tokens", "40"];
+    let told_of = |more: &[&str]| lines(&write(&[&day[..], &["--json"], more].concat()));
+    let told = told_of(&[]);
+    let done = of(&told, "done");
     assert_eq!(done.len(), 1);
-    let pieces: String = events(&lines, "tokens").iter().map(|line| line["text"].as_str().unwrap()).collect();
+    let pieces: String = of(&told, "tokens").iter().map(|line| line["text"].as_str().unwrap()).collect();
     assert_eq!(done[0]["text"], pieces.as_str());
     assert!(done[0]["tokens_per_s"].as_f64().unwrap() > 0.0);
-    let again = succeed(
-        folder,
-        &["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--json"],
-    );
-    assert_eq!(events(&json_lines(&again), "done")[0]["text"], done[0]["text"]);
-    let greedy = |seed: &str| {
-        succeed(
-            folder,
-            &[
-                "generate",
-                "--project",
-                "whole",
-                "--prompt",
-                "One",
-                "--greedy",
-                "--max-tokens",
-                "20",
-                "--seed",
-                seed,
-            ],
-        )
-    };
+    assert_eq!(of(&told_of(&[]), "done")[0]["text"], done[0]["text"]);
+    let greedy = |seed: &str| write(&["--prompt", "One", "--greedy", "--max-tokens", "20", "--seed", seed]);
     assert_eq!(greedy("1"), greedy("2"));
-    let samples =
-        ["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--samples", "3"];
-    let lines = json_lines(&succeed(folder, &[&samples[..], &["--json"]].concat()));
-    let written = events(&lines, "sample");
+    let several = told_of(&["--samples", "3"]);
+    let written = of(&several, "sample");
     assert_eq!(written.len(), 3);
     // Each seed writes the same text as in a separate call.
     let by_seed = |seed: u64| written.iter().find(|line| line["seed"] == seed).unwrap();
     assert_eq!(by_seed(1)["text"], done[0]["text"]);
-    let third = [
-        "generate",
-        "--project",
-        "whole",
-        "--prompt",
-        "One day",
-        "--max-tokens",
-        "40",
-        "--seed",
-        "3",
-        "--json",
-    ];
-    assert_eq!(events(&json_lines(&succeed(folder, &third)), "done")[0]["text"], by_seed(3)["text"]);
-    let all = events(&lines, "done");
+    assert_eq!(of(&told_of(&["--seed", "3"]), "done")[0]["text"], by_seed(3)["text"]);
+    let all = of(&several, "done");
     let tokens: usize = written.iter().map(|line| line["ids"].as_array().unwrap().len()).sum();
     assert_eq!((all.len(), &all[0]["tokens"], &all[0]["device"]), (1, &tokens.into(), &done[0]["device"]));
-    let text = succeed(folder, &samples);
+    let text = write(&[&day[..], &["--samples", "3"]].concat());
     let headings: Vec<&str> = text.lines().filter(|line| line.starts_with("--- sample ")).collect();
-    assert_eq!(headings[2], "--- sample 3 of 3, seed 3", "in their order");
-    fail(folder, &["generate", "--project", "whole", "--samples", "0"], 2, &["--samples"]);
-    let stopped = succeed(
-        folder,
-        &["generate", "--project", "whole", "--prompt", "One day", "--stop", " ", "--max-tokens", "60"],
-    );
+    assert!(headings.len() == 3 && headings[2].ends_with("seed 3"), "in their order: {headings:?}");
+    assert_eq!(misuse(&["generate", "--samples", "0"]), ErrorKind::ValueValidation);
+    let stopped = write(&["--prompt", "One day", "--stop", " ", "--max-tokens", "60"]);
     assert!(!stopped.trim_start_matches("One day").trim_end().contains(' '), "{stopped:?}");
 
     succeed(folder, &["export", "--project", "whole", "--run", "1", "--to", "exported"]);
@@ -525,41 +359,38 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
 /// Errors about an unknown run, an occupied path, a prompt that is not text, and a run past its end.
 #[test]
 fn a_trained_project_gets_specific_answers() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    stories(folder);
-    let said = train(folder, "p", &["--steps", "20", "--stop-after", "12"]);
-    assert!(events(&json_lines(&said), "notice").is_empty(), "{said}");
+    let told = train(folder, "p", &["--steps", "20", "--stop-after", "12"]);
+    assert!(of(&told, "notice").is_empty(), "{told:?}");
     for command in ["train --resume", "generate", "chat", "export --to model"] {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.extend(["--project", "p", "--run", "7"]);
-        fail(folder, &arguments, 2, &["p: unknown run `7`", "1-nanogpt-cpu"]);
+        fail(folder, &arguments, 2, &["`7`", RUN]);
     }
 
-    let resumed = succeed(folder, &["train", "--project", "p", "--resume", "--stop-after", "10", "--json"]);
-    let lines = json_lines(&resumed);
-    let notices = events(&lines, "notice");
-    let text = "the run is already at step 12, so --stop-after 10 leaves nothing to train";
-    assert!(notices.iter().any(|notice| notice["text"] == text), "{resumed}");
-    assert!(events(&lines, "step").is_empty(), "{resumed}");
-    let told = succeed(folder, &["train", "--project", "p", "--resume", "--stop-after", "10"]);
+    let again = ["train", "--project", "p", "--resume", "--stop-after", "10"];
+    let resumed = lines(&succeed(folder, &[&again[..], &["--json"]].concat()));
+    let says = |notice: &&Value| notice["text"].as_str().unwrap().contains("--stop-after 10");
+    assert!(of(&resumed, "notice").iter().any(says) && of(&resumed, "step").is_empty(), "{resumed:?}");
+    let told = succeed(folder, &again);
     assert!(told.contains("glasshouse train --project p --resume --run 1-nanogpt-cpu"), "{told}");
 
     std::fs::write(folder.join("model"), "mine").unwrap();
     for force in [&[][..], &["--force"]] {
         let export = [&["export", "--project", "p", "--to", "model"], force].concat();
-        fail(folder, &export, 1, &["model: is a file; choose an empty or new folder (--to)"]);
+        fail(folder, &export, 1, &["model: is a file", "--to"]);
     }
     assert_eq!(std::fs::read(folder.join("model")).unwrap(), b"mine");
 
     std::fs::write(folder.join("prompts"), b"One day\n\xffTwo\n").unwrap();
-    let mut chat = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    chat.current_dir(folder).args(["chat", "--project", "p", "--device", "cpu", "--max-tokens", "2"]);
+    let mut chat = program(folder);
+    chat.args(["chat", "--project", "p", "--device", "cpu", "--max-tokens", "2"]);
     let output = chat.stdin(std::fs::File::open(folder.join("prompts")).unwrap()).output().unwrap();
-    let message = stderr(&output);
+    let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
-    let end = "error: standard input, line 2: not UTF-8; convert it to UTF-8\n";
-    assert!(message.ends_with(end), "{message}");
+    let error = message.lines().last().unwrap();
+    assert!(error.starts_with("error: ") && error.contains("line 2: not UTF-8"), "{message}");
 
     succeed(folder, &["pack", "--project", "p"]);
     let said = succeed(folder, &["unpack", "p.glasshouse", "--project", "again"]);
@@ -569,43 +400,25 @@ fn a_trained_project_gets_specific_answers() {
     bytes[middle] ^= 1;
     std::fs::write(folder.join("bad.glasshouse"), bytes).unwrap();
     let unpack = ["unpack", "bad.glasshouse", "--project", "never"];
-    fail(folder, &unpack, 1, &["bad.glasshouse: this .glasshouse file cannot be opened", "(checksum)"]);
+    fail(folder, &unpack, 1, &["bad.glasshouse", "(checksum)"]);
     let said = succeed(folder, &["plan", "--steps", "1", "--preset", "first-stories-small"]);
     assert!(said.contains("whole run: 1 step, "), "{said}");
 }
 
 #[test]
 fn a_truncated_checkpoint_falls_back_to_the_one_before_and_says_so() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    stories(folder);
     train(folder, "project", &["--steps", "40", "--set", "train.checkpoint_interval=10"]);
-    let checkpoints = runs(&folder.join("project"))[0].join("checkpoints");
-    let mut files: Vec<_> = std::fs::read_dir(checkpoints)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
-        .collect();
-    files.sort();
-    let newest = files.last().unwrap();
-    let bytes = std::fs::read(newest).unwrap();
+    let checkpoints = run_of(folder, "project", "1").checkpoints_folder();
+    let files = std::fs::read_dir(checkpoints).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "safetensors"));
+    let newest = files.max().unwrap();
+    let bytes = std::fs::read(&newest).unwrap();
     std::fs::write(newest, &bytes[..bytes.len() / 2]).unwrap();
-    let output = glasshouse(
-        folder,
-        &[
-            "generate",
-            "--project",
-            "project",
-            "--prompt",
-            "One",
-            "--checkpoint",
-            "latest",
-            "--max-tokens",
-            "5",
-        ],
-    );
-    assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stderr(&output).contains("damaged"), "{}", stderr(&output));
+    let write = ["generate", "--project", "project", "--prompt", "One", "--checkpoint", "latest"];
+    let (_, told) = both(folder, &[&write[..], &["--max-tokens", "5"]].concat());
+    assert!(told.contains("damaged"), "{told}");
 }
 
 #[test]
@@ -614,9 +427,8 @@ fn bad_text_gets_one_line_that_names_it() {
     let folder = folder.path();
     let refuse = |name: &str, content: &[u8], parts: &[&str]| {
         std::fs::write(folder.join(name), content).unwrap();
-        let mut arguments = vec!["train", "--data", name, "--device", "cpu"];
-        arguments.extend_from_slice(SMALL);
-        fail(folder, &arguments, 1, parts);
+        let own = ["train", "--data", name, "--device", "cpu"];
+        fail(folder, &[&own[..], &small()[..]].concat(), 1, parts);
     };
     refuse("empty.txt", b"", &["empty.txt"]);
     refuse("binary.txt", b"PK\x03\x04\x00\x00\x00\x00data", &["binary.txt"]);
@@ -630,17 +442,16 @@ fn bad_text_gets_one_line_that_names_it() {
 
 #[test]
 fn a_project_of_another_version_or_another_kind_of_folder_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    stories(folder);
     train(folder, "project", &["--steps", "5"]);
     let file = folder.join("project/project.json");
     let text = std::fs::read_to_string(&file).unwrap();
     let mut project: Value = serde_json::from_str(&text).unwrap();
     project["version"] = Value::from(999);
     std::fs::write(&file, project.to_string()).unwrap();
-    let mut arguments = vec!["train", "--data", "stories.txt", "--project", "project"];
-    arguments.extend_from_slice(SMALL);
+    let own = ["train", "--data", "stories.txt", "--project", "project"];
+    let mut arguments = [&own[..], &small()[..]].concat();
     fail(folder, &arguments, 1, &["999"]);
     std::fs::create_dir(folder.join("photos")).unwrap();
     std::fs::write(folder.join("photos/cat.jpg"), b"cat").unwrap();
@@ -651,33 +462,28 @@ fn a_project_of_another_version_or_another_kind_of_folder_is_left_alone() {
 
 #[test]
 fn unknown_devices_are_refused_and_listed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    stories(folder);
-    let mut arguments = vec!["train", "--data", "stories.txt", "--device", "voodoo 3dfx"];
-    arguments.extend_from_slice(SMALL);
-    fail(folder, &arguments, 1, &["voodoo 3dfx"]);
     let report: Value = serde_json::from_str(&succeed(folder, &["devices", "--json"])).unwrap();
     assert!(report["adapters"].is_array() && report["cpu_threads"].as_u64().unwrap() >= 1);
     assert!(succeed(folder, &["devices"]).contains("--device auto"));
     // Before any text is read, and without leaving a project.
-    fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["unknown adapter \"warp\""]);
-    fail(folder, &["train", "--threads", "0", "--project", "new"], 2, &["--threads", "1 to 256"]);
+    fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["\"warp\""]);
+    fail(folder, &["train", "--threads", "0", "--project", "new"], 2, &["--threads"]);
     assert!(!folder.join("new").exists());
 }
 
 #[test]
 fn runs_are_renamed_tagged_deleted_restored_and_copied_as_a_command() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    stories(folder);
     for _ in 0..2 {
         train(folder, "p", &["--steps", "5"]);
     }
     let runs = |more: &[&str]| succeed(folder, &[&["runs", "--project", "p"], more].concat());
     assert!(runs(&["rename", "1", "Owls by night"]).contains("Owls by night"));
     assert!(runs(&["tag", "1", "birds", "small"]).contains("birds, small"));
-    let listed = json_lines(&runs(&["--json"]));
+    let listed = lines(&runs(&["--json"]));
     assert_eq!((listed.len(), listed[0]["title"].as_str()), (2, Some("Owls by night")));
     assert_eq!(listed[0]["tags"], serde_json::json!(["birds", "small"]));
     assert!(listed[1].get("title").is_none());
@@ -694,9 +500,9 @@ fn runs_are_renamed_tagged_deleted_restored_and_copied_as_a_command() {
         "{told}"
     );
     fail(folder, &["runs", "--project", "p", "delete", "2", "1"], 2, &["1"]);
-    assert_eq!(json_lines(&runs(&["--json"])).len(), 1, "one that is not there: nothing is deleted");
+    assert_eq!(lines(&runs(&["--json"])).len(), 1, "one that is not there: nothing is deleted");
     assert!(runs(&["restore", "1-nanogpt-cpu"]).contains("Owls by night"));
-    fail(folder, &["runs", "--project", "p", "restore", "2-nanogpt-cpu"], 1, &["no deleted run"]);
+    fail(folder, &["runs", "--project", "p", "restore", "2-nanogpt-cpu"], 1, &["2-nanogpt-cpu"]);
     assert!(runs(&["tag", "1"]).lines().all(|line| !line.contains("birds")));
 }
 
@@ -705,9 +511,9 @@ fn a_text_seen_too_often_and_a_model_too_large_for_it_are_told_before_training()
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("stories.txt"), "The owl sat in the old oak. ".repeat(60)).unwrap();
-    let lines = json_lines(&train(folder, "p", &["--steps", "1000", "--stop-after", "1"]));
+    let lines = train(folder, "p", &["--steps", "1000", "--stop-after", "1"]);
     let notices: Vec<&str> =
-        events(&lines, "notice").iter().filter_map(|line| line["text"].as_str()).collect();
+        of(&lines, "notice").into_iter().filter_map(|line| line["text"].as_str()).collect();
     let told = |part: &str| notices.iter().any(|text| text.contains(part));
     assert!(told("reads its text about") && told("parameters per token"), "{notices:?}");
 }

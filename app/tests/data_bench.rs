@@ -1,34 +1,13 @@
 //! The data bench on the command line: from a folder of many formats to a corpus, a report, and a model trained on it.
 
+use crate::support::program::{fail, json_of, last, lines, lines_of, of, sets, succeed};
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
-fn glasshouse(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_glasshouse")).current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let output = glasshouse(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn fail(folder: &Path, arguments: &[&str], code: i32, part: &str) {
-    let output = glasshouse(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-    assert!(message.contains(part) && !message.contains("panicked"), "{part:?} is not in {message:?}");
-}
-
-/// Stories of the embedded corpus for a seed.
-fn stories(folder: &Path, seed: u64) -> Vec<String> {
-    let text = succeed(folder, &["corpus", "stories", "--bytes", "40KB", "--seed", &seed.to_string()]);
-    text.split("<|endoftext|>")
-        .map(|story| story.trim().to_owned())
-        .filter(|story| story.len() > 200)
-        .collect()
+/// Stories of the embedded corpus.
+fn stories() -> Vec<String> {
+    let stories = glasshouse_engine::data::stories::up_to(40_000, 1);
+    stories.map(|story| story.trim().to_owned()).filter(|story| story.len() > 200).collect()
 }
 
 /// A PDF of one page with these lines.
@@ -89,7 +68,7 @@ fn page(title: &str, paragraphs: &[String]) -> String {
 
 /// Writes a folder of web pages, a table, a PDF and a crawl.
 fn gather(folder: &Path) {
-    let tales = stories(folder, 1);
+    let tales = stories();
     assert!(tales.len() >= 30, "{}", tales.len());
     let own = folder.join("mine");
     std::fs::create_dir_all(own.join("pages")).unwrap();
@@ -118,11 +97,6 @@ fn gather(folder: &Path) {
     std::fs::write(own.join("photo.xyz"), [0_u8, 1, 2, 255]).unwrap();
 }
 
-fn lines(path: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 #[test]
 fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
     let folder = tempfile::tempdir().unwrap();
@@ -130,7 +104,7 @@ fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
     gather(folder);
     let said = succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean"]);
     assert!(said.contains("glasshouse train --data clean"), "{said}");
-    let kept = lines(&folder.join("clean/kept.jsonl"));
+    let kept = lines_of(&folder.join("clean/kept.jsonl"));
     let has = |id: &str| kept.iter().any(|line| line["id"].as_str().unwrap().starts_with(id));
     for id in ["pages/1.html", "pages/person.html", "table.csv#1", "paper.pdf", "crawl.warc#1"] {
         assert!(
@@ -140,7 +114,7 @@ fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
         );
     }
     assert!(kept.iter().all(|line| !line["text"].as_str().unwrap().contains("Shop")));
-    let dropped = lines(&folder.join("clean/dropped.jsonl"));
+    let dropped = lines_of(&folder.join("clean/dropped.jsonl"));
     let copy = dropped.iter().find(|line| line["rule"] == "exact-duplicates").expect("the copy goes");
     assert!(copy["reason"].as_str().unwrap().contains("pages/"), "{copy}");
     for name in ["kept.jsonl", "dropped.jsonl", "report.json", "report.html"] {
@@ -163,35 +137,12 @@ fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
         assert!(read("clean") == read("again"), "{name} differs");
     }
 
-    let trained = succeed(
-        folder,
-        &[
-            "train",
-            "--data",
-            "clean",
-            "--project",
-            "tale",
-            "--device",
-            "cpu",
-            "--preset",
-            "nanogpt-cpu",
-            "--steps",
-            "30",
-            "--set",
-            "model.context_length=16",
-            "--set",
-            "train.eval_interval=15",
-            "--set",
-            "train.sample_interval=0",
-            "--json",
-        ],
-    );
-    let events: Vec<Value> = trained.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let losses: Vec<f64> = events
-        .iter()
-        .filter(|event| event["event"] == "eval")
-        .map(|event| event["val_loss"].as_f64().unwrap())
-        .collect();
+    let train =
+        ["train", "--data", "clean", "--project", "tale", "--device", "cpu", "--preset", "nanogpt-cpu"];
+    let short = ["model.context_length=16", "train.eval_interval=15", "train.sample_interval=0"];
+    let told = succeed(folder, &[&train[..], &["--steps", "30", "--json"], &sets(&short)[..]].concat());
+    let losses: Vec<f64> =
+        of(&lines(&told), "eval").iter().map(|event| event["val_loss"].as_f64().unwrap()).collect();
     assert!(losses.len() >= 2 && losses.last() < losses.first(), "{losses:?}");
 }
 
@@ -215,50 +166,42 @@ fn recipes_are_files_and_every_document_is_explained() {
     let named = |line: &str| serde_json::from_str::<Value>(line).unwrap()["name"] == "tiny-shakespeare";
     assert!(listed.lines().any(named), "{listed}");
 
-    fail(
-        folder,
-        &["data", "clean", "--in", "mine", "--out", "clean2", "--recipe", "finweb"],
-        2,
-        "did you mean `fineweb`",
-    );
-    fail(folder, &["data", "clean", "--in", "nowhere", "--out", "clean2"], 1, "nothing to read");
-    let missing = ["data", "clean", "--in", "mine", "nowhere.pdf", "--out", "clean2"];
-    fail(folder, &missing, 1, "nowhere.pdf: does not exist; check the path, or leave it out");
+    let clean = |more: &[&str], code, parts: &[&str]| {
+        fail(folder, &[&["data", "clean", "--in"][..], more].concat(), code, parts);
+    };
+    clean(&["mine", "--out", "clean2", "--recipe", "finweb"], 2, &["`fineweb`"]);
+    clean(&["nowhere", "--out", "clean2"], 1, &["nothing to read"]);
+    clean(&["mine", "nowhere.pdf", "--out", "clean2"], 1, &["nowhere.pdf"]);
     assert!(!folder.join("clean2").exists(), "nothing is made where something that was named is missing");
-    fail(folder, &["data", "clean", "--in", "mine", "--out", "mine"], 1, "name another output folder");
+    clean(&["mine", "--out", "mine"], 1, &["output folder"]);
     std::fs::create_dir(folder.join("letters")).unwrap();
     std::fs::write(folder.join("letters/to-mia.txt"), "Dear Mia").unwrap();
-    fail(folder, &["data", "clean", "--in", "mine", "--out", "letters"], 1, "or write beside it (--force)");
-    fail(
-        folder,
-        &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher"],
-        1,
-        "holds a cleaning with another recipe; choose another folder, or replace it (--force)",
-    );
-    fail(
-        folder,
-        &["data", "clean", "--in", "mine/pages", "--out", "clean", "--recipe", "mine.toml"],
-        1,
-        "of other files",
-    );
+    clean(&["mine", "--out", "letters"], 1, &["--force"]);
+    clean(&["mine", "--out", "clean", "--recipe", "gopher"], 1, &["another recipe", "--force"]);
+    clean(&["mine/pages", "--out", "clean", "--recipe", "mine.toml"], 1, &["of other files"]);
     // Cleaning again, and with another recipe on request, is allowed.
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "mine.toml", "--json"]);
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher", "--force"]);
-    fail(folder, &["data", "inspect", "mine"], 1, "not a folder of `glasshouse data clean`");
-    fail(folder, &["data", "explain", "nothing.txt", "--in", "mine"], 1, "no document");
-    fail(folder, &["data", "fetch", "tiny-shakespear"], 2, "tiny-shakespeare");
-    assert!(!folder.join("clean2").exists(), "nothing was left behind");
+    fail(folder, &["data", "inspect", "mine"], 1, &["`glasshouse data clean`"]);
+    fail(folder, &["data", "explain", "nothing.txt", "--in", "mine"], 1, &["no document"]);
 }
 
 /// Thirty stories in `mine` and their cleaning in `clean`. Cleaning replaces something in each, so that every held-out document
 /// differs from its raw form.
 fn clean_stories(folder: &Path) {
     std::fs::create_dir(folder.join("mine")).unwrap();
-    for (number, tale) in stories(folder, 1)[..30].iter().enumerate() {
+    for (number, tale) in stories()[..30].iter().enumerate() {
         let text = format!("{tale} Write to mia.stone{number}@example-mail.org about it.");
         std::fs::write(folder.join(format!("mine/{number}.txt")), text).unwrap();
     }
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--json"]);
+}
+
+/// The comparison of raw documents with their cleaning in `clean`, by a model of one layer.
+fn compare(folder: &Path, raw: &str, more: &[&str]) -> Value {
+    let compare = ["data", "compare", "--in", raw, "--clean", "clean", "--device", "cpu", "--json"];
+    let small = sets(&["model.context_length=16", "model.layers=1"]);
+    last(&succeed(folder, &[&compare[..], &small[..], more].concat()))
 }
 
 #[test]
@@ -266,29 +209,7 @@ fn raw_and_clean_are_compared_on_the_same_text() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     clean_stories(folder);
-    let said = succeed(
-        folder,
-        &[
-            "data",
-            "compare",
-            "--in",
-            "mine",
-            "--clean",
-            "clean",
-            "--device",
-            "cpu",
-            "--seeds",
-            "3",
-            "--steps",
-            "12",
-            "--set",
-            "model.context_length=16",
-            "--set",
-            "model.layers=1",
-            "--json",
-        ],
-    );
-    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let last = compare(folder, "mine", &["--seeds", "3", "--steps", "12"]);
     assert_eq!(last["event"], "compared");
     let pairs = last["pairs"].as_array().unwrap();
     let seeds: std::collections::BTreeSet<u64> =
@@ -313,10 +234,8 @@ fn raw_and_clean_are_compared_on_the_same_text() {
     let runs = folder.join("glasshouse-comparison");
     let tokens: Vec<u64> = std::fs::read_dir(runs.join("data"))
         .unwrap()
-        .map(|entry| std::fs::read(entry.unwrap().path().join("index.json")).unwrap())
-        .map(|index| {
-            serde_json::from_slice::<Value>(&index).unwrap()["validation"]["tokens"].as_u64().unwrap()
-        })
+        .map(|entry| json_of(&entry.unwrap().path().join("index.json")))
+        .map(|index| index["validation"]["tokens"].as_u64().unwrap())
         .collect();
     assert_eq!(tokens.len(), 3, "{tokens:?}");
     assert!((0..3).any(|at| tokens[at] == tokens[(at + 1) % 3]), "{tokens:?}");
@@ -325,23 +244,25 @@ fn raw_and_clean_are_compared_on_the_same_text() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_a_comparison_without_a_word_on_what_is_better() {
+    use crate::support::program::{program, send};
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     clean_stories(folder);
     let compare = "data compare --in mine --clean clean --device cpu --seeds 2 --steps 100000 --json";
     let small = ["--set", "model.context_length=16", "--set", "model.layers=1"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command.current_dir(folder).args(compare.split(' ')).args(small);
+    let mut command = program(folder);
+    command.args(compare.split(' ')).args(small);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(said.any(|line| line.starts_with("{\"event\":\"step\"")));
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(kill.success());
+    send(&child, "-INT");
     let rest = said.collect::<Vec<_>>().join("\n");
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.ends_with("stopped before the comparison; the same command starts over\n"), "{told}");
+    assert!(told.lines().last().unwrap().starts_with("stopped"), "{told}");
     assert!(!rest.contains("compared"), "{rest}");
     let runs = std::fs::read_dir(folder.join("glasshouse-comparison/runs")).unwrap();
     let runs = runs.filter(|entry| entry.as_ref().unwrap().path().is_dir());
@@ -356,15 +277,15 @@ fn the_field_of_text_is_named_on_the_command_line() {
     std::fs::write(folder.join("records.jsonl"), records).unwrap();
     let clean = ["data", "clean", "--in", "records.jsonl", "--out", "clean", "--recipe", "raw", "--json"];
     let said = succeed(folder, &[&clean[..], &["--text-field", "data.body"]].concat());
-    let done: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let done = last(&said);
     assert_eq!((&done["documents"], &done["troubles"]), (&1.into(), &1.into()), "{done}");
-    let kept = lines(&folder.join("clean/kept.jsonl"));
+    let kept = lines_of(&folder.join("clean/kept.jsonl"));
     assert_eq!(kept[0]["text"], "What stands inside.");
     assert_eq!(kept[0]["record"]["data"]["page"], 3);
     // `explain` needs the same text field, or that cleaning's recipe.
     let id = kept[0]["id"].as_str().unwrap();
     let explain = ["data", "explain", id, "--in", "records.jsonl"];
-    fail(folder, &explain, 1, "no document");
+    fail(folder, &explain, 1, &["no document"]);
     for reading in [["--text-field", "data.body"], ["--recipe", "clean/recipe.toml"]] {
         let told = succeed(folder, &[&explain[..], &reading].concat());
         assert!(told.contains("What stands inside."), "{told}");
@@ -375,17 +296,13 @@ fn the_field_of_text_is_named_on_the_command_line() {
 fn the_raw_documents_are_read_as_the_cleaned_ones_were() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let lines: String = stories(folder, 1)[..30]
+    let lines: String = stories()[..30]
         .iter()
         .map(|tale| serde_json::json!({ "data": { "body": tale } }).to_string() + "\n")
         .collect();
     std::fs::write(folder.join("records.jsonl"), lines).unwrap();
     let clean = ["data", "clean", "--in", "records.jsonl", "--out", "clean", "--text-field", "data.body"];
     succeed(folder, &clean);
-    let compare = ["data", "compare", "--in", "records.jsonl", "--clean", "clean", "--device", "cpu"];
-    let short =
-        ["--seeds", "2", "--steps", "4", "--set", "model.context_length=16", "--set", "model.layers=1"];
-    let said = succeed(folder, &[&compare[..], &short, &["--json"]].concat());
-    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let last = compare(folder, "records.jsonl", &["--seeds", "2", "--steps", "4"]);
     assert_eq!((&last["event"], last["pairs"].as_array().map(Vec::len)), (&"compared".into(), Some(2)));
 }

@@ -26,12 +26,7 @@ impl Played {
     fn new(shelf: &std::path::Path) -> Self {
         let (requests, inbox) = async_channel::unbounded();
         let (outbox, reports) = async_channel::unbounded();
-        let options = session::Options {
-            shelf: shelf.to_owned(),
-            device: "cpu".to_owned(),
-            threads: Some(1),
-            ..Default::default()
-        };
+        let options = session::Options { threads: Some(1), ..support::play::options(shelf) };
         let tell = move |report| {
             outbox.try_send(report).ok();
         };
@@ -86,10 +81,6 @@ impl Drop for Played {
     }
 }
 
-fn shows(window: &Harness<'static, App>, text: &str) -> bool {
-    window.query_all_by_label_contains(text).next().is_some()
-}
-
 /// A web page about a place, with typical surroundings of an article.
 fn page(place: &str) -> Vec<u8> {
     let article = format!(
@@ -126,7 +117,7 @@ fn web_pages_become_text_and_what_is_dropped_says_why() {
     // Until the text is listed again, rows are raw documents, which close when the documents are renumbered.
     played.until("the kept text", |window| {
         let overview = window.state().state().documents.overview.as_ref();
-        overview.is_some_and(|overview| overview.cleaned) && shows(window, "Document 1: ")
+        overview.is_some_and(|overview| overview.cleaned) && support::contains(window, "Document 1: ")
     });
     let row =
         played.window.query_all_by_label_contains("Document 1: ").next().map(|row| row.click_accesskit());
@@ -141,14 +132,14 @@ fn web_pages_become_text_and_what_is_dropped_says_why() {
     });
     played.press(Role::Button, "Close the comparison");
     played.press(Role::RadioButton, "Dropped");
-    played.until("what was dropped", |window| shows(window, "2 documents dropped"));
+    played.until("what was dropped", |window| support::contains(window, "2 documents dropped"));
     let row = played
         .window
         .query_all_by_label_contains("by Exact duplicates")
         .next()
         .map(|row| row.click_accesskit());
     assert!(row.is_some(), "a copy was dropped");
-    played.until("the comparison", |window| shows(window, "Dropped by Exact duplicates"));
+    played.until("the comparison", |window| support::contains(window, "Dropped by Exact duplicates"));
     // Personal data is replaced by a placeholder.
     played.press(Role::RadioButton, "Sample");
     let row = played
@@ -157,6 +148,6 @@ fn web_pages_become_text_and_what_is_dropped_says_why() {
         .next()
         .map(|row| row.click_accesskit());
     assert!(row.is_some(), "the page is in the sample");
-    played.until("a placeholder", |window| shows(window, "<EMAIL>"));
+    played.until("a placeholder", |window| support::contains(window, "<EMAIL>"));
     assert!(played.window.state().state().messages.is_empty());
 }

@@ -20,18 +20,12 @@ fn evaluated(size: [f32; 2], theme: &str) -> Scene {
     Scene::new(Engine { evaluated: true, audited: true, ..Engine::full() }, PageName::Evaluate, size, theme)
 }
 
-fn says(scene: &Scene, words: &str) -> bool {
-    scene.harness.query_all_by_label_contains(words).next().is_some()
-}
-
 fn press(scene: &mut Scene, name: &str) {
-    scene.harness.get_by_role_and_label(Role::Button, name).click_accesskit();
-    scene.settle();
+    scene.press_role(Role::Button, name);
 }
 
 fn choose(scene: &mut Scene, name: &str) {
-    scene.harness.get_by_role_and_label(Role::CheckBox, name).click_accesskit();
-    scene.settle();
+    scene.press_role(Role::CheckBox, name);
 }
 
 fn is_checked(scene: &Scene, name: &str) -> bool {
@@ -74,15 +68,15 @@ fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes(
                 "No canaries were planted in this run.",
                 "Everything here is staged.",
             ] {
-                assert!(says(&scene, words), "{words:?} is missing at {width}, {theme}");
+                assert!(scene.says(words), "{words:?} is missing at {width}, {theme}");
             }
             // The text and a task were evaluated earlier, as the page states.
             for days in [40, 80] {
                 let date = format::date_time(support::THEN - days * 86_400);
                 let kept = format!("Kept from an evaluation of {date}.");
-                assert!(says(&scene, &kept), "{kept:?} is missing at {width}, {theme}");
+                assert!(scene.says(&kept), "{kept:?} is missing at {width}, {theme}");
             }
-            scene.check_edges(width);
+            scene.check_edges();
             scene.picture(&format!("evaluate-{theme}-{width}"));
         }
     }
@@ -92,14 +86,14 @@ fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes(
 fn runs_that_are_chosen_stand_side_by_side_with_their_paired_differences() {
     for width in [390.0, 1280.0] {
         let mut scene = evaluated([width, TALL], "light");
-        assert!(!says(&scene, "Side by side"));
+        assert!(!scene.says("Side by side"));
         choose(&mut scene, "1-first-stories");
         let both = ["1-first-stories", "2-first-stories"].map(str::to_owned).to_vec();
         assert_eq!(reads(&mut scene).last(), Some(&both));
-        assert!(says(&scene, "Side by side") && says(&scene, "Paired differences"));
-        assert!(says(&scene, "Bits per byte: 1-first-stories minus 2-first-stories"));
-        assert!(says(&scene, "−0.0500 (−0.0700 to −0.0300)") && says(&scene, evaluation::VERDICT));
-        scene.check_edges(width);
+        assert!(scene.says("Side by side") && scene.says("Paired differences"));
+        assert!(scene.says("Bits per byte: 1-first-stories minus 2-first-stories"));
+        assert!(scene.says("−0.0500 (−0.0700 to −0.0300)") && scene.says(evaluation::VERDICT));
+        scene.check_edges();
         scene.picture(&format!("evaluate-two-{width}"));
         choose(&mut scene, "2-first-stories");
         assert_eq!(reads(&mut scene).last(), Some(&vec!["1-first-stories".to_owned()]));
@@ -135,7 +129,7 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
     let silent = |command: &Command| matches!(command, Command::Evaluate { .. });
     let mut scene =
         Scene::new(Engine { silent, ..Engine::full() }, PageName::Evaluate, [1280.0, 900.0], "dark");
-    assert!(says(&scene, "Not evaluated yet"));
+    assert!(scene.says("Not evaluated yet"));
     press(&mut scene, "Evaluate");
     let asked = scene.sent().into_iter().find(|sent| silent(&sent.command)).unwrap();
     let Command::Evaluate { source, settings } = &asked.command else { panic!("{asked:?}") };
@@ -147,11 +141,11 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
     let event = Event::Evaluating { what: "reading the text".to_owned(), done: 16_000, total: 64_000 };
     support::answer(scene.harness.state_mut(), silent, [event]);
     scene.settle();
-    assert!(says(&scene, "Evaluating 2-first-stories: reading the text, 16,000 of 64,000 · 25 %"));
+    assert!(scene.says("Evaluating 2-first-stories: reading the text, 16,000 of 64,000 · 25 %"));
     press(&mut scene, "Cancel");
     let cancelled = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
     assert_eq!(cancelled, [Command::Cancel { request: asked.id }]);
-    assert!(says(&scene, "stopping…"));
+    assert!(scene.says("stopping…"));
 }
 
 #[test]
@@ -171,23 +165,23 @@ fn while_a_run_trains_models_are_evaluated_and_audited() {
 fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
     let mut scene = Scene::new(Engine::full(), PageName::Evaluate, [1280.0, TALL], "dark");
     press(&mut scene, "Evaluate");
-    assert!(says(&scene, "0.8400") && !says(&scene, "starting…"));
+    assert!(scene.says("0.8400") && !scene.says("starting…"));
     assert_eq!(reads(&mut scene).len(), 2, "what is kept is read again");
-    assert!(!says(&scene, "Audit: Bias"));
+    assert!(!scene.says("Audit: Bias"));
     press(&mut scene, "Audit");
-    assert!(says(&scene, "Audit: Bias"));
+    assert!(scene.says("Audit: Bias"));
 }
 
 /// The first table of an audit's topic is open; the others open on a click.
 #[test]
 fn where_an_audits_figures_come_from_is_opened_by_hand() {
     let mut scene = evaluated([1280.0, TALL], "dark");
-    assert!(says(&scene, "Which of two sentences is likelier."));
-    assert!(!says(&scene, "How often staged words stand near each other."));
+    assert!(scene.says("Which of two sentences is likelier."));
+    assert!(!scene.says("How often staged words stand near each other."));
     let fold = "What the training text says";
     scene.harness.get_by_role_and_label(Role::DisclosureTriangle, fold).click_accesskit();
     scene.settle();
-    assert!(says(&scene, "How often staged words stand near each other."));
+    assert!(scene.says("How often staged words stand near each other."));
 }
 
 #[test]
@@ -196,11 +190,11 @@ fn what_could_not_be_evaluated_says_why_and_is_tried_again() {
     let mut scene =
         Scene::new(Engine { failing, ..Engine::full() }, PageName::Evaluate, [1280.0, 1200.0], "light");
     press(&mut scene, "Evaluate");
-    assert!(says(&scene, "the disk is full"));
+    assert!(scene.says("the disk is full"));
     assert_eq!(scene.harness.query_all_by_label_contains("disk is full").count(), 1, "on the page alone");
     scene.engine.failing = |_| false;
     press(&mut scene, "Try again");
-    assert!(!says(&scene, "the disk is full") && says(&scene, "0.8400"));
+    assert!(!scene.says("the disk is full") && scene.says("0.8400"));
 }
 
 #[test]
@@ -212,9 +206,7 @@ fn task_files_go_with_an_evaluation() {
     let files = vec![file("qa.jsonl", b"one"), file("other.jsonl", b"two")];
     app.answer(Answer { wish: Wish::TaskFiles, files: Ok(files) });
     scene.settle();
-    scene.harness.get_by_label("Metrics of qa.jsonl").focus();
-    scene.frame();
-    scene.harness.get_by_label("Metrics of qa.jsonl").type_text("exact, F1");
+    scene.type_into("Metrics of qa.jsonl", "exact, F1");
     scene.settle();
     press(&mut scene, "Leave out other.jsonl");
     choose(&mut scene, "Prediction of the validation split");
@@ -231,7 +223,7 @@ fn task_files_go_with_an_evaluation() {
     assert_eq!(evaluate.bytes, [b"one".to_vec()]);
     press(&mut scene, "Leave out qa.jsonl");
     let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
-    assert!(node.accesskit_node().is_disabled() && says(&scene, "Choose at least one evaluation"));
+    assert!(node.accesskit_node().is_disabled() && scene.says("Choose at least one evaluation"));
 }
 
 #[test]
@@ -240,9 +232,9 @@ fn the_suite_of_tasks_goes_with_an_evaluation() {
     let app = scene.harness.state_mut();
     app.preferences().folds.insert("evaluate:options".to_owned(), true);
     scene.settle();
-    assert!(!says(&scene, "Rows per family"));
+    assert!(!scene.says("Rows per family"));
     choose(&mut scene, "Instruction tasks: every family, in held-out wordings");
-    assert!(says(&scene, "Rows per family"));
+    assert!(scene.says("Rows per family"));
     press(&mut scene, "Evaluate");
     let asked = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
     let [Command::Evaluate { settings, .. }] = &asked[..] else { panic!("{asked:?}") };
@@ -272,18 +264,16 @@ fn a_passage_opens_the_page_inspect_with_the_weights_that_were_evaluated() {
 #[test]
 fn wrong_answers_are_looked_through_and_opened() {
     let mut scene = evaluated([1280.0, TALL], "light");
-    assert!(says(&scene, "10 of 30 answers"));
+    assert!(scene.says("10 of 30 answers"));
     choose(&mut scene, "Wrong ones only of who.jsonl");
-    assert!(says(&scene, "30 of 30 answers"));
-    scene.harness.get_by_label("Search answers of who.jsonl").focus();
-    scene.frame();
-    scene.harness.get_by_label("Search answers of who.jsonl").type_text("number 12?");
+    assert!(scene.says("30 of 30 answers"));
+    scene.type_into("Search answers of who.jsonl", "number 12?");
     scene.settle();
-    assert!(says(&scene, "1 of 30 answers"));
+    assert!(scene.says("1 of 30 answers"));
     let line = "Line 12: the owl, expected the boy";
     scene.harness.get_by_role_and_label(Role::Row, line).click_accesskit();
     scene.settle();
-    assert!(says(&scene, "Exact match 0 % · Token F1 50.0 % · group who"));
+    assert!(scene.says("Exact match 0 % · Token F1 50.0 % · group who"));
     press(&mut scene, "Look inside");
     let asked = scene.sent_of(|command| matches!(command, Command::Inspect { .. }));
     assert!(
@@ -305,7 +295,7 @@ fn a_card_goes_where_it_is_wanted() {
     let event = Event::CardWritten { path: Some(PathBuf::from(to)) };
     support::tell(scene.harness.state_mut(), [event]);
     scene.settle();
-    assert!(says(&scene, "The card was saved as /cards/two.html."));
+    assert!(scene.says("The card was saved as /cards/two.html."));
 
     // In a browser it arrives as bytes, and is saved under the run's name.
     let mut state = State::default();
@@ -339,9 +329,9 @@ fn the_keyboard_alone_opens_the_page_and_evaluates() {
 #[test]
 fn without_a_project_or_a_model_the_page_says_where_to_go() {
     let scene = Scene::new(Engine::empty(), PageName::Evaluate, [1000.0, 700.0], "light");
-    assert!(says(&scene, "No project is open") && says(&scene, "Choose a project"));
+    assert!(scene.says("No project is open") && scene.says("Choose a project"));
     let mut scene = Scene::new(Engine::fresh(), PageName::Evaluate, [1000.0, 700.0], "dark");
-    assert!(says(&scene, "Nothing has been trained yet"));
+    assert!(scene.says("Nothing has been trained yet"));
     assert!(reads(&mut scene).is_empty());
     press(&mut scene, "Go to training");
     let train = scene.harness.get_by_role_and_label(Role::Tab, "Train");

@@ -1,11 +1,12 @@
 //! Injected faults: closed pipes, full disks, signals, concurrent programs on the same project, kills, flipped bits. Finished
 //! work must not be lost, and incomplete files must not be accepted.
 
+use crate::support::program::{RUN, fail, json_of, program, send, sets, stories, succeed};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const MODEL: &str = "nanogpt-cpu";
@@ -27,41 +28,6 @@ const SMALL: &[&str] = &[
     "train.sample_interval=0",
 ];
 
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command.current_dir(folder).stdin(Stdio::null());
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    program(folder).args(arguments).output().unwrap()
-}
-
-/// Runs a command that must succeed, and returns its output.
-fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Runs a command that must fail with a code, and returns its only error.
-fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
-    let output = run(folder, arguments);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-    let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(errors.len(), 1, "{message}");
-    errors[0].to_owned()
-}
-
-/// A folder with a text to train on.
-fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "30KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
-    folder
-}
-
 /// `train` on the CPU for some steps of the small model.
 fn train(folder: &Path, project: &str, steps: &str, more: &[&str]) -> Command {
     let mut command = program(folder);
@@ -76,8 +42,7 @@ fn train(folder: &Path, project: &str, steps: &str, more: &[&str]) -> Command {
         "--device",
         "cpu",
     ]);
-    command.args(["--threads", "1", "--json", "--steps", steps]);
-    command.args(SMALL.iter().flat_map(|setting| ["--set", setting]));
+    command.args(["--threads", "1", "--json", "--steps", steps]).args(sets(SMALL));
     command.args(more);
     command
 }
@@ -88,21 +53,14 @@ fn trained(folder: &Path, project: &str, more: &[&str]) {
 }
 
 fn record(folder: &Path, project: &str, run: &str) -> Value {
-    let text = std::fs::read_to_string(folder.join(project).join("runs").join(run).join("run.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+    json_of(&folder.join(project).join("runs").join(run).join("run.json"))
 }
-
-const RUN: &str = "1-nanogpt-cpu";
 
 /// The steps of a run's checkpoints, from their file names.
 fn checkpoints(folder: &Path, project: &str) -> Vec<u64> {
     let entries = std::fs::read_dir(folder.join(project).join("runs").join(RUN).join("checkpoints")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter_map(|name| name.strip_prefix("step-")?.get(..8)?.parse().ok()).collect()
-}
-
-fn send(child: &Child, signal: &str) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
 /// Whether the tests were started to outlive the terminal, which their child processes inherit.
@@ -151,7 +109,7 @@ impl Trains {
 
 #[test]
 fn outputs_that_take_nothing_end_no_run() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     // Closed pipes, as with `head`.
     let mut child =
@@ -179,7 +137,7 @@ fn outputs_that_take_nothing_end_no_run() {
 
 #[test]
 fn a_run_that_a_signal_stops_is_saved_and_says_so() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         if name == "-HUP" && ignores_hang_up() {
@@ -212,10 +170,10 @@ fn a_run_that_a_signal_stops_is_saved_and_says_so() {
 
 #[test]
 fn a_command_that_fails_takes_only_what_it_made() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     std::fs::write(folder.join("bad.txt"), b"").unwrap();
-    fail(folder, &["train", "--data", "bad.txt", "--project", "new/er", "--device", "cpu"], 1);
+    fail(folder, &["train", "--data", "bad.txt", "--project", "new/er", "--device", "cpu"], 1, &[]);
     assert!(!folder.join("new/er").exists());
     // A program is held while it reads a long text; meanwhile another one trains in the project that it created.
     let text = folder.join("long.txt");
@@ -226,7 +184,7 @@ fn a_command_that_fails_takes_only_what_it_made() {
     let mut told = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     told.read_line(&mut line).unwrap();
-    assert_eq!(line, "reading the text\n");
+    assert!(line.starts_with("reading"), "{line}");
     send(&child, "-STOP");
     trained(folder, "both", &[]);
     std::fs::write(&text, b"").unwrap();
@@ -238,7 +196,7 @@ fn a_command_that_fails_takes_only_what_it_made() {
 
 #[test]
 fn programs_that_begin_at_once_get_runs_of_their_own() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     let children: Vec<Child> = (0..4)
         .map(|number| {
@@ -263,7 +221,7 @@ fn programs_that_begin_at_once_get_runs_of_their_own() {
 
 #[test]
 fn a_project_is_packed_while_it_trains() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     let Trains { mut child, lines } =
         Trains::begin(folder, "busy", &["--set", "train.checkpoint_interval=1"]);
@@ -282,32 +240,17 @@ fn a_project_is_packed_while_it_trains() {
         succeed(folder, &["pack", "--project", "busy", "--to", &name]);
         succeed(folder, &["unpack", &name]);
         let unpacked = format!("p{number}");
-        let told = succeed(
-            folder,
-            &[
-                "generate",
-                "--project",
-                &unpacked,
-                "--device",
-                "cpu",
-                "--max-tokens",
-                "3",
-                "--checkpoint",
-                "latest",
-                "--json",
-            ],
-        );
+        let write = ["generate", "--project", &unpacked, "--device", "cpu", "--max-tokens", "3"];
+        let told = succeed(folder, &[&write[..], &["--checkpoint", "latest", "--json"]].concat());
         assert!(told.contains("\"done\""), "{told}");
     }
     send(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(143));
     reader.join().unwrap();
     // Nothing is replaced without permission.
-    let message = fail(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse"], 1);
-    assert!(message.ends_with("replace it, or choose another place (--force)"), "{message}");
+    fail(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse"], 1, &["(--force)"]);
     succeed(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse", "--force"]);
-    let message = fail(folder, &["unpack", "p0.glasshouse"], 1);
-    assert!(message.contains("--force"), "{message}");
+    fail(folder, &["unpack", "p0.glasshouse"], 1, &["--force"]);
     succeed(folder, &["unpack", "p0.glasshouse", "--force"]);
 }
 
@@ -327,7 +270,7 @@ fn killed(folder: &Path, arguments: &[&str], place: &Path, check: impl Fn()) {
 
 #[test]
 fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     trained(folder, "p", &[]);
     let names = |place: &Path| -> Vec<PathBuf> {
@@ -345,8 +288,7 @@ fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
         assert_eq!(names(&folder.join("model")).len(), 6);
         assert!(std::fs::read(folder.join("model/model.safetensors")).unwrap() == before);
     });
-    let message = fail(folder, &export[..5], 1);
-    assert!(message.ends_with("replace it, or choose another place (--force)"), "{message}");
+    fail(folder, &export[..5], 1, &["(--force)"]);
     let pack = ["pack", "--project", "p", "--to", "p.glasshouse", "--force"];
     killed(folder, &pack, &folder.join("p.glasshouse"), || {
         succeed(folder, &["unpack", "p.glasshouse", "--project", "seen", "--force"]);
@@ -367,7 +309,7 @@ fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
 
 #[test]
 fn what_a_result_depends_on_is_checked() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     trained(folder, "p", &["--set", "train.milestone_interval=10"]);
     let generate = ["generate", "--project", "p", "--device", "cpu", "--max-tokens", "3"];
@@ -382,8 +324,7 @@ fn what_a_result_depends_on_is_checked() {
     assert_ne!(swapped, whole);
     std::fs::write(&tokenizer, swapped).unwrap();
     for command in [&generate[..], &["export", "--project", "p", "--to", "model"]] {
-        let message = fail(folder, command, 1);
-        assert!(message.contains("tokenizer.json"), "{message}");
+        fail(folder, command, 1, &["tokenizer.json"]);
     }
     std::fs::write(&tokenizer, &whole).unwrap();
     // Flip a bit of a weight.
@@ -395,8 +336,7 @@ fn what_a_result_depends_on_is_checked() {
     std::fs::write(&milestone, &bytes).unwrap();
     std::fs::write(&elsewhere, &bytes).unwrap();
     for name in ["milestone-00000010.safetensors", "elsewhere.safetensors"] {
-        let message = fail(folder, &[&generate[..], &["--checkpoint", name]].concat(), 1);
-        assert!(message.contains(name) && message.contains("(checksum)"), "{message}");
+        fail(folder, &[&generate[..], &["--checkpoint", name]].concat(), 1, &[name, "(checksum)"]);
     }
     // A setting that changes the result of the same weights.
     let config = own.join("run.toml");
@@ -410,30 +350,23 @@ fn what_a_result_depends_on_is_checked() {
         &["export", "--project", "p", "--to", "model"],
         &["train", "--project", "p", "--resume"],
     ] {
-        let message = fail(folder, command, 1);
-        assert!(
-            message.contains("model.norm.eps = 0.01") && message.contains("trained with 0.00001"),
-            "{message}"
-        );
+        fail(folder, command, 1, &["model.norm.eps = 0.01", "0.00001"]);
     }
     // Absurd numbers are refused.
-    let message =
-        fail(folder, &["plan", "--preset", MODEL, "--set", "train.sample_tokens=4611686018427387904"], 2);
-    assert!(message.contains("train.sample_tokens"), "{message}");
+    let absurd = ["plan", "--preset", MODEL, "--set", "train.sample_tokens=4611686018427387904"];
+    fail(folder, &absurd, 2, &["train.sample_tokens"]);
 }
 
 #[test]
 fn settings_that_a_run_has_may_be_named_when_it_goes_on() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     trained(folder, "p", &["--stop-after", "10"]);
     let resume = ["train", "--project", "p", "--resume", "--device", "cpu", "--json"];
     let others = [&resume[..], &["--preset", "nanogpt-gpu", "--seed", "7"]].concat();
-    let message = fail(folder, &others, 2);
-    assert!(message.contains("--preset is nanogpt-gpu instead of nanogpt-cpu"), "{message}");
-    assert!(message.contains("--seed is 7") && message.contains("--resume"), "{message}");
-    let message = fail(folder, &[&resume[..], &["--set", "train.batch_size=5"]].concat(), 2);
-    assert!(message.contains("--set train.batch_size=5"), "{message}");
+    fail(folder, &others, 2, &["--preset is nanogpt-gpu", "--seed is 7", "--resume"]);
+    let other = [&resume[..], &["--set", "train.batch_size=5"]].concat();
+    fail(folder, &other, 2, &["--set train.batch_size=5"]);
     let same = ["--preset", MODEL, "--steps", "20", "--set", "train.batch_size=4", "--data", "stories.txt"];
     let config = ["--config", "p/runs/1-nanogpt-cpu/run.toml", "--stop-after", "12"];
     succeed(folder, &[&resume[..], &config].concat());
@@ -449,7 +382,7 @@ fn settings_that_a_run_has_may_be_named_when_it_goes_on() {
 
 #[test]
 fn a_cleaning_that_is_under_way_or_was_stopped_says_so_and_loses_nothing() {
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     let story = std::fs::read_to_string(folder.join("stories.txt")).unwrap()[..400].replace(['\n', '"'], " ");
     let lines: String = (0..60_000).map(|number| format!("{{\"text\": \"{number} {story}\"}}\n")).collect();
@@ -458,33 +391,17 @@ fn a_cleaning_that_is_under_way_or_was_stopped_says_so_and_loses_nothing() {
     let mut first = program(folder).args(clean).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut said = BufReader::new(first.stdout.take().unwrap());
     said.read_line(&mut String::new()).unwrap();
-    let message = fail(folder, &[&clean[..], &["--force"]].concat(), 1);
-    assert!(
-        message.starts_with("error: out: another program is cleaning into this folder; wait"),
-        "{message}"
-    );
+    fail(folder, &[&clean[..], &["--force"]].concat(), 1, &["out: another program"]);
     send(&first, "-INT");
     assert_eq!(first.wait().unwrap().code(), Some(130));
     let train = ["train", "--data", "out", "--project", "p", "--device", "cpu"];
     for command in [&["data", "inspect", "out"][..], &train] {
-        let message = fail(folder, command, 1);
-        assert!(message.contains("out: the folder holds a cleaning that was stopped or is"), "{message}");
-        assert!(message.contains("the same `glasshouse data clean` again"), "{message}");
+        fail(folder, command, 1, &["out: ", "`glasshouse data clean`"]);
     }
-    let message = fail(folder, &[&clean[..], &["--recipe", "raw"]].concat(), 1);
-    assert!(
-        message.contains(
-            "holds a stopped cleaning with another recipe; choose another folder, or replace it (--force)"
-        ),
-        "{message}"
-    );
-    let message = fail(folder, &["data", "clean", "--in", "stories.txt", "--out", "out"], 1);
-    assert!(
-        message.contains(
-            "holds a stopped cleaning of other files; choose another folder, or replace it (--force)"
-        ),
-        "{message}"
-    );
+    let recipe = [&clean[..], &["--recipe", "raw"]].concat();
+    fail(folder, &recipe, 1, &["another recipe", "(--force)"]);
+    let others = ["data", "clean", "--in", "stories.txt", "--out", "out"];
+    fail(folder, &others, 1, &["other files", "(--force)"]);
     assert!(succeed(folder, &clean).contains("\"event\":\"resumed\""), "it goes on where it was");
     succeed(folder, &["data", "inspect", "out"]);
 }
@@ -530,7 +447,7 @@ fn screen(written: &str, columns: usize) -> Vec<String> {
 #[test]
 fn what_an_interrupt_says_outlives_a_bar_that_is_wider_than_the_terminal() {
     use std::io::{Read as _, Write as _};
-    let folder = folder();
+    let folder = stories(30);
     let folder = folder.path();
     let settings: String = SMALL.iter().map(|setting| format!(" --set {setting}")).collect();
     let program = env!("CARGO_BIN_EXE_glasshouse");
@@ -563,7 +480,7 @@ fn what_an_interrupt_says_outlives_a_bar_that_is_wider_than_the_terminal() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let shown = screen(&String::from_utf8_lossy(&written), 70);
-    let message = "finishing this step and saving; press Ctrl-C again to stop at once";
-    assert!(shown.iter().any(|line| line == message), "{shown:#?}");
+    let is_whole = |line: &String| line.starts_with("finishing") && line.ends_with("at once");
+    assert!(shown.iter().any(is_whole), "{shown:#?}");
     assert!(shown.iter().any(|line| line.starts_with("stopped at step ")), "{shown:#?}");
 }

@@ -1,5 +1,7 @@
 //! The command line and a session's commands, as a window sends them, give the same files, texts and error messages.
 
+use crate::support::play::{options, play, play_with, use_project};
+use crate::support::program::{RUN, error_of, folder, last, lines, program, stories, succeed, train};
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
@@ -11,51 +13,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::rc::Rc;
-
-const RUN: &str = "1-nanogpt-cpu";
-
-fn settings() -> Vec<String> {
-    let sets = [
-        "model.layers=1",
-        "model.width=32",
-        "model.heads=2",
-        "model.kv_heads=2",
-        "model.head_size=16",
-        "model.mlp.hidden=64",
-        "model.context_length=16",
-        "train.batch_size=4",
-        "train.warmup_steps=5",
-        "train.eval_interval=10",
-        "train.eval_batches=2",
-        "train.checkpoint_interval=10",
-        "train.checkpoint_seconds=0",
-        "train.sample_interval=10",
-        "train.sample_tokens=8",
-        "train.milestone_interval=10",
-    ];
-    sets.iter().flat_map(|set| ["--set".to_owned(), (*set).to_owned()]).collect()
-}
-
-pub(super) fn glasshouse(folder: &Path, arguments: &[&str]) -> std::process::Output {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command.current_dir(folder).args(arguments).output().unwrap()
-}
-
-pub(super) fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let output = glasshouse(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The error message of a failing command line.
-pub(super) fn error_of(folder: &Path, arguments: &[&str]) -> String {
-    let output = glasshouse(folder, arguments);
-    let told = String::from_utf8(output.stderr).unwrap();
-    // Exit code 2 means that the arguments name something unknown.
-    assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {told}");
-    told.lines().find_map(|line| line.strip_prefix("error: ")).unwrap().to_owned()
-}
 
 /// The error message without the flags and commands that the command line appends, as other front ends show it.
 fn said_everywhere(folder: &Path, arguments: &[&str]) -> String {
@@ -64,74 +23,6 @@ fn said_everywhere(folder: &Path, arguments: &[&str]) -> String {
         Some((said, added)) if added.starts_with("--") || added.starts_with("glasshouse ") => said.to_owned(),
         _ => error,
     }
-}
-
-/// Trains the small model on the command line.
-pub(super) fn train(folder: &Path, project: &Path, more: &[&str]) -> String {
-    let (data, sets) = (folder.join("stories.txt").display().to_string(), settings());
-    let project = project.display().to_string();
-    let mut arguments = vec!["train", "--preset", "nanogpt-cpu", "--data", &data, "--project", &project];
-    arguments.extend(["--device", "cpu", "--threads", "2"]);
-    if !more.contains(&"--steps") {
-        arguments.extend(["--steps", "20"]);
-    }
-    arguments.extend(sets.iter().map(String::as_str));
-    arguments.extend(more);
-    succeed(folder, &arguments)
-}
-
-/// A folder with a text, and the settings of the small model's run on it.
-pub(super) fn folder() -> (tempfile::TempDir, RunConfig) {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
-    train(folder.path(), &folder.path().join("first"), &["--stop-after", "1"]);
-    let config =
-        std::fs::read_to_string(folder.path().join("first/runs").join(RUN).join("run.toml")).unwrap();
-    (folder, RunConfig::from_toml(&config).unwrap())
-}
-
-/// Sends commands one after another. Returns the events, or the first error message.
-pub(super) fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> {
-    play_with(shelf, commands.into_iter().map(|command| (command, Vec::new())).collect())
-}
-
-/// Like `play`, with bytes for each command.
-pub(super) fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
-    let (requests, inbox) = async_channel::unbounded();
-    let mut commands = commands
-        .into_iter()
-        .enumerate()
-        .map(|(number, (command, bytes))| Parcel { body: Request { id: number as u64 + 1, command }, bytes });
-    requests.try_send(commands.next().unwrap()).unwrap();
-    let heard = Rc::new(RefCell::new((Vec::new(), None)));
-    let ear = heard.clone();
-    let (left, open) = (RefCell::new(commands.collect::<Vec<_>>().into_iter()), requests);
-    let tell = move |parcel: Parcel<Report>| {
-        let (events, failed) = &mut *ear.borrow_mut();
-        match parcel.body.event {
-            Event::Failed { error } => {
-                *failed = Some(error.message);
-                open.close();
-            }
-            Event::Finished => match left.borrow_mut().next() {
-                Some(next) => open.try_send(next).unwrap(),
-                None => {
-                    open.close();
-                }
-            },
-            event => events.push(event),
-        }
-    };
-    let options = session::Options {
-        shelf: shelf.to_owned(),
-        device: "cpu".to_owned(),
-        threads: Some(2),
-        ..Default::default()
-    };
-    pollster::block_on(session::run(options, inbox, tell));
-    let (events, failed) = heard.take();
-    failed.map_or(Ok(events), Err)
 }
 
 /// Sends a cleaning command, cancels it at its first progress event, and returns the events.
@@ -155,9 +46,7 @@ fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
         }
         ear.borrow_mut().push(event);
     };
-    let options =
-        session::Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), ..Default::default() };
-    pollster::block_on(session::run(options, inbox, tell));
+    pollster::block_on(session::run(options(shelf), inbox, tell));
     heard.take()
 }
 
@@ -166,15 +55,11 @@ fn begin(config: &RunConfig, stop_after: Option<u64>) -> Command {
     Command::Train { config: Box::new(config.clone()), launch }
 }
 
-pub(super) fn use_project(folder: PathBuf, make: bool) -> Command {
-    Command::UseProject { folder, make }
-}
-
-/// The tensors of each checkpoint of a project's run, as stored.
 fn checkpoints(project: &Path) -> BTreeMap<String, Vec<u8>> {
     checkpoints_of(project, RUN)
 }
 
+/// The tensors of each checkpoint of a project's run, as stored.
 fn checkpoints_of(project: &Path, run: &str) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(project.join("runs").join(run).join("checkpoints")).unwrap();
     let files = entries.map(|entry| entry.unwrap().path());
@@ -219,10 +104,8 @@ fn the_same_run_gives_the_same_files() {
 #[test]
 fn the_same_recipe_gives_the_same_files() {
     const LEARNED: &str = "2-nanogpt-cpu";
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories(60);
     let folder = folder.path();
-    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.join("stories.txt"), text).unwrap();
     let [typed, used] = ["typed", "used"].map(|name| folder.join(name));
     for project in [&typed, &used] {
         let roomy = ["--set", "model.context_length=320", "--tokenizer", "bpe", "--vocab", "400"];
@@ -278,7 +161,7 @@ fn the_same_prompt_is_continued_alike() {
     let folder = folder.path();
     let arguments = ["generate", "--project", "first", "--device", "cpu", "--prompt", "One", "--stop", "e"];
     let typed = succeed(folder, &[&arguments[..], &["--max-tokens", "40", "--json"]].concat());
-    let done: Value = serde_json::from_str(typed.lines().last().unwrap()).unwrap();
+    let done = last(&typed);
     let source = WeightSource::best_of(RUN);
     let stop = vec!["e".to_owned()];
     let config = GenerateConfig { max_tokens: 40, stop, precision: Precision::Auto, ..Default::default() };
@@ -444,11 +327,17 @@ fn the_same_corpus_is_refused_alike() {
     assert_eq!(play(folder, vec![download("tiny-shakespear")]), Err(error));
 }
 
+/// A running command line, whose output is read.
+#[cfg(unix)]
+fn begun(folder: &Path, arguments: &[&str]) -> Child {
+    let mut command = program(folder);
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 /// Interrupts a command line as Ctrl-C does, and returns its last output.
 #[cfg(unix)]
-fn interrupted(child: std::process::Child) -> String {
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(kill.success());
+fn interrupted(child: Child) -> String {
+    crate::support::program::send(&child, "-INT");
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");
@@ -459,15 +348,11 @@ fn interrupted(child: std::process::Child) -> String {
 #[test]
 fn an_interrupt_cancels_a_bench() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["bench", "scaling", "--device", "cpu", "--json"];
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command.current_dir(folder.path()).args(arguments);
-    let mut child =
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = begun(folder.path(), &["bench", "scaling", "--device", "cpu", "--json"]);
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("{\"bench\":\"scaling\",\"layers\":2"), "{line}");
-    assert_eq!(interrupted(child), "\nstopping; press Ctrl-C again to stop at once\n");
+    assert_eq!(interrupted(child).lines().count(), 2, "an empty line and what it does");
 }
 
 #[test]
@@ -539,9 +424,8 @@ fn the_same_documents_are_cleaned_alike() {
         })
         .collect();
     phases.dedup();
-    let told: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told = told.iter().filter_map(|line| line["phase"].as_str());
-    assert_eq!(phases, told.collect::<Vec<_>>());
+    let told = lines(&said);
+    assert_eq!(phases, told.iter().filter_map(|line| line["phase"].as_str()).collect::<Vec<_>>());
     assert!(
         heard.iter().any(|event| matches!(event, Event::Cleaned { report } if report.raw.documents == 40))
     );
@@ -586,25 +470,14 @@ fn an_interrupt_cancels_a_cleaning_and_says_what_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mine = documents(folder, 60_000);
-    let arguments = ["data", "clean", "--in", mine.to_str().unwrap(), "--out", "out", "--json"];
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command
-        .current_dir(folder)
-        .args(arguments)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let clean = ["data", "clean", "--in", mine.to_str().unwrap(), "--out", "out", "--json"];
+    let mut child = begun(folder, &clean);
     let mut said = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
     assert!(line.contains("reading"), "{line}");
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(kill.success());
-    let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.contains("\nthe cleaning was stopped after "), "{told}");
-    assert!(told.ends_with("documents; the same command continues it\n"), "{told}");
+    let told = interrupted(child);
+    assert!(told.lines().last().unwrap().contains(" documents"), "{told}");
     let again = play(folder, vec![clean_files(&mine, folder.join("out"))]).unwrap();
     let resumed =
         |event: &Event| matches!(event, Event::CleaningStarted { start: CleaningStart::Resumed { .. } });
@@ -661,7 +534,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
         for_comparison: false,
     };
     let refused = play(folder, vec![use_project(place.clone(), true), sent("first")]).unwrap_err();
-    assert!(refused.contains("it has no config.json"), "{refused}");
+    assert!(refused.contains("no config.json"), "{refused}");
     assert!(!place.exists());
     play(folder, vec![use_project(place.clone(), true), sent("model")]).unwrap();
     assert!(succeed(folder, &["runs", "--project", "twice"]).contains("1-model"));
@@ -687,12 +560,12 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
         std::fs::read_dir(folder.join("tab")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".partial")), "{left:?}");
     let refused = play_with(folder, vec![tab(), (files(&names[1..]), bytes(&names[1..]))]).unwrap_err();
-    assert!(refused.contains("it has no config.json"), "{refused}");
+    assert!(refused.contains("no config.json"), "{refused}");
 
     // It has no text, and a project without an import is not one.
     let error = error_of(folder, &["train", "--resume", "--project", "typed"]);
-    assert!(error.contains("it is an imported model, which has no text to train on"), "{error}");
+    assert!(error.contains("imported model"), "{error}");
     let error = error_of(folder, &["import", "first", "--project", "third"]);
-    assert!(error.contains("it has no config.json"), "{error}");
+    assert!(error.contains("no config.json"), "{error}");
     assert!(!folder.join("third").exists());
 }

@@ -1,16 +1,13 @@
 //! `tests/gpu/run` with tiny models on the test adapter, so that no time on a real GPU is lost to typing errors.
 
-use crate::support;
+use crate::support::program::{adapter, json_of};
+use crate::support::repository;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn scripts() -> PathBuf {
-    support::repository().join("tests/gpu")
-}
-
-fn adapter() -> String {
-    std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+    repository().join("tests/gpu")
 }
 
 /// The report of a day with these options: exit code, output, report.
@@ -104,8 +101,7 @@ fn slow_python_a_day_on_a_gpu_has_every_figure() {
         .status()
         .expect("python3");
     assert!(status.success());
-    let small: Value =
-        serde_json::from_str(&std::fs::read_to_string(thinned.join("report.json")).unwrap()).unwrap();
+    let small = json_of(&thinned.join("report.json"));
     assert_eq!(small["summary"].as_array().unwrap().len(), bars.len());
     assert!(small["left_out_for_size"].as_array().is_some_and(|left| left.len() >= 8));
 }

@@ -1,7 +1,10 @@
 //! Moving runs to many GPUs and back: the contents of a bundle, the result of importing it, and the refusals.
 
-use crate::front_ends::{error_of, play_with, succeed, train, use_project};
-use crate::start::weights;
+use crate::support::play::{play_with, use_project};
+use crate::support::program::{
+    count_runs, error_of, installed, json_of, lines_of, of, python, run_of, sets, stories, succeed, train,
+};
+use crate::support::tuning::{numbers, weights};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{Command, Event, RunState};
 use safetensors::SafeTensors;
@@ -19,25 +22,24 @@ fn sha256(path: &Path) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
-        .unwrap()
-}
+/// Settings of a Llama.
+const LLAMA: [&str; 5] = [
+    "model.norm.kind=rms",
+    "model.norm.bias=false",
+    "model.position={kind=\"rope\",base=10000.0}",
+    "model.mlp.gate=swiglu",
+    "model.bias=false",
+];
 
 /// A folder with a project whose run was stopped at step 10 of 20, and its bundle.
 fn bundle(more: &[&str]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    let folder = stories(60);
     train(folder.path(), &folder.path().join("first"), &[&["--stop-after", "10"], more].concat());
     let hand = ["handover", "--project", "first", "--to", "bundle/", "--steps", "3", "--device", "cpu"];
     let said = succeed(folder.path(), &hand);
-    assert!(
-        said.contains(
-            "this machine: bundle/verify\ntrain it there: bundle/launch; then: glasshouse bring-back bundle/"
-        ),
-        "{said}"
-    );
+    for part in ["bundle/verify\n", "bundle/launch;", "glasshouse bring-back bundle/"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
     folder
 }
 
@@ -85,7 +87,7 @@ fn trained_there(folder: &Path, step: u64) -> PathBuf {
 fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     let folder = bundle(&[]);
     let bundle = folder.path().join("bundle");
-    let manifest = read(&bundle.join("bundle.json"));
+    let manifest = json_of(&bundle.join("bundle.json"));
     let files = manifest["files"].as_object().unwrap();
     for name in [
         "train.py",
@@ -98,7 +100,7 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     ] {
         assert_eq!(files[name].as_str().unwrap(), sha256(&bundle.join(name)), "{name}");
     }
-    let run = read(&bundle.join("run.json"));
+    let run = json_of(&bundle.join("run.json"));
     assert_eq!((run["step"].as_u64(), run["steps"].as_u64()), (Some(10), Some(20)));
     assert_eq!((&run["optimizer"], &run["layer_class"]), (&json!("adamw"), &json!("GPT2Block")));
     // GPT-2's class has biases that this model lacks: they stay zero.
@@ -109,7 +111,7 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     let tokens =
         run["data"]["train_tokens"].as_u64().unwrap() * run["data"]["element_bytes"].as_u64().unwrap();
     assert_eq!(std::fs::metadata(bundle.join("data/train.bin")).unwrap().len(), tokens);
-    let expected = read(&bundle.join("expected.json"));
+    let expected = json_of(&bundle.join("expected.json"));
     assert_eq!((expected["steps"].as_array().unwrap().len(), &expected["steps"][0]["step"]), (3, &json!(11)));
     assert!(expected["steps"][2]["loss"].as_f64().unwrap() > 1.0);
     let windows = expected["windows"][0].as_array().unwrap();
@@ -124,56 +126,39 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     }
     // An existing bundle is kept, and other contents even with `--force`.
     let again = ["handover", "--project", "first", "--to", "bundle"];
-    assert!(error_of(folder.path(), &again).contains("already holds a bundle"));
-    let error = error_of(folder.path(), &["handover", "--project", "first", "--to", "first", "--force"]);
-    assert!(error.contains("holds files that are not from a bundle"), "{error}");
+    assert!(error_of(folder.path(), &again).contains("already holds"));
+    let foreign = |to: &str| {
+        let error = error_of(folder.path(), &["handover", "--project", "first", "--to", to, "--force"]);
+        assert!(error.contains("not from a bundle"), "{error}");
+    };
+    foreign("first");
     // Also if one of its files has the name of ours, or lies next to ours.
     let page = folder.path().join("page");
     std::fs::create_dir(&page).unwrap();
     std::fs::write(page.join("bundle.json"), "{\"name\": \"a page\"}").unwrap();
-    let error = error_of(folder.path(), &["handover", "--project", "first", "--to", "page", "--force"]);
-    assert!(
-        error.contains("holds files that are not from a bundle") && page.join("bundle.json").exists(),
-        "{error}"
-    );
+    foreign("page");
+    assert!(page.join("bundle.json").exists());
     std::fs::write(bundle.join("notes.txt"), "mine").unwrap();
-    let error = error_of(folder.path(), &[&again[..], &["--force"]].concat());
-    assert!(error.contains("holds files that are not from a bundle"), "{error}");
+    foreign("bundle");
     std::fs::remove_file(bundle.join("notes.txt")).unwrap();
     // Files created by following the README do not matter.
     std::fs::create_dir_all(bundle.join("venv/bin")).unwrap();
     std::fs::write(bundle.join("venv/bin/python"), "").unwrap();
     // A run with ten steps left verifies no more than ten.
     succeed(folder.path(), &[&again[..], &["--force", "--device", "cpu"]].concat());
-    assert_eq!(read(&bundle.join("run.json"))["verify_steps"], 10);
-    assert_eq!(read(&bundle.join("expected.json"))["steps"].as_array().unwrap().len(), 10);
+    assert_eq!(json_of(&bundle.join("run.json"))["verify_steps"], 10);
+    assert_eq!(json_of(&bundle.join("expected.json"))["steps"].as_array().unwrap().len(), 10);
 }
 
 #[test]
 fn what_comes_back_continues_with_its_weights_moments_and_curves() {
-    for more in [
-        &[][..],
-        &["--set", "train.trainable=last:1"],
-        &[
-            "--set",
-            "model.norm.kind=rms",
-            "--set",
-            "model.norm.bias=false",
-            "--set",
-            "model.position={kind=\"rope\",base=10000.0}",
-            "--set",
-            "model.mlp.gate=swiglu",
-            "--set",
-            "model.bias=false",
-        ],
-    ] {
-        let folder = bundle(more);
+    for more in [&[][..], &["train.trainable=last:1"], &LLAMA] {
+        let folder = bundle(&sets(more));
         let folder = folder.path();
         trained_there(folder, 15);
         let said = succeed(folder, &["bring-back", "bundle", "--project", "first"]);
         assert!(said.starts_with("2-nanogpt-cpu: step 15 of 20"), "{more:?}: {said}");
-        let project = Project::open(&folder.join("first")).unwrap();
-        let (first, back) = (project.run("1").unwrap(), project.run("2").unwrap());
+        let (first, back) = (run_of(folder, "first", "1"), run_of(folder, "first", "2"));
         assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0, "{more:?}");
         let record = back.record().unwrap();
         assert_eq!((record.state, record.step, record.val_loss), (RunState::Stopped, 15, Some(2.5)));
@@ -181,19 +166,16 @@ fn what_comes_back_continues_with_its_weights_moments_and_curves() {
         // Five steps there, each taking as many seconds as it has tokens.
         let there = 5.0 * back.config().unwrap().tokens_per_step() as f64;
         assert_eq!(record.seconds, first.record().unwrap().seconds + there, "{more:?}");
-        let log = std::fs::read_to_string(back.metrics_path()).unwrap();
-        let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let of = |kind: &'static str| events.iter().filter(move |event| event["event"] == kind);
-        let steps: Vec<u64> = of("step").map(|event| event["step"].as_u64().unwrap()).collect();
+        let events = lines_of(&back.metrics_path());
+        let steps: Vec<u64> =
+            of(&events, "step").iter().map(|event| event["step"].as_u64().unwrap()).collect();
         assert_eq!(steps, (1..=15).collect::<Vec<_>>());
         // The run takes over evaluations and samples up to its step, but not the other checkpoints.
-        assert_eq!(of("eval").next_back().unwrap()["val_loss"], 2.5, "{more:?}");
-        assert_eq!(of("sample").next_back().unwrap()["text"], "One day 15 owls", "{more:?}");
-        assert!(of("checkpoint").all(|event| event["step"] != 15), "{log}");
-        assert!(
-            of("notice").any(|event| event["text"].as_str().unwrap().starts_with("one process")),
-            "{log}"
-        );
+        assert_eq!(of(&events, "eval").pop().unwrap()["val_loss"], 2.5, "{more:?}");
+        assert_eq!(of(&events, "sample").pop().unwrap()["text"], "One day 15 owls", "{more:?}");
+        assert!(of(&events, "checkpoint").iter().all(|event| event["step"] != 15), "{events:?}");
+        let told = |event: &&Value| event["text"].as_str().unwrap().starts_with("one process");
+        assert!(of(&events, "notice").iter().any(told), "{events:?}");
         // Moments are taken over: the next step equals that of the original run.
         let moments = |run: &glasshouse_engine::project::Run| {
             let config = run.config().unwrap();
@@ -216,19 +198,18 @@ fn what_was_written_elsewhere_comes_back_where_it_is_named() {
     let folder = bundle(&["--set", "train.optimizer=adam", "--set", "train.weight_decay=0.0"]);
     let folder = folder.path();
     // Adam is AdamW without weight decay.
-    let run = read(&folder.join("bundle/run.json"));
+    let run = json_of(&folder.join("bundle/run.json"));
     assert_eq!((&run["optimizer"], run["weight_decay"].as_f64()), (&json!("adam"), Some(0.0)));
     trained_there(folder, 15);
     std::fs::rename(folder.join("bundle/out"), folder.join("drive")).unwrap();
     let back = |more: &[&'static str]| [&["bring-back", "--project", "first"][..], more].concat();
     let error = refused_with_a_step(folder, &back(&["bundle"]));
-    assert!(error.contains("it has no complete checkpoint") && error.contains("--out"), "{error}");
+    assert!(error.contains("no complete checkpoint") && error.contains("--out"), "{error}");
     let error = refused_with_a_step(folder, &back(&["drive"]));
-    assert!(error.contains("it has checkpoints but no bundle.json: give the bundle"), "{error}");
+    assert!(error.contains("no bundle.json"), "{error}");
     let said = succeed(folder, &back(&["bundle", "--out", "drive"]));
     assert!(said.starts_with("2-nanogpt-cpu: step 15 of 20"), "{said}");
-    let project = Project::open(&folder.join("first")).unwrap();
-    let log = std::fs::read_to_string(project.run("2").unwrap().metrics_path()).unwrap();
+    let log = std::fs::read_to_string(run_of(folder, "first", "2").metrics_path()).unwrap();
     assert!(log.contains("One day 15 owls"), "{log}");
 }
 
@@ -260,12 +241,12 @@ fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
         play_with(folder, vec![(use_project(folder.join("first"), false), Vec::new()), (command, zips)])
     };
     let refused = |zip: Vec<u8>| back(vec![zip]).unwrap_err();
-    assert!(back(Vec::new()).unwrap_err().contains("no bundle was given"));
-    assert!(refused(b"no zip".to_vec()).contains("this zip cannot be opened"));
-    assert!(refused(zipped(&folder.join("first"), "first")).contains("the zip holds no bundle; pack"));
+    assert!(back(Vec::new()).unwrap_err().contains("no bundle"));
+    assert!(refused(b"no zip".to_vec()).contains("cannot be opened"));
+    assert!(refused(zipped(&folder.join("first"), "first")).contains("no bundle"));
     // A bundle that was not trained.
     let error = refused(zipped(&folder.join("bundle"), "mine"));
-    assert!(error.starts_with("bundle/mine/out: it has no complete checkpoint"), "{error}");
+    assert!(error.starts_with("bundle/mine/out: "), "{error}");
     trained_there(folder, 15);
     let heard = back(vec![zipped(&folder.join("bundle"), "anything")]).unwrap();
     let said = heard.iter().find_map(|event| match event {
@@ -302,7 +283,7 @@ fn retrained(out: &Path, file: &str, change: impl FnOnce(&mut Tensors)) {
         .iter()
         .map(|(name, (shape, bytes))| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
     std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
-    let mut state = read(&out.join("state.json"));
+    let mut state = json_of(&out.join("state.json"));
     state["files"][file] = sha256(&path).into();
     std::fs::write(out.join("state.json"), state.to_string()).unwrap();
 }
@@ -318,18 +299,18 @@ fn a_checkpoint_of_another_model_or_without_numbers_does_not_come_back() {
     let less: Change = |all, name| drop(all.remove(name));
     let odd: Change = |all, name| all.get_mut(name).unwrap().1[..4].copy_from_slice(&f32::NAN.to_le_bytes());
     for (file, name, change, said) in [
-        ("model.safetensors", weight, other, "it belongs to another model"),
+        ("model.safetensors", weight, other, "another model"),
         ("model.safetensors", weight, less, "is missing"),
-        ("model.safetensors", weight, odd, "holds 1 entries that are NaN or infinite"),
-        ("optimizer.safetensors", moment, other, "it belongs to another model"),
+        ("model.safetensors", weight, odd, "NaN"),
+        ("optimizer.safetensors", moment, other, "another model"),
         ("optimizer.safetensors", moment, less, "is missing"),
-        ("optimizer.safetensors", moment, odd, "holds 1 entries that are NaN or infinite"),
+        ("optimizer.safetensors", moment, odd, "NaN"),
     ] {
         let out = trained_there(folder, 15);
         retrained(&out, file, |all| change(all, name));
         let error = refused_with_a_step(folder, &["bring-back", "bundle", "--project", "first"]);
         assert!(error.contains(&format!("{name} ")) && error.contains(said), "{file}, {said}: {error}");
-        assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
+        assert_eq!(count_runs(folder, "first"), 1);
     }
     // Without the fault, the import succeeds.
     trained_there(folder, 15);
@@ -370,7 +351,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     let folder = bundle(&[]);
     let folder = folder.path();
     let refused = || refused_with_a_step(folder, &["bring-back", "bundle", "--project", "first"]);
-    assert!(refused().contains("it has no complete checkpoint"));
+    assert!(refused().contains("no complete checkpoint"));
     let out = trained_there(folder, 15);
     // A file changed by hand.
     let file = out.join("model.safetensors");
@@ -378,17 +359,13 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     let mut changed = whole.clone();
     *changed.last_mut().unwrap() ^= 1;
     std::fs::write(&file, &changed).unwrap();
-    assert!(refused().contains("model.safetensors") && refused().contains("changed since it was written"));
+    assert!(refused().contains("model.safetensors") && refused().contains("changed"));
     std::fs::write(&file, &whole).unwrap();
     // A bundle with changed settings, and one adapted to a machine.
     let settings = folder.join("bundle/run.json");
     let written = std::fs::read_to_string(&settings).unwrap();
     std::fs::write(&settings, format!("{written} ")).unwrap();
-    assert!(
-        refused().contains("run.json") && refused().contains("changed since it was written"),
-        "{}",
-        refused()
-    );
+    assert!(refused().contains("run.json") && refused().contains("changed"), "{}", refused());
     std::fs::write(&settings, &written).unwrap();
     std::fs::write(folder.join("bundle/slurm.sh"), "mine").unwrap();
     // A step beyond the run's end.
@@ -397,34 +374,32 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     let beyond = folder.join("bundle/out/checkpoint-25");
     std::fs::rename(&out, &beyond).unwrap();
     std::fs::write(beyond.join("state.json"), text.replace("\"step\":15", "\"step\":25")).unwrap();
-    assert!(refused().contains("step 25 is not between 10 and 20"), "{}", refused());
+    assert!(refused().contains("step 25"), "{}", refused());
     std::fs::rename(&beyond, &out).unwrap();
     std::fs::write(&state, &text).unwrap();
     // A truncated log, and a missing one.
     let log = folder.join("bundle/out/metrics.jsonl");
     let lines = std::fs::read_to_string(&log).unwrap();
     std::fs::write(&log, lines.lines().next().unwrap()).unwrap();
-    assert!(refused().contains("it does not contain step 15"), "{}", refused());
+    assert!(refused().contains("step 15"), "{}", refused());
     std::fs::remove_file(&log).unwrap();
-    assert!(refused().contains("metrics.jsonl: missing"), "{}", refused());
+    assert!(refused().contains("metrics.jsonl"), "{}", refused());
     std::fs::write(&log, lines).unwrap();
     // The checkpoint of another bundle.
     std::fs::write(&state, text.replacen("\"bundle\":\"", "\"bundle\":\"0", 1)).unwrap();
-    assert!(refused().contains("it belongs to another bundle"), "{}", refused());
+    assert!(refused().contains("another bundle"), "{}", refused());
     std::fs::write(&state, &text).unwrap();
     // A project without such a run, or with one of another model.
     train(folder, &folder.join("second"), &["--stop-after", "1", "--set", "model.layers=2"]);
     let error = refused_with_a_step(folder, &["bring-back", "bundle", "--project", "second"]);
-    assert!(error.contains("it was made from another run than 1-nanogpt-cpu"), "{error}");
+    assert!(error.contains("1-nanogpt-cpu"), "{error}");
     // A run whose settings have changed since.
     let toml = folder.join("first/runs/1-nanogpt-cpu/run.toml");
     let text = std::fs::read_to_string(&toml).unwrap();
     std::fs::write(&toml, text.replacen("weight_decay = 0.1", "weight_decay = 0.2", 1)).unwrap();
-    assert!(refused().contains("the settings of 1-nanogpt-cpu were changed"), "{}", refused());
+    assert!(refused().contains("settings of 1-nanogpt-cpu"), "{}", refused());
     std::fs::write(&toml, text).unwrap();
-    assert!(
-        error_of(folder, &["bring-back", "first", "--project", "first"]).contains("it has no bundle.json")
-    );
+    assert!(error_of(folder, &["bring-back", "first", "--project", "first"]).contains("no bundle.json"));
     // An optimizer with other moments, and a finished run.
     train(
         folder,
@@ -433,22 +408,11 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     );
     let hand =
         |project: &str| refused_with_a_step(folder, &["handover", "--project", project, "--to", "none"]);
-    assert!(hand("third").contains("its moments would be lost"), "{}", hand("third"));
+    assert!(hand("third").contains("moments"), "{}", hand("third"));
     train(folder, &folder.join("fourth"), &["--steps", "2"]);
-    assert!(hand("fourth").contains("its 2 steps are done"), "{}", hand("fourth"));
+    assert!(hand("fourth").contains("2 steps"), "{}", hand("fourth"));
     assert!(!folder.join("none").exists());
-    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
-}
-
-/// The path of something that `tests/run` installs.
-fn installed(path: &str) -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/glasshouse");
-    std::env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from).join(path)
-}
-
-/// A Python with the packages that a bundle requires.
-pub(super) fn python() -> PathBuf {
-    std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(|| installed("venv/bin/python"), PathBuf::from)
+    assert_eq!(count_runs(folder, "first"), 1);
 }
 
 /// Runs a file of a bundle with a program. Returns whether it succeeded, and its output. `launch` uses two processes on the CPU.
@@ -465,7 +429,7 @@ fn run_there(bundle: &Path, program: &Path, arguments: &[&str]) -> (bool, String
 /// Replaces a file of a bundle, and its checksum in the bundle's list.
 fn rewrite(bundle: &Path, name: &str, text: &str) {
     std::fs::write(bundle.join(name), text).unwrap();
-    let mut manifest = read(&bundle.join("bundle.json"));
+    let mut manifest = json_of(&bundle.join("bundle.json"));
     manifest["files"][name] = sha256(&bundle.join(name)).into();
     std::fs::write(bundle.join("bundle.json"), manifest.to_string()).unwrap();
 }
@@ -474,8 +438,7 @@ fn rewrite(bundle: &Path, name: &str, text: &str) {
 #[test]
 fn slow_a_run_of_one_window_a_step_passes_its_verification() {
     let one = ["train.batch_size=1", "train.accumulate=1", "train.optimizer=adam", "train.weight_decay=0.0"];
-    let sets: Vec<&str> = one.iter().flat_map(|set| ["--set", set]).collect();
-    let folder = bundle(&sets);
+    let folder = bundle(&sets(&one));
     let bundle = folder.path().join("bundle");
     let (agrees, told) = run_there(&bundle, &python(), &["verify.py"]);
     assert!(agrees && told.contains("PASSED"), "{told}");
@@ -502,7 +465,7 @@ fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() 
     rewrite(&bundle, "expected.json", &expected.to_string());
     let (agrees, told) = verify();
     assert!(!agrees && told.contains("DIFFERS") && told.contains("FAILED: "), "{told}");
-    assert!(told.contains("loss of the first step differs; likely: other weights, other windows"), "{told}");
+    assert!(told.contains("loss of the first step"), "{told}");
     rewrite(&bundle, "expected.json", &whole);
     // Processes that do not communicate.
     let program = std::fs::read_to_string(bundle.join("train.py")).unwrap();
@@ -512,15 +475,13 @@ fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() 
     assert!(alone != program);
     rewrite(&bundle, "train.py", &alone);
     let (agrees, told) = verify();
-    assert!(!agrees && told.contains("2 processes were started, but 1 trained together"), "{told}");
-    assert!(told.contains("FAILED: each process trained alone"), "{told}");
+    assert!(!agrees && told.contains("2 processes were started") && told.contains("FAILED: "), "{told}");
 }
 
 /// Losses and gradient norms of a training's steps, and its final weights.
 fn trained_in(out: &Path) -> (Vec<[f64; 2]>, BTreeMap<String, Vec<f32>>) {
-    let log = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
-    let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let steps = events.filter(|event| event["event"] == "step");
+    let events = lines_of(&out.join("metrics.jsonl"));
+    let steps = of(&events, "step").into_iter();
     let steps = steps.map(|step| ["loss", "grad_norm"].map(|name| step[name].as_f64().unwrap())).collect();
     let bytes = std::fs::read(out.join("checkpoint-20/model.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -557,7 +518,7 @@ fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {
         ];
         let (done, told) = run_there(&bundle, Path::new("env"), &arguments.concat());
         assert!(done, "{processes}: {told}");
-        let about = read(&Path::new(&to).join("processes.json"));
+        let about = json_of(&Path::new(&to).join("processes.json"));
         assert_eq!((&about["kind"], &about["processes"]), (&json!("DeepSpeed"), &json!(processes)), "{told}");
         assert_eq!(about["sharded"], about["parameters"], "{about}");
         let (parameters, entries) =
@@ -594,56 +555,36 @@ fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {
 /// The training there uses one process, or two that share the model and write checkpoints in two files.
 #[test]
 fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
-    let llama = [
-        "model.norm.kind=rms",
-        "model.norm.bias=false",
-        "model.position={kind=\"rope\",base=10000.0}",
-        "model.mlp.gate=swiglu",
-        "model.bias=false",
-        "model.kv_heads=1",
-        "model.tied_head=false",
-    ];
+    let llama = [&LLAMA[..], &["model.kv_heads=1", "model.tied_head=false"]].concat();
     let (one, two) = (["train.py", "--stop-after", "40"], ["launch", "--stop-after", "40", "--shards", "2"]);
-    for (sets, program, trained) in [(&[][..], python(), &one[..]), (&llama[..], "bash".into(), &two[..])] {
-        let folder = tempfile::tempdir().unwrap();
+    for (own, program, trained) in [(&[][..], python(), &one[..]), (&llama[..], "bash".into(), &two[..])] {
+        let folder = stories(60);
         let folder = folder.path();
-        let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
-        std::fs::write(folder.join("stories.txt"), text).unwrap();
-        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
-        let calm = [
-            "--set",
-            "model.dropout.embedding=0.0",
-            "--set",
-            "model.dropout.attention=0.0",
-            "--set",
-            "model.dropout.residual=0.0",
-        ];
-        let more = [&sets[..], &calm, &["--steps", "60"]].concat();
+        let parts = ["embedding", "attention", "residual"].map(|part| format!("model.dropout.{part}=0.0"));
+        let calm = parts.each_ref().map(String::as_str);
+        let more = [&sets(own)[..], &sets(&calm)[..], &["--steps", "60"]].concat();
         train(folder, &folder.join("straight"), &more);
         train(folder, &folder.join("first"), &[&more[..], &["--stop-after", "20"]].concat());
         succeed(folder, &["handover", "--project", "first", "--to", "bundle", "--device", "cpu"]);
         let bundle = folder.join("bundle");
         let (agrees, told) = run_there(&bundle, &python(), &["verify.py"]);
-        assert!(agrees, "{sets:?}: {told}");
+        assert!(agrees, "{own:?}: {told}");
         let (done, told) = run_there(&bundle, &program, trained);
-        assert!(done, "{sets:?}: {told}");
+        assert!(done, "{own:?}: {told}");
         let in_two = bundle.join("out/checkpoint-40/model-00002-of-00002.safetensors").exists();
         assert_eq!(in_two, trained[0] == "launch", "{told}");
         succeed(folder, &["bring-back", "bundle", "--project", "first"]);
         succeed(folder, &["train", "--project", "first", "--resume"]);
         let losses = |project: &str| {
             let run = Project::open(&folder.join(project)).unwrap().latest_run().unwrap();
-            let log = std::fs::read_to_string(run.metrics_path()).unwrap();
-            let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-            let steps = events.filter(|event| event["event"] == "step");
-            steps.map(|event| event["loss"].as_f64().unwrap()).collect::<Vec<_>>()
+            numbers(&lines_of(&run.metrics_path()), "step", "loss")
         };
         let (here, round) = (losses("straight"), losses("first"));
-        assert_eq!((here.len(), round.len()), (60, 60), "{sets:?}");
+        assert_eq!((here.len(), round.len()), (60, 60), "{own:?}");
         for (step, (here, round)) in here.iter().zip(&round).enumerate() {
             assert!(
                 (here - round).abs() <= 1e-3 * here.abs(),
-                "{sets:?}, step {}: {here} and {round}",
+                "{own:?}, step {}: {here} and {round}",
                 step + 1
             );
         }

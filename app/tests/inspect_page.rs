@@ -43,8 +43,11 @@ fn last(scene: &mut Scene) -> (WeightSource, String, Vec<View>, InspectSettings)
     asked(scene).pop().expect("something was asked")
 }
 
-fn shows(scene: &Scene, words: &str) -> bool {
-    scene.harness.query_all_by_label_contains(words).next().is_some()
+/// Presses the second head of the second layer.
+fn choose_head(scene: &mut Scene) {
+    let name = "Layer 1, head 1, previous token 0.83, choose cells";
+    scene.harness.get_by_label_contains(name).click_accesskit();
+    scene.settle();
 }
 
 fn at_step(step: u64) -> WeightSource {
@@ -61,9 +64,7 @@ fn what_is_open_is_asked_once_and_a_keystroke_asks_again() {
     assert!(prompt.starts_with("Once upon a time"), "{prompt}");
     scene.settle();
     assert_eq!(asked(&mut scene).len(), first.len(), "nothing has changed");
-    scene.harness.get_by_label("Prompt").focus();
-    scene.frame();
-    scene.harness.get_by_label("Prompt").type_text("!");
+    scene.type_into("Prompt", "!");
     scene.settle();
     let (_, typed, ..) = last(&mut scene);
     assert!(typed.contains('!') && asked(&mut scene).len() == first.len() + 1, "{typed}");
@@ -86,11 +87,11 @@ fn at_most_one_question_is_under_way() {
 #[test]
 fn a_token_says_how_likely_it_was_and_is_looked_at_when_pressed() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Embeddings]);
-    assert!(shows(&scene, "% likely, rank 2, surprise"), "the third token's rank");
+    assert!(scene.says("% likely, rank 2, surprise"), "the third token's rank");
     let prompt = last(&mut scene).1;
     let tokens = engine::tokens(&prompt);
     assert!(tokens.len() > 3);
-    assert!(shows(&scene, "Position 0: Once") && shows(&scene, "no context"));
+    assert!(scene.says("Position 0: Once") && scene.says("no context"));
     scene.harness.get_all_by_label_contains("Position 2: ").last().unwrap().click();
     scene.settle();
     let (_, _, views, settings) = last(&mut scene);
@@ -100,15 +101,11 @@ fn a_token_says_how_likely_it_was_and_is_looked_at_when_pressed() {
         "tokens stay as they are"
     );
     // The neighbours of a neighbour.
-    scene.harness.get_by_label("·word1").click();
-    scene.settle();
+    scene.click("·word1");
     assert_eq!(last(&mut scene).3.token, Some(1));
-    scene.harness.get_by_label("Find a token").focus();
-    scene.frame();
-    scene.harness.get_by_label("Find a token").type_text("word17");
+    scene.type_into("Find a token", "word17");
     scene.settle();
-    scene.harness.get_by_label("·word17").click();
-    scene.settle();
+    scene.click("·word17");
     assert_eq!(last(&mut scene).3.token, Some(17));
     scene.picture("inspect-tokens");
 }
@@ -116,19 +113,15 @@ fn a_token_says_how_likely_it_was_and_is_looked_at_when_pressed() {
 #[test]
 fn a_pressed_head_is_the_one_whose_arithmetic_is_shown() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Attention, View::Head]);
-    assert!(shows(&scene, "previous token 0.83"), "the second head of each layer");
-    assert!(shows(&scene, "mixed"), "the first one of each");
-    scene
-        .harness
-        .get_by_label_contains("Layer 1, head 1, previous token 0.83, choose cells")
-        .click_accesskit();
-    scene.settle();
+    assert!(scene.says("previous token 0.83"), "the second head of each layer");
+    assert!(scene.says("mixed"), "the first one of each");
+    choose_head(&mut scene);
     let (_, _, views, settings) = last(&mut scene);
     assert_eq!((views.as_slice(), settings.layer, settings.head), (&[View::Head][..], Some(1), Some(1)));
-    assert!(shows(&scene, "Layer 1, head 1, at"));
-    assert!(shows(&scene, "Layer 1, head 1, previous token 0.83, chosen"), "it is said which one is chosen");
-    assert!(shows(&scene, "q·k / √4"), "the arithmetic with its numbers");
-    assert!(shows(&scene, "Key of 0 Once: score"));
+    assert!(scene.says("Layer 1, head 1, at"));
+    assert!(scene.says("Layer 1, head 1, previous token 0.83, chosen"), "it is said which one is chosen");
+    assert!(scene.says("q·k / √4"), "the arithmetic with its numbers");
+    assert!(scene.says("Key of 0 Once: score"));
     scene.picture("inspect-head");
 }
 
@@ -144,9 +137,9 @@ fn the_key_that_a_head_reads_from_most_is_in_sight_however_long_the_prompt_is() 
     // Each token attends most to itself, so the last key has the largest weight, below the visible ones.
     let key = engine::tokens(&last(&mut scene).1).len() - 1;
     assert!(key > 15, "{key}");
-    assert!(shows(&scene, &format!("Key of {key} ")) && !shows(&scene, "Key of 0 "));
-    assert!(shows(&scene, &format!("Against {key} ")), "whose arithmetic is written out");
-    assert!(shows(&scene, "Token, Score, Share"), "what the columns are");
+    assert!(scene.says(&format!("Key of {key} ")) && !scene.says("Key of 0 "));
+    assert!(scene.says(&format!("Against {key} ")), "whose arithmetic is written out");
+    assert!(scene.says("Token, Score, Share"), "what the columns are");
 }
 
 #[test]
@@ -168,16 +161,14 @@ fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     for title in
         ["Token ids", "Embedding", "Shares of attention", "Residual stream", "Logits", "What comes next"]
     {
-        assert!(shows(&scene, title), "no {title}");
+        assert!(scene.says(title), "no {title}");
     }
-    assert!(shows(&scene, "q = RoPE(RMSNorm(x)·W_Q, t)"), "as this model has its queries");
-    scene.harness.get_by_label("Embedding in numbers").click();
-    scene.settle();
-    assert!(shows(&scene, "Embedding of all tokens") && shows(&scene, "length "));
-    scene.harness.get_by_label("Previous block").click();
-    scene.settle();
+    assert!(scene.says("q = RoPE(RMSNorm(x)·W_Q, t)"), "as this model has its queries");
+    scene.click("Embedding in numbers");
+    assert!(scene.says("Embedding of all tokens") && scene.says("length "));
+    scene.click("Previous block");
     assert_eq!(last(&mut scene).3.layer, Some(1), "of layers 0 to 2");
-    assert!(shows(&scene, "Block 1 (0 to 2)"));
+    assert!(scene.says("Block 1 (0 to 2)"));
     scene.picture("inspect-walk");
 }
 
@@ -224,13 +215,11 @@ fn what_is_of_another_prompt_says_so_until_the_answer_is_there() {
         [(on_its_way, "the new answer is being computed"), (refused, "the new request failed")]
     {
         let mut scene = scene(engine, WIDE, &views);
-        assert!(!shows(&scene, "Shown for"));
-        scene.harness.get_by_label("Prompt").focus();
-        scene.frame();
-        scene.harness.get_by_label("Prompt").type_text("!");
+        assert!(!scene.says("Shown for"));
+        scene.type_into("Prompt", "!");
         scene.settle();
         scene.settle();
-        assert!(shows(&scene, &format!("step 2,400: {words}")));
+        assert!(scene.says(&format!("step 2,400: {words}")));
     }
 }
 
@@ -240,9 +229,9 @@ fn what_is_refused_stands_in_its_section_and_is_not_asked_again() {
         |command: &Command| matches!(command, Command::Inspect { views, .. } if views.contains(&View::Head));
     let mut scene =
         scene(Engine { failing: refuses, ..Engine::full() }, WIDE, &[View::Walk, View::Tokens, View::Head]);
-    assert!(shows(&scene, "the disk is full"));
+    assert!(scene.says("the disk is full"));
     assert!(scene.harness.state().state().messages.is_empty(), "it stands beside the view alone");
-    assert!(shows(&scene, "Block 2 (0 to 2)") && shows(&scene, "Perplexity"), "what can be had is there");
+    assert!(scene.says("Block 2 (0 to 2)") && scene.says("Perplexity"), "what can be had is there");
     let before = asked(&mut scene).len();
     scene.settle();
     scene.settle();
@@ -252,16 +241,14 @@ fn what_is_refused_stands_in_its_section_and_is_not_asked_again() {
 #[test]
 fn a_run_is_scrubbed_and_played_from_its_first_weights_to_its_last() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Embeddings]);
-    scene.harness.get_by_role_and_label(Role::Slider, "Step of the run").set_value_accesskit(1.0);
-    scene.settle();
+    scene.set(Role::Slider, "Step of the run", 1.0);
     let (source, _, _, settings) = last(&mut scene);
     assert_eq!(source, at_step(500));
     let best = "best.safetensors".into();
     let reference = WeightSource::Checkpoint { run: "2-first-stories".to_owned(), checkpoint: best };
     assert_eq!(settings.reference.as_ref(), Some(&reference), "maps are turned towards the last");
-    assert!(shows(&scene, "step 500"));
-    scene.harness.get_by_role_and_label(Role::Slider, "Step of the run").set_value_accesskit(0.0);
-    scene.settle();
+    assert!(scene.says("step 500"));
+    scene.set(Role::Slider, "Step of the run", 0.0);
     let before = asked(&mut scene).len();
     scene.harness.get_by_label("Go through the run").click();
     for _ in 0..4 {
@@ -270,19 +257,15 @@ fn a_run_is_scrubbed_and_played_from_its_first_weights_to_its_last() {
     let sources: Vec<WeightSource> =
         asked(&mut scene).into_iter().skip(before).map(|(source, ..)| source).collect();
     assert_eq!(sources, [at_step(500), at_step(1000), reference]);
-    assert!(shows(&scene, "Go through the run"), "it has come to its end");
+    assert!(scene.says("Go through the run"), "it has come to its end");
 }
 
 #[test]
 fn the_top_says_what_the_last_answer_is_of() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Walk, View::Tokens]);
     scene.harness.state_mut().preferences().folds.insert(format!("inspect:{}", View::Walk), false);
-    scene.harness.get_by_role_and_label(Role::Slider, "Step of the run").set_value_accesskit(1.0);
-    scene.settle();
-    assert!(
-        shows(&scene, "2-first-stories · step 500 · example"),
-        "not what the folded view was asked before"
-    );
+    scene.set(Role::Slider, "Step of the run", 1.0);
+    assert!(scene.says("2-first-stories · step 500 · example"), "not what the folded view was asked before");
 }
 
 #[test]
@@ -310,11 +293,7 @@ fn another_run_begins_with_its_own_layer_and_head() {
         let of_head = asked(scene).into_iter().rev().find(|(_, _, views, _)| views.contains(&View::Head));
         of_head.map(|(.., settings)| (settings.layer, settings.head)).expect("the head is open")
     };
-    scene
-        .harness
-        .get_by_label_contains("Layer 1, head 1, previous token 0.83, choose cells")
-        .click_accesskit();
-    scene.settle();
+    choose_head(&mut scene);
     assert_eq!(head(&mut scene), (Some(1), Some(1)));
     support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));
     scene.settle();
@@ -324,32 +303,29 @@ fn another_run_begins_with_its_own_layer_and_head() {
 #[test]
 fn two_models_stand_beside_each_other() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Embeddings]);
-    scene.harness.get_by_label("Compare").click();
-    scene.settle();
+    scene.click("Compare");
     let (source, ..) = last(&mut scene);
     assert!(
         matches!(&source, WeightSource::Checkpoint { run, .. } if run == "1-first-stories"),
         "{source:?}"
     );
-    assert!(shows(&scene, "2-first-stories, step 2,400") && shows(&scene, "1-first-stories, step 1,150"));
+    assert!(scene.says("2-first-stories, step 2,400") && scene.says("1-first-stories, step 1,150"));
     scene.picture("inspect-beside");
     let text = copied(&mut scene, "CSV of Tokens");
     assert!(text.starts_with("run,step,tensor,axes,place,value\n"));
     for row in ["\n2-first-stories,2400,ids,T,0,", "\n1-first-stories,1150,ids,T,0,"] {
         assert!(text.contains(row), "{row:?} is not in {text}");
     }
-    scene.harness.get_by_label("One model").click();
-    scene.settle();
-    assert!(!shows(&scene, "1-first-stories, step 1,150"));
+    scene.click("One model");
+    assert!(!scene.says("1-first-stories, step 1,150"));
 }
 
 #[test]
 fn changes_beside_another_model_are_made_in_the_first_column() {
     let mut scene = scene(Engine::full(), WIDE, &[View::WhatIf]);
-    scene.harness.get_by_label("Compare").click();
-    scene.settle();
+    scene.click("Compare");
     assert_eq!(scene.harness.query_all_by_label_contains("No changes yet").count(), 1);
-    assert!(shows(&scene, "Same changes as in the other model."));
+    assert!(scene.says("Same changes as in the other model."));
 }
 
 #[test]
@@ -360,12 +336,11 @@ fn nothing_stands_beyond_the_edge_of_a_phone() {
         let mut scene = scene(Engine::full(), PHONE, &views);
         scene.harness.state_mut().preferences().theme = support::theme_of(theme);
         scene.settle();
-        assert!(shows(&scene, "All heads"));
+        assert!(scene.says("All heads"));
         scene.picture(&format!("inspect-360-{theme}"));
-        scene.check_edges(PHONE[0]);
-        scene.harness.get_by_label("Compare").click();
-        scene.settle();
-        scene.check_edges(PHONE[0]);
+        scene.check_edges();
+        scene.click("Compare");
+        scene.check_edges();
     }
 }
 
@@ -373,7 +348,7 @@ fn nothing_stands_beyond_the_edge_of_a_phone() {
 fn what_is_missing_is_said_with_the_way_to_it() {
     for (engine, button) in [(Engine::empty(), "Choose a project"), (Engine::fresh(), "Go to training")] {
         let mut scene = scene(engine, WIDE, &[View::Tokens]);
-        assert!(shows(&scene, button));
+        assert!(scene.says(button));
         assert!(asked(&mut scene).is_empty(), "there is nothing to look into");
     }
 }

@@ -58,59 +58,29 @@ fn assert_page(page: PageName, width: f32) {
     assert_reached(&mut support::window(app, width, 900.0), page);
 }
 
-#[test]
-fn tab_reaches_every_control_of_home() {
-    assert_page(PageName::Home, 1280.0);
+/// A test for each page.
+macro_rules! pages {
+    ($($name:ident: $page:ident),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            assert_page(PageName::$page, 1280.0);
+        }
+    )*};
 }
 
-#[test]
-fn tab_reaches_every_control_of_data() {
-    assert_page(PageName::Data, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_tokenizer() {
-    assert_page(PageName::Tokenizer, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_model() {
-    assert_page(PageName::Model, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_train() {
-    assert_page(PageName::Train, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_write() {
-    assert_page(PageName::Write, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_tune() {
-    assert_page(PageName::Tune, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_chat() {
-    assert_page(PageName::Chat, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_inspect() {
-    assert_page(PageName::Inspect, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_runs() {
-    assert_page(PageName::Runs, 1280.0);
-}
-
-#[test]
-fn tab_reaches_every_control_of_evaluate() {
-    assert_page(PageName::Evaluate, 1280.0);
+pages! {
+    tab_reaches_every_control_of_home: Home,
+    tab_reaches_every_control_of_data: Data,
+    tab_reaches_every_control_of_tokenizer: Tokenizer,
+    tab_reaches_every_control_of_model: Model,
+    tab_reaches_every_control_of_train: Train,
+    tab_reaches_every_control_of_write: Write,
+    tab_reaches_every_control_of_tune: Tune,
+    tab_reaches_every_control_of_chat: Chat,
+    tab_reaches_every_control_of_inspect: Inspect,
+    tab_reaches_every_control_of_runs: Runs,
+    tab_reaches_every_control_of_evaluate: Evaluate,
+    tab_reaches_every_control_of_settings: Settings,
 }
 
 #[test]
@@ -123,11 +93,6 @@ fn tab_reaches_every_control_of_what_an_evaluation_found() {
     }
     app.open(PageName::Evaluate);
     assert_reached(&mut support::window(app, 1280.0, 4_000.0), PageName::Evaluate);
-}
-
-#[test]
-fn tab_reaches_every_control_of_settings() {
-    assert_page(PageName::Settings, 1280.0);
 }
 
 #[test]

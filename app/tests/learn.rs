@@ -42,10 +42,6 @@ fn every_lesson_is_two_minutes_of_text_with_something_to_try() {
     }
 }
 
-fn named(scene: &Scene, words: &str) -> bool {
-    scene.harness.query_all_by_label_contains(words).next().is_some()
-}
-
 /// The progress in a lesson.
 fn progress(scene: &mut Scene, lesson: &str) -> LessonProgress {
     scene.harness.state_mut().state().lessons.progress[lesson].clone()
@@ -55,51 +51,43 @@ fn progress(scene: &mut Scene, lesson: &str) -> LessonProgress {
 fn a_lesson_is_done_from_its_start_to_its_check() {
     let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
     scene.press_last("Lesson 1: Text and tokens, not begun");
-    scene.settle();
-    assert!(named(&scene, "Where tokens come from"), "its text is there");
+    assert!(scene.says("Where tokens come from"), "its text is there");
     assert!(scene.harness.query_by_label("Measure").is_none(), "nothing is measured before a prediction");
     scene.press_last("Between one and three: pieces of words");
-    scene.settle();
     scene.press_last("Predict");
-    scene.settle();
-    assert!(named(&scene, "Your prediction: Between one and three"));
-    assert!(!named(&scene, "characters per token."), "the measurement comes only when it is asked for");
+    assert!(scene.says("Your prediction: Between one and three"));
+    assert!(!scene.says("characters per token."), "the measurement comes only when it is asked for");
     scene.press_last("Measure");
-    scene.settle();
-    assert!(named(&scene, "The text has"), "what was measured is said");
+    assert!(scene.says("The text has"), "what was measured is said");
     let measured = progress(&mut scene, "01-text-and-tokens").measurement.unwrap();
     assert_eq!(measured.held, (1.3..3.0).contains(&measured.value), "{measured:?}");
-    assert!(named(
-        &scene,
-        if measured.held { "Your prediction held." } else { "Your prediction did not hold." }
-    ));
+    assert!(scene.says(if measured.held {
+        "Your prediction held."
+    } else {
+        "Your prediction did not hold."
+    }));
     scene.picture("learn-lesson");
     scene.press_last("All lessons");
-    scene.settle();
-    assert!(named(&scene, "Lesson 1: Text and tokens, done") && named(&scene, "1 of 12 done"));
+    assert!(scene.says("Lesson 1: Text and tokens, done") && scene.says("1 of 12 done"));
 }
 
 #[test]
 fn a_view_is_asked_for_once_a_prediction_was_made_and_measured_at_the_best_checkpoint() {
     let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "light");
     scene.press_last("Lesson 3: Attention by hand, not begun");
-    scene.settle();
     let asked = |scene: &mut Scene| {
         scene
             .sent_of(|command| matches!(command, Command::Inspect { views, .. } if *views == [View::Head]))
             .len()
     };
     assert_eq!(asked(&mut scene), 0, "what the instrument shows is the answer");
-    assert!(named(&scene, "Predict first to see your model"));
+    assert!(scene.says("Predict first to see your model"));
     scene.press_last("Between a quarter and three quarters");
-    scene.settle();
     scene.press_last("Predict");
-    scene.settle();
     assert!(asked(&mut scene) > 0, "the instrument asks");
     // The instrument fills the window, and the button is below it.
-    scene.harness.get_by_label("Measure").click_accesskit();
-    scene.settle();
-    assert!(named(&scene, "attends most to"), "what was measured is said");
+    scene.press("Measure");
+    assert!(scene.says("attends most to"), "what was measured is said");
     let measured = progress(&mut scene, "03-attention-by-hand").measurement.unwrap();
     assert_eq!((measured.run.as_deref(), measured.step), (Some("2-first-stories"), Some(1150)));
 }
@@ -108,33 +96,25 @@ fn a_view_is_asked_for_once_a_prediction_was_made_and_measured_at_the_best_check
 fn a_lesson_that_asks_otherwise_by_now_asks_again() {
     let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
     scene.press_last("Lesson 1: Text and tokens, not begun");
-    scene.settle();
     scene.press_last("Between one and three: pieces of words");
-    scene.settle();
     scene.press_last("Predict");
-    scene.settle();
-    assert!(named(&scene, "Your prediction:"));
+    assert!(scene.says("Your prediction:"));
     for progress in scene.engine.lessons.values_mut() {
         progress.question.push_str(" Or not?");
     }
     for press in ["All lessons", "Read lessons again", "Lesson 1: Text and tokens, not begun"] {
         scene.press_last(press);
-        scene.settle();
     }
-    assert!(!named(&scene, "Your prediction:") && named(&scene, "Predict first to see your model"));
+    assert!(!scene.says("Your prediction:") && scene.says("Predict first to see your model"));
 }
 
 #[test]
 fn a_lessons_button_opens_the_view_as_it_stands_in_the_lesson() {
     let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
     scene.press_last("Lesson 4: Heads, not begun");
-    scene.settle();
     scene.press_last("30 to 70 %: some head leans that way");
-    scene.settle();
     scene.press_last("Predict");
-    scene.settle();
     scene.press_last("Its arithmetic");
-    scene.settle();
     let asked = scene.sent_of(|command| match command {
         Command::Inspect { prompt, views, settings, .. } => {
             let of_lesson = prompt == "Once upon a time there was a cat. Once upon a time";
@@ -149,11 +129,8 @@ fn a_lessons_button_opens_the_view_as_it_stands_in_the_lesson() {
 fn a_lesson_trains_what_it_offers() {
     let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
     scene.press_last("Lesson 11: Scaling, not begun");
-    scene.settle();
     scene.press_last("4 layers");
-    scene.settle();
-    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
-    let [Command::Train { config, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let (config, _) = scene.started();
     assert_eq!((config.model.layers, config.seed, config.train.steps), (4, 1, 120));
 }
 
@@ -174,7 +151,7 @@ fn a_lesson_trains_all_that_it_offers_one_after_another() {
         train_all(&mut scene);
         scene.settle();
         assert_eq!(layers(&mut scene), trained);
-        assert_eq!(named(&scene, "3 runs queued"), follow);
+        assert_eq!(scene.says("3 runs queued"), follow);
     }
 }
 
@@ -184,18 +161,16 @@ fn a_page_or_a_lesson_that_was_left_trains_no_more_on_the_way_back() {
         let engine = Engine { silent: is_training, ..Engine::full() };
         let mut scene = Scene::new(engine, PageName::Learn, WIDE, "dark");
         train_all(&mut scene);
-        assert!(named(&scene, "3 runs queued"));
+        assert!(scene.says("3 runs queued"));
         if to_another_page {
-            scene.harness.state_mut().open(PageName::Home);
-            scene.settle();
-            scene.harness.state_mut().open(PageName::Learn);
+            scene.open(PageName::Home);
+            scene.open(PageName::Learn);
         } else {
             scene.press_last("All lessons");
-            scene.settle();
             scene.press_last("Lesson 11: Scaling, not begun");
         }
         scene.settle();
-        assert!(named(&scene, "Train for this lesson") && !named(&scene, "to follow"));
+        assert!(scene.says("Train for this lesson") && !scene.says("to follow"));
         assert_eq!(layers(&mut scene), [1]);
     }
 }
@@ -207,9 +182,7 @@ fn is_training(command: &Command) -> bool {
 /// Trains all runs offered by the lesson on scaling.
 fn train_all(scene: &mut Scene) {
     scene.press_last("Lesson 11: Scaling, not begun");
-    scene.settle();
     scene.press_last("All 4, one after another");
-    scene.settle();
 }
 
 /// Numbers of layers of the requested runs.
@@ -225,14 +198,12 @@ fn layers(scene: &mut Scene) -> Vec<usize> {
 fn no_lesson_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
     for (size, theme) in [(WIDE, "light"), (PHONE, "dark")] {
         let mut scene = Scene::new(Engine::full(), PageName::Learn, size, theme);
-        scene.check_edges(size[0]);
+        scene.check_edges();
         scene.picture(&format!("learn-{}-{theme}", size[0]));
         scene.press_last("Lesson 1: Text and tokens, not begun");
-        scene.settle();
         for _ in 0..11 {
-            scene.check_edges(size[0]);
+            scene.check_edges();
             scene.press_last("Next lesson");
-            scene.settle();
         }
         assert!(scene.harness.query_by_label("Next lesson").is_none(), "it is the last");
     }
@@ -242,8 +213,7 @@ fn no_lesson_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
 fn without_a_project_a_lesson_can_be_read() {
     let mut scene = Scene::new(Engine::empty(), PageName::Learn, WIDE, "dark");
     scene.press_last("Lesson 7: The loss and the first step, not begun");
-    scene.settle();
-    assert!(named(&scene, "Choose a project") && named(&scene, "What a step does"));
+    assert!(scene.says("Choose a project") && scene.says("What a step does"));
 }
 
 /// The real sample and the real engine: without any training, every lesson can take its measurement.

@@ -62,10 +62,6 @@ mod serving_clients;
 #[cfg(feature = "window")]
 mod serving_window;
 mod start;
-#[cfg(feature = "window")]
-mod support;
-#[cfg(not(feature = "window"))]
-#[path = "support/headless.rs"]
 mod support;
 #[cfg(feature = "window")]
 mod text_pages;

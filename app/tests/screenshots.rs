@@ -11,12 +11,9 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Command, Ending, ErrorKind, ErrorReport, Event, RunState, TrainingState, WrittenToken,
 };
-use std::path::PathBuf;
 
 fn picture(harness: &mut Harness<'_, App>, name: &str) {
-    let Some(folder) = std::env::var_os("GLASSHOUSE_SCREENSHOTS").map(PathBuf::from) else { return };
-    std::fs::create_dir_all(&folder).unwrap();
-    harness.render().unwrap().save(folder.join(format!("{name}.png"))).unwrap();
+    support::picture(harness, "GLASSHOUSE_SCREENSHOTS", name);
 }
 
 fn told(theme: &str, page: PageName) -> App {

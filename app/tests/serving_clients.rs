@@ -1,9 +1,8 @@
 //! Third-party programs with `glasshouse serve`: OpenAI's Python client, and lm-eval, compared with transformers on the exported
 //! model and with `glasshouse evaluate`.
 
-use crate::front_ends::{folder, succeed, train};
-use crate::serving::Serving;
-use crate::support::tuning::{lines, of, referee};
+use crate::support::program::{last, lines, of, referee, stories, succeed, train};
+use crate::support::serving::Serving;
 use serde_json::{Value, json};
 
 /// Documents of the text, the last of which are held out.
@@ -33,7 +32,7 @@ fn expect_same(ours: &Value, theirs: &Value, place: &str) {
 
 #[test]
 fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
-    let (folder, _) = folder();
+    let folder = stories(60);
     let folder = folder.path();
     let more = ["--tokenizer", "bpe", "--vocab", "320", "--set", "model.context_length=96", "--steps", "60"];
     train(folder, &folder.join("p"), &more);
@@ -71,8 +70,7 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
         ["model", "tasks", "days-model"].map(|name| folder.join(name).display().to_string());
     let arguments = [&serving.base_url, &model, &tasks, &chats.base_url, &days.base_url, &days_model];
     let arguments = arguments.map(String::as_str);
-    let told = referee(folder, "serve_clients.py", &arguments);
-    let found: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    let found = last(&referee(folder, "serve_clients.py", &arguments));
 
     let client = &found["openai"];
     assert_eq!(client["streamed"], client["text"]);

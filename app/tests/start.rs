@@ -1,22 +1,19 @@
 //! Runs that start from other runs' weights: what is taken over, changed, frozen and refused.
 
-use crate::front_ends::{error_of, succeed, train};
+use crate::support::program::{
+    RUN, count_runs, error_of, glasshouse, lines, lines_of, of, run_of, stories, succeed, train,
+};
+use crate::support::tuning::weights;
 use glasshouse_engine::graph::Parameter;
-use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::project::{Project, Trained, parameters_of};
-use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState, Start, Trainable};
+use glasshouse_engine::project::Project;
+use glasshouse_protocol::{RunConfig, RunState, Start, Trainable};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const FIRST: &str = "1-nanogpt-cpu";
-
 /// A folder with a text, and a run of ten steps of a small model on it.
 fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    let folder = stories(60);
     train(folder.path(), &folder.path().join("first"), &["--steps", "10"]);
     folder
 }
@@ -25,40 +22,24 @@ fn folder() -> tempfile::TempDir {
 fn begin(folder: &Path, project: &str, more: &[&str]) -> Vec<Value> {
     let from =
         ["train", "--project", project, "--device", "cpu", "--threads", "2", "--json", "--from", "latest"];
-    let told = succeed(folder, &[&from[..], more].concat());
-    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines(&succeed(folder, &[&from[..], more].concat()))
 }
 
 /// Validation losses by step.
 fn losses(told: &[Value]) -> BTreeMap<u64, f64> {
-    let evaluations = told.iter().filter(|event| event["event"] == "eval");
+    let evaluations = of(told, "eval").into_iter();
     evaluations.map(|event| (event["step"].as_u64().unwrap(), event["val_loss"].as_f64().unwrap())).collect()
 }
 
 fn config(folder: &Path, project: &str, run: &str) -> RunConfig {
-    Project::open(&folder.join(project)).unwrap().run(run).unwrap().config().unwrap()
-}
-
-/// A run's latest weights by parameter name, and its tokenizer.
-pub(super) fn weights(
-    folder: &Path,
-    project: &str,
-    run: &str,
-) -> (BTreeMap<String, (Parameter, Vec<f32>)>, Tokenizer) {
-    let run = Project::open(&folder.join(project)).unwrap().run(run).unwrap();
-    let trained = Trained::load(run, &CheckpointChoice::Latest).unwrap();
-    let parameters = parameters_of(&trained.config).unwrap();
-    let layout = ArenaLayout::of_parameters(&parameters);
-    let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();
-    let named = parameters.iter().enumerate().map(|(at, it)| (it.name.clone(), (it.clone(), entries(at))));
-    (named.collect(), trained.tokenizer)
+    run_of(folder, project, run).config().unwrap()
 }
 
 #[test]
 fn a_run_begins_with_the_weights_of_another_and_says_so() {
     let folder = folder();
     let folder = folder.path();
-    let before = losses(&metrics(folder, "first", FIRST));
+    let before = losses(&metrics(folder, "first", RUN));
     // With the same text and seed, the first evaluation equals the base run's last.
     let told = begin(folder, "first", &["--steps", "6", "--lr", "1e-4"]);
     let after = losses(&told);
@@ -66,23 +47,22 @@ fn a_run_begins_with_the_weights_of_another_and_says_so() {
     assert!(after[&6] < after[&0]);
     let (first, second) = (config(folder, "first", "1"), config(folder, "first", "2"));
     let start = second.start.clone().unwrap();
-    assert_eq!((start.run.as_str(), start.step(), &start.project), (FIRST, Some(10), &None));
+    assert_eq!((start.run.as_str(), start.step(), &start.project), (RUN, Some(10), &None));
     assert_eq!((&second.model, &second.data), (&first.model, &first.data));
     let listed = succeed(folder, &["runs", "--project", "first"]);
     assert!(listed.contains("1-nanogpt-cpu at step 10"), "{listed}");
 
     // A run without a checkpoint of its own restarts from its base.
-    let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
+    let run = run_of(folder, "first", "2");
     std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
-    let again = succeed(folder, &["train", "--project", "first", "--resume", "--json"]);
-    let again: Vec<Value> = again.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let again = lines(&succeed(folder, &["train", "--project", "first", "--resume", "--json"]));
     assert_eq!(losses(&again)[&6], after[&6]);
 
     // Without its base run, that is the error.
     std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
     succeed(folder, &["runs", "--project", "first", "delete", "1"]);
     let error = error_of(folder, &["train", "--project", "first", "--resume"]);
-    assert!(error.starts_with("the run starts from 1-nanogpt-cpu at step 10, which is not in"), "{error}");
+    assert!(error.contains("1-nanogpt-cpu at step 10"), "{error}");
     succeed(folder, &["runs", "--project", "first", "restore", "1"]);
     succeed(folder, &["train", "--project", "first", "--resume"]);
 
@@ -97,9 +77,7 @@ fn a_run_begins_with_the_weights_of_another_and_says_so() {
 }
 
 fn metrics(folder: &Path, project: &str, run: &str) -> Vec<Value> {
-    let path = folder.join(project).join("runs").join(run).join("metrics.jsonl");
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines_of(&folder.join(project).join("runs").join(run).join("metrics.jsonl"))
 }
 
 #[test]
@@ -123,8 +101,7 @@ fn what_is_frozen_keeps_its_bits_and_what_is_not_learns() {
             assert_eq!(after[name].1 != *weights, trained, "{words}: {name}");
         }
         // Samples use the trained weights.
-        let samples = told.iter().filter(|event| event["event"] == "sample").count();
-        assert!(samples >= 1, "{told:?}");
+        assert!(!of(&told, "sample").is_empty(), "{told:?}");
         // The next run starts from the first again.
         let run = number.to_string();
         succeed(folder, &["runs", "--project", "first", "delete", &run]);
@@ -136,17 +113,17 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let folder = folder();
     let folder = folder.path();
     let (base, _) = weights(folder, "first", "1");
-    let before = losses(&metrics(folder, "first", FIRST));
+    let before = losses(&metrics(folder, "first", RUN));
     let from = ["--adapter", "lora", "--set", "adapter.rank=4", "--steps", "12", "--lr", "5e-3"];
     let told = begin(folder, "first", &[&from[..], &["--stop-after", "5"]].concat());
     // Initially it equals its base.
     assert_eq!(losses(&told)[&0], before[&10], "{told:?}");
-    assert!(told.iter().any(|event| event["event"] == "sample"), "{told:?}");
+    assert!(!of(&told, "sample").is_empty(), "{told:?}");
     succeed(folder, &["train", "--project", "first", "--resume", "--adapter", "lora"]);
     let trained = losses(&metrics(folder, "first", "2-nanogpt-cpu"));
     assert!(trained[&12] < trained[&0], "{trained:?}");
     let error = error_of(folder, &["train", "--project", "first", "--resume", "--adapter", "none"]);
-    assert!(error.contains("--adapter is none instead of lora"), "{error}");
+    assert!(error.contains("--adapter is none"), "{error}");
     // Its weights are read with the adapter merged into the layers it adapts.
     let (after, _) = weights(folder, "first", "2");
     let adapts = |name: &str| {
@@ -166,10 +143,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let told = begin(folder, "first", &["--steps", "2"]);
     assert!((losses(&told)[&0] - trained[&12]).abs() < 1e-4, "{told:?} {trained:?}");
     let error = error_of(folder, &["merge", "--project", "first", "--run", "3"]);
-    assert!(
-        error.contains("has no adapter") && error.contains("2-nanogpt-cpu, which is unchanged"),
-        "{error}"
-    );
+    assert!(error.contains("no adapter") && error.contains("2-nanogpt-cpu"), "{error}");
 
     let export = ["export", "--project", "first", "--format", "peft"];
     let latest = ["--run", "2", "--checkpoint", "latest", "--to", "adapter"];
@@ -188,10 +162,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let start = self::config(folder, "first", "2").start.unwrap();
     let own = ["merge", "--project", "first", "--adapter", "adapter", "--run"];
     let said = succeed(folder, &[&own[..], &["1", "--checkpoint", start.checkpoint.as_str()]].concat());
-    assert!(
-        said.starts_with("5-nanogpt-cpu-merged: the weights of 1-nanogpt-cpu with the adapter"),
-        "{said}"
-    );
+    assert!(said.starts_with("5-nanogpt-cpu-merged: "), "{said}");
     assert!(near("5", &after));
     let said = succeed(folder, &[&own[..], &["5", "--undo"]].concat());
     assert!(said.starts_with("6-nanogpt-cpu-unmerged: "), "{said}");
@@ -201,10 +172,10 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let error = error_of(folder, &["import", "adapter", "--project", "first"]);
     assert!(error.contains("merge --adapter"), "{error}");
     let error = error_of(folder, &[&export[..], &["--run", "1", "--to", "none"]].concat());
-    assert!(error.contains("has no adapter") && !folder.join("none").exists(), "{error}");
+    assert!(error.contains("no adapter") && !folder.join("none").exists(), "{error}");
     let handed = ["handover", "--project", "first", "--run", "2", "--to", "bundle"];
     let error = error_of(folder, &handed);
-    assert!(error.contains("it trains an adapter (lora of rank 4"), "{error}");
+    assert!(error.contains("adapter"), "{error}");
 }
 
 #[test]
@@ -214,14 +185,14 @@ fn an_adapter_that_cannot_be_is_refused_by_name() {
     let refused =
         |arguments: &[&str]| error_of(folder, &[&["train", "--project", "first"], arguments].concat());
     let error = refused(&["--preset", "nanogpt-cpu", "--adapter", "lora"]);
-    assert!(error.starts_with("train.adapter = lora of rank 8") && error.contains("--from"), "{error}");
+    assert!(error.starts_with("train.adapter = ") && error.contains("--from"), "{error}");
     let error = refused(&["--from", "latest", "--adapter", "lora", "--set", "adapter.rank=33"]);
-    assert!(error.starts_with("train.adapter.rank = 33 must be at most 32"), "{error}");
+    assert!(error.starts_with("train.adapter.rank = 33 "), "{error}");
     let error = refused(&["--from", "latest", "--adapter", "lora", "--set", "train.trainable=norms"]);
-    assert!(error.starts_with("train.trainable = norms must be all with train.adapter"), "{error}");
+    assert!(error.starts_with("train.trainable = norms "), "{error}");
     let error = refused(&["--from", "latest", "--adapter", "lorra"]);
-    assert!(error.contains("did you mean `lora`?"), "{error}");
-    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
+    assert!(error.contains("`lora`"), "{error}");
+    assert_eq!(count_runs(folder, "first"), 1);
 }
 
 #[test]
@@ -233,9 +204,8 @@ fn new_special_tokens_begin_as_the_mean_row_and_a_context_may_be_shorter() {
     let changes = ["--set", tokens, "--set", "model.context_length=8", "--set", "train.trainable=norms"];
     let told = begin(folder, "first", &[&changes[..], &["--steps", "2"]].concat());
     assert!(losses(&told)[&0].is_finite());
-    let said = "new special tokens <|user|>, <|bot|>: embedding and head have a row for each, which begins as the mean of all others, and stays so \
-                in the embedding, which train.trainable freezes";
-    assert!(told.iter().any(|event| event["text"] == said), "{told:?}");
+    let says = |event: &Value| event["text"].as_str().is_some_and(|text| text.contains("<|bot|>"));
+    assert!(of(&told, "notice").into_iter().any(says), "{told:?}");
     let (after, new) = weights(folder, "first", "2");
     let known = old.vocabulary_size();
     assert_eq!(new.vocabulary_size(), known + 2);
@@ -262,8 +232,7 @@ fn new_special_tokens_begin_as_the_mean_row_and_a_context_may_be_shorter() {
     let error = error_of(folder, &[&["train"][..], &longer].concat());
     assert!(error.contains("embedding.positions") && error.contains("model.context_length"), "{error}");
     // Invalid weights are detected before a run is created.
-    let parent = Project::open(&folder.join("first")).unwrap().run("1").unwrap();
-    for entry in std::fs::read_dir(parent.checkpoints_folder()).unwrap() {
+    for entry in std::fs::read_dir(run_of(folder, "first", "1").checkpoints_folder()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|ending| ending == "safetensors") {
             let mut bytes = std::fs::read(&path).unwrap();
@@ -272,7 +241,7 @@ fn new_special_tokens_begin_as_the_mean_row_and_a_context_may_be_shorter() {
         }
     }
     error_of(folder, &["train", "--project", "first", "--from", "1", "--steps", "2"]);
-    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 2);
+    assert_eq!(count_runs(folder, "first"), 2);
 }
 
 #[test]
@@ -282,25 +251,24 @@ fn what_cannot_be_begun_with_is_refused_by_name_and_leaves_nothing() {
     let refused =
         |arguments: &[&str]| error_of(folder, &[&["train", "--project", "first"], arguments].concat());
     let error = refused(&["--from", "7"]);
-    assert!(error.contains("unknown run \"7\"") || error.contains("unknown run `7`"), "{error}");
+    assert!(error.contains("`7`") || error.contains("\"7\""), "{error}");
     let error = refused(&["--from", "1:step-3.safetensors"]);
-    assert!(error.contains("it has no checkpoint step-3.safetensors"), "{error}");
+    assert!(error.contains("step-3.safetensors"), "{error}");
     let error = refused(&["--from", "latest", "--set", "model.width=64"]);
-    let wanted = format!("model.width = 64 must be 32, as in {FIRST}, whose weights the run starts from");
-    assert_eq!(error, wanted);
+    assert!(error.starts_with("model.width = 64 must be 32") && error.contains(RUN), "{error}");
     let error = refused(&["--from", "latest", "--set", "tokenizer.kind=byte"]);
-    assert!(error.starts_with("tokenizer.kind = byte must be char, as in 1-nanogpt-cpu"), "{error}");
+    assert!(error.starts_with("tokenizer.kind = byte must be char"), "{error}");
     let error = refused(&["--set", "start.run=1"]);
-    assert!(error.ends_with("name them as its start (--from)"), "{error}");
+    assert!(error.ends_with("(--from)"), "{error}");
     let error = refused(&["--from", "latest", "--set", "train.trainable=last:2"]);
-    assert!(error.starts_with("train.trainable = last:2 must name at least 1 block and at most"), "{error}");
+    assert!(error.starts_with("train.trainable = last:2 "), "{error}");
     let error = refused(&["--from", "latest", "--set", "train.trainable=heads"]);
-    assert!(error.contains("use all, last:N"), "{error}");
+    assert!(error.contains("last:N"), "{error}");
     let error = refused(&["--from", "latest", "--preset", "llama-tiny"]);
     assert!(error.contains("cannot be used with"), "{error}");
     let error = refused(&["--from", "latest", "--from-project", "nowhere"]);
-    assert!(error.contains("there is no project here"), "{error}");
-    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
+    assert!(error.contains("no project"), "{error}");
+    assert_eq!(count_runs(folder, "first"), 1);
 }
 
 #[test]
@@ -312,7 +280,7 @@ fn an_imported_model_is_trained_on_and_goes_out_as_what_it_came_in() {
     assert!(said.contains("glasshouse train --from latest --project in --data"), "{said}");
     let told =
         begin(folder, "in", &["--steps", "3", "--data", "stories.txt", "--set", "train.eval_interval=3"]);
-    let before = losses(&metrics(folder, "first", FIRST));
+    let before = losses(&metrics(folder, "first", RUN));
     let after = losses(&told);
     assert!(after[&0] < before[&0] - 0.1 && after[&3] < after[&0], "{before:?} {after:?}");
     let project = Project::open(&folder.join("in")).unwrap();
@@ -342,11 +310,7 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
         let own =
             ["train", "--project", "second", "--device", "cpu", "--steps", "1", "--data", "stories.txt"];
         let words = [&own[..], &["--from", place], more].concat();
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"))
-            .current_dir(folder)
-            .args(words)
-            .output()
-            .unwrap();
+        let output = glasshouse(folder, &words);
         let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
         (output.status.success(), told)
     };
@@ -355,17 +319,17 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
         runs.iter().map(glasshouse_engine::project::Run::name).collect::<Vec<_>>()
     };
     let (_, told) = from("./owl", &["--adapter", "lora", "--set", "adapter.rank=4"]);
-    assert!(told.contains("1-owl: GPT2LMHeadModel") && told.contains("initial weights: "), "{told}");
+    assert!(told.contains("1-owl: GPT2LMHeadModel") && told.contains("initial weights"), "{told}");
     let begun = config(folder, "second", "2");
     assert_eq!(begun.start.as_ref().map(|start| start.run.as_str()), Some("1-owl"));
     assert_eq!(begun.train.adapter.map(|adapter| adapter.rank), Some(4));
 
     // Neither command imports the same files twice; other files are imported.
     let (_, told) = from("owl", &[]);
-    assert!(told.contains("1-owl was already imported from there"), "{told}");
+    assert!(told.contains("already imported"), "{told}");
     succeed(folder, &["import", "owl", "--project", "second"]);
     let (_, told) = from("owl.gguf", &[]);
-    assert!(!told.contains("was already imported from there"), "{told}");
+    assert!(!told.contains("already imported"), "{told}");
     let names = runs();
     assert_eq!(names.len(), 5, "{names:?}");
     assert!(names[3].starts_with("4-owl") && config(folder, "second", "5").start.unwrap().run == names[3]);
@@ -384,7 +348,7 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
         ("./nowhere", &[], "nowhere"),
         ("./first", &[], "config.json"),
         ("stories.gguf", &[], "stories.gguf"),
-        ("./owl", &["--from-project", "first"], "--from-project names the project of a run"),
+        ("./owl", &["--from-project", "first"], "--from-project"),
     ] {
         let (succeeded, told) = from(place, more);
         assert!(!succeeded && told.contains(said), "{place}: {told}");

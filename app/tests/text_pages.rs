@@ -45,14 +45,13 @@ fn every_page_is_drawn_with_no_project_an_empty_one_and_a_full_one() {
 #[test]
 fn nothing_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
     for page in PAGES {
-        for (size, theme) in [(WIDE, "light"), (PHONE, "dark"), (PHONE, "light"), ([760.0, 860.0], "dark")] {
+        for (size, theme) in [(WIDE, "light"), (PHONE, "dark"), ([760.0, 860.0], "dark")] {
             let mut scene = Scene::new(Engine::full(), page, size, theme);
             if page == PageName::Write {
                 scene.press_last("Write");
-                scene.settle();
             }
             scene.picture(&format!("{}-{}-{theme}", page.key(), size[0]));
-            scene.check_edges(size[0]);
+            scene.check_edges();
         }
     }
 }
@@ -79,37 +78,24 @@ fn a_changed_setting_is_planned_and_a_broken_rule_stands_beside_it() {
     let mut scene = wide(Engine::full(), PageName::Model);
     let plans = |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::Plan { .. }));
     let before = plans(&mut scene).len();
-    scene.harness.get_by_label("Attention and positions").click();
-    scene.settle();
+    scene.click("Attention and positions");
     assert_eq!(plans(&mut scene).len(), before, "opening a fold changes no setting");
-    scene.harness.get_by_role_and_label(Role::SpinButton, "Heads").set_value_accesskit(3.0);
-    scene.settle();
+    scene.set(Role::SpinButton, "Heads", 3.0);
     scene.picture("model-broken");
-    assert!(scene.harness.query_by_label_contains("must be a multiple of model.kv_heads").is_some());
-    scene.harness.get_by_role_and_label(Role::SpinButton, "Heads").set_value_accesskit(8.0);
-    scene.settle();
-    let sent = plans(&mut scene);
-    let Some(Command::Plan { config }) = sent.last() else { panic!("a plan") };
-    assert_eq!(config.model.heads, 8);
-    assert!(scene.harness.query_by_label_contains("must be a multiple").is_none());
+    assert!(scene.says("must be a multiple of model.kv_heads"));
+    scene.set(Role::SpinButton, "Heads", 8.0);
+    assert_eq!(scene.planned().model.heads, 8);
+    assert!(!scene.says("must be a multiple"));
 }
 
 #[test]
 fn settings_that_fit_are_shown_applied_and_undone() {
     let mut scene = wide(Engine::full(), PageName::Model);
-    scene.harness.get_by_label("Fit to my device").click();
-    scene.settle();
-    scene.harness.get_by_label("Apply").click();
-    scene.settle();
-    let batch =
-        |scene: &mut Scene| match scene.sent_of(|command| matches!(command, Command::Plan { .. })).pop() {
-            Some(Command::Plan { config }) => config.train.batch_size,
-            _ => 0,
-        };
-    assert_eq!(batch(&mut scene), 4);
-    scene.harness.get_by_label("Undo fitting").click();
-    scene.settle();
-    assert_eq!(batch(&mut scene), 6);
+    scene.click("Fit to my device");
+    scene.click("Apply");
+    assert_eq!(scene.planned().train.batch_size, 4);
+    scene.click("Undo fitting");
+    assert_eq!(scene.planned().train.batch_size, 6);
 }
 
 #[test]
@@ -157,7 +143,6 @@ fn what_stands_beside_the_head_of_a_fold_is_read_out_and_whether_it_is_open() {
     let mut scene = wide(Engine::full(), PageName::Write);
     for _ in 0..3 {
         scene.press_last("Write");
-        scene.settle();
     }
     for open in [true, false] {
         let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "History");
@@ -174,8 +159,7 @@ fn what_is_written_is_moderated_as_on_chat() {
     let mut scene = Scene::new(Engine::full(), PageName::Write, [1280.0, 1600.0], "dark");
     let survey = "Show the model's uncertainty at every token";
     scene.press_last("Write");
-    scene.settle();
-    assert!(scene.harness.query_by_label_contains("Moderation ").is_none());
+    assert!(!scene.says("Moderation "));
     assert!(!scene.harness.get_by_label(survey).accesskit_node().is_disabled());
     scene.harness.get_by_role_and_label(Role::ComboBox, "Moderation").click_accesskit();
     scene.settle();
@@ -201,7 +185,7 @@ fn what_is_written_is_moderated_as_on_chat() {
     scene.settle();
     scene.harness.key_press(Key::ArrowRight);
     scene.settle();
-    assert!(scene.harness.query_by_label_contains("Moderation hides words here").is_some());
+    assert!(scene.says("Moderation hides words here"));
     assert!(scene.harness.get_by_label(survey).accesskit_node().is_disabled());
     assert!(scene.sent_of(|command| matches!(command, Command::Explain { .. })).is_empty());
 }
@@ -210,7 +194,6 @@ fn what_is_written_is_moderated_as_on_chat() {
 fn a_click_on_a_token_asks_about_it() {
     let mut scene = wide(Engine::full(), PageName::Write);
     scene.press_last("Write");
-    scene.settle();
     let text = scene.harness.get_by_label_contains("Text of the first column").rect();
     // The first line's beginning: the prompt's first letters.
     let at = text.left_top() + egui::vec2(60.0, 13.0);
@@ -229,12 +212,9 @@ fn a_click_on_a_token_asks_about_it() {
 #[test]
 fn two_columns_write_with_one_seed() {
     let mut scene = wide(Engine::full(), PageName::Write);
-    scene.harness.get_by_label("Compare").click();
-    scene.settle();
-    scene.harness.get_by_role_and_label(Role::Slider, "Temperature").set_value_accesskit(1.4);
-    scene.settle();
+    scene.click("Compare");
+    scene.set(Role::Slider, "Temperature", 1.4);
     scene.press_last("Write");
-    scene.settle();
     scene.picture("write-compare");
     let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
     let [Command::Generate { config: left, .. }, Command::Generate { config: right, .. }] = sent.as_slice()
@@ -250,8 +230,7 @@ fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
     let mut scene = wide(Engine::full(), PageName::Data);
     let removed =
         |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::RemoveDocument { .. })).len();
-    scene.harness.get_by_label("Remove forest tales.txt").click();
-    scene.settle();
+    scene.click("Remove forest tales.txt");
     scene.harness.get_by_label("Undo").click();
     for _ in 0..12 {
         scene.settle();
@@ -265,8 +244,7 @@ fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
     // It can be cancelled from another page, too.
     for called_off in [true, false] {
         let mut scene = wide(Engine::full(), PageName::Data);
-        scene.harness.get_by_label("Remove forest tales.txt").click();
-        scene.settle();
+        scene.click("Remove forest tales.txt");
         scene.harness.state_mut().open(PageName::Model);
         for _ in 0..5 {
             scene.settle();
@@ -286,14 +264,10 @@ fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
 #[test]
 fn a_removal_is_carried_out_before_the_text_is_used() {
     let mut scene = wide(Engine::full(), PageName::Data);
-    scene.harness.get_by_label("Remove forest tales.txt").click();
-    scene.settle();
-    scene.harness.state_mut().open(PageName::Tokenizer);
-    scene.settle();
-    scene.harness.get_by_label("Characters").click();
-    scene.settle();
-    scene.harness.get_by_label("Train again").click();
-    scene.settle();
+    scene.click("Remove forest tales.txt");
+    scene.open(PageName::Tokenizer);
+    scene.click("Characters");
+    scene.click("Train again");
     let sent = scene.sent_of(|command| {
         matches!(command, Command::RemoveDocument { .. } | Command::TrainTokenizer { .. })
     });
@@ -309,8 +283,7 @@ fn a_changed_draft_is_kept_once_it_rests() {
     let kept = |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::SaveDraft { .. }));
     scene.settle();
     assert_eq!(kept(&mut scene), [], "nothing was changed");
-    scene.harness.get_by_label("Attention and positions").click();
-    scene.settle();
+    scene.click("Attention and positions");
     for heads in [2.0, 8.0] {
         scene.harness.get_by_role_and_label(Role::SpinButton, "Heads").set_value_accesskit(heads);
         scene.frame();
@@ -343,23 +316,20 @@ fn a_search_lists_once_lights_what_was_found_and_a_document_opens() {
     scene.picture("data-search");
     assert!(scene.sent_of(|command| matches!(command, Command::ReadDocument { number: 3 })).len() == 1);
     assert!(scene.harness.query_by_label("Match 1 of 4").is_some());
-    scene.harness.get_by_label("Next match").click();
-    scene.settle();
+    scene.click("Next match");
     assert!(scene.harness.query_by_label("Match 2 of 4").is_some());
 }
 
 #[test]
 fn pasted_text_becomes_a_document() {
     let mut scene = wide(Engine::fresh(), PageName::Data);
-    scene.harness.get_by_label("Paste text").click();
-    scene.settle();
+    scene.click("Paste text");
     scene.harness.get_by_label("Text of the document").focus();
     scene.frame();
     scene.harness.get_by_label("Text of the document").type_text("A tale of mine.");
     scene.settle();
     scene.picture("data-paste");
-    scene.harness.get_by_label("Add document").click();
-    scene.settle();
+    scene.click("Add document");
     let sent = scene.sent_of(|command| matches!(command, Command::AddDocuments { .. }));
     let [Command::AddDocuments { names }] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!(names, &["pasted.txt"]);
@@ -370,24 +340,20 @@ fn the_replay_steps_back_and_joins_again() {
     let mut scene = wide(Engine::full(), PageName::Tokenizer);
     let pieces = |scene: &Scene| scene.harness.get_all_by_label_contains("piece ").count();
     let joined = pieces(&scene);
-    scene.harness.get_by_label("One merge back").click();
-    scene.settle();
+    scene.click("One merge back");
     let apart = pieces(&scene);
     assert!(apart > joined, "{apart} and {joined}");
-    scene.harness.get_by_label("One merge on").click();
-    scene.settle();
+    scene.click("One merge on");
     assert_eq!(pieces(&scene), joined);
-    scene.harness.get_by_label("Compare").click();
-    scene.settle();
+    scene.click("Compare");
     scene.picture("tokenizer-compared");
-    assert!(scene.harness.query_by_label_contains("wordpiece 1024").is_some());
+    assert!(scene.says("wordpiece 1024"));
 }
 
 #[test]
 fn every_token_is_looked_into_one_after_another() {
     let mut scene = wide(Engine::full(), PageName::Write);
     scene.press_last("Write");
-    scene.settle();
     scene.harness.get_by_label("Show the model's uncertainty at every token").click();
     for _ in 0..40 {
         scene.settle();
@@ -412,7 +378,6 @@ fn the_whole_of_each_page_fits_a_phone() {
         let mut scene = Scene::new(Engine::full(), page, [420.0, 3000.0], "light");
         if page == PageName::Write {
             scene.press_last("Write");
-            scene.settle();
             scene.harness.get_by_label_contains("Text of the first column").focus();
             scene.settle();
             scene.harness.key_press(Key::ArrowRight);
@@ -420,10 +385,9 @@ fn the_whole_of_each_page_fits_a_phone() {
         }
         if page == PageName::Tokenizer {
             scene.press_last("Compare");
-            scene.settle();
         }
         scene.picture(&format!("{}-whole", page.key()));
-        scene.check_edges(420.0);
+        scene.check_edges();
     }
 }
 
@@ -433,14 +397,11 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
     let asked =
         |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::Tokenize { .. })).len();
     let before = asked(&mut scene);
-    scene.harness.get_by_label("Characters").click();
-    scene.settle();
+    scene.click("Characters");
     // Training starts and ends within one frame.
-    scene.harness.get_by_label("Train again").click();
-    scene.settle();
+    scene.click("Train again");
     assert_eq!(asked(&mut scene), before + 1);
-    scene.harness.state_mut().open(PageName::Data);
-    scene.settle();
+    scene.open(PageName::Data);
     scene.harness.get_all_by_label_contains("Document 4:").next().unwrap().click();
     scene.settle();
     assert!(scene.harness.query_by_label("Document 4").is_some());
@@ -449,7 +410,7 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
         scene.settle();
     }
     assert!(scene.harness.query_by_label("Document 4").is_none());
-    assert!(scene.harness.query_by_label_contains("embedded stories are used").is_some());
+    assert!(scene.says("embedded stories are used"));
 }
 
 #[test]
@@ -482,8 +443,8 @@ fn every_preset_is_drawn_within_the_edges() {
         for (size, theme) in [(WIDE, "light"), (PHONE, "dark")] {
             let mut scene = Scene::with_preset(Engine::full(), PageName::Model, size, theme, Some(preset));
             scene.picture(&format!("preset-{preset}-{}", size[0]));
-            scene.check_edges(size[0]);
-            assert!(scene.harness.query_by_label_contains("Embedding, ").is_some());
+            scene.check_edges();
+            assert!(scene.says("Embedding, "));
         }
     }
 }

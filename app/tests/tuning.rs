@@ -1,17 +1,16 @@
 //! Supervised fine-tuning: a base model learns to answer.
 
-use crate::front_ends::{error_of, succeed};
+use crate::support::program::{both, count_runs, error_of, of, program, referee, succeed, write_rows};
 use crate::support::tuning::{
-    AS_REFEREES, ROOMY, add_sets, at, config, notices, numbers, of, referee, resume, run, same_steps,
-    same_weights, trained, trained_llama, tune, write_rows,
+    AS_REFEREES, ROOMY, add_sets, at, config, notices, numbers, resume, run, same_steps, same_weights,
+    trained, trained_llama, tune,
 };
 use glasshouse_engine::data::{Split, prepare};
-use glasshouse_engine::project::Project;
 use glasshouse_protocol::{CHATML_TOKENS, Objective};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Training data: questions with one answer each.
 const ANSWERS: [(&str, &str); 3] = [("Who?", "Ada."), ("Where?", "At sea."), ("When?", "At dawn.")];
@@ -39,8 +38,7 @@ fn teach(folder: &Path, more: &[&str]) -> Vec<Value> {
 
 /// The run's answer by greedy decoding.
 fn answers(folder: &Path, run: &str, asked: &str) -> String {
-    let mut chat = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
-        .current_dir(folder)
+    let mut chat = program(folder)
         .args(["chat", "--project", "first", "--run", run, "--device", "cpu", "--temperature", "0"])
         .args(["--max-tokens", "20"])
         .stdin(Stdio::piped())
@@ -108,19 +106,13 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     std::fs::write(folder.join("rows.jsonl"), format!("{rows}{long}\n")).unwrap();
     let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "chat"];
     let from = [&from[..], &["--steps", "1"]].concat();
-    let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
-        .current_dir(folder)
-        .args(&from)
-        .args(["--data", "rows.jsonl"])
-        .output()
-        .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{told}");
+    let (said, told) = both(folder, &[&from[..], &["--data", "rows.jsonl"]].concat());
+    let told = told + &said;
     for said in [
-        "rows.jsonl line 121: `messages[0].role`: unknown role \"narrator\"",
-        "rows.jsonl line 122: `messages[1].content`: the assistant message is empty",
-        "rows.jsonl line 123: `messages[1].role`: user messages may not follow user messages",
-        "1 conversation longer than the context length",
+        "rows.jsonl line 121: `messages[0].role`",
+        "rows.jsonl line 122: `messages[1].content`",
+        "rows.jsonl line 123: `messages[1].role`",
+        "1 conversation longer",
         "1 conversation left out",
     ] {
         assert!(told.contains(said), "{said}: {told}");
@@ -129,27 +121,26 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     // Unusable data is an error, and leaves no run.
     std::fs::write(folder.join("none.jsonl"), "{\"chosen\":\"a\",\"rejected\":\"b\",\"prompt\":\"c\"}\n")
         .unwrap();
-    for (data, said) in [
-        ("stories.txt", "expected JSON Lines (.jsonl), one conversation per line"),
-        ("none.jsonl", "has no conversation to learn from: none.jsonl line 1: `chosen` and `rejected`"),
-    ] {
+    for (data, said) in
+        [("stories.txt", ".jsonl"), ("none.jsonl", "none.jsonl line 1: `chosen` and `rejected`")]
+    {
         let error = error_of(folder, &[&from[..], &["--data", data]].concat());
         assert!(error.contains(said), "{error}");
     }
     let fresh =
         error_of(folder, &["train", "--objective", "chat", "--data", "rows.jsonl", "--project", "new"]);
-    assert!(fresh.contains("train.objective = chat must be text") && fresh.contains("--from"), "{fresh}");
+    assert!(fresh.contains("train.objective = chat") && fresh.contains("--from"), "{fresh}");
     assert!(!folder.join("new").exists());
     for frozen in [["--adapter", "lora"], ["--set", "train.trainable=last:1"]] {
         let error = error_of(folder, &[&from[..], &["--data", "rows.jsonl"], &frozen].concat());
-        assert!(error.contains("has no chat template") && error.contains("freezes"), "{error}");
+        assert!(error.contains("chat template") && error.contains("freezes"), "{error}");
     }
     let error = error_of(folder, &["train", "--objective", "chap"]);
     assert!(error.contains("chap") && error.contains("text, chat"), "{error}");
-    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 2);
+    assert_eq!(count_runs(folder, "first"), 2);
     assert_eq!(config(folder, "2").train.objective, Objective::Chat);
     let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
-    assert!(error.contains("its objective is chat"), "{error}");
+    assert!(error.contains("chat"), "{error}");
 }
 
 /// Rows as published for Stanford's Alpaca and KTO: an array with the prompt next to the fields it was built from, and thumbs.
@@ -169,19 +160,12 @@ fn published_rows_are_read_as_they_are() {
     std::fs::write(folder.join("alpaca.json"), serde_json::to_string_pretty(&alpaca).unwrap()).unwrap();
     let thumbs = (0..20).map(|at| json!({ "prompt": "Who?", "completion": " Ada.", "label": at % 4 != 0 }));
     write_rows(&folder.join("thumbs.jsonl"), thumbs);
-    let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
-        .current_dir(folder)
-        .args(["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "chat"])
-        .args(["--steps", "1", "--data", "alpaca.json", "--data", "thumbs.jsonl"])
-        .output()
-        .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{told}");
-    for said in [
-        "alpaca.json row 3: `output`: empty;",
-        "thumbs.jsonl line 1: `label`: false, an answer not to learn",
-        "(and 4 more like it)",
-    ] {
+    let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "chat"];
+    let from = [&from[..], &["--steps", "1"]].concat();
+    let (said, told) =
+        both(folder, &[&from[..], &["--data", "alpaca.json", "--data", "thumbs.jsonl"]].concat());
+    let told = told + &said;
+    for said in ["alpaca.json row 3: `output`", "thumbs.jsonl line 1: `label`", "(and 4 more like it)"] {
         assert!(told.contains(said), "{said}: {told}");
     }
     let prepared = prepare::open(&run(folder, "2").data_folder().unwrap()).unwrap();
@@ -190,9 +174,8 @@ fn published_rows_are_read_as_they_are() {
     let text = prepared.tokenizer.decode(&tokens);
     assert!(!text.contains("Below is an instruction"), "{text}");
     std::fs::write(folder.join("one.json"), alpaca[0].to_string()).unwrap();
-    let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "chat"];
-    let error = error_of(folder, &[&from[..], &["--steps", "1", "--data", "one.json"]].concat());
-    assert!(error.contains("one.json") && error.contains("is not an array of rows"), "{error}");
+    let error = error_of(folder, &[&from[..], &["--data", "one.json"]].concat());
+    assert!(error.contains("one.json") && error.contains("array"), "{error}");
 }
 
 /// Ten steps of TRL's `SFTTrainer` from the same weights on the same conversations. Each step takes all of them, so that the

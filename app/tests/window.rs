@@ -1,7 +1,7 @@
 //! The real application with a scripted engine: commands, display, and the cost of a frame.
 
 use crate::support;
-use crate::support::{answer, forget, full, in_training, sent, tell, window};
+use crate::support::{answer, forget, full, in_training, is_chosen, sent, tell, window};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -22,10 +22,6 @@ fn press(window: &mut Harness<'_, App>, button: &str) {
     nodes.last().unwrap().click();
     drop(nodes);
     window.run_steps(3);
-}
-
-fn is_chosen(node: &egui_kittest::Node<'_>) -> bool {
-    node.accesskit_node().toggled() == Some(egui::accesskit::Toggled::True)
 }
 
 fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {
@@ -114,9 +110,7 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
 
 #[test]
 fn start_pause_step_and_continue_send_their_commands() {
-    let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
-    app.open(PageName::Train);
+    let app = support::without_runs(PageName::Train);
     let mut window = window(app, 1200.0, 800.0);
     forget(window.state_mut());
     press(&mut window, "Train");
@@ -152,9 +146,7 @@ fn start_pause_step_and_continue_send_their_commands() {
 
 #[test]
 fn a_finished_run_goes_on_for_more_steps() {
-    let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
-    app.open(PageName::Train);
+    let app = support::without_runs(PageName::Train);
     let mut window = window(app, 1280.0, 900.0);
     press(&mut window, "Train");
     tell(window.state_mut(), in_training(TrainingState::Running));
@@ -181,11 +173,7 @@ fn a_finished_run_goes_on_for_more_steps() {
 fn pause_is_on_screen_on_every_page_and_width() {
     for page in PageName::ALL {
         for width in [1280.0, 800.0, 420.0] {
-            let mut app = support::app("dark");
-            full(&mut app);
-            tell(&mut app, in_training(TrainingState::Running));
-            app.open(page);
-            let window = window(app, width, 800.0);
+            let window = window(support::training_on(page), width, 800.0);
             let mut pauses = window.query_all_by_role_and_label(Role::Button, "Pause");
             let seen = pauses.any(|pause| {
                 let rect = pause.rect();
@@ -346,11 +334,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
 #[test]
 fn nothing_is_drawn_again_while_nothing_happens() {
     for page in PageName::ALL {
-        let mut app = support::app("dark");
-        full(&mut app);
-        tell(&mut app, in_training(TrainingState::Running));
-        app.open(page);
-        let mut window = window(app, 1200.0, 800.0);
+        let mut window = window(support::training_on(page), 1200.0, 800.0);
         let frames = window.run_ok();
         assert!(frames.is_some_and(|frames| frames <= 4), "{page:?} asks for frame after frame: {frames:?}");
     }
@@ -475,9 +459,7 @@ fn a_broken_rule_stands_beside_its_field_and_not_above_the_page() {
 
 #[test]
 fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
-    let mut app = support::app("dark");
-    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
-    app.open(PageName::Settings);
+    let app = support::without_runs(PageName::Settings);
     let mut window = window(app, 1000.0, 1600.0);
     window.get_by_role_and_label(Role::RadioButton, "Mixed").click_accesskit();
     let kept = |window: &mut Harness<'_, App>| {

@@ -48,3 +48,10 @@ pub fn python(script: &str) -> Command {
     command.arg(repository().join("tests/python").join(script));
     command
 }
+
+/// Standard output of a command that must succeed.
+pub fn output_of(command: &mut Command) -> Vec<u8> {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}

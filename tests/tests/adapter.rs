@@ -23,7 +23,7 @@ use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, AdapterBase, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig,
 };
-use glasshouse_tests::python;
+use glasshouse_tests::{output_of, python};
 use half::f16;
 use pollster::block_on;
 use serde_json::Value;
@@ -50,10 +50,7 @@ fn losses(device: &str, config: &RunConfig, parameters: Vec<f32>) -> Vec<(f32, f
     let batch = |at: u64| MicroBatch {
         tokens: ids(2 * at, size, config.model.vocabulary),
         targets: ids(2 * at + 1, size, config.model.vocabulary),
-        starts: None,
-        seed: [0, 0],
-        counted: None,
-        scores: None,
+        ..MicroBatch::default()
     };
     block_on(executor.evaluate(&[batch(0), batch(1)])).unwrap()
 }
@@ -155,10 +152,8 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
     let micro = |at: u64| MicroBatch {
         tokens: ids(2 * at, size, whole.model.vocabulary),
         targets: ids(2 * at + 1, size, whole.model.vocabulary),
-        starts: None,
         seed: random::dropout_seed(3, 0, at),
-        counted: None,
-        scores: None,
+        ..MicroBatch::default()
     };
     let step = StepInput { step: 0, learning_rate: 1e-3, micro_batches: vec![micro(0), micro(1)] };
     for (device, checkpointing) in [
@@ -213,10 +208,8 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
         let micro = |at: u64| MicroBatch {
             tokens: ids(2 * at, size, run.model.vocabulary),
             targets: ids(2 * at + 1, size, run.model.vocabulary),
-            starts: None,
             seed: random::dropout_seed(3, 0, at),
-            counted: None,
-            scores: None,
+            ..MicroBatch::default()
         };
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![micro(0), micro(1)] };
         gradients.push(block_on(executor.gradients(&step)).unwrap().1);
@@ -322,9 +315,8 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
     let all = ids(1, config.model.context_length + 1, config.model.vocabulary);
     let (tokens, targets) = (&all[..all.len() - 1], &all[1..]);
     let words = all.iter().map(ToString::to_string);
-    let output = python("check_peft.py").args([&model, &exported]).args(words).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = output_of(python("check_peft.py").args([&model, &exported]).args(words));
+    let theirs: Value = serde_json::from_slice(&told).unwrap();
     let whole = merged(&list, config.train.adapter.as_ref(), arena.clone());
     let ours = our_logits(&config, &whole, tokens).concat();
     for kind in ["logits", "merged_logits"] {
@@ -339,8 +331,7 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
         block_on(Executor::open("cpu", &graphs, Optimizer::of(&config.train), None)).unwrap();
     block_on(executor.set_state(&ArenaState { parameters: arena, ..ArenaState::default() })).unwrap();
     let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
-    let micro_batches =
-        vec![MicroBatch { tokens, targets, starts: None, seed: [0, 0], counted: None, scores: None }];
+    let micro_batches = vec![MicroBatch { tokens, targets, ..MicroBatch::default() }];
     let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
     let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
     assert!((f64::from(loss) - theirs["loss"].as_f64().unwrap()).abs() < 1e-5, "{loss} {}", theirs["loss"]);

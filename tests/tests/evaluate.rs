@@ -13,7 +13,7 @@ use glasshouse_engine::protocol::evaluation::{Cell, Likelihood, LossGrouping, Me
 use glasshouse_engine::protocol::{EvaluateSettings, RunConfig, TokenizerKind};
 use glasshouse_engine::step::{ArenaState, MicroBatch};
 use glasshouse_engine::tokenizer::TokenizerFiles;
-use glasshouse_tests::python;
+use glasshouse_tests::{output_of, python};
 use pollster::block_on;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -325,14 +325,10 @@ fn slow_python_pytorch_computes_the_same_perplexity() {
         write(&fixture.config, &fixture.prepared.tokenizer, &fixture.parameters, folder.path());
         for stride in [16, 32] {
             let found = evaluated(&fixture, &EvaluateSettings { stride: Some(stride), ..settings() });
-            let output = python("perplexity.py")
-                .arg(folder.path())
-                .arg(&fixture.prepared.folder)
-                .args(["--stride", &stride.to_string()])
-                .output()
-                .unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let mut command = python("perplexity.py");
+            command.arg(folder.path()).arg(&fixture.prepared.folder);
+            let told = output_of(command.args(["--stride", &stride.to_string()]));
+            let theirs: Value = serde_json::from_slice(&told).unwrap();
             assert_eq!(theirs["tokens"], found.tokens);
             let (ours, theirs) = (value(&found, "perplexity"), theirs["perplexity"].as_f64().unwrap());
             assert!(

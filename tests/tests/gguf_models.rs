@@ -2,6 +2,7 @@
 //! parts, and hostile files do no harm.
 
 use crate::export::{our_logits, small};
+use crate::import::{read_json, refusal};
 use glasshouse_engine::formats::gguf::{
     self, Array, Export, GgmlType, Gguf, Metadata, TensorInfo, Value, Writer,
 };
@@ -13,7 +14,7 @@ use glasshouse_engine::protocol::{
     RopeScaling, RunConfig, TokenizerConfig, TokenizerKind,
 };
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
-use glasshouse_tests::python;
+use glasshouse_tests::{output_of, python};
 use serde_json::{Value as Json, json};
 use std::path::Path;
 
@@ -313,16 +314,6 @@ fn changed(bytes: &'static [u8], change: impl FnOnce(&mut Parts)) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-fn refusal(path: &Path) -> String {
-    match Found::look(path, None) {
-        Err(error) => error.to_string(),
-        Ok(found) => {
-            let weights = found.weights();
-            weights.map(|_| "it was taken".to_owned()).unwrap_or_else(|error| error.to_string())
-        }
-    }
-}
-
 #[test]
 fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
     type Change = fn(&mut Parts);
@@ -588,11 +579,9 @@ pub fn furthest(config: &RunConfig, arena: &[f32], expected: &Json) -> (f64, f64
 #[test]
 fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
     let folder = tempfile::tempdir().unwrap();
-    let output = python("make_gguf.py").arg(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output_of(python("make_gguf.py").arg(folder.path()));
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
-    let expected: Json =
-        serde_json::from_slice(&std::fs::read(folder.path().join("expected.json")).unwrap()).unwrap();
+    let expected = read_json(&folder.path().join("expected.json"));
     let expected = expected.as_object().unwrap();
     assert_eq!(expected.len(), 8);
     for (name, expected) in expected {
@@ -642,9 +631,7 @@ fn python_transformers_agrees_on_every_architecture_that_we_write() {
     }
     let mut command = python("check_gguf_models.py");
     command.args(files.iter().map(|(.., path)| path));
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Vec<Json> = serde_json::from_slice(&output.stdout).unwrap();
+    let said: Vec<Json> = serde_json::from_slice(&output_of(&mut command)).unwrap();
     assert_eq!(said.len(), files.len());
     for ((name, config, arena, path), said) in files.iter().zip(&said) {
         let (worst, largest) = furthest(config, arena, said);

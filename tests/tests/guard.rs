@@ -3,14 +3,14 @@
 
 use crate::common;
 use crate::runs::{
-    VOCABULARY, config, create, last_checkpoint, numbers, project, session, session_until, store_of,
-    with_trainer,
+    VOCABULARY, config, create, events_until, last_checkpoint, numbers, project, session, session_until,
+    store_of, with_trainer,
 };
 use glasshouse_engine::data::TokenStore;
 use glasshouse_engine::graph::random;
 use glasshouse_engine::project::metrics;
 use glasshouse_engine::step::MicroBatch;
-use glasshouse_engine::training::{Fault, Options, Progress, TrainEvent};
+use glasshouse_engine::training::{Fault, Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Decay, GuardAction, GuardKind, GuardMode, GuardReport, GuardSettings, GuardSeverity, Precision,
@@ -272,15 +272,11 @@ fn a_run_that_is_stopped_where_much_is_due_does_the_same() {
     let run = create(&project, &config);
     with_trainer(&run, &store, "cpu", options.clone(), |trainer| {
         trainer.set_group_steps(1);
-        loop {
-            match pollster::block_on(trainer.next()).unwrap() {
-                Progress::Event(TrainEvent::Step { step: 250, .. }) => {
-                    options.stop.store(true, Ordering::Relaxed);
-                }
-                Progress::Over => return,
-                _ => {}
-            }
-        }
+        let stop = |event: &TrainEvent| {
+            options.stop.fetch_or(matches!(event, TrainEvent::Step { step: 250, .. }), Ordering::Relaxed);
+            false
+        };
+        events_until(trainer, stop).unwrap();
     })
     .unwrap();
     options.stop.store(false, Ordering::Relaxed);
@@ -438,14 +434,7 @@ fn lowering_the_rate_begins_at_a_step_whatever_the_groups() {
     let by_ones = create(&project, &config);
     let single = with_trainer(&by_ones, &store(), "cpu", fault.clone(), |trainer| {
         trainer.set_group_steps(1);
-        let mut events = Vec::new();
-        loop {
-            match pollster::block_on(trainer.next()).unwrap() {
-                Progress::Event(event) => events.push(event),
-                Progress::Over => return events,
-                _ => {}
-            }
-        }
+        events_until(trainer, |_| false).unwrap()
     })
     .unwrap();
     let several = session(&create(&project, &config), &store(), "cpu", fault).unwrap();

@@ -1,20 +1,21 @@
 //! Pretrained models are imported from Hugging Face folders: their logits equal those of transformers, and exporting them again
 //! gives the same bits.
 
-use crate::export::{our_logits, small, write};
+use crate::export::{continues, our_logits, small, write};
+use crate::gguf_models::furthest;
 use glasshouse_engine::formats::huggingface::{FAMILIES, export_trained};
 use glasshouse_engine::formats::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::{CheckpointChoice, RunConfig};
 use glasshouse_engine::tokenizer::TokenizerFiles;
-use glasshouse_tests::python;
+use glasshouse_tests::{output_of, python};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-fn read_json(path: &Path) -> Value {
+pub fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
@@ -37,8 +38,7 @@ fn tensors(folder: &Path) -> BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> {
 #[test]
 fn python_transformers_agrees_on_every_family_and_gets_it_back() {
     let folder = tempfile::tempdir().unwrap();
-    let output = python("make_families.py").arg(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output_of(python("make_families.py").arg(folder.path()));
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
     let (mut seen, mut types) = (BTreeSet::new(), BTreeSet::new());
     for entry in std::fs::read_dir(folder.path()).unwrap() {
@@ -51,9 +51,8 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
         types.insert(read_json(&model.join("out/config.json"))["dtype"].as_str().unwrap().to_owned());
     }
     assert!(types.iter().eq(["bfloat16", "float16", "float32"]), "{types:?}");
-    let output = python("make_families.py").arg("--check").arg(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let opened: BTreeMap<String, Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let told = output_of(python("make_families.py").arg("--check").arg(folder.path()));
+    let opened: BTreeMap<String, Value> = serde_json::from_slice(&told).unwrap();
     assert!(opened.len() > FAMILIES.len(), "{opened:?}");
     for (name, opened) in opened {
         let expected = read_json(&folder.path().join(&name).join("expected.json"));
@@ -78,11 +77,7 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
         let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
         assert_eq!(json!(ids), text["ids"], "{name}: {}", text["text"]);
     }
-    let ids: Vec<u32> = serde_json::from_value(expected["ids"].clone()).unwrap();
-    let logits: Vec<Vec<f64>> = serde_json::from_value(expected["logits"].clone()).unwrap();
-    let ours = our_logits(&trained.config, &trained.parameters, &ids);
-    let pairs = ours.iter().flatten().zip(logits.iter().flatten());
-    let worst = pairs.map(|(ours, theirs)| (f64::from(*ours) - theirs).abs()).fold(0.0, f64::max);
+    let (worst, _) = furthest(&trained.config, &trained.parameters, &expected);
     assert!(worst < 2e-4, "{name}: logits differ by {worst}");
 
     let out = model.join("out");
@@ -118,8 +113,7 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
 fn slow_python_smollm2_is_imported_and_writes_what_transformers_writes() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("SmolLM2-135M-Instruct");
-    let output = python("make_smollm2.py").arg(&model).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output_of(python("make_smollm2.py").arg(&model));
     let expected = read_json(&model.join("expected.json"));
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
     let found = Found::look(&model, None).unwrap();
@@ -131,20 +125,11 @@ fn slow_python_smollm2_is_imported_and_writes_what_transformers_writes() {
         let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
         assert_eq!(json!(ids), text["ids"], "{}", text["text"]);
     }
-    let mut ids: Vec<u32> = serde_json::from_value(expected["ids"].clone()).unwrap();
-    let logits: Vec<Vec<f64>> = serde_json::from_value(expected["logits"].clone()).unwrap();
-    let ours = our_logits(&trained.config, &trained.parameters, &ids);
-    let largest = logits.iter().flatten().fold(0.0_f64, |largest, logit| largest.max(logit.abs()));
-    let pairs = ours.iter().flatten().zip(logits.iter().flatten());
-    let worst = pairs.map(|(ours, theirs)| (f64::from(*ours) - theirs).abs()).fold(0.0, f64::max);
+    let (worst, largest) = furthest(&trained.config, &trained.parameters, &expected);
     println!("logits differ by {worst} of {largest}");
     assert!(worst < 2e-4, "logits differ by {worst} of {largest}");
-    for expected in expected["greedy"].as_array().unwrap() {
-        let last = our_logits(&trained.config, &trained.parameters, &ids).pop().unwrap();
-        let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
-        assert_eq!(json!(best), *expected);
-        ids.push(best as u32);
-    }
+    let ids = serde_json::from_value(expected["ids"].clone()).unwrap();
+    let ids = continues(&trained.config, &trained.parameters, ids, &expected["greedy"], "SmolLM2");
     assert!(trained.tokenizer.decode(&ids).contains("Berlin"));
 }
 
@@ -156,8 +141,9 @@ fn exported() -> (tempfile::TempDir, RunConfig) {
     (folder, config)
 }
 
-fn refusal(folder: &Path) -> String {
-    match Found::look(folder, None) {
+/// Why a folder or a file cannot be imported.
+pub fn refusal(place: &Path) -> String {
+    match Found::look(place, None) {
         Err(error) => error.to_string(),
         Ok(found) => {
             let weights = found.weights();

@@ -2,13 +2,12 @@
 //! loss as the run in 32 bits with the default kernels.
 
 use crate::common::adapter;
-use glasshouse_engine::data::{self, Batches, Prepared};
+use crate::reproduction::shakespeare;
+use glasshouse_engine::data::Batches;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::plan::lower::Tier;
-use glasshouse_engine::protocol::{Precision, RunConfig, presets};
+use glasshouse_engine::protocol::{Precision, RunConfig};
 use glasshouse_engine::selftest::losses::{self, APART, Kernels, TrainingVariant, end_of};
-use glasshouse_tests::shared;
-use std::path::Path;
 
 const STEPS: u64 = 200;
 
@@ -17,15 +16,6 @@ fn losses(config: &RunConfig, batches: &Batches<'_>, precision: Precision, kerne
     let (way, adapter) = (TrainingVariant { precision, kernels }, adapter());
     let reports = losses::reports(&adapter, config, batches, &way, STEPS);
     pollster::block_on(reports).unwrap().iter().map(|report| report.loss).collect()
-}
-
-/// A preset with its prepared text and resulting vocabulary size.
-fn prepared(folder: &Path) -> (RunConfig, Prepared) {
-    let mut config = presets::preset("nanogpt-cpu").unwrap();
-    config.data.paths = vec![shared("data/tinyshakespeare.txt").display().to_string()];
-    let prepared = data::prepare(&config, folder, &mut |_| {}).unwrap();
-    config.model.vocabulary = prepared.tokenizer.vocabulary_size();
-    (config, prepared)
 }
 
 /// Compares the end of a run with that of the plain f32 run.
@@ -41,7 +31,7 @@ fn ends_alike(plain: &[f32], other: &[f32], name: &str) {
 fn slow_mixed_precision_and_every_tier_end_within_a_hundredth_of_the_default_kernels_in_32_bits() {
     let gpu = pollster::block_on(Gpu::open(&DeviceChoice::Named(adapter()))).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (config, prepared) = prepared(folder.path());
+    let (config, prepared) = shakespeare("nanogpt-cpu", folder.path());
     let batches =
         Batches::windows(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)
             .unwrap();

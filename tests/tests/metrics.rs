@@ -393,9 +393,7 @@ fn asked(cases: &[Value]) -> Vec<u8> {
     let path = folder.path().join("cases.jsonl");
     let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
     std::fs::write(&path, lines.join("\n")).unwrap();
-    let output = glasshouse_tests::python("metrics.py").arg(&path).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
+    glasshouse_tests::output_of(glasshouse_tests::python("metrics.py").arg(&path))
 }
 
 /// Cases for the fixture: some short ones of each kind, and a text longer than a word of the bit vectors.

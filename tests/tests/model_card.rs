@@ -4,7 +4,7 @@ use super::export::small;
 use glasshouse_engine::formats::huggingface::{CardFacts, Export, export};
 use glasshouse_engine::protocol::Evaluation;
 use glasshouse_engine::protocol::evaluation::{AnswerKind, Likelihood, Metric, TaskReport};
-use glasshouse_tests::python;
+use glasshouse_tests::{output_of, python};
 use serde_json::Value;
 
 fn metric(name: &str, value: f64, interval: Option<[f64; 2]>) -> Metric {
@@ -64,9 +64,7 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
         text.contains("## Evaluation")
             && text.contains("| Bits per byte | 4.0000 | 3.0000 … 5.0000 | 100 rows |")
     );
-    let output = python("check_model_card.py").arg(&card).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let read: Value = serde_json::from_slice(&output_of(python("check_model_card.py").arg(&card))).unwrap();
     assert_eq!(read["name"], facts.name);
     assert_eq!((&read["library"], &read["task"]), (&"transformers".into(), &"text-generation".into()));
     let results = read["results"].as_array().unwrap();

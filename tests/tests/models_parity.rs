@@ -185,8 +185,7 @@ fn check(device: &str) {
             targets: ids(2 * at + 1, size, model.outputs()),
             starts: train.document_mask.then(|| starts(at, train.batch_size, model.context_length)),
             seed: random::dropout_seed(3, number, at),
-            counted: None,
-            scores: None,
+            ..MicroBatch::default()
         };
         let mut micro_batches: Vec<_> = (0..train.accumulate as u64).map(micro).collect();
         // For every third model, all targets of a step have equal weight, regardless of their micro-batch.

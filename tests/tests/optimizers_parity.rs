@@ -82,10 +82,7 @@ impl Trial {
         let batch = |number: u64| MicroBatch {
             tokens: ids(2 * number, size, model.vocabulary),
             targets: ids(2 * number + 1, size, model.vocabulary),
-            starts: None,
-            seed: [0, 0],
-            counted: None,
-            scores: None,
+            ..MicroBatch::default()
         };
         let step = |step: u64| StepInput {
             step: 7 + step,

@@ -13,7 +13,7 @@ use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{AsTrained, Project, Run, RunRecord, Trained, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::{Adapter, CheckpointChoice, RunState, Start};
-use glasshouse_tests::python;
+use glasshouse_tests::{output_of, python};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -139,9 +139,8 @@ fn merged_as_peft_computes_it(tied: bool, options: &[&str]) {
     write(&config, &tokenizer, &base, &model);
     let ids = ids(1, 12, config.model.vocabulary);
     let words = ids.iter().map(ToString::to_string).chain(options.iter().map(ToString::to_string));
-    let output = python("make_adapter.py").args([&model, &adapter]).args(words).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = output_of(python("make_adapter.py").args([&model, &adapter]).args(words));
+    let theirs: Value = serde_json::from_slice(&told).unwrap();
     assert!(theirs["changed"].as_f64().unwrap() > 1e-2, "{}", theirs["changed"]);
     let new = Trained::load(
         merge_adapter(&project, &run, &CheckpointChoice::Best, &adapter, false).unwrap().put().unwrap(),

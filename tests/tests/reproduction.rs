@@ -10,12 +10,12 @@ use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::model::Dropout;
 use glasshouse_engine::protocol::{RunConfig, presets};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
-use glasshouse_tests::{python, shared};
+use glasshouse_tests::{output_of, python, shared};
 use serde_json::Value;
 use std::path::Path;
 
 /// A preset on tinyshakespeare, prepared in `folder`.
-fn shakespeare(preset: &str, folder: &Path) -> (RunConfig, Prepared) {
+pub fn shakespeare(preset: &str, folder: &Path) -> (RunConfig, Prepared) {
     let mut config = presets::preset(preset).unwrap();
     config.data.paths = vec![shared("data/tinyshakespeare.txt").display().to_string()];
     let prepared = data::prepare(&config, folder, &mut |_| {}).unwrap();
@@ -54,10 +54,7 @@ impl<'data> Session<'data> {
                     micro_batches: vec![MicroBatch {
                         tokens: batch.tokens,
                         targets: batch.targets,
-                        starts: None,
-                        seed: [0, 0],
-                        counted: None,
-                        scores: None,
+                        ..MicroBatch::default()
                     }],
                 }
             })
@@ -71,14 +68,7 @@ impl<'data> Session<'data> {
         let batches: Vec<MicroBatch> = (0..20)
             .map(|index| {
                 let batch = self.batches.evaluation(Split::Validation, index).unwrap();
-                MicroBatch {
-                    tokens: batch.tokens,
-                    targets: batch.targets,
-                    starts: None,
-                    seed: [0, 0],
-                    counted: None,
-                    scores: None,
-                }
+                MicroBatch { tokens: batch.tokens, targets: batch.targets, ..MicroBatch::default() }
             })
             .collect();
         let losses = pollster::block_on(self.executor.evaluate(&batches)).unwrap();
@@ -102,12 +92,9 @@ fn slow_nanogpt_on_the_cpu_reaches_the_published_validation_loss() {
 fn theirs(config: &RunConfig, steps: u64, folder: &Path) -> Vec<f32> {
     let referee = folder.join("referee");
     glasshouse_tests::referee::write(config.clone(), Some(steps), &referee);
-    let output = python("train_nanogpt.py")
-        .args(["run.toml", "weights.safetensors", "batches.safetensors"].map(|name| referee.join(name)))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let losses: Vec<f32> = String::from_utf8(output.stdout)
+    let files = ["run.toml", "weights.safetensors", "batches.safetensors"].map(|name| referee.join(name));
+    let told = output_of(python("train_nanogpt.py").args(files));
+    let losses: Vec<f32> = String::from_utf8(told)
         .unwrap()
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())

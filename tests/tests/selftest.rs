@@ -19,7 +19,7 @@ fn cpu() {
 
 #[test]
 fn gpu() {
-    passes(&std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned()));
+    passes(&crate::common::adapter());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::runs::{config, create, project, session, session_until, store};
 use glasshouse_engine::project::metrics;
 use glasshouse_engine::training::{Options, TrainEvent};
+use glasshouse_tests::{output_of, python};
 use serde_json::Value;
 
 /// A run that crashed and was resumed: TensorBoard must show the resumed curve, with each step once.
@@ -13,10 +14,8 @@ fn python_tensorboard_reads_every_scalar_of_a_resumed_run() {
     session_until(&run, &store, "cpu", Options::default(), |event| event.step() == Some(27)).unwrap();
     session(&run, &store, "cpu", Options::default()).unwrap();
     assert_eq!(std::fs::read_dir(run.tensorboard_folder()).unwrap().count(), 2);
-    let output =
-        glasshouse_tests::python("read_tensorboard.py").arg(run.tensorboard_folder()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let scalars: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = output_of(python("read_tensorboard.py").arg(run.tensorboard_folder()));
+    let scalars: Value = serde_json::from_slice(&told).unwrap();
     let read = |tag: &str| -> Vec<(u64, f32)> {
         let points = scalars[tag].as_array().unwrap_or_else(|| panic!("no {tag} in {scalars}"));
         points.iter().map(|point| (point[0].as_u64().unwrap(), point[1].as_f64().unwrap() as f32)).collect()

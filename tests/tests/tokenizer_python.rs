@@ -7,9 +7,8 @@ use glasshouse_engine::data::stories;
 use glasshouse_engine::protocol::random::nth;
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+use glasshouse_tests::{output_of, python};
 use serde_json::Value;
-use std::path::PathBuf;
-use std::process::Command;
 
 const KINDS: [TokenizerKind; 5] = [
     TokenizerKind::Byte,
@@ -74,21 +73,8 @@ const PARTS: &[&str] = &[
     "ᾳ",
 ];
 
-fn python() -> PathBuf {
-    let python = std::env::var_os("GLASSHOUSE_PYTHON")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/glasshouse/venv/bin/python")));
-    match python {
-        Some(python) if python.exists() => python,
-        other => panic!("no Python at {other:?}: run tests/run, which installs it, or set GLASSHOUSE_PYTHON"),
-    }
-}
-
 fn run(arguments: &[&str]) -> Value {
-    let script = glasshouse_tests::repository().join("tests/python/compare_tokenizer.py");
-    let output = Command::new(python()).arg(script).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_slice(&output_of(python("compare_tokenizer.py").args(arguments))).unwrap()
 }
 
 fn texts() -> Vec<String> {

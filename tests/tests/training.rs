@@ -2,8 +2,8 @@
 //! numbers, and divergence.
 
 use crate::runs::{
-    config, create, last_checkpoint, notices, numbers, project, session, session_until, steps_of, store,
-    with_trainer,
+    config, create, events_until, last_checkpoint, notices, numbers, project, session, session_until,
+    steps_of, store, with_trainer,
 };
 use crate::{common, runs};
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
@@ -445,19 +445,16 @@ fn a_checkpoint_is_made_when_somebody_asks() {
     let (store, run) = (store(), create(&project, &config()));
     let save = Arc::new(AtomicBool::new(false));
     let options = Options { stop_after: Some(12), save: save.clone(), ..Options::default() };
-    let saved = with_trainer(&run, &store, "cpu", options, |trainer| {
+    let events = with_trainer(&run, &store, "cpu", options, |trainer| {
         trainer.set_group_steps(1);
-        let mut saved = Vec::new();
-        loop {
-            match block_on(trainer.next()).unwrap() {
-                Progress::Event(TrainEvent::Step { step: 7, .. }) => save.store(true, Ordering::Relaxed),
-                Progress::Event(TrainEvent::Checkpoint { step, .. }) => saved.push(step),
-                Progress::Over => return saved,
-                _ => {}
-            }
-        }
+        let ask = |event: &TrainEvent| {
+            save.fetch_or(matches!(event, TrainEvent::Step { step: 7, .. }), Ordering::Relaxed);
+            false
+        };
+        events_until(trainer, ask).unwrap()
     });
-    assert_eq!(saved.unwrap(), [8, 12]);
+    let saved = steps_of(&events.unwrap(), |event| matches!(event, TrainEvent::Checkpoint { .. }));
+    assert_eq!(saved, [8, 12]);
 }
 
 #[test]
@@ -510,10 +507,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
                         MicroBatch {
                             tokens: tokens.to_vec(),
                             targets: targets.to_vec(),
-                            starts: None,
-                            seed: [0, 0],
-                            counted: None,
-                            scores: None,
+                            ..MicroBatch::default()
                         }
                     });
                 StepInput { step, learning_rate: 1e-3, micro_batches: micro_batches.collect() }
@@ -718,14 +712,8 @@ fn the_whole_validation_split_can_be_evaluated() {
         executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
         for batch in batches.full(Split::Validation) {
             let batch = batch.unwrap();
-            let micro_batch = MicroBatch {
-                tokens: batch.tokens,
-                targets: batch.targets,
-                starts: None,
-                seed: [0, 0],
-                counted: None,
-                scores: None,
-            };
+            let micro_batch =
+                MicroBatch { tokens: batch.tokens, targets: batch.targets, ..MicroBatch::default() };
             for (loss, rows) in executor.evaluate(&[micro_batch]).await.unwrap() {
                 sum += f64::from(loss) * f64::from(rows);
                 count += f64::from(rows);
@@ -873,23 +861,10 @@ fn a_change_in_training_is_recorded_and_resuming_after_it_repeats_the_bits() {
             session(run, &store, "cpu", Options { stop_after: Some(33), ..Options::default() }).unwrap();
         let rest = with_trainer(run, &store, "cpu", Options::default(), |trainer| {
             let mut events = vec![block_on(trainer.change(Some(3e-3), Some(50))).unwrap()];
-            loop {
-                match block_on(trainer.next()).unwrap() {
-                    Progress::Event(event) => {
-                        let enough = event.step() == Some(until) && matches!(event, TrainEvent::Step { .. });
-                        events.push(event);
-                        if enough {
-                            return events;
-                        }
-                    }
-                    Progress::SampleDue(request) => {
-                        let text = format!("{} and {} tokens", request.prompt, request.tokens);
-                        events.push(trainer.sample_written(text).unwrap());
-                    }
-                    Progress::Working => {}
-                    Progress::Over => return events,
-                }
-            }
+            let enough =
+                |event: &TrainEvent| matches!(event, TrainEvent::Step { step, .. } if *step == until);
+            events.extend(events_until(trainer, enough).unwrap());
+            events
         });
         events.extend(rest.unwrap());
         events
@@ -1105,20 +1080,13 @@ fn the_clock_saves_where_steps_do_not() {
     let run = create(&project, &config);
     let events = with_trainer(&run, &store(), "cpu", Options::default(), |trainer| {
         trainer.set_group_steps(1);
-        let mut events = Vec::new();
-        loop {
-            match block_on(trainer.next()).unwrap() {
-                Progress::Event(event) => {
-                    if event.step() == Some(40) {
-                        std::thread::sleep(std::time::Duration::from_millis(1100));
-                    }
-                    events.push(event);
-                }
-                Progress::SampleDue(_) => {}
-                Progress::Working => {}
-                Progress::Over => return events,
+        let wait = |event: &TrainEvent| {
+            if event.step() == Some(40) {
+                std::thread::sleep(std::time::Duration::from_millis(1100));
             }
-        }
+            false
+        };
+        events_until(trainer, wait).unwrap()
     });
     let saved = steps_of(&events.unwrap(), |event| matches!(event, TrainEvent::Checkpoint { .. }));
     assert!(saved.len() >= 2 && saved.iter().any(|step| (41..60).contains(step)), "{saved:?}");

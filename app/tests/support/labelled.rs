@@ -1,9 +1,9 @@
 //! Made-up texts with labels, and proposals of what to label or answer next.
 
-use super::tuning::{ROOMY, lines, trained, write_rows};
+use super::program::{both, lines, write_rows};
+use super::tuning::{ROOMY, trained};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
 
 /// The words that identify each kind of text.
 const KINDS: [(&str, [&str; 4]); 3] = [
@@ -39,13 +39,7 @@ pub fn folder(more: &[&str]) -> tempfile::TempDir {
 
 /// Standard output and standard error of a proposal.
 pub fn propose(folder: &Path, pool: &str, more: &[&str]) -> (Vec<Value>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
-        .current_dir(folder)
-        .args(["feedback", "--project", "first", "--json", "--device", "cpu", "--propose", pool])
-        .args(more)
-        .output()
-        .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{more:?}: {told}");
-    (lines(&String::from_utf8(output.stdout).unwrap()), told)
+    let asked = ["feedback", "--project", "first", "--json", "--device", "cpu", "--propose", pool];
+    let (said, told) = both(folder, &[&asked[..], more].concat());
+    (lines(&said), told)
 }

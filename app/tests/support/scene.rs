@@ -3,6 +3,7 @@
 
 use super::engine::Engine;
 use super::theme_of;
+use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::{App, AppOptions};
@@ -10,7 +11,7 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse::theme;
-use glasshouse_protocol::{Command, Parcel, Report, Request};
+use glasshouse_protocol::{Command, Parcel, Report, Request, RunConfig, RunLaunch};
 
 /// A window with the application, and the engine that answers it.
 pub struct Scene {
@@ -41,14 +42,6 @@ impl Scene {
             AppOptions { page: Some(page), preset: preset.map(str::to_owned), ..AppOptions::default() },
         )
         .unwrap();
-        let draw = |ui: &mut egui::Ui, app: &mut App| {
-            app.receive();
-            // The harness draws a margin, which a real window lacks.
-            let whole = egui::UiBuilder::new().max_rect(ui.ctx().content_rect());
-            let mut ui = ui.new_child(whole);
-            ui.set_clip_rect(ui.ctx().content_rect());
-            app.ui(&mut ui);
-        };
         let harness = Harness::builder()
             .with_size(size)
             .with_step_dt(0.1)
@@ -56,7 +49,7 @@ impl Scene {
             .with_context_setup(move |context| {
                 theme::prepare(context, &style);
             })
-            .build_ui_state(draw, app);
+            .build_ui_state(super::draw, app);
         let mut scene = Self { harness, engine, answered: 0 };
         scene.settle();
         scene
@@ -74,6 +67,54 @@ impl Scene {
     /// Clicks the last widget of that name: the rail comes first, and some of its pages share names with buttons.
     pub fn press_last(&mut self, name: &str) {
         self.harness.get_all_by_label(name).last().unwrap().click();
+        self.settle();
+    }
+
+    /// Clicks the only widget of that name.
+    pub fn click(&mut self, name: &str) {
+        self.harness.get_by_label(name).click();
+        self.settle();
+    }
+
+    /// Presses the only widget of that name, which may be scrolled out of sight.
+    pub fn press(&mut self, name: &str) {
+        self.harness.get_by_label(name).click_accesskit();
+        self.settle();
+    }
+
+    /// Like [`press`](Self::press), for a widget of a role.
+    pub fn press_role(&mut self, role: Role, name: &str) {
+        self.harness.get_by_role_and_label(role, name).click_accesskit();
+        self.settle();
+    }
+
+    /// Sets a number.
+    pub fn set(&mut self, role: Role, name: &str, value: f64) {
+        self.harness.get_by_role_and_label(role, name).set_value_accesskit(value);
+        self.settle();
+    }
+
+    /// Types into the only widget of that name, without waiting for what comes of it.
+    pub fn type_into(&mut self, name: &str, text: &str) {
+        self.harness.get_by_label(name).focus();
+        self.frame();
+        self.harness.get_by_label(name).type_text(text);
+        self.frame();
+    }
+
+    /// Opens a page.
+    pub fn open(&mut self, page: PageName) {
+        self.harness.state_mut().open(page);
+        self.settle();
+    }
+
+    /// Whether a label contains these words.
+    pub fn says(&self, words: &str) -> bool {
+        self.harness.query_all_by_label_contains(words).next().is_some()
+    }
+
+    pub fn is_disabled(&self, name: &str) -> bool {
+        self.harness.get_by_label(name).accesskit_node().is_disabled()
     }
 
     /// Draws one frame and answers it.
@@ -86,6 +127,21 @@ impl Scene {
     pub fn sent(&mut self) -> Vec<Request> {
         let Link::Script { sent, .. } = self.harness.state_mut().link() else { unreachable!("a script") };
         sent.iter().map(|parcel| parcel.body.clone()).collect()
+    }
+
+    /// The only run that was started.
+    pub fn started(&mut self) -> (RunConfig, RunLaunch) {
+        let sent = self.sent_of(|command| matches!(command, Command::Train { .. }));
+        let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+        (RunConfig::clone(config), launch.clone())
+    }
+
+    /// The settings of the last plan that was asked for.
+    pub fn planned(&mut self) -> RunConfig {
+        match self.sent_of(|command| matches!(command, Command::Plan { .. })).pop() {
+            Some(Command::Plan { config }) => *config,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The sent commands of a kind.
@@ -106,21 +162,13 @@ impl Scene {
         }
     }
 
-    /// Checks that no named widget lies beyond the window's sides.
-    pub fn check_edges(&self, width: f32) {
-        for node in self.harness.root().children_recursive() {
-            let node = node.accesskit_node();
-            let Some(place) = node.bounding_box() else { continue };
-            let inside = place.x0 >= -1.0 && place.x1 <= f64::from(width) + 1.0;
-            assert!(inside, "{:?} {:?} stands at {place:?}", node.role(), node.label());
-        }
+    /// Checks that no widget lies beyond the window's sides.
+    pub fn check_edges(&self) {
+        super::check_sides(&self.harness, "edges", |_| true);
     }
 
     /// Saves a picture if `GLASSHOUSE_PICTURES` names a folder.
     pub fn picture(&mut self, name: &str) {
-        let Some(folder) = std::env::var_os("GLASSHOUSE_PICTURES") else { return };
-        let image = self.harness.render().unwrap();
-        std::fs::create_dir_all(&folder).unwrap();
-        image.save(std::path::Path::new(&folder).join(format!("{name}.png"))).unwrap();
+        super::picture(&mut self.harness, "GLASSHOUSE_PICTURES", name);
     }
 }

@@ -1,14 +1,15 @@
 //! Shared by tests of fine-tuning: a folder with a model in the project `first`, training rows, a run's events, and the
 //! comparison with a reference implementation in Python.
 
-use super::repository;
-use crate::front_ends::{succeed, train};
-use glasshouse_engine::project::{Project, Run};
-use glasshouse_protocol::RunConfig;
+use super::program::{lines, of, run_of, sets, stories, succeed, train};
+use glasshouse_engine::graph::Parameter;
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::project::{Project, Run, Trained, parameters_of};
+use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_protocol::{CheckpointChoice, RunConfig};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 use tempfile::TempDir;
 
 /// Enough context for a turn of each side.
@@ -28,23 +29,16 @@ pub const AS_REFEREES: [&str; 10] = [
     "train.beta2=0.95",
 ];
 
-pub fn stories() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
-    folder
-}
-
 /// A folder with `stories.txt` and a small trained model.
 pub fn trained(more: &[&str]) -> TempDir {
-    let folder = stories();
+    let folder = stories(60);
     train(folder.path(), &folder.path().join("first"), more);
     folder
 }
 
 /// A folder with a small trained Llama, an architecture that transformers supports.
 pub fn trained_llama(context_length: usize, steps: usize) -> TempDir {
-    let folder = stories();
+    let folder = stories(60);
     let (room, steps) = (format!("model.context_length={context_length}"), steps.to_string());
     let sizes = [
         "model.layers=2",
@@ -55,20 +49,15 @@ pub fn trained_llama(context_length: usize, steps: usize) -> TempDir {
         "model.mlp.hidden=64",
         &room,
     ];
-    let mut base = vec!["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first"];
-    base.extend(["--device", "cpu", "--steps", &steps, "--vocab", "400", "--batch-size", "4"]);
-    add_sets(&mut base, &sizes);
-    succeed(folder.path(), &base);
+    let base = ["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first"];
+    let more = ["--device", "cpu", "--steps", &steps, "--vocab", "400", "--batch-size", "4"];
+    succeed(folder.path(), &[&base[..], &more, &sets(&sizes)[..]].concat());
     folder
 }
 
 /// Adds `--set` options to the arguments.
 pub fn add_sets<'set>(typed: &mut Vec<&'set str>, sets: &'set [impl AsRef<str>]) {
     sets.iter().for_each(|set| typed.extend(["--set", set.as_ref()]));
-}
-
-pub fn write_rows(path: &Path, rows: impl Iterator<Item = Value>) {
-    std::fs::write(path, rows.map(|row| format!("{row}\n")).collect::<String>()).unwrap();
 }
 
 /// A prompt with the better and the worse answer, as messages.
@@ -95,21 +84,32 @@ pub fn resume(folder: &Path, run: &str) -> Vec<Value> {
 
 /// A run of the project `first`.
 pub fn run(folder: &Path, name: &str) -> Run {
-    Project::open(&folder.join("first")).unwrap().run(name).unwrap()
+    run_of(folder, "first", name)
+}
+
+/// The run that a restored checkpoint of another run becomes.
+pub fn restored(folder: &Path, name: &str) -> Run {
+    let project = Project::open(&folder.join("first")).unwrap();
+    let of = project.run(name).unwrap();
+    glasshouse_engine::training::restore(&project, &of, &CheckpointChoice::Latest).unwrap().put().unwrap()
 }
 
 pub fn config(folder: &Path, name: &str) -> RunConfig {
     run(folder, name).config().unwrap()
 }
 
-/// Parses JSON Lines.
-pub fn lines(told: &str) -> Vec<Value> {
-    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// The events of a kind.
-pub fn of<'told>(told: &'told [Value], event: &str) -> Vec<&'told Value> {
-    told.iter().filter(|line| line["event"] == event).collect()
+/// A run's latest weights by parameter name, and its tokenizer.
+pub fn weights(
+    folder: &Path,
+    project: &str,
+    run: &str,
+) -> (BTreeMap<String, (Parameter, Vec<f32>)>, Tokenizer) {
+    let trained = Trained::load(run_of(folder, project, run), &CheckpointChoice::Latest).unwrap();
+    let parameters = parameters_of(&trained.config).unwrap();
+    let layout = ArenaLayout::of_parameters(&parameters);
+    let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();
+    let named = parameters.iter().enumerate().map(|(at, it)| (it.name.clone(), (it.clone(), entries(at))));
+    (named.collect(), trained.tokenizer)
 }
 
 /// A number of each event of a kind, in order.
@@ -131,18 +131,6 @@ pub fn notices(told: &[Value]) -> String {
 
 pub fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
-}
-
-/// Runs a script of `tests/python` in a folder, and returns its output.
-pub fn referee(folder: &Path, script: &str, arguments: &[&str]) -> String {
-    let output = Command::new(crate::handover::python())
-        .current_dir(folder)
-        .arg(repository().join("tests/python").join(script))
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Checks that a run's steps have the losses and gradient norms of the reference implementation, and returns the latter.

@@ -111,10 +111,7 @@ impl Fixture {
                 micro_batches: vec![MicroBatch {
                     tokens: tokens.to_vec(),
                     targets: targets.to_vec(),
-                    starts: None,
-                    seed: [0, 0],
-                    counted: None,
-                    scores: None,
+                    ..MicroBatch::default()
                 }],
             })
             .collect()

@@ -113,28 +113,34 @@ pub fn session_until(
     store: &TokenStore,
     device: &str,
     options: Options,
+    enough: impl FnMut(&TrainEvent) -> bool,
+) -> Result<Vec<TrainEvent>> {
+    with_trainer(run, store, device, options, |trainer| events_until(trainer, enough))?
+}
+
+/// A trainer's events until the session ends or `enough` returns true.
+pub fn events_until(
+    trainer: &mut Trainer<'_>,
     mut enough: impl FnMut(&TrainEvent) -> bool,
 ) -> Result<Vec<TrainEvent>> {
-    with_trainer(run, store, device, options, |trainer| {
-        let mut events = Vec::new();
-        loop {
-            match pollster::block_on(trainer.next())? {
-                Progress::Event(event) => {
-                    let over = enough(&event);
-                    events.push(event);
-                    if over {
-                        return Ok(events);
-                    }
+    let mut events = Vec::new();
+    loop {
+        match pollster::block_on(trainer.next())? {
+            Progress::Event(event) => {
+                let over = enough(&event);
+                events.push(event);
+                if over {
+                    return Ok(events);
                 }
-                Progress::SampleDue(request) => {
-                    let text = format!("{} and {} tokens", request.prompt, request.tokens);
-                    events.push(trainer.sample_written(text)?);
-                }
-                Progress::Working => {}
-                Progress::Over => return Ok(events),
             }
+            Progress::SampleDue(request) => {
+                let text = format!("{} and {} tokens", request.prompt, request.tokens);
+                events.push(trainer.sample_written(text)?);
+            }
+            Progress::Working => {}
+            Progress::Over => return Ok(events),
         }
-    })?
+    }
 }
 
 /// Trains until the session ends.
