@@ -495,53 +495,6 @@ pub mod attention_forward_direct {
     ];
 }
 
-/// Causal grouped-query attention on software adapters, for the heads that attention_forward_direct.wgsl does not take: a query an invocation.
-pub mod attention_forward_single {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::attention::Arguments;
-
-    /// The variant with these features.
-    pub fn kernel(half: bool) -> &'static Kernel {
-        &VARIANTS[usize::from(half)]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "attention_forward_single",
-            entry_point: "attention_forward_single",
-            pieces: &[WC2C08EA5, W2E4F604F, WCDB68EB2, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WBF32BBA0, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W22191FA4, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_forward_single:half",
-            entry_point: "attention_forward_single",
-            pieces: &[W148953AA, WC2C08EA5, W2E4F604F, WCDB68EB2, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WBF32BBA0, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W472EFBB6, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 2 },
-        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
-    ];
-}
-
 /// Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
 pub mod attention_forward_tiled {
     use crate::pieces::*;
@@ -988,57 +941,6 @@ pub mod attention_key_backward_direct {
         KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Gradient of causal attention with respect to keys and values on software adapters, for heads of any size: a key an invocation.
-pub mod attention_key_backward_single {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::attention::Arguments;
-
-    /// The variant with these features.
-    pub fn kernel(half: bool) -> &'static Kernel {
-        &VARIANTS[usize::from(half)]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "attention_key_backward_single",
-            entry_point: "attention_key_backward_single",
-            pieces: &[WC2C08EA5, W2E4F604F, WAFFF447D, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W27871936, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W22191FA4, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_key_backward_single:half",
-            entry_point: "attention_key_backward_single",
-            pieces: &[W148953AA, WC2C08EA5, W2E4F604F, WAFFF447D, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W27871936, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W472EFBB6, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
     ];
 }
 
@@ -1504,57 +1406,6 @@ pub mod attention_query_backward_direct {
         KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
         KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
         KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
-    ];
-}
-
-/// Gradient of causal attention with respect to queries on software adapters, for heads of any size: a query an invocation.
-pub mod attention_query_backward_single {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::attention::Arguments;
-
-    /// The variant with these features.
-    pub fn kernel(half: bool) -> &'static Kernel {
-        &VARIANTS[usize::from(half)]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 2] = [
-        Kernel {
-            name: "attention_query_backward_single",
-            entry_point: "attention_query_backward_single",
-            pieces: &[WC2C08EA5, W2E4F604F, WAFFF447D, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W748728A0, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W22191FA4, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "attention_query_backward_single:half",
-            entry_point: "attention_query_backward_single",
-            pieces: &[W148953AA, WC2C08EA5, W2E4F604F, WAFFF447D, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W748728A0, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W472EFBB6, W227E8FC1, W7F57DB32],
-            workgroup_size: [8, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
-        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
-        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
-        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
     ];
 }
 
@@ -5418,164 +5269,6 @@ pub mod linear_input_backward_tiled {
     ];
 }
 
-/// Gradient of a linear layer's input on a software adapter whose loads are dear, with larger blocks for each invocation: dx = dy·w (+ r).
-pub mod linear_input_backward_wide {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear_input_backward::Arguments;
-
-    /// Which `left` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Left {
-        /// `left1` in the source.
-        Left1,
-        /// `left4` in the source.
-        Left4,
-    }
-
-    /// Which `right` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Right {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// Which `epilogue` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Epilogue {
-        /// `plain` in the source.
-        Plain,
-        /// `residual` in the source.
-        Residual,
-    }
-
-    /// The variant with these features.
-    pub fn kernel(left: Left, right: Right, epilogue: Epilogue) -> &'static Kernel {
-        &VARIANTS[left as usize * 4 + right as usize * 2 + epilogue as usize]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel {
-            name: "linear_input_backward_wide:left1,scalar",
-            entry_point: "linear_input_backward_wide",
-            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_wide:left1,scalar,residual",
-            entry_point: "linear_input_backward_wide",
-            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_wide:left1,vec4",
-            entry_point: "linear_input_backward_wide",
-            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_wide:left1,vec4,residual",
-            entry_point: "linear_input_backward_wide",
-            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_wide:left4,scalar",
-            entry_point: "linear_input_backward_wide",
-            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_wide:left4,scalar,residual",
-            entry_point: "linear_input_backward_wide",
-            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_wide:left4,vec4",
-            entry_point: "linear_input_backward_wide",
-            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_input_backward_wide:left4,vec4,residual",
-            entry_point: "linear_input_backward_wide",
-            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 0,
-        },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-}
-
 /// Linear layer on a GPU, through workgroup memory: z = x·wᵀ (+ b), and y is z (+ r), f(z), a gate of z, or z turned.
 pub mod linear_tiled {
     use crate::pieces::*;
@@ -6380,248 +6073,6 @@ pub mod linear_weight_backward_tiled {
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-}
-
-/// Gradient of a linear layer's weight on a software adapter whose loads are dear, with larger blocks for each invocation: dw += dyᵀ·x.
-pub mod linear_weight_backward_wide {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear_weight_backward::Arguments;
-
-    /// Which `left` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Left {
-        /// `left1` in the source.
-        Left1,
-        /// `left4` in the source.
-        Left4,
-    }
-
-    /// Which `right` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Right {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// The variant with these features.
-    pub fn kernel(left: Left, right: Right) -> &'static Kernel {
-        &VARIANTS[left as usize * 2 + right as usize]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 4] = [
-        Kernel {
-            name: "linear_weight_backward_wide:left1,scalar",
-            entry_point: "linear_weight_backward_wide",
-            pieces: &[W3B443C91, W7B79394A, W5D555B90, W672D05DC, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, W40D55019, W86D4D28A, WA099853E, WCBF0D231],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_wide:left1,vec4",
-            entry_point: "linear_weight_backward_wide",
-            pieces: &[W3B443C91, W7B79394A, W5D555B90, W672D05DC, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, W40D55019, W86D4D28A, WA099853E, WCBF0D231],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_wide:left4,scalar",
-            entry_point: "linear_weight_backward_wide",
-            pieces: &[W3B443C91, W7B79394A, W5D555B90, W672D05DC, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, W40D55019, W86D4D28A, WA099853E, WCBF0D231],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_weight_backward_wide:left4,vec4",
-            entry_point: "linear_weight_backward_wide",
-            pieces: &[W3B443C91, W7B79394A, W5D555B90, W672D05DC, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, W40D55019, W86D4D28A, WA099853E, WCBF0D231],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-}
-
-/// Linear layer on a software adapter whose loads are dear, with larger blocks for each invocation: y = x·wᵀ (+ b) (+ r).
-pub mod linear_wide {
-    use crate::pieces::*;
-    use crate::{Access, Kernel, KernelBinding};
-    pub use crate::linear::Arguments;
-
-    /// Which `operands` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Operands {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
-    /// Which `epilogue` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Epilogue {
-        /// `plain` in the source.
-        Plain,
-        /// `residual` in the source.
-        Residual,
-    }
-
-    /// The variant with these features.
-    pub fn kernel(operands: Operands, bias: bool, epilogue: Epilogue) -> &'static Kernel {
-        &VARIANTS[operands as usize * 4 + usize::from(bias) * 2 + epilogue as usize]
-    }
-
-    pub(crate) static VARIANTS: [Kernel; 8] = [
-        Kernel {
-            name: "linear_wide:scalar",
-            entry_point: "linear_wide",
-            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_wide:scalar,residual",
-            entry_point: "linear_wide",
-            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_wide:scalar,bias",
-            entry_point: "linear_wide",
-            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_wide:scalar,bias,residual",
-            entry_point: "linear_wide",
-            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_wide:vec4",
-            entry_point: "linear_wide",
-            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_wide:vec4,residual",
-            entry_point: "linear_wide",
-            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_wide:vec4,bias",
-            entry_point: "linear_wide",
-            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_6,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "linear_wide:vec4,bias,residual",
-            entry_point: "linear_wide",
-            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
-            workgroup_size: [4, 4, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 0,
-        },
-    ];
-    const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_2: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_3: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_4: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_5: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_6: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-    ];
-    const BINDINGS_7: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
-        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
     ];
 }
 
@@ -8550,8 +8001,6 @@ pub static KERNELS: &[&Kernel] = &[
     &attention_forward_direct::VARIANTS[3],
     &attention_forward_direct::VARIANTS[4],
     &attention_forward_direct::VARIANTS[5],
-    &attention_forward_single::VARIANTS[0],
-    &attention_forward_single::VARIANTS[1],
     &attention_forward_tiled::VARIANTS[0],
     &attention_forward_tiled::VARIANTS[1],
     &attention_forward_tiled::VARIANTS[2],
@@ -8582,8 +8031,6 @@ pub static KERNELS: &[&Kernel] = &[
     &attention_key_backward_direct::VARIANTS[3],
     &attention_key_backward_direct::VARIANTS[4],
     &attention_key_backward_direct::VARIANTS[5],
-    &attention_key_backward_single::VARIANTS[0],
-    &attention_key_backward_single::VARIANTS[1],
     &attention_key_backward_tiled::VARIANTS[0],
     &attention_key_backward_tiled::VARIANTS[1],
     &attention_key_backward_tiled::VARIANTS[2],
@@ -8614,8 +8061,6 @@ pub static KERNELS: &[&Kernel] = &[
     &attention_query_backward_direct::VARIANTS[3],
     &attention_query_backward_direct::VARIANTS[4],
     &attention_query_backward_direct::VARIANTS[5],
-    &attention_query_backward_single::VARIANTS[0],
-    &attention_query_backward_single::VARIANTS[1],
     &attention_query_backward_tiled::VARIANTS[0],
     &attention_query_backward_tiled::VARIANTS[1],
     &attention_query_backward_tiled::VARIANTS[2],
@@ -8819,14 +8264,6 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_input_backward_tiled::VARIANTS[19],
     &linear_input_backward_tiled::VARIANTS[20],
     &linear_input_backward_tiled::VARIANTS[21],
-    &linear_input_backward_wide::VARIANTS[0],
-    &linear_input_backward_wide::VARIANTS[1],
-    &linear_input_backward_wide::VARIANTS[2],
-    &linear_input_backward_wide::VARIANTS[3],
-    &linear_input_backward_wide::VARIANTS[4],
-    &linear_input_backward_wide::VARIANTS[5],
-    &linear_input_backward_wide::VARIANTS[6],
-    &linear_input_backward_wide::VARIANTS[7],
     &linear_tiled::VARIANTS[0],
     &linear_tiled::VARIANTS[1],
     &linear_tiled::VARIANTS[2],
@@ -8875,18 +8312,6 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_weight_backward_tiled::VARIANTS[6],
     &linear_weight_backward_tiled::VARIANTS[7],
     &linear_weight_backward_tiled::VARIANTS[8],
-    &linear_weight_backward_wide::VARIANTS[0],
-    &linear_weight_backward_wide::VARIANTS[1],
-    &linear_weight_backward_wide::VARIANTS[2],
-    &linear_weight_backward_wide::VARIANTS[3],
-    &linear_wide::VARIANTS[0],
-    &linear_wide::VARIANTS[1],
-    &linear_wide::VARIANTS[2],
-    &linear_wide::VARIANTS[3],
-    &linear_wide::VARIANTS[4],
-    &linear_wide::VARIANTS[5],
-    &linear_wide::VARIANTS[6],
-    &linear_wide::VARIANTS[7],
     &noise::VARIANTS[0],
     &norm::VARIANTS[0],
     &norm::VARIANTS[1],
@@ -8986,7 +8411,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "f3c07ffee0135fd6";
+pub const VERSION: &str = "38308a4840a3cafd";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

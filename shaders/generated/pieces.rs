@@ -742,10 +742,6 @@ const COLUMNS: u32 = 16u;
 pub(crate) const W22191FA4: &str = r#"
 alias Stored = f32;
 "#;
-pub(crate) const W227CA931: &str = r#"fn right_row(tile_column: u32, place: u32, step: u32) -> Row {
-    return Row(right(column_of(tile_column, place), step), right(column_of(tile_column, place + 16u), step), right(column_of(tile_column, place + 32u), step), right(column_of(tile_column, place + 48u), step));
-}
-"#;
 pub(crate) const W227E8FC1: &str = r#"
 fn mix_bits(start: u32) -> u32 {
     var x = start;
@@ -819,73 +815,6 @@ pub(crate) const W277C32A9: &str = r#"struct Arguments {
     center: f32,
     scores: u32,
     tie: f32
-}
-"#;
-pub(crate) const W27871936: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_key_backward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * arguments.head_size;
-    let j = min(first + local, arguments.time - 1u);
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * arguments.head_size;
-    let value_at = key_at + arguments.kv_heads * arguments.head_size;
-    let seed = schedule[control.row].seed;
-    var key: array<f32, SIZE>;
-    var value: array<f32, SIZE>;
-    var key_gradient: array<f32, SIZE>;
-    var value_gradient: array<f32, SIZE>;
-    for (var c = 0u; c < arguments.head_size; c++) {
-        key[c] = f32(qkv[key_at + c]) * arguments.scale;
-        value[c] = f32(qkv[value_at + c]);
-        key_gradient[c] = 0.0;
-        value_gradient[c] = 0.0;
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var t = first; t < end; t++) {
-            let query = (window + t) * row_entries + head * arguments.head_size;
-            let flow = ((window + t) * arguments.heads + head) * arguments.head_size;
-            var scores = 0.0;
-            var flows = 0.0;
-            for (var c = 0u; c < arguments.head_size; c++) {
-                scores += key[c] * f32(qkv[query + c]);
-                flows += value[c] * f32(dy[flow + c]);
-            }
-            if j <= t && t - j < arguments.seen {
-                let probability = exp(scores - lse[query_plane + t]);
-                var keep = 1.0;
-                if arguments.dropout != 0u {
-                    let index = (query_plane + t) * arguments.time + j;
-                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                    keep = select(arguments.keep_scale, 0.0, dropped);
-                }
-                let share = probability * keep;
-                let slope = probability * (keep * flows - delta[query_plane + t]);
-                for (var c = 0u; c < arguments.head_size; c++) {
-                    value_gradient[c] += share * f32(dy[flow + c]);
-                    key_gradient[c] += slope * f32(qkv[query + c]);
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < arguments.head_size; c++) {
-            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
-            dqkv[value_at + c] = Stored(value_gradient[c]);
-        }
-    }
 }
 "#;
 pub(crate) const W28A7B4AB: &str = r#"
@@ -1015,9 +944,6 @@ fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
 pub(crate) const W2E31E36E: &str = r#"
 @group(0) @binding(2)
 var<storage, read> cursor: array<Cursor>;
-"#;
-pub(crate) const W2E4F604F: &str = r#"
-const ROWS: u32 = 8u;
 "#;
 pub(crate) const W2E620B16: &str = r#"
 @group(0) @binding(6)
@@ -1300,10 +1226,6 @@ var<storage, read> key_scale: array<f32>;
 pub(crate) const W3AFF166F: &str = r#"
 @group(0) @binding(3)
 var<storage, read> table: array<Entry>;
-"#;
-pub(crate) const W3B443C91: &str = r#"fn right_row(column: u32, step: u32) -> Row {
-    return Row(right(column, step), right(column + 16u, step), right(column + 32u, step), right(column + 48u, step));
-}
 "#;
 pub(crate) const W3B70B89F: &str = r#"
 @compute @workgroup_size(LANES)
@@ -2229,14 +2151,6 @@ fn right_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoad<RightMatrix>(&w[at], arguments.inner);
 }
 "#;
-pub(crate) const W5D555B90: &str = r#"
-fn store_blocks(slice: u32, row: u32, column: u32, blocks: Row) {
-    store(slice, row, column, blocks.first);
-    store(slice, row, column + 16u, blocks.second);
-    store(slice, row, column + 32u, blocks.third);
-    store(slice, row, column + 48u, blocks.fourth);
-}
-"#;
 pub(crate) const W5E3B7866: &str = r#"
 const INVOCATIONS: u32 = 64u;
 "#;
@@ -2256,14 +2170,6 @@ var<storage, read_write> lse: array<f32>;
 pub(crate) const W60AFEFA4: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> y: array<Stored>;
-"#;
-pub(crate) const W60BD640B: &str = r#"
-fn store_blocks(row: u32, column: u32, blocks: Row) {
-    store(row, column, blocks.first);
-    store(row, column + 16u, blocks.second);
-    store(row, column + 32u, blocks.third);
-    store(row, column + 48u, blocks.fourth);
-}
 "#;
 pub(crate) const W60F14364: &str = r#"
 @group(0) @binding(8)
@@ -2382,42 +2288,6 @@ fn sums(group: vec3<u32>, local: u32) {
             db[column] += bias;
         }
     }
-}
-"#;
-pub(crate) const W672D05DC: &str = r#"
-@compute @workgroup_size(4, 4)
-fn linear_weight_backward_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles) + block_corner(index, 4u);
-    let row = corner.x;
-    let column = corner.y;
-    var rows = Row();
-    var rows16 = Row();
-    var rows32 = Row();
-    var rows48 = Row();
-    var step = steps.x;
-    for (; step + 4u <= steps.y; step += 4u) {
-        let columns = right_row(column, step);
-        multiply_row(&rows, left(row, step), columns);
-        multiply_row(&rows16, left(row + 16u, step), columns);
-        multiply_row(&rows32, left(row + 32u, step), columns);
-        multiply_row(&rows48, left(row + 48u, step), columns);
-    }
-    for (; step < steps.y; step += 4u) {
-        let columns = right_row_guarded(column, step);
-        multiply_row(&rows, left_guarded(row, step), columns);
-        multiply_row(&rows16, left_guarded(row + 16u, step), columns);
-        multiply_row(&rows32, left_guarded(row + 32u, step), columns);
-        multiply_row(&rows48, left_guarded(row + 48u, step), columns);
-    }
-    store_blocks(slice, row, column, rows);
-    store_blocks(slice, row + 16u, column, rows16);
-    store_blocks(slice, row + 32u, column, rows32);
-    store_blocks(slice, row + 48u, column, rows48);
 }
 "#;
 pub(crate) const W6775451E: &str = r#"
@@ -2608,65 +2478,6 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
 "#;
 pub(crate) const W740C2757: &str = r#"
 const STEP: u32 = 1u;
-"#;
-pub(crate) const W748728A0: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_query_backward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * arguments.head_size;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * arguments.head_size;
-    let value_column = key_column + arguments.kv_heads * arguments.head_size;
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let seed = schedule[control.row].seed;
-    let query_at = (window + t) * row_entries + head * arguments.head_size;
-    var query: array<f32, SIZE>;
-    var flow: array<f32, SIZE>;
-    var gradient: array<f32, SIZE>;
-    for (var c = 0u; c < arguments.head_size; c++) {
-        query[c] = f32(qkv[query_at + c]) * arguments.scale;
-        flow[c] = f32(dy[((window + t) * arguments.heads + head) * arguments.head_size + c]);
-        gradient[c] = 0.0;
-    }
-    let row_lse = lse[plane * arguments.time + t];
-    let row_delta = delta[plane * arguments.time + t];
-    for (var j = begin; j < end; j++) {
-        let key = (window + j) * row_entries + key_column;
-        let value = (window + j) * row_entries + value_column;
-        var scores = 0.0;
-        var flows = 0.0;
-        for (var c = 0u; c < arguments.head_size; c++) {
-            scores += query[c] * f32(qkv[key + c]);
-            flows += flow[c] * f32(qkv[value + c]);
-        }
-        if j <= t && t - j < arguments.seen {
-            var share = flows;
-            if arguments.dropout != 0u {
-                let index = (plane * arguments.time + t) * arguments.time + j;
-                let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                share = select(share * arguments.keep_scale, 0.0, dropped);
-            }
-            let slope = exp(scores - row_lse) * (share - row_delta);
-            for (var c = 0u; c < arguments.head_size; c++) {
-                gradient[c] += slope * f32(qkv[key + c]);
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < arguments.head_size; c++) {
-            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
-        }
-    }
-}
 "#;
 pub(crate) const W75FF3118: &str = r#"
 alias StoredY = Entry;
@@ -2944,11 +2755,6 @@ fn preference(@builtin(local_invocation_index) local: u32) {
 pub(crate) const W7B75EEB3: &str = r#"
 fn weights(output: u32, k: u32) -> Entry {
     return Entry(w[output * arguments.inner + k]);
-}
-"#;
-pub(crate) const W7B79394A: &str = r#"
-fn right_row_guarded(column: u32, step: u32) -> Row {
-    return Row(right_guarded(column, step), right_guarded(column + 16u, step), right_guarded(column + 32u, step), right_guarded(column + 48u, step));
 }
 "#;
 pub(crate) const W7CC6EE24: &str = r#"
@@ -3330,33 +3136,6 @@ pub(crate) const W8F2AD501: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<Stored>;
 "#;
-pub(crate) const W8FA17B21: &str = r#"
-@compute @workgroup_size(4, 4)
-fn linear_input_backward_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = tile + block_corner(index, 4u);
-    let row = corner.x;
-    let column = corner.y;
-    var rows = Row();
-    var rows16 = Row();
-    var rows32 = Row();
-    var rows48 = Row();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        let columns = right_row(column, step);
-        multiply_row(&rows, left(row, step), columns);
-        multiply_row(&rows16, left(row + 16u, step), columns);
-        multiply_row(&rows32, left(row + 32u, step), columns);
-        multiply_row(&rows48, left(row + 48u, step), columns);
-    }
-    store_blocks(row, column, rows);
-    store_blocks(row + 16u, column, rows16);
-    store_blocks(row + 32u, column, rows32);
-    store_blocks(row + 48u, column, rows48);
-}
-"#;
 pub(crate) const W8FDD9370: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<f32>;
@@ -3364,32 +3143,6 @@ var<storage, read_write> y: array<f32>;
 pub(crate) const W906AF7CF: &str = r#"
 @group(0) @binding(5)
 var<storage, read> delta: array<f32>;
-"#;
-pub(crate) const W90B78705: &str = r#"
-@compute @workgroup_size(4, 4)
-fn linear_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = block_corner(index, 4u);
-    let row = tile.x + corner.x;
-    var rows = Row();
-    var rows16 = Row();
-    var rows32 = Row();
-    var rows48 = Row();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        let columns = right_row(tile.y, corner.y, step);
-        multiply_row(&rows, left(row, step), columns);
-        multiply_row(&rows16, left(row + 16u, step), columns);
-        multiply_row(&rows32, left(row + 32u, step), columns);
-        multiply_row(&rows48, left(row + 48u, step), columns);
-    }
-    store_blocks(row, tile.y, corner.y, rows);
-    store_blocks(row + 16u, tile.y, corner.y, rows16);
-    store_blocks(row + 32u, tile.y, corner.y, rows32);
-    store_blocks(row + 48u, tile.y, corner.y, rows48);
-}
 "#;
 pub(crate) const W916C3F7F: &str = r#"
 @group(0) @binding(2)
@@ -3808,14 +3561,6 @@ var<storage, read_write> keys: array<f32>;
 pub(crate) const WA07233F3: &str = r#"
 @group(0) @binding(2)
 var<storage, read> roots: array<f32>;
-"#;
-pub(crate) const WA099853E: &str = r#"
-struct Row {
-    first: mat4x4<f32>,
-    second: mat4x4<f32>,
-    third: mat4x4<f32>,
-    fourth: mat4x4<f32>
-}
 "#;
 pub(crate) const WA1560891: &str = r#"
 fn horizontal_sum(x: Entry) -> f32 {
@@ -4533,70 +4278,6 @@ pub(crate) const WBE544DA4: &str = r#"
 @group(0) @binding(2)
 var<storage, read> tokens: array<u32>;
 "#;
-pub(crate) const WBF32BBA0: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.heads * tiles {
-        return;
-    }
-    let first = (tiles - 1u - number % tiles) * ROWS;
-    let plane = number / tiles;
-    let head = plane % arguments.heads;
-    let window = (plane / arguments.heads) * arguments.time;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * arguments.head_size;
-    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * arguments.head_size;
-    let value_column = key_column + arguments.kv_heads * arguments.head_size;
-    let t = min(first + local, arguments.time - 1u);
-    let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
-    let seed = schedule[control.row].seed;
-    var query: array<f32, SIZE>;
-    var attended: array<f32, SIZE>;
-    for (var c = 0u; c < arguments.head_size; c++) {
-        query[c] = f32(qkv[(window + t) * row_entries + head * arguments.head_size + c]) * arguments.scale;
-        attended[c] = 0.0;
-    }
-    var largest = MIN_SCORE;
-    var total = 0.0;
-    for (var j = begin; j < end; j++) {
-        let key = (window + j) * row_entries + key_column;
-        let value = (window + j) * row_entries + value_column;
-        var score = 0.0;
-        for (var c = 0u; c < arguments.head_size; c++) {
-            score += query[c] * f32(qkv[key + c]);
-        }
-        if j <= t && t - j < arguments.seen {
-            if score > largest {
-                let shrink = exp(largest - score);
-                total *= shrink;
-                for (var c = 0u; c < arguments.head_size; c++) {
-                    attended[c] *= shrink;
-                }
-                largest = score;
-            }
-            var share = exp(score - largest);
-            total += share;
-            if arguments.dropout != 0u {
-                let index = (plane * arguments.time + t) * arguments.time + j;
-                let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                share = select(share * arguments.keep_scale, 0.0, dropped);
-            }
-            for (var c = 0u; c < arguments.head_size; c++) {
-                attended[c] += share * f32(qkv[value + c]);
-            }
-        }
-    }
-    if first + local < arguments.time {
-        let out = ((window + t) * arguments.heads + head) * arguments.head_size;
-        for (var c = 0u; c < arguments.head_size; c++) {
-            y[out + c] = Stored(attended[c] / total);
-        }
-        lse[plane * arguments.time + t] = largest + log(total);
-    }
-}
-"#;
 pub(crate) const WBF6F5324: &str = r#"
 fn kept_of(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
     let entries = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
@@ -4649,8 +4330,6 @@ var<storage, read_write> dx: array<Stored>;
 pub(crate) const WC23F42F9: &str = r#"
 @group(0) @binding(5)
 var<storage, read> b: array<Entry>;
-"#;
-pub(crate) const WC2C08EA5: &str = r#"const SIZE: u32 = 256u;
 "#;
 pub(crate) const WC2DA348E: &str = r#"
 @compute @workgroup_size(64)
@@ -4742,13 +4421,6 @@ fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
 "#;
 pub(crate) const WC58A671A: &str = r#"
 var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
-"#;
-pub(crate) const WC6F63380: &str = r#"
-fn store_blocks(row: u32, tile_column: u32, place: u32, blocks: Row) {
-    let columns = vec2<u32>(column_of(tile_column, place), column_of(tile_column, place + 32u));
-    store(row, columns, blocks.first, blocks.third);
-    store(row, columns + 16u, blocks.second, blocks.fourth);
-}
 "#;
 pub(crate) const WC72F97D3: &str = r#"
 @group(0) @binding(3)
@@ -5008,14 +4680,6 @@ fn store(t: u32, at: u32, value: vec4<f32>) {
     if t < arguments.time {
         dqkv[at] = Stored(value * arguments.scale);
     }
-}
-"#;
-pub(crate) const WCBF0D231: &str = r#"
-fn multiply_row(row: ptr<function, Row>, left: mat4x4<f32>, right: Row) {
-    (*row).first += right.first * left;
-    (*row).second += right.second * left;
-    (*row).third += right.third * left;
-    (*row).fourth += right.fourth * left;
 }
 "#;
 pub(crate) const WCC26A379: &str = r#"

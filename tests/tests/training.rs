@@ -185,12 +185,11 @@ fn chosen_kernels_are_recorded_and_pinned() {
     let gpu = block_on(Gpu::open(&DeviceChoice::Named(adapter.clone()))).unwrap();
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let target = gpu.target();
-    let other = |family| match target.default_choice().tier {
+    let other = match target.default_choice().tier {
         Tier::Tiled => Choice::tier(Tier::Direct),
         _ => Choice::tier(Tier::Tiled),
     };
-    let choices: Choices =
-        trial::of_graph(&graph).iter().map(|trial| (trial.bucket, other(trial.bucket.family))).collect();
+    let choices: Choices = trial::of_graph(&graph).iter().map(|trial| (trial.bucket, other)).collect();
     let begun = || {
         let run = create(&project, &config);
         let device = Some(gpu.with_choices(&choices).describe());

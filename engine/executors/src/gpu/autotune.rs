@@ -193,7 +193,7 @@ impl Gpu {
         }
         // A run only needs to record the choices that its graph uses and that differ from the defaults.
         let own = trials.iter().filter_map(|trial| Some((trial.bucket, known.get(&trial.bucket)?)));
-        let choices: Choices = own.filter(|(bucket, choice)| *choice != target.default_choice()).collect();
+        let choices: Choices = own.filter(|(_, choice)| *choice != target.default_choice()).collect();
         Ok((self.with_choices(&choices), tuned))
     }
 }
