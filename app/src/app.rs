@@ -31,7 +31,7 @@ use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{Command, Parcel, Precision, Request, RunConfig, message, presets};
+use glasshouse_protocol::{Command, Envelope, Precision, Request, RunConfig, message, presets};
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
@@ -434,7 +434,7 @@ impl App {
     fn send(&mut self) {
         let requests = self.outbox.take();
         // Pending removals are carried out before any command that reads the text or leaves the project.
-        let settles = |request: &Parcel<Request>| {
+        let settles = |request: &Envelope<Request>| {
             matches!(
                 request.body.command,
                 Command::Train { .. }

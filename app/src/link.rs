@@ -42,7 +42,7 @@ pub use web::EngineLink;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::{boot, fonts, mirrored};
 
-use glasshouse_protocol::{Command, Parcel, Report, Request};
+use glasshouse_protocol::{Command, Envelope, Report, Request};
 
 /// A link to an engine, or to a script.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ pub enum Link {
     Engine(EngineLink),
     /// A prepared list of reports, for tests; sent requests are recorded.
     Script {
-        sent: Vec<Parcel<Request>>,
-        reports: std::collections::VecDeque<Parcel<Report>>,
+        sent: Vec<Envelope<Request>>,
+        reports: std::collections::VecDeque<Envelope<Report>>,
     },
 }
 
@@ -61,14 +61,14 @@ impl Link {
         Self::Script { sent: Vec::new(), reports: Default::default() }
     }
 
-    pub fn send(&mut self, request: Parcel<Request>) {
+    pub fn send(&mut self, request: Envelope<Request>) {
         match self {
             Self::Engine(engine) => engine.send(request),
             Self::Script { sent, .. } => sent.push(request),
         }
     }
 
-    pub fn receive(&mut self) -> Option<Parcel<Report>> {
+    pub fn receive(&mut self) -> Option<Envelope<Report>> {
         match self {
             Self::Engine(engine) => engine.receive(),
             Self::Script { reports, .. } => reports.pop_front(),
@@ -99,7 +99,7 @@ impl Link {
 #[derive(Debug, Default)]
 pub struct Outbox {
     last: u64,
-    waiting: Vec<Parcel<Request>>,
+    waiting: Vec<Envelope<Request>>,
 }
 
 impl Outbox {
@@ -110,11 +110,11 @@ impl Outbox {
 
     pub fn send_with(&mut self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
         self.last += 1;
-        self.waiting.push(Parcel { body: Request { id: self.last, command }, bytes });
+        self.waiting.push(Envelope { body: Request { id: self.last, command }, bytes });
         self.last
     }
 
-    pub fn take(&mut self) -> Vec<Parcel<Request>> {
+    pub fn take(&mut self) -> Vec<Envelope<Request>> {
         std::mem::take(&mut self.waiting)
     }
 }

@@ -35,7 +35,7 @@ pub use writing::{Distribution, OpenedModel, Text, TextEnding, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{
-    Command, DeviceSummary, ErrorKind, ErrorReport, Event, Parcel, Report, RunSummary, StorageSummary,
+    Command, DeviceSummary, Envelope, ErrorKind, ErrorReport, Event, Report, RunSummary, StorageSummary,
     TrainingState,
 };
 use std::collections::BTreeMap;
@@ -129,8 +129,8 @@ impl State {
         self.catalogue.sent(id, command);
     }
 
-    pub fn apply(&mut self, parcel: Parcel<Report>) {
-        let Parcel { body: Report { request, event }, bytes } = parcel;
+    pub fn apply(&mut self, parcel: Envelope<Report>) {
+        let Envelope { body: Report { request, event }, bytes } = parcel;
         let asked = request.and_then(|id| self.waiting.get(&id).cloned());
         self.projects.apply(request, &event);
         self.documents.apply(&event);
@@ -271,7 +271,7 @@ impl State {
         for line in lines {
             match line.message {
                 LogMessage::Request(request) => state.sent(request.id, &request.command),
-                LogMessage::Report(report) => state.apply(Parcel::plain(*report)),
+                LogMessage::Report(report) => state.apply(Envelope::plain(*report)),
             }
         }
         state

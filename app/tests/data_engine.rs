@@ -10,14 +10,14 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::{TextChange, TextFate};
-use glasshouse_protocol::{Command, Parcel, Report, Request};
+use glasshouse_protocol::{Command, Envelope, Report, Request};
 use std::time::Duration;
 
 /// A window whose script is answered by an engine in a thread.
 struct Played {
     window: Harness<'static, App>,
-    requests: Option<async_channel::Sender<Parcel<Request>>>,
-    reports: async_channel::Receiver<Parcel<Report>>,
+    requests: Option<async_channel::Sender<Envelope<Request>>>,
+    reports: async_channel::Receiver<Envelope<Report>>,
     engine: Option<std::thread::JoinHandle<()>>,
     passed_on: usize,
 }
@@ -42,7 +42,7 @@ impl Played {
     /// Sends a command to the engine, bypassing the window.
     fn ask(&self, id: u64, command: Command, bytes: Vec<Vec<u8>>) {
         let requests = self.requests.as_ref().unwrap();
-        requests.try_send(Parcel { body: Request { id, command }, bytes }).unwrap();
+        requests.try_send(Envelope { body: Request { id, command }, bytes }).unwrap();
     }
 
     /// Passes requests and reports until the window satisfies a condition.

@@ -10,7 +10,7 @@ use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
-use glasshouse_protocol::{Command, Event, Parcel, Report, RunState, TrainingState, View, WeightSource};
+use glasshouse_protocol::{Command, Envelope, Event, Report, RunState, TrainingState, View, WeightSource};
 use std::path::PathBuf;
 
 /// High enough that nothing is scrolled away.
@@ -301,7 +301,7 @@ fn a_card_goes_where_it_is_wanted() {
     let mut state = State::default();
     state.sent(4, &Command::WriteCard { run: "2-first-stories".to_owned(), to: None, keep });
     let report = Report { request: Some(4), event: Event::CardWritten { path: None } };
-    state.apply(Parcel { body: report, bytes: vec![b"<html>".to_vec()] });
+    state.apply(Envelope { body: report, bytes: vec![b"<html>".to_vec()] });
     assert_eq!(state.downloads, [("2-first-stories card.html".to_owned(), b"<html>".to_vec())]);
 }
 

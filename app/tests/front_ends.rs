@@ -5,7 +5,7 @@ use crate::support::program::{RUN, error_of, folder, last, lines, program, stori
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    BenchReport, Command, ErrorKind, Event, GenerateConfig, LearnsFrom, ModelSource, Parcel, Precision,
+    BenchReport, Command, Envelope, ErrorKind, Event, GenerateConfig, LearnsFrom, ModelSource, Precision,
     Report, Request, RunConfig, RunLaunch, View, WeightSource,
 };
 use serde_json::Value;
@@ -28,15 +28,15 @@ fn said_everywhere(folder: &Path, arguments: &[&str]) -> String {
 /// Sends a cleaning command, cancels it at its first progress event, and returns the events.
 fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
     let (requests, inbox) = async_channel::unbounded();
-    requests.try_send(Parcel::plain(Request { id: 1, command })).unwrap();
+    requests.try_send(Envelope::plain(Request { id: 1, command })).unwrap();
     let heard = Rc::new(RefCell::new(Vec::new()));
     let ear = heard.clone();
-    let tell = move |parcel: Parcel<Report>| {
+    let tell = move |parcel: Envelope<Report>| {
         let Report { request, event } = parcel.body;
         match &event {
             Event::Cleaning { .. } => {
                 let command = Command::Cancel { request: 1 };
-                requests.try_send(Parcel::plain(Request { id: 2, command })).unwrap();
+                requests.try_send(Envelope::plain(Request { id: 2, command })).unwrap();
             }
             Event::Failed { error } => {
                 assert_eq!((request, error.kind), (Some(1), ErrorKind::Cancelled));

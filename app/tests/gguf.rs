@@ -10,7 +10,9 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
-use glasshouse_protocol::{Command, Event, ExportFormat, ModelSource, Parcel, Quantization, Report, Request};
+use glasshouse_protocol::{
+    Command, Envelope, Event, ExportFormat, ModelSource, Quantization, Report, Request,
+};
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -18,12 +20,12 @@ use std::rc::Rc;
 /// The file that a browser would download.
 fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<u8>) {
     let (requests, inbox) = async_channel::unbounded();
-    let send = |id, command| requests.try_send(Parcel::plain(Request { id, command })).unwrap();
+    let send = |id, command| requests.try_send(Envelope::plain(Request { id, command })).unwrap();
     send(1, use_project(project.to_owned(), false));
     send(2, Command::ExportModel { run: RUN.to_owned(), checkpoint: None, format, to: None, keep: false });
     let heard = Rc::new(RefCell::new(None));
     let ear = heard.clone();
-    let tell = move |parcel: Parcel<Report>| match parcel.body.event {
+    let tell = move |parcel: Envelope<Report>| match parcel.body.event {
         Event::Exported { name, path, .. } => {
             assert_eq!(path, None);
             *ear.borrow_mut() = parcel.bytes.into_iter().next().map(|bytes| (name, bytes));

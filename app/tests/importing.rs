@@ -14,7 +14,7 @@ use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, Event, FoundModel, ModelSource, Parcel, Report, Request,
+    Command, Envelope, ErrorKind, ErrorReport, Event, FoundModel, ModelSource, Report, Request,
 };
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -175,13 +175,13 @@ fn what_was_looked_at_is_there_until_it_is_forgotten() {
     let server = serve(folder.to_owned(), Odd::Nothing);
     let look = Command::LookAtModel { from: address(format!("{server}/{name}")) };
     let commands = (1..).zip([look, Command::ForgetModel]);
-    let mut commands = commands.map(|(id, command)| Parcel::plain(Request { id, command }));
+    let mut commands = commands.map(|(id, command)| Envelope::plain(Request { id, command }));
     let (requests, inbox) = async_channel::unbounded();
     requests.try_send(commands.next().unwrap()).unwrap();
     let left = RefCell::new(commands);
     let heard = Rc::new(RefCell::new(Vec::new()));
     let ear = heard.clone();
-    let tell = move |parcel: Parcel<Report>| match parcel.body.event {
+    let tell = move |parcel: Envelope<Report>| match parcel.body.event {
         Event::Failed { error } => panic!("{}", error.message),
         Event::Finished => {
             ear.borrow_mut().push(passing(&name).len());
@@ -282,7 +282,7 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
             };
             say.send((place, Instant::now())).unwrap();
             let command = Command::Cancel { request: 2 };
-            cancel.try_send(Parcel::plain(Request { id: CANCEL, command })).unwrap();
+            cancel.try_send(Envelope::plain(Request { id: CANCEL, command })).unwrap();
             return false;
         }
         true
@@ -295,12 +295,12 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
         for_comparison: false,
     };
     let commands = [use_project(&folder.join("tab")), look.clone(), look, import];
-    let mut commands = (1..).zip(commands).map(|(id, command)| Parcel::plain(Request { id, command }));
+    let mut commands = (1..).zip(commands).map(|(id, command)| Envelope::plain(Request { id, command }));
     requests.try_send(commands.next().unwrap()).unwrap();
     let left = RefCell::new(commands.collect::<Vec<_>>().into_iter());
     let heard = Rc::new(RefCell::new(Vec::new()));
     let (ear, sought) = (heard.clone(), name.clone());
-    let tell = move |parcel: Parcel<Report>| {
+    let tell = move |parcel: Envelope<Report>| {
         let Report { request, event } = parcel.body;
         let ended = matches!(event, Event::Finished | Event::Failed { .. }) && request != Some(CANCEL);
         ear.borrow_mut().push((event, Instant::now(), passing(&sought)));

@@ -13,7 +13,7 @@ use glasshouse_protocol::inspect::{
     TensorSummary, TokenText,
 };
 use glasshouse_protocol::{
-    Command, Ending, Event, InspectSettings, Inspection, Parcel, Report, View, WrittenToken,
+    Command, Ending, Envelope, Event, InspectSettings, Inspection, Report, View, WrittenToken,
 };
 
 const PROMPT: [&str; 5] = ["Once", " upon", " a", " time", " there"];
@@ -259,8 +259,8 @@ impl InspectScene {
                 let (request, command) = (Some(parcel.body.id), parcel.body.command);
                 let Command::Inspect { prompt, views, settings, .. } = command else { continue };
                 let (event, bytes) = inspected(&views, &settings, self.bare);
-                reports.push_back(Parcel { body: Report { request, event }, bytes });
-                reports.push_back(Parcel::plain(Report { request, event: Event::Finished }));
+                reports.push_back(Envelope { body: Report { request, event }, bytes });
+                reports.push_back(Envelope::plain(Report { request, event: Event::Finished }));
                 self.asked.push((prompt, views, *settings));
             }
         }

@@ -9,7 +9,7 @@ pub mod setup;
 
 pub use glasshouse_compiler::{graph, model, optimizer, plan, sampler, step};
 pub use glasshouse_evaluation as evaluation;
-pub use glasshouse_executors::{cpu, device, executor, gpu, reference};
+pub use glasshouse_executors::{cpu, device, executor, gpu, oracle};
 pub use glasshouse_formats as formats;
 pub use glasshouse_generation as generation;
 pub use glasshouse_inspection as inspection;

@@ -28,9 +28,9 @@ use crate::initial;
 use crate::model::TrainingGraphs;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
-use crate::plan::arena::ArenaLayout;
 #[cfg(feature = "oracle")]
-use crate::reference::{Device, ReferenceExecutor};
+use crate::oracle::{Device, OracleExecutor};
+use crate::plan::arena::ArenaLayout;
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use crate::{Error, Result};
 use glasshouse_protocol::model::{Dropout, Initialisation};
@@ -300,8 +300,8 @@ impl Trial {
 
     #[cfg(feature = "oracle")]
     async fn reference(&self) -> Result<Observation> {
-        let oracle = ReferenceExecutor::new(&self.graphs, self.optimizer, Device::flex_in_f64())?;
-        self.observe(&mut Executor::Reference(Box::new(oracle))).await
+        let oracle = OracleExecutor::new(&self.graphs, self.optimizer, Device::flex_in_f64())?;
+        self.observe(&mut Executor::Oracle(Box::new(oracle))).await
     }
 
     #[cfg(not(feature = "oracle"))]

@@ -19,19 +19,19 @@
 
 mod auditing;
 mod benches;
+mod bundle;
 mod cleaning;
 mod completing;
 mod corpora;
 mod device;
 mod documents;
 mod evaluating;
+mod event_sink;
 mod feedback;
-mod handing;
 mod importing;
 mod inbox;
 mod inspecting;
 mod lessons;
-mod outlet;
 mod planning;
 mod projects;
 mod proposing;
@@ -47,20 +47,20 @@ mod writing;
 use crate::platform;
 pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
-use crate::protocol::{Command, Event, Parcel, Report, Request, RunLaunch, message};
+use crate::protocol::{Command, Envelope, Event, Report, Request, RunLaunch, message};
 use crate::storage;
 use crate::{Error, Result};
 use device::ChosenDevice;
 use evaluating::Evaluations;
+use event_sink::EventSink;
 use inbox::{Ended, Inbox};
-use outlet::Outlet;
 use planning::MeasuredSpeed;
 use projects::OpenProject;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
-use training::{Job, Live, Steered};
+use training::{ActiveRun, Job, RunControl};
 use writing::Generations;
 
 /// Seconds for which undoing a deletion is offered.
@@ -95,7 +95,7 @@ impl Default for Options {
 /// State of a session between requests.
 struct Session {
     options: Options,
-    outlet: Rc<Outlet>,
+    sink: Rc<EventSink>,
     inbox: Inbox,
     evaluations: Rc<Evaluations>,
     shelf: Option<Shelf>,
@@ -124,17 +124,17 @@ enum After {
 /// The future is boxed so that it is compiled in this crate, not again in every program that runs a session.
 pub fn run(
     options: Options,
-    requests: async_channel::Receiver<Parcel<Request>>,
-    tell: impl Fn(Parcel<Report>) + 'static,
+    requests: async_channel::Receiver<Envelope<Request>>,
+    tell: impl Fn(Envelope<Report>) + 'static,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
-    boxed(options, Inbox::new(requests), Outlet::new(tell))
+    boxed(options, Inbox::new(requests), EventSink::new(tell))
 }
 
-fn boxed(options: Options, inbox: Inbox, outlet: Outlet) -> Pin<Box<dyn Future<Output = ()>>> {
-    Box::pin(serve(options, inbox, outlet))
+fn boxed(options: Options, inbox: Inbox, sink: EventSink) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(serve(options, inbox, sink))
 }
 
-async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
+async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
     let opened = async {
         if options.shelf.as_os_str().is_empty() {
             return Ok((None, platform::persistence::summary(&options.shelf).await));
@@ -144,12 +144,12 @@ async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
     };
     let (shelf, storage) = match opened.await {
         Ok(opened) => opened,
-        Err(error) => return outlet.failed(None, &error),
+        Err(error) => return sink.failed(None, &error),
     };
     let device = ChosenDevice::unknown(&options.device, options.threads);
     let mut session = Session {
         options,
-        outlet: Rc::new(outlet),
+        sink: Rc::new(sink),
         inbox,
         evaluations: Rc::default(),
         shelf,
@@ -199,10 +199,10 @@ impl Session {
     }
 
     /// Serves a request. `live` is the run in training, if any.
-    async fn serve(&mut self, parcel: Parcel<Request>, live: Option<Live<'_, '_>>) -> After {
-        let Parcel { body: Request { id, command }, bytes } = parcel;
+    async fn serve(&mut self, parcel: Envelope<Request>, live: Option<ActiveRun<'_, '_>>) -> After {
+        let Envelope { body: Request { id, command }, bytes } = parcel;
         let imports = matches!(command, Command::ImportModel { .. });
-        let steered = live.as_ref().map(Live::steered);
+        let steered = live.as_ref().map(ActiveRun::steered);
         let again = (steered.is_some() && training::is_put_off(&command)).then(|| command.clone());
         let answered = match work_of(&command) {
             None => self.answer(id, command, bytes, live).await,
@@ -211,11 +211,11 @@ impl Session {
                 let ends = move |other: &Command| trains && *other == Command::StopTraining;
                 // The inbox moves to `cancellable`, so that the request's own future does not borrow it.
                 let mut inbox = std::mem::take(&mut self.inbox);
-                let (outlet, evaluations) = (self.outlet.clone(), self.evaluations.clone());
+                let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
                 let answer = self.answer(id, command, bytes, live);
                 let held = steered.map(|steered| (steered, again.is_some()));
                 let answered =
-                    cancellable(&mut inbox, &outlet, &evaluations, (id, name), ends, held, answer).await;
+                    cancellable(&mut inbox, &sink, &evaluations, (id, name), ends, held, answer).await;
                 self.inbox = inbox;
                 answered
             }
@@ -226,17 +226,17 @@ impl Session {
                 if steered.is_some_and(|steered| steered.control.stopping()) && again.is_some() =>
             {
                 if let Some(command) = again {
-                    self.inbox.put_back(Parcel { body: Request { id, command }, bytes: Vec::new() });
+                    self.inbox.put_back(Envelope { body: Request { id, command }, bytes: Vec::new() });
                 }
             }
-            Ok(RequestOutcome::Done) => self.outlet.finished(id),
+            Ok(RequestOutcome::Done) => self.sink.finished(id),
             Ok(RequestOutcome::Later) => {}
             Ok(RequestOutcome::Train(job)) => return After::Train(job),
             Err(error) => {
                 if imports {
                     self.settle_claim(false);
                 }
-                self.outlet.failed(Some(id), &error);
+                self.sink.failed(Some(id), &error);
             }
         }
         After::Nothing
@@ -247,7 +247,7 @@ impl Session {
         id: u64,
         command: Command,
         bytes: Vec<Vec<u8>>,
-        mut live: Option<Live<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<RequestOutcome> {
         match command {
             Command::Hello { version, device } => {
@@ -259,7 +259,7 @@ impl Session {
                 }
                 if let Err(error) = self.choose_device(id, &device).await {
                     // The device used last time may be gone; fall back to the best available one.
-                    self.outlet.notice(format!("{error}. Using the best available device instead"));
+                    self.sink.notice(format!("{error}. Using the best available device instead"));
                     self.choose_device(id, "auto").await?;
                 }
             }
@@ -271,18 +271,18 @@ impl Session {
             }
             Command::Cancel { request } => {
                 if self.inbox.withdraw(request) {
-                    self.outlet.failed(
+                    self.sink.failed(
                         Some(request),
                         &Error::Cancelled("a request that had not started".to_owned()),
                     );
                 } else if request > 0 && !self.evaluations.cancel(request) {
                     self.stop_writing(request);
                 }
-                if let Some(Live { trainer, control }) = live
+                if let Some(ActiveRun { trainer, control }) = live
                     && control.obeys(&command)
                 {
                     let (step, steps) = (trainer.step(), trainer.config().train.steps);
-                    self.outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
+                    self.sink.answer(id, Event::TrainingState { state: control.state(), step, steps });
                 }
             }
             Command::ListDevices => self.list_devices(id).await,
@@ -293,7 +293,7 @@ impl Session {
                 if let Err(error) = platform::persistence::refresh(&self.options.shelf, open.as_deref()).await
                 {
                     // List what is known anyway.
-                    self.outlet.notice(error.to_string());
+                    self.sink.notice(error.to_string());
                 }
                 self.list_projects(id).await?;
             }
@@ -312,7 +312,7 @@ impl Session {
             Command::CloseProject => {
                 idle(&live)?;
                 self.close_project();
-                self.outlet.answer(id, Event::ProjectClosed);
+                self.sink.answer(id, Event::ProjectClosed);
             }
             Command::RenameProject { id: project, name } => {
                 let _lock = self.lock_if_shut(&project).await?;
@@ -327,7 +327,7 @@ impl Session {
                     idle(&live)?;
                     // We held its lock; a browser releases it asynchronously, so it cannot be taken again here.
                     self.close_project();
-                    self.outlet.answer(id, Event::ProjectClosed);
+                    self.sink.answer(id, Event::ProjectClosed);
                 } else {
                     // Not while another window has it open. A lock of ours is released together with the folder.
                     drop(self.lock_if_shut(&project).await?);
@@ -403,7 +403,7 @@ impl Session {
             Command::FitFirst { seconds } => {
                 idle(&live)?;
                 let config = Box::new(self.first_config(seconds).await?);
-                self.outlet.answer(id, Event::Fitted { config, changes: Vec::new() });
+                self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
             }
             command @ (Command::BenchStep { .. }
             | Command::BenchDecode { .. }
@@ -549,7 +549,7 @@ impl Session {
             stored = platform::persistence::flush().await;
         }
         if let Err(error) = stored {
-            self.outlet.failed(None, &error);
+            self.sink.failed(None, &error);
         }
     }
 }
@@ -612,33 +612,33 @@ fn work_of(command: &Command) -> Option<&'static str> {
 /// the work is dropped once the run is to stop.
 async fn cancellable<T>(
     inbox: &mut Inbox,
-    outlet: &Outlet,
+    sink: &EventSink,
     evaluations: &Evaluations,
     (id, name): (u64, &'static str),
     ends: impl Fn(&Command) -> bool,
-    held: Option<(Steered<'_>, bool)>,
+    held: Option<(RunControl<'_>, bool)>,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let cancelled = |name: &str| Error::Cancelled(name.to_owned());
     let withdrawn = |request, by| {
-        outlet.failed(Some(request), &cancelled("a request that had not started"));
-        outlet.finished(by);
+        sink.failed(Some(request), &cancelled("a request that had not started"));
+        sink.finished(by);
     };
     let urgent = |parcel| {
         let steered = held.map(|(steered, _)| steered);
-        let request = training::urgent(Some(parcel), evaluations, outlet, steered);
+        let request = training::urgent(Some(parcel), evaluations, sink, steered);
         match held {
-            Some((Steered { control, .. }, true)) if control.stopping() => ControlFlow::Break(()),
+            Some((RunControl { control, .. }, true)) if control.stopping() => ControlFlow::Break(()),
             _ => ControlFlow::Continue(request),
         }
     };
-    outlet.begin(id, Some(name));
-    let ended = inbox.until_cancelled(id, work, ends, withdrawn, urgent, || outlet.beat("")).await;
-    outlet.begin(id, None);
+    sink.begin(id, Some(name));
+    let ended = inbox.until_cancelled(id, work, ends, withdrawn, urgent, || sink.beat("")).await;
+    sink.begin(id, None);
     match ended {
         Ended::Done(done) => done,
         Ended::Cancelled(by) => {
-            by.into_iter().for_each(|by| outlet.finished(by));
+            by.into_iter().for_each(|by| sink.finished(by));
             Err(cancelled(name))
         }
     }
@@ -654,7 +654,7 @@ enum RequestOutcome {
 }
 
 /// Fails while a run trains.
-fn idle(live: &Option<Live<'_, '_>>) -> Result<()> {
+fn idle(live: &Option<ActiveRun<'_, '_>>) -> Result<()> {
     match live {
         None => Ok(()),
         Some(live) => Err(Error::Training { run: live.trainer.run().name(), advice: "stop it first" }),

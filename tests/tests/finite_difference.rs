@@ -3,7 +3,7 @@
 
 use glasshouse_engine::cpu;
 use glasshouse_engine::graph::ValueId;
-use glasshouse_engine::reference::{self, Device};
+use glasshouse_engine::oracle::{self, Device};
 use glasshouse_engine::selftest::cases::{Built, Case, Operation};
 use glasshouse_engine::selftest::parity::Backward;
 use glasshouse_engine::step::Data;

@@ -13,8 +13,8 @@ use glasshouse_engine::graph::{Graph, Input, Origin, ParameterId, ValueId};
 use glasshouse_engine::model::TrainingGraphs;
 use glasshouse_engine::model::{self, LossForm, Purpose};
 use glasshouse_engine::optimizer::Optimizer;
+use glasshouse_engine::oracle::{self, Device, OracleExecutor};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::reference::{self, Device, ReferenceExecutor};
 use glasshouse_engine::step::{ArenaState, Data, MicroBatch};
 use glasshouse_engine::{cpu, gpu};
 use pollster::block_on;
@@ -36,9 +36,9 @@ impl Who {
     fn open(self, graphs: &TrainingGraphs, optimizer: Optimizer) -> Executor {
         let open = |name: &str| block_on(Executor::open(name, graphs, optimizer, None)).expect("a device").0;
         match self {
-            Self::Reference => {
-                let executor = ReferenceExecutor::new(graphs, optimizer, Device::flex());
-                Executor::Reference(Box::new(executor.expect("the reference")))
+            Self::Oracle => {
+                let executor = OracleExecutor::new(graphs, optimizer, Device::flex());
+                Executor::Oracle(Box::new(executor.expect("the reference")))
             }
             Self::Cpu => open("cpu"),
             Self::Gpu => open(&common::adapter()),
@@ -47,7 +47,7 @@ impl Who {
 
     fn run(self, graph: &Graph, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Vec<Data> {
         let data = match self {
-            Self::Reference => reference::run_graph(graph, inputs, read, &Device::flex()),
+            Self::Oracle => reference::run_graph(graph, inputs, read, &Device::flex()),
             Self::Cpu => cpu::run_graph(graph, inputs, read),
             Self::Gpu => block_on(async {
                 let device = gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())).await?;

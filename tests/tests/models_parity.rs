@@ -9,10 +9,10 @@ use glasshouse_engine::graph::{ParameterId, random};
 use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
+use glasshouse_engine::oracle::{Device, OracleExecutor};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::fuse::{Fusions, HeadFusion, fused};
 use glasshouse_engine::plan::lower::Target;
-use glasshouse_engine::reference::{Device, ReferenceExecutor};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
@@ -194,8 +194,7 @@ fn check(device: &str) {
         }
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
         let optimizer = Optimizer::of(&train);
-        let mut oracle =
-            ReferenceExecutor::new(&graphs, optimizer, Device::flex_in_f64()).expect("the oracle");
+        let mut oracle = OracleExecutor::new(&graphs, optimizer, Device::flex_in_f64()).expect("the oracle");
         oracle.set_state(&state).expect("a state");
         let (loss, gradients) = oracle.gradients(&step).expect("gradients");
         let mut run = graphs.clone();

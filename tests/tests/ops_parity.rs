@@ -3,10 +3,10 @@
 
 use crate::common;
 use glasshouse_engine::graph::{Graph, Op, ValueId};
+use glasshouse_engine::oracle::Device;
 use glasshouse_engine::plan::fuse::Fusions;
 use glasshouse_engine::plan::lower::{Cooperative, Side, Target, Tier};
 use glasshouse_engine::plan::{self, trial};
-use glasshouse_engine::reference::Device;
 use glasshouse_engine::selftest::cases::{Case, OPERATIONS, Operation};
 use glasshouse_engine::selftest::parity::{Backward, Expectation, Task, floats, has_gradient};
 use glasshouse_engine::selftest::variants;

@@ -8,8 +8,8 @@ use glasshouse_engine::initial;
 use glasshouse_engine::model::TrainingGraphs;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
+use glasshouse_engine::oracle::{Device, OracleExecutor};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::reference::{Device, ReferenceExecutor};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{ModelConfig, OptimizerKind, RunConfig, TrainConfig, presets};
 use pollster::block_on;
@@ -97,8 +97,8 @@ impl Trial {
         opened.expect("a device").0
     }
 
-    fn oracle(&self) -> ReferenceExecutor {
-        ReferenceExecutor::new(&self.graphs, self.optimizer, Device::flex_in_f64()).expect("the oracle")
+    fn oracle(&self) -> OracleExecutor {
+        OracleExecutor::new(&self.graphs, self.optimizer, Device::flex_in_f64()).expect("the oracle")
     }
 }
 

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::link::Link;
     use crate::preferences::Preferences;
-    use glasshouse_protocol::{Command, Event, Parcel, ProjectSummary, Report, StorageSummary};
+    use glasshouse_protocol::{Command, Envelope, Event, ProjectSummary, Report, StorageSummary};
 
     fn read(pairs: &[(&str, &str)]) -> Address {
         Address::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
@@ -194,7 +194,7 @@ mod tests {
 
     fn tell(app: &mut App, event: Event) {
         let Link::Script { reports, .. } = &mut app.link else { panic!("a script") };
-        reports.push_back(Parcel::plain(Report { request: None, event }));
+        reports.push_back(Envelope::plain(Report { request: None, event }));
         app.receive();
     }
 

@@ -4,7 +4,7 @@
 use super::interrupt;
 use crate::serve::Switchboard;
 use anyhow::{Result, anyhow};
-use glasshouse_engine::protocol::{Command, ErrorKind, ErrorReport, Event, Parcel, Report, Request};
+use glasshouse_engine::protocol::{Command, Envelope, ErrorKind, ErrorReport, Event, Report, Request};
 use glasshouse_engine::{Error, session};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,15 +14,15 @@ use std::task::Poll;
 
 /// The connection to the engine.
 pub(super) struct Engine {
-    requests: async_channel::Sender<Parcel<Request>>,
-    reports: async_channel::Receiver<Parcel<Report>>,
+    requests: async_channel::Sender<Envelope<Request>>,
+    reports: async_channel::Receiver<Envelope<Report>>,
     last: Arc<AtomicU64>,
 }
 
 /// Sends commands from anywhere while the engine lives.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
-    requests: async_channel::WeakSender<Parcel<Request>>,
+    requests: async_channel::WeakSender<Envelope<Request>>,
     last: Arc<AtomicU64>,
 }
 
@@ -36,7 +36,7 @@ impl Sender {
     fn send_with(&self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
         let id = self.last.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(requests) = self.requests.upgrade() {
-            requests.try_send(Parcel { body: Request { id, command }, bytes }).ok();
+            requests.try_send(Envelope { body: Request { id, command }, bytes }).ok();
         }
         id
     }
@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// The next event of any request; `None` if the engine is gone.
-    pub(super) async fn hear(&mut self) -> Option<Parcel<Report>> {
+    pub(super) async fn hear(&mut self) -> Option<Envelope<Report>> {
         self.reports.recv().await.ok()
     }
 
@@ -129,7 +129,7 @@ impl Engine {
         id: u64,
         mut hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
     ) -> Result<()> {
-        while let Ok(Parcel { body: Report { request, event }, bytes }) = self.reports.recv().await {
+        while let Ok(Envelope { body: Report { request, event }, bytes }) = self.reports.recv().await {
             match (request, event) {
                 (Some(other), _) if other != id => {}
                 (_, Event::Failed { error }) => return Err(anyhow!(Refusal(error))),

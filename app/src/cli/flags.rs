@@ -66,7 +66,7 @@ mod tests {
     const TYPED: [(&str, &str); 6] = [
         ("protocol/src/typed.rs", "it makes command lines"),
         ("compiler/src/plan/cluster.rs", "a bundle's train.py has them, whichever front end made it"),
-        ("executors/src/reference/without_wgpu.rs", "cargo's"),
+        ("executors/src/oracle/without_wgpu.rs", "cargo's"),
         ("formats/src/gguf/import.rs", "another program's"),
         ("text/src/data/task_folder.rs", "a folder of tasks names the command that makes the same"),
         ("corpus/src/report/html/mod.rs", "a report names the flag that takes its recipe"),

@@ -9,7 +9,7 @@ use crate::serve::{Server, ServerSettings, Switchboard};
 use anyhow::{Result, anyhow, bail};
 use futures_util::future::{Either, select};
 use glasshouse_engine::project::{ParsedJudges, Project};
-use glasshouse_engine::protocol::{Event, Parcel, Report};
+use glasshouse_engine::protocol::{Envelope, Event, Report};
 use glasshouse_engine::session;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -87,7 +87,7 @@ async fn relay(engine: &mut Engine, board: &Switchboard, server: &Server) -> Res
             Either::Left((heard, _)) => heard,
             Either::Right(_) => return Ok(()),
         };
-        let Some(Parcel { body, .. }) = heard else {
+        let Some(Envelope { body, .. }) = heard else {
             return Err(anyhow!("the engine ended unexpectedly"));
         };
         tell_others(&body, board.hear(&body));

@@ -2,16 +2,16 @@
 
 use crate::serve::Switchboard;
 use glasshouse_engine::session;
-use glasshouse_protocol::{Parcel, Report, Request};
+use glasshouse_protocol::{Envelope, Report, Request};
 use std::sync::Arc;
 
 /// The connection to the thread. Dropping it ends the session, after saving a run in training.
 pub struct EngineLink {
     options: session::Options,
     wake: Arc<dyn Fn() + Send + Sync>,
-    requests: async_channel::Sender<Parcel<Request>>,
+    requests: async_channel::Sender<Envelope<Request>>,
     board: Switchboard,
-    reports: async_channel::Receiver<Parcel<Report>>,
+    reports: async_channel::Receiver<Envelope<Report>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -45,7 +45,7 @@ impl EngineLink {
                 closing.close();
                 last();
             }));
-            let tell = move |report: Parcel<Report>| {
+            let tell = move |report: Envelope<Report>| {
                 // Answers to the server's requests are not for the window.
                 if others.hear(&report.body) {
                     return;
@@ -64,11 +64,11 @@ impl EngineLink {
         self.board.clone()
     }
 
-    pub(super) fn send(&mut self, request: Parcel<Request>) {
+    pub(super) fn send(&mut self, request: Envelope<Request>) {
         self.requests.try_send(request).ok();
     }
 
-    pub(super) fn receive(&mut self) -> Option<Parcel<Report>> {
+    pub(super) fn receive(&mut self) -> Option<Envelope<Report>> {
         self.reports.try_recv().ok()
     }
 

@@ -8,7 +8,7 @@ pub(crate) mod mirrored;
 pub(crate) use boot::boot;
 
 use boot::Boot;
-use glasshouse_protocol::{ErrorKind, ErrorReport, Event, Parcel, Report, Request};
+use glasshouse_protocol::{Envelope, ErrorKind, ErrorReport, Event, Report, Request};
 use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -53,8 +53,8 @@ impl EngineLink {
         Self { boot, heard, _hear: hear, _lose: lose }
     }
 
-    pub(super) fn send(&mut self, request: Parcel<Request>) {
-        let Parcel { body, bytes } = request;
+    pub(super) fn send(&mut self, request: Envelope<Request>) {
+        let Envelope { body, bytes } = request;
         let files: Array = bytes.iter().map(|file| Uint8Array::from(file.as_slice())).collect();
         match serde_json::to_string(&body) {
             Ok(text) => self.boot.send(&text, &files),
@@ -62,7 +62,7 @@ impl EngineLink {
         }
     }
 
-    pub(super) fn receive(&mut self) -> Option<Parcel<Report>> {
+    pub(super) fn receive(&mut self) -> Option<Envelope<Report>> {
         let (text, files) = self.heard.borrow_mut().reports.pop_front()?;
         let body = serde_json::from_str(&text).unwrap_or_else(|error| {
             let message = format!(
@@ -76,7 +76,7 @@ impl EngineLink {
             }
         });
         let bytes = files.iter().map(|file| Uint8Array::new(&file).to_vec()).collect();
-        Some(Parcel { body, bytes })
+        Some(Envelope { body, bytes })
     }
 
     pub(super) fn lost(&self) -> Option<String> {

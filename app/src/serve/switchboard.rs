@@ -1,6 +1,6 @@
 //! Concurrent requests to one session that also serves another front end.
 
-use glasshouse_protocol::{Command, Event, Parcel, Report, Request};
+use glasshouse_protocol::{Command, Envelope, Event, Report, Request};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ pub struct Switchboard(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    requests: async_channel::WeakSender<Parcel<Request>>,
+    requests: async_channel::WeakSender<Envelope<Request>>,
     last: AtomicU64,
     /// Unfinished requests of the switchboard, with their listener if there is one.
     own: Mutex<HashMap<u64, Option<Listener>>>,
@@ -25,7 +25,7 @@ struct Inner {
 
 impl Switchboard {
     /// A switchboard that does not keep the session alive.
-    pub fn new(requests: async_channel::WeakSender<Parcel<Request>>) -> Self {
+    pub fn new(requests: async_channel::WeakSender<Envelope<Request>>) -> Self {
         Self(Arc::new(Inner { requests, last: AtomicU64::new(FIRST), own: Mutex::default() }))
     }
 
@@ -58,7 +58,7 @@ impl Switchboard {
             let id = self.next_number();
             self.own().insert(id, Some((at, sender.clone())));
             ask.requests.push(id);
-            requests.try_send(Parcel::plain(Request { id, command })).ok()?;
+            requests.try_send(Envelope::plain(Request { id, command })).ok()?;
         }
         Some(ask)
     }
@@ -108,7 +108,7 @@ impl Drop for Ask {
             if is_heard {
                 let (id, command) = (self.board.next_number(), Command::Cancel { request });
                 self.board.own().insert(id, None);
-                requests.try_send(Parcel::plain(Request { id, command })).ok();
+                requests.try_send(Envelope::plain(Request { id, command })).ok();
             }
         }
     }

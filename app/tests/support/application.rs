@@ -9,8 +9,8 @@ use glasshouse::pages::PageName;
 use glasshouse::preferences::{Preferences, ThemeChoice};
 use glasshouse::theme;
 use glasshouse_protocol::{
-    CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Event,
-    MemoryKind, Parcel, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState,
+    CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Envelope,
+    Event, MemoryKind, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState,
     RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
 };
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ pub fn app_with(theme: &str, start: AppOptions) -> App {
 /// Sends an application events, one by one.
 pub fn tell(app: &mut App, events: impl IntoIterator<Item = Event>) {
     if let Link::Script { reports, .. } = app.link() {
-        let report = |event| Parcel::plain(Report { request: None, event });
+        let report = |event| Envelope::plain(Report { request: None, event });
         reports.extend(events.into_iter().map(report));
     }
     app.receive();
@@ -51,7 +51,7 @@ pub fn answer(app: &mut App, is: impl Fn(&Command) -> bool, events: impl IntoIte
     if let Link::Script { sent, reports } = app.link() {
         let request = sent.iter().rev().find(|parcel| is(&parcel.body.command)).map(|parcel| parcel.body.id);
         assert!(request.is_some(), "nothing of the kind was asked");
-        reports.extend(events.into_iter().map(|event| Parcel::plain(Report { request, event })));
+        reports.extend(events.into_iter().map(|event| Envelope::plain(Report { request, event })));
     }
     app.receive();
 }

@@ -1,7 +1,7 @@
 //! A session's commands in this process, as a window sends them.
 
 use glasshouse_engine::session;
-use glasshouse_protocol::{Command, Event, Parcel, Report, Request};
+use glasshouse_protocol::{Command, Envelope, Event, Report, Request};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -24,15 +24,15 @@ pub fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> 
 /// Like `play`, with bytes for each command.
 pub fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
     let (requests, inbox) = async_channel::unbounded();
-    let mut commands = commands
-        .into_iter()
-        .enumerate()
-        .map(|(number, (command, bytes))| Parcel { body: Request { id: number as u64 + 1, command }, bytes });
+    let mut commands = commands.into_iter().enumerate().map(|(number, (command, bytes))| Envelope {
+        body: Request { id: number as u64 + 1, command },
+        bytes,
+    });
     requests.try_send(commands.next().unwrap()).unwrap();
     let heard = Rc::new(RefCell::new((Vec::new(), None)));
     let ear = heard.clone();
     let (left, open) = (RefCell::new(commands.collect::<Vec<_>>().into_iter()), requests);
-    let tell = move |parcel: Parcel<Report>| {
+    let tell = move |parcel: Envelope<Report>| {
         let (events, failed) = &mut *ear.borrow_mut();
         match parcel.body.event {
             Event::Failed { error } => {

@@ -11,7 +11,7 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse::theme;
-use glasshouse_protocol::{Command, Parcel, Report, Request, RunConfig, RunLaunch};
+use glasshouse_protocol::{Command, Envelope, Report, Request, RunConfig, RunLaunch};
 
 /// A window with the application, and the engine that answers it.
 pub struct Scene {
@@ -157,7 +157,7 @@ impl Scene {
         for request in new {
             for event in self.engine.answer(&request.command) {
                 let bytes = super::inspect::bytes(&event);
-                reports.push_back(Parcel { body: Report { request: Some(request.id), event }, bytes });
+                reports.push_back(Envelope { body: Report { request: Some(request.id), event }, bytes });
             }
         }
     }

@@ -11,7 +11,7 @@ use glasshouse::state::State;
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, ErrorKind, Event, Parcel, Request, RunConfig, RunLaunch, RunState, TrainingState,
+    Command, Envelope, ErrorKind, Event, Request, RunConfig, RunLaunch, RunState, TrainingState,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -139,7 +139,7 @@ impl Session {
         self.asked += 1;
         let request = Request { id: self.asked, command };
         self.log.write(LogMessage::Request(request.clone()));
-        self.engine.send(Parcel::plain(request));
+        self.engine.send(Envelope::plain(request));
         self.asked
     }
 

@@ -1,10 +1,10 @@
 //! Device selection, and the common interface of the three executors: [`crate::gpu`] (our kernels), [`crate::cpu`], and
-//! [`crate::reference`] (burn with its autodiff, the oracle). All run the same graphs.
+//! [`crate::oracle`] (burn with its autodiff, the oracle). All run the same graphs.
 
 use crate::cpu::CpuExecutor;
 use crate::device::{self, DeviceDescription};
 use crate::gpu::{EncodeStatistics, Gpu, GpuExecutor, Occupancy, Tuned, Tuning};
-use crate::reference::{Device, ReferenceExecutor};
+use crate::oracle::{Device, OracleExecutor};
 use glasshouse_compiler::graph::Graph;
 use glasshouse_compiler::model::TrainingGraphs;
 use glasshouse_compiler::optimizer::Optimizer;
@@ -25,7 +25,7 @@ pub enum Executor {
     Cpu(Box<CpuExecutor>),
     Gpu(Box<GpuExecutor>, Box<Gpu>),
     /// A burn backend with autodiff.
-    Reference(Box<ReferenceExecutor>),
+    Oracle(Box<OracleExecutor>),
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Executor {
                 let executor = GpuExecutor::new(gpu, graphs, optimizer, ring).await?;
                 Ok(Self::Gpu(Box::new(executor), gpu.clone()))
             }
-            Self::Cpu(_) | Self::Reference(_) => {
+            Self::Cpu(_) | Self::Oracle(_) => {
                 let threads = self.describe().threads;
                 Ok(Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?)))
             }
@@ -107,8 +107,8 @@ impl Executor {
     ) -> Result<Opened> {
         let plain = |executor, warning| Opened { executor, warning, tuned: Tuned::default() };
         if let Some(device) = Device::named(device)? {
-            let executor = ReferenceExecutor::new(graphs, optimizer, device)?;
-            return Ok(plain(Self::Reference(Box::new(executor)), None));
+            let executor = OracleExecutor::new(graphs, optimizer, device)?;
+            return Ok(plain(Self::Oracle(Box::new(executor)), None));
         }
         let (gpu, warning) = Gpu::from_request(device).await?;
         let Some(gpu) = gpu else {
@@ -126,7 +126,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.train(steps).await,
             Self::Gpu(executor, _) => executor.train(steps).await,
-            Self::Reference(executor) => executor.train(steps),
+            Self::Oracle(executor) => executor.train(steps),
         }
     }
 
@@ -135,7 +135,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.evaluate(batches).await,
             Self::Gpu(executor, _) => executor.evaluate(batches).await,
-            Self::Reference(executor) => executor.evaluate(batches),
+            Self::Oracle(executor) => executor.evaluate(batches),
         }
     }
 
@@ -148,7 +148,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.token_losses(batches).await,
             Self::Gpu(executor, _) => executor.token_losses(batches).await,
-            Self::Reference(executor) => executor.token_losses(batches),
+            Self::Oracle(executor) => executor.token_losses(batches),
         }
     }
 
@@ -162,7 +162,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.probes(batch).await,
             Self::Gpu(executor, _) => executor.probes(batch).await,
-            Self::Reference(_) => Ok(Vec::new()),
+            Self::Oracle(_) => Ok(Vec::new()),
         }
     }
 
@@ -170,7 +170,7 @@ impl Executor {
     pub fn batches_at_once(&self) -> usize {
         match self {
             Self::Cpu(executor) => executor.batches_at_once(),
-            Self::Gpu(..) | Self::Reference(_) => 1,
+            Self::Gpu(..) | Self::Oracle(_) => 1,
         }
     }
 
@@ -179,7 +179,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.gradients(step).await,
             Self::Gpu(executor, _) => executor.gradients(step).await,
-            Self::Reference(executor) => executor.gradients(step),
+            Self::Oracle(executor) => executor.gradients(step),
         }
     }
 
@@ -188,7 +188,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => Ok(executor.weights()),
             Self::Gpu(executor, _) => executor.weights().await,
-            Self::Reference(executor) => Ok(executor.state()?.parameters),
+            Self::Oracle(executor) => Ok(executor.state()?.parameters),
         }
     }
 
@@ -196,7 +196,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => Ok(executor.state()),
             Self::Gpu(executor, _) => executor.state().await,
-            Self::Reference(executor) => executor.state(),
+            Self::Oracle(executor) => executor.state(),
         }
     }
 
@@ -205,7 +205,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.set_state(state),
             Self::Gpu(executor, _) => executor.set_state(state).await,
-            Self::Reference(executor) => executor.set_state(state),
+            Self::Oracle(executor) => executor.set_state(state),
         }
     }
 
@@ -218,7 +218,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => device::cpu(executor.threads()).divided(executor.workers()),
             Self::Gpu(_, gpu) => gpu.describe(),
-            Self::Reference(executor) => DeviceDescription::burn(executor.kind()),
+            Self::Oracle(executor) => DeviceDescription::burn(executor.kind()),
         }
     }
 
@@ -232,7 +232,7 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.bytes(),
             Self::Gpu(executor, _) => executor.bytes(),
-            Self::Reference(_) => 0,
+            Self::Oracle(_) => 0,
         }
     }
 
@@ -241,7 +241,7 @@ impl Executor {
     pub async fn time_launch(&mut self, step: &StepInput, warm: bool) -> Result<Option<EncodeStatistics>> {
         match self {
             Self::Gpu(executor, _) => executor.time_launch(step, warm).await.map(Some),
-            Self::Cpu(_) | Self::Reference(_) => Ok(None),
+            Self::Cpu(_) | Self::Oracle(_) => Ok(None),
         }
     }
 
@@ -249,7 +249,7 @@ impl Executor {
     pub async fn occupancy(&mut self, steps: &[StepInput]) -> Result<Option<Occupancy>> {
         match self {
             Self::Gpu(executor, _) => executor.occupancy(steps).await,
-            Self::Cpu(_) | Self::Reference(_) => Ok(None),
+            Self::Cpu(_) | Self::Oracle(_) => Ok(None),
         }
     }
 
@@ -290,7 +290,7 @@ impl Executor {
                 }
                 ProfileMethod::Timestamps
             }
-            Self::Reference(_) => {
+            Self::Oracle(_) => {
                 return Err(Error::Refused("burn's executors record no timings; use cpu or gpu".to_owned()));
             }
         };
@@ -301,7 +301,7 @@ impl Executor {
     pub fn take_warning(&mut self) -> Option<String> {
         match self {
             Self::Cpu(executor) => executor.take_warning(),
-            Self::Gpu(..) | Self::Reference(_) => None,
+            Self::Gpu(..) | Self::Oracle(_) => None,
         }
     }
 
@@ -315,7 +315,7 @@ impl Executor {
     pub fn gpu(&self) -> Option<&Gpu> {
         match self {
             Self::Gpu(_, gpu) => Some(gpu),
-            Self::Cpu(_) | Self::Reference(_) => None,
+            Self::Cpu(_) | Self::Oracle(_) => None,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Executors of compiled graphs: [`gpu`] (our WGSL kernels), [`cpu`] (vector instructions) and, with the feature `oracle`,
-//! `reference` (burn with its autodiff).
+//! `oracle` (burn with its autodiff).
 
 pub mod cpu;
 pub mod device;
 pub mod executor;
 pub mod gpu;
 #[cfg(feature = "oracle")]
-pub mod reference;
+pub mod oracle;
 #[cfg(not(feature = "oracle"))]
-#[path = "reference_absent.rs"]
-pub mod reference;
+#[path = "oracle_absent.rs"]
+pub mod oracle;

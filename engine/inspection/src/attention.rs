@@ -2,7 +2,7 @@
 
 use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
 use super::{Found, Subject, Tensor};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Result;
 use glasshouse_platform::Turns;
 use glasshouse_protocol::ModelConfig;
@@ -22,7 +22,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     check(time)?;
     let fits = MAX_PROBABILITIES / count(heads, time).max(1);
     let shown = wanted.start..wanted.end.min(wanted.start + fits);
-    let sites: Vec<Site> = (0..layers).map(Site::QueriesKeysValues).collect();
+    let sites: Vec<HookPoint> = (0..layers).map(HookPoint::QueriesKeysValues).collect();
     let packed = subject.lens.probe(tokens, &sites).await?;
 
     let turns = Turns::new();
@@ -82,7 +82,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
 async fn induction(
     subject: &mut Subject<'_>,
     repeated: &[u32],
-    sites: &[Site],
+    sites: &[HookPoint],
     turns: &Turns,
 ) -> Result<Vec<f32>> {
     if repeated.is_empty() {

@@ -6,7 +6,7 @@ use super::outputs::cross_entropy_gradient;
 use super::statistics::{Statistics, Summary};
 use super::{Found, Subject};
 use glasshouse_compiler::graph::{Input, Node, Origin, ValueId};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_compiler::plan::Dispatch;
 use glasshouse_platform::Result;
 use glasshouse_platform::Turns;
@@ -52,7 +52,7 @@ async fn fill_gradients(
 ) -> Result<()> {
     let (tokens, turns) = (subject.tokens, Turns::new());
     let seed = cross_entropy_gradient(&forward.logits, tokens, &turns).await;
-    if let Some(value) = forward.sites.get(Site::Logits) {
+    if let Some(value) = forward.sites.get(HookPoint::Logits) {
         gradients[value.index()] = Summary::of(&seed.data, &turns).await.statistics();
     }
     let found = subject.lens.all_gradients(tokens, &seed).await?;
@@ -144,20 +144,20 @@ fn name_of(forward: &Forward, value: ValueId) -> String {
 }
 
 /// The name of a site.
-fn words(site: Site) -> String {
+fn words(site: HookPoint) -> String {
     match site {
-        Site::Stream(0) => "residual stream after the embedding".to_owned(),
-        Site::Stream(layers) => format!("residual stream after layer {}", layers - 1),
-        Site::AttentionInput(layer) => format!("input of attention in layer {layer}"),
-        Site::QueriesKeysValues(layer) => format!("queries, keys and values of layer {layer}"),
-        Site::Attended(layer) => format!("head outputs of layer {layer}"),
-        Site::AttentionOutput(layer) => format!("output of attention in layer {layer}"),
-        Site::Between(layer) => format!("residual stream after attention of layer {layer}"),
-        Site::MlpInput(layer) => format!("input of the MLP in layer {layer}"),
-        Site::Hidden(layer) => format!("MLP activations of layer {layer}"),
-        Site::MlpOutput(layer) => format!("output of the MLP in layer {layer}"),
-        Site::Normed => "input of the head".to_owned(),
-        Site::Logits => "logits".to_owned(),
+        HookPoint::Stream(0) => "residual stream after the embedding".to_owned(),
+        HookPoint::Stream(layers) => format!("residual stream after layer {}", layers - 1),
+        HookPoint::AttentionInput(layer) => format!("input of attention in layer {layer}"),
+        HookPoint::QueriesKeysValues(layer) => format!("queries, keys and values of layer {layer}"),
+        HookPoint::Attended(layer) => format!("head outputs of layer {layer}"),
+        HookPoint::AttentionOutput(layer) => format!("output of attention in layer {layer}"),
+        HookPoint::Between(layer) => format!("residual stream after attention of layer {layer}"),
+        HookPoint::MlpInput(layer) => format!("input of the MLP in layer {layer}"),
+        HookPoint::Hidden(layer) => format!("MLP activations of layer {layer}"),
+        HookPoint::MlpOutput(layer) => format!("output of the MLP in layer {layer}"),
+        HookPoint::Normed => "input of the head".to_owned(),
+        HookPoint::Logits => "logits".to_owned(),
     }
 }
 
@@ -217,7 +217,7 @@ mod tests {
             (1, 1, 1)
         );
         // Equal to a probe of the same value.
-        let logits = pollster::block_on(lens.probe(&tokens, &[Site::Logits])).unwrap();
+        let logits = pollster::block_on(lens.probe(&tokens, &[HookPoint::Logits])).unwrap();
         let own = pollster::block_on(Summary::of(&logits[0].data, &Turns::none())).statistics();
         assert_eq!(values[head.outputs[0]].statistics, own);
         assert_eq!(values[nodes[0].inputs[0]].name, "tokens");

@@ -3,7 +3,7 @@
 use super::linear::products;
 use super::probabilities::{self, Attention};
 use super::{Found, Subject};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Turns;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::Position;
@@ -11,7 +11,7 @@ use glasshouse_protocol::Position;
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (layer, head) = (subject.layer(), subject.head());
     probabilities::check(subject.tokens.len())?;
-    let packed = subject.values(Site::QueriesKeysValues(layer)).await?;
+    let packed = subject.values(HookPoint::QueriesKeysValues(layer)).await?;
     let config = subject.lens.config();
     let attention = Attention::new(config, layer, &packed);
     let (time, size, width) = (attention.time(), config.head_size, config.width);

@@ -14,7 +14,7 @@ pub(super) use programs::Values;
 pub use tensor::Tensor;
 
 use glasshouse_compiler::graph::{Heads, Type};
-use glasshouse_compiler::model::{Purpose, Site, build};
+use glasshouse_compiler::model::{HookPoint, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::lower::Choices;
 use glasshouse_executors::cpu::{Weights, Workers};
@@ -146,7 +146,7 @@ impl Lens {
     ///
     /// # Errors
     /// `tokens` is empty, too long or has an id outside the vocabulary; the model lacks a site; the device fails.
-    pub async fn probe(&mut self, tokens: &[u32], sites: &[Site]) -> Result<Vec<Tensor>> {
+    pub async fn probe(&mut self, tokens: &[u32], sites: &[HookPoint]) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
         let key = Key::of_sites(1, time, sites);
@@ -159,7 +159,12 @@ impl Lens {
     ///
     /// # Errors
     /// The values have another size; the model lacks a site, or it does not come after `from`; the device fails.
-    pub async fn probe_from(&mut self, from: Site, values: &Tensor, sites: &[Site]) -> Result<Vec<Tensor>> {
+    pub async fn probe_from(
+        &mut self,
+        from: HookPoint,
+        values: &Tensor,
+        sites: &[HookPoint],
+    ) -> Result<Vec<Tensor>> {
         let (key, padded) = self.going_on(from, values, sites)?;
         let (time, length) = (key.time, values.shape.get(1).copied().unwrap_or_default());
         let found = self.run(key, Given { from: Some(padded), ..Given::default() }).await?;
@@ -177,13 +182,18 @@ impl Lens {
     ///
     /// # Errors
     /// Same as [`Self::probe_from`].
-    pub(super) async fn read_from(&mut self, from: Site, values: &Tensor, site: Site) -> Result<Values<'_>> {
+    pub(super) async fn read_from(
+        &mut self,
+        from: HookPoint,
+        values: &Tensor,
+        site: HookPoint,
+    ) -> Result<Values<'_>> {
         let (key, padded) = self.going_on(from, values, &[site])?;
         self.read(key, Given { from: Some(padded), ..Given::default() }).await
     }
 
     /// The program that continues from a site's values [B, T, …], and those values zero-padded to the window.
-    fn going_on(&self, from: Site, values: &Tensor, sites: &[Site]) -> Result<(Key, Vec<f32>)> {
+    fn going_on(&self, from: HookPoint, values: &Tensor, sites: &[HookPoint]) -> Result<(Key, Vec<f32>)> {
         let &[batch, length, columns] = values.shape.as_slice() else {
             return Err(Error::Internal("values are given as [B, T, columns]".to_owned()));
         };
@@ -205,10 +215,15 @@ impl Lens {
     ///
     /// # Errors
     /// Same as [`Self::probe`], or `seed` has another size.
-    pub async fn gradients(&mut self, tokens: &[u32], seed: &Tensor, sites: &[Site]) -> Result<Vec<Tensor>> {
+    pub async fn gradients(
+        &mut self,
+        tokens: &[u32],
+        seed: &Tensor,
+        sites: &[HookPoint],
+    ) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { gradients: Gradients::Sites, ..Key::of_sites(1, time, sites) };
+        let key = Key { gradients: Gradients::HookPoints, ..Key::of_sites(1, time, sites) };
         let seed = Some(self.padded(seed, time)?);
         let found = self.run(key, Given { tokens, seed, ..Given::default() }).await?;
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())

@@ -31,7 +31,7 @@ mod what_if;
 pub use lens::{Lens, Tensor};
 pub use provenance::Indices;
 
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_compiler::step::Data;
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::Run;
@@ -83,7 +83,7 @@ impl Subject<'_> {
     ///
     /// # Errors
     /// Same as [`Lens::probe`].
-    pub async fn values(&mut self, site: Site) -> Result<Tensor> {
+    pub async fn values(&mut self, site: HookPoint) -> Result<Tensor> {
         Ok(self.lens.probe(self.tokens, &[site]).await?.pop().unwrap_or_default())
     }
 

@@ -3,7 +3,7 @@
 use super::distribution::{self, Partition};
 use super::outputs::in_bits;
 use super::{Found, Subject, Tensor};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Result;
 use glasshouse_platform::Turns;
 
@@ -14,7 +14,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let config = subject.lens.config();
     let (last, outputs, count) = (config.layers, config.outputs(), tokens.len());
     let stages = last + 1;
-    let sites: Vec<Site> = (0..stages).map(Site::Stream).collect();
+    let sites: Vec<HookPoint> = (0..stages).map(HookPoint::Stream).collect();
     let streams = subject.lens.probe(tokens, &sites).await?;
     let turns = Turns::new();
     let mut top = vec![0; stages * count];
@@ -26,7 +26,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (mut compared, mut totals) = (Vec::new(), Vec::new());
     for (stage, stream) in streams.into_iter().enumerate().rev() {
         let stream = Tensor::new(&[1, count, stream.columns()], stream.data);
-        let read = subject.lens.read_from(Site::Stream(last), &stream, Site::Logits).await?;
+        let read = subject.lens.read_from(HookPoint::Stream(last), &stream, HookPoint::Logits).await?;
         let read = read.floats(0)?;
         let read = read.get(..count * outputs).unwrap_or_default();
         if stage == last {

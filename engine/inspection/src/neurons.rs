@@ -2,7 +2,7 @@
 
 use super::outputs::largest;
 use super::{Found, Subject, Tensor};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Result;
 use glasshouse_protocol::inspect::{ActivatingPassage, Detail};
 use glasshouse_text::data::{Split, TokenStore};
@@ -19,7 +19,7 @@ const MIN_PASSAGE: usize = 8;
 /// activations at every position. With a selected neuron, also [`Detail::Passages`].
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position, layer) = (subject.tokens, subject.position, subject.layer());
-    let hidden = subject.values(Site::Hidden(layer)).await?;
+    let hidden = subject.values(HookPoint::Hidden(layer)).await?;
     let here = hidden.row(position);
     let strengths: Vec<f32> = here.iter().map(|activation| activation.abs()).collect();
     let neurons = largest(&strengths, subject.settings.count);
@@ -75,7 +75,8 @@ async fn passages(
     for window in 0..count {
         let [start, end] = [window, window + 1].map(|window| window * length / count);
         let tokens = store.read(Split::Validation, start, (end - start).min(context) as usize)?;
-        let hidden = subject.lens.probe(&tokens, &[Site::Hidden(layer)]).await?.pop().unwrap_or_default();
+        let hidden =
+            subject.lens.probe(&tokens, &[HookPoint::Hidden(layer)]).await?.pop().unwrap_or_default();
         searched += tokens.len();
         windows.push(ActivationWindow {
             activations: column(&hidden, neuron),

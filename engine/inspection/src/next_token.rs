@@ -1,7 +1,7 @@
 //! The next token's distribution, and the effect of each sampler setting on it.
 
 use super::{Found, Subject};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_compiler::sampler::{self, Explained, Sampling};
 use glasshouse_platform::Result;
 
@@ -15,7 +15,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice(format!("{about} It has no next token; use logit-lens."));
         return Ok(found);
     }
-    let logits = subject.values(Site::Logits).await?;
+    let logits = subject.values(HookPoint::Logits).await?;
     let logits = logits.row(position);
     let window = tokens.get(..=position).unwrap_or(tokens);
     let sampling = Sampling::of(&settings.sampling);

@@ -48,7 +48,7 @@ pub(super) struct Attention<'a> {
 }
 
 impl<'a> Attention<'a> {
-    /// `packed` is the value at [`glasshouse_compiler::model::Site::QueriesKeysValues`].
+    /// `packed` is the value at [`glasshouse_compiler::model::HookPoint::QueriesKeysValues`].
     pub(super) fn new(config: &ModelConfig, layer: usize, packed: &'a Tensor) -> Self {
         let ModelConfig { heads, kv_heads, head_size, .. } = *config;
         let window = config.window(layer).unwrap_or(usize::MAX);

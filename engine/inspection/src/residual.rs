@@ -4,7 +4,7 @@ use super::final_norm::Direction;
 use super::linear::{cosine, dot, norm};
 use super::outputs::log_probabilities;
 use super::{Found, Subject, Tensor};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Result;
 
 /// norms [stage, T] and cosines [stage, T] with the last stage (stages: after the embedding, then after each attention and each
@@ -14,12 +14,17 @@ use glasshouse_platform::Result;
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position) = (subject.tokens, subject.position);
     let layers = subject.lens.config().layers;
-    let mut sites = vec![Site::Stream(0)];
+    let mut sites = vec![HookPoint::Stream(0)];
     for layer in 0..layers {
-        let next = Site::Stream(layer + 1);
-        sites.extend([Site::AttentionOutput(layer), Site::Between(layer), Site::MlpOutput(layer), next]);
+        let next = HookPoint::Stream(layer + 1);
+        sites.extend([
+            HookPoint::AttentionOutput(layer),
+            HookPoint::Between(layer),
+            HookPoint::MlpOutput(layer),
+            next,
+        ]);
     }
-    sites.push(Site::Logits);
+    sites.push(HookPoint::Logits);
     let mut values = subject.lens.probe(tokens, &sites).await?;
     let logits = values.pop().unwrap_or_default();
     let logits = logits.row(position);
@@ -53,7 +58,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         ),
     }
     let seed = seed(logits, output, position);
-    let gradient = subject.lens.gradients(tokens, &seed, &[Site::Stream(0)]).await?.pop().unwrap_or_default();
+    let gradient =
+        subject.lens.gradients(tokens, &seed, &[HookPoint::Stream(0)]).await?.pop().unwrap_or_default();
     let embedded = values.first().into_iter().flat_map(Tensor::rows);
     let saliency = gradient.rows().zip(embedded).map(|(gradient, row)| dot(gradient, row) as f32);
     found.floats("saliency", "embedding", &[("T", tokens.len())], saliency.collect());

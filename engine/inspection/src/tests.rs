@@ -85,7 +85,7 @@ fn model(config: &ModelConfig, time: usize) -> Model {
     build(config, purpose).unwrap()
 }
 
-fn sites(config: &ModelConfig) -> Vec<Site> {
+fn sites(config: &ModelConfig) -> Vec<HookPoint> {
     model(config, 4).sites.iter().map(|(site, _)| site).collect()
 }
 
@@ -146,7 +146,7 @@ fn a_text_in_a_longer_window_has_the_values_of_its_own_length() {
         let find = |input| graph.find(Origin::Input(input)).unwrap();
         inputs.push((find(glasshouse_compiler::graph::Input::Tokens), Data::U32(TOKENS.to_vec())));
         inputs.push((find(glasshouse_compiler::graph::Input::Targets), Data::U32(vec![0; TOKENS.len()])));
-        let (places, values): (Vec<Site>, Vec<_>) = sites.iter().unzip();
+        let (places, values): (Vec<HookPoint>, Vec<_>) = sites.iter().unzip();
         let wanted = run_graph(&graph, &inputs, &values).unwrap();
         let found = block_on(lens(&config).probe(&TOKENS, &places)).unwrap();
         for ((site, found), wanted) in places.iter().zip(&found).zip(wanted) {
@@ -161,7 +161,7 @@ fn a_text_in_a_longer_window_has_the_values_of_its_own_length() {
 fn logits_are_those_that_the_model_writes_by() {
     for config in [gpt(), llama()] {
         let mut decoder = CpuDecoder::new(&config, &weights(&config), Some(1)).unwrap();
-        let logits = block_on(lens(&config).probe(&TOKENS, &[Site::Logits])).unwrap();
+        let logits = block_on(lens(&config).probe(&TOKENS, &[HookPoint::Logits])).unwrap();
         for (at, row) in logits[0].rows().enumerate() {
             compare(row, &decoder.logits(&TOKENS[..=at]).unwrap(), 1e-5, "logits");
         }
@@ -172,15 +172,16 @@ fn logits_are_those_that_the_model_writes_by() {
 fn a_pass_that_goes_on_from_a_layers_stream_ends_alike() {
     for config in [gpt(), llama()] {
         let mut lens = lens(&config);
-        let wanted = block_on(lens.probe(&TOKENS, &[Site::Logits])).unwrap();
+        let wanted = block_on(lens.probe(&TOKENS, &[HookPoint::Logits])).unwrap();
         for layer in 0..=config.layers {
-            let stream = block_on(lens.probe(&TOKENS, &[Site::Stream(layer)])).unwrap();
+            let stream = block_on(lens.probe(&TOKENS, &[HookPoint::Stream(layer)])).unwrap();
             let (time, width) = (TOKENS.len(), config.width);
             // Two texts: this one and a dummy.
             let mut both = vec![0.5; time * width];
             both.extend(&stream[0].data);
             let both = Tensor::new(&[2, time, width], both);
-            let found = block_on(lens.probe_from(Site::Stream(layer), &both, &[Site::Logits])).unwrap();
+            let found =
+                block_on(lens.probe_from(HookPoint::Stream(layer), &both, &[HookPoint::Logits])).unwrap();
             assert_eq!(found[0].shape, [2, time, config.vocabulary]);
             let (other, own) = found[0].data.split_at(time * config.vocabulary);
             compare(own, &wanted[0].data, 1e-5, &format!("logits from layer {layer}"));
@@ -195,7 +196,7 @@ fn probabilities_times_values_are_what_attention_found() {
     let windowed = ModelConfig { sliding_window: Some(4), full_attention: vec![1], qk_norm: true, ..llama() };
     for config in [gpt(), llama(), windowed] {
         for layer in 0..config.layers {
-            let sites = [Site::QueriesKeysValues(layer), Site::Attended(layer)];
+            let sites = [HookPoint::QueriesKeysValues(layer), HookPoint::Attended(layer)];
             let found = block_on(lens(&config).probe(&TOKENS, &sites)).unwrap();
             let attention = probabilities::Attention::new(&config, layer, &found[0]);
             for head in 0..config.heads {
@@ -235,7 +236,7 @@ fn gradients_of_the_stream_are_its_finite_differences() {
     for config in [gpt(), llama()] {
         let mut lens = lens(&config);
         let seed = random_tensor(5, &[TOKENS.len(), config.vocabulary]);
-        let sites: Vec<Site> = (0..=config.layers).map(Site::Stream).collect();
+        let sites: Vec<HookPoint> = (0..=config.layers).map(HookPoint::Stream).collect();
         let values = block_on(lens.probe(&TOKENS, &sites)).unwrap();
         let gradients = block_on(lens.gradients(&TOKENS, &seed, &sites)).unwrap();
         for ((site, values), gradient) in sites.iter().zip(&values).zip(&gradients) {
@@ -245,7 +246,7 @@ fn gradients_of_the_stream_are_its_finite_differences() {
             let mut at = |factor: f32| {
                 let moved = values.data.iter().zip(&direction).map(|(x, d)| x + factor * d).collect();
                 let moved = Tensor::new(&[1, TOKENS.len(), config.width], moved);
-                let logits = block_on(lens.probe_from(*site, &moved, &[Site::Logits])).unwrap();
+                let logits = block_on(lens.probe_from(*site, &moved, &[HookPoint::Logits])).unwrap();
                 total(&logits[0], &seed)
             };
             let measured = (at(step) - at(-step)) / (2.0 * f64::from(step));
@@ -274,7 +275,7 @@ fn gradients_of_weights_are_their_finite_differences() {
                 for ((weight, own), direction) in weights.iter_mut().zip(&own).zip(&direction) {
                     *weight = own + factor * direction;
                 }
-                let logits = block_on(lens.probe(&TOKENS, &[Site::Logits])).unwrap();
+                let logits = block_on(lens.probe(&TOKENS, &[HookPoint::Logits])).unwrap();
                 total(&logits[0], &seed)
             };
             let measured = (at(step) - at(-step)) / (2.0 * f64::from(step));
@@ -288,9 +289,9 @@ fn gradients_of_weights_are_their_finite_differences() {
 fn the_losss_gradient_is_that_of_its_seed_and_every_value_has_its_own_beside_it() {
     for config in [gpt(), llama()] {
         let mut lens = lens(&config);
-        let logits = block_on(lens.probe(&TOKENS, &[Site::Logits])).unwrap().remove(0);
+        let logits = block_on(lens.probe(&TOKENS, &[HookPoint::Logits])).unwrap().remove(0);
         let seed = block_on(outputs::cross_entropy_gradient(&logits, &TOKENS, &Turns::none()));
-        let sites: Vec<Site> = (0..=config.layers).map(Site::Stream).collect();
+        let sites: Vec<HookPoint> = (0..=config.layers).map(HookPoint::Stream).collect();
         let wanted = block_on(lens.loss_gradients(&TOKENS)).unwrap().tensors().unwrap();
         let of_sites = block_on(lens.gradients(&TOKENS, &seed, &sites)).unwrap();
         let forward = block_on(lens.forward(&TOKENS)).unwrap();
@@ -333,7 +334,7 @@ fn a_gpu_has_the_cpu_values() {
                 assert_eq!(found.shape, wanted.shape);
                 compare(&found.data, &wanted.data, 2e-4, &format!("{site:?} in round {round}"));
             }
-            let streams = [Site::Stream(0), Site::Stream(config.layers)];
+            let streams = [HookPoint::Stream(0), HookPoint::Stream(config.layers)];
             let [found, wanted] =
                 [&mut gpu, &mut cpu].map(|lens| block_on(lens.gradients(&TOKENS, &seed, &streams)).unwrap());
             for (found, wanted) in found.iter().zip(wanted) {

@@ -7,7 +7,7 @@ use super::what_if::Changed;
 use super::{Data, Detail, InspectSettings, Lens, Tensor, View};
 use bench::{Bench, differ, gpt, lens, llama, near, near_shares, number, parallel, post, refusal, softmax};
 use glasshouse_compiler::graph::{Input, Keep, Origin, ParameterId, gradient};
-use glasshouse_compiler::model::{LossForm, Purpose, Site, build};
+use glasshouse_compiler::model::{HookPoint, LossForm, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::lower::{Choice, Choices, Family, Tier};
 use glasshouse_compiler::plan::trial;
@@ -58,7 +58,7 @@ fn what_parts_add_and_the_biases_come_to_the_logit() {
         for (position, token) in [(None, None), (Some(5), Some(70))] {
             let settings = InspectSettings { position, token, ..InspectSettings::default() };
             let seen = bench.look(View::Residual, PROMPT, &settings).unwrap();
-            let logits = bench.probe(PROMPT, &[Site::Logits]).remove(0);
+            let logits = bench.probe(PROMPT, &[HookPoint::Logits]).remove(0);
             let row = logits.row(position.unwrap_or(logits.shape[0] - 1));
             let output = seen.integers("token")[0] as usize;
             assert_eq!(output, token.map_or_else(|| likeliest(row) as usize, |own| own as usize));
@@ -86,8 +86,10 @@ fn norms_are_of_the_stages_and_saliency_is_the_slope_along_each_embedding() {
         let mut bench = Bench::new(config);
         let seen = bench.look(View::Residual, PROMPT, &InspectSettings::default()).unwrap();
         let length = |row: &[f32]| row.iter().map(|entry| entry * entry).sum::<f32>().sqrt();
-        let found =
-            bench.probe(PROMPT, &[Site::Stream(0), Site::Between(1), Site::Stream(2), Site::MlpOutput(1)]);
+        let found = bench.probe(
+            PROMPT,
+            &[HookPoint::Stream(0), HookPoint::Between(1), HookPoint::Stream(2), HookPoint::MlpOutput(1)],
+        );
         let (count, norms) = (found[0].shape[0], seen.floats("norms"));
         let lengths = |tensor: &Tensor| -> Vec<f32> { tensor.rows().map(length).collect() };
         for (stage, tensor) in [(0, &found[0]), (3, &found[1]), (4, &found[2])] {
@@ -102,7 +104,7 @@ fn norms_are_of_the_stages_and_saliency_is_the_slope_along_each_embedding() {
                 let mut stream = found[0].clone();
                 let columns = stream.columns();
                 stream.data[at * columns..(at + 1) * columns].iter_mut().for_each(|entry| *entry *= factor);
-                let logits = bench.probe_from(Site::Stream(0), stream, Site::Logits);
+                let logits = bench.probe_from(HookPoint::Stream(0), stream, HookPoint::Logits);
                 sampler::probabilities(logits.row(count - 1))[token].ln()
             };
             let slope = (logarithm(1.01) - logarithm(0.99)) / 0.02;
@@ -117,7 +119,7 @@ fn the_most_active_neurons_come_first_and_passages_hold_their_peaks() {
     let mut bench = Bench::new(llama());
     let plain = InspectSettings { layer: Some(0), position: Some(4), count: 6, ..InspectSettings::default() };
     let seen = bench.look(View::Neurons, PROMPT, &plain).unwrap();
-    let hidden = bench.probe(PROMPT, &[Site::Hidden(0)]).remove(0);
+    let hidden = bench.probe(PROMPT, &[HookPoint::Hidden(0)]).remove(0);
     let (neurons, activations) = (seen.integers("neurons"), seen.floats("activations"));
     assert!(activations.windows(2).all(|pair| pair[0].abs() >= pair[1].abs()));
     let most = hidden.row(4).iter().fold(0.0_f32, |most, entry| most.max(entry.abs()));
@@ -144,7 +146,7 @@ fn the_most_active_neurons_come_first_and_passages_hold_their_peaks() {
     let length = store.len(Split::Validation);
     let most = (0..32).map(|window| {
         let tokens = store.read(Split::Validation, window * length / 32, 32).unwrap();
-        let hidden = block_on(bench.lens.probe(&tokens, &[Site::Hidden(0)])).unwrap().remove(0);
+        let hidden = block_on(bench.lens.probe(&tokens, &[HookPoint::Hidden(0)])).unwrap().remove(0);
         hidden.rows().map(|row| row[9]).fold(f32::NEG_INFINITY, f32::max)
     });
     assert_eq!(peaks[0], most.fold(f32::NEG_INFINITY, f32::max));
@@ -166,7 +168,7 @@ fn the_logit_lens_ends_with_the_logits() {
         let mut bench = Bench::new(config);
         let settings = InspectSettings { position: Some(6), ..InspectSettings::default() };
         let seen = bench.look(View::LogitLens, PROMPT, &settings).unwrap();
-        let found = bench.probe(PROMPT, &[Site::Logits, Site::Stream(1)]);
+        let found = bench.probe(PROMPT, &[HookPoint::Logits, HookPoint::Stream(1)]);
         let (count, outputs) = (found[0].shape[0], found[0].columns());
         let [logits, divergence, probabilities] =
             ["logits", "divergence", "probabilities"].map(|name| seen.floats(name));
@@ -177,7 +179,7 @@ fn the_logit_lens_ends_with_the_logits() {
             assert!(divergence[2 * count + at] < 1e-6);
         }
         // The middle stage, read as if it were the last.
-        let middle = bench.probe_from(Site::Stream(2), found[1].clone(), Site::Logits);
+        let middle = bench.probe_from(HookPoint::Stream(2), found[1].clone(), HookPoint::Logits);
         near(&logits[outputs..2 * outputs], middle.row(6), 1e-5);
         let (last, own) = (softmax(found[0].row(6)), softmax(middle.row(6)));
         let wanted: f32 = last.iter().zip(&own).map(|(last, own)| last * (last / own).log2()).sum();
@@ -212,7 +214,7 @@ fn the_next_token_is_what_the_sampler_makes_of_the_logits() {
         ..InspectSettings::default()
     };
     let seen = bench.look(View::NextToken, PROMPT, &settings).unwrap();
-    let logits = bench.probe(PROMPT, &[Site::Logits]).remove(0);
+    let logits = bench.probe(PROMPT, &[HookPoint::Logits]).remove(0);
     assert_eq!(seen.floats("logits"), logits.row(9));
     let wanted = sampler::explain(logits.row(9), &bench.tokens(PROMPT)[..10], &Sampling::of(&sampling));
     let ids = seen.integers("ids");
@@ -247,13 +249,14 @@ fn a_head_switched_off_is_its_part_of_what_was_attended_at_zero() {
             ..InspectSettings::default()
         };
         let seen = bench.look(View::WhatIf, PROMPT, &settings).unwrap();
-        let found = bench.probe(PROMPT, &[Site::Attended(0), Site::Stream(0), Site::Logits]);
+        let found = bench.probe(PROMPT, &[HookPoint::Attended(0), HookPoint::Stream(0), HookPoint::Logits]);
         let [mut attended, stream, logits] = <[Tensor; 3]>::try_from(found).unwrap();
         let columns = attended.columns();
         attended.data.chunks_exact_mut(columns).for_each(|row| row[8..12].fill(0.0));
-        let added = bench.probe_from(Site::Attended(0), attended, Site::AttentionOutput(0));
+        let added = bench.probe_from(HookPoint::Attended(0), attended, HookPoint::AttentionOutput(0));
         let between: Vec<f32> = stream.data.iter().zip(&added.data).map(|(one, other)| one + other).collect();
-        let changed = bench.probe_from(Site::Between(0), Tensor::new(&stream.shape, between), Site::Logits);
+        let changed =
+            bench.probe_from(HookPoint::Between(0), Tensor::new(&stream.shape, between), HookPoint::Logits);
         let last = logits.shape[0] - 1;
         let (old, new) = (softmax(logits.row(last)), softmax(changed.row(last)));
         near_shares(&seen.floats("before"), &old);
@@ -269,7 +272,7 @@ fn a_head_switched_off_is_its_part_of_what_was_attended_at_zero() {
         let larger = |id: &u32| old[*id as usize].max(new[*id as usize]);
         assert!(ids.windows(2).all(|pair| larger(&pair[0]) >= larger(&pair[1]) - 1e-6));
         assert_eq!(bench.lens.arena(), before, "weights are as they were, to the bit");
-        let same = bench.probe(PROMPT, &[Site::Logits]).remove(0);
+        let same = bench.probe(PROMPT, &[HookPoint::Logits]).remove(0);
         assert_eq!(same, logits);
     }
 }
@@ -284,7 +287,12 @@ fn a_part_switched_off_adds_nothing_and_its_weights_come_back() {
         {
             let changed = Changed::of(&mut bench.lens, &edits);
             assert_ne!(changed.lens.arena(), before);
-            let sites = [Site::AttentionOutput(1), Site::MlpOutput(1), Site::Stream(1), Site::Stream(2)];
+            let sites = [
+                HookPoint::AttentionOutput(1),
+                HookPoint::MlpOutput(1),
+                HookPoint::Stream(1),
+                HookPoint::Stream(2),
+            ];
             let found = block_on(changed.lens.probe(&tokens, &sites)).unwrap();
             assert!(found[..2].iter().all(|tensor| tensor.data.iter().all(|entry| *entry == 0.0)));
             assert_eq!(found[2], found[3]);
@@ -318,7 +326,7 @@ fn a_patch_of_the_same_prompt_changes_nothing_and_one_of_another_brings_its_futu
         near_shares(&seen.floats("after"), &seen.floats("before"));
         assert!(seen.floats("divergence")[0] < 1e-6);
         let (own, wanted) = {
-            let mut at_end = |text: &str| softmax(bench.probe(text, &[Site::Logits])[0].row(last));
+            let mut at_end = |text: &str| softmax(bench.probe(text, &[HookPoint::Logits])[0].row(last));
             (at_end(prompt), at_end(other))
         };
         assert!(differ(&own, &wanted));

@@ -1,7 +1,7 @@
 //! Each token of the prompt, and its probability given the preceding ones.
 
 use super::{Found, Subject};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Result;
 use glasshouse_platform::Turns;
 use std::f64::consts::LN_2;
@@ -16,7 +16,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice("The model is a classifier: it gives tokens no probability.");
         return Ok(found);
     }
-    let logits = subject.values(Site::Logits).await?;
+    let logits = subject.values(HookPoint::Logits).await?;
     // The first token has no prediction.
     let (mut log_probabilities, mut rank, mut entropy) = (vec![0.0], vec![0], Vec::new());
     let turns = Turns::new();

@@ -3,7 +3,7 @@
 use super::outputs::largest;
 use super::probabilities::{Attention, MAX_PROBABILITIES, count};
 use super::{Found, Subject, Tensor, formulas};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Result;
 use glasshouse_platform::Turns;
 use glasshouse_protocol::inspect::Detail;
@@ -14,32 +14,32 @@ const NEXT: usize = 10;
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let layer = subject.layer();
     let sites = [
-        Site::Stream(0),
-        Site::AttentionInput(layer),
-        Site::QueriesKeysValues(layer),
-        Site::Attended(layer),
-        Site::AttentionOutput(layer),
-        Site::Between(layer),
-        Site::MlpInput(layer),
-        Site::Hidden(layer),
-        Site::MlpOutput(layer),
-        Site::Stream(layer + 1),
-        Site::Normed,
+        HookPoint::Stream(0),
+        HookPoint::AttentionInput(layer),
+        HookPoint::QueriesKeysValues(layer),
+        HookPoint::Attended(layer),
+        HookPoint::AttentionOutput(layer),
+        HookPoint::Between(layer),
+        HookPoint::MlpInput(layer),
+        HookPoint::Hidden(layer),
+        HookPoint::MlpOutput(layer),
+        HookPoint::Stream(layer + 1),
+        HookPoint::Normed,
     ];
     let values = subject.lens.probe(subject.tokens, &sites).await?;
-    let at = |site: Site| {
+    let at = |site: HookPoint| {
         let found = sites.iter().zip(&values).find(|(own, _)| **own == site);
         found.map(|(_, values)| values.clone()).unwrap_or_default()
     };
     // Apply the head to a single row: for a large vocabulary, all rows would take longer than the rest.
-    let normed = at(Site::Normed);
+    let normed = at(HookPoint::Normed);
     let row = Tensor::new(&[1, 1, normed.columns()], normed.row(subject.position).to_vec());
-    let logits = subject.lens.probe_from(Site::Normed, &row, &[Site::Logits]).await?;
+    let logits = subject.lens.probe_from(HookPoint::Normed, &row, &[HookPoint::Logits]).await?;
 
     let config = subject.lens.config();
     let (time, heads, kv_heads, size) =
         (subject.tokens.len(), config.heads, config.kv_heads, config.head_size);
-    let packed = at(Site::QueriesKeysValues(layer));
+    let packed = at(HookPoint::QueriesKeysValues(layer));
     let attention = Attention::new(config, layer, &packed);
     let (queries, keys) = (heads * size, kv_heads * size);
     let mut found = Found::default();
@@ -65,18 +65,18 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.floats(name, scope, &[("T", time), (axis, tensor.columns())], tensor.data);
     };
     let split = |from: usize, count: usize| Tensor::new(&[time, count], columns(from..from + count));
-    rows("embedded", "embedding", "C", at(Site::Stream(0)));
-    rows("attention_input", &block, "C", at(Site::AttentionInput(layer)));
+    rows("embedded", "embedding", "C", at(HookPoint::Stream(0)));
+    rows("attention_input", &block, "C", at(HookPoint::AttentionInput(layer)));
     rows("queries", &block, "H·D", split(0, queries));
     rows("keys", &block, "K·D", split(queries, keys));
     rows("values", &block, "K·D", split(queries + keys, keys));
-    rows("attended", &block, "H·D", at(Site::Attended(layer)));
-    rows("attention_output", &block, "C", at(Site::AttentionOutput(layer)));
-    rows("between", &block, "C", at(Site::Between(layer)));
-    rows("mlp_input", &mlp, "C", at(Site::MlpInput(layer)));
-    rows("hidden", &mlp, "F", at(Site::Hidden(layer)));
-    rows("mlp_output", &mlp, "C", at(Site::MlpOutput(layer)));
-    rows("stream", &mlp, "C", at(Site::Stream(layer + 1)));
+    rows("attended", &block, "H·D", at(HookPoint::Attended(layer)));
+    rows("attention_output", &block, "C", at(HookPoint::AttentionOutput(layer)));
+    rows("between", &block, "C", at(HookPoint::Between(layer)));
+    rows("mlp_input", &mlp, "C", at(HookPoint::MlpInput(layer)));
+    rows("hidden", &mlp, "F", at(HookPoint::Hidden(layer)));
+    rows("mlp_output", &mlp, "C", at(HookPoint::MlpOutput(layer)));
+    rows("stream", &mlp, "C", at(HookPoint::Stream(layer + 1)));
     rows("normed", "norm", "C", normed);
     found.floats("probabilities", &block, &[("H", heads), ("T", time), ("T", time)], probabilities);
     let logits = logits.into_iter().next().unwrap_or_default();

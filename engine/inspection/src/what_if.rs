@@ -2,7 +2,7 @@
 
 use super::outputs::{divergence_bits, largest, log_probabilities};
 use super::{Found, Lens, Subject, Tensor, exists};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::prompt_tokens;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ModelConfig;
@@ -116,7 +116,7 @@ async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Pat
     }
     let mut layers: Vec<usize> = asked.iter().map(|(layer, _)| *layer).collect();
     layers.dedup();
-    let sites: Vec<Site> = layers.iter().copied().map(Site::Stream).collect();
+    let sites: Vec<HookPoint> = layers.iter().copied().map(HookPoint::Stream).collect();
     let streams = subject.lens.probe(other, &sites).await?;
     let mut patches = Vec::with_capacity(asked.len());
     for (layer, stream) in layers.into_iter().zip(&streams) {
@@ -134,10 +134,10 @@ async fn logits(lens: &mut Lens, tokens: &[u32], patches: &[Patch], position: us
         let mut stream = match reached.take() {
             Some((own, stream)) if own == *layer => stream,
             Some((own, stream)) => {
-                one(lens.probe_from(Site::Stream(own), &stream, &[Site::Stream(*layer)]).await?)
+                one(lens.probe_from(HookPoint::Stream(own), &stream, &[HookPoint::Stream(*layer)]).await?)
             }
             None => {
-                let stream = one(lens.probe(tokens, &[Site::Stream(*layer)]).await?);
+                let stream = one(lens.probe(tokens, &[HookPoint::Stream(*layer)]).await?);
                 Tensor::new(&[1, tokens.len(), stream.columns()], stream.data)
             }
         };
@@ -146,8 +146,10 @@ async fn logits(lens: &mut Lens, tokens: &[u32], patches: &[Patch], position: us
         reached = Some((*layer, stream));
     }
     let logits = match reached {
-        Some((layer, stream)) => lens.probe_from(Site::Stream(layer), &stream, &[Site::Logits]).await?,
-        None => lens.probe(tokens, &[Site::Logits]).await?,
+        Some((layer, stream)) => {
+            lens.probe_from(HookPoint::Stream(layer), &stream, &[HookPoint::Logits]).await?
+        }
+        None => lens.probe(tokens, &[HookPoint::Logits]).await?,
     };
     Ok(one(logits).row(position).to_vec())
 }
@@ -171,7 +173,7 @@ async fn every_part(
     let mut rows = Vec::new();
     for edit in (0..layers).flat_map(head).chain(mlps) {
         let changed = Changed::of(lens, &[edit]);
-        let stream = one(changed.lens.probe(tokens, &[Site::Stream(layers)]).await?);
+        let stream = one(changed.lens.probe(tokens, &[HookPoint::Stream(layers)]).await?);
         rows.extend_from_slice(stream.row(position));
     }
     // Norm and head process each position independently, so rows of several streams are batched.
@@ -180,7 +182,7 @@ async fn every_part(
     let (mut divergences, mut changes) = (Vec::new(), Vec::new());
     for rows in rows.chunks(together * width) {
         let rows = Tensor::new(&[1, rows.len() / width, width], rows.to_vec());
-        let logits = one(lens.probe_from(Site::Stream(layers), &rows, &[Site::Logits]).await?);
+        let logits = one(lens.probe_from(HookPoint::Stream(layers), &rows, &[HookPoint::Logits]).await?);
         for logits in logits.rows() {
             let after = log_probabilities(logits);
             let of = |logarithms: &[f64]| logarithms.get(token).copied().unwrap_or_default();

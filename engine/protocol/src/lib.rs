@@ -58,7 +58,7 @@ pub use guard::{GuardDocument, GuardReport, GuardSeverity, Intervention};
 pub use guard_kind::GuardKind;
 pub use inspect::{InspectSettings, Inspection, View};
 pub use lessons::{LessonFile, LessonMeasurement, LessonProgress};
-pub use message::{Parcel, Report, Request};
+pub use message::{Envelope, Report, Request};
 pub use model::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
     Residual, Rope, RopeScaling,

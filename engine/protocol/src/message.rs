@@ -25,13 +25,13 @@ pub struct Report {
 
 /// A message with attached bytes (files, archives), which a browser transfers without copying.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parcel<T> {
+pub struct Envelope<T> {
     pub body: T,
     /// Whole files, in the order in which the message names them.
     pub bytes: Vec<Vec<u8>>,
 }
 
-impl<T> Parcel<T> {
+impl<T> Envelope<T> {
     /// A message without attachments.
     pub fn plain(body: T) -> Self {
         Self { body, bytes: Vec::new() }

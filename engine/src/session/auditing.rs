@@ -1,7 +1,7 @@
 //! Audits models and stores the results with their runs.
 
 use super::evaluating::{AnswerWriter, Assessment, Finish, Told};
-use super::training::Live;
+use super::training::ActiveRun;
 use super::{AUDITING, RequestOutcome, Session};
 use crate::evaluation::Subject;
 use crate::evaluation::audit::{self, Auditor};
@@ -23,7 +23,7 @@ impl Session {
         id: u64,
         source: &WeightSource,
         settings: AuditSettings,
-        mut live: Option<Live<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<RequestOutcome> {
         let begun = Instant::now();
         audit::asked(&settings)?;
@@ -45,7 +45,7 @@ impl Session {
         if keep {
             run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
         }
-        self.outlet.answer(id, Event::Audited { audit: Box::new(audit) });
+        self.sink.answer(id, Event::Audited { audit: Box::new(audit) });
         Ok(())
     }
 }

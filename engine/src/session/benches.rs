@@ -12,8 +12,8 @@ impl Session {
     /// Handles the benchmark commands.
     pub(super) async fn bench(&mut self, id: u64, command: Command) -> Result<()> {
         let (device, threads) = (&self.device.request, self.options.threads);
-        let outlet = &self.outlet;
-        let tell = |report, tuning| outlet.answer(id, Event::Bench { report, tuning });
+        let sink = &self.sink;
+        let tell = |report, tuning| sink.answer(id, Event::Bench { report, tuning });
         match command {
             Command::BenchStep { config, repeats } => {
                 let measured = self.measured(&config, Extent::Steps(repeats as u64)).await?;
@@ -74,6 +74,6 @@ impl Session {
     }
 
     fn warn(&self, warning: Option<String>) {
-        warning.into_iter().for_each(|warning| self.outlet.notice(warning));
+        warning.into_iter().for_each(|warning| self.sink.notice(warning));
     }
 }

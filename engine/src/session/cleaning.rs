@@ -4,7 +4,7 @@
 //! The recipe is in `recipe.toml`.
 
 use super::Session;
-use super::outlet::Outlet;
+use super::event_sink::EventSink;
 use crate::platform::{self, CorpusFiles, Turns, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::DroppedDocument;
@@ -24,7 +24,7 @@ const FIRST_RECIPE: &str = "light";
 /// A cleaning in progress. If it fails or is cancelled, the previous result remains, and the next cleaning resumes it.
 struct Cleaning {
     id: u64,
-    outlet: Rc<Outlet>,
+    sink: Rc<EventSink>,
     cleaner: Option<Cleaner<'static>>,
 }
 
@@ -50,7 +50,7 @@ impl Drop for Cleaning {
     fn drop(&mut self) {
         if let Some(cleaner) = self.cleaner.take() {
             let documents = cleaner.stop().ok().flatten();
-            self.outlet.answer(self.id, Event::CleaningStopped { documents });
+            self.sink.answer(self.id, Event::CleaningStopped { documents });
         }
     }
 }
@@ -83,14 +83,14 @@ impl Session {
                 let give = async || turns.give().await;
                 let judgement =
                     pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents, &give).await?;
-                self.outlet.answer(id, Event::SampleJudged { judgement });
+                self.sink.answer(id, Event::SampleJudged { judgement });
                 Ok(())
             }
             Command::CompareDocument { id: document } => {
                 let (recipe, inputs, turns) = (self.recipe()?, self.raw_documents()?, Turns::new());
                 let give = async || turns.give().await;
                 let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, &document, &give).await?;
-                self.outlet.answer(id, Event::DocumentCompared { document });
+                self.sink.answer(id, Event::DocumentCompared { document });
                 Ok(())
             }
             Command::Clean => {
@@ -155,7 +155,7 @@ impl Session {
 
     fn tell_recipe(&mut self, id: u64, recipe: &Recipe) -> Result<()> {
         let recipe = recipe.summary()?;
-        self.outlet.answer(id, Event::Recipe { recipe });
+        self.sink.answer(id, Event::Recipe { recipe });
         Ok(())
     }
 
@@ -165,7 +165,7 @@ impl Session {
         if files::exists(&path) {
             let text = files::read_to_string(&path).map_err(Error::io(&path))?;
             let report = CleaningReport::from_json(&text).map_err(|reason| Error::bad_file(&path, reason))?;
-            self.outlet.answer(id, Event::Cleaned { report: Box::new(report) });
+            self.sink.answer(id, Event::Cleaned { report: Box::new(report) });
         }
         Ok(())
     }
@@ -191,12 +191,12 @@ impl Session {
         start: StartOptions,
     ) -> Result<()> {
         let cleaner = Cleaner::new(&CorpusFiles, recipe, inputs, out, start)?;
-        self.outlet.answer(id, Event::CleaningStarted { start: cleaner.start().clone() });
-        let mut cleaning = Cleaning { id, outlet: self.outlet.clone(), cleaner: Some(cleaner) };
+        self.sink.answer(id, Event::CleaningStarted { start: cleaner.start().clone() });
+        let mut cleaning = Cleaning { id, sink: self.sink.clone(), cleaner: Some(cleaner) };
         loop {
             let progress = cleaning.advance()?;
-            self.outlet.progress(progress.done, progress.total);
-            self.outlet.answer(id, Event::Cleaning { progress });
+            self.sink.progress(progress.done, progress.total);
+            self.sink.answer(id, Event::Cleaning { progress });
             if progress.phase == Phase::Done {
                 break;
             }
@@ -204,7 +204,7 @@ impl Session {
         }
         if let Some(cleaner) = cleaning.cleaner.take() {
             let report = cleaner.finish()?;
-            self.outlet.answer(id, Event::Cleaned { report: Box::new(report) });
+            self.sink.answer(id, Event::Cleaned { report: Box::new(report) });
         }
         Ok(())
     }
@@ -236,7 +236,7 @@ impl Session {
                 found += 1;
             }
         }
-        self.outlet.answer(id, Event::Dropped { stage, offset, found, documents });
+        self.sink.answer(id, Event::Dropped { stage, offset, found, documents });
         Ok(())
     }
 
@@ -247,11 +247,11 @@ impl Session {
         }
         let bytes = files::read(&path).map_err(Error::io(&path))?;
         let Some(to) = to else {
-            self.outlet.answer_with(id, Event::ReportPage { path: None }, vec![bytes]);
+            self.sink.answer_with(id, Event::ReportPage { path: None }, vec![bytes]);
             return Ok(());
         };
         files::write(Path::new(&to), bytes).map_err(Error::io(&to))?;
-        self.outlet.answer(id, Event::ReportPage { path: Some(to) });
+        self.sink.answer(id, Event::ReportPage { path: Some(to) });
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 mod scoring;
 
 use super::Session;
-use super::training::Live;
+use super::training::ActiveRun;
 use super::writing::{CURRENT, Key, Model, expect_writes};
 use crate::evaluation::Scorer;
 use crate::generation::{
@@ -144,7 +144,7 @@ impl Session {
         prompt: CompletionPrompt,
         mut config: GenerateConfig,
         settings: CompletionSettings,
-        mut live: Option<Live<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         if self.generations.completions.count() >= MAX_COMPLETIONS {
             return Err(Error::Busy(format!(
@@ -208,7 +208,7 @@ impl Session {
         source: &WeightSource,
         asked: Asked,
         request: Request<Decode<'static>>,
-        live: Option<Live<'_, '_>>,
+        live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         let precision = request.config.precision;
         let pools = &mut self.generations.completions.pools;
@@ -235,14 +235,14 @@ impl Session {
             let added = match pool.batch.next(&mut pool.decoder).await {
                 Ok(added) => added,
                 Err(error) => {
-                    pool.texts.iter().for_each(|(_, asked)| self.outlet.failed(Some(asked.id), &error));
+                    pool.texts.iter().for_each(|(_, asked)| self.sink.failed(Some(asked.id), &error));
                     continue;
                 }
             };
             for (number, piece) in added.into_iter().filter(|(_, piece)| !piece.text.is_empty()) {
                 if let Some((_, asked)) = pool.texts.iter().find(|(own, _)| *own == number) {
                     let run = asked.model.key.0.clone();
-                    self.outlet.answer(asked.id, Event::Completing { run, text: piece.text });
+                    self.sink.answer(asked.id, Event::Completing { run, text: piece.text });
                 }
             }
             for (number, asked) in std::mem::take(&mut pool.texts) {
@@ -284,8 +284,8 @@ impl Session {
             special_tokens: prompt.special,
             moderated: written.moderated,
         });
-        self.outlet.answer(id, Event::Completed { completion });
-        self.outlet.finished(id);
+        self.sink.answer(id, Event::Completed { completion });
+        self.sink.finished(id);
     }
 
     /// Stops a completion, or all of them if `request` is 0, and frees their slots.

@@ -15,7 +15,7 @@ impl Session {
         match command {
             Command::ListCorpora => {
                 let corpora = catalogue::ENTRIES.iter().map(summary).collect();
-                self.outlet.answer(id, Event::Corpora { corpora });
+                self.sink.answer(id, Event::Corpora { corpora });
                 Ok(())
             }
             Command::FetchCorpus { name } => {
@@ -25,7 +25,7 @@ impl Session {
             }
             Command::DownloadCorpus { name, to } => {
                 let path = self.fetched(id, catalogue::find(&name)?, to).await?;
-                self.outlet.answer(id, Event::Fetched { path });
+                self.sink.answer(id, Event::Fetched { path });
                 Ok(())
             }
             other => Err(Error::Internal(format!("unknown corpora command {other:?}"))),
@@ -40,9 +40,9 @@ impl Session {
             match told.recv().await {
                 Ok(Fetched::Progress(progress)) => {
                     if let FetchProgress::Receiving { done, total } = progress {
-                        self.outlet.progress(done, total);
+                        self.sink.progress(done, total);
                     }
-                    self.outlet.answer(id, Event::Fetching { progress });
+                    self.sink.answer(id, Event::Fetching { progress });
                 }
                 Ok(Fetched::Done(path)) => return path,
                 Err(_) => return Err(Error::Internal("a download ended without a result".to_owned())),

@@ -62,7 +62,7 @@ impl Session {
         let adapters = gpu::devices().await;
         let mut devices = vec![cpu(self.options.threads, cpu_reason(&adapters))];
         devices.extend(adapters.iter().map(|adapter| described(adapter, String::new())));
-        self.outlet.answer(id, Event::Devices { devices });
+        self.sink.answer(id, Event::Devices { devices });
     }
 
     pub(super) async fn choose_device(&mut self, id: u64, wish: &str) -> Result<()> {
@@ -94,7 +94,7 @@ impl Session {
         };
         self.device = ChosenDevice { request, summary, is_known: true };
         self.generations.forget_device();
-        self.outlet.answer(
+        self.sink.answer(
             id,
             Event::Ready {
                 version: message::VERSION,

@@ -61,13 +61,13 @@ impl Session {
                 Some(content) => files::write(&to, content).map_err(Error::io(&to))?,
                 None => copy(&name, &to, &turns).await.map_err(Error::io(name))?,
             }
-            self.outlet.progress(done as u64 + 1, count);
+            self.sink.progress(done as u64 + 1, count);
             turns.give().await;
         }
         self.documents_changed(id).await?;
         added.0.clear();
         if let Some(told) = told(&passed_over) {
-            self.outlet.notice(told);
+            self.sink.notice(told);
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ impl Session {
             overview.files = raw;
         }
         let search = search.to_owned();
-        self.outlet.answer(id, Event::Documents { overview, search, offset, found, documents });
+        self.sink.answer(id, Event::Documents { overview, search, offset, found, documents });
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl Session {
         let read = self.survey().await?.read(number, reader.as_ref(), &Turns::new()).await?;
         let ReadDocument { text, learned, tokens, cut } = read;
         let learned = learned.into_iter().map(|range| (range.start, range.end)).collect();
-        self.outlet.answer(id, Event::Document { number, text, learned, tokens, cut });
+        self.sink.answer(id, Event::Document { number, text, learned, tokens, cut });
         Ok(())
     }
 
@@ -146,7 +146,7 @@ impl Session {
         match compiled {
             Ok(reader) => Ok(Some(reader)),
             Err(error) => {
-                self.outlet.notice(format!("{error}; conversations are shown without it"));
+                self.sink.notice(format!("{error}; conversations are shown without it"));
                 Ok(None)
             }
         }

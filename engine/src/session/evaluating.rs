@@ -9,8 +9,8 @@ pub(super) use beside::{Evaluations, Finish};
 pub(super) use comparing::Compared;
 pub(super) use making::{AnswerWriter, Told};
 
-use super::outlet::Outlet;
-use super::training::Live;
+use super::event_sink::EventSink;
+use super::training::ActiveRun;
 use super::writing::{Model, expect_writes};
 use super::{EVALUATING, RequestOutcome, Session};
 use crate::data::recipes::{generated_held_out, held_out};
@@ -40,7 +40,7 @@ const BESIDE: usize = 3;
 /// training.
 pub(super) struct Assessment {
     id: u64,
-    outlet: Rc<Outlet>,
+    sink: Rc<EventSink>,
     /// Requested device, and threads for the CPU.
     device: String,
     threads: Option<usize>,
@@ -63,7 +63,7 @@ impl Session {
         source: &WeightSource,
         settings: EvaluateSettings,
         files: Vec<Vec<u8>>,
-        mut live: Option<Live<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<RequestOutcome> {
         let begun = Instant::now();
         settings.validate()?;
@@ -127,12 +127,12 @@ impl Session {
         &mut self,
         id: u64,
         source: &WeightSource,
-        live: Option<&mut Live<'_, '_>>,
+        live: Option<&mut ActiveRun<'_, '_>>,
     ) -> Result<Assessment> {
         let model = self.weights(source, live).await?;
         Ok(Assessment {
             id,
-            outlet: self.outlet.clone(),
+            sink: self.sink.clone(),
             device: self.device.request.clone(),
             threads: self.options.threads,
             visible: self.visible,
@@ -142,7 +142,11 @@ impl Session {
     }
 
     /// A batched decoder of a model; while a run trains, it is opened only when needed.
-    pub(super) async fn writer(&mut self, model: &Model, live: Option<Live<'_, '_>>) -> Result<AnswerWriter> {
+    pub(super) async fn writer(
+        &mut self,
+        model: &Model,
+        live: Option<ActiveRun<'_, '_>>,
+    ) -> Result<AnswerWriter> {
         let Some(live) = live else {
             return Ok(AnswerWriter::Open(self.decoder(model, Precision::F32, PLACES, None).await?));
         };
@@ -159,7 +163,7 @@ impl Session {
             // Keep minutes of work if a task fails.
             if evaluation.settings.keep && (evaluation.likelihood.is_some() || !evaluation.tasks.is_empty()) {
                 self.with_kept(run, evaluation)?;
-                self.outlet.notice(format!("earlier results are kept with {}", run.name()));
+                self.sink.notice(format!("earlier results are kept with {}", run.name()));
             }
             return Err(error);
         }
@@ -168,7 +172,7 @@ impl Session {
         } else {
             evaluation.limits = about::limits(run, &evaluation)?;
         }
-        self.outlet.answer(id, Event::Evaluated { evaluation: Box::new(evaluation) });
+        self.sink.answer(id, Event::Evaluated { evaluation: Box::new(evaluation) });
         Ok(())
     }
 
@@ -198,7 +202,7 @@ impl Session {
                 comparisons.extend(self.compared.pair(first, second, &turns).await);
             }
         }
-        self.outlet.answer(id, Event::Evaluations { evaluations, audits, comparisons });
+        self.sink.answer(id, Event::Evaluations { evaluations, audits, comparisons });
         Ok(())
     }
 
@@ -221,7 +225,7 @@ impl Session {
         }
         let mut audit = self.readable(run.audit());
         if audit.take_if(|audit| audit.weights_crc32c != evaluation.weights_crc32c).is_some() {
-            self.outlet.notice(format!(
+            self.sink.notice(format!(
                 "the audit of {} is of other weights than its evaluation, and is not on the card; audit it again",
                 run.name()
             ));
@@ -243,10 +247,10 @@ impl Session {
         match to {
             Some(to) => {
                 storage::write_atomically(&to, page.as_bytes())?;
-                self.outlet.answer(id, Event::CardWritten { path: Some(to) });
+                self.sink.answer(id, Event::CardWritten { path: Some(to) });
             }
             None => {
-                self.outlet.answer_with(id, Event::CardWritten { path: None }, vec![page.into_bytes()]);
+                self.sink.answer_with(id, Event::CardWritten { path: None }, vec![page.into_bytes()]);
             }
         }
         Ok(())
@@ -257,13 +261,13 @@ impl Session {
         &mut self,
         recipe: &TuningRecipe,
         source: &WeightSource,
-        live: Option<&Live<'_, '_>>,
+        live: Option<&ActiveRun<'_, '_>>,
     ) -> Result<Vec<String>> {
         let run = self.run_of(source, live)?;
         if let Some(own) = held_out(recipe, self.opened()?.project.folder(), &run.config()?)? {
             return Ok(own);
         }
-        self.outlet.notice(format!(
+        self.sink.notice(format!(
             "{} learned no rows of the recipe {}: without a file of rows, it is evaluated on generated ones",
             run.name(),
             recipe.name
@@ -274,7 +278,7 @@ impl Session {
     /// Unwraps a stored result. Unreadable ones are reported and ignored.
     pub(super) fn readable<T>(&self, kept: Result<Option<T>>) -> Option<T> {
         kept.unwrap_or_else(|error| {
-            self.outlet.notice(format!("{error}; it is ignored, and the next one replaces it"));
+            self.sink.notice(format!("{error}; it is ignored, and the next one replaces it"));
             None
         })
     }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 impl Session {
     pub(super) fn list_feedback(&mut self, id: u64) -> Result<()> {
         let rows = self.opened()?.project.feedback()?;
-        self.outlet.answer(id, Event::Feedback { rows });
+        self.sink.answer(id, Event::Feedback { rows });
         Ok(())
     }
 
@@ -32,7 +32,7 @@ impl Session {
             let written = project.export_feedback(&to, one, !keep)?;
             let files = written.into_iter().map(|(file, _)| file.display().to_string()).collect();
             let path = Some(to.display().to_string());
-            self.outlet.answer(id, Event::Exported { name, path, files });
+            self.sink.answer(id, Event::Exported { name, path, files });
             return Ok(());
         }
         let staging = Staging::inside(project.folder())?;
@@ -40,7 +40,7 @@ impl Session {
         project.export_feedback(&folder, one, true)?;
         let (packed, _) = archive::pack_folder(&folder, &Turns::new()).await?;
         let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
-        self.outlet.answer_with(id, event, vec![packed]);
+        self.sink.answer_with(id, event, vec![packed]);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Lists, previews and imports pretrained models.
 
 use super::Session;
-use super::outlet::MOMENT;
+use super::event_sink::MOMENT;
 use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns, source_of};
 use crate::platform::{self, Turns, files};
 use crate::project::{Project, Run};
@@ -31,7 +31,7 @@ impl Session {
         let address = ModelAddress::parse(address)?;
         let staging = staged()?;
         // A server may take long to respond.
-        self.outlet.show_work();
+        self.sink.show_work();
         let listed = address.list(staging.path()).await?;
         self.tell_listed(id, &address, &listed);
         Ok(())
@@ -40,7 +40,7 @@ impl Session {
     fn tell_listed(&self, id: u64, address: &ModelAddress, listed: &[RemoteFile]) {
         let files = listed.iter().map(|file| file.name.clone()).collect();
         let (host, bytes) = (address.host().to_owned(), bytes_of(listed));
-        self.outlet.answer(id, Event::ModelListed { host, files, bytes });
+        self.sink.answer(id, Event::ModelListed { host, files, bytes });
     }
 
     pub(super) async fn look_at_model(
@@ -65,7 +65,7 @@ impl Session {
             default_context: looked.found.default_context(),
             notices,
         };
-        self.outlet.answer(id, Event::ModelFound { model: Box::new(model) });
+        self.sink.answer(id, Event::ModelFound { model: Box::new(model) });
         self.looked = Some(looked);
         Ok(())
     }
@@ -91,23 +91,23 @@ impl Session {
                 run.count_as_latest()?;
             }
             let name = run.name();
-            self.outlet.notice(format!(
+            self.sink.notice(format!(
                 "{name} was already imported from there and is used again; delete it to import another"
             ));
-            self.outlet.answer(id, imported(&run, &found));
+            self.sink.answer(id, imported(&run, &found));
             return self.list_runs(id);
         }
         if let Some(reason) = self.lack_of_room(&found).await {
             return Err(Error::Refused(reason));
         }
         for notice in &found.notices {
-            self.outlet.notice(notice);
+            self.sink.notice(notice);
         }
         let total = found.bytes;
-        let outlet = self.outlet.clone();
+        let sink = self.sink.clone();
         let mut progress = |done| {
-            outlet.progress(done, total);
-            outlet.answer(id, Event::ImportProgress { done, total });
+            sink.progress(done, total);
+            sink.answer(id, Event::ImportProgress { done, total });
         };
         progress(0);
         let (name, source) = (&looked.name, looked.source.clone());
@@ -116,7 +116,7 @@ impl Session {
             import_in_turns(&project, &found, name, source, for_comparison, &turns, &mut progress).await?;
         self.looked = None;
         self.settle_claim(true);
-        self.outlet.answer(id, imported(&run, &found));
+        self.sink.answer(id, imported(&run, &found));
         self.list_runs(id)
     }
 
@@ -152,7 +152,7 @@ impl Session {
 
     async fn fetch_model(&self, number: u64, address: &ModelAddress) -> Result<Looked> {
         let staging = staged()?;
-        self.outlet.show_work();
+        self.sink.show_work();
         let listed = address.list(staging.path()).await?;
         self.tell_listed(number, address, &listed);
         let total = bytes_of(&listed);
@@ -167,12 +167,12 @@ impl Session {
         }
         let mut told = Instant::now();
         let mut progress = |done: u64| {
-            self.outlet.progress(done, total.unwrap_or(0));
+            self.sink.progress(done, total.unwrap_or(0));
             // Throttle progress events: they arrive faster than they can be shown.
             if told.elapsed() >= MOMENT {
                 told = Instant::now();
                 let total = total.unwrap_or(0).max(done);
-                self.outlet.answer(number, Event::ImportProgress { done, total });
+                self.sink.answer(number, Event::ImportProgress { done, total });
             }
         };
         let path = address.fetch(&listed, staging.path(), room, &mut progress).await?;

@@ -1,6 +1,6 @@
 //! Incoming requests, including those that arrived while something else was in progress.
 
-use crate::protocol::{Command, Parcel, Request};
+use crate::protocol::{Command, Envelope, Request};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
@@ -8,14 +8,14 @@ use std::pin::pin;
 use std::task::Poll;
 
 pub(super) struct Inbox {
-    receiver: async_channel::Receiver<Parcel<Request>>,
-    waiting: VecDeque<Parcel<Request>>,
+    receiver: async_channel::Receiver<Envelope<Request>>,
+    waiting: VecDeque<Envelope<Request>>,
     closed: bool,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 enum First<T> {
-    Request(Option<Parcel<Request>>),
+    Request(Option<Envelope<Request>>),
     Work(T),
 }
 
@@ -34,16 +34,16 @@ impl Default for Inbox {
 }
 
 impl Inbox {
-    pub(super) fn new(receiver: async_channel::Receiver<Parcel<Request>>) -> Self {
+    pub(super) fn new(receiver: async_channel::Receiver<Envelope<Request>>) -> Self {
         Self { receiver, waiting: VecDeque::new(), closed: false }
     }
 
-    pub(super) fn try_next(&mut self) -> Option<Parcel<Request>> {
+    pub(super) fn try_next(&mut self) -> Option<Envelope<Request>> {
         self.try_next_but(|_| false)
     }
 
     /// The next request that has arrived and does not have to wait.
-    pub(super) fn try_next_but(&mut self, waits: impl Fn(&Command) -> bool) -> Option<Parcel<Request>> {
+    pub(super) fn try_next_but(&mut self, waits: impl Fn(&Command) -> bool) -> Option<Envelope<Request>> {
         if let Some(at) = self.waiting.iter().position(|parcel| !waits(&parcel.body.command)) {
             return self.waiting.remove(at);
         }
@@ -61,7 +61,7 @@ impl Inbox {
     }
 
     /// Waits for a request; `None` once the front end is gone.
-    pub(super) async fn next(&mut self) -> Option<Parcel<Request>> {
+    pub(super) async fn next(&mut self) -> Option<Envelope<Request>> {
         match self.waiting.pop_front() {
             Some(request) => Some(request),
             None => {
@@ -73,7 +73,7 @@ impl Inbox {
     }
 
     /// Puts a request back to the front of the queue.
-    pub(super) fn put_back(&mut self, request: Parcel<Request>) {
+    pub(super) fn put_back(&mut self, request: Envelope<Request>) {
         self.waiting.push_front(request);
     }
 
@@ -92,11 +92,11 @@ impl Inbox {
         work: impl Future<Output = T>,
         ends: impl Fn(&Command) -> bool,
         withdrawn: impl Fn(u64, u64),
-        urgent: impl Fn(Parcel<Request>) -> ControlFlow<(), Option<Parcel<Request>>>,
+        urgent: impl Fn(Envelope<Request>) -> ControlFlow<(), Option<Envelope<Request>>>,
         beat: impl Fn(),
     ) -> Ended<T> {
         // Cancelled before it started.
-        let cancels = |parcel: &Parcel<Request>| {
+        let cancels = |parcel: &Envelope<Request>| {
             parcel.body.command == Command::Cancel { request } || ends(&parcel.body.command)
         };
         if let Some(at) = self.waiting.iter().position(cancels) {
@@ -154,7 +154,7 @@ impl Inbox {
     pub(super) async fn meanwhile<T>(
         &mut self,
         work: impl Future<Output = T>,
-        mut urgent: impl FnMut(Option<Parcel<Request>>) -> Option<Parcel<Request>>,
+        mut urgent: impl FnMut(Option<Envelope<Request>>) -> Option<Envelope<Request>>,
     ) -> T {
         let mut work = pin!(work);
         loop {

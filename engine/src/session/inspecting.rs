@@ -1,7 +1,7 @@
 //! Inspects a model between other work.
 
 use super::Session;
-use super::training::Live;
+use super::training::ActiveRun;
 use super::writing::{Generations, Model};
 use crate::generation::prompt_tokens;
 use crate::graph::ParameterId;
@@ -30,7 +30,7 @@ impl Session {
         prompts: &[&str],
         views: &[View],
         settings: &InspectSettings,
-        mut live: Option<Live<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         let begun = live.is_some().then(Instant::now);
         settings.sampling.validate()?;
@@ -109,7 +109,7 @@ impl Session {
         let held = begun.map(|begun| begun.elapsed().as_secs_f64() * 1e3);
         for (mut inspection, bytes) in answers {
             inspection.held_training_ms = held;
-            self.outlet.answer_with(id, Event::Inspected { inspection }, bytes);
+            self.sink.answer_with(id, Event::Inspected { inspection }, bytes);
         }
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Session {
     async fn reference(
         &mut self,
         source: &WeightSource,
-        live: Option<&mut Live<'_, '_>>,
+        live: Option<&mut ActiveRun<'_, '_>>,
     ) -> Result<(Model, Range<usize>, usize)> {
         let model = self.weights(source, live).await?;
         let (range, width) = token_embeddings(&model.config)?;

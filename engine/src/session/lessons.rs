@@ -12,11 +12,11 @@ impl Session {
         let kept = project.map(Project::lesson_progress).transpose();
         // Lessons are listed even if the progress is unreadable; its file is left unchanged.
         let progress = kept.unwrap_or_else(|error| {
-            self.outlet.notice(format!("cannot show the lessons' results: {error}"));
+            self.sink.notice(format!("cannot show the lessons' results: {error}"));
             None
         });
         let progress = progress.unwrap_or_default();
-        self.outlet.answer(id, Event::Lessons { files: lesson_files(project), progress });
+        self.sink.answer(id, Event::Lessons { files: lesson_files(project), progress });
         Ok(())
     }
 

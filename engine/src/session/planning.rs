@@ -48,7 +48,7 @@ impl Session {
         let mut plan = platform::aside(plan).await??;
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
-        self.outlet.answer(id, Event::Planned { plan: Box::new(plan) });
+        self.sink.answer(id, Event::Planned { plan: Box::new(plan) });
         Ok(())
     }
 
@@ -61,7 +61,7 @@ impl Session {
         let config = &self.with_teacher(config)?;
         config.validate()?;
         let plan = Box::new(cluster_plan(config, request)?);
-        self.outlet.answer(id, Event::ClusterPlanned { plan });
+        self.sink.answer(id, Event::ClusterPlanned { plan });
         Ok(())
     }
 
@@ -143,7 +143,7 @@ impl Session {
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
         self.remember_speed(config, measured.flops_per_s)?;
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
-        self.outlet.answer(
+        self.sink.answer(
             id,
             Event::Measured {
                 ms_per_step: measured.ms_per_step,
@@ -196,7 +196,7 @@ impl Session {
         config.validate()?;
         let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         let (config, changes) = platform::aside(move || fit(&wanted, &target, limits)).await??;
-        self.outlet.answer(id, Event::Fitted { config: Box::new(config), changes });
+        self.sink.answer(id, Event::Fitted { config: Box::new(config), changes });
         Ok(())
     }
 }

@@ -108,7 +108,7 @@ impl Session {
     pub(super) async fn list_projects(&mut self, id: u64) -> Result<()> {
         self.storage = platform::persistence::summary(&self.options.shelf).await;
         let projects = self.shelf()?.list()?;
-        self.outlet.answer(id, Event::Projects { projects, storage: self.storage.clone() });
+        self.sink.answer(id, Event::Projects { projects, storage: self.storage.clone() });
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Session {
                 None => first_config()?,
             };
             let next = opened.next().unwrap_or_else(|error| {
-                self.outlet.notice(format!("{error}; the settings of the latest run are used instead"));
+                self.sink.notice(format!("{error}; the settings of the latest run are used instead"));
                 Next::default()
             });
             let latest = runs.last().and_then(|run| Some(run.record().ok()?.created)).unwrap_or(0);
@@ -219,7 +219,7 @@ impl Session {
     fn tell_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
         // Damaged tokens do not prevent opening runs and documents.
         let tokenizer = self.tokenizer_summary().unwrap_or_else(|error| {
-            self.outlet.notice(error.to_string());
+            self.sink.notice(error.to_string());
             None
         });
         let open = self.opened()?;
@@ -227,7 +227,7 @@ impl Session {
         let project: ProjectSummary = shelf::summary(&open.id, folder);
         let draft = open.next.draft.as_ref().map(|(_, draft)| draft);
         let config = Box::new(draft.unwrap_or(&open.config).clone());
-        self.outlet.answer(id, Event::ProjectOpened { project, config, tokenizer, runs });
+        self.sink.answer(id, Event::ProjectOpened { project, config, tokenizer, runs });
         Ok(())
     }
 
@@ -264,11 +264,11 @@ impl Session {
         drop(looked);
         let archive::Packed { bytes, files, notes } = packed;
         for note in notes {
-            self.outlet.notice(note);
+            self.sink.notice(note);
         }
         let path = to.map(|path| path.display().to_string());
         let exported = Event::ProjectExported { name, path, bytes, files };
-        self.outlet.answer_with(id, exported, content.into_iter().collect());
+        self.sink.answer_with(id, exported, content.into_iter().collect());
         Ok(())
     }
 

@@ -92,7 +92,7 @@ impl Session {
         let what = if labels.is_empty() { "prompt" } else { "text" };
         let wrong = problems.list();
         for problem in &wrong {
-            self.outlet.notice(format!("{}: {}", problem.name, problem.reason));
+            self.sink.notice(format!("{}: {}", problem.name, problem.reason));
         }
         let left_out = candidates.left_out(!labels.is_empty());
         let mut found = candidates.found;
@@ -102,7 +102,7 @@ impl Session {
             let reason = if reason.is_empty() { "it is empty".to_owned() } else { reason.join("; ") };
             return Err(Error::Refused(format!("{} has no {what} to propose: {reason}", pool.name)));
         }
-        left_out.into_iter().for_each(|left_out| self.outlet.notice(left_out));
+        left_out.into_iter().for_each(|left_out| self.sink.notice(left_out));
 
         let uncertainty = if labels.is_empty() {
             self.answers(&model, measure, settings.samples, &config, &mut found).await?
@@ -119,7 +119,7 @@ impl Session {
             if none == found.len() {
                 return Err(Error::Refused(said));
             }
-            self.outlet.notice(said);
+            self.sink.notice(said);
         }
         let texts: Vec<&str> = found.iter().map(|candidate| candidate.proposal.asked()).collect();
         let chosen = diverse(&texts, &uncertainty, settings.count, &turns).await;
@@ -130,7 +130,7 @@ impl Session {
         };
         let rows = chosen.into_iter().map(row).collect();
         let run = model.key.0.clone();
-        self.outlet.answer(id, Event::Proposed { run, measure, labels, rows, considered });
+        self.sink.answer(id, Event::Proposed { run, measure, labels, rows, considered });
         Ok(())
     }
 
@@ -200,7 +200,7 @@ impl Session {
         let (mut batch, turns) = (Batch::new(decoder, requests)?, Turns::new());
         while !batch.is_over() {
             batch.next(decoder).await?;
-            self.outlet.progress(batch.written() as u64, total);
+            self.sink.progress(batch.written() as u64, total);
             turns.give().await;
         }
         Ok(batch.finish())

@@ -22,13 +22,13 @@ impl Session {
 
     pub(super) fn list_runs(&mut self, id: u64) -> Result<()> {
         let runs = self.opened()?.project.run_summaries()?;
-        self.outlet.answer(id, Event::Runs { runs });
+        self.sink.answer(id, Event::Runs { runs });
         Ok(())
     }
 
     pub(super) fn read_settings(&mut self, id: u64, name: Option<&str>) -> Result<()> {
         let run = self.run_or_latest(name)?;
-        self.outlet.answer(id, Event::Settings { run: run.name(), config: Box::new(run.config()?) });
+        self.sink.answer(id, Event::Settings { run: run.name(), config: Box::new(run.config()?) });
         Ok(())
     }
 
@@ -40,7 +40,7 @@ impl Session {
             events: metrics::thinned(&run.metrics_path(), points)?,
             checkpoints: run.summary()?.checkpoints,
         };
-        self.outlet.answer(id, history);
+        self.sink.answer(id, history);
         Ok(())
     }
 
@@ -116,9 +116,9 @@ impl Session {
         let (merged, notice) = platform::aside_in_turns(merge).await??;
         let merged = merged.put()?;
         if let Some(notice) = notice {
-            self.outlet.notice(notice);
+            self.sink.notice(notice);
         }
-        self.outlet.answer(id, Event::AdapterMerged { run: merged.name() });
+        self.sink.answer(id, Event::AdapterMerged { run: merged.name() });
         self.list_runs(id)
     }
 
@@ -156,7 +156,7 @@ impl Session {
         turns.give().await;
         let load = |run| {
             let model = Trained::load(run, checkpoint)?;
-            model.notices.iter().for_each(|notice| self.outlet.notice(notice));
+            model.notices.iter().for_each(|notice| self.sink.notice(notice));
             Ok::<_, Error>(model)
         };
         let written = match format {
@@ -165,7 +165,7 @@ impl Session {
             }
             ExportFormat::Peft => {
                 let adapted = AsTrained::load(run, checkpoint)?;
-                adapted.notices.iter().for_each(|notice| self.outlet.notice(notice));
+                adapted.notices.iter().for_each(|notice| self.sink.notice(notice));
                 huggingface::export_adapter_in_turns(&adapted, &path, replace, &turns).await?
             }
             ExportFormat::Gguf { quantization } => {
@@ -173,7 +173,7 @@ impl Session {
                 let exported =
                     gguf::export_trained_in_turns(&model, quantization, &path, replace, &turns).await?;
                 for notice in &exported.notices {
-                    self.outlet.notice(notice);
+                    self.sink.notice(notice);
                 }
                 vec![path.clone()]
             }
@@ -181,7 +181,7 @@ impl Session {
         if staging.is_none() {
             let files = written.iter().map(|file| file.display().to_string()).collect();
             let path = Some(path.display().to_string());
-            self.outlet.answer(id, Event::Exported { name: place, path, files });
+            self.sink.answer(id, Event::Exported { name: place, path, files });
             return Ok(());
         }
         let (name, bytes) = match format {
@@ -190,7 +190,7 @@ impl Session {
             }
             ExportFormat::Gguf { .. } => (place, storage::read(&path)?),
         };
-        self.outlet.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![bytes]);
+        self.sink.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![bytes]);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Generates several texts in a batch, after one prompt or each in its own conversation.
 
 use super::Session;
-use super::training::Live;
+use super::training::ActiveRun;
 use super::writing::{Key, Model};
 use crate::generation::{
     Batch, ChatPrompt, Decode, Decoder, Generated, Request, chat_prompt, chat_room, prompt_tokens, request,
@@ -40,7 +40,7 @@ impl Session {
         prompt: &str,
         config: &GenerateConfig,
         count: usize,
-        live: Option<Live<'_, '_>>,
+        live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         let (config, judges) = &self.with_judges(config)?;
         let (model, decoder) = self.model_for(id, source, config, count, live).await?;
@@ -62,7 +62,7 @@ impl Session {
         source: &WeightSource,
         conversations: &[Vec<ChatMessage>],
         config: &GenerateConfig,
-        live: Option<Live<'_, '_>>,
+        live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         let (config, judges) = &self.with_judges(config)?;
         let count = conversations.len();
@@ -83,7 +83,7 @@ impl Session {
             let text = format!(
                 "{longer} of {of} exceed the {room} tokens that fit the context of {context}: the model sees only their end"
             );
-            self.outlet.answer(id, Event::Notice { text });
+            self.sink.answer(id, Event::Notice { text });
         }
         self.write_all(id, (model, decoder), requests, config)
     }
@@ -95,7 +95,7 @@ impl Session {
         source: &WeightSource,
         config: &GenerateConfig,
         count: usize,
-        live: Option<Live<'_, '_>>,
+        live: Option<ActiveRun<'_, '_>>,
     ) -> Result<(Model, Decoder)> {
         self.expect_room()?;
         config.validate()?;
@@ -131,14 +131,14 @@ impl Session {
     pub(super) async fn carry_on_sampling(&mut self) {
         for mut samples in std::mem::take(&mut self.generations.samples) {
             if let Err(error) = samples.batch.next(&mut samples.decoder).await {
-                self.outlet.failed(Some(samples.id), &error);
+                self.sink.failed(Some(samples.id), &error);
                 continue;
             }
             for (number, told) in samples.told.iter_mut().enumerate().filter(|(_, told)| !**told) {
                 let Some(text) = samples.batch.finished(number) else { continue };
                 *told = true;
                 samples.tokens += text.tokens.len();
-                self.outlet.answer(samples.id, sampled(number, samples.seed, text));
+                self.sink.answer(samples.id, sampled(number, samples.seed, text));
             }
             if samples.batch.is_over() {
                 self.end_samples(samples);
@@ -153,12 +153,12 @@ impl Session {
         let Samples { id, key, precision, decoder, batch, seed, told, begun, mut tokens } = samples;
         for (number, text) in batch.finish().iter().enumerate().filter(|(number, _)| !told[*number]) {
             tokens += text.tokens.len();
-            self.outlet.answer(id, sampled(number, seed, text));
+            self.sink.answer(id, sampled(number, seed, text));
         }
         let seconds = begun.elapsed().as_secs_f64();
         let tokens_per_s = tokens as f64 / seconds.max(1e-9);
-        self.outlet.answer(id, Event::SamplesEnded { tokens, tokens_per_s, seconds });
-        self.outlet.finished(id);
+        self.sink.answer(id, Event::SamplesEnded { tokens, tokens_per_s, seconds });
+        self.sink.finished(id);
         self.generations.keep_decoder(key, precision, decoder);
     }
 }

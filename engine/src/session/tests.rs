@@ -11,8 +11,8 @@ mod made;
 
 use super::{Options, run};
 use crate::protocol::{
-    CheckpointChoice, Command, Ending, ErrorKind, Event, GenerateConfig, Parcel, Report, Request, RunConfig,
-    RunLaunch, RunState, TrainEvent, TrainingState, WeightSource, message, presets,
+    CheckpointChoice, Command, Ending, Envelope, ErrorKind, Event, GenerateConfig, Report, Request,
+    RunConfig, RunLaunch, RunState, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 /// A front end that sends the next command when the previous one has ended, or at a specified event.
 struct Script {
-    requests: async_channel::Sender<Parcel<Request>>,
+    requests: async_channel::Sender<Envelope<Request>>,
     /// Remaining commands, each with the event that triggers it; `None` waits for the end of the previous command.
     steps: Vec<(Option<Trigger>, Command)>,
     sent: u64,
@@ -53,7 +53,7 @@ impl Script {
         let (_, command) = self.steps.remove(0);
         self.sent += 1;
         let request = Request { id: self.sent, command };
-        self.requests.try_send(Parcel::plain(request)).unwrap();
+        self.requests.try_send(Envelope::plain(request)).unwrap();
     }
 }
 
@@ -76,7 +76,7 @@ fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
 fn play_hearing(
     shelf: &Path,
     steps: Vec<(Option<Trigger>, Command)>,
-    hear: impl Fn(&Parcel<Report>) + 'static,
+    hear: impl Fn(&Envelope<Report>) + 'static,
 ) -> Vec<Report> {
     let hello = Command::Hello { version: message::VERSION, device: "cpu".to_owned() };
     play_without_hello(options(shelf), std::iter::once(after(hello)).chain(steps).collect(), hear)
@@ -85,7 +85,7 @@ fn play_hearing(
 fn play_without_hello(
     options: Options,
     steps: Vec<(Option<Trigger>, Command)>,
-    hear: impl Fn(&Parcel<Report>) + 'static,
+    hear: impl Fn(&Envelope<Report>) + 'static,
 ) -> Vec<Report> {
     let (requests, inbox) = async_channel::unbounded();
     let script = Rc::new(RefCell::new(Script { requests, steps, sent: 0, heard: Vec::new() }));
@@ -527,7 +527,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
     let mut config = tiny(20);
     (config.train.eval_interval, config.train.sample_interval) = (0, 0);
     for (id, command) in [(1, Command::CreateProject { name: "p".to_owned() }), (2, train(config, None))] {
-        requests.try_send(Parcel::plain(Request { id, command })).unwrap();
+        requests.try_send(Envelope::plain(Request { id, command })).unwrap();
     }
     let (acknowledge, acknowledged) = std::sync::mpsc::channel();
     let place = pipe.clone();
@@ -536,7 +536,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
         std::thread::spawn(move || {
             // Opening waits for the writer, whose first bytes fill the pipe and block it.
             let mut file = std::fs::File::open(&place).unwrap();
-            requests.try_send(Parcel::plain(Request { id: 3, command: Command::Pause })).unwrap();
+            requests.try_send(Envelope::plain(Request { id: 3, command: Command::Pause })).unwrap();
             let heard = acknowledged.recv_timeout(std::time::Duration::from_secs(60));
             std::io::copy(&mut file, &mut std::io::sink()).unwrap();
             heard
@@ -862,7 +862,7 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
         Command::Cancel { request: 3 },
     ];
     for (id, command) in (1..).zip(commands) {
-        requests.try_send(Parcel::plain(Request { id, command })).unwrap();
+        requests.try_send(Envelope::plain(Request { id, command })).unwrap();
     }
     let heard = Rc::new(RefCell::new(Vec::new()));
     let told = heard.clone();

@@ -45,7 +45,7 @@ impl Session {
         project.project.set_next(&project.next)?;
         let summary = self.tokenizer_summary()?;
         let missing = || Error::Internal("a tokenizer that was just trained".to_owned());
-        self.outlet.answer(id, Event::TokenizerReady { tokenizer: summary.ok_or_else(missing)? });
+        self.sink.answer(id, Event::TokenizerReady { tokenizer: summary.ok_or_else(missing)? });
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl Session {
         given: Option<&TokenizerFiles>,
     ) -> Result<Prepared> {
         let folder = self.opened()?.project.folder().to_owned();
-        let outlet = &self.outlet;
+        let sink = &self.sink;
         let mut told = None;
         let mut progress = |progress| {
             let (stage, done, total) = match progress {
@@ -66,18 +66,18 @@ impl Session {
                 Progress::Training => (PreparationStage::Training, 0, 0),
                 Progress::Encoding { bytes, total } => (PreparationStage::Encoding, bytes, total),
             };
-            outlet.progress(done, total);
+            sink.progress(done, total);
             // A hundred reports per stage are enough.
             let share = (stage, done * 100 / total.max(1));
             if told != Some(share) {
                 told = Some(share);
-                outlet.answer(id, Event::Preparing { stage, done, total });
+                sink.answer(id, Event::Preparing { stage, done, total });
             }
         };
         let turns = Turns::new();
         let prepared = data::prepare::prepare_in_turns(config, given, &folder, &mut progress, &turns).await?;
         if self.opened()?.is_beside_others() {
-            self.outlet.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
+            self.sink.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
         } else if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
             let others: BTreeSet<&str> = rest
                 .iter()
@@ -89,7 +89,7 @@ impl Session {
                 (0, more) => format!(", and {}", counted(more as u64, "more fault")),
                 (files, _) => format!(", and {}", counted(files as u64, "more file")),
             };
-            self.outlet.notice(format!(
+            self.sink.notice(format!(
                 "{name} {reason}{more}: the Data page lists what was left out, and removes it"
             ));
         }
@@ -152,7 +152,7 @@ impl Session {
         let looked_at: String = text.chars().take(LOOKED_AT).collect();
         let tokens = tokenizer.encode(&looked_at)?.iter().map(|token| tokenizer.describe(*token)).collect();
         let lost = tokenizer.unknown_characters(&looked_at).into_iter().collect();
-        self.outlet.answer(id, Event::Tokens { text, tokens, lost });
+        self.sink.answer(id, Event::Tokens { text, tokens, lost });
         Ok(())
     }
 
@@ -198,13 +198,13 @@ impl Session {
                 .map(|(left, right)| (shown(left), shown(right))),
         };
         let entries = found.iter().skip(offset).take(count).map(entry).collect();
-        self.outlet.answer(id, Event::Vocabulary { found: found.len(), offset, entries });
+        self.sink.answer(id, Event::Vocabulary { found: found.len(), offset, entries });
         Ok(())
     }
 
     pub(super) fn replay_merges(&mut self, id: u64, text: &str) -> Result<()> {
         let (pieces, steps) = self.prepared()?.tokenizer.replay(text)?;
-        self.outlet.answer(id, Event::MergeReplay { pieces, steps });
+        self.sink.answer(id, Event::MergeReplay { pieces, steps });
         Ok(())
     }
 
@@ -228,13 +228,13 @@ impl Session {
         }
         let turns = Turns::new();
         for (done, config) in candidates.iter().enumerate() {
-            self.outlet.progress(done as u64, candidates.len() as u64);
+            self.sink.progress(done as u64, candidates.len() as u64);
             let trained = Tokenizer::train_in_turns(config, &texts, &turns).await?;
             turns.give().await;
             rows.push(row(&trained, config, false)?);
             turns.give().await;
         }
-        self.outlet.answer(id, Event::Compression { rows });
+        self.sink.answer(id, Event::Compression { rows });
         Ok(())
     }
 }

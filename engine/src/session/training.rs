@@ -2,7 +2,7 @@
 
 mod control;
 
-pub(super) use control::{Control, Steered, is_put_off, urgent};
+pub(super) use control::{Control, RunControl, is_put_off, urgent};
 
 use super::{After, Session, cancellable, device};
 use crate::data::{self, Prepared};
@@ -68,15 +68,15 @@ struct Ready {
 }
 
 /// The run in training, for requests that are served meanwhile.
-pub(super) struct Live<'live, 'data> {
+pub(super) struct ActiveRun<'live, 'data> {
     pub(super) trainer: &'live mut Trainer<'data>,
     pub(super) control: &'live Control,
 }
 
-impl<'live> Live<'live, '_> {
+impl<'live> ActiveRun<'live, '_> {
     /// The run's control, with its current step and total number of steps.
-    pub(super) fn steered(&self) -> Steered<'live> {
-        Steered { control: self.control, at: (self.trainer.step(), self.trainer.config().train.steps) }
+    pub(super) fn steered(&self) -> RunControl<'live> {
+        RunControl { control: self.control, at: (self.trainer.step(), self.trainer.config().train.steps) }
     }
 }
 
@@ -89,26 +89,26 @@ impl Session {
         self.keep_files().await;
         match trained {
             Ok(run) => {
-                self.outlet.answer(id, Event::TrainingEnded { run });
-                self.outlet.finished(id);
+                self.sink.answer(id, Event::TrainingEnded { run });
+                self.sink.finished(id);
             }
             Err(error) => {
                 self.settle_claim(false);
                 if let Err(error) = self.take_documents_back() {
-                    self.outlet.notice(error.to_string());
+                    self.sink.notice(error.to_string());
                 }
                 // Show a run that failed midway with its current state: failed, with the checkpoints to resume from.
                 if let Some(run) = self.current.take() {
-                    self.outlet.answer(id, Event::TrainingEnded { run: run.summary_or_error() });
+                    self.sink.answer(id, Event::TrainingEnded { run: run.summary_or_error() });
                 }
-                self.outlet.failed(Some(id), &error);
+                self.sink.failed(Some(id), &error);
                 self.say_state(TrainingState::Idle, 0, 0);
             }
         }
     }
 
     fn say_state(&self, state: TrainingState, step: u64, steps: u64) {
-        self.outlet.say(Event::TrainingState { state, step, steps });
+        self.sink.say(Event::TrainingState { state, step, steps });
     }
 
     async fn prepare_and_follow(&mut self, job: Job) -> Result<RunSummary> {
@@ -116,11 +116,11 @@ impl Session {
         self.say_state(TrainingState::Preparing, 0, 0);
         let id = job.id;
         let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = job.launch;
-        let (outlet, evaluations) = (self.outlet.clone(), self.evaluations.clone());
+        let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
         let (work, ends) = ((id, PREPARING), |command: &Command| *command == Command::StopTraining);
         let ready = self.make_ready(job);
-        let ready = cancellable(&mut inbox, &outlet, &evaluations, work, ends, None, ready).await;
+        let ready = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, ready).await;
         self.inbox = inbox;
         let Ready { mut open_run, device, estimated } = ready?;
         let begins = !open_run.resumes();
@@ -128,7 +128,7 @@ impl Session {
         self.settle_claim(true);
         if self.opened()?.is_beside_others() {
             let folder = run.folder().display().to_string();
-            self.outlet.answer(id, Event::RunFolder { run: run.name(), folder });
+            self.sink.answer(id, Event::RunFolder { run: run.name(), folder });
         }
         if let (true, Some(seconds)) = (begins, estimated) {
             run.set_estimated_seconds(seconds)?;
@@ -150,7 +150,7 @@ impl Session {
             let begins = !open_run.resumes();
             let mut inbox = std::mem::take(&mut self.inbox);
             let begun = open_run.trainer(options.clone());
-            let begun = cancellable(&mut inbox, &outlet, &evaluations, work, ends, None, begun).await;
+            let begun = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, begun).await;
             self.inbox = inbox;
             if begins && matches!(begun, Err(Error::Cancelled(_))) {
                 // Remove a run that never started.
@@ -166,16 +166,16 @@ impl Session {
                 step: trainer.step(),
                 estimated_seconds: estimated,
             };
-            self.outlet.answer(id, began);
+            self.sink.answer(id, began);
             if let Some(steps) = more_steps.take().filter(|steps| *steps != trainer.config().train.steps) {
                 let event = trainer.change(None, Some(steps)).await?;
-                self.outlet.answer(id, Event::Training { events: vec![event] });
+                self.sink.answer(id, Event::Training { events: vec![event] });
             }
             let Err(error) = self.follow(id, &mut trainer, &control, &prepared).await else {
                 return run.summary();
             };
             drop(trainer);
-            self.outlet.notice(open_run.reopen(error).await?);
+            self.sink.notice(open_run.reopen(error).await?);
         }
     }
 
@@ -213,20 +213,20 @@ impl Session {
                     // The held-out files too.
                     if is_own && !std::mem::take(&mut config.data.validation_files).is_empty() {
                         let text = "the held-out files are not used: rows of tasks and of feedback hold out their own share";
-                        self.outlet.notice(text.to_owned());
+                        self.sink.notice(text.to_owned());
                     }
                 }
                 let beginning = Beginning::find(&self.opened()?.project, &config)?;
                 if let Some(beginning) = &beginning {
                     for notice in beginning.settle(&mut config)? {
-                        self.outlet.notice(notice);
+                        self.sink.notice(notice);
                     }
                 }
                 let mut taught = None;
                 if let Some(teacher) = Teacher::find(&self.opened()?.project, &config)? {
                     taught = Some(teacher.tokenizer(beginning.as_ref())?);
                     for notice in teacher.settle(&mut config) {
-                        self.outlet.notice(notice);
+                        self.sink.notice(notice);
                     }
                 }
                 let given = beginning.as_ref().map(|beginning| &beginning.tokenizer).or(taught.as_ref());
@@ -234,7 +234,7 @@ impl Session {
                 prepared.complete(&mut config);
                 config.validate()?;
                 if let Some(notice) = prepared.settle_epochs(&mut config)? {
-                    self.outlet.notice(notice);
+                    self.sink.notice(notice);
                     // Changing the steps may violate other rules.
                     config.validate()?;
                 }
@@ -244,7 +244,7 @@ impl Session {
                     .chain(config.tuning_sentence())
                     .chain(config.train.evaluation_sentence())
                 {
-                    self.outlet.notice(notice);
+                    self.sink.notice(notice);
                 }
                 (config, prepared, None)
             }
@@ -283,7 +283,7 @@ impl Session {
         }
         let beside_others = self.opened()?.is_beside_others();
         if !beside_others && let Some(tokenizer) = self.tokenizer_summary()? {
-            self.outlet.answer(job.id, Event::TokenizerReady { tokenizer });
+            self.sink.answer(job.id, Event::TokenizerReady { tokenizer });
         }
         let estimated = match &run {
             Some(run) => run.record()?.estimated_seconds,
@@ -313,12 +313,12 @@ impl Session {
         }
         let settled = if beside_others { None } else { open_run.settled.take() };
         for notice in settled.into_iter().chain(std::mem::take(&mut open_run.warnings)) {
-            self.outlet.notice(notice);
+            self.sink.notice(notice);
         }
         open_run.read_start(&self.opened()?.project.clone()).await?;
         if beside_others {
             let opened = Box::new(open_run.about()?);
-            self.outlet.answer(job.id, Event::RunOpened { opened });
+            self.sink.answer(job.id, Event::RunOpened { opened });
             // Yield, so that the notices are delivered before anything is on disk.
             platform::yield_now().await;
         }
@@ -341,7 +341,7 @@ impl Session {
         let needed = run.bytes_to_write()?;
         let available = platform::persistence::available(run.folder()).await;
         if let Some(available) = available.filter(|available| *available < needed) {
-            self.outlet.notice(format!(
+            self.sink.notice(format!(
                 "the run will write about {}, but there is room for {}: free some space before its first checkpoint",
                 quantity::bytes(needed),
                 quantity::bytes(available)
@@ -365,8 +365,8 @@ impl Session {
         loop {
             let waits = |command: &Command| control.stopping() && is_put_off(command);
             while let Some(request) = self.inbox.try_next_but(waits) {
-                told.tell(id, &self.outlet);
-                let live = Live { trainer: &mut *trainer, control };
+                told.tell(id, &self.sink);
+                let live = ActiveRun { trainer: &mut *trainer, control };
                 if let After::Train(_) = self.serve(request, Some(live)).await {
                     return Err(Error::Internal("a second run while one trains".to_owned()));
                 }
@@ -375,7 +375,7 @@ impl Session {
                 control.stop.store(true, Ordering::Relaxed);
             }
             if control.holds() && !trainer.has_news() {
-                told.tell(id, &self.outlet);
+                told.tell(id, &self.sink);
                 self.wait_paused(control, trainer).await;
                 continue;
             }
@@ -395,9 +395,9 @@ impl Session {
                 if let Some(event) = event {
                     sample = None;
                     told.events.push(event);
-                    told.tell(id, &self.outlet);
+                    told.tell(id, &self.sink);
                 }
-                self.outlet.beat("writing a sample");
+                self.sink.beat("writing a sample");
                 self.carry_on_writing().await;
                 platform::yield_now().await;
                 continue;
@@ -421,7 +421,7 @@ impl Session {
                     }
                     told.events.push(event);
                     if rare || told.last.elapsed() >= TOLD {
-                        told.tell(id, &self.outlet);
+                        told.tell(id, &self.sink);
                     }
                 }
                 Progress::SampleDue(request) => {
@@ -431,25 +431,25 @@ impl Session {
                         Ok(begun) => sample = Some(begun),
                         Err(error) => {
                             told.events.push(trainer.sample_failed(&error.to_string())?);
-                            told.tell(id, &self.outlet);
+                            told.tell(id, &self.sink);
                         }
                     }
                 }
                 Progress::Working => {}
                 Progress::Over => break,
             }
-            told.tell_time(&self.outlet, trainer);
+            told.tell_time(&self.sink, trainer);
             if !trainer.has_news() {
                 self.carry_on_writing().await;
                 if !control.stopping() {
                     // It continues after the run has ended.
                     self.carry_on_evaluating(true).await;
                 }
-                self.outlet.beat("training");
+                self.sink.beat("training");
                 platform::yield_now().await;
             }
         }
-        told.tell(id, &self.outlet);
+        told.tell(id, &self.sink);
         Ok(())
     }
 
@@ -472,37 +472,37 @@ impl Session {
 
     /// Awaits a piece of a run's work, answering urgent requests meanwhile. `at` is the run's step and total number of steps.
     async fn meanwhile<T>(&mut self, control: &Control, at: (u64, u64), work: impl Future<Output = T>) -> T {
-        let Self { inbox, outlet, evaluations, .. } = self;
-        let steered = Some(Steered { control, at });
-        inbox.meanwhile(work, |request| urgent(request, evaluations, outlet, steered)).await
+        let Self { inbox, sink, evaluations, .. } = self;
+        let steered = Some(RunControl { control, at });
+        inbox.meanwhile(work, |request| urgent(request, evaluations, sink, steered)).await
     }
 
     /// Like [`Session::keep_files`], answering urgent requests meanwhile.
     async fn keep_files_meanwhile(&mut self, control: &Control, trainer: &Trainer<'_>) {
         let at = (trainer.step(), trainer.config().train.steps);
         if let Err(error) = self.meanwhile(control, at, platform::persistence::flush()).await {
-            self.outlet.failed(None, &error);
+            self.sink.failed(None, &error);
         }
     }
 
     /// Handles pause, resume, single step, stop, changed settings and profiles.
-    pub(super) async fn steer(&mut self, id: u64, command: &Command, live: Live<'_, '_>) -> Result<()> {
-        let Live { trainer, control } = live;
+    pub(super) async fn steer(&mut self, id: u64, command: &Command, live: ActiveRun<'_, '_>) -> Result<()> {
+        let ActiveRun { trainer, control } = live;
         if !control.obeys(command) {
             match command {
                 Command::ChangeTraining { learning_rate, steps } => {
                     let event = trainer.change(*learning_rate, *steps).await?;
-                    self.outlet.answer(id, Event::Training { events: vec![event] });
+                    self.sink.answer(id, Event::Training { events: vec![event] });
                 }
                 Command::ProfileStep => {
                     let profile = trainer.profile().await?;
-                    self.outlet.answer(id, profile);
+                    self.sink.answer(id, profile);
                 }
                 _ => return Err(Error::Internal("not a command for a run".to_owned())),
             }
         }
         let steps = trainer.config().train.steps;
-        self.outlet.answer(id, Event::TrainingState { state: control.state(), step: trainer.step(), steps });
+        self.sink.answer(id, Event::TrainingState { state: control.state(), step: trainer.step(), steps });
         Ok(())
     }
 }
@@ -516,19 +516,19 @@ struct PendingEvents {
 }
 
 impl PendingEvents {
-    fn tell(&mut self, id: u64, outlet: &super::Outlet) {
+    fn tell(&mut self, id: u64, sink: &super::EventSink) {
         if !self.events.is_empty() {
-            outlet.answer(id, Event::Training { events: std::mem::take(&mut self.events) });
+            sink.answer(id, Event::Training { events: std::mem::take(&mut self.events) });
         }
         self.last = Instant::now();
     }
 
     /// Reports the time left once per interval.
-    fn tell_time(&mut self, outlet: &super::Outlet, trainer: &Trainer<'_>) {
+    fn tell_time(&mut self, sink: &super::EventSink, trainer: &Trainer<'_>) {
         let due = self.timed.is_none_or(|at| at.elapsed() >= TIMED);
         if let (true, Some((seconds, seconds_left))) = (due, trainer.seconds()) {
             self.timed = Some(Instant::now());
-            outlet.say(Event::TrainingTime { seconds, seconds_left });
+            sink.say(Event::TrainingTime { seconds, seconds_left });
         }
     }
 }

@@ -6,7 +6,7 @@ mod models;
 use super::Session;
 use super::completing::Completions;
 use super::samples::Samples;
-use super::training::Live;
+use super::training::ActiveRun;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
@@ -174,7 +174,7 @@ impl Session {
         id: u64,
         source: &WeightSource,
         precision: Precision,
-        live: Option<Live<'_, '_>>,
+        live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         let (model, decoder) = self.model_and_decoder(source, precision, 1, live).await?;
         self.tell_model(id, &model, &decoder);
@@ -191,7 +191,7 @@ impl Session {
             chats: model.tokenizer.0.chat_template.is_some(),
             chatml: model.tokenizer.0.chat_template.as_deref() == Some(CHATML),
         };
-        self.outlet.answer(id, opened);
+        self.sink.answer(id, opened);
     }
 
     /// Separates the moderation rules from the settings and returns the open project's judges.
@@ -216,7 +216,7 @@ impl Session {
         source: &WeightSource,
         prompt: &str,
         config: &GenerateConfig,
-        live: Option<Live<'_, '_>>,
+        live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
         let (config, judges) = self.with_judges(config)?;
@@ -233,7 +233,7 @@ impl Session {
         source: &WeightSource,
         messages: &[ChatMessage],
         config: &GenerateConfig,
-        live: Option<Live<'_, '_>>,
+        live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
         let (config, judges) = self.with_judges(config)?;
@@ -252,7 +252,7 @@ impl Session {
             };
             let text =
                 format!("{oldest} of {} messages {fit} the context of {context} tokens", messages.len());
-            self.outlet.answer(id, Event::Notice { text });
+            self.sink.answer(id, Event::Notice { text });
         }
         let end: Vec<u32> = files.turn_end(messages).into_iter().collect();
         let request = request(model.tokenizer.clone(), &tokens, &end, &config);
@@ -263,7 +263,7 @@ impl Session {
     pub(super) fn tell_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
         let characters: String = tokenizer.unknown_characters(text).into_iter().collect();
         if !characters.is_empty() {
-            self.outlet.answer(id, Event::CharactersLost { characters });
+            self.sink.answer(id, Event::CharactersLost { characters });
         }
         let special = tokenizer.special_within(text);
         if let [first, ..] = &special[..] {
@@ -271,7 +271,7 @@ impl Session {
             let text = format!(
                 "the text spells {count}, the first {first}: the model reads them as special tokens, not as text"
             );
-            self.outlet.answer(id, Event::Notice { text });
+            self.sink.answer(id, Event::Notice { text });
         }
     }
 
@@ -297,7 +297,7 @@ impl Session {
         let generation = TextGeneration::start(&mut decoder, request).await?;
         let tokens = written(&mut DecodeStream::new(tokenizer.clone()), &tokenizer, &ids, true);
         let stream = DecodeStream::after(tokenizer.clone(), &ids);
-        self.outlet.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
+        self.sink.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
         self.generations.texts.push(Text {
             id,
             key: model.key,
@@ -317,7 +317,7 @@ impl Session {
         source: &WeightSource,
         precision: Precision,
         texts: usize,
-        mut live: Option<Live<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<(Model, Decoder)> {
         let model = self.weights(source, live.as_mut()).await?;
         let decoder = self.decoder(&model, precision, texts, live).await?;
@@ -330,7 +330,7 @@ impl Session {
         model: &Model,
         precision: Precision,
         texts: usize,
-        live: Option<Live<'_, '_>>,
+        live: Option<ActiveRun<'_, '_>>,
     ) -> Result<Decoder> {
         expect_writes(model)?;
         let same = |(key, other, decoder): &(Key, Precision, Decoder)| {
@@ -347,7 +347,7 @@ impl Session {
         let opening = Opening { threads, precision, tuning, texts };
         let device = &self.device.request;
         let (decoder, warning) = Decoder::open(device, &model.config, &model.parameters, &opening).await?;
-        warning.into_iter().for_each(|warning| self.outlet.notice(warning));
+        warning.into_iter().for_each(|warning| self.sink.notice(warning));
         Ok(decoder)
     }
 
@@ -366,14 +366,14 @@ impl Session {
                             token.text = if number == 0 { piece.text.clone() } else { String::new() };
                         }
                     }
-                    self.outlet.answer(text.id, Event::Written { tokens, prompt: false, text: piece.text });
+                    self.sink.answer(text.id, Event::Written { tokens, prompt: false, text: piece.text });
                     if is_over {
                         self.end_text(text);
                     } else {
                         self.generations.texts.push(text);
                     }
                 }
-                Err(error) => self.outlet.failed(Some(text.id), &error),
+                Err(error) => self.sink.failed(Some(text.id), &error),
             }
         }
     }
@@ -407,8 +407,8 @@ impl Session {
             seconds: generated.seconds,
             moderated: generated.moderated,
         };
-        self.outlet.answer(text.id, ended);
-        self.outlet.finished(text.id);
+        self.sink.answer(text.id, ended);
+        self.sink.finished(text.id);
         self.generations.keep_decoder(text.key, text.precision, text.decoder);
     }
 
@@ -418,7 +418,7 @@ impl Session {
         source: &WeightSource,
         query: &TokenQuery<'_>,
         config: &GenerateConfig,
-        mut live: Option<Live<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         config.validate()?;
         let model = self.weights(source, live.as_mut()).await?;
@@ -440,7 +440,7 @@ impl Session {
         };
         let candidates = listed.entries.iter().map(candidate).collect();
         let (entropy_bits, kept) = (listed.entropy_bits as f32, listed.kept);
-        self.outlet.answer(id, Event::Distribution { candidates, entropy_bits, kept });
+        self.sink.answer(id, Event::Distribution { candidates, entropy_bits, kept });
         Ok(())
     }
 
@@ -451,7 +451,7 @@ impl Session {
         id: u64,
         source: &WeightSource,
         texts: &[String],
-        mut live: Option<Live<'_, '_>>,
+        mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         let model = self.weights(source, live.as_mut()).await?;
         let labels = model.config.labels.clone();
@@ -464,7 +464,7 @@ impl Session {
         let probabilities = self.label_probabilities(&model, texts).await?;
         let shares = |of: Vec<f64>| of.into_iter().map(|share| share as f32).collect();
         let probabilities = probabilities.into_iter().map(shares).collect();
-        self.outlet.answer(id, Event::Classified { labels, probabilities });
+        self.sink.answer(id, Event::Classified { labels, probabilities });
         Ok(())
     }
 
@@ -486,7 +486,7 @@ impl Session {
         let mut reader = self.explainer(model)?;
         let (turns, mut probabilities) = (Turns::new(), Vec::with_capacity(texts.len()));
         for (at, text) in texts.iter().enumerate() {
-            self.outlet.progress(at as u64, texts.len() as u64);
+            self.sink.progress(at as u64, texts.len() as u64);
             turns.give().await;
             let encode = if model.config.scores() { prepare::scored_tokens } else { prepare::text_tokens };
             let mut tokens = encode(&model.tokenizer, text)?;
@@ -517,7 +517,7 @@ impl Session {
     pub(super) async fn weights(
         &mut self,
         source: &WeightSource,
-        live: Option<&mut Live<'_, '_>>,
+        live: Option<&mut ActiveRun<'_, '_>>,
     ) -> Result<Model> {
         if let (WeightSource::Current, Some(live)) = (source, live) {
             let trainer = &mut *live.trainer;
@@ -552,7 +552,7 @@ impl Session {
             key.2 = fingerprint(&trained.parameters);
         }
         for notice in trained.notices {
-            self.outlet.notice(notice);
+            self.sink.notice(notice);
         }
         Ok(self.keep(Model {
             key,
@@ -563,7 +563,7 @@ impl Session {
         }))
     }
 
-    pub(super) fn run_of(&mut self, source: &WeightSource, live: Option<&Live<'_, '_>>) -> Result<Run> {
+    pub(super) fn run_of(&mut self, source: &WeightSource, live: Option<&ActiveRun<'_, '_>>) -> Result<Run> {
         match (source, live) {
             (WeightSource::Checkpoint { run, .. }, _) => self.run_named(run),
             (WeightSource::Current, Some(live)) => Ok(live.trainer.run().clone()),

@@ -9,7 +9,7 @@ use glasshouse_engine::cpu::{ShardExecutor, ShardResult};
 use glasshouse_engine::session;
 use glasshouse_protocol::config::without_types;
 use glasshouse_protocol::names::with_suggestion;
-use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
+use glasshouse_protocol::{Envelope, Report, Request, RunConfig, presets};
 use js_sys::{Array, ArrayBuffer, Float32Array, Function, Uint8Array, Uint32Array};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -33,7 +33,7 @@ extern "C" {
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Engine {
-    requests: async_channel::Sender<Parcel<Request>>,
+    requests: async_channel::Sender<Envelope<Request>>,
 }
 
 #[wasm_bindgen]
@@ -64,7 +64,7 @@ impl Engine {
             .map_err(|error| JsError::new(&with_suggestion(&without_types(&error.to_string()))))?;
         let bytes = files.iter().map(|file| Uint8Array::new(&file).to_vec()).collect();
         // An ended session takes no more requests; the page is notified otherwise.
-        self.requests.try_send(Parcel { body, bytes }).ok();
+        self.requests.try_send(Envelope { body, bytes }).ok();
         Ok(())
     }
 }
@@ -109,8 +109,8 @@ impl Shard {
     }
 }
 
-fn post(tell: &Function, report: Parcel<Report>) {
-    let Parcel { body, bytes } = report;
+fn post(tell: &Function, report: Envelope<Report>) {
+    let Envelope { body, bytes } = report;
     let files: Array = bytes.iter().map(|file| Uint8Array::from(file.as_slice())).collect();
     drop(bytes);
     match serde_json::to_string(&body) {

@@ -4,7 +4,7 @@ mod blocks;
 mod layers;
 mod losses;
 
-use super::{Purpose, Site, Sites};
+use super::{HookPoint, HookPoints, Purpose};
 use crate::Result;
 use crate::graph::ops::{Embedding, EmbeddingInputs, LastRow, LastRowInputs, Noise, Scale, X};
 use crate::graph::{Constant, Element, Graph, GraphError, Heads, Input, Parameter, Type, ValueId};
@@ -20,7 +20,7 @@ pub struct Model {
     /// f32[2], (mean loss, counted rows), for [`Purpose::Loss`].
     pub loss: Option<ValueId>,
     /// Values that can be inspected.
-    pub sites: Sites,
+    pub sites: HookPoints,
 }
 
 /// Builds the decoder's forward graph.
@@ -72,7 +72,7 @@ struct Builder<'config> {
     heads: Heads,
     dropouts: u32,
     /// Inspectable values, recorded while building.
-    sites: Sites,
+    sites: HookPoints,
     /// Parameters added before their layers are built.
     declared: HashMap<String, ValueId>,
 }
@@ -96,7 +96,7 @@ impl<'config> Builder<'config> {
             graph,
             heads,
             dropouts: 0,
-            sites: Sites::default(),
+            sites: HookPoints::default(),
             declared,
         }
     }
@@ -146,22 +146,22 @@ impl<'config> Builder<'config> {
         let table = self.weight("embedding.tokens", &[self.config.vocabulary, self.config.width], false);
         let mut stream = self.embed(tokens, table)?;
         for block in 0..self.config.layers {
-            self.sites.note(Site::Stream(block), stream);
+            self.sites.note(HookPoint::Stream(block), stream);
             stream = self.block(block, stream)?;
         }
-        self.sites.note(Site::Stream(self.config.layers), stream);
+        self.sites.note(HookPoint::Stream(self.config.layers), stream);
         if self.config.norm.placement == NormPlacement::Pre {
             self.scope("norm");
             stream = self.norm("norm", stream)?;
         }
-        self.sites.note(Site::Normed, stream);
+        self.sites.note(HookPoint::Normed, stream);
         self.scope("head");
         if !matches!(self.purpose, Purpose::Loss { .. }) {
             let cursor = self.cursor();
             stream = self.graph.add(LastRow, LastRowInputs { x: stream, cursor })?.y;
         }
         let logits = self.head(stream, table)?;
-        self.sites.note(Site::Logits, logits);
+        self.sites.note(HookPoint::Logits, logits);
         Ok(logits)
     }
 

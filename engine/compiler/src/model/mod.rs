@@ -2,16 +2,16 @@
 
 mod adapter;
 mod build;
+mod hook_points;
 mod purpose;
-mod sites;
 mod teacher;
 mod trainable;
 mod training;
 
 pub use adapter::{LORA_A, LORA_B, LoraPair, is_of_adapter, lora_pairs};
 pub use build::{Model, build, is_of_classifier};
+pub use hook_points::{HookPoint, HookPoints};
 pub use purpose::{LossForm, Purpose};
-pub use sites::{Site, Sites};
 pub use teacher::{is_of_teacher, own_parameters};
 pub use trainable::parameters;
-pub use training::{Probe, Recipe, TrainingGraphs, loss_form, training_graphs};
+pub use training::{Probe, TrainSpec, TrainingGraphs, loss_form, training_graphs};

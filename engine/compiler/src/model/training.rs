@@ -2,7 +2,7 @@
 
 use super::build::build_with;
 use super::trainable::freeze;
-use super::{LossForm, Model, Purpose, Site, Sites};
+use super::{HookPoint, HookPoints, LossForm, Model, Purpose};
 use crate::Result;
 use crate::graph::ops::{Distil, Policy, Preference, Unlikelihood};
 use crate::graph::{Graph, Keep, Op, ValueId, gradient, has_half, store_in_half};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// Settings that training graphs are built from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recipe {
+pub struct TrainSpec {
     pub model: ModelConfig,
     pub train: TrainConfig,
 }
@@ -31,7 +31,7 @@ pub struct Probe {
 #[derive(Clone, Debug)]
 pub struct TrainingGraphs {
     /// The settings they were built from, for executors that split a batch and build graphs for each part.
-    pub recipe: Recipe,
+    pub recipe: TrainSpec,
     /// Forward and backward pass of a micro-batch.
     pub train: Graph,
     pub train_loss: ValueId,
@@ -66,7 +66,7 @@ impl TrainingGraphs {
 /// # Errors
 /// The settings are invalid.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
-    let recipe = Recipe { model: model.clone(), train: train.clone() };
+    let recipe = TrainSpec { model: model.clone(), train: train.clone() };
     if train.objective.has_teacher() && train.teacher_model().is_none() {
         let reason = "train.distil.teacher names a run of a project, but no project is open; plan it on a project's Tune page";
         return Err(crate::Error::Refused(reason.to_owned()));
@@ -116,23 +116,23 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
 
 /// Norm statistics of the stream after the embedding and after each block's attention and MLP: from norms that read the stream
 /// there, or that produce it. If both parts of a block read the same stream, no norm lies between them.
-fn probes(graph: &Graph, sites: &Sites, layers: usize) -> Vec<Probe> {
+fn probes(graph: &Graph, sites: &HookPoints, layers: usize) -> Vec<Probe> {
     let norms = || graph.nodes.iter().filter(|node| matches!(node.op, Op::Norm(_)));
-    let behind = |site: Site| {
+    let behind = |site: HookPoint| {
         let stream = sites.get(site)?;
         let reads = norms().find(|node| node.inputs.first() == Some(&stream));
         let makes = || norms().find(|node| node.outputs.first() == Some(&stream));
         reads.or_else(makes)?.outputs.get(1).copied()
     };
     let blocks = (0..layers).flat_map(|block| {
-        let attention = behind(Site::Between(block));
+        let attention = behind(HookPoint::Between(block));
         let rest = if attention.is_some() { ".mlp" } else { "" };
         [
             (format!("blocks.{block}.attention"), attention),
-            (format!("blocks.{block}{rest}"), behind(Site::Stream(block + 1))),
+            (format!("blocks.{block}{rest}"), behind(HookPoint::Stream(block + 1))),
         ]
     });
-    let all = std::iter::once(("embedding".to_owned(), behind(Site::Stream(0)))).chain(blocks);
+    let all = std::iter::once(("embedding".to_owned(), behind(HookPoint::Stream(0)))).chain(blocks);
     all.filter_map(|(part, statistics)| Some(Probe { part, statistics: statistics? })).collect()
 }
 

@@ -194,7 +194,7 @@ impl Writer<'_> {
         let title = self.language.words(self.random, 5);
         let language = self.language;
         self.around(&format!(
-            "<!DOCTYPE html><html lang=\"{}\"><head><meta charset=\"utf-8\"><title>{title} | Site</title><style>p > a {{ color: red }}</style>\
+            "<!DOCTYPE html><html lang=\"{}\"><head><meta charset=\"utf-8\"><title>{title} | HookPoint</title><style>p > a {{ color: red }}</style>\
              <script>if (1 < 2 && 3 > 2) {{ document.write(\"<p>written by a script</p>\"); }}</script></head><body>{}\
              <p>{}</p><button>OK</button></div>",
             language.code, layout.banner, language.consent
@@ -238,7 +238,7 @@ impl Writer<'_> {
         self.around(layout.footer.0);
         let terms = self.language.words(self.random, 6);
         self.around(&format!(
-            "<p>© 2024 Site. {}</p><a href=\"/terms\">Terms</a> <a href=\"/privacy\">Privacy</a>",
+            "<p>© 2024 HookPoint. {}</p><a href=\"/terms\">Terms</a> <a href=\"/privacy\">Privacy</a>",
             escaped(&terms)
         ));
         self.around(layout.footer.1);

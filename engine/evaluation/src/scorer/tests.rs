@@ -2,7 +2,7 @@
 
 use super::super::temperatures::GRID;
 use super::*;
-use glasshouse_compiler::model::{Purpose, Site, build};
+use glasshouse_compiler::model::{HookPoint, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_executors::gpu::test_gpu;
 use glasshouse_project::initial;
@@ -45,7 +45,7 @@ fn scored(device: &str, texts: &[(Vec<u32>, usize)], detail: Detail) -> Vec<Vec<
 fn log_probabilities(tokens: &[u32]) -> Vec<Vec<f64>> {
     let config = config();
     let mut lens = Lens::on_cpu(&config, weights(&config), Some(1)).unwrap();
-    let logits = block_on(lens.probe(tokens, &[Site::Logits])).unwrap().pop().unwrap();
+    let logits = block_on(lens.probe(tokens, &[HookPoint::Logits])).unwrap().pop().unwrap();
     let rows = logits.rows().map(|row| {
         let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
         row.iter().map(|logit| f64::from(*logit) - sum.ln()).collect()

@@ -8,7 +8,7 @@ use super::program::Weights;
 use super::run::{Programs, Task};
 use super::shard::{Partition, Shard, packed};
 use super::workers::Workers;
-use glasshouse_compiler::model::Recipe;
+use glasshouse_compiler::model::TrainSpec;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_platform::Remote;
@@ -47,7 +47,7 @@ enum Computed {
 
 impl OtherShards {
     /// Creates the other shards, and returns the caller's own, the first.
-    pub fn of(recipe: &Recipe, layout: &ArenaLayout, partition: Partition) -> Result<(Shard, Self)> {
+    pub fn of(recipe: &TrainSpec, layout: &ArenaLayout, partition: Partition) -> Result<(Shard, Self)> {
         let mut shards = partition.shards(recipe);
         let first = shards.next().ok_or_else(|| Error::Internal("a step in no shards".to_owned()))?;
         let mut found = Self { received: vec![0.0; layout.trained_end], ..Self::default() };

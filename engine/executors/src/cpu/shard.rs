@@ -9,7 +9,7 @@
 use super::program::{BatchShard, Weights};
 use super::run::{Programs, Task};
 use super::workers::Workers;
-use glasshouse_compiler::model::{Recipe, TrainingGraphs, training_graphs};
+use glasshouse_compiler::model::{TrainSpec, TrainingGraphs, training_graphs};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::IGNORED;
 use glasshouse_compiler::step::MicroBatch;
@@ -48,7 +48,7 @@ impl Partition {
     /// With n workers and N tokens, the work per weight takes c·N/n, and the copies, made by one worker for all others, take
     /// c·[`TOKENS_PER_COPY`]·(n − 1). The sum is smallest at n = √(N / [`TOKENS_PER_COPY`]), which caps the number of workers.
     pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
-        let Recipe { model, train } = &graphs.recipe;
+        let TrainSpec { model, train } = &graphs.recipe;
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
@@ -76,12 +76,12 @@ impl Partition {
     }
 
     /// Windows of the largest shard, which all workers wait for.
-    fn largest(self, Recipe { train, .. }: &Recipe) -> usize {
+    fn largest(self, TrainSpec { train, .. }: &TrainSpec) -> usize {
         train.batch_size.div_ceil(self.parts) * train.accumulate.div_ceil(self.groups)
     }
 
     /// Speedup of a step, ignoring messages.
-    pub fn gain(self, recipe: &Recipe) -> f64 {
+    pub fn gain(self, recipe: &TrainSpec) -> f64 {
         (recipe.train.batch_size * recipe.train.accumulate) as f64 / self.largest(recipe).max(1) as f64
     }
 
@@ -90,7 +90,7 @@ impl Partition {
     }
 
     /// The shards of a run's steps. The first, whose worker also updates the weights, is never the largest.
-    pub fn shards(self, recipe: &Recipe) -> impl Iterator<Item = Shard> {
+    pub fn shards(self, recipe: &TrainSpec) -> impl Iterator<Item = Shard> {
         let Self { parts, groups } = self;
         (0..self.count()).map(move |at| {
             let windows = piece(recipe.train.batch_size, parts, at % parts);
@@ -110,7 +110,7 @@ fn piece(count: usize, pieces: usize, at: usize) -> Range<usize> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shard {
     /// The run's recipe, with the shard's windows as the batch.
-    recipe: Recipe,
+    recipe: TrainSpec,
     /// Windows of the whole micro-batch before this shard's.
     first: usize,
     group: usize,
@@ -161,7 +161,7 @@ impl Shard {
     }
 
     fn part(&self, task: Task, whole: &MicroBatch) -> ShardBatch {
-        let Recipe { model, train } = &self.recipe;
+        let TrainSpec { model, train } = &self.recipe;
         let windows =
             self.first * model.context_length..(self.first + train.batch_size) * model.context_length;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();

@@ -3,7 +3,7 @@
 use super::part::Key;
 use super::programs::Given;
 use super::{Lens, Tensor};
-use glasshouse_compiler::model::Site;
+use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::{Error, Result};
 
 /// The head's input rows are padded to a multiple of this.
@@ -32,7 +32,7 @@ impl Lens {
     /// # Errors
     /// The device failed.
     pub async fn normed(&mut self, [batch, time]: [usize; 2], tokens: &[u32]) -> Result<Tensor> {
-        let key = Key::of_sites(batch, time, &[Site::Normed]);
+        let key = Key::of_sites(batch, time, &[HookPoint::Normed]);
         let found = self.run(key, Given { tokens, ..Given::default() }).await?.pop();
         found.ok_or_else(|| Error::Internal("values that nobody read".to_owned()))
     }
@@ -48,7 +48,7 @@ impl Lens {
         let batch = rows.div_ceil(time).next_power_of_two();
         let mut padded = normed.to_vec();
         padded.resize(batch * time * width, 0.0);
-        let key = Key { from: Some(Site::Normed), ..Key::of_sites(batch, time, &[Site::Logits]) };
+        let key = Key { from: Some(HookPoint::Normed), ..Key::of_sites(batch, time, &[HookPoint::Logits]) };
         let found = self.run(key, Given { from: Some(padded), ..Given::default() }).await?.pop();
         let mut data = found.ok_or_else(|| Error::Internal("logits that nobody read".to_owned()))?.data;
         data.truncate(rows * outputs);

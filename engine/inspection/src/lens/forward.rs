@@ -5,7 +5,7 @@ use super::part::{model, parameters_of};
 use super::{Lens, LensDevice, Tensor};
 use crate::statistics::{Statistics, Summary};
 use glasshouse_compiler::graph::{Graph, Input, Op, Origin, ValueId, cut};
-use glasshouse_compiler::model::{Model, Site, Sites};
+use glasshouse_compiler::model::{HookPoint, HookPoints, Model};
 use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::{Dispatch, compile};
@@ -20,7 +20,7 @@ pub(crate) struct Forward {
     pub(crate) graph: Graph,
     /// Length of the window used for the text.
     pub(crate) window: usize,
-    pub(crate) sites: Sites,
+    pub(crate) sites: HookPoints,
     /// The kernel launches: on this GPU, or, if the CPU computes, on a GPU with default kernels.
     pub(crate) dispatches: Vec<Dispatch>,
     /// Milliseconds of each node, if the device reports them.
@@ -41,7 +41,7 @@ impl Lens {
         let time = self.window(tokens.len());
         let Model { graph, sites, .. } = model(&self.config, 1, time)?;
         let missing = || Error::Internal("a model without logits".to_owned());
-        let logits = sites.get(Site::Logits).ok_or_else(missing)?;
+        let logits = sites.get(HookPoint::Logits).ok_or_else(missing)?;
         let graph = cut(&graph, &[], &[logits]);
         let numbered = || graph.values.iter().zip(0..).map(|(value, at)| (value.origin, ValueId(at)));
         let made: Vec<ValueId> = numbered()

@@ -3,7 +3,7 @@
 use glasshouse_compiler::graph::{
     Graph, Input, Keep, Origin, ParameterId, ValueId, cut, gradient, gradient_from,
 };
-use glasshouse_compiler::model::{LossForm, Model, Purpose, Site, build};
+use glasshouse_compiler::model::{HookPoint, LossForm, Model, Purpose, build};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ModelConfig;
 use glasshouse_text::data::IGNORED;
@@ -14,8 +14,8 @@ pub(super) struct Key {
     pub(super) batch: usize,
     pub(super) time: usize,
     /// The site whose values are given.
-    pub(super) from: Option<Site>,
-    pub(super) sites: Vec<Site>,
+    pub(super) from: Option<HookPoint>,
+    pub(super) sites: Vec<HookPoint>,
     pub(super) gradients: Gradients,
     /// Whether only the loss of each target is read; the head is then fused with the loss.
     pub(super) losses: bool,
@@ -23,7 +23,7 @@ pub(super) struct Key {
 
 impl Key {
     /// Values at some sites, computed from the tokens.
-    pub(super) fn of_sites(batch: usize, time: usize, sites: &[Site]) -> Self {
+    pub(super) fn of_sites(batch: usize, time: usize, sites: &[HookPoint]) -> Self {
         Self { batch, time, from: None, sites: sites.to_vec(), gradients: Gradients::None, losses: false }
     }
 }
@@ -31,7 +31,7 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gradients {
     None,
-    Sites,
+    HookPoints,
     /// For every node's output on the path to the logits, followed by every parameter.
     All,
     /// For every parameter, of the targets' mean cross-entropy.
@@ -63,7 +63,7 @@ impl Part {
     /// The model lacks a site, the logits do not depend on it, or `from` is not the only input of the rest.
     pub(super) fn of(config: &ModelConfig, key: &Key) -> Result<Self> {
         let Model { mut graph, sites, loss, .. } = model(config, key.batch, key.time)?;
-        let at = |site: Site| {
+        let at = |site: HookPoint| {
             let missing = || Error::Refused(format!("the model has no {site:?}"));
             sites.get(site).ok_or_else(missing)
         };
@@ -84,8 +84,8 @@ impl Part {
                 gradient(&mut graph, loss.ok_or_else(missing)?, 1.0, Keep::Everything)?;
                 read = of_parameters(&mut graph);
             }
-            Gradients::Sites | Gradients::All => {
-                let logits = at(Site::Logits)?;
+            Gradients::HookPoints | Gradients::All => {
+                let logits = at(HookPoint::Logits)?;
                 if key.gradients == Gradients::All {
                     read = made_for(&graph, logits);
                 }
@@ -93,7 +93,7 @@ impl Part {
                 let value = graph.input(Input::Free(u32::MAX), ty);
                 // The weights' layout depends on which are trainable, so they are frozen only for this pass.
                 let parameters = graph.parameters.clone();
-                if key.gradients == Gradients::Sites {
+                if key.gradients == Gradients::HookPoints {
                     for parameter in &mut graph.parameters {
                         parameter.trainable = false;
                     }

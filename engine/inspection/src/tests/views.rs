@@ -59,7 +59,7 @@ impl Bench {
 fn tokens_are_as_likely_as_the_sampler_has_them() {
     let mut bench = Bench::new(llama(), &TOKENS);
     let found = block_on(tokens::view(&mut bench.subject())).unwrap();
-    let logits = block_on(bench.lens.probe(&TOKENS, &[Site::Logits])).unwrap();
+    let logits = block_on(bench.lens.probe(&TOKENS, &[HookPoint::Logits])).unwrap();
     let bits = found.get("surprise");
     assert_eq!((found.get("log_probabilities")[0], bits[0]), (0.0, 0.0));
     for (at, row) in logits[0].rows().enumerate() {
@@ -107,7 +107,7 @@ fn a_head_that_reads_the_token_before_is_called_so() {
 #[test]
 fn heads_together_are_what_attention_adds() {
     let mut bench = Bench::new(gpt(), &TOKENS);
-    let wanted = block_on(bench.lens.probe(&TOKENS, &[Site::AttentionOutput(1)])).unwrap();
+    let wanted = block_on(bench.lens.probe(&TOKENS, &[HookPoint::AttentionOutput(1)])).unwrap();
     let bias = bench.lens.weight("blocks.1.attention.output.bias").unwrap().0.to_vec();
     let mut sum: Vec<f32> = TOKENS.iter().flat_map(|_| &bias).copied().collect();
     for head in 0..3 {
@@ -133,7 +133,7 @@ fn the_walk_ends_with_the_logits_of_its_position() {
         bench.settings.position = Some(6);
         bench.settings.layer = Some(0);
         let (inspected, bytes) = block_on(inspect(View::Walk, &mut bench.subject())).unwrap();
-        let logits = block_on(bench.lens.probe(&TOKENS, &[Site::Logits])).unwrap();
+        let logits = block_on(bench.lens.probe(&TOKENS, &[HookPoint::Logits])).unwrap();
         for (tensor, bytes) in inspected.tensors.iter().zip(&bytes) {
             assert_eq!(4 * tensor.count(), bytes.len(), "{}", tensor.name);
         }

@@ -1,7 +1,7 @@
 //! Small models with random weights in a project, for testing views.
 
 use crate::{Indices, Lens, Subject, Tensor, inspect};
-use glasshouse_compiler::model::{Purpose, Site, build};
+use glasshouse_compiler::model::{HookPoint, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::sampler;
 use glasshouse_platform::Result;
@@ -131,12 +131,12 @@ impl Bench {
         Ok(Seen { inspected, bytes })
     }
 
-    pub fn probe(&mut self, prompt: &str, sites: &[Site]) -> Vec<Tensor> {
+    pub fn probe(&mut self, prompt: &str, sites: &[HookPoint]) -> Vec<Tensor> {
         let tokens = self.tokens(prompt);
         block_on(self.lens.probe(&tokens, sites)).unwrap()
     }
 
-    pub fn probe_from(&mut self, from: Site, values: Tensor, site: Site) -> Tensor {
+    pub fn probe_from(&mut self, from: HookPoint, values: Tensor, site: HookPoint) -> Tensor {
         let values = Tensor::new(&[1, values.shape[0], values.shape[1]], values.data);
         let found = block_on(self.lens.probe_from(from, &values, &[site])).unwrap().remove(0);
         Tensor::new(&found.shape[1..], found.data)

@@ -40,11 +40,11 @@ impl Session {
                             let tokens = tokens_of(&text.asked, &written, &scores);
                             self.tell_completed(text.asked, written, tokens);
                         }
-                        Err(error) => self.outlet.failed(Some(id), &error),
+                        Err(error) => self.sink.failed(Some(id), &error),
                     }
                 }
             }
-            Err(error) => due.iter().for_each(|text| self.outlet.failed(Some(text.asked.id), &error)),
+            Err(error) => due.iter().for_each(|text| self.sink.failed(Some(text.asked.id), &error)),
         }
     }
 

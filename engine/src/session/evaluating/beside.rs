@@ -1,6 +1,6 @@
 //! Runs evaluations and audits next to a run in training, one slice between two groups of steps.
 
-use super::super::outlet::Outlet;
+use super::super::event_sink::EventSink;
 use super::super::{RequestOutcome, Session};
 use crate::platform::TURN;
 use crate::project::Run;
@@ -31,7 +31,7 @@ struct Job {
     id: u64,
     name: &'static str,
     run: Run,
-    outlet: Rc<Outlet>,
+    sink: Rc<EventSink>,
     work: Pin<Box<dyn Future<Output = Finish>>>,
     /// Time that training waited for it.
     held: Duration,
@@ -43,7 +43,7 @@ struct Job {
 impl Drop for Job {
     fn drop(&mut self) {
         if !self.over {
-            self.outlet.failed(Some(self.id), &Error::Cancelled(self.name.to_owned()));
+            self.sink.failed(Some(self.id), &Error::Cancelled(self.name.to_owned()));
         }
     }
 }
@@ -90,9 +90,9 @@ impl Session {
             finish(self, Duration::ZERO)?;
             return Ok(RequestOutcome::Done);
         }
-        let (outlet, held, rested) = (self.outlet.clone(), held.unwrap_or_default(), Instant::now());
+        let (sink, held, rested) = (self.sink.clone(), held.unwrap_or_default(), Instant::now());
         let work = Box::pin(work);
-        let job = Job { id, name, run, outlet, work, held, rested, over: false };
+        let job = Job { id, name, run, sink, work, held, rested, over: false };
         self.evaluations.0.borrow_mut().push_back(job);
         Ok(RequestOutcome::Later)
     }
@@ -121,8 +121,8 @@ impl Session {
         // The run's next checkpoint may be far off, and the tab may be closed before.
         self.keep_files().await;
         match finished {
-            Ok(()) => self.outlet.finished(job.id),
-            Err(error) => self.outlet.failed(Some(job.id), &error),
+            Ok(()) => self.sink.finished(job.id),
+            Err(error) => self.sink.failed(Some(job.id), &error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The work of an evaluation. Independent of the session, so that it can alternate with a run's training.
 
-use super::super::outlet::{MOMENT, Outlet};
+use super::super::event_sink::{EventSink, MOMENT};
 use super::Assessment;
 use crate::cpu::CpuDecoder;
 use crate::evaluation::tasks::{self, Answerer, Answering, Asked};
@@ -62,7 +62,7 @@ impl Making {
 
     async fn find(&mut self, evaluation: &mut Evaluation) -> Result<()> {
         let Self { of, text, asked, writer, .. } = self;
-        let Assessment { outlet, threads, model, run, .. } = &*of;
+        let Assessment { sink, threads, model, run, .. } = &*of;
         let mut told = Told::new(of);
         let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
         let bootstrap =
@@ -84,7 +84,7 @@ impl Making {
             for asked in asked.iter() {
                 evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
             }
-            let seen = tasks_seen(outlet, (run, model.tokenizer.files()), asked, &mut tell).await;
+            let seen = tasks_seen(sink, (run, model.tokenizer.files()), asked, &mut tell).await;
             for (task, seen) in evaluation.tasks.iter_mut().zip(seen) {
                 task.contamination = Some(seen);
             }
@@ -111,7 +111,7 @@ impl Making {
                 }
                 // Tasks can still be evaluated without a text, but an invalid stride is the user's mistake.
                 Err(Error::Refused(reason)) if !asked.is_empty() && settings.stride.is_none() => {
-                    outlet.notice(format!("{reason}; its likelihood is left out"));
+                    sink.notice(format!("{reason}; its likelihood is left out"));
                 }
                 Err(error) => return Err(error),
             }
@@ -120,8 +120,8 @@ impl Making {
             // An imported model's training text is unknown.
             true => Vec::new(),
             false => {
-                text_seen(outlet, &subject, run, evaluation, &mut tell).await;
-                tasks_seen(outlet, (run, subject.tokenizer), asked, &mut tell).await
+                text_seen(sink, &subject, run, evaluation, &mut tell).await;
+                tasks_seen(sink, (run, subject.tokenizer), asked, &mut tell).await
             }
         };
         let Some(writer) = writer.take() else { return Ok(()) };
@@ -142,13 +142,13 @@ impl Making {
 }
 
 /// Reports that a training text cannot be read; the evaluation continues without it.
-fn unknown(outlet: &Outlet, error: &Error) {
-    outlet.notice(format!("whether the model has seen the evaluated text is unknown: {error}"));
+fn unknown(sink: &EventSink, error: &Error) {
+    sink.notice(format!("whether the model has seen the evaluated text is unknown: {error}"));
 }
 
 /// The share of the evaluated text that occurs in the run's training text.
 async fn text_seen(
-    outlet: &Outlet,
+    sink: &EventSink,
     subject: &Subject<'_>,
     run: &Run,
     evaluation: &mut Evaluation,
@@ -157,14 +157,14 @@ async fn text_seen(
     if evaluation.likelihood.is_some() {
         match text_contamination(subject, run, &evaluation.settings, tell).await {
             Ok(found) => evaluation.contamination = Some(found),
-            Err(error) => unknown(outlet, &error),
+            Err(error) => unknown(sink, &error),
         }
     }
 }
 
 /// The share of each task's rows that occurs in the run's training text.
 async fn tasks_seen(
-    outlet: &Outlet,
+    sink: &EventSink,
     learner: (&Run, &TokenizerFiles),
     asked: &[Asked],
     tell: Tell<'_>,
@@ -174,7 +174,7 @@ async fn tasks_seen(
     }
     let groups: Vec<_> = asked.iter().map(Asked::texts).collect();
     contaminations(learner, &groups, tell).await.unwrap_or_else(|error| {
-        unknown(outlet, &error);
+        unknown(sink, &error);
         Vec::new()
     })
 }
@@ -192,12 +192,12 @@ impl<'a> Told<'a> {
     }
 
     pub(in super::super) fn tell(&mut self, what: &str, done: u64, total: u64) {
-        self.of.outlet.progress(done, total);
+        self.of.sink.progress(done, total);
         if self.what != what || self.at.elapsed() >= 2 * MOMENT {
             what.clone_into(&mut self.what);
             self.at = Instant::now();
             let what = what.to_owned();
-            self.of.outlet.answer(self.of.id, Event::Evaluating { what, done, total });
+            self.of.sink.answer(self.of.id, Event::Evaluating { what, done, total });
         }
     }
 }

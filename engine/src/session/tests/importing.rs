@@ -2,7 +2,7 @@
 
 use super::{after, ended, generate, options, play, run, tiny, train};
 use crate::project::{Project, RunRecord};
-use crate::protocol::{Command, ErrorKind, Event, Parcel, Request, TokenizerKind};
+use crate::protocol::{Command, Envelope, ErrorKind, Event, Request, TokenizerKind};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -25,7 +25,7 @@ fn an_import_that_is_given_up_while_its_text_is_checked_leaves_no_project() {
     for attempt in 0..20 {
         let shelf = folder.path().join(attempt.to_string());
         let (requests, inbox) = async_channel::unbounded();
-        let send = |id, command| requests.try_send(Parcel::plain(Request { id, command })).unwrap();
+        let send = |id, command| requests.try_send(Envelope::plain(Request { id, command })).unwrap();
         send(1, Command::ImportProject { name: None, from: Some(file.display().to_string()) });
         let heard = Rc::new(RefCell::new(Vec::new()));
         let told = heard.clone();

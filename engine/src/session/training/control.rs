@@ -1,8 +1,8 @@
 //! Control of a run in training: pause, resume, single step, stop.
 
 use super::super::evaluating::Evaluations;
-use super::super::outlet::Outlet;
-use crate::protocol::{Command, Event, Parcel, Request, TrainingState};
+use super::super::event_sink::EventSink;
+use crate::protocol::{Command, Envelope, Event, Request, TrainingState};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,7 +62,7 @@ impl Control {
 
 /// A run that waits while a request is served.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Steered<'live> {
+pub(in super::super) struct RunControl<'live> {
     pub(in super::super) control: &'live Control,
     pub(in super::super) at: (u64, u64),
 }
@@ -75,13 +75,13 @@ pub(in super::super) fn is_put_off(command: &Command) -> bool {
 /// Handles requests that cannot wait for the end of a step or of another request: cancelling an evaluation, and, if a run is
 /// `steered`, pausing, resuming and stopping it. Returns other requests.
 pub(in super::super) fn urgent(
-    request: Option<Parcel<Request>>,
+    request: Option<Envelope<Request>>,
     evaluations: &Evaluations,
-    outlet: &Outlet,
-    steered: Option<Steered<'_>>,
-) -> Option<Parcel<Request>> {
+    sink: &EventSink,
+    steered: Option<RunControl<'_>>,
+) -> Option<Envelope<Request>> {
     let Some(request) = request else {
-        if let Some(Steered { control, .. }) = steered {
+        if let Some(RunControl { control, .. }) = steered {
             control.stop.store(true, Ordering::Relaxed);
         }
         return None;
@@ -89,12 +89,12 @@ pub(in super::super) fn urgent(
     let Request { id, command } = &request.body;
     if !matches!(command, Command::Cancel { request } if evaluations.cancel(*request)) {
         match steered {
-            Some(Steered { control, at: (step, steps) }) if control.obeys(command) => {
-                outlet.answer(*id, Event::TrainingState { state: control.state(), step, steps });
+            Some(RunControl { control, at: (step, steps) }) if control.obeys(command) => {
+                sink.answer(*id, Event::TrainingState { state: control.state(), step, steps });
             }
             _ => return Some(request),
         }
     }
-    outlet.finished(*id);
+    sink.finished(*id);
     None
 }

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::gpu::test_gpu;
     use crate::inspection::Tensor;
-    use crate::model::{Purpose, Site, build};
+    use crate::model::{HookPoint, Purpose, build};
     use crate::plan::arena::ArenaLayout;
     use crate::plan::lower::{Choice, Choices, Family, ShapeBucket, Tier};
     use crate::protocol::presets;
@@ -130,7 +130,7 @@ mod tests {
     fn read(lenses: &mut Lenses, key: &Key, (config, weights): &(ModelConfig, Vec<f32>)) -> (Tensor, usize) {
         let lens = block_on(lenses.of(key, (config, weights), ("cpu", None), Some(1))).unwrap();
         let programs = lens.programs();
-        (block_on(lens.probe(&[3, 1, 4], &[Site::Logits])).unwrap().remove(0), programs)
+        (block_on(lens.probe(&[3, 1, 4], &[HookPoint::Logits])).unwrap().remove(0), programs)
     }
 
     #[test]

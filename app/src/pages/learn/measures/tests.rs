@@ -3,7 +3,7 @@ use crate::pages::learn::lesson::{Instrument, Lesson};
 use crate::pages::learn::library::Library;
 use glasshouse_protocol::inspect::{Axis, ElementKind, Inspected, Match, TensorSummary, TokenText};
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Event, Inspection, Parcel, ProjectSummary, Report, RunConfig, Start,
+    CheckpointSummary, Command, Envelope, Event, Inspection, ProjectSummary, Report, RunConfig, Start,
     TokenizerSummary, TrainEvent, presets,
 };
 
@@ -46,7 +46,7 @@ fn opened(runs: Vec<RunSummary>) -> State {
 }
 
 fn tell(state: &mut State, event: Event) {
-    state.apply(Parcel::plain(Report { request: None, event }));
+    state.apply(Envelope::plain(Report { request: None, event }));
 }
 
 fn history(run: &str, config: RunConfig, losses: &[f32], gap: f32) -> Event {
@@ -136,7 +136,7 @@ fn inspected(
     };
     state.sent(9, &command);
     let event = Event::Inspected { inspection: Box::new(inspection) };
-    state.apply(Parcel { body: Report { request: Some(9), event }, bytes });
+    state.apply(Envelope { body: Report { request: Some(9), event }, bytes });
 }
 
 fn of(view: View) -> Instrument {

@@ -6,7 +6,7 @@ use crate::graph::ops::{
     HeadNorm, HeadNormInputs, Rope, RopeInputs, X,
 };
 use crate::graph::{Constant, Type, ValueId};
-use crate::model::{Purpose, Site};
+use crate::model::{HookPoint, Purpose};
 use glasshouse_protocol::{Gate, NormPlacement, Position, Residual};
 
 impl Builder<'_> {
@@ -17,7 +17,7 @@ impl Builder<'_> {
                 self.scope(&path);
                 let normed = self.norm(&format!("{path}.norm"), stream)?;
                 let attended = self.attention(block, normed, stream)?;
-                self.sites.note(Site::Between(block), attended);
+                self.sites.note(HookPoint::Between(block), attended);
                 let path = format!("blocks.{block}.mlp");
                 self.scope(&path);
                 let normed = match self.config.residual {
@@ -32,7 +32,7 @@ impl Builder<'_> {
                 self.scope(&path);
                 let sum = self.attention(block, stream, stream)?;
                 let stream = self.norm(&format!("{path}.norm"), sum)?;
-                self.sites.note(Site::Between(block), stream);
+                self.sites.note(HookPoint::Between(block), stream);
                 let path = format!("blocks.{block}.mlp");
                 self.scope(&path);
                 let sum = self.mlp(block, stream, stream)?;
@@ -46,7 +46,7 @@ impl Builder<'_> {
         let (config, heads) = (self.config, self.heads);
         let path = format!("blocks.{block}.attention");
         let window = config.window(block);
-        self.sites.note(Site::AttentionInput(block), x);
+        self.sites.note(HookPoint::AttentionInput(block), x);
         let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), config.bias.qkv)?;
         if config.qk_norm {
             let query = self.scale(&format!("{path}.query_norm"), config.head_size);
@@ -63,7 +63,7 @@ impl Builder<'_> {
             let op = Rope { heads, inverse: false, cursor: cursor.is_some() };
             qkv = self.graph.add(op, RopeInputs { qkv, table, cursor })?.y;
         }
-        self.sites.note(Site::QueriesKeysValues(block), qkv);
+        self.sites.note(HookPoint::QueriesKeysValues(block), qkv);
         let attended = if let Purpose::Decode { texts, .. } = self.purpose {
             let number = 2 * block as u32;
             let shape = Type::f32(&[texts, config.kv_heads, config.context_length, config.head_size]);
@@ -78,16 +78,16 @@ impl Builder<'_> {
             let op = Attention { heads, dropout, window, documents: starts.is_some() };
             self.graph.add(op, AttentionInputs { qkv, starts })?.y
         };
-        self.sites.note(Site::Attended(block), attended);
+        self.sites.note(HookPoint::Attended(block), attended);
         let y = self.back_to_stream(&format!("{path}.output"), attended, config.bias.output)?;
-        self.sites.note(Site::AttentionOutput(block), y);
+        self.sites.note(HookPoint::AttentionOutput(block), y);
         Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 
     /// stream + dropout(down(activation(up(x)))), or the gated form.
     fn mlp(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
         let (mlp, path) = (self.config.mlp, format!("blocks.{block}.mlp"));
-        self.sites.note(Site::MlpInput(block), x);
+        self.sites.note(HookPoint::MlpInput(block), x);
         let hidden = if mlp.gate == Gate::None {
             let up = self.linear(&format!("{path}.up"), x, mlp.hidden, self.config.bias.mlp)?;
             self.graph.add(Activation(mlp.activation), X { x: up })?.y
@@ -95,9 +95,9 @@ impl Builder<'_> {
             let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, self.config.bias.mlp)?;
             self.graph.add(ops::Gate(mlp.gate), X { x: up })?.y
         };
-        self.sites.note(Site::Hidden(block), hidden);
+        self.sites.note(HookPoint::Hidden(block), hidden);
         let y = self.back_to_stream(&format!("{path}.down"), hidden, self.config.bias.mlp)?;
-        self.sites.note(Site::MlpOutput(block), y);
+        self.sites.note(HookPoint::MlpOutput(block), y);
         Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 

@@ -1,7 +1,9 @@
 //! Causal and sliding-window attention.
 
 use super::attention_direct;
-use super::{BindingSource, Family, Launch, Lower, Lowering, Operand, Site, Tier, grid, within_longest_loop};
+use super::{
+    BindingSource, Family, Launch, Lower, Lowering, NodeContext, Operand, Tier, grid, within_longest_loop,
+};
 use crate::Result;
 use crate::graph::ops::{
     Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
@@ -17,7 +19,7 @@ use glasshouse_shaders::{
 /// Operands and settings shared by the three attention kernels.
 #[derive(Clone, Copy)]
 pub(super) struct Window<'graph> {
-    pub(super) site: Site<'graph>,
+    pub(super) site: NodeContext<'graph>,
     pub(super) qkv: Operand<'graph>,
     pub(super) heads: Heads,
     pub(super) dropout: Option<DropoutSite>,
@@ -106,7 +108,7 @@ fn row_turns(heads: Heads) -> usize {
 
 /// Refuses loops that a software adapter would end early: for each of `steps` keys or queries an invocation walks the head's
 /// row `passes` times. Both tiers have these loops, so switching tiers would not help.
-fn within_reach(site: Site<'_>, heads: Heads, steps: usize, passes: usize) -> Result<()> {
+fn within_reach(site: NodeContext<'_>, heads: Heads, steps: usize, passes: usize) -> Result<()> {
     let turns = steps * (2 + passes * row_turns(heads));
     let advice = "lower model.context_length, or choose a smaller head size divisible by 4";
     within_longest_loop(site, turns, advice)
@@ -127,7 +129,7 @@ pub(super) fn each(
 }
 
 impl Lower for Attention {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let Self { heads, dropout, window: sliding, documents: _ } = *self;
         let AttentionInputs { qkv, starts } = operands.inputs;
         let starts = starts.map(Operand::place);
@@ -147,7 +149,7 @@ impl Lower for Attention {
 }
 
 impl Lower for AttentionDelta {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (AttentionDeltaInputs { y, dy }, delta) = (operands.inputs, operands.outputs.delta);
         let arguments = attention_delta::Arguments {
             batch: y.ty.shape[0] as u32,
@@ -163,7 +165,7 @@ impl Lower for AttentionDelta {
 
 impl Lower for AttentionBackward {
     /// The queries' columns, then those of keys and values.
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = operands.inputs;
         let Dqkv { dqkv } = operands.outputs;
         let Self { heads, dropout, window: sliding, documents: _ } = *self;

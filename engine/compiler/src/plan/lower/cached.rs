@@ -1,7 +1,7 @@
 //! Decoding operations: attention over caches, and the last rows of chunks.
 
 use super::attention::{each, scale};
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, grid};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs, Named, Y};
 use glasshouse_shaders::{cached_attention, cached_attention_join, cached_write, last_row};
@@ -13,7 +13,7 @@ const MAX_PARTS: usize = 16;
 
 impl Lower for CachedAttention {
     /// Writes the chunks into the caches, then attends.
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CachedAttentionInputs { qkv, keys, values, cursor }, Y { y }) =
             (operands.inputs, operands.outputs);
         let (heads, rows, time, positions) = (self.heads, qkv.rows(), qkv.ty.shape[1], keys.ty.shape[2]);
@@ -72,7 +72,7 @@ impl Lower for CachedAttention {
 }
 
 impl Lower for LastRow {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (LastRowInputs { x, cursor }, Y { y }) = (operands.inputs, operands.outputs);
         let (batch, time) = (x.ty.shape[0] as u32, x.ty.shape[1] as u32);
         let arguments = last_row::Arguments { batch, time, columns: x.columns() as u32 };

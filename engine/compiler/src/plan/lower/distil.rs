@@ -1,7 +1,7 @@
 //! Distillation loss and its gradient.
 
 use super::loss::{LossRule, mean};
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, Tier, grid, row_groups};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, Tier, grid, row_groups};
 use crate::Result;
 use crate::graph::ops::{
     Distil, DistilBackward, DistilBackwardInputs, DistilInputs, DistilOutputs, Dx, Named,
@@ -11,7 +11,7 @@ use glasshouse_shaders::{distil, distil_backward};
 
 impl Lower for Distil {
     /// Per-row losses, then their mean, which is also written to the report.
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let DistilInputs { logits, teacher, targets } = operands.inputs;
         let DistilOutputs { loss, rows, softened } = operands.outputs;
         let count = logits.rows();
@@ -35,7 +35,7 @@ impl Lower for Distil {
 }
 
 impl Lower for DistilBackward {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let DistilBackwardInputs { logits, teacher, targets, rows, softened, loss } = operands.inputs;
         let Dx { dx } = operands.outputs;
         let Distil { temperature, mix, ignore_index } = self.forward;

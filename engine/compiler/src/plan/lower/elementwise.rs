@@ -1,7 +1,7 @@
 //! Elementwise ops: one invocation per entry, or per four if the count is a multiple of four.
 
 use super::matmul::built;
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, grid};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Named, Noise, Scale};
 use crate::graph::{Type, random};
@@ -26,7 +26,7 @@ fn floats(ty: &Type) -> Result<(u32, [u32; 3])> {
 }
 
 impl Lower for Add {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (AddInputs { a, b }, y) = (operands.inputs, operands.outputs.y);
         let (vec4, count, groups) = entries(y.ty)?;
         let bindings = vec![a.place(), b.place(), y.place()];
@@ -41,7 +41,7 @@ impl Lower for Add {
 }
 
 impl Lower for Dropout {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (DropoutInputs { x, residual }, y) = (operands.inputs, operands.outputs.y);
         let (vec4, count, groups) = entries(y.ty)?;
         let arguments = dropout::Arguments {
@@ -61,7 +61,7 @@ impl Lower for Dropout {
 }
 
 impl Lower for Noise {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
         let (count, groups) = floats(y.ty)?;
         let arguments = noise::Arguments { count, site: self.site, size: self.size }.bytes();
@@ -73,7 +73,7 @@ impl Lower for Noise {
 }
 
 impl Lower for Scale {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
         let (count, groups) = floats(y.ty)?;
         let arguments =

@@ -1,7 +1,7 @@
 //! The token embedding and its gradient.
 
 use super::parts::RowRange;
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, grid};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs, Named};
 use crate::plan::Buffer;
@@ -10,7 +10,7 @@ use glasshouse_shaders::{embedding, embedding_backward};
 impl Lower for Embedding {
     fn lower(
         &self,
-        site: Site<'_>,
+        site: NodeContext<'_>,
         Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
         let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
@@ -53,7 +53,7 @@ impl Lower for Embedding {
 impl Lower for EmbeddingBackward {
     fn lower(
         &self,
-        site: Site<'_>,
+        site: NodeContext<'_>,
         Named { inputs, gradients, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
         use embedding_backward::{Arguments, Entries, Tier, kernel};

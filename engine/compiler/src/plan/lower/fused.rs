@@ -10,7 +10,8 @@ use super::parts::RowRange;
 use super::products::{linear, linear_input_backward};
 use super::tuning::Operands;
 use super::{
-    BindingSource, Family, Launch, Lower, Lowering, Operand, Site, by_width, grid, rope, within_longest_loop,
+    BindingSource, Family, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid, rope,
+    within_longest_loop,
 };
 use crate::Result;
 use crate::graph::Nonlinearity;
@@ -41,7 +42,7 @@ macro_rules! curve {
 }
 
 impl Lower for LinearActivation {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let LinearActivationInputs { x, weight, bias } = operands.inputs;
         let LinearActivationOutputs { y, z } = operands.outputs;
         let partner = match self.kind {
@@ -65,7 +66,7 @@ impl Lower for LinearActivation {
 }
 
 impl Lower for LinearRope {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (Self { heads, .. }, LinearRopeInputs { x, weight, bias, table }) = (*self, operands.inputs);
         let y = operands.outputs.y;
         let arguments = linear::Arguments {
@@ -88,7 +89,7 @@ impl Lower for LinearRope {
 
 /// A tiled product over x, w and y with one extra binding, if there is a kernel for it.
 fn product(
-    site: Site<'_>,
+    site: NodeContext<'_>,
     [x, weight, y]: [Operand<'_>; 3],
     bias: Option<Operand<'_>>,
     (epilogue, function): (linear::Epilogue, linear::Function),
@@ -111,7 +112,7 @@ fn product(
 
 /// The same product without epilogue, in the element type of x.
 fn plain(
-    site: Site<'_>,
+    site: NodeContext<'_>,
     [x, weight]: [Operand<'_>; 2],
     bias: Option<Operand<'_>>,
     z: BindingSource,
@@ -122,7 +123,7 @@ fn plain(
 }
 
 impl Lower for LinearInputActivationBackward {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let LinearInputActivationBackwardInputs { dy, weight, x } = operands.inputs;
         let Dx { dx } = operands.outputs;
         if let Some(launch) = input_product(site, self.0, [dy, weight, dx, x])? {
@@ -144,7 +145,7 @@ impl Lower for LinearInputActivationBackward {
 /// The gradient of a product's input and of the nonlinearity before it, over dy, w, dx and x, as one launch, if there is a
 /// kernel for it.
 fn input_product(
-    site: Site<'_>,
+    site: NodeContext<'_>,
     kind: Nonlinearity,
     [dy, weight, dx, x]: [Operand<'_>; 4],
 ) -> Result<Option<Launch>> {
@@ -175,7 +176,7 @@ fn input_product(
 
 impl Lower for LinearCrossEntropy {
     /// Logits and row losses of each chunk, then the mean.
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let LinearCrossEntropyInputs { x, weight, targets } = operands.inputs;
         let outputs = operands.outputs;
         let [targets, loss, results, logits] =
@@ -196,7 +197,7 @@ impl Lower for LinearCrossEntropy {
 
 impl Lower for LinearCrossEntropyBackward {
     /// For each chunk: logits, their gradient, and the gradients of x and the weight.
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let LinearCrossEntropyBackwardInputs { x, weight, targets, rows: results, share } = operands.inputs;
         let LinearCrossEntropyBackwardOutputs { dx, logits, dlogits } = operands.outputs;
         let half = [dlogits.half(), dx.half(), x.half()];

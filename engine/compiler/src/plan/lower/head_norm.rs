@@ -1,7 +1,7 @@
 //! The norm of query and key heads, and its gradients.
 
 use super::attention::each;
-use super::{BindingSource, Lower, Lowering, Operand, Site};
+use super::{BindingSource, Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::{
     Dx, HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormInputs, HeadNormOutputs,
@@ -15,7 +15,7 @@ use glasshouse_shaders::{
 const SEGMENTS: usize = 64;
 
 impl Lower for HeadNorm {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (HeadNormInputs { qkv, query, key }, HeadNormOutputs { y, roots }) =
             (operands.inputs, operands.outputs);
         let (rows, heads) = (qkv.rows(), self.heads);
@@ -33,7 +33,7 @@ impl Lower for HeadNorm {
 }
 
 impl Lower for HeadNormBackward {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let HeadNormBackwardInputs { qkv, query, key, roots, dy } = operands.inputs;
         let Dx { dx } = operands.outputs;
         let (rows, heads) = (qkv.rows(), self.heads);
@@ -52,7 +52,7 @@ impl Lower for HeadNormBackward {
 
 impl Lower for HeadNormWeightBackward {
     /// Partial sums, then their sum.
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let HeadNormWeightBackwardInputs { qkv, roots, dy } = operands.inputs;
         let (rows, heads) = (qkv.rows(), self.heads);
         let rows_in_segment = rows.div_ceil(SEGMENTS);

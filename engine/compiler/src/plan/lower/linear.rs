@@ -1,7 +1,7 @@
 //! Linear layers and their gradients, lowered to the products of `matmul`.
 
 use super::matmul::{column_sums, input_backward_launches, linear_launches, weight_backward};
-use super::{Lower, Lowering, Operand, Site};
+use super::{Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::{
     Dx, Dy, Linear, LinearInputBackward, LinearInputBackwardInputs, LinearInputs, LinearWeightBackward,
@@ -9,7 +9,7 @@ use crate::graph::ops::{
 };
 
 impl Lower for Linear {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (LinearInputs { x, weight, bias, residual }, Y { y }) = (operands.inputs, operands.outputs);
         let sizes = [x.rows(), x.columns(), y.columns()];
         let added = [bias, residual].map(|operand| operand.map(Operand::place));
@@ -20,7 +20,7 @@ impl Lower for Linear {
 }
 
 impl Lower for LinearInputBackward {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (LinearInputBackwardInputs { dy, weight, residual }, Dx { dx }) =
             (operands.inputs, operands.outputs);
         let sizes = [dy.rows(), dy.columns(), dx.columns()];
@@ -32,14 +32,14 @@ impl Lower for LinearInputBackward {
 }
 
 impl Lower for LinearWeightBackward {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let LinearWeightBackwardInputs { dy, x } = operands.inputs;
         weight_backward(site, dy, x, operands.gradients.weight)
     }
 }
 
 impl Lower for SumRows {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (Dy { dy }, Sum { sum }) = (operands.inputs, operands.gradients);
         let sizes = [self.groups, dy.ty.count() / self.groups];
         Ok(Lowering::one(column_sums(site, [dy.place(), sum.place()], sizes, dy.half())?))

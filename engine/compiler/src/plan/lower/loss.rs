@@ -2,8 +2,8 @@
 
 use super::parts::RowRange;
 use super::{
-    BindingSource, Family, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, Operand, Site, Target, Tier, grid,
-    row_groups, row_tier,
+    BindingSource, Family, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, Tier,
+    grid, row_groups, row_tier,
 };
 use crate::Result;
 use crate::graph::ops::{
@@ -35,7 +35,7 @@ impl LossRule {
 
 impl Lower for CrossEntropy {
     /// Per-row losses, then their mean, which is also written to the report.
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CrossEntropyInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
         let rule = LossRule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
         let whole = RowRange::whole(logits.rows());
@@ -49,7 +49,7 @@ impl Lower for CrossEntropy {
 
 impl Lower for Score {
     /// Per-row losses, then their mean, as for a cross-entropy.
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (ScoreInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
         let count = logits.rows();
         let rule = LossRule::new(count, 1, 0.0, self.ignore_index);
@@ -65,7 +65,7 @@ impl Lower for Score {
 }
 
 impl Lower for CrossEntropyBackward {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let CrossEntropyBackwardInputs { logits, targets, rows, share } = operands.inputs;
         let Dx { dx } = operands.outputs;
         let rule = LossRule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);

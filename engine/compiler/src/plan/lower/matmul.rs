@@ -5,8 +5,8 @@ use super::parts::RowRange;
 use super::products::{Strategy, linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
-    BindingSource, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, Operand, Site, Target, by_width, grid,
-    row_groups, row_tier, tall, within_longest_loop,
+    BindingSource, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, by_width,
+    grid, row_groups, row_tier, tall, within_longest_loop,
 };
 use crate::Result;
 use glasshouse_shaders::{Kernel, linear_few, sum_rows};
@@ -40,7 +40,7 @@ pub(super) fn tiles(rows: usize, columns: usize) -> (usize, usize) {
 /// y = x·wᵀ (+ b) (+ r) over w, x and y with sizes N, I and O: a launch for each part of w that the device binds. `half` says
 /// whether x and y are in 16-bit floats.
 pub(super) fn linear_launches(
-    site: Site<'_>,
+    site: NodeContext<'_>,
     [rows, inner, columns]: [usize; 3],
     weight: Operand<'_>,
     [x, y]: [BindingSource; 2],
@@ -119,7 +119,7 @@ pub(super) fn linear_tiles(
 /// dx = dy·w (+ r) over w, dy and dx with sizes N, O and I: a launch for each part of w that the device binds. The flags say
 /// whether dy, and whether w and dx, are in 16-bit floats.
 pub(super) fn input_backward_launches(
-    site: Site<'_>,
+    site: NodeContext<'_>,
     [rows, inner, columns]: [usize; 3],
     weight: Operand<'_>,
     [dy, dx]: [BindingSource; 2],
@@ -159,7 +159,7 @@ pub(super) fn input_backward_launches(
 
 /// dw += dyᵀ·x, in slices of the rows if that fills the device.
 pub(super) fn weight_backward(
-    site: Site<'_>,
+    site: NodeContext<'_>,
     dy: Operand<'_>,
     x: Operand<'_>,
     gradient: Operand<'_>,
@@ -187,7 +187,7 @@ pub(super) fn weight_backward(
 /// dw += dyᵀ·x over dy, x and dw with sizes N, O and I: a launch for each part of dw that the device binds. `half` says whether
 /// dy and x are in 16-bit floats.
 pub(super) fn weight_backward_launches(
-    site: Site<'_>,
+    site: NodeContext<'_>,
     [inner, rows, columns]: [usize; 3],
     [dy, x, dw]: [BindingSource; 3],
     half: [bool; 2],
@@ -246,7 +246,7 @@ pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [
 
 /// Adds the sum of `rows` rows of `from`, in 16-bit floats if `half`, to `into`.
 pub(super) fn column_sums(
-    site: Site<'_>,
+    site: NodeContext<'_>,
     [from, into]: [BindingSource; 2],
     [rows, columns]: [usize; 2],
     half: bool,

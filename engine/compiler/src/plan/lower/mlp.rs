@@ -1,7 +1,7 @@
 //! Elementwise activations and gates.
 
 use super::elementwise::{GROUP, entries};
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, by_width, grid};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid};
 use crate::Result;
 use crate::graph::ops::{
     Activation, ActivationBackward, ActivationBackwardInputs, Dx, Gate, GateBackward, GateBackwardInputs,
@@ -31,7 +31,7 @@ fn number_of_gate(gate: protocol::Gate) -> u32 {
 }
 
 impl Lower for Activation {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
         Ok(Lowering::one(activation_launch(self.0, y.ty, [x.place(), y.place()])?))
     }
@@ -51,7 +51,7 @@ pub(super) fn activation_launch(
 }
 
 impl Lower for ActivationBackward {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (ActivationBackwardInputs { x, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
         let places = [x, dy, dx].map(Operand::place);
         Ok(Lowering::one(activation_backward_launch(self.0, dx.ty, places)?))
@@ -79,7 +79,7 @@ fn gated(count: usize, hidden: usize) -> Result<(u32, u32, [u32; 3])> {
 }
 
 impl Lower for Gate {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
         Ok(Lowering::one(gate_launch(self.0, y.ty, [x.place(), y.place()])?))
     }
@@ -95,7 +95,7 @@ pub(super) fn gate_launch(kind: protocol::Gate, y: &Type, operands: [BindingSour
 }
 
 impl Lower for GateBackward {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (GateBackwardInputs { x, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
         let places = [x, dy, dx].map(Operand::place);
         Ok(Lowering::one(gate_backward_launch(self.0, dx.ty, places)?))

@@ -200,7 +200,7 @@ pub fn grid(groups: usize) -> Result<[u32; 3]> {
 const MAX_LOOP_ITERATIONS: usize = 60_000;
 
 /// Refuses loops that a software adapter might end early, since it would silently return wrong numbers.
-fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()> {
+fn within_longest_loop(site: NodeContext<'_>, turns: usize, advice: &str) -> Result<()> {
     if site.target.software && turns > MAX_LOOP_ITERATIONS {
         return Err(crate::Error::Refused(format!(
             "{}: a loop of {turns} iterations, which a software adapter may end early; {advice}, or choose the CPU (device cpu)",
@@ -249,7 +249,7 @@ fn tall(target: &Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])
 
 /// A node in its graph and the target that it is lowered for.
 #[derive(Clone, Copy)]
-pub struct Site<'graph> {
+pub struct NodeContext<'graph> {
     pub graph: &'graph Graph,
     pub node: &'graph Node,
     pub target: &'graph Target,
@@ -287,11 +287,11 @@ impl Operand<'_> {
 
 /// An operation with kernels.
 trait Lower: Operation {
-    fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering>;
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering>;
 }
 
 pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
-    fn lower<O: Lower>(op: &O, site: Site<'_>) -> Result<Lowering> {
+    fn lower<O: Lower>(op: &O, site: NodeContext<'_>) -> Result<Lowering> {
         let operand = |value: &ValueId| Operand { value: *value, ty: site.graph.ty(*value) };
         let inputs = site.node.inputs.iter().map(operand);
         match Named::of(op, inputs, site.node.outputs.iter().map(operand)) {
@@ -299,6 +299,6 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
             None => Err(crate::Error::Internal(format!("{}: operands are missing", site.node.scope))),
         }
     }
-    let site = Site { graph, node: &graph.nodes[node.index()], target };
+    let site = NodeContext { graph, node: &graph.nodes[node.index()], target };
     dispatch!(&site.node.op, op => lower(op, site))
 }

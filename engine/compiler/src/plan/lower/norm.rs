@@ -1,7 +1,7 @@
 //! Norms and their gradients.
 
 use super::matmul::built;
-use super::{Family, Launch, Lower, Lowering, Operand, Site, by_width, row_groups, row_tier, tall};
+use super::{Family, Launch, Lower, Lowering, NodeContext, Operand, by_width, row_groups, row_tier, tall};
 use crate::Result;
 use crate::graph::ops::{
     Named, Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs,
@@ -13,7 +13,7 @@ use glasshouse_shaders::{norm, norm_backward, norm_weight_backward};
 impl Lower for Norm {
     fn lower(
         &self,
-        site: Site<'_>,
+        site: NodeContext<'_>,
         Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
         use norm::{Arguments, Entries, Form, kernel};
@@ -34,7 +34,7 @@ impl Lower for Norm {
 impl Lower for NormBackward {
     fn lower(
         &self,
-        site: Site<'_>,
+        site: NodeContext<'_>,
         Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
         use norm_backward::{Arguments, Entries, Form, kernel};
@@ -54,7 +54,7 @@ impl Lower for NormBackward {
 impl Lower for NormWeightBackward {
     fn lower(
         &self,
-        site: Site<'_>,
+        site: NodeContext<'_>,
         Named { inputs, gradients, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
         use norm_weight_backward::{Arguments, Entries, Tier, kernel};

@@ -5,7 +5,7 @@
 //! weight takes a launch for each part of its rows. If these rows are columns of another operand, that one is bound from the
 //! part's first column on and read with its own stride. If a weight exceeds a buffer, the arena is cut between the same parts.
 
-use super::{BindingSource, Operand, Site, Target};
+use super::{BindingSource, NodeContext, Operand, Target};
 use crate::graph::{Element, Type};
 
 /// Parts of a weight begin at multiples of this many rows, so that they, and the corresponding columns, are aligned to 256
@@ -93,7 +93,7 @@ impl RowRange {
     }
 }
 
-impl Site<'_> {
+impl NodeContext<'_> {
     /// Parts that the device binds of a matrix, as in [`RowRange::of_matrix`].
     pub(super) fn parts_of(&self, matrix: Operand<'_>, half: bool) -> impl Iterator<Item = RowRange> + use<> {
         RowRange::of_matrix(self.target, matrix.ty, half)

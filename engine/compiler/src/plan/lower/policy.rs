@@ -1,13 +1,13 @@
 //! Policy-gradient loss.
 
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::{Named, Policy, PolicyInputs, PolicyOutputs};
 use crate::plan::Buffer;
 use glasshouse_shaders::policy;
 
 impl Lower for Policy {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let PolicyInputs { rows, targets, scores } = operands.inputs;
         let PolicyOutputs { loss, weights } = operands.outputs;
         let arguments = policy::Arguments {

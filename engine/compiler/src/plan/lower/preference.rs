@@ -1,6 +1,6 @@
 //! Preference losses over pairs of answers.
 
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::{Named, Preference, PreferenceInputs, PreferenceOutputs, TIE};
 use crate::plan::Buffer;
@@ -8,7 +8,7 @@ use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_shaders::preference;
 
 impl Lower for Preference {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let PreferenceInputs { rows, targets, scores } = operands.inputs;
         let PreferenceOutputs { loss, weights } = operands.outputs;
         let arguments = preference::Arguments {

@@ -2,14 +2,14 @@
 
 use super::attention::each;
 use super::matmul::built;
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::{Named, Rope, RopeInputs, Y};
 use crate::graph::{Element, Type};
 use glasshouse_shaders::rope;
 
 impl Lower for Rope {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (RopeInputs { qkv, table, cursor }, Y { y }) = (operands.inputs, operands.outputs);
         let bindings = [Some(qkv), Some(table), cursor, Some(y)].into_iter().flatten().map(Operand::place);
         Ok(Lowering::one(launch(*self, y.ty, table, bindings.collect())?))

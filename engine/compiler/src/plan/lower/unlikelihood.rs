@@ -1,7 +1,7 @@
 //! Cross-entropy with unlikelihood, and its gradient.
 
 use super::loss::{LossRule, mean};
-use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, Tier, row_groups};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, Tier, row_groups};
 use crate::Result;
 use crate::graph::ops::{
     Dx, Named, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
@@ -12,7 +12,7 @@ use glasshouse_shaders::{unlikelihood, unlikelihood_backward};
 
 impl Lower for Unlikelihood {
     /// Per-row losses, then their mean, which is also written to the report.
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let UnlikelihoodInputs { logits, tokens, targets, starts } = operands.inputs;
         let UnlikelihoodOutputs { loss, rows, sums } = operands.outputs;
         let (count, vocabulary) = (logits.rows(), logits.columns());
@@ -40,7 +40,7 @@ impl Lower for Unlikelihood {
 }
 
 impl Lower for UnlikelihoodBackward {
-    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let UnlikelihoodBackwardInputs { logits, tokens, targets, sums, loss, starts } = operands.inputs;
         let Dx { dx } = operands.outputs;
         let (count, vocabulary) = (logits.rows(), logits.columns());

@@ -25,9 +25,9 @@ impl Device {
 
 /// Never instantiated.
 #[derive(Debug)]
-pub enum ReferenceExecutor {}
+pub enum OracleExecutor {}
 
-impl ReferenceExecutor {
+impl OracleExecutor {
     pub fn new(_: &TrainingGraphs, _: Optimizer, device: Device) -> Result<Self> {
         match device {}
     }

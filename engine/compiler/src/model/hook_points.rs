@@ -4,7 +4,7 @@ use crate::graph::ValueId;
 
 /// A value of the decoder's forward pass. For shape letters see `shaders/README.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Site {
+pub enum HookPoint {
     /// [B,T,C]: the residual stream before a layer; with the number of layers as index, after the last.
     Stream(usize),
     /// [B,T,C]: the input of a layer's attention: normed, if norms come first.
@@ -30,19 +30,19 @@ pub enum Site {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Sites(Vec<(Site, ValueId)>);
+pub struct HookPoints(Vec<(HookPoint, ValueId)>);
 
-impl Sites {
-    pub(super) fn note(&mut self, site: Site, value: ValueId) {
+impl HookPoints {
+    pub(super) fn note(&mut self, site: HookPoint, value: ValueId) {
         self.0.push((site, value));
     }
 
-    pub fn get(&self, site: Site) -> Option<ValueId> {
+    pub fn get(&self, site: HookPoint) -> Option<ValueId> {
         self.0.iter().find(|(noted, _)| *noted == site).map(|(_, value)| *value)
     }
 
     /// All sites in the order of the forward pass.
-    pub fn iter(&self) -> impl Iterator<Item = (Site, ValueId)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (HookPoint, ValueId)> + '_ {
         self.0.iter().copied()
     }
 }

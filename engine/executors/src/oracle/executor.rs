@@ -14,7 +14,7 @@ use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{OptimizerKind, PreferenceMetrics};
 
 /// Trains the model of [`TrainingGraphs`], executing only the forward parts. Weights and moments stay on the device.
-pub struct ReferenceExecutor {
+pub struct OracleExecutor {
     graphs: TrainingGraphs,
     layout: ArenaLayout,
     optimizer: Optimizer,
@@ -34,7 +34,7 @@ struct Pass {
     preference: Option<PreferenceMetrics>,
 }
 
-impl ReferenceExecutor {
+impl OracleExecutor {
     /// An executor with zero weights until [`Self::set_state`].
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, device: Device) -> Result<Self> {
         graphs.expect_full(&optimizer, "burn's executor")?;

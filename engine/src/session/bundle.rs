@@ -24,15 +24,15 @@ impl Session {
         let chosen = || Some(self.device.request.clone()).filter(|request| !request.is_empty());
         let device = device.or_else(chosen).unwrap_or_else(|| "auto".to_owned());
         let request = HandOver { run: &run, device: &device, threads: self.options.threads, steps };
-        let (turns, outlet) = (Turns::new(), self.outlet.clone());
-        let mut progress = |done, total| outlet.progress(done, total);
+        let (turns, sink) = (Turns::new(), self.sink.clone());
+        let mut progress = |done, total| sink.progress(done, total);
         let name = format!("{}-bundle", run.name());
         match to {
             Some(to) => {
                 let files = hand_over_in_turns(&request, &to, !keep, &turns, &mut progress).await?;
                 let files = files.iter().map(|file| file.display().to_string()).collect();
                 let path = Some(to.display().to_string());
-                self.outlet.answer(id, Event::Exported { name, path, files });
+                self.sink.answer(id, Event::Exported { name, path, files });
             }
             None => {
                 let staging = Staging::inside(run.folder())?;
@@ -40,7 +40,7 @@ impl Session {
                 hand_over_in_turns(&request, &folder, true, &turns, &mut progress).await?;
                 let (packed, _) = archive::pack_folder(&folder, &turns).await?;
                 let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
-                self.outlet.answer_with(id, event, vec![packed]);
+                self.sink.answer_with(id, event, vec![packed]);
             }
         }
         Ok(())
@@ -76,7 +76,7 @@ impl Session {
             (other, _) => other,
         };
         let run = platform::aside_in_turns(bring).await?.map_err(named)?.put()?;
-        self.outlet.answer(id, Event::BroughtBack { run: run.summary()? });
+        self.sink.answer(id, Event::BroughtBack { run: run.summary()? });
         self.list_runs(id)
     }
 }

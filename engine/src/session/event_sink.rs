@@ -1,7 +1,7 @@
 //! Outgoing events.
 
 use crate::Error;
-use crate::protocol::{ErrorReport, Event, Parcel, Report};
+use crate::protocol::{Envelope, ErrorReport, Event, Report};
 use std::cell::{Cell, RefCell};
 use web_time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Shorter work is not reported, and progress is not reported more often than this.
 pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
-pub(super) struct Outlet {
-    tell: Box<dyn Fn(Parcel<Report>)>,
+pub(super) struct EventSink {
+    tell: Box<dyn Fn(Envelope<Report>)>,
     last_beat: Cell<Instant>,
     work: RefCell<Option<LongRequest>>,
 }
@@ -25,8 +25,8 @@ struct LongRequest {
     at: Instant,
 }
 
-impl Outlet {
-    pub(super) fn new(tell: impl Fn(Parcel<Report>) + 'static) -> Self {
+impl EventSink {
+    pub(super) fn new(tell: impl Fn(Envelope<Report>) + 'static) -> Self {
         Self { tell: Box::new(tell), last_beat: Cell::new(Instant::now()), work: RefCell::new(None) }
     }
 
@@ -96,6 +96,6 @@ impl Outlet {
     }
 
     fn send(&self, request: Option<u64>, event: Event, bytes: Vec<Vec<u8>>) {
-        (self.tell)(Parcel { body: Report { request, event }, bytes });
+        (self.tell)(Envelope { body: Report { request, event }, bytes });
     }
 }

@@ -31,7 +31,7 @@ mod wgpu;
 mod wgpu;
 
 pub use device::Device;
-pub use executor::ReferenceExecutor;
+pub use executor::OracleExecutor;
 
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_compiler::graph::{Graph, ValueId};
