@@ -18,7 +18,7 @@ const OURS: f64 = 2e-5;
 
 /// Σ output·seed.
 fn weighted(built: &Built, floats: &[(ValueId, Vec<f64>)], ids: &[(ValueId, Vec<u32>)], seed: &[f32]) -> f64 {
-    let output = reference::run_graph_in_f64(&built.graph, floats, ids, &built.outputs[..1]).expect("a run");
+    let output = oracle::run_graph_in_f64(&built.graph, floats, ids, &built.outputs[..1]).expect("a run");
     output[0].iter().zip(seed).map(|(entry, seed)| entry * f64::from(*seed)).sum()
 }
 
@@ -83,8 +83,7 @@ fn check(cases: &[Case]) {
         let expected = differences(&built, seed);
         let (output, wrt) = (built.outputs[0], &built.differentiable);
         let device = Device::flex_in_f64();
-        let autodiff =
-            reference::gradients_of(&built.graph, &built.inputs, output, seed.clone(), wrt, &device);
+        let autodiff = oracle::gradients_of(&built.graph, &built.inputs, output, seed.clone(), wrt, &device);
         for (who, gradients, bound) in [
             ("autodiff", floats(autodiff.expect("the reference")), AUTODIFF),
             ("our backward ops", ours(&built, &backward), OURS),

@@ -27,7 +27,7 @@ const FINAL: f64 = 1e-4;
 /// The executor that is compared with PyTorch.
 #[derive(Clone, Copy, Debug)]
 enum Who {
-    Reference,
+    Oracle,
     Cpu,
     Gpu,
 }
@@ -47,7 +47,7 @@ impl Who {
 
     fn run(self, graph: &Graph, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Vec<Data> {
         let data = match self {
-            Self::Oracle => reference::run_graph(graph, inputs, read, &Device::flex()),
+            Self::Oracle => oracle::run_graph(graph, inputs, read, &Device::flex()),
             Self::Cpu => cpu::run_graph(graph, inputs, read),
             Self::Gpu => block_on(async {
                 let device = gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())).await?;
@@ -166,7 +166,7 @@ macro_rules! fixtures {
 
             #[test]
             fn on_the_reference() {
-                check(stringify!($name), Who::Reference);
+                check(stringify!($name), Who::Oracle);
             }
 
             #[test]

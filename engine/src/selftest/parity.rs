@@ -56,7 +56,7 @@ impl Expectation {
     pub fn of(case: &Case, oracle: &Device) -> Result<Self> {
         let built = case.build()?;
         let read = [&built.outputs[..], &built.caches].concat();
-        let values = reference::run_graph(&built.graph, &built.inputs, &read, &oracle.without_autodiff())?;
+        let values = oracle::run_graph(&built.graph, &built.inputs, &read, &oracle.without_autodiff())?;
         let mut expectation = Self {
             forward: Task { graph: built.graph.clone(), inputs: built.inputs.clone(), read },
             values: floats(values)?,
@@ -70,7 +70,7 @@ impl Expectation {
             inputs.extend(seed_value.map(|value| (value, Data::F32(seed.clone()))));
             inputs.extend(built.token_order(&graph));
             let expected =
-                reference::gradients_of(&built.graph, &built.inputs, built.outputs[0], seed, &wrt, oracle)?;
+                oracle::gradients_of(&built.graph, &built.inputs, built.outputs[0], seed, &wrt, oracle)?;
             let number = |id| built.inputs.iter().position(|(input, _)| *input == id).unwrap_or(usize::MAX);
             expectation.gradients = wrt.into_iter().map(number).zip(floats(expected)?).collect();
             expectation.backward = Some(Task { graph, inputs, read });
