@@ -10,7 +10,8 @@
 pub mod cases;
 #[cfg(feature = "oracle")]
 pub mod half_precision;
-#[cfg(all(test, feature = "oracle"))]
+#[cfg(feature = "oracle")]
+#[cfg(test)]
 mod half_tests;
 pub mod losses;
 #[cfg(feature = "oracle")]

@@ -32,7 +32,7 @@ pub enum Rows {
 }
 
 impl Rows {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Range(range) => range.len(),
             Self::Listed(rows) => rows.len(),

@@ -23,8 +23,8 @@ pub fn alphabet() -> [char; 256] {
 /// The inverse mapping: `table[character as usize]`, for the 324 code points of the alphabet.
 pub struct ByteOf(Vec<Option<u8>>);
 
-impl ByteOf {
-    pub fn new() -> Self {
+impl Default for ByteOf {
+    fn default() -> Self {
         let mut table = vec![None; 0x144];
         for (byte, character) in alphabet().into_iter().enumerate() {
             if let Some(entry) = table.get_mut(character as usize) {
@@ -33,7 +33,9 @@ impl ByteOf {
         }
         Self(table)
     }
+}
 
+impl ByteOf {
     /// The bytes of a token in the alphabet; `None` if it has any other character.
     pub fn bytes(&self, token: &str) -> Option<Vec<u8>> {
         token.chars().map(|character| self.0.get(character as usize).copied().flatten()).collect()
@@ -51,7 +53,7 @@ mod tests {
         assert_eq!(alphabet[b'\n' as usize], 'Ċ');
         assert_eq!(alphabet[0xad], 'Ń');
         let text: String = alphabet.iter().collect();
-        assert_eq!(ByteOf::new().bytes(&text), Some((0..=255).collect()));
-        assert_eq!(ByteOf::new().bytes("漢"), None);
+        assert_eq!(ByteOf::default().bytes(&text), Some((0..=255).collect()));
+        assert_eq!(ByteOf::default().bytes("漢"), None);
     }
 }

@@ -96,7 +96,7 @@ impl Tokenizer {
         {
             pieces.extend(spelled.chars().map(|character| (word, character.to_string())));
         }
-        let alphabet = ByteOf::new();
+        let alphabet = ByteOf::default();
         let shown = |spelled: &str| match alphabet.bytes(spelled) {
             Some(bytes) => escaped(&bytes),
             None => spelled.to_owned(),

@@ -167,9 +167,9 @@ pub(super) fn recognise(json: &Value) -> Shape {
     };
     let spelling = match decoder["type"].as_str() {
         Some("Fuse") => Some(Spelling::Plain),
-        Some("ByteLevel") => Some(Spelling::ByteLevel(ByteOf::new(), None)),
+        Some("ByteLevel") => Some(Spelling::ByteLevel(ByteOf::default(), None)),
         Some("Sequence") if *decoder == word_piece_decoder() => {
-            Some(Spelling::ByteLevel(ByteOf::new(), Some(CONTINUES.to_owned())))
+            Some(Spelling::ByteLevel(ByteOf::default(), Some(CONTINUES.to_owned())))
         }
         _ => None,
     };

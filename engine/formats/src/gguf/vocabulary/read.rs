@@ -172,7 +172,7 @@ fn byte_pairs(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, Str
     })?;
     let pre = PreTokenizer::named(name)?;
     let begins = metadata.flag(BEGINS_KEY)?.unwrap_or(pre.begins);
-    let spelling = ByteOf::new();
+    let spelling = ByteOf::default();
     if let Some(characters) = characters(listed, &spelling) {
         let ids = listed.ids(|id| match characters[id] {
             Some(character) => character.to_string(),
