@@ -129,8 +129,8 @@ impl State {
         self.catalogue.sent(id, command);
     }
 
-    pub fn apply(&mut self, parcel: Envelope<Report>) {
-        let Envelope { body: Report { request, event }, bytes } = parcel;
+    pub fn apply(&mut self, envelope: Envelope<Report>) {
+        let Envelope { body: Report { request, event }, bytes } = envelope;
         let asked = request.and_then(|id| self.waiting.get(&id).cloned());
         self.projects.apply(request, &event);
         self.documents.apply(&event);

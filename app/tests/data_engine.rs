@@ -51,8 +51,8 @@ impl Played {
             let Link::Script { sent, reports } = self.window.state_mut().link() else {
                 unreachable!("a script")
             };
-            for parcel in sent.iter().skip(self.passed_on) {
-                self.requests.as_ref().unwrap().try_send(parcel.clone()).unwrap();
+            for envelope in sent.iter().skip(self.passed_on) {
+                self.requests.as_ref().unwrap().try_send(envelope.clone()).unwrap();
             }
             self.passed_on = sent.len();
             while let Ok(report) = self.reports.try_recv() {

@@ -213,7 +213,7 @@ fn task_files_go_with_an_evaluation() {
     press(&mut scene, "Evaluate");
     let Link::Script { sent, .. } = scene.harness.state_mut().link() else { unreachable!("a script") };
     let evaluate =
-        sent.iter().find(|parcel| matches!(parcel.body.command, Command::Evaluate { .. })).unwrap();
+        sent.iter().find(|envelope| matches!(envelope.body.command, Command::Evaluate { .. })).unwrap();
     let Command::Evaluate { settings, .. } = &evaluate.body.command else { unreachable!("it is one") };
     assert_eq!((settings.tasks.len(), settings.likelihood, settings.baselines), (1, false, false));
     assert_eq!(

@@ -31,8 +31,8 @@ fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
     requests.try_send(Envelope::plain(Request { id: 1, command })).unwrap();
     let heard = Rc::new(RefCell::new(Vec::new()));
     let ear = heard.clone();
-    let tell = move |parcel: Envelope<Report>| {
-        let Report { request, event } = parcel.body;
+    let tell = move |envelope: Envelope<Report>| {
+        let Report { request, event } = envelope.body;
         match &event {
             Event::Cleaning { .. } => {
                 let command = Command::Cancel { request: 1 };

@@ -25,14 +25,14 @@ fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<
     send(2, Command::ExportModel { run: RUN.to_owned(), checkpoint: None, format, to: None, keep: false });
     let heard = Rc::new(RefCell::new(None));
     let ear = heard.clone();
-    let tell = move |parcel: Envelope<Report>| match parcel.body.event {
+    let tell = move |envelope: Envelope<Report>| match envelope.body.event {
         Event::Exported { name, path, .. } => {
             assert_eq!(path, None);
-            *ear.borrow_mut() = parcel.bytes.into_iter().next().map(|bytes| (name, bytes));
+            *ear.borrow_mut() = envelope.bytes.into_iter().next().map(|bytes| (name, bytes));
         }
         Event::Failed { error } => panic!("{}", error.message),
         // Work in progress is cancelled when its requests end.
-        Event::Finished if parcel.body.request == Some(2) => {
+        Event::Finished if envelope.body.request == Some(2) => {
             requests.close();
         }
         _ => {}

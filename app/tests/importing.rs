@@ -181,7 +181,7 @@ fn what_was_looked_at_is_there_until_it_is_forgotten() {
     let left = RefCell::new(commands);
     let heard = Rc::new(RefCell::new(Vec::new()));
     let ear = heard.clone();
-    let tell = move |parcel: Envelope<Report>| match parcel.body.event {
+    let tell = move |envelope: Envelope<Report>| match envelope.body.event {
         Event::Failed { error } => panic!("{}", error.message),
         Event::Finished => {
             ear.borrow_mut().push(passing(&name).len());
@@ -300,8 +300,8 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
     let left = RefCell::new(commands.collect::<Vec<_>>().into_iter());
     let heard = Rc::new(RefCell::new(Vec::new()));
     let (ear, sought) = (heard.clone(), name.clone());
-    let tell = move |parcel: Envelope<Report>| {
-        let Report { request, event } = parcel.body;
+    let tell = move |envelope: Envelope<Report>| {
+        let Report { request, event } = envelope.body;
         let ended = matches!(event, Event::Finished | Event::Failed { .. }) && request != Some(CANCEL);
         ear.borrow_mut().push((event, Instant::now(), passing(&sought)));
         if ended {

@@ -255,8 +255,8 @@ impl InspectScene {
             let Link::Script { sent, reports } = self.window.state_mut().link() else {
                 unreachable!("a script")
             };
-            for parcel in sent.drain(..) {
-                let (request, command) = (Some(parcel.body.id), parcel.body.command);
+            for envelope in sent.drain(..) {
+                let (request, command) = (Some(envelope.body.id), envelope.body.command);
                 let Command::Inspect { prompt, views, settings, .. } = command else { continue };
                 let (event, bytes) = inspected(&views, &settings, self.bare);
                 reports.push_back(Envelope { body: Report { request, event }, bytes });

@@ -199,11 +199,11 @@ impl Session {
     }
 
     /// Serves a request. `live` is the run in training, if any.
-    async fn serve(&mut self, parcel: Envelope<Request>, live: Option<ActiveRun<'_, '_>>) -> After {
-        let Envelope { body: Request { id, command }, bytes } = parcel;
+    async fn serve(&mut self, envelope: Envelope<Request>, live: Option<ActiveRun<'_, '_>>) -> After {
+        let Envelope { body: Request { id, command }, bytes } = envelope;
         let imports = matches!(command, Command::ImportModel { .. });
-        let steered = live.as_ref().map(ActiveRun::steered);
-        let again = (steered.is_some() && training::is_put_off(&command)).then(|| command.clone());
+        let run_control = live.as_ref().map(ActiveRun::run_control);
+        let again = (run_control.is_some() && training::is_put_off(&command)).then(|| command.clone());
         let answered = match work_of(&command) {
             None => self.answer(id, command, bytes, live).await,
             Some(name) => {
@@ -213,7 +213,7 @@ impl Session {
                 let mut inbox = std::mem::take(&mut self.inbox);
                 let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
                 let answer = self.answer(id, command, bytes, live);
-                let held = steered.map(|steered| (steered, again.is_some()));
+                let held = run_control.map(|run_control| (run_control, again.is_some()));
                 let answered =
                     cancellable(&mut inbox, &sink, &evaluations, (id, name), ends, held, answer).await;
                 self.inbox = inbox;
@@ -223,7 +223,8 @@ impl Session {
         match answered {
             // Nothing but progress was reported so far: restart the request after the run has ended.
             Err(Error::Cancelled(_))
-                if steered.is_some_and(|steered| steered.control.stopping()) && again.is_some() =>
+                if run_control.is_some_and(|run_control| run_control.control.stopping())
+                    && again.is_some() =>
             {
                 if let Some(command) = again {
                     self.inbox.put_back(Envelope { body: Request { id, command }, bytes: Vec::new() });
@@ -624,9 +625,9 @@ async fn cancellable<T>(
         sink.failed(Some(request), &cancelled("a request that had not started"));
         sink.finished(by);
     };
-    let urgent = |parcel| {
-        let steered = held.map(|(steered, _)| steered);
-        let request = training::urgent(Some(parcel), evaluations, sink, steered);
+    let urgent = |envelope| {
+        let run_control = held.map(|(run_control, _)| run_control);
+        let request = training::urgent(Some(envelope), evaluations, sink, run_control);
         match held {
             Some((RunControl { control, .. }, true)) if control.stopping() => ControlFlow::Break(()),
             _ => ControlFlow::Continue(request),

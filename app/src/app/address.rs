@@ -188,7 +188,7 @@ mod tests {
             app.send();
         }
         let Link::Script { sent, .. } = &app.link else { panic!("a script") };
-        let sent = sent.iter().map(|parcel| parcel.body.command.clone()).collect();
+        let sent = sent.iter().map(|envelope| envelope.body.command.clone()).collect();
         (app, sent)
     }
 

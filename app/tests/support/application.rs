@@ -49,7 +49,8 @@ pub fn tell(app: &mut App, events: impl IntoIterator<Item = Event>) {
 /// Answers the latest request of a kind.
 pub fn answer(app: &mut App, is: impl Fn(&Command) -> bool, events: impl IntoIterator<Item = Event>) {
     if let Link::Script { sent, reports } = app.link() {
-        let request = sent.iter().rev().find(|parcel| is(&parcel.body.command)).map(|parcel| parcel.body.id);
+        let request =
+            sent.iter().rev().find(|envelope| is(&envelope.body.command)).map(|envelope| envelope.body.id);
         assert!(request.is_some(), "nothing of the kind was asked");
         reports.extend(events.into_iter().map(|event| Envelope::plain(Report { request, event })));
     }
@@ -59,7 +60,7 @@ pub fn answer(app: &mut App, is: impl Fn(&Command) -> bool, events: impl IntoIte
 /// The commands sent so far, oldest first.
 pub fn sent(app: &mut App) -> Vec<Command> {
     match app.link() {
-        Link::Script { sent, .. } => sent.iter().map(|parcel| parcel.body.command.clone()).collect(),
+        Link::Script { sent, .. } => sent.iter().map(|envelope| envelope.body.command.clone()).collect(),
         Link::Engine(_) => Vec::new(),
     }
 }

@@ -32,9 +32,9 @@ pub fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result
     let heard = Rc::new(RefCell::new((Vec::new(), None)));
     let ear = heard.clone();
     let (left, open) = (RefCell::new(commands.collect::<Vec<_>>().into_iter()), requests);
-    let tell = move |parcel: Envelope<Report>| {
+    let tell = move |envelope: Envelope<Report>| {
         let (events, failed) = &mut *ear.borrow_mut();
-        match parcel.body.event {
+        match envelope.body.event {
             Event::Failed { error } => {
                 *failed = Some(error.message);
                 open.close();

@@ -126,7 +126,7 @@ impl Scene {
     /// All requests sent, in order.
     pub fn sent(&mut self) -> Vec<Request> {
         let Link::Script { sent, .. } = self.harness.state_mut().link() else { unreachable!("a script") };
-        sent.iter().map(|parcel| parcel.body.clone()).collect()
+        sent.iter().map(|envelope| envelope.body.clone()).collect()
     }
 
     /// The only run that was started.

@@ -70,7 +70,7 @@ impl Executor {
     pub async fn beside(&self, graphs: &TrainingGraphs, optimizer: Optimizer) -> Result<Self> {
         match self {
             Self::Gpu(_, gpu) => {
-                let ring = ring(graphs.recipe.train.accumulate);
+                let ring = ring(graphs.spec.train.accumulate);
                 let executor = GpuExecutor::new(gpu, graphs, optimizer, ring).await?;
                 Ok(Self::Gpu(Box::new(executor), gpu.clone()))
             }
@@ -117,8 +117,7 @@ impl Executor {
         };
         let (gpu, tuned, lost) = tuned_or_again(gpu, device, &graphs.train, tuning).await?;
         let warning = lost.or(warning);
-        let executor =
-            GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.recipe.train.accumulate)).await?;
+        let executor = GpuExecutor::new(&gpu, graphs, optimizer, ring(graphs.spec.train.accumulate)).await?;
         Ok(Opened { executor: Self::Gpu(Box::new(executor), Box::new(gpu)), warning, tuned })
     }
 

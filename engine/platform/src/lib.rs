@@ -7,7 +7,8 @@ mod error;
 pub mod files;
 mod generated;
 pub mod lanes;
-// Natively used by tests only.
+/// Natively used by tests only.
+#[cfg_attr(not(target_arch = "wasm32"), doc(hidden))]
 pub mod memory_files;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

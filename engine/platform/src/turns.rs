@@ -74,6 +74,7 @@ pub fn at_once<T>(work: impl Future<Output = T>) -> T {
 ///
 /// # Panics
 /// The work fails.
+#[doc(hidden)]
 #[allow(clippy::unwrap_used, reason = "for tests")]
 pub fn given_up_after<T>(turns: usize, work: impl Future<Output = crate::Result<T>>) -> bool {
     let mut work = pin!(work);

@@ -79,7 +79,7 @@ pub struct RunRecord {
     /// For preference runs: whether the pairs were raw text, not rendered by a chat template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_pairs: Option<bool>,
-    /// Source of an imported model, as returned by [`glasshouse_formats::source_of`].
+    /// Source of an imported model, as returned by `glasshouse_formats::source_of`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// Whether an imported model serves only for comparison and is never the project's latest run.

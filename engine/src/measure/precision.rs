@@ -129,7 +129,7 @@ async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tunin
     // Many devices multiply only f16 cooperative matrices. Without tuning, mixed precision would be timed at its slowest.
     let (gpu, _) = gpu.clone().tuned(&graphs.train, tuning).await?;
     let begun = Instant::now();
-    let ring = ring(graphs.recipe.train.accumulate);
+    let ring = ring(graphs.spec.train.accumulate);
     let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), ring).await?;
     let layout = ArenaLayout::of(&graphs.train);
     let parameters =

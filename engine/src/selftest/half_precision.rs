@@ -1,4 +1,4 @@
-//! Compares the f16 kernel variants with the f32 ones, which [`super::cases`] compare with the reference. On operands that f16
+//! Compares the f16 kernel variants with the f32 ones, which [`super::cases`] compare with the oracle. On operands that f16
 //! represents exactly, results agree up to the rounding of values stored in f16.
 
 use super::cases::starts;

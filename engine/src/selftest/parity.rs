@@ -1,4 +1,4 @@
-//! Compares a case on an executor with the reference in f64: forward values, and the gradients of all inputs, computed with the
+//! Compares a case on an executor with the oracle in f64: forward values, and the gradients of all inputs, computed with the
 //! op's own gradient rule and backward ops.
 
 use super::cases::{Built, Case, Feed, numbers};
@@ -27,7 +27,7 @@ impl Task {
     }
 }
 
-/// A case with the reference's results.
+/// A case with the oracle's results.
 #[derive(Clone, Debug)]
 pub struct Expectation {
     /// The op's forward pass.
@@ -43,7 +43,7 @@ pub struct Expectation {
 #[derive(Clone, Debug)]
 pub struct Deviation {
     pub what: String,
-    /// Relative to the reference's largest entry; infinite if a value is not finite.
+    /// Relative to the oracle's largest entry; infinite if a value is not finite.
     pub apart: f64,
     pub is_gradient: bool,
 }

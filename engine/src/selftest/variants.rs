@@ -1,4 +1,4 @@
-//! Compares every kernel variant of a device with the reference. A variant that the driver computes wrongly would silently spoil
+//! Compares every kernel variant of a device with the oracle. A variant that the driver computes wrongly would silently spoil
 //! a run once tuning selects it.
 //!
 //! The cases are those of the parity tests ([`super::cases`], [`super::half_precision`]). Each runs with the default kernels,
@@ -106,7 +106,7 @@ impl VariantsReport {
 
 impl std::fmt::Display for VariantsReport {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(formatter, "{}: every variant of its kernels against the reference in f64", self.device)?;
+        writeln!(formatter, "{}: every variant of its kernels against the oracle in f64", self.device)?;
         let width = self.rows.iter().map(|row| row.operation.len()).max().unwrap_or(0);
         writeln!(formatter, "  {:<width$}   cases     runs   value  allowed  gradient  allowed", "")?;
         for row in &self.rows {

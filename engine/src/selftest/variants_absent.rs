@@ -1,4 +1,4 @@
-//! Without burn, there is no reference for comparing kernel variants.
+//! Without burn, there is no oracle for comparing kernel variants.
 
 use crate::{Error, Result};
 use serde::Serialize;

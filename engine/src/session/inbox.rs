@@ -44,7 +44,7 @@ impl Inbox {
 
     /// The next request that has arrived and does not have to wait.
     pub(super) fn try_next_but(&mut self, waits: impl Fn(&Command) -> bool) -> Option<Envelope<Request>> {
-        if let Some(at) = self.waiting.iter().position(|parcel| !waits(&parcel.body.command)) {
+        if let Some(at) = self.waiting.iter().position(|envelope| !waits(&envelope.body.command)) {
             return self.waiting.remove(at);
         }
         loop {
@@ -96,11 +96,11 @@ impl Inbox {
         beat: impl Fn(),
     ) -> Ended<T> {
         // Cancelled before it started.
-        let cancels = |parcel: &Envelope<Request>| {
-            parcel.body.command == Command::Cancel { request } || ends(&parcel.body.command)
+        let cancels = |envelope: &Envelope<Request>| {
+            envelope.body.command == Command::Cancel { request } || ends(&envelope.body.command)
         };
         if let Some(at) = self.waiting.iter().position(cancels) {
-            return Ended::Cancelled(self.waiting.remove(at).map(|parcel| parcel.body.id));
+            return Ended::Cancelled(self.waiting.remove(at).map(|envelope| envelope.body.id));
         }
         let mut work = pin!(work);
         loop {
@@ -119,23 +119,23 @@ impl Inbox {
                 })
                 .await
             };
-            let parcel = match first {
+            let envelope = match first {
                 First::Work(done) => return Ended::Done(done),
                 First::Request(None) => {
                     self.closed = true;
                     continue;
                 }
-                First::Request(Some(parcel)) => parcel,
+                First::Request(Some(envelope)) => envelope,
             };
-            match &parcel.body.command {
+            match &envelope.body.command {
                 Command::Cancel { request: other } if *other == request => {
-                    return Ended::Cancelled(Some(parcel.body.id));
+                    return Ended::Cancelled(Some(envelope.body.id));
                 }
                 Command::Cancel { request: other } if self.withdraw(*other) => {
-                    withdrawn(*other, parcel.body.id);
+                    withdrawn(*other, envelope.body.id);
                 }
-                command if ends(command) => return Ended::Cancelled(Some(parcel.body.id)),
-                _ => match urgent(parcel) {
+                command if ends(command) => return Ended::Cancelled(Some(envelope.body.id)),
+                _ => match urgent(envelope) {
                     ControlFlow::Continue(request) => self.waiting.extend(request),
                     ControlFlow::Break(()) => return Ended::Cancelled(None),
                 },
@@ -145,7 +145,7 @@ impl Inbox {
 
     /// Removes a request from the queue; returns whether it was there.
     pub(super) fn withdraw(&mut self, request: u64) -> bool {
-        let at = self.waiting.iter().position(|parcel| parcel.body.id == request);
+        let at = self.waiting.iter().position(|envelope| envelope.body.id == request);
         at.is_some_and(|at| self.waiting.remove(at).is_some())
     }
 

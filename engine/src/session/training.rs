@@ -75,7 +75,7 @@ pub(super) struct ActiveRun<'live, 'data> {
 
 impl<'live> ActiveRun<'live, '_> {
     /// The run's control, with its current step and total number of steps.
-    pub(super) fn steered(&self) -> RunControl<'live> {
+    pub(super) fn run_control(&self) -> RunControl<'live> {
         RunControl { control: self.control, at: (self.trainer.step(), self.trainer.config().train.steps) }
     }
 }
@@ -473,8 +473,8 @@ impl Session {
     /// Awaits a piece of a run's work, answering urgent requests meanwhile. `at` is the run's step and total number of steps.
     async fn meanwhile<T>(&mut self, control: &Control, at: (u64, u64), work: impl Future<Output = T>) -> T {
         let Self { inbox, sink, evaluations, .. } = self;
-        let steered = Some(RunControl { control, at });
-        inbox.meanwhile(work, |request| urgent(request, evaluations, sink, steered)).await
+        let run_control = Some(RunControl { control, at });
+        inbox.meanwhile(work, |request| urgent(request, evaluations, sink, run_control)).await
     }
 
     /// Like [`Session::keep_files`], answering urgent requests meanwhile.

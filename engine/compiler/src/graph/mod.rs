@@ -1,7 +1,7 @@
 //! The model as data: a small typed graph of operations.
 //!
 //! [`crate::model`] builds a forward graph once; [`gradient`] adds backward nodes; [`crate::plan`] lowers it to kernel
-//! dispatches; `cpu` and `reference` interpret it. Nodes are in topological order. Every computed value is written exactly
+//! dispatches; `cpu` and `oracle` interpret it. Nodes are in topological order. Every computed value is written exactly
 //! once, except parameter gradients ([`Origin::Gradient`]): a node that lists one among its outputs *adds* to it, and the
 //! executor clears all gradients before the first micro-batch of a step.
 

@@ -31,7 +31,7 @@ pub struct Probe {
 #[derive(Clone, Debug)]
 pub struct TrainingGraphs {
     /// The settings they were built from, for executors that split a batch and build graphs for each part.
-    pub recipe: TrainSpec,
+    pub spec: TrainSpec,
     /// Forward and backward pass of a micro-batch.
     pub train: Graph,
     pub train_loss: ValueId,
@@ -66,7 +66,7 @@ impl TrainingGraphs {
 /// # Errors
 /// The settings are invalid.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
-    let recipe = TrainSpec { model: model.clone(), train: train.clone() };
+    let spec = TrainSpec { model: model.clone(), train: train.clone() };
     if train.objective.has_teacher() && train.teacher_model().is_none() {
         let reason = "train.distil.teacher names a run of a project, but no project is open; plan it on a project's Tune page";
         return Err(crate::Error::Refused(reason.to_owned()));
@@ -104,7 +104,7 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
         store_in_half(&mut graph);
     }
     Ok(TrainingGraphs {
-        recipe,
+        spec,
         train: graph,
         train_loss,
         evaluate,

@@ -98,7 +98,7 @@ impl CpuExecutor {
         memory_demand(graphs, &optimizer, &layout).check(available)?;
         let divided = match partition {
             Partition::WHOLE => None,
-            partition => Some(OtherShards::of(&graphs.recipe, &layout, partition)?),
+            partition => Some(OtherShards::of(&graphs.spec, &layout, partition)?),
         };
         let programs = match &divided {
             None => Programs::new(graphs)?,
@@ -117,7 +117,7 @@ impl CpuExecutor {
             second_moments: moments(optimizer.second_moments()),
             partial: vec![0.0; update::partial_sums(layout.trained_end)],
             programs,
-            preference: loss_form(&graphs.recipe.train, &graphs.recipe.model).preference(),
+            preference: loss_form(&graphs.spec.train, &graphs.spec.model).preference(),
             reports: Vec::new(),
             divided,
             layout,
@@ -340,7 +340,7 @@ pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64
         1 => Ok(1.0),
         most => {
             let graphs = training_graphs(&config.model, &config.train)?;
-            Ok(Partition::best(&graphs, most).gain(&graphs.recipe))
+            Ok(Partition::best(&graphs, most).gain(&graphs.spec))
         }
     }
 }
@@ -366,7 +366,7 @@ fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaL
             + 2 * (layout.length - layout.floats_end) as u64,
         programs: Programs::needed(graphs),
         batch: tokens.and_then(|tokens| graphs.train.ty(tokens).shape.first().copied()),
-        together: rows_together(&graphs.recipe.train),
+        together: rows_together(&graphs.spec.train),
     }
 }
 

@@ -48,7 +48,7 @@ impl Partition {
     /// With n workers and N tokens, the work per weight takes c·N/n, and the copies, made by one worker for all others, take
     /// c·[`TOKENS_PER_COPY`]·(n − 1). The sum is smallest at n = √(N / [`TOKENS_PER_COPY`]), which caps the number of workers.
     pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
-        let TrainSpec { model, train } = &graphs.recipe;
+        let TrainSpec { model, train } = &graphs.spec;
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
@@ -61,7 +61,7 @@ impl Partition {
             return Self::WHOLE;
         }
         let windows = |partition: &Self| train.batch_size.div_ceil(partition.parts);
-        let largest = |partition: &Self| partition.largest(&graphs.recipe);
+        let largest = |partition: &Self| partition.largest(&graphs.spec);
         let programs = Programs::needed(graphs) / train.batch_size as u64;
         let added = |partition: &Self| {
             let windows = (partition.count() * windows(partition)).saturating_sub(train.batch_size);
@@ -81,8 +81,8 @@ impl Partition {
     }
 
     /// Speedup of a step, ignoring messages.
-    pub fn gain(self, recipe: &TrainSpec) -> f64 {
-        (recipe.train.batch_size * recipe.train.accumulate) as f64 / self.largest(recipe).max(1) as f64
+    pub fn gain(self, spec: &TrainSpec) -> f64 {
+        (spec.train.batch_size * spec.train.accumulate) as f64 / self.largest(spec).max(1) as f64
     }
 
     pub fn count(self) -> usize {
@@ -90,13 +90,13 @@ impl Partition {
     }
 
     /// The shards of a run's steps. The first, whose worker also updates the weights, is never the largest.
-    pub fn shards(self, recipe: &TrainSpec) -> impl Iterator<Item = Shard> {
+    pub fn shards(self, spec: &TrainSpec) -> impl Iterator<Item = Shard> {
         let Self { parts, groups } = self;
         (0..self.count()).map(move |at| {
-            let windows = piece(recipe.train.batch_size, parts, at % parts);
-            let mut recipe = recipe.clone();
-            recipe.train.batch_size = windows.len();
-            Shard { recipe, first: windows.start, group: at / parts, groups }
+            let windows = piece(spec.train.batch_size, parts, at % parts);
+            let mut spec = spec.clone();
+            spec.train.batch_size = windows.len();
+            Shard { spec, first: windows.start, group: at / parts, groups }
         })
     }
 }
@@ -109,8 +109,8 @@ fn piece(count: usize, pieces: usize, at: usize) -> Range<usize> {
 /// What one worker computes of every step and evaluation. Its JSON starts the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shard {
-    /// The run's recipe, with the shard's windows as the batch.
-    recipe: TrainSpec,
+    /// The run's settings, with the shard's windows as the batch.
+    spec: TrainSpec,
     /// Windows of the whole micro-batch before this shard's.
     first: usize,
     group: usize,
@@ -126,7 +126,7 @@ pub struct ShardBatch {
 
 impl Shard {
     fn graphs(&self) -> Result<TrainingGraphs> {
-        Ok(training_graphs(&self.recipe.model, &self.recipe.train)?)
+        Ok(training_graphs(&self.spec.model, &self.spec.train)?)
     }
 
     /// Bytes needed by a separate worker.
@@ -161,7 +161,7 @@ impl Shard {
     }
 
     fn part(&self, task: Task, whole: &MicroBatch) -> ShardBatch {
-        let TrainSpec { model, train } = &self.recipe;
+        let TrainSpec { model, train } = &self.spec;
         let windows =
             self.first * model.context_length..(self.first + train.batch_size) * model.context_length;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();
@@ -179,7 +179,7 @@ impl Shard {
     /// Denominator of a whole micro-batch's loss: its counted targets, unless the batch sets another. Evaluations
     /// ignore [`IGNORED`] targets even if training ignores none.
     pub fn counted(&self, task: Task, whole: &MicroBatch) -> f32 {
-        let ignored = match (self.recipe.train.ignored_target(), task) {
+        let ignored = match (self.spec.train.ignored_target(), task) {
             (None, Task::Evaluate) => Some(IGNORED),
             (ignored, _) => ignored,
         };
@@ -189,7 +189,7 @@ impl Shard {
 
     /// Tokens of this shard's part of a micro-batch.
     fn tokens(&self) -> usize {
-        self.recipe.train.batch_size * self.recipe.model.context_length
+        self.spec.train.batch_size * self.spec.model.context_length
     }
 
     /// Runs the parts and returns each one's share of its micro-batch's mean loss. In training, adds the gradients to
@@ -302,7 +302,7 @@ impl ShardExecutor {
     /// The words do not fit this shard, or name tokens outside the vocabulary.
     pub async fn answer(&mut self, words: &[u32]) -> Result<ShardResult<'_>> {
         let Self { shard, programs, weights, workers } = self;
-        let documents = shard.recipe.train.separates_documents(&shard.recipe.model);
+        let documents = shard.spec.train.separates_documents(&shard.spec.model);
         let (task, parts) = unpacked(words, shard.tokens(), documents)?;
         weights.gradients.fill(0.0);
         let losses = shard.compute(task, &parts, programs, weights, workers).await?;

@@ -38,6 +38,7 @@ use glasshouse_platform::at_once;
 ///
 /// # Panics
 /// There is no such adapter.
+#[doc(hidden)]
 pub fn test_gpu() -> Gpu {
     opened(at_once(Gpu::open(&test_adapter())))
 }

@@ -1,4 +1,4 @@
-//! Devices and precisions of the reference.
+//! Devices and precisions of the oracle.
 
 use super::wgpu;
 use crate::device::DeviceKind;

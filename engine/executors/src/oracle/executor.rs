@@ -1,4 +1,4 @@
-//! Trains on the reference: the same steps as our executors, in burn's own operations.
+//! Trains on the oracle: the same steps as our executors, in burn's own operations.
 
 use super::Device;
 use super::interpret::{InterpretedValue, Run, expect_count, host};
@@ -199,7 +199,7 @@ impl OracleExecutor {
     fn pass(&self, step: &StepInput) -> Result<Pass> {
         let (graph, loss) = (&self.graphs.train, self.graphs.train_loss);
         let share = 1.0 / step.micro_batches.len() as f64;
-        let preference = loss_form(&self.graphs.recipe.train, &self.graphs.recipe.model).preference();
+        let preference = loss_form(&self.graphs.spec.train, &self.graphs.spec.model).preference();
         let mut reports = Vec::new();
         let (mut total, mut sums) = (0.0, vec![None; self.parameters.len()]);
         for batch in &step.micro_batches {

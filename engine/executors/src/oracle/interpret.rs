@@ -108,7 +108,7 @@ impl<'run> Run<'run> {
         *uses = uses.saturating_sub(1);
         let taken = if *uses == 0 { self.values.remove(&id) } else { self.values.get(&id).cloned() };
         taken.ok_or_else(|| {
-            Error::Internal(format!("value {} ({:?}) is not given to the reference", id.0, value.origin))
+            Error::Internal(format!("value {} ({:?}) is not given to the oracle", id.0, value.origin))
         })
     }
 
@@ -138,7 +138,7 @@ impl<'run> Run<'run> {
         dispatch!(&node.op, op => self.express(op, node), else {
             let (scope, name) = (&node.scope, node.op.name());
             Err(Error::Internal(format!(
-                "{scope}: {name} is not a forward operation; the reference runs no others"
+                "{scope}: {name} is not a forward operation; the oracle runs no others"
             )))
         })
     }
@@ -193,7 +193,7 @@ pub(super) trait Express: Operation {
 /// A tensor's entries in row-major order.
 pub(super) fn host<E: burn::tensor::Element>(tensor: Tensor<2>) -> Result<Vec<E>> {
     tensor.try_into_vec_as::<E>().map_err(|error| {
-        Error::Device(format!("the reference cannot read a value back as {:?}: {error}", E::dtype()))
+        Error::Device(format!("the oracle cannot read a value back as {:?}: {error}", E::dtype()))
     })
 }
 

@@ -88,7 +88,7 @@ pub fn gradients_of(
             let (_, leaf) = leaves
                 .iter()
                 .find(|(leaf, _)| leaf == id)
-                .ok_or_else(|| Error::Internal(format!("value {} is not an input of the reference", id.0)))?;
+                .ok_or_else(|| Error::Internal(format!("value {} is not an input of the oracle", id.0)))?;
             let gradient = gradients.as_ref().and_then(|gradients| leaf.grad(gradients));
             Ok(Data::F32(match gradient {
                 Some(gradient) => interpret::host(gradient)?,

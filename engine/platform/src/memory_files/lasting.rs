@@ -8,9 +8,7 @@ mod journal;
 mod plan;
 
 pub use journal::{JOURNAL, steps_of};
-#[cfg_attr(not(target_arch = "wasm32"), allow(unused_imports, reason = "the browser's side uses it"))]
 pub use plan::PASSING;
-#[cfg_attr(not(target_arch = "wasm32"), allow(unused_imports, reason = "the browser's side uses it"))]
 pub use plan::place_of;
 pub use plan::{Step, finished, plan};
 

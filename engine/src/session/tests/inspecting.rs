@@ -141,9 +141,9 @@ fn several_prompts_are_answered_as_each_alone_is() {
             after(of("One day", &[])),
             after(of("The fox sat", &[])),
         ],
-        move |parcel| {
-            if let Event::Inspected { .. } = parcel.body.event {
-                taken.borrow_mut().push(parcel.bytes.clone());
+        move |envelope| {
+            if let Event::Inspected { .. } = envelope.body.event {
+                taken.borrow_mut().push(envelope.bytes.clone());
             }
         },
     );

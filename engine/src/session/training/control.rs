@@ -73,22 +73,22 @@ pub(in super::super) fn is_put_off(command: &Command) -> bool {
 }
 
 /// Handles requests that cannot wait for the end of a step or of another request: cancelling an evaluation, and, if a run is
-/// `steered`, pausing, resuming and stopping it. Returns other requests.
+/// `run_control`, pausing, resuming and stopping it. Returns other requests.
 pub(in super::super) fn urgent(
     request: Option<Envelope<Request>>,
     evaluations: &Evaluations,
     sink: &EventSink,
-    steered: Option<RunControl<'_>>,
+    run_control: Option<RunControl<'_>>,
 ) -> Option<Envelope<Request>> {
     let Some(request) = request else {
-        if let Some(RunControl { control, .. }) = steered {
+        if let Some(RunControl { control, .. }) = run_control {
             control.stop.store(true, Ordering::Relaxed);
         }
         return None;
     };
     let Request { id, command } = &request.body;
     if !matches!(command, Command::Cancel { request } if evaluations.cancel(*request)) {
-        match steered {
+        match run_control {
             Some(RunControl { control, at: (step, steps) }) if control.obeys(command) => {
                 sink.answer(*id, Event::TrainingState { state: control.state(), step, steps });
             }

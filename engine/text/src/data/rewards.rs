@@ -1,5 +1,5 @@
 //! Reward rules for reinforcement learning. Their rewards range from 0 to 1. A reward model can replace a rule; it
-//! scores answers in [`glasshouse_training::reward`].
+//! scores answers in `glasshouse_training::reward`.
 
 use super::tasks::{Check, last_number, normalized};
 use glasshouse_platform::{Error, Result};

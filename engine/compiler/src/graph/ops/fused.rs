@@ -1,5 +1,5 @@
 //! Fused operations. Fusions (`plan/fuse`) create them in complete training graphs, after element types were assigned. Model
-//! builders never use them, they have no gradients, and the reference does not implement them.
+//! builders never use them, they have no gradients, and the oracle does not implement them.
 
 use super::linear::product_flops;
 use super::loss::{share_fits, targets_fit};

@@ -1,6 +1,6 @@
 //! The operations. Each is a plain struct of its settings. Its family's file holds its formula and shapes, its named operands,
 //! shape rule, gradient, f16 rules and cost. Files of the same names hold its lowering to kernels, its CPU interpretation and
-//! its reference implementation (`plan/lower`, `cpu/ops`, `reference`).
+//! its oracle implementation (`plan/lower`, `cpu/ops`, `oracle`).
 //!
 //! Shapes use the letters of `shaders/README.md`: B batch, T time, C channels, H heads, K kv-heads, D head size, F hidden, V
 //! vocabulary; N is any number of rows (the product of all leading dimensions), W = (H + 2K)·D the packed projection of

@@ -47,7 +47,7 @@ fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
 }
 
 fn executor(graphs: &TrainingGraphs, partition: Partition) -> CpuExecutor {
-    let optimizer = Optimizer::of(&graphs.recipe.train);
+    let optimizer = Optimizer::of(&graphs.spec.train);
     let mut executor = CpuExecutor::within(None, graphs, optimizer, Some(2), partition).unwrap();
     executor.set_state(&ArenaState { parameters: parameters(graphs), ..ArenaState::default() }).unwrap();
     executor
@@ -152,7 +152,7 @@ fn told(
 ) -> (Vec<f32>, Vec<f32>) {
     let mut losses = vec![0.0; batches.len()];
     let mut gradient: Vec<f32> = Vec::new();
-    for shard in partition.shards(&graphs.recipe) {
+    for shard in partition.shards(&graphs.spec) {
         let mut remote = ShardExecutor::new(&serde_json::to_string(&shard).unwrap()).unwrap();
         remote.parameters().copy_from_slice(&parameters(graphs));
         let words = packed(task, &shard.parts(task, batches));
@@ -218,7 +218,7 @@ fn a_wrong_token_is_named_by_its_place_in_the_whole_batch() {
 fn the_first_share_is_never_the_largest_and_has_some_of_every_evaluation() {
     let (_, _, train) = settings().remove(0);
     let graphs = training_graphs(&gpt(), &train).unwrap();
-    let shards: Vec<Shard> = by(2, 2).shards(&graphs.recipe).collect();
+    let shards: Vec<Shard> = by(2, 2).shards(&graphs.spec).collect();
     let ranges = |task, count| shards.iter().map(|shard| shard.range(task, count)).collect::<Vec<_>>();
     assert_eq!(ranges(Task::Train, 3), [0..1, 0..1, 1..3, 1..3]);
     assert_eq!(ranges(Task::Evaluate, 3), [1..3, 1..3, 0..1, 0..1]);

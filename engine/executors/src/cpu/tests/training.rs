@@ -163,7 +163,7 @@ fn executor(model: &ModelConfig, train: &TrainConfig, threads: usize) -> CpuExec
 fn executor_of(graphs: &TrainingGraphs, threads: usize) -> CpuExecutor {
     let layout = ArenaLayout::of(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
-    let optimizer = Optimizer::of(&graphs.recipe.train);
+    let optimizer = Optimizer::of(&graphs.spec.train);
     let mut executor = CpuExecutor::new(graphs, optimizer, Some(threads)).unwrap();
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).unwrap();
     executor
