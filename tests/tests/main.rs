@@ -32,6 +32,7 @@ mod rewards;
 mod runs;
 mod selftest;
 mod setup;
+mod sources;
 mod tensorboard;
 mod tokenizer_python;
 mod training;
