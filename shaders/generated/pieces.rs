@@ -1,28 +1,7 @@
 // Written by `cargo run --release -p glasshouse-shaders --example generate`.
 
-pub(crate) const W006659F1: &str = r#"
-@compute @workgroup_size(64)
-fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let own = own_subgroup(index);
-    for (var part = own.x; part < PARTS; part += own.y) {
-        let corner = part_corner(part);
-        var sums = Sums();
-        for (var step = 0u; step < arguments.inner; step += EDGE) {
-            add_products(&sums, left_matrices(tile.x + corner.x, step), right_matrices(tile.y + corner.y, step));
-        }
-        keep(&sums, corner);
-    }
-    let corner = block_corner(index, 8u);
-    let blocks = kept_blocks(corner.x, corner.y);
-    let row = tile.x + corner.x;
-    let columns = tile.y + vec2<u32>(corner.y, corner.y + 32u);
-    store(row, columns, blocks.here, blocks.right);
-    store(row + 32u, columns, blocks.down, blocks.across);
-}
+pub(crate) const W006BF041: &str = r#"
+alias Fours = array<Four, FOURS>;
 "#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
@@ -32,9 +11,6 @@ fn counts(at: u32) -> bool {
 pub(crate) const W02648519: &str = r#"
 @group(0) @binding(1)
 var<storage, read> dy: array<Stored>;
-"#;
-pub(crate) const W04049401: &str = r#"@group(0) @binding(1)
-var<storage, read> dy: array<Number>;
 "#;
 pub(crate) const W042D832E: &str = r#"
 fn kept(seed: vec2<u32>, site: u32, threshold: u32, keep_scale: f32, entries: vec4<u32>) -> vec4<f32> {
@@ -84,11 +60,6 @@ fn attention_delta(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
 pub(crate) const W06272BBE: &str = r#"
 fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
     return mat4x4<f32>(vec4<f32>(dy[rows.x + c]), vec4<f32>(dy[rows.y + c]), vec4<f32>(dy[rows.z + c]), vec4<f32>(dy[rows.w + c]));
-}
-"#;
-pub(crate) const W064DDD8A: &str = r#"
-fn left_matrices(row: u32, step: u32) -> array<LeftMatrix, 2> {
-    return array<LeftMatrix, 2>(left_matrix(row, step), left_matrix(row + EDGE, step));
 }
 "#;
 pub(crate) const W065C1E47: &str = r#"
@@ -210,12 +181,6 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     }
 }
 "#;
-pub(crate) const W08EDCB35: &str = r#"
-fn kept_row(row: u32, column: u32) -> vec4<f32> {
-    let at = row * SIDE + column;
-    return vec4<f32>(product[at], product[at + 1u], product[at + 2u], product[at + 3u]);
-}
-"#;
 pub(crate) const W08F58BA8: &str = r#"
 fn slope(x: Entry) -> Entry {
     return silu_slope(x);
@@ -263,6 +228,14 @@ fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     sums(group, local);
 }
 "#;
+pub(crate) const W0BDF4E3C: &str = r#"
+fn left_along(row: u32, step: u32) -> LeftMatrix {
+    return coopLoadT<LeftMatrix>(&left_tile[along_at(vec2<u32>(row, step))], ALONG / UNIT);
+}
+"#;
+pub(crate) const W0C06F4A1: &str = r#"
+const FOURS: u32 = SIDE * DEPTH / 4u / INVOCATIONS;
+"#;
 pub(crate) const W0C09C968: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> softened: array<vec2<f32>>;
@@ -298,6 +271,64 @@ fn store_one(row: u32, column: u32, product: f32) {
             value += r[at];
         }
         y[at] = Result(value);
+    }
+}
+"#;
+pub(crate) const W0D11AEC3: &str = r#"
+@compute @workgroup_size(64)
+fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        var left: Fours;
+        var right: Fours;
+        for (var at = 0u; at < FOURS; at += 1u) {
+            left[at] = left_four(tile.x, 0u, along(at * INVOCATIONS + index));
+            right[at] = right_four(tile.y, 0u, across(at * INVOCATIONS + index));
+        }
+        for (var first = 0u; first < arguments.inner; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
+                stage_right(across_at(across(at * INVOCATIONS + index)), right[at]);
+            }
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
+                right[at] = right_four(tile.y, first + DEPTH, across(at * INVOCATIONS + index));
+            }
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    var matrices: LeftMatrices;
+                    for (var row = 0u; row < PART_ROWS; row += 1u) {
+                        matrices[row] = left_along(part_row + row * EDGE, step);
+                    }
+                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
+                        add_products(&sums, &matrices, right_across(column * EDGE, step), column);
+                    }
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row * PART_COLUMNS / 2u);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
     }
 }
 "#;
@@ -653,10 +684,6 @@ fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
 }
 "#;
-pub(crate) const W1B44538E: &str = r#"
-@group(0) @binding(2)
-var<storage, read> x: array<Number>;
-"#;
 pub(crate) const W1C7FFE34: &str = r#"
 @compute @workgroup_size(64)
 fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -679,12 +706,6 @@ fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
 pub(crate) const W1C93FFA7: &str = r#"
 @group(0) @binding(2)
 var<storage, read> query_scale: array<f32>;
-"#;
-pub(crate) const W1CE686C4: &str = r#"
-fn right_matrix(column: u32, step: u32) -> RightMatrix {
-    let at = step * arguments.columns + min(column, arguments.columns - EDGE);
-    return coopLoadT<RightMatrix>(&w[at], arguments.columns);
-}
 "#;
 pub(crate) const W1D208A13: &str = r#"
 fn w_entry(start: u32, step: u32, k: u32) -> f32 {
@@ -759,6 +780,14 @@ pub(crate) const W230ACB1E: &str = r#"
 @group(0) @binding(5)
 var<storage, read> starts: array<u32>;
 "#;
+pub(crate) const W23219EE0: &str = r#"
+fn add_products(sums: ptr<function, Sums>, left: ptr<function, LeftMatrices>, right: RightMatrix, column: u32) {
+    for (var row = 0u; row < PART_ROWS; row += 1u) {
+        let at = row * PART_COLUMNS + column;
+        (*sums)[at] = coopMultiplyAdd((*left)[row], right, (*sums)[at]);
+    }
+}
+"#;
 pub(crate) const W241087D0: &str = r#"const LANES: u32 = 64u;
 "#;
 pub(crate) const W241E96AB: &str = r#"
@@ -788,6 +817,16 @@ pub(crate) const W25626878: &str = r#"
 @group(0) @binding(4)
 var<storage, read> b: array<vec4<f32>>;
 "#;
+pub(crate) const W25A4E158: &str = r#"
+fn stage_right(at: u32, numbers: Four) {
+    {
+        right_tile[at] = numbers.x;
+        right_tile[at + 1u] = numbers.y;
+        right_tile[at + 2u] = numbers.z;
+        right_tile[at + 3u] = numbers.w;
+    }
+}
+"#;
 pub(crate) const W260710EA: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<f32>;
@@ -815,6 +854,106 @@ pub(crate) const W277C32A9: &str = r#"struct Arguments {
     center: f32,
     scores: u32,
     tie: f32
+}
+"#;
+pub(crate) const W2875EDAC: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let j = min(first + local, arguments.time - 1u);
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
+    let value_at = key_at + arguments.kv_heads * entries();
+    var key: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
+    }
+    var value_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let share = probability * kept((query_plane + t) * arguments.time + j);
+                    for (var c = 0u; c < entries(); c++) {
+                        value_gradient[c] += share * staged_flows[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+    var value: array<Entry, SIZE>;
+    var key_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value[c] = Entry(qkv[value_at + c]);
+        key_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                var flows = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                    flows += value[c] * staged_flows[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
+                    let slope = probability * (flow - delta[query_plane + t]);
+                    for (var c = 0u; c < entries(); c++) {
+                        key_gradient[c] += slope * staged_queries[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+        }
+    }
 }
 "#;
 pub(crate) const W28A7B4AB: &str = r#"
@@ -858,9 +997,64 @@ pub(crate) const W2948F8A4: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<u32>;
 "#;
-pub(crate) const W2A091C19: &str = r#"
-fn right_matrices(column: u32, step: u32) -> array<RightMatrix, 4> {
-    return array<RightMatrix, 4>(right_matrix(column, step), right_matrix(column + EDGE, step), right_matrix(column + 2u * EDGE, step), right_matrix(column + 3u * EDGE, step));
+pub(crate) const W297C60C7: &str = r#"
+@compute @workgroup_size(64)
+fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        var left: Fours;
+        var right: Fours;
+        for (var at = 0u; at < FOURS; at += 1u) {
+            left[at] = left_four(tile.x, steps.x, across(at * INVOCATIONS + index), steps.y);
+            right[at] = right_four(tile.y, steps.x, across(at * INVOCATIONS + index), steps.y);
+        }
+        for (var first = steps.x; first < steps.y; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                stage_left(across_at(across(at * INVOCATIONS + index)), left[at]);
+                stage_right(across_at(across(at * INVOCATIONS + index)), right[at]);
+            }
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                left[at] = left_four(tile.x, first + DEPTH, across(at * INVOCATIONS + index), steps.y);
+                right[at] = right_four(tile.y, first + DEPTH, across(at * INVOCATIONS + index), steps.y);
+            }
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    var matrices: LeftMatrices;
+                    for (var row = 0u; row < PART_ROWS; row += 1u) {
+                        matrices[row] = left_across(part_row + row * EDGE, step);
+                    }
+                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
+                        add_products(&sums, &matrices, right_across(column * EDGE, step), column);
+                    }
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row * PART_COLUMNS / 2u);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
 }
 "#;
 pub(crate) const W2A144ED8: &str = r#"
@@ -908,6 +1102,11 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
 pub(crate) const W2BFAD6BF: &str = r#"
 @group(0) @binding(7)
 var<storage, read_write> reports: array<ReportRow>;
+"#;
+pub(crate) const W2C101595: &str = r#"
+fn left_across(row: u32, step: u32) -> LeftMatrix {
+    return coopLoad<LeftMatrix>(&left_tile[across_at(vec2<u32>(row, step))], ACROSS / UNIT);
+}
 "#;
 pub(crate) const W2CA8F197: &str = r#"
 @group(0) @binding(4)
@@ -1046,6 +1245,15 @@ var<storage, read> rows: array<vec2<f32>>;
 pub(crate) const W30A2EAC1: &str = r#"
 alias LeftMatrix = coop_mat8x8<Number, A>;
 "#;
+pub(crate) const W30BBE3D3: &str = r#"
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    if step >= arguments.inner {
+        return Four();
+    }
+    return dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + step) / 4u];
+}
+"#;
 pub(crate) const W314DC271: &str = r#"
 @compute @workgroup_size(ROWS)
 fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -1129,6 +1337,15 @@ fn column_of(tile_column: u32, place: u32) -> u32 {
     let pair = tile_column / 2u + place % 32u;
     let first = pair / arguments.partner * 2u * arguments.partner + pair % arguments.partner;
     return select(first, first + arguments.partner, place >= 32u);
+}
+"#;
+pub(crate) const W329D7EE8: &str = r#"
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    if step >= arguments.inner {
+        return Four();
+    }
+    return w[(step * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
 }
 "#;
 pub(crate) const W32CE853C: &str = r#"
@@ -1215,6 +1432,19 @@ struct SampleSettings {
     masked_tokens: u32
 }
 "#;
+pub(crate) const W391A48E4: &str = r#"
+const ACROSS: u32 = 68u;
+"#;
+pub(crate) const W391F6094: &str = r#"
+fn stage_left(at: u32, numbers: Four) {
+    {
+        left_tile[at] = numbers.x;
+        left_tile[at + 1u] = numbers.y;
+        left_tile[at + 2u] = numbers.z;
+        left_tile[at + 3u] = numbers.w;
+    }
+}
+"#;
 pub(crate) const W39C15BBC: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> control: Control;
@@ -1226,6 +1456,9 @@ var<storage, read> key_scale: array<f32>;
 pub(crate) const W3AFF166F: &str = r#"
 @group(0) @binding(3)
 var<storage, read> table: array<Entry>;
+"#;
+pub(crate) const W3B2C6AE2: &str = r#"@group(0) @binding(1)
+var<storage, read> x: array<Four>;
 "#;
 pub(crate) const W3B70B89F: &str = r#"
 @compute @workgroup_size(LANES)
@@ -1318,6 +1551,9 @@ fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<
 pub(crate) const W3CBBE5BA: &str = r#"
 alias Stored = vec4<f32>;
 "#;
+pub(crate) const W3DBC7991: &str = r#"
+const DEPTH: u32 = 32u;
+"#;
 pub(crate) const W3E02EA08: &str = r#"
 fn slope(x: Entry) -> Entry {
     return gelu_tanh_slope(x);
@@ -1360,11 +1596,6 @@ pub(crate) const W422492D2: &str = r#"struct Arguments {
     all_rows: u32
 }
 "#;
-pub(crate) const W42808E8E: &str = r#"
-fn part_corner(part: u32) -> vec2<u32> {
-    return vec2<u32>(part / ACROSS * 2u, part % ACROSS * 4u) * EDGE;
-}
-"#;
 pub(crate) const W429E07EF: &str = r#"
 @compute @workgroup_size(256)
 fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -1403,88 +1634,6 @@ var<storage, read_write> second: array<vec4<f32>>;
 "#;
 pub(crate) const W437FFD23: &str = r#"
 const SIZE: u32 = 16u;
-"#;
-pub(crate) const W43EB8C01: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let j = min(first + local, arguments.time - 1u);
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
-    let value_at = key_at + arguments.kv_heads * entries();
-    let seed = schedule[control.row].seed;
-    var key: array<Entry, SIZE>;
-    var value: array<Entry, SIZE>;
-    var key_gradient: array<Entry, SIZE>;
-    var value_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
-        value[c] = Entry(qkv[value_at + c]);
-        key_gradient[c] = Entry();
-        value_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            for (var at = local; at < count * entries(); at += ROWS) {
-                let row = window + start + at / entries();
-                let column = head * entries() + at % entries();
-                staged_queries[at] = Entry(qkv[row * row_entries + column]);
-                staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
-            }
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                var flows = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                    flows += value[c] * staged_flows[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen;
-                if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    var keep = 1.0;
-                    if arguments.dropout != 0u {
-                        let index = (query_plane + t) * arguments.time + j;
-                        let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                        keep = select(arguments.keep_scale, 0.0, dropped);
-                    }
-                    let share = probability * keep;
-                    let slope = probability * (keep * horizontal_sum(flows) - delta[query_plane + t]);
-                    for (var c = 0u; c < entries(); c++) {
-                        value_gradient[c] += share * staged_flows[query + c];
-                        key_gradient[c] += slope * staged_queries[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
-            dqkv[value_at + c] = Stored(value_gradient[c]);
-        }
-    }
-}
-"#;
-pub(crate) const W44078F79: &str = r#"
-const PARTS: u32 = SIDE / (2u * EDGE) * ACROSS;
 "#;
 pub(crate) const W44C2134E: &str = r#"
 @compute @workgroup_size(256)
@@ -1543,6 +1692,64 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     }
 }
 "#;
+pub(crate) const W461B4A69: &str = r#"
+@compute @workgroup_size(64)
+fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        var left: Fours;
+        var right: Fours;
+        for (var at = 0u; at < FOURS; at += 1u) {
+            left[at] = left_four(tile.x, 0u, along(at * INVOCATIONS + index));
+            right[at] = right_four(tile.y, 0u, along(at * INVOCATIONS + index));
+        }
+        for (var first = 0u; first < arguments.inner; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
+                stage_right(along_at(along(at * INVOCATIONS + index)), right[at]);
+            }
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
+                right[at] = right_four(tile.y, first + DEPTH, along(at * INVOCATIONS + index));
+            }
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    var matrices: LeftMatrices;
+                    for (var row = 0u; row < PART_ROWS; row += 1u) {
+                        matrices[row] = left_along(part_row + row * EDGE, step);
+                    }
+                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
+                        add_products(&sums, &matrices, right_along(column * EDGE, step), column);
+                    }
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row * PART_COLUMNS / 2u);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
+}
+"#;
 pub(crate) const W46216659: &str = r#"
 @group(0) @binding(4)
 var<storage, read> control: Control;
@@ -1560,6 +1767,9 @@ fn store_row(row: u32, column: u32, values: vec4<f32>, partners: vec4<f32>) {
         y[(row * arguments.partner + column) / 4u] = Result(activated(values) * partners);
     }
 }
+"#;
+pub(crate) const W46ED89E7: &str = r#"
+alias Four = vec4<Number>;
 "#;
 pub(crate) const W46FD0995: &str = r#"
 fn column_of(group: vec3<u32>, local: u32) -> u32 {
@@ -1644,6 +1854,13 @@ struct Arguments {
 "#;
 pub(crate) const W4967A51A: &str = r#"
 alias Stored = vec4<f16>;
+"#;
+pub(crate) const W49A273E7: &str = r#"
+fn own_subgroup(index: u32) -> Own {
+    let width = subgroupAdd(1u);
+    let count = INVOCATIONS / width;
+    return Own(subgroupMin(index) / width, count, index % width, max(PARTS / count, 1u));
+}
 "#;
 pub(crate) const W4A3CF34E: &str = r#"
 fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4x4<f32> {
@@ -1732,32 +1949,6 @@ var<storage, read_write> z: array<Result>;
 pub(crate) const W4E32BAF7: &str = r#"
 alias Result = f16;
 "#;
-pub(crate) const W4E7EAE8E: &str = r#"
-@compute @workgroup_size(64)
-fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let own = own_subgroup(index);
-    for (var part = own.x; part < PARTS; part += own.y) {
-        let corner = tile + part_corner(part);
-        var sums = Sums();
-        for (var step = 0u; step < arguments.inner; step += EDGE) {
-            add_products(&sums, left_matrices(corner.x, step), right_matrices(corner.y, step));
-        }
-        keep(&sums, part_corner(part));
-    }
-    let corner = block_corner(index, 8u);
-    let blocks = kept_blocks(corner.x, corner.y);
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const W4E80BE74: &str = r#"
 @compute @workgroup_size(256)
 fn activation_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -1771,9 +1962,6 @@ pub(crate) const W4EC79FAB: &str = r#"
 fn neighbours(first: u32, count: u32) -> vec4<u32> {
     return min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(count - 1u));
 }
-"#;
-pub(crate) const W4EDDA851: &str = r#"
-alias Sums = array<Sum, 8>;
 "#;
 pub(crate) const W4FDAB6AB: &str = r#"
 const EDGE: u32 = 16u;
@@ -1804,6 +1992,9 @@ struct DecodeState {
     read: u32,
     dropped: u32
 }
+"#;
+pub(crate) const W516ACE37: &str = r#"
+const ALONG: u32 = 20u;
 "#;
 pub(crate) const W51895A57: &str = r#"
 @group(0) @binding(4)
@@ -1854,6 +2045,15 @@ pub(crate) const W52D5860C: &str = r#"struct Arguments {
     count: u32
 }
 "#;
+pub(crate) const W530AF37F: &str = r#"
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    if step >= arguments.inner {
+        return Four();
+    }
+    return w[(min(tile_column + place.x, arguments.columns - 1u) * arguments.inner + step) / 4u];
+}
+"#;
 pub(crate) const W53371992: &str = r#"
 @group(0) @binding(5)
 var<storage, read> positions: array<Entry>;
@@ -1897,8 +2097,10 @@ pub(crate) const W552D82BF: &str = r#"
 @group(0) @binding(3)
 var<storage, read> statistics: array<vec2<f32>>;
 "#;
-pub(crate) const W5576A7BE: &str = r#"
-const ACROSS: u32 = SIDE / (4u * EDGE);
+pub(crate) const W553B0C6C: &str = r#"
+fn right_across(column: u32, step: u32) -> RightMatrix {
+    return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
+}
 "#;
 pub(crate) const W5610A88E: &str = r#"
 @compute @workgroup_size(ROWS)
@@ -1981,6 +2183,127 @@ fn row_of(group: vec3<u32>, local: u32) -> u32 {
     return group_number(group);
 }
 "#;
+pub(crate) const W5636AA44: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let j = min(first + local, arguments.time - 1u);
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
+    let value_at = key_at + arguments.kv_heads * entries();
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let last = min(first + ROWS, arguments.time) - 1u;
+    var key: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
+    }
+    var value_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            {
+                if starts[start_row + start] > last {
+                    break;
+                }
+            }
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let share = probability * kept((query_plane + t) * arguments.time + j);
+                    for (var c = 0u; c < entries(); c++) {
+                        value_gradient[c] += share * staged_flows[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+    var value: array<Entry, SIZE>;
+    var key_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value[c] = Entry(qkv[value_at + c]);
+        key_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            {
+                if starts[start_row + start] > last {
+                    break;
+                }
+            }
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                var flows = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                    flows += value[c] * staged_flows[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
+                    let slope = probability * (flow - delta[query_plane + t]);
+                    for (var c = 0u; c < entries(); c++) {
+                        key_gradient[c] += slope * staged_queries[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+        }
+    }
+}
+"#;
+pub(crate) const W565E8638: &str = r#"
+fn kept(index: u32) -> f32 {
+    if arguments.dropout == 0u {
+        return 1.0;
+    }
+    let dropped = random_bits(schedule[control.row].seed, arguments.site, index) < arguments.threshold;
+    return select(arguments.keep_scale, 0.0, dropped);
+}
+"#;
 pub(crate) const W572E4D51: &str = r#"
 const SIDE: u32 = 64u;
 "#;
@@ -1992,6 +2315,9 @@ fn slope(x: Entry) -> Entry {
 pub(crate) const W582254EE: &str = r#"
 @group(0) @binding(3)
 var<storage, read> logits: array<u32>;
+"#;
+pub(crate) const W587D9BD5: &str = r#"
+const PARTS: u32 = 2u;
 "#;
 pub(crate) const W595F3A9B: &str = r#"
 @group(0) @binding(4)
@@ -2017,12 +2343,6 @@ fn right_guarded(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
 }
 "#;
-pub(crate) const W5A0ABA3D: &str = r#"
-fn left_matrix(row: u32, step: u32) -> LeftMatrix {
-    let at = min(row, arguments.rows - EDGE) * arguments.stride + step;
-    return coopLoadT<LeftMatrix>(&dy[at], arguments.stride);
-}
-"#;
 pub(crate) const W5A1CE584: &str = r#"
 alias Stored = Entry;
 "#;
@@ -2034,6 +2354,9 @@ alias Operand = vec4<f32>;
 "#;
 pub(crate) const W5A85C968: &str = r#"
 var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
+"#;
+pub(crate) const W5A88D53B: &str = r#"@group(0) @binding(1)
+var<storage, read> dy: array<Four>;
 "#;
 pub(crate) const W5B3BB170: &str = r#"
 @group(0) @binding(5)
@@ -2138,18 +2461,9 @@ fn distil_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     }
 }
 "#;
-pub(crate) const W5CE5A808: &str = r#"
-var<workgroup> product: array<f32, 4096>;
-"#;
 pub(crate) const W5D053D37: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> dx: array<Entry>;
-"#;
-pub(crate) const W5D496F52: &str = r#"
-fn right_matrix(column: u32, step: u32) -> RightMatrix {
-    let at = min(column, arguments.columns - EDGE) * arguments.inner + step;
-    return coopLoad<RightMatrix>(&w[at], arguments.inner);
-}
 "#;
 pub(crate) const W5E3B7866: &str = r#"
 const INVOCATIONS: u32 = 64u;
@@ -2401,10 +2715,9 @@ var<storage, read> schedule: array<ScheduleRow>;
 pub(crate) const W69E962A9: &str = r#"
 var<workgroup> right_tile: array<vec4<f32>, 256>;
 "#;
-pub(crate) const W6AE55958: &str = r#"
-fn right_matrix(column: u32, step: u32) -> RightMatrix {
-    let at = step * arguments.columns + min(column, arguments.columns - EDGE);
-    return coopLoadT<RightMatrix>(&x[at], arguments.columns);
+pub(crate) const W6B0354DD: &str = r#"
+fn along(four: u32) -> vec2<u32> {
+    return vec2<u32>(four / (DEPTH / 4u), four % (DEPTH / 4u) * 4u);
 }
 "#;
 pub(crate) const W6B3CD452: &str = r#"
@@ -2478,6 +2791,11 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
 "#;
 pub(crate) const W740C2757: &str = r#"
 const STEP: u32 = 1u;
+"#;
+pub(crate) const W75C3F445: &str = r#"
+fn across_at(place: vec2<u32>) -> u32 {
+    return (place.y * ACROSS + place.x) / UNIT;
+}
 "#;
 pub(crate) const W75FF3118: &str = r#"
 alias StoredY = Entry;
@@ -2578,6 +2896,11 @@ pub(crate) const W794D667F: &str = r#"
 fn drawn(index: u32) -> f32 {
     let bits = random_bits(schedule[control.row].seed, arguments.site, index);
     return f32(bits >> 8u) / 8388608.0 - 1.0;
+}
+"#;
+pub(crate) const W799ACE7A: &str = r#"
+fn stage_right(at: u32, numbers: Four) {
+    right_tile[at] = numbers;
 }
 "#;
 pub(crate) const W79CEF105: &str = r#"
@@ -2751,6 +3074,9 @@ fn preference(@builtin(local_invocation_index) local: u32) {
         reports[control.row].rejected = answers.y;
     }
 }
+"#;
+pub(crate) const W7AE9F516: &str = r#"
+const PART_ROWS: u32 = SIDE / PARTS / EDGE;
 "#;
 pub(crate) const W7B75EEB3: &str = r#"
 fn weights(output: u32, k: u32) -> Entry {
@@ -3126,12 +3452,6 @@ fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(w_columns(step, column), w_columns(step + 1u, column), w_columns(step + 2u, column), w_columns(step + 3u, column));
 }
 "#;
-pub(crate) const W8F0763EC: &str = r#"
-fn left_matrix(row: u32, step: u32) -> LeftMatrix {
-    let at = min(row, arguments.rows - EDGE) * arguments.inner + step;
-    return coopLoadT<LeftMatrix>(&x[at], arguments.inner);
-}
-"#;
 pub(crate) const W8F2AD501: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<Stored>;
@@ -3305,6 +3625,11 @@ fn gelu_exact_slope(x: Entry) -> Entry {
     return 0.5 * (1.0 + error_function(x * ROOT_HALF)) + x * density;
 }
 "#;
+pub(crate) const W96435B60: &str = r#"
+fn right_along(column: u32, step: u32) -> RightMatrix {
+    return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
+}
+"#;
 pub(crate) const W971146B8: &str = r#"
 const BLOCK: u32 = 16u;
 "#;
@@ -3320,6 +3645,9 @@ pub(crate) const W9831C237: &str = r#"
 fn lane_of(local: u32) -> u32 {
     return 0u;
 }
+"#;
+pub(crate) const W98FC6BBD: &str = r#"
+const UNIT: u32 = 1u;
 "#;
 pub(crate) const W98FF8D39: &str = r#"
 struct Arguments {
@@ -3344,92 +3672,6 @@ fn is_marked(number: u32) -> bool {
 pub(crate) const W9975A7DC: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> dw: array<Entry>;
-"#;
-pub(crate) const W998DA095: &str = r#"
-@compute @workgroup_size(ROWS)
-fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tiles = (arguments.time + ROWS - 1u) / ROWS;
-    let number = group_number(group);
-    if number >= arguments.batch * arguments.kv_heads * tiles {
-        return;
-    }
-    let first = (number % tiles) * ROWS;
-    let plane = number / tiles;
-    let key_head = plane % arguments.kv_heads;
-    let text = plane / arguments.kv_heads;
-    let window = text * arguments.time;
-    let sharers = arguments.heads / arguments.kv_heads;
-    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
-    let j = min(first + local, arguments.time - 1u);
-    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
-    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
-    let value_at = key_at + arguments.kv_heads * entries();
-    let seed = schedule[control.row].seed;
-    let start_row = control.row * arguments.batch * arguments.time + window;
-    let last = min(first + ROWS, arguments.time) - 1u;
-    var key: array<Entry, SIZE>;
-    var value: array<Entry, SIZE>;
-    var key_gradient: array<Entry, SIZE>;
-    var value_gradient: array<Entry, SIZE>;
-    for (var c = 0u; c < entries(); c++) {
-        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
-        value[c] = Entry(qkv[value_at + c]);
-        key_gradient[c] = Entry();
-        value_gradient[c] = Entry();
-    }
-    for (var sharer = 0u; sharer < sharers; sharer++) {
-        let head = key_head * sharers + sharer;
-        let query_plane = (text * arguments.heads + head) * arguments.time;
-        for (var start = first; start < end; start += STAGED) {
-            {
-                if starts[start_row + start] > last {
-                    break;
-                }
-            }
-            let count = min(STAGED, end - start);
-            workgroupBarrier();
-            for (var at = local; at < count * entries(); at += ROWS) {
-                let row = window + start + at / entries();
-                let column = head * entries() + at % entries();
-                staged_queries[at] = Entry(qkv[row * row_entries + column]);
-                staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
-            }
-            workgroupBarrier();
-            for (var slot = 0u; slot < count; slot++) {
-                let t = start + slot;
-                let query = slot * entries();
-                var scores = Entry();
-                var flows = Entry();
-                for (var c = 0u; c < entries(); c++) {
-                    scores += key[c] * staged_queries[query + c];
-                    flows += value[c] * staged_flows[query + c];
-                }
-                let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
-                if sees {
-                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    var keep = 1.0;
-                    if arguments.dropout != 0u {
-                        let index = (query_plane + t) * arguments.time + j;
-                        let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                        keep = select(arguments.keep_scale, 0.0, dropped);
-                    }
-                    let share = probability * keep;
-                    let slope = probability * (keep * horizontal_sum(flows) - delta[query_plane + t]);
-                    for (var c = 0u; c < entries(); c++) {
-                        value_gradient[c] += share * staged_flows[query + c];
-                        key_gradient[c] += slope * staged_queries[query + c];
-                    }
-                }
-            }
-        }
-    }
-    if first + local < arguments.time {
-        for (var c = 0u; c < entries(); c++) {
-            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
-            dqkv[value_at + c] = Stored(value_gradient[c]);
-        }
-    }
-}
 "#;
 pub(crate) const W99CDD03D: &str = r#"
 @compute @workgroup_size(ROWS)
@@ -3506,9 +3748,6 @@ fn factor(index: u32) -> f32 {
     let bits = random_bits(schedule[control.row].seed, arguments.site, index);
     return select(arguments.scale, 0.0, bits < arguments.threshold);
 }
-"#;
-pub(crate) const W9A72D2CE: &str = r#"@group(0) @binding(1)
-var<storage, read> x: array<Number>;
 "#;
 pub(crate) const W9B3FC55F: &str = r#"struct Arguments {
     rows: u32,
@@ -3597,34 +3836,6 @@ pub(crate) const WA18F9AB3: &str = r#"
 @group(0) @binding(7)
 var<storage, read> loss: array<f32>;
 "#;
-pub(crate) const WA290A097: &str = r#"
-@compute @workgroup_size(64)
-fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let own = own_subgroup(index);
-    for (var part = own.x; part < PARTS; part += own.y) {
-        let corner = tile + part_corner(part);
-        var sums = Sums();
-        for (var step = steps.x; step < steps.y; step += EDGE) {
-            add_products(&sums, left_matrices(corner.x, step), right_matrices(corner.y, step));
-        }
-        keep(&sums, part_corner(part));
-    }
-    let corner = block_corner(index, 8u);
-    let blocks = kept_blocks(corner.x, corner.y);
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(slice, row, column, blocks.here);
-    store(slice, row, column + 32u, blocks.right);
-    store(slice, row + 32u, column, blocks.down);
-    store(slice, row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const WA2E84779: &str = r#"
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
@@ -3654,6 +3865,10 @@ fn store(row: u32, columns: vec2<u32>, here: mat4x4<f32>, right: mat4x4<f32>) {
     store_block(row, columns.x, here);
     store_block(row, columns.y, right);
 }
+"#;
+pub(crate) const WA3C2D218: &str = r#"
+@group(0) @binding(2)
+var<storage, read> x: array<Four>;
 "#;
 pub(crate) const WA47AC17E: &str = r#"
 @group(0) @binding(6)
@@ -3703,6 +3918,20 @@ fn sum_of_column(value: Entry, local: u32) -> Entry {
     return value;
 }
 "#;
+pub(crate) const WA571BB69: &str = r#"
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
+    let step = first + place.y;
+    if step >= end {
+        return Four();
+    }
+    return dy[(step * arguments.stride + min(tile_row + place.x, arguments.rows - 4u)) / 4u];
+}
+"#;
+pub(crate) const WA63ECF49: &str = r#"
+fn along_at(place: vec2<u32>) -> u32 {
+    return (place.x * ALONG + place.y) / UNIT;
+}
+"#;
 pub(crate) const WA6A96A10: &str = r#"
 fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
@@ -3718,6 +3947,9 @@ var<storage, read> r: array<f32>;
 pub(crate) const WA759355F: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> dx: array<Result>;
+"#;
+pub(crate) const WA838C1E7: &str = r#"
+const UNIT: u32 = 4u;
 "#;
 pub(crate) const WA8D0FEBC: &str = r#"
 var<workgroup> parts: array<f32, 256>;
@@ -4074,6 +4306,9 @@ struct Arguments {
     stride: u32
 }
 "#;
+pub(crate) const WB3C3725C: &str = r#"
+const ALONG: u32 = 40u;
+"#;
 pub(crate) const WB45A04FF: &str = r#"
 const SIZE: u32 = 12u;
 "#;
@@ -4167,6 +4402,9 @@ pub(crate) const WB58B33FC: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> parameters: array<vec4<f32>>;
 "#;
+pub(crate) const WB5D58C3E: &str = r#"
+alias Staged = Four;
+"#;
 pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f16>>;
@@ -4213,24 +4451,15 @@ pub(crate) const WBAC96C38: &str = r#"
 @group(0) @binding(2)
 var<storage, read> w: array<Operand>;
 "#;
+pub(crate) const WBB5B7265: &str = r#"
+fn across(four: u32) -> vec2<u32> {
+    return vec2<u32>(four % (SIDE / 4u) * 4u, four / (SIDE / 4u));
+}
+"#;
 pub(crate) const WBB8BC123: &str = r#"
 fn dy_steps(row: u32, step: u32) -> vec4<f32> {
     let at = min(row, arguments.rows - 1u) * arguments.stride + step;
     return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
-}
-"#;
-pub(crate) const WBC95E1E5: &str = r#"
-fn keep(sums: ptr<function, Sums>, corner: vec2<u32>) {
-    let at = corner.x * SIDE + corner.y;
-    let below = at + EDGE * SIDE;
-    coopStoreT((*sums)[0], &product[at], SIDE);
-    coopStoreT((*sums)[1], &product[at + EDGE], SIDE);
-    coopStoreT((*sums)[2], &product[at + 2u * EDGE], SIDE);
-    coopStoreT((*sums)[3], &product[at + 3u * EDGE], SIDE);
-    coopStoreT((*sums)[4], &product[below], SIDE);
-    coopStoreT((*sums)[5], &product[below + EDGE], SIDE);
-    coopStoreT((*sums)[6], &product[below + 2u * EDGE], SIDE);
-    coopStoreT((*sums)[7], &product[below + 3u * EDGE], SIDE);
 }
 "#;
 pub(crate) const WBD4E54C2: &str = r#"
@@ -4310,6 +4539,9 @@ struct ReportRow {
     chosen: f32,
     rejected: f32
 }
+"#;
+pub(crate) const WC1065B98: &str = r#"
+var<workgroup> right_tile: array<Staged, SIDE * ALONG / UNIT>;
 "#;
 pub(crate) const WC131C2ED: &str = r#"struct Arguments {
     count: u32,
@@ -4422,6 +4654,11 @@ fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
 pub(crate) const WC58A671A: &str = r#"
 var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
 "#;
+pub(crate) const WC66C4DAD: &str = r#"
+fn stage_left(at: u32, numbers: Four) {
+    left_tile[at] = numbers;
+}
+"#;
 pub(crate) const WC72F97D3: &str = r#"
 @group(0) @binding(3)
 var<storage, read> qkv: array<Stored>;
@@ -4431,6 +4668,9 @@ fn x_steps(row: u32, step: u32) -> vec4<f32> {
     let at = min(row, arguments.rows - 1u) * arguments.inner + step;
     return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
 }
+"#;
+pub(crate) const WC80026D9: &str = r#"
+alias Staged = Number;
 "#;
 pub(crate) const WC86D529C: &str = r#"@group(0) @binding(1)
 var<storage, read> control: Control;
@@ -4448,6 +4688,9 @@ pub(crate) const WC8F3EAAE: &str = r#"struct Arguments {
 pub(crate) const WC8F950D9: &str = r#"
 @group(0) @binding(2)
 var<storage, read> statistics: array<vec2<f32>>;
+"#;
+pub(crate) const WC9460618: &str = r#"
+alias LeftMatrices = array<LeftMatrix, PART_ROWS>;
 "#;
 pub(crate) const WC95F12AF: &str = r#"struct Arguments {
     count: u32,
@@ -4548,18 +4791,6 @@ fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     store(slice, row, column + 32u, blocks.right);
     store(slice, row + 32u, column, blocks.down);
     store(slice, row + 32u, column + 32u, blocks.across);
-}
-"#;
-pub(crate) const WC9DBD984: &str = r#"
-fn add_products(sums: ptr<function, Sums>, left: array<LeftMatrix, 2>, right: array<RightMatrix, 4>) {
-    (*sums)[0] = coopMultiplyAdd(left[0], right[0], (*sums)[0]);
-    (*sums)[1] = coopMultiplyAdd(left[0], right[1], (*sums)[1]);
-    (*sums)[2] = coopMultiplyAdd(left[0], right[2], (*sums)[2]);
-    (*sums)[3] = coopMultiplyAdd(left[0], right[3], (*sums)[3]);
-    (*sums)[4] = coopMultiplyAdd(left[1], right[0], (*sums)[4]);
-    (*sums)[5] = coopMultiplyAdd(left[1], right[1], (*sums)[5]);
-    (*sums)[6] = coopMultiplyAdd(left[1], right[2], (*sums)[6]);
-    (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
 }
 "#;
 pub(crate) const WC9E8D1B3: &str = r#"
@@ -4690,6 +4921,10 @@ fn left(row: u32, step: u32) -> mat4x4<f32> {
 pub(crate) const WCDB68EB2: &str = r#"
 const MIN_SCORE: f32 = -3e38;
 "#;
+pub(crate) const WCDDF94C5: &str = r#"
+@group(0) @binding(2)
+var<storage, read> w: array<Four>;
+"#;
 pub(crate) const WCE47F11F: &str = r#"
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
@@ -4774,6 +5009,9 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     }
 }
 "#;
+pub(crate) const WCEFC8A43: &str = r#"
+const KEPT_COLUMNS: u32 = SIDE / 2u;
+"#;
 pub(crate) const WD0112C68: &str = r#"
 const GROUPS_IN_ROW: u32 = 32768u;
 "#;
@@ -4788,6 +5026,9 @@ pub(crate) const WD1B71F7B: &str = r#"struct Arguments {
     eps: f32,
     offset: f32
 }
+"#;
+pub(crate) const WD1D867AB: &str = r#"
+const PART_COLUMNS: u32 = SIDE / EDGE;
 "#;
 pub(crate) const WD282B7C0: &str = r#"
 @compute @workgroup_size(256)
@@ -4828,11 +5069,6 @@ pub(crate) const WD4CB626C: &str = r#"struct Arguments {
 "#;
 pub(crate) const WD5FDCB66: &str = r#"
 alias RightMatrix = coop_mat8x8<Number, B>;
-"#;
-pub(crate) const WD60A820A: &str = r#"
-fn kept(row: u32, column: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(kept_row(row, column), kept_row(row + 1u, column), kept_row(row + 2u, column), kept_row(row + 3u, column));
-}
 "#;
 pub(crate) const WD68923EA: &str = r#"
 fn sum_of_lanes(lane: u32, value: f32) -> f32 {
@@ -4920,6 +5156,12 @@ pub(crate) const WD8E5F4DA: &str = r#"
 @group(0) @binding(8)
 var<storage, read> starts: array<u32>;
 "#;
+pub(crate) const WD96CA896: &str = r#"
+fn kept_four(own: Own, at: u32) -> vec4<f32> {
+    let first = own.number * EDGE * KEPT_COLUMNS + at;
+    return vec4<f32>(kept[first], kept[first + 1u], kept[first + 2u], kept[first + 3u]);
+}
+"#;
 pub(crate) const WDACC70D8: &str = r#"
 fn entries() -> u32 {
     return SIZE;
@@ -4995,12 +5237,6 @@ pub(crate) const WDDFC748C: &str = r#"
 fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32> {
     let sees = (vec4<u32>(j) <= ts) & (ts < min(vec4<u32>(arguments.time), vec4<u32>(j + arguments.seen)));
     return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - lse, sees);
-}
-"#;
-pub(crate) const WDE360EA2: &str = r#"
-fn kept_blocks(row: u32, column: u32) -> Blocks {
-    workgroupBarrier();
-    return Blocks(kept(row, column), kept(row, column + 32u), kept(row + 32u, column), kept(row + 32u, column + 32u));
 }
 "#;
 pub(crate) const WDE6B032F: &str = r#"
@@ -5104,6 +5340,9 @@ fn x_steps(row: u32, step: u32) -> vec4<f32> {
     return vec4<f32>(x[at / 4u]);
 }
 "#;
+pub(crate) const WE2646BFD: &str = r#"
+var<workgroup> left_tile: array<Staged, SIDE * ALONG / UNIT>;
+"#;
 pub(crate) const WE26DDE3D: &str = r#"
 @compute @workgroup_size(256)
 fn norm_weight_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -5170,6 +5409,15 @@ fn entries() -> u32 {
 "#;
 pub(crate) const WE8F0ABD7: &str = r#"
 const STAGED: u32 = 32u;
+"#;
+pub(crate) const WE91F6AB3: &str = r#"
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    if step >= arguments.inner {
+        return Four();
+    }
+    return x[(min(tile_row + place.x, arguments.rows - 1u) * arguments.inner + step) / 4u];
+}
 "#;
 pub(crate) const WE95CE5C1: &str = r#"
 struct Blocks {
@@ -5248,6 +5496,9 @@ pub(crate) const WEA0773DF: &str = r#"struct Arguments {
     ignored: u32,
     scale: f32
 }
+"#;
+pub(crate) const WEA560DE3: &str = r#"
+var<workgroup> kept: array<f32, PARTS * EDGE * KEPT_COLUMNS>;
 "#;
 pub(crate) const WEA79455B: &str = r#"
 fn w_columns(step: u32, column: u32) -> vec4<f32> {
@@ -5378,6 +5629,14 @@ fn cached_attention_join(@builtin(workgroup_id) group: vec3<u32>, @builtin(local
     y[at] = attended / total;
 }
 "#;
+pub(crate) const WED46853C: &str = r#"
+struct Own {
+    number: u32,
+    count: u32,
+    lane: u32,
+    turns: u32
+}
+"#;
 pub(crate) const WED8F2440: &str = r#"
 alias Operand = f32;
 "#;
@@ -5390,6 +5649,9 @@ fn silu_slope(x: Entry) -> Entry {
 pub(crate) const WEED2987C: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> reports: array<ReportRow>;
+"#;
+pub(crate) const WEF04B02A: &str = r#"
+alias Sums = array<Sum, PART_ROWS * PART_COLUMNS>;
 "#;
 pub(crate) const WEF40394A: &str = r#"
 fn total(entry: Entry) -> f32 {
@@ -5406,10 +5668,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
     return columns;
 }
-"#;
-pub(crate) const WF1480A2B: &str = r#"
-@group(0) @binding(2)
-var<storage, read> w: array<Number>;
 "#;
 pub(crate) const WF197854B: &str = r#"
 @group(0) @binding(2)
@@ -5466,9 +5724,29 @@ fn activated(x: Entry) -> Entry {
     return gelu_exact_of(x);
 }
 "#;
+pub(crate) const WF3FD12DA: &str = r#"
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
+    let step = first + place.y;
+    if step >= end {
+        return Four();
+    }
+    return x[(step * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+}
+"#;
 pub(crate) const WF4941F5B: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> partials: array<f32>;
+"#;
+pub(crate) const WF4942489: &str = r#"
+fn stage(local: u32, count: u32, first_row: u32, head: u32) {
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    for (var at = local; at < count * entries(); at += ROWS) {
+        let row = first_row + at / entries();
+        let column = head * entries() + at % entries();
+        staged_queries[at] = Entry(qkv[row * row_entries + column]);
+        staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
+    }
+}
 "#;
 pub(crate) const WF5024ECD: &str = r#"
 @group(0) @binding(5)
@@ -5478,16 +5756,13 @@ pub(crate) const WF55E471B: &str = r#"
 @group(0) @binding(4)
 var<storage, read> roots: array<f32>;
 "#;
-pub(crate) const WF595B8D7: &str = r#"
-fn left_matrix(row: u32, step: u32) -> LeftMatrix {
-    let at = step * arguments.stride + min(row, arguments.rows - EDGE);
-    return coopLoad<LeftMatrix>(&dy[at], arguments.stride);
-}
-"#;
 pub(crate) const WF60888A1: &str = r#"
 alias Sum = coop_mat8x8<f32, C>;
 "#;
 pub(crate) const WF6360019: &str = r#"enable wgpu_cooperative_matrix;
+"#;
+pub(crate) const WF63A0AB8: &str = r#"
+const ACROSS: u32 = 72u;
 "#;
 pub(crate) const WF64FD81E: &str = r#"
 @group(0) @binding(4)
@@ -5626,10 +5901,12 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 }
 "#;
-pub(crate) const WFD1898F4: &str = r#"
-fn own_subgroup(index: u32) -> vec2<u32> {
-    let width = subgroupAdd(1u);
-    return vec2<u32>(subgroupMin(index) / width, INVOCATIONS / width);
+pub(crate) const WFD13150E: &str = r#"
+fn keep(sums: ptr<function, Sums>, own: Own, first: u32) {
+    for (var column = 0u; column < PART_COLUMNS / 2u; column += 1u) {
+        let at = own.number * EDGE * KEPT_COLUMNS + column * EDGE;
+        coopStoreT((*sums)[first + column], &kept[at], KEPT_COLUMNS);
+    }
 }
 "#;
 pub(crate) const WFE2559E0: &str = r#"

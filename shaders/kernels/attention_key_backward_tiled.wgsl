@@ -7,7 +7,8 @@
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
 // An invocation owns a key row j, a workgroup ROWS neighbours of one key head, and all walk the same queries, from workgroup
-// memory. half: qkv, dy and dqkv are stored in f16.
+// memory: once for dv, once for dk. In one walk, key, value and both gradients would be more numbers than an invocation has registers.
+// half: qkv, dy and dqkv are stored in f16.
 // documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that
 // the first query that sees none of the keys ends the walk.
 
@@ -29,6 +30,26 @@ import package::shared::random::random_bits;
 var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
 var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
 
+// Stages queries and the gradients of their outputs from a row on.
+fn stage(local: u32, count: u32, first_row: u32, head: u32) {
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    for (var at = local; at < count * entries(); at += ROWS) {
+        let row = first_row + at / entries();
+        let column = head * entries() + at % entries();
+        staged_queries[at] = Entry(qkv[row * row_entries + column]);
+        staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
+    }
+}
+
+// Dropout's factor of a probability: M.
+fn kept(index: u32) -> f32 {
+    if arguments.dropout == 0u {
+        return 1.0;
+    }
+    let dropped = random_bits(schedule[control.row].seed, arguments.site, index) < arguments.threshold;
+    return select(arguments.keep_scale, 0.0, dropped);
+}
+
 @compute @workgroup_size(ROWS)
 fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tiles = (arguments.time + ROWS - 1u) / ROWS;
@@ -49,18 +70,17 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
     let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
     let value_at = key_at + arguments.kv_heads * entries();
-    let seed = schedule[control.row].seed;
     @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
     @if(documents) let last = min(first + ROWS, arguments.time) - 1u;
 
+    // Scaled by 1/√D.
     var key: array<Entry, SIZE>;
-    var value: array<Entry, SIZE>;
-    var key_gradient: array<Entry, SIZE>;
-    var value_gradient: array<Entry, SIZE>;
     for (var c = 0u; c < entries(); c++) {
         key[c] = Entry(qkv[key_at + c]) * arguments.scale;
-        value[c] = Entry(qkv[value_at + c]);
-        key_gradient[c] = Entry();
+    }
+
+    var value_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
         value_gradient[c] = Entry();
     }
     for (var sharer = 0u; sharer < sharers; sharer++) {
@@ -74,12 +94,51 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
             }
             let count = min(STAGED, end - start);
             workgroupBarrier();
-            for (var at = local; at < count * entries(); at += ROWS) {
-                let row = window + start + at / entries();
-                let column = head * entries() + at % entries();
-                staged_queries[at] = Entry(qkv[row * row_entries + column]);
-                staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
+            stage(local, count, window + start, head);
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                }
+                @if(!documents) let sees = j <= t && t - j < arguments.seen;
+                @if(documents) let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    let share = probability * kept((query_plane + t) * arguments.time + j);
+                    for (var c = 0u; c < entries(); c++) {
+                        value_gradient[c] += share * staged_flows[query + c];
+                    }
+                }
             }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+
+    var value: array<Entry, SIZE>;
+    var key_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        value[c] = Entry(qkv[value_at + c]);
+        key_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            @if(documents) {
+                if starts[start_row + start] > last {
+                    break;
+                }
+            }
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            stage(local, count, window + start, head);
             workgroupBarrier();
             for (var slot = 0u; slot < count; slot++) {
                 let t = start + slot;
@@ -94,16 +153,9 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
                 @if(documents) let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
                 if sees {
                     let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
-                    var keep = 1.0;
-                    if arguments.dropout != 0u {
-                        let index = (query_plane + t) * arguments.time + j;
-                        let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
-                        keep = select(arguments.keep_scale, 0.0, dropped);
-                    }
-                    let share = probability * keep;
-                    let slope = probability * (keep * horizontal_sum(flows) - delta[query_plane + t]);
+                    let flow = kept((query_plane + t) * arguments.time + j) * horizontal_sum(flows);
+                    let slope = probability * (flow - delta[query_plane + t]);
                     for (var c = 0u; c < entries(); c++) {
-                        value_gradient[c] += share * staged_flows[query + c];
                         key_gradient[c] += slope * staged_queries[query + c];
                     }
                 }
@@ -113,7 +165,6 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     if first + local < arguments.time {
         for (var c = 0u; c < entries(); c++) {
             dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
-            dqkv[value_at + c] = Stored(value_gradient[c]);
         }
     }
 }

@@ -4,40 +4,33 @@
 // never: residual+half_out
 // without: scalar
 //
-// Shapes are those of linear_direct.wgsl, and so are sums; N, I and O divide by the matrices' side. Operands are loaded entry by entry,
-// f32 or f16. shared/cooperative.wgsl says who computes what.
+// Shapes are those of linear_direct.wgsl, and so are sums; N, I and O divide by the matrices' side. Operands are f32 or f16.
+// shared/cooperative.wgsl says who computes what.
 
-import package::shared::cooperative::{EDGE, LeftMatrix, Number, PARTS, RightMatrix, Sums, add_products, keep, kept_blocks, own_subgroup, part_corner};
+import package::shared::cooperative::{DEPTH, EDGE, FOURS, Four, Fours, INVOCATIONS, KEPT_COLUMNS, LeftMatrices, PARTS, PART_COLUMNS, PART_ROWS, Sums, along, along_at, add_products, keep, kept_four, left_along, own_subgroup, right_along, stage_left, stage_right};
 import package::shared::grid::group_number;
 import package::shared::linear::arguments;
-import package::shared::linear_sum::store;
-import package::shared::tiles::{block_corner, tile_corner};
+import package::shared::linear_sum::store_row;
+import package::shared::tiles::{SIDE, tile_corner};
 
-@group(0) @binding(1) var<storage, read> x: array<Number>;
-@group(0) @binding(2) var<storage, read> w: array<Number>;
+@group(0) @binding(1) var<storage, read> x: array<Four>;
+@group(0) @binding(2) var<storage, read> w: array<Four>;
 
-// Rows and inner steps of x, any rows past the last.
-fn left_matrix(row: u32, step: u32) -> LeftMatrix {
-    let at = min(row, arguments.rows - EDGE) * arguments.inner + step;
-    return coopLoadT<LeftMatrix>(&x[at], arguments.inner);
+// Four inner steps of a row of x; zeros past the inner dimension, any row past the last.
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    if step >= arguments.inner {
+        return Four();
+    }
+    return x[(min(tile_row + place.x, arguments.rows - 1u) * arguments.inner + step) / 4u];
 }
 
-// Inner steps and rows of w, any past the last.
-fn right_matrix(column: u32, step: u32) -> RightMatrix {
-    let at = min(column, arguments.columns - EDGE) * arguments.inner + step;
-    return coopLoad<RightMatrix>(&w[at], arguments.inner);
-}
-
-fn left_matrices(row: u32, step: u32) -> array<LeftMatrix, 2> {
-    return array<LeftMatrix, 2>(left_matrix(row, step), left_matrix(row + EDGE, step));
-}
-
-fn right_matrices(column: u32, step: u32) -> array<RightMatrix, 4> {
-    return array<RightMatrix, 4>(
-        right_matrix(column, step),
-        right_matrix(column + EDGE, step),
-        right_matrix(column + 2u * EDGE, step),
-        right_matrix(column + 3u * EDGE, step));
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    if step >= arguments.inner {
+        return Four();
+    }
+    return w[(min(tile_column + place.x, arguments.columns - 1u) * arguments.inner + step) / 4u];
 }
 
 @compute @workgroup_size(64)
@@ -47,18 +40,52 @@ fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
         return;
     }
     let own = own_subgroup(index);
-    for (var part = own.x; part < PARTS; part += own.y) {
-        let corner = part_corner(part);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
         var sums = Sums();
-        for (var step = 0u; step < arguments.inner; step += EDGE) {
-            add_products(&sums, left_matrices(tile.x + corner.x, step), right_matrices(tile.y + corner.y, step));
+        var left: Fours;
+        var right: Fours;
+        for (var at = 0u; at < FOURS; at += 1u) {
+            left[at] = left_four(tile.x, 0u, along(at * INVOCATIONS + index));
+            right[at] = right_four(tile.y, 0u, along(at * INVOCATIONS + index));
         }
-        keep(&sums, corner);
+        for (var first = 0u; first < arguments.inner; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
+                stage_right(along_at(along(at * INVOCATIONS + index)), right[at]);
+            }
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
+                right[at] = right_four(tile.y, first + DEPTH, along(at * INVOCATIONS + index));
+            }
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    var matrices: LeftMatrices;
+                    for (var row = 0u; row < PART_ROWS; row += 1u) {
+                        matrices[row] = left_along(part_row + row * EDGE, step);
+                    }
+                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
+                        add_products(&sums, &matrices, right_along(column * EDGE, step), column);
+                    }
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row * PART_COLUMNS / 2u);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
     }
-    let corner = block_corner(index, 8u);
-    let blocks = kept_blocks(corner.x, corner.y);
-    let row = tile.x + corner.x;
-    let columns = tile.y + vec2<u32>(corner.y, corner.y + 32u);
-    store(row, columns, blocks.here, blocks.right);
-    store(row + 32u, columns, blocks.down, blocks.across);
 }

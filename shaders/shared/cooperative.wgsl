@@ -1,14 +1,14 @@
-// The arithmetic of a matrix product of 64 × 64 outputs by cooperative matrices: a subgroup holds them together, and a GPU with tensor cores
-// multiplies two at once (VK_KHR_cooperative_matrix, Metal's simdgroup_matrix). Operands are loaded straight from the bindings,
-// f16 or f32, and sums are floats.
+// The arithmetic of a matrix product of 64 × 64 outputs by cooperative matrices: a subgroup holds them together, and a GPU with tensor
+// cores multiplies two at once (VK_KHR_cooperative_matrix, Metal's simdgroup_matrix). Operands are f16 or f32; sums are f32.
 //
-// A subgroup takes a part of 2 × 4 matrices, and further parts one by one where there are more parts than subgroups. What it
-// found goes through workgroup memory to the invocations whose blocks (shared/tiles.wgsl) it is, since how a matrix is spread over a
-// subgroup is the device's own affair. All sizes divide by EDGE, and all subgroups are full.
+// The workgroup stages DEPTH inner steps of both operands in workgroup memory, in the order in which they lie in the bindings: `along`,
+// where neighbours are inner steps, or `across`, where they are outputs. While it multiplies them, it loads the next. A subgroup
+// computes a part of 32 × 64 outputs at a time. Since the device decides how a matrix is spread over a subgroup, sums reach the
+// epilogue through workgroup memory too. All sizes divide by EDGE, and all subgroups are full.
 //
 // Only natively: no browser has them yet.
 
-import package::shared::tiles::{Blocks, SIDE};
+import package::shared::tiles::SIDE;
 
 @if(cooperative8) const EDGE: u32 = 8u;
 @if(cooperative16) const EDGE: u32 = 16u;
@@ -20,71 +20,136 @@ import package::shared::tiles::{Blocks, SIDE};
 @if(cooperative16) alias RightMatrix = coop_mat16x16<Number, B>;
 @if(cooperative16) alias Sum = coop_mat16x16<f32, C>;
 
-// What operands are stored in.
 @if(half) alias Number = f16;
 @else alias Number = f32;
+alias Four = vec4<Number>;
 
-// Parts of a tile, and those of them that lie side by side.
-const ACROSS: u32 = SIDE / (4u * EDGE);
-const PARTS: u32 = SIDE / (2u * EDGE) * ACROSS;
+// Inner steps that are staged at once.
+@if(half) const DEPTH: u32 = 32u;
+@else const DEPTH: u32 = 16u;
+
+// Numbers from a line of a staged operand to the next. Sixteen more bytes than it needs keep lines apart in the banks of the memory.
+@if(half) const ALONG: u32 = 40u;
+@else const ALONG: u32 = 20u;
+@if(half) const ACROSS: u32 = 72u;
+@else const ACROSS: u32 = 68u;
+
+// Metal loads matrices from single numbers only.
+@if(cooperative8) alias Staged = Number;
+@if(cooperative8) const UNIT: u32 = 1u;
+@if(cooperative16) alias Staged = Four;
+@if(cooperative16) const UNIT: u32 = 4u;
 
 // Invocations of a workgroup, all in a row, so that subgroups are full.
 const INVOCATIONS: u32 = 64u;
 
-// Row by row.
-alias Sums = array<Sum, 8>;
+// Fours of an operand that an invocation stages.
+const FOURS: u32 = SIDE * DEPTH / 4u / INVOCATIONS;
 
-var<workgroup> product: array<f32, 4096>;
+const PARTS: u32 = 2u;
+const PART_ROWS: u32 = SIDE / PARTS / EDGE;
+const PART_COLUMNS: u32 = SIDE / EDGE;
 
-// Number of an invocation's subgroup, and how many there are. Each takes every so manieth part, so that control flow is the same
-// within a subgroup, which is all that its matrices ask for.
-fn own_subgroup(index: u32) -> vec2<u32> {
+// What an invocation stages next.
+alias Fours = array<Four, FOURS>;
+
+// Left matrices of an inner step, and a part's sums, row by row.
+alias LeftMatrices = array<LeftMatrix, PART_ROWS>;
+alias Sums = array<Sum, PART_ROWS * PART_COLUMNS>;
+
+// Sums of a part that are kept at once: EDGE rows of half a tile.
+const KEPT_COLUMNS: u32 = SIDE / 2u;
+
+var<workgroup> left_tile: array<Staged, SIDE * ALONG / UNIT>;
+var<workgroup> right_tile: array<Staged, SIDE * ALONG / UNIT>;
+var<workgroup> kept: array<f32, PARTS * EDGE * KEPT_COLUMNS>;
+
+// An invocation's subgroup.
+struct Own {
+    number: u32,
+    count: u32, // Subgroups of the workgroup.
+    lane: u32,
+    turns: u32, // Parts that a subgroup computes, one by one.
+}
+
+fn own_subgroup(index: u32) -> Own {
     let width = subgroupAdd(1u);
-    return vec2<u32>(subgroupMin(index) / width, INVOCATIONS / width);
+    let count = INVOCATIONS / width;
+    return Own(subgroupMin(index) / width, count, index % width, max(PARTS / count, 1u));
 }
 
-// Row and column of a part in its tile.
-fn part_corner(part: u32) -> vec2<u32> {
-    return vec2<u32>(part / ACROSS * 2u, part % ACROSS * 4u) * EDGE;
+// Row of the tile and inner step of the n-th four where neighbours are inner steps.
+fn along(four: u32) -> vec2<u32> {
+    return vec2<u32>(four / (DEPTH / 4u), four % (DEPTH / 4u) * 4u);
 }
 
-fn add_products(sums: ptr<function, Sums>, left: array<LeftMatrix, 2>, right: array<RightMatrix, 4>) {
-    (*sums)[0] = coopMultiplyAdd(left[0], right[0], (*sums)[0]);
-    (*sums)[1] = coopMultiplyAdd(left[0], right[1], (*sums)[1]);
-    (*sums)[2] = coopMultiplyAdd(left[0], right[2], (*sums)[2]);
-    (*sums)[3] = coopMultiplyAdd(left[0], right[3], (*sums)[3]);
-    (*sums)[4] = coopMultiplyAdd(left[1], right[0], (*sums)[4]);
-    (*sums)[5] = coopMultiplyAdd(left[1], right[1], (*sums)[5]);
-    (*sums)[6] = coopMultiplyAdd(left[1], right[2], (*sums)[6]);
-    (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
+// The same where neighbours are outputs.
+fn across(four: u32) -> vec2<u32> {
+    return vec2<u32>(four % (SIDE / 4u) * 4u, four / (SIDE / 4u));
 }
 
-// Puts a part's sums where the invocations find them.
-fn keep(sums: ptr<function, Sums>, corner: vec2<u32>) {
-    let at = corner.x * SIDE + corner.y;
-    let below = at + EDGE * SIDE;
-    coopStoreT((*sums)[0], &product[at], SIDE);
-    coopStoreT((*sums)[1], &product[at + EDGE], SIDE);
-    coopStoreT((*sums)[2], &product[at + 2u * EDGE], SIDE);
-    coopStoreT((*sums)[3], &product[at + 3u * EDGE], SIDE);
-    coopStoreT((*sums)[4], &product[below], SIDE);
-    coopStoreT((*sums)[5], &product[below + EDGE], SIDE);
-    coopStoreT((*sums)[6], &product[below + 2u * EDGE], SIDE);
-    coopStoreT((*sums)[7], &product[below + 3u * EDGE], SIDE);
+fn along_at(place: vec2<u32>) -> u32 {
+    return (place.x * ALONG + place.y) / UNIT;
 }
 
-fn kept_row(row: u32, column: u32) -> vec4<f32> {
-    let at = row * SIDE + column;
-    return vec4<f32>(product[at], product[at + 1u], product[at + 2u], product[at + 3u]);
+fn across_at(place: vec2<u32>) -> u32 {
+    return (place.y * ACROSS + place.x) / UNIT;
 }
 
-fn kept(row: u32, column: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        kept_row(row, column), kept_row(row + 1u, column), kept_row(row + 2u, column), kept_row(row + 3u, column));
+fn stage_left(at: u32, numbers: Four) {
+    @if(cooperative16) left_tile[at] = numbers;
+    @if(cooperative8) {
+        left_tile[at] = numbers.x;
+        left_tile[at + 1u] = numbers.y;
+        left_tile[at + 2u] = numbers.z;
+        left_tile[at + 3u] = numbers.w;
+    }
 }
 
-// An invocation's blocks, when all have kept theirs.
-fn kept_blocks(row: u32, column: u32) -> Blocks {
-    workgroupBarrier();
-    return Blocks(kept(row, column), kept(row, column + 32u), kept(row + 32u, column), kept(row + 32u, column + 32u));
+fn stage_right(at: u32, numbers: Four) {
+    @if(cooperative16) right_tile[at] = numbers;
+    @if(cooperative8) {
+        right_tile[at] = numbers.x;
+        right_tile[at + 1u] = numbers.y;
+        right_tile[at + 2u] = numbers.z;
+        right_tile[at + 3u] = numbers.w;
+    }
+}
+
+fn left_along(row: u32, step: u32) -> LeftMatrix {
+    return coopLoadT<LeftMatrix>(&left_tile[along_at(vec2<u32>(row, step))], ALONG / UNIT);
+}
+
+fn left_across(row: u32, step: u32) -> LeftMatrix {
+    return coopLoad<LeftMatrix>(&left_tile[across_at(vec2<u32>(row, step))], ACROSS / UNIT);
+}
+
+fn right_along(column: u32, step: u32) -> RightMatrix {
+    return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
+}
+
+fn right_across(column: u32, step: u32) -> RightMatrix {
+    return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
+}
+
+// Adds a column of matrices.
+fn add_products(sums: ptr<function, Sums>, left: ptr<function, LeftMatrices>, right: RightMatrix, column: u32) {
+    for (var row = 0u; row < PART_ROWS; row += 1u) {
+        let at = row * PART_COLUMNS + column;
+        (*sums)[at] = coopMultiplyAdd((*left)[row], right, (*sums)[at]);
+    }
+}
+
+// Puts half a row of a part's matrices where the subgroup's invocations find their numbers.
+fn keep(sums: ptr<function, Sums>, own: Own, first: u32) {
+    for (var column = 0u; column < PART_COLUMNS / 2u; column += 1u) {
+        let at = own.number * EDGE * KEPT_COLUMNS + column * EDGE;
+        coopStoreT((*sums)[first + column], &kept[at], KEPT_COLUMNS);
+    }
+}
+
+// Four sums from the n-th kept one on.
+fn kept_four(own: Own, at: u32) -> vec4<f32> {
+    let first = own.number * EDGE * KEPT_COLUMNS + at;
+    return vec4<f32>(kept[first], kept[first + 1u], kept[first + 2u], kept[first + 3u]);
 }

@@ -22,13 +22,17 @@ use glasshouse_platform::{Error, Result};
 use search::{Bench, search};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use web_time::Instant;
+use web_time::{Duration, Instant};
 
 /// Maximum seconds of tuning before a run.
 pub const BUDGET: f64 = 2.0;
 
 /// Target duration of a timed submission in seconds; short, so that a window stays responsive.
 const SECONDS: f64 = 0.003;
+
+/// A GPU at rest reaches its full clock only after tenths of a second of work (an H200 begins at a sixth of it). Until then,
+/// whatever is timed first seems slow.
+pub const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Maximum runs per submission.
 const MAX_REPEATS: usize = 256;
@@ -166,7 +170,7 @@ impl Gpu {
         if !unknown.is_empty() {
             // A software adapter takes many times longer to build a kernel with barriers.
             let unmet = if target.software { 4.0 } else { 1.0 };
-            let mut bench = Device { gpu: plain, begun };
+            let mut bench = Device { gpu: plain, begun, warm: target.software };
             let found = match search(&mut bench, &unknown, &target, measuring.budget, unmet).await {
                 Ok(found) => verified(&bench.gpu, graph, found).await,
                 Err(error) => Err(error),
@@ -218,6 +222,7 @@ async fn verified(
 struct Device {
     gpu: Gpu,
     begun: Instant,
+    warm: bool,
 }
 
 impl Bench for Device {
@@ -227,6 +232,9 @@ impl Bench for Device {
 
     async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>> {
         glasshouse_platform::yield_now().await;
+        while !self.warm {
+            self.warm = self.timed(trial, choice).await.is_err() || self.begun.elapsed() >= WARM_UP;
+        }
         match self.timed(trial, choice).await {
             Ok(seconds) => Ok(Some(seconds)),
             // Lack of memory, a limit, or a kernel the driver cannot build: skip it; if the run needs it, it fails there.
