@@ -256,7 +256,7 @@ fn descriptor(text: &mut String, name: &str, variant: &Variant, pieces: &[String
         .features
         .iter()
         .map(String::as_str)
-        .filter(|word| !["plain", "none"].contains(word))
+        .filter(|word| *word != "plain")
         .collect();
     let full = if words.is_empty() { name.to_owned() } else { format!("{name}:{}", words.join(",")) };
     let _ = writeln!(text, "        Kernel {{");

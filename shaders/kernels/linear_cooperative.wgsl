@@ -58,7 +58,9 @@ fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     let corner = block_corner(index, 8u);
     let blocks = kept_blocks(corner.x, corner.y);
     let row = tile.x + corner.x;
-    let columns = tile.y + vec2<u32>(corner.y, corner.y + 32u);
-    store(row, columns, blocks.here, blocks.right);
-    store(row + 32u, columns, blocks.down, blocks.across);
+    let column = tile.y + corner.y;
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
 }
