@@ -6,8 +6,8 @@ use super::parity::Task;
 use crate::Result;
 use crate::graph::ops;
 use crate::graph::{
-    DropoutSite, Element, Graph, Heads, Init, Input, NormForm, Op, Parameter, ParameterId,
-    Type, ValueId, random,
+    DropoutSite, Element, Graph, Heads, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId,
+    random,
 };
 use crate::step::Data;
 use glasshouse_protocol::{Activation, Gate, NormKind};

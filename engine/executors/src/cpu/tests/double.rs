@@ -201,9 +201,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 second = Some(lse);
                 y
             }
-            Op::Activation(ops::Activation(kind)) => {
-                input(0).iter().map(|x| activation(kind, *x)).collect()
-            }
+            Op::Activation(ops::Activation(kind)) => input(0).iter().map(|x| activation(kind, *x)).collect(),
             Op::Gate(ops::Gate(kind)) => gate(kind, input(0), shape(0).columns()),
             Op::Dropout(ops::Dropout { site, residual }) => {
                 let residual = |at: usize| if residual { input(1)[at] } else { 0.0 };
