@@ -252,12 +252,8 @@ fn choice(text: &mut String, name: &str, choices: &[String]) {
 fn descriptor(text: &mut String, name: &str, variant: &Variant, pieces: &[String], bindings: &str) {
     let layout = &variant.layout;
     // Absent features are not named.
-    let words: Vec<&str> = variant
-        .features
-        .iter()
-        .map(String::as_str)
-        .filter(|word| !["plain", "none"].contains(word))
-        .collect();
+    let words: Vec<&str> =
+        variant.features.iter().map(String::as_str).filter(|word| *word != "plain").collect();
     let full = if words.is_empty() { name.to_owned() } else { format!("{name}:{}", words.join(",")) };
     let _ = writeln!(text, "        Kernel {{");
     let _ = writeln!(text, "            name: {full:?},");

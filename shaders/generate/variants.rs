@@ -7,7 +7,7 @@
 //! `name?` is an optional feature; `name=a|b` is a choice of exactly one. The kernel is built for every combination; its source
 //! queries features with `@if(bias)`. Without such a line there is one variant.
 //!
-//! Lines like `// needs: gate|rope with vec4|half_out` exclude the combinations that have a feature of the first list and none
+//! Lines like `// needs: x_half|y_half with vec4` exclude the combinations that have a feature of the first list and none
 //! of the second. Lines like `// never: left4+half|left_half+vec4` exclude those that have all features of a group.
 //!
 //! A line like `// without: half` names features that the imports query and this kernel never has.

@@ -181,11 +181,6 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     }
 }
 "#;
-pub(crate) const W08F58BA8: &str = r#"
-fn slope(x: Entry) -> Entry {
-    return silu_slope(x);
-}
-"#;
 pub(crate) const W09BB2A69: &str = r#"alias StoredX = vec4<f16>;
 "#;
 pub(crate) const W09EC5182: &str = r#"
@@ -337,11 +332,6 @@ fn scaled(block: mat4x4<f32>, factors: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(block[0] * factors.x, block[1] * factors.y, block[2] * factors.z, block[3] * factors.w);
 }
 "#;
-pub(crate) const W0D35553C: &str = r#"
-fn activated(x: Entry) -> Entry {
-    return silu_of(x);
-}
-"#;
 pub(crate) const W0D6B5DC7: &str = r#"
 fn group_number(group: vec3<u32>) -> u32 {
     return group.y * GROUPS_IN_ROW + group.x;
@@ -355,41 +345,9 @@ pub(crate) const W0D734B02: &str = r#"struct Arguments {
     eps: f32
 }
 "#;
-pub(crate) const W0D809522: &str = r#"
-@group(0) @binding(3)
-var<storage, read_write> dx: array<Right>;
-"#;
 pub(crate) const W0E0B2FBC: &str = r#"
 @group(0) @binding(7)
 var<storage, read_write> written: array<u32>;
-"#;
-pub(crate) const W0E875311: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(column_of(tile.y, staged.x), step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let columns = vec2<u32>(column_of(tile.y, corner.y), column_of(tile.y, corner.y + 32u));
-    store(row, columns, blocks.here, blocks.right);
-    store(row + 32u, columns, blocks.down, blocks.across);
-}
 "#;
 pub(crate) const W0EB92106: &str = r#"
 const ROOT_HALF: f32 = 0.7071067812;
@@ -566,17 +524,6 @@ fn right(column: u32, step: u32) -> mat4x4<f32> {
 pub(crate) const W16E1FFBF: &str = r#"
 const COLUMNS: u32 = 4u;
 "#;
-pub(crate) const W17E52B66: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (row * 2u * arguments.columns + column) / 4u;
-        let there = at + arguments.columns / 4u;
-        let before = vec4<f32>(x[at]);
-        dx[at] = Right(values * vec4<f32>(x[there]) * slope(before));
-        dx[there] = Right(values * activated(before));
-    }
-}
-"#;
 pub(crate) const W17F15460: &str = r#"
 struct ScheduleRow {
     learning_rate: f32,
@@ -669,14 +616,6 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         var kept = Entry(x[at]) * mask;
         y[at] = StoredY(kept);
     }
-}
-"#;
-pub(crate) const W1AFF454C: &str = r#"
-fn store_block(row: u32, column: u32, block: mat4x4<f32>) {
-    store_row(row, column, block[0]);
-    store_row(row + 1u, column, block[1]);
-    store_row(row + 2u, column, block[2]);
-    store_row(row + 3u, column, block[3]);
 }
 "#;
 pub(crate) const W1B2B5E73: &str = r#"
@@ -813,10 +752,6 @@ pub(crate) const W25180BEE: &str = r#"
 @group(0) @binding(3)
 var<storage, read> teacher: array<f32>;
 "#;
-pub(crate) const W25626878: &str = r#"
-@group(0) @binding(4)
-var<storage, read> b: array<vec4<f32>>;
-"#;
 pub(crate) const W25A4E158: &str = r#"
 fn stage_right(at: u32, numbers: Four) {
     {
@@ -837,9 +772,6 @@ var<storage, read> control: Control;
 "#;
 pub(crate) const W263D55F6: &str = r#"
 alias Entry = vec4<f32>;
-"#;
-pub(crate) const W26F0272E: &str = r#"
-alias Result = vec4<f16>;
 "#;
 pub(crate) const W274FE0DB: &str = r#"
 const ROOT_1_OVER_2_PI: f32 = 0.3989422804;
@@ -1070,10 +1002,6 @@ pub(crate) const W2A96E610: &str = r#"struct Arguments {
     first: u32,
     rows: u32
 }
-"#;
-pub(crate) const W2AD8F818: &str = r#"
-@group(0) @binding(4)
-var<storage, read> table: array<vec4<f32>>;
 "#;
 pub(crate) const W2B90F7A4: &str = r#"
 @compute @workgroup_size(64)
@@ -1332,13 +1260,6 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     }
 }
 "#;
-pub(crate) const W31780252: &str = r#"
-fn column_of(tile_column: u32, place: u32) -> u32 {
-    let pair = tile_column / 2u + place % 32u;
-    let first = pair / arguments.partner * 2u * arguments.partner + pair % arguments.partner;
-    return select(first, first + arguments.partner, place >= 32u);
-}
-"#;
 pub(crate) const W329D7EE8: &str = r#"
 fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
     let step = first + place.y;
@@ -1375,9 +1296,6 @@ pub(crate) const W3440B536: &str = r#"struct Arguments {
     head_size: u32,
     segments: u32
 }
-"#;
-pub(crate) const W3492E264: &str = r#"
-alias Result = vec4<f32>;
 "#;
 pub(crate) const W34D7088B: &str = r#"
 @group(0) @binding(3)
@@ -1554,11 +1472,6 @@ alias Stored = vec4<f32>;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
 "#;
-pub(crate) const W3E02EA08: &str = r#"
-fn slope(x: Entry) -> Entry {
-    return gelu_tanh_slope(x);
-}
-"#;
 pub(crate) const W3EAD8F87: &str = r#"
 const MAX_LOGIT: f32 = 1e30;
 "#;
@@ -1574,14 +1487,6 @@ var<workgroup> block_sums: array<f32, BLOCK>;
 pub(crate) const W40D55019: &str = r#"
 fn tile_corner(tile: u32, side_by_side: u32) -> vec2<u32> {
     return vec2<u32>(tile / side_by_side, tile % side_by_side) * SIDE;
-}
-"#;
-pub(crate) const W41EBBA8C: &str = r#"
-fn store(row: u32, columns: vec2<u32>, here: mat4x4<f32>, right: mat4x4<f32>) {
-    store_row(row, columns.x, here[0], right[0]);
-    store_row(row + 1u, columns.x, here[1], right[1]);
-    store_row(row + 2u, columns.x, here[2], right[2]);
-    store_row(row + 3u, columns.x, here[3], right[3]);
 }
 "#;
 pub(crate) const W422492D2: &str = r#"struct Arguments {
@@ -1758,16 +1663,6 @@ pub(crate) const W46B41050: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Stored>;
 "#;
-pub(crate) const W46C0A5ED: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>, partners: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (row * arguments.columns + column) / 4u;
-        z[at] = Result(values);
-        z[at + arguments.partner / 4u] = Result(partners);
-        y[(row * arguments.partner + column) / 4u] = Result(activated(values) * partners);
-    }
-}
-"#;
 pub(crate) const W46ED89E7: &str = r#"
 alias Four = vec4<Number>;
 "#;
@@ -1941,10 +1836,6 @@ pub(crate) const W4B9B15F6: &str = r#"struct Arguments {
 "#;
 pub(crate) const W4D05D513: &str = r#"
 const STEP: u32 = 64u;
-"#;
-pub(crate) const W4DDE3F17: &str = r#"
-@group(0) @binding(5)
-var<storage, read_write> z: array<Result>;
 "#;
 pub(crate) const W4E32BAF7: &str = r#"
 alias Result = f16;
@@ -2306,11 +2197,6 @@ fn kept(index: u32) -> f32 {
 "#;
 pub(crate) const W572E4D51: &str = r#"
 const SIDE: u32 = 64u;
-"#;
-pub(crate) const W57CCE072: &str = r#"
-fn slope(x: Entry) -> Entry {
-    return gelu_exact_slope(x);
-}
 "#;
 pub(crate) const W582254EE: &str = r#"
 @group(0) @binding(3)
@@ -3129,11 +3015,6 @@ fn random_bits(seed: vec2<u32>, site: u32, index: u32) -> u32 {
     return mix_bits((mix_bits(index ^ seed.x) + seed.y) ^ (site * 2654435769u));
 }
 "#;
-pub(crate) const W7F95F4BB: &str = r#"
-fn column_of(tile_column: u32, place: u32) -> u32 {
-    return tile_column + place;
-}
-"#;
 pub(crate) const W80541DEC: &str = r#"
 @compute @workgroup_size(LANES)
 fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -3353,23 +3234,6 @@ pub(crate) const W87A75E37: &str = r#"
 fn key_of(logit: f32) -> u32 {
     let bits = select(bitcast<u32>(logit), 0u, logit == 0.0);
     return select(bits | 2147483648u, ~bits, bits >= 2147483648u);
-}
-"#;
-pub(crate) const W87AB42AA: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = block_corner(index, 8u);
-    let row = tile.x + corner.x;
-    let columns = vec2<u32>(column_of(tile.y, corner.y), column_of(tile.y, corner.y + 32u));
-    var blocks = Blocks();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(columns.x, step), right(columns.y, step));
-    }
-    store(row, columns, blocks.here, blocks.right);
-    store(row + 32u, columns, blocks.down, blocks.across);
 }
 "#;
 pub(crate) const W87B7AFC9: &str = r#"
@@ -3797,6 +3661,15 @@ pub(crate) const W9EE3FA8E: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> keys: array<f32>;
 "#;
+pub(crate) const WA004A9F8: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    inner: u32,
+    column_tiles: u32,
+    stride: u32
+}
+"#;
 pub(crate) const WA07233F3: &str = r#"
 @group(0) @binding(2)
 var<storage, read> roots: array<f32>;
@@ -3859,12 +3732,6 @@ fn store_one(row: u32, column: u32, product: f32) {
 "#;
 pub(crate) const WA39B7F08: &str = r#"
 alias Result = f32;
-"#;
-pub(crate) const WA3B595BC: &str = r#"
-fn store(row: u32, columns: vec2<u32>, here: mat4x4<f32>, right: mat4x4<f32>) {
-    store_block(row, columns.x, here);
-    store_block(row, columns.y, right);
-}
 "#;
 pub(crate) const WA3C2D218: &str = r#"
 @group(0) @binding(2)
@@ -4315,19 +4182,6 @@ const SIZE: u32 = 12u;
 pub(crate) const WB45DA36F: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> statistics: array<vec2<f32>>;
-"#;
-pub(crate) const WB49178AF: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>, partners: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (row * arguments.columns + column) / 4u;
-        let angle = (row % arguments.time * 2u * arguments.partner + column % (2u * arguments.partner)) / 4u;
-        let turns = column < arguments.turning;
-        let cosine = select(vec4<f32>(1.0), table[angle], turns);
-        let sine = select(vec4<f32>(0.0), table[angle + arguments.partner / 4u], turns);
-        y[at] = Result(values * cosine - partners * sine);
-        y[at + arguments.partner / 4u] = Result(partners * cosine + values * sine);
-    }
-}
 "#;
 pub(crate) const WB5353B0D: &str = r#"
 @group(0) @binding(3)
@@ -5094,10 +4948,6 @@ fn row_of(group: vec3<u32>, local: u32) -> u32 {
     return group_number(group) * 64u + local;
 }
 "#;
-pub(crate) const WD764D4AA: &str = r#"
-@group(0) @binding(4)
-var<storage, read_write> z: array<Result>;
-"#;
 pub(crate) const WD789EB2C: &str = r#"
 @compute @workgroup_size(256)
 fn gate_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -5174,6 +5024,36 @@ var<storage, read> starts: array<u32>;
 pub(crate) const WDAE1E500: &str = r#"
 const ROOT_2_OVER_PI: f32 = 0.7978845608;
 "#;
+pub(crate) const WDAE4D8B8: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
+"#;
 pub(crate) const WDAEC423D: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Entry>;
@@ -5222,11 +5102,6 @@ fn x_columns(step: u32, column: u32) -> vec4<f32> {
     return vec4<f32>(x[(step * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
 }
 "#;
-pub(crate) const WDC6B94E6: &str = r#"
-fn activated(x: Entry) -> Entry {
-    return gelu_tanh_of(x);
-}
-"#;
 pub(crate) const WDCFF8472: &str = r#"
 @group(0) @binding(6)
 var<storage, read> sums: array<vec2<f32>>;
@@ -5237,16 +5112,6 @@ pub(crate) const WDDFC748C: &str = r#"
 fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32> {
     let sees = (vec4<u32>(j) <= ts) & (ts < min(vec4<u32>(arguments.time), vec4<u32>(j + arguments.seen)));
     return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - lse, sees);
-}
-"#;
-pub(crate) const WDE6B032F: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (row * arguments.columns + column) / 4u;
-        var value = values;
-        z[at] = Result(value);
-        y[at] = Result(activated(value));
-    }
 }
 "#;
 pub(crate) const WDEBFBC48: &str = r#"
@@ -5389,10 +5254,6 @@ pub(crate) const WE6362F29: &str = r#"
 @group(0) @binding(4)
 var<storage, read> scores: array<vec4<f32>>;
 "#;
-pub(crate) const WE678CBBD: &str = r#"
-@group(0) @binding(4)
-var<storage, read> x: array<Right>;
-"#;
 pub(crate) const WE6F587F7: &str = r#"
 fn highest(values: vec4<f32>) -> f32 {
     return max(max(values.x, values.y), max(values.z, values.w));
@@ -5430,14 +5291,6 @@ struct Blocks {
 pub(crate) const WE9C81B67: &str = r#"
 fn softplus(x: f32) -> f32 {
     return max(x, 0.0) + log(1.0 + exp(-abs(x)));
-}
-"#;
-pub(crate) const WE9E7032D: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (row * arguments.columns + column) / 4u;
-        dx[at] = Right(values * slope(vec4<f32>(x[at])));
-    }
 }
 "#;
 pub(crate) const WE9F1BB53: &str = r#"struct Arguments {
@@ -5585,18 +5438,6 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     store_lse(own + 3u, plane, sum.w);
 }
 "#;
-pub(crate) const WED01E26D: &str = r#"
-struct Arguments {
-    rows: u32,
-    columns: u32,
-    inner: u32,
-    column_tiles: u32,
-    partner: u32,
-    turning: u32,
-    time: u32,
-    stride: u32
-}
-"#;
 pub(crate) const WED0C6028: &str = r#"
 fn weight_of(key: u32, best: u32, temperature: f32) -> f32 {
     let distance = max(logit_of(key) - logit_of(best), -100.0 * temperature);
@@ -5669,6 +5510,25 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     return columns;
 }
 "#;
+pub(crate) const WF12B81C8: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = 0u; step < arguments.inner; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
+"#;
 pub(crate) const WF197854B: &str = r#"
 @group(0) @binding(2)
 var<storage, read> table: array<f32>;
@@ -5717,11 +5577,6 @@ var<storage, read_write> rows: array<vec2<f32>>;
 pub(crate) const WF27B06EC: &str = r#"
 fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, dy[start + k], step + k < arguments.inner);
-}
-"#;
-pub(crate) const WF3808968: &str = r#"
-fn activated(x: Entry) -> Entry {
-    return gelu_exact_of(x);
 }
 "#;
 pub(crate) const WF3FD12DA: &str = r#"
@@ -5917,19 +5772,6 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
 pub(crate) const WFE7248A8: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partial_sums: array<f32>;
-"#;
-pub(crate) const WFF8FB2B0: &str = r#"
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = (row * arguments.columns + column) / 4u;
-        var value = values;
-        {
-            value += b[column / 4u];
-        }
-        z[at] = Result(value);
-        y[at] = Result(activated(value));
-    }
-}
 "#;
 pub(crate) const WFF997C53: &str = r#"
 @group(0) @binding(4)

@@ -1,24 +1,15 @@
-// Gradient of a linear layer's input on a software adapter, without workgroup memory: of y = h·wᵀ (+ b), dh = dy·w; dx = dh (+ r), or x's where h = f(x) or a gate of x.
-// variants: left=left1|left4|left_half right=scalar|vec4|half epilogue=plain|residual|activation|gate function=none|gelu_exact|gelu_tanh|silu
-// needs: activation|gate with left4|left_half
-// needs: activation|gate with vec4|half
-// needs: activation with gelu_exact|gelu_tanh
-// needs: gate with silu
-// needs: plain|residual with none
-// never: residual+half|residual+left_half|activation+left_half+vec4|gate+left_half+vec4
-// without: relu relu_squared
+// Gradient of a linear layer's input on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
+// variants: left=left1|left4|left_half right=scalar|vec4|half epilogue=plain|residual
+// never: residual+half|residual+left_half
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four;
-// left_half: of f16), w across it (vec4, half: likewise for I). With `half` x and dx are stored in f16 too. Of a w that is too large
+// left_half: of f16), w across it (vec4, half: likewise for I). With `half` dx is stored in f16 too. Of a w that is too large
 // to bind, some rows are O here, dy is bound from the column of the first on, and each part after the first adds to dx (plain alone).
-// An epilogue is a file under shared/, linear_input_….wgsl.
 
 import package::shared::direct::multiply;
 import package::shared::grid::group_number;
 import package::shared::linear_input_backward::{arguments, left, right};
-@if(plain || residual) import package::shared::linear_input_sum::store;
-@if(activation) import package::shared::linear_input_activation::store;
-@if(gate) import package::shared::linear_input_gate::store;
+import package::shared::linear_input_sum::store;
 import package::shared::tiles::{Blocks, block_corner, tile_corner};
 
 @compute @workgroup_size(8, 8)

@@ -1,21 +1,13 @@
-// Gradient of a linear layer's input on a GPU, through workgroup memory: of y = h·wᵀ (+ b), dh = dy·w; dx = dh (+ r), or x's where h = f(x) or a gate of x.
-// variants: left=left1|left4|left_half right=scalar|vec4|half epilogue=plain|residual|activation|gate function=none|gelu_exact|gelu_tanh|silu
-// needs: activation|gate with left4|left_half
-// needs: activation|gate with vec4|half
-// needs: activation with gelu_exact|gelu_tanh
-// needs: gate with silu
-// needs: plain|residual with none
-// never: residual+half|residual+left_half|activation+left_half+vec4|gate+left_half+vec4
-// without: relu relu_squared
+// Gradient of a linear layer's input on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
+// variants: left=left1|left4|left_half right=scalar|vec4|half epilogue=plain|residual
+// never: residual+half|residual+left_half
 //
-// Shapes, operands and epilogues are those of linear_input_backward_direct.wgsl. The workgroup loads 16 inner steps of its tile at a
+// Shapes and operands are those of linear_input_backward_direct.wgsl. The workgroup loads 16 inner steps of its tile at a
 // time, a block of each operand an invocation, and all multiply what they find there.
 
 import package::shared::grid::group_number;
 import package::shared::linear_input_backward::{arguments, left, right};
-@if(plain || residual) import package::shared::linear_input_sum::store;
-@if(activation) import package::shared::linear_input_activation::store;
-@if(gate) import package::shared::linear_input_gate::store;
+import package::shared::linear_input_sum::store;
 import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
 import package::shared::tiles::{Blocks, block_corner, tile_corner};
 

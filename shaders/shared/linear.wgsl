@@ -5,10 +5,7 @@ struct Arguments {
     columns: u32, // O.
     inner: u32, // I.
     column_tiles: u32, // Tiles of 64 side by side.
-    partner: u32, // Columns from one of a pair to the other: F or D/2, else 0.
-    turning: u32, // rope: columns of queries and keys, (H + K)·D, else 0.
-    time: u32, // rope: T, else 0.
-    stride: u32, // plain and residual: from a row of y and r to the next, O or more where w is a part.
+    stride: u32, // From a row of y and r to the next: O, or more where w is a part.
 }
 
 @if(scalar) alias Operand = f32;

@@ -1,4 +1,4 @@
-// Epilogue of the gradient of a linear layer's input: dx = dh (+ r), or dx += dh.
+// Epilogue of the gradient of a linear layer's input: dx = dy·w (+ r), or dx += dy·w.
 
 import package::shared::linear_input_backward::arguments;
 

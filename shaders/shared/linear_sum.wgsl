@@ -1,5 +1,4 @@
-// Epilogue of a linear layer: y = z (+ b) (+ r). Every epilogue has a `column_of`, the column of y that a tile's column is, and a
-// `store` for two blocks 32 columns of the tile apart.
+// Epilogue of a linear layer: y = x·wᵀ (+ b) (+ r).
 
 import package::shared::linear::arguments;
 
@@ -10,10 +9,6 @@ import package::shared::linear::arguments;
 @if(bias) @group(0) @binding(4) var<storage, read> b: array<f32>;
 @if(residual && !bias) @group(0) @binding(4) var<storage, read> r: array<f32>;
 @if(residual && bias) @group(0) @binding(5) var<storage, read> r: array<f32>;
-
-fn column_of(tile_column: u32, place: u32) -> u32 {
-    return tile_column + place;
-}
 
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
@@ -36,14 +31,9 @@ fn store_row(row: u32, column: u32, values: vec4<f32>) {
     store_one(row, column + 3u, values.w);
 }
 
-fn store_block(row: u32, column: u32, block: mat4x4<f32>) {
+fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row, column, block[0]);
     store_row(row + 1u, column, block[1]);
     store_row(row + 2u, column, block[2]);
     store_row(row + 3u, column, block[3]);
-}
-
-fn store(row: u32, columns: vec2<u32>, here: mat4x4<f32>, right: mat4x4<f32>) {
-    store_block(row, columns.x, here);
-    store_block(row, columns.y, right);
 }

@@ -2,7 +2,7 @@
 //! gradient rule and backward ops. The cases are the self-test's.
 
 use crate::common;
-use glasshouse_engine::graph::{Graph, Op, ValueId};
+use glasshouse_engine::graph::{Graph, ValueId};
 use glasshouse_engine::oracle::Device;
 use glasshouse_engine::plan::fuse::Fusions;
 use glasshouse_engine::plan::lower::{Cooperative, Side, Target, Tier};
@@ -26,12 +26,7 @@ impl Tested {
     }
 
     fn run(&self, case: &Case, task: &Task) -> Vec<Vec<f32>> {
-        let epilogue = matches!(case.op, Op::LinearActivation(_) | Op::LinearRope(_));
-        let Task { graph, inputs, read } = match self {
-            // The CPU executor's matrix products have no epilogues.
-            Self::Cpu if epilogue => task.clone(),
-            _ => task.fused(case),
-        };
+        let Task { graph, inputs, read } = task.fused(case);
         let (graph, inputs, read) = (&graph, &inputs[..], &read[..]);
         let data = match self {
             Self::Cpu => cpu::run_graph(graph, inputs, read),
@@ -107,7 +102,7 @@ macro_rules! parity {
 }
 
 parity! {
-    embedding embedding_at_cursor norm linear linear_activation linear_rope head_norm rope rope_at_cursor attention cached_attention last_row
+    embedding embedding_at_cursor norm linear head_norm rope rope_at_cursor attention cached_attention last_row
     activation gate dropouts noise add scale cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood
 }
 
@@ -165,24 +160,17 @@ fn the_cases_reach_every_variant_of_every_kernel() {
     assert!(missed.is_empty(), "{} of {}: {missed:#?}", missed.len(), glasshouse_shaders::KERNELS.len());
 }
 
-/// The cases of a fused operation contain that operation, forward and backward.
+/// The cases of the fused operation contain it, forward and backward.
 #[test]
-fn fused_cases_have_their_operations() {
+fn fused_cases_have_their_operation() {
     let has = |graph: &Graph, name: &str| graph.nodes.iter().filter(|node| node.op.name() == name).count();
-    for (name, backward) in [
-        ("linear_activation", Some("linear_input_activation_backward")),
-        ("linear_rope", None),
-        ("linear_cross_entropy", Some("linear_cross_entropy_backward")),
-    ] {
-        for case in (Operation::named(name).unwrap().cases)() {
-            let built = case.build().unwrap();
-            let graph = case.fused(built.graph.clone(), &built.outputs);
-            assert!(has(&graph, name) == 1 && graph.nodes.iter().any(|node| node.op == case.op), "{case:?}");
-            if let Some(backward) = backward {
-                let Backward { graph, read, .. } = Backward::of(&case, &built).unwrap();
-                assert_eq!(has(&case.fused(graph, &read), backward), 1, "{case:?}");
-            }
-        }
+    for case in (Operation::named("linear_cross_entropy").unwrap().cases)() {
+        let built = case.build().unwrap();
+        let graph = case.fused(built.graph.clone(), &built.outputs);
+        let fused = has(&graph, "linear_cross_entropy");
+        assert!(fused == 1 && graph.nodes.iter().any(|node| node.op == case.op), "{case:?}");
+        let Backward { graph, read, .. } = Backward::of(&case, &built).unwrap();
+        assert_eq!(has(&case.fused(graph, &read), "linear_cross_entropy_backward"), 1, "{case:?}");
     }
 }
 
@@ -199,13 +187,13 @@ fn the_selftest_tries_the_variants_of_a_device() {
     let report = run(f64::INFINITY, "embedding_at_cursor");
     assert!(report.passed() && report.rows[0].forward > 0.0 || report.rows[0].runs >= 4, "{report}");
     // With a time limit of zero, nothing runs and everything is left.
-    let report = run(0.0, "linear_rope");
+    let report = run(0.0, "linear_cross_entropy");
     assert!(
         report.passed() && !report.is_whole() && report.kernels == 0 && report.left.len() >= 4,
         "{report:?}"
     );
     let refused = pollster::block_on(variants::run(&device, 1.0, "kitchen"));
-    assert!(refused.is_err_and(|error| error.to_string().contains("linear_rope")));
+    assert!(refused.is_err_and(|error| error.to_string().contains("linear_cross_entropy")));
     let cpu = pollster::block_on(variants::run("cpu", 1.0, ""));
     assert!(cpu.is_err_and(|error| error.to_string().contains("choose a GPU")));
 }

@@ -2,7 +2,6 @@
 
 use super::Decoder;
 use glasshouse_compiler::model::{Purpose, build};
-use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_executors::cpu::CpuDecoder;
 use glasshouse_executors::device::{self, DeviceDescription};
 use glasshouse_executors::executor::{Executor, tuned_or_again};
@@ -52,7 +51,6 @@ impl Decoder {
         };
         let tuning = if gpu.report().software { &Tuning::Default } else { &opening.tuning };
         let token = build(model, Purpose::Decode { batch: texts, chunk: 1, texts })?.graph;
-        let gpu = gpu.with_fusions(Fusions::DECODING);
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
         let decoder = Self::on_gpu(gpu, model, parameters, opening.precision, texts).await?;
         Ok((decoder, lost.or(warning)))

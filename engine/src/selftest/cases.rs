@@ -227,34 +227,15 @@ impl Case {
             let past = graph.push(ops::Linear { bias: false, residual: false }, &[operands[0], weight])?[0];
             outputs[0] = graph.push(ops::Add, &[outputs[0], past])?[0];
         }
-        if let Op::LinearActivation(_) = self.op {
-            // The following layer, whose gradient goes through the activation in its epilogue.
-            let columns = graph.ty(outputs[0]).columns();
-            let shape = [if columns.is_multiple_of(16) { 16 } else { 12 }, columns];
-            let weight = graph.input(Input::Free(78), Type::f32(&shape));
-            inputs.push((weight, Data::F32(numbers(78, shape[0] * shape[1]))));
-            let plain = Op::Linear(ops::Linear { bias: false, residual: false });
-            outputs.insert(0, graph.push(plain, &[outputs[0], weight])?[0]);
-        }
         inputs.retain(|(id, _)| !matches!(graph.values[id.index()].origin, Origin::Constant(_)));
         Ok(Built { graph, inputs, outputs, differentiable, caches })
     }
 
     /// Appends the op; for a fused op, the operations it is fused from.
     fn plain(&self, graph: &mut Graph, operands: &[ValueId]) -> Result<Vec<ValueId>> {
-        let linear = |bias| ops::Linear { bias, residual: false };
         Ok(match self.op {
-            Op::LinearActivation(ops::LinearActivation { bias, kind }) => {
-                let z = graph.push(linear(bias), operands)?[0];
-                vec![graph.push(kind.op(), &[z])?[0], z]
-            }
-            Op::LinearRope(ops::LinearRope { bias, heads }) => {
-                let (operands, table) = operands.split_at(operands.len() - 1);
-                let qkv = graph.push(linear(bias), operands)?[0];
-                graph.push(ops::Rope { heads, inverse: false, cursor: false }, &[qkv, table[0]])?
-            }
             Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, .. }) => {
-                let logits = graph.push(linear(false), &operands[..2])?[0];
+                let logits = graph.push(ops::Linear { bias: false, residual: false }, &operands[..2])?[0];
                 let loss = ops::CrossEntropy { label_smoothing, ignore_index };
                 graph.push(loss, &[logits, operands[2]])?
             }
@@ -276,8 +257,6 @@ impl Case {
     /// The graph with only the case's own op fused.
     pub fn fused(&self, graph: Graph, keep: &[ValueId]) -> Graph {
         let fusions = match self.op {
-            Op::LinearActivation(_) => Fusions { activation: true, ..Fusions::NONE },
-            Op::LinearRope(_) => Fusions { rope: true, ..Fusions::NONE },
             Op::LinearCrossEntropy(ops::LinearCrossEntropy { chunk, .. }) => {
                 let row = graph.nodes.first().map_or(0, |head| 4 * graph.ty(head.outputs[0]).columns());
                 let head = HeadFusion { bytes: 0, vocabulary: 0, chunk: (chunk * row) as u64 };

@@ -58,7 +58,6 @@ macro_rules! groups {
 
 groups! {
     linear_layers_take_and_give_f16: "linear layers";
-    epilogues_take_and_give_f16: "epilogues";
     gradients_of_linear_layers_take_and_give_f16: "gradients of linear layers";
     norms_give_f16_and_their_gradients_take_them: "norms";
     activations_and_gates_take_and_give_f16: "activations and gates";

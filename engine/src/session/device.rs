@@ -1,11 +1,10 @@
 //! The device for new work, and the reasons for choosing it.
 
 use super::{Options, Session};
-use crate::cpu::{FUSIONS, most_workers};
+use crate::cpu::most_workers;
 use crate::device::{DeviceDescription, DeviceKind};
 use crate::gpu::{self, AdapterReport, DeviceChoice, DeviceRequest, Tuning};
 use crate::plan::fit::DeviceLimits;
-use crate::plan::fuse::Fusions;
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
@@ -18,22 +17,17 @@ pub(super) struct ChosenDevice {
     pub(super) request: String,
     /// For display.
     pub(super) summary: DeviceSummary,
-    /// Whether the device was examined; otherwise, planning assumes a GPU without limits.
-    is_known: bool,
 }
 
 impl ChosenDevice {
     /// A requested device that has not been examined yet.
     pub(super) fn unknown(request: &str, threads: Option<usize>) -> Self {
-        Self { request: request.to_owned(), summary: cpu(threads, String::new()), is_known: false }
+        Self { request: request.to_owned(), summary: cpu(threads, String::new()) }
     }
 
     /// The target that kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        let is_cpu = self.is_known && self.summary.kind == DeviceType::Cpu;
-        let fusions = if is_cpu { FUSIONS } else { Fusions::ALL };
         Target::new(self.summary.kind == DeviceType::Software)
-            .with_fusions(fusions)
             .with_binding(self.summary.binding.unwrap_or(u64::MAX))
             .with_buffer(self.summary.buffer.unwrap_or(u64::MAX))
     }
@@ -92,7 +86,7 @@ impl Session {
             (_, "auto") => wish.to_owned(),
             _ => summary.request.clone(),
         };
-        self.device = ChosenDevice { request, summary, is_known: true };
+        self.device = ChosenDevice { request, summary };
         self.generations.forget_device();
         self.sink.answer(
             id,

@@ -18,7 +18,7 @@ mod tests;
 pub use cut::cut;
 pub use gradient::{gradient, gradient_from};
 pub use half::{has_half, store_in_half};
-pub use ops::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
+pub use ops::{DropoutSite, Heads, NormForm, Op};
 pub use recompute::Keep;
 
 use crate::dispatch;

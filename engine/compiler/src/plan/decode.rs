@@ -6,7 +6,6 @@
 //! tokens at once.
 
 use super::buffers::{Allocation, Role, buffers};
-use super::fuse::Fusions;
 use super::memory::Spot;
 use super::{Binding, Buffer, Dispatch, Plan, compile, lower};
 use crate::graph::{Input, ValueId};
@@ -196,8 +195,7 @@ pub fn sampler_allocations(
 
 fn plan(model: &ModelConfig, purpose: Purpose, time: usize, target: &lower::Target) -> Result<Plan> {
     let built = build(model, purpose)?;
-    let target = target.clone().with_fusions(Fusions::DECODING);
-    let mut plan = compile(built.graph, &[built.logits], &target)?;
+    let mut plan = compile(built.graph, &[built.logits], target)?;
     let rows = plan.graph.ty(built.logits).rows();
     plan.dispatches.insert(0, feed([rows, time], model.context_length));
     plan.dispatches.push(sampler(&plan, built.logits, model.context_length)?);

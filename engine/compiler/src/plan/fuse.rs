@@ -4,38 +4,26 @@
 //!
 //! Values keep their ids. Those that are no longer computed become [`Origin::Removed`].
 
-use super::lower::{RowRange, Target};
+use super::lower::Target;
 use crate::graph::ops::{
-    ActivationBackwardInputs, Add, AddInputs, CrossEntropy, CrossEntropyBackward, CrossEntropyInputs,
-    CrossEntropyOutputs, Dropout, DropoutInputs, Dx, GateBackwardInputs, HeadGradients, Linear,
-    LinearActivation, LinearActivationInputs, LinearActivationOutputs, LinearCrossEntropy,
-    LinearCrossEntropyBackward, LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs,
-    LinearCrossEntropyInputs, LinearCrossEntropyOutputs, LinearInputActivationBackward,
-    LinearInputActivationBackwardInputs, LinearInputBackward, LinearInputBackwardInputs, LinearInputs,
-    LinearRope, LinearRopeInputs, Named, Nothing, Operands, Operation, Rope, RopeInputs, X, Y,
+    Add, AddInputs, CrossEntropy, CrossEntropyBackward, CrossEntropyInputs, CrossEntropyOutputs, Dropout,
+    DropoutInputs, Dx, HeadGradients, Linear, LinearCrossEntropy, LinearCrossEntropyBackward,
+    LinearCrossEntropyBackwardInputs, LinearCrossEntropyBackwardOutputs, LinearCrossEntropyInputs,
+    LinearCrossEntropyOutputs, LinearInputBackward, LinearInputs, Named, Nothing, Operands, Operation,
 };
-use crate::graph::{Element, Graph, Node, NodeId, Nonlinearity, Op, Origin, Type, ValueId};
+use crate::graph::{Element, Graph, Node, NodeId, Op, Origin, Type, ValueId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fusions {
     /// Head and cross-entropy ([`LinearCrossEntropy`]), and their gradients.
     pub head: Option<HeadFusion>,
-    /// An MLP's activation or gate with the linear layer before it ([`LinearActivation`]), and its gradient with that of the
-    /// layer after it ([`LinearInputActivationBackward`]).
-    pub activation: bool,
-    /// Rotary positions with the projection of queries and keys ([`LinearRope`]).
-    pub rope: bool,
     /// Residual additions with the linear layer or dropout before them.
     pub residual: bool,
 }
 
 impl Fusions {
-    pub const NONE: Self = Self { head: None, activation: false, rope: false, residual: false };
-    /// Fusions into epilogues of matrix products, whatever the sizes.
-    pub const EPILOGUES: Self = Self { head: None, activation: true, rope: true, residual: true };
-    pub const ALL: Self = Self { head: Some(HeadFusion::LARGE), ..Self::EPILOGUES };
-    /// Residual additions only: decoding multiplies a few rows at a time with kernels that have no other epilogues.
-    pub const DECODING: Self = Self { residual: true, ..Self::NONE };
+    pub const NONE: Self = Self { head: None, residual: false };
+    pub const ALL: Self = Self { head: Some(HeadFusion::LARGE), residual: true };
 }
 
 /// Fuses the head with the cross-entropy, a chunk of rows at a time. The backward pass recomputes the product, so that the
@@ -66,42 +54,13 @@ impl HeadFusion {
 /// bind so large a chunk, the batch must be smaller.
 const MAX_CHUNKS: usize = 5;
 
-/// WebGPU's default `maxStorageBufferBindingSize`. Epilogues need all columns of a weight. A weight that not every device binds
-/// whole is multiplied in parts, which might split the pairs of a gate or a rotation, so it is not fused.
-const DEFAULT_BINDING: u64 = 128 << 20;
-
 /// Returns the graph with the target's fusions, except those that would remove a value of `keep`.
 pub fn fused(graph: Graph, keep: &[ValueId], target: &Target) -> Graph {
-    let Fusions { head, activation, rope, residual } = target.fusions;
-    let mut pass = Pass::new(graph, keep, target);
+    let Fusions { head, residual } = target.fusions;
+    let mut pass = Pass::new(graph, keep);
     for at in 0..pass.nodes.len() {
         let Some(node) = pass.nodes[at].clone() else { continue };
         match node.op {
-            Op::Activation(op) if activation => {
-                let values = node.named(&op).map(|Named { inputs: X { x }, outputs: Y { y }, .. }| (x, y));
-                pass.activation(at, Nonlinearity::Activation(op.0), values)
-            }
-            Op::Gate(op) if activation => {
-                let values = node.named(&op).map(|Named { inputs: X { x }, outputs: Y { y }, .. }| (x, y));
-                pass.activation(at, Nonlinearity::Gate(op.0), values)
-            }
-            Op::ActivationBackward(op) => {
-                let values = node.named(&op).map(|Named { inputs, outputs, .. }| {
-                    let ActivationBackwardInputs { x, dy } = inputs;
-                    (x, dy, outputs.dx)
-                });
-                pass.activation_backward(at, Nonlinearity::Activation(op.0), values)
-            }
-            Op::GateBackward(op) => {
-                let values = node.named(&op).map(|Named { inputs, outputs, .. }| {
-                    let GateBackwardInputs { x, dy } = inputs;
-                    (x, dy, outputs.dx)
-                });
-                pass.activation_backward(at, Nonlinearity::Gate(op.0), values)
-            }
-            Op::Rope(op @ Rope { inverse: false, cursor: false, .. }) if rope => {
-                pass.rope(at, op, node.named(&op))
-            }
             Op::Add(op) if residual => pass.residual(at, node.named(&op)),
             Op::CrossEntropy(op) => head.and_then(|head| pass.head(at, op, node.named(&op), head)),
             _ => None,
@@ -117,17 +76,16 @@ struct Pass<'plan> {
     /// Indices of the nodes that read each value.
     users: Vec<Vec<usize>>,
     keep: &'plan [ValueId],
-    target: &'plan Target,
 }
 
 impl<'plan> Pass<'plan> {
-    fn new(mut graph: Graph, keep: &'plan [ValueId], target: &'plan Target) -> Self {
+    fn new(mut graph: Graph, keep: &'plan [ValueId]) -> Self {
         let mut users = vec![Vec::new(); graph.values.len()];
         for (at, node) in graph.nodes.iter().enumerate() {
             node.inputs.iter().for_each(|input| users[input.index()].push(at));
         }
         let nodes = std::mem::take(&mut graph.nodes).into_iter().map(Some).collect();
-        Self { graph, nodes, users, keep, target }
+        Self { graph, nodes, users, keep }
     }
 
     /// The node that computes a value, if it still exists.
@@ -143,20 +101,6 @@ impl<'plan> Pass<'plan> {
 
     fn element(&self, value: ValueId) -> Element {
         self.graph.ty(value).element
-    }
-
-    fn is_by_four(&self, value: ValueId) -> bool {
-        self.graph.ty(value).columns().is_multiple_of(4)
-    }
-
-    /// Whether the device binds a weight whole, in 16-bit floats if `half`.
-    fn is_whole(&self, weight: ValueId, half: bool) -> bool {
-        RowRange::is_whole(self.target, self.graph.ty(weight), half)
-    }
-
-    /// Whether products with this weight and values of this element type have epilogues.
-    fn has_epilogues(&self, weight: ValueId, element: Element) -> bool {
-        self.graph.ty(weight).bytes() <= DEFAULT_BINDING && self.is_whole(weight, element == Element::F16)
     }
 
     /// The linear layer without residual that computes a value: its index and inputs.
@@ -187,68 +131,6 @@ impl<'plan> Pass<'plan> {
         outputs.extend(gradients.list());
         self.nodes[at] = Some(Node { op: op.into(), inputs: inputs.list(), outputs, scope });
         Some(())
-    }
-
-    /// Fuses an elementwise function into the epilogue of the linear layer before it: saves reading the product again and a
-    /// kernel launch. Kernels process four columns at a time.
-    fn activation(
-        &mut self,
-        at: usize,
-        kind: Nonlinearity,
-        values: Option<(ValueId, ValueId)>,
-    ) -> Option<()> {
-        let (z, y) = values?;
-        let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(z)?;
-        let alike = [x, z].iter().all(|value| self.element(*value) == self.element(y));
-        // The product moves to this position, so no earlier node may read its result.
-        let first = self.users[z.index()].iter().min() == Some(&at);
-        let fours = self.is_by_four(x) && self.is_by_four(y);
-        (alike && first && fours && self.has_epilogues(weight, self.element(y))).then_some(())?;
-        let op = LinearActivation { bias: bias.is_some(), kind };
-        let inputs = LinearActivationInputs { x, weight, bias };
-        let outputs = LinearActivationOutputs { y, z };
-        self.replace(at, &[linear], op, Named { inputs, outputs, gradients: Nothing })
-    }
-
-    /// Fuses the gradient of a nonlinearity that was itself fused; the values are (z, dh, dz).
-    fn activation_backward(
-        &mut self,
-        at: usize,
-        kind: Nonlinearity,
-        values: Option<(ValueId, ValueId, ValueId)>,
-    ) -> Option<()> {
-        let (z, dh, dz) = values?;
-        let (product, producer) = self.producer(dh)?;
-        let Op::LinearInputBackward(op @ LinearInputBackward { residual: false }) = producer.op else {
-            return None;
-        };
-        let LinearInputBackwardInputs { dy, weight, .. } = producer.named(&op)?.inputs;
-        let forward = matches!(self.producer(z)?.1.op, Op::LinearActivation(_));
-        let alike = self.element(z) == self.element(dz);
-        let whole = self.is_whole(weight, self.element(dz) == Element::F16);
-        (forward && alike && whole && self.is_by_four(dy) && self.has_one_user(dh)).then_some(())?;
-        let inputs = LinearInputActivationBackwardInputs { dy, weight, x: z };
-        let outputs = Dx { dx: dz };
-        let op = LinearInputActivationBackward(kind);
-        self.replace(at, &[product], op, Named { inputs, outputs, gradients: Nothing })
-    }
-
-    /// Fuses rotary positions that start at 0 with the projection before them. The two columns of a pair are half a head apart.
-    fn rope(
-        &mut self,
-        at: usize,
-        Rope { heads, .. }: Rope,
-        node: Option<Named<Rope, ValueId>>,
-    ) -> Option<()> {
-        let Named { inputs: RopeInputs { qkv, table, .. }, outputs, .. } = node?;
-        let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(qkv)?;
-        let element = self.element(outputs.y);
-        let fours = self.is_by_four(x) && heads.head_size.is_multiple_of(8);
-        let fits = fours && self.element(x) == element && self.has_epilogues(weight, element);
-        (fits && self.has_one_user(qkv)).then_some(())?;
-        let op = LinearRope { bias: bias.is_some(), heads };
-        let inputs = LinearRopeInputs { x, weight, bias, table };
-        self.replace(at, &[linear], op, Named { inputs, outputs, gradients: Nothing })
     }
 
     /// Fuses a residual addition with the linear layer or dropout that computes its first operand.

@@ -155,11 +155,11 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
     let output = |at: usize| node.outputs.get(at).is_some_and(|value| half(*value));
     let (rows, columns) = node.inputs.first().map_or((0, 0), |_| (shape(0).rows(), shape(0).columns()));
     match node.op {
-        Op::Linear(_) | Op::LinearActivation(_) | Op::LinearRope(_) => {
+        Op::Linear(_) => {
             let stored = Operands::of([input(0); 2]);
             vec![Trial::product(Family::Linear, [rows, columns, shape(1).rows()], stored)]
         }
-        Op::LinearInputBackward(_) | Op::LinearInputActivationBackward(_) => {
+        Op::LinearInputBackward(_) => {
             let stored = Operands::of([input(0), output(0)]);
             vec![Trial::product(Family::LinearInputBackward, [rows, columns, shape(1).columns()], stored)]
         }

@@ -21,7 +21,7 @@ mod workers;
 
 pub use decoder::CpuDecoder;
 pub use glasshouse_platform::parallel::MAX_THREADS;
-pub use program::{FUSIONS, fused};
+pub use program::fused;
 pub use shard::{ShardExecutor, ShardResult};
 
 use glasshouse_compiler::graph::ops::{Preference, REPORTED};

@@ -3,7 +3,7 @@
 
 use super::{Bounds, Case, Feed, Operation};
 use crate::graph::ops;
-use crate::graph::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
+use crate::graph::{DropoutSite, Heads, NormForm, Op};
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
@@ -12,10 +12,8 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All operations. Copies and single additions are bounded by one rounding, sums and functions by a few.
-pub const OPERATIONS: [Operation; 27] = [
+pub const OPERATIONS: [Operation; 25] = [
     operation("linear", 5e-6, 5e-5, linear),
-    operation("linear_activation", 1e-5, 5e-5, linear_activation),
-    operation("linear_rope", 5e-6, 5e-5, linear_rope),
     operation("attention", 2e-5, 5e-5, attention),
     operation("norm", 5e-6, 5e-5, norm),
     operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
@@ -194,63 +192,6 @@ fn linear() -> Vec<Case> {
         });
     }
     cases
-}
-
-fn linear_activation() -> Vec<Case> {
-    // Rows, inputs, outputs after the activation: less than a tile, just more than one, several.
-    let sizes: [(&[usize], usize, usize); 4] =
-        [(&[1], 4, 4), (&[2, 5], 8, 12), (&[67], 36, 68), (&[2, 35], 12, 132)];
-    let kinds = [
-        Nonlinearity::Activation(Activation::GeluExact),
-        Nonlinearity::Activation(Activation::GeluTanh),
-        Nonlinearity::Activation(Activation::Relu),
-        Nonlinearity::Activation(Activation::ReluSquared),
-        Nonlinearity::Activation(Activation::Silu),
-        Nonlinearity::Gate(Gate::Swiglu),
-        Nonlinearity::Gate(Gate::Geglu),
-    ];
-    let mut cases = Vec::new();
-    for (number, kind) in kinds.into_iter().enumerate() {
-        for bias in [false, true] {
-            // The second are sizes of cooperative matrices.
-            for (rows, input, output) in
-                [sizes[(number + 2 * usize::from(bias)) % sizes.len()], (&[48], 16, 32)]
-            {
-                let output = output * kind.columns();
-                let mut feeds = vec![floats(&[rows, &[input]].concat()), weight(&[output, input])];
-                if bias {
-                    feeds.push(weight(&[output]));
-                }
-                cases.push(Case { op: Op::LinearActivation(ops::LinearActivation { bias, kind }), feeds });
-            }
-        }
-    }
-    cases
-}
-
-/// Half a head is one vector, six vectors, a block's 32 columns, or more; rotated heads end inside a tile.
-fn linear_rope() -> Vec<Case> {
-    let heads = |heads, kv_heads, head_size| Heads { heads, kv_heads, head_size };
-    let all = [
-        heads(3, 1, 8),
-        heads(2, 2, 24),
-        heads(2, 1, 64),
-        heads(1, 1, 136),
-        heads(1, 1, 32),
-        heads(2, 1, 32),
-    ];
-    let case = |(number, heads): (usize, Heads)| {
-        // The last two are sizes of cooperative matrices.
-        let (time, inner) = if heads.head_size == 32 { (40, 16) } else { (37, 20) };
-        let bias = number % 2 == 1;
-        let mut feeds = vec![floats(&[2, time, inner]), weight(&[heads.packed(), inner])];
-        if bias {
-            feeds.push(weight(&[heads.packed()]));
-        }
-        feeds.push(Feed::RopeTable(time + 3, heads.head_size));
-        Case { op: Op::LinearRope(ops::LinearRope { bias, heads }), feeds }
-    };
-    all.into_iter().enumerate().map(case).collect()
 }
 
 /// Multi-head, grouped-query and multi-query sizes.

@@ -1,44 +1,11 @@
 //! Activations and gates of an MLP.
 
-use super::{Dx, Named, Nothing, Op, Operation, X, Y, operands};
+use super::{Dx, Named, Nothing, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, expect, with_columns};
 use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol as protocol;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nonlinearity {
-    Activation(protocol::Activation),
-    /// Reads twice the columns that it writes.
-    Gate(protocol::Gate),
-}
-
-impl Nonlinearity {
-    /// The unfused operation.
-    pub fn op(self) -> Op {
-        match self {
-            Self::Activation(kind) => Activation(kind).into(),
-            Self::Gate(kind) => Gate(kind).into(),
-        }
-    }
-
-    /// The unfused gradient operation.
-    pub fn backward(self) -> Op {
-        match self {
-            Self::Activation(kind) => ActivationBackward(kind).into(),
-            Self::Gate(kind) => GateBackward(kind).into(),
-        }
-    }
-
-    /// Input columns per output column.
-    pub fn columns(self) -> usize {
-        match self {
-            Self::Activation(_) => 1,
-            Self::Gate(_) => 2,
-        }
-    }
-}
 
 /// Elementwise. Input: x. Output: y of the same shape.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -47,8 +47,8 @@ use super::shape::Rule;
 use super::{GraphError, Type, ValueId};
 use operands::operands;
 
-/// Passes the list of all operations to the given macro, after the tokens `$beside`. `fused` and `epilogues` are made by
-/// fusions only; epilogues of products run only on a GPU.
+/// Passes the list of all operations to the given macro, after the tokens `$beside`. Those of `fused` are made by fusions
+/// only.
 #[macro_export]
 macro_rules! operations {
     ([$($then:tt)+] $beside:tt) => {
@@ -81,48 +81,40 @@ macro_rules! operations {
             fused {
                 LinearCrossEntropy LinearCrossEntropyBackward
             }
-            epilogues {
-                LinearActivation LinearRope LinearInputActivationBackward
-            }
         }
     };
 }
 
 /// `dispatch!(op, name => expression)` evaluates the expression with the operation's own struct as `name`. With `else other`,
-/// only forward operations take the expression; with `epilogues other`, all but the epilogues do.
+/// only forward operations take the expression.
 #[macro_export]
 macro_rules! dispatch {
     ($value:expr, $op:ident => $body:expr) => {
-        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $body, $body])
+        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $body])
     };
     ($value:expr, $op:ident => $body:expr, else $other:expr) => {
-        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $other, $other])
-    };
-    ($value:expr, $op:ident => $body:expr, epilogues $other:expr) => {
-        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $body, $other])
+        $crate::operations!([$crate::dispatch_among] [$value, $op, $body, $other])
     };
 }
 
-/// Expansion of [`dispatch`] over the list: separate expressions for forward operations, for backward and fused ones, and for
-/// epilogues.
+/// Expansion of [`dispatch`] over the list: separate expressions for forward operations, and for backward and fused ones.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! dispatch_among {
-    ([$value:expr, $op:ident, $first:expr, $then:expr, $last:expr]
-        forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }
+    ([$value:expr, $op:ident, $first:expr, $then:expr]
+        forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* }
     ) => {
         match $value {
             $($crate::graph::Op::$ahead($op) => $first,)*
             $($crate::graph::Op::$back($op) => { let _ = $op; $then })*
             $($crate::graph::Op::$fused($op) => { let _ = $op; $then })*
-            $($crate::graph::Op::$epilogue($op) => { let _ = $op; $last })*
         }
     };
 }
 
 macro_rules! define {
-    ([] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* } epilogues { $($epilogue:ident)* }) => {
-        define! { $($ahead)* $($back)* $($fused)* $($epilogue)* }
+    ([] forward { $($ahead:ident)* } backward { $($back:ident)* } fused { $($fused:ident)* }) => {
+        define! { $($ahead)* $($back)* $($fused)* }
     };
     ($($op:ident)*) => {
         #[derive(Clone, Copy, Debug, PartialEq)]

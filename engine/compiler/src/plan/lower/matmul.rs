@@ -2,14 +2,14 @@
 //! biases.
 
 use super::parts::RowRange;
-use super::products::{Strategy, linear, linear_input_backward, linear_weight_backward};
+use super::products::{linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
     BindingSource, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, by_width,
     grid, row_groups, row_tier, tall, within_longest_loop,
 };
 use crate::Result;
-use glasshouse_shaders::{Kernel, linear_few, sum_rows};
+use glasshouse_shaders::{linear_few, sum_rows};
 
 /// Side of a tile in outputs.
 const SIDE: usize = 64;
@@ -24,7 +24,7 @@ const ENOUGH_TILES: usize = 48;
 const MIN_SLICE: usize = 512;
 
 /// Inner steps per loop iteration of the direct kernels.
-pub(super) const STEPS_IN_TURN: usize = 4;
+const STEPS_IN_TURN: usize = 4;
 
 /// Unwraps a kernel variant that must exist.
 pub(super) fn built<What>(what: Option<What>) -> Result<What> {
@@ -32,7 +32,7 @@ pub(super) fn built<What>(what: Option<What>) -> Result<What> {
 }
 
 /// Tiles that cover a matrix: per row of tiles, and in total.
-pub(super) fn tiles(rows: usize, columns: usize) -> (usize, usize) {
+fn tiles(rows: usize, columns: usize) -> (usize, usize) {
     let side_by_side = columns.div_ceil(SIDE);
     (side_by_side, rows.div_ceil(SIDE) * side_by_side)
 }
@@ -87,33 +87,18 @@ fn linear_launch(
     let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
     let operands =
         by_width(inner, half, [linear::Operands::Scalar, linear::Operands::Vec4, linear::Operands::Half])?;
-    let kernel =
-        |strategy| linear::kernel(strategy, operands, half_out, bias, epilogue, linear::Function::None);
-    let arguments = linear::Arguments { stride: stride as u32, ..linear::Arguments::default() };
-    built(linear_tiles(target, [rows, inner, columns], half, bindings, kernel, arguments)?)
-}
-
-/// A tiled product, of f16 if `half`, with the variant of the chosen strategy, if there is one; adds its sizes to `arguments`.
-pub(super) fn linear_tiles(
-    target: &Target,
-    [rows, inner, columns]: [usize; 3],
-    half: bool,
-    bindings: Vec<BindingSource>,
-    kernel: impl Fn(Strategy) -> Option<&'static Kernel>,
-    arguments: linear::Arguments,
-) -> Result<Option<Launch>> {
     let (side_by_side, total) = tiles(rows, columns);
     let arguments = linear::Arguments {
         rows: rows as u32,
         columns: columns as u32,
         inner: inner as u32,
         column_tiles: side_by_side as u32,
-        ..arguments
+        stride: stride as u32,
     };
-    let whole = [rows, inner, arguments.stride as usize];
-    let (part, operands) = ([rows, inner, columns], Operands::of([half; 2]));
-    let kernel = kernel(target.product(Family::Linear, whole, part, operands));
-    kernel.map(|kernel| Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)).transpose()
+    let (whole, part) = ([rows, inner, stride], [rows, inner, columns]);
+    let strategy = target.product(Family::Linear, whole, part, Operands::of([half; 2]));
+    let kernel = built(linear::kernel(strategy, operands, half_out, bias, epilogue))?;
+    Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
 /// dx = dy·w (+ r) over w, dy and dx with sizes N, O and I: a launch for each part of w that the device binds. The flags say
@@ -126,7 +111,7 @@ pub(super) fn input_backward_launches(
     [half_dy, half_w]: [bool; 2],
     residual: Option<BindingSource>,
 ) -> Result<Vec<Launch>> {
-    use linear_input_backward::{Arguments, Epilogue, Function, Left, Right, kernel};
+    use linear_input_backward::{Arguments, Epilogue, Left, Right, kernel};
     let read = if half_w { weight.half_weight() } else { weight.place() };
     let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf])?;
     let right = by_width(columns, half_w, [Right::Scalar, Right::Vec4, Right::Half])?;
@@ -151,7 +136,7 @@ pub(super) fn input_backward_launches(
         let mut bindings = vec![part.columns_of(dy), part.rows_of(read), dx];
         bindings.extend(residual);
         let epilogue = if residual.is_some() { Epilogue::Residual } else { Epilogue::Plain };
-        let kernel = built(kernel(strategy, left, right, epilogue, Function::None))?;
+        let kernel = built(kernel(strategy, left, right, epilogue))?;
         Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
     };
     site.parts_of(weight, half_w).map(launch).collect()

@@ -1,13 +1,12 @@
 //! Elementwise activations and gates.
 
 use super::elementwise::{GROUP, entries};
-use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, by_width, grid};
+use super::{Launch, Lower, Lowering, NodeContext, Operand, by_width, grid};
 use crate::Result;
 use crate::graph::ops::{
     Activation, ActivationBackward, ActivationBackwardInputs, Dx, Gate, GateBackward, GateBackwardInputs,
     Named, X, Y,
 };
-use crate::graph::{Element, Type};
 use glasshouse_protocol as protocol;
 use glasshouse_shaders::{activation, activation_backward, gate, gate_backward};
 
@@ -32,43 +31,26 @@ fn number_of_gate(gate: protocol::Gate) -> u32 {
 
 impl Lower for Activation {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use activation::{Arguments, Entries, kernel};
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
-        Ok(Lowering::one(activation_launch(self.0, y.ty, [x.place(), y.place()])?))
+        let (_, count, groups) = entries(y.ty)?;
+        let entries = by_width(y.ty.count(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+        let arguments = Arguments { count, kind: number_of(self.0) };
+        let bindings = [x, y].map(Operand::place).to_vec();
+        Ok(Lowering::one(Launch::new(kernel(entries), arguments.bytes(), bindings, groups)?))
     }
-}
-
-/// y = f(x) over x and y, both of type `ty`.
-pub(super) fn activation_launch(
-    kind: protocol::Activation,
-    ty: &Type,
-    operands: [BindingSource; 2],
-) -> Result<Launch> {
-    use activation::{Arguments, Entries, kernel};
-    let (_, count, groups) = entries(ty)?;
-    let entries = by_width(ty.count(), is_half(ty), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let arguments = Arguments { count, kind: number_of(kind) };
-    Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
 }
 
 impl Lower for ActivationBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use activation_backward::{Arguments, Entries, kernel};
         let (ActivationBackwardInputs { x, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
-        let places = [x, dy, dx].map(Operand::place);
-        Ok(Lowering::one(activation_backward_launch(self.0, dx.ty, places)?))
+        let (_, count, groups) = entries(dx.ty)?;
+        let entries = by_width(dx.ty.count(), dx.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+        let arguments = Arguments { count, kind: number_of(self.0) };
+        let bindings = [x, dy, dx].map(Operand::place).to_vec();
+        Ok(Lowering::one(Launch::new(kernel(entries), arguments.bytes(), bindings, groups)?))
     }
-}
-
-/// dx = dy·f′(x) over x, dy and dx, all of type `ty`.
-pub(super) fn activation_backward_launch(
-    kind: protocol::Activation,
-    ty: &Type,
-    operands: [BindingSource; 3],
-) -> Result<Launch> {
-    use activation_backward::{Arguments, Entries, kernel};
-    let (_, count, groups) = entries(ty)?;
-    let entries = by_width(ty.count(), is_half(ty), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let arguments = Arguments { count, kind: number_of(kind) };
-    Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
 }
 
 /// For a gate with `count` narrow entries and F = `hidden` columns: the number of vectors (of four, or of one float), F in
@@ -80,42 +62,24 @@ fn gated(count: usize, hidden: usize) -> Result<(u32, u32, [u32; 3])> {
 
 impl Lower for Gate {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use gate::{Arguments, Entries, kernel};
         let (X { x }, Y { y }) = (operands.inputs, operands.outputs);
-        Ok(Lowering::one(gate_launch(self.0, y.ty, [x.place(), y.place()])?))
+        let (count, hidden, groups) = gated(y.ty.count(), y.columns())?;
+        let entries = by_width(y.columns(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+        let arguments = Arguments { count, hidden, kind: number_of_gate(self.0) };
+        let bindings = [x, y].map(Operand::place).to_vec();
+        Ok(Lowering::one(Launch::new(kernel(entries), arguments.bytes(), bindings, groups)?))
     }
-}
-
-/// A gate over x and y, with y's type.
-pub(super) fn gate_launch(kind: protocol::Gate, y: &Type, operands: [BindingSource; 2]) -> Result<Launch> {
-    use gate::{Arguments, Entries, kernel};
-    let (count, hidden, groups) = gated(y.count(), y.columns())?;
-    let entries = by_width(y.columns(), is_half(y), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let arguments = Arguments { count, hidden, kind: number_of_gate(kind) };
-    Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
 }
 
 impl Lower for GateBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        use gate_backward::{Arguments, Entries, kernel};
         let (GateBackwardInputs { x, dy }, Dx { dx }) = (operands.inputs, operands.outputs);
-        let places = [x, dy, dx].map(Operand::place);
-        Ok(Lowering::one(gate_backward_launch(self.0, dx.ty, places)?))
+        let (count, hidden, groups) = gated(dy.ty.count(), dy.columns())?;
+        let entries = by_width(dy.columns(), dx.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
+        let arguments = Arguments { count, hidden, kind: number_of_gate(self.0) };
+        let bindings = [x, dy, dx].map(Operand::place).to_vec();
+        Ok(Lowering::one(Launch::new(kernel(entries), arguments.bytes(), bindings, groups)?))
     }
-}
-
-/// The gradient of a gate over x, dy and dx, with dx's type.
-pub(super) fn gate_backward_launch(
-    kind: protocol::Gate,
-    dx: &Type,
-    operands: [BindingSource; 3],
-) -> Result<Launch> {
-    use gate_backward::{Arguments, Entries, kernel};
-    let narrow = dx.columns() / 2;
-    let (count, hidden, groups) = gated(dx.count() / 2, narrow)?;
-    let entries = by_width(narrow, is_half(dx), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let arguments = Arguments { count, hidden, kind: number_of_gate(kind) };
-    Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
-}
-
-fn is_half(ty: &Type) -> bool {
-    ty.element == Element::F16
 }

@@ -60,11 +60,6 @@ impl RowRange {
         Self::bindable(target, ty.rows(), ty.columns() as u64 * entry)
     }
 
-    /// Whether a device binds such a matrix whole.
-    pub(in crate::plan) fn is_whole(target: &Target, ty: &Type, half: bool) -> bool {
-        Self::of_matrix(target, ty, half).count() == 1
-    }
-
     /// Parts of a weight that may lie in separate buffers: one, unless it exceeds a buffer.
     pub(in crate::plan) fn of_weight(target: &Target, ty: &Type) -> Vec<Self> {
         if ty.count() as u64 * 4 > target.buffer {

@@ -1,5 +1,5 @@
 //! Matrix product kernels by strategy: `_direct`, `_tiled` and `_cooperative` are separate modules with different
-//! variants. A missing variant is `None`: the product is then lowered without its epilogue.
+//! variants. A missing variant is `None`.
 
 use super::tuning::{Side, Tier};
 use glasshouse_shaders::Kernel;
@@ -30,7 +30,7 @@ macro_rules! side {
 
 pub(super) mod linear {
     use super::{Kernel, Side, Strategy, Tier};
-    pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Epilogue, Function, Operands};
+    pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Epilogue, Operands};
     use glasshouse_shaders::{linear_cooperative, linear_direct, linear_tiled};
 
     pub(in super::super) fn kernel(
@@ -39,20 +39,16 @@ pub(super) mod linear {
         half_out: bool,
         bias: bool,
         epilogue: Epilogue,
-        function: Function,
     ) -> Option<&'static Kernel> {
         match tier {
             Tier::Direct => linear_direct::kernel(
                 same!(operands: Operands, linear_direct::Operands, Scalar | Vec4 | Half),
                 half_out,
                 bias,
-                same!(epilogue: Epilogue, linear_direct::Epilogue, Plain | Residual | Activation | Gate | Rope),
-                same!(function: Function, linear_direct::Function, None | GeluExact | GeluTanh | Silu),
+                same!(epilogue: Epilogue, linear_direct::Epilogue, Plain | Residual),
             ),
             // Products do not use subgroup additions.
-            Tier::Tiled | Tier::Subgroup => {
-                linear_tiled::kernel(operands, half_out, bias, epilogue, function)
-            }
+            Tier::Tiled | Tier::Subgroup => linear_tiled::kernel(operands, half_out, bias, epilogue),
             Tier::Cooperative => linear_cooperative::kernel(
                 side!(side, linear_cooperative),
                 same!(operands: Operands, linear_cooperative::Operands, Vec4 | Half),
@@ -67,7 +63,7 @@ pub(super) mod linear {
 pub(super) mod linear_input_backward {
     use super::{Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{
-        Arguments, Epilogue, Function, Left, Right,
+        Arguments, Epilogue, Left, Right,
     };
     use glasshouse_shaders::{
         linear_input_backward_cooperative, linear_input_backward_direct, linear_input_backward_tiled,
@@ -78,26 +74,14 @@ pub(super) mod linear_input_backward {
         left: Left,
         right: Right,
         epilogue: Epilogue,
-        function: Function,
     ) -> Option<&'static Kernel> {
         match tier {
             Tier::Direct => linear_input_backward_direct::kernel(
                 same!(left: Left, linear_input_backward_direct::Left, Left1 | Left4 | LeftHalf),
                 same!(right: Right, linear_input_backward_direct::Right, Scalar | Vec4 | Half),
-                same!(
-                    epilogue: Epilogue,
-                    linear_input_backward_direct::Epilogue,
-                    Plain | Residual | Activation | Gate
-                ),
-                same!(
-                    function: Function,
-                    linear_input_backward_direct::Function,
-                    None | GeluExact | GeluTanh | Silu
-                ),
+                same!(epilogue: Epilogue, linear_input_backward_direct::Epilogue, Plain | Residual),
             ),
-            Tier::Tiled | Tier::Subgroup => {
-                linear_input_backward_tiled::kernel(left, right, epilogue, function)
-            }
+            Tier::Tiled | Tier::Subgroup => linear_input_backward_tiled::kernel(left, right, epilogue),
             Tier::Cooperative => linear_input_backward_cooperative::kernel(
                 side!(side, linear_input_backward_cooperative),
                 same!(right: Right, linear_input_backward_cooperative::Operands, Vec4 | Half),

@@ -169,7 +169,7 @@ fn every_variant_is_one_that_a_model_takes() {
                     take(&plan.dispatches);
                     if let Some(tier) = tier {
                         let choices = trial::everywhere(&plan.graph, *tier, |_| true);
-                        let target = device.clone().with_fusions(Fusions::DECODING).with(&choices);
+                        let target = device.clone().with(&choices);
                         take(&compile(plan.graph.clone(), &[], &target).unwrap().dispatches);
                     }
                 }

@@ -3,7 +3,6 @@
 use super::{Call, Given, Interpret};
 use crate::cpu::vector::{normal, sigmoid, tanh};
 use crate::cpu::workers::{Rows, Workers};
-use glasshouse_compiler::graph::Nonlinearity;
 use glasshouse_compiler::graph::ops::{
     self, ActivationBackward, ActivationBackwardInputs, GateBackward, GateBackwardInputs,
 };
@@ -27,8 +26,7 @@ impl Interpret for ops::Activation {
         outputs: Self::Outputs<&mut [f32]>,
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let (x, kind) = (inputs.x, Nonlinearity::Activation(self.0));
-        nonlinearity(call.workers, kind, x.floats, outputs.y, x.columns());
+        activation(call.workers, self.0, inputs.x.floats, outputs.y);
         Ok(())
     }
 }
@@ -43,8 +41,7 @@ impl Interpret for ActivationBackward {
     ) -> Result<()> {
         let (ActivationBackwardInputs { x, dy }, dx) = (inputs, outputs.dx);
         dx.copy_from_slice(dy.floats);
-        let kind = Nonlinearity::Activation(self.0);
-        nonlinearity_backward(call.workers, kind, x.floats, dx, dy.columns());
+        activation_backward(call.workers, self.0, x.floats, dx);
         Ok(())
     }
 }
@@ -57,8 +54,8 @@ impl Interpret for ops::Gate {
         outputs: Self::Outputs<&mut [f32]>,
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let (x, kind) = (inputs.x, Nonlinearity::Gate(self.0));
-        nonlinearity(call.workers, kind, x.floats, outputs.y, x.columns());
+        let x = inputs.x;
+        gate(call.workers, self.0, x.floats, outputs.y, x.columns() / 2);
         Ok(())
     }
 }
@@ -76,28 +73,26 @@ impl Interpret for GateBackward {
         for (dx, dy) in dx.chunks_exact_mut(2 * hidden).zip(dy.floats.chunks_exact(hidden)) {
             dx[..hidden].copy_from_slice(dy);
         }
-        nonlinearity_backward(call.workers, Nonlinearity::Gate(self.0), x.floats, dx, hidden);
+        gate_backward(call.workers, self.0, x.floats, dx, hidden);
         Ok(())
     }
 }
 
-/// y = g(x), or g(x₁)·x₂ on rows [x₁ | x₂] of `columns`.
-pub fn nonlinearity(workers: &Workers, kind: Nonlinearity, x: &[f32], y: &mut [f32], columns: usize) {
-    match kind {
-        Nonlinearity::Activation(kind) => workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
-            let (x, y) = (&x[range], part.data);
-            match kind {
-                Activation::GeluExact => gelu_exact(x, y),
-                Activation::GeluTanh => gelu_tanh(x, y),
-                Activation::Relu => relu(x, y),
-                Activation::ReluSquared => relu_squared(x, y),
-                Activation::Silu => silu(x, y),
-            }
-        }),
-        Nonlinearity::Gate(kind) => gate(workers, kind, x, y, columns / 2),
-    }
+/// y = f(x).
+fn activation(workers: &Workers, kind: Activation, x: &[f32], y: &mut [f32]) {
+    workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+        let (x, y) = (&x[range], part.data);
+        match kind {
+            Activation::GeluExact => gelu_exact(x, y),
+            Activation::GeluTanh => gelu_tanh(x, y),
+            Activation::Relu => relu(x, y),
+            Activation::ReluSquared => relu_squared(x, y),
+            Activation::Silu => silu(x, y),
+        }
+    });
 }
 
+/// y = g(x₁)·x₂ on rows [x₁ | x₂] of 2·`hidden`.
 fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) {
     let rows = y.len() / hidden;
     workers.rows(rows, WORK.div_ceil(hidden), Rows::of(y, hidden), |range, part, _| {
@@ -112,30 +107,21 @@ fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) 
     });
 }
 
-/// Gradient of [`nonlinearity`], in place. On entry `dx` contains dy, with `columns` per row; a gate's rows have as many more
-/// entries after those. dx = dy·g′(x), or dx₁ = dy·x₂·g′(x₁) and dx₂ = dy·g(x₁).
-pub fn nonlinearity_backward(
-    workers: &Workers,
-    kind: Nonlinearity,
-    x: &[f32],
-    dx: &mut [f32],
-    columns: usize,
-) {
-    match kind {
-        Nonlinearity::Activation(kind) => workers.rows(dx.len(), WORK, Rows::of(dx, 1), |range, part, _| {
-            let (x, dx) = (&x[range], part.data);
-            match kind {
-                Activation::GeluExact => gelu_exact_backward(x, dx),
-                Activation::GeluTanh => gelu_tanh_backward(x, dx),
-                Activation::Relu => relu_backward(x, dx),
-                Activation::ReluSquared => relu_squared_backward(x, dx),
-                Activation::Silu => silu_backward(x, dx),
-            }
-        }),
-        Nonlinearity::Gate(kind) => gate_backward(workers, kind, x, dx, columns),
-    }
+/// dx = dy·f′(x), in place: on entry `dx` contains dy.
+fn activation_backward(workers: &Workers, kind: Activation, x: &[f32], dx: &mut [f32]) {
+    workers.rows(dx.len(), WORK, Rows::of(dx, 1), |range, part, _| {
+        let (x, dx) = (&x[range], part.data);
+        match kind {
+            Activation::GeluExact => gelu_exact_backward(x, dx),
+            Activation::GeluTanh => gelu_tanh_backward(x, dx),
+            Activation::Relu => relu_backward(x, dx),
+            Activation::ReluSquared => relu_squared_backward(x, dx),
+            Activation::Silu => silu_backward(x, dx),
+        }
+    });
 }
 
+/// dx₁ = dy·x₂·g′(x₁) and dx₂ = dy·g(x₁), in place: on entry the first `hidden` entries of each row of `dx` contain dy.
 fn gate_backward(workers: &Workers, kind: Gate, x: &[f32], dx: &mut [f32], hidden: usize) {
     let rows = dx.len() / (2 * hidden);
     workers.rows(rows, WORK.div_ceil(hidden), Rows::of(dx, 2 * hidden), |range, part, _| {

@@ -1,7 +1,7 @@
 //! The forward operations as plain f64 loops: the oracle for the executor.
 
 use glasshouse_compiler::graph::ops;
-use glasshouse_compiler::graph::{Graph, Heads, Nonlinearity, Op, Origin, ValueId, random};
+use glasshouse_compiler::graph::{Graph, Heads, Op, Origin, ValueId, random};
 use glasshouse_protocol::{Activation, Gate, NormKind};
 use std::collections::HashMap;
 
@@ -58,12 +58,11 @@ fn linear(x: &[f64], weight: &[f64], bias: Option<&[f64]>, inner: usize) -> Vec<
     x.chunks(inner).flat_map(row).collect()
 }
 
-/// An activation, or a gate on rows of `columns`.
-fn nonlinearity(kind: Nonlinearity, x: &[f64], columns: usize) -> Vec<f64> {
+/// A gate on rows of `columns`.
+fn gate(kind: Gate, x: &[f64], columns: usize) -> Vec<f64> {
     let gate = match kind {
-        Nonlinearity::Activation(kind) => return x.iter().map(|x| activation(kind, *x)).collect(),
-        Nonlinearity::Gate(Gate::Geglu) => Activation::GeluTanh,
-        Nonlinearity::Gate(_) => Activation::Silu,
+        Gate::Geglu => Activation::GeluTanh,
+        Gate::Swiglu | Gate::None => Activation::Silu,
     };
     let hidden = columns / 2;
     let row = |x: &[f64]| (0..hidden).map(|f| activation(gate, x[f]) * x[hidden + f]).collect::<Vec<f64>>();
@@ -202,10 +201,8 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 second = Some(lse);
                 y
             }
-            Op::Activation(ops::Activation(kind)) => {
-                nonlinearity(Nonlinearity::Activation(kind), input(0), shape(0).columns())
-            }
-            Op::Gate(ops::Gate(kind)) => nonlinearity(Nonlinearity::Gate(kind), input(0), shape(0).columns()),
+            Op::Activation(ops::Activation(kind)) => input(0).iter().map(|x| activation(kind, *x)).collect(),
+            Op::Gate(ops::Gate(kind)) => gate(kind, input(0), shape(0).columns()),
             Op::Dropout(ops::Dropout { site, residual }) => {
                 let residual = |at: usize| if residual { input(1)[at] } else { 0.0 };
                 input(0).iter().enumerate().map(|(at, x)| x * kept(seed, site, at) + residual(at)).collect()
