@@ -181,6 +181,38 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     }
 }
 "#;
+pub(crate) const W093FC7C4: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}
+"#;
 pub(crate) const W09BB2A69: &str = r#"alias StoredX = vec4<f16>;
 "#;
 pub(crate) const W09EC5182: &str = r#"
@@ -235,25 +267,6 @@ pub(crate) const W0C09C968: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> softened: array<vec2<f32>>;
 "#;
-pub(crate) const W0C647606: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = tile + block_corner(index, 8u);
-    let row = corner.x;
-    let column = corner.y;
-    var blocks = Blocks();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
-        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
-    }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const W0CA202AB: &str = r#"
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
@@ -266,64 +279,6 @@ fn store_one(row: u32, column: u32, product: f32) {
             value += r[at];
         }
         y[at] = Result(value);
-    }
-}
-"#;
-pub(crate) const W0D11AEC3: &str = r#"
-@compute @workgroup_size(64)
-fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let own = own_subgroup(index);
-    for (var turn = 0u; turn < own.turns; turn += 1u) {
-        let part = own.number + turn * own.count;
-        let part_row = part * PART_ROWS * EDGE;
-        var sums = Sums();
-        var left: Fours;
-        var right: Fours;
-        for (var at = 0u; at < FOURS; at += 1u) {
-            left[at] = left_four(tile.x, 0u, along(at * INVOCATIONS + index));
-            right[at] = right_four(tile.y, 0u, across(at * INVOCATIONS + index));
-        }
-        for (var first = 0u; first < arguments.inner; first += DEPTH) {
-            workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
-                stage_right(across_at(across(at * INVOCATIONS + index)), right[at]);
-            }
-            workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
-                right[at] = right_four(tile.y, first + DEPTH, across(at * INVOCATIONS + index));
-            }
-            if part < PARTS {
-                for (var step = 0u; step < DEPTH; step += EDGE) {
-                    var matrices: LeftMatrices;
-                    for (var row = 0u; row < PART_ROWS; row += 1u) {
-                        matrices[row] = left_along(part_row + row * EDGE, step);
-                    }
-                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
-                        add_products(&sums, &matrices, right_across(column * EDGE, step), column);
-                    }
-                }
-            }
-        }
-        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
-            workgroupBarrier();
-            if part < PARTS {
-                keep(&sums, own, half_row * PART_COLUMNS / 2u);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                let row = tile.x + part_row + half_row / 2u * EDGE;
-                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
-                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
-                }
-            }
-        }
     }
 }
 "#;
@@ -385,6 +340,49 @@ fn widened(word: u32) -> f32 {
 pub(crate) const W114733C9: &str = r#"
 const STAGED: u32 = 4u;
 "#;
+pub(crate) const W11EE4D09: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = steps.x; step < steps.y; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}
+"#;
+pub(crate) const W1202945E: &str = r#"
+fn sums(group: vec3<u32>, local: u32) {
+    let column = column_of(group, local);
+    let inside = column < arguments.columns;
+    var sum = Entry(0.0);
+    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
+        var block_sum = Entry(0.0);
+        let end = min(block + BLOCK * STEP, arguments.rows);
+        for (var row = block; row < end; row += STEP) {
+            block_sum += Entry(dy[row * arguments.columns + column]);
+        }
+        sum += block_sum;
+    }
+    sum = sum_of_column(sum, local);
+    if inside && first_row(local) == 0u {
+        if arguments.accumulate == 1u {
+            sum += Entry(dx[column]);
+        }
+        dx[column] = Result(sum);
+    }
+}
+"#;
 pub(crate) const W122A0C43: &str = r#"
 @compute @workgroup_size(64)
 fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -431,16 +429,6 @@ fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         }
         y[at] = sum;
     }
-}
-"#;
-pub(crate) const W12A331D7: &str = r#"
-struct Arguments {
-    rows: u32,
-    columns: u32,
-    inner: u32,
-    column_tiles: u32,
-    stride: u32,
-    accumulate: u32
 }
 "#;
 pub(crate) const W12BD028F: &str = r#"
@@ -1283,6 +1271,18 @@ var<storage, read> x: array<StoredX>;
 pub(crate) const W3373EA83: &str = r#"
 var<workgroup> chosen: u32;
 "#;
+pub(crate) const W33BFF985: &str = r#"
+fn store_one(slice: u32, row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        var value = product;
+        {
+            value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
+        }
+        dx[at] = Result(value);
+    }
+}
+"#;
 pub(crate) const W340A950F: &str = r#"
 fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
     var mass = 0.0;
@@ -1305,6 +1305,18 @@ pub(crate) const W34F5DD3B: &str = r#"alias StoredX = Entry;
 "#;
 pub(crate) const W35AE0A39: &str = r#"
 alias Right = f32;
+"#;
+pub(crate) const W362BE9E6: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    inner: u32,
+    column_tiles: u32,
+    tiles: u32,
+    slice: u32,
+    stride: u32,
+    accumulate: u32
+}
 "#;
 pub(crate) const W36B122FE: &str = r#"struct Arguments {
     count: u32,
@@ -1528,6 +1540,10 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     y[at] = Stored(first * cosine - second * sine);
     y[at + half_size] = Stored(second * cosine + first * sine);
 }
+"#;
+pub(crate) const W435FBF50: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> dx: array<Result>;
 "#;
 pub(crate) const W43693504: &str = r#"
 @group(0) @binding(6)
@@ -1856,25 +1872,6 @@ fn neighbours(first: u32, count: u32) -> vec4<u32> {
 "#;
 pub(crate) const W4FDAB6AB: &str = r#"
 const EDGE: u32 = 16u;
-"#;
-pub(crate) const W5126E7E8: &str = r#"
-fn sums(group: vec3<u32>, local: u32) {
-    let column = column_of(group, local);
-    let inside = column < arguments.columns;
-    var sum = Entry(0.0);
-    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
-        var block_sum = Entry(0.0);
-        let end = min(block + BLOCK * STEP, arguments.rows);
-        for (var row = block; row < end; row += STEP) {
-            block_sum += Entry(dy[row * arguments.columns + column]);
-        }
-        sum += block_sum;
-    }
-    sum = sum_of_column(sum, local);
-    if inside && first_row(local) == 0u {
-        dx[column] += sum;
-    }
-}
 "#;
 pub(crate) const W5165C143: &str = r#"
 struct DecodeState {
@@ -2628,6 +2625,13 @@ fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
     }
 }
 "#;
+pub(crate) const W6D223E7B: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    accumulate: u32
+}
+"#;
 pub(crate) const W6D27ED70: &str = r#"
 alias Left = f32;
 "#;
@@ -3103,18 +3107,6 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
     return sum_of_group(value, local, 64u);
 }
 "#;
-pub(crate) const W809AE16E: &str = r#"
-fn store_one(row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.columns + column;
-        var value = product;
-        {
-            value += r[at];
-        }
-        dx[at] = Result(value);
-    }
-}
-"#;
 pub(crate) const W81677BDB: &str = r#"
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(dy[(step * arguments.stride + min(row, arguments.rows - 4u)) / 4u]);
@@ -3179,6 +3171,18 @@ fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
         let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
         rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
         sums[row] = vec2<f32>(lse, sum);
+    }
+}
+"#;
+pub(crate) const W82753696: &str = r#"
+fn store_one(slice: u32, row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        var value = product;
+        {
+            value += r[at];
+        }
+        dx[at] = Result(value);
     }
 }
 "#;
@@ -3661,6 +3665,8 @@ pub(crate) const W9EE3FA8E: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> keys: array<f32>;
 "#;
+pub(crate) const W9F24018C: &str = r#"alias Result = Entry;
+"#;
 pub(crate) const WA004A9F8: &str = r#"
 struct Arguments {
     rows: u32,
@@ -3708,18 +3714,6 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
 pub(crate) const WA18F9AB3: &str = r#"
 @group(0) @binding(7)
 var<storage, read> loss: array<f32>;
-"#;
-pub(crate) const WA2E84779: &str = r#"
-fn store_one(row: u32, column: u32, product: f32) {
-    if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.columns + column;
-        var value = product;
-        {
-            value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
-        }
-        dx[at] = Result(value);
-    }
-}
 "#;
 pub(crate) const WA305F755: &str = r#"
 fn store_one(row: u32, column: u32, product: f32) {
@@ -4124,36 +4118,6 @@ fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32>
     return mat4x4<f32>(kept_of(seed, rows.x, keys), kept_of(seed, rows.y, keys), kept_of(seed, rows.z, keys), kept_of(seed, rows.w, keys));
 }
 "#;
-pub(crate) const WB2AA3094: &str = r#"@compute @workgroup_size(8, 8)
-fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let corner = block_corner(index, 8u);
-    let staged = staged_place(index);
-    var blocks = Blocks();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
-        let step = first + staged.y;
-        var staged_left = mat4x4<f32>();
-        var staged_right = mat4x4<f32>();
-        if step < arguments.inner {
-            staged_left = left(tile.x + staged.x, step);
-            staged_right = right(tile.y + staged.x, step);
-        }
-        stage(index, staged_left, staged_right);
-        workgroupBarrier();
-        multiply_staged(&blocks, corner / 4u);
-        workgroupBarrier();
-    }
-    let row = tile.x + corner.x;
-    let column = tile.y + corner.y;
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
-}
-"#;
 pub(crate) const WB2D71C39: &str = r#"struct Arguments {
     count: u32,
     turns: u32,
@@ -4182,6 +4146,8 @@ const SIZE: u32 = 12u;
 pub(crate) const WB45DA36F: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> statistics: array<vec2<f32>>;
+"#;
+pub(crate) const WB4BCB6B7: &str = r#"alias Result = Stored;
 "#;
 pub(crate) const WB5353B0D: &str = r#"
 @group(0) @binding(3)
@@ -4550,11 +4516,6 @@ pub(crate) const WC95F12AF: &str = r#"struct Arguments {
     count: u32,
     site: u32,
     size: f32
-}
-"#;
-pub(crate) const WC95F2C70: &str = r#"struct Arguments {
-    rows: u32,
-    columns: u32
 }
 "#;
 pub(crate) const WC9886027: &str = r#"
@@ -5259,10 +5220,6 @@ fn highest(values: vec4<f32>) -> f32 {
     return max(max(values.x, values.y), max(values.z, values.w));
 }
 "#;
-pub(crate) const WE78E284D: &str = r#"
-@group(0) @binding(2)
-var<storage, read_write> dx: array<Entry>;
-"#;
 pub(crate) const WE8150A24: &str = r#"
 fn entries() -> u32 {
     return arguments.head_size / 4u;
@@ -5638,6 +5595,66 @@ fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         let momentum = arguments.beta1 * first[at] + gradient;
         parameters[at] = parameter - rate * momentum;
         first[at] = momentum;
+    }
+}
+"#;
+pub(crate) const WF834BFA7: &str = r#"
+@compute @workgroup_size(64)
+fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        var left: Fours;
+        var right: Fours;
+        for (var at = 0u; at < FOURS; at += 1u) {
+            left[at] = left_four(tile.x, steps.x, along(at * INVOCATIONS + index));
+            right[at] = right_four(tile.y, steps.x, across(at * INVOCATIONS + index));
+        }
+        for (var first = steps.x; first < steps.y; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
+                stage_right(across_at(across(at * INVOCATIONS + index)), right[at]);
+            }
+            workgroupBarrier();
+            for (var at = 0u; at < FOURS; at += 1u) {
+                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
+                right[at] = right_four(tile.y, first + DEPTH, across(at * INVOCATIONS + index));
+            }
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    var matrices: LeftMatrices;
+                    for (var row = 0u; row < PART_ROWS; row += 1u) {
+                        matrices[row] = left_along(part_row + row * EDGE, step);
+                    }
+                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
+                        add_products(&sums, &matrices, right_across(column * EDGE, step), column);
+                    }
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row * PART_COLUMNS / 2u);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
     }
 }
 "#;

@@ -8,7 +8,7 @@
 
 import package::shared::cooperative::{DEPTH, EDGE, FOURS, Four, Fours, INVOCATIONS, KEPT_COLUMNS, LeftMatrices, PARTS, PART_COLUMNS, PART_ROWS, Sums, along, along_at, add_products, keep, kept_four, left_along, own_subgroup, right_across, stage_left, stage_right, across, across_at};
 import package::shared::grid::group_number;
-import package::shared::linear_input_backward::arguments;
+import package::shared::linear_input_backward::{arguments, slice_steps};
 import package::shared::linear_input_sum::store_row;
 import package::shared::tiles::{SIDE, tile_corner};
 
@@ -35,10 +35,12 @@ fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
 
 @compute @workgroup_size(64)
 fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
         return;
     }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
     let own = own_subgroup(index);
     for (var turn = 0u; turn < own.turns; turn += 1u) {
         let part = own.number + turn * own.count;
@@ -47,10 +49,10 @@ fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @b
         var left: Fours;
         var right: Fours;
         for (var at = 0u; at < FOURS; at += 1u) {
-            left[at] = left_four(tile.x, 0u, along(at * INVOCATIONS + index));
-            right[at] = right_four(tile.y, 0u, across(at * INVOCATIONS + index));
+            left[at] = left_four(tile.x, steps.x, along(at * INVOCATIONS + index));
+            right[at] = right_four(tile.y, steps.x, across(at * INVOCATIONS + index));
         }
-        for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        for (var first = steps.x; first < steps.y; first += DEPTH) {
             workgroupBarrier();
             for (var at = 0u; at < FOURS; at += 1u) {
                 stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
@@ -83,7 +85,7 @@ fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @b
                 let row = tile.x + part_row + half_row / 2u * EDGE;
                 let column = tile.y + half_row % 2u * KEPT_COLUMNS;
                 for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
                 }
             }
         }

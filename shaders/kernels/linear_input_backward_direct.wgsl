@@ -5,10 +5,12 @@
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four;
 // left_half: of f16), w across it (vec4, half: likewise for I). With `half` dx is stored in f16 too. Of a w that is too large
 // to bind, some rows are O here, dy is bound from the column of the first on, and each part after the first adds to dx (plain alone).
+// Where N·I is small and O large, O is cut into slices, each written to a [N,I] of its own in `dx`, here a scratch, and sum_rows.wgsl
+// adds them up (plain alone).
 
 import package::shared::direct::multiply;
 import package::shared::grid::group_number;
-import package::shared::linear_input_backward::{arguments, left, right};
+import package::shared::linear_input_backward::{arguments, left, right, slice_steps};
 import package::shared::linear_input_sum::store;
 import package::shared::tiles::{Blocks, block_corner, tile_corner};
 
@@ -17,19 +19,21 @@ fn linear_input_backward_direct(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
         return;
     }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
     let corner = tile + block_corner(index, 8u);
     let row = corner.x;
     let column = corner.y;
     var blocks = Blocks();
-    for (var step = 0u; step < arguments.inner; step += 4u) {
+    for (var step = steps.x; step < steps.y; step += 4u) {
         multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
     }
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
 }

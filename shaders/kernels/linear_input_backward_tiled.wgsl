@@ -6,7 +6,7 @@
 // time, a block of each operand an invocation, and all multiply what they find there.
 
 import package::shared::grid::group_number;
-import package::shared::linear_input_backward::{arguments, left, right};
+import package::shared::linear_input_backward::{arguments, left, right, slice_steps};
 import package::shared::linear_input_sum::store;
 import package::shared::staged::{DEPTH, multiply_staged, stage, staged_place};
 import package::shared::tiles::{Blocks, block_corner, tile_corner};
@@ -16,14 +16,16 @@ fn linear_input_backward_tiled(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
         return;
     }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
     let corner = block_corner(index, 8u);
     let staged = staged_place(index);
     var blocks = Blocks();
-    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
         let step = first + staged.y;
         var staged_left = mat4x4<f32>();
         var staged_right = mat4x4<f32>();
@@ -38,8 +40,8 @@ fn linear_input_backward_tiled(
     }
     let row = tile.x + corner.x;
     let column = tile.y + corner.y;
-    store(row, column, blocks.here);
-    store(row, column + 32u, blocks.right);
-    store(row + 32u, column, blocks.down);
-    store(row + 32u, column + 32u, blocks.across);
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
 }

@@ -1,21 +1,26 @@
-// Column sums: dx[c] += Σ over rows of dy[n,c]; the gradient of a bias, and of the first rows of a position table.
-// variants: tier=column|workgroup entries=scalar|vec4|half
+// Column sums: dx[c] = Σ over rows of dy[n,c], or dx[c] += it; the gradient of a bias, and of the first rows of a position table.
+// variants: tier=column|workgroup entries=scalar|vec4|half half_out?
+// needs: half_out with half
 //
 // dy [N,C], dx [C] or longer. Also the last stage of a split matrix product. half: dy is stored in
-// f16.
+// f16, half_out: dx too.
 
 import package::shared::columns::{STEP, BLOCK, column_of, first_row, sum_of_column};
 import package::shared::entry::Entry;
 import package::shared::stored::Stored;
 
+@if(half_out) alias Result = Stored;
+@else alias Result = Entry;
+
 struct Arguments {
     rows: u32, // N.
     columns: u32, // C, in entries.
+    accumulate: u32, // 1 adds to dx.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> dy: array<Stored>;
-@group(0) @binding(2) var<storage, read_write> dx: array<Entry>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Result>;
 
 @if(column)
 @compute @workgroup_size(16)
@@ -43,6 +48,9 @@ fn sums(group: vec3<u32>, local: u32) {
     }
     sum = sum_of_column(sum, local);
     if inside && first_row(local) == 0u {
-        dx[column] += sum;
+        if arguments.accumulate == 1u {
+            sum += Entry(dx[column]);
+        }
+        dx[column] = Result(sum);
     }
 }

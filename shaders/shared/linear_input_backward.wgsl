@@ -6,6 +6,8 @@ struct Arguments {
     columns: u32, // I.
     inner: u32, // O.
     column_tiles: u32, // Tiles of 64 side by side.
+    tiles: u32, // Tiles of a slice.
+    slice: u32, // Inner steps of a slice, a multiple of 64.
     stride: u32, // From a row of dy to the next: O, or more where w is a part.
     accumulate: u32, // 1 adds to dx, as parts of w after the first do.
 }
@@ -46,6 +48,12 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
         w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
     @if(!left1) return columns;
     @else return select(vec4<f32>(), columns, step < arguments.inner);
+}
+
+// First inner step of a slice, and the first that is behind it.
+fn slice_steps(slice: u32) -> vec2<u32> {
+    let begin = slice * arguments.slice;
+    return vec2<u32>(begin, min(begin + arguments.slice, arguments.inner));
 }
 
 fn left(row: u32, step: u32) -> mat4x4<f32> {

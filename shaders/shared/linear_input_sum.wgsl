@@ -8,9 +8,9 @@ import package::shared::linear_input_backward::arguments;
 @group(0) @binding(3) var<storage, read_write> dx: array<Result>;
 @if(residual) @group(0) @binding(4) var<storage, read> r: array<f32>;
 
-fn store_one(row: u32, column: u32, product: f32) {
+fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
-        let at = row * arguments.columns + column;
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
         var value = product;
         @if(residual) {
             value += r[at];
@@ -22,16 +22,16 @@ fn store_one(row: u32, column: u32, product: f32) {
     }
 }
 
-fn store_row(row: u32, column: u32, values: vec4<f32>) {
-    store_one(row, column, values.x);
-    store_one(row, column + 1u, values.y);
-    store_one(row, column + 2u, values.z);
-    store_one(row, column + 3u, values.w);
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    store_one(slice, row, column, values.x);
+    store_one(slice, row, column + 1u, values.y);
+    store_one(slice, row, column + 2u, values.z);
+    store_one(slice, row, column + 3u, values.w);
 }
 
-fn store(row: u32, column: u32, block: mat4x4<f32>) {
-    store_row(row, column, block[0]);
-    store_row(row + 1u, column, block[1]);
-    store_row(row + 2u, column, block[2]);
-    store_row(row + 3u, column, block[3]);
+fn store(slice: u32, row: u32, column: u32, block: mat4x4<f32>) {
+    store_row(slice, row, column, block[0]);
+    store_row(slice, row + 1u, column, block[1]);
+    store_row(slice, row + 2u, column, block[2]);
+    store_row(slice, row + 3u, column, block[3]);
 }

@@ -75,11 +75,16 @@ impl Trial {
         }
         all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != default));
         // A software adapter has few threads; slices are meant to fill many.
-        if self.bucket.family == Family::LinearWeightBackward && !target.software {
-            let slices = default_slices(target, self.sizes);
-            let bytes = self.weight.as_ref().map_or(0, Type::bytes);
+        let sliced = match (self.bucket.family, self.sizes) {
+            (Family::LinearWeightBackward, sizes) => Some(sizes),
+            (Family::LinearInputBackward, [rows, inner, columns]) => Some([inner, rows, columns]),
+            _ => None,
+        };
+        if let Some([inner, rows, columns]) = sliced.filter(|_| !target.software) {
+            let slices = default_slices(target, [inner, rows, columns]);
+            let bytes = (rows * columns * 4) as u64;
             let long_enough =
-                |count: &usize| *count > 0 && (*count < slices || self.sizes[0] / count >= MIN_SLICE);
+                |count: &usize| *count > 0 && (*count < slices || inner / count >= MIN_SLICE);
             let small_enough = |count: &usize| *count <= MAX_SLICES && *count as u64 * bytes <= MAX_BYTES;
             let others =
                 [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);
@@ -140,7 +145,7 @@ impl Trial {
             // The rows, then their mean.
             Family::AttentionQueryBackward | Family::CrossEntropy => 0..1,
             Family::AttentionKeyBackward => 1..2,
-            // A weight gradient's slices are summed by a second dispatch.
+            // Slices are summed by a second dispatch.
             _ => 0..plan.dispatches.len(),
         };
         Ok((plan, own))

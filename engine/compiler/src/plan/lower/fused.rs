@@ -1,7 +1,7 @@
 //! The head fused with its loss, a few rows at a time.
 
 use super::loss::{LossRule, mean, rows, rows_backward};
-use super::matmul::{input_backward_launches, linear_launches, weight_backward_launches};
+use super::matmul::{input_backward, linear_launches, weight_backward_launches};
 use super::parts::RowRange;
 use super::{Lower, Lowering, NodeContext, Operand};
 use crate::Result;
@@ -42,7 +42,7 @@ impl Lower for LinearCrossEntropyBackward {
         let rule = LossRule::new(all_rows, vocabulary, self.label_smoothing, self.ignore_index);
         let [targets, results, share, logits, dlogits] =
             [targets, results, share, logits, dlogits].map(Operand::place);
-        let mut launches = Vec::new();
+        let (mut launches, mut scratch) = (Vec::new(), Vec::new());
         for part in RowRange::all(all_rows, self.chunk) {
             let (x, dx) = (part.rows_of(x.place()), part.rows_of(dx.place()));
             let sizes = [part.count, inner, vocabulary];
@@ -51,12 +51,15 @@ impl Lower for LinearCrossEntropyBackward {
             launches.push(rows_backward(rule, part, (self.scale, self.weighted), places, half_dlogits)?);
             let (back, places) = ([part.count, vocabulary, inner], [dlogits, dx]);
             let f16s = [half_dlogits, half_dx];
-            launches.extend(input_backward_launches(site, back, weight, places, f16s, None)?);
+            let backward = input_backward(site, back, weight, places, f16s, None)?;
+            launches.extend(backward.launches);
+            // A last chunk with fewer rows may have more slices.
+            scratch = scratch.into_iter().chain(backward.scratch).max().into_iter().collect();
             if let Some(gradient) = operands.gradients.weight {
                 let places = [dlogits, x, gradient.place()];
                 launches.extend(weight_backward_launches(site, back, places, [half_dlogits, half_x])?);
             }
         }
-        Ok(Lowering { launches, scratch: Vec::new() })
+        Ok(Lowering { launches, scratch })
     }
 }

@@ -1,6 +1,6 @@
 //! Linear layers and their gradients, lowered to the products of `matmul`.
 
-use super::matmul::{column_sums, input_backward_launches, linear_launches, weight_backward};
+use super::matmul::{column_sums, input_backward, linear_launches, weight_backward};
 use super::{Lower, Lowering, NodeContext, Operand};
 use crate::Result;
 use crate::graph::ops::{
@@ -26,8 +26,7 @@ impl Lower for LinearInputBackward {
         let sizes = [dy.rows(), dy.columns(), dx.columns()];
         let (places, half) = ([dy.place(), dx.place()], [dy.half(), dx.half()]);
         let residual = residual.map(Operand::place);
-        let launches = input_backward_launches(site, sizes, weight, places, half, residual)?;
-        Ok(Lowering { launches, scratch: Vec::new() })
+        input_backward(site, sizes, weight, places, half, residual)
     }
 }
 
@@ -42,6 +41,6 @@ impl Lower for SumRows {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (Dy { dy }, Sum { sum }) = (operands.inputs, operands.gradients);
         let sizes = [self.groups, dy.ty.count() / self.groups];
-        Ok(Lowering::one(column_sums(site, [dy.place(), sum.place()], sizes, dy.half())?))
+        Ok(Lowering::one(column_sums(site, [dy.place(), sum.place()], sizes, [dy.half(), false], true)?))
     }
 }
