@@ -1,6 +1,7 @@
 // Column sums: dx[c] = Σ over rows of dy[n,c], or dx[c] += it; the gradient of a bias, and of the first rows of a position table.
 // variants: tier=column|workgroup entries=scalar|vec4|half half_out?
 // needs: half_out with half
+// needs: half_out with column
 //
 // dy [N,C], dx [C] or longer. Also the last stage of a split matrix product. half: dy is stored in
 // f16, half_out: dx too.

@@ -258,8 +258,10 @@ pub(super) fn column_sums(
     use sum_rows::{Arguments, Entries, Tier, kernel};
     let vec4 = columns.is_multiple_of(4);
     let count = if vec4 { columns / 4 } else { columns };
-    let (shared, groups) = tall(site.target, rows, count)?;
-    let tier = if shared { Tier::Workgroup } else { Tier::Column };
+    let (tier, groups) = match tall(site.target, rows, count)? {
+        (true, groups) if !half_out => (Tier::Workgroup, groups),
+        _ => (Tier::Column, grid(count.div_ceil(16))?),
+    };
     let arguments =
         Arguments { rows: rows as u32, columns: count as u32, accumulate: u32::from(accumulate) };
     let entries = by_width(columns, half, [Entries::Scalar, Entries::Vec4, Entries::Half])?;

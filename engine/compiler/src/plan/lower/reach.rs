@@ -176,6 +176,11 @@ fn every_variant_is_one_that_a_model_takes() {
             }
         }
     }
+    // The slices of a head's gradient, in f16.
+    let mut large = presets::preset("gpt2-124m").unwrap();
+    (large.train.precision, large.train.batch_size, large.train.accumulate) = (Precision::Mixed, 1, 1);
+    let graphs = training_graphs(&large.model, &large.train).unwrap();
+    take(&compile(graphs.train, &[graphs.train_loss], &devices[1].0).unwrap().dispatches);
     let missed: Vec<&str> = KERNELS
         .iter()
         .map(|kernel| kernel.name)
