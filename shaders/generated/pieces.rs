@@ -1,8 +1,5 @@
 // Written by `cargo run --release -p glasshouse-shaders --example generate`.
 
-pub(crate) const W006BF041: &str = r#"
-alias Fours = array<Four, FOURS>;
-"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -254,14 +251,6 @@ pub(crate) const W0B85CA4D: &str = r#"
 fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     sums(group, local);
 }
-"#;
-pub(crate) const W0BDF4E3C: &str = r#"
-fn left_along(row: u32, step: u32) -> LeftMatrix {
-    return coopLoadT<LeftMatrix>(&left_tile[along_at(vec2<u32>(row, step))], ALONG / UNIT);
-}
-"#;
-pub(crate) const W0C06F4A1: &str = r#"
-const FOURS: u32 = SIDE * DEPTH / 4u / INVOCATIONS;
 "#;
 pub(crate) const W0C09C968: &str = r#"
 @group(0) @binding(6)
@@ -611,6 +600,13 @@ fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
 }
 "#;
+pub(crate) const W1BE08DEA: &str = r#"
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    let numbers = w[(min(step, arguments.inner - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    return select(Four(), numbers, step < arguments.inner);
+}
+"#;
 pub(crate) const W1C7FFE34: &str = r#"
 @compute @workgroup_size(64)
 fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -634,6 +630,11 @@ pub(crate) const W1C93FFA7: &str = r#"
 @group(0) @binding(2)
 var<storage, read> query_scale: array<f32>;
 "#;
+pub(crate) const W1CE85927: &str = r#"
+fn left_along(row: u32, step: u32) -> LeftMatrices {
+    return LeftMatrices(left_along_matrix(row, step), left_along_matrix(row + EDGE, step));
+}
+"#;
 pub(crate) const W1D208A13: &str = r#"
 fn w_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, w[start + k], step + k < arguments.inner);
@@ -646,6 +647,18 @@ var<storage, read> lse: array<f32>;
 pub(crate) const W1D84A988: &str = r#"
 fn total(values: vec4<f32>) -> f32 {
     return (values.x + values.y) + (values.z + values.w);
+}
+"#;
+pub(crate) const W1E9C2CC4: &str = r#"
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        var sums = values;
+        {
+            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
+        }
+        dx[at / 4u] = Result(sums);
+    }
 }
 "#;
 pub(crate) const W1ED51749: &str = r#"
@@ -707,14 +720,6 @@ pub(crate) const W230ACB1E: &str = r#"
 @group(0) @binding(5)
 var<storage, read> starts: array<u32>;
 "#;
-pub(crate) const W23219EE0: &str = r#"
-fn add_products(sums: ptr<function, Sums>, left: ptr<function, LeftMatrices>, right: RightMatrix, column: u32) {
-    for (var row = 0u; row < PART_ROWS; row += 1u) {
-        let at = row * PART_COLUMNS + column;
-        (*sums)[at] = coopMultiplyAdd((*left)[row], right, (*sums)[at]);
-    }
-}
-"#;
 pub(crate) const W241087D0: &str = r#"const LANES: u32 = 64u;
 "#;
 pub(crate) const W241E96AB: &str = r#"
@@ -760,6 +765,9 @@ var<storage, read> control: Control;
 "#;
 pub(crate) const W263D55F6: &str = r#"
 alias Entry = vec4<f32>;
+"#;
+pub(crate) const W26F0272E: &str = r#"
+alias Result = vec4<f16>;
 "#;
 pub(crate) const W274FE0DB: &str = r#"
 const ROOT_1_OVER_2_PI: f32 = 0.3989422804;
@@ -917,66 +925,6 @@ pub(crate) const W2948F8A4: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<u32>;
 "#;
-pub(crate) const W297C60C7: &str = r#"
-@compute @workgroup_size(64)
-fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let own = own_subgroup(index);
-    for (var turn = 0u; turn < own.turns; turn += 1u) {
-        let part = own.number + turn * own.count;
-        let part_row = part * PART_ROWS * EDGE;
-        var sums = Sums();
-        var left: Fours;
-        var right: Fours;
-        for (var at = 0u; at < FOURS; at += 1u) {
-            left[at] = left_four(tile.x, steps.x, across(at * INVOCATIONS + index), steps.y);
-            right[at] = right_four(tile.y, steps.x, across(at * INVOCATIONS + index), steps.y);
-        }
-        for (var first = steps.x; first < steps.y; first += DEPTH) {
-            workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                stage_left(across_at(across(at * INVOCATIONS + index)), left[at]);
-                stage_right(across_at(across(at * INVOCATIONS + index)), right[at]);
-            }
-            workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                left[at] = left_four(tile.x, first + DEPTH, across(at * INVOCATIONS + index), steps.y);
-                right[at] = right_four(tile.y, first + DEPTH, across(at * INVOCATIONS + index), steps.y);
-            }
-            if part < PARTS {
-                for (var step = 0u; step < DEPTH; step += EDGE) {
-                    var matrices: LeftMatrices;
-                    for (var row = 0u; row < PART_ROWS; row += 1u) {
-                        matrices[row] = left_across(part_row + row * EDGE, step);
-                    }
-                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
-                        add_products(&sums, &matrices, right_across(column * EDGE, step), column);
-                    }
-                }
-            }
-        }
-        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
-            workgroupBarrier();
-            if part < PARTS {
-                keep(&sums, own, half_row * PART_COLUMNS / 2u);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                let row = tile.x + part_row + half_row / 2u * EDGE;
-                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
-                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
-                }
-            }
-        }
-    }
-}
-"#;
 pub(crate) const W2A144ED8: &str = r#"
 @group(0) @binding(6)
 var<storage, read_write> history: array<u32>;
@@ -1018,11 +966,6 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
 pub(crate) const W2BFAD6BF: &str = r#"
 @group(0) @binding(7)
 var<storage, read_write> reports: array<ReportRow>;
-"#;
-pub(crate) const W2C101595: &str = r#"
-fn left_across(row: u32, step: u32) -> LeftMatrix {
-    return coopLoad<LeftMatrix>(&left_tile[across_at(vec2<u32>(row, step))], ACROSS / UNIT);
-}
 "#;
 pub(crate) const W2CA8F197: &str = r#"
 @group(0) @binding(4)
@@ -1161,15 +1104,6 @@ var<storage, read> rows: array<vec2<f32>>;
 pub(crate) const W30A2EAC1: &str = r#"
 alias LeftMatrix = coop_mat8x8<Number, A>;
 "#;
-pub(crate) const W30BBE3D3: &str = r#"
-fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
-    let step = first + place.y;
-    if step >= arguments.inner {
-        return Four();
-    }
-    return dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + step) / 4u];
-}
-"#;
 pub(crate) const W314DC271: &str = r#"
 @compute @workgroup_size(ROWS)
 fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -1248,15 +1182,6 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     }
 }
 "#;
-pub(crate) const W329D7EE8: &str = r#"
-fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
-    let step = first + place.y;
-    if step >= arguments.inner {
-        return Four();
-    }
-    return w[(step * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
-}
-"#;
 pub(crate) const W32CE853C: &str = r#"
 fn store(t: u32, at: u32, value: vec4<f32>) {
     if t < arguments.time {
@@ -1270,6 +1195,11 @@ var<storage, read> x: array<StoredX>;
 "#;
 pub(crate) const W3373EA83: &str = r#"
 var<workgroup> chosen: u32;
+"#;
+pub(crate) const W33B54DDB: &str = r#"
+fn right_along(step: u32) -> RightMatrices {
+    return RightMatrices(right_along_matrix(0u, step), right_along_matrix(EDGE, step), right_along_matrix(2u * EDGE, step), right_along_matrix(3u * EDGE, step));
+}
 "#;
 pub(crate) const W33BFF985: &str = r#"
 fn store_one(slice: u32, row: u32, column: u32, product: f32) {
@@ -1296,6 +1226,9 @@ pub(crate) const W3440B536: &str = r#"struct Arguments {
     head_size: u32,
     segments: u32
 }
+"#;
+pub(crate) const W3492E264: &str = r#"
+alias Result = vec4<f32>;
 "#;
 pub(crate) const W34D7088B: &str = r#"
 @group(0) @binding(3)
@@ -1378,6 +1311,9 @@ fn stage_left(at: u32, numbers: Four) {
 pub(crate) const W39C15BBC: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> control: Control;
+"#;
+pub(crate) const W39FE35D6: &str = r#"
+alias RightMatrices = array<RightMatrix, PART_COLUMNS>;
 "#;
 pub(crate) const W3AE8E973: &str = r#"
 @group(0) @binding(3)
@@ -1489,6 +1425,16 @@ const MAX_LOGIT: f32 = 1e30;
 "#;
 pub(crate) const W3EB5812F: &str = r#"
 alias LeftMatrix = coop_mat16x16<Number, A>;
+"#;
+pub(crate) const W3EDE9C1C: &str = r#"
+fn left_across_matrix(row: u32, step: u32) -> LeftMatrix {
+    return coopLoad<LeftMatrix>(&left_tile[across_at(vec2<u32>(row, step))], ACROSS / UNIT);
+}
+"#;
+pub(crate) const W3FE1827E: &str = r#"
+fn left_across(row: u32, step: u32) -> LeftMatrices {
+    return LeftMatrices(left_across_matrix(row, step), left_across_matrix(row + EDGE, step), left_across_matrix(row + 2u * EDGE, step), left_across_matrix(row + 3u * EDGE, step));
+}
 "#;
 pub(crate) const W40CDB5C3: &str = r#"
 alias Left = vec4<f16>;
@@ -1610,64 +1556,6 @@ fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
     for (var d = 0u; d < arguments.head_size; d++) {
         let scale = select(key_scale[d], query_scale[d], is_query);
         dx[start + d] = Stored(root * scale * f32(dy[start + d]) - along * f32(x[start + d]));
-    }
-}
-"#;
-pub(crate) const W461B4A69: &str = r#"
-@compute @workgroup_size(64)
-fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let tile = tile_corner(group_number(group), arguments.column_tiles);
-    if tile.x >= arguments.rows {
-        return;
-    }
-    let own = own_subgroup(index);
-    for (var turn = 0u; turn < own.turns; turn += 1u) {
-        let part = own.number + turn * own.count;
-        let part_row = part * PART_ROWS * EDGE;
-        var sums = Sums();
-        var left: Fours;
-        var right: Fours;
-        for (var at = 0u; at < FOURS; at += 1u) {
-            left[at] = left_four(tile.x, 0u, along(at * INVOCATIONS + index));
-            right[at] = right_four(tile.y, 0u, along(at * INVOCATIONS + index));
-        }
-        for (var first = 0u; first < arguments.inner; first += DEPTH) {
-            workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
-                stage_right(along_at(along(at * INVOCATIONS + index)), right[at]);
-            }
-            workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
-                right[at] = right_four(tile.y, first + DEPTH, along(at * INVOCATIONS + index));
-            }
-            if part < PARTS {
-                for (var step = 0u; step < DEPTH; step += EDGE) {
-                    var matrices: LeftMatrices;
-                    for (var row = 0u; row < PART_ROWS; row += 1u) {
-                        matrices[row] = left_along(part_row + row * EDGE, step);
-                    }
-                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
-                        add_products(&sums, &matrices, right_along(column * EDGE, step), column);
-                    }
-                }
-            }
-        }
-        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
-            workgroupBarrier();
-            if part < PARTS {
-                keep(&sums, own, half_row * PART_COLUMNS / 2u);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                let row = tile.x + part_row + half_row / 2u * EDGE;
-                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
-                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
-                }
-            }
-        }
     }
 }
 "#;
@@ -1933,15 +1821,6 @@ pub(crate) const W52D5860C: &str = r#"struct Arguments {
     count: u32
 }
 "#;
-pub(crate) const W530AF37F: &str = r#"
-fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
-    let step = first + place.y;
-    if step >= arguments.inner {
-        return Four();
-    }
-    return w[(min(tile_column + place.x, arguments.columns - 1u) * arguments.inner + step) / 4u];
-}
-"#;
 pub(crate) const W53371992: &str = r#"
 @group(0) @binding(5)
 var<storage, read> positions: array<Entry>;
@@ -1984,11 +1863,6 @@ var<storage, read_write> partial_sums: array<f32>;
 pub(crate) const W552D82BF: &str = r#"
 @group(0) @binding(3)
 var<storage, read> statistics: array<vec2<f32>>;
-"#;
-pub(crate) const W553B0C6C: &str = r#"
-fn right_across(column: u32, step: u32) -> RightMatrix {
-    return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
-}
 "#;
 pub(crate) const W5610A88E: &str = r#"
 @compute @workgroup_size(ROWS)
@@ -2241,6 +2115,20 @@ var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
 pub(crate) const W5A88D53B: &str = r#"@group(0) @binding(1)
 var<storage, read> dy: array<Four>;
 "#;
+pub(crate) const W5B14317B: &str = r#"
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        var sums = values;
+        {
+            if arguments.accumulate == 1u {
+                sums += vec4<f32>(dx[at / 4u]);
+            }
+        }
+        dx[at / 4u] = Result(sums);
+    }
+}
+"#;
 pub(crate) const W5B3BB170: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> weights: array<f32>;
@@ -2325,6 +2213,52 @@ pub(crate) const W5B97CD25: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> state: array<DecodeState>;
 "#;
+pub(crate) const W5C141548: &str = r#"
+@compute @workgroup_size(64)
+fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        for (var first = steps.x; first < steps.y; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at);
+                stage(tile, first, at + INVOCATIONS);
+                stage(tile, first, at + 2u * INVOCATIONS);
+                stage(tile, first, at + 3u * INVOCATIONS);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    add_products(&sums, left_along(part_row, step), right_across(step));
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
+}
+"#;
 pub(crate) const W5C441047: &str = r#"
 @compute @workgroup_size(256)
 fn distil_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2354,6 +2288,11 @@ const INVOCATIONS: u32 = 64u;
 pub(crate) const W5EBD0844: &str = r#"
 @group(0) @binding(2)
 var<storage, read> keys: array<f32>;
+"#;
+pub(crate) const W60437B8F: &str = r#"
+fn right_along(step: u32) -> RightMatrices {
+    return RightMatrices(right_along_matrix(0u, step), right_along_matrix(EDGE, step), right_along_matrix(2u * EDGE, step), right_along_matrix(3u * EDGE, step), right_along_matrix(4u * EDGE, step), right_along_matrix(5u * EDGE, step), right_along_matrix(6u * EDGE, step), right_along_matrix(7u * EDGE, step));
+}
 "#;
 pub(crate) const W609A706A: &str = r#"
 fn silu_of(x: Entry) -> Entry {
@@ -2397,6 +2336,29 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W63002B0B: &str = r#"
 @group(0) @binding(1)
 var<storage, read> gradients: array<vec4<f32>>;
+"#;
+pub(crate) const W635EF461: &str = r#"
+fn keep(sums: ptr<function, Sums>, own: Own, half_row: u32) {
+    let at = own.number * EDGE * KEPT_COLUMNS;
+    switch half_row {
+        case 0u {
+            coopStoreT((*sums)[0], &kept[at], KEPT_COLUMNS);
+            coopStoreT((*sums)[1], &kept[at + EDGE], KEPT_COLUMNS);
+        }
+        case 1u {
+            coopStoreT((*sums)[2], &kept[at], KEPT_COLUMNS);
+            coopStoreT((*sums)[3], &kept[at + EDGE], KEPT_COLUMNS);
+        }
+        case 2u {
+            coopStoreT((*sums)[4], &kept[at], KEPT_COLUMNS);
+            coopStoreT((*sums)[5], &kept[at + EDGE], KEPT_COLUMNS);
+        }
+        case default {
+            coopStoreT((*sums)[6], &kept[at], KEPT_COLUMNS);
+            coopStoreT((*sums)[7], &kept[at + EDGE], KEPT_COLUMNS);
+        }
+    }
+}
 "#;
 pub(crate) const W6440DA8B: &str = r#"
 @group(0) @binding(6)
@@ -2442,6 +2404,30 @@ fn policy(@builtin(local_invocation_index) local: u32) {
         loss[1] = count;
         reports[control.row].loss = total;
         reports[control.row].count = count;
+    }
+}
+"#;
+pub(crate) const W654CE69A: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var sums = values;
+        {
+            sums += vec4<f32>(b[column], b[column + 1u], b[column + 2u], b[column + 3u]);
+        }
+        {
+            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
+        }
+        y[at / 4u] = Result(sums);
+    }
+}
+"#;
+pub(crate) const W655E1492: &str = r#"
+fn keep(sums: ptr<function, Sums>, own: Own, half_row: u32) {
+    let first = half_row * PART_COLUMNS / 2u;
+    for (var column = 0u; column < PART_COLUMNS / 2u; column += 1u) {
+        let at = own.number * EDGE * KEPT_COLUMNS + column * EDGE;
+        coopStoreT((*sums)[first + column], &kept[at], KEPT_COLUMNS);
     }
 }
 "#;
@@ -2672,6 +2658,11 @@ pub(crate) const W720103CD: &str = r#"
 fn divergence(x: f32) -> f32 {
     let series = x * x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0))));
     return select(exp_less_one(x) - x, series, abs(x) < 0.25);
+}
+"#;
+pub(crate) const W729FFC5E: &str = r#"
+fn right_across(step: u32) -> RightMatrices {
+    return RightMatrices(right_across_matrix(0u, step), right_across_matrix(EDGE, step), right_across_matrix(2u * EDGE, step), right_across_matrix(3u * EDGE, step), right_across_matrix(4u * EDGE, step), right_across_matrix(5u * EDGE, step), right_across_matrix(6u * EDGE, step), right_across_matrix(7u * EDGE, step));
 }
 "#;
 pub(crate) const W73786306: &str = r#"
@@ -3267,12 +3258,41 @@ fn outer(rows: vec4<f32>, columns: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(columns * rows.x, columns * rows.y, columns * rows.z, columns * rows.w);
 }
 "#;
+pub(crate) const W890FD47C: &str = r#"
+fn add_products(sums: ptr<function, Sums>, left: LeftMatrices, right: RightMatrices) {
+    (*sums)[0] = coopMultiplyAdd(left[0], right[0], (*sums)[0]);
+    (*sums)[1] = coopMultiplyAdd(left[0], right[1], (*sums)[1]);
+    (*sums)[2] = coopMultiplyAdd(left[0], right[2], (*sums)[2]);
+    (*sums)[3] = coopMultiplyAdd(left[0], right[3], (*sums)[3]);
+    (*sums)[4] = coopMultiplyAdd(left[1], right[0], (*sums)[4]);
+    (*sums)[5] = coopMultiplyAdd(left[1], right[1], (*sums)[5]);
+    (*sums)[6] = coopMultiplyAdd(left[1], right[2], (*sums)[6]);
+    (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
+}
+"#;
+pub(crate) const W89B15F1A: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var sums = values;
+        {
+            sums += vec4<f32>(b[column], b[column + 1u], b[column + 2u], b[column + 3u]);
+        }
+        y[at / 4u] = Result(sums);
+    }
+}
+"#;
 pub(crate) const W89C40F9E: &str = r#"
 const NUCLEUS: f32 = 0.999999;
 "#;
 pub(crate) const W8B345C18: &str = r#"
 fn horizontal_sum(x: Entry) -> f32 {
     return (x.x + x.y) + (x.z + x.w);
+}
+"#;
+pub(crate) const W8C215E57: &str = r#"
+fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
+    return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
 }
 "#;
 pub(crate) const W8C399512: &str = r#"
@@ -3282,6 +3302,18 @@ var<storage, read> lse: array<f32>;
 pub(crate) const W8CD93CF5: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
+}
+"#;
+pub(crate) const W8D63A552: &str = r#"
+fn add_products(sums: ptr<function, Sums>, left_by_value: LeftMatrices, right_by_value: RightMatrices) {
+    var left = left_by_value;
+    var right = right_by_value;
+    for (var row = 0u; row < PART_ROWS; row += 1u) {
+        for (var column = 0u; column < PART_COLUMNS; column += 1u) {
+            let at = row * PART_COLUMNS + column;
+            (*sums)[at] = coopMultiplyAdd(left[row], right[column], (*sums)[at]);
+        }
+    }
 }
 "#;
 pub(crate) const W8D82E1D2: &str = r#"
@@ -3309,6 +3341,10 @@ fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
 pub(crate) const W8DB3E444: &str = r#"
 @group(0) @binding(2)
 var<storage, read> dy: array<Entry>;
+"#;
+pub(crate) const W8E03EF98: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> dw: array<vec4<f32>>;
 "#;
 pub(crate) const W8E36B793: &str = r#"
 fn kept_of(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
@@ -3493,13 +3529,15 @@ fn gelu_exact_slope(x: Entry) -> Entry {
     return 0.5 * (1.0 + error_function(x * ROOT_HALF)) + x * density;
 }
 "#;
-pub(crate) const W96435B60: &str = r#"
-fn right_along(column: u32, step: u32) -> RightMatrix {
-    return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
-}
-"#;
 pub(crate) const W971146B8: &str = r#"
 const BLOCK: u32 = 16u;
+"#;
+pub(crate) const W97942A5C: &str = r#"
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    let numbers = w[(min(tile_column + place.x, arguments.columns - 1u) * arguments.inner + min(step, arguments.inner - 4u)) / 4u];
+    return select(Four(), numbers, step < arguments.inner);
+}
 "#;
 pub(crate) const W97EAE26D: &str = r#"
 @group(0) @binding(5)
@@ -3657,6 +3695,11 @@ fn sum_of_column(value: Entry, local: u32) -> Entry {
 pub(crate) const W9D79ED31: &str = r#"
 const WIDTH: u32 = 4u;
 "#;
+pub(crate) const W9D920F82: &str = r#"
+fn right_across(step: u32) -> RightMatrices {
+    return RightMatrices(right_across_matrix(0u, step), right_across_matrix(EDGE, step), right_across_matrix(2u * EDGE, step), right_across_matrix(3u * EDGE, step));
+}
+"#;
 pub(crate) const W9EBF195E: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> y: array<Entry>;
@@ -3779,15 +3822,6 @@ fn sum_of_column(value: Entry, local: u32) -> Entry {
     return value;
 }
 "#;
-pub(crate) const WA571BB69: &str = r#"
-fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
-    let step = first + place.y;
-    if step >= end {
-        return Four();
-    }
-    return dy[(step * arguments.stride + min(tile_row + place.x, arguments.rows - 4u)) / 4u];
-}
-"#;
 pub(crate) const WA63ECF49: &str = r#"
 fn along_at(place: vec2<u32>) -> u32 {
     return (place.x * ALONG + place.y) / UNIT;
@@ -3846,6 +3880,14 @@ fn turned(start: vec4<f32>, factor: vec4<f32>, addend: vec4<f32>) -> vec4<f32> {
     x = fma(x, factor, addend);
     x = fma(x, factor, addend);
     return fma(x, factor, addend);
+}
+"#;
+pub(crate) const WAB4A4617: &str = r#"
+fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
+    let left = across(four);
+    let right = across(four);
+    stage_left(across_at(left), left_four(tile.x, first, left, end));
+    stage_right(across_at(right), right_four(tile.y, first, right, end));
 }
 "#;
 pub(crate) const WABF77109: &str = r#"
@@ -4094,6 +4136,52 @@ pub(crate) const WAFFF447D: &str = r#"
 @group(0) @binding(1)
 var<storage, read> control: Control;
 "#;
+pub(crate) const WB00DC2AC: &str = r#"
+@compute @workgroup_size(64)
+fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        for (var first = steps.x; first < steps.y; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at, steps.y);
+                stage(tile, first, at + INVOCATIONS, steps.y);
+                stage(tile, first, at + 2u * INVOCATIONS, steps.y);
+                stage(tile, first, at + 3u * INVOCATIONS, steps.y);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    add_products(&sums, left_across(part_row, step), right_across(step));
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
+}
+"#;
 pub(crate) const WB0E49979: &str = r#"
 var<workgroup> scores: array<f32, LANES>;
 "#;
@@ -4103,6 +4191,13 @@ fn store(slice: u32, row: u32, column: u32, block: mat4x4<f32>) {
     store_row(slice, row + 1u, column, block[1]);
     store_row(slice, row + 2u, column, block[2]);
     store_row(slice, row + 3u, column, block[3]);
+}
+"#;
+pub(crate) const WB1561CB2: &str = r#"
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    let numbers = x[(min(tile_row + place.x, arguments.rows - 1u) * arguments.inner + min(step, arguments.inner - 4u)) / 4u];
+    return select(Four(), numbers, step < arguments.inner);
 }
 "#;
 pub(crate) const WB1D3C708: &str = r#"
@@ -4135,6 +4230,18 @@ struct Arguments {
     slice: u32,
     accumulate: u32,
     stride: u32
+}
+"#;
+pub(crate) const WB38EE8E9: &str = r#"
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = ((slice * arguments.rows + row) * arguments.columns + column) / 4u;
+        var sums = values;
+        if arguments.accumulate == 1u {
+            sums += dw[at];
+        }
+        dw[at] = sums;
+    }
 }
 "#;
 pub(crate) const WB3C3725C: &str = r#"
@@ -4489,6 +4596,11 @@ fn x_steps(row: u32, step: u32) -> vec4<f32> {
     return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
 }
 "#;
+pub(crate) const WC77E0D7E: &str = r#"
+fn left_across(row: u32, step: u32) -> LeftMatrices {
+    return LeftMatrices(left_across_matrix(row, step), left_across_matrix(row + EDGE, step));
+}
+"#;
 pub(crate) const WC80026D9: &str = r#"
 alias Staged = Number;
 "#;
@@ -4827,6 +4939,13 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 pub(crate) const WCEFC8A43: &str = r#"
 const KEPT_COLUMNS: u32 = SIDE / 2u;
 "#;
+pub(crate) const WCF63F508: &str = r#"
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
+    let step = first + place.y;
+    let numbers = x[(min(step, end - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
+}
+"#;
 pub(crate) const WD0112C68: &str = r#"
 const GROUPS_IN_ROW: u32 = 32768u;
 "#;
@@ -4882,6 +5001,14 @@ pub(crate) const WD4CB626C: &str = r#"struct Arguments {
     turn: f32
 }
 "#;
+pub(crate) const WD5A35BA8: &str = r#"
+fn stage(tile: vec2<u32>, first: u32, four: u32) {
+    let left = along(four);
+    let right = along(four);
+    stage_left(along_at(left), left_four(tile.x, first, left));
+    stage_right(along_at(right), right_four(tile.y, first, right));
+}
+"#;
 pub(crate) const WD5FDCB66: &str = r#"
 alias RightMatrix = coop_mat8x8<Number, B>;
 "#;
@@ -4904,9 +5031,58 @@ fn sum_of_lanes(lane: u32, value: f32) -> f32 {
     return total;
 }
 "#;
+pub(crate) const WD6DD7F5B: &str = r#"
+fn left_along_matrix(row: u32, step: u32) -> LeftMatrix {
+    return coopLoadT<LeftMatrix>(&left_tile[along_at(vec2<u32>(row, step))], ALONG / UNIT);
+}
+"#;
 pub(crate) const WD744F19E: &str = r#"
 fn row_of(group: vec3<u32>, local: u32) -> u32 {
     return group_number(group) * 64u + local;
+}
+"#;
+pub(crate) const WD748693C: &str = r#"
+@compute @workgroup_size(64)
+fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        for (var first = 0u; first < arguments.inner; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at);
+                stage(tile, first, at + INVOCATIONS);
+                stage(tile, first, at + 2u * INVOCATIONS);
+                stage(tile, first, at + 3u * INVOCATIONS);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    add_products(&sums, left_along(part_row, step), right_along(step));
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
 }
 "#;
 pub(crate) const WD789EB2C: &str = r#"
@@ -4927,6 +5103,14 @@ fn store_lse(t: u32, plane: u32, value: f32) {
     if t < arguments.time {
         lse[plane * arguments.time + t] = value;
     }
+}
+"#;
+pub(crate) const WD790F5B6: &str = r#"
+fn stage(tile: vec2<u32>, first: u32, four: u32) {
+    let left = along(four);
+    let right = across(four);
+    stage_left(along_at(left), left_four(tile.x, first, left));
+    stage_right(across_at(right), right_four(tile.y, first, right));
 }
 "#;
 pub(crate) const WD815FFC7: &str = r#"
@@ -5067,6 +5251,18 @@ pub(crate) const WDCFF8472: &str = r#"
 @group(0) @binding(6)
 var<storage, read> sums: array<vec2<f32>>;
 "#;
+pub(crate) const WDD36D571: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var sums = values;
+        {
+            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
+        }
+        y[at / 4u] = Result(sums);
+    }
+}
+"#;
 pub(crate) const WDDD0DC9C: &str = r#"const MIN_SCORE: f32 = -3e38;
 "#;
 pub(crate) const WDDFC748C: &str = r#"
@@ -5202,9 +5398,19 @@ pub(crate) const WE518FE79: &str = r#"struct Arguments {
     all_rows: u32
 }
 "#;
+pub(crate) const WE586CEC4: &str = r#"
+fn right_along_matrix(column: u32, step: u32) -> RightMatrix {
+    return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
+}
+"#;
 pub(crate) const WE5B828AC: &str = r#"
 fn right(column: u32, step: u32) -> mat4x4<f32> {
     return mat4x4<f32>(x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
+}
+"#;
+pub(crate) const WE5EF4636: &str = r#"
+fn left_along(row: u32, step: u32) -> LeftMatrices {
+    return LeftMatrices(left_along_matrix(row, step), left_along_matrix(row + EDGE, step), left_along_matrix(row + 2u * EDGE, step), left_along_matrix(row + 3u * EDGE, step));
 }
 "#;
 pub(crate) const WE618A35D: &str = r#"
@@ -5225,17 +5431,15 @@ fn entries() -> u32 {
     return arguments.head_size / 4u;
 }
 "#;
+pub(crate) const WE8D5118F: &str = r#"
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
+    let step = first + place.y;
+    let numbers = dy[(min(step, end - 1u) * arguments.stride + min(tile_row + place.x, arguments.rows - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
+}
+"#;
 pub(crate) const WE8F0ABD7: &str = r#"
 const STAGED: u32 = 32u;
-"#;
-pub(crate) const WE91F6AB3: &str = r#"
-fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
-    let step = first + place.y;
-    if step >= arguments.inner {
-        return Four();
-    }
-    return x[(min(tile_row + place.x, arguments.rows - 1u) * arguments.inner + step) / 4u];
-}
 "#;
 pub(crate) const WE95CE5C1: &str = r#"
 struct Blocks {
@@ -5334,6 +5538,15 @@ pub(crate) const WEC1F463E: &str = r#"struct Arguments {
 "#;
 pub(crate) const WEC36ACE0: &str = r#"
 const DEPTH: u32 = 16u;
+"#;
+pub(crate) const WEC56CBBF: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var sums = values;
+        y[at / 4u] = Result(sums);
+    }
+}
 "#;
 pub(crate) const WECDE9EE6: &str = r#"
 @compute @workgroup_size(LANES)
@@ -5536,15 +5749,6 @@ fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, dy[start + k], step + k < arguments.inner);
 }
 "#;
-pub(crate) const WF3FD12DA: &str = r#"
-fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
-    let step = first + place.y;
-    if step >= end {
-        return Four();
-    }
-    return x[(step * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
-}
-"#;
 pub(crate) const WF4941F5B: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> partials: array<f32>;
@@ -5598,64 +5802,11 @@ fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
     }
 }
 "#;
-pub(crate) const WF834BFA7: &str = r#"
-@compute @workgroup_size(64)
-fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let own = own_subgroup(index);
-    for (var turn = 0u; turn < own.turns; turn += 1u) {
-        let part = own.number + turn * own.count;
-        let part_row = part * PART_ROWS * EDGE;
-        var sums = Sums();
-        var left: Fours;
-        var right: Fours;
-        for (var at = 0u; at < FOURS; at += 1u) {
-            left[at] = left_four(tile.x, steps.x, along(at * INVOCATIONS + index));
-            right[at] = right_four(tile.y, steps.x, across(at * INVOCATIONS + index));
-        }
-        for (var first = steps.x; first < steps.y; first += DEPTH) {
-            workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
-                stage_right(across_at(across(at * INVOCATIONS + index)), right[at]);
-            }
-            workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
-                right[at] = right_four(tile.y, first + DEPTH, across(at * INVOCATIONS + index));
-            }
-            if part < PARTS {
-                for (var step = 0u; step < DEPTH; step += EDGE) {
-                    var matrices: LeftMatrices;
-                    for (var row = 0u; row < PART_ROWS; row += 1u) {
-                        matrices[row] = left_along(part_row + row * EDGE, step);
-                    }
-                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
-                        add_products(&sums, &matrices, right_across(column * EDGE, step), column);
-                    }
-                }
-            }
-        }
-        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
-            workgroupBarrier();
-            if part < PARTS {
-                keep(&sums, own, half_row * PART_COLUMNS / 2u);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                let row = tile.x + part_row + half_row / 2u * EDGE;
-                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
-                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
-                }
-            }
-        }
-    }
+pub(crate) const WF7C9EDF4: &str = r#"
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
+    let step = first + place.y;
+    let numbers = dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + min(step, arguments.inner - 4u)) / 4u];
+    return select(Four(), numbers, step < arguments.inner);
 }
 "#;
 pub(crate) const WF858C72F: &str = r#"
@@ -5770,14 +5921,6 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     if lane == 0u {
         statistics[row] = vec2<f32>(mean, root);
-    }
-}
-"#;
-pub(crate) const WFD13150E: &str = r#"
-fn keep(sums: ptr<function, Sums>, own: Own, first: u32) {
-    for (var column = 0u; column < PART_COLUMNS / 2u; column += 1u) {
-        let at = own.number * EDGE * KEPT_COLUMNS + column * EDGE;
-        coopStoreT((*sums)[first + column], &kept[at], KEPT_COLUMNS);
     }
 }
 "#;

@@ -7,7 +7,7 @@
 // Shapes are those of linear_direct.wgsl, and so are sums; N, I and O divide by the matrices' side. Operands are f32 or f16.
 // shared/cooperative.wgsl says who computes what.
 
-import package::shared::cooperative::{DEPTH, EDGE, FOURS, Four, Fours, INVOCATIONS, KEPT_COLUMNS, LeftMatrices, PARTS, PART_COLUMNS, PART_ROWS, Sums, along, along_at, add_products, keep, kept_four, left_along, own_subgroup, right_along, stage_left, stage_right};
+import package::shared::cooperative::{DEPTH, EDGE, Four, INVOCATIONS, KEPT_COLUMNS, PARTS, PART_ROWS, Sums, along, along_at, add_products, keep, kept_four, left_along, own_subgroup, right_along, stage_left, stage_right};
 import package::shared::grid::group_number;
 import package::shared::linear::arguments;
 import package::shared::linear_sum::store_row;
@@ -19,18 +19,22 @@ import package::shared::tiles::{SIDE, tile_corner};
 // Four inner steps of a row of x; zeros past the inner dimension, any row past the last.
 fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
     let step = first + place.y;
-    if step >= arguments.inner {
-        return Four();
-    }
-    return x[(min(tile_row + place.x, arguments.rows - 1u) * arguments.inner + step) / 4u];
+    let numbers = x[(min(tile_row + place.x, arguments.rows - 1u) * arguments.inner + min(step, arguments.inner - 4u)) / 4u];
+    return select(Four(), numbers, step < arguments.inner);
 }
 
 fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
     let step = first + place.y;
-    if step >= arguments.inner {
-        return Four();
-    }
-    return w[(min(tile_column + place.x, arguments.columns - 1u) * arguments.inner + step) / 4u];
+    let numbers = w[(min(tile_column + place.x, arguments.columns - 1u) * arguments.inner + min(step, arguments.inner - 4u)) / 4u];
+    return select(Four(), numbers, step < arguments.inner);
+}
+
+// A four of both operands.
+fn stage(tile: vec2<u32>, first: u32, four: u32) {
+    let left = along(four);
+    let right = along(four);
+    stage_left(along_at(left), left_four(tile.x, first, left));
+    stage_right(along_at(right), right_four(tile.y, first, right));
 }
 
 @compute @workgroup_size(64)
@@ -44,39 +48,25 @@ fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_in
         let part = own.number + turn * own.count;
         let part_row = part * PART_ROWS * EDGE;
         var sums = Sums();
-        var left: Fours;
-        var right: Fours;
-        for (var at = 0u; at < FOURS; at += 1u) {
-            left[at] = left_four(tile.x, 0u, along(at * INVOCATIONS + index));
-            right[at] = right_four(tile.y, 0u, along(at * INVOCATIONS + index));
-        }
         for (var first = 0u; first < arguments.inner; first += DEPTH) {
             workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
-                stage_right(along_at(along(at * INVOCATIONS + index)), right[at]);
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at);
+                stage(tile, first, at + INVOCATIONS);
+                stage(tile, first, at + 2u * INVOCATIONS);
+                stage(tile, first, at + 3u * INVOCATIONS);
             }
             workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
-                right[at] = right_four(tile.y, first + DEPTH, along(at * INVOCATIONS + index));
-            }
             if part < PARTS {
                 for (var step = 0u; step < DEPTH; step += EDGE) {
-                    var matrices: LeftMatrices;
-                    for (var row = 0u; row < PART_ROWS; row += 1u) {
-                        matrices[row] = left_along(part_row + row * EDGE, step);
-                    }
-                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
-                        add_products(&sums, &matrices, right_along(column * EDGE, step), column);
-                    }
+                    add_products(&sums, left_along(part_row, step), right_along(step));
                 }
             }
         }
         for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
             workgroupBarrier();
             if part < PARTS {
-                keep(&sums, own, half_row * PART_COLUMNS / 2u);
+                keep(&sums, own, half_row);
             }
             workgroupBarrier();
             if part < PARTS {

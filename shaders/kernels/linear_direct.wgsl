@@ -2,6 +2,7 @@
 // variants: operands=scalar|vec4|half half_out? bias? epilogue=plain|residual
 // needs: half_out with half
 // never: residual+half_out
+// without: cooperative8 cooperative16
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it divides by four:
 // f32, or f16 (`half`; `half_out` stores results in f16 too). Of a w that is too large to bind, some rows are O here, and y, b

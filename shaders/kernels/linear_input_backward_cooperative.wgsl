@@ -6,7 +6,7 @@
 // Shapes are those of linear_input_backward_direct.wgsl, and so are sums; N, O and I divide by the matrices' side. Both operands are
 // f32 or f16. shared/cooperative.wgsl says who computes what.
 
-import package::shared::cooperative::{DEPTH, EDGE, FOURS, Four, Fours, INVOCATIONS, KEPT_COLUMNS, LeftMatrices, PARTS, PART_COLUMNS, PART_ROWS, Sums, along, along_at, add_products, keep, kept_four, left_along, own_subgroup, right_across, stage_left, stage_right, across, across_at};
+import package::shared::cooperative::{DEPTH, EDGE, Four, INVOCATIONS, KEPT_COLUMNS, PARTS, PART_ROWS, Sums, along, along_at, add_products, keep, kept_four, left_along, own_subgroup, right_across, stage_left, stage_right, across, across_at};
 import package::shared::grid::group_number;
 import package::shared::linear_input_backward::{arguments, slice_steps};
 import package::shared::linear_input_sum::store_row;
@@ -18,19 +18,23 @@ import package::shared::tiles::{SIDE, tile_corner};
 // Four inner steps of a row of dy; zeros past the inner dimension, any row past the last.
 fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
     let step = first + place.y;
-    if step >= arguments.inner {
-        return Four();
-    }
-    return dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + step) / 4u];
+    let numbers = dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + min(step, arguments.inner - 4u)) / 4u];
+    return select(Four(), numbers, step < arguments.inner);
 }
 
 // Four columns of w at an inner step; zeros past the last step, any columns past the last.
 fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
     let step = first + place.y;
-    if step >= arguments.inner {
-        return Four();
-    }
-    return w[(step * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    let numbers = w[(min(step, arguments.inner - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    return select(Four(), numbers, step < arguments.inner);
+}
+
+// A four of both operands.
+fn stage(tile: vec2<u32>, first: u32, four: u32) {
+    let left = along(four);
+    let right = across(four);
+    stage_left(along_at(left), left_four(tile.x, first, left));
+    stage_right(across_at(right), right_four(tile.y, first, right));
 }
 
 @compute @workgroup_size(64)
@@ -46,39 +50,25 @@ fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @b
         let part = own.number + turn * own.count;
         let part_row = part * PART_ROWS * EDGE;
         var sums = Sums();
-        var left: Fours;
-        var right: Fours;
-        for (var at = 0u; at < FOURS; at += 1u) {
-            left[at] = left_four(tile.x, steps.x, along(at * INVOCATIONS + index));
-            right[at] = right_four(tile.y, steps.x, across(at * INVOCATIONS + index));
-        }
         for (var first = steps.x; first < steps.y; first += DEPTH) {
             workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                stage_left(along_at(along(at * INVOCATIONS + index)), left[at]);
-                stage_right(across_at(across(at * INVOCATIONS + index)), right[at]);
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at);
+                stage(tile, first, at + INVOCATIONS);
+                stage(tile, first, at + 2u * INVOCATIONS);
+                stage(tile, first, at + 3u * INVOCATIONS);
             }
             workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                left[at] = left_four(tile.x, first + DEPTH, along(at * INVOCATIONS + index));
-                right[at] = right_four(tile.y, first + DEPTH, across(at * INVOCATIONS + index));
-            }
             if part < PARTS {
                 for (var step = 0u; step < DEPTH; step += EDGE) {
-                    var matrices: LeftMatrices;
-                    for (var row = 0u; row < PART_ROWS; row += 1u) {
-                        matrices[row] = left_along(part_row + row * EDGE, step);
-                    }
-                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
-                        add_products(&sums, &matrices, right_across(column * EDGE, step), column);
-                    }
+                    add_products(&sums, left_along(part_row, step), right_across(step));
                 }
             }
         }
         for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
             workgroupBarrier();
             if part < PARTS {
-                keep(&sums, own, half_row * PART_COLUMNS / 2u);
+                keep(&sums, own, half_row);
             }
             workgroupBarrier();
             if part < PARTS {

@@ -1,6 +1,7 @@
 // Gradient of a linear layer's input on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dx = dy·w (+ r).
 // variants: left=left1|left4|left_half right=scalar|vec4|half epilogue=plain|residual
 // never: residual+half|residual+left_half
+// without: cooperative8 cooperative16
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four;
 // left_half: of f16), w across it (vec4, half: likewise for I). With `half` dx is stored in f16 too. Of a w that is too large

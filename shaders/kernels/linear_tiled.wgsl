@@ -2,6 +2,7 @@
 // variants: operands=scalar|vec4|half half_out? bias? epilogue=plain|residual
 // needs: half_out with half
 // never: residual+half_out
+// without: cooperative8 cooperative16
 //
 // Shapes and operands are those of linear_direct.wgsl. The workgroup loads 16 inner steps of its tile at a time, a block of
 // each operand an invocation, and all multiply what they find there.

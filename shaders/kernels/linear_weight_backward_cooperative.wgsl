@@ -5,7 +5,7 @@
 // Shapes and slices are those of linear_weight_backward_direct.wgsl; N, O and I divide by the matrices' side. Both operands are f32 or
 // f16. shared/cooperative.wgsl says who computes what.
 
-import package::shared::cooperative::{DEPTH, EDGE, FOURS, Four, Fours, INVOCATIONS, KEPT_COLUMNS, LeftMatrices, PARTS, PART_COLUMNS, PART_ROWS, Sums, across, across_at, add_products, keep, kept_four, left_across, own_subgroup, right_across, stage_left, stage_right};
+import package::shared::cooperative::{DEPTH, EDGE, Four, INVOCATIONS, KEPT_COLUMNS, PARTS, PART_ROWS, Sums, across, across_at, add_products, keep, kept_four, left_across, own_subgroup, right_across, stage_left, stage_right};
 import package::shared::grid::group_number;
 import package::shared::linear_weight_backward::{arguments, slice_steps, store_row};
 import package::shared::tiles::{SIDE, tile_corner};
@@ -16,18 +16,22 @@ import package::shared::tiles::{SIDE, tile_corner};
 // Four columns of dy, rows of dw, at an inner step; zeros past the last step, any past the last column.
 fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
     let step = first + place.y;
-    if step >= end {
-        return Four();
-    }
-    return dy[(step * arguments.stride + min(tile_row + place.x, arguments.rows - 4u)) / 4u];
+    let numbers = dy[(min(step, end - 1u) * arguments.stride + min(tile_row + place.x, arguments.rows - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
 }
 
 fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
     let step = first + place.y;
-    if step >= end {
-        return Four();
-    }
-    return x[(step * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    let numbers = x[(min(step, end - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
+}
+
+// A four of both operands.
+fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
+    let left = across(four);
+    let right = across(four);
+    stage_left(across_at(left), left_four(tile.x, first, left, end));
+    stage_right(across_at(right), right_four(tile.y, first, right, end));
 }
 
 @compute @workgroup_size(64)
@@ -43,39 +47,25 @@ fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @
         let part = own.number + turn * own.count;
         let part_row = part * PART_ROWS * EDGE;
         var sums = Sums();
-        var left: Fours;
-        var right: Fours;
-        for (var at = 0u; at < FOURS; at += 1u) {
-            left[at] = left_four(tile.x, steps.x, across(at * INVOCATIONS + index), steps.y);
-            right[at] = right_four(tile.y, steps.x, across(at * INVOCATIONS + index), steps.y);
-        }
         for (var first = steps.x; first < steps.y; first += DEPTH) {
             workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                stage_left(across_at(across(at * INVOCATIONS + index)), left[at]);
-                stage_right(across_at(across(at * INVOCATIONS + index)), right[at]);
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at, steps.y);
+                stage(tile, first, at + INVOCATIONS, steps.y);
+                stage(tile, first, at + 2u * INVOCATIONS, steps.y);
+                stage(tile, first, at + 3u * INVOCATIONS, steps.y);
             }
             workgroupBarrier();
-            for (var at = 0u; at < FOURS; at += 1u) {
-                left[at] = left_four(tile.x, first + DEPTH, across(at * INVOCATIONS + index), steps.y);
-                right[at] = right_four(tile.y, first + DEPTH, across(at * INVOCATIONS + index), steps.y);
-            }
             if part < PARTS {
                 for (var step = 0u; step < DEPTH; step += EDGE) {
-                    var matrices: LeftMatrices;
-                    for (var row = 0u; row < PART_ROWS; row += 1u) {
-                        matrices[row] = left_across(part_row + row * EDGE, step);
-                    }
-                    for (var column = 0u; column < PART_COLUMNS; column += 1u) {
-                        add_products(&sums, &matrices, right_across(column * EDGE, step), column);
-                    }
+                    add_products(&sums, left_across(part_row, step), right_across(step));
                 }
             }
         }
         for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
             workgroupBarrier();
             if part < PARTS {
-                keep(&sums, own, half_row * PART_COLUMNS / 2u);
+                keep(&sums, own, half_row);
             }
             workgroupBarrier();
             if part < PARTS {

@@ -2,9 +2,12 @@
 // cores multiplies two at once (VK_KHR_cooperative_matrix, Metal's simdgroup_matrix). Operands are f16 or f32; sums are f32.
 //
 // The workgroup stages DEPTH inner steps of both operands in workgroup memory, in the order in which they lie in the bindings: `along`,
-// where neighbours are inner steps, or `across`, where they are outputs. While it multiplies them, it loads the next. A subgroup
-// computes a part of 32 × 64 outputs at a time. Since the device decides how a matrix is spread over a subgroup, sums reach the
-// epilogue through workgroup memory too. All sizes divide by EDGE, and all subgroups are full.
+// where neighbours are inner steps, or `across`, where they are outputs. A subgroup computes a part of 32 × 64 outputs at a time.
+// Since the device decides how a matrix is spread over a subgroup, sums reach the epilogue through workgroup memory too. All sizes
+// divide by EDGE, and all subgroups are full.
+//
+// NVIDIA's compiler keeps matrices in registers only where their indices are constants, so the sides of 16 are written out. (An H200,
+// 16,384 × 384 by 384 × 1,536: 109 TFLOP/s so, 23 in loops, 36 straight from the bindings.) Metal's unrolls loops.
 //
 // Only natively: no browser has them yet.
 
@@ -43,18 +46,13 @@ alias Four = vec4<Number>;
 // Invocations of a workgroup, all in a row, so that subgroups are full.
 const INVOCATIONS: u32 = 64u;
 
-// Fours of an operand that an invocation stages.
-const FOURS: u32 = SIDE * DEPTH / 4u / INVOCATIONS;
-
 const PARTS: u32 = 2u;
 const PART_ROWS: u32 = SIDE / PARTS / EDGE;
 const PART_COLUMNS: u32 = SIDE / EDGE;
 
-// What an invocation stages next.
-alias Fours = array<Four, FOURS>;
-
-// Left matrices of an inner step, and a part's sums, row by row.
+// The matrices of EDGE inner steps, and a part's sums, row by row.
 alias LeftMatrices = array<LeftMatrix, PART_ROWS>;
+alias RightMatrices = array<RightMatrix, PART_COLUMNS>;
 alias Sums = array<Sum, PART_ROWS * PART_COLUMNS>;
 
 // Sums of a part that are kept at once: EDGE rows of half a tile.
@@ -116,32 +114,149 @@ fn stage_right(at: u32, numbers: Four) {
     }
 }
 
-fn left_along(row: u32, step: u32) -> LeftMatrix {
+fn left_along_matrix(row: u32, step: u32) -> LeftMatrix {
     return coopLoadT<LeftMatrix>(&left_tile[along_at(vec2<u32>(row, step))], ALONG / UNIT);
 }
 
-fn left_across(row: u32, step: u32) -> LeftMatrix {
+fn left_across_matrix(row: u32, step: u32) -> LeftMatrix {
     return coopLoad<LeftMatrix>(&left_tile[across_at(vec2<u32>(row, step))], ACROSS / UNIT);
 }
 
-fn right_along(column: u32, step: u32) -> RightMatrix {
+fn right_along_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoad<RightMatrix>(&right_tile[along_at(vec2<u32>(column, step))], ALONG / UNIT);
 }
 
-fn right_across(column: u32, step: u32) -> RightMatrix {
+fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
 }
 
-// Adds a column of matrices.
-fn add_products(sums: ptr<function, Sums>, left: ptr<function, LeftMatrices>, right: RightMatrix, column: u32) {
+@if(cooperative16)
+fn left_along(row: u32, step: u32) -> LeftMatrices {
+    return LeftMatrices(
+        left_along_matrix(row, step),
+        left_along_matrix(row + EDGE, step));
+}
+
+@if(cooperative8)
+fn left_along(row: u32, step: u32) -> LeftMatrices {
+    return LeftMatrices(
+        left_along_matrix(row, step),
+        left_along_matrix(row + EDGE, step),
+        left_along_matrix(row + 2u * EDGE, step),
+        left_along_matrix(row + 3u * EDGE, step));
+}
+
+@if(cooperative16)
+fn left_across(row: u32, step: u32) -> LeftMatrices {
+    return LeftMatrices(
+        left_across_matrix(row, step),
+        left_across_matrix(row + EDGE, step));
+}
+
+@if(cooperative8)
+fn left_across(row: u32, step: u32) -> LeftMatrices {
+    return LeftMatrices(
+        left_across_matrix(row, step),
+        left_across_matrix(row + EDGE, step),
+        left_across_matrix(row + 2u * EDGE, step),
+        left_across_matrix(row + 3u * EDGE, step));
+}
+
+@if(cooperative16)
+fn right_along(step: u32) -> RightMatrices {
+    return RightMatrices(
+        right_along_matrix(0u, step),
+        right_along_matrix(EDGE, step),
+        right_along_matrix(2u * EDGE, step),
+        right_along_matrix(3u * EDGE, step));
+}
+
+@if(cooperative8)
+fn right_along(step: u32) -> RightMatrices {
+    return RightMatrices(
+        right_along_matrix(0u, step),
+        right_along_matrix(EDGE, step),
+        right_along_matrix(2u * EDGE, step),
+        right_along_matrix(3u * EDGE, step),
+        right_along_matrix(4u * EDGE, step),
+        right_along_matrix(5u * EDGE, step),
+        right_along_matrix(6u * EDGE, step),
+        right_along_matrix(7u * EDGE, step));
+}
+
+@if(cooperative16)
+fn right_across(step: u32) -> RightMatrices {
+    return RightMatrices(
+        right_across_matrix(0u, step),
+        right_across_matrix(EDGE, step),
+        right_across_matrix(2u * EDGE, step),
+        right_across_matrix(3u * EDGE, step));
+}
+
+@if(cooperative8)
+fn right_across(step: u32) -> RightMatrices {
+    return RightMatrices(
+        right_across_matrix(0u, step),
+        right_across_matrix(EDGE, step),
+        right_across_matrix(2u * EDGE, step),
+        right_across_matrix(3u * EDGE, step),
+        right_across_matrix(4u * EDGE, step),
+        right_across_matrix(5u * EDGE, step),
+        right_across_matrix(6u * EDGE, step),
+        right_across_matrix(7u * EDGE, step));
+}
+
+@if(cooperative16)
+fn add_products(sums: ptr<function, Sums>, left: LeftMatrices, right: RightMatrices) {
+    (*sums)[0] = coopMultiplyAdd(left[0], right[0], (*sums)[0]);
+    (*sums)[1] = coopMultiplyAdd(left[0], right[1], (*sums)[1]);
+    (*sums)[2] = coopMultiplyAdd(left[0], right[2], (*sums)[2]);
+    (*sums)[3] = coopMultiplyAdd(left[0], right[3], (*sums)[3]);
+    (*sums)[4] = coopMultiplyAdd(left[1], right[0], (*sums)[4]);
+    (*sums)[5] = coopMultiplyAdd(left[1], right[1], (*sums)[5]);
+    (*sums)[6] = coopMultiplyAdd(left[1], right[2], (*sums)[6]);
+    (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
+}
+
+@if(cooperative8)
+fn add_products(sums: ptr<function, Sums>, left_by_value: LeftMatrices, right_by_value: RightMatrices) {
+    var left = left_by_value;
+    var right = right_by_value;
     for (var row = 0u; row < PART_ROWS; row += 1u) {
-        let at = row * PART_COLUMNS + column;
-        (*sums)[at] = coopMultiplyAdd((*left)[row], right, (*sums)[at]);
+        for (var column = 0u; column < PART_COLUMNS; column += 1u) {
+            let at = row * PART_COLUMNS + column;
+            (*sums)[at] = coopMultiplyAdd(left[row], right[column], (*sums)[at]);
+        }
     }
 }
 
-// Puts half a row of a part's matrices where the subgroup's invocations find their numbers.
-fn keep(sums: ptr<function, Sums>, own: Own, first: u32) {
+// Puts half a row of a part's matrices, the n-th, where the subgroup's invocations find their numbers.
+@if(cooperative16)
+fn keep(sums: ptr<function, Sums>, own: Own, half_row: u32) {
+    let at = own.number * EDGE * KEPT_COLUMNS;
+    switch half_row {
+        case 0u {
+            coopStoreT((*sums)[0], &kept[at], KEPT_COLUMNS);
+            coopStoreT((*sums)[1], &kept[at + EDGE], KEPT_COLUMNS);
+        }
+        case 1u {
+            coopStoreT((*sums)[2], &kept[at], KEPT_COLUMNS);
+            coopStoreT((*sums)[3], &kept[at + EDGE], KEPT_COLUMNS);
+        }
+        case 2u {
+            coopStoreT((*sums)[4], &kept[at], KEPT_COLUMNS);
+            coopStoreT((*sums)[5], &kept[at + EDGE], KEPT_COLUMNS);
+        }
+        default {
+            coopStoreT((*sums)[6], &kept[at], KEPT_COLUMNS);
+            coopStoreT((*sums)[7], &kept[at + EDGE], KEPT_COLUMNS);
+        }
+    }
+}
+
+@if(cooperative8)
+fn keep(sums: ptr<function, Sums>, own: Own, half_row: u32) {
+    let first = half_row * PART_COLUMNS / 2u;
     for (var column = 0u; column < PART_COLUMNS / 2u; column += 1u) {
         let at = own.number * EDGE * KEPT_COLUMNS + column * EDGE;
         coopStoreT((*sums)[first + column], &kept[at], KEPT_COLUMNS);

@@ -2,12 +2,16 @@
 
 import package::shared::linear_input_backward::arguments;
 
-@if(half) alias Result = f16;
-@else alias Result = f32;
+// Cooperative matrices have whole fours of columns.
+@if(half && !cooperative8 && !cooperative16) alias Result = f16;
+@if(!half && !cooperative8 && !cooperative16) alias Result = f32;
+@if(half && (cooperative8 || cooperative16)) alias Result = vec4<f16>;
+@if(!half && (cooperative8 || cooperative16)) alias Result = vec4<f32>;
 
 @group(0) @binding(3) var<storage, read_write> dx: array<Result>;
 @if(residual) @group(0) @binding(4) var<storage, read> r: array<f32>;
 
+@if(!cooperative8 && !cooperative16)
 fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = (slice * arguments.rows + row) * arguments.columns + column;
@@ -22,11 +26,29 @@ fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     }
 }
 
+@if(!cooperative8 && !cooperative16)
 fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
     store_one(slice, row, column, values.x);
     store_one(slice, row, column + 1u, values.y);
     store_one(slice, row, column + 2u, values.z);
     store_one(slice, row, column + 3u, values.w);
+}
+
+@if(cooperative8 || cooperative16)
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        var sums = values;
+        @if(residual) {
+            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
+        }
+        @if(!residual) {
+            if arguments.accumulate == 1u {
+                sums += vec4<f32>(dx[at / 4u]);
+            }
+        }
+        dx[at / 4u] = Result(sums);
+    }
 }
 
 fn store(slice: u32, row: u32, column: u32, block: mat4x4<f32>) {

@@ -2,14 +2,18 @@
 
 import package::shared::linear::arguments;
 
-@if(half_out) alias Result = f16;
-@else alias Result = f32;
+// Cooperative matrices have whole fours of columns.
+@if(half_out && !cooperative8 && !cooperative16) alias Result = f16;
+@if(!half_out && !cooperative8 && !cooperative16) alias Result = f32;
+@if(half_out && (cooperative8 || cooperative16)) alias Result = vec4<f16>;
+@if(!half_out && (cooperative8 || cooperative16)) alias Result = vec4<f32>;
 
 @group(0) @binding(3) var<storage, read_write> y: array<Result>;
 @if(bias) @group(0) @binding(4) var<storage, read> b: array<f32>;
 @if(residual && !bias) @group(0) @binding(4) var<storage, read> r: array<f32>;
 @if(residual && bias) @group(0) @binding(5) var<storage, read> r: array<f32>;
 
+@if(!cooperative8 && !cooperative16)
 fn store_one(row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = row * arguments.stride + column;
@@ -24,11 +28,27 @@ fn store_one(row: u32, column: u32, product: f32) {
     }
 }
 
+@if(!cooperative8 && !cooperative16)
 fn store_row(row: u32, column: u32, values: vec4<f32>) {
     store_one(row, column, values.x);
     store_one(row, column + 1u, values.y);
     store_one(row, column + 2u, values.z);
     store_one(row, column + 3u, values.w);
+}
+
+@if(cooperative8 || cooperative16)
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var sums = values;
+        @if(bias) {
+            sums += vec4<f32>(b[column], b[column + 1u], b[column + 2u], b[column + 3u]);
+        }
+        @if(residual) {
+            sums += vec4<f32>(r[at], r[at + 1u], r[at + 2u], r[at + 3u]);
+        }
+        y[at / 4u] = Result(sums);
+    }
 }
 
 fn store(row: u32, column: u32, block: mat4x4<f32>) {

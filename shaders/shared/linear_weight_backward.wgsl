@@ -21,7 +21,9 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> dy: array<Left>;
 @group(0) @binding(2) var<storage, read> x: array<Right>;
-@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+@if(!cooperative8 && !cooperative16) @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+// Cooperative matrices have whole fours of columns.
+@if(cooperative8 || cooperative16) @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
 @if(left1)
 fn dy_entry(step: u32, row: u32) -> f32 {
@@ -80,6 +82,7 @@ fn slice_steps(slice: u32) -> vec2<u32> {
     return vec2<u32>(begin, min(begin + arguments.slice, arguments.inner));
 }
 
+@if(!cooperative8 && !cooperative16)
 fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
         let at = (slice * arguments.rows + row) * arguments.columns + column;
@@ -87,11 +90,24 @@ fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     }
 }
 
+@if(!cooperative8 && !cooperative16)
 fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
     store_one(slice, row, column, values.x);
     store_one(slice, row, column + 1u, values.y);
     store_one(slice, row, column + 2u, values.z);
     store_one(slice, row, column + 3u, values.w);
+}
+
+@if(cooperative8 || cooperative16)
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = ((slice * arguments.rows + row) * arguments.columns + column) / 4u;
+        var sums = values;
+        if arguments.accumulate == 1u {
+            sums += dw[at];
+        }
+        dw[at] = sums;
+    }
 }
 
 fn store(slice: u32, row: u32, column: u32, block: mat4x4<f32>) {

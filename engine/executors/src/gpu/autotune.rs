@@ -22,17 +22,13 @@ use glasshouse_platform::{Error, Result};
 use search::{Bench, search};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use web_time::{Duration, Instant};
+use web_time::Instant;
 
 /// Maximum seconds of tuning before a run.
 pub const BUDGET: f64 = 2.0;
 
 /// Target duration of a timed submission in seconds; short, so that a window stays responsive.
 const SECONDS: f64 = 0.003;
-
-/// A GPU at rest reaches its full clock only after tenths of a second of work (an H200 begins at a sixth of it). Until then,
-/// whatever is timed first seems slow.
-pub const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Maximum runs per submission.
 const MAX_REPEATS: usize = 256;
@@ -232,9 +228,6 @@ impl Bench for Device {
 
     async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>> {
         glasshouse_platform::yield_now().await;
-        while !self.warm {
-            self.warm = self.timed(trial, choice).await.is_err() || self.begun.elapsed() >= WARM_UP;
-        }
         match self.timed(trial, choice).await {
             Ok(seconds) => Ok(Some(seconds)),
             // Lack of memory, a limit, or a kernel the driver cannot build: skip it; if the run needs it, it fails there.
@@ -251,7 +244,7 @@ impl Bench for Device {
 }
 
 impl Device {
-    async fn timed(&self, trial: &Trial, choice: Choice) -> Result<f64> {
+    async fn timed(&mut self, trial: &Trial, choice: Choice) -> Result<f64> {
         expect_short(self.gpu.wait())?;
         let (plan, own) = trial.plan(&self.gpu.target(), choice)?;
         // Neither zeros nor equal values, which some devices compute faster.
@@ -259,6 +252,10 @@ impl Device {
         let weights: Vec<f32> = (0..plan.arena.length.min(NOISE)).map(noise).collect();
         let repeater = Repeater::new(&self.gpu, &plan, &weights, None, &[]).await?;
         repeater.fill_f16(&plan, NOISE, noise).await?;
+        if !self.warm {
+            repeater.warm_up(own.clone()).await?;
+            self.warm = true;
+        }
         fastest(self.gpu.wait(), async |repeats| repeater.seconds_of(own.clone(), repeats).await).await
     }
 }

@@ -21,7 +21,7 @@ mod signal;
 mod storage;
 
 pub use adapter::{AdapterClass, AdapterLimits, AdapterReport, DeviceChoice, DeviceRequest, devices};
-pub use autotune::{BUDGET, Measuring, Tuned, TunedBucket, Tuning, WARM_UP, known};
+pub use autotune::{BUDGET, Measuring, Tuned, TunedBucket, Tuning, known};
 pub use decoder::GpuDecoder;
 pub use device::Gpu;
 pub use executor::GpuExecutor;

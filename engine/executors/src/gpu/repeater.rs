@@ -14,7 +14,14 @@ use glasshouse_compiler::plan::{Buffer, Dispatch, Plan};
 use glasshouse_compiler::step::{LossScale, MicroBatch, StepInput};
 use glasshouse_platform::Result;
 use std::ops::Range;
-use web_time::Instant;
+use web_time::{Duration, Instant};
+
+/// A GPU at rest reaches its full clock only after tenths of a second of unbroken work (an H200 begins at a sixth of it). Until
+/// then, whatever is timed seems slow.
+const WARM_UP: Duration = Duration::from_millis(400);
+
+/// Seconds of a submission until then: long beside the pauses between submissions, short for a window.
+const WARM_UP_SECONDS: f64 = 0.02;
 
 /// A plan's dispatches over buffers of their own.
 #[derive(Debug)]
@@ -89,6 +96,22 @@ impl Repeater {
 
     pub fn count(&self) -> usize {
         self.program.len()
+    }
+
+    /// Keeps the device busy with dispatches until its clock is up; a software adapter has no such clock.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub async fn warm_up(&self, dispatches: Range<usize>) -> Result<()> {
+        let (begun, mut repeats) = (Instant::now(), 1);
+        while !self.gpu.report().software && begun.elapsed() < WARM_UP {
+            let seconds = self.seconds_of(dispatches.clone(), repeats).await?;
+            if seconds < WARM_UP_SECONDS {
+                repeats = (2 * repeats).min(1 << 12);
+            }
+            glasshouse_platform::yield_now().await;
+        }
+        Ok(())
     }
 
     /// Seconds for `repeats` runs of one dispatch, from submission to an idle device until the last one ends. The runs

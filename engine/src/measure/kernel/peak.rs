@@ -2,7 +2,7 @@
 
 use super::alone;
 use crate::cpu;
-use crate::gpu::{Gpu, Repeater, WARM_UP};
+use crate::gpu::{Gpu, Repeater};
 use crate::graph::ops;
 use crate::graph::{Graph, Init, NodeId, Parameter, Type, ValueId};
 use crate::plan::memory::Spot;
@@ -12,7 +12,6 @@ use crate::step::Data;
 use crate::{Error, Result};
 use glasshouse_shaders::peak_flops;
 use std::rc::Rc;
-use web_time::Instant;
 
 /// Floats of each vector for measuring bytes per second: larger than any cache.
 const STREAM: usize = 1 << 24;
@@ -96,12 +95,8 @@ pub(super) async fn of_gpu(gpu: &Gpu) -> Result<Peak> {
     let (Some(first), Some(second)) = (of_node(0), of_node(1)) else {
         return Err(Error::Internal("the peaks have no dispatches".to_owned()));
     };
-    let begun = Instant::now();
-    let mut loop_seconds = alone(&repeater, last).await?;
-    while !software && begun.elapsed() < WARM_UP {
-        loop_seconds = loop_seconds.min(alone(&repeater, last).await?);
-    }
-    let in_registers = invocations as f64 * f64::from(TURNS) * FLOPS_A_TURN / loop_seconds;
+    repeater.warm_up(last..last + 1).await?;
+    let in_registers = invocations as f64 * f64::from(TURNS) * FLOPS_A_TURN / alone(&repeater, last).await?;
     let in_product = product.flops / alone(&repeater, second).await?;
     Ok(Peak {
         flops_per_s: in_registers.max(in_product),
