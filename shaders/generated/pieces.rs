@@ -1,5 +1,29 @@
 // Written by `cargo run --release -p glasshouse-shaders --example generate`.
 
+pub(crate) const W0005B6A1: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += r[place];
+        }
+        y[place] = value;
+    }
+}
+"#;
 pub(crate) const W006BF041: &str = r#"
 alias Fours = array<Four, FOURS>;
 "#;
@@ -222,11 +246,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(), columns, step < arguments.inner);
 }
 "#;
-pub(crate) const W0A5A9EBD: &str = r#"
-fn max_of_row(value: f32, local: u32) -> f32 {
-    return max_of_group(value, local, 64u);
-}
-"#;
 pub(crate) const W0A72E0D1: &str = r#"
 @group(0) @binding(1)
 var<storage, read> qkv: array<Stored>;
@@ -253,6 +272,33 @@ pub(crate) const W0B85CA4D: &str = r#"
 @compute @workgroup_size(16)
 fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     sums(group, local);
+}
+"#;
+pub(crate) const W0B8C75DF: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += b[output];
+        }
+        {
+            value += r[place];
+        }
+        y[place] = value;
+    }
 }
 "#;
 pub(crate) const W0BDF4E3C: &str = r#"
@@ -462,21 +508,6 @@ pub(crate) const W135A3C24: &str = r#"struct Arguments {
     by: u32
 }
 "#;
-pub(crate) const W1396311F: &str = r#"
-fn max_of_subgroups(value: f32, local: u32, size: u32) -> f32 {
-    let width = subgroupAdd(1u);
-    let place = subgroupExclusiveAdd(1u);
-    parts[local] = subgroupMax(value);
-    workgroupBarrier();
-    var largest = value;
-    for (var start = 0u; start < size; start += width) {
-        largest = max(largest, parts[min(start + place, size - 1u)]);
-    }
-    let highest = subgroupMax(largest);
-    workgroupBarrier();
-    return highest;
-}
-"#;
 pub(crate) const W14470637: &str = r#"
 fn safe_tanh(x: Entry) -> Entry {
     return tanh(clamp(x, Entry(-10.0), Entry(10.0)));
@@ -682,6 +713,11 @@ fn sum_of_group(value: f32, local: u32, size: u32) -> f32 {
     let sum = lanes[0];
     workgroupBarrier();
     return sum;
+}
+"#;
+pub(crate) const W20827139: &str = r#"
+fn max_of_row(value: f32, local: u32) -> f32 {
+    return max_of_group(value, local, LANES);
 }
 "#;
 pub(crate) const W21C5C6E4: &str = r#"
@@ -1483,6 +1519,27 @@ alias Stored = vec4<f32>;
 "#;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
+"#;
+pub(crate) const W3E3598EF: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        y[place] = value;
+    }
+}
 "#;
 pub(crate) const W3EAD8F87: &str = r#"
 const MAX_LOGIT: f32 = 1e30;
@@ -3102,11 +3159,6 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
     }
 }
 "#;
-pub(crate) const W80636A8F: &str = r#"
-fn sum_of_row(value: f32, local: u32) -> f32 {
-    return sum_of_group(value, local, 64u);
-}
-"#;
 pub(crate) const W81677BDB: &str = r#"
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(dy[(step * arguments.stride + min(row, arguments.rows - 4u)) / 4u]);
@@ -3172,6 +3224,11 @@ fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
         rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
         sums[row] = vec2<f32>(lse, sum);
     }
+}
+"#;
+pub(crate) const W8240977E: &str = r#"
+fn sum_of_row(value: f32, local: u32) -> f32 {
+    return sum_of_group(value, local, LANES);
 }
 "#;
 pub(crate) const W82753696: &str = r#"
@@ -4073,6 +4130,30 @@ fn gradient_norm(@builtin(local_invocation_index) local: u32) {
     }
 }
 "#;
+pub(crate) const WADD86A32: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += b[output];
+        }
+        y[place] = value;
+    }
+}
+"#;
 pub(crate) const WAE3F7C64: &str = r#"
 fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
     var count = 0.0;
@@ -4368,11 +4449,6 @@ pub(crate) const WC131C2ED: &str = r#"struct Arguments {
     columns: u32,
     inner: u32,
     stride: u32
-}
-"#;
-pub(crate) const WC21E8207: &str = r#"
-fn max_of_row(value: f32, local: u32) -> f32 {
-    return max_of_subgroups(value, local, 64u);
 }
 "#;
 pub(crate) const WC21F081B: &str = r#"
@@ -5779,11 +5855,6 @@ fn keep(sums: ptr<function, Sums>, own: Own, first: u32) {
         let at = own.number * EDGE * KEPT_COLUMNS + column * EDGE;
         coopStoreT((*sums)[first + column], &kept[at], KEPT_COLUMNS);
     }
-}
-"#;
-pub(crate) const WFE2559E0: &str = r#"
-fn sum_of_row(value: f32, local: u32) -> f32 {
-    return sum_of_subgroups(value, local, 64u);
 }
 "#;
 pub(crate) const WFE7248A8: &str = r#"
