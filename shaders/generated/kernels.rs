@@ -2004,8 +2004,6 @@ pub mod cross_entropy {
         Direct,
         /// `tiled` in the source.
         Tiled,
-        /// `subgroup` in the source.
-        Subgroup,
     }
 
     /// The variant with these features.
@@ -2013,7 +2011,7 @@ pub mod cross_entropy {
         &VARIANTS[tier as usize]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 3] = [
+    pub(crate) static VARIANTS: [Kernel; 2] = [
         Kernel {
             name: "cross_entropy:direct",
             entry_point: "cross_entropy",
@@ -2025,15 +2023,7 @@ pub mod cross_entropy {
         Kernel {
             name: "cross_entropy:tiled",
             entry_point: "cross_entropy",
-            pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, WC49E095A, W56216E2F, WAA360B86, W80636A8F, W0A5A9EBD, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "cross_entropy:subgroup",
-            entry_point: "cross_entropy",
-            pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WC21E8207, WD0112C68, W0D6B5DC7, WA8D0FEBC, W53E0908F, W1396311F, WC3F4079A],
+            pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, WC49E095A, W56216E2F, WAA360B86, W8240977E, W20827139, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -4038,7 +4028,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,scalar",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -4046,7 +4036,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,scalar,residual",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 1024,
@@ -4054,7 +4044,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,scalar,bias",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 1024,
@@ -4062,7 +4052,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,scalar,bias,residual",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 1024,
@@ -4070,7 +4060,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,vec4",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 1024,
@@ -4078,7 +4068,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,vec4,residual",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 1024,
@@ -4086,7 +4076,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,vec4,bias",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_6,
             workgroup_memory: 1024,
@@ -4094,7 +4084,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,vec4,bias,residual",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_7,
             workgroup_memory: 1024,
@@ -4102,7 +4092,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,half",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_8,
             workgroup_memory: 1024,
@@ -4110,7 +4100,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,half,residual",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_9,
             workgroup_memory: 1024,
@@ -4118,7 +4108,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,half,bias",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_10,
             workgroup_memory: 1024,
@@ -4126,7 +4116,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:tiled,half,bias,residual",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_11,
             workgroup_memory: 1024,
@@ -4134,7 +4124,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,scalar",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -4142,7 +4132,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,scalar,residual",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 1024,
@@ -4150,7 +4140,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,scalar,bias",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 1024,
@@ -4158,7 +4148,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,scalar,bias,residual",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 1024,
@@ -4166,7 +4156,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,vec4",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 1024,
@@ -4174,7 +4164,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,vec4,residual",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 1024,
@@ -4182,7 +4172,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,vec4,bias",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_6,
             workgroup_memory: 1024,
@@ -4190,7 +4180,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,vec4,bias,residual",
             entry_point: "linear_few",
-            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_7,
             workgroup_memory: 1024,
@@ -4198,7 +4188,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,half",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_8,
             workgroup_memory: 1024,
@@ -4206,7 +4196,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,half,residual",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_9,
             workgroup_memory: 1024,
@@ -4214,7 +4204,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,half,bias",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_10,
             workgroup_memory: 1024,
@@ -4222,7 +4212,7 @@ pub mod linear_few {
         Kernel {
             name: "linear_few:subgroup,half,bias,residual",
             entry_point: "linear_few",
-            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_11,
             workgroup_memory: 1024,
@@ -5625,8 +5615,6 @@ pub mod norm {
         Direct,
         /// `tiled` in the source.
         Tiled,
-        /// `subgroup` in the source.
-        Subgroup,
     }
 
     /// Which `form` the variant is built for.
@@ -5651,11 +5639,11 @@ pub mod norm {
 
     /// The variant with these features, if there is one: not all go together.
     pub fn kernel(tier: Tier, form: Form, entries: Entries, bias: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 36] = [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), None, Some(7), None, Some(8), None, Some(9), Some(10), Some(11), Some(12), Some(13), Some(14), Some(15), None, Some(16), None, Some(17), None, Some(18), Some(19), Some(20), Some(21), Some(22), Some(23), Some(24), None, Some(25), None, Some(26), None];
+        const PLACES: [Option<u16>; 24] = [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), None, Some(7), None, Some(8), None, Some(9), Some(10), Some(11), Some(12), Some(13), Some(14), Some(15), None, Some(16), None, Some(17), None];
         PLACES.get(tier as usize * 12 + form as usize * 6 + entries as usize * 2 + usize::from(bias))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 27] = [
+    pub(crate) static VARIANTS: [Kernel; 18] = [
         Kernel {
             name: "norm:direct,layer,scalar",
             entry_point: "norm",
@@ -5731,7 +5719,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,layer,scalar",
             entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -5739,7 +5727,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,layer,scalar,bias",
             entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 1024,
@@ -5747,7 +5735,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,layer,vec4",
             entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 1024,
@@ -5755,7 +5743,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,layer,vec4,bias",
             entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 1024,
@@ -5763,7 +5751,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,layer,half",
             entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 1024,
@@ -5771,7 +5759,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,layer,half,bias",
             entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 1024,
@@ -5779,7 +5767,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,rms,scalar",
             entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -5787,7 +5775,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,rms,vec4",
             entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 1024,
@@ -5795,79 +5783,7 @@ pub mod norm {
         Kernel {
             name: "norm:tiled,rms,half",
             entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,layer,scalar",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WA8D0FEBC, W53E0908F, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,layer,scalar,bias",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WA8D0FEBC, W53E0908F, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,layer,vec4",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,layer,vec4,bias",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,layer,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,layer,half,bias",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W4967A51A],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,rms,scalar",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WA8D0FEBC, W53E0908F, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,rms,vec4",
-            entry_point: "norm",
-            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W5A1CE584],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm:subgroup,rms,half",
-            entry_point: "norm",
-            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W4967A51A],
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 1024,
@@ -5954,8 +5870,6 @@ pub mod norm_backward {
         Direct,
         /// `tiled` in the source.
         Tiled,
-        /// `subgroup` in the source.
-        Subgroup,
     }
 
     /// Which `form` the variant is built for.
@@ -5983,7 +5897,7 @@ pub mod norm_backward {
         &VARIANTS[tier as usize * 12 + form as usize * 6 + entries as usize * 2 + usize::from(residual)]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 36] = [
+    pub(crate) static VARIANTS: [Kernel; 24] = [
         Kernel {
             name: "norm_backward:direct,layer,scalar",
             entry_point: "norm_backward",
@@ -6083,7 +5997,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,layer,scalar",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -6091,7 +6005,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,layer,scalar,residual",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 1024,
@@ -6099,7 +6013,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,layer,vec4",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 1024,
@@ -6107,7 +6021,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,layer,vec4,residual",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 1024,
@@ -6115,7 +6029,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,layer,half",
             entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 1024,
@@ -6123,7 +6037,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,layer,half,residual",
             entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 1024,
@@ -6131,7 +6045,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,rms,scalar",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 1024,
@@ -6139,7 +6053,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,rms,scalar,residual",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 1024,
@@ -6147,7 +6061,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,rms,vec4",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 1024,
@@ -6155,7 +6069,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,rms,vec4,residual",
             entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 1024,
@@ -6163,7 +6077,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,rms,half",
             entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 1024,
@@ -6171,103 +6085,7 @@ pub mod norm_backward {
         Kernel {
             name: "norm_backward:tiled,rms,half,residual",
             entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,layer,scalar",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,layer,scalar,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,layer,vec4",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,layer,vec4,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,layer,half",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,layer,half,residual",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_5,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,rms,scalar",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_0,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,rms,scalar,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_1,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,rms,vec4",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_2,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,rms,vec4,residual",
-            entry_point: "norm_backward",
-            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_3,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,rms,half",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
-            workgroup_size: [64, 1, 1],
-            bindings: BINDINGS_4,
-            workgroup_memory: 1024,
-        },
-        Kernel {
-            name: "norm_backward:subgroup,rms,half,residual",
-            entry_point: "norm_backward",
-            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_5,
             workgroup_memory: 1024,
@@ -7568,7 +7386,6 @@ pub static KERNELS: &[&Kernel] = &[
     &cast_f16::VARIANTS[0],
     &cross_entropy::VARIANTS[0],
     &cross_entropy::VARIANTS[1],
-    &cross_entropy::VARIANTS[2],
     &cross_entropy_backward::VARIANTS[0],
     &cross_entropy_backward::VARIANTS[1],
     &cross_entropy_mean::VARIANTS[0],
@@ -7765,15 +7582,6 @@ pub static KERNELS: &[&Kernel] = &[
     &norm::VARIANTS[15],
     &norm::VARIANTS[16],
     &norm::VARIANTS[17],
-    &norm::VARIANTS[18],
-    &norm::VARIANTS[19],
-    &norm::VARIANTS[20],
-    &norm::VARIANTS[21],
-    &norm::VARIANTS[22],
-    &norm::VARIANTS[23],
-    &norm::VARIANTS[24],
-    &norm::VARIANTS[25],
-    &norm::VARIANTS[26],
     &norm_backward::VARIANTS[0],
     &norm_backward::VARIANTS[1],
     &norm_backward::VARIANTS[2],
@@ -7798,18 +7606,6 @@ pub static KERNELS: &[&Kernel] = &[
     &norm_backward::VARIANTS[21],
     &norm_backward::VARIANTS[22],
     &norm_backward::VARIANTS[23],
-    &norm_backward::VARIANTS[24],
-    &norm_backward::VARIANTS[25],
-    &norm_backward::VARIANTS[26],
-    &norm_backward::VARIANTS[27],
-    &norm_backward::VARIANTS[28],
-    &norm_backward::VARIANTS[29],
-    &norm_backward::VARIANTS[30],
-    &norm_backward::VARIANTS[31],
-    &norm_backward::VARIANTS[32],
-    &norm_backward::VARIANTS[33],
-    &norm_backward::VARIANTS[34],
-    &norm_backward::VARIANTS[35],
     &norm_weight_backward::VARIANTS[0],
     &norm_weight_backward::VARIANTS[1],
     &norm_weight_backward::VARIANTS[2],
@@ -7846,7 +7642,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "a0cf020009cb6fd7";
+pub const VERSION: &str = "24388ca114879b59";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

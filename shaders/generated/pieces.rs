@@ -1,5 +1,29 @@
 // Written by `cargo run --release -p glasshouse-shaders --example generate`.
 
+pub(crate) const W0005B6A1: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += r[place];
+        }
+        y[place] = value;
+    }
+}
+"#;
 pub(crate) const W0149B520: &str = r#"
 fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
@@ -219,11 +243,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(), columns, step < arguments.inner);
 }
 "#;
-pub(crate) const W0A5A9EBD: &str = r#"
-fn max_of_row(value: f32, local: u32) -> f32 {
-    return max_of_group(value, local, 64u);
-}
-"#;
 pub(crate) const W0A72E0D1: &str = r#"
 @group(0) @binding(1)
 var<storage, read> qkv: array<Stored>;
@@ -250,6 +269,33 @@ pub(crate) const W0B85CA4D: &str = r#"
 @compute @workgroup_size(16)
 fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     sums(group, local);
+}
+"#;
+pub(crate) const W0B8C75DF: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += b[output];
+        }
+        {
+            value += r[place];
+        }
+        y[place] = value;
+    }
 }
 "#;
 pub(crate) const W0C09C968: &str = r#"
@@ -449,21 +495,6 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
 "#;
 pub(crate) const W135A3C24: &str = r#"struct Arguments {
     by: u32
-}
-"#;
-pub(crate) const W1396311F: &str = r#"
-fn max_of_subgroups(value: f32, local: u32, size: u32) -> f32 {
-    let width = subgroupAdd(1u);
-    let place = subgroupExclusiveAdd(1u);
-    parts[local] = subgroupMax(value);
-    workgroupBarrier();
-    var largest = value;
-    for (var start = 0u; start < size; start += width) {
-        largest = max(largest, parts[min(start + place, size - 1u)]);
-    }
-    let highest = subgroupMax(largest);
-    workgroupBarrier();
-    return highest;
 }
 "#;
 pub(crate) const W14470637: &str = r#"
@@ -695,6 +726,11 @@ fn sum_of_group(value: f32, local: u32, size: u32) -> f32 {
     let sum = lanes[0];
     workgroupBarrier();
     return sum;
+}
+"#;
+pub(crate) const W20827139: &str = r#"
+fn max_of_row(value: f32, local: u32) -> f32 {
+    return max_of_group(value, local, LANES);
 }
 "#;
 pub(crate) const W21C5C6E4: &str = r#"
@@ -1419,6 +1455,27 @@ alias Stored = vec4<f32>;
 "#;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
+"#;
+pub(crate) const W3E3598EF: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        y[place] = value;
+    }
+}
 "#;
 pub(crate) const W3EAD8F87: &str = r#"
 const MAX_LOGIT: f32 = 1e30;
@@ -3093,11 +3150,6 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
     }
 }
 "#;
-pub(crate) const W80636A8F: &str = r#"
-fn sum_of_row(value: f32, local: u32) -> f32 {
-    return sum_of_group(value, local, 64u);
-}
-"#;
 pub(crate) const W81677BDB: &str = r#"
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(dy[(step * arguments.stride + min(row, arguments.rows - 4u)) / 4u]);
@@ -3163,6 +3215,11 @@ fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
         rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
         sums[row] = vec2<f32>(lse, sum);
     }
+}
+"#;
+pub(crate) const W8240977E: &str = r#"
+fn sum_of_row(value: f32, local: u32) -> f32 {
+    return sum_of_group(value, local, LANES);
 }
 "#;
 pub(crate) const W82753696: &str = r#"
@@ -4115,6 +4172,30 @@ fn gradient_norm(@builtin(local_invocation_index) local: u32) {
     }
 }
 "#;
+pub(crate) const WADD86A32: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_subgroups(total(products), local, LANES);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += b[output];
+        }
+        y[place] = value;
+    }
+}
+"#;
 pub(crate) const WAE3F7C64: &str = r#"
 fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
     var count = 0.0;
@@ -4475,11 +4556,6 @@ pub(crate) const WC131C2ED: &str = r#"struct Arguments {
     columns: u32,
     inner: u32,
     stride: u32
-}
-"#;
-pub(crate) const WC21E8207: &str = r#"
-fn max_of_row(value: f32, local: u32) -> f32 {
-    return max_of_subgroups(value, local, 64u);
 }
 "#;
 pub(crate) const WC21F081B: &str = r#"
@@ -5922,11 +5998,6 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if lane == 0u {
         statistics[row] = vec2<f32>(mean, root);
     }
-}
-"#;
-pub(crate) const WFE2559E0: &str = r#"
-fn sum_of_row(value: f32, local: u32) -> f32 {
-    return sum_of_subgroups(value, local, 64u);
 }
 "#;
 pub(crate) const WFE7248A8: &str = r#"

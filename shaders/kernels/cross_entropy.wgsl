@@ -1,5 +1,5 @@
 // Cross-entropy of each row: (1 − s)·(lse − x[target]) + s·(lse − mean x), lse = ln Σ exp x; 0 where the target is ignored.
-// variants: tier=direct|tiled|subgroup
+// variants: tier=direct|tiled
 //
 // logits x [N,V]; targets is a ring [rows, N]; rows [N,2] = (lse, row loss). Three numbers in two passes: the largest logit,
 // then Σ exp(x − largest) and Σ x. cross_entropy_mean.wgsl adds the rows up.

@@ -9,6 +9,7 @@
 import package::shared::entry::{Entry, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};
 import package::shared::stored::Stored;
+@if(subgroup) import package::shared::subgroups::sum_of_subgroups;
 
 struct Arguments {
     count: u32, // N·O.
@@ -43,7 +44,8 @@ fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     for (var k = lane; k < arguments.inner; k += LANES) {
         products += x[row + k] * weights(output, k);
     }
-    var value = sum_of_row(total(products), local);
+    @if(subgroup) var value = sum_of_subgroups(total(products), local, LANES);
+    @else var value = sum_of_row(total(products), local);
     if lane == 0u {
         let place = at / arguments.columns * arguments.stride + at % arguments.columns;
         @if(bias) {

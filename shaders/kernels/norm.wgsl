@@ -1,5 +1,5 @@
 // Norm: layer y = (x − μ)·ρ·(w + offset) (+ b), ρ = 1/√(var + eps); rms y = x·ρ·(w + offset), ρ = 1/√(mean x² + eps).
-// variants: tier=direct|tiled|subgroup form=layer|rms entries=scalar|vec4|half bias?
+// variants: tier=direct|tiled form=layer|rms entries=scalar|vec4|half bias?
 // never: rms+bias
 //
 // x, y [N,C]; w, b [C]; statistics [N,2] = (μ, ρ), with μ = 0 for rms. The variance is taken about the mean in a second

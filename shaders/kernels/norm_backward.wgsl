@@ -1,5 +1,5 @@
 // Gradient of a norm's input: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
-// variants: tier=direct|tiled|subgroup form=layer|rms entries=scalar|vec4|half residual?
+// variants: tier=direct|tiled form=layer|rms entries=scalar|vec4|half residual?
 //
 // layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r).
 // x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ). r is what else flows into x.

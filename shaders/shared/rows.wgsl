@@ -1,10 +1,8 @@
-// Work that goes row by row, in three shapes. tiled: 64 invocations share a row and meet in workgroup memory.
-// subgroup: the same, with most of the way to each other within subgroups. direct: each invocation has a row of its own, since
-// barriers are what a software adapter is slow at.
+// Work that goes row by row. direct: each invocation has a row of its own, since barriers are what a software adapter is slow
+// at. Else 64 invocations share a row and meet in workgroup memory.
 
 import package::shared::grid::group_number;
 import package::shared::reduce::{sum_of_group, max_of_group};
-@if(subgroup) import package::shared::subgroups::{sum_of_subgroups, max_of_subgroups};
 
 // Invocations that share a row.
 @if(direct) const LANES: u32 = 1u;
@@ -23,12 +21,10 @@ fn lane_of(local: u32) -> u32 {
 
 fn sum_of_row(value: f32, local: u32) -> f32 {
     @if(direct) return value;
-    @if(tiled) return sum_of_group(value, local, 64u);
-    @if(subgroup) return sum_of_subgroups(value, local, 64u);
+    @else return sum_of_group(value, local, LANES);
 }
 
 fn max_of_row(value: f32, local: u32) -> f32 {
     @if(direct) return value;
-    @if(tiled) return max_of_group(value, local, 64u);
-    @if(subgroup) return max_of_subgroups(value, local, 64u);
+    @else return max_of_group(value, local, LANES);
 }

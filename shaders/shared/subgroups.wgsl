@@ -1,6 +1,6 @@
-// Sums and maxima over a workgroup by its subgroups: each adds up what its invocations hold without a barrier, and what they
-// found meets in workgroup memory, two barriers in all where reduce.wgsl takes one for each halving. `size` is the number of
-// invocations, up to 256. All invocations must arrive and all get the result.
+// Sum over a workgroup by its subgroups: each adds up what its invocations hold without a barrier, and the sums meet in workgroup
+// memory, two barriers in all where reduce.wgsl takes one for each halving. `size` is the number of invocations, up to 256. All
+// invocations must arrive and all get the result.
 //
 // Nothing is assumed of subgroups but that each invocation is in one: they may be of any size, larger than the workgroup, partly
 // filled, and numbered in any order. Each goes through what all have written, a subgroup's width at a time, so that no invocation
@@ -26,18 +26,4 @@ fn sum_of_subgroups(value: f32, local: u32, size: u32) -> f32 {
     let all = subgroupAdd(sum);
     workgroupBarrier();
     return all;
-}
-
-fn max_of_subgroups(value: f32, local: u32, size: u32) -> f32 {
-    let width = subgroupAdd(1u);
-    let place = subgroupExclusiveAdd(1u);
-    parts[local] = subgroupMax(value);
-    workgroupBarrier();
-    var largest = value;
-    for (var start = 0u; start < size; start += width) {
-        largest = max(largest, parts[min(start + place, size - 1u)]);
-    }
-    let highest = subgroupMax(largest);
-    workgroupBarrier();
-    return highest;
 }

@@ -121,8 +121,8 @@ impl Trial {
         let mut inputs = Vec::with_capacity(self.operands.len());
         for ty in &self.operands {
             inputs.push(match ty.element {
-                // Integer inputs are targets or document starts here; zeros are valid for both.
-                Element::U32 => graph.input(Input::Targets, ty.clone()),
+                // Integer inputs are document starts here; zeros are valid.
+                Element::U32 => graph.input(Input::Starts, ty.clone()),
                 Element::F16 => graph.input(Input::Free(inputs.len() as u32), ty.clone()),
                 Element::F32 => operand(&mut graph, ty, false),
             });
@@ -142,8 +142,7 @@ impl Trial {
         let choices = Choices::from_iter([(self.bucket, choice)]);
         let plan = compile(graph, &kept, &target.clone().with(&choices))?;
         let own = match self.bucket.family {
-            // The rows, then their mean.
-            Family::AttentionQueryBackward | Family::CrossEntropy => 0..1,
+            Family::AttentionQueryBackward => 0..1,
             Family::AttentionKeyBackward => 1..2,
             // Slices are summed by a second dispatch.
             _ => 0..plan.dispatches.len(),
@@ -172,21 +171,10 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
             let stored = Operands::of([input(0), input(1)]);
             vec![Trial::product(Family::LinearWeightBackward, [rows, columns, shape(1).columns()], stored)]
         }
-        Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk }) => {
-            let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
-            let op = Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index });
-            let operands = vec![Type::f32(&[chunk, vocabulary]), Type::u32(&[chunk])];
-            vec![
-                with_chunks(
-                    Trial::product(Family::Linear, [chunk, columns, vocabulary], Operands::of([input(0); 2])),
-                    rows,
-                ),
-                by_rows(Family::CrossEntropy, op, operands),
-            ]
+        Op::LinearCrossEntropy(ops::LinearCrossEntropy { chunk, .. }) => {
+            let sizes = [chunk.min(rows), columns, shape(1).rows()];
+            vec![with_chunks(Trial::product(Family::Linear, sizes, Operands::of([input(0); 2])), rows)]
         }
-        Op::Norm(_) => vec![by_rows(Family::Norm, node.op, operands(graph, node))],
-        Op::NormBackward(_) => vec![by_rows(Family::NormBackward, node.op, operands(graph, node))],
-        Op::CrossEntropy(_) => vec![by_rows(Family::CrossEntropy, node.op, operands(graph, node))],
         Op::LinearCrossEntropyBackward(ops::LinearCrossEntropyBackward { chunk, weight, .. }) => {
             let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
             let (x, dx, dlogits) = (input(0), output(0), output(2));
@@ -217,20 +205,6 @@ fn operands(graph: &Graph, node: &Node) -> Vec<Type> {
         if ty.element == Element::F16 { Type::f32(&ty.shape) } else { ty.clone() }
     };
     node.inputs.iter().map(full).collect()
-}
-
-/// A row kernel. It counts no FLOPs, so its bucket comes after all products.
-fn by_rows(family: Family, op: Op, operands: Vec<Type>) -> Trial {
-    let sizes = [operands[0].rows(), operands[0].columns(), 1];
-    Trial {
-        bucket: ShapeBucket::of(family, sizes),
-        flops: 0.0,
-        sizes,
-        stored: Operands::Floats,
-        op,
-        operands,
-        weight: None,
-    }
 }
 
 /// A product of a chunk of rows, with the FLOPs of all rows.
@@ -324,16 +298,14 @@ mod tests {
                         && other.groups == dispatch.groups
                 });
                 assert!(same, "{}", trial.bucket);
-                let flops = work::of_dispatch(&plan, own.start).flops;
-                assert_eq!(flops > 0.0, !trial.bucket.family.by_rows(), "{}", trial.bucket);
+                assert!(work::of_dispatch(&plan, own.start).flops > 0.0, "{}", trial.bucket);
             }
         }
     }
 
     #[test]
     fn candidates_begin_with_the_rule_and_differ() {
-        let targets = [(Target::new(true), 3), (Target::new(false), 5)];
-        for (target, most) in targets.map(|(target, most)| (target.with_subgroups(true), most)) {
+        for (target, most) in [(Target::new(true), 3), (Target::new(false), 5)] {
             for trial in of_graph(&graph("nanogpt-cpu")) {
                 let candidates = trial.candidates(&target);
                 assert_eq!(candidates[0], target.default_choice());

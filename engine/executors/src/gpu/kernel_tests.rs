@@ -8,7 +8,7 @@ use glasshouse_compiler::graph::ops;
 use glasshouse_compiler::graph::{
     DropoutSite, Graph, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId, random, token_order,
 };
-use glasshouse_compiler::plan::lower::{Target, Tier};
+use glasshouse_compiler::plan::lower::{Family, Target, Tier};
 use glasshouse_compiler::plan::trial;
 use glasshouse_compiler::step::Data;
 use glasshouse_protocol::{Activation, Gate, NormKind};
@@ -63,7 +63,7 @@ impl Case {
         value
     }
 
-    /// Runs the op for both targets, and within subgroups if it is row-wise; compares outputs and gradients.
+    /// Runs the op for both targets, and within subgroups if it is a product of few rows; compares outputs and gradients.
     fn check(mut self, gpu: &Gpu, op: Op, gradients: &[ValueId], truth: &[Vec<f64>], tolerance: f64) {
         let inputs: Vec<ValueId> =
             self.fed.iter().map(|(value, _)| *value).filter(|value| !gradients.contains(value)).collect();
@@ -86,9 +86,9 @@ impl Case {
     }
 }
 
-/// A target whose row-wise kernels use subgroups, if the device and the graph have any.
+/// A target whose products of few rows use subgroups, if the device and the graph have any.
 fn with_subgroups(gpu: &Gpu, graph: &Graph) -> Option<Target> {
-    let choices = trial::everywhere(graph, Tier::Subgroup, |class| class.family.by_rows());
+    let choices = trial::everywhere(graph, Tier::Subgroup, |class| class.family == Family::LinearFew);
     let possible = gpu.target().subgroups && !choices.is_empty();
     possible.then(|| Target::new(false).with_subgroups(true).with(&choices))
 }

@@ -1,7 +1,7 @@
 //! Distillation loss and its gradient.
 
 use super::loss::{LossRule, mean};
-use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, Tier, grid, row_groups};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::ops::{
     Distil, DistilBackward, DistilBackwardInputs, DistilInputs, DistilOutputs, Dx, Named,
@@ -28,7 +28,7 @@ impl Lower for Distil {
         let [logits, teacher, targets, rows, softened, loss] =
             [logits, teacher, targets, rows, softened, loss].map(Operand::place);
         let bindings = vec![BindingSource::Buffer(Buffer::Control), logits, teacher, targets, rows, softened];
-        let groups = row_groups(Tier::Tiled, count)?;
+        let groups = grid(count)?;
         let each = Launch::new(distil::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering { launches: vec![each, mean(rule, [rows, targets, loss])?], scratch: Vec::new() })
     }

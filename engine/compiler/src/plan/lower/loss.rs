@@ -2,8 +2,8 @@
 
 use super::parts::RowRange;
 use super::{
-    BindingSource, Family, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, Tier,
-    grid, row_groups, row_tier,
+    BindingSource, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, grid,
+    row_groups,
 };
 use crate::Result;
 use crate::graph::ops::{
@@ -82,13 +82,11 @@ pub(super) fn rows(
     part: RowRange,
     [logits, targets, results]: [BindingSource; 3],
 ) -> Result<Launch> {
-    use cross_entropy::{Arguments, kernel};
+    use cross_entropy::{Arguments, Tier, kernel};
     let (ignoring, ignored) = rule.ignore();
-    let tier = match target.tier(Family::CrossEntropy, [part.count, rule.vocabulary, 1]) {
-        // An invocation reads its row twice.
-        Tier::Direct if 2 * rule.vocabulary > MAX_LOOP_ITERATIONS => Tier::Tiled,
-        tier => tier,
-    };
+    // An invocation reads its row twice.
+    let direct = target.software && 2 * rule.vocabulary <= MAX_LOOP_ITERATIONS;
+    let tier = if direct { Tier::Direct } else { Tier::Tiled };
     let arguments = Arguments {
         rows: part.count as u32,
         vocabulary: rule.vocabulary as u32,
@@ -99,10 +97,10 @@ pub(super) fn rows(
         all_rows: rule.all_rows as u32,
     };
     Launch::new(
-        kernel(row_tier!(cross_entropy, tier)),
+        kernel(tier),
         arguments.bytes(),
         vec![BindingSource::Buffer(Buffer::Control), logits, targets, results],
-        row_groups(tier, part.count)?,
+        row_groups(direct, part.count)?,
     )
 }
 

@@ -5,8 +5,8 @@ use super::parts::RowRange;
 use super::products::{linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
-    BindingSource, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, by_width,
-    grid, row_groups, row_tier, tall, within_longest_loop,
+    BindingSource, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, Tier,
+    by_width, grid, row_groups, tall, within_longest_loop,
 };
 use crate::Result;
 use glasshouse_shaders::{linear_few, sum_rows};
@@ -85,8 +85,13 @@ fn linear_launch(
             inner: (if vec4 { inner / 4 } else { inner }) as u32,
             stride: stride as u32,
         };
-        let kernel = linear_few::kernel(row_tier!(linear_few, tier), operands, bias, residual);
-        return Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, count)?);
+        let own = match tier {
+            Tier::Direct => linear_few::Tier::Direct,
+            Tier::Tiled | Tier::Cooperative => linear_few::Tier::Tiled,
+            Tier::Subgroup => linear_few::Tier::Subgroup,
+        };
+        let kernel = linear_few::kernel(own, operands, bias, residual);
+        return Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier == Tier::Direct, count)?);
     }
     let epilogue = if residual { linear::Epilogue::Residual } else { linear::Epilogue::Plain };
     let operands =

@@ -224,21 +224,9 @@ fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) 
 }
 
 /// Workgroups of the row kernels (`shared/rows.wgsl`): 64 rows per group in the direct tier, else one.
-fn row_groups(tier: Tier, rows: usize) -> Result<[u32; 3]> {
-    grid(if tier == Tier::Direct { rows.div_ceil(64) } else { rows })
+fn row_groups(direct: bool, rows: usize) -> Result<[u32; 3]> {
+    grid(if direct { rows.div_ceil(64) } else { rows })
 }
-
-/// The tier of a row kernel; their modules are alike.
-macro_rules! row_tier {
-    ($module:ident, $tier:expr) => {
-        match $tier {
-            $crate::plan::lower::Tier::Direct => $module::Tier::Direct,
-            $crate::plan::lower::Tier::Tiled | $crate::plan::lower::Tier::Cooperative => $module::Tier::Tiled,
-            $crate::plan::lower::Tier::Subgroup => $module::Tier::Subgroup,
-        }
-    };
-}
-use row_tier;
 
 /// For the column-sum kernels (`shared/columns.wgsl`): whether lanes share a column, and the workgroups. Short or wide matrices
 /// fill a device without sharing; a software adapter avoids barriers unless a column exceeds its longest loop.

@@ -1,7 +1,7 @@
 //! Norms and their gradients.
 
 use super::matmul::built;
-use super::{Family, Launch, Lower, Lowering, NodeContext, Operand, by_width, row_groups, row_tier, tall};
+use super::{Launch, Lower, Lowering, NodeContext, Operand, by_width, row_groups, tall};
 use crate::Result;
 use crate::graph::ops::{
     Named, Norm, NormBackward, NormBackwardInputs, NormGradients, NormInputs, NormOutputs,
@@ -16,18 +16,19 @@ impl Lower for Norm {
         site: NodeContext<'_>,
         Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
-        use norm::{Arguments, Entries, Form, kernel};
+        use norm::{Arguments, Entries, Form, Tier, kernel};
         let (NormInputs { x, scale, bias }, NormOutputs { y, statistics }) = (inputs, outputs);
         let (rows, channels) = shape(x);
-        let tier = site.target.tier(Family::Norm, [rows, x.columns(), 1]);
+        let direct = site.target.software;
+        let tier = if direct { Tier::Direct } else { Tier::Tiled };
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let mut bindings = vec![x.place(), scale.place(), y.place(), statistics.place()];
         bindings.extend(bias.map(Operand::place));
         let arguments =
             Arguments { rows: rows as u32, channels, eps: self.form.eps, offset: self.form.offset() };
         let entries = by_width(x.columns(), y.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let kernel = built(kernel(row_tier!(norm, tier), kind, entries, self.bias))?;
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
+        let kernel = built(kernel(tier, kind, entries, self.bias))?;
+        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(direct, rows)?)?))
     }
 }
 
@@ -37,17 +38,18 @@ impl Lower for NormBackward {
         site: NodeContext<'_>,
         Named { inputs, outputs, .. }: Named<Self, Operand<'_>>,
     ) -> Result<Lowering> {
-        use norm_backward::{Arguments, Entries, Form, kernel};
+        use norm_backward::{Arguments, Entries, Form, Tier, kernel};
         let NormBackwardInputs { x, scale, statistics, dy, residual } = inputs;
         let (rows, channels) = shape(x);
-        let tier = site.target.tier(Family::NormBackward, [rows, x.columns(), 1]);
+        let direct = site.target.software;
+        let tier = if direct { Tier::Direct } else { Tier::Tiled };
         let kind = if self.form.kind == NormKind::Layer { Form::Layer } else { Form::Rms };
         let mut bindings = [x, scale, statistics, dy, outputs.dx].map(Operand::place).to_vec();
         bindings.extend(residual.map(Operand::place));
         let arguments = Arguments { rows: rows as u32, channels, offset: self.form.offset() };
         let entries = by_width(x.columns(), dy.half(), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-        let kernel = kernel(row_tier!(norm_backward, tier), kind, entries, self.residual);
-        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(tier, rows)?)?))
+        let kernel = kernel(tier, kind, entries, self.residual);
+        Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, row_groups(direct, rows)?)?))
     }
 }
 

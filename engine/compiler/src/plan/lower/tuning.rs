@@ -26,16 +26,10 @@ pub enum Family {
     AttentionQueryBackward,
     /// Gradient of attention's keys and values, sizes B·H, T, D.
     AttentionKeyBackward,
-    /// Norms, sizes N, C, 1.
-    Norm,
-    /// Gradient of a norm's input, sizes N, C, 1.
-    NormBackward,
-    /// Cross-entropy of rows of logits, sizes N, V, 1.
-    CrossEntropy,
 }
 
 impl Family {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 7] = [
         Self::Linear,
         Self::LinearFew,
         Self::LinearInputBackward,
@@ -43,9 +37,6 @@ impl Family {
         Self::AttentionForward,
         Self::AttentionQueryBackward,
         Self::AttentionKeyBackward,
-        Self::Norm,
-        Self::NormBackward,
-        Self::CrossEntropy,
     ];
 
     /// Base name of the kernel; each tier may have its own file ([`Self::has`]).
@@ -58,9 +49,6 @@ impl Family {
             Self::AttentionForward => "attention_forward",
             Self::AttentionQueryBackward => "attention_query_backward",
             Self::AttentionKeyBackward => "attention_key_backward",
-            Self::Norm => "norm",
-            Self::NormBackward => "norm_backward",
-            Self::CrossEntropy => "cross_entropy",
         }
     }
 
@@ -74,11 +62,6 @@ impl Family {
     /// Whether it is a matrix product of linear layers.
     pub fn multiplies(self) -> bool {
         matches!(self, Self::Linear | Self::LinearInputBackward | Self::LinearWeightBackward)
-    }
-
-    /// Whether it is a row kernel (`shared/rows.wgsl`).
-    pub fn by_rows(self) -> bool {
-        matches!(self, Self::LinearFew | Self::Norm | Self::NormBackward | Self::CrossEntropy)
     }
 }
 
@@ -202,9 +185,9 @@ impl Cooperative {
 pub enum Tier {
     /// Directly from bindings into registers, without barriers: suits software adapters.
     Direct,
-    /// Through workgroup memory: products by tiles, rows by a whole workgroup.
+    /// Through workgroup memory: products by tiles, outputs of few rows by a workgroup each.
     Tiled,
-    /// Through workgroup memory, with subgroup additions.
+    /// Products of few rows through workgroup memory, with subgroup additions.
     Subgroup,
     /// Cooperative matrices.
     Cooperative,
@@ -361,10 +344,10 @@ impl Target {
         // Half of the limit, since nested loops count too.
         let within = turns <= MAX_LOOP_ITERATIONS / 2;
         match choice.tier {
-            // One invocation per row leaves a GPU idle.
-            Tier::Direct => self.software || !family.by_rows(),
+            // One invocation per output of few rows leaves a GPU idle.
+            Tier::Direct => self.software || family != Family::LinearFew,
             Tier::Tiled => !self.software || !family.multiplies() || within,
-            Tier::Subgroup => self.subgroups && family.by_rows(),
+            Tier::Subgroup => self.subgroups && family == Family::LinearFew,
             Tier::Cooperative => {
                 family.multiplies() && self.subgroups && self.cooperative.side(sizes, operands).is_some()
             }
@@ -404,7 +387,7 @@ mod tests {
             ("linear forward 1024x128x512", "direct"),
             ("linear 99999999999999999999x1x1", "direct"),
             ("linear 1024x128x512", "tensor"),
-            ("norm in halves 1024x128x1", "subgroup"),
+            ("linear few in halves 8x128x512", "subgroup"),
             ("linear 1024x128x512", "direct in 0 slices"),
             ("linear 1024x128x512", "direct in 33 slices"),
             ("linear 1024x128x512", "direct in 4 pieces"),
@@ -471,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn subgroups_are_for_rows_on_devices_that_have_them() {
+    fn subgroups_are_for_few_rows_on_devices_that_have_them() {
         let sizes = [768, 128, 512];
         let chosen = Family::ALL.map(|family| (ShapeBucket::of(family, sizes), Choice::tier(Tier::Subgroup)));
         let choices = Choices::from_iter(chosen);
@@ -481,7 +464,7 @@ mod tests {
                 let tier =
                     |subgroups| default.clone().with_subgroups(subgroups).with(&choices).tier(family, sizes);
                 assert_eq!(tier(false), default.tier(family, sizes));
-                assert_eq!(tier(true) == Tier::Subgroup, family.by_rows(), "{family:?}");
+                assert_eq!(tier(true) == Tier::Subgroup, family == Family::LinearFew, "{family:?}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Cross-entropy with unlikelihood, and its gradient.
 
 use super::loss::{LossRule, mean};
-use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, Tier, row_groups};
+use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::ops::{
     Dx, Named, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
@@ -33,7 +33,7 @@ impl Lower for Unlikelihood {
             [logits, tokens, targets, starts, rows, sums, loss].map(Operand::place);
         let bindings =
             vec![BindingSource::Buffer(Buffer::Control), logits, tokens, targets, starts, rows, sums];
-        let groups = row_groups(Tier::Tiled, count)?;
+        let groups = grid(count)?;
         let each = Launch::new(unlikelihood::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering { launches: vec![each, mean(rule, [rows, targets, loss])?], scratch: Vec::new() })
     }
@@ -57,7 +57,7 @@ impl Lower for UnlikelihoodBackward {
         };
         let places = [logits, tokens, targets, starts.unwrap_or(tokens), sums, loss, dx].map(Operand::place);
         let bindings = std::iter::once(BindingSource::Buffer(Buffer::Control)).chain(places).collect();
-        let groups = row_groups(Tier::Tiled, count)?;
+        let groups = grid(count)?;
         let launch = Launch::new(unlikelihood_backward::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering::one(launch))
     }
