@@ -83,8 +83,7 @@ impl Trial {
         if let Some([inner, rows, columns]) = sliced.filter(|_| !target.software) {
             let slices = default_slices(target, [inner, rows, columns]);
             let bytes = (rows * columns * 4) as u64;
-            let long_enough =
-                |count: &usize| *count > 0 && (*count < slices || inner / count >= MIN_SLICE);
+            let long_enough = |count: &usize| *count > 0 && (*count < slices || inner / count >= MIN_SLICE);
             let small_enough = |count: &usize| *count <= MAX_SLICES && *count as u64 * bytes <= MAX_BYTES;
             let others =
                 [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);

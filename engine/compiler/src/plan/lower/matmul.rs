@@ -267,8 +267,7 @@ pub(super) fn column_sums(
         (true, groups) if !half_out => (Tier::Workgroup, groups),
         _ => (Tier::Column, grid(count.div_ceil(16))?),
     };
-    let arguments =
-        Arguments { rows: rows as u32, columns: count as u32, accumulate: u32::from(accumulate) };
+    let arguments = Arguments { rows: rows as u32, columns: count as u32, accumulate: u32::from(accumulate) };
     let entries = by_width(columns, half, [Entries::Scalar, Entries::Vec4, Entries::Half])?;
     Launch::new(built(kernel(tier, entries, half_out))?, arguments.bytes(), vec![from, into], groups)
 }
