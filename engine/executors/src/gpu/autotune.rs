@@ -21,6 +21,7 @@ use glasshouse_compiler::plan::trial::{self, Trial};
 use glasshouse_platform::{Error, Result};
 use search::{Bench, search};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
@@ -166,7 +167,10 @@ impl Gpu {
         if !unknown.is_empty() {
             // A software adapter takes many times longer to build a kernel with barriers.
             let unmet = if target.software { 4.0 } else { 1.0 };
-            let mut bench = Device { gpu: plain, begun, warm: target.software };
+            let mut bench = Device { gpu: plain, begun };
+            if !target.software {
+                bench.warm_up(&unknown[0], target.default_choice()).await;
+            }
             let found = match search(&mut bench, &unknown, &target, measuring.budget, unmet).await {
                 Ok(found) => verified(&bench.gpu, graph, found).await,
                 Err(error) => Err(error),
@@ -218,7 +222,6 @@ async fn verified(
 struct Device {
     gpu: Gpu,
     begun: Instant,
-    warm: bool,
 }
 
 impl Bench for Device {
@@ -244,18 +247,27 @@ impl Bench for Device {
 }
 
 impl Device {
-    async fn timed(&mut self, trial: &Trial, choice: Choice) -> Result<f64> {
-        expect_short(self.gpu.wait())?;
+    /// Brings the device's clock up, which is not part of the tuning budget. Failures are left to the timing of the same trial.
+    async fn warm_up(&mut self, trial: &Trial, choice: Choice) {
+        if let Ok((repeater, own)) = self.prepared(trial, choice).await {
+            repeater.warm_up(own).await.ok();
+            self.begun = Instant::now();
+        }
+    }
+
+    async fn prepared(&self, trial: &Trial, choice: Choice) -> Result<(Repeater, Range<usize>)> {
         let (plan, own) = trial.plan(&self.gpu.target(), choice)?;
         // Neither zeros nor equal values, which some devices compute faster.
         let noise = |at: usize| (at % 251) as f32 / 251.0 - 0.5;
         let weights: Vec<f32> = (0..plan.arena.length.min(NOISE)).map(noise).collect();
         let repeater = Repeater::new(&self.gpu, &plan, &weights, None, &[]).await?;
         repeater.fill_f16(&plan, NOISE, noise).await?;
-        if !self.warm {
-            repeater.warm_up(own.clone()).await?;
-            self.warm = true;
-        }
+        Ok((repeater, own))
+    }
+
+    async fn timed(&self, trial: &Trial, choice: Choice) -> Result<f64> {
+        expect_short(self.gpu.wait())?;
+        let (repeater, own) = self.prepared(trial, choice).await?;
         fastest(self.gpu.wait(), async |repeats| repeater.seconds_of(own.clone(), repeats).await).await
     }
 }

@@ -98,7 +98,7 @@ impl Repeater {
         self.program.len()
     }
 
-    /// Keeps the device busy with dispatches until its clock is up; a software adapter has no such clock.
+    /// Keeps the device busy with dispatches until its clock is up. Does nothing on a software adapter.
     ///
     /// # Errors
     /// The device was lost.
