@@ -4338,12 +4338,12 @@ pub mod linear_input_backward_cooperative {
     }
 
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(side: Side, operands: Operands, epilogue: Epilogue) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 8] = [Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), None];
-        PLACES.get(side as usize * 4 + operands as usize * 2 + epilogue as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(side: Side, operands: Operands, epilogue: Epilogue, partial: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 16] = [Some(0), None, Some(1), None, Some(2), Some(3), None, None, Some(4), None, Some(5), None, Some(6), Some(7), None, None];
+        PLACES.get(side as usize * 8 + operands as usize * 4 + epilogue as usize * 2 + usize::from(partial))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 6] = [
+    pub(crate) static VARIANTS: [Kernel; 8] = [
         Kernel {
             name: "linear_input_backward_cooperative:cooperative8,vec4",
             entry_point: "linear_input_backward_cooperative",
@@ -4366,6 +4366,14 @@ pub mod linear_input_backward_cooperative {
             pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, WF7C9EDF4, W1BE08DEA, WD790F5B6, W5C141548, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W26F0272E, WA759355F, W5B14317B],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_2,
+            workgroup_memory: 12288,
+        },
+        Kernel {
+            name: "linear_input_backward_cooperative:cooperative8,half,partial",
+            entry_point: "linear_input_backward_cooperative",
+            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, WF7C9EDF4, W1BE08DEA, WD790F5B6, W5C141548, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WC80026D9, W98FC6BBD, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, W391F6094, W25A4E158, WD6DD7F5B, W8C215E57, WE5EF4636, W729FFC5E, W8D63A552, W655E1492, WD96CA896, W3492E264, WA759355F, W5B14317B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
             workgroup_memory: 12288,
         },
         Kernel {
@@ -4392,6 +4400,14 @@ pub mod linear_input_backward_cooperative {
             bindings: BINDINGS_2,
             workgroup_memory: 14336,
         },
+        Kernel {
+            name: "linear_input_backward_cooperative:cooperative16,half,partial",
+            entry_point: "linear_input_backward_cooperative",
+            pieces: &[W148953AA, WF6360019, W5A88D53B, WCDDF94C5, WF7C9EDF4, W1BE08DEA, WD790F5B6, W5C141548, WD0112C68, W0D6B5DC7, W362BE9E6, WE32FAE4C, W483962C0, W572E4D51, W40D55019, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W46ED89E7, W3DBC7991, WB3C3725C, WF63A0AB8, WB5D58C3E, WA838C1E7, W5E3B7866, W587D9BD5, W7AE9F516, WD1D867AB, WC9460618, W39FE35D6, WEF04B02A, WCEFC8A43, WE2646BFD, WC1065B98, WEA560DE3, WED46853C, W49A273E7, W6B0354DD, WBB5B7265, WA63ECF49, W75C3F445, WC66C4DAD, W799ACE7A, WD6DD7F5B, W8C215E57, W1CE85927, W9D920F82, W890FD47C, W635EF461, WD96CA896, W3492E264, WA759355F, W5B14317B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 14336,
+        },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
@@ -4411,6 +4427,12 @@ pub mod linear_input_backward_cooperative {
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 16 },
     ];
 }
 
@@ -4685,12 +4707,12 @@ pub mod linear_input_backward_tiled {
     }
 
     /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(left: Left, right: Right, epilogue: Epilogue) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 18] = [Some(0), Some(1), Some(2), Some(3), Some(4), None, Some(5), Some(6), Some(7), Some(8), Some(9), None, Some(10), None, Some(11), None, Some(12), None];
-        PLACES.get(left as usize * 6 + right as usize * 2 + epilogue as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    pub fn kernel(left: Left, right: Right, epilogue: Epilogue, partial: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 36] = [Some(0), None, Some(1), None, Some(2), None, Some(3), None, Some(4), Some(5), None, None, Some(6), None, Some(7), None, Some(8), None, Some(9), None, Some(10), Some(11), None, None, Some(12), None, None, None, Some(13), None, None, None, Some(14), Some(15), None, None];
+        PLACES.get(left as usize * 12 + right as usize * 4 + epilogue as usize * 2 + usize::from(partial))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 13] = [
+    pub(crate) static VARIANTS: [Kernel; 16] = [
         Kernel {
             name: "linear_input_backward_tiled:left1,scalar",
             entry_point: "linear_input_backward_tiled",
@@ -4732,11 +4754,19 @@ pub mod linear_input_backward_tiled {
             workgroup_memory: 8192,
         },
         Kernel {
+            name: "linear_input_backward_tiled:left1,half,partial",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 8192,
+        },
+        Kernel {
             name: "linear_input_backward_tiled:left4,scalar",
             entry_point: "linear_input_backward_tiled",
             pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_5,
+            bindings: BINDINGS_6,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -4744,7 +4774,7 @@ pub mod linear_input_backward_tiled {
             entry_point: "linear_input_backward_tiled",
             pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_6,
+            bindings: BINDINGS_7,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -4752,7 +4782,7 @@ pub mod linear_input_backward_tiled {
             entry_point: "linear_input_backward_tiled",
             pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_7,
+            bindings: BINDINGS_8,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -4760,7 +4790,7 @@ pub mod linear_input_backward_tiled {
             entry_point: "linear_input_backward_tiled",
             pieces: &[W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W82753696, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_8,
+            bindings: BINDINGS_9,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -4768,7 +4798,15 @@ pub mod linear_input_backward_tiled {
             entry_point: "linear_input_backward_tiled",
             pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_9,
+            bindings: BINDINGS_10,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,half,partial",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -4776,7 +4814,7 @@ pub mod linear_input_backward_tiled {
             entry_point: "linear_input_backward_tiled",
             pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_10,
+            bindings: BINDINGS_12,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -4784,7 +4822,7 @@ pub mod linear_input_backward_tiled {
             entry_point: "linear_input_backward_tiled",
             pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_11,
+            bindings: BINDINGS_13,
             workgroup_memory: 8192,
         },
         Kernel {
@@ -4792,7 +4830,15 @@ pub mod linear_input_backward_tiled {
             entry_point: "linear_input_backward_tiled",
             pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
             workgroup_size: [8, 8, 1],
-            bindings: BINDINGS_12,
+            bindings: BINDINGS_14,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left_half,half,partial",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, W093FC7C4, WD0112C68, W0D6B5DC7, W362BE9E6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, W483962C0, WCC26A379, W8EA9DD8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, W33BFF985, W87C6AA95, WB12B9A93],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
             workgroup_memory: 8192,
         },
     ];
@@ -4830,8 +4876,8 @@ pub mod linear_input_backward_tiled {
     ];
     const BINDINGS_5: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_6: &[KernelBinding] = &[
@@ -4839,44 +4885,62 @@ pub mod linear_input_backward_tiled {
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_7: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_8: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
     ];
     const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_10: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
     ];
-    const BINDINGS_10: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
-    ];
     const BINDINGS_11: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_12: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_13: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_14: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
         KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_15: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
     ];
 }
 
@@ -6868,7 +6932,7 @@ pub mod score {
     ];
 }
 
-/// Column sums: dx[c] = Σ over rows of dy[n,c], or dx[c] += it; the gradient of a bias, and of the first rows of a position table.
+/// Column sums: dx[c] = Σ over rows of dy[n,c], or dx[c] += Σ; the gradient of a bias, and of the first rows of a position table.
 pub mod sum_rows {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -6917,7 +6981,7 @@ pub mod sum_rows {
 
     /// The variant with these features, if there is one: not all go together.
     pub fn kernel(tier: Tier, entries: Entries, half_out: bool) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 12] = [Some(0), None, Some(1), None, Some(2), Some(3), Some(4), None, Some(5), None, Some(6), None];
+        const PLACES: [Option<u16>; 12] = [Some(0), None, Some(1), Some(2), Some(3), None, Some(4), None, Some(5), None, Some(6), None];
         PLACES.get(tier as usize * 6 + entries as usize * 2 + usize::from(half_out))?.map(|place| &VARIANTS[usize::from(place)])
     }
 
@@ -6939,17 +7003,17 @@ pub mod sum_rows {
             workgroup_memory: 0,
         },
         Kernel {
-            name: "sum_rows:column,half",
+            name: "sum_rows:column,vec4,half_out",
             entry_point: "sum_rows",
-            pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
+            pieces: &[W148953AA, W02BE1858, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
             workgroup_size: [16, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
         },
         Kernel {
-            name: "sum_rows:column,half,half_out",
+            name: "sum_rows:column,half",
             entry_point: "sum_rows",
-            pieces: &[W148953AA, WB4BCB6B7, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
+            pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, W0B85CA4D, W1202945E, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
             workgroup_size: [16, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 0,
@@ -6975,7 +7039,7 @@ pub mod sum_rows {
             entry_point: "sum_rows",
             pieces: &[W148953AA, W9F24018C, W6D223E7B, WE32FAE4C, W02648519, W435FBF50, WD282B7C0, W1202945E, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_2,
+            bindings: BINDINGS_3,
             workgroup_memory: 4096,
         },
     ];
@@ -6991,13 +7055,13 @@ pub mod sum_rows {
     ];
     const BINDINGS_2: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 8 },
     ];
     const BINDINGS_3: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
-        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
     ];
 }
 
@@ -7218,7 +7282,7 @@ pub mod linear_input_backward {
         pub column_tiles: u32,
         /// Tiles of a slice.
         pub tiles: u32,
-        /// Inner steps of a slice, a multiple of 64.
+        /// Inner steps of a slice, a multiple of 64 or all.
         pub slice: u32,
         /// From a row of dy to the next: O, or more where w is a part.
         pub stride: u32,
@@ -7255,7 +7319,7 @@ pub mod linear_weight_backward {
         pub column_tiles: u32,
         /// Tiles of a slice.
         pub tiles: u32,
-        /// Inner steps of a slice, a multiple of 64.
+        /// Inner steps of a slice, a multiple of 64 or all.
         pub slice: u32,
         /// 1 adds to dw, 0 writes each slice by itself.
         pub accumulate: u32,
@@ -7501,6 +7565,8 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_input_backward_cooperative::VARIANTS[3],
     &linear_input_backward_cooperative::VARIANTS[4],
     &linear_input_backward_cooperative::VARIANTS[5],
+    &linear_input_backward_cooperative::VARIANTS[6],
+    &linear_input_backward_cooperative::VARIANTS[7],
     &linear_input_backward_direct::VARIANTS[0],
     &linear_input_backward_direct::VARIANTS[1],
     &linear_input_backward_direct::VARIANTS[2],
@@ -7527,6 +7593,9 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_input_backward_tiled::VARIANTS[10],
     &linear_input_backward_tiled::VARIANTS[11],
     &linear_input_backward_tiled::VARIANTS[12],
+    &linear_input_backward_tiled::VARIANTS[13],
+    &linear_input_backward_tiled::VARIANTS[14],
+    &linear_input_backward_tiled::VARIANTS[15],
     &linear_tiled::VARIANTS[0],
     &linear_tiled::VARIANTS[1],
     &linear_tiled::VARIANTS[2],
@@ -7642,7 +7711,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "24388ca114879b59";
+pub const VERSION: &str = "95f43772f6daf342";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

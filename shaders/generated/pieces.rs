@@ -33,6 +33,8 @@ pub(crate) const W02648519: &str = r#"
 @group(0) @binding(1)
 var<storage, read> dy: array<Stored>;
 "#;
+pub(crate) const W02BE1858: &str = r#"alias Result = vec4<f16>;
+"#;
 pub(crate) const W042D832E: &str = r#"
 fn kept(seed: vec2<u32>, site: u32, threshold: u32, keep_scale: f32, entries: vec4<u32>) -> vec4<f32> {
     let dropped = vec4<bool>(random_bits(seed, site, entries.x) < threshold, random_bits(seed, site, entries.y) < threshold, random_bits(seed, site, entries.z) < threshold, random_bits(seed, site, entries.w) < threshold);
@@ -4334,8 +4336,6 @@ const SIZE: u32 = 12u;
 pub(crate) const WB45DA36F: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> statistics: array<vec2<f32>>;
-"#;
-pub(crate) const WB4BCB6B7: &str = r#"alias Result = Stored;
 "#;
 pub(crate) const WB5353B0D: &str = r#"
 @group(0) @binding(3)

@@ -1,5 +1,6 @@
 // Gradient of a linear layer's input by cooperative matrices: of y = x·wᵀ (+ b), dx = dy·w (+ r).
-// variants: side=cooperative8|cooperative16 operands=vec4|half epilogue=plain|residual
+// variants: side=cooperative8|cooperative16 operands=vec4|half epilogue=plain|residual partial?
+// needs: partial with half
 // never: residual+half
 // without: left1 left4 left_half scalar
 //

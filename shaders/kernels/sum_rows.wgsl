@@ -1,16 +1,15 @@
-// Column sums: dx[c] = Σ over rows of dy[n,c], or dx[c] += it; the gradient of a bias, and of the first rows of a position table.
+// Column sums: dx[c] = Σ over rows of dy[n,c], or dx[c] += Σ; the gradient of a bias, and of the first rows of a position table.
 // variants: tier=column|workgroup entries=scalar|vec4|half half_out?
-// needs: half_out with half
+// needs: half_out with vec4
 // needs: half_out with column
 //
-// dy [N,C], dx [C] or longer. Also the last stage of a split matrix product. half: dy is stored in
-// f16, half_out: dx too.
+// dy [N,C], dx [C] or longer. Also the last stage of a split matrix product. half: dy is stored in f16; half_out: dx is.
 
 import package::shared::columns::{STEP, BLOCK, column_of, first_row, sum_of_column};
 import package::shared::entry::Entry;
 import package::shared::stored::Stored;
 
-@if(half_out) alias Result = Stored;
+@if(half_out) alias Result = vec4<f16>;
 @else alias Result = Entry;
 
 struct Arguments {

@@ -7,7 +7,7 @@ struct Arguments {
     inner: u32, // O.
     column_tiles: u32, // Tiles of 64 side by side.
     tiles: u32, // Tiles of a slice.
-    slice: u32, // Inner steps of a slice, a multiple of 64.
+    slice: u32, // Inner steps of a slice, a multiple of 64 or all.
     stride: u32, // From a row of dy to the next: O, or more where w is a part.
     accumulate: u32, // 1 adds to dx, as parts of w after the first do.
 }
@@ -50,7 +50,7 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     @else return select(vec4<f32>(), columns, step < arguments.inner);
 }
 
-// First inner step of a slice, and the first that is behind it.
+// First inner step of a slice, and the first after it.
 fn slice_steps(slice: u32) -> vec2<u32> {
     let begin = slice * arguments.slice;
     return vec2<u32>(begin, min(begin + arguments.slice, arguments.inner));

@@ -3,10 +3,10 @@
 import package::shared::linear_input_backward::arguments;
 
 // Cooperative matrices have whole fours of columns.
-@if(half && !cooperative8 && !cooperative16) alias Result = f16;
-@if(!half && !cooperative8 && !cooperative16) alias Result = f32;
-@if(half && (cooperative8 || cooperative16)) alias Result = vec4<f16>;
-@if(!half && (cooperative8 || cooperative16)) alias Result = vec4<f32>;
+@if(half && !partial && !cooperative8 && !cooperative16) alias Result = f16;
+@if((!half || partial) && !cooperative8 && !cooperative16) alias Result = f32;
+@if(half && !partial && (cooperative8 || cooperative16)) alias Result = vec4<f16>;
+@if((!half || partial) && (cooperative8 || cooperative16)) alias Result = vec4<f32>;
 
 @group(0) @binding(3) var<storage, read_write> dx: array<Result>;
 @if(residual) @group(0) @binding(4) var<storage, read> r: array<f32>;

@@ -180,6 +180,9 @@ fn gradients_of_linear_layers() -> Vec<HalfCase> {
     all.push(case(plain, &[Half(&[80, 112]), Half(&[112, 48])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Full(&[67, 65]), Half(&[65, 36])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Full(&[67, 12]), Half(&[12, 36])], &[], &[0], ROUNDING));
+    // In slices on a GPU.
+    all.push(case(plain, &[Half(&[80, 1616]), Half(&[1616, 48])], &[], &[0], ROUNDING));
+    all.push(case(plain, &[Full(&[67, 1031]), Half(&[1031, 36])], &[], &[0], ROUNDING));
     all.push(case(plain, &[Half(&[67, 20]), Full(&[20, 7])], &[], &[], 1e-6));
     let weight = Op::LinearWeightBackward(ops::LinearWeightBackward);
     all.push(case(weight, &[Half(&[67, 20]), Half(&[67, 36])], &[&[20, 36]], &[], 1e-6));

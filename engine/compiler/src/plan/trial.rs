@@ -14,7 +14,7 @@ use std::ops::Range;
 /// Minimum inner steps of a slice beyond the default number of slices.
 const MIN_SLICE: usize = 64;
 
-/// Maximum bytes of all slices' sums, so that a weight of the same bucket and four times the size still fits the smallest
+/// Maximum bytes of all slices' sums, so that a gradient of the same bucket and four times the size still fits the smallest
 /// binding limit.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -77,7 +77,12 @@ impl Trial {
         // A software adapter has few threads; slices are meant to fill many.
         let sliced = match (self.bucket.family, self.sizes) {
             (Family::LinearWeightBackward, sizes) => Some(sizes),
-            (Family::LinearInputBackward, [rows, inner, columns]) => Some([inner, rows, columns]),
+            // A weight that is bound in parts is not multiplied in slices.
+            (Family::LinearInputBackward, [rows, inner, columns])
+                if (inner * columns * 4) as u64 <= target.binding =>
+            {
+                Some([inner, rows, columns])
+            }
             _ => None,
         };
         if let Some([inner, rows, columns]) = sliced.filter(|_| !target.software) {

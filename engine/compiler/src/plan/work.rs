@@ -75,14 +75,26 @@ pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
     operands.sum()
 }
 
-/// A dispatch's weight among its node's products. In attention's backward pass, the kernel over queries computes scores, dP and
-/// dQ, the one over keys scores, dV, dP and dK. A head fused with its loss multiplies chunk by chunk, with as many rows as its
-/// smallest operand. Adding slices and the loss itself are not products.
+/// A dispatch's weight among its node's products: of a matrix product, its multiply-adds. In attention's backward pass, the kernel
+/// over queries computes scores, dP and dQ, the one over keys scores, dV, dP and dK. Adding slices and the loss itself are not
+/// products.
 fn products(dispatch: &Dispatch) -> f64 {
     match dispatch.kernel.name {
         name if name.starts_with("sum_") || name.starts_with("cross_entropy") => 0.0,
         name if name.starts_with("attention_query_backward") => 3.0,
         name if name.starts_with("attention_key_backward") => 4.0,
+        name if name.starts_with("linear") => {
+            // Rows, columns and inner steps, or results and inner steps in fours.
+            let size = |at: usize| {
+                f64::from(bytemuck::pod_read_unaligned::<u32>(&dispatch.arguments[4 * at..4 * at + 4]))
+            };
+            match name.split_once(':') {
+                Some(("linear_few", variant)) => {
+                    size(0) * size(2) * if variant.contains("scalar") { 1.0 } else { 4.0 }
+                }
+                _ => size(0) * size(1) * size(2),
+            }
+        }
         _ => {
             let slots = dispatch.bindings.iter().filter(|binding| matches!(binding.buffer, Buffer::Slot(_)));
             slots.filter_map(|binding| binding.bytes).min().unwrap_or(1) as f64

@@ -256,6 +256,7 @@ impl Device {
     }
 
     async fn prepared(&self, trial: &Trial, choice: Choice) -> Result<(Repeater, Range<usize>)> {
+        expect_short(self.gpu.wait())?;
         let (plan, own) = trial.plan(&self.gpu.target(), choice)?;
         // Neither zeros nor equal values, which some devices compute faster.
         let noise = |at: usize| (at % 251) as f32 / 251.0 - 0.5;
@@ -266,7 +267,6 @@ impl Device {
     }
 
     async fn timed(&self, trial: &Trial, choice: Choice) -> Result<f64> {
-        expect_short(self.gpu.wait())?;
         let (repeater, own) = self.prepared(trial, choice).await?;
         fastest(self.gpu.wait(), async |repeats| repeater.seconds_of(own.clone(), repeats).await).await
     }

@@ -123,7 +123,7 @@ fn product(
 }
 
 /// N, I, O: one, a few, odd, just beyond a tile, vectors, matrices that end within a tile, tall enough to be sliced.
-const PRODUCTS: [(usize, usize, usize); 11] = [
+const PRODUCTS: [(usize, usize, usize); 12] = [
     (1, 1, 1),
     (3, 5, 7),
     (8, 12, 3),
@@ -135,6 +135,7 @@ const PRODUCTS: [(usize, usize, usize); 11] = [
     (1501, 12, 9),
     (80, 48, 112),
     (144, 32, 16),
+    (24, 16, 1328),
 ];
 
 #[test]

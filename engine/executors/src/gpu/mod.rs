@@ -27,7 +27,7 @@ pub use device::Gpu;
 pub use executor::GpuExecutor;
 pub use occupancy::Occupancy;
 pub use profile::Timing;
-pub use repeater::Repeater;
+pub use repeater::{Repeater, WARM_UP};
 pub use replay::EncodeStatistics;
 pub use run::{PreparedGraph, run_graph, run_graph_for, run_graph_seeded};
 

@@ -18,9 +18,9 @@ use web_time::{Duration, Instant};
 
 /// A GPU at rest reaches its full clock only after tenths of a second of unbroken work (an H200 begins at a sixth of it). Until
 /// then, whatever is timed seems slow.
-const WARM_UP: Duration = Duration::from_millis(400);
+pub const WARM_UP: Duration = Duration::from_millis(400);
 
-/// Seconds of a submission until then: long beside the pauses between submissions, short for a window.
+/// Target seconds of a warm-up submission: long compared with the gaps between submissions, short enough for a responsive window.
 const WARM_UP_SECONDS: f64 = 0.02;
 
 /// A plan's dispatches over buffers of their own.

@@ -55,8 +55,8 @@ fn nanogpt_has_what_it_can_in_half() {
 #[test]
 fn dropout_stands_between_f16_and_the_stream() {
     let counts = given(&mixed(preset("nanogpt-gpu").unwrap()));
-    // Six blocks with two each; the dropout after the embedding is part of the residual stream. Of a block's linear
-    // layers, all four write f16.
+    // Six blocks with two each; the dropout after the embedding is part of the residual stream. All four linear layers of a
+    // block write f16.
     assert_eq!((counts.get("dropout"), counts.get("linear")), (Some(&12), Some(&24)), "{counts:?}");
 }
 

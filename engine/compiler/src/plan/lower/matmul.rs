@@ -18,13 +18,13 @@ const SIDE: usize = 64;
 pub(in crate::plan) const FEW_ROWS: usize = 8;
 
 /// With fewer tiles a large GPU is partly idle, and a product is sliced. (An H200, 132 multiprocessors: the weight gradient of
-/// 1536 × 384 over 16,384 rows takes 1.84 ms in 144 tiles, 0.76 ms in four slices of them.)
+/// 384 × 1536 over 16,384 rows takes 1.84 ms in 144 tiles, 0.76 ms in four slices of them.)
 const ENOUGH_TILES: usize = 768;
 
 /// Minimum inner steps of a slice: below, a partial sum does not pay off.
 const MIN_SLICE: usize = 512;
 
-/// The inner steps of a slice divide by this, as by what any kernel loads at once.
+/// A slice's inner steps are a multiple of this, and so of every kernel's staging depth (4, 16 or 32).
 const SLICE_STEPS: usize = 64;
 
 /// Inner steps per loop iteration of the direct kernels.
@@ -110,8 +110,8 @@ fn linear_launch(
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
-/// dx = dy·w (+ r) over w, dy and dx with sizes N, O and I, in slices of O if that fills the device, else a launch for each part
-/// of w that the device binds. The flags say whether dy, and whether w and dx, are in 16-bit floats.
+/// dx = dy·w (+ r) over w, dy and dx with sizes N, O and I: in slices of O if that fills the device, w is bound whole and there is no
+/// residual; otherwise a launch for each part of w that the device binds. The flags say whether dy, and whether w and dx, are in 16-bit floats.
 pub(super) fn input_backward(
     site: NodeContext<'_>,
     [rows, inner, columns]: [usize; 3],
@@ -144,12 +144,20 @@ pub(super) fn input_backward(
         let mut bindings = vec![part.columns_of(dy), part.rows_of(read), dx];
         bindings.extend(residual);
         let epilogue = if residual.is_some() { Epilogue::Residual } else { Epilogue::Plain };
-        let kernel = built(kernel(strategy, left, right, epilogue))?;
+        // Partial sums are in 32 bits.
+        let partial = half_w && slice < part.count;
+        let kernel = built(kernel(strategy, left, right, epilogue, partial))?;
         Launch::new(kernel, arguments.bytes(), bindings, grid(total * part.count.div_ceil(slice))?)
     };
     let parts: Vec<RowRange> = site.parts_of(weight, half_w).collect();
     let chosen = site.target.choice(family, whole, operands).slices;
-    let slices = chosen.unwrap_or_else(|| default_slices(site.target, [inner, rows, columns]));
+    // Direct kernels have no sums in 32 bits of a gradient in 16.
+    let whole_only = half_w && matches!(site.target.product(family, whole, whole, operands).0, Tier::Direct);
+    let slices = match chosen {
+        _ if whole_only => 1,
+        Some(slices) => slices,
+        None => default_slices(site.target, [inner, rows, columns]),
+    };
     let slice = inner.div_ceil(slices).next_multiple_of(SLICE_STEPS);
     let slices = inner.div_ceil(slice);
     let ([part], None, 2..) = (parts.as_slice(), residual, slices) else {
@@ -160,9 +168,8 @@ pub(super) fn input_backward(
     };
     let partial = BindingSource::Scratch(0);
     let products = launch(*part, slice, partial, None)?;
-    let sum = column_sums(site, [partial, dx], [slices, rows * columns], [half_w; 2], false)?;
-    let bytes = slices * rows * columns * if half_w { 2 } else { 4 };
-    Ok(Lowering { launches: vec![products, sum], scratch: vec![bytes as u64] })
+    let sum = column_sums(site, [partial, dx], [slices, rows * columns], [false, half_w], false)?;
+    Ok(Lowering { launches: vec![products, sum], scratch: vec![(slices * rows * columns * 4) as u64] })
 }
 
 /// dw += dyᵀ·x, in slices of the rows if that fills the device.

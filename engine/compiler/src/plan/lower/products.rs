@@ -74,18 +74,23 @@ pub(super) mod linear_input_backward {
         left: Left,
         right: Right,
         epilogue: Epilogue,
+        partial: bool,
     ) -> Option<&'static Kernel> {
         match tier {
             Tier::Direct => linear_input_backward_direct::kernel(
                 same!(left: Left, linear_input_backward_direct::Left, Left1 | Left4 | LeftHalf),
                 same!(right: Right, linear_input_backward_direct::Right, Scalar | Vec4 | Half),
                 same!(epilogue: Epilogue, linear_input_backward_direct::Epilogue, Plain | Residual),
-            ),
-            Tier::Tiled | Tier::Subgroup => linear_input_backward_tiled::kernel(left, right, epilogue),
+            )
+            .filter(|_| !partial),
+            Tier::Tiled | Tier::Subgroup => {
+                linear_input_backward_tiled::kernel(left, right, epilogue, partial)
+            }
             Tier::Cooperative => linear_input_backward_cooperative::kernel(
                 side!(side, linear_input_backward_cooperative),
                 same!(right: Right, linear_input_backward_cooperative::Operands, Vec4 | Half),
                 same!(epilogue: Epilogue, linear_input_backward_cooperative::Epilogue, Plain | Residual),
+                partial,
             ),
         }
     }

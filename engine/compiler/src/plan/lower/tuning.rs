@@ -211,7 +211,7 @@ impl Tier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     pub tier: Tier,
-    /// Slices of a weight gradient's inner dimension; `None` for the default number.
+    /// Slices of a gradient's inner dimension; `None` for the default number.
     pub slices: Option<usize>,
 }
 
@@ -251,7 +251,7 @@ impl FromStr for Choice {
     }
 }
 
-/// Maximum number of slices of a weight gradient; each is a partial sum of the weight's size.
+/// Maximum number of slices of a gradient; each is a partial sum of the gradient's size.
 pub(in crate::plan) const MAX_SLICES: usize = 32;
 
 /// Choices by bucket. Missing buckets use the default of the adapter kind.

@@ -35,7 +35,8 @@ fn every_choice_gives_the_same_gradient() {
         for (tier, slices) in [(Tier::Direct, None), (Tier::Tiled, None), (Tier::Tiled, Some(3))] {
             let chosen = gpu.with_choices(&everywhere(graph, |family| Choice {
                 tier,
-                slices: slices.filter(|_| family == Family::LinearWeightBackward),
+                slices: slices
+                    .filter(|_| matches!(family, Family::LinearInputBackward | Family::LinearWeightBackward)),
             }));
             let names = kernels(&chosen);
             for family in Family::ALL.into_iter().filter(|family| *family != Family::LinearFew) {
