@@ -633,13 +633,6 @@ fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
 }
 "#;
-pub(crate) const W1BE08DEA: &str = r#"
-fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
-    let step = first + place.y;
-    let numbers = w[(min(step, arguments.inner - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
-    return select(Four(), numbers, step < arguments.inner);
-}
-"#;
 pub(crate) const W1C7FFE34: &str = r#"
 @compute @workgroup_size(64)
 fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -1561,6 +1554,14 @@ var<storage, read_write> second: array<vec4<f32>>;
 pub(crate) const W437FFD23: &str = r#"
 const SIZE: u32 = 16u;
 "#;
+pub(crate) const W43B643F6: &str = r#"
+fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
+    let left = along(four);
+    let right = across(four);
+    stage_left(along_at(left), left_four(tile.x, first, left, end));
+    stage_right(across_at(right), right_four(tile.y, first, right, end));
+}
+"#;
 pub(crate) const W44C2134E: &str = r#"
 @compute @workgroup_size(256)
 fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -1795,6 +1796,13 @@ pub(crate) const W4B9B15F6: &str = r#"struct Arguments {
     rows: u32,
     ignoring: u32,
     ignored: u32
+}
+"#;
+pub(crate) const W4BA69E58: &str = r#"
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
+    let step = first + place.y;
+    let numbers = w[(min(step, end - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
 }
 "#;
 pub(crate) const W4D05D513: &str = r#"
@@ -2272,52 +2280,6 @@ pub(crate) const W5B97CD25: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> state: array<DecodeState>;
 "#;
-pub(crate) const W5C141548: &str = r#"
-@compute @workgroup_size(64)
-fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let slice = group_number(group) / arguments.tiles;
-    let steps = slice_steps(slice);
-    if steps.x >= arguments.inner {
-        return;
-    }
-    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
-    let own = own_subgroup(index);
-    for (var turn = 0u; turn < own.turns; turn += 1u) {
-        let part = own.number + turn * own.count;
-        let part_row = part * PART_ROWS * EDGE;
-        var sums = Sums();
-        for (var first = steps.x; first < steps.y; first += DEPTH) {
-            workgroupBarrier();
-            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
-                stage(tile, first, at);
-                stage(tile, first, at + INVOCATIONS);
-                stage(tile, first, at + 2u * INVOCATIONS);
-                stage(tile, first, at + 3u * INVOCATIONS);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                for (var step = 0u; step < DEPTH; step += EDGE) {
-                    add_products(&sums, left_along(part_row, step), right_across(step));
-                }
-            }
-        }
-        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
-            workgroupBarrier();
-            if part < PARTS {
-                keep(&sums, own, half_row);
-            }
-            workgroupBarrier();
-            if part < PARTS {
-                let row = tile.x + part_row + half_row / 2u * EDGE;
-                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
-                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
-                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
-                }
-            }
-        }
-    }
-}
-"#;
 pub(crate) const W5C441047: &str = r#"
 @compute @workgroup_size(256)
 fn distil_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -2739,6 +2701,13 @@ fn across_at(place: vec2<u32>) -> u32 {
 "#;
 pub(crate) const W75FF3118: &str = r#"
 alias StoredY = Entry;
+"#;
+pub(crate) const W77A5384A: &str = r#"
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
+    let step = first + place.y;
+    let numbers = dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + min(step, end - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
+}
 "#;
 pub(crate) const W77E74561: &str = r#"
 const SIZE: u32 = 32u;
@@ -3901,6 +3870,52 @@ var<storage, read> r: array<f32>;
 pub(crate) const WA759355F: &str = r#"
 @group(0) @binding(3)
 var<storage, read_write> dx: array<Result>;
+"#;
+pub(crate) const WA7CA1B6F: &str = r#"
+@compute @workgroup_size(64)
+fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let own = own_subgroup(index);
+    for (var turn = 0u; turn < own.turns; turn += 1u) {
+        let part = own.number + turn * own.count;
+        let part_row = part * PART_ROWS * EDGE;
+        var sums = Sums();
+        for (var first = steps.x; first < steps.y; first += DEPTH) {
+            workgroupBarrier();
+            for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
+                stage(tile, first, at, steps.y);
+                stage(tile, first, at + INVOCATIONS, steps.y);
+                stage(tile, first, at + 2u * INVOCATIONS, steps.y);
+                stage(tile, first, at + 3u * INVOCATIONS, steps.y);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                for (var step = 0u; step < DEPTH; step += EDGE) {
+                    add_products(&sums, left_along(part_row, step), right_across(step));
+                }
+            }
+        }
+        for (var half_row = 0u; half_row < 2u * PART_ROWS; half_row += 1u) {
+            workgroupBarrier();
+            if part < PARTS {
+                keep(&sums, own, half_row);
+            }
+            workgroupBarrier();
+            if part < PARTS {
+                let row = tile.x + part_row + half_row / 2u * EDGE;
+                let column = tile.y + half_row % 2u * KEPT_COLUMNS;
+                for (var at = 4u * own.lane; at < EDGE * KEPT_COLUMNS; at += 4u * INVOCATIONS / own.count) {
+                    store_row(slice, row + at / KEPT_COLUMNS, column + at % KEPT_COLUMNS, kept_four(own, at));
+                }
+            }
+        }
+    }
+}
 "#;
 pub(crate) const WA838C1E7: &str = r#"
 const UNIT: u32 = 4u;
@@ -5181,14 +5196,6 @@ fn store_lse(t: u32, plane: u32, value: f32) {
     }
 }
 "#;
-pub(crate) const WD790F5B6: &str = r#"
-fn stage(tile: vec2<u32>, first: u32, four: u32) {
-    let left = along(four);
-    let right = across(four);
-    stage_left(along_at(left), left_four(tile.x, first, left));
-    stage_right(across_at(right), right_four(tile.y, first, right));
-}
-"#;
 pub(crate) const WD815FFC7: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> loss: array<f32>;
@@ -5876,13 +5883,6 @@ fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         parameters[at] = parameter - rate * momentum;
         first[at] = momentum;
     }
-}
-"#;
-pub(crate) const WF7C9EDF4: &str = r#"
-fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
-    let step = first + place.y;
-    let numbers = dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + min(step, arguments.inner - 4u)) / 4u];
-    return select(Four(), numbers, step < arguments.inner);
 }
 "#;
 pub(crate) const WF858C72F: &str = r#"

@@ -16,26 +16,26 @@ import package::shared::tiles::{SIDE, tile_corner};
 @group(0) @binding(1) var<storage, read> dy: array<Four>;
 @group(0) @binding(2) var<storage, read> w: array<Four>;
 
-// Four inner steps of a row of dy; zeros past the inner dimension, any row past the last.
-fn left_four(tile_row: u32, first: u32, place: vec2<u32>) -> Four {
+// Four inner steps of a row of dy; zeros past the last step, any row past the last.
+fn left_four(tile_row: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
     let step = first + place.y;
-    let numbers = dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + min(step, arguments.inner - 4u)) / 4u];
-    return select(Four(), numbers, step < arguments.inner);
+    let numbers = dy[(min(tile_row + place.x, arguments.rows - 1u) * arguments.stride + min(step, end - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
 }
 
 // Four columns of w at an inner step; zeros past the last step, any columns past the last.
-fn right_four(tile_column: u32, first: u32, place: vec2<u32>) -> Four {
+fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four {
     let step = first + place.y;
-    let numbers = w[(min(step, arguments.inner - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
-    return select(Four(), numbers, step < arguments.inner);
+    let numbers = w[(min(step, end - 1u) * arguments.columns + min(tile_column + place.x, arguments.columns - 4u)) / 4u];
+    return select(Four(), numbers, step < end);
 }
 
 // A four of both operands.
-fn stage(tile: vec2<u32>, first: u32, four: u32) {
+fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
     let left = along(four);
     let right = across(four);
-    stage_left(along_at(left), left_four(tile.x, first, left));
-    stage_right(across_at(right), right_four(tile.y, first, right));
+    stage_left(along_at(left), left_four(tile.x, first, left, end));
+    stage_right(across_at(right), right_four(tile.y, first, right, end));
 }
 
 @compute @workgroup_size(64)
@@ -54,10 +54,10 @@ fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @b
         for (var first = steps.x; first < steps.y; first += DEPTH) {
             workgroupBarrier();
             for (var at = index; at < SIDE * DEPTH / 4u; at += 4u * INVOCATIONS) {
-                stage(tile, first, at);
-                stage(tile, first, at + INVOCATIONS);
-                stage(tile, first, at + 2u * INVOCATIONS);
-                stage(tile, first, at + 3u * INVOCATIONS);
+                stage(tile, first, at, steps.y);
+                stage(tile, first, at + INVOCATIONS, steps.y);
+                stage(tile, first, at + 2u * INVOCATIONS, steps.y);
+                stage(tile, first, at + 3u * INVOCATIONS, steps.y);
             }
             workgroupBarrier();
             if part < PARTS {

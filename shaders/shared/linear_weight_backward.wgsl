@@ -6,7 +6,7 @@ struct Arguments {
     inner: u32, // N.
     column_tiles: u32, // Tiles of 64 side by side.
     tiles: u32, // Tiles of a slice.
-    slice: u32, // Inner steps of a slice, a multiple of 64 or all.
+    slice: u32, // Inner steps of a slice, a multiple of 16 or all.
     accumulate: u32, // 1 adds to dw, 0 writes each slice by itself.
     stride: u32, // From a row of dy to the next: O, or more where dw is a part.
 }

@@ -50,7 +50,7 @@ impl HeadFusion {
     }
 }
 
-/// Maximum number of chunks: each takes six dispatches, and a step may have at most 30 besides its layers'. If a device cannot
+/// Maximum number of chunks: each takes six or seven dispatches. If a device cannot
 /// bind so large a chunk, the batch must be smaller.
 const MAX_CHUNKS: usize = 5;
 

@@ -24,8 +24,8 @@ const ENOUGH_TILES: usize = 768;
 /// Minimum inner steps of a slice: below, a partial sum does not pay off.
 const MIN_SLICE: usize = 512;
 
-/// A slice's inner steps are a multiple of this, and so of every kernel's staging depth (4, 16 or 32).
-const SLICE_STEPS: usize = 64;
+/// A slice's inner steps are a multiple of this: of what the direct and tiled kernels load at once, and of a cooperative matrix.
+const SLICE_STEPS: usize = 16;
 
 /// Inner steps per loop iteration of the direct kernels.
 const STEPS_IN_TURN: usize = 4;
