@@ -50,8 +50,8 @@ impl HeadFusion {
     }
 }
 
-/// Maximum number of chunks: each takes six or seven dispatches. If a device cannot
-/// bind so large a chunk, the batch must be smaller.
+/// Maximum number of chunks: each takes six or seven dispatches. If a device cannot bind so large a chunk, the batch must be
+/// smaller.
 const MAX_CHUNKS: usize = 5;
 
 /// Returns the graph with the target's fusions, except those that would remove a value of `keep`.
