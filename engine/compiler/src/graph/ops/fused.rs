@@ -7,8 +7,8 @@ use super::{Cost, LossTargets, Named, Nothing, Operation, operands};
 use crate::graph::Type;
 use crate::graph::shape::{Rule, alike, columns, expect, rank};
 
-/// [`super::Linear`] of x and the head's weight, then [`super::CrossEntropy`], `chunk` rows at a time, so that only one chunk of the
-/// logits exists at once (the idea is Liger Kernel's, Hsu et al. 2024). Inputs: x [..,C], weight w [V,C], targets u32[..].
+/// [`super::Linear`] of x and the head's weight, then [`super::CrossEntropy`], `chunk` rows at a time, so that only one chunk of
+/// the logits exists at once (the idea is Liger Kernel's, Hsu et al. 2024). Inputs: x [..,C], weight w [V,C], targets u32[..].
 /// Outputs: loss [2], rows [N,2], and scratch space for a chunk of logits [chunk,V], not to be read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearCrossEntropy {

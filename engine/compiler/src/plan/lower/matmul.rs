@@ -5,7 +5,7 @@ use super::parts::RowRange;
 use super::products::{linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
-    BindingSource, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, Tier,
+    BindingSource, Choice, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, NodeContext, Operand, Target, Tier,
     by_width, grid, row_groups, tall, within_longest_loop,
 };
 use crate::Result;
@@ -110,8 +110,9 @@ fn linear_launch(
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
 
-/// dx = dy·w (+ r) over w, dy and dx with sizes N, O and I: in slices of O if that fills the device, w is bound whole and there is no
-/// residual; otherwise a launch for each part of w that the device binds. The flags say whether dy, and whether w and dx, are in 16-bit floats.
+/// dx = dy·w (+ r) over w, dy and dx with sizes N, O and I: in slices of O if that fills the device, w is bound whole and there
+/// is no residual; otherwise a launch for each part of w that the device binds. The flags say whether dy, and whether w and dx,
+/// are in 16-bit floats.
 pub(super) fn input_backward(
     site: NodeContext<'_>,
     [rows, inner, columns]: [usize; 3],
@@ -150,16 +151,12 @@ pub(super) fn input_backward(
         Launch::new(kernel, arguments.bytes(), bindings, grid(total * part.count.div_ceil(slice))?)
     };
     let parts: Vec<RowRange> = site.parts_of(weight, half_w).collect();
-    let chosen = site.target.choice(family, whole, operands).slices;
-    // Direct kernels have no sums in 32 bits of a gradient in 16.
-    let whole_only = half_w && matches!(site.target.product(family, whole, whole, operands).0, Tier::Direct);
-    let slices = match chosen {
-        _ if whole_only => 1,
-        Some(slices) => slices,
-        None => default_slices(site.target, [inner, rows, columns]),
-    };
-    let slice = inner.div_ceil(slices).next_multiple_of(SLICE_STEPS);
-    let slices = inner.div_ceil(slice);
+    let mut choice = site.target.choice(family, whole, operands);
+    if half_w && choice.tier == Tier::Direct {
+        // Direct kernels have no sums in 32 bits of a gradient in 16.
+        choice.slices = Some(1);
+    }
+    let (slices, slice) = sliced(site.target, choice, [inner, rows, columns]);
     let ([part], None, 2..) = (parts.as_slice(), residual, slices) else {
         // The residual is added by the first part.
         let launch = |part: RowRange| launch(part, part.count, dx, residual.filter(|_| part.first == 0));
@@ -183,10 +180,8 @@ pub(super) fn weight_backward(
     let half = [dy.half(), x.half()];
     let [dy, x, dw] = [dy, x, gradient].map(Operand::place);
     let family = Family::LinearWeightBackward;
-    let chosen = site.target.choice(family, [inner, rows, columns], Operands::of(half)).slices;
-    let slices = chosen.unwrap_or_else(|| default_slices(site.target, [inner, rows, columns]));
-    let slice = inner.div_ceil(slices).next_multiple_of(SLICE_STEPS);
-    let slices = inner.div_ceil(slice);
+    let choice = site.target.choice(family, [inner, rows, columns], Operands::of(half));
+    let (slices, slice) = sliced(site.target, choice, [inner, rows, columns]);
     // Slices are for small gradients, parts for large ones.
     if slices == 1 || site.parts_of(gradient, false).count() > 1 {
         let launches = weight_backward_launches(site, [inner, rows, columns], [dy, x, dw], half)?;
@@ -246,7 +241,14 @@ fn weight_backward_launch(
     Launch::new(built(kernel(strategy, left, right))?, arguments.bytes(), bindings, grid(total * slices)?)
 }
 
-/// Number of slices of the inner dimension. A software adapter has few threads to fill and slices only what exceeds its longest
+/// Number of slices of the inner dimension and their inner steps, as chosen or by default.
+fn sliced(target: &Target, choice: Choice, sizes: [usize; 3]) -> (usize, usize) {
+    let slices = choice.slices.unwrap_or_else(|| default_slices(target, sizes));
+    let slice = sizes[0].div_ceil(slices).next_multiple_of(SLICE_STEPS);
+    (sizes[0].div_ceil(slice), slice)
+}
+
+/// Default number of slices of the inner dimension. A software adapter has few threads to fill and slices only what exceeds its longest
 /// loop.
 pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [usize; 3]) -> usize {
     let (_, tiles) = tiles(rows, columns);
