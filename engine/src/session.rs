@@ -18,6 +18,7 @@
 //! cancelled request's future is dropped together with its partial results.
 
 mod auditing;
+mod batches;
 mod benches;
 mod bundle;
 mod cleaning;
@@ -456,10 +457,6 @@ impl Session {
                 self.reply(id, &source, &messages, &config, live).await?;
                 return Ok(RequestOutcome::Later);
             }
-            Command::Replies { source, conversations, config } => {
-                self.begin_replies(id, &source, &conversations, &config, live).await?;
-                return Ok(RequestOutcome::Later);
-            }
             Command::ListLessons => self.list_lessons(id)?,
             Command::KeepLesson { lesson, progress } => {
                 self.keep_lesson(id, &lesson, progress.map(|progress| *progress))?;
@@ -596,7 +593,6 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Generate { .. }
         | Command::Samples { .. }
         | Command::Reply { .. }
-        | Command::Replies { .. }
         | Command::Complete { .. }
         | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",

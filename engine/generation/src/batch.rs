@@ -68,16 +68,13 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
     /// Ends a text early and frees its place. Returns an empty text if it was still waiting, and `None` if there is no such text.
     pub fn stop(&mut self, decoder: &mut Decoder, number: usize) -> Option<Generated> {
         if let Some(at) = self.under_way.iter().position(|text| text.number == number) {
-            let mut text = self.under_way.swap_remove(at);
+            let text = self.under_way.swap_remove(at);
             decoder.release(text.place);
-            text.generation.interrupt();
             return Some(text.generation.finish());
         }
         if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == number) {
             let (_, request) = self.waiting.remove(at)?;
-            let (_, mut generation) = Generation::new(request);
-            generation.interrupt();
-            return Some(generation.finish());
+            return Some(Generation::new(request).1.finish());
         }
         self.take(number)
     }
@@ -99,9 +96,13 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
             let place = decoder.admit(&prompt, &generation.config).await?;
             self.under_way.push(UnderWay { number, place, generation });
         }
-        let shortest = self.under_way.iter().map(|text| text.generation.left()).min();
-        let Some(shortest) = shortest else { return Ok(Vec::new()) };
-        let written = decoder.advance_all(shortest.min(decoder.batch())).await?;
+        let count = match &self.under_way[..] {
+            [] => return Ok(Vec::new()),
+            // Somebody may be waiting for its first word.
+            [only] => only.generation.left().min(only.generation.count),
+            several => several.iter().map(|text| text.generation.left()).min().unwrap_or(0),
+        };
+        let written = decoder.advance_all(count.min(decoder.batch())).await?;
         let mut added = Vec::with_capacity(written.len());
         for text in &mut self.under_way {
             if let Some((_, tokens)) = written.iter().find(|(place, _)| *place == text.place) {
@@ -140,8 +141,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
     pub fn finish(mut self) -> Vec<Generated> {
         let waiting = self.waiting.into_iter().map(|(number, request)| (number, Generation::new(request).1));
         let under_way = self.under_way.into_iter().map(|text| (text.number, text.generation));
-        for (number, mut generation) in under_way.chain(waiting) {
-            generation.interrupt();
+        for (number, generation) in under_way.chain(waiting) {
             self.finished.insert(number, generation.finish());
         }
         self.finished.into_values().collect()

@@ -1,9 +1,8 @@
 //! Text generation: a prompt goes in, tokens are generated in batches, and text is streamed as soon as it is final.
 //!
 //! A [`Decoder`] is a model on a device with key-value caches and sampling (rules in [`glasshouse_compiler::sampler`]). A
-//! [`Generation`] is the loop around it, with stop conditions and timing; a [`Batch`] is the same for many texts at
-//! once. A [`Writer`] holds back text that may become a stop string. They all take a function that decodes tokens;
-//! [`request`] makes one from a tokenizer.
+//! [`Batch`] is the loop around it for one or more texts, with stop conditions and timing. A [`Writer`] holds back text
+//! that may become a stop string. They take a function that decodes tokens; [`request`] makes one from a tokenizer.
 
 mod batch;
 mod chat;
@@ -17,7 +16,7 @@ mod writer;
 pub use batch::{Batch, Request};
 pub use chat::{ChatPrompt, chat_prompt, chat_room, rendered_prompt};
 pub use open::Opening;
-pub use text::{Decode, TextGeneration, prompt_tokens, request};
+pub use text::{Decode, prompt_tokens, request};
 pub use writer::Writer;
 
 use glasshouse_executors::cpu::CpuDecoder;
@@ -164,43 +163,24 @@ pub struct Generated {
     pub moderated: Moderated,
 }
 
-/// A generation in progress, advanced in batches of tokens between other work.
-pub struct Generation<Decode> {
+/// A text in progress.
+struct Generation<Decode> {
     config: GenerateConfig,
     writer: Writer<Decode>,
     begun: Instant,
-    /// Number of tokens to request next.
+    /// Number of tokens to request next if it is the only text: one at first, so that output appears at once.
     count: usize,
 }
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
-    /// Prefills the prompt and starts the decoder's only text.
-    ///
-    /// # Errors
-    /// The prompt is rejected, or the device fails.
-    pub async fn start(decoder: &mut Decoder, request: Request<Decode>) -> Result<Self> {
-        let (prompt, generation) = Self::new(request);
-        decoder.start(&prompt, &generation.config).await?;
-        Ok(generation)
-    }
-
     /// The prompt to prefill, and the generation.
     fn new(Request { prompt, config, ends, judges, decode }: Request<Decode>) -> (Vec<u32>, Self) {
         let writer = Writer::new(&config, ends, judges, decode);
-        // The first token is requested alone, so that output appears at once.
         (prompt, Self { config, writer, begun: Instant::now(), count: 1 })
     }
 
-    pub fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.writer.ending().is_some()
-    }
-
-    /// Generates the next batch of tokens; `decoder` must be the one it was started with.
-    pub async fn next(&mut self, decoder: &mut Decoder) -> Result<GeneratedTokens> {
-        let wanted = self.count.min(self.left());
-        let tokens = decoder.advance(wanted).await?;
-        self.count = (self.count * 2).min(decoder.batch());
-        Ok(self.take(&tokens))
     }
 
     /// Number of tokens left up to the maximum.
@@ -211,21 +191,14 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
     /// Adds tokens from the decoder; those after the end are ignored.
     fn take(&mut self, written: &[u32]) -> GeneratedTokens {
         let before = self.writer.tokens().len();
+        self.count = self.count.saturating_mul(2);
         let text = written.iter().map(|token| self.writer.push(*token)).collect();
         GeneratedTokens { tokens: self.writer.tokens().iter().skip(before).copied().collect(), text }
     }
 
-    /// Ends the generation; returns text that was held back as a possible start of a stop string.
-    pub fn interrupt(&mut self) -> String {
-        self.writer.finish(Ending::Interrupted)
-    }
-
-    /// Final text so far, without the prompt.
-    pub fn text(&self) -> &str {
-        self.writer.text()
-    }
-
-    pub fn finish(self) -> Generated {
+    /// Ends the text here, unless it has ended.
+    fn finish(mut self) -> Generated {
+        self.writer.finish(Ending::Interrupted);
         let seconds = self.begun.elapsed().as_secs_f64();
         Generated {
             text: self.writer.text().to_owned(),

@@ -40,24 +40,28 @@ fn a_generation_ends_at_its_limit_at_an_end_token_or_when_interrupted() {
             judges: None,
             decode: spell,
         };
-        let mut generation = Generation::start(&mut decoder, request(Vec::new())).await.unwrap();
-        while !generation.is_over() {
-            pieces.push_str(&generation.next(&mut decoder).await.unwrap().text);
+        let mut batch = Batch::new(&mut decoder, [request(Vec::new())]).unwrap();
+        let mut counts = Vec::new();
+        while !batch.is_over() {
+            for (_, piece) in batch.next(&mut decoder).await.unwrap() {
+                counts.push(piece.tokens.len());
+                pieces.push_str(&piece.text);
+            }
         }
-        let done = generation.finish();
+        assert_eq!(counts, [1, 2, 4, 2], "a single text begins to appear at once");
+        let done = batch.take(0).unwrap();
         assert_eq!((done.tokens.as_slice(), done.ending), (&first[..9], Ending::MaxTokens));
         assert_eq!(done.text, pieces);
-        let mut ended = Generation::start(&mut decoder, request(vec![first[4]])).await.unwrap();
-        while !ended.is_over() {
-            ended.next(&mut decoder).await.unwrap();
+        let mut batch = Batch::new(&mut decoder, [request(vec![first[4]])]).unwrap();
+        while !batch.is_over() {
+            batch.next(&mut decoder).await.unwrap();
         }
-        let ended = ended.finish();
+        let ended = batch.take(0).unwrap();
         let at = first.iter().position(|token| *token == first[4]).unwrap();
         assert_eq!((ended.tokens.as_slice(), ended.ending), (&first[..at], Ending::EndOfText));
-        let mut broken = Generation::start(&mut decoder, request(Vec::new())).await.unwrap();
-        broken.next(&mut decoder).await.unwrap();
-        broken.interrupt();
-        assert_eq!(broken.finish().tokens, first[..1]);
+        let mut batch = Batch::new(&mut decoder, [request(Vec::new())]).unwrap();
+        batch.next(&mut decoder).await.unwrap();
+        assert_eq!(batch.stop(&mut decoder, 0).unwrap().tokens, first[..1]);
     });
 }
 

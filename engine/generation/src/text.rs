@@ -1,6 +1,6 @@
 //! Requests that decode their tokens with a tokenizer.
 
-use super::{Generation, Request};
+use super::Request;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::GenerateConfig;
 use glasshouse_text::tokenizer::{DecodeStream, Tokenizer};
@@ -8,8 +8,6 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 
 pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
-
-pub type TextGeneration<'text> = Generation<Decode<'text>>;
 
 /// Requests a text after a prompt from [`prompt_tokens`]. It ends at the tokenizer's end tokens or at `ends`, unless
 /// the settings say otherwise.

@@ -325,16 +325,6 @@ pub enum Command {
         messages: Vec<ChatMessage>,
         config: GenerateConfig,
     },
-    /// Generates the next message of several conversations in a batch, with the model's chat template. Answered as [`Command::Samples`]
-    /// is, with a `Sampled` for each conversation, and by a notice if conversations were truncated at the start because they exceed the
-    /// context.
-    Replies {
-        source: WeightSource,
-        /// The conversations; the last message of each is the user's.
-        conversations: Vec<Vec<ChatMessage>>,
-        /// Sampling settings, with the first reply's seed.
-        config: GenerateConfig,
-    },
     /// Generates a completion for another program, batched with all pending completions of the same weights; it starts as soon as the
     /// batch has a free slot. [`Command::StopWriting`] and [`Command::Cancel`] end it early. Answered by `Completing`s and `Completed`.
     Complete {

@@ -1,20 +1,19 @@
-//! Completions for other programs, many at a time. Completions of the same weights share a decoder and join its batch as soon as
-//! there is a slot. Token log-probabilities come from one batched pass over each finished text.
+//! Completions for other programs, many at a time. Completions of the same weights join one batch. Token log-probabilities come
+//! from one batched pass over each finished text.
 
 mod scoring;
 
 use super::Session;
+use super::batches::Asked;
 use super::training::ActiveRun;
 use super::writing::{CURRENT, Key, Model, expect_writes};
 use crate::evaluation::Scorer;
-use crate::generation::{
-    Batch, Decode, Decoder, Generated, Request, prompt_tokens, rendered_prompt, request,
-};
+use crate::generation::{Decode, Generated, Request, prompt_tokens, rendered_prompt, request};
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
     ChatEnding, Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event,
-    GenerateConfig, Invalid, Moderated, Precision, WeightSource,
+    GenerateConfig, Invalid, Moderated, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use crate::{Error, Result};
@@ -31,19 +30,17 @@ const MAX_STATES: usize = 2;
 /// Assumed maximum bytes of a token, for rejecting long texts before tokenising them; many times that of any known vocabulary.
 const TOKEN_BYTES: usize = 1024;
 
-/// Completions in progress, with their decoders.
+/// Finished completions that only lack log-probabilities.
 #[derive(Default)]
-pub(super) struct Completions {
-    pools: Vec<CompletionPool>,
-    /// Finished completions that only lack log-probabilities.
+pub(super) struct Scoring {
     unscored: VecDeque<Unscored>,
     /// The last scorer, for reuse.
     scorer: Option<(Key, Scorer)>,
 }
 
-impl Completions {
+impl Scoring {
     pub(super) fn is_idle(&self) -> bool {
-        self.pools.is_empty() && self.unscored.is_empty()
+        self.unscored.is_empty()
     }
 
     /// Drops the cached scorer if `goes` accepts its key.
@@ -52,41 +49,12 @@ impl Completions {
             self.scorer = None;
         }
     }
-
-    fn count(&self) -> usize {
-        self.pools.iter().map(|pool| pool.texts.len()).sum::<usize>() + self.unscored.len()
-    }
-
-    /// The newest state of a training run in use, if the maximum number of states is in use. Older states get no new texts and
-    /// run out.
-    fn newest_state(&self, run: &str) -> Option<Model> {
-        let texts = self.pools.iter().flat_map(|pool| &pool.texts).map(|(_, asked)| asked);
-        let texts = texts.chain(self.unscored.iter().map(|text| &text.asked));
-        let mut states: Vec<&Model> = Vec::new();
-        for model in texts.map(|asked| &asked.model) {
-            let is_state = model.key.0 == run && model.key.1 == CURRENT;
-            if is_state && states.iter().all(|known| known.key != model.key) {
-                states.push(model);
-            }
-        }
-        let newest = states.iter().max_by_key(|model| model.step).copied();
-        newest.filter(|_| states.len() >= MAX_STATES).cloned()
-    }
 }
 
-/// Completions of the same weights.
-struct CompletionPool {
-    key: Key,
-    precision: Precision,
-    decoder: Decoder,
-    batch: Batch<Decode<'static>>,
-    /// With their numbers in the batch.
-    texts: Vec<(usize, Asked)>,
-}
-
-struct Asked {
-    id: u64,
-    model: Model,
+/// A completion in progress.
+pub(super) struct Completing {
+    pub(super) id: u64,
+    pub(super) model: Model,
     prompt: Prompt,
     settings: CompletionSettings,
     /// Write special tokens as text.
@@ -108,7 +76,7 @@ struct Prompt {
 
 /// A completion that only lacks log-probabilities.
 struct Unscored {
-    asked: Asked,
+    asked: Completing,
     behind: Behind,
 }
 
@@ -119,7 +87,7 @@ enum Behind {
     Likeliest(Request<Decode<'static>>),
 }
 
-struct Written {
+pub(super) struct Written {
     text: String,
     /// Includes the token that ended it.
     ids: Vec<u32>,
@@ -146,7 +114,7 @@ impl Session {
         settings: CompletionSettings,
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
-        if self.generations.completions.count() >= MAX_COMPLETIONS {
+        if self.completions().count() >= MAX_COMPLETIONS {
             return Err(Error::Busy(format!(
                 "{MAX_COMPLETIONS} completions are already running; wait for one, or stop one"
             )));
@@ -165,7 +133,7 @@ impl Session {
         }
         let state = match (source, &live) {
             (WeightSource::Current, Some(live)) => {
-                self.generations.completions.newest_state(&live.trainer.run().name())
+                self.newest_state(&live.trainer.run().name())
             }
             _ => None,
         };
@@ -183,7 +151,7 @@ impl Session {
         let request =
             Request { judges, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
         let scores = settings.log_probabilities.is_some();
-        let asked = Asked { id, model, prompt, settings, special: config.special_tokens };
+        let asked = Completing { id, model, prompt, settings, special: config.special_tokens };
         let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();
         if asked.settings.no_tokens {
             let behind = Written {
@@ -195,83 +163,64 @@ impl Session {
             self.complete(asked, behind);
         } else if scores && asked.settings.echo && greedy && config.max_tokens == 1 {
             let behind = Behind::Likeliest(request);
-            self.generations.completions.unscored.push_back(Unscored { asked, behind });
+            self.generations.scoring.unscored.push_back(Unscored { asked, behind });
         } else {
             self.take_up(source, asked, request, live).await?;
         }
         Ok(())
     }
 
-    /// Adds a completion to the decoder of its weights.
+    fn completions(&self) -> impl Iterator<Item = &Completing> {
+        let unscored = self.generations.scoring.unscored.iter().map(|text| &text.asked);
+        self.generations.batches.completions().chain(unscored)
+    }
+
+    /// The newest state of a training run in use, if the maximum number of states is in use. Older states get no new texts and
+    /// run out.
+    fn newest_state(&self, run: &str) -> Option<Model> {
+        let mut states: Vec<&Model> = Vec::new();
+        for model in self.completions().map(|asked| &asked.model) {
+            let is_state = model.key.0 == run && model.key.1 == CURRENT;
+            if is_state && states.iter().all(|known| known.key != model.key) {
+                states.push(model);
+            }
+        }
+        let newest = states.iter().max_by_key(|model| model.step).copied();
+        newest.filter(|_| states.len() >= MAX_STATES).cloned()
+    }
+
+    /// Adds a completion to the batch of its weights.
     async fn take_up(
         &mut self,
         source: &WeightSource,
-        asked: Asked,
+        asked: Completing,
         request: Request<Decode<'static>>,
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
-        let precision = request.config.precision;
-        let pools = &mut self.generations.completions.pools;
-        let known = pools.iter_mut().find(|pool| pool.key == asked.model.key && pool.precision == precision);
-        if let Some(pool) = known {
-            pool.texts.push((pool.batch.push(request), asked));
+        let Err((asked, request)) = self.generations.batches.join(Box::new(asked), request) else {
             return Ok(());
-        }
-        let (model, mut decoder) =
+        };
+        let precision = request.config.precision;
+        let (model, decoder) =
             self.model_and_decoder(source, precision, asked.settings.places, live).await?;
-        decoder.set_interactive(self.visible);
-        let mut batch = Batch::empty(&mut decoder);
-        let key = model.key.clone();
         // The same weights score the text and write it.
-        let texts = vec![(batch.push(request), Asked { model, ..asked })];
-        let pool = CompletionPool { key, precision, decoder, batch, texts };
-        self.generations.completions.pools.push(pool);
+        let asked = Box::new(Completing { model: model.clone(), ..*asked });
+        self.write_all((model, decoder), precision, vec![(request, Asked::Completion(asked))]);
         Ok(())
     }
 
-    /// Generates a few tokens of all completions, and scores some finished ones.
-    pub(super) async fn carry_on_completing(&mut self) {
-        for mut pool in std::mem::take(&mut self.generations.completions.pools) {
-            let added = match pool.batch.next(&mut pool.decoder).await {
-                Ok(added) => added,
-                Err(error) => {
-                    pool.texts.iter().for_each(|(_, asked)| self.sink.failed(Some(asked.id), &error));
-                    continue;
-                }
-            };
-            for (number, piece) in added.into_iter().filter(|(_, piece)| !piece.text.is_empty()) {
-                if let Some((_, asked)) = pool.texts.iter().find(|(own, _)| *own == number) {
-                    let run = asked.model.key.0.clone();
-                    self.sink.answer(asked.id, Event::Completing { run, text: piece.text });
-                }
-            }
-            for (number, asked) in std::mem::take(&mut pool.texts) {
-                match pool.batch.take(number) {
-                    Some(generated) => self.complete(asked, generated.into()),
-                    None => pool.texts.push((number, asked)),
-                }
-            }
-            if pool.texts.is_empty() {
-                self.generations.keep_decoder(pool.key, pool.precision, pool.decoder);
-            } else {
-                self.generations.completions.pools.push(pool);
-            }
-        }
-        self.score_some().await;
-    }
-
     /// Finishes a generated completion: reports it, or queues it for scoring.
-    fn complete(&mut self, asked: Asked, written: Written) {
+    pub(super) fn complete(&mut self, asked: Completing, written: Written) {
         if asked.settings.log_probabilities.is_some() && written.ending != Ending::Interrupted {
             let behind = Behind::Written(written);
-            self.generations.completions.unscored.push_back(Unscored { asked, behind });
+            self.generations.scoring.unscored.push_back(Unscored { asked, behind });
         } else {
             self.tell_completed(asked, written, Vec::new());
         }
     }
 
-    fn tell_completed(&self, asked: Asked, written: Written, tokens: Vec<CompletionToken>) {
-        let Asked { id, model, prompt, settings, .. } = asked;
+    fn tell_completed(&self, asked: Completing, written: Written, tokens: Vec<CompletionToken>) {
+        let Completing { id, model, prompt, settings, .. } = asked;
         let completion = Box::new(Completion {
             run: model.key.0,
             echoed: if settings.echo { prompt.text } else { String::new() },
@@ -288,33 +237,19 @@ impl Session {
         self.sink.finished(id);
     }
 
-    /// Stops a completion, or all of them if `request` is 0, and frees their slots.
-    pub(super) fn stop_completing(&mut self, request: u64) {
-        let is_meant = |asked: &Asked| request == 0 || asked.id == request;
-        let mut stopped = Vec::new();
-        let completions = &mut self.generations.completions;
-        for pool in &mut completions.pools {
-            for (number, asked) in pool.texts.extract_if(.., |(_, asked)| is_meant(asked)) {
-                let written = pool.batch.stop(&mut pool.decoder, number);
-                stopped.push((asked, written.map(Written::from)));
-            }
-        }
-        let (meant, others) =
-            std::mem::take(&mut completions.unscored).into_iter().partition(|text| is_meant(&text.asked));
-        completions.unscored = others;
-        let meant: VecDeque<Unscored> = meant;
-        stopped.extend(meant.into_iter().map(|text| match text.behind {
-            Behind::Written(written) => (text.asked, Some(written)),
-            Behind::Likeliest(_) => (text.asked, None),
-        }));
-        for (asked, written) in stopped {
-            let (text, ids, moderated) = written
-                .map_or_else(Default::default, |written| (written.text, written.ids, written.moderated));
-            self.tell_completed(
-                asked,
-                Written { text, ids, ending: Ending::Interrupted, moderated },
-                Vec::new(),
-            );
+    /// Ends a completion that only lacks log-probabilities, or all of them if `request` is 0, without these.
+    pub(super) fn stop_scoring(&mut self, request: u64) {
+        let is_meant = |text: &Unscored| request == 0 || text.asked.id == request;
+        let (meant, others): (VecDeque<_>, _) =
+            std::mem::take(&mut self.generations.scoring.unscored).into_iter().partition(is_meant);
+        self.generations.scoring.unscored = others;
+        for Unscored { asked, behind } in meant {
+            let (text, ids, moderated) = match behind {
+                Behind::Written(written) => (written.text, written.ids, written.moderated),
+                Behind::Likeliest(_) => Default::default(),
+            };
+            let written = Written { text, ids, ending: Ending::Interrupted, moderated };
+            self.tell_completed(asked, written, Vec::new());
         }
     }
 }

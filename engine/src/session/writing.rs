@@ -1,18 +1,17 @@
-//! Texts being generated, a few tokens at a time, between other work.
+//! Models for generation, and requests for single texts and predictions.
 
 mod lenses;
 mod models;
 
 use super::Session;
-use super::completing::Completions;
-use super::samples::Samples;
+use super::batches::{Asked, Batches, Streamed, written};
+use super::completing::Scoring;
 use super::training::ActiveRun;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
 use crate::generation::{
-    ChatPrompt, Decode, Decoder, Opening, Request, TextGeneration, chat_prompt, chat_room, prompt_tokens,
-    request,
+    ChatPrompt, Decode, Decoder, Opening, Request, chat_prompt, chat_room, prompt_tokens, request,
 };
 use crate::inspection::Indices;
 use crate::metrics::moderation::Judges;
@@ -21,7 +20,7 @@ use crate::project::{ParsedJudges, Run, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
     CHATML, Candidate, ChatMessage, CheckpointChoice, Event, GenerateConfig, ModelConfig, Precision,
-    WeightSource, WrittenToken,
+    WeightSource,
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
@@ -36,8 +35,6 @@ use std::sync::Arc;
 
 /// Idle decoders to keep for reuse.
 const KEPT: usize = 3;
-/// Maximum texts generated at the same time.
-const TEXTS: usize = 8;
 
 /// Identifies weights: run, checkpoint, and a number that distinguishes their versions. The number is a step, or a fingerprint
 /// for a file that is not one of the run's checkpoints.
@@ -79,26 +76,11 @@ pub(super) struct Model {
     pub(super) step: u64,
 }
 
-/// A text being generated.
-struct Text {
-    id: u64,
-    key: Key,
-    precision: Precision,
-    decoder: Decoder,
-    generation: TextGeneration<'static>,
-    tokenizer: SharedTokenizer,
-    /// Decodes each token separately.
-    stream: DecodeStream<SharedTokenizer>,
-    /// Moderation hides part of the text, so single tokens must not be shown.
-    hides: bool,
-}
-
 /// Texts being generated, with their models and decoders.
 #[derive(Default)]
 pub(super) struct Generations {
-    texts: Vec<Text>,
-    pub(super) samples: Vec<Samples>,
-    pub(super) completions: Completions,
+    pub(super) batches: Batches,
+    pub(super) scoring: Scoring,
     judges: ParsedJudges,
     models: Models,
     /// Idle decoders, with the weights and requested precision they can be reused for.
@@ -113,7 +95,7 @@ pub(super) struct Generations {
 impl Generations {
     /// Whether no text is being generated.
     pub(super) fn is_idle(&self) -> bool {
-        self.texts.is_empty() && self.samples.is_empty() && self.completions.is_idle()
+        self.batches.is_idle() && self.scoring.is_idle()
     }
 
     /// Keeps an idle decoder, evicting the oldest if there are too many.
@@ -132,7 +114,7 @@ impl Generations {
     /// Drops everything on the device, because another one was chosen.
     pub(super) fn forget_device(&mut self) {
         self.decoders.clear();
-        self.completions.forget_scorer(|_| true);
+        self.scoring.forget_scorer(|_| true);
         self.lenses.clear();
     }
 
@@ -149,7 +131,7 @@ impl Generations {
     fn forget_weights(&mut self, goes: impl Fn(&Key) -> bool) {
         self.models.forget(&goes);
         self.decoders.retain(|(key, ..)| !goes(key));
-        self.completions.forget_scorer(&goes);
+        self.scoring.forget_scorer(&goes);
         if self.explainer.as_ref().is_some_and(|(key, _)| goes(key)) {
             self.explainer = None;
         }
@@ -224,7 +206,8 @@ impl Session {
         self.tell_lost(id, &model.tokenizer, prompt);
         let ids = prompt_tokens(&model.tokenizer, prompt)?;
         let request = request(model.tokenizer.clone(), &ids, &[], &config);
-        self.write_on(id, (model, decoder), Request { judges, ..request }).await
+        self.write_on(id, (model, decoder), Request { judges, ..request });
+        Ok(())
     }
 
     pub(super) async fn reply(
@@ -256,7 +239,8 @@ impl Session {
         }
         let end: Vec<u32> = files.turn_end(messages).into_iter().collect();
         let request = request(model.tokenizer.clone(), &tokens, &end, &config);
-        self.write_on(id, (model, decoder), Request { judges, ..request }).await
+        self.write_on(id, (model, decoder), Request { judges, ..request });
+        Ok(())
     }
 
     /// Reports characters that the vocabulary lacks, and words that the model reads as special tokens.
@@ -275,40 +259,24 @@ impl Session {
         }
     }
 
-    pub(super) fn expect_room(&self) -> Result<()> {
-        if self.generations.texts.len() + self.generations.samples.len() >= TEXTS {
-            return Err(Error::Busy(format!(
-                "{TEXTS} texts are already being written; wait for one, or stop one"
-            )));
-        }
-        Ok(())
-    }
-
     /// Starts generating after a prompt.
-    async fn write_on(
+    fn write_on(
         &mut self,
         id: u64,
-        (model, mut decoder): (Model, Decoder),
+        model_and_decoder: (Model, Decoder),
         request: Request<Decode<'static>>,
-    ) -> Result<()> {
-        decoder.set_interactive(self.visible);
-        let (tokenizer, precision) = (model.tokenizer.clone(), request.config.precision);
-        let (ids, hides) = (request.prompt.clone(), request.config.moderation.mode.hides());
-        let generation = TextGeneration::start(&mut decoder, request).await?;
-        let tokens = written(&mut DecodeStream::new(tokenizer.clone()), &tokenizer, &ids, true);
-        let stream = DecodeStream::after(tokenizer.clone(), &ids);
+    ) {
+        let tokenizer = model_and_decoder.0.tokenizer.clone();
+        let precision = request.config.precision;
+        let tokens = written(&mut DecodeStream::new(tokenizer.clone()), &tokenizer, &request.prompt, true);
         self.sink.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
-        self.generations.texts.push(Text {
+        let streamed = Streamed {
             id,
-            key: model.key,
-            precision,
-            decoder,
-            generation,
+            stream: DecodeStream::after(tokenizer.clone(), &request.prompt),
+            hides: request.config.moderation.mode.hides(),
             tokenizer,
-            stream,
-            hides,
-        });
-        Ok(())
+        };
+        self.write_all(model_and_decoder, precision, vec![(request, Asked::Streamed(Box::new(streamed)))]);
     }
 
     /// The model of a source, with a decoder for a batch of `texts`.
@@ -349,67 +317,6 @@ impl Session {
         let (decoder, warning) = Decoder::open(device, &model.config, &model.parameters, &opening).await?;
         warning.into_iter().for_each(|warning| self.sink.notice(warning));
         Ok(decoder)
-    }
-
-    /// Generates a few tokens of each text and sample.
-    pub(super) async fn carry_on_writing(&mut self) {
-        self.carry_on_sampling().await;
-        self.carry_on_completing().await;
-        let mut texts = std::mem::take(&mut self.generations.texts);
-        for mut text in texts.drain(..) {
-            match text.generation.next(&mut text.decoder).await {
-                Ok(piece) => {
-                    let is_over = text.generation.is_over();
-                    let mut tokens = written(&mut text.stream, &text.tokenizer, &piece.tokens, is_over);
-                    if text.hides {
-                        for (number, token) in tokens.iter_mut().enumerate() {
-                            token.text = if number == 0 { piece.text.clone() } else { String::new() };
-                        }
-                    }
-                    self.sink.answer(text.id, Event::Written { tokens, prompt: false, text: piece.text });
-                    if is_over {
-                        self.end_text(text);
-                    } else {
-                        self.generations.texts.push(text);
-                    }
-                }
-                Err(error) => self.sink.failed(Some(text.id), &error),
-            }
-        }
-    }
-
-    pub(super) fn stop_writing(&mut self, request: u64) {
-        self.stop_completing(request);
-        for samples in std::mem::take(&mut self.generations.samples) {
-            if request == 0 || samples.id == request {
-                self.end_samples(samples);
-            } else {
-                self.generations.samples.push(samples);
-            }
-        }
-        let texts = std::mem::take(&mut self.generations.texts);
-        for mut text in texts {
-            if request == 0 || text.id == request {
-                text.generation.interrupt();
-                self.end_text(text);
-            } else {
-                self.generations.texts.push(text);
-            }
-        }
-    }
-
-    fn end_text(&mut self, text: Text) {
-        let generated = text.generation.finish();
-        let ended = Event::WritingEnded {
-            text: generated.text,
-            ending: generated.ending,
-            tokens_per_s: generated.tokens_per_s,
-            seconds: generated.seconds,
-            moderated: generated.moderated,
-        };
-        self.sink.answer(text.id, ended);
-        self.sink.finished(text.id);
-        self.generations.keep_decoder(text.key, text.precision, text.decoder);
     }
 
     pub(super) async fn explain(
@@ -611,26 +518,4 @@ fn fingerprint(weights: &[f32]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(bytemuck::cast_slice(weights));
     hasher.finish().max(1)
-}
-
-/// Each token with the text that is final after it; at the `end`, the last token gets the rest.
-fn written(
-    stream: &mut DecodeStream<SharedTokenizer>,
-    tokenizer: &Tokenizer,
-    ids: &[u32],
-    end: bool,
-) -> Vec<WrittenToken> {
-    let token = |id: &u32| WrittenToken {
-        id: *id,
-        text: if tokenizer.describe(*id).special {
-            String::new()
-        } else {
-            stream.push(*id).unwrap_or_default()
-        },
-    };
-    let mut tokens: Vec<_> = ids.iter().map(token).collect();
-    if let Some(last) = tokens.last_mut().filter(|_| end) {
-        last.text.extend(stream.flush());
-    }
-    tokens
 }

@@ -1,7 +1,7 @@
 //! Samples from a run's current weights.
 
 use super::{SampleRequest, Trainer};
-use glasshouse_generation::{self as generate, ChatPrompt, Decoder, TextGeneration, chat_prompt};
+use glasshouse_generation::{self as generate, Batch, ChatPrompt, Decode, Decoder, chat_prompt};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{ChatMessage, GenerateConfig, Role};
 use glasshouse_text::data::Prepared;
@@ -10,7 +10,7 @@ use glasshouse_text::tokenizer::TokenizerFiles;
 /// A sample in progress, generated a few tokens at a time; it pauses with its run and is dropped when the run stops.
 pub struct PendingSample<'text> {
     decoder: Decoder,
-    generation: TextGeneration<'text>,
+    batch: Batch<Decode<'text>>,
     /// Text before the generated part.
     before: String,
 }
@@ -42,8 +42,8 @@ impl<'text> PendingSample<'text> {
         };
         let ends: Vec<u32> = ends.into_iter().collect();
         let request = generate::request(tokenizer, &prompt, &ends, &config);
-        let generation = TextGeneration::start(&mut decoder, request).await?;
-        Ok(Self { decoder, generation, before })
+        let batch = Batch::new(&mut decoder, [request])?;
+        Ok(Self { decoder, batch, before })
     }
 
     /// Generates a few more tokens; returns the whole text once it is complete.
@@ -51,9 +51,7 @@ impl<'text> PendingSample<'text> {
     /// # Errors
     /// The device failed.
     pub async fn carry_on(&mut self) -> Result<Option<String>> {
-        if !self.generation.is_over() {
-            self.generation.next(&mut self.decoder).await?;
-        }
-        Ok(self.generation.is_over().then(|| format!("{}{}", self.before, self.generation.text())))
+        self.batch.next(&mut self.decoder).await?;
+        Ok(self.batch.finished(0).map(|sample| format!("{}{}", self.before, sample.text)))
     }
 }

@@ -1,7 +1,7 @@
 //! Computes log-probabilities of generated completions, many in one pass.
 
 use super::super::Session;
-use super::{Asked, Behind, Unscored, Written, pieces};
+use super::{Behind, Completing, Unscored, Written, pieces};
 use crate::evaluation::{Detail, Scorer, Scoring, TokenScore};
 use crate::generation::{Decode, Request, Writer};
 use crate::protocol::{CompletionToken, Ending, LikelyToken};
@@ -17,7 +17,7 @@ const NEVER: f32 = -9999.0;
 impl Session {
     /// Scores the completions that have waited longest: as many with the same weights as fit into one pass.
     pub(super) async fn score_some(&mut self) {
-        let waiting = std::mem::take(&mut self.generations.completions.unscored);
+        let waiting = std::mem::take(&mut self.generations.scoring.unscored);
         let Some(first) = waiting.front() else { return };
         let key = first.asked.model.key.clone();
         let (mut due, mut rest, mut tokens) = (Vec::new(), VecDeque::new(), 0);
@@ -30,7 +30,7 @@ impl Session {
                 rest.push_back(text);
             }
         }
-        self.generations.completions.unscored = rest;
+        self.generations.scoring.unscored = rest;
         match self.scores(&due).await {
             Ok(scores) => {
                 for (text, scores) in due.into_iter().zip(scores) {
@@ -52,7 +52,7 @@ impl Session {
     async fn scores(&mut self, texts: &[Unscored]) -> Result<Vec<Vec<TokenScore>>> {
         let Some(first) = texts.first() else { return Ok(Vec::new()) };
         let model = &first.asked.model;
-        let known = self.generations.completions.scorer.take().filter(|(key, _)| *key == model.key);
+        let known = self.generations.scoring.scorer.take().filter(|(key, _)| *key == model.key);
         let mut scorer = match known {
             Some((_, scorer)) => scorer,
             None => {
@@ -71,7 +71,7 @@ impl Session {
         // The top token is needed at least, to know what would be generated.
         let detail = Detail::Top(count.unwrap_or(0).max(1));
         let mut scored = scorer.score(&asked, detail, &mut |_, _| {}).await?.into_iter();
-        self.generations.completions.scorer = Some((model.key.clone(), scorer));
+        self.generations.scoring.scorer = Some((model.key.clone(), scorer));
         let has_any = texts.iter().zip(&whole).map(|(text, whole)| text.from() < whole.len());
         Ok(has_any.map(|any| if any { scored.next() } else { None }.unwrap_or_default()).collect())
     }
@@ -124,7 +124,7 @@ impl Behind {
 }
 
 /// The reported tokens with their scores.
-fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<CompletionToken> {
+fn tokens_of(asked: &Completing, written: &Written, scores: &[TokenScore]) -> Vec<CompletionToken> {
     let tokenizer: &Tokenizer = &asked.model.tokenizer;
     let count = asked.settings.log_probabilities.unwrap_or(0);
     let mut told: Vec<(u32, usize)> = Vec::new();
