@@ -251,6 +251,9 @@ impl Session {
         bytes: Vec<Vec<u8>>,
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<RequestOutcome> {
+        if needs_idle(&command) {
+            idle(&live)?;
+        }
         match command {
             Command::Hello { version, device } => {
                 if version != message::VERSION {
@@ -299,20 +302,10 @@ impl Session {
                 }
                 self.list_projects(id).await?;
             }
-            Command::CreateProject { name } => {
-                idle(&live)?;
-                self.create_project(id, &name, None).await?;
-            }
-            Command::OpenProject { id: project } => {
-                idle(&live)?;
-                self.open_project(id, &project).await?;
-            }
-            Command::UseProject { folder, make } => {
-                idle(&live)?;
-                self.use_project(&folder, make)?;
-            }
+            Command::CreateProject { name } => self.create_project(id, &name, None).await?,
+            Command::OpenProject { id: project } => self.open_project(id, &project).await?,
+            Command::UseProject { folder, make } => self.use_project(&folder, make)?,
             Command::CloseProject => {
-                idle(&live)?;
                 self.close_project();
                 self.sink.answer(id, Event::ProjectClosed);
             }
@@ -345,28 +338,14 @@ impl Session {
             Command::ExportProject { id: project, to, keep } => {
                 self.export_project(id, &project, to, keep).await?;
             }
-            Command::ImportProject { name, from } => {
-                idle(&live)?;
-                self.import_project(id, name.as_deref(), from, bytes).await?;
-            }
+            Command::ImportProject { name, from } => self.import_project(id, name.as_deref(), from, bytes).await?,
 
-            Command::AddDocuments { names } => {
-                // A run's text must not change while it trains.
-                idle(&live)?;
-                self.add_documents(id, &names, bytes).await?;
-            }
-            command @ Command::FetchCorpus { .. } => {
-                idle(&live)?;
-                self.corpora(id, command).await?;
-            }
-            command @ (Command::ListCorpora | Command::DownloadCorpus { .. }) => {
+            Command::AddDocuments { names } => self.add_documents(id, &names, bytes).await?,
+            command @ (Command::ListCorpora | Command::DownloadCorpus { .. } | Command::FetchCorpus { .. }) => {
                 self.corpora(id, command).await?;
             }
             Command::RemoveDocument { name } => self.remove_document(id, &name).await?,
-            Command::ReplaceDocuments { names } => {
-                idle(&live)?;
-                self.replace_documents(id, &names, bytes).await?;
-            }
+            Command::ReplaceDocuments { names } => self.replace_documents(id, &names, bytes).await?,
             Command::ListDocuments { search, offset, count, validation } => {
                 self.list_documents(id, &search, offset, count, validation).await?;
             }
@@ -397,13 +376,9 @@ impl Session {
             Command::CompareTokenizers { candidates } => self.compare_tokenizers(id, &candidates).await?,
 
             Command::Plan { config } => self.plan(id, &config).await?,
-            Command::Measure { config } => {
-                idle(&live)?;
-                self.measure(id, &config).await?;
-            }
+            Command::Measure { config } => self.measure(id, &config).await?,
             Command::FitToDevice { config } => self.fit_to_device(id, &config).await?,
             Command::FitFirst { seconds } => {
-                idle(&live)?;
                 let config = Box::new(self.first_config(seconds).await?);
                 self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
             }
@@ -411,23 +386,17 @@ impl Session {
             | Command::BenchDecode { .. }
             | Command::BenchKernels { .. }
             | Command::BenchInspect { .. }
-            | Command::BenchScaling { .. }) => {
-                idle(&live)?;
-                self.bench(id, command).await?;
-            }
+            | Command::BenchScaling { .. }) => self.bench(id, command).await?,
 
             Command::Train { config, launch } => {
-                idle(&live)?;
                 return Ok(RequestOutcome::Train(Job::start(id, *config, launch)));
             }
             Command::TrainFirst { project, seconds } => {
-                idle(&live)?;
                 let config = self.first_config(seconds).await?;
                 self.create_project(id, &project, Some(&config)).await?;
                 return Ok(RequestOutcome::Train(Job::start(id, config, RunLaunch::default())));
             }
             Command::Resume { run, launch } => {
-                idle(&live)?;
                 return Ok(RequestOutcome::Train(Job::resume(id, run, launch)));
             }
             Command::Pause
@@ -472,7 +441,6 @@ impl Session {
             }
             Command::ExportFeedback { to, one, keep } => self.export_feedback(id, to, one, keep).await?,
             Command::Propose { source, from, settings } => {
-                idle(&live)?;
                 let pool = proposing::Pool { name: &from, bytes: bytes.into_iter().next() };
                 self.propose(id, &source, pool, &settings).await?;
             }
@@ -517,15 +485,9 @@ impl Session {
                 self.export_model(id, &run, &checkpoint, format, to, keep).await?;
             }
             Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
-            Command::LookAtModel { from } => {
-                idle(&live)?;
-                self.look_at_model(id, &from, bytes).await?;
-            }
+            Command::LookAtModel { from } => self.look_at_model(id, &from, bytes).await?,
             Command::ForgetModel => self.looked = None,
-            Command::ImportModel { from, context_length, for_comparison } => {
-                idle(&live)?;
-                self.import_model(id, &from, bytes, context_length, for_comparison).await?;
-            }
+            Command::ImportModel { from, context_length, for_comparison } => self.import_model(id, &from, bytes, context_length, for_comparison).await?,
             Command::HandOver { run, to, keep, device, steps } => {
                 self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
             }
@@ -648,6 +610,34 @@ enum RequestOutcome {
     Later,
     /// Training comes next.
     Train(Job),
+}
+
+/// Whether a command is refused while a run trains: it opens another project, changes the run's text, or needs the device for itself.
+fn needs_idle(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::CreateProject { .. }
+            | Command::OpenProject { .. }
+            | Command::UseProject { .. }
+            | Command::CloseProject
+            | Command::ImportProject { .. }
+            | Command::AddDocuments { .. }
+            | Command::FetchCorpus { .. }
+            | Command::ReplaceDocuments { .. }
+            | Command::Measure { .. }
+            | Command::FitFirst { .. }
+            | Command::BenchStep { .. }
+            | Command::BenchDecode { .. }
+            | Command::BenchKernels { .. }
+            | Command::BenchInspect { .. }
+            | Command::BenchScaling { .. }
+            | Command::Train { .. }
+            | Command::TrainFirst { .. }
+            | Command::Resume { .. }
+            | Command::Propose { .. }
+            | Command::LookAtModel { .. }
+            | Command::ImportModel { .. }
+    )
 }
 
 /// Fails while a run trains.
