@@ -338,10 +338,14 @@ impl Session {
             Command::ExportProject { id: project, to, keep } => {
                 self.export_project(id, &project, to, keep).await?;
             }
-            Command::ImportProject { name, from } => self.import_project(id, name.as_deref(), from, bytes).await?,
+            Command::ImportProject { name, from } => {
+                self.import_project(id, name.as_deref(), from, bytes).await?
+            }
 
             Command::AddDocuments { names } => self.add_documents(id, &names, bytes).await?,
-            command @ (Command::ListCorpora | Command::DownloadCorpus { .. } | Command::FetchCorpus { .. }) => {
+            command @ (Command::ListCorpora
+            | Command::DownloadCorpus { .. }
+            | Command::FetchCorpus { .. }) => {
                 self.corpora(id, command).await?;
             }
             Command::RemoveDocument { name } => self.remove_document(id, &name).await?,
@@ -487,7 +491,9 @@ impl Session {
             Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
             Command::LookAtModel { from } => self.look_at_model(id, &from, bytes).await?,
             Command::ForgetModel => self.looked = None,
-            Command::ImportModel { from, context_length, for_comparison } => self.import_model(id, &from, bytes, context_length, for_comparison).await?,
+            Command::ImportModel { from, context_length, for_comparison } => {
+                self.import_model(id, &from, bytes, context_length, for_comparison).await?
+            }
             Command::HandOver { run, to, keep, device, steps } => {
                 self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
             }

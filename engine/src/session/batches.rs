@@ -23,6 +23,12 @@ pub(super) struct Pool {
     texts: Vec<(usize, Asked)>,
 }
 
+impl Pool {
+    pub(super) fn push(&mut self, request: Request<Decode<'static>>, asked: Asked) {
+        self.texts.push((self.batch.push(request), asked));
+    }
+}
+
 /// What a text is for.
 pub(super) enum Asked {
     Streamed(Box<Streamed>),
@@ -86,24 +92,12 @@ impl Batches {
         })
     }
 
-    /// Adds a completion to others of the same weights, or returns it if there are none.
-    pub(super) fn join(
-        &mut self,
-        completing: Box<Completing>,
-        request: Request<Decode<'static>>,
-    ) -> std::result::Result<(), (Box<Completing>, Request<Decode<'static>>)> {
-        let fits = |pool: &&mut Pool| {
-            pool.key == completing.model.key
-                && pool.precision == request.config.precision
-                && pool.texts.iter().all(|(_, asked)| matches!(asked, Asked::Completion(_)))
-        };
-        match self.pools.iter_mut().find(fits) {
-            Some(pool) => {
-                pool.texts.push((pool.batch.push(request), Asked::Completion(completing)));
-                Ok(())
-            }
-            None => Err((completing, request)),
-        }
+    /// The pool of other completions of the same weights.
+    pub(super) fn completions_of(&mut self, key: &Key, precision: Precision) -> Option<&mut Pool> {
+        let is_completion = |(_, asked): &(usize, Asked)| matches!(asked, Asked::Completion(_));
+        self.pools.iter_mut().find(|pool| {
+            pool.key == *key && pool.precision == precision && pool.texts.iter().all(is_completion)
+        })
     }
 }
 
@@ -133,9 +127,9 @@ impl Session {
                 self.generations.batches.samples.entry(*id).or_insert_with(new).unfinished += 1;
             }
         }
-        let mut batch = Batch::empty(&mut decoder);
-        let texts = texts.into_iter().map(|(request, asked)| (batch.push(request), asked)).collect();
-        let pool = Pool { key: model.key, precision, decoder, batch, texts };
+        let batch = Batch::empty(&mut decoder);
+        let mut pool = Pool { key: model.key, precision, decoder, batch, texts: Vec::new() };
+        texts.into_iter().for_each(|(request, asked)| pool.push(request, asked));
         self.generations.batches.pools.push(pool);
     }
 
@@ -173,7 +167,9 @@ impl Session {
             for (number, asked) in pool.texts.extract_if(.., |(_, asked)| is_meant(asked)) {
                 match pool.batch.stop(&mut pool.decoder, number) {
                     Some(generated) => self.end_text(asked, generated),
-                    None => self.sink.failed(Some(asked.id()), &Error::Internal("a text without a batch".to_owned())),
+                    None => self
+                        .sink
+                        .failed(Some(asked.id()), &Error::Internal("a text without a batch".to_owned())),
                 }
             }
             self.put_back(pool);

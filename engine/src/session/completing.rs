@@ -132,9 +132,7 @@ impl Session {
             ));
         }
         let state = match (source, &live) {
-            (WeightSource::Current, Some(live)) => {
-                self.newest_state(&live.trainer.run().name())
-            }
+            (WeightSource::Current, Some(live)) => self.newest_state(&live.trainer.run().name()),
             _ => None,
         };
         let model = match state {
@@ -197,14 +195,14 @@ impl Session {
         request: Request<Decode<'static>>,
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
-        let Err((asked, request)) = self.generations.batches.join(Box::new(asked), request) else {
-            return Ok(());
-        };
         let precision = request.config.precision;
-        let (model, decoder) =
-            self.model_and_decoder(source, precision, asked.settings.places, live).await?;
+        if let Some(pool) = self.generations.batches.completions_of(&asked.model.key, precision) {
+            pool.push(request, Asked::Completion(Box::new(asked)));
+            return Ok(());
+        }
+        let (model, decoder) = self.model_and_decoder(source, precision, asked.settings.places, live).await?;
         // The same weights score the text and write it.
-        let asked = Box::new(Completing { model: model.clone(), ..*asked });
+        let asked = Box::new(Completing { model: model.clone(), ..asked });
         self.write_all((model, decoder), precision, vec![(request, Asked::Completion(asked))]);
         Ok(())
     }

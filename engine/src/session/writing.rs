@@ -260,12 +260,7 @@ impl Session {
     }
 
     /// Starts generating after a prompt.
-    fn write_on(
-        &mut self,
-        id: u64,
-        model_and_decoder: (Model, Decoder),
-        request: Request<Decode<'static>>,
-    ) {
+    fn write_on(&mut self, id: u64, model_and_decoder: (Model, Decoder), request: Request<Decode<'static>>) {
         let tokenizer = model_and_decoder.0.tokenizer.clone();
         let precision = request.config.precision;
         let tokens = written(&mut DecodeStream::new(tokenizer.clone()), &tokenizer, &request.prompt, true);
