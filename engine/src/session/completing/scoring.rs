@@ -16,7 +16,7 @@ const NEVER: f32 = -9999.0;
 
 impl Session {
     /// Scores the completions that have waited longest: as many with the same weights as fit into one pass.
-    pub(super) async fn score_some(&mut self) {
+    pub(in super::super) async fn score_some(&mut self) {
         let waiting = std::mem::take(&mut self.generations.scoring.unscored);
         let Some(first) = waiting.front() else { return };
         let key = first.asked.model.key.clone();

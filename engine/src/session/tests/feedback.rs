@@ -1,9 +1,9 @@
 //! Tests of storing feedback and training on it.
 
-use super::{after, failures, play, sampled, tiny, train};
+use super::{after, failures, play, tiny, train};
 use crate::protocol::{
-    ChatMessage, Command, Event, Feedback, GenerateConfig, LearnsFrom, Objective, ProposalSettings, Report,
-    Role, RunConfig, RunLaunch, RunState, Start, Uncertainty, WeightSource,
+    ChatMessage, Command, Event, Feedback, LearnsFrom, Objective, ProposalSettings, Report, Role, RunConfig,
+    RunLaunch, RunState, Start, Uncertainty, WeightSource,
 };
 
 fn asked(text: &str) -> Vec<ChatMessage> {
