@@ -447,17 +447,7 @@ pub enum AnswerKind {
 }
 
 impl AnswerKind {
-    pub const ALL: [Self; 4] = [Self::Generate, Self::Choose, Self::Classify, Self::Tag];
-
-    /// The name in reports and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Generate => "generate",
-            Self::Choose => "choose",
-            Self::Classify => "classify",
-            Self::Tag => "tag",
-        }
-    }
+    crate::names::named! { Generate = "generate", Choose = "choose", Classify = "classify", Tag = "tag" }
 
     /// A description that follows "rows that".
     pub fn words(self) -> &'static str {
@@ -566,18 +556,9 @@ pub enum AuditTopic {
 }
 
 impl AuditTopic {
-    pub const ALL: [Self; 5] =
-        [Self::Bias, Self::Moderation, Self::Memorisation, Self::Canaries, Self::Personal];
-
-    /// The name in settings and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bias => "bias",
-            Self::Moderation => "moderation",
-            Self::Memorisation => "memorisation",
-            Self::Canaries => "canaries",
-            Self::Personal => "personal",
-        }
+    crate::names::named! {
+        Bias = "bias", Moderation = "moderation", Memorisation = "memorisation", Canaries = "canaries",
+        Personal = "personal"
     }
 }
 

@@ -31,19 +31,7 @@ pub enum AdapterTarget {
 }
 
 impl AdapterTarget {
-    /// All targets, in model order.
-    pub const ALL: [Self; 5] = [Self::Qkv, Self::Output, Self::Up, Self::Down, Self::Head];
-
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Qkv => "qkv",
-            Self::Output => "output",
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::Head => "head",
-        }
-    }
+    crate::names::named! { Qkv = "qkv", Output = "output", Up = "up", Down = "down", Head = "head" }
 
     /// The target of a layer path: `blocks.3.attention.qkv` or `head`.
     pub fn of_layer(path: &str) -> Option<Self> {
