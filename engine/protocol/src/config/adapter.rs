@@ -64,12 +64,6 @@ pub enum AdapterBase {
     F16,
 }
 
-impl AdapterBase {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// Deserialises layer names from a list or a comma-separated string.
 struct Names;
 
@@ -123,7 +117,7 @@ pub struct Adapter {
     pub rslora: bool,
     #[serde(deserialize_with = "targets")]
     pub targets: Vec<AdapterTarget>,
-    #[serde(skip_serializing_if = "AdapterBase::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub base: AdapterBase,
 }
 

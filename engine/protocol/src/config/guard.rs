@@ -127,10 +127,6 @@ impl Default for GuardSettings {
 }
 
 impl GuardSettings {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     pub fn acts(&self) -> bool {
         self.mode == GuardMode::Act
     }

@@ -92,10 +92,6 @@ pub struct Moderation {
 }
 
 impl Moderation {
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Whether a finding with this category and severity is reported.
     pub fn counts(&self, category: Category, severity: Severity) -> bool {
         category == Category::Classifier

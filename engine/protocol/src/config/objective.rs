@@ -51,12 +51,6 @@ impl Default for ChatSettings {
     }
 }
 
-impl ChatSettings {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 impl Objective {
     crate::names::named! {
         Text = "text", Chat = "chat", Preference = "preference", Reward = "reward", Classify = "classify",

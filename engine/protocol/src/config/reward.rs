@@ -115,10 +115,6 @@ impl Default for RewardSettings {
 }
 
 impl RewardSettings {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Name of the rule, or `model`.
     pub fn judge(&self) -> &'static str {
         if self.model.is_empty() { self.rule.name() } else { "model" }
