@@ -131,10 +131,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     };
     let look = Command::LookAtModel { from: address(format!("{server}/owl")) };
     let heard = play(folder, vec![look, use_project(&folder.join("tab")), looked.clone()]).unwrap();
-    let found = heard.iter().find_map(|event| match event {
-        Event::ModelFound { model } => Some(model.clone()),
-        _ => None,
-    });
+    let found = found!(heard.iter(), Event::ModelFound { model } => model.clone()).next();
     let found = found.unwrap();
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
     assert!(heard.iter().any(|event| matches!(event, Event::ModelImported { run, .. } if run == "1-owl")));
@@ -231,10 +228,7 @@ fn servers_and_indices_may_be_odd() {
         (Odd::NoHead, "shards", "without-head"),
     ] {
         let heard = import(format!("{}/{path}", serve(folder.to_owned(), odd)), project).unwrap();
-        let listed = heard.iter().find_map(|event| match event {
-            Event::ModelListed { bytes, .. } => Some(*bytes),
-            _ => None,
-        });
+        let listed = found!(heard.iter(), Event::ModelListed { bytes, .. } => *bytes).next();
         assert_eq!(listed.unwrap().is_some(), odd != Odd::NoLengths, "{project}");
     }
     for (odd, path, reason) in [

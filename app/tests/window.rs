@@ -86,11 +86,7 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     // Train is open, and nothing has arrived from the new project yet.
     window.run_steps(3);
     let asks = |sent: &[Command]| -> Vec<String> {
-        let asked = sent.iter().filter_map(|command| match command {
-            Command::ReadHistory { run, .. } => Some(run.clone()),
-            _ => None,
-        });
-        asked.collect()
+        found!(sent.iter(), Command::ReadHistory { run, .. } => run.clone()).collect()
     };
     assert_eq!(asks(&sent(window.state_mut())), Vec::<String>::new());
     let grows = |command: &Command| matches!(command, Command::TrainFirst { .. });
@@ -406,10 +402,7 @@ fn a_seed_of_an_address_holds_without_a_preset() {
     let mut app = support::app_with("dark", AppOptions { seed: Some(77), ..AppOptions::default() });
     full(&mut app);
     let plans = sent(&mut app).into_iter().rev();
-    let seed = plans.into_iter().find_map(|command| match command {
-        Command::Plan { config } => Some(config.seed),
-        _ => None,
-    });
+    let seed = found!(plans.into_iter(), Command::Plan { config } => config.seed).next();
     assert_eq!(seed, Some(77));
 }
 
@@ -466,10 +459,8 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
         forget(window.state_mut());
         window.run_steps(12);
         let sent = sent(window.state_mut());
-        sent.into_iter().find_map(|command| match command {
-            Command::SaveDraft { config } => Some((config.preset, config.train.precision)),
-            _ => None,
-        })
+        let draft = found!(sent.into_iter(), Command::SaveDraft { config } => config).next();
+        draft.map(|config| (config.preset, config.train.precision))
     };
     let mixed = Some(("llama-tiny".to_owned(), Precision::Mixed));
     assert_eq!(kept(&mut window), mixed);

@@ -95,10 +95,7 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
     for device in ["cpu".to_owned(), common::adapter()] {
         let run = create(&project, &adapted());
         let events = session(&run, &store(), &device, Options { stop_after: Some(30), ..Options::default() });
-        let evaluated = events.unwrap().into_iter().filter_map(|event| match event {
-            TrainEvent::Eval { val_loss, .. } => Some(val_loss),
-            _ => None,
-        });
+        let evaluated = found!(events.unwrap().into_iter(), TrainEvent::Eval { val_loss, .. } => val_loss);
         let evaluated: Vec<f32> = evaluated.collect();
         assert!(evaluated[1] < evaluated[0], "{evaluated:?}");
         let list = parameters(&adapted().model, &adapted().train).unwrap();

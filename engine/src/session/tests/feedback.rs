@@ -19,11 +19,7 @@ fn splice(expected: Vec<Feedback>, rows: Vec<Feedback>) -> Command {
 }
 
 fn lists(heard: &[Report]) -> Vec<Vec<Feedback>> {
-    let rows = heard.iter().filter_map(|report| match &report.event {
-        Event::Feedback { rows } => Some(rows.clone()),
-        _ => None,
-    });
-    rows.collect()
+    told!(heard, Event::Feedback { rows } => rows.clone()).collect()
 }
 
 #[test]
@@ -61,10 +57,7 @@ fn rows_are_kept_changed_and_exported() {
 }
 
 fn settings(heard: &[Report]) -> RunConfig {
-    let found = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Settings { config, .. } => Some((**config).clone()),
-        _ => None,
-    });
+    let found = told!(heard, Event::Settings { config, .. } => (**config).clone()).next_back();
     found.unwrap()
 }
 
@@ -77,10 +70,7 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let read = || after(Command::ReadSettings { run: None });
     let made = Command::CreateProject { name: "Said".to_owned() };
     let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
-    let id = heard.iter().find_map(|report| match &report.event {
-        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
-        _ => None,
-    });
+    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next();
     let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
     tuned.set_objective(Objective::Chat);
     let learn = |learns_from| {
@@ -103,19 +93,13 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let refused = failures(&heard);
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert!(refused[0].contains("no reply rated good"), "{refused:?}");
-    let ended = heard.iter().filter_map(|report| match &report.event {
-        Event::TrainingEnded { run } => Some((run.state, run.step, run.learns_from)),
-        _ => None,
-    });
+    let ended = told!(heard, Event::TrainingEnded { run } => (run.state, run.step, run.learns_from));
     assert_eq!(ended.collect::<Vec<_>>(), [(RunState::Finished, 4, LearnsFrom::Feedback)]);
     let paths = settings(&heard).data.paths;
     let path = std::path::Path::new(&paths[0]);
     assert!(path.ends_with("feedback/chat.jsonl"), "{path:?}");
     assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 18);
-    let embedded = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Documents { overview, .. } => Some(overview.embedded),
-        _ => None,
-    });
+    let embedded = told!(heard, Event::Documents { overview, .. } => overview.embedded).next_back();
     assert_eq!(embedded, Some(true), "the project's text is what it was");
 }
 
@@ -133,10 +117,7 @@ fn replies_at_once_are_what_each_is_by_itself() {
     let told = Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows: feedback };
     let read = || after(Command::ReadSettings { run: None });
     let heard = play(&shelf, vec![after(made), after(train(config, None)), after(told), read()]);
-    let id = heard.iter().find_map(|report| match &report.event {
-        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
-        _ => None,
-    });
+    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next();
     let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
     tuned.set_objective(Objective::Chat);
     let launch = RunLaunch { learns_from: LearnsFrom::Feedback, ..RunLaunch::default() };
@@ -207,10 +188,7 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let read = || after(Command::ReadSettings { run: None });
     let made = Command::CreateProject { name: "Told".to_owned() };
     let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
-    let id = heard.iter().find_map(|report| match &report.event {
-        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
-        _ => None,
-    });
+    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next();
     let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
     tuned.set_objective(Objective::Classify);
     let text = |at: usize| format!("Mia saw {at} birds.");
