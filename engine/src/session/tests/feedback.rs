@@ -1,10 +1,11 @@
 //! Tests of storing feedback and training on it.
 
-use super::{after, failures, play, sampled, tiny, train};
+use super::{Trigger, after, failures, play, sampled, tiny, train};
 use crate::protocol::{
     ChatMessage, Command, Event, Feedback, GenerateConfig, LearnsFrom, Objective, ProposalSettings, Report,
     Role, RunConfig, RunLaunch, RunState, Start, Uncertainty, WeightSource,
 };
+use std::path::Path;
 
 fn asked(text: &str) -> Vec<ChatMessage> {
     vec![ChatMessage::new(Role::User, text)]
@@ -61,17 +62,27 @@ fn settings(heard: &[Report]) -> RunConfig {
     found.unwrap()
 }
 
+/// Trains a run in a new project, after another command if there is one. Returns the command that opens the project again, and
+/// settings that start from the run.
+fn begun(shelf: &Path, name: &str, more: Option<Command>) -> ((Option<Trigger>, Command), RunConfig) {
+    let mut config = tiny(4);
+    config.model.context_length = 64;
+    let steps = [Command::CreateProject { name: name.to_owned() }, train(config, None)].into_iter();
+    let heard = play(shelf, steps.chain(more).chain([read_settings()]).map(after).collect());
+    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next().unwrap();
+    let tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    (after(Command::OpenProject { id }), tuned)
+}
+
+fn read_settings() -> Command {
+    Command::ReadSettings { run: None }
+}
+
 #[test]
 fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
-    let mut config = tiny(4);
-    config.model.context_length = 64;
-    let read = || after(Command::ReadSettings { run: None });
-    let made = Command::CreateProject { name: "Said".to_owned() };
-    let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
-    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next();
-    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    let (opened, mut tuned) = begun(&shelf, "Said", None);
     tuned.set_objective(Objective::Chat);
     let learn = |learns_from| {
         let launch = RunLaunch { learns_from, ..RunLaunch::default() };
@@ -82,11 +93,11 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let heard = play(
         &shelf,
         vec![
-            after(Command::OpenProject { id: id.unwrap() }),
+            opened,
             learn(LearnsFrom::Feedback),
             after(add((0..24).map(thumb).collect())),
             learn(LearnsFrom::Feedback),
-            read(),
+            after(read_settings()),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 1, validation: 0.1 }),
         ],
     );
@@ -96,7 +107,7 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let ended = told!(heard, Event::TrainingEnded { run } => (run.state, run.step, run.learns_from));
     assert_eq!(ended.collect::<Vec<_>>(), [(RunState::Finished, 4, LearnsFrom::Feedback)]);
     let paths = settings(&heard).data.paths;
-    let path = std::path::Path::new(&paths[0]);
+    let path = Path::new(&paths[0]);
     assert!(path.ends_with("feedback/chat.jsonl"), "{path:?}");
     assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 18);
     let embedded = told!(heard, Event::Documents { overview, .. } => overview.embedded).next_back();
@@ -108,17 +119,11 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
 fn replies_at_once_are_what_each_is_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
-    let mut config = tiny(4);
-    config.model.context_length = 64;
-    let made = Command::CreateProject { name: "Asked".to_owned() };
     let feedback: Vec<Feedback> = (0..24)
         .map(|at| Feedback::thumb(vec![ChatMessage::new(Role::User, format!("Who has {at}?"))], "Mia.", true))
         .collect();
     let told = Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows: feedback };
-    let read = || after(Command::ReadSettings { run: None });
-    let heard = play(&shelf, vec![after(made), after(train(config, None)), after(told), read()]);
-    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next();
-    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    let (opened, mut tuned) = begun(&shelf, "Asked", Some(told));
     tuned.set_objective(Objective::Chat);
     let launch = RunLaunch { learns_from: LearnsFrom::Feedback, ..RunLaunch::default() };
     let tuned = Command::Train { config: Box::new(tuned), launch };
@@ -144,7 +149,7 @@ fn replies_at_once_are_what_each_is_by_itself() {
     let heard = play(
         &shelf,
         vec![
-            after(Command::OpenProject { id: id.unwrap() }),
+            opened,
             after(tuned),
             after(replies((0..18).map(asked).collect())),
             after(alone(0)),
@@ -183,13 +188,7 @@ fn replies_at_once_are_what_each_is_by_itself() {
 fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
-    let mut config = tiny(4);
-    config.model.context_length = 64;
-    let read = || after(Command::ReadSettings { run: None });
-    let made = Command::CreateProject { name: "Told".to_owned() };
-    let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
-    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next();
-    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    let (opened, mut tuned) = begun(&shelf, "Told", None);
     tuned.set_objective(Objective::Classify);
     let text = |at: usize| format!("Mia saw {at} birds.");
     let label = |at: usize| Feedback::labelled(&text(at), if at.is_multiple_of(2) { "even" } else { "odd" });
@@ -206,7 +205,7 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let heard = play(
         &shelf,
         vec![
-            after(Command::OpenProject { id: id.unwrap() }),
+            opened,
             learn(),
             after(add((0..12).map(label).collect())),
             learn(),
