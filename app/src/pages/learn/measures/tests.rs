@@ -389,15 +389,3 @@ fn every_lesson_measures_something_that_its_prediction_can_hold_against() {
         assert_eq!(lesson.head.prediction.choice_of(f64::MAX), last, "{}", lesson.name);
     }
 }
-
-#[test]
-fn the_folders_readme_has_every_measure() {
-    let folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
-    let readme = std::fs::read_to_string(std::path::Path::new(&folder).join("lessons/README.md")).unwrap();
-    let table: String =
-        ALL.iter().map(|measure| format!("| `{}` | {} |\n", measure.name, measure.about)).collect();
-    assert!(
-        readme.contains(&format!("| Measure | What it is |\n|---|---|\n{table}")),
-        "README.md needs:\n{table}"
-    );
-}
