@@ -5,9 +5,7 @@ use crate::common;
 use crate::common::{deviation, draw_adapters, ids};
 use crate::export::{our_logits, small, write};
 use crate::runs::{config, create, project, session, store, with_trainer};
-use glasshouse_engine::checkpoint::{
-    ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which, settings_of,
-};
+use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content, Which};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::formats::huggingface::export_adapter;
 use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
@@ -219,17 +217,7 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
 pub fn run_with(project: &Project, config: &RunConfig, parameters: Vec<f32>) -> Run {
     let list = glasshouse_engine::model::parameters(&config.model, &config.train).unwrap();
     let fill = |run: &Run| {
-        let info = CheckpointInfo {
-            arena_version: ARENA_VERSION,
-            step: 3,
-            seed: config.seed,
-            tokens_seen: 0,
-            config_crc32c: run.config_crc32c()?,
-            val_loss: None,
-            best_val_loss: None,
-            model: settings_of(&config.model),
-            guard: None,
-        };
+        let info = CheckpointInfo::new(config, run.config_crc32c()?, 3);
         let state = ArenaState { parameters, ..ArenaState::default() };
         Checkpoints::new(run.checkpoints_folder()).save(&info, &list, &state, true)?;
         Ok(())

@@ -7,7 +7,7 @@ use glasshouse_formats::huggingface::Family;
 use glasshouse_platform::storage;
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Turns, files};
-use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use glasshouse_project::checkpoint::{CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::metrics::{self, MetricsWriter};
 use glasshouse_project::{Project, RunRecord, StagedRun};
 use glasshouse_protocol::{RunState, Start, TrainEvent};
@@ -116,15 +116,9 @@ pub async fn bring_back_in_turns(
     let staged = project.stage_run(&config, &data)?;
     let new = staged.run();
     let info = CheckpointInfo {
-        arena_version: ARENA_VERSION,
-        step: state.step,
-        seed: config.seed,
-        tokens_seen: state.step * config.tokens_per_step(),
-        config_crc32c: new.config_crc32c()?,
         val_loss: state.val_loss,
         best_val_loss: best,
-        model: settings_of(&config.model),
-        guard: None,
+        ..CheckpointInfo::new(&config, new.config_crc32c()?, state.step)
     };
     let is_best = state.val_loss.is_some() && state.val_loss == best;
     let mut checkpoints = Checkpoints::new(new.checkpoints_folder());

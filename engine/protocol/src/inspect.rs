@@ -388,7 +388,7 @@ pub struct Inspected {
     pub ms: f64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
     pub run: String,
     /// Training steps of the weights.

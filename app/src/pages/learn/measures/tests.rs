@@ -117,15 +117,13 @@ fn inspected(
     let inspection = Inspection {
         run: "1-owls".to_owned(),
         step: 400,
-        device: "example".to_owned(),
         layers: 2,
         heads: 2,
         prompt: instrument.prompt.clone(),
         tokens: [(5, "An"), (6, " owl")].map(token).to_vec(),
-        cut: 0,
         position: 1,
-        held_training_ms: None,
         views: vec![Inspected { view, tensors, details, notices: Vec::new(), ms: 1.0 }],
+        ..Inspection::default()
     };
     let command = Command::Inspect {
         source: WeightSource::Current,
