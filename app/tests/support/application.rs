@@ -13,7 +13,6 @@ use glasshouse_protocol::{
     Event, MemoryKind, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState,
     RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
 };
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// When the made-up projects were changed, in seconds since 1970; long ago, so that pictures show a date.
@@ -221,7 +220,7 @@ pub fn device() -> DeviceSummary {
         buffer: Some(4_294_967_292),
         timestamps: true,
         mixed_precision: true,
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 
@@ -231,13 +230,8 @@ fn cpu() -> DeviceSummary {
         name: "Example CPU".to_owned(),
         kind: DeviceType::Cpu,
         details: "16 threads · AVX2".to_owned(),
-        why: String::new(),
         memory: Some(31_000_000_000),
-        binding: None,
-        buffer: None,
-        timestamps: false,
-        mixed_precision: false,
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 

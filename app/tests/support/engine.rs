@@ -301,11 +301,8 @@ fn device() -> DeviceSummary {
         details: "x86-64, AVX2".to_owned(),
         why: "No GPU was found.".to_owned(),
         memory: Some(2_000_000_000),
-        binding: None,
-        buffer: None,
         timestamps: true,
-        mixed_precision: false,
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 
