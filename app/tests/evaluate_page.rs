@@ -104,8 +104,7 @@ fn runs_that_are_chosen_stand_side_by_side_with_their_paired_differences() {
 
 #[test]
 fn four_runs_are_compared_at_most() {
-    let mut app = support::app("dark");
-    support::full(&mut app);
+    let mut app = support::full_app("dark");
     let runs = (1..=12).map(|number| support::run(&format!("{number}-a"), RunState::Finished, 2000, 2000));
     support::tell(&mut app, [Event::Runs { runs: runs.collect() }]);
     app.open(PageName::Evaluate);
@@ -150,8 +149,7 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
 
 #[test]
 fn while_a_run_trains_models_are_evaluated_and_audited() {
-    let mut app = support::app("dark");
-    support::full(&mut app);
+    let mut app = support::full_app("dark");
     support::tell(&mut app, support::in_training(TrainingState::Running));
     app.open(PageName::Evaluate);
     let window = support::window(app, 1280.0, 900.0);

@@ -502,8 +502,7 @@ fn forgotten(window: &mut Harness<'_, App>, cancelled: u64) -> bool {
 
 /// A phone-sized window in a theme, with a project that has runs.
 fn phone(theme: &str, page: PageName) -> Harness<'static, App> {
-    let mut app = support::app(theme);
-    support::full(&mut app);
+    let mut app = support::full_app(theme);
     app.preferences().folds.insert("model beyond".to_owned(), true);
     app.open(page);
     support::window(app, 390.0, 844.0)

@@ -49,8 +49,7 @@ fn every_page_opens_without_a_project_with_an_empty_one_and_with_a_full_one() {
         empty.open(page);
         window(empty, 700.0, 700.0);
 
-        let mut with_runs = support::app("light");
-        full(&mut with_runs);
+        let mut with_runs = support::full_app("light");
         tell(&mut with_runs, in_training(TrainingState::Paused));
         with_runs.open(page);
         let opened = window(with_runs, 420.0, 700.0);
@@ -182,8 +181,7 @@ fn pause_is_on_screen_on_every_page_and_width() {
 
 #[test]
 fn numbers_open_pages_unless_a_text_is_written() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let app = support::full_app("dark");
     let mut window = window(app, 1200.0, 800.0);
     window.key_press(Key::Num5);
     window.run_steps(2);
@@ -381,8 +379,7 @@ fn projects_are_listed_again_when_a_person_comes_back() {
 
 #[test]
 fn a_change_of_a_run_begins_with_the_runs_own_rate() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     app.preferences().folds.insert("train:change".to_owned(), true);
     tell(&mut app, in_training(TrainingState::Running));
     app.open(PageName::Train);
@@ -476,8 +473,7 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
 
 #[test]
 fn a_run_that_failed_offers_its_checkpoint() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
     failed.error = Some("the device was lost".to_owned());
@@ -494,8 +490,7 @@ fn a_run_that_failed_offers_its_checkpoint() {
 #[test]
 fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
     let resumed = || {
-        let mut app = support::app("dark");
-        full(&mut app);
+        let app = support::full_app("dark");
         let run = support::run("2-llama-tiny", RunState::Running, 900, 2000);
         let began = Event::TrainingStarted {
             run,
@@ -556,8 +551,7 @@ fn spike() -> GuardReport {
 /// A run that was rolled back has one curve, a mark, and the sentence in a list, on Train and on Runs.
 #[test]
 fn what_the_guard_saw_is_read_below_the_curves() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())] }]);
     assert_eq!(app.state().training.step, 1000);
@@ -614,8 +608,7 @@ fn what_the_guard_saw_in_rows_that_are_no_documents_is_not_opened_on_data() {
         (LearnsFrom::Feedback, Some("They are rows of feedback: Chat lists them, and Data does not.")),
         (LearnsFrom::Tasks, Some("They are instruction tasks or rows of a recipe, not documents on Data.")),
     ] {
-        let mut app = support::app("dark");
-        full(&mut app);
+        let mut app = support::full_app("dark");
         let mut events = in_training(TrainingState::Running);
         let Some(Event::TrainingStarted { run, .. }) = events.first_mut() else { panic!("{events:?}") };
         run.learns_from = learns_from;
@@ -668,8 +661,7 @@ fn a_sample_that_comes_late_opens_over_nothing_that_was_begun() {
 
 #[test]
 fn two_runs_are_compared_by_what_sets_them_apart() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     app.open(PageName::Runs);
     let mut window = window(app, 1280.0, 1200.0);
     for run in ["1-first-stories", "2-llama-tiny"] {

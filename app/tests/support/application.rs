@@ -140,8 +140,7 @@ pub fn wait(window: &mut Harness<'_, App>, seconds: f64) {
 
 /// A page of a project with runs.
 pub fn on(page: PageName, size: [f32; 2]) -> Harness<'static, App> {
-    let mut app = app("dark");
-    full(&mut app);
+    let mut app = full_app("dark");
     app.open(page);
     window(app, size[0], size[1])
 }
@@ -200,8 +199,7 @@ pub fn without_runs(page: PageName) -> App {
 
 /// An application with a project whose run trains, on a page.
 pub fn training_on(page: PageName) -> App {
-    let mut app = app("dark");
-    full(&mut app);
+    let mut app = full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     app.open(page);
     app
@@ -503,6 +501,12 @@ pub fn full(app: &mut App) {
     tell(app, [ready(), projects(), opened("first", "My first model", runs), documents(), devices()]);
     let planned = Event::Planned { plan: Box::new(plan()) };
     answer(app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
+}
+
+pub fn full_app(theme: &str) -> App {
+    let mut app = app(theme);
+    full(&mut app);
+    app
 }
 
 /// A run's history event.
