@@ -102,10 +102,7 @@ fn tab_reaches_every_control_on_a_phone() {
 
 #[test]
 fn keys_change_nothing_behind_a_dialog() {
-    let mut app = support::full_app("dark");
-    support::tell(&mut app, support::in_training(TrainingState::Running));
-    app.open(PageName::Data);
-    let mut window = support::window(app, 1280.0, 900.0);
+    let mut window = support::window(support::training_on(PageName::Data), 1280.0, 900.0);
     window.get_by_role_and_label(Role::Button, "Paste text").click_accesskit();
     window.run_steps(3);
     assert!(window.get_by_label("Text of the document").is_focused(), "one has to press the field");

@@ -30,9 +30,7 @@ pub fn port(window: &Harness<'_, App>) -> Option<u16> {
 
 #[test]
 fn the_switch_shows_the_address_and_says_when_a_run_trains() {
-    let mut app = support::full_app("dark");
-    app.open(PageName::Settings);
-    let mut window = window(app, 1280.0, 2000.0);
+    let mut window = support::on(PageName::Settings, [1280.0, 2000.0]);
     window.run_steps(2);
     assert!(port(&window).is_none());
     press(&mut window);

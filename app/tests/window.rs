@@ -661,9 +661,7 @@ fn a_sample_that_comes_late_opens_over_nothing_that_was_begun() {
 
 #[test]
 fn two_runs_are_compared_by_what_sets_them_apart() {
-    let mut app = support::full_app("dark");
-    app.open(PageName::Runs);
-    let mut window = window(app, 1280.0, 1200.0);
+    let mut window = support::on(PageName::Runs, [1280.0, 1200.0]);
     for run in ["1-first-stories", "2-llama-tiny"] {
         window.get_by_role_and_label(Role::Row, run).click();
         window.run_steps(2);
