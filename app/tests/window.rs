@@ -1,7 +1,7 @@
 //! The real application with a scripted engine: commands, display, and the cost of a frame.
 
 use crate::support;
-use crate::support::{answer, forget, full, in_training, is_chosen, sent, tell, window};
+use crate::support::{answer, forget, full, in_training, is_chosen, press, sent, tell, window};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -14,15 +14,6 @@ use glasshouse_protocol::{
     Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
     GuardReport, GuardSeverity, LearnsFrom, Precision, RunLaunch, RunState, TrainEvent, TrainingState,
 };
-
-fn press(window: &mut Harness<'_, App>, button: &str) {
-    let found = window.query_all_by_role_and_label(Role::Button, button).next().is_some();
-    assert!(found, "no button {button}");
-    let nodes: Vec<_> = window.query_all_by_role_and_label(Role::Button, button).collect();
-    nodes.last().unwrap().click();
-    drop(nodes);
-    window.run_steps(3);
-}
 
 fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {
     sent(window.state_mut()).pop()
