@@ -414,8 +414,8 @@ fn the_same_documents_are_cleaned_alike() {
     let heard = play(folder, vec![clean_files(&mine, folder.join("sent"))]).unwrap();
     let kept = files(&folder.join("typed"));
     assert!(kept.len() >= 5 && kept == files(&folder.join("sent")), "{:?}", kept.keys());
-    let mut phases: Vec<_> = found!(heard.iter(), Event::Cleaning { progress } => progress.phase.name())
-        .collect();
+    let mut phases: Vec<_> =
+        found!(heard.iter(), Event::Cleaning { progress } => progress.phase.name()).collect();
     phases.dedup();
     let told = lines(&said);
     assert_eq!(phases, told.iter().filter_map(|line| line["phase"].as_str()).collect::<Vec<_>>());

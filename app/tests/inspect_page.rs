@@ -5,8 +5,8 @@ use crate::support::{
     self,
     engine::{self, Engine},
 };
-use egui::accesskit::Role;
 use egui::Key;
+use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{Command, Event, InspectSettings, TrainingState, View, WeightSource};

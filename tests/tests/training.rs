@@ -669,8 +669,8 @@ fn a_finished_run_goes_on_to_more_steps_and_says_what_its_rate_does() {
     }
     assert!(told.contains("70 steps instead of 60") && told.contains("cosine"), "{told}");
     let events = session(&run, &store, "cpu", Options::default()).unwrap();
-    let steps: Vec<(u64, f64)> = found!(events.iter(), TrainEvent::Step { step, lr, .. } => (*step, *lr))
-        .collect();
+    let steps: Vec<(u64, f64)> =
+        found!(events.iter(), TrainEvent::Step { step, lr, .. } => (*step, *lr)).collect();
     assert_eq!((steps[0], steps.len()), ((61, rates[1]), 10));
     assert_eq!((run.record().unwrap().state, run.record().unwrap().step), (RunState::Finished, 70));
 }

@@ -724,7 +724,8 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
     };
     let heard = play_trained(config, vec![(Some(written), Command::StopTraining)]);
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let samples: Vec<u64> = told!(heard, Event::Training { events } => events).flatten()
+    let samples: Vec<u64> = told!(heard, Event::Training { events } => events)
+        .flatten()
         .filter_map(|event| match event {
             TrainEvent::Sample { step, .. } => Some(*step),
             _ => None,

@@ -119,7 +119,6 @@ impl DataPage {
             self.looked = None;
         }
     }
-
 }
 
 /// Why a document is dropped, in the failure colour with an icon and words.
