@@ -5,8 +5,7 @@ mod staging;
 pub use staging::Staging;
 
 use crate::files::File;
-use crate::{Error, Result};
-use crate::{Turns, files};
+use crate::{Error, Result, Turns, files};
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::convert::identity;

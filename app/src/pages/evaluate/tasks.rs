@@ -4,8 +4,7 @@
 use super::EvaluatePage;
 use super::cards::{contamination_ui, metric_of, metrics_ui};
 use super::section::{Head, kept_ui, look_with, section_ui, tables_ui};
-use super::suite;
-use super::{look, source_evaluated};
+use super::{look, source_evaluated, suite};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, places};

@@ -2,8 +2,7 @@
 
 use super::{Action, Trainer};
 use crate::TrainEvent;
-use glasshouse_platform::Result;
-use glasshouse_platform::storage;
+use glasshouse_platform::{Result, storage};
 use glasshouse_project::checkpoint::{CheckpointInfo, Checkpoints};
 use glasshouse_protocol::RunState;
 use std::sync::atomic::Ordering;
