@@ -22,7 +22,6 @@ fn sha256(path: &Path) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Settings of a Llama.
 const LLAMA: [&str; 5] = [
     "model.norm.kind=rms",
     "model.norm.bias=false",

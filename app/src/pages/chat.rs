@@ -80,7 +80,6 @@ struct Begins {
     start: Start,
     /// The objective, and the loss over pairs or thumbs.
     learns: (Objective, PreferenceLoss),
-    /// The request for the settings.
     request: Option<u64>,
 }
 

@@ -36,7 +36,6 @@ pub struct Engine {
     /// The runs were audited.
     pub audited: bool,
     pub feedback: Vec<Feedback>,
-    /// Progress in lessons.
     pub lessons: BTreeMap<String, LessonProgress>,
     /// How trained runs end; `None` if training commands are answered without creating a run.
     pub trains: Option<RunState>,

@@ -159,7 +159,6 @@ fn newest(out: &Path) -> Option<(u64, PathBuf)> {
     checkpoints.max_by_key(|(step, _)| *step)
 }
 
-/// The checkpoint to import.
 fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
         let reason = "it has no complete checkpoint: train with the bundle first (`launch`, see its README.md), or give the output \

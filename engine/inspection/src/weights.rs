@@ -11,7 +11,6 @@ use glasshouse_protocol::CheckpointSummary;
 use glasshouse_protocol::inspect::Detail;
 use glasshouse_text::data::Split;
 
-/// Bins of a histogram.
 const BINS: usize = 64;
 /// Maximum milestones read from a run.
 const STEPS: usize = 32;

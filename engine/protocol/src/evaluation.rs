@@ -318,7 +318,6 @@ pub enum LossGrouping {
     Position,
     /// Frequency in the training text.
     Frequency,
-    /// Source of the document.
     Source,
 }
 
@@ -583,7 +582,6 @@ impl Default for AuditSettings {
     }
 }
 
-/// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Audit {

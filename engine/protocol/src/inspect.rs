@@ -363,7 +363,6 @@ pub enum Detail {
         /// Tensor name and formula; x is the block's input, y the input of its MLP's residual addition.
         formulas: Vec<(String, String)>,
     },
-    /// For [`View::Graph`].
     Graph {
         /// In execution order.
         nodes: Vec<GraphNode>,

@@ -56,9 +56,7 @@ pub struct Answerer<'a> {
 pub enum Answering<'a> {
     /// By generating text and scoring likelihoods.
     Writes {
-        /// For likelihoods.
         scorer: &'a mut Scorer,
-        /// For generation.
         decoder: &'a mut Decoder,
     },
     /// By classifying texts with its trained labels.

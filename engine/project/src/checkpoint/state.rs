@@ -42,7 +42,6 @@ pub struct CheckpointInfo {
     /// The model settings that determine what the weights compute, from [`settings_of`]; empty in files of older versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub model: BTreeMap<String, String>,
-    /// State of the guard, if it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardState>,
 }

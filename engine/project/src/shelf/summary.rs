@@ -5,7 +5,6 @@ use glasshouse_platform::{Error, Result, files};
 use glasshouse_protocol::{ProjectSummary, TrainEvent};
 use std::path::Path;
 
-/// Points of the curve.
 const POINTS: usize = 60;
 /// Maximum size of metrics to read for a list.
 const MAX_METRICS_BYTES: u64 = 64 << 20;
