@@ -55,10 +55,7 @@ pub struct Answerer<'a> {
 #[derive(Debug)]
 pub enum Answering<'a> {
     /// By generating text and scoring likelihoods.
-    Writes {
-        scorer: &'a mut Scorer,
-        decoder: &'a mut Decoder,
-    },
+    Writes { scorer: &'a mut Scorer, decoder: &'a mut Decoder },
     /// By classifying texts with its trained labels.
     Labels(&'a mut CpuDecoder),
 }
