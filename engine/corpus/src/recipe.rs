@@ -154,7 +154,6 @@ impl Recipe {
         }
         self.reading.validate()?;
         self.extract.validate()?;
-        self.repair.validate()?;
         let mut seen: Vec<&str> = Vec::new();
         for rule in &self.rules {
             rule.validate()?;
