@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-
 /// Repairs to make; all by default.
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
