@@ -44,12 +44,12 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::ImportProject => file(dialog, "Open a project file", "Glasshouse projects", &["glasshouse"]),
         Wish::AddFolder => folder(dialog, "Choose a folder of documents"),
         Wish::OpenProjectFolder => folder(dialog, "Open a project's folder"),
-        Wish::ExportProject { name, .. } => save(dialog, "Save the project", file_name(name, "glasshouse")),
+        Wish::ExportProject { name, .. } => target(dialog, "Save the project", file_name(name, "glasshouse")),
         Wish::ExportReport { name } => {
-            save(dialog, "Save the report", file_name(&format!("{name} cleaning"), "html"))
+            target(dialog, "Save the report", file_name(&format!("{name} cleaning"), "html"))
         }
         Wish::ExportModel { run, format } => match model_file(run, *format) {
-            Some(name) => save(dialog, "Save the model", name),
+            Some(name) => target(dialog, "Save the model", name),
             None => folder(dialog, "Choose a folder for the model"),
         },
         Wish::ImportModel => folder(dialog, "Choose a Hugging Face folder"),
@@ -62,7 +62,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         }
         Wish::SentencePairs => file(dialog, "Choose pairs of sentences", "Pairs", &TASKS),
         Wish::ModerationRules => file(dialog, "Choose rules", "Rules", &RULES),
-        Wish::WriteCard { run } => save(dialog, "Save the card", file_name(&format!("{run} card"), "html")),
+        Wish::WriteCard { run } => target(dialog, "Save the card", file_name(&format!("{run} card"), "html")),
         Wish::BringBack => folder(dialog, "Choose a bundle that was trained with"),
         Wish::ImportModelFile => file(dialog, "Choose a GGUF file", "GGUF", &["gguf"]),
         Wish::ImportModelAddress | Wish::Dropped | Wish::Saved => return,
@@ -78,7 +78,7 @@ fn folder(dialog: AsyncFileDialog, title: &str) -> Picking {
     one(async move { dialog.pick_folder().await })
 }
 
-fn save(dialog: AsyncFileDialog, title: &str, name: String) -> Picking {
+fn target(dialog: AsyncFileDialog, title: &str, name: String) -> Picking {
     let dialog = dialog.set_title(title).set_file_name(name);
     one(async move { dialog.save_file().await })
 }
