@@ -23,9 +23,9 @@ pub use record::Recorder;
 
 use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
-use crate::pages::{Context, PageName};
 use crate::pages::{
-    chat, data, evaluate, home, inspect, learn, model, runs, settings, tokenizer, train, tune, write,
+    Context, PageName, chat, data, evaluate, home, inspect, learn, model, runs, settings, tokenizer, train,
+    tune, write,
 };
 use crate::preferences::Preferences;
 use crate::state::State;

@@ -1,8 +1,7 @@
 //! The application on a web page's canvas.
 
 use crate::app::{Address, App};
-use crate::link::{Answer, Wish, chosen_files};
-use crate::link::{EngineLink, Link, boot, fonts, load_preferences, mirrored};
+use crate::link::{Answer, EngineLink, Link, Wish, boot, chosen_files, fonts, load_preferences, mirrored};
 use crate::theme;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::UrlSearchParams;

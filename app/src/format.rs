@@ -30,6 +30,19 @@ pub fn capitalized(words: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
+/// A text with every run of whitespace as one space.
+pub fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The first `most` characters of a text, with an ellipsis if it continues.
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
 /// A changing loss: `1.842`.
 pub fn loss(value: f32) -> String {
     decimals_or_exponent(value, 3)
@@ -98,6 +111,13 @@ mod tests {
             ["+0.250", "−0.250", "0.000", "0.000"]
         );
         assert_eq!((signed(-12.6_f32, 0), signed(f32::NAN, 2)), ("−13".to_owned(), NOTHING.to_owned()));
+    }
+
+    #[test]
+    fn a_long_text_ends_in_an_ellipsis() {
+        assert_eq!(shortened("3 · Owls", 8), "3 · Owls");
+        assert_eq!(shortened("ä öü", 2), "ä…");
+        assert_eq!(in_one_line(" an\n\towl "), "an owl");
     }
 
     #[test]

@@ -48,81 +48,47 @@ pub enum PageName {
     Settings,
 }
 
+macro_rules! pages {
+    ($($page:ident = $key:literal, $icon:ident;)+) => {
+        impl PageName {
+            /// In the rail's order.
+            pub const ALL: [Self; [$($key),+].len()] = [$(Self::$page),+];
+
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$page => stringify!($page)),+ }
+            }
+
+            /// The name in preferences and addresses.
+            pub fn key(self) -> &'static str {
+                match self { $(Self::$page => $key),+ }
+            }
+
+            pub fn icon(self) -> MaterialIcon {
+                match self { $(Self::$page => icons::$icon),+ }
+            }
+        }
+    };
+}
+
+pages! {
+    Home = "home", ICON_HOME;
+    Data = "data", ICON_DESCRIPTION;
+    Tokenizer = "tokenizer", ICON_SEGMENT;
+    Model = "model", ICON_LAYERS;
+    Train = "train", ICON_MONITORING;
+    Tune = "tune", ICON_SCHOOL;
+    Write = "write", ICON_EDIT_NOTE;
+    Chat = "chat", ICON_FORUM;
+    Inspect = "inspect", ICON_BIOTECH;
+    Runs = "runs", ICON_TABLE_ROWS;
+    Evaluate = "evaluate", ICON_FACT_CHECK;
+    Learn = "learn", ICON_MENU_BOOK;
+    Settings = "settings", ICON_SETTINGS;
+}
+
 impl PageName {
-    /// All pages in the rail's order.
-    pub const ALL: [Self; 13] = [
-        Self::Home,
-        Self::Data,
-        Self::Tokenizer,
-        Self::Model,
-        Self::Train,
-        Self::Tune,
-        Self::Write,
-        Self::Chat,
-        Self::Inspect,
-        Self::Runs,
-        Self::Evaluate,
-        Self::Learn,
-        Self::Settings,
-    ];
-
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Home => "Home",
-            Self::Data => "Data",
-            Self::Tokenizer => "Tokenizer",
-            Self::Model => "Model",
-            Self::Train => "Train",
-            Self::Tune => "Tune",
-            Self::Write => "Write",
-            Self::Chat => "Chat",
-            Self::Inspect => "Inspect",
-            Self::Runs => "Runs",
-            Self::Evaluate => "Evaluate",
-            Self::Learn => "Learn",
-            Self::Settings => "Settings",
-        }
-    }
-
-    /// The name in preferences and addresses.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Home => "home",
-            Self::Data => "data",
-            Self::Tokenizer => "tokenizer",
-            Self::Model => "model",
-            Self::Train => "train",
-            Self::Tune => "tune",
-            Self::Write => "write",
-            Self::Chat => "chat",
-            Self::Inspect => "inspect",
-            Self::Runs => "runs",
-            Self::Evaluate => "evaluate",
-            Self::Learn => "learn",
-            Self::Settings => "settings",
-        }
-    }
-
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|page| page.key() == key)
-    }
-
-    pub fn icon(self) -> MaterialIcon {
-        match self {
-            Self::Home => icons::ICON_HOME,
-            Self::Data => icons::ICON_DESCRIPTION,
-            Self::Tokenizer => icons::ICON_SEGMENT,
-            Self::Model => icons::ICON_LAYERS,
-            Self::Train => icons::ICON_MONITORING,
-            Self::Tune => icons::ICON_SCHOOL,
-            Self::Write => icons::ICON_EDIT_NOTE,
-            Self::Chat => icons::ICON_FORUM,
-            Self::Inspect => icons::ICON_BIOTECH,
-            Self::Runs => icons::ICON_TABLE_ROWS,
-            Self::Evaluate => icons::ICON_FACT_CHECK,
-            Self::Learn => icons::ICON_MENU_BOOK,
-            Self::Settings => icons::ICON_SETTINGS,
-        }
     }
 }
 

@@ -25,9 +25,7 @@ pub mod space {
     pub const MEDIUM: f32 = 12.0;
     /// A card's padding.
     pub const LARGE: f32 = 16.0;
-    /// Between sections.
     pub const SECTION: f32 = 24.0;
-    /// Around a page.
     pub const PAGE: f32 = 32.0;
 }
 
@@ -62,7 +60,6 @@ pub struct Palette {
     pub quiet: Color32,
     /// Actions and selections.
     pub accent: Color32,
-    /// Text on the accent.
     pub on_accent: Color32,
     /// Warnings, always with an icon and words.
     pub warning: Color32,

@@ -28,7 +28,7 @@ pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
 pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
-pub use field::{field, field_error, whole_number};
+pub use field::{choice, field, field_error, whole_number};
 pub use fold::{fold, fold_head, is_open, tell_fold, what_is_this};
 pub use glossary::{Term, glossary};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};

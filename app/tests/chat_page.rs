@@ -819,10 +819,7 @@ fn both_pages_stay_within_the_edges() {
 
 #[test]
 fn an_adapter_is_merged_and_exported_from_runs() {
-    let mut app = support::app("dark");
-    support::full(&mut app);
-    app.open(PageName::Runs);
-    let mut window = support::window(app, 1280.0, 1100.0);
+    let mut window = support::on(PageName::Runs, [1280.0, 1100.0]);
     window.get_by_role_and_label(egui::Role::Row, "1-first-stories").click();
     window.run_steps(2);
     let plain = history("1-first-stories", 1e-3);
@@ -847,10 +844,7 @@ fn an_adapter_is_merged_and_exported_from_runs() {
 
 #[test]
 fn the_export_of_a_run_with_an_adapter_offers_the_adapter_alone() {
-    let mut app = support::app("dark");
-    support::full(&mut app);
-    app.open(PageName::Runs);
-    let mut window = support::window(app, 1280.0, 1100.0);
+    let mut window = support::on(PageName::Runs, [1280.0, 1100.0]);
     window.get_by_role_and_label(egui::Role::Row, "1-first-stories").click();
     window.run_steps(2);
     let Event::History { run, mut config, events, checkpoints } = history("1-first-stories", 1e-3) else {

@@ -10,7 +10,7 @@ use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
-use glasshouse_protocol::{Command, Envelope, Event, Report, RunState, TrainingState, View, WeightSource};
+use glasshouse_protocol::{Command, Envelope, Event, Report, RunState, View, WeightSource};
 use std::path::PathBuf;
 
 /// High enough that nothing is scrolled away.
@@ -104,8 +104,7 @@ fn runs_that_are_chosen_stand_side_by_side_with_their_paired_differences() {
 
 #[test]
 fn four_runs_are_compared_at_most() {
-    let mut app = support::app("dark");
-    support::full(&mut app);
+    let mut app = support::full_app("dark");
     let runs = (1..=12).map(|number| support::run(&format!("{number}-a"), RunState::Finished, 2000, 2000));
     support::tell(&mut app, [Event::Runs { runs: runs.collect() }]);
     app.open(PageName::Evaluate);
@@ -150,11 +149,7 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
 
 #[test]
 fn while_a_run_trains_models_are_evaluated_and_audited() {
-    let mut app = support::app("dark");
-    support::full(&mut app);
-    support::tell(&mut app, support::in_training(TrainingState::Running));
-    app.open(PageName::Evaluate);
-    let window = support::window(app, 1280.0, 900.0);
+    let window = support::window(support::training_on(PageName::Evaluate), 1280.0, 900.0);
     let is_disabled =
         |name: &str| window.get_by_role_and_label(Role::Button, name).accesskit_node().is_disabled();
     assert!(!is_disabled("Evaluate") && !is_disabled("Audit"));

@@ -2,7 +2,7 @@
 //! printed but not checked, since the machine may be busy (the median is the least affected); the number of vertices is checked.
 
 use crate::support;
-use crate::support::{answer, full, in_training, sent, tell};
+use crate::support::{answer, in_training, sent, tell};
 use egui::{Event, PointerButton, Pos2, RawInput, Rect, Vec2};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
@@ -87,8 +87,7 @@ impl Frames {
 
 /// A project with all kinds of data, on a page.
 fn frames(page: PageName) -> Frames {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     app.open(page);
     Frames::of(app)
 }

@@ -174,12 +174,10 @@ fn the_same_prompt_is_continued_alike() {
             pieces.push_str(text);
         }
     }
-    let ended = heard.iter().find_map(|event| match event {
-        Event::WritingEnded { text, ending, .. } => Some((text.clone(), serde_json::json!(ending))),
-        _ => None,
-    });
-    assert_eq!(ended, Some((pieces, done["ending"].clone())));
-    assert_eq!(ended.unwrap().0, done["text"].as_str().unwrap());
+    let ended = found!(heard.iter(), Event::WritingEnded { text, ending, .. } => (text, ending)).next();
+    let (text, ending) = ended.unwrap();
+    assert_eq!((text, serde_json::json!(ending)), (&pieces, done["ending"].clone()));
+    assert_eq!(text, done["text"].as_str().unwrap());
 }
 
 #[test]
@@ -416,13 +414,8 @@ fn the_same_documents_are_cleaned_alike() {
     let heard = play(folder, vec![clean_files(&mine, folder.join("sent"))]).unwrap();
     let kept = files(&folder.join("typed"));
     assert!(kept.len() >= 5 && kept == files(&folder.join("sent")), "{:?}", kept.keys());
-    let mut phases: Vec<_> = heard
-        .iter()
-        .filter_map(|event| match event {
-            Event::Cleaning { progress } => Some(progress.phase.name()),
-            _ => None,
-        })
-        .collect();
+    let mut phases: Vec<_> =
+        found!(heard.iter(), Event::Cleaning { progress } => progress.phase.name()).collect();
     phases.dedup();
     let told = lines(&said);
     assert_eq!(phases, told.iter().filter_map(|line| line["phase"].as_str()).collect::<Vec<_>>());
@@ -503,15 +496,10 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
         ],
     )
     .unwrap();
-    let imported = heard.iter().find_map(|event| match event {
-        Event::ModelImported { run, class, .. } => Some((run.as_str(), class.as_str())),
-        _ => None,
-    });
+    let imported =
+        found!(heard.iter(), Event::ModelImported { run, class, .. } => (&run[..], &class[..])).next();
     assert_eq!(imported, Some(("1-model", "GPT2LMHeadModel")));
-    let progress = heard.iter().rev().find_map(|event| match event {
-        Event::ImportProgress { done, total } => Some((done, total)),
-        _ => None,
-    });
+    let progress = found!(heard.iter(), Event::ImportProgress { done, total } => (done, total)).next_back();
     assert!(progress.is_some_and(|(done, total)| done == total && *total > 1000), "{progress:?}");
 
     let write = |project: &str| {

@@ -2,7 +2,7 @@
 
 use crate::support::play::{options, play, use_project};
 use crate::support::program::{RUN, error_of, folder, succeed, train, write_stories};
-use crate::support::{self, forget, full, sent, window};
+use crate::support::{self, forget, sent};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -164,10 +164,7 @@ fn press(window: &mut Harness<'_, App>, name: &str) {
 
 #[test]
 fn the_window_asks_what_a_model_is_written_as() {
-    let mut app = support::app("dark");
-    full(&mut app);
-    app.open(PageName::Runs);
-    let mut window = window(app, 1280.0, 900.0);
+    let mut window = support::on(PageName::Runs, [1280.0, 900.0]);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
     window.run_steps(3);
     press(&mut window, "Export model");

@@ -22,7 +22,6 @@ fn sha256(path: &Path) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Settings of a Llama.
 const LLAMA: [&str; 5] = [
     "model.norm.kind=rms",
     "model.norm.bias=false",
@@ -249,10 +248,7 @@ fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
     assert!(error.starts_with("bundle/mine/out: "), "{error}");
     trained_there(folder, 15);
     let heard = back(vec![zipped(&folder.join("bundle"), "anything")]).unwrap();
-    let said = heard.iter().find_map(|event| match event {
-        Event::BroughtBack { run } => Some((run.name.clone(), run.step)),
-        _ => None,
-    });
+    let said = found!(heard.iter(), Event::BroughtBack { run } => (run.name.clone(), run.step)).next();
     assert_eq!(said, Some(("2-nanogpt-cpu".to_owned(), 15)));
     assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0);
 }

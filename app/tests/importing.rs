@@ -1,7 +1,7 @@
 //! Import of pretrained models: from the network, and through the window's dialogs.
 
 use crate::support;
-use crate::support::play::{options, play};
+use crate::support::play::{options, play, use_project};
 use crate::support::program::{error_of, folder, program, succeed};
 use crate::support::{answer, assert_within_sides, contains, forget, is_shown, on, press, sent};
 use egui::{Key, Role};
@@ -95,10 +95,6 @@ fn address(of: String) -> ModelSource {
     ModelSource::Address { address: of }
 }
 
-fn use_project(folder: &Path) -> Command {
-    Command::UseProject { folder: folder.to_owned(), make: true }
-}
-
 #[test]
 fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     let (folder, _) = folder();
@@ -130,15 +126,12 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         for_comparison: false,
     };
     let look = Command::LookAtModel { from: address(format!("{server}/owl")) };
-    let heard = play(folder, vec![look, use_project(&folder.join("tab")), looked.clone()]).unwrap();
-    let found = heard.iter().find_map(|event| match event {
-        Event::ModelFound { model } => Some(model.clone()),
-        _ => None,
-    });
+    let heard = play(folder, vec![look, use_project(folder.join("tab"), true), looked.clone()]).unwrap();
+    let found = found!(heard.iter(), Event::ModelFound { model } => model.clone()).next();
     let found = found.unwrap();
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
     assert!(heard.iter().any(|event| matches!(event, Event::ModelImported { run, .. } if run == "1-owl")));
-    let refused = play(folder, vec![use_project(&folder.join("tab")), looked]).unwrap_err();
+    let refused = play(folder, vec![use_project(folder.join("tab"), true), looked]).unwrap_err();
     assert!(refused.contains("no longer"), "{refused}");
     // Another context length needs no second download.
     let look = Command::LookAtModel { from: address(format!("{server}/owl.gguf")) };
@@ -147,7 +140,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         context_length: Some(17),
         for_comparison: false,
     };
-    let refused = play(folder, vec![look, use_project(&folder.join("tab")), wish]).unwrap_err();
+    let refused = play(folder, vec![look, use_project(folder.join("tab"), true), wish]).unwrap_err();
     assert!(refused.contains("shortened"), "{refused}");
 
     // The command line does the same.
@@ -223,7 +216,7 @@ fn servers_and_indices_may_be_odd() {
     let import = |address: String, project: &str| {
         let from = ModelSource::Address { address };
         let import = Command::ImportModel { from, context_length: None, for_comparison: false };
-        play(folder, vec![use_project(&folder.join(project)), import])
+        play(folder, vec![use_project(folder.join(project), true), import])
     };
     for (odd, path, project) in [
         (Odd::Nothing, "shards", "of-shards"),
@@ -231,10 +224,7 @@ fn servers_and_indices_may_be_odd() {
         (Odd::NoHead, "shards", "without-head"),
     ] {
         let heard = import(format!("{}/{path}", serve(folder.to_owned(), odd)), project).unwrap();
-        let listed = heard.iter().find_map(|event| match event {
-            Event::ModelListed { bytes, .. } => Some(*bytes),
-            _ => None,
-        });
+        let listed = found!(heard.iter(), Event::ModelListed { bytes, .. } => *bytes).next();
         assert_eq!(listed.unwrap().is_some(), odd != Odd::NoLengths, "{project}");
     }
     for (odd, path, reason) in [
@@ -294,7 +284,7 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
         context_length: None,
         for_comparison: false,
     };
-    let commands = [use_project(&folder.join("tab")), look.clone(), look, import];
+    let commands = [use_project(folder.join("tab"), true), look.clone(), look, import];
     let mut commands = (1..).zip(commands).map(|(id, command)| Envelope::plain(Request { id, command }));
     requests.try_send(commands.next().unwrap()).unwrap();
     let left = RefCell::new(commands.collect::<Vec<_>>().into_iter());
@@ -508,8 +498,7 @@ fn forgotten(window: &mut Harness<'_, App>, cancelled: u64) -> bool {
 
 /// A phone-sized window in a theme, with a project that has runs.
 fn phone(theme: &str, page: PageName) -> Harness<'static, App> {
-    let mut app = support::app(theme);
-    support::full(&mut app);
+    let mut app = support::full_app(theme);
     app.preferences().folds.insert("model beyond".to_owned(), true);
     app.open(page);
     support::window(app, 390.0, 844.0)

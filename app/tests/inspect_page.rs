@@ -5,8 +5,8 @@ use crate::support::{
     self,
     engine::{self, Engine},
 };
+use egui::Key;
 use egui::accesskit::Role;
-use egui::{Key, OutputCommand};
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{Command, Event, InspectSettings, TrainingState, View, WeightSource};
@@ -172,21 +172,6 @@ fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     scene.picture("inspect-walk");
 }
 
-/// The text that a button copies.
-fn copied(scene: &mut Scene, button: &str) -> String {
-    scene.harness.get_by_label(button).click();
-    let mut copied = None;
-    for _ in 0..4 {
-        scene.frame();
-        for command in &scene.harness.output().platform_output.commands {
-            if let OutputCommand::CopyText(text) = command {
-                copied = Some(text.clone());
-            }
-        }
-    }
-    copied.expect("it was copied")
-}
-
 #[test]
 fn every_view_can_be_read_as_a_table_and_copied() {
     let views = [View::Tokens, View::Positions];
@@ -198,7 +183,7 @@ fn every_view_can_be_read_as_a_table_and_copied() {
     scene.harness.get_by_role_and_label(Role::Row, "0, 0, 0");
     scene.harness.get_by_role_and_label(Role::Row, "0 Once, 0 ·word0");
     scene.picture("inspect-tables");
-    let text = copied(&mut scene, "CSV of Positions");
+    let text = support::copied(&mut scene.harness, "CSV of Positions");
     assert!(text.starts_with("tensor,axes,place,value\n"));
     // After an empty line, the texts of the ids, for a vocabulary of 20.
     assert_eq!(text.lines().count(), 1 + 16 * 16 + 16 * 2 + 2 + 1 + 1 + 20);
@@ -311,7 +296,7 @@ fn two_models_stand_beside_each_other() {
     );
     assert!(scene.says("2-first-stories, step 2,400") && scene.says("1-first-stories, step 1,150"));
     scene.picture("inspect-beside");
-    let text = copied(&mut scene, "CSV of Tokens");
+    let text = support::copied(&mut scene.harness, "CSV of Tokens");
     assert!(text.starts_with("run,step,tensor,axes,place,value\n"));
     for row in ["\n2-first-stories,2400,ids,T,0,", "\n1-first-stories,1150,ids,T,0,"] {
         assert!(text.contains(row), "{row:?} is not in {text}");

@@ -306,15 +306,12 @@ fn inspected(views: &[View], settings: &InspectSettings, bare: bool) -> (Event, 
     let inspection = Inspection {
         run: "example".to_owned(),
         step: 100,
-        device: "example".to_owned(),
         layers: LAYERS,
         heads: HEADS,
-        prompt: String::new(),
         tokens: tokens(&PROMPT),
-        cut: 0,
         position: settings.position.unwrap_or(PROMPT.len() - 1),
         views: seen,
-        held_training_ms: None,
+        ..Inspection::default()
     };
     (Event::Inspected { inspection: Box::new(inspection) }, bytes)
 }

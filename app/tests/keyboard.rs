@@ -47,8 +47,7 @@ fn assert_reached(window: &mut Harness<'_, App>, page: PageName) {
 }
 
 fn assert_page(page: PageName, width: f32) {
-    let mut app = support::app("dark");
-    support::full(&mut app);
+    let mut app = support::full_app("dark");
     support::tell(&mut app, [support::bench::recipe()]);
     support::tell(&mut app, support::in_training(TrainingState::Paused));
     for fold in ["train:settings", "train:change", "train:profile"] {
@@ -85,8 +84,7 @@ pages! {
 
 #[test]
 fn tab_reaches_every_control_of_what_an_evaluation_found() {
-    let mut app = support::app("light");
-    support::full(&mut app);
+    let mut app = support::full_app("light");
     support::tell(&mut app, [support::evaluation::kept(&["2-llama-tiny".to_owned()], true)]);
     for fold in ["evaluate:options", "evaluate:audit options"] {
         app.preferences().folds.insert(fold.to_owned(), true);
@@ -104,11 +102,7 @@ fn tab_reaches_every_control_on_a_phone() {
 
 #[test]
 fn keys_change_nothing_behind_a_dialog() {
-    let mut app = support::app("dark");
-    support::full(&mut app);
-    support::tell(&mut app, support::in_training(TrainingState::Running));
-    app.open(PageName::Data);
-    let mut window = support::window(app, 1280.0, 900.0);
+    let mut window = support::window(support::training_on(PageName::Data), 1280.0, 900.0);
     window.get_by_role_and_label(Role::Button, "Paste text").click_accesskit();
     window.run_steps(3);
     assert!(window.get_by_label("Text of the document").is_focused(), "one has to press the field");

@@ -42,7 +42,6 @@ fn every_lesson_is_two_minutes_of_text_with_something_to_try() {
     }
 }
 
-/// The progress in a lesson.
 fn progress(scene: &mut Scene, lesson: &str) -> LessonProgress {
     scene.harness.state_mut().state().lessons.progress[lesson].clone()
 }

@@ -3,8 +3,8 @@
 
 use crate::support;
 use crate::support::{
-    answer, assert_within_sides, contains, copied, forget, full, in_training, is_chosen, is_shown, on,
-    open_page, press, sent, tell, type_into, wait, window,
+    answer, assert_within_sides, contains, copied, forget, in_training, is_chosen, is_shown, on, open_page,
+    press, sent, tell, type_into, wait, window,
 };
 use egui::{Key, Role};
 use egui_kittest::Harness;
@@ -191,8 +191,7 @@ fn the_headline_is_the_latest_loss_that_is_known() {
 
 #[test]
 fn time_left_and_total_are_told_before_the_first_step() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running).into_iter().take(1));
     app.open(PageName::Train);
     let window = window(app, 1280.0, 900.0);
@@ -423,8 +422,7 @@ fn a_new_project_stands_beside_the_first_step_once_there_are_projects() {
 #[test]
 fn a_phone_shows_the_losses_of_runs_and_everything_stands_within_its_sides() {
     for page in PageName::ALL {
-        let mut app = support::app("light");
-        full(&mut app);
+        let mut app = support::full_app("light");
         tell(&mut app, in_training(TrainingState::Running));
         app.open(page);
         let window = window(app, 390.0, 844.0);
@@ -649,8 +647,7 @@ fn a_run_and_its_checkpoints_stand_beside_each_other() {
 
 #[test]
 fn the_time_left_is_the_one_that_the_engine_tells() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     tell(&mut app, [Event::TrainingTime { seconds: 30.0, seconds_left: 3570.0 }]);
     app.open(PageName::Train);
@@ -660,8 +657,7 @@ fn the_time_left_is_the_one_that_the_engine_tells() {
 
 #[test]
 fn a_phone_says_below_each_icon_which_page_it_is() {
-    let mut app = support::app("light");
-    full(&mut app);
+    let app = support::full_app("light");
     let window = window(app, 390.0, 844.0);
     let mut painted = Vec::new();
     for clipped in &window.output().shapes {

@@ -120,46 +120,6 @@ fn a_run_that_was_interrupted_continues_with_the_same_reference() {
     assert_eq!(std::fs::read(restored.folder().join("reference.safetensors")).unwrap(), before);
 }
 
-#[test]
-fn rows_that_are_no_preferences_are_named_and_left_out() {
-    let folder = folder();
-    let folder = folder.path();
-    let mut rows = std::fs::read_to_string(folder.join("pairs.jsonl")).unwrap();
-    for wrong in [
-        r#"{"prompt":"Who?","chosen":" Ada.","rejected":" Ada."}"#,
-        r#"{"prompt":"Who?","chosen":" Ada.","rejected":" "}"#,
-        r#"{"prompt":"Who?","completion":" Ada."}"#,
-    ] {
-        rows.push_str(wrong);
-        rows.push('\n');
-    }
-    // The answers of this row lie beyond the context length.
-    let long = json!({ "prompt": "Who? ".repeat(40), "chosen": "Ada.", "rejected": "Bo." });
-    std::fs::write(folder.join("pairs.jsonl"), format!("{rows}{long}\n")).unwrap();
-    let told = prefer(folder, "1", &["--steps", "1"]);
-    let told: String = told.iter().map(ToString::to_string).collect();
-    // Omitted rows are reported with the events, and stored with the text.
-    let index = std::fs::read_to_string(run(folder, "2").data_folder().unwrap().join("index.json")).unwrap();
-    for said in ["line 61: `chosen` and `rejected`", "line 62: `rejected`", "line 63: no preference"] {
-        assert!(index.contains(said), "{said}: {index}");
-    }
-    for said in ["1 pair longer", "1 pair left out"] {
-        assert!(told.contains(said), "{said}: {told}");
-    }
-    let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "preference"];
-    let none = r#"{"prompt":"Who?","completion":" Ada."}"#;
-    std::fs::write(folder.join("none.jsonl"), format!("{none}\n")).unwrap();
-    for (more, said) in [
-        (["--data", "none.jsonl", "--batch-size", "8"], "none.jsonl line 1"),
-        (["--data", "pairs.jsonl", "--batch-size", "7"], "train.batch_size = 7 "),
-    ] {
-        let error = error_of(folder, &[&from[..], &more].concat());
-        assert!(error.contains(said), "{error}");
-    }
-    let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
-    assert!(error.contains("preference"), "{error}");
-}
-
 /// Ten steps of TRL's `DPOTrainer`, `CPOTrainer` and `ORPOTrainer` from the same weights on the same pairs. Each step takes all
 /// of them, so that the order of pairs does not matter.
 #[test]

@@ -28,7 +28,6 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Extent of a recording.
 struct Extent {
     /// Seconds of the first model's training.
     first: f64,

@@ -1,8 +1,6 @@
 //! Reinforcement learning: a model's own answers, scored by rules.
 
-use crate::support::program::{
-    both, count_runs, error_of, json_of, lines_of, of, referee, sets, succeed, write_rows,
-};
+use crate::support::program::{json_of, lines_of, of, referee, succeed, write_rows};
 use crate::support::tuning::{
     AS_REFEREES, ROOMY, add_sets, at, mean, notices, numbers, resume, run, same_steps, same_weights, trained,
     trained_llama, tune,
@@ -17,20 +15,6 @@ fn folder() -> tempfile::TempDir {
     write_rows(&folder.path().join("prompts.jsonl"), (0..40).map(row));
     folder
 }
-
-const FROM: [&str; 11] = [
-    "train",
-    "--project",
-    "first",
-    "--device",
-    "cpu",
-    "--threads",
-    "2",
-    "--from",
-    "1",
-    "--objective",
-    "reward",
-];
 
 /// Trains run 1 of the project `first` by rewards.
 fn reward(folder: &Path, sets: &[&str], more: &[&str]) -> Vec<Value> {
@@ -116,42 +100,6 @@ fn a_run_that_was_interrupted_continues_with_the_same_answers() {
     let kl = |step: usize| of(&whole, "reward")[step]["kl"].as_f64().unwrap();
     assert!(kl(0).abs() < 1e-6 && kl(7) > 1e-4, "{} {}", kl(0), kl(7));
     assert!(of(&whole, "reward").iter().any(|step| step["clipped"].as_f64().unwrap() > 0.0));
-}
-
-#[test]
-fn rows_and_settings_that_cannot_be_judged_are_named() {
-    let folder = folder();
-    let folder = folder.path();
-    let mut rows = std::fs::read_to_string(folder.join("prompts.jsonl")).unwrap();
-    rows.push_str("{\"prompt\":[{\"role\":\"narrator\",\"content\":\"a\"}]}\n");
-    rows.push_str(&(json!({ "prompt": "Say it. ".repeat(60), "answer": "e" }).to_string() + "\n"));
-    std::fs::write(folder.join("rows.jsonl"), rows).unwrap();
-    let ok = ["--data", "rows.jsonl", "--steps", "1"];
-    let settings = sets(&["train.reward.rule=exact", "train.batch_size=8"]);
-    let (said, told) = both(folder, &[&FROM[..], &ok, &settings[..]].concat());
-    let told = told + &said;
-    for said in ["rows.jsonl line 41: `prompt[0].role`", "1 prompt left out", "reward 0.000 ± 0.000"] {
-        assert!(told.contains(said), "{said}: {told}");
-    }
-    for (data, settings, said) in [
-        ("prompts.jsonl", &["train.batch_size=8"][..], "prompts.jsonl line 1: `check`"),
-        ("stories.txt", &["train.batch_size=8"], ".jsonl"),
-        ("prompts.jsonl", &["train.batch_size=4"], "train.reward.group (8)"),
-        (
-            "prompts.jsonl",
-            &["train.batch_size=8", "train.reward.rule=exact", "train.reward.max_tokens=64"],
-            "train.reward.max_tokens = 64",
-        ),
-        (
-            "prompts.jsonl",
-            &["train.batch_size=8", "train.reward.rule=regex", "train.reward.pattern=\"(\""],
-            "train.reward.pattern",
-        ),
-    ] {
-        let error = error_of(folder, &[&FROM[..], &["--data", data], &sets(settings)[..]].concat());
-        assert!(error.contains(said), "{said}: {error}");
-    }
-    assert_eq!(count_runs(folder, "first"), 2);
 }
 
 /// Ten steps of TRL's `GRPOTrainer` on the answers that ours learns from, with clipped tokens and a divergence, for every loss.

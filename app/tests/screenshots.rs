@@ -17,8 +17,7 @@ fn picture(harness: &mut Harness<'_, App>, name: &str) {
 }
 
 fn told(theme: &str, page: PageName) -> App {
-    let mut app = support::app(theme);
-    support::full(&mut app);
+    let mut app = support::full_app(theme);
     if page != PageName::Home {
         support::tell(&mut app, support::in_training(TrainingState::Running));
     }
@@ -59,8 +58,7 @@ fn states_beside_the_ordinary_one() {
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("train-empty-{theme}"));
 
-        let mut app = support::app(theme);
-        support::full(&mut app);
+        let mut app = support::full_app(theme);
         let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
         let message = "The graphics device was lost after step 1200.".to_owned();
         failed.error = Some(message.clone());
@@ -70,8 +68,7 @@ fn states_beside_the_ordinary_one() {
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("train-failed-{theme}"));
 
-        let mut app = support::app(theme);
-        support::full(&mut app);
+        let mut app = support::full_app(theme);
         app.preferences().folds.insert("train:settings".to_owned(), true);
         app.preferences().folds.insert("train:profile".to_owned(), true);
         app.preferences().folds.insert("what:train".to_owned(), false);
@@ -80,8 +77,7 @@ fn states_beside_the_ordinary_one() {
         app.open(PageName::Train);
         picture(&mut support::window(app, 1280.0, 1640.0), &format!("train-folds-{theme}"));
 
-        let mut app = support::app(theme);
-        support::full(&mut app);
+        let app = support::full_app(theme);
         let mut window = support::window(app, 1280.0, 820.0);
         window.get_by_label("More about Recipes").click();
         window.run_steps(3);
@@ -90,8 +86,7 @@ fn states_beside_the_ordinary_one() {
         window.run_steps(3);
         picture(&mut window, &format!("home-undo-{theme}"));
 
-        let mut app = support::app(theme);
-        support::full(&mut app);
+        let mut app = support::full_app(theme);
         app.open(PageName::Runs);
         let mut window = support::window(app, 1280.0, 1100.0);
         for run in ["1-first-stories", "2-llama-tiny"] {
@@ -103,8 +98,7 @@ fn states_beside_the_ordinary_one() {
         window.run_steps(2);
         picture(&mut window, &format!("runs-compare-{theme}"));
 
-        let mut app = support::app(theme);
-        support::full(&mut app);
+        let mut app = support::full_app(theme);
         app.open(PageName::Train);
         let mut window = support::window(app, 1280.0, 820.0);
         support::tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
@@ -113,8 +107,7 @@ fn states_beside_the_ordinary_one() {
         window.run_steps(3);
         picture(&mut window, &format!("train-confirm-{theme}"));
 
-        let mut app = support::app(theme);
-        support::full(&mut app);
+        let mut app = support::full_app(theme);
         let lack = NoFiles::NoDialog("This system has no file dialog".to_owned());
         app.answer(Answer { wish: Wish::AddDocuments, files: Err(lack) });
         let error =
@@ -123,8 +116,7 @@ fn states_beside_the_ordinary_one() {
         app.open(PageName::Data);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("typed-path-{theme}"));
 
-        let mut app = support::app(theme);
-        support::full(&mut app);
+        let mut app = support::full_app(theme);
         support::tell(&mut app, support::in_training(TrainingState::Running));
         app.open(PageName::Train);
         let mut window = support::window(app, 1280.0, 820.0);
@@ -133,8 +125,7 @@ fn states_beside_the_ordinary_one() {
         picture(&mut window, &format!("train-readings-{theme}"));
 
         for width in [1280.0, 1920.0] {
-            let mut app = support::app(theme);
-            support::full(&mut app);
+            let mut app = support::full_app(theme);
             app.open(PageName::Write);
             let mut window = support::window(app, width, 900.0);
             for text in [" there was a fox. It", " there was a tree. It"] {

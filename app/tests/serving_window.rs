@@ -3,7 +3,7 @@
 use crate::support::play::options;
 use crate::support::program::{last, stories, succeed, train};
 use crate::support::serving::pieces;
-use crate::support::{self, contains, full, in_training, tell, theme_of, window};
+use crate::support::{self, contains, in_training, tell, theme_of, window};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -30,10 +30,7 @@ pub fn port(window: &Harness<'_, App>) -> Option<u16> {
 
 #[test]
 fn the_switch_shows_the_address_and_says_when_a_run_trains() {
-    let mut app = support::app("dark");
-    full(&mut app);
-    app.open(PageName::Settings);
-    let mut window = window(app, 1280.0, 2000.0);
+    let mut window = support::on(PageName::Settings, [1280.0, 2000.0]);
     window.run_steps(2);
     assert!(port(&window).is_none());
     press(&mut window);

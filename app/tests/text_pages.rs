@@ -16,47 +16,6 @@ fn wide(engine: Engine, page: PageName) -> Scene {
 }
 
 #[test]
-fn every_page_is_drawn_with_no_project_an_empty_one_and_a_full_one() {
-    for page in PAGES {
-        for (name, engine) in
-            [("none", Engine::empty()), ("empty", Engine::fresh()), ("full", Engine::full())]
-        {
-            let mut scene = wide(engine, page);
-            let expected = match (page, name) {
-                (PageName::Model, _) => "Block × 4",
-                (_, "none") => "Choose a project",
-                (PageName::Data, _) => "Paste text",
-                (PageName::Tokenizer, "empty") => "Train tokenizer",
-                (PageName::Tokenizer, _) => "Train again",
-                (_, "empty") => "Go to training",
-                _ => "Write",
-            };
-            if page != PageName::Model {
-                assert!(
-                    scene.harness.query_all_by_label(expected).next().is_some(),
-                    "{page:?} with {name} project"
-                );
-            }
-            scene.picture(&format!("{}-{name}", page.key()));
-        }
-    }
-}
-
-#[test]
-fn nothing_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
-    for page in PAGES {
-        for (size, theme) in [(WIDE, "light"), (PHONE, "dark"), ([760.0, 860.0], "dark")] {
-            let mut scene = Scene::new(Engine::full(), page, size, theme);
-            if page == PageName::Write {
-                scene.press_last("Write");
-            }
-            scene.picture(&format!("{}-{}-{theme}", page.key(), size[0]));
-            scene.check_edges();
-        }
-    }
-}
-
-#[test]
 fn typing_asks_for_tokens_once_when_it_has_rested() {
     let mut scene = wide(Engine::full(), PageName::Tokenizer);
     let before = scene.sent_of(|command| matches!(command, Command::Tokenize { .. })).len();
@@ -373,9 +332,10 @@ fn every_token_is_looked_into_one_after_another() {
 }
 
 #[test]
-fn the_whole_of_each_page_fits_a_phone() {
-    for page in PAGES {
-        let mut scene = Scene::new(Engine::full(), page, [420.0, 3000.0], "light");
+fn the_whole_of_each_page_fits_phones_and_windows() {
+    let sizes = [([420.0, 3000.0], "light"), ([760.0, 860.0], "dark"), (WIDE, "light")];
+    for (page, (size, theme)) in PAGES.into_iter().flat_map(|page| sizes.map(|size| (page, size))) {
+        let mut scene = Scene::new(Engine::full(), page, size, theme);
         if page == PageName::Write {
             scene.press_last("Write");
             scene.harness.get_by_label_contains("Text of the first column").focus();
@@ -386,7 +346,7 @@ fn the_whole_of_each_page_fits_a_phone() {
         if page == PageName::Tokenizer {
             scene.press_last("Compare");
         }
-        scene.picture(&format!("{}-whole", page.key()));
+        scene.picture(&format!("{}-{}-{theme}", page.key(), size[0]));
         scene.check_edges();
     }
 }

@@ -1,7 +1,7 @@
 //! The real application with a scripted engine: commands, display, and the cost of a frame.
 
 use crate::support;
-use crate::support::{answer, forget, full, in_training, is_chosen, sent, tell, window};
+use crate::support::{answer, forget, full, in_training, is_chosen, press, sent, tell, window};
 use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -14,15 +14,6 @@ use glasshouse_protocol::{
     Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
     GuardReport, GuardSeverity, LearnsFrom, Precision, RunLaunch, RunState, TrainEvent, TrainingState,
 };
-
-fn press(window: &mut Harness<'_, App>, button: &str) {
-    let found = window.query_all_by_role_and_label(Role::Button, button).next().is_some();
-    assert!(found, "no button {button}");
-    let nodes: Vec<_> = window.query_all_by_role_and_label(Role::Button, button).collect();
-    nodes.last().unwrap().click();
-    drop(nodes);
-    window.run_steps(3);
-}
 
 fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {
     sent(window.state_mut()).pop()
@@ -49,8 +40,7 @@ fn every_page_opens_without_a_project_with_an_empty_one_and_with_a_full_one() {
         empty.open(page);
         window(empty, 700.0, 700.0);
 
-        let mut with_runs = support::app("light");
-        full(&mut with_runs);
+        let mut with_runs = support::full_app("light");
         tell(&mut with_runs, in_training(TrainingState::Paused));
         with_runs.open(page);
         let opened = window(with_runs, 420.0, 700.0);
@@ -86,11 +76,7 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     // Train is open, and nothing has arrived from the new project yet.
     window.run_steps(3);
     let asks = |sent: &[Command]| -> Vec<String> {
-        let asked = sent.iter().filter_map(|command| match command {
-            Command::ReadHistory { run, .. } => Some(run.clone()),
-            _ => None,
-        });
-        asked.collect()
+        found!(sent.iter(), Command::ReadHistory { run, .. } => run.clone()).collect()
     };
     assert_eq!(asks(&sent(window.state_mut())), Vec::<String>::new());
     let grows = |command: &Command| matches!(command, Command::TrainFirst { .. });
@@ -186,8 +172,7 @@ fn pause_is_on_screen_on_every_page_and_width() {
 
 #[test]
 fn numbers_open_pages_unless_a_text_is_written() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let app = support::full_app("dark");
     let mut window = window(app, 1200.0, 800.0);
     window.key_press(Key::Num5);
     window.run_steps(2);
@@ -385,8 +370,7 @@ fn projects_are_listed_again_when_a_person_comes_back() {
 
 #[test]
 fn a_change_of_a_run_begins_with_the_runs_own_rate() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     app.preferences().folds.insert("train:change".to_owned(), true);
     tell(&mut app, in_training(TrainingState::Running));
     app.open(PageName::Train);
@@ -406,10 +390,7 @@ fn a_seed_of_an_address_holds_without_a_preset() {
     let mut app = support::app_with("dark", AppOptions { seed: Some(77), ..AppOptions::default() });
     full(&mut app);
     let plans = sent(&mut app).into_iter().rev();
-    let seed = plans.into_iter().find_map(|command| match command {
-        Command::Plan { config } => Some(config.seed),
-        _ => None,
-    });
+    let seed = found!(plans.into_iter(), Command::Plan { config } => config.seed).next();
     assert_eq!(seed, Some(77));
 }
 
@@ -466,10 +447,8 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
         forget(window.state_mut());
         window.run_steps(12);
         let sent = sent(window.state_mut());
-        sent.into_iter().find_map(|command| match command {
-            Command::SaveDraft { config } => Some((config.preset, config.train.precision)),
-            _ => None,
-        })
+        let draft = found!(sent.into_iter(), Command::SaveDraft { config } => config).next();
+        draft.map(|config| (config.preset, config.train.precision))
     };
     let mixed = Some(("llama-tiny".to_owned(), Precision::Mixed));
     assert_eq!(kept(&mut window), mixed);
@@ -485,8 +464,7 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
 
 #[test]
 fn a_run_that_failed_offers_its_checkpoint() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     let mut failed = support::run("3-llama-tiny", RunState::Failed, 1200, 2000);
     failed.error = Some("the device was lost".to_owned());
@@ -503,8 +481,7 @@ fn a_run_that_failed_offers_its_checkpoint() {
 #[test]
 fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
     let resumed = || {
-        let mut app = support::app("dark");
-        full(&mut app);
+        let app = support::full_app("dark");
         let run = support::run("2-llama-tiny", RunState::Running, 900, 2000);
         let began = Event::TrainingStarted {
             run,
@@ -565,8 +542,7 @@ fn spike() -> GuardReport {
 /// A run that was rolled back has one curve, a mark, and the sentence in a list, on Train and on Runs.
 #[test]
 fn what_the_guard_saw_is_read_below_the_curves() {
-    let mut app = support::app("dark");
-    full(&mut app);
+    let mut app = support::full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())] }]);
     assert_eq!(app.state().training.step, 1000);
@@ -623,8 +599,7 @@ fn what_the_guard_saw_in_rows_that_are_no_documents_is_not_opened_on_data() {
         (LearnsFrom::Feedback, Some("They are rows of feedback: Chat lists them, and Data does not.")),
         (LearnsFrom::Tasks, Some("They are instruction tasks or rows of a recipe, not documents on Data.")),
     ] {
-        let mut app = support::app("dark");
-        full(&mut app);
+        let mut app = support::full_app("dark");
         let mut events = in_training(TrainingState::Running);
         let Some(Event::TrainingStarted { run, .. }) = events.first_mut() else { panic!("{events:?}") };
         run.learns_from = learns_from;
@@ -677,10 +652,7 @@ fn a_sample_that_comes_late_opens_over_nothing_that_was_begun() {
 
 #[test]
 fn two_runs_are_compared_by_what_sets_them_apart() {
-    let mut app = support::app("dark");
-    full(&mut app);
-    app.open(PageName::Runs);
-    let mut window = window(app, 1280.0, 1200.0);
+    let mut window = support::on(PageName::Runs, [1280.0, 1200.0]);
     for run in ["1-first-stories", "2-llama-tiny"] {
         window.get_by_role_and_label(Role::Row, run).click();
         window.run_steps(2);

@@ -26,8 +26,7 @@ pub mod variants;
 use crate::executor::Executor;
 use crate::graph::{ParameterId, random};
 use crate::initial;
-use crate::model::TrainingGraphs;
-use crate::model::training_graphs;
+use crate::model::{TrainingGraphs, training_graphs};
 use crate::optimizer::Optimizer;
 #[cfg(feature = "oracle")]
 use crate::oracle::{Device, OracleExecutor};

@@ -5,9 +5,7 @@ use crate::common;
 use crate::common::{deviation, draw_adapters, ids};
 use crate::export::{our_logits, small, write};
 use crate::runs::{config, create, project, session, store, with_trainer};
-use glasshouse_engine::checkpoint::{
-    ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which, settings_of,
-};
+use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content, Which};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::formats::huggingface::export_adapter;
 use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
@@ -95,10 +93,7 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
     for device in ["cpu".to_owned(), common::adapter()] {
         let run = create(&project, &adapted());
         let events = session(&run, &store(), &device, Options { stop_after: Some(30), ..Options::default() });
-        let evaluated = events.unwrap().into_iter().filter_map(|event| match event {
-            TrainEvent::Eval { val_loss, .. } => Some(val_loss),
-            _ => None,
-        });
+        let evaluated = found!(events.unwrap().into_iter(), TrainEvent::Eval { val_loss, .. } => val_loss);
         let evaluated: Vec<f32> = evaluated.collect();
         assert!(evaluated[1] < evaluated[0], "{evaluated:?}");
         let list = parameters(&adapted().model, &adapted().train).unwrap();
@@ -222,17 +217,7 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
 pub fn run_with(project: &Project, config: &RunConfig, parameters: Vec<f32>) -> Run {
     let list = glasshouse_engine::model::parameters(&config.model, &config.train).unwrap();
     let fill = |run: &Run| {
-        let info = CheckpointInfo {
-            arena_version: ARENA_VERSION,
-            step: 3,
-            seed: config.seed,
-            tokens_seen: 0,
-            config_crc32c: run.config_crc32c()?,
-            val_loss: None,
-            best_val_loss: None,
-            model: settings_of(&config.model),
-            guard: None,
-        };
+        let info = CheckpointInfo::new(config, run.config_crc32c()?, 3);
         let state = ArenaState { parameters, ..ArenaState::default() };
         Checkpoints::new(run.checkpoints_folder()).save(&info, &list, &state, true)?;
         Ok(())

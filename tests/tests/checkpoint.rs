@@ -6,13 +6,7 @@ use glasshouse_protocol::RunState;
 use std::path::PathBuf;
 
 fn checkpoint_paths(events: &[TrainEvent]) -> Vec<PathBuf> {
-    events
-        .iter()
-        .filter_map(|event| match event {
-            TrainEvent::Checkpoint { path, .. } => Some(path.into()),
-            _ => None,
-        })
-        .collect()
+    found!(events.iter(), TrainEvent::Checkpoint { path, .. } => path.into()).collect()
 }
 
 #[test]

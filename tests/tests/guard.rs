@@ -120,13 +120,7 @@ fn repeats(config: &RunConfig, options: &Options, dies: &[u64]) -> Vec<TrainEven
         in_words(&events)
     };
     // Each step is recorded once.
-    let steps: Vec<u64> = recorded
-        .iter()
-        .filter_map(|event| match event {
-            TrainEvent::Step { step, .. } => Some(*step),
-            _ => None,
-        })
-        .collect();
+    let steps: Vec<u64> = found!(recorded.iter(), TrainEvent::Step { step, .. } => *step).collect();
     assert_eq!(steps, (1..=config.train.steps).collect::<Vec<_>>());
     let again = session(&create(&project, config), &store, "cpu", options.clone()).unwrap();
     assert_eq!(in_words(&numbers(&again)), in_words(&numbers(&events)));
@@ -149,10 +143,7 @@ fn repeats(config: &RunConfig, options: &Options, dies: &[u64]) -> Vec<TrainEven
 
 /// The learning rate of a step as a fraction of the schedule's.
 fn share_of_rate(events: &[TrainEvent], config: &RunConfig, wanted: u64) -> f64 {
-    let found = events.iter().find_map(|event| match event {
-        TrainEvent::Step { step, lr, .. } if *step == wanted => Some(*lr),
-        _ => None,
-    });
+    let found = found!(events.iter(), TrainEvent::Step { step, lr, .. } if *step == wanted => *lr).next();
     found.unwrap() / config.train.learning_rate_at(wanted - 1)
 }
 

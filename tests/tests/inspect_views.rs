@@ -203,10 +203,7 @@ fn comparable(inspected: &Inspected, mut found: Tables, facts: &Value) -> Tables
             found.insert("distances".to_owned(), Table { shape, entries: Entries::Floats(distances) });
         }
         View::Weights => {
-            let names = inspected.details.iter().find_map(|detail| match detail {
-                Detail::Parameters { names, .. } => Some(names),
-                _ => None,
-            });
+            let names = found!(inspected.details.iter(), Detail::Parameters { names, .. } => names).next();
             let names = names.expect("names of parameters");
             let expected: Vec<String> = serde_json::from_value(facts["parameters"].clone()).expect("names");
             let place = |name: &String| names.iter().position(|own| own == name).expect("a parameter");

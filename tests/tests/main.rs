@@ -2,6 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+/// The values of those items of an iterator that match a pattern.
+macro_rules! found {
+    ($items:expr, $pattern:pat $(if $guard:expr)? => $value:expr) => {
+        $items.filter_map(|item| match item {
+            $pattern $(if $guard)? => Some($value),
+            _ => None,
+        })
+    };
+}
+
 mod adapter;
 mod checkpoint;
 mod common;

@@ -11,8 +11,7 @@ use glasshouse_engine::project::{Project, Run, RunRecord};
 use glasshouse_engine::setup::RunSetup;
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer};
-use glasshouse_protocol::RunState;
-use glasshouse_protocol::{Precision, RunConfig, TrainConfig};
+use glasshouse_protocol::{Precision, RunConfig, RunState, TrainConfig};
 use pollster::block_on;
 use std::sync::Arc;
 

@@ -35,12 +35,7 @@ fn python_tensorboard_reads_every_scalar_of_a_resumed_run() {
     assert_eq!(read("learning_rate"), steps.iter().map(|step| (step.0, step.2)).collect::<Vec<_>>());
     assert_eq!(read("gradient_norm"), steps.iter().map(|step| (step.0, step.3)).collect::<Vec<_>>());
     assert_eq!(read("tokens_per_second").len(), 60);
-    let validation: Vec<(u64, f32)> = recorded
-        .iter()
-        .filter_map(|event| match event {
-            TrainEvent::Eval { step, val_loss, .. } => Some((*step, *val_loss)),
-            _ => None,
-        })
-        .collect();
+    let validation: Vec<(u64, f32)> =
+        found!(recorded.iter(), TrainEvent::Eval { step, val_loss, .. } => (*step, *val_loss)).collect();
     assert_eq!(read("loss/validation"), validation);
 }

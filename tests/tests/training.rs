@@ -16,8 +16,7 @@ use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
-use glasshouse_engine::project::metrics;
-use glasshouse_engine::project::{Run, RunRecord, parameters_of};
+use glasshouse_engine::project::{Run, RunRecord, metrics, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_out_loss};
 use glasshouse_protocol::RunState;
@@ -45,13 +44,7 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
     saved.sort_unstable();
     saved.dedup();
     assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Checkpoint { .. })), saved);
-    let losses: Vec<f32> = events
-        .iter()
-        .filter_map(|event| match event {
-            TrainEvent::Eval { val_loss, .. } => Some(*val_loss),
-            _ => None,
-        })
-        .collect();
+    let losses: Vec<f32> = found!(events.iter(), TrainEvent::Eval { val_loss, .. } => *val_loss).collect();
     assert!(
         (losses[0] - (runs::VOCABULARY as f32).ln()).abs() < 0.1 && losses[3] < losses[0] - 0.5,
         "{losses:?}"
@@ -478,10 +471,7 @@ fn one_window_is_learnt_by_heart() {
     let window: Vec<u32> = (0..17).map(|at| at * at * 5 % runs::VOCABULARY as u32).collect();
     let store = TokenStore::in_memory(window.clone(), window);
     let events = session(&create(&project, &config), &store, "cpu", Options::default()).unwrap();
-    let last = events.iter().rev().find_map(|event| match event {
-        TrainEvent::Eval { val_loss, .. } => Some(*val_loss),
-        _ => None,
-    });
+    let last = found!(events.iter(), TrainEvent::Eval { val_loss, .. } => *val_loss).next_back();
     assert!(last.unwrap() < 0.05, "{last:?}");
 }
 
@@ -678,13 +668,8 @@ fn a_finished_run_goes_on_to_more_steps_and_says_what_its_rate_does() {
     }
     assert!(told.contains("70 steps instead of 60") && told.contains("cosine"), "{told}");
     let events = session(&run, &store, "cpu", Options::default()).unwrap();
-    let steps: Vec<(u64, f64)> = events
-        .iter()
-        .filter_map(|event| match event {
-            TrainEvent::Step { step, lr, .. } => Some((*step, *lr)),
-            _ => None,
-        })
-        .collect();
+    let steps: Vec<(u64, f64)> =
+        found!(events.iter(), TrainEvent::Step { step, lr, .. } => (*step, *lr)).collect();
     assert_eq!((steps[0], steps.len()), ((61, rates[1]), 10));
     assert_eq!((run.record().unwrap().state, run.record().unwrap().step), (RunState::Finished, 70));
 }
@@ -749,10 +734,8 @@ fn a_run_is_measured_on_a_folder_as_its_own_evaluation_measures_it() {
     assert!(untrained.contains("train it first"), "{untrained}");
     let options = Options { evaluate_whole_split: true, stop_after: Some(20), ..Options::default() };
     let events = session(&run, &prepared.store, "cpu", options).unwrap();
-    let evaluated = events.iter().find_map(|event| match event {
-        TrainEvent::Eval { step: 20, val_loss, .. } => Some(f64::from(*val_loss)),
-        _ => None,
-    });
+    let evaluated =
+        found!(events.iter(), TrainEvent::Eval { step: 20, val_loss, .. } => f64::from(*val_loss)).next();
     let [on_own, on_other] = [&own, &other].map(|text| block_on(held_out_loss(&run, text)).unwrap());
     assert!((evaluated.unwrap() - on_own).abs() < 1e-5, "{evaluated:?} {on_own}");
     assert!(on_other > on_own + 0.1, "{on_other} {on_own}");
@@ -875,10 +858,7 @@ fn a_change_in_training_is_recorded_and_resuming_after_it_repeats_the_bits() {
             .contains("from step 34 on: learning rate 0.003 instead of 0.01, 50 steps instead of 60")
     );
     let rate = |events: &[TrainEvent], wanted: u64| {
-        events.iter().find_map(|event| match event {
-            TrainEvent::Step { step, lr, .. } if *step == wanted => Some(*lr),
-            _ => None,
-        })
+        found!(events.iter(), TrainEvent::Step { step, lr, .. } if *step == wanted => *lr).next()
     };
     assert_eq!(rate(&events, 33), Some(config().train.learning_rate_at(32)));
     let changed = straight.config().unwrap();
@@ -1003,10 +983,7 @@ fn milestones_spaced_by_the_logarithm_are_those_that_the_settings_list() {
 
 /// The file of the last checkpoint event.
 fn steps_path(events: &[TrainEvent]) -> std::path::PathBuf {
-    let path = events.iter().rev().find_map(|event| match event {
-        TrainEvent::Checkpoint { path, .. } => Some(path.into()),
-        _ => None,
-    });
+    let path = found!(events.iter(), TrainEvent::Checkpoint { path, .. } => path.into()).next_back();
     path.unwrap()
 }
 
@@ -1058,10 +1035,7 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     std::fs::write(restored.metrics_path(), "").unwrap();
     let events = session(&restored, &store(), "cpu", options).unwrap();
     let evaluation = |events: &[TrainEvent], wanted: u64| {
-        events.iter().find_map(|event| match event {
-            TrainEvent::Eval { step, val_loss, .. } if *step == wanted => Some(*val_loss),
-            _ => None,
-        })
+        found!(events.iter(), TrainEvent::Eval { step, val_loss, .. } if *step == wanted => *val_loss).next()
     };
     let (end, start) = (evaluation(&first, 60).unwrap(), evaluation(&events, 0).unwrap());
     assert!((end - start).abs() < 1e-3, "{end} {start}");

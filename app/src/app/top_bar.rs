@@ -91,7 +91,7 @@ impl App {
             DeviceType::Software => "Software",
             DeviceType::Gpu => "GPU",
         };
-        let name = short(&device.name, 28);
+        let name = format::shortened(&device.name, 28);
         let response = if narrow {
             widgets::icon_button(ui, icons::ICON_MEMORY, &format!("Device: {}", device.name))
         } else {
@@ -213,14 +213,4 @@ impl App {
             self.outbox.send(command);
         }
     }
-}
-
-/// A name truncated to `most` characters.
-fn short(name: &str, most: usize) -> String {
-    if name.chars().count() <= most {
-        return name.to_owned();
-    }
-    let mut text: String = name.chars().take(most - 1).collect();
-    text.push('…');
-    text
 }

@@ -32,7 +32,6 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
 /// The text or conversation so far.
 #[derive(Clone)]
 enum Said {
-    /// A text to continue.
     Text(String),
     Messages(Vec<ChatMessage>),
 }

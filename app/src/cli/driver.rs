@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-/// The connection to the engine.
 pub(super) struct Engine {
     requests: async_channel::Sender<Envelope<Request>>,
     reports: async_channel::Receiver<Envelope<Report>>,

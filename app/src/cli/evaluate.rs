@@ -296,6 +296,27 @@ fn source_of(run: &Evaluated, arguments: &EvaluateArguments) -> WeightSource {
     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() }
 }
 
+/// Runs a command that reports its progress as an evaluation does, on a bar; `hear` gets the other events.
+async fn evaluated(
+    engine: &mut Engine,
+    run: &Evaluated,
+    arguments: &EvaluateArguments,
+    (command, stopping): (Command, &'static str),
+    mut hear: impl FnMut(Event),
+) -> Result<()> {
+    let mut shown = EvaluationBar::new(&run.name, arguments.json);
+    let show = |event| {
+        match event {
+            Event::Evaluating { what, done, total } => shown.show(&what, done, total),
+            event => hear(event),
+        }
+        Ok(())
+    };
+    let asked = engine.ask_until_signal(command, stopping, show).await;
+    shown.clear();
+    asked
+}
+
 /// Evaluates a model; `None` if interrupted.
 async fn evaluation(
     engine: &mut Engine,
@@ -307,20 +328,14 @@ async fn evaluation(
         true => WeightSource::best_of(&run.name),
         false => source_of(run, arguments),
     };
-    let (mut found, mut shown) = (None, EvaluationBar::new(&run.name, arguments.json));
-    let show = |event| {
-        match event {
-            Event::Evaluating { what, done, total } => shown.show(&what, done, total),
-            Event::Evaluated { evaluation } => found = Some(*evaluation),
-            event => trained::note(&event),
-        }
-        Ok(())
+    let mut found = None;
+    let hear = |event| match event {
+        Event::Evaluated { evaluation } => found = Some(*evaluation),
+        event => trained::note(&event),
     };
     let command = Command::Evaluate { source, settings: Box::new(settings) };
-    let asked =
-        engine.ask_until_signal(command, "stopping; the results of other models are kept", show).await;
-    shown.clear();
-    asked?;
+    let stopping = "stopping; the results of other models are kept";
+    evaluated(engine, run, arguments, (command, stopping), hear).await?;
     Ok(found)
 }
 
@@ -348,19 +363,14 @@ async fn memorisation(
     let sections = vec![AuditTopic::Memorisation];
     let settings =
         AuditSettings { sections, keep, seed: arguments.measuring.seed, ..AuditSettings::default() };
-    let (mut found, mut shown) = (None, EvaluationBar::new(&run.name, arguments.json));
-    let show = |event| {
-        match event {
-            Event::Evaluating { what, done, total } => shown.show(&what, done, total),
-            Event::Audited { audit } => found = Some(*audit),
-            event => trained::note(&event),
-        }
-        Ok(())
+    let mut found = None;
+    let hear = |event| match event {
+        Event::Audited { audit } => found = Some(*audit),
+        event => trained::note(&event),
     };
     let command = Command::Audit { source, settings: Box::new(settings) };
-    let asked = engine.ask_until_signal(command, "stopping; earlier results are kept", show).await;
-    shown.clear();
-    if let Err(error) = asked {
+    let asked = (command, "stopping; earlier results are kept");
+    if let Err(error) = evaluated(engine, run, arguments, asked, hear).await {
         tell!("note: the memorisation of {} is unknown: {error:#}", run.name);
     }
     Ok(found)

@@ -4,6 +4,7 @@ use super::arguments::FeedbackArguments;
 use super::driver::drive;
 use super::propose::propose;
 use super::trained;
+use crate::format;
 use anyhow::Result;
 use glasshouse_engine::protocol::{Command, Event, Feedback};
 use glasshouse_engine::session;
@@ -61,9 +62,5 @@ fn list(rows: &[Feedback], json: bool) -> Result<()> {
 
 /// The first words of a text, on one line.
 pub(super) fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default().trim_end()),
-        None => line,
-    }
+    format::shortened(&format::in_one_line(text), SHOWN)
 }

@@ -1,5 +1,6 @@
 //! Metrics and tables of evaluations and audits as text for a terminal.
 
+use crate::format;
 use glasshouse_engine::metrics::card::number;
 use glasshouse_engine::protocol::evaluation::{AuditSection, Cell, Metric, Table};
 use glasshouse_engine::protocol::quantity::{counted, whole};
@@ -137,7 +138,7 @@ fn cell(cell: &Cell) -> String {
 
 /// A text on one line, truncated to `CELL`.
 fn cut(text: &str) -> String {
-    let line = in_a_line(text);
+    let line = format::in_one_line(text);
     if line.chars().count() <= CELL {
         return line;
     }
@@ -146,16 +147,12 @@ fn cut(text: &str) -> String {
 
 /// Like `cut`, but keeps the end of the text.
 fn end_of(text: &str) -> String {
-    let line = in_a_line(text);
+    let line = format::in_one_line(text);
     let count = line.chars().count();
     if count <= CELL {
         return line;
     }
     std::iter::once('…').chain(line.chars().skip(count - CELL + 1)).collect()
-}
-
-fn in_a_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Aligned rows with two spaces between columns; columns marked in `right` are right-aligned.

@@ -41,85 +41,52 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             };
             Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
         }
-        Wish::ImportProject => {
-            let dialog =
-                dialog.set_title("Open a project file").add_filter("Glasshouse projects", &["glasshouse"]);
-            one(async move { dialog.pick_file().await })
-        }
-        Wish::AddFolder => {
-            let dialog = dialog.set_title("Choose a folder of documents");
-            one(async move { dialog.pick_folder().await })
-        }
-        Wish::OpenProjectFolder => {
-            let dialog = dialog.set_title("Open a project's folder");
-            one(async move { dialog.pick_folder().await })
-        }
-        Wish::ExportProject { name, .. } => {
-            let dialog = dialog.set_title("Save the project").set_file_name(file_name(name, "glasshouse"));
-            one(async move { dialog.save_file().await })
-        }
+        Wish::ImportProject => file(dialog, "Open a project file", "Glasshouse projects", &["glasshouse"]),
+        Wish::AddFolder => folder(dialog, "Choose a folder of documents"),
+        Wish::OpenProjectFolder => folder(dialog, "Open a project's folder"),
+        Wish::ExportProject { name, .. } => target(dialog, "Save the project", file_name(name, "glasshouse")),
         Wish::ExportReport { name } => {
-            let name = file_name(&format!("{name} cleaning"), "html");
-            let dialog = dialog.set_title("Save the report").set_file_name(name);
-            one(async move { dialog.save_file().await })
+            target(dialog, "Save the report", file_name(&format!("{name} cleaning"), "html"))
         }
         Wish::ExportModel { run, format } => match model_file(run, *format) {
-            Some(name) => {
-                let dialog = dialog.set_title("Save the model").set_file_name(name);
-                one(async move { dialog.save_file().await })
-            }
-            None => {
-                let dialog = dialog.set_title("Choose a folder for the model");
-                one(async move { dialog.pick_folder().await })
-            }
+            Some(name) => target(dialog, "Save the model", name),
+            None => folder(dialog, "Choose a folder for the model"),
         },
-        Wish::ImportModel => {
-            let dialog = dialog.set_title("Choose a Hugging Face folder");
-            one(async move { dialog.pick_folder().await })
-        }
-        Wish::HandOver { .. } => {
-            let dialog = dialog.set_title("Choose a folder for the bundle");
-            one(async move { dialog.pick_folder().await })
-        }
-        Wish::ExportFeedback { .. } => {
-            let dialog = dialog.set_title("Choose a folder for the feedback");
-            one(async move { dialog.pick_folder().await })
-        }
-        Wish::Propose { .. } => {
-            let dialog = dialog.set_title("Choose a file").add_filter("Prompts or texts", &PROMPTS);
-            one(async move { dialog.pick_file().await })
-        }
+        Wish::ImportModel => folder(dialog, "Choose a Hugging Face folder"),
+        Wish::HandOver { .. } => folder(dialog, "Choose a folder for the bundle"),
+        Wish::ExportFeedback { .. } => folder(dialog, "Choose a folder for the feedback"),
+        Wish::Propose { .. } => file(dialog, "Choose a file", "Prompts or texts", &PROMPTS),
         Wish::TaskFiles => {
             let dialog = dialog.set_title("Choose task files").add_filter("Tasks", &TASKS);
             Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
         }
-        Wish::SentencePairs => {
-            let dialog = dialog.set_title("Choose pairs of sentences").add_filter("Pairs", &TASKS);
-            one(async move { dialog.pick_file().await })
-        }
-        Wish::ModerationRules => {
-            let dialog = dialog.set_title("Choose rules").add_filter("Rules", &RULES);
-            one(async move { dialog.pick_file().await })
-        }
-        Wish::WriteCard { run } => {
-            let name = file_name(&format!("{run} card"), "html");
-            let dialog = dialog.set_title("Save the card").set_file_name(name);
-            one(async move { dialog.save_file().await })
-        }
-        Wish::BringBack => {
-            let dialog = dialog.set_title("Choose a bundle that was trained with");
-            one(async move { dialog.pick_folder().await })
-        }
-        Wish::ImportModelFile => {
-            let dialog = dialog.set_title("Choose a GGUF file").add_filter("GGUF", &["gguf"]);
-            one(async move { dialog.pick_file().await })
-        }
+        Wish::SentencePairs => file(dialog, "Choose pairs of sentences", "Pairs", &TASKS),
+        Wish::ModerationRules => file(dialog, "Choose rules", "Rules", &RULES),
+        Wish::WriteCard { run } => target(dialog, "Save the card", file_name(&format!("{run} card"), "html")),
+        Wish::BringBack => folder(dialog, "Choose a bundle that was trained with"),
+        Wish::ImportModelFile => file(dialog, "Choose a GGUF file", "GGUF", &["gguf"]),
         Wish::ImportModelAddress | Wish::Dropped | Wish::Saved => return,
     };
     await_in_thread(wish, context, answers, move || {
         let files = pollster::block_on(picking);
         Ok(files.into_iter().map(|file| chosen(file.path())).collect())
     });
+}
+
+fn folder(dialog: AsyncFileDialog, title: &str) -> Picking {
+    let dialog = dialog.set_title(title);
+    one(async move { dialog.pick_folder().await })
+}
+
+fn target(dialog: AsyncFileDialog, title: &str, name: String) -> Picking {
+    let dialog = dialog.set_title(title).set_file_name(name);
+    one(async move { dialog.save_file().await })
+}
+
+/// Picks a file with one of these extensions.
+fn file(dialog: AsyncFileDialog, title: &str, kind: &str, endings: &[&str]) -> Picking {
+    let dialog = dialog.set_title(title).add_filter(kind, endings);
+    one(async move { dialog.pick_file().await })
 }
 
 fn one(picking: impl Future<Output = Option<FileHandle>> + Send + 'static) -> Picking {

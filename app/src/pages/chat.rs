@@ -7,7 +7,7 @@ mod judging;
 mod queue;
 mod text;
 
-use super::parts::{Breakpoint, caption, column, moderation_ui};
+use super::parts::{Breakpoint, caption, column, lacks_project, moderation_ui, untrained_ui};
 use super::train::Awaited;
 use super::written::{
     Sampling, drawn_seed, has_model, named_run, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
@@ -80,7 +80,6 @@ struct Begins {
     start: Start,
     /// The objective, and the loss over pairs or thumbs.
     learns: (Objective, PreferenceLoss),
-    /// The request for the settings.
     request: Option<u64>,
 }
 
@@ -98,25 +97,13 @@ impl ChatPage {
         self.take(ui, context);
         widgets::page(ui, "chat", |ui| {
             what_is_this(ui, context.preferences, PageName::Chat.key(), text::WHAT);
-            if opening.is_none() {
-                let words = "Chat needs a model, and models belong to a project. Open a project first.";
-                if widgets::empty(ui, icons::ICON_FORUM, "No project is open", words, "Choose a project") {
-                    *context.go = Some(PageName::Home);
-                }
+            let words = "Chat needs a model, and models belong to a project. Open a project first.";
+            if lacks_project(ui, context, icons::ICON_FORUM, words) {
                 return;
             }
             if !has_model(context) {
                 let words = "Train or import a model, fine-tune it on conversations, then chat with it here.";
-                if widgets::empty(
-                    ui,
-                    icons::ICON_FORUM,
-                    "Nothing has been trained yet",
-                    words,
-                    "Go to training",
-                ) {
-                    *context.go = Some(PageName::Train);
-                }
-                return;
+                return untrained_ui(ui, context, icons::ICON_FORUM, words);
             }
             self.open_model(context);
             self.rows.want(context, self.opening);

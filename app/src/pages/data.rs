@@ -16,8 +16,8 @@ mod paste;
 mod reading;
 mod stages;
 
-use super::parts::{Breakpoint, Debounce, column};
-use super::{Context, PageName};
+use super::Context;
+use super::parts::{Breakpoint, Debounce, column, lacks_project};
 use crate::asks::{Toast, Undo};
 use crate::link::Outbox;
 use crate::theme::space;
@@ -100,10 +100,7 @@ impl DataPage {
             widgets::page(ui, "data", |ui| {
                 what_is_this(ui, context.preferences, "data", WHAT);
                 let text = "A project keeps its text, its tokenizer and its runs together in one folder.";
-                if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project")
-                {
-                    *context.go = Some(PageName::Home);
-                }
+                lacks_project(ui, context, icons::ICON_DESCRIPTION, text);
             });
             return;
         };

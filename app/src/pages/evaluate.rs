@@ -14,7 +14,7 @@ mod suite;
 mod tasks;
 mod text;
 
-use super::parts::called;
+use super::parts::{called, lacks_project, untrained_ui};
 use super::{Context, PageName};
 use crate::state::{State, own_runs};
 use crate::theme::space;
@@ -63,19 +63,12 @@ impl EvaluatePage {
         widgets::page(ui, PageName::Evaluate.key(), |ui| {
             what_is_this(ui, context.preferences, PageName::Evaluate.key(), text::WHAT);
             let icon = PageName::Evaluate.icon();
-            if opening.is_none() {
-                if widgets::empty(ui, icon, "No project is open", text::NO_PROJECT, "Choose a project") {
-                    *context.go = Some(PageName::Home);
-                }
+            if lacks_project(ui, context, icon, text::NO_PROJECT) {
                 return;
             }
             let runs = with_weights(state);
             if runs.is_empty() {
-                let title = "Nothing has been trained yet";
-                if widgets::empty(ui, icon, title, text::NO_MODEL, "Go to training") {
-                    *context.go = Some(PageName::Train);
-                }
-                return;
+                return untrained_ui(ui, context, icon, text::NO_MODEL);
             }
             self.follow(&runs);
             self.want(context);

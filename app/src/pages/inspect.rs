@@ -32,7 +32,7 @@ mod wish;
 
 pub use wish::Wish;
 
-use super::parts::Once;
+use super::parts::{Once, lacks_project, untrained_ui};
 use super::written::{has_model, named_run, run_of};
 use super::{Context, PageName};
 use crate::theme::space;
@@ -85,18 +85,11 @@ impl InspectPage {
         widgets::page(ui, PageName::Inspect.key(), |ui| {
             what_is_this(ui, context.preferences, PageName::Inspect.key(), text::WHAT);
             let icon = PageName::Inspect.icon();
-            if opening.is_none() {
-                if widgets::empty(ui, icon, "No project is open", text::NO_PROJECT, "Choose a project") {
-                    *context.go = Some(PageName::Home);
-                }
+            if lacks_project(ui, context, icon, text::NO_PROJECT) {
                 return;
             }
             if !has_model(context) {
-                let title = "Nothing has been trained yet";
-                if widgets::empty(ui, icon, title, text::NO_MODEL, "Go to training") {
-                    *context.go = Some(PageName::Train);
-                }
-                return;
+                return untrained_ui(ui, context, icon, text::NO_MODEL);
             }
             self.begin(context);
             self.follow_run(context);

@@ -16,10 +16,9 @@ pub use library::Library;
 
 use super::parts::{caption, column, head};
 use super::{Context, PageName};
-use crate::format;
-use crate::link;
 use crate::theme::{self, space};
 use crate::widgets::{self, hint_line, what_is_this};
+use crate::{format, link};
 use check::Checking;
 use egui::{Label, RichText, Sense, Ui, WidgetInfo};
 use egui_material_icons::icons;

@@ -19,7 +19,7 @@ pub(super) use once::Once;
 pub(super) use ranked::{Ranked, Ranking};
 pub(super) use run_name::{called, holds};
 
-use super::Context;
+use super::{Context, PageName};
 use crate::theme::{self, Palette};
 use crate::widgets;
 use egui::{Align, Layout, Response, RichText, Ui, Vec2};
@@ -110,6 +110,22 @@ pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
             "The text, or its held-out part, is too short for context length {length}. Add more text, or choose a shorter context length."
         )
     })
+}
+
+/// Whether no project is open, which the page then shows instead of its content.
+pub(super) fn lacks_project(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) -> bool {
+    let lacks = context.state.projects.open.is_none();
+    if lacks && widgets::empty(ui, icon, "No project is open", text, "Choose a project") {
+        *context.go = Some(PageName::Home);
+    }
+    lacks
+}
+
+/// The content of a page that needs a model while there is none.
+pub(super) fn untrained_ui(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) {
+    if widgets::empty(ui, icon, "Nothing has been trained yet", text, "Go to training") {
+        *context.go = Some(PageName::Train);
+    }
 }
 
 /// A small line in a muted colour.

@@ -7,8 +7,8 @@ mod settings;
 mod text;
 mod vocabulary;
 
-use super::parts::{Breakpoint, Debounce, column, take_vocabulary};
-use super::{Context, PageName};
+use super::Context;
+use super::parts::{Breakpoint, Debounce, column, lacks_project, take_vocabulary};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use egui::Ui;
@@ -58,12 +58,8 @@ impl TokenizerPage {
         }
         widgets::page(ui, "tokenizer", |ui| {
             what_is_this(ui, context.preferences, "tokenizer", WHAT);
-            if opening.is_none() {
-                let text = "A tokenizer is trained on the text of a project and saved with it.";
-                if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project")
-                {
-                    *context.go = Some(PageName::Home);
-                }
+            let text = "A tokenizer is trained on the text of a project and saved with it.";
+            if lacks_project(ui, context, icons::ICON_DESCRIPTION, text) {
                 return;
             }
             self.ask(ui, context);

@@ -20,7 +20,7 @@ use super::train::{
     want_history,
 };
 use super::{Context, PageName};
-use crate::pages::parts::{called, caption, column, head};
+use crate::pages::parts::{called, caption, column, head, lacks_project};
 use crate::state::{Runs, Training};
 use crate::theme::space;
 use crate::widgets::{self, card, hint_line, primary, quiet_text};
@@ -52,15 +52,7 @@ impl TunePage {
         widgets::page(ui, "tune", |ui| {
             widgets::what_is_this(ui, context.preferences, PageName::Tune.key(), text::WHAT);
             let Some(opening) = context.state.projects.open.as_ref().map(|open| open.opening) else {
-                if widgets::empty(
-                    ui,
-                    icons::ICON_SCHOOL,
-                    "No project is open",
-                    text::EMPTY,
-                    "Choose a project",
-                ) {
-                    *context.go = Some(PageName::Home);
-                }
+                lacks_project(ui, context, icons::ICON_SCHOOL, text::EMPTY);
                 return;
             };
             if self.opening != opening {

@@ -5,9 +5,9 @@ mod column;
 mod history;
 mod settings;
 
-use super::parts::{Breakpoint, column};
+use super::Context;
+use super::parts::{Breakpoint, column, lacks_project, untrained_ui};
 use super::written::{another_source, drawn_seed, has_model, named_run, silence};
-use super::{Context, PageName};
 use crate::theme::{self, space};
 use crate::widgets::{self, plain, primary, what_is_this};
 use column::Column;
@@ -62,25 +62,13 @@ impl WritePage {
         }
         widgets::page(ui, "write", |ui| {
             what_is_this(ui, context.preferences, "write", WHAT);
-            if opening.is_none() {
-                let text = "Write needs a model, and models belong to a project. The sample project includes a trained one.";
-                if widgets::empty(ui, icons::ICON_EDIT, "No project is open", text, "Choose a project") {
-                    *context.go = Some(PageName::Home);
-                }
+            let text = "Write needs a model, and models belong to a project. The sample project includes a trained one.";
+            if lacks_project(ui, context, icons::ICON_EDIT, text) {
                 return;
             }
             if !has_model(context) {
                 let text = "Train for a minute, then read the model's first text here, even during training.";
-                if widgets::empty(
-                    ui,
-                    icons::ICON_EDIT,
-                    "Nothing has been trained yet",
-                    text,
-                    "Go to training",
-                ) {
-                    *context.go = Some(PageName::Train);
-                }
-                return;
+                return untrained_ui(ui, context, icons::ICON_EDIT, text);
             }
             let width = ui.available_width();
             if Breakpoint::of(width) == Breakpoint::Phone {

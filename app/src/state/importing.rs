@@ -7,7 +7,6 @@ use glasshouse_protocol::{Command, Event, FoundModel};
 pub enum Importing {
     /// Its files on the network were listed.
     Listed {
-        /// The address as typed.
         address: String,
         host: String,
         files: Vec<String>,

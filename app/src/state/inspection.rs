@@ -226,21 +226,8 @@ mod tests {
     }
 
     fn inspected(views: Vec<Inspected>) -> Event {
-        Event::Inspected {
-            inspection: Box::new(Inspection {
-                run: "example".to_owned(),
-                step: 4,
-                device: "example".to_owned(),
-                layers: 2,
-                heads: 1,
-                prompt: String::new(),
-                tokens: Vec::new(),
-                cut: 0,
-                position: 0,
-                views,
-                held_training_ms: None,
-            }),
-        }
+        let inspection = Inspection { step: 4, layers: 2, heads: 1, views, ..Inspection::default() };
+        Event::Inspected { inspection: Box::new(inspection) }
     }
 
     fn floats(values: &[f32]) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use crate::format;
 use crate::theme::{self, Palette};
 use egui::emath::Numeric;
-use egui::{DragValue, Label, RichText, Ui, Vec2};
+use egui::{ComboBox, DragValue, Label, Response, RichText, Ui, Vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::ErrorReport;
 
@@ -33,6 +33,24 @@ pub fn field<R>(
     });
     field_error(ui, path, refused);
     shown.inner
+}
+
+/// A drop-down list of choices with their names.
+pub fn choice<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut T,
+    width: Option<f32>,
+    choices: &[(T, impl AsRef<str>)],
+) -> Response {
+    let shown = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name.as_ref());
+    let width = width.unwrap_or(ui.spacing().combo_width);
+    let list = ComboBox::from_id_salt(name).selected_text(shown).width(width).show_ui(ui, |ui| {
+        for (choice, name) in choices {
+            ui.selectable_value(value, *choice, name.as_ref());
+        }
+    });
+    list.response.accessible_name(name)
 }
 
 /// An integer below 2⁵³ with grouped thousands (`50,257`), which may be typed with or without grouping.

@@ -25,7 +25,6 @@ const WRITING: u64 = 120;
 /// Pixels below the lowest content.
 const MARGIN: u32 = 16;
 
-/// Extent of a recording.
 struct Extent {
     /// Steps of the run; the preset's by default.
     steps: Option<u64>,

@@ -13,7 +13,6 @@ use glasshouse_protocol::{
     Event, MemoryKind, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState,
     RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
 };
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// When the made-up projects were changed, in seconds since 1970; long ago, so that pictures show a date.
@@ -141,8 +140,7 @@ pub fn wait(window: &mut Harness<'_, App>, seconds: f64) {
 
 /// A page of a project with runs.
 pub fn on(page: PageName, size: [f32; 2]) -> Harness<'static, App> {
-    let mut app = app("dark");
-    full(&mut app);
+    let mut app = full_app("dark");
     app.open(page);
     window(app, size[0], size[1])
 }
@@ -201,8 +199,7 @@ pub fn without_runs(page: PageName) -> App {
 
 /// An application with a project whose run trains, on a page.
 pub fn training_on(page: PageName) -> App {
-    let mut app = app("dark");
-    full(&mut app);
+    let mut app = full_app("dark");
     tell(&mut app, in_training(TrainingState::Running));
     app.open(page);
     app
@@ -221,7 +218,7 @@ pub fn device() -> DeviceSummary {
         buffer: Some(4_294_967_292),
         timestamps: true,
         mixed_precision: true,
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 
@@ -231,13 +228,8 @@ fn cpu() -> DeviceSummary {
         name: "Example CPU".to_owned(),
         kind: DeviceType::Cpu,
         details: "16 threads · AVX2".to_owned(),
-        why: String::new(),
         memory: Some(31_000_000_000),
-        binding: None,
-        buffer: None,
-        timestamps: false,
-        mixed_precision: false,
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 
@@ -509,6 +501,12 @@ pub fn full(app: &mut App) {
     tell(app, [ready(), projects(), opened("first", "My first model", runs), documents(), devices()]);
     let planned = Event::Planned { plan: Box::new(plan()) };
     answer(app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
+}
+
+pub fn full_app(theme: &str) -> App {
+    let mut app = app(theme);
+    full(&mut app);
+    app
 }
 
 /// A run's history event.

@@ -614,7 +614,6 @@ pub fn documents(cleaned: bool) -> Event {
     }
 }
 
-/// Progress of a cleaning.
 pub fn cleaning(done: u64, total: u64) -> Event {
     let progress = CleaningProgress { phase: Phase::Reading, done, total, documents: 6_120, kept: 4_381 };
     Event::Cleaning { progress }

@@ -36,7 +36,6 @@ pub struct Engine {
     /// The runs were audited.
     pub audited: bool,
     pub feedback: Vec<Feedback>,
-    /// Progress in lessons.
     pub lessons: BTreeMap<String, LessonProgress>,
     /// How trained runs end; `None` if training commands are answered without creating a run.
     pub trains: Option<RunState>,
@@ -301,11 +300,8 @@ fn device() -> DeviceSummary {
         details: "x86-64, AVX2".to_owned(),
         why: "No GPU was found.".to_owned(),
         memory: Some(2_000_000_000),
-        binding: None,
-        buffer: None,
         timestamps: true,
-        mixed_precision: false,
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 

@@ -46,9 +46,8 @@ pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &In
             prompt: prompt.to_owned(),
             position: settings.position.unwrap_or(count - 1),
             tokens: read,
-            cut: 0,
-            held_training_ms: None,
             views: views.iter().map(seen).collect(),
+            ..Inspection::default()
         }),
     }
 }

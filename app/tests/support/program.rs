@@ -119,12 +119,10 @@ pub fn lines_of(file: &Path) -> Vec<Value> {
     lines(&std::fs::read_to_string(file).unwrap())
 }
 
-/// The events of a kind.
 pub fn of<'told>(told: &'told [Value], event: &str) -> Vec<&'told Value> {
     told.iter().filter(|line| line["event"] == event).collect()
 }
 
-/// The value of a JSON file.
 pub fn json_of(file: &Path) -> Value {
     let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_slice(&bytes).unwrap()
@@ -164,7 +162,6 @@ pub fn folder() -> (TempDir, RunConfig) {
     (folder, config)
 }
 
-/// A run of a project.
 pub fn run_of(folder: &Path, project: &str, run: &str) -> Run {
     Project::open(&folder.join(project)).unwrap().run(run).unwrap()
 }

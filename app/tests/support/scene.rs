@@ -88,7 +88,6 @@ impl Scene {
         self.settle();
     }
 
-    /// Sets a number.
     pub fn set(&mut self, role: Role, name: &str, value: f64) {
         self.harness.get_by_role_and_label(role, name).set_value_accesskit(value);
         self.settle();
@@ -102,7 +101,6 @@ impl Scene {
         self.frame();
     }
 
-    /// Opens a page.
     pub fn open(&mut self, page: PageName) {
         self.harness.state_mut().open(page);
         self.settle();

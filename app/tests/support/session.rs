@@ -187,7 +187,6 @@ impl Session {
         self.pictures.push(json!({ "file": file, "shows": shows }));
     }
 
-    /// Starts a run.
     pub fn train(&mut self, config: RunConfig) {
         self.send(Command::Train { config: Box::new(config), launch: RunLaunch::default() });
     }

@@ -4,10 +4,8 @@ use super::tensors::Places;
 use super::{MANIFEST, MAX_JSON_BYTES, Manifest, check_files, is_bundle, sha256};
 use glasshouse_compiler::model::parameters;
 use glasshouse_formats::huggingface::Family;
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, files};
-use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use glasshouse_platform::{Error, Result, Turns, files, storage};
+use glasshouse_project::checkpoint::{CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::metrics::{self, MetricsWriter};
 use glasshouse_project::{Project, RunRecord, StagedRun};
 use glasshouse_protocol::{RunState, Start, TrainEvent};
@@ -116,15 +114,9 @@ pub async fn bring_back_in_turns(
     let staged = project.stage_run(&config, &data)?;
     let new = staged.run();
     let info = CheckpointInfo {
-        arena_version: ARENA_VERSION,
-        step: state.step,
-        seed: config.seed,
-        tokens_seen: state.step * config.tokens_per_step(),
-        config_crc32c: new.config_crc32c()?,
         val_loss: state.val_loss,
         best_val_loss: best,
-        model: settings_of(&config.model),
-        guard: None,
+        ..CheckpointInfo::new(&config, new.config_crc32c()?, state.step)
     };
     let is_best = state.val_loss.is_some() && state.val_loss == best;
     let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
@@ -167,7 +159,6 @@ fn newest(out: &Path) -> Option<(u64, PathBuf)> {
     checkpoints.max_by_key(|(step, _)| *step)
 }
 
-/// The checkpoint to import.
 fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
         let reason = "it has no complete checkpoint: train with the bundle first (`launch`, see its README.md), or give the output \

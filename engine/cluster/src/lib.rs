@@ -22,8 +22,7 @@ pub use bundle::{HandOver, hand_over_in_turns};
 
 use glasshouse_platform::Turns;
 use glasshouse_platform::files::{self, File};
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, storage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -6,8 +6,7 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_formats::huggingface::{Family, Folder, Format, write_tensors};
 use glasshouse_formats::tensors::{Parameters, Tensor, not_finite};
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_protocol::ModelConfig;
 use std::path::Path;
 

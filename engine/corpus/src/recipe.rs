@@ -9,10 +9,8 @@ use crate::error::{Error, Result};
 use crate::extract;
 use crate::files::Files;
 use crate::output::RECIPE_FILE;
-use crate::personal;
-use crate::read;
-use crate::repair;
 use crate::rules::{self, Rule};
+use crate::{personal, read, repair};
 use glasshouse_protocol::config::without_types;
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
@@ -156,7 +154,6 @@ impl Recipe {
         }
         self.reading.validate()?;
         self.extract.validate()?;
-        self.repair.validate()?;
         let mut seen: Vec<&str> = Vec::new();
         for rule in &self.rules {
             rule.validate()?;

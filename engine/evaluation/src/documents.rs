@@ -5,8 +5,7 @@
 //! same for every tokenizer.
 
 use super::windows::{Window, windows};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, files};
+use glasshouse_platform::{Error, Result, Turns, files};
 use glasshouse_project::Run;
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::{Objective, RunConfig};

@@ -1,8 +1,7 @@
 //! Token frequencies in the training text.
 
 use super::documents::HeldOut;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_protocol::quantity::whole;
 use glasshouse_text::data::store::Split;
 use glasshouse_text::tokenizer::Tokenizer;

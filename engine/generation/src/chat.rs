@@ -1,7 +1,6 @@
 //! Tokenized conversations, written by a model's chat template.
 
-use glasshouse_platform::ChatRenderer;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{ChatRenderer, Error, Result};
 use glasshouse_protocol::{ChatEnding, ChatMessage, ChatRendering, Role};
 use glasshouse_text::tokenizer::{TokenizerFiles, template_fails};
 

@@ -3,10 +3,8 @@
 use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
 use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
-use glasshouse_protocol::ModelConfig;
-use glasshouse_protocol::random;
+use glasshouse_platform::{Result, Turns};
+use glasshouse_protocol::{ModelConfig, random};
 use std::f64::consts::LN_2;
 
 /// Length of the random text for measuring induction, before repetition.

@@ -2,8 +2,7 @@
 
 use super::linear::{Map, cosine};
 use super::{Found, Subject};
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use std::collections::BTreeSet;
 
 /// Maximum tokens of a map.

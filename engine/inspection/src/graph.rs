@@ -8,8 +8,7 @@ use super::{Found, Subject};
 use glasshouse_compiler::graph::{Input, Node, Origin, ValueId};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_compiler::plan::Dispatch;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue};
 
 /// The whole forward pass. Gradients are those of the prompt's mean cross-entropy.

@@ -4,8 +4,7 @@ use super::linear::products;
 use super::probabilities::{self, Attention};
 use super::{Found, Subject};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_protocol::Position;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {

@@ -4,8 +4,7 @@ use super::distribution::{self, Partition};
 use super::outputs::in_bits;
 use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 
 /// top [stage, T] with their probabilities [stage, T]; divergence [stage, T], KL(last ‖ stage) in bits; logits [stage, V] at the
 /// position. Stages are the streams before each layer, and the final one.

@@ -2,8 +2,7 @@
 
 use super::distribution::{Partition, probabilities};
 use super::{Subject, Tensor, exists};
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_protocol::inspect::{Detail, TokenText};
 
 impl Subject<'_> {

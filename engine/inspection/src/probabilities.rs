@@ -3,8 +3,7 @@
 use super::Tensor;
 use super::linear::{products, softmax};
 use glasshouse_compiler::graph::Heads;
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_protocol::ModelConfig;
 
 /// Maximum probabilities in memory: 64 MiB.

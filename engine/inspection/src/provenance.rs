@@ -7,8 +7,7 @@ mod suffixes;
 pub use index::Indices;
 
 use super::{Found, Subject};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, files};
+use glasshouse_platform::{Error, Result, Turns, files};
 use glasshouse_protocol::inspect::{Detail, Match, Place};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_text::data::store::INDEX_FILE;

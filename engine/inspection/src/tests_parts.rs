@@ -15,7 +15,7 @@ use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::cpu::{Program, Weights, Workers};
 use glasshouse_executors::gpu::test_gpu;
-use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use glasshouse_project::checkpoint::{CheckpointInfo, Checkpoints};
 use glasshouse_project::parameters_of;
 use glasshouse_protocol::inspect::Edit;
 use glasshouse_protocol::{Cut, GenerateConfig};
@@ -440,17 +440,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
         (0..layout.length).map(|n| (64.0 * number(step, n)).round() / 64.0).collect()
     };
     for step in [16, 4, 8] {
-        let info = CheckpointInfo {
-            arena_version: ARENA_VERSION,
-            step,
-            seed: 1,
-            tokens_seen: 0,
-            config_crc32c: bench.run.config_crc32c().unwrap(),
-            val_loss: None,
-            best_val_loss: None,
-            model: settings_of(&bench.config.model),
-            guard: None,
-        };
+        let info = CheckpointInfo::new(&bench.config, bench.run.config_crc32c().unwrap(), step);
         let state = ArenaState { parameters: arena(step), ..ArenaState::default() };
         let path = checkpoints.save_milestone(&info, &parameters, &state).unwrap();
         if step == 8 {

@@ -2,8 +2,7 @@
 
 use super::{Found, Subject};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use std::f64::consts::LN_2;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {

@@ -4,8 +4,7 @@ use super::outputs::largest;
 use super::probabilities::{Attention, MAX_PROBABILITIES, count};
 use super::{Found, Subject, Tensor, formulas};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_protocol::inspect::Detail;
 
 /// Number of most likely next tokens listed.

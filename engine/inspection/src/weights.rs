@@ -4,15 +4,13 @@ use super::statistics::Summary;
 use super::{Found, Lens, Subject};
 use glasshouse_compiler::graph::ParameterId;
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_project::checkpoint::Checkpoints;
 use glasshouse_project::{Trained, parameters_of};
 use glasshouse_protocol::CheckpointSummary;
 use glasshouse_protocol::inspect::Detail;
 use glasshouse_text::data::Split;
 
-/// Bins of a histogram.
 const BINS: usize = 64;
 /// Maximum milestones read from a run.
 const STEPS: usize = 32;

@@ -8,8 +8,7 @@ fn too_long(most: u64) -> String {
 #[cfg(not(target_arch = "wasm32"))]
 mod client {
     use super::too_long;
-    use crate::aside;
-    use crate::{Error, Result};
+    use crate::{Error, Result, aside};
     use glasshouse_corpus::catalogue::fetch::agent;
     use std::fs::File;
     use std::io::{Read as _, Write as _};
@@ -145,8 +144,7 @@ mod client {
 #[cfg(target_arch = "wasm32")]
 mod client {
     use super::too_long;
-    use crate::files;
-    use crate::{Error, Result};
+    use crate::{Error, Result, files};
     use js_sys::{Reflect, Uint8Array};
     use std::io::Write as _;
     use std::path::Path;

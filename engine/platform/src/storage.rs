@@ -4,9 +4,8 @@ mod staging;
 
 pub use staging::Staging;
 
-use crate::files::{File, OpenOptions};
-use crate::{Error, Result};
-use crate::{Turns, files};
+use crate::files::File;
+use crate::{Error, Result, Turns, files};
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::convert::identity;
@@ -155,25 +154,6 @@ pub async fn crc32c_in_turns(mut checksum: u32, bytes: &[u8], turns: &Turns) -> 
         turns.give().await;
     }
     checksum
-}
-
-/// Copies a file atomically.
-///
-/// # Errors
-/// Any file system error; an existing file at `to` is then unchanged.
-pub fn copy_atomically(from: &Path, to: &Path) -> Result<()> {
-    let partial = partial_path(to);
-    let copied = files::copy(from, &partial).map_err(Error::io(from)).and_then(|_| {
-        // Some systems sync only files open for writing, and the copy of a read-only file may be read-only. So errors are
-        // ignored.
-        OpenOptions::new().write(true).open(&partial).and_then(|file| file.sync_all()).ok();
-        files::rename(&partial, to).map_err(Error::io(to))
-    });
-    if copied.is_err() {
-        files::remove_file(&partial).ok();
-    }
-    sync_folder_of(to);
-    copied
 }
 
 fn partial_path(path: &Path) -> PathBuf {

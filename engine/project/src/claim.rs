@@ -2,9 +2,7 @@
 //! meanwhile.
 
 use super::{FORMAT, MARKER, Marker, Project, VERSION};
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{LockFile, files};
+use glasshouse_platform::{Error, LockFile, Result, files, storage};
 use std::path::Path;
 
 /// Locked (shared) by every command that may create a project or add to it, and exclusively by one that creates it or undoes

@@ -3,8 +3,7 @@
 
 use super::{Project, RUNS, RUNS_LOCK};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{LockFile, files};
+use glasshouse_platform::{Error, LockFile, Result, files};
 use glasshouse_protocol::{ChatMessage, Feedback, FeedbackKind, Objective};
 use serde::Serialize;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,7 @@
 //! Evaluation and audit results, stored with a run.
 
 use super::Run;
-use glasshouse_platform::Result;
-use glasshouse_platform::storage;
+use glasshouse_platform::{Result, storage};
 use glasshouse_protocol::{Audit, Evaluation};
 
 const EVALUATION: &str = "evaluation.json";

@@ -1,9 +1,7 @@
 //! Lessons in a project: the project's own lesson files, and the learner's progress.
 
 use super::{MAX_RECORD_BYTES, Project};
-use glasshouse_platform::Result;
-use glasshouse_platform::files;
-use glasshouse_platform::storage;
+use glasshouse_platform::{Result, files, storage};
 use glasshouse_protocol::{LessonFile, LessonProgress};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,7 @@
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once};
+use glasshouse_platform::{Error, Result, Turns, at_once};
 use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState, Start, TrainConfig};
 
 impl Project {

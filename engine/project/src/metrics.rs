@@ -3,8 +3,7 @@
 //! folder, has what depends on the clock or the machine: speeds, checkpoints and the early sample. Readers get both merged.
 
 use glasshouse_platform::files::{self, File, OpenOptions};
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::TrainEvent;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;

@@ -2,9 +2,7 @@
 
 use super::Project;
 use glasshouse_metrics::moderation::{CLASSIFIER_FILE, Classifier, Judges, RULES_FILE, Rules};
-use glasshouse_platform::files;
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, files, storage};
 use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{Moderation, ModerationMode};
 use std::sync::Arc;

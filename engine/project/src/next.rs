@@ -1,8 +1,7 @@
 //! A project's next run: draft settings and a tokenizer that no run has used yet.
 
 use super::{MAX_RECORD_BYTES, Project};
-use glasshouse_platform::Result;
-use glasshouse_platform::storage;
+use glasshouse_platform::{Result, storage};
 use glasshouse_protocol::RunConfig;
 use serde::{Deserialize, Serialize};
 use std::path::{Component, Path, PathBuf};

@@ -6,10 +6,10 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use glasshouse_compiler::model::parameters;
 use glasshouse_compiler::plan::disk;
 use glasshouse_platform::files::{self, File};
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::DeviceDescription;
-use glasshouse_protocol::{DataConfig, Intervention, LearnsFrom, RunConfig, RunState, RunSummary, Start};
+use glasshouse_platform::{Error, Result, storage};
+use glasshouse_protocol::{
+    DataConfig, DeviceDescription, Intervention, LearnsFrom, RunConfig, RunState, RunSummary, Start,
+};
 use glasshouse_text::data::recipes::is_of_tasks;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

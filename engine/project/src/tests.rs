@@ -242,17 +242,7 @@ fn a_run_is_listed_at_the_step_that_it_goes_on_from() {
     run.save_record(&RunRecord { step: 20, ..run.record().unwrap() }).unwrap();
     assert_eq!(run.summary().unwrap().step, 20);
     // As if killed between saving a checkpoint and the record.
-    let info = CheckpointInfo {
-        arena_version: ARENA_VERSION,
-        step: 30,
-        seed: 1,
-        tokens_seen: 30,
-        config_crc32c: 0,
-        val_loss: None,
-        best_val_loss: None,
-        model: Default::default(),
-        guard: None,
-    };
+    let info = CheckpointInfo { arena_version: ARENA_VERSION, step: 30, ..CheckpointInfo::default() };
     Checkpoints::new(run.checkpoints_folder()).save(&info, &[], &ArenaState::default(), false).unwrap();
     assert_eq!(run.summary().unwrap().step, 30);
 }

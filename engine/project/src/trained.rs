@@ -5,8 +5,7 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state_in_turn
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, Purpose, build};
 use glasshouse_compiler::plan::merge::merged;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_platform::{Error, Result, Turns, at_once, files};
 use glasshouse_protocol::{CheckpointChoice, RunConfig};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::Tokenizer;

@@ -20,17 +20,8 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 5] = [Self::System, Self::Developer, Self::User, Self::Assistant, Self::Tool];
-
-    /// The name in rows and templates.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Developer => "developer",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Tool => "tool",
-        }
+    crate::names::named! {
+        System = "system", Developer = "developer", User = "user", Assistant = "assistant", Tool = "tool"
     }
 
     /// Whether messages of this role instruct the whole conversation.

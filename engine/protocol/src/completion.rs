@@ -47,7 +47,6 @@ impl Default for CompletionSettings {
     }
 }
 
-/// A finished completion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
     /// The run whose weights generated it.

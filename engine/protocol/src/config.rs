@@ -1,7 +1,7 @@
 //! Settings of a run other than the model: data in this file; tokenizer, training and generation in submodules.
 
 mod adapter;
-mod change;
+pub(crate) mod change;
 mod distil;
 mod early_stopping;
 mod generate;

@@ -318,7 +318,6 @@ pub enum LossGrouping {
     Position,
     /// Frequency in the training text.
     Frequency,
-    /// Source of the document.
     Source,
 }
 
@@ -447,17 +446,7 @@ pub enum AnswerKind {
 }
 
 impl AnswerKind {
-    pub const ALL: [Self; 4] = [Self::Generate, Self::Choose, Self::Classify, Self::Tag];
-
-    /// The name in reports and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Generate => "generate",
-            Self::Choose => "choose",
-            Self::Classify => "classify",
-            Self::Tag => "tag",
-        }
-    }
+    crate::names::named! { Generate = "generate", Choose = "choose", Classify = "classify", Tag = "tag" }
 
     /// A description that follows "rows that".
     pub fn words(self) -> &'static str {
@@ -566,18 +555,9 @@ pub enum AuditTopic {
 }
 
 impl AuditTopic {
-    pub const ALL: [Self; 5] =
-        [Self::Bias, Self::Moderation, Self::Memorisation, Self::Canaries, Self::Personal];
-
-    /// The name in settings and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bias => "bias",
-            Self::Moderation => "moderation",
-            Self::Memorisation => "memorisation",
-            Self::Canaries => "canaries",
-            Self::Personal => "personal",
-        }
+    crate::names::named! {
+        Bias = "bias", Moderation = "moderation", Memorisation = "memorisation", Canaries = "canaries",
+        Personal = "personal"
     }
 }
 
@@ -602,7 +582,6 @@ impl Default for AuditSettings {
     }
 }
 
-/// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Audit {

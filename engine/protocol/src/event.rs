@@ -134,7 +134,6 @@ pub enum Event {
         #[serde(flatten)]
         start: CleaningStart,
     },
-    /// Progress of a cleaning.
     Cleaning {
         #[serde(flatten)]
         progress: CleaningProgress,
@@ -182,7 +181,6 @@ pub enum Event {
         /// Characters that the vocabulary lacks and that are dropped, each once.
         lost: String,
     },
-    /// A page of the vocabulary.
     Vocabulary {
         /// Number of entries that match.
         found: usize,

@@ -43,42 +43,11 @@ pub enum View {
 }
 
 impl View {
-    /// All views, in page order.
-    pub const ALL: [Self; 14] = [
-        Self::Walk,
-        Self::Tokens,
-        Self::Embeddings,
-        Self::Positions,
-        Self::Attention,
-        Self::Head,
-        Self::Residual,
-        Self::Neurons,
-        Self::LogitLens,
-        Self::NextToken,
-        Self::Weights,
-        Self::WhatIf,
-        Self::Provenance,
-        Self::Graph,
-    ];
-
-    /// The name in commands, URLs and attributes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Embeddings => "embeddings",
-            Self::Positions => "positions",
-            Self::Attention => "attention",
-            Self::Head => "head",
-            Self::Residual => "residual",
-            Self::Neurons => "neurons",
-            Self::LogitLens => "logit-lens",
-            Self::NextToken => "next-token",
-            Self::Weights => "weights",
-            Self::WhatIf => "what-if",
-            Self::Provenance => "provenance",
-            Self::Walk => "walk",
-            Self::Graph => "graph",
-        }
+    crate::names::named! {
+        Walk = "walk", Tokens = "tokens", Embeddings = "embeddings", Positions = "positions",
+        Attention = "attention", Head = "head", Residual = "residual", Neurons = "neurons",
+        LogitLens = "logit-lens", NextToken = "next-token", Weights = "weights", WhatIf = "what-if",
+        Provenance = "provenance", Graph = "graph"
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
@@ -394,7 +363,6 @@ pub enum Detail {
         /// Tensor name and formula; x is the block's input, y the input of its MLP's residual addition.
         formulas: Vec<(String, String)>,
     },
-    /// For [`View::Graph`].
     Graph {
         /// In execution order.
         nodes: Vec<GraphNode>,
@@ -419,7 +387,7 @@ pub struct Inspected {
     pub ms: f64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
     pub run: String,
     /// Training steps of the weights.

@@ -93,6 +93,11 @@ impl std::fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
+/// For `skip_serializing_if`.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// Checks one rule of the settings; `rule` is a phrase that follows "must".
 pub(crate) fn require(
     holds: bool,

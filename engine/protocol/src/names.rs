@@ -1,4 +1,21 @@
-//! Nearest-name suggestions for misspelt presets, settings and subcommands.
+//! Names of variants, and nearest-name suggestions for misspelt presets, settings and subcommands.
+
+/// Inside an enum's `impl`: `name`, and `ALL`, which omits the variants after a semicolon.
+macro_rules! named {
+    ($($variant:ident = $name:literal),+ $(; $($other:ident = $other_name:literal),+)?) => {
+        /// In the order of menus and help.
+        pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+        /// The name in settings, files and commands.
+        pub fn name(self) -> &'static str {
+            match self {
+                $(Self::$variant => $name,)+
+                $($(Self::$other => $other_name,)+)?
+            }
+        }
+    };
+}
+pub(crate) use named;
 
 /// The known name most similar to `name`, if any is similar enough.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

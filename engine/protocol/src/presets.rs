@@ -1,7 +1,9 @@
 //! Presets, which fix model, training and tokenizer together, and [`from_layers`], which derives all settings from a number of layers.
 
-use crate::model::{Activation, Bias, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind};
-use crate::model::{NormPlacement, Position, Residual, Rope};
+use crate::model::{
+    Activation, Bias, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
+    Position, Residual, Rope,
+};
 use crate::{DataConfig, Milestones, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
 
 /// Target duration in seconds of a first run on the embedded stories, in the window and on the command line.

@@ -17,16 +17,7 @@ pub enum Uncertainty {
 }
 
 impl Uncertainty {
-    pub const ALL: [Self; 3] = [Self::Entropy, Self::Disagreement, Self::Margin];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Entropy => "entropy",
-            Self::Disagreement => "disagreement",
-            Self::Margin => "margin",
-        }
-    }
+    crate::names::named! { Entropy = "entropy", Disagreement = "disagreement", Margin = "margin" }
 }
 
 /// Settings for proposals from a file of prompts or texts.

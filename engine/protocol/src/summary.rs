@@ -31,7 +31,7 @@ pub enum DeviceType {
 }
 
 /// A device for training and generation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSummary {
     /// Value for [`Command::ChooseDevice`](crate::Command::ChooseDevice) that selects it.
     pub request: String,

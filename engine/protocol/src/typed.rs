@@ -1,5 +1,6 @@
 //! Converts a run's settings to the shortest equivalent command line.
 
+use crate::config::change::shortest;
 use crate::config::{Precision, RunConfig, TokenizerKind};
 use crate::presets::{self, MAX_LAYERS, PRESETS};
 use toml::Value;
@@ -153,8 +154,7 @@ fn changed(path: &str, from: &Value, to: &Value, found: &mut Vec<(String, Value)
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Float(number) if f64::from(*number as f32) == *number => format!("{:?}", *number as f32),
-        Value::Float(number) => format!("{number:?}"),
+        Value::Float(number) => shortest(*number),
         value => value.to_string(),
     }
 }

@@ -9,8 +9,7 @@ use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform;
 use crate::protocol::bench::DecodeMeasurement;
-use crate::protocol::random;
-use crate::protocol::{GenerateConfig, ModelConfig, RunConfig};
+use crate::protocol::{GenerateConfig, ModelConfig, RunConfig, random};
 use crate::{Error, Result};
 use web_time::Instant;
 

@@ -6,8 +6,9 @@ mod operations;
 pub use operations::OPERATIONS;
 
 use crate::Result;
-use crate::graph::ops;
-use crate::graph::{Constant, Graph, Init, Input, Op, Origin, Parameter, Type, ValueId, random, token_order};
+use crate::graph::{
+    Constant, Graph, Init, Input, Op, Origin, Parameter, Type, ValueId, ops, random, token_order,
+};
 use crate::plan::fuse::{Fusions, HeadFusion, fused};
 use crate::plan::lower::Target;
 use crate::step::Data;

@@ -4,10 +4,9 @@
 use super::cases::starts;
 use super::parity::Task;
 use crate::Result;
-use crate::graph::ops;
 use crate::graph::{
     DropoutSite, Element, Graph, Heads, Init, Input, NormForm, Op, Parameter, ParameterId, Type, ValueId,
-    random,
+    ops, random,
 };
 use crate::step::Data;
 use glasshouse_protocol::{Activation, Gate, NormKind};

@@ -3,8 +3,7 @@
 
 use super::cases::{Built, Case, Feed, numbers};
 use super::deviation;
-use crate::graph::ops;
-use crate::graph::{Graph, Input, Op, Type, ValueId, gradient_from};
+use crate::graph::{Graph, Input, Op, Type, ValueId, gradient_from, ops};
 use crate::oracle::{self, Device};
 use crate::step::Data;
 use crate::{Error, Result};

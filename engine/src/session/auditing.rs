@@ -9,8 +9,7 @@ use crate::inspection::Indices;
 use crate::metrics::bias::{self, PairFile};
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::{Audit, AuditSettings, Event, WeightSource};
-use crate::storage;
-use crate::{Error, Result};
+use crate::{Error, Result, storage};
 use std::path::Path;
 use web_time::{Duration, Instant};
 

@@ -9,7 +9,6 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::protocol::{DeviceSummary, DeviceType, Event, Precision, message};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChosenDevice {
@@ -126,11 +125,8 @@ fn cpu(threads: Option<usize>, why: String) -> DeviceSummary {
         details,
         why,
         memory: platform::available_memory(),
-        binding: None,
-        buffer: None,
         timestamps: true,
-        mixed_precision: false,
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 
@@ -147,12 +143,8 @@ pub(super) fn of_run(description: &DeviceDescription) -> DeviceSummary {
         kind,
         details: description.to_string(),
         why: "this run started on it and continues bit for bit".to_owned(),
-        memory: None,
-        binding: None,
-        buffer: None,
         timestamps: kind == DeviceType::Cpu,
-        mixed_precision: false,
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 
@@ -166,12 +158,11 @@ fn described(adapter: &AdapterReport, why: String) -> DeviceSummary {
         kind: if adapter.software { DeviceType::Software } else { DeviceType::Gpu },
         details: details.join(" · "),
         why,
-        memory: None,
         binding: Some(adapter.limits.binding_bytes),
         buffer: Some(adapter.limits.buffer_bytes),
         timestamps: adapter.features.contains(&"timestamp-query"),
         mixed_precision: adapter.precisions.contains(&Precision::Mixed.name()),
-        tuned_kernels: BTreeMap::new(),
+        ..DeviceSummary::default()
     }
 }
 

@@ -15,8 +15,7 @@ use crate::protocol::quantity::counted;
 use crate::protocol::{
     Event, GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, likeliest,
 };
-use crate::storage;
-use crate::{Error, Result};
+use crate::{Error, Result, storage};
 use candidates::{Candidate, Candidates};
 use std::ops::RangeInclusive;
 use std::path::Path;

@@ -3,8 +3,7 @@
 use super::Session;
 use crate::formats::{gguf, huggingface};
 use crate::platform::{self, Turns};
-use crate::project::metrics;
-use crate::project::{AsTrained, Run, StagedRun, Trained, archive};
+use crate::project::{AsTrained, Run, StagedRun, Trained, archive, metrics};
 use crate::protocol::{CheckpointChoice, Event, ExportFormat};
 use crate::storage::{self, Staging};
 use crate::{Error, Result};

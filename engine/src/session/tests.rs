@@ -1,5 +1,15 @@
 //! End-to-end tests of sessions on the CPU.
 
+/// The values of those reported events that match a pattern.
+macro_rules! told {
+    ($heard:expr, $pattern:pat => $value:expr) => {
+        $heard.iter().filter_map(|report| match &report.event {
+            $pattern => Some($value),
+            _ => None,
+        })
+    };
+}
+
 mod auditing;
 mod completing;
 mod dropped;
@@ -200,10 +210,7 @@ fn samples_at_once_are_what_each_is_by_itself() {
 }
 
 fn losses(heard: &[Report]) -> Vec<(u64, f32)> {
-    let events = heard.iter().filter_map(|report| match &report.event {
-        Event::Training { events } => Some(events),
-        _ => None,
-    });
+    let events = told!(heard, Event::Training { events } => events);
     let step = |event: &TrainEvent| match event {
         TrainEvent::Step { step, loss, .. } => Some((*step, *loss)),
         _ => None,
@@ -212,11 +219,7 @@ fn losses(heard: &[Report]) -> Vec<(u64, f32)> {
 }
 
 fn failures(heard: &[Report]) -> Vec<String> {
-    let failed = heard.iter().filter_map(|report| match &report.event {
-        Event::Failed { error } => Some(error.message.clone()),
-        _ => None,
-    });
-    failed.collect()
+    told!(heard, Event::Failed { error } => error.message.clone()).collect()
 }
 
 fn train(config: RunConfig, stop_after: Option<u64>) -> Command {
@@ -242,14 +245,8 @@ fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
     };
     let made = Command::CreateProject { name: "Epochs".to_owned() };
     let heard = play(shelf.path(), vec![after(made), after(train(config, None)), more(30), more(5)]);
-    let tokens = heard.iter().find_map(|report| match &report.event {
-        Event::TokenizerReady { tokenizer } => Some(tokenizer.train_tokens),
-        _ => None,
-    });
-    let ended = heard.iter().filter_map(|report| match &report.event {
-        Event::TrainingEnded { run } => Some((run.state, run.step, run.steps)),
-        _ => None,
-    });
+    let tokens = told!(heard, Event::TokenizerReady { tokenizer } => tokenizer.train_tokens).next();
+    let ended = told!(heard, Event::TrainingEnded { run } => (run.state, run.step, run.steps));
     let settled = (0.02 * tokens.unwrap() as f64 / 64.0).ceil() as u64;
     assert!(settled > 5 && settled < 20, "{settled}");
     let ended: Vec<_> = ended.collect();
@@ -407,11 +404,9 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     draft.seed = 4242;
     let tokenizer = crate::protocol::TokenizerConfig { vocabulary: 333, ..tiny(1).tokenizer };
     let opened = |heard: &[Report]| {
-        let mut found = heard.iter().rev().filter_map(|report| match &report.event {
-            Event::ProjectOpened { config, tokenizer, .. } => Some((config.clone(), tokenizer.clone())),
-            _ => None,
-        });
-        found.next().unwrap()
+        let mut found = told!(heard, Event::ProjectOpened { config, tokenizer, .. } => (config, tokenizer));
+        let (config, tokenizer) = found.next_back().unwrap();
+        (config.clone(), tokenizer.clone())
     };
     let open = || after(Command::OpenProject { id: "p".to_owned() });
     let heard = play(
@@ -507,10 +502,7 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let ended = heard.iter().find_map(|report| match &report.event {
-        Event::TrainingEnded { run } => Some(run),
-        _ => None,
-    });
+    let ended = told!(heard, Event::TrainingEnded { run } => run).next();
     let run = ended.unwrap();
     // The first sample is of the untrained weights.
     assert_eq!((run.state, run.step), (RunState::Stopped, 0));
@@ -732,12 +724,7 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
     };
     let heard = play_trained(config, vec![(Some(written), Command::StopTraining)]);
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let samples: Vec<u64> = heard
-        .iter()
-        .filter_map(|report| match &report.event {
-            Event::Training { events } => Some(events),
-            _ => None,
-        })
+    let samples: Vec<u64> = told!(heard, Event::Training { events } => events)
         .flatten()
         .filter_map(|event| match event {
             TrainEvent::Sample { step, .. } => Some(*step),
@@ -781,10 +768,7 @@ fn added_names_are_those_that_every_file_system_takes() {
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let listed = heard.iter().find_map(|report| match &report.event {
-        Event::Documents { overview, .. } => Some(overview.files.clone()),
-        _ => None,
-    });
+    let listed = told!(heard, Event::Documents { overview, .. } => overview.files.clone()).next();
     let listed: Vec<String> = listed.unwrap().into_iter().map(|(name, _)| name).collect();
     let wanted = ["README 2.md", "Readme.md", "_con.txt", "a_b.txt"];
     assert!(listed.iter().all(|name| wanted.contains(&name.as_str())), "{listed:?}");
@@ -824,23 +808,11 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
         play(&shelf, vec![made, add(&given), add(&nothing), add(&given.join("sub/deep")), add(&poem)]);
     let failed = failures(&heard);
     assert!(failed.len() == 1 && failed[0].contains("holds no file of a supported kind"), "{failed:#?}");
-    let listed: Vec<_> = heard
-        .iter()
-        .filter_map(|report| match &report.event {
-            Event::Documents { overview, .. } => Some(overview.clone()),
-            _ => None,
-        })
-        .collect();
+    let listed: Vec<_> = told!(heard, Event::Documents { overview, .. } => overview.clone()).collect();
     let names: Vec<&str> = listed[0].files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names, listed[0].documents), (vec!["a 2.txt", "a.txt", "b.html", "paper"], 3));
     assert_eq!((listed[1].documents, listed[2].documents), (4, 5));
-    let notices: Vec<&str> = heard
-        .iter()
-        .filter_map(|report| match &report.event {
-            Event::Notice { text } => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
+    let notices: Vec<&str> = told!(heard, Event::Notice { text } => text.as_str()).collect();
     assert_eq!(notices.len(), 2, "{notices:?}");
     assert!(
         notices[0].starts_with("c.docx: a file ending in .docx is a word processor's file"),
@@ -898,10 +870,7 @@ fn a_stop_is_heard_in_the_midst_of_a_long_step_and_of_a_long_evaluation() {
             ],
         );
         assert_eq!(failures(&heard), Vec::<String>::new());
-        let run = heard.iter().find_map(|report| match &report.event {
-            Event::TrainingEnded { run } => Some(run),
-            _ => None,
-        });
+        let run = told!(heard, Event::TrainingEnded { run } => run).next();
         assert_eq!(run.map(|run| (run.state, run.step)), Some((RunState::Stopped, 0)));
         assert!(run.unwrap().checkpoints.iter().any(|checkpoint| checkpoint.resumable));
     }
@@ -935,11 +904,7 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
         after(Command::AddDocuments { names: names.iter().map(|name| (*name).clone()).collect() })
     };
     let overviews = |heard: &[Report]| -> Vec<_> {
-        let listed = heard.iter().filter_map(|report| match &report.event {
-            Event::Documents { overview, .. } => Some(overview.clone()),
-            _ => None,
-        });
-        listed.collect()
+        told!(heard, Event::Documents { overview, .. } => overview.clone()).collect()
     };
     let heard = play(
         &shelf,
@@ -989,11 +954,7 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
     let run = || "1-first-stories".to_owned();
     let opened = || after(Command::OpenProject { id: "p".to_owned() });
     let runs = |heard: &[Report]| -> Vec<Vec<crate::protocol::RunSummary>> {
-        let listed = heard.iter().filter_map(|report| match &report.event {
-            Event::Runs { runs } => Some(runs.clone()),
-            _ => None,
-        });
-        listed.collect()
+        told!(heard, Event::Runs { runs } => runs.clone()).collect()
     };
     let tags = ["good", "short  one", "good", " "].map(str::to_owned).to_vec();
     let heard = play(
@@ -1059,10 +1020,7 @@ fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
     );
     assert_eq!(ended(&heard, 4), Some(ErrorKind::Busy));
     assert!(failures(&heard)[0].contains("1-first-stories is training; stop it first"));
-    let projects = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Projects { projects, .. } => Some(projects.len()),
-        _ => None,
-    });
+    let projects = told!(heard, Event::Projects { projects, .. } => projects.len()).next_back();
     assert_eq!(projects, Some(1));
     assert!(
         heard
@@ -1100,19 +1058,15 @@ fn a_document_is_held_out_by_its_name() {
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let listed = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Documents { overview, documents, .. } => Some((overview, documents)),
-        _ => None,
-    });
+    let listed =
+        told!(heard, Event::Documents { overview, documents, .. } => (overview, documents)).next_back();
     let (overview, documents) = listed.unwrap();
     assert_eq!((overview.train, overview.validation), ((1, 1000), (1, 330)));
     let held: Vec<_> =
         documents.iter().map(|document| (document.file.as_str(), document.validation)).collect();
     assert_eq!(held, [("own.txt", false), ("held.txt", true)]);
-    let trained = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Settings { config, .. } => Some(config.data.validation_files.clone()),
-        _ => None,
-    });
+    let trained =
+        told!(heard, Event::Settings { config, .. } => config.data.validation_files.clone()).next_back();
     let place = shelf.join("p").join("documents").join("held.txt");
     assert_eq!(trained.unwrap(), [place.display().to_string()]);
 }
@@ -1136,10 +1090,7 @@ fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
     );
     let failed = failures(&heard);
     assert!(failed.len() == 1 && failed[0].contains("a window needs 17"), "{failed:?}");
-    let overview = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Documents { overview, .. } => Some(overview),
-        _ => None,
-    });
+    let overview = told!(heard, Event::Documents { overview, .. } => overview).next_back();
     assert!(overview.unwrap().embedded);
     let has_none = |report: &Report| matches!(&report.event, Event::Runs { runs } if runs.is_empty());
     assert!(heard.iter().any(has_none), "{heard:#?}");

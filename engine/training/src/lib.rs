@@ -14,5 +14,4 @@ mod trainer;
 pub use event::{Progress, SampleRequest, TrainEvent};
 pub use restore::{restore, restore_in_turns};
 pub use sample::PendingSample;
-pub use trainer::step_input;
-pub use trainer::{Fault, Options, Trainer, held_out_loss};
+pub use trainer::{Fault, Options, Trainer, held_out_loss, step_input};

@@ -3,9 +3,7 @@
 use super::guard::Guard;
 use super::trainer::{REFERENCE_FILE, REWARD_MODEL_FILE, ROUND_FILE, TEACHER_FILE};
 use glasshouse_compiler::model;
-use glasshouse_platform::Result;
-use glasshouse_platform::storage;
-use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_platform::{Result, Turns, at_once, files, storage};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_project::initial;
 use glasshouse_project::metrics::{self, MetricsWriter};

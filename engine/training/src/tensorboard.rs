@@ -6,8 +6,7 @@
 
 use glasshouse_platform::files;
 use glasshouse_platform::files::{File, OpenOptions};
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, storage};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 

@@ -170,21 +170,12 @@ pub fn numbers(events: &[TrainEvent]) -> Vec<TrainEvent> {
 }
 
 pub fn notices(events: &[TrainEvent]) -> Vec<&str> {
-    events
-        .iter()
-        .filter_map(|event| match event {
-            TrainEvent::Notice { text } => Some(text.as_str()),
-            _ => None,
-        })
-        .collect()
+    found!(events.iter(), TrainEvent::Notice { text } => text.as_str()).collect()
 }
 
 /// Bytes of the checkpoint named by the last checkpoint event.
 pub fn last_checkpoint(events: &[TrainEvent]) -> Vec<u8> {
-    let path = events.iter().rev().find_map(|event| match event {
-        TrainEvent::Checkpoint { path, .. } => Some(path),
-        _ => None,
-    });
+    let path = found!(events.iter(), TrainEvent::Checkpoint { path, .. } => path).next_back();
     std::fs::read(path.expect("a checkpoint")).expect("its file")
 }
 

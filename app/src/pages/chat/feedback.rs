@@ -215,9 +215,9 @@ fn row_ui(ui: &mut Ui, row: &Feedback, number: usize, free: bool) -> Option<Pres
         ui.label(icon.rich_text().size(16.0).color(theme::Palette::of(ui).quiet));
         let words = format::capitalized(kind.map_or("", FeedbackKind::words));
         ui.label(RichText::new(words).text_style(theme::strong()));
-        ui.add(Label::new(in_one_line(row.asked())).truncate());
+        ui.add(Label::new(format::in_one_line(row.asked())).truncate());
     });
-    let replies: Vec<String> = row.replies().into_iter().map(in_one_line).collect();
+    let replies: Vec<String> = row.replies().into_iter().map(format::in_one_line).collect();
     ui.add(Label::new(replies.join("  over  ")).truncate());
     caption(ui, format!("{} · {}", row.run, format::date_time(row.when)));
     ui.add_space(space::TIGHT);
@@ -226,10 +226,6 @@ fn row_ui(ui: &mut Ui, row: &Feedback, number: usize, free: bool) -> Option<Pres
         (_, true) => Some(Pressed::Remove),
         _ => None,
     }
-}
-
-fn in_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn remove(context: &mut Context<'_>, rows: &[Feedback], at: usize) {

@@ -138,11 +138,10 @@ fn row_ui(
     (number, labels): (usize, &[String]),
     free: bool,
 ) -> Option<QueueAction> {
-    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let left = |ui: &mut Ui| {
-        ui.add(Label::new(in_one_line(row.asked())).truncate());
+        ui.add(Label::new(format::in_one_line(row.asked())).truncate());
     };
-    let said = in_one_line(&row.said);
+    let said = format::in_one_line(&row.said);
     let said = if said.is_empty() { "nothing".to_owned() } else { format!("“{said}”") };
     let of = if labels.is_empty() { " of the answers" } else { "" };
     let share = row.share.map_or_else(String::new, |share| format!(", {:.0} %{of}", share * 100.0));

@@ -1,6 +1,7 @@
 //! Compares a document with its cleaned version: removed passages are struck through, and the margin shows the verdicts of all
 //! stages.
 
+use super::leaves::parts_ui;
 use super::{DataPage, Listed};
 use crate::pages::Context;
 use crate::pages::parts::{caption, column, head, icon_button, line_ui};
@@ -72,7 +73,8 @@ impl DataPage {
                         let mut job = self.passages.job(&compared.changes, context.palette, 15.0);
                         job.wrap.max_width = ui.available_width();
                         ui.add(Label::new(job).selectable(true));
-                        self.passages_ui(ui);
+                        let count = self.passages.count();
+                        parts_ui(ui, &mut self.passages.open, count);
                         if compared.cut {
                             caption(
                                 ui,
@@ -116,23 +118,6 @@ impl DataPage {
         if close {
             self.looked = None;
         }
-    }
-
-    fn passages_ui(&mut self, ui: &mut Ui) {
-        let count = self.passages.count();
-        if count < 2 {
-            return;
-        }
-        ui.horizontal(|ui| {
-            let open = self.passages.open;
-            if icon_button(ui, open > 0, icons::ICON_CHEVRON_LEFT, "Earlier part of the document") {
-                self.passages.open -= 1;
-            }
-            if icon_button(ui, open + 1 < count, icons::ICON_CHEVRON_RIGHT, "Later part of the document") {
-                self.passages.open += 1;
-            }
-            caption(ui, format!("part {} of {count}", open + 1));
-        });
     }
 }
 

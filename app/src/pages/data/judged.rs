@@ -4,6 +4,7 @@ use super::comparison::Looked;
 use super::documents::{TwoLineRow, turning_ui};
 use super::flow::counted;
 use super::{DataPage, Listed};
+use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, lit_text};
 use crate::widgets::quiet_text;
@@ -76,7 +77,7 @@ impl DataPage {
         let below = if self.dropped_by.is_some() { &dropped.reason } else { &dropped.source };
         TwoLineRow {
             name: format!("Dropped {}, by {title}: {}", dropped.id, dropped.reason),
-            first: lit_text(&in_one_line(&dropped.excerpt), &[], None, 13.0, palette),
+            first: lit_text(&format::in_one_line(&dropped.excerpt), &[], None, 13.0, palette),
             below: below.clone(),
             mark: self
                 .dropped_by
@@ -175,14 +176,9 @@ fn sample_row(context: &Context<'_>, judged: &JudgedDocument) -> TwoLineRow {
     };
     TwoLineRow {
         name: format!("Sample {}, {fate}", judged.id),
-        first: lit_text(&in_one_line(&judged.excerpt), &[], None, 13.0, palette),
+        first: lit_text(&format::in_one_line(&judged.excerpt), &[], None, 13.0, palette),
         below: judged.source.clone(),
         mark: Some(mark),
         hover: format!("{}\n{fate}", judged.id),
     }
-}
-
-/// A text with whitespace collapsed to single spaces.
-fn in_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,9 @@
 //! A long document split into leaves, one of which is drawn at a time, so that a frame's cost does not grow with the document.
 //! Splits and search hits are computed once.
 
-use crate::pages::parts::places;
+use crate::pages::parts::{caption, icon_button, places};
+use egui::Ui;
+use egui_material_icons::icons;
 use std::ops::Range;
 
 /// Maximum bytes of a leaf.
@@ -51,6 +53,23 @@ impl Leaves {
 }
 
 /// Splits a text at the last line break that fits, else at the last space, else between characters.
+/// Buttons to the neighbouring parts of a document that has several.
+pub(super) fn parts_ui(ui: &mut Ui, open: &mut usize, count: usize) {
+    if count < 2 {
+        return;
+    }
+    ui.horizontal(|ui| {
+        let at = *open;
+        if icon_button(ui, at > 0, icons::ICON_CHEVRON_LEFT, "Earlier part of the document") {
+            *open -= 1;
+        }
+        if icon_button(ui, at + 1 < count, icons::ICON_CHEVRON_RIGHT, "Later part of the document") {
+            *open += 1;
+        }
+        caption(ui, format!("part {} of {count}", at + 1));
+    });
+}
+
 fn leaves(text: &str) -> Vec<Range<usize>> {
     let mut leaves = Vec::new();
     let mut from = 0;

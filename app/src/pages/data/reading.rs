@@ -2,6 +2,7 @@
 
 use super::DataPage;
 use super::judged::looked_kept;
+use super::leaves::parts_ui;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui, lit_text};
@@ -88,19 +89,7 @@ impl DataPage {
             ui.scroll_to_rect(at.translate(response.rect.min.to_vec2()), Some(Align::Center));
         }
         let leaves = self.leaves.leaves.len();
-        if leaves > 1 {
-            ui.horizontal(|ui| {
-                let open = self.leaves.open;
-                if icon_button(ui, open > 0, icons::ICON_CHEVRON_LEFT, "Earlier part of the document") {
-                    self.leaves.open -= 1;
-                }
-                if icon_button(ui, open + 1 < leaves, icons::ICON_CHEVRON_RIGHT, "Later part of the document")
-                {
-                    self.leaves.open += 1;
-                }
-                caption(ui, format!("part {} of {leaves}", open + 1));
-            });
-        }
+        parts_ui(ui, &mut self.leaves.open, leaves);
     }
 
     fn heading_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, number: u64, found: usize) {

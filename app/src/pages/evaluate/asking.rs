@@ -123,7 +123,6 @@ impl Asking {
         parts.join(" · ")
     }
 
-    /// The audit in words.
     pub(super) fn audited(&self) -> String {
         let parts = match self.audits.sections.len() {
             0 => "all parts".to_owned(),

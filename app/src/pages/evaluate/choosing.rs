@@ -51,7 +51,8 @@ impl EvaluatePage {
                     continue;
                 }
                 let (colour, _) = run_colour(context.palette, &run.name);
-                let choice = ui.add_enabled(on || !full, Checkbox::new(&mut on, short(&called(run))));
+                let name = format::shortened(&called(run), LETTERS);
+                let choice = ui.add_enabled(on || !full, Checkbox::new(&mut on, name));
                 if on {
                     let line = choice.rect.x_range();
                     ui.painter().hline(line, choice.rect.bottom(), Stroke::new(2.0, colour));
@@ -146,14 +147,6 @@ impl EvaluatePage {
     }
 }
 
-/// A name truncated for narrow screens.
-fn short(name: &str) -> String {
-    match name.char_indices().nth(LETTERS) {
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-        None => name.to_owned(),
-    }
-}
-
 /// A metric to draw; `None` without a value.
 pub(super) fn measured(label: &str, metric: &Metric, colour: egui::Color32) -> Option<Measured> {
     Some(Measured {
@@ -169,12 +162,6 @@ pub(super) fn measured(label: &str, metric: &Metric, colour: egui::Color32) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_long_name_ends_where_there_is_no_room_for_it() {
-        assert_eq!(short("3 · Owls"), "3 · Owls");
-        assert_eq!(short(&"ä".repeat(50)), format!("{}…", "ä".repeat(LETTERS)));
-    }
 
     #[test]
     fn one_run_to_four_can_be_looked_at() {

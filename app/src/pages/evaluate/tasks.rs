@@ -4,8 +4,7 @@
 use super::EvaluatePage;
 use super::cards::{contamination_ui, metric_of, metrics_ui};
 use super::section::{Head, kept_ui, look_with, section_ui, tables_ui};
-use super::suite;
-use super::{look, source_evaluated};
+use super::{look, source_evaluated, suite};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, places};
@@ -207,7 +206,7 @@ fn answers_ui(
                     // A narrow screen shows the question only in the full answer below.
                     let place = if columns.len() < cells.len() && place > 0 { place + 1 } else { place };
                     if let Some(text) = cells.get(place) {
-                        ui.add(Label::new(in_one_line(text)).truncate());
+                        ui.add(Label::new(format::in_one_line(text)).truncate());
                     }
                 })
             });
@@ -237,10 +236,6 @@ fn columns(width: f32, narrow: bool) -> Vec<Column<'static>> {
         true => vec![line, column("answer", half), column("expected", half)],
         false => vec![line, column("prompt", half), column("answer", third), column("expected", third)],
     }
-}
-
-fn in_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// An answer in full. Returns whether to open it on the Inspect page.

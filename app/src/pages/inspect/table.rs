@@ -304,16 +304,10 @@ mod tests {
         let data = ViewData { view, tensors, details, notices: Vec::new(), ms: 1.0 };
         let inspection = Inspection {
             run: "example".to_owned(),
-            step: 1,
-            device: "example".to_owned(),
             layers: 1,
             heads: 1,
-            prompt: String::new(),
-            tokens: Vec::new(),
-            cut: 0,
             position: 2,
-            views: Vec::new(),
-            held_training_ms: None,
+            ..Inspection::default()
         };
         let settings = InspectSettings::default();
         let shown =

@@ -4,8 +4,7 @@ use super::chosen::Chosen;
 use super::shown::Shown;
 use crate::format;
 use crate::pages::parts::caption;
-use crate::theme;
-use crate::widgets;
+use crate::{theme, widgets};
 use egui::{Align2, FontId, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 /// Surprise in bits at which the strip has its strongest colour.

@@ -2,8 +2,7 @@
 
 use super::decoder::Component;
 use super::diagram::{BOX, Sketch};
-use crate::format;
-use crate::theme;
+use crate::{format, theme};
 use egui::accesskit::Role;
 use egui::{Align2, Color32, CornerRadius, FontId, Rect, Sense, Shape, Stroke, Vec2, WidgetInfo, pos2, vec2};
 use glasshouse_protocol::{Activation, Gate, ModelConfig, Position};

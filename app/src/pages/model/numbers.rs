@@ -1,7 +1,8 @@
 //! Settings to type, drag or step, each with an accessible name.
 
-use crate::widgets::{field, whole_number};
-use egui::{ComboBox, DragValue, Ui};
+use crate::widgets::{self, field, whole_number};
+use egui::emath::Numeric;
+use egui::{DragValue, Ui};
 use glasshouse_protocol::ErrorReport;
 use std::ops::RangeInclusive;
 
@@ -11,31 +12,16 @@ pub(super) struct Form<'a> {
 }
 
 impl Form<'_> {
-    pub(super) fn whole(
+    pub(super) fn whole<T: Numeric>(
         &self,
         ui: &mut Ui,
         name: &str,
         path: &str,
-        value: &mut usize,
-        range: RangeInclusive<usize>,
+        value: &mut T,
+        range: RangeInclusive<T>,
     ) {
         // Dragging across the screen covers the range, whatever the value's size.
-        let speed = (*value as f64 / 80.0).max(0.05);
-        field(ui, name, path, self.refused, |ui| {
-            let drag = whole_number(value).range(range).clamp_existing_to_range(false).speed(speed);
-            ui.add(drag).accessible_name(name);
-        });
-    }
-
-    pub(super) fn steps(
-        &self,
-        ui: &mut Ui,
-        name: &str,
-        path: &str,
-        value: &mut u64,
-        range: RangeInclusive<u64>,
-    ) {
-        let speed = (*value as f64 / 80.0).max(0.05);
+        let speed = (value.to_f64() / 80.0).max(0.05);
         field(ui, name, path, self.refused, |ui| {
             let drag = whole_number(value).range(range).clamp_existing_to_range(false).speed(speed);
             ui.add(drag).accessible_name(name);
@@ -76,14 +62,8 @@ impl Form<'_> {
         choices: &[(T, &str)],
     ) {
         field(ui, name, path, self.refused, |ui| {
-            let shown = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name);
             let width = ui.available_width().clamp(80.0, 180.0);
-            let list = ComboBox::from_id_salt(path).selected_text(shown).width(width).show_ui(ui, |ui| {
-                for (choice, name) in choices {
-                    ui.selectable_value(value, *choice, *name);
-                }
-            });
-            list.response.accessible_name(name);
+            widgets::choice(ui, name, value, Some(width), choices);
         });
     }
 }

@@ -353,7 +353,7 @@ fn batch_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     let train = &mut config.train;
     form.whole(ui, "Batch size", "train.batch_size", &mut train.batch_size, 1..=65_536);
     form.whole(ui, "Gradient accumulation", "train.accumulate", &mut train.accumulate, 1..=65_536);
-    form.steps(ui, "Steps", "train.steps", &mut train.steps, 1..=10_000_000);
+    form.whole(ui, "Steps", "train.steps", &mut train.steps, 1..=10_000_000);
     let value = format::whole(config.tokens_per_step());
     stat_row(
         ui,

@@ -6,8 +6,8 @@ use crate::link::Wish;
 use crate::pages::Context;
 use crate::state::Text;
 use crate::theme::space;
-use crate::widgets::{plain, quiet};
-use egui::{Checkbox, ComboBox, Ui};
+use crate::widgets::{choice, plain, quiet};
+use egui::{Checkbox, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{ModerationMode, Severity};
@@ -26,13 +26,13 @@ fn about(mode: ModerationMode) -> &'static str {
 pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let chosen = &mut context.preferences.moderation;
     let settings = &mut chosen.settings;
-    let modes = ModerationMode::ALL.map(|mode| (mode, mode.name()));
+    let modes = ModerationMode::ALL.map(|mode| (mode, format::capitalized(mode.name())));
     choice_ui(ui, "Moderation", &mut settings.mode, &modes);
     caption(ui, about(settings.mode));
     if settings.mode == ModerationMode::Off {
         return;
     }
-    let severities = Severity::ALL.map(|severity| (severity, severity.name()));
+    let severities = Severity::ALL.map(|severity| (severity, format::capitalized(severity.name())));
     choice_ui(ui, "From severity", &mut settings.severity, &severities);
     ui.label("Categories");
     let all = settings.categories.is_empty();
@@ -89,16 +89,10 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.add_space(space::TIGHT);
 }
 
-fn choice_ui<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, choices: &[(T, &str)]) {
+fn choice_ui<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, choices: &[(T, String)]) {
     ui.label(name);
-    let shown = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name);
-    let list = ComboBox::from_id_salt(name).selected_text(format::capitalized(shown));
-    let list = list.width(ui.available_width()).show_ui(ui, |ui| {
-        for (choice, name) in choices {
-            ui.selectable_value(value, *choice, format::capitalized(name));
-        }
-    });
-    list.response.accessible_name(name);
+    let width = ui.available_width();
+    choice(ui, name, value, Some(width), choices);
 }
 
 /// Moderation hits in a text, and their treatment; `None` without hits.

@@ -3,9 +3,9 @@
 use super::Context;
 use crate::format;
 use crate::theme::space;
-use crate::widgets::{self, field, whole_number};
+use crate::widgets::{self, choice, field, whole_number};
 use egui::emath::Numeric;
-use egui::{ComboBox, DragValue, Ui};
+use egui::{DragValue, Ui};
 use glasshouse_protocol::{
     Decay, ErrorReport, GuardMode, MAX_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
     RunSummary, TrainConfig,
@@ -122,18 +122,13 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
     });
     number(ui, ("Warm-up", "train.warmup_steps"), &mut train.warmup_steps, 0..=1_000_000, refused);
     field(ui, "Schedule", "train.decay", refused, |ui| {
-        let name = |decay: Decay| match decay {
-            Decay::Constant => "constant",
-            Decay::Linear => "linear",
-            Decay::Cosine => "cosine",
-            Decay::WarmupStableDecay => "warm-up, stable, decay",
-        };
-        let chosen = ComboBox::from_id_salt("decay").selected_text(name(train.decay)).show_ui(ui, |ui| {
-            for decay in [Decay::Constant, Decay::Linear, Decay::Cosine, Decay::WarmupStableDecay] {
-                ui.selectable_value(&mut train.decay, decay, name(decay));
-            }
-        });
-        chosen.response.accessible_name("Schedule");
+        let schedules = [
+            (Decay::Constant, "constant"),
+            (Decay::Linear, "linear"),
+            (Decay::Cosine, "cosine"),
+            (Decay::WarmupStableDecay, "warm-up, stable, decay"),
+        ];
+        choice(ui, "Schedule", &mut train.decay, None, &schedules);
     });
     if train.decay == Decay::WarmupStableDecay {
         number(ui, ("Decay steps", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
@@ -148,21 +143,13 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
 fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<&ErrorReport>) {
     let train = &mut draft.train;
     field(ui, "Optimizer", "train.optimizer", refused, |ui| {
-        let name = |kind: OptimizerKind| match kind {
-            OptimizerKind::Adamw => "AdamW",
-            OptimizerKind::Adam => "Adam",
-            OptimizerKind::Sgd => "SGD",
-            OptimizerKind::Rmsprop => "RMSProp",
-        };
-        let chosen =
-            ComboBox::from_id_salt("optimizer").selected_text(name(train.optimizer)).show_ui(ui, |ui| {
-                for kind in
-                    [OptimizerKind::Adamw, OptimizerKind::Adam, OptimizerKind::Sgd, OptimizerKind::Rmsprop]
-                {
-                    ui.selectable_value(&mut train.optimizer, kind, name(kind));
-                }
-            });
-        chosen.response.accessible_name("Optimizer");
+        let optimizers = [
+            (OptimizerKind::Adamw, "AdamW"),
+            (OptimizerKind::Adam, "Adam"),
+            (OptimizerKind::Sgd, "SGD"),
+            (OptimizerKind::Rmsprop, "RMSProp"),
+        ];
+        choice(ui, "Optimizer", &mut train.optimizer, None, &optimizers);
     });
     number(ui, ("Weight decay", "train.weight_decay"), &mut train.weight_decay, 0.0..=10.0, refused);
     number(
@@ -203,36 +190,25 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
     let every = "train.checkpoint_interval";
     number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
     field(ui, "Milestones", "train.milestones", refused, |ui| {
-        let name = |milestones: Milestones| match milestones {
-            Milestones::Auto => "if they are small",
-            Milestones::Log => "dense at first, then sparse",
-            Milestones::Off => "none",
-        };
-        let chosen = ComboBox::from_id_salt("milestones").selected_text(name(train.milestones));
-        let chosen = chosen.show_ui(ui, |ui| {
-            for milestones in [Milestones::Auto, Milestones::Log, Milestones::Off] {
-                ui.selectable_value(&mut train.milestones, milestones, name(milestones));
-            }
-        });
+        let milestones = [
+            (Milestones::Auto, "if they are small"),
+            (Milestones::Log, "dense at first, then sparse"),
+            (Milestones::Off, "none"),
+        ];
+        let chosen = choice(ui, "Milestones", &mut train.milestones, None, &milestones);
         let says = format!(
             "Weights saved in half precision and kept, for looking at the model at earlier steps: up to {MAX_MILESTONES} steps, in geometric \
              progression. Their size on disk is on the Model page."
         );
-        chosen.response.on_hover_text(says).accessible_name("Milestones");
+        chosen.on_hover_text(says);
     });
     field(ui, "Guard", "train.guard.mode", refused, |ui| {
-        let name = |mode: GuardMode| match mode {
-            GuardMode::Note => "reports only",
-            GuardMode::Act => "returns to a checkpoint after a loss spike",
-            GuardMode::Off => "off",
-        };
-        let chosen =
-            ComboBox::from_id_salt("guard").selected_text(name(train.guard.mode)).show_ui(ui, |ui| {
-                for mode in GuardMode::ALL {
-                    ui.selectable_value(&mut train.guard.mode, mode, name(mode));
-                }
-            });
-        chosen.response.accessible_name("Guard");
+        let modes = [
+            (GuardMode::Note, "reports only"),
+            (GuardMode::Act, "returns to a checkpoint after a loss spike"),
+            (GuardMode::Off, "off"),
+        ];
+        choice(ui, "Guard", &mut train.guard.mode, None, &modes);
     });
     number(ui, ("Sample every", "train.sample_interval"), &mut train.sample_interval, 0..=1_000_000, refused);
     number(ui, ("Sample length", "train.sample_tokens"), &mut train.sample_tokens, 0..=4096, refused);

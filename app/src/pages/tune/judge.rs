@@ -5,7 +5,7 @@ use super::{named, text};
 use crate::pages::parts::{called, caption};
 use crate::pages::train::form::number;
 use crate::state::Runs;
-use crate::widgets::field;
+use crate::widgets::{choice, field};
 use egui::{ComboBox, TextEdit, Ui};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule, RewardSettings};
 use glasshouse_protocol::{ErrorReport, Objective, RunConfig};
@@ -36,13 +36,8 @@ pub(in crate::pages) fn learn_by(draft: &mut RunConfig, loss: PreferenceLoss) {
 /// The loss over pairs, and its settings.
 fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let mut chosen = draft.train.preference.loss;
-    let list = ComboBox::from_id_salt("preference loss").selected_text(text::loss(chosen).0);
-    let list = list.show_ui(ui, |ui| {
-        for loss in PreferenceLoss::ALL {
-            ui.selectable_value(&mut chosen, loss, text::loss(loss).0);
-        }
-    });
-    list.response.accessible_name("Preference loss");
+    let losses = PreferenceLoss::ALL.map(|loss| (loss, text::loss(loss).0));
+    choice(ui, "Preference loss", &mut chosen, None, &losses);
     learn_by(draft, chosen);
     caption(ui, text::loss(chosen).1);
     let settings = &mut draft.train.preference;
@@ -118,13 +113,8 @@ fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &Runs, refused: Opt
 
 /// The rule, and the pattern or number of words it needs.
 fn rule_ui(ui: &mut Ui, reward: &mut RewardSettings, refused: Option<&ErrorReport>) {
-    let list = ComboBox::from_id_salt("rule").selected_text(text::rule(reward.rule).0);
-    let list = list.show_ui(ui, |ui| {
-        for rule in RewardRule::ALL {
-            ui.selectable_value(&mut reward.rule, rule, text::rule(rule).0);
-        }
-    });
-    list.response.accessible_name("Rule");
+    let rules = RewardRule::ALL.map(|rule| (rule, text::rule(rule).0));
+    choice(ui, "Rule", &mut reward.rule, None, &rules);
     caption(ui, text::rule(reward.rule).1);
     match reward.rule {
         RewardRule::Contains | RewardRule::Regex | RewardRule::Format => {

@@ -4,8 +4,8 @@ use super::text;
 use crate::format;
 use crate::pages::parts::caption;
 use crate::pages::train::form::{epochs_ui, learning_rate, number, prompt_loss_ui};
-use crate::widgets::field;
-use egui::{ComboBox, Ui};
+use crate::widgets::{choice, field};
+use egui::Ui;
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
 
 /// Default steps of a first try.
@@ -56,13 +56,8 @@ pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
 
 pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let mut chosen = draft.train.objective;
-    let list = ComboBox::from_id_salt("objective").selected_text(format::capitalized(chosen.name()));
-    let list = list.show_ui(ui, |ui| {
-        for objective in Objective::ALL {
-            ui.selectable_value(&mut chosen, objective, format::capitalized(objective.name()));
-        }
-    });
-    list.response.accessible_name("Objective");
+    let objectives = Objective::ALL.map(|objective| (objective, format::capitalized(objective.name())));
+    choice(ui, "Objective", &mut chosen, None, &objectives);
     learn(draft, chosen);
     caption(ui, text::objective(chosen));
 }

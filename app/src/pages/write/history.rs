@@ -1,6 +1,7 @@
 //! Earlier texts of this project, to show again or compare.
 
 use super::WritePage;
+use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::caption;
 use crate::pages::written::source_of;
@@ -70,10 +71,10 @@ impl WritePage {
 /// A text: its beginning, its model and its settings.
 fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<HistoryAction> {
     let whole = format!("{}{}", text.prompt, text.written());
-    let beginning = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+    let beginning = format::shortened(&format::in_one_line(&whole), 40);
     let (show, compare) = egui::Sides::new().shrink_left().truncate().show(
         ui,
-        |ui| quiet(ui, None, &short(&beginning)).on_hover_text("Show this text again").clicked(),
+        |ui| quiet(ui, None, &beginning).on_hover_text("Show this text again").clicked(),
         |ui| {
             let button =
                 |ui: &mut Ui| icon_button(ui, icons::ICON_COMPARE, "Compare with the current text").clicked();
@@ -85,14 +86,5 @@ fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<
         (true, _) => Some(HistoryAction::Show),
         (_, true) => Some(HistoryAction::Compare),
         _ => None,
-    }
-}
-
-/// The first words of a text.
-fn short(text: &str) -> String {
-    const MAX_CHARACTERS: usize = 40;
-    match text.char_indices().nth(MAX_CHARACTERS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
-        None => text.to_owned(),
     }
 }

@@ -1,8 +1,7 @@
 //! Web pages: decoded as in a browser and passed on as HTML; content is extracted later.
 
-use super::Trouble;
-use super::decode;
 use super::record::Context;
+use super::{Trouble, decode};
 use crate::document::{Document, Kind};
 
 /// Bytes searched for a browser's note of the original address.

@@ -3,11 +3,10 @@
 use super::Item;
 use super::format::Format;
 use super::lines::fill;
-use super::markdown;
-use super::open;
 use super::record::Context;
 use super::settings::bytes;
 use super::unpack::Stream;
+use super::{markdown, open};
 use crate::document::{Document, Kind};
 use memchr::memmem::Finder;
 use std::collections::VecDeque;

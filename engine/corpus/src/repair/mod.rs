@@ -16,8 +16,6 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::error::Result;
-
 /// Repairs to make; all by default.
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -65,14 +63,6 @@ impl Settings {
             blank_lines: false,
             spaces: false,
         }
-    }
-
-    /// Checks the settings: every combination is valid.
-    ///
-    /// # Errors
-    /// None; all parts of a recipe have the same interface.
-    pub fn validate(&self) -> Result<()> {
-        Ok(())
     }
 
     /// These settings without repairs that could change the meaning of code.

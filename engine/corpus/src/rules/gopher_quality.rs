@@ -1,7 +1,6 @@
 //! Gopher's quality rules: appendix A1.1 of Rae et al. 2021 (arXiv:2112.11446).
 
-use memchr::memchr_iter;
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 use super::lines;
 use super::measured::{Measured, share};

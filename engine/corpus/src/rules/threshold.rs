@@ -19,7 +19,6 @@ pub struct Threshold {
     pub explanation: &'static str,
 }
 
-/// Unit of a threshold.
 pub use glasshouse_protocol::cleaning::ThresholdKind as Unit;
 
 /// A type of thresholds.

@@ -16,8 +16,7 @@ use glasshouse_generation::Decoder;
 use glasshouse_inspection::Indices;
 use glasshouse_metrics::bias::PairFile;
 use glasshouse_metrics::statistics::{Bootstrap, share};
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_protocol::AuditSettings;
 use glasshouse_protocol::evaluation::{
     AuditSection, AuditTopic, Better, Cell, MAX_AUDIT_SAMPLES, Metric, RESAMPLES, Table,

@@ -7,8 +7,7 @@ use crate::Tell;
 use glasshouse_metrics::moderation::{
     CLASSIFIER_FILE, Category, Classifier, Finding, Judges, RULES_FILE, Rules, Severity,
 };
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Table};
 use glasshouse_protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;

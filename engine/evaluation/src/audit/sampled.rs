@@ -3,8 +3,7 @@
 use super::{Auditor, opening};
 use crate::Tell;
 use glasshouse_generation::{Batch, request};
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::{AuditSettings, GenerateConfig, Precision};
 

@@ -1,7 +1,6 @@
 //! The texts a model learned from: its run's, and those of the runs it started from.
 
-use glasshouse_platform::Result;
-use glasshouse_platform::{Turns, files};
+use glasshouse_platform::{Result, Turns, files};
 use glasshouse_project::{Project, Run};
 use glasshouse_protocol::quantity::whole;
 use glasshouse_text::data::store::{INDEX_FILE, Split, TokenStore};

@@ -4,8 +4,7 @@ use super::prompt::Prompting;
 use super::rows::{Kind, Right, Row};
 use crate::Tell;
 use glasshouse_generation::{Batch, Decoder, request};
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_protocol::GenerateConfig;
 use glasshouse_text::tokenizer::TokenizerFiles;
 

@@ -3,8 +3,7 @@
 use super::prompt::{Pair, Prompting};
 use super::rows::Row;
 use crate::{Detail, Scorer, Scoring, Tell};
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use std::collections::HashMap;
 
 /// Rows scored at once.

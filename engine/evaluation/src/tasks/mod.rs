@@ -31,8 +31,7 @@ use glasshouse_executors::cpu::CpuDecoder;
 use glasshouse_generation::Decoder;
 use glasshouse_metrics::layouts::Standard;
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_protocol::evaluation::{TaskAnswer, TaskBaseline, TaskReport, TaskRequest};
 use glasshouse_protocol::quantity::{counted, things};
 use glasshouse_protocol::{ModelConfig, likeliest};
@@ -56,12 +55,7 @@ pub struct Answerer<'a> {
 #[derive(Debug)]
 pub enum Answering<'a> {
     /// By generating text and scoring likelihoods.
-    Writes {
-        /// For likelihoods.
-        scorer: &'a mut Scorer,
-        /// For generation.
-        decoder: &'a mut Decoder,
-    },
+    Writes { scorer: &'a mut Scorer, decoder: &'a mut Decoder },
     /// By classifying texts with its trained labels.
     Labels(&'a mut CpuDecoder),
 }

@@ -11,8 +11,7 @@ use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::{Dispatch, compile};
 use glasshouse_compiler::step::Data;
 use glasshouse_executors::cpu::{Program, Weights};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{TURN, Turns, yield_now};
+use glasshouse_platform::{Error, Result, TURN, Turns, yield_now};
 
 /// The graph from a text's tokens to its logits, with the results.
 #[derive(Debug)]

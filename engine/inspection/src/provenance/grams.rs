@@ -2,8 +2,7 @@
 //! contains every `stride`-th position; any span longer by `stride` − 1 tokens includes one of them.
 
 use super::index::Zeros;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_text::data::store::{Split, TokenStore};
 
 /// Tokens of an indexed span.

@@ -2,8 +2,7 @@
 
 use super::grams::Grams;
 use super::suffixes::{self, suffix_array};
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_text::data::store::{Split, TokenStore};
 use std::cell::RefCell;
 use std::cmp::Ordering;

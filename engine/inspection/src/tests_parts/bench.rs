@@ -7,8 +7,9 @@ use glasshouse_compiler::sampler;
 use glasshouse_platform::Result;
 use glasshouse_project::{Project, Run};
 use glasshouse_protocol::inspect::{InspectSettings, Inspected, View};
-use glasshouse_protocol::random;
-use glasshouse_protocol::{Bias, ModelConfig, NormPlacement, Residual, RunConfig, TokenizerKind, presets};
+use glasshouse_protocol::{
+    Bias, ModelConfig, NormPlacement, Residual, RunConfig, TokenizerKind, presets, random,
+};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::Tokenizer;
 use pollster::block_on;

@@ -74,7 +74,6 @@ fn counted(word: &str) -> &str {
     word.split('*').nth(1).unwrap_or(word)
 }
 
-/// A template filled with a word and a group.
 fn filled(template: &str, word: &str, group: &ProbeGroup) -> String {
     let sentence = template.replace("{word}", &word.replace('*', ""));
     let sentence = group

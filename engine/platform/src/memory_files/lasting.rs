@@ -8,9 +8,7 @@ mod journal;
 mod plan;
 
 pub use journal::{JOURNAL, steps_of};
-pub use plan::PASSING;
-pub use plan::place_of;
-pub use plan::{Step, finished, plan};
+pub use plan::{PASSING, Step, finished, place_of, plan};
 
 pub use super::file::Reader;
 use super::file::{Content, Node};

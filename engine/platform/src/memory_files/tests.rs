@@ -381,17 +381,7 @@ mod stored {
             let notice = TrainEvent::Sample { step, text: "so it goes".to_owned() };
             writer.write(&notice).unwrap();
             writer.flush().unwrap();
-            let info = CheckpointInfo {
-                arena_version: ARENA_VERSION,
-                step,
-                seed: 1,
-                tokens_seen: step,
-                config_crc32c: 0,
-                val_loss: None,
-                best_val_loss: None,
-                model: Default::default(),
-                guard: None,
-            };
+            let info = CheckpointInfo { arena_version: ARENA_VERSION, step, ..CheckpointInfo::default() };
             let state = ArenaState { parameters: vec![step as f32; 64], ..ArenaState::default() };
             checkpoints.save(&info, &parameters(), &state, step == 2 || step == 5).unwrap();
             let mut record = run.record().unwrap();

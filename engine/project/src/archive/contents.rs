@@ -4,8 +4,7 @@
 use crate::checkpoint::{CarriedFile, Checkpoints};
 use crate::names::Siblings;
 use crate::{CLEANED, DOCUMENTS_BEFORE, DOCUMENTS_GIVEN, RUNS, claim, shelf};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{PROJECT_LOCK, files};
+use glasshouse_platform::{Error, PROJECT_LOCK, Result, files};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 

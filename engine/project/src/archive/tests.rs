@@ -1,6 +1,5 @@
 use super::*;
-use glasshouse_platform::given_up_after;
-use glasshouse_platform::memory_files;
+use glasshouse_platform::{given_up_after, memory_files};
 use glasshouse_protocol::presets;
 use proptest::prelude::*;
 use std::cell::Cell;

@@ -5,9 +5,7 @@ use super::state::{self, StoredPrecision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_platform::{Error, Result, Turns, at_once, files, storage};
 use glasshouse_protocol::{CheckpointChoice, CheckpointSummary};
 use std::path::PathBuf;
 

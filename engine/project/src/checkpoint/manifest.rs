@@ -1,8 +1,6 @@
 //! The list of a run's valid checkpoints, with checksums.
 
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, files};
+use glasshouse_platform::{Error, Result, Turns, files, storage};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -17,14 +17,11 @@ mod state;
 
 pub use guard::GuardState;
 pub use moment::CarriedFile;
-pub use state::read_state_in_turns;
-pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
+pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, read_state_in_turns, settings_of};
 
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::{ArenaState, LossScale};
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_platform::{Error, Result, Turns, at_once, files, storage};
 use manifest::{Manifest, ManifestEntry, Slot};
 use state::{StateFile, StoredPrecision};
 use std::path::{Path, PathBuf};

@@ -5,10 +5,8 @@ use super::GuardState;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, LossScale};
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once, files};
-use glasshouse_protocol::ModelConfig;
+use glasshouse_platform::{Error, Result, Turns, at_once, files, storage};
+use glasshouse_protocol::{ModelConfig, RunConfig};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
@@ -26,7 +24,7 @@ const FIRST: &str = "first_moment.";
 const SECOND: &str = "second_moment.";
 
 /// Progress of a run when its state was saved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointInfo {
     /// [`ARENA_VERSION`].
     pub arena_version: u32,
@@ -44,7 +42,6 @@ pub struct CheckpointInfo {
     /// The model settings that determine what the weights compute, from [`settings_of`]; empty in files of older versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub model: BTreeMap<String, String>,
-    /// State of the guard, if it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardState>,
 }
@@ -86,6 +83,19 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
 }
 
 impl CheckpointInfo {
+    /// A step of a run that was never evaluated. `config_crc32c` is of its TOML text.
+    pub fn new(config: &RunConfig, config_crc32c: u32, step: u64) -> Self {
+        Self {
+            arena_version: ARENA_VERSION,
+            step,
+            seed: config.seed,
+            tokens_seen: step * config.tokens_per_step(),
+            config_crc32c,
+            model: settings_of(&config.model),
+            ..Self::default()
+        }
+    }
+
     /// Compares the settings the weights were trained with, if recorded, with those of `model`.
     ///
     /// # Errors

@@ -47,8 +47,7 @@ fn info(step: u64) -> CheckpointInfo {
         config_crc32c: 7,
         val_loss: Some(1.1 + step as f32 / 3.0),
         best_val_loss: Some(0.1),
-        model: Default::default(),
-        guard: None,
+        ..CheckpointInfo::default()
     }
 }
 

@@ -1,13 +1,10 @@
 //! A project's summary from a few records and the ends of a few files, so that a large shelf is listed quickly.
 
-use crate::metrics;
-use crate::{Project, Run};
-use glasshouse_platform::files;
-use glasshouse_platform::{Error, Result};
+use crate::{Project, Run, metrics};
+use glasshouse_platform::{Error, Result, files};
 use glasshouse_protocol::{ProjectSummary, TrainEvent};
 use std::path::Path;
 
-/// Points of the curve.
 const POINTS: usize = 60;
 /// Maximum size of metrics to read for a list.
 const MAX_METRICS_BYTES: u64 = 64 << 20;

@@ -2,8 +2,7 @@ use super::*;
 use crate::RunRecord;
 use crate::metrics::MetricsWriter;
 use glasshouse_platform::given_up_after;
-use glasshouse_protocol::RunState;
-use glasshouse_protocol::{TrainEvent, presets};
+use glasshouse_protocol::{RunState, TrainEvent, presets};
 
 fn shelf() -> (tempfile::TempDir, Shelf) {
     let folder = tempfile::tempdir().unwrap();

@@ -115,7 +115,6 @@ pub struct SampleStage {
     pub edited: usize,
 }
 
-/// A document of a sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JudgedDocument {
     pub id: String,

@@ -245,7 +245,6 @@ pub struct About {
     pub is_off: bool,
 }
 
-/// Results of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     #[serde(flatten)]

@@ -29,16 +29,5 @@ pub enum Quantization {
 }
 
 impl Quantization {
-    /// All formats, largest first.
-    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Q8_0, Self::Q4_0];
-
-    /// The name in commands and file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Q8_0 => "q8_0",
-            Self::Q4_0 => "q4_0",
-        }
-    }
+    crate::names::named! { F32 = "f32", F16 = "f16", Q8_0 = "q8_0", Q4_0 = "q4_0" }
 }

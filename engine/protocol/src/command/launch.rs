@@ -34,13 +34,9 @@ pub struct RunLaunch {
     /// Overrides the chosen device, and the device of a resumed run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub learns_from: LearnsFrom,
     /// With [`LearnsFrom::Tasks`], the recipe that generates the rows ([`crate::recipes`]); `None` uses tasks of all kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
-}
-
-fn is_default(learns_from: &LearnsFrom) -> bool {
-    *learns_from == LearnsFrom::Documents
 }

@@ -31,19 +31,7 @@ pub enum AdapterTarget {
 }
 
 impl AdapterTarget {
-    /// All targets, in model order.
-    pub const ALL: [Self; 5] = [Self::Qkv, Self::Output, Self::Up, Self::Down, Self::Head];
-
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Qkv => "qkv",
-            Self::Output => "output",
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::Head => "head",
-        }
-    }
+    crate::names::named! { Qkv = "qkv", Output = "output", Up = "up", Down = "down", Head = "head" }
 
     /// The target of a layer path: `blocks.3.attention.qkv` or `head`.
     pub fn of_layer(path: &str) -> Option<Self> {
@@ -74,12 +62,6 @@ pub enum AdapterBase {
     /// 16-bit floats (IEEE 754 binary16), half the bytes: each weight is rounded once, and a matrix is converted back to 32 bits for
     /// use. Embeddings, norms, biases and the head stay in 32 bits.
     F16,
-}
-
-impl AdapterBase {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// Deserialises layer names from a list or a comma-separated string.
@@ -135,7 +117,7 @@ pub struct Adapter {
     pub rslora: bool,
     #[serde(deserialize_with = "targets")]
     pub targets: Vec<AdapterTarget>,
-    #[serde(skip_serializing_if = "AdapterBase::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub base: AdapterBase,
 }
 

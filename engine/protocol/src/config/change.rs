@@ -210,7 +210,8 @@ fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, St
             into.insert(path.to_owned(), text.clone());
         }
         serde_json::Value::Number(number) => {
-            into.insert(path.to_owned(), shortest(number));
+            let float = number.as_f64().filter(|_| number.is_f64());
+            into.insert(path.to_owned(), float.map_or_else(|| number.to_string(), shortest));
         }
         other => {
             into.insert(path.to_owned(), other.to_string());
@@ -219,11 +220,9 @@ fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, St
 }
 
 /// Formats a number; an `f32` gets the fewest digits that identify it.
-fn shortest(number: &serde_json::Number) -> String {
-    match number.as_f64().filter(|_| number.is_f64()) {
-        Some(value) if f64::from(value as f32) == value => format!("{:?}", value as f32),
-        _ => number.to_string(),
-    }
+pub(crate) fn shortest(value: f64) -> String {
+    let single = value as f32;
+    if f64::from(single) == value { format!("{single:?}") } else { format!("{value:?}") }
 }
 
 #[cfg(test)]

@@ -29,10 +29,6 @@ impl Default for DistilSettings {
 }
 
 impl DistilSettings {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// The teacher's run and checkpoint, as typed.
     pub fn teacher(&self) -> Start {
         Start::parse(self.teacher.trim(), None)

@@ -15,10 +15,6 @@ pub struct EarlyStopping {
 }
 
 impl EarlyStopping {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Returns the last improvement among the evaluations (step, validation loss), and the number of later evaluations after step
     /// `from` that did not improve. The first evaluation counts as an improvement if its loss is finite.
     pub fn last_improvement(&self, evaluations: &[(u64, f32)], from: u64) -> (Option<(u64, f32)>, u64) {

@@ -37,7 +37,7 @@ pub struct GenerateConfig {
     pub special_tokens: bool,
     /// Weight precision during decoding: `mixed` halves the bytes read per token.
     pub precision: Precision,
-    #[serde(skip_serializing_if = "Moderation::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub moderation: Box<Moderation>,
 }
 

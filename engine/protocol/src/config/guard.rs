@@ -21,16 +21,7 @@ pub enum GuardMode {
 }
 
 impl GuardMode {
-    pub const ALL: [Self; 3] = [Self::Note, Self::Act, Self::Off];
-
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Act => "act",
-            Self::Off => "off",
-        }
-    }
+    crate::names::named! { Note = "note", Act = "act", Off = "off" }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,10 +127,6 @@ impl Default for GuardSettings {
 }
 
 impl GuardSettings {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     pub fn acts(&self) -> bool {
         self.mode == GuardMode::Act
     }

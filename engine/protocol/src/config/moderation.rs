@@ -26,29 +26,9 @@ pub enum Category {
 }
 
 impl Category {
-    /// All categories that rules may have, in display order.
-    pub const ALL: [Self; 7] = [
-        Self::Profanity,
-        Self::Insults,
-        Self::Violence,
-        Self::Sexual,
-        Self::SelfHarm,
-        Self::Drugs,
-        Self::Other,
-    ];
-
-    /// The name in rules and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Profanity => "profanity",
-            Self::Insults => "insults",
-            Self::Violence => "violence",
-            Self::Sexual => "sexual",
-            Self::SelfHarm => "self_harm",
-            Self::Drugs => "drugs",
-            Self::Other => "other",
-            Self::Classifier => "classifier",
-        }
+    crate::names::named! {
+        Profanity = "profanity", Insults = "insults", Violence = "violence", Sexual = "sexual",
+        SelfHarm = "self_harm", Drugs = "drugs", Other = "other"; Classifier = "classifier"
     }
 }
 
@@ -65,17 +45,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// All severities, mildest first.
-    pub const ALL: [Self; 3] = [Self::Mild, Self::Medium, Self::Severe];
-
-    /// The name in rules and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mild => "mild",
-            Self::Medium => "medium",
-            Self::Severe => "severe",
-        }
-    }
+    crate::names::named! { Mild = "mild", Medium = "medium", Severe = "severe" }
 }
 
 /// Action on a finding in generated text.
@@ -95,18 +65,7 @@ pub enum ModerationMode {
 }
 
 impl ModerationMode {
-    pub const ALL: [Self; 5] = [Self::Off, Self::Note, Self::Filter, Self::Replace, Self::Stop];
-
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Note => "note",
-            Self::Filter => "filter",
-            Self::Replace => "replace",
-            Self::Stop => "stop",
-        }
-    }
+    crate::names::named! { Off = "off", Note = "note", Filter = "filter", Replace = "replace", Stop = "stop" }
 
     /// Whether findings change the text.
     pub fn hides(self) -> bool {
@@ -133,10 +92,6 @@ pub struct Moderation {
 }
 
 impl Moderation {
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Whether a finding with this category and severity is reported.
     pub fn counts(&self, category: Category, severity: Severity) -> bool {
         category == Category::Classifier

@@ -51,26 +51,10 @@ impl Default for ChatSettings {
     }
 }
 
-impl ChatSettings {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 impl Objective {
-    pub const ALL: [Self; 6] =
-        [Self::Text, Self::Chat, Self::Preference, Self::Reward, Self::Classify, Self::Distil];
-
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Chat => "chat",
-            Self::Preference => "preference",
-            Self::Classify => "classify",
-            Self::Reward => "reward",
-            Self::Distil => "distil",
-        }
+    crate::names::named! {
+        Text = "text", Chat = "chat", Preference = "preference", Reward = "reward", Classify = "classify",
+        Distil = "distil"
     }
 
     /// Whether it is the default, which is omitted from run files.

@@ -93,10 +93,6 @@ impl Default for PreferenceSettings {
 }
 
 impl PreferenceSettings {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// The margin, with the default of its loss.
     pub fn margin(&self) -> f32 {
         self.margin.unwrap_or(if self.loss == PreferenceLoss::Simpo { 0.5 } else { 0.0 })

@@ -44,20 +44,9 @@ pub enum RewardRule {
 }
 
 impl RewardRule {
-    pub const ALL: [Self; 7] =
-        [Self::Check, Self::Exact, Self::Contains, Self::Regex, Self::Length, Self::Format, Self::Numeric];
-
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Check => "check",
-            Self::Exact => "exact",
-            Self::Contains => "contains",
-            Self::Regex => "regex",
-            Self::Length => "length",
-            Self::Format => "format",
-            Self::Numeric => "numeric",
-        }
+    crate::names::named! {
+        Check = "check", Exact = "exact", Contains = "contains", Regex = "regex", Length = "length",
+        Format = "format", Numeric = "numeric"
     }
 
     fn needs_pattern(self) -> bool {
@@ -126,10 +115,6 @@ impl Default for RewardSettings {
 }
 
 impl RewardSettings {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Name of the rule, or `model`.
     pub fn judge(&self) -> &'static str {
         if self.model.is_empty() { self.rule.name() } else { "model" }

@@ -49,19 +49,9 @@ pub enum TokenizerKind {
 }
 
 impl TokenizerKind {
-    /// The kinds that can be trained here, simplest first.
-    pub const ALL: [Self; 5] = [Self::Byte, Self::Char, Self::Bpe, Self::WordPiece, Self::Unigram];
-
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Byte => "byte",
-            Self::Char => "char",
-            Self::Bpe => "bpe",
-            Self::WordPiece => "word_piece",
-            Self::Unigram => "unigram",
-            Self::Imported => "imported",
-        }
+    crate::names::named! {
+        Byte = "byte", Char = "char", Bpe = "bpe", WordPiece = "word_piece", Unigram = "unigram";
+        Imported = "imported"
     }
 
     /// Whether its vocabulary is trained, up to the configured size.

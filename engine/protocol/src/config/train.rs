@@ -154,17 +154,17 @@ pub struct TrainConfig {
     pub sample_tokens: usize,
     #[serde(skip_serializing_if = "Objective::is_text")]
     pub objective: Objective,
-    #[serde(skip_serializing_if = "ChatSettings::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub chat: ChatSettings,
-    #[serde(skip_serializing_if = "PreferenceSettings::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub preference: PreferenceSettings,
-    #[serde(skip_serializing_if = "RewardSettings::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub reward: RewardSettings,
-    #[serde(skip_serializing_if = "DistilSettings::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub distil: DistilSettings,
-    #[serde(skip_serializing_if = "EarlyStopping::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub early_stopping: EarlyStopping,
-    #[serde(skip_serializing_if = "GuardSettings::is_default")]
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub guard: GuardSettings,
 }
 

@@ -55,7 +55,6 @@ impl ErrorKind {
     ];
 }
 
-/// An error for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReport {
     pub kind: ErrorKind,

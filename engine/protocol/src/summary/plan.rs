@@ -13,7 +13,6 @@ pub struct PlanSummary {
     pub parameters_by_part: BTreeMap<String, u64>,
     /// Name, as in `blocks.3.attention.query.weight`, and shape of each parameter.
     pub tensors: Vec<(String, Vec<usize>)>,
-    /// Memory in bytes by kind.
     pub bytes_by_kind: BTreeMap<MemoryKind, u64>,
     /// Total memory in bytes.
     pub bytes: u64,

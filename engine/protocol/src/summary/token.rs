@@ -99,14 +99,5 @@ pub enum Cut {
 }
 
 impl Cut {
-    pub const ALL: [Self; 3] = [Self::TopK, Self::TopP, Self::MinP];
-
-    /// The display name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TopK => "top-k",
-            Self::TopP => "top-p",
-            Self::MinP => "min-p",
-        }
-    }
+    crate::names::named! { TopK = "top-k", TopP = "top-p", MinP = "min-p" }
 }

@@ -13,8 +13,6 @@ mod peak;
 
 use super::step::random_batches;
 use super::{settle_precision, spread};
-use crate::cpu;
-use crate::device;
 use crate::gpu::{Gpu, Measuring, Repeater, TunedBucket, Tuning};
 use crate::graph::{Input, Origin, ValueId};
 use crate::initial;
@@ -27,6 +25,7 @@ use crate::protocol::bench::{KernelCandidate, KernelMeasurement};
 use crate::protocol::{DeviceKind, RunConfig};
 use crate::step::{Data, StepInput};
 use crate::{Error, Result};
+use crate::{cpu, device};
 use classes::{Class, chosen, dispatch_classes, node_classes};
 
 /// Target seconds of a timed submission, many times the cost of submitting.

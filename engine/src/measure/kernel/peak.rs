@@ -3,8 +3,7 @@
 use super::alone;
 use crate::cpu;
 use crate::gpu::{Gpu, Repeater};
-use crate::graph::ops;
-use crate::graph::{Graph, Init, NodeId, Parameter, Type, ValueId};
+use crate::graph::{Graph, Init, NodeId, Parameter, Type, ValueId, ops};
 use crate::plan::memory::Spot;
 use crate::plan::work::{self, Work};
 use crate::plan::{Binding, Buffer, Dispatch, compile};

@@ -2,8 +2,7 @@
 //! and large numbers.
 
 use super::{Bounds, Case, Feed, Operation};
-use crate::graph::ops;
-use crate::graph::{DropoutSite, Heads, NormForm, Op};
+use crate::graph::{DropoutSite, Heads, NormForm, Op, ops};
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 

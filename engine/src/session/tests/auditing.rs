@@ -10,11 +10,7 @@ use crate::protocol::{
 const EVALUATING: Trigger = |event| matches!(event, Event::Evaluating { .. });
 
 fn audits(heard: &[Report]) -> Vec<&Audit> {
-    let audits = heard.iter().filter_map(|report| match &report.event {
-        Event::Audited { audit } => Some(&**audit),
-        _ => None,
-    });
-    audits.collect()
+    told!(heard, Event::Audited { audit } => &**audit).collect()
 }
 
 fn audit(sections: &[AuditTopic], samples: usize) -> Command {

@@ -40,11 +40,7 @@ fn of(heard: &[Report], of: impl Fn(&Event) -> bool) -> Vec<usize> {
 }
 
 fn found(heard: &[Report]) -> Vec<&Evaluation> {
-    let found = heard.iter().filter_map(|report| match &report.event {
-        Event::Evaluated { evaluation } => Some(&**evaluation),
-        _ => None,
-    });
-    found.collect()
+    told!(heard, Event::Evaluated { evaluation } => &**evaluation).collect()
 }
 
 #[test]
@@ -182,10 +178,7 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
     config.model.context_length = 64;
     let heard =
         play(&shelf, vec![open(), after(train(config, None)), after(Command::ReadSettings { run: None })]);
-    let settings = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Settings { config, .. } => Some((**config).clone()),
-        _ => None,
-    });
+    let settings = told!(heard, Event::Settings { config, .. } => (**config).clone()).next_back();
     let answer = recipe("answer").unwrap();
     let row = |at: usize| {
         let messages = format!(

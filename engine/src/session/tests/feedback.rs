@@ -1,10 +1,11 @@
 //! Tests of storing feedback and training on it.
 
-use super::{after, failures, play, tiny, train};
+use super::{Trigger, after, failures, play, tiny, train};
 use crate::protocol::{
     ChatMessage, Command, Event, Feedback, LearnsFrom, Objective, ProposalSettings, Report, Role, RunConfig,
     RunLaunch, RunState, Start, Uncertainty, WeightSource,
 };
+use std::path::Path;
 
 fn asked(text: &str) -> Vec<ChatMessage> {
     vec![ChatMessage::new(Role::User, text)]
@@ -19,11 +20,7 @@ fn splice(expected: Vec<Feedback>, rows: Vec<Feedback>) -> Command {
 }
 
 fn lists(heard: &[Report]) -> Vec<Vec<Feedback>> {
-    let rows = heard.iter().filter_map(|report| match &report.event {
-        Event::Feedback { rows } => Some(rows.clone()),
-        _ => None,
-    });
-    rows.collect()
+    told!(heard, Event::Feedback { rows } => rows.clone()).collect()
 }
 
 #[test]
@@ -61,27 +58,31 @@ fn rows_are_kept_changed_and_exported() {
 }
 
 fn settings(heard: &[Report]) -> RunConfig {
-    let found = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Settings { config, .. } => Some((**config).clone()),
-        _ => None,
-    });
+    let found = told!(heard, Event::Settings { config, .. } => (**config).clone()).next_back();
     found.unwrap()
+}
+
+/// Trains a run in a new project, after another command if there is one. Returns the command that opens the project again, and
+/// settings that start from the run.
+fn begun(shelf: &Path, name: &str, more: Option<Command>) -> ((Option<Trigger>, Command), RunConfig) {
+    let mut config = tiny(4);
+    config.model.context_length = 64;
+    let steps = [Command::CreateProject { name: name.to_owned() }, train(config, None)].into_iter();
+    let heard = play(shelf, steps.chain(more).chain([read_settings()]).map(after).collect());
+    let id = told!(heard, Event::ProjectOpened { project, .. } => project.id.clone()).next().unwrap();
+    let tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    (after(Command::OpenProject { id }), tuned)
+}
+
+fn read_settings() -> Command {
+    Command::ReadSettings { run: None }
 }
 
 #[test]
 fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
-    let mut config = tiny(4);
-    config.model.context_length = 64;
-    let read = || after(Command::ReadSettings { run: None });
-    let made = Command::CreateProject { name: "Said".to_owned() };
-    let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
-    let id = heard.iter().find_map(|report| match &report.event {
-        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
-        _ => None,
-    });
-    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    let (opened, mut tuned) = begun(&shelf, "Said", None);
     tuned.set_objective(Objective::Chat);
     let learn = |learns_from| {
         let launch = RunLaunch { learns_from, ..RunLaunch::default() };
@@ -92,30 +93,24 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let heard = play(
         &shelf,
         vec![
-            after(Command::OpenProject { id: id.unwrap() }),
+            opened,
             learn(LearnsFrom::Feedback),
             after(add((0..24).map(thumb).collect())),
             learn(LearnsFrom::Feedback),
-            read(),
+            after(read_settings()),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 1, validation: 0.1 }),
         ],
     );
     let refused = failures(&heard);
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert!(refused[0].contains("no reply rated good"), "{refused:?}");
-    let ended = heard.iter().filter_map(|report| match &report.event {
-        Event::TrainingEnded { run } => Some((run.state, run.step, run.learns_from)),
-        _ => None,
-    });
+    let ended = told!(heard, Event::TrainingEnded { run } => (run.state, run.step, run.learns_from));
     assert_eq!(ended.collect::<Vec<_>>(), [(RunState::Finished, 4, LearnsFrom::Feedback)]);
     let paths = settings(&heard).data.paths;
-    let path = std::path::Path::new(&paths[0]);
+    let path = Path::new(&paths[0]);
     assert!(path.ends_with("feedback/chat.jsonl"), "{path:?}");
     assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 18);
-    let embedded = heard.iter().rev().find_map(|report| match &report.event {
-        Event::Documents { overview, .. } => Some(overview.embedded),
-        _ => None,
-    });
+    let embedded = told!(heard, Event::Documents { overview, .. } => overview.embedded).next_back();
     assert_eq!(embedded, Some(true), "the project's text is what it was");
 }
 
@@ -123,16 +118,7 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
 fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
-    let mut config = tiny(4);
-    config.model.context_length = 64;
-    let read = || after(Command::ReadSettings { run: None });
-    let made = Command::CreateProject { name: "Told".to_owned() };
-    let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
-    let id = heard.iter().find_map(|report| match &report.event {
-        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
-        _ => None,
-    });
-    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    let (opened, mut tuned) = begun(&shelf, "Told", None);
     tuned.set_objective(Objective::Classify);
     let text = |at: usize| format!("Mia saw {at} birds.");
     let label = |at: usize| Feedback::labelled(&text(at), if at.is_multiple_of(2) { "even" } else { "odd" });
@@ -149,7 +135,7 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let heard = play(
         &shelf,
         vec![
-            after(Command::OpenProject { id: id.unwrap() }),
+            opened,
             learn(),
             after(add((0..12).map(label).collect())),
             learn(),

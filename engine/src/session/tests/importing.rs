@@ -55,9 +55,6 @@ fn a_project_of_models_to_compare_with_alone_says_which_of_them_can_be_named() {
     other.save_record(&RunRecord { for_comparison: true, ..other.record().unwrap() }).unwrap();
     let asked = vec![after(Command::OpenProject { id: "p".to_owned() }), after(generate("One day"))];
     let heard = play(shelf.path(), asked);
-    let told = heard.iter().find_map(|report| match &report.event {
-        Event::Failed { error } => Some(error.message.as_str()),
-        _ => None,
-    });
+    let told = told!(heard, Event::Failed { error } => error.message.as_str()).next();
     assert_eq!(told, Some(project.latest_run().unwrap_err().to_string().as_str()));
 }

@@ -41,11 +41,7 @@ fn place(heard: &[Report], wanted: impl Fn(&Report) -> bool) -> usize {
 }
 
 fn answers(heard: &[Report]) -> Vec<&Inspection> {
-    let answers = heard.iter().filter_map(|report| match &report.event {
-        Event::Inspected { inspection } => Some(&**inspection),
-        _ => None,
-    });
-    answers.collect()
+    told!(heard, Event::Inspected { inspection } => &**inspection).collect()
 }
 
 /// Without a run, nothing waits for the answer; a run in training does, and the time is reported.
@@ -195,10 +191,7 @@ fn characters_that_the_vocabulary_lacks_are_told_of_the_other_prompt_too() {
     let settings = InspectSettings { edits, other_prompt, ..InspectSettings::default() };
     let heard = play_trained(config, vec![after(look(&[View::WhatIf], settings))]);
     assert_eq!(failures(&heard), Vec::<String>::new());
-    let lost = heard.iter().find_map(|report| match &report.event {
-        Event::CharactersLost { characters } => Some(characters.as_str()),
-        _ => None,
-    });
+    let lost = told!(heard, Event::CharactersLost { characters } => characters.as_str()).next();
     assert_eq!(lost, Some("ß"));
 }
 

@@ -1,7 +1,7 @@
 //! Runs created from others yield regularly, as in a browser, and are created completely or not at all.
 
 use super::tiny;
-use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::data::prepare;
 use crate::formats::huggingface::{export_adapter, merge_adapter_in_turns};
 use crate::initial;
@@ -37,17 +37,7 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     let weights = initial::parameters(&list, &ArenaLayout::of_parameters(&list), 5);
     let state = ArenaState { parameters: weights, ..initial::zero_moments(&config.train, &list) };
     let fill = |run: &Run| {
-        let info = CheckpointInfo {
-            arena_version: ARENA_VERSION,
-            step: 3,
-            seed: config.seed,
-            tokens_seen: 3 * config.tokens_per_step(),
-            config_crc32c: run.config_crc32c()?,
-            val_loss: None,
-            best_val_loss: None,
-            model: settings_of(&config.model),
-            guard: None,
-        };
+        let info = CheckpointInfo::new(&config, run.config_crc32c()?, 3);
         Checkpoints::new(run.checkpoints_folder()).save(&info, &list, &state, true)?;
         let mut metrics = MetricsWriter::create(&run.metrics_path())?;
         (1..=3).try_for_each(|number| metrics.write(&step(number)))?;

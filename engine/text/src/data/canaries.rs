@@ -5,8 +5,7 @@
 
 use super::read::TextPiece;
 use crate::tokenizer::Tokenizer;
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::random::nth;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;

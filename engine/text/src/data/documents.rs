@@ -3,8 +3,7 @@
 use super::batch::Batches;
 use super::store::{Split, TokenStore};
 use crate::tokenizer::Tokenizer;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_protocol::GuardDocument;
 use std::cmp::Reverse;
 use std::ops::Range;

@@ -2,9 +2,7 @@
 //! template in the same folder.
 
 use super::Tokenizer;
-use glasshouse_platform::storage;
-use glasshouse_platform::{ChatRenderer, files};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{ChatRenderer, Error, Result, files, storage};
 use glasshouse_protocol::{CHATML, CHATML_TOKENS, ChatMessage, Role, TEMPLATE_REFUSES};
 use serde_json::{Map, Value, json};
 use std::path::Path;

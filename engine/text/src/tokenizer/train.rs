@@ -3,8 +3,7 @@
 use super::bytes::alphabet;
 use super::cut::{Cut, CutRule};
 use super::{Tokenizer, merges, shape, unigram};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once};
+use glasshouse_platform::{Error, Result, Turns, at_once};
 use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};

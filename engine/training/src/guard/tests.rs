@@ -1,8 +1,7 @@
 use super::activations::Activations;
 use super::*;
-use glasshouse_protocol::Objective;
-use glasshouse_protocol::presets;
 use glasshouse_protocol::random::nth;
+use glasshouse_protocol::{Objective, presets};
 
 fn config(mode: GuardMode, precision: Precision) -> RunConfig {
     let mut config = presets::preset("nanogpt-cpu").unwrap();

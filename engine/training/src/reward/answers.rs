@@ -1,8 +1,7 @@
 //! Samples answers with the current weights, in batches.
 
 use glasshouse_generation::Decoder;
-use glasshouse_platform::Result;
-use glasshouse_platform::Turns;
+use glasshouse_platform::{Result, Turns};
 use glasshouse_protocol::GenerateConfig;
 use glasshouse_protocol::random::nth;
 use glasshouse_text::data::{Prompt, Prompts};

@@ -12,8 +12,7 @@ use glasshouse_compiler::plan::estimate::{Estimate, estimate};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch};
 use glasshouse_executors::executor::Executor;
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{

@@ -8,8 +8,7 @@ use crate::TrainEvent;
 use crate::guard::{Finding, activations, look_at_layers};
 use crate::tensorboard::TensorboardWriter;
 use glasshouse_compiler::step::{ArenaState, LossScale, StepReport};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, files};
+use glasshouse_platform::{Error, Result, Turns, files};
 use glasshouse_project::checkpoint::Loaded;
 use glasshouse_project::metrics::MetricsWriter;
 use glasshouse_protocol::{

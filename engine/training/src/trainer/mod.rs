@@ -30,8 +30,7 @@ use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_executors::executor::{Executor, MAX_LAUNCHED_SECONDS};
 use glasshouse_executors::gpu::EncodeStatistics;
 use glasshouse_generation::Decoder;
-use glasshouse_platform::Turns;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_project::checkpoint::Checkpoints;
 use glasshouse_project::metrics::MetricsWriter;
 use glasshouse_project::{Run, RunLock, RunRecord};
@@ -698,8 +697,7 @@ fn spaced_milestones(train: &TrainConfig) -> Vec<u64> {
 mod tests {
     use super::*;
     use glasshouse_compiler::model::LossForm;
-    use glasshouse_protocol::presets;
-    use glasshouse_protocol::random;
+    use glasshouse_protocol::{presets, random};
 
     /// Four rows of random tokens with different numbers of counted targets.
     fn rows_of_a_step(config: &RunConfig) -> MicroBatch {

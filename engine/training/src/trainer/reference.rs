@@ -1,9 +1,7 @@
 //! Data stored with a run for later comparison: a reference computed from its initial weights, and other runs' weights that it
 //! needs. Each file has a checksum and a description of what it belongs to.
 
-use glasshouse_platform::files;
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, files, storage};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;

@@ -2,9 +2,8 @@
 
 use super::{Action, Trainer};
 use crate::TrainEvent;
-use glasshouse_platform::Result;
-use glasshouse_platform::storage;
-use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use glasshouse_platform::{Result, storage};
+use glasshouse_project::checkpoint::{CheckpointInfo, Checkpoints};
 use glasshouse_protocol::RunState;
 use std::sync::atomic::Ordering;
 use web_time::Instant;
@@ -27,15 +26,10 @@ impl Trainer<'_> {
 
     fn checkpoint_info(&self) -> CheckpointInfo {
         CheckpointInfo {
-            arena_version: ARENA_VERSION,
-            step: self.step,
-            seed: self.config.seed,
-            tokens_seen: self.step * self.config.tokens_per_step(),
-            config_crc32c: self.config_crc32c,
             val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
             best_val_loss: self.best,
-            model: settings_of(&self.config.model),
             guard: self.guard.remembered(),
+            ..CheckpointInfo::new(&self.config, self.config_crc32c, self.step)
         }
     }
 

@@ -147,19 +147,8 @@ mod tests {
     /// Whether a token's line is visible when one position of many is shown.
     fn is_seen(place: usize, position: usize) -> bool {
         let token = |id: usize| TokenText { id: id as u32, text: format!("w{id}") };
-        let inspection = Inspection {
-            run: String::new(),
-            step: 0,
-            device: String::new(),
-            layers: 1,
-            heads: 1,
-            prompt: String::new(),
-            tokens: (0..TOKENS).map(token).collect(),
-            cut: 0,
-            position,
-            views: Vec::new(),
-            held_training_ms: None,
-        };
+        let tokens = (0..TOKENS).map(token).collect();
+        let inspection = Inspection { layers: 1, heads: 1, tokens, position, ..Inspection::default() };
         let data = ViewData {
             view: View::Attention,
             tensors: Vec::new(),

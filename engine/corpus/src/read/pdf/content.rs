@@ -28,7 +28,6 @@ pub(super) struct Budget {
     pub left: u64,
     /// Codes without a known character.
     pub unknown: u64,
-    /// All codes.
     pub codes: u64,
 }
 

@@ -309,17 +309,11 @@ mod tests {
     use crate::data::IGNORED;
 
     const SETTINGS: BatchSettings = BatchSettings {
-        seed: 7,
         batch: 4,
-        accumulate: 1,
         context_length: 6,
         packing: false,
         starts: false,
-        padding: 99,
-        labelled: false,
-        scored: false,
-        judged: None,
-        prompt_weight: 0.0,
+        ..super::super::tests::SETTINGS
     };
 
     /// Answers of one and two tokens after a prompt of two.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::store::{Index, SplitRecord, Writer};
+use crate::data::store::{Index, Writer};
 use std::path::Path;
 
 /// A store of examples given as (tokens, learned mask).
@@ -19,30 +19,10 @@ pub(crate) fn store(
 }
 
 pub(crate) fn index() -> Index {
-    Index {
-        format: 0,
-        element_bytes: 0,
-        vocabulary: 1000,
-        end_of_text: Some(0),
-        ends_within: 0,
-        tokenizer_crc32c: 0,
-        recipe: "test".to_owned(),
-        sources: Vec::new(),
-        documents: 0,
-        characters: 0,
-        bytes: 0,
-        mixture: Default::default(),
-        prompt: None,
-        problems: Vec::new(),
-        unread: Default::default(),
-        labels: Vec::new(),
-        plain: false,
-        train: SplitRecord::default(),
-        validation: SplitRecord::default(),
-    }
+    Index { vocabulary: 1000, end_of_text: Some(0), recipe: "test".to_owned(), ..Index::default() }
 }
 
-const SETTINGS: BatchSettings = BatchSettings {
+pub(crate) const SETTINGS: BatchSettings = BatchSettings {
     seed: 7,
     batch: 2,
     accumulate: 1,

@@ -2,8 +2,7 @@
 
 use super::SourceFile;
 use super::lines::{Lines, RowLocation};
-use glasshouse_platform::files;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, files};
 use serde_json::Value;
 use std::path::Path;
 

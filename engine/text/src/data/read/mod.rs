@@ -15,14 +15,12 @@ mod source;
 mod text;
 
 use super::store::Split;
-pub use asked::prompt_of;
-pub use asked::{asked_last, in_turns, messages_of};
+pub use asked::{asked_last, in_turns, messages_of, prompt_of};
 pub use cleaned::mixture;
 use glasshouse_corpus::document::Document;
 use glasshouse_corpus::extract;
 use glasshouse_corpus::read as bench;
-use glasshouse_platform::{CorpusFiles, files};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{CorpusFiles, Error, Result, files};
 pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
 pub use lines::RowLocation;

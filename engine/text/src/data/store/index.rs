@@ -1,8 +1,6 @@
 //! `index.json`: contents and origin of a folder of shards.
 
-use glasshouse_platform::files;
-use glasshouse_platform::storage;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, files, storage};
 use glasshouse_protocol::FileProblem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

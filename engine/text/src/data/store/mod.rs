@@ -8,8 +8,7 @@ mod index;
 mod writer;
 
 pub use examples::Examples;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once};
+use glasshouse_platform::{Error, Result, Turns, at_once};
 pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
 use std::path::Path;
 pub use writer::Writer;

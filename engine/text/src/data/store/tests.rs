@@ -2,30 +2,9 @@
 
 use super::*;
 use glasshouse_platform::given_up_after;
-use std::collections::BTreeMap;
 
 fn index(vocabulary: usize) -> Index {
-    Index {
-        format: 0,
-        element_bytes: 0,
-        vocabulary,
-        end_of_text: None,
-        ends_within: 0,
-        tokenizer_crc32c: 0,
-        recipe: String::new(),
-        sources: Vec::new(),
-        documents: 1,
-        characters: 0,
-        bytes: 0,
-        mixture: BTreeMap::new(),
-        prompt: None,
-        problems: Vec::new(),
-        unread: BTreeMap::new(),
-        labels: Vec::new(),
-        plain: false,
-        train: SplitRecord::default(),
-        validation: SplitRecord::default(),
-    }
+    Index { vocabulary, documents: 1, ..Index::default() }
 }
 
 fn write(folder: &Path, vocabulary: usize, train: &[u32], validation: &[u32]) -> Index {
