@@ -98,7 +98,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         }
         let count = match &self.under_way[..] {
             [] => return Ok(Vec::new()),
-            // Somebody may be waiting for its first word.
+            // A single text starts with one token, so that output appears at once.
             [only] => only.generation.left().min(only.generation.count),
             several => several.iter().map(|text| text.generation.left()).min().unwrap_or(0),
         };

@@ -168,7 +168,7 @@ struct Generation<Decode> {
     config: GenerateConfig,
     writer: Writer<Decode>,
     begun: Instant,
-    /// Number of tokens to request next if it is the only text: one at first, so that output appears at once.
+    /// Number of tokens to request next if it is the only text.
     count: usize,
 }
 

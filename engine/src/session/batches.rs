@@ -10,7 +10,7 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 use web_time::Instant;
 
-/// Maximum requests for texts at the same time, without those of other programs.
+/// Maximum requests for texts at the same time, not counting completions.
 const REQUESTS: usize = 8;
 
 /// Texts that share a decoder.
@@ -29,7 +29,7 @@ impl Pool {
     }
 }
 
-/// What a text is for.
+/// The request of a text.
 pub(super) enum Asked {
     Streamed(Box<Streamed>),
     Sample {
@@ -146,7 +146,7 @@ impl Session {
             for (number, piece) in added {
                 let is_over = pool.batch.finished(number).is_some();
                 if let Some((_, asked)) = pool.texts.iter_mut().find(|(own, _)| *own == number) {
-                    self.tell_piece(asked, piece, is_over);
+                    self.report_piece(asked, piece, is_over);
                 }
             }
             for (number, asked) in std::mem::take(&mut pool.texts) {
@@ -167,9 +167,9 @@ impl Session {
             for (number, asked) in pool.texts.extract_if(.., |(_, asked)| is_meant(asked)) {
                 match pool.batch.stop(&mut pool.decoder, number) {
                     Some(generated) => self.end_text(asked, generated),
-                    None => self
-                        .sink
-                        .failed(Some(asked.id()), &Error::Internal("a text without a batch".to_owned())),
+                    None => {
+                        self.fail(&[(number, asked)], &Error::Internal("a text without a batch".to_owned()))
+                    }
                 }
             }
             self.put_back(pool);
@@ -197,7 +197,7 @@ impl Session {
         }
     }
 
-    fn tell_piece(&self, asked: &mut Asked, piece: GeneratedTokens, is_over: bool) {
+    fn report_piece(&self, asked: &mut Asked, piece: GeneratedTokens, is_over: bool) {
         match asked {
             Asked::Streamed(streamed) => {
                 let Streamed { id, tokenizer, stream, hides } = &mut **streamed;

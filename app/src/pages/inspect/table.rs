@@ -270,11 +270,11 @@ mod tests {
             lines,
             [
                 "run,step,tensor,axes,place,value",
-                "example,1,norms,T,0,0.5",
+                "example,0,norms,T,0,0.5",
                 "example,7,norms,T,0,1.5",
                 "",
                 "run,step,number,id,text",
-                "example,1,0,1,the",
+                "example,0,0,1,the",
                 "example,7,0,1,the",
             ]
         );
