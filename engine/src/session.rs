@@ -338,7 +338,7 @@ impl Session {
                 self.export_project(id, &project, to, keep).await?;
             }
             Command::ImportProject { name, from } => {
-                self.import_project(id, name.as_deref(), from, bytes).await?
+                self.import_project(id, name.as_deref(), from, bytes).await?;
             }
 
             Command::AddDocuments { names } => self.add_documents(id, &names, bytes).await?,
@@ -491,7 +491,7 @@ impl Session {
             Command::LookAtModel { from } => self.look_at_model(id, &from, bytes).await?,
             Command::ForgetModel => self.looked = None,
             Command::ImportModel { from, context_length, for_comparison } => {
-                self.import_model(id, &from, bytes, context_length, for_comparison).await?
+                self.import_model(id, &from, bytes, context_length, for_comparison).await?;
             }
             Command::HandOver { run, to, keep, device, steps } => {
                 self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;

@@ -168,7 +168,7 @@ impl Session {
                 match pool.batch.stop(&mut pool.decoder, number) {
                     Some(generated) => self.end_text(asked, generated),
                     None => {
-                        self.fail(&[(number, asked)], &Error::Internal("a text without a batch".to_owned()))
+                        self.fail(&[(number, asked)], &Error::Internal("a text without a batch".to_owned()));
                     }
                 }
             }
