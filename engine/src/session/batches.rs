@@ -5,7 +5,7 @@ use super::completing::Completing;
 use super::writing::{Key, Model, SharedTokenizer};
 use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
 use crate::protocol::{Event, Precision, WrittenToken};
-use crate::tokenizer::{DecodeStream, Tokenizer};
+use crate::tokenizer::DecodeStream;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use web_time::Instant;
@@ -54,7 +54,6 @@ impl Asked {
 /// A text whose tokens are reported as they come.
 pub(super) struct Streamed {
     pub(super) id: u64,
-    pub(super) tokenizer: SharedTokenizer,
     /// Decodes each token separately.
     pub(super) stream: DecodeStream<SharedTokenizer>,
     /// Moderation hides part of the text, so single tokens must not be shown.
@@ -200,8 +199,8 @@ impl Session {
     fn report_piece(&self, asked: &mut Asked, piece: GeneratedTokens, is_over: bool) {
         match asked {
             Asked::Streamed(streamed) => {
-                let Streamed { id, tokenizer, stream, hides } = &mut **streamed;
-                let mut tokens = written(stream, tokenizer, &piece.tokens, is_over);
+                let Streamed { id, stream, hides } = &mut **streamed;
+                let mut tokens = written(stream, &piece.tokens, is_over);
                 if *hides {
                     for (number, token) in tokens.iter_mut().enumerate() {
                         token.text = if number == 0 { piece.text.clone() } else { String::new() };
@@ -256,13 +255,12 @@ impl Session {
 /// Each token with the text that is final after it; at the `end`, the last token gets the rest.
 pub(super) fn written(
     stream: &mut DecodeStream<SharedTokenizer>,
-    tokenizer: &Tokenizer,
     ids: &[u32],
     end: bool,
 ) -> Vec<WrittenToken> {
     let token = |id: &u32| WrittenToken {
         id: *id,
-        text: if tokenizer.describe(*id).special {
+        text: if stream.tokenizer().describe(*id).special {
             String::new()
         } else {
             stream.push(*id).unwrap_or_default()

@@ -263,13 +263,12 @@ impl Session {
     fn write_on(&mut self, id: u64, model_and_decoder: (Model, Decoder), request: Request<Decode<'static>>) {
         let tokenizer = model_and_decoder.0.tokenizer.clone();
         let precision = request.config.precision;
-        let tokens = written(&mut DecodeStream::new(tokenizer.clone()), &tokenizer, &request.prompt, true);
+        let tokens = written(&mut DecodeStream::new(tokenizer.clone()), &request.prompt, true);
         self.sink.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
         let streamed = Streamed {
             id,
-            stream: DecodeStream::after(tokenizer.clone(), &request.prompt),
+            stream: DecodeStream::after(tokenizer, &request.prompt),
             hides: request.config.moderation.mode.hides(),
-            tokenizer,
         };
         self.write_all(model_and_decoder, precision, vec![(request, Asked::Streamed(Box::new(streamed)))]);
     }
