@@ -15,7 +15,7 @@ pub use imported::source_of;
 
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::checkpoint::settings_of;
-use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position};
+use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position, RopeScaling};
 
 /// Advice for incomplete or damaged files.
 const TAKE_AGAIN: &str = "get all its files again from their source";
@@ -23,11 +23,24 @@ const TAKE_AGAIN: &str = "get all its files again from their source";
 /// The missing feature of a format that cannot represent a model's sizes at all.
 const NO_SUCH_SIZES: &str = "model of these sizes";
 
+/// Settings that are stored only if they differ from their default, with the default's name. A format may always set them.
+const ABSENT: [(&str, &str); 3] = [
+    ("model.attention_scale", "none"),
+    ("model.qk_norm_whole", "false"),
+    ("model.position.local_base", "none"),
+];
+
 /// Settings that a format represents differently or not at all, such as `model.qk_norm = true`. `theirs` is what the format reads
 /// back from its own output; `padded` says which biases of linear layers and norms the format always has (zeros if the model
 /// lacks them).
 fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {
-    let settings = |model| settings_of(&comparable(model, padded));
+    let settings = |model| {
+        let mut settings = settings_of(&comparable(model, padded));
+        for (name, absent) in ABSENT {
+            settings.entry(name.to_owned()).or_insert_with(|| absent.to_owned());
+        }
+        settings
+    };
     let Some(theirs) = theirs.map(settings) else {
         // The output cannot be read back, for example because its formulas need a width divisible by the heads.
         return vec![NO_SUCH_SIZES.to_owned()];
@@ -66,20 +79,55 @@ fn nearest<T: Copy>(
 /// The settings that determine what the weights compute.
 fn comparable(model: &ModelConfig, padded: fn(Bias) -> (Bias, bool)) -> ModelConfig {
     let mut model = model.clone();
-    // Every class of transformers has a variant with a classification head; formats without one reject its tensor.
+    // Classes of transformers have variants with a classification head; formats without one reject its tensor.
     model.labels.clear();
     let (bias, norm_bias) = padded(model.bias);
     (model.bias, model.norm.bias) = (bias, model.norm.bias || norm_bias);
     if model.mlp.gate != Gate::None {
         model.mlp.activation = Activation::default();
     }
-    if let Position::Rope(rope) = &mut model.position
-        && rope.skip_every > model.layers
-    {
-        rope.skip_every = 0;
+    let usual = usual_attention_scale(model.head_size);
+    model.attention_scale = model.attention_scale.filter(|scale| *scale != usual);
+    let is_local = |block| model.sliding_window.is_some() && !model.full_attention.contains(&block);
+    let has_local = (0..model.layers).any(is_local);
+    let mut slides = (0..model.layers).any(|block| model.window(block).is_some());
+    if let Position::Rope(rope) = &mut model.position {
+        if rope.skip_every > model.layers {
+            rope.skip_every = 0;
+        }
+        let is_same = rope.scaling.is_none() && rope.local_base == Some(rope.base);
+        rope.local_base = rope.local_base.filter(|_| has_local && !is_same);
+        slides |= rope.local_base.is_some();
+        match &mut rope.scaling {
+            // It has no effect within the original context.
+            Some(RopeScaling::Dynamic { original_context_length, .. }) => {
+                *original_context_length = model.context_length.min(*original_context_length);
+            }
+            Some(RopeScaling::Longrope { original_context_length, attention_factor, .. }) => {
+                let factor = model.context_length as f64 / *original_context_length as f64;
+                attention_factor.get_or_insert_with(|| longrope_attention(factor, *original_context_length));
+            }
+            _ => {}
+        }
     }
-    let slides = (0..model.layers).any(|block| model.window(block).is_some());
     model.sliding_window = model.sliding_window.filter(|_| slides);
     model.full_attention.retain(|_| slides);
     model
+}
+
+/// The factor on q·k.
+fn attention_scale(model: &ModelConfig) -> f32 {
+    model.attention_scale.unwrap_or_else(|| usual_attention_scale(model.head_size))
+}
+
+fn usual_attention_scale(head_size: usize) -> f32 {
+    1.0 / (head_size as f32).sqrt()
+}
+
+/// LongRoPE's factor on cosines and sines, if the context is `factor` times as long as the original one.
+fn longrope_attention(factor: f64, original_context_length: usize) -> f32 {
+    if factor <= 1.0 {
+        return 1.0;
+    }
+    (1.0 + libm::log(factor) / libm::log(original_context_length as f64)).sqrt() as f32
 }

@@ -23,6 +23,8 @@ pub struct Tensor {
     pub rows: Rows,
     /// The tensor is [in, out] (`Conv1D`), ours [out, in].
     pub transposed: bool,
+    /// The tensor holds our entries minus 1 (a norm's scale of 1 + weight).
+    pub minus_one: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,14 @@ impl Rows {
         }
         let rows = (0..heads).flat_map(|head| order.iter().map(move |at| first + head * size + at));
         Self::Listed(rows.collect())
+    }
+
+    /// These rows and then `more` of ours.
+    pub fn and(self, more: Range<usize>) -> Self {
+        match self {
+            Self::Range(rows) if rows.end == more.start => Self::Range(rows.start..more.end),
+            rows => Self::Listed((0..rows.len()).map(|index| rows.at(index)).chain(more).collect()),
+        }
     }
 }
 
@@ -142,6 +152,13 @@ impl<'model> TensorTable<'model> {
         }
     }
 
+    /// Like [`Self::whole`], with entries that are ours minus 1.
+    pub fn minus_one(&mut self, theirs: impl Into<String>, ours: &str) {
+        let first = self.tensors.len();
+        self.whole(theirs, ours);
+        self.tensors[first..].iter_mut().for_each(|tensor| tensor.minus_one = true);
+    }
+
     /// `theirs.weight` and `theirs.bias` of a norm.
     pub fn norm(&mut self, theirs: &str, ours: &str, bias: BiasRule) {
         self.layer(theirs, ours, None, bias, false);
@@ -178,7 +195,8 @@ impl<'model> TensorTable<'model> {
     }
 
     fn push(&mut self, name: String, ours: &str, shape: Vec<usize>, rows: Rows, transposed: bool) {
-        self.tensors.push(Tensor { name, shape, parameter: ours.to_owned(), rows, transposed });
+        let (parameter, minus_one) = (ours.to_owned(), false);
+        self.tensors.push(Tensor { name, shape, parameter, rows, transposed, minus_one });
     }
 }
 
@@ -216,6 +234,9 @@ impl Tensor {
                 entries[index * columns..][..columns].copy_from_slice(row);
             }
         }
+        if self.minus_one {
+            entries.iter_mut().for_each(|entry| *entry -= 1.0);
+        }
         Ok(entries)
     }
 
@@ -249,16 +270,20 @@ impl Tensor {
             // If the context was shortened, only the beginning of the position table is used.
             let known = self.rows.len().min(shape[0]).saturating_sub(first);
             for (index, row) in entries.chunks_exact(columns).take(known).enumerate() {
-                ours[self.rows.at(first + index) * columns..][..columns].copy_from_slice(row);
+                let place = &mut ours[self.rows.at(first + index) * columns..][..columns];
+                place.copy_from_slice(row);
+                if self.minus_one {
+                    place.iter_mut().for_each(|entry| *entry += 1.0);
+                }
             }
         }
     }
 }
 
-/// Whether the tensors hold a parameter's rows contiguously, in file order and untransposed.
+/// Whether the tensors hold a parameter's rows contiguously, in file order, untransposed and unchanged.
 pub fn follow_each_other<'all>(mut tensors: impl Iterator<Item = &'all Tensor>, shape: &[usize]) -> bool {
     let end = tensors.try_fold(0, |end, tensor| match &tensor.rows {
-        Rows::Range(rows) if rows.start == end && !tensor.transposed => Some(rows.end),
+        Rows::Range(rows) if rows.start == end && !tensor.transposed && !tensor.minus_one => Some(rows.end),
         _ => None,
     });
     end == shape.first().copied()

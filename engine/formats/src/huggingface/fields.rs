@@ -1,6 +1,6 @@
 //! Reads `config.json` field by field. Unknown fields are rejected unless they are known to have no effect.
 
-use crate::TAKE_AGAIN;
+use crate::{TAKE_AGAIN, longrope_attention};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Activation, Gate, ModelConfig, Rope, RopeScaling};
 use serde_json::{Map, Value, json};
@@ -20,6 +20,7 @@ const IDLE: &[&str] = &[
     "auto_map",
     "begin_suppress_tokens",
     "bos_token_id",
+    "cache_implementation",
     "chunk_size_feed_forward",
     "classifier_dropout",
     "cls_token_id",
@@ -166,18 +167,22 @@ impl Fields {
         self.fields.insert(name.to_owned(), value);
     }
 
+    /// Adds the class's defaults for missing fields.
+    pub fn defaults<const N: usize>(&mut self, defaults: [(&str, usize); N]) {
+        for (name, value) in defaults {
+            self.fields.entry(name).or_insert_with(|| json!(value));
+        }
+    }
+
     /// Marks fields as having no effect in this class.
     pub fn ignore(&mut self, names: &[&str]) {
         self.read.extend(names.iter().map(|name| (*name).to_owned()));
     }
 
-    /// For a model with a sliding window, gives blocks the whole context according to `layer_types`, or else gives it to the
-    /// `first` blocks.
-    pub fn windows(&mut self, model: &mut ModelConfig, first: usize) -> Result<()> {
+    /// For a model with a sliding window, gives blocks the whole context according to `layer_types`, or else to `is_full`.
+    pub fn windows(&mut self, model: &mut ModelConfig, is_full: impl Fn(usize) -> bool) -> Result<()> {
         let kinds = match self.get("layer_types").cloned() {
-            None => {
-                (0..model.layers).map(|block| json!(if block < first { FULL } else { SLIDING })).collect()
-            }
+            None => (0..model.layers).map(|block| json!(if is_full(block) { FULL } else { SLIDING })).collect(),
             Some(Value::Array(kinds)) if kinds.len() == model.layers => kinds,
             Some(other) => {
                 return Err(self.refuse("layer_types", &other, "expected a list with one entry per layer"));
@@ -245,8 +250,19 @@ impl Fields {
     }
 
     pub fn number_or(&mut self, name: &str, default: f64) -> Result<f64> {
-        let Some(value) = self.get(name).cloned() else { return Ok(default) };
-        value.as_f64().ok_or_else(|| self.refuse(name, &value, "expected a number"))
+        Ok(self.number_or_none(name)?.unwrap_or(default))
+    }
+
+    pub fn number_or_none(&mut self, name: &str) -> Result<Option<f64>> {
+        let Some(value) = self.get(name).cloned() else { return Ok(None) };
+        value.as_f64().map(Some).ok_or_else(|| self.refuse(name, &value, "expected a number"))
+    }
+
+    fn numbers(&mut self, name: &str) -> Result<Vec<f32>> {
+        let value = self.value(name);
+        let numbers = value.as_array().map(|list| list.iter().map(|entry| Some(entry.as_f64()? as f32)));
+        let numbers = numbers.and_then(Iterator::collect);
+        numbers.ok_or_else(|| self.refuse(name, &value, "expected a list of numbers"))
     }
 
     pub fn number(&mut self, name: &str) -> Result<f32> {
@@ -320,6 +336,18 @@ impl Fields {
             Some(other) => return Err(self.refuse(name, &other, "expected an object")),
             None => Map::new(),
         };
+        self.rope_of(name, parameters, head_size, (base, share))
+    }
+
+    /// Rotary positions with the `parameters` of a field.
+    pub fn rope_of(
+        &mut self,
+        name: &str,
+        parameters: Map<String, Value>,
+        head_size: usize,
+        (base, share): (f64, f64),
+    ) -> Result<Rope> {
+        let whole = self.whole("max_position_embeddings")?;
         let mut inner = Self::new(&self.path, parameters);
         let base = inner.number_or("rope_theta", base)? as f32;
         let share = inner.number_or("partial_rotary_factor", share)?;
@@ -329,6 +357,16 @@ impl Fields {
         let scaling = match kind.as_str() {
             "default" => None,
             "linear" => Some(RopeScaling::Linear { factor: inner.number("factor")? }),
+            "dynamic" => Some(RopeScaling::Dynamic {
+                factor: inner.number("factor")?,
+                original_context_length: whole,
+            }),
+            "yarn" => Some(inner.yarn(whole)?),
+            // `su` is the name in the first files of Phi-3. The class prefers its own field to the one of the parameters.
+            "longrope" | "su" => {
+                let original = self.whole_or_none("original_max_position_embeddings")?;
+                Some(inner.longrope(whole, original)?)
+            }
             "llama3" => Some(RopeScaling::Llama3 {
                 factor: inner.number("factor")?,
                 low_freq_factor: inner.number("low_freq_factor")?,
@@ -336,7 +374,7 @@ impl Fields {
                 original_context_length: inner.whole("original_max_position_embeddings")?,
             }),
             _ => {
-                let known = "default, linear and llama3 can be represented";
+                let known = "default, linear, dynamic, llama3, yarn and longrope can be represented";
                 return Err(self.refuse(&format!("{name}.rope_type"), &json!(kind), known));
             }
         };
@@ -344,6 +382,40 @@ impl Fields {
         let channels = (head_size as f64 * share) as usize;
         let channels = (channels != head_size).then_some(channels);
         Ok(Rope { scaling, channels, ..Rope::of_base(base) })
+    }
+
+    /// The parameters of YaRN, for a model of `whole` positions.
+    fn yarn(&mut self, whole: usize) -> Result<RopeScaling> {
+        let original = self.whole_or_none("original_max_position_embeddings")?.unwrap_or(whole);
+        let factor = self.number_or("factor", whole as f64 / original as f64)?;
+        let scale = |share: f64| if factor > 1.0 { 0.1 * share * libm::log(factor) + 1.0 } else { 1.0 };
+        let (own, all) = (self.number_or("mscale", 0.0)?, self.number_or("mscale_all_dim", 0.0)?);
+        let of_scales = (own != 0.0 && all != 0.0).then(|| scale(own) / scale(all));
+        let attention_factor = self.number_or_none("attention_factor")?.or(of_scales);
+        Ok(RopeScaling::Yarn {
+            factor: factor as f32,
+            original_context_length: original,
+            attention_factor: attention_factor.map(|factor| factor as f32),
+            beta_fast: self.number_or("beta_fast", 32.0)? as f32,
+            beta_slow: self.number_or("beta_slow", 1.0)? as f32,
+            truncate: self.flag_or("truncate", true)?,
+        })
+    }
+
+    /// The parameters of LongRoPE, for a model of `whole` positions. The attention factor follows from these also if a run
+    /// shortens the context.
+    fn longrope(&mut self, whole: usize, original: Option<usize>) -> Result<RopeScaling> {
+        let own = self.whole_or_none("original_max_position_embeddings")?;
+        let original = original.or(own).unwrap_or(whole);
+        let factor = self.number_or("factor", whole as f64 / original as f64)?;
+        let attention = self.number_or_none("attention_factor")?;
+        let attention = attention.map_or_else(|| longrope_attention(factor, original), |given| given as f32);
+        Ok(RopeScaling::Longrope {
+            short_factor: self.numbers("short_factor")?,
+            long_factor: self.numbers("long_factor")?,
+            original_context_length: original,
+            attention_factor: Some(attention),
+        })
     }
 
     /// The head size: the width divided by the number of heads, which must divide it.
@@ -381,19 +453,55 @@ impl Fields {
 /// part of the channels, also the share under its name from before version 5.
 pub fn rope_fields(rope: &Rope, partial: Option<(&str, usize)>) -> Map<String, Value> {
     let base = shortest(rope.base);
-    let mut parameters = match rope.scaling {
+    let mut attention = None;
+    let mut parameters = match &rope.scaling {
         None => json!({ "rope_type": "default" }),
-        Some(RopeScaling::Linear { factor }) => json!({ "rope_type": "linear", "factor": shortest(factor) }),
+        Some(RopeScaling::Linear { factor }) => json!({ "rope_type": "linear", "factor": shortest(*factor) }),
+        Some(RopeScaling::Dynamic { factor, .. }) => {
+            json!({ "rope_type": "dynamic", "factor": shortest(*factor) })
+        }
         Some(RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length }) => {
             json!({
                 "rope_type": "llama3",
-                "factor": shortest(factor),
-                "low_freq_factor": shortest(low_freq_factor),
-                "high_freq_factor": shortest(high_freq_factor),
+                "factor": shortest(*factor),
+                "low_freq_factor": shortest(*low_freq_factor),
+                "high_freq_factor": shortest(*high_freq_factor),
+                "original_max_position_embeddings": original_context_length,
+            })
+        }
+        Some(RopeScaling::Yarn {
+            factor,
+            original_context_length,
+            attention_factor,
+            beta_fast,
+            beta_slow,
+            truncate,
+        }) => {
+            attention = *attention_factor;
+            json!({
+                "rope_type": "yarn",
+                "factor": shortest(*factor),
+                "original_max_position_embeddings": original_context_length,
+                "beta_fast": shortest(*beta_fast),
+                "beta_slow": shortest(*beta_slow),
+                "truncate": truncate,
+            })
+        }
+        Some(RopeScaling::Longrope { short_factor, long_factor, original_context_length, attention_factor }) => {
+            attention = *attention_factor;
+            let [short, long] = [short_factor, long_factor]
+                .map(|factors| factors.iter().map(|factor| shortest(*factor)).collect::<Vec<_>>());
+            json!({
+                "rope_type": "longrope",
+                "short_factor": short,
+                "long_factor": long,
                 "original_max_position_embeddings": original_context_length,
             })
         }
     };
+    if let Some(attention) = attention {
+        parameters["attention_factor"] = json!(shortest(attention));
+    }
     parameters["rope_theta"] = json!(base);
     let mut fields = Map::new();
     fields.insert("rope_theta".to_owned(), json!(base));

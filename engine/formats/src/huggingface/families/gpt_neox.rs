@@ -9,7 +9,7 @@ use crate::tensors::{
 };
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, Rope, presets};
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, presets};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
 
@@ -74,8 +74,8 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
         "use_parallel_residual": model.residual == Residual::Parallel,
         "tie_word_embeddings": model.tied_head,
     }));
-    if let Position::Rope(rope) = model.position {
-        fields.extend(rope_fields(&rope, Some(("rotary_pct", model.head_size))));
+    if let Position::Rope(rope) = &model.position {
+        fields.extend(rope_fields(rope, Some(("rotary_pct", model.head_size))));
         fields.insert("rotary_emb_base".to_owned(), json!(shortest(rope.base)));
     }
     fields
@@ -83,10 +83,7 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
 
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let size = model.head_size;
-    let order = match model.position {
-        Position::Rope(rope) => rotary_order(rope, size),
-        _ => rotary_order(Rope::of_base(10_000.0), size),
-    };
+    let order = rotary_order(model);
     // Their layout: queries, keys and values of each head. Values are not rotated.
     let row = |head: usize, part: usize, channel: usize| {
         let channel = if part == 2 { channel } else { order[channel] };

@@ -5,7 +5,7 @@ use super::{Family, object};
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, Position, presets};
+use glasshouse_protocol::{Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, presets};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -51,11 +51,21 @@ pub(super) struct Defaults {
     pub head_size: Option<usize>,
     /// Number of key and value heads; the number of heads if `None`.
     pub kv_heads: Option<usize>,
+    pub eps: f64,
+    /// Whether the class can rotate only part of the channels.
+    pub partial: bool,
 }
 
 impl Defaults {
-    pub(super) const LLAMA: Self =
-        Self { theta: 10_000.0, activation: "silu", tied: false, head_size: None, kv_heads: None };
+    pub(super) const LLAMA: Self = Self {
+        theta: 10_000.0,
+        activation: "silu",
+        tied: false,
+        head_size: None,
+        kv_heads: None,
+        eps: 1e-6,
+        partial: false,
+    };
 }
 
 /// Reads the settings common to all; no biases and no head norms.
@@ -66,10 +76,12 @@ pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelCon
         None => fields.head_size(("hidden_size", width), ("num_attention_heads", heads))?,
     };
     let theta = fields.number_or("rope_theta", defaults.theta)?;
-    let rope = fields.rope(head_size, theta, 1.0)?;
-    fields.must_be("partial_rotary_factor", &json!(1.0))?;
-    if let Some(channels) = rope.channels {
-        // These classes always rotate all channels.
+    if !defaults.partial {
+        fields.must_be("partial_rotary_factor", &json!(1.0))?;
+    }
+    let share = fields.number_or("partial_rotary_factor", 1.0)?;
+    let rope = fields.rope(head_size, theta, share)?;
+    if let Some(channels) = rope.channels.filter(|_| !defaults.partial) {
         let reason =
             format!("{channels} of {head_size} channels are rotated; this class rotates all of them");
         return Err(fields.error(reason));
@@ -85,7 +97,7 @@ pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelCon
         head_size,
         norm: NormConfig {
             kind: NormKind::Rms,
-            eps: fields.number_or("rms_norm_eps", 1e-6)? as f32,
+            eps: fields.number_or("rms_norm_eps", defaults.eps)? as f32,
             ..shape.norm
         },
         position: Position::Rope(rope),
@@ -119,10 +131,29 @@ pub(super) fn shared_fields(model: &ModelConfig) -> Map<String, Value> {
         "attention_dropout": shortest(model.dropout.attention),
         "tie_word_embeddings": model.tied_head,
     }));
-    if let Position::Rope(rope) = model.position {
-        fields.extend(rope_fields(&rope, None));
+    if let Position::Rope(rope) = &model.position {
+        fields.extend(rope_fields(rope, None));
     }
     fields
+}
+
+/// The tensors of the norms of a block and ours. The second norm of Llama precedes the MLP; that of OLMo 2 and Gemma 3 follows the
+/// attention.
+fn norms(placement: NormPlacement) -> &'static [(&'static str, &'static str)] {
+    match placement {
+        NormPlacement::Pre | NormPlacement::Post => {
+            &[("input_layernorm", "attention.norm"), ("post_attention_layernorm", "mlp.norm")]
+        }
+        NormPlacement::Output => {
+            &[("post_attention_layernorm", "attention.norm"), ("post_feedforward_layernorm", "mlp.norm")]
+        }
+        NormPlacement::Sandwich => &[
+            ("input_layernorm", "attention.norm"),
+            ("post_attention_layernorm", "attention.output_norm"),
+            ("pre_feedforward_layernorm", "mlp.norm"),
+            ("post_feedforward_layernorm", "mlp.output_norm"),
+        ],
+    }
 }
 
 /// The tensors common to all of them.
@@ -132,8 +163,9 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     table.whole("model.embed_tokens.weight", "embedding.tokens");
     for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));
-        table.norm(&format!("{theirs}.input_layernorm"), &format!("{ours}.attention.norm"), AsOurs);
-        table.norm(&format!("{theirs}.post_attention_layernorm"), &format!("{ours}.mlp.norm"), AsOurs);
+        for (norm, our_norm) in norms(model.norm.placement) {
+            table.norm(&format!("{theirs}.{norm}"), &format!("{ours}.{our_norm}"), AsOurs);
+        }
         for (part, rows) in [
             ("q_proj", 0..queries),
             ("k_proj", queries..queries + keys),
@@ -148,8 +180,15 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
             table.rows(&format!("{theirs}.mlp.{part}"), &up, Rows::Range(rows), AsOurs);
         }
         table.linear(&format!("{theirs}.mlp.down_proj"), &format!("{ours}.mlp.down"), AsOurs);
-        table.whole(format!("{theirs}.self_attn.q_norm.weight"), &format!("{ours}.attention.query_norm"));
-        table.whole(format!("{theirs}.self_attn.k_norm.weight"), &format!("{ours}.attention.key_norm"));
+        for (norm, our_norm) in [("q_norm", "query_norm"), ("k_norm", "key_norm")] {
+            let (norm, our_norm) =
+                (format!("{theirs}.self_attn.{norm}.weight"), format!("{ours}.attention.{our_norm}"));
+            // Ours has no offset here.
+            match model.norm.add_unit_offset {
+                true => table.minus_one(norm, &our_norm),
+                false => table.whole(norm, &our_norm),
+            }
+        }
     }
     table.norm("model.norm", "norm", AsOurs);
     table.whole("lm_head.weight", "head.weight");

@@ -41,7 +41,7 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
 fn read_ministral(fields: &mut Fields) -> Result<ModelConfig> {
     let mut model = read(fields)?;
     // Without `layer_types`, all blocks have a sliding window.
-    fields.windows(&mut model, 0)?;
+    fields.windows(&mut model, |_| false)?;
     Ok(model)
 }
 
@@ -53,6 +53,7 @@ fn write_ministral(model: &ModelConfig) -> Map<String, Value> {
 
 /// Attention type of each block, in transformers' naming.
 pub(super) fn layer_types(model: &ModelConfig) -> Value {
-    let kind = |block| if model.window(block).is_some() { "sliding_attention" } else { "full_attention" };
+    let is_full = |block| model.sliding_window.is_none() || model.full_attention.contains(&block);
+    let kind = |block| if is_full(block) { "full_attention" } else { "sliding_attention" };
     (0..model.layers).map(kind).collect()
 }

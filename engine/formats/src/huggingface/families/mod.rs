@@ -2,11 +2,16 @@
 //! to our parameters.
 
 mod gemma;
+mod gemma3;
 mod gpt2;
+mod gpt_neo;
 mod gpt_neox;
+mod granite;
 mod llama;
 mod mistral;
+mod olmo2;
 mod phi;
+mod phi3;
 mod qwen2;
 mod qwen3;
 mod smollm3;
@@ -14,7 +19,7 @@ mod smollm3;
 use super::fields::Fields;
 use crate::tensors::{Parameters, Tensor, TensorTable};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{Bias, ModelConfig, Rope};
+use glasshouse_protocol::{Bias, ModelConfig, Position};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -43,7 +48,7 @@ impl std::fmt::Debug for Family {
 }
 
 /// All families, in order of preference for exports.
-pub const FAMILIES: [&Family; 10] = [
+pub const FAMILIES: [&Family; 15] = [
     &gpt2::FAMILY,
     &llama::FAMILY,
     &qwen3::FAMILY,
@@ -54,6 +59,11 @@ pub const FAMILIES: [&Family; 10] = [
     &gemma::FAMILY,
     &gpt_neox::FAMILY,
     &phi::FAMILY,
+    &phi3::FAMILY,
+    &granite::FAMILY,
+    &olmo2::FAMILY,
+    &gemma3::FAMILY,
+    &gpt_neo::FAMILY,
 ];
 
 impl Family {
@@ -83,9 +93,13 @@ impl Family {
         let fields = (self.write)(model);
         let read = (self.read)(&mut Fields::new(Path::new("config.json"), fields));
         let mut lacks = crate::lacks(model, read.ok().as_ref(), self.padded_biases);
-        // Since version 5, transformers refuses to open others, although the class could compute them.
-        if self.model_type == llama::FAMILY.model_type && !model.width.is_multiple_of(model.heads) {
+        // Since version 5, transformers refuses to open others, although these classes could compute them.
+        let strict = [llama::FAMILY.model_type, gemma3::FAMILY.model_type];
+        if strict.contains(&self.model_type) && !model.width.is_multiple_of(model.heads) {
             lacks.push(format!("model.width = {} with model.heads = {}", model.width, model.heads));
+        }
+        if self.model_type == granite::FAMILY.model_type && !model.labels.is_empty() {
+            lacks.push("classification head".to_owned());
         }
         Ok(lacks)
     }
@@ -118,7 +132,8 @@ impl Family {
             return self.class.to_owned();
         }
         let name = self.class.trim_end_matches("LMHeadModel").trim_end_matches("ForCausalLM");
-        format!("{name}ForSequenceClassification")
+        let text = if self.model_type.ends_with("_text") { "Text" } else { "" };
+        format!("{name}{text}ForSequenceClassification")
     }
 }
 
@@ -131,8 +146,12 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
 
 /// For each of the family's head channels, ours. Partial rotation pairs their channels i and i + R/2, ours i and i + D/2.
 /// Channels that are not rotated fill the places between.
-fn rotary_order(rope: Rope, head_size: usize) -> Vec<usize> {
-    let turning = rope.channels.unwrap_or(head_size);
+fn rotary_order(model: &ModelConfig) -> Vec<usize> {
+    let head_size = model.head_size;
+    let turning = match &model.position {
+        Position::Rope(rope) => rope.channels.unwrap_or(head_size),
+        _ => head_size,
+    };
     let (pairs, half) = (turning / 2, head_size / 2);
     let lows = (0..pairs).chain(pairs..half);
     let highs = (half..half + pairs).chain(half + pairs..head_size);
@@ -179,6 +198,34 @@ mod tests {
             like("gemma", json!({ "hidden_act": "gelu" })),
             like("gpt_neox", json!({ "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null })),
             like("phi", json!({ "head_dim": null, "partial_rotary_factor": 0.67 })),
+            like(
+                "phi3",
+                json!({ "head_dim": null, "partial_rotary_factor": 0.67, "sliding_window": 16, "rope_scaling": {
+                    "type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [2.0, 4.0],
+                }, "original_max_position_embeddings": 32 }),
+            ),
+            like(
+                "granite",
+                json!({
+                    "attention_multiplier": 0.0625, "embedding_multiplier": 12.0, "logits_scaling": 8.0,
+                    "residual_multiplier": 0.22, "rope_scaling": {
+                        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "mscale": 0.7,
+                        "mscale_all_dim": 1.0,
+                    },
+                }),
+            ),
+            like("olmo2", json!({ "rope_scaling": { "rope_type": "dynamic", "factor": 2.0 } })),
+            like(
+                "gemma3_text",
+                json!({
+                    "sliding_window": 16, "sliding_window_pattern": 2, "query_pre_attn_scalar": 24,
+                    "rope_local_base_freq": 100.0, "rope_scaling": { "rope_type": "linear", "factor": 8.0 },
+                }),
+            ),
+            json!({
+                "model_type": "gpt_neo", "vocab_size": 29, "hidden_size": 24, "num_layers": 4, "num_heads": 3,
+                "max_position_embeddings": 64, "window_size": 16, "attention_types": [[["global", "local"], 2]],
+            }),
         ]
     }
 
@@ -249,8 +296,8 @@ mod tests {
             (
                 1,
                 "rope_scaling",
-                json!({ "rope_type": "yarn", "factor": 4.0 }),
-                "rope_scaling.rope_type is \"yarn\"",
+                json!({ "rope_type": "proportional", "factor": 4.0 }),
+                "rope_scaling.rope_type is \"proportional\"",
             ),
             (1, "rope_scaling", json!("linear"), "expected an object"),
             (1, "rope_scaling", json!({ "rope_type": "linear" }), "it has no factor"),
@@ -284,6 +331,18 @@ mod tests {
             (6, "no_rope_layers", json!([1, 0, 0, 1]), "no_rope_layers"),
             (8, "hidden_size", json!(25), "not a multiple of"),
             (9, "qk_layernorm", json!(true), "qk_layernorm is true"),
+            (10, "rope_scaling", json!({ "type": "linear", "factor": 2.0 }), "no other scaling"),
+            (10, "rope_scaling", json!({ "type": "longrope", "short_factor": 1 }), "short_factor is 1"),
+            (13, "attn_logit_softcapping", json!(50.0), "attn_logit_softcapping is 50"),
+            (
+                13,
+                "rope_parameters",
+                json!({ "sliding_attention": { "rope_type": "linear", "factor": 2.0 } }),
+                "only the layers of full attention",
+            ),
+            (14, "attention_types", json!([[["global"], 1_u64 << 60]]), "attention_types"),
+            (14, "attention_types", json!([[["global", "sparse"], 2]]), "attention_types"),
+            (14, "attention_layers", json!(["global"]), "attention_layers is [\"global\"]"),
         ] {
             let mut map = object(examples()[at].clone());
             map.insert(field.to_owned(), value);
@@ -295,12 +354,16 @@ mod tests {
 
     #[test]
     fn partial_rotation_pairs_their_channels_as_ours_pair() {
-        let rope = |channels| Rope { channels, ..Rope::of_base(10.0) };
-        assert_eq!(rotary_order(rope(None), 6), [0, 1, 2, 3, 4, 5]);
+        let (_, phi) = read(&examples()[9]);
+        let order = |channels, head_size| {
+            let position = Position::Rope(Rope { channels, ..Rope::of_base(10.0) });
+            rotary_order(&ModelConfig { position, head_size, ..phi.clone() })
+        };
+        assert_eq!(order(None, 6), [0, 1, 2, 3, 4, 5]);
         // Theirs rotates 0 with 2 and 1 with 3; ours 0 with 4 and 1 with 5.
-        assert_eq!(rotary_order(rope(Some(4)), 8), [0, 1, 4, 5, 2, 3, 6, 7]);
+        assert_eq!(order(Some(4), 8), [0, 1, 4, 5, 2, 3, 6, 7]);
         for (channels, size) in [(2, 4), (2, 10), (6, 8), (10, 10)] {
-            let mut order = rotary_order(rope(Some(channels)), size);
+            let mut order = order(Some(channels), size);
             order.sort_unstable();
             assert!(order.into_iter().eq(0..size), "{channels} of {size}");
         }
@@ -335,8 +398,8 @@ mod tests {
 
     #[test]
     fn angles_are_read_in_both_dialects() {
-        let rope = |model: &ModelConfig| match model.position {
-            Position::Rope(rope) => rope,
+        let rope = |model: &ModelConfig| match &model.position {
+            Position::Rope(rope) => rope.clone(),
             _ => panic!("no rotary positions"),
         };
         let (_, llama) = read(&examples()[1]);
@@ -350,5 +413,42 @@ mod tests {
         let (_, neox) = read(&examples()[8]);
         // Of a head size of 24 ÷ 4.
         assert_eq!(rope(&neox).channels, Some(4));
+        // Both dialects of Gemma 3, which has a base for each kind of layer.
+        let (family, gemma) = read(&examples()[13]);
+        assert_eq!((rope(&gemma).base, rope(&gemma).local_base), (1e6, Some(100.0)));
+        assert_eq!(gemma.full_attention, [1, 3]);
+        let mut written = family.write(&gemma);
+        ["rope_theta", "rope_local_base_freq", "rope_scaling"].map(|name| written.remove(name));
+        assert_eq!(family.read(&mut Fields::new(Path::new("config.json"), written)).unwrap(), gemma);
+    }
+
+    #[test]
+    fn attention_factors_are_those_of_the_class() {
+        let factor = |at: usize, scaling: Value| {
+            let mut map = object(examples()[at].clone());
+            map.insert("rope_scaling".to_owned(), scaling);
+            let Position::Rope(rope) = read(&Value::Object(map)).1.position else { panic!("no rotary positions") };
+            match rope.scaling {
+                Some(
+                    RopeScaling::Yarn { attention_factor, .. } | RopeScaling::Longrope { attention_factor, .. },
+                ) => attention_factor,
+                other => panic!("{other:?}"),
+            }
+        };
+        let yarn = |own: Value| {
+            let mut fields = object(json!({ "rope_type": "yarn", "factor": 4.0 }));
+            fields.extend(object(own));
+            factor(1, Value::Object(fields))
+        };
+        assert_eq!(yarn(json!({})), None);
+        assert_eq!(yarn(json!({ "mscale": 1.0 })), None);
+        assert_eq!(yarn(json!({ "attention_factor": 1.25, "mscale": 1.0, "mscale_all_dim": 2.0 })), Some(1.25));
+        // (0.1 · 0.5 · ln 4 + 1) / (0.1 · 2 · ln 4 + 1)
+        let of_scales = yarn(json!({ "mscale": 0.5, "mscale_all_dim": 2.0 })).unwrap();
+        assert!((of_scales - 0.837_159).abs() < 1e-6, "{of_scales}");
+        // √(1 + ln 2 / ln 32): 64 positions instead of 32.
+        let longrope = json!({ "type": "su", "short_factor": [1, 1.5], "long_factor": [2, 4] });
+        let of_length = factor(10, longrope).unwrap();
+        assert!((of_length - 1.2_f32.sqrt()).abs() < 1e-6, "{of_length}");
     }
 }

@@ -6,7 +6,7 @@ use super::{Family, object, rotary_order};
 use crate::tensors::{BiasRule::Always, Rows, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, Rope, presets};
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, presets};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -71,17 +71,14 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
         "resid_pdrop": shortest(model.dropout.residual),
         "tie_word_embeddings": model.tied_head,
     }));
-    if let Position::Rope(rope) = model.position {
-        fields.extend(rope_fields(&rope, Some(("partial_rotary_factor", model.head_size))));
+    if let Position::Rope(rope) = &model.position {
+        fields.extend(rope_fields(rope, Some(("partial_rotary_factor", model.head_size))));
     }
     fields
 }
 
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
-    let order = match model.position {
-        Position::Rope(rope) => rotary_order(rope, model.head_size),
-        _ => rotary_order(Rope::of_base(10_000.0), model.head_size),
-    };
+    let order = rotary_order(model);
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
     let query_rows = Rows::of_heads(0, model.heads, &order);
     let key_rows = Rows::of_heads(queries, model.kv_heads, &order);

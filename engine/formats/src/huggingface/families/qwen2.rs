@@ -28,7 +28,7 @@ pub(super) fn windows(fields: &mut Fields, mut model: ModelConfig) -> Result<Mod
     let slides = fields.flag_or("use_sliding_window", false)?;
     model.sliding_window = fields.whole_or("sliding_window", Some(4096))?.filter(|_| slides);
     let first = fields.whole_or_none("max_window_layers")?.unwrap_or(28);
-    fields.windows(&mut model, first)?;
+    fields.windows(&mut model, |block| block < first)?;
     Ok(model)
 }
 

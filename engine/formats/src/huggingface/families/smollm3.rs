@@ -40,7 +40,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
     let mut fields = llama::shared_fields(model);
-    if let Position::Rope(rope) = model.position {
+    if let Position::Rope(rope) = &model.position {
         let pattern: Vec<u8> = (0..model.layers).map(|layer| u8::from(rope.turns(layer))).collect();
         fields.insert("no_rope_layers".to_owned(), json!(pattern));
         if rope.skip_every > 0 {

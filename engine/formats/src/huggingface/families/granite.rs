@@ -1,0 +1,44 @@
+//! Granite 3 (Granite Team, IBM 2024): Llama with factors on embeddings, attention scores, residual additions and logits.
+
+use super::super::fields::{Fields, shortest};
+use super::Family;
+use super::llama::{self, Defaults};
+use glasshouse_platform::Result;
+use glasshouse_protocol::{Bias, ModelConfig};
+use serde_json::{Map, Value, json};
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "granite",
+    class: "GraniteForCausalLM",
+    layer_class: "GraniteDecoderLayer",
+    read,
+    write,
+    ..llama::FAMILY
+};
+
+fn read(fields: &mut Fields) -> Result<ModelConfig> {
+    let model = llama::shared(fields, Defaults::LLAMA)?;
+    fields.full_attention_everywhere()?;
+    let mut factor = |name| fields.number_or(name, 1.0).map(|factor| factor as f32);
+    Ok(ModelConfig {
+        embedding_scale: factor("embedding_multiplier")?,
+        attention_scale: Some(factor("attention_multiplier")?),
+        residual_scale: factor("residual_multiplier")?,
+        logit_divisor: factor("logits_scaling")?,
+        bias: Bias { mlp: fields.flag_or("mlp_bias", false)?, ..llama::attention_bias(fields)? },
+        ..model
+    })
+}
+
+fn write(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = llama::FAMILY.write(model);
+    for (name, factor) in [
+        ("embedding_multiplier", model.embedding_scale),
+        ("attention_multiplier", crate::attention_scale(model)),
+        ("residual_multiplier", model.residual_scale),
+        ("logits_scaling", model.logit_divisor),
+    ] {
+        fields.insert(name.to_owned(), json!(shortest(factor)));
+    }
+    fields
+}

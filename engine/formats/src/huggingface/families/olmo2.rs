@@ -1,0 +1,35 @@
+//! OLMo 2 (Team OLMo 2024): Llama with norms on the outputs of attention and MLP, and on all queries and all keys of a token.
+
+use super::super::fields::Fields;
+use super::Family;
+use super::llama::{self, Defaults};
+use glasshouse_platform::Result;
+use glasshouse_protocol::{ModelConfig, NormConfig, NormPlacement};
+use serde_json::{Map, Value, json};
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "olmo2",
+    class: "Olmo2ForCausalLM",
+    layer_class: "Olmo2DecoderLayer",
+    read,
+    write,
+    ..llama::FAMILY
+};
+
+fn read(fields: &mut Fields) -> Result<ModelConfig> {
+    let model = llama::shared(fields, Defaults { eps: 1e-5, ..Defaults::LLAMA })?;
+    fields.full_attention_everywhere()?;
+    Ok(ModelConfig {
+        qk_norm: true,
+        qk_norm_whole: true,
+        norm: NormConfig { placement: NormPlacement::Output, ..model.norm },
+        bias: llama::attention_bias(fields)?,
+        ..model
+    })
+}
+
+fn write(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = llama::shared_fields(model);
+    fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
+    fields
+}

@@ -1,0 +1,84 @@
+//! Phi-3, Phi-3.5 mini and Phi-4 (Abdin et al. 2024): Llama with fused matrices, LongRoPE and partial rotary positions.
+
+use super::super::fields::{Fields, rope_fields, shortest};
+use super::llama::{self, Defaults};
+use super::{Family, rotary_order};
+use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
+use glasshouse_platform::Result;
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{ModelConfig, Position, Rope, RopeScaling};
+use serde_json::{Map, Value, json};
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "phi3",
+    class: "Phi3ForCausalLM",
+    layer_class: "Phi3DecoderLayer",
+    read,
+    write,
+    tensors,
+    ..llama::FAMILY
+};
+
+/// The field of the context length of the original training.
+const ORIGINAL: &str = "original_max_position_embeddings";
+
+fn read(fields: &mut Fields) -> Result<ModelConfig> {
+    fields.defaults([(ORIGINAL, 4096)]);
+    fields.ignore(&[ORIGINAL]);
+    // Written by Phi-4 mini; the class does not have them.
+    fields.must_be("full_attn_mod", &json!(1))?;
+    fields.must_be("interpolate_factor", &json!(1))?;
+    fields.must_be("lm_head_bias", &json!(false))?;
+    let model = llama::shared(fields, Defaults { eps: 1e-5, partial: true, ..Defaults::LLAMA })?;
+    if let Position::Rope(rope) = &model.position
+        && !matches!(rope.scaling, None | Some(RopeScaling::Longrope { .. }))
+    {
+        return Err(fields.error("rope_scaling: Phi-3 has no other scaling of rotary positions than longrope"));
+    }
+    let mut rate = |name| fields.number_or(name, 0.0).map(|rate| rate as f32);
+    let dropout = Dropout { embedding: rate("embd_pdrop")?, residual: rate("resid_pdrop")?, ..model.dropout };
+    Ok(ModelConfig { sliding_window: fields.whole_or_none("sliding_window")?, dropout, ..model })
+}
+
+fn write(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = llama::shared_fields(model);
+    let mut original = model.context_length;
+    if let Position::Rope(rope) = &model.position {
+        let scaling = rope.scaling.clone().filter(|scaling| matches!(scaling, RopeScaling::Longrope { .. }));
+        if let Some(RopeScaling::Longrope { original_context_length, .. }) = scaling {
+            original = original_context_length;
+        }
+        fields.remove("rope_scaling");
+        let rope = Rope { scaling, ..rope.clone() };
+        fields.extend(rope_fields(&rope, Some(("partial_rotary_factor", model.head_size))));
+    }
+    fields.insert(ORIGINAL.to_owned(), json!(original));
+    fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
+    for (name, rate) in [("embd_pdrop", model.dropout.embedding), ("resid_pdrop", model.dropout.residual)] {
+        fields.insert(name.to_owned(), json!(shortest(rate)));
+    }
+    fields
+}
+
+fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
+    let (turned, size) = (model.heads + model.kv_heads, model.head_size);
+    let values = turned * size..(turned + model.kv_heads) * size;
+    let rows = Rows::of_heads(0, turned, &rotary_order(model)).and(values);
+    table.whole("model.embed_tokens.weight", "embedding.tokens");
+    for block in 0..model.layers {
+        let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));
+        table.norm(&format!("{theirs}.input_layernorm"), &format!("{ours}.attention.norm"), AsOurs);
+        table.norm(&format!("{theirs}.post_attention_layernorm"), &format!("{ours}.mlp.norm"), AsOurs);
+        let qkv = format!("{ours}.attention.qkv");
+        table.rows(&format!("{theirs}.self_attn.qkv_proj"), &qkv, rows.clone(), AsOurs);
+        for (part, our_part) in [
+            ("self_attn.o_proj", "attention.output"),
+            ("mlp.gate_up_proj", "mlp.up"),
+            ("mlp.down_proj", "mlp.down"),
+        ] {
+            table.linear(&format!("{theirs}.{part}"), &format!("{ours}.{our_part}"), AsOurs);
+        }
+    }
+    table.norm("model.norm", "norm", AsOurs);
+    table.whole("lm_head.weight", "head.weight");
+}
