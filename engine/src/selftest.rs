@@ -167,7 +167,12 @@ fn trials() -> Result<Vec<Trial>> {
         kv_heads: 3,
         head_size: 15,
         embedding_scale: 1.0,
+        attention_scale: None,
+        residual_scale: 1.0,
+        logit_divisor: 1.0,
+        logit_softcap: None,
         qk_norm: false,
+        qk_norm_whole: false,
         sliding_window: None,
         full_attention: Vec::new(),
         norm: NormConfig {

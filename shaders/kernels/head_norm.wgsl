@@ -1,17 +1,19 @@
-// RMSNorm of each query and key head by itself: y = x·ρ·w, ρ = 1/√(mean x² + eps); values pass.
+// RMSNorm of each query and key head, or of all queries and all keys: y = x·ρ·w, ρ = 1/√(mean x² + eps); values pass.
 // variants: half?
 //
-// x and y are [N,(H+2K)·D], the scales [D] each, roots [N,H+K] keeps ρ for the backward pass. One invocation a head's row: D is at
-// most 256, too short for a workgroup to share. half: x and y are stored in f16.
+// x and y are [N,(H+2K)·D], the scales as long as a group of queries or keys, roots [N,groups of both] keeps ρ for the backward pass.
+// One invocation a group's row: a head's D is at most 256, too short for a workgroup to share. half: x and y are stored in f16.
 
 import package::shared::grid::group_number;
+import package::shared::normed::first_entry;
 import package::shared::stored_float::Stored;
 
 struct Arguments {
     rows: u32, // N.
-    heads: u32, // H.
-    kv_heads: u32, // K.
-    head_size: u32, // D.
+    queries: u32, // Groups of queries normed together: H, or 1.
+    query_size: u32, // Channels of each: D, or H·D.
+    keys: u32, // Groups of keys: K, or 1.
+    key_size: u32, // Channels of each: D, or K·D.
     eps: f32, // Added to the mean square.
 }
 
@@ -25,29 +27,31 @@ struct Arguments {
 @compute @workgroup_size(64)
 fn head_norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let number = group_number(group) * 64u + local;
-    let normed_heads = arguments.heads + arguments.kv_heads;
-    let all_heads = normed_heads + arguments.kv_heads;
-    let row = number / all_heads;
-    let head = number % all_heads;
+    let normed_groups = arguments.queries + arguments.keys;
+    let all_groups = normed_groups + arguments.keys;
+    let row = number / all_groups;
+    let group_in_row = number % all_groups;
     if row >= arguments.rows {
         return;
     }
-    let start = number * arguments.head_size;
-    if head >= normed_heads {
-        for (var d = 0u; d < arguments.head_size; d++) {
+    let is_query = group_in_row < arguments.queries;
+    let size = select(arguments.key_size, arguments.query_size, is_query);
+    let start = first_entry(row, group_in_row, arguments.queries, arguments.query_size, arguments.keys, arguments.key_size);
+    if group_in_row >= normed_groups {
+        for (var d = 0u; d < size; d++) {
             y[start + d] = x[start + d];
         }
         return;
     }
     var squares = 0.0;
-    for (var d = 0u; d < arguments.head_size; d++) {
+    for (var d = 0u; d < size; d++) {
         let entry = f32(x[start + d]);
         squares += entry * entry;
     }
-    let root = 1.0 / sqrt(squares / f32(arguments.head_size) + arguments.eps);
-    roots[row * normed_heads + head] = root;
-    for (var d = 0u; d < arguments.head_size; d++) {
-        let scale = select(key_scale[d], query_scale[d], head < arguments.heads);
+    let root = 1.0 / sqrt(squares / f32(size) + arguments.eps);
+    roots[row * normed_groups + group_in_row] = root;
+    for (var d = 0u; d < size; d++) {
+        let scale = select(key_scale[d], query_scale[d], is_query);
         y[start + d] = Stored(f32(x[start + d]) * root * scale);
     }
 }

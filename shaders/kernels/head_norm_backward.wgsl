@@ -4,17 +4,19 @@
 // Forward:  y = x·ρ·w, ρ = 1/√(mean x² + eps)
 // Here:     dx = ρ·w·dy − x·ρ³·mean(x·w·dy); values pass.
 //
-// x, dy and dx are [N,(H+2K)·D], roots [N,H+K]. One invocation a head's row. half: x, dy and dx are
+// x, dy and dx are [N,(H+2K)·D], roots [N,groups of queries and keys]. One invocation a group's row. half: x, dy and dx are
 // stored in f16.
 
 import package::shared::grid::group_number;
+import package::shared::normed::first_entry;
 import package::shared::stored_float::Stored;
 
 struct Arguments {
     rows: u32, // N.
-    heads: u32, // H.
-    kv_heads: u32, // K.
-    head_size: u32, // D.
+    queries: u32, // Groups of queries normed together: H, or 1.
+    query_size: u32, // Channels of each: D, or H·D.
+    keys: u32, // Groups of keys: K, or 1.
+    key_size: u32, // Channels of each: D, or K·D.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -28,28 +30,29 @@ struct Arguments {
 @compute @workgroup_size(64)
 fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let number = group_number(group) * 64u + local;
-    let normed_heads = arguments.heads + arguments.kv_heads;
-    let all_heads = normed_heads + arguments.kv_heads;
-    let row = number / all_heads;
-    let head = number % all_heads;
+    let normed_groups = arguments.queries + arguments.keys;
+    let all_groups = normed_groups + arguments.keys;
+    let row = number / all_groups;
+    let group_in_row = number % all_groups;
     if row >= arguments.rows {
         return;
     }
-    let start = number * arguments.head_size;
-    if head >= normed_heads {
-        for (var d = 0u; d < arguments.head_size; d++) {
+    let is_query = group_in_row < arguments.queries;
+    let size = select(arguments.key_size, arguments.query_size, is_query);
+    let start = first_entry(row, group_in_row, arguments.queries, arguments.query_size, arguments.keys, arguments.key_size);
+    if group_in_row >= normed_groups {
+        for (var d = 0u; d < size; d++) {
             dx[start + d] = dy[start + d];
         }
         return;
     }
-    let is_query = head < arguments.heads;
     var sum = 0.0;
-    for (var d = 0u; d < arguments.head_size; d++) {
+    for (var d = 0u; d < size; d++) {
         sum += f32(x[start + d]) * select(key_scale[d], query_scale[d], is_query) * f32(dy[start + d]);
     }
-    let root = roots[row * normed_heads + head];
-    let along = root * root * root * sum / f32(arguments.head_size);
-    for (var d = 0u; d < arguments.head_size; d++) {
+    let root = roots[row * normed_groups + group_in_row];
+    let along = root * root * root * sum / f32(size);
+    for (var d = 0u; d < size; d++) {
         let scale = select(key_scale[d], query_scale[d], is_query);
         dx[start + d] = Stored(root * scale * f32(dy[start + d]) - along * f32(x[start + d]));
     }

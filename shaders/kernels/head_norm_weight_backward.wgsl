@@ -1,9 +1,10 @@
 // Gradient of the query and key heads' scales, second half: dw += Σ over segments.
 //
-// partial_sums is [S,2·D] (head_norm_weight_partial), the gradients are [D] each. One invocation an entry.
+// partial_sums is [S,query size + key size] (head_norm_weight_partial), the gradients one of the two each. One invocation an entry.
 
 struct Arguments {
-    head_size: u32, // D.
+    query_size: u32, // Channels of a group of queries.
+    key_size: u32, // Channels of a group of keys.
     segments: u32, // S.
 }
 
@@ -14,7 +15,7 @@ struct Arguments {
 
 @compute @workgroup_size(64)
 fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
-    let columns = 2u * arguments.head_size;
+    let columns = arguments.query_size + arguments.key_size;
     if id.x >= columns {
         return;
     }
@@ -22,9 +23,9 @@ fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var segment = 0u; segment < arguments.segments; segment++) {
         sum += partial_sums[segment * columns + id.x];
     }
-    if id.x < arguments.head_size {
+    if id.x < arguments.query_size {
         query_gradient[id.x] += sum;
     } else {
-        key_gradient[id.x - arguments.head_size] += sum;
+        key_gradient[id.x - arguments.query_size] += sum;
     }
 }

@@ -2,19 +2,21 @@
 // variants: half?
 //
 // Forward:  y = x·ρ·w
-// Here:     partial[s, d] = Σ x·ρ·dy over the segment's rows and query heads, partial[s, D + d] the same over key heads.
+// Here:     partial[s, d] = Σ x·ρ·dy over the segment's rows and groups of queries, partial[s, query size + d] the same over keys.
 //
-// x and dy are [N,(H+2K)·D], roots [N,H+K], partial [S,2·D]. One invocation an entry of partial; head_norm_weight_backward adds the
+// x and dy are [N,(H+2K)·D], roots [N,groups of queries and keys], partial [S,query size + key size]. One invocation an entry of partial; head_norm_weight_backward adds the
 // segments up in order, so that the result is the same every time. half: x and dy are stored in f16.
 
 import package::shared::grid::group_number;
+import package::shared::normed::first_entry;
 import package::shared::stored_float::Stored;
 
 struct Arguments {
     rows: u32, // N.
-    heads: u32, // H.
-    kv_heads: u32, // K.
-    head_size: u32, // D.
+    queries: u32, // Groups of queries normed together: H, or 1.
+    query_size: u32, // Channels of each: D, or H·D.
+    keys: u32, // Groups of keys: K, or 1.
+    key_size: u32, // Channels of each: D, or K·D.
     segments: u32, // S.
     rows_in_segment: u32, // Rows of all segments but perhaps the last.
 }
@@ -28,24 +30,24 @@ struct Arguments {
 @compute @workgroup_size(64)
 fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let number = group_number(group) * 64u + local;
-    let columns = 2u * arguments.head_size;
+    let columns = arguments.query_size + arguments.key_size;
     let segment = number / columns;
     if segment >= arguments.segments {
         return;
     }
-    let d = number % arguments.head_size;
-    let is_key = number % columns >= arguments.head_size;
-    let normed_heads = arguments.heads + arguments.kv_heads;
-    let all_heads = normed_heads + arguments.kv_heads;
-    let first_head = select(0u, arguments.heads, is_key);
-    let end_head = select(arguments.heads, normed_heads, is_key);
+    let column = number % columns;
+    let is_key = column >= arguments.query_size;
+    let d = select(column, column - arguments.query_size, is_key);
+    let normed_groups = arguments.queries + arguments.keys;
+    let first_group = select(0u, arguments.queries, is_key);
+    let end_group = select(arguments.queries, normed_groups, is_key);
     let first_row = segment * arguments.rows_in_segment;
     let end_row = min(first_row + arguments.rows_in_segment, arguments.rows);
     var sum = 0.0;
     for (var row = first_row; row < end_row; row++) {
-        for (var head = first_head; head < end_head; head++) {
-            let at = (row * all_heads + head) * arguments.head_size + d;
-            sum += f32(x[at]) * roots[row * normed_heads + head] * f32(dy[at]);
+        for (var in_row = first_group; in_row < end_group; in_row++) {
+            let at = d + first_entry(row, in_row, arguments.queries, arguments.query_size, arguments.keys, arguments.key_size);
+            sum += f32(x[at]) * roots[row * normed_groups + in_row] * f32(dy[at]);
         }
     }
     partial_sums[number] = sum;

@@ -3,7 +3,7 @@
 
 use super::Lens;
 use super::linear::dot;
-use glasshouse_protocol::{NormKind, NormPlacement};
+use glasshouse_protocol::NormKind;
 
 /// The linear function from the final residual stream to a logit.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Direction {
     /// μ)·ρ·w·u + b·u. Subtracting the mean from d = ρ·w·u instead is equivalent: Σ (x − μ)·d = Σ x·(d − mean d).
     pub(super) fn of(lens: &Lens, stream: &[f32], output: u32) -> Option<Self> {
         let norm = &lens.config().norm;
-        if norm.placement == NormPlacement::Post {
+        if !norm.placement.has_final() {
             return None;
         }
         let (head, shape) = lens.unembedding()?;
@@ -44,12 +44,15 @@ impl Direction {
             let centred = f64::from(*entry) - centre;
             centred * centred
         };
-        let scale = 1.0 / libm::sqrt(mean_of(&mut stream.iter().map(square)) + f64::from(norm.eps));
+        let is_token = lens.config().labels.is_empty();
+        let divisor = if is_token { f64::from(lens.config().logit_divisor) } else { 1.0 };
+        let root = libm::sqrt(mean_of(&mut stream.iter().map(square)) + f64::from(norm.eps));
+        let scale = 1.0 / (root * divisor);
         if norm.kind == NormKind::Layer {
             let mean = mean_of(&mut channels.iter().copied());
             channels.iter_mut().for_each(|channel| *channel -= mean);
         }
-        let of_norm = lens.weight("norm.bias").map(|(bias, _)| dot(bias, row));
+        let of_norm = lens.weight("norm.bias").map(|(bias, _)| dot(bias, row) / divisor);
         let of_head =
             lens.weight("head.bias").and_then(|(bias, _)| bias.get(output as usize).copied().map(f64::from));
         let bias = match (of_norm, of_head) {

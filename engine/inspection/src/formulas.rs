@@ -1,12 +1,12 @@
 //! Formulas of the walk's values for a model's settings: with its norm placement, rotations and biases.
 
-use glasshouse_protocol::{Activation, Gate, ModelConfig, NormKind, NormPlacement, Position, Residual};
+use glasshouse_protocol::{Activation, Gate, ModelConfig, NormKind, Position, Residual};
 
 /// The walk's tensors by name, each with its formula. A block starts with x, its attention gives y, and its MLP the next block's
 /// x.
 pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
-    let ModelConfig { bias, residual, position, qk_norm, .. } = *config;
-    let is_post = config.norm.placement == NormPlacement::Post;
+    let ModelConfig { bias, residual, ref position, qk_norm, .. } = *config;
+    let placement = config.norm.placement;
     let norm = match config.norm.kind {
         NormKind::Layer => "LayerNorm",
         NormKind::Rms => "RMSNorm",
@@ -19,18 +19,24 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
         scale if positions.is_empty() => format!("x = {scale}·E[id]"),
         scale => format!("x = {scale}·(E[id]{positions})"),
     };
-    // With post-norm, both parts read the vector as it is.
-    let read = if is_post { "x".to_owned() } else { format!("{norm}(x)") };
-    let turns = matches!(position, Position::Rope(rope) if rope.turns(layer));
+    let normed = |first: bool, name: &str| if first { format!("{norm}({name})") } else { name.to_owned() };
+    let read = normed(placement.is_before(), "x");
+    let turns = config.rope(layer).is_some();
     let projected = |letter: &str, normed: bool, turned: bool| {
         let product = format!("{read}·W_{letter}{}", plus(bias.qkv, &format!("b_{letter}")));
         let product = if normed { format!("RMSNorm({product})") } else { product };
         if turned { format!("RoPE({product}, t)") } else { product }
     };
-    let between = if is_post { format!("y = {norm}(x + attention)") } else { "y = x + attention".to_owned() };
+    let added = |name: &str, product: String| {
+        let product = normed(placement.output_norm().is_some(), &product);
+        match config.residual_scale {
+            1.0 => format!("{name} = {product}"),
+            scale => format!("{name} = {scale}·({product})"),
+        }
+    };
+    let between = format!("y = {}", normed(!placement.has_final(), "x + attention"));
     let mlp_input = match residual {
-        _ if is_post => "y".to_owned(),
-        Residual::Sequential => format!("{norm}(y)"),
+        Residual::Sequential => normed(placement.is_before(), "y"),
         Residual::Parallel => format!("{norm}₂(x)"),
         Residual::ParallelOneNorm => read.clone(),
     };
@@ -49,10 +55,20 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
             format!("h = {activation}({})", up("up"))
         }
     };
-    let stream = if is_post { format!("x = {norm}(y + mlp)") } else { "x = y + mlp".to_owned() };
+    let stream = format!("x = {}", normed(!placement.has_final(), "y + mlp"));
+    let last = normed(placement.has_final(), "x");
+    let scores = match config.attention_scale {
+        None => "q·kᵀ / √D".to_owned(),
+        Some(scale) => format!("{scale}·q·kᵀ"),
+    };
     // A tied head has no matrix of its own; a classification head always has.
     let head = if config.tied_head && config.labels.is_empty() { "Eᵀ" } else { "W_U" };
     let head_bias = plus(bias.head && config.labels.is_empty(), "b_U");
+    let logits = format!("{last}·{head}{head_bias}");
+    let logits = match config.logit_divisor {
+        divisor if divisor != 1.0 && config.labels.is_empty() => format!("{logits} / {divisor}"),
+        _ => logits,
+    };
 
     let formulas = [
         ("embedded", embedded),
@@ -60,16 +76,16 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
         ("queries", format!("q = {}", projected("Q", qk_norm, turns))),
         ("keys", format!("k = {}", projected("K", qk_norm, turns))),
         ("values", format!("v = {}", projected("V", false, false))),
-        ("probabilities", "A = softmax(q·kᵀ / √D + mask)".to_owned()),
+        ("probabilities", format!("A = softmax({scores} + mask)")),
         ("attended", "A·v".to_owned()),
-        ("attention_output", format!("attention = A·v·W_O{}", plus(bias.output, "b_O"))),
+        ("attention_output", added("attention", format!("A·v·W_O{}", plus(bias.output, "b_O")))),
         ("between", between),
         ("mlp_input", mlp_input.clone()),
         ("hidden", hidden),
-        ("mlp_output", format!("mlp = h·W_down{}", plus(bias.mlp, "b_down"))),
+        ("mlp_output", added("mlp", format!("h·W_down{}", plus(bias.mlp, "b_down")))),
         ("stream", stream),
-        ("normed", read.clone()),
-        ("logits", format!("{read}·{head}{head_bias}")),
+        ("normed", last),
+        ("logits", logits),
     ];
     formulas.map(|(name, formula)| (name.to_owned(), formula)).to_vec()
 }

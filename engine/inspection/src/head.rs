@@ -1,11 +1,10 @@
-//! A single head's computation, step by step: q·k / √D, mask, softmax, ·v, times its columns of the output weight.
+//! A single head's computation, step by step: scaled q·k, mask, softmax, ·v, times its columns of the output weight.
 
 use super::linear::products;
 use super::probabilities::{self, Attention};
 use super::{Found, Subject};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::{Error, Result, Turns};
-use glasshouse_protocol::Position;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (layer, head) = (subject.layer(), subject.head());
@@ -36,11 +35,13 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("keys", &scope, &vectors, rows(&|at| attention.key(head, at).to_vec()));
     found.floats("values", &scope, &vectors, rows(&|at| attention.value(head, at).to_vec()));
     found.floats("scores", &scope, &[("T", time), ("T", time)], scores);
+    if let Some(scale) = config.attention_scale {
+        found.floats("scale", &scope, &[("1", 1)], vec![scale]);
+    }
     found.floats("probabilities", &scope, &[("T", time), ("T", time)], probabilities);
     found.floats("weighted", &scope, &vectors, weighted);
     found.floats("output", &scope, &[("T", time), ("C", width)], output);
-    let turned = matches!(config.position, Position::Rope(rope) if rope.turns(layer));
-    let done = match (config.qk_norm, turned) {
+    let done = match (config.qk_norm, config.rope(layer).is_some()) {
         (true, true) => Some("normed and then rotated by their positions"),
         (true, false) => Some("normed"),
         (false, true) => Some("rotated by their positions"),
@@ -56,6 +57,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     }
     if config.bias.output {
         found.notice("The bias of the output layer is added once for all heads and is not included here.");
+    }
+    if config.norm.placement.output_norm().is_some() || config.residual_scale != 1.0 {
+        found.notice("The norm and scale of the output apply to the sum of all heads and are not included here.");
     }
     Ok(found)
 }

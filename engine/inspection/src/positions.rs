@@ -2,7 +2,7 @@
 
 use super::linear::{norm, products};
 use super::{Found, Subject};
-use glasshouse_compiler::graph::{Constant, Type};
+use glasshouse_compiler::graph::{Constant, Type, rope_waves};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Position, Rope};
 
@@ -14,7 +14,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (context, width) = (config.context_length, config.width);
     let positions = context.min(COMPARED);
     let mut found = Found::default();
-    match config.position {
+    match &config.position {
         Position::Learned => {
             let missing = || Error::Internal("learned positions without a table".to_owned());
             let (table, _) = subject.lens.weight("embedding.positions").ok_or_else(missing)?;
@@ -24,7 +24,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             let table = Constant::SinusoidalTable.data(&Type::f32(&[positions, width]));
             cosines(&mut found, &table, width);
         }
-        Position::Rope(rope) => rotations(&mut found, &rope, config.head_size, positions),
+        Position::Rope(rope) => rotations(&mut found, rope, (config.head_size, context), positions),
         Position::None => {
             found.notice("This model has no positional encoding: only the causal mask encodes the order.");
             return Ok(found);
@@ -52,16 +52,10 @@ fn cosines(found: &mut Found, table: &[f32], width: usize) {
 }
 
 /// Adds the rotary frequencies, and the resulting similarity of a query and an equal key by distance.
-fn rotations(found: &mut Found, rope: &Rope, head_size: usize, positions: usize) {
+fn rotations(found: &mut Found, rope: &Rope, (head_size, context): (usize, usize), positions: usize) {
     let pairs = head_size / 2;
-    // The second row of the model's own table has the angles for one position, all less than half a turn.
-    let table = Constant::RopeTable(*rope).data(&Type::f32(&[2, head_size]));
-    let (cosines, sines) = table[head_size..].split_at(pairs);
-    let frequencies: Vec<f64> = sines
-        .iter()
-        .zip(cosines)
-        .map(|(sine, cosine)| libm::atan2((*sine).into(), (*cosine).into()))
-        .collect();
+    let waves = rope_waves(rope, head_size, context);
+    let frequencies: Vec<f64> = waves.into_iter().map(|(frequency, _)| frequency).collect();
     let mean_cosine = |distance: usize| {
         let sum: f64 = frequencies.iter().map(|angle| libm::cos(distance as f64 * angle)).sum();
         (sum / pairs.max(1) as f64) as f32
@@ -79,6 +73,9 @@ fn rotations(found: &mut Found, rope: &Rope, head_size: usize, positions: usize)
         found.notice(format!(
             "Of the {head_size} channels of a head, {channels} are rotated; the others are not."
         ));
+    }
+    if let Some(base) = rope.local_base {
+        found.notice(format!("Layers with a sliding window rotate with base {base}; the others are shown."));
     }
     if rope.skip_every > 0 {
         found.notice(format!(

@@ -42,6 +42,8 @@ pub(super) struct Attention<'a> {
     /// [T, (H + 2K)·D].
     packed: &'a [f32],
     heads: Heads,
+    /// Factor on q·k.
+    scale: f64,
     /// Number of positions that a query sees, including its own.
     window: usize,
 }
@@ -51,7 +53,8 @@ impl<'a> Attention<'a> {
     pub(super) fn new(config: &ModelConfig, layer: usize, packed: &'a Tensor) -> Self {
         let ModelConfig { heads, kv_heads, head_size, .. } = *config;
         let window = config.window(layer).unwrap_or(usize::MAX);
-        Self { packed: &packed.data, heads: Heads { heads, kv_heads, head_size }, window }
+        let scale = config.attention_scale.map_or_else(|| 1.0 / (head_size as f64).sqrt(), f64::from);
+        Self { packed: &packed.data, heads: Heads { heads, kv_heads, head_size }, scale, window }
     }
 
     /// T.
@@ -91,14 +94,13 @@ impl<'a> Attention<'a> {
         (query + 1).saturating_sub(self.window)
     }
 
-    /// q·k / √D of a query with keys from position `from` on, filling `scores`.
+    /// Scaled q·k of a query with keys from position `from` on, filling `scores`.
     fn score(&self, head: usize, query: usize, from: usize, scores: &mut [f32]) {
-        let factor = 1.0 / (self.heads.head_size as f64).sqrt();
         let keys = self.entries(from, self.keys_of(head));
-        products(self.query(head, query), keys, self.heads.packed(), factor, scores);
+        products(self.query(head, query), keys, self.heads.packed(), self.scale, scores);
     }
 
-    /// A head's q·k / √D before masking, [T, T].
+    /// A head's scaled q·k before masking, [T, T].
     pub(super) async fn scores(&self, head: usize, turns: &Turns) -> Vec<f32> {
         let time = self.time();
         let mut scores = vec![0.0; time * time];

@@ -216,7 +216,7 @@ impl<'lens> Changed<'lens> {
             match *edit {
                 Edit::Head { layer, head, factor } => {
                     let columns = head * size..(head + 1) * size;
-                    changed.scale(&format!("blocks.{layer}.attention.output.weight"), Some(columns), factor);
+                    changed.scale(&format!("blocks.{layer}.attention.output.weight"), Some(columns), factor, 0.0);
                 }
                 Edit::Attention { layer, factor } => changed.attention(layer, factor),
                 Edit::Mlp { layer, factor } => changed.mlp(layer, factor),
@@ -231,19 +231,26 @@ impl<'lens> Changed<'lens> {
     }
 
     fn attention(&mut self, layer: usize, factor: f32) {
-        for own in ["weight", "bias"] {
-            self.scale(&format!("blocks.{layer}.attention.output.{own}"), None, factor);
-        }
+        self.part(&format!("blocks.{layer}.attention"), "output", factor);
     }
 
     fn mlp(&mut self, layer: usize, factor: f32) {
-        for own in ["weight", "bias"] {
-            self.scale(&format!("blocks.{layer}.mlp.down.{own}"), None, factor);
-        }
+        self.part(&format!("blocks.{layer}.mlp"), "down", factor);
     }
 
-    /// Scales some or all columns of a parameter; no-op if the model lacks it, such as biases.
-    fn scale(&mut self, name: &str, columns: Option<Range<usize>>, factor: f32) {
+    /// Scales what a part adds to the stream, by the weights of its output norm or else of its last layer.
+    fn part(&mut self, part: &str, layer: &str, factor: f32) {
+        let norm = &self.lens.config().norm;
+        let (name, unit) = match norm.placement.output_norm() {
+            Some(name) => (name, norm.add_unit_offset),
+            None => (layer, false),
+        };
+        self.scale(&format!("{part}.{name}.weight"), None, factor, if unit { 1.0 } else { 0.0 });
+        self.scale(&format!("{part}.{name}.bias"), None, factor, 0.0);
+    }
+
+    /// Scales `offset` plus some or all columns of a parameter; no-op if the model lacks it, such as biases.
+    fn scale(&mut self, name: &str, columns: Option<Range<usize>>, factor: f32, offset: f32) {
         let width = self.lens.weight(name).and_then(|(_, shape)| shape.last().copied());
         let version = self.lens.version(name);
         let (Some(width), Some(version), Some(entries)) = (width, version, self.lens.weights_mut(name))
@@ -255,7 +262,7 @@ impl<'lens> Changed<'lens> {
         }
         let columns = columns.unwrap_or(0..width);
         for row in entries.chunks_exact_mut(width) {
-            row[columns.clone()].iter_mut().for_each(|entry| *entry *= factor);
+            row[columns.clone()].iter_mut().for_each(|entry| *entry = (*entry + offset) * factor - offset);
         }
     }
 }

@@ -29,9 +29,24 @@ pub struct ModelConfig {
     /// Factor on the embeddings before the first block: 1, or √width in Gemma (Gemma Team 2024).
     #[serde(default = "one")]
     pub embedding_scale: f32,
+    /// Factor on q·k; `None` means 1/√D (GPT-Neo: 1, Granite and Gemma: other values).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention_scale: Option<f32>,
+    /// Factor on the outputs of attention and MLP before they are added to the residual stream (Granite).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub residual_scale: f32,
+    /// Divisor of the token logits (Granite).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub logit_divisor: f32,
+    /// c in c·tanh(x/c) on the logits, after the division; `None` means no cap (Gemma 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logit_softcap: Option<f32>,
     /// RMSNorm on each query and key head before the rotation (Dehghani et al. 2023, as in Qwen3 with learned weights).
     #[serde(default)]
     pub qk_norm: bool,
+    /// With `qk_norm`, one RMSNorm over all H·D query channels and one over all K·D key channels, before the split into heads (OLMo 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub qk_norm_whole: bool,
     /// Number of positions a query attends to, its own included; `None` means the whole context (Mistral, Jiang et al. 2023).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sliding_window: Option<usize>,
@@ -63,6 +78,11 @@ pub struct ModelConfig {
 
 fn one() -> f32 {
     1.0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_one(factor: &f32) -> bool {
+    *factor == 1.0
 }
 
 fn yes() -> bool {
@@ -103,10 +123,35 @@ pub enum NormPlacement {
     Pre,
     /// norm(x + f(x)), without a final norm: the original transformer (Vaswani et al. 2017).
     Post,
+    /// x + norm(f(x)), with a final norm (OLMo 2, Team OLMo 2024).
+    Output,
+    /// x + norm₂(f(norm₁(x))), with a final norm (Gemma 3, Gemma Team 2025).
+    Sandwich,
+}
+
+impl NormPlacement {
+    /// Whether attention and MLP read a normalised stream.
+    pub fn is_before(self) -> bool {
+        matches!(self, Self::Pre | Self::Sandwich)
+    }
+
+    /// Name within a part of the norm of its output before the addition: of `blocks.0.attention.output_norm`, for example.
+    pub fn output_norm(self) -> Option<&'static str> {
+        match self {
+            Self::Pre | Self::Post => None,
+            Self::Output => Some("norm"),
+            Self::Sandwich => Some("output_norm"),
+        }
+    }
+
+    /// Whether a norm precedes the head: the stream is then a sum of the embedding and the parts' outputs.
+    pub fn has_final(self) -> bool {
+        self != Self::Post
+    }
 }
 
 /// Position encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Position {
     /// A learned T × C table added to the token embedding (GPT-2).
@@ -119,8 +164,21 @@ pub enum Position {
     None,
 }
 
+impl Position {
+    /// Whether a shorter `context_length` computes the same.
+    pub fn ignores_context(&self) -> bool {
+        match self {
+            Self::Learned | Self::Sinusoidal => false,
+            Self::Rope(rope) => {
+                !matches!(rope.scaling, Some(RopeScaling::Dynamic { .. } | RopeScaling::Longrope { .. }))
+            }
+            Self::None => true,
+        }
+    }
+}
+
 /// Settings of rotary positions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rope {
     /// Base of the geometric series of frequencies, usually 10000.
@@ -132,6 +190,9 @@ pub struct Rope {
     /// Scaling of the frequencies for contexts longer than in the original training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<RopeScaling>,
+    /// Base of the layers with a sliding window, which are then not scaled; `None` means `base`, scaled (Gemma 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_base: Option<f32>,
     /// Omit rotary positions in every n-th layer, counted from 1 (4 in SmolLM3); 0 means in none.
     #[serde(default)]
     pub skip_every: usize,
@@ -140,7 +201,7 @@ pub struct Rope {
 impl Rope {
     /// Rotates all channels of all layers, with this base.
     pub const fn of_base(base: f32) -> Self {
-        Self { base, channels: None, scaling: None, skip_every: 0 }
+        Self { base, channels: None, scaling: None, local_base: None, skip_every: 0 }
     }
 
     /// Whether a layer, counted from 0, rotates its queries and keys.
@@ -149,52 +210,25 @@ impl Rope {
     }
 
     fn validate(&self, head_size: usize) -> Result<(), Invalid> {
-        require(
-            self.base.is_finite() && self.base > 1.0,
-            "model.position.base",
-            self.base,
-            "be a number above 1",
-        )?;
+        for (field, base) in
+            [("model.position.base", Some(self.base)), ("model.position.local_base", self.local_base)]
+        {
+            let base = base.unwrap_or(2.0);
+            require(base.is_finite() && base > 1.0, field, base, "be a number above 1")?;
+        }
         if let Some(channels) = self.channels {
             let fits = channels >= 2 && channels.is_multiple_of(2) && channels <= head_size;
             let rule = format!("be even, at least 2 and at most model.head_size ({head_size})");
             require(fits, "model.position.channels", channels, rule)?;
         }
-        let positive = |field, number: f32| {
-            let fits = number.is_finite() && number >= 1.0;
-            require(fits, field, number, "be a number of at least 1")
-        };
-        match self.scaling {
-            None => Ok(()),
-            Some(RopeScaling::Linear { factor }) => positive("model.position.scaling.factor", factor),
-            Some(RopeScaling::Llama3 {
-                factor,
-                low_freq_factor,
-                high_freq_factor,
-                original_context_length,
-            }) => {
-                positive("model.position.scaling.factor", factor)?;
-                require(
-                    low_freq_factor > 0.0
-                        && high_freq_factor > low_freq_factor
-                        && high_freq_factor.is_finite(),
-                    "model.position.scaling.high_freq_factor",
-                    high_freq_factor,
-                    "be above low_freq_factor, which must be above 0",
-                )?;
-                require(
-                    original_context_length >= 1,
-                    "model.position.scaling.original_context_length",
-                    original_context_length,
-                    "be at least 1",
-                )
-            }
-        }
+        let channels = self.channels.unwrap_or(head_size);
+        self.scaling.as_ref().map_or(Ok(()), |scaling| scaling.validate(channels))
     }
 }
 
-/// Frequency scaling of rotary positions, with the names and formulas of `rope_scaling` in `transformers`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Frequency scaling of rotary positions, with the names and formulas of `rope_scaling` in `transformers`. An attention factor
+/// multiplies the cosines and sines of the rotated channels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum RopeScaling {
     /// Scales all frequencies equally (position interpolation, Chen et al. 2023).
@@ -213,6 +247,95 @@ pub enum RopeScaling {
         /// Context length of the original training.
         original_context_length: usize,
     },
+    /// Raises the base for contexts beyond the original one (dynamic NTK), here by the model's context length T: base ·
+    /// (factor·T/original − (factor − 1))^(R/(R − 2)).
+    Dynamic { factor: f32, original_context_length: usize },
+    /// Scales frequencies with few turns in the original context and keeps those with many (Peng et al. 2023).
+    Yarn {
+        factor: f32,
+        original_context_length: usize,
+        /// `None` means 0.1·ln(factor) + 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attention_factor: Option<f32>,
+        /// Frequencies with at least this many turns are not scaled.
+        #[serde(default = "fast")]
+        beta_fast: f32,
+        /// Frequencies with at most this many turns are scaled fully.
+        #[serde(default = "one")]
+        beta_slow: f32,
+        /// Round the bounds between these to whole channel pairs.
+        #[serde(default = "yes")]
+        truncate: bool,
+    },
+    /// A divisor for each of the R/2 channel pairs (Ding et al. 2024; Phi-3).
+    Longrope {
+        /// Divisors if T ≤ `original_context_length`.
+        short_factor: Vec<f32>,
+        /// Divisors for larger T.
+        long_factor: Vec<f32>,
+        original_context_length: usize,
+        /// `None` means √(1 + ln(T/original)/ln(original)), or 1 if T ≤ original.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attention_factor: Option<f32>,
+    },
+}
+
+fn fast() -> f32 {
+    32.0
+}
+
+impl RopeScaling {
+    /// `channels` is R, the number of rotated channels.
+    fn validate(&self, channels: usize) -> Result<(), Invalid> {
+        let above_zero = |number: f32| number.is_finite() && number > 0.0;
+        let (mut factor, mut attention, mut original) = (1.0, None, 2);
+        match self {
+            Self::Linear { factor: own } => factor = *own,
+            Self::Llama3 { factor: own, low_freq_factor, high_freq_factor, original_context_length } => {
+                (factor, original) = (*own, *original_context_length);
+                require(
+                    above_zero(*low_freq_factor)
+                        && high_freq_factor > low_freq_factor
+                        && high_freq_factor.is_finite(),
+                    "model.position.scaling.high_freq_factor",
+                    high_freq_factor,
+                    "be above low_freq_factor, which must be above 0",
+                )?;
+            }
+            Self::Dynamic { factor: own, original_context_length } => {
+                (factor, original) = (*own, *original_context_length);
+                let rule = "be at least 4 with dynamic scaling";
+                require(channels >= 4, "model.position.channels", channels, rule)?;
+            }
+            Self::Yarn { factor: own, original_context_length, attention_factor, beta_fast, beta_slow, .. } => {
+                (factor, attention, original) = (*own, *attention_factor, *original_context_length);
+                require(
+                    above_zero(*beta_slow) && beta_fast > beta_slow && beta_fast.is_finite(),
+                    "model.position.scaling.beta_fast",
+                    beta_fast,
+                    "be above beta_slow, which must be above 0",
+                )?;
+            }
+            Self::Longrope { short_factor, long_factor, original_context_length, attention_factor } => {
+                (attention, original) = (*attention_factor, *original_context_length);
+                for (field, factors) in [
+                    ("model.position.scaling.short_factor", short_factor),
+                    ("model.position.scaling.long_factor", long_factor),
+                ] {
+                    let fits = factors.len() == channels / 2 && factors.iter().all(|own| above_zero(*own));
+                    let rule = format!("be {} numbers above 0, one per channel pair", channels / 2);
+                    require(fits, field, format!("{factors:?}"), rule)?;
+                }
+            }
+        }
+        let path = "model.position.scaling.factor";
+        require(factor.is_finite() && factor >= 1.0, path, factor, "be a number of at least 1")?;
+        let path = "model.position.scaling.original_context_length";
+        require(original >= 2, path, original, "be at least 2")?;
+        let attention = attention.unwrap_or(1.0);
+        let path = "model.position.scaling.attention_factor";
+        require(above_zero(attention), path, attention, "be a number above 0")
+    }
 }
 
 /// Arrangement of the residual connections of a block.
@@ -384,6 +507,17 @@ impl ModelConfig {
             .filter(|window| *window < self.context_length && !self.full_attention.contains(&block))
     }
 
+    /// The rotary positions of a block, with its own base and scaling; `None` if it does not rotate.
+    pub fn rope(&self, block: usize) -> Option<Rope> {
+        let Position::Rope(rope) = &self.position else { return None };
+        let is_local = self.sliding_window.is_some() && !self.full_attention.contains(&block);
+        let own = match rope.local_base.filter(|_| is_local) {
+            Some(base) => Rope { base, scaling: None, local_base: None, ..rope.clone() },
+            None => Rope { local_base: None, ..rope.clone() },
+        };
+        rope.turns(block).then_some(own)
+    }
+
     /// Whether the model is a reward model: its head has one output, the score of a text.
     pub fn scores(&self) -> bool {
         self.labels.len() == 1
@@ -418,11 +552,27 @@ impl ModelConfig {
             self.heads,
             format!("be a multiple of model.kv_heads ({})", self.kv_heads),
         )?;
+        for (field, factor) in [
+            ("model.embedding_scale", Some(self.embedding_scale)),
+            ("model.attention_scale", self.attention_scale),
+            ("model.residual_scale", Some(self.residual_scale)),
+            ("model.logit_divisor", Some(self.logit_divisor)),
+            ("model.logit_softcap", self.logit_softcap),
+        ] {
+            let factor = factor.unwrap_or(1.0);
+            require(factor > 0.0 && factor <= 1000.0, field, factor, "be above 0 and at most 1000")?;
+        }
         require(
-            self.embedding_scale > 0.0 && self.embedding_scale <= 1000.0,
-            "model.embedding_scale",
-            self.embedding_scale,
-            "be above 0 and at most 1000",
+            self.logit_divisor == 1.0 || !self.bias.head,
+            "model.logit_divisor",
+            self.logit_divisor,
+            "be 1 with model.bias.head",
+        )?;
+        require(
+            self.qk_norm || !self.qk_norm_whole,
+            "model.qk_norm_whole",
+            self.qk_norm_whole,
+            "be false without model.qk_norm",
         )?;
         require(
             self.norm.eps > 0.0 && self.norm.eps < 0.1,
@@ -437,10 +587,10 @@ impl ModelConfig {
             "be false with norm.kind = \"rms\": RMSNorm has no bias",
         )?;
         require(
-            !(self.residual != Residual::Sequential && self.norm.placement == NormPlacement::Post),
+            self.residual == Residual::Sequential || self.norm.placement == NormPlacement::Pre,
             "model.residual",
             format!("{:?}", self.residual),
-            "be sequential with norm.placement = \"post\"",
+            "be sequential unless norm.placement = \"pre\"",
         )?;
         let most = 1 << 16;
         require(self.labels.len() <= most, "model.labels", self.labels.len(), format!("be at most {most}"))?;
@@ -459,7 +609,7 @@ impl ModelConfig {
             beyond.copied().unwrap_or_default(),
             format!("be a block number below {}", self.layers),
         )?;
-        match self.position {
+        match &self.position {
             Position::Rope(rope) => {
                 require(
                     self.head_size.is_multiple_of(2),

@@ -100,7 +100,12 @@ pub fn gpt(
         kv_heads: heads,
         head_size: width / heads.max(1),
         embedding_scale: 1.0,
+        attention_scale: None,
+        residual_scale: 1.0,
+        logit_divisor: 1.0,
+        logit_softcap: None,
         qk_norm: false,
+        qk_norm_whole: false,
         sliding_window: None,
         full_attention: Vec::new(),
         norm: NormConfig {

@@ -282,12 +282,12 @@ fn rotations_and_norms_of_heads() -> Vec<HalfCase> {
     }
     let (scale, roots): (&[usize], &[usize]) = (&[6], &[18, 6]);
     let fed = [Half(qkv), Full(scale), Full(scale)];
-    all.push(case(Op::HeadNorm(ops::HeadNorm { heads, eps: 1e-5 }), &fed, &[], &[0], ROUNDING));
+    all.push(case(Op::HeadNorm(ops::HeadNorm { heads, whole: false, eps: 1e-5 }), &fed, &[], &[0], ROUNDING));
     let fed = [Half(qkv), Full(scale), Full(scale), Full(roots), Half(qkv)];
-    all.push(case(Op::HeadNormBackward(ops::HeadNormBackward { heads }), &fed, &[], &[0], ROUNDING));
+    all.push(case(Op::HeadNormBackward(ops::HeadNormBackward { heads, whole: false }), &fed, &[], &[0], ROUNDING));
     let fed = [Half(qkv), Full(roots), Half(qkv)];
     all.push(case(
-        Op::HeadNormWeightBackward(ops::HeadNormWeightBackward { heads }),
+        Op::HeadNormWeightBackward(ops::HeadNormWeightBackward { heads, whole: false }),
         &fed,
         &[scale, scale],
         &[],
@@ -316,7 +316,7 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
         let kinds = [(None, false), (Some(9), false), (None, true), (Some(9), true)];
         let kinds = &kinds[..if head_size == 8 { 2 } else { 4 }];
         for (window, documents) in kinds.iter().copied() {
-            let op = Op::Attention(ops::Attention { heads, dropout: None, window, documents });
+            let op = Op::Attention(ops::Attention { heads, scale: None, dropout: None, window, documents });
             let fed = [Half(qkv), Starts(starts)];
             all.push(case(op, &fed[..1 + usize::from(documents)], &[], &[0], ROUNDING));
         }
@@ -328,7 +328,7 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
             1e-6,
         ));
         for (window, documents) in kinds.iter().copied() {
-            let op = ops::AttentionBackward { heads, dropout: None, window, documents };
+            let op = ops::AttentionBackward { heads, scale: None, dropout: None, window, documents };
             let fed = [Half(qkv), Full(rows), Full(rows), Half(y), Starts(starts)];
             all.push(case(op.into(), &fed[..4 + usize::from(documents)], &[], &[0], ROUNDING));
         }

@@ -37,7 +37,9 @@ struct Steps<'a> {
     queries: &'a Tensor,
     keys: &'a Tensor,
     values: &'a Tensor,
-    /// q·k / √D for each key.
+    /// Factor on q·k, if it is not 1 / √D.
+    scale: Option<f32>,
+    /// Scaled q·k for each key.
     scores: &'a [f32],
     probabilities: &'a [f32],
 }
@@ -53,6 +55,7 @@ impl<'a> Steps<'a> {
             queries,
             keys,
             values,
+            scale: tensor("scale").and_then(|scale| scale.floats.first().copied()),
             scores: tensor("scores")?.at(&[query]),
             probabilities: tensor("probabilities")?.at(&[query]),
         })
@@ -88,14 +91,17 @@ impl<'a> Steps<'a> {
         let terms: Vec<String> = terms.collect();
         let more = if query.len() > TERMS { " + …" } else { "" };
         let most = self.largest();
+        let score = at(self.scores);
+        let scaled = match self.scale {
+            Some(scale) => format!("{scale}·q·k = {scale} · {} = {score:.3}", in_parentheses(dot, 3)),
+            None => {
+                let root = (self.size as f32).sqrt();
+                format!("q·k / √{} = {dot:.3} / {root:.3} = {score:.3}", self.size)
+            }
+        };
         vec![
             format!("q·k = {}{more} = {dot:.3}", terms.join(" + ")),
-            format!(
-                "q·k / √{} = {dot:.3} / {:.3} = {:.3}",
-                self.size,
-                (self.size as f32).sqrt(),
-                at(self.scores)
-            ),
+            scaled,
             format!(
                 "softmax: exp({:.3} − {}) / Σ exp(…) = {:.4}",
                 at(self.scores),
@@ -132,12 +138,12 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
     ui.add_space(space::SMALL);
     head(ui, "2. Against every key");
+    let keeps = steps.scale.map_or_else(|| format!("√{}", steps.size), |scale| format!("the factor {scale}"));
     prose(
         ui,
         format!(
-            "Each earlier token has a key. q·k is large if both point the same way; √{} keeps its scale, and softmax turns the scores into shares \
-             that sum to 1. Later tokens are masked.",
-            steps.size
+            "Each earlier token has a key. q·k is large if both point the same way; {keeps} keeps its scale, and softmax turns the scores into \
+             shares that sum to 1. Later tokens are masked."
         ),
     );
     let open = remembered(

@@ -66,7 +66,7 @@ impl Sketch<'_, '_> {
         if tall {
             let below = painter.with_clip_rect(inner.with_max_x(inner.right() - side - 4.0));
             let model = self.model();
-            let extra = match (part, model.position, model.qk_norm) {
+            let extra = match (part, &model.position, model.qk_norm) {
                 (Component::Attention, Position::Rope(_), true) => "rotary, qk norm",
                 (Component::Attention, Position::Rope(_), false) => "rotary positions",
                 (Component::Attention, _, true) => "query-key norm",

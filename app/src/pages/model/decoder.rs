@@ -11,9 +11,13 @@ pub(super) enum Component {
     AttentionNorm,
     /// Attention with its projections.
     Attention,
+    /// The second norm of attention, with `NormPlacement::Sandwich`.
+    AttentionOutputNorm,
     MlpNorm,
     /// The feed-forward network.
     Mlp,
+    /// The second norm of the MLP.
+    MlpOutputNorm,
     /// The norm before the head.
     FinalNorm,
     Head,
@@ -21,12 +25,14 @@ pub(super) enum Component {
 
 impl Component {
     /// All components, from the tokens to the logits.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Embedding,
         Self::AttentionNorm,
         Self::Attention,
+        Self::AttentionOutputNorm,
         Self::MlpNorm,
         Self::Mlp,
+        Self::MlpOutputNorm,
         Self::FinalNorm,
         Self::Head,
     ];
@@ -34,7 +40,11 @@ impl Component {
     pub(super) fn name(self, model: &ModelConfig) -> &'static str {
         match self {
             Self::Embedding => "Embedding",
-            Self::AttentionNorm | Self::MlpNorm | Self::FinalNorm => match model.norm.kind {
+            Self::AttentionNorm
+            | Self::AttentionOutputNorm
+            | Self::MlpNorm
+            | Self::MlpOutputNorm
+            | Self::FinalNorm => match model.norm.kind {
                 NormKind::Layer => "LayerNorm",
                 NormKind::Rms => "RMSNorm",
             },
@@ -58,7 +68,7 @@ impl Component {
                     "Embeds each token, without position embeddings: only the mask encodes the order."
                 }
             },
-            Self::AttentionNorm | Self::MlpNorm => {
+            Self::AttentionNorm | Self::AttentionOutputNorm | Self::MlpNorm | Self::MlpOutputNorm => {
                 "Rescales a token's vector, so that deep stacks stay stable."
             }
             Self::Attention => "Each token gathers information from earlier tokens.",
@@ -76,7 +86,7 @@ impl Component {
 
     /// Whether every block has one.
     pub(super) fn is_in_block(self) -> bool {
-        matches!(self, Self::AttentionNorm | Self::Attention | Self::MlpNorm | Self::Mlp)
+        !matches!(self, Self::Embedding | Self::FinalNorm | Self::Head)
     }
 
     /// Parameters of one instance.
@@ -94,17 +104,21 @@ impl Component {
             }
             Self::MlpNorm if model.residual == Residual::ParallelOneNorm => 0,
             Self::AttentionNorm | Self::MlpNorm => norm,
+            Self::AttentionOutputNorm | Self::MlpOutputNorm => {
+                if model.norm.placement == NormPlacement::Sandwich { norm } else { 0 }
+            }
             Self::Attention => {
                 let packed = size(model.heads + 2 * model.kv_heads) * size(model.head_size);
                 let attended = size(model.heads * model.head_size);
-                let head_norms = if model.qk_norm { 2 * size(model.head_size) } else { 0 };
+                let normed = if model.qk_norm_whole { model.heads + model.kv_heads } else { 2 };
+                let head_norms = if model.qk_norm { size(normed * model.head_size) } else { 0 };
                 packed * (width + qkv) + width * (attended + output) + head_norms
             }
             Self::Mlp => {
                 let up = if model.mlp.gate == Gate::None { hidden } else { 2 * hidden };
                 up * (width + mlp) + width * (hidden + mlp)
             }
-            Self::FinalNorm if model.norm.placement == NormPlacement::Pre => norm,
+            Self::FinalNorm if model.norm.placement.has_final() => norm,
             Self::FinalNorm => 0,
             Self::Head => size(model.vocabulary) * (if model.tied_head { 0 } else { width } + head),
         }
@@ -121,7 +135,7 @@ impl Component {
         let named = |name: &str| plan.flops_by_scope.get(name).copied().unwrap_or(0.0);
         match self {
             Self::Embedding => Some(named("embedding")),
-            Self::AttentionNorm | Self::MlpNorm => None,
+            Self::AttentionNorm | Self::AttentionOutputNorm | Self::MlpNorm | Self::MlpOutputNorm => None,
             Self::Attention => Some(ends(".attention")),
             Self::Mlp => Some(ends(".mlp")),
             Self::FinalNorm => Some(named("norm")),

@@ -26,9 +26,10 @@ impl ModelPage {
             about_ui(ui, context, draft, self.pointed.or(self.chosen));
             ui.add_space(theme::space::MEDIUM);
             let width = ui.available_width();
-            let block = if self.open { open_height() } else { BOX + 16.0 };
-            let pre = draft.config.model.norm.placement == NormPlacement::Pre;
-            let height = 2.0 * (BOX + EDGE) + EDGE + block + if pre { BOX + EDGE } else { 0.0 } + 2.0 * 18.0;
+            let placement = draft.config.model.norm.placement;
+            let block = if self.open { open_height(placement) } else { BOX + 16.0 };
+            let last = if placement.has_final() { BOX + EDGE } else { 0.0 };
+            let height = 2.0 * (BOX + EDGE) + EDGE + block + last + 2.0 * 18.0;
             let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
             let mut sketch = Sketch {
                 ui,
@@ -57,8 +58,9 @@ impl ModelPage {
     }
 }
 
-fn open_height() -> f32 {
-    HEAD + 2.0 * (EDGE + BOX + TALL + JOIN + 2.0 * SHORT) + SHORT + 8.0
+fn open_height(placement: NormPlacement) -> f32 {
+    let second = if placement == NormPlacement::Sandwich { BOX + SHORT } else { 0.0 };
+    HEAD + 2.0 * (EDGE + BOX + TALL + JOIN + 2.0 * SHORT + second) + SHORT + 8.0
 }
 
 /// The diagram being drawn from top to bottom.
@@ -89,7 +91,7 @@ impl Sketch<'_, '_> {
         self.edge(&format!("B·T·C = {stream}"));
         self.blocks(open);
         self.edge("B·T·C");
-        if self.model().norm.placement == NormPlacement::Pre {
+        if self.model().norm.placement.has_final() {
             self.part(Component::FinalNorm, "", BOX, |_, _| {});
             self.edge("B·T·C");
         }
@@ -157,7 +159,7 @@ impl Sketch<'_, '_> {
     fn blocks(&mut self, open: &mut bool) {
         let layers = self.model().layers;
         let behind = layers.saturating_sub(1).min(2);
-        let height = if *open { open_height() } else { BOX + 16.0 } - 8.0;
+        let height = if *open { open_height(self.model().norm.placement) } else { BOX + 16.0 } - 8.0;
         let body = Rect::from_min_max(pos2(self.left, self.y), pos2(self.right, self.y + height));
         for number in (1..=behind).rev() {
             let off = 4.0 * number as f32;
@@ -212,20 +214,26 @@ impl Sketch<'_, '_> {
         self.left = body.left() + 26.0;
         self.right = body.right() - 12.0;
         self.y = body.top() + HEAD;
-        let pre = self.model().norm.placement == NormPlacement::Pre;
-        for (norm, work) in
-            [(Component::AttentionNorm, Component::Attention), (Component::MlpNorm, Component::Mlp)]
-        {
+        let placement = self.model().norm.placement;
+        for (norm, work, output_norm) in [
+            (Component::AttentionNorm, Component::Attention, Component::AttentionOutputNorm),
+            (Component::MlpNorm, Component::Mlp, Component::MlpOutputNorm),
+        ] {
             let from = self.y + 6.0;
             self.down(EDGE);
-            if pre {
+            if placement.is_before() {
                 self.part(norm, "", BOX, |_, _| {});
                 self.down(SHORT);
             }
             self.work(work);
             self.down(SHORT);
+            if placement.output_norm().is_some() {
+                let norm = if placement.is_before() { output_norm } else { norm };
+                self.part(norm, "", BOX, |_, _| {});
+                self.down(SHORT);
+            }
             self.join(body.left() + 13.0, from);
-            if !pre {
+            if !placement.has_final() {
                 self.down(SHORT);
                 self.part(norm, "", BOX, |_, _| {});
             }

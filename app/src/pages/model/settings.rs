@@ -15,6 +15,8 @@ use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::{
     Activation, Gate, ModelConfig, NormKind, NormPlacement, Position, Residual, Rope, RopeScaling, RunConfig,
 };
+use std::mem::discriminant;
+use std::ops::RangeInclusive;
 
 /// Maximum of the layer slider: larger models take weeks on one device.
 const DIAL: usize = 16;
@@ -153,9 +155,12 @@ fn group(part: Component) -> &'static str {
         Component::Embedding => "model size",
         Component::Attention => "model attention",
         Component::Mlp => "model mlp",
-        Component::AttentionNorm | Component::MlpNorm | Component::FinalNorm | Component::Head => {
-            "model norm"
-        }
+        Component::AttentionNorm
+        | Component::AttentionOutputNorm
+        | Component::MlpNorm
+        | Component::MlpOutputNorm
+        | Component::FinalNorm
+        | Component::Head => "model norm",
     }
 }
 
@@ -167,6 +172,9 @@ fn group_of_field(path: &str) -> Option<&'static str> {
         ("model.head_size", "model attention"),
         ("model.position", "model attention"),
         ("model.sliding_window", "model attention"),
+        ("model.attention_scale", "model attention"),
+        ("model.qk_norm", "model attention"),
+        ("model.logit", "model norm"),
         ("model.residual", "model norm"),
         ("model.bias", "model norm"),
         ("model.mlp", "model mlp"),
@@ -208,7 +216,14 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     form.whole(ui, "Heads", "model.heads", &mut model.heads, 1..=1024);
     form.whole(ui, "Key-value heads", "model.kv_heads", &mut model.kv_heads, 1..=1024);
     form.whole(ui, "Head size", "model.head_size", &mut model.head_size, 1..=256);
+    let (path, names) = ("model.attention_scale", ("Attention scale", "Factor on scores"));
+    let default = 1.0 / (model.head_size.max(1) as f32).sqrt();
+    optional_ui(ui, form, names, path, &mut model.attention_scale, (default, 0.0001..=1000.0, 0.01));
     form.switch(ui, "Query-key norm", "model.qk_norm", &mut model.qk_norm);
+    model.qk_norm_whole &= model.qk_norm;
+    if model.qk_norm {
+        form.switch(ui, "Over all heads", "model.qk_norm_whole", &mut model.qk_norm_whole);
+    }
     let mut slides = model.sliding_window.is_some();
     form.switch(ui, "Sliding window", "model.sliding_window", &mut slides);
     model.sliding_window = slides.then(|| model.sliding_window.unwrap_or(model.context_length.div_ceil(2)));
@@ -233,7 +248,28 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
         };
     }
     if let Position::Rope(rope) = &mut model.position {
+        if model.sliding_window.is_some() {
+            let (path, names) = ("model.position.local_base", ("Local rotary base", "Base of windowed layers"));
+            optional_ui(ui, form, names, path, &mut rope.local_base, (10_000.0, 2.0..=1e8, 100.0));
+        }
         rope_ui(ui, form, rope, (model.head_size, model.context_length));
+    }
+}
+
+/// A switch for an optional number, and while it is on the number, with its value when switched on, range and speed.
+fn optional_ui(
+    ui: &mut Ui,
+    form: &Form<'_>,
+    (switch, name): (&str, &str),
+    path: &str,
+    value: &mut Option<f32>,
+    (default, range, speed): (f32, RangeInclusive<f32>, f64),
+) {
+    let mut on = value.is_some();
+    form.switch(ui, switch, path, &mut on);
+    *value = on.then(|| value.unwrap_or(default));
+    if let Some(value) = value {
+        form.fraction(ui, name, path, value, range, speed);
     }
 }
 
@@ -246,37 +282,78 @@ fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_le
     if let Some(channels) = &mut rope.channels {
         form.whole(ui, "Rotary channels", "model.position.channels", channels, 2..=256);
     }
-    let none = None;
-    let linear = Some(RopeScaling::Linear { factor: 2.0 });
-    let llama3 = Some(RopeScaling::Llama3 {
-        factor: 8.0,
-        low_freq_factor: 1.0,
-        high_freq_factor: 4.0,
-        original_context_length: context_length,
-    });
-    let kinds = [(0, "none"), (1, "linear"), (2, "Llama 3.1")];
-    let before = match rope.scaling {
-        None => 0,
-        Some(RopeScaling::Linear { .. }) => 1,
-        Some(RopeScaling::Llama3 { .. }) => 2,
-    };
+    let original = context_length;
+    let mut scalings = vec![
+        ("none", None),
+        ("linear", Some(RopeScaling::Linear { factor: 2.0 })),
+        (
+            "Llama 3.1",
+            Some(RopeScaling::Llama3 {
+                factor: 8.0,
+                low_freq_factor: 1.0,
+                high_freq_factor: 4.0,
+                original_context_length: original,
+            }),
+        ),
+        ("dynamic NTK", Some(RopeScaling::Dynamic { factor: 2.0, original_context_length: original })),
+        (
+            "YaRN",
+            Some(RopeScaling::Yarn {
+                factor: 4.0,
+                original_context_length: original,
+                attention_factor: None,
+                beta_fast: 32.0,
+                beta_slow: 1.0,
+                truncate: true,
+            }),
+        ),
+    ];
+    // Its factors come with a model.
+    if matches!(rope.scaling, Some(RopeScaling::Longrope { .. })) {
+        scalings.push(("LongRoPE", rope.scaling.clone()));
+    }
+    let kind_of = |scaling: &Option<RopeScaling>| scaling.as_ref().map(discriminant);
+    let own = kind_of(&rope.scaling);
+    let before = scalings.iter().position(|(_, scaling)| kind_of(scaling) == own).unwrap_or(0);
     let mut kind = before;
+    let kinds: Vec<(usize, &str)> = scalings.iter().map(|(name, _)| *name).enumerate().collect();
     form.choice(ui, "Rotary scaling", "model.position.scaling", &mut kind, &kinds);
     if kind != before {
-        rope.scaling = [none, linear, llama3][kind];
+        rope.scaling = scalings.swap_remove(kind).1;
     }
-    if let Some(RopeScaling::Linear { factor } | RopeScaling::Llama3 { factor, .. }) = &mut rope.scaling {
-        form.fraction(ui, "Scaling factor", "model.position.scaling.factor", factor, 1.0..=1e4, 0.1);
+    let path = "model.position.scaling.factor";
+    match &mut rope.scaling {
+        None | Some(RopeScaling::Longrope { .. }) => {}
+        Some(
+            RopeScaling::Linear { factor }
+            | RopeScaling::Llama3 { factor, .. }
+            | RopeScaling::Dynamic { factor, .. }
+            | RopeScaling::Yarn { factor, .. },
+        ) => form.fraction(ui, "Scaling factor", path, factor, 1.0..=1e4, 0.1),
     }
-    if let Some(RopeScaling::Llama3 { low_freq_factor, high_freq_factor, original_context_length, .. }) =
-        &mut rope.scaling
-    {
-        let path = "model.position.scaling.low_freq_factor";
-        form.fraction(ui, "Low frequency factor", path, low_freq_factor, 0.01..=1e3, 0.1);
-        let path = "model.position.scaling.high_freq_factor";
-        form.fraction(ui, "High frequency factor", path, high_freq_factor, 0.01..=1e3, 0.1);
-        let path = "model.position.scaling.original_context_length";
-        form.whole(ui, "Original context length", path, original_context_length, 1..=1 << 20);
+    let pair = match &mut rope.scaling {
+        Some(RopeScaling::Llama3 { low_freq_factor, high_freq_factor, .. }) => vec![
+            ("Low frequency factor", "model.position.scaling.low_freq_factor", low_freq_factor),
+            ("High frequency factor", "model.position.scaling.high_freq_factor", high_freq_factor),
+        ],
+        Some(RopeScaling::Yarn { beta_fast, beta_slow, .. }) => vec![
+            ("Fast turns", "model.position.scaling.beta_fast", beta_fast),
+            ("Slow turns", "model.position.scaling.beta_slow", beta_slow),
+        ],
+        _ => Vec::new(),
+    };
+    for (name, path, bound) in pair {
+        form.fraction(ui, name, path, bound, 0.01..=1e3, 0.1);
+    }
+    let path = "model.position.scaling.original_context_length";
+    match &mut rope.scaling {
+        None | Some(RopeScaling::Linear { .. }) => {}
+        Some(
+            RopeScaling::Llama3 { original_context_length, .. }
+            | RopeScaling::Dynamic { original_context_length, .. }
+            | RopeScaling::Yarn { original_context_length, .. }
+            | RopeScaling::Longrope { original_context_length, .. },
+        ) => form.whole(ui, "Original context length", path, original_context_length, 2..=1 << 20),
     }
     form.whole(ui, "NoPE layers: every", "model.position.skip_every", &mut rope.skip_every, 0..=1024);
 }
@@ -315,7 +392,12 @@ fn norm_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     let model = &mut config.model;
     let kinds = [(NormKind::Rms, "RMSNorm"), (NormKind::Layer, "LayerNorm")];
     form.choice(ui, "Norm", "model.norm.kind", &mut model.norm.kind, &kinds);
-    let places = [(NormPlacement::Pre, "before each part"), (NormPlacement::Post, "after each part")];
+    let places = [
+        (NormPlacement::Pre, "before each part"),
+        (NormPlacement::Post, "after each addition"),
+        (NormPlacement::Output, "on outputs (OLMo 2)"),
+        (NormPlacement::Sandwich, "before and on outputs (Gemma 3)"),
+    ];
     form.choice(ui, "Norm placement", "model.norm.placement", &mut model.norm.placement, &places);
     form.switch(ui, "Norm bias", "model.norm.bias", &mut model.norm.bias);
     form.fraction(ui, "Norm epsilon", "model.norm.eps", &mut model.norm.eps, 1e-12..=0.1, 1e-6);
@@ -326,6 +408,12 @@ fn norm_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
         (Residual::ParallelOneNorm, "parallel, one norm (Phi)"),
     ];
     form.choice(ui, "Residual", "model.residual", &mut model.residual, &forms);
+    for (name, path, factor) in [
+        ("Residual scale", "model.residual_scale", &mut model.residual_scale),
+        ("Logit divisor", "model.logit_divisor", &mut model.logit_divisor),
+    ] {
+        form.fraction(ui, name, path, factor, 0.001..=1000.0, 0.01);
+    }
     form.switch(ui, "Tied head", "model.tied_head", &mut model.tied_head);
     bias_ui(ui, form, model);
 }

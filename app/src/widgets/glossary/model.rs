@@ -95,6 +95,20 @@ pub const TERMS: &[Term] = &[
         "Dehghani et al. 2023, Scaling Vision Transformers to 22 Billion Parameters",
     ),
     entry(
+        "over all heads",
+        &[],
+        "The query-key norm takes all heads together instead of each head by itself.",
+        "",
+        "Team OLMo 2024, 2 OLMo 2 Furious",
+    ),
+    entry(
+        "attention scale",
+        &["factor on scores"],
+        "Factor on the products of queries and keys; otherwise 1 / √D.",
+        "softmax(s · q·kᵀ)",
+        "Granite Team 2024; Gemma Team 2025",
+    ),
+    entry(
         "rotary base",
         &[],
         "Sets the slowest rotation of a channel pair. Longer contexts need a larger base.",
@@ -125,8 +139,9 @@ pub const TERMS: &[Term] = &[
     entry(
         "norm placement",
         &[],
-        "Norms before each part (GPT-2 and later) train more easily; the original transformer had them after.",
-        "x + f(norm(x)), or norm(x + f(x))",
+        "Norms before each part (GPT-2 and later) train more easily; the original transformer had them after each addition. OLMo 2 norms the \
+         parts' outputs, and Gemma 3 their inputs and outputs.",
+        "x + f(norm(x)), norm(x + f(x)), x + norm(f(x)), or x + norm(f(norm(x)))",
         "Xiong et al. 2020, On Layer Normalization in the Transformer Architecture",
     ),
     entry(
@@ -160,11 +175,25 @@ pub const TERMS: &[Term] = &[
     ),
     entry(
         "rotary scaling",
-        &["scaling factor", "low frequency factor", "high frequency factor", "original context length"],
+        &[
+            "scaling factor",
+            "low frequency factor",
+            "high frequency factor",
+            "fast turns",
+            "slow turns",
+            "original context length",
+        ],
         "Slows the rotations so that a model works beyond its original context length: all of them by one factor, or only those with long \
-         wavelengths.",
+         wavelengths. YaRN keeps pairs with more than the fast turns, and scales those with fewer than the slow turns.",
         "angle / factor",
-        "Chen et al. 2023, Position Interpolation; Grattafiori et al. 2024, Llama 3, §3.4",
+        "Chen et al. 2023, Position Interpolation; Peng et al. 2023, YaRN; Grattafiori et al. 2024, Llama 3, §3.4",
+    ),
+    entry(
+        "local rotary base",
+        &["base of windowed layers"],
+        "Rotary base of the layers with a sliding window; rotary base and scaling then apply to the others.",
+        "",
+        "Gemma Team 2025, Gemma 3",
     ),
     entry(
         "nope layers: every",
@@ -180,6 +209,14 @@ pub const TERMS: &[Term] = &[
         "x + attention(norm(x)) + MLP(norm(x))",
         "Wang and Komatsuzaki 2021, GPT-J",
     ),
+    entry(
+        "residual scale",
+        &[],
+        "Factor on the outputs of attention and MLP before the addition.",
+        "x + s · f(norm(x))",
+        "Granite Team 2024",
+    ),
+    entry("logit divisor", &[], "Divides the logits, so that they start closer together.", "logits / d", "Granite Team 2024"),
     entry(
         "embedding scale",
         &[],

@@ -69,7 +69,7 @@ mod tests {
         let end = graph.add(Scale(5.0), X { x: sum }).unwrap().y;
 
         let part = cut(&graph, &[], &[sum]);
-        assert_eq!((part.nodes.len(), part.values[beside.index()].origin), (2, Origin::Removed));
+        assert_eq!((part.nodes.len(), &part.values[beside.index()].origin), (2, &Origin::Removed));
         let part = cut(&graph, &[sum], &[end]);
         assert_eq!(part.nodes.len(), 1);
         assert_eq!(part.values[sum.index()].origin, Origin::Input(Input::Free(0)));

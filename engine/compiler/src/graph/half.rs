@@ -75,11 +75,11 @@ pub(super) fn together(operands: &[Operand]) -> Vec<Rule> {
 
 /// Stores every value in f16 that may be. Call it after the backward nodes were added: shape rules expect 32-bit floats.
 pub fn store_in_half(graph: &mut Graph) {
-    let made = |origin| matches!(origin, Origin::Node(_));
+    let made = |origin: &Origin| matches!(origin, Origin::Node(_));
     // Kernels read f16 four at a time.
     let floats = graph.values.iter().map(|value| {
         let by_four = value.ty.columns().is_multiple_of(4);
-        made(value.origin) && value.ty.element == Element::F32 && by_four
+        made(&value.origin) && value.ty.element == Element::F32 && by_four
     });
     let mut half: Vec<bool> = floats.collect();
     let rules: Vec<Vec<Rule>> = graph.nodes.iter().map(|node| admitted(graph, node)).collect();

@@ -149,10 +149,9 @@ pub enum Input {
 }
 
 /// A table that depends on the configuration only, computed on the host with `libm` so that all targets agree.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Constant {
-    /// f32[T, D]: row t holds cos(t·θᵢ) for i < D/2, then sin(t·θᵢ), with θᵢ = base^(−2i/R) for i < R/2 and 0 for the others;
-    /// scaling lowers them.
+    /// f32[T, D]: row t holds f·cos(t·θᵢ) for i < D/2, then f·sin(t·θᵢ), with θᵢ and f from [`rope_waves`].
     RopeTable(Rope),
     /// f32[T, C]: columns 2i and 2i + 1 hold sin and cos of t·10000^(−2i/C).
     SinusoidalTable,
@@ -164,14 +163,15 @@ impl Constant {
         let (rows, columns) = (ty.rows(), ty.columns());
         let mut table = vec![0.0f32; rows * columns];
         let half = columns / 2;
+        let wave = |i: usize| (libm::pow(10000.0, -2.0 * i as f64 / columns as f64), 1.0);
+        let waves = match self {
+            Self::RopeTable(rope) => rope_waves(rope, columns, rows),
+            Self::SinusoidalTable => (0..half).map(wave).collect(),
+        };
         for (t, row) in table.chunks_exact_mut(columns.max(1)).enumerate() {
-            for i in 0..half {
-                let frequency = match self {
-                    Self::RopeTable(rope) => rope_frequency(rope, i, columns),
-                    Self::SinusoidalTable => libm::pow(10000.0, -2.0 * i as f64 / columns as f64),
-                };
+            for (i, (frequency, factor)) in waves.iter().enumerate() {
                 let angle = t as f64 * frequency;
-                let (cosine, sine) = (libm::cos(angle) as f32, libm::sin(angle) as f32);
+                let [cosine, sine] = [libm::cos(angle), libm::sin(angle)].map(|part| (factor * part) as f32);
                 match self {
                     Self::RopeTable(_) => (row[i], row[half + i]) = (cosine, sine),
                     Self::SinusoidalTable => (row[2 * i], row[2 * i + 1]) = (sine, cosine),
@@ -182,27 +182,72 @@ impl Constant {
     }
 }
 
-/// Angular frequency, in radians per position, of channel pair `pair` in a head of `head_size` channels.
-fn rope_frequency(rope: &Rope, pair: usize, head_size: usize) -> f64 {
-    let channels = rope.channels.unwrap_or(head_size);
-    if 2 * pair >= channels {
-        return 0.0;
-    }
-    let frequency = libm::pow(f64::from(rope.base), -2.0 * pair as f64 / channels as f64);
-    match rope.scaling {
-        None => frequency,
-        Some(RopeScaling::Linear { factor }) => frequency / f64::from(factor),
-        Some(RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length }) => {
-            let [factor, low, high] = [factor, low_freq_factor, high_freq_factor].map(f64::from);
-            // Wavelengths per original context length.
-            let waves = original_context_length as f64 * frequency / (2.0 * std::f64::consts::PI);
-            let kept = ((waves - low) / (high - low)).clamp(0.0, 1.0);
-            (1.0 - kept) * frequency / factor + kept * frequency
+/// θᵢ = base^(−2i/R), scaled, in radians per position, and the attention factor f, for each channel pair i of a head; 0 and 1 for i ≥
+/// R/2. `context` is T. As in `modeling_rope_utils.py` of `transformers`.
+pub fn rope_waves(rope: &Rope, head_size: usize, context: usize) -> Vec<(f64, f64)> {
+    let (channels, context) = (rope.channels.unwrap_or(head_size), context as f64);
+    let (base, size) = (f64::from(rope.base), channels as f64);
+    let factor = match &rope.scaling {
+        Some(RopeScaling::Yarn { factor, attention_factor, .. }) => {
+            attention_factor.map_or_else(|| 0.1 * libm::log((*factor).into()) + 1.0, f64::from)
         }
-    }
+        Some(RopeScaling::Longrope { original_context_length: original, attention_factor, .. }) => {
+            let original = *original as f64;
+            let longer = libm::log((context / original).max(1.0));
+            attention_factor.map_or_else(|| libm::sqrt(1.0 + longer / libm::log(original)), f64::from)
+        }
+        _ => 1.0,
+    };
+    let frequency = |pair: usize| {
+        let power = |base: f64, size: f64| libm::pow(base, -2.0 * pair as f64 / size);
+        let plain = power(base, size);
+        match &rope.scaling {
+            None => plain,
+            Some(RopeScaling::Linear { factor }) => plain / f64::from(*factor),
+            Some(RopeScaling::Llama3 {
+                factor,
+                low_freq_factor,
+                high_freq_factor,
+                original_context_length,
+            }) => {
+                let [factor, low, high] = [*factor, *low_freq_factor, *high_freq_factor].map(f64::from);
+                // Wavelengths per original context length.
+                let waves = *original_context_length as f64 * plain / (2.0 * std::f64::consts::PI);
+                let kept = ((waves - low) / (high - low)).clamp(0.0, 1.0);
+                (1.0 - kept) * plain / factor + kept * plain
+            }
+            Some(RopeScaling::Dynamic { factor, original_context_length }) => {
+                let (factor, original) = (f64::from(*factor), *original_context_length as f64);
+                plain * power(factor * context.max(original) / original - (factor - 1.0), size - 2.0)
+            }
+            Some(RopeScaling::Yarn {
+                factor, original_context_length, beta_fast, beta_slow, truncate, ..
+            }) => {
+                // The channel pair with this many turns in the original context, as a fraction.
+                let pair_of = |turns: f32| {
+                    let wave = *original_context_length as f64 / (f64::from(turns) * 2.0 * std::f64::consts::PI);
+                    size * libm::log(wave) / (2.0 * libm::log(base))
+                };
+                let (low, high) = (pair_of(*beta_fast), pair_of(*beta_slow));
+                let (low, high) = if *truncate { (low.floor(), high.ceil()) } else { (low, high) };
+                let (low, high) = (low.max(0.0), high.min(size - 1.0));
+                let span = if low == high { 0.001 } else { high - low };
+                let scaled = ((pair as f64 - low) / span).clamp(0.0, 1.0);
+                scaled * plain / f64::from(*factor) + (1.0 - scaled) * plain
+            }
+            Some(RopeScaling::Longrope {
+                short_factor, long_factor, original_context_length: original, ..
+            }) => {
+                let factors = if context > *original as f64 { long_factor } else { short_factor };
+                plain / factors.get(pair).map_or(1.0, |own| f64::from(*own))
+            }
+        }
+    };
+    let wave = |pair| if 2 * pair < channels { (frequency(pair), factor) } else { (0.0, 1.0) };
+    (0..head_size / 2).map(wave).collect()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
     Input(Input),
     Parameter(ParameterId),
@@ -318,10 +363,11 @@ impl Graph {
     pub fn gradient_of(&mut self, parameter: ParameterId) -> ValueId {
         let origin = Origin::Gradient(parameter);
         let ty = self.parameters[parameter.index()].ty.clone();
-        self.find(origin).unwrap_or_else(|| self.value(ty, origin))
+        self.find(origin.clone()).unwrap_or_else(|| self.value(ty, origin))
     }
 
     /// The value with this origin (not for [`Origin::Node`], which may have several).
+    #[allow(clippy::needless_pass_by_value, reason = "callers write the origin in place")]
     pub fn find(&self, origin: Origin) -> Option<ValueId> {
         let at = self.values.iter().position(|value| value.origin == origin)?;
         Some(ValueId(at as u32))

@@ -295,7 +295,7 @@ fn attention_takes_a_start_for_each_position() {
         let qkv = graph.input(Input::Free(0), Type::f32(&[2, 3, heads.packed()]));
         let starts = starts.map(|ty| graph.input(Input::Starts, ty));
         let inputs: Vec<_> = [Some(qkv), starts].into_iter().flatten().collect();
-        graph.push(ops::Attention { heads, dropout: None, window: None, documents }, &inputs)
+        graph.push(ops::Attention { heads, scale: None, dropout: None, window: None, documents }, &inputs)
     };
     assert!(attend(false, None).is_ok());
     assert!(attend(true, Some(Type::u32(&[2, 3]))).is_ok());

@@ -6,9 +6,9 @@ mod losses;
 
 use super::{HookPoint, HookPoints, Purpose};
 use crate::Result;
-use crate::graph::ops::{Embedding, EmbeddingInputs, LastRow, LastRowInputs, Noise, Scale, X};
+use crate::graph::ops::{Embedding, EmbeddingInputs, LastRow, LastRowInputs, Noise, X};
 use crate::graph::{Constant, Element, Graph, GraphError, Heads, Input, Parameter, Type, ValueId};
-use glasshouse_protocol::{Adapter, AdapterBase, ModelConfig, NormPlacement, Position, TrainConfig};
+use glasshouse_protocol::{Adapter, AdapterBase, ModelConfig, Position, TrainConfig};
 use std::collections::HashMap;
 
 /// A built graph and its important values.
@@ -150,7 +150,7 @@ impl<'config> Builder<'config> {
             stream = self.block(block, stream)?;
         }
         self.sites.note(HookPoint::Stream(self.config.layers), stream);
-        if self.config.norm.placement == NormPlacement::Pre {
+        if self.config.norm.placement.has_final() {
             self.scope("norm");
             stream = self.norm("norm", stream)?;
         }
@@ -173,6 +173,7 @@ impl<'config> Builder<'config> {
             return self.product("classifier", x, weight, false);
         }
         let head = if self.config.tied_head { table } else { self.weight("head.weight", &shape, false) };
+        let x = self.scaled(1.0 / self.config.logit_divisor, x)?;
         self.product("head", x, head, self.config.bias.head)
     }
 
@@ -191,9 +192,7 @@ impl<'config> Builder<'config> {
             self.dropouts += 1;
             embedded = self.graph.add(Noise { size: self.noise, site: self.dropouts }, X { x: embedded })?.y;
         }
-        if self.config.embedding_scale != 1.0 {
-            embedded = self.graph.add(Scale(self.config.embedding_scale), X { x: embedded })?.y;
-        }
+        embedded = self.scaled(self.config.embedding_scale, embedded)?;
         self.dropout(self.config.dropout.embedding, embedded)
     }
 }

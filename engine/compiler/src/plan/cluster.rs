@@ -10,7 +10,7 @@ use super::lower::Target;
 use crate::model::parameters;
 use crate::{Error, Result};
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GpuModel};
-use glasshouse_protocol::{Gate, ModelConfig, RunConfig, TrainConfig};
+use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, RunConfig, TrainConfig};
 
 /// Upper bound of the search for the fewest GPUs.
 const MAX_GPUS: usize = 4096;
@@ -153,8 +153,9 @@ fn kept_of_block(model: &ModelConfig) -> u64 {
     let packed = queries + 2 * model.kv_heads * model.head_size;
     // Gate, up, activated gate and their product; or the activation's input and output.
     let mlp = if model.mlp.gate == Gate::None { 2 * hidden } else { 4 * hidden };
-    // Input and output of both norms; queries, keys and values; attention output.
-    (4 * width + packed + queries + mlp) as u64
+    let norms = if model.norm.placement == NormPlacement::Sandwich { 4 } else { 2 };
+    // Input and output of the norms; queries, keys and values; attention output.
+    (2 * norms * width + packed + queries + mlp) as u64
 }
 
 fn assumptions(

@@ -108,7 +108,7 @@ impl Program {
                     .half_range(id)
                     .map_or_else(|| ValueLocation::Parameter(layout.range(id)), ValueLocation::Half),
                 Origin::Gradient(id) => ValueLocation::Gradient(layout.range(id)),
-                Origin::Constant(constant) => {
+                Origin::Constant(ref constant) => {
                     push(&mut memory.fixed, constant.data(&value.ty), ValueLocation::Fixed)
                 }
                 Origin::Cache(_) => push(&mut memory.caches, vec![0.0; count], ValueLocation::Cache),
@@ -138,8 +138,8 @@ impl Program {
 
     /// What [`Self::bytes`] will return, without allocating.
     pub fn needed(graph: &Graph, keep: &[ValueId]) -> u64 {
-        let own = |origin| matches!(origin, Origin::Constant(_) | Origin::Cache(_) | Origin::Input(_));
-        let fixed = graph.values.iter().filter(|value| own(value.origin)).map(|value| value.ty.bytes());
+        let own = |origin: &Origin| matches!(origin, Origin::Constant(_) | Origin::Cache(_) | Origin::Input(_));
+        let fixed = graph.values.iter().filter(|value| own(&value.origin)).map(|value| value.ty.bytes());
         memory::place(graph, keep, &[]).slots.iter().sum::<u64>() + fixed.sum::<u64>()
     }
 

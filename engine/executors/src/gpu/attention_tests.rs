@@ -142,10 +142,10 @@ fn check_attention(
     let dy = graph.input(Input::Free(1), Type::f32(&[batch, time, heads.width()]));
     let starts = documents.then(|| graph.input(Input::Starts, Type::u32(&[batch, time])));
     let with_starts = |inputs: &[ValueId]| inputs.iter().copied().chain(starts).collect::<Vec<ValueId>>();
-    let op = ops::Attention { heads, dropout, window: None, documents };
+    let op = ops::Attention { heads, scale: None, dropout, window: None, documents };
     let forward = graph.push(op, &with_starts(&[qkv])).unwrap();
     let delta = graph.push(ops::AttentionDelta { heads }, &[forward[0], dy]).unwrap()[0];
-    let op = ops::AttentionBackward { heads, dropout, window: None, documents };
+    let op = ops::AttentionBackward { heads, scale: None, dropout, window: None, documents };
     let dqkv = graph.push(op, &with_starts(&[qkv, forward[1], delta, dy])).unwrap()[0];
     let given = (noise(graph.ty(qkv).count(), 1), noise(graph.ty(dy).count(), 2));
     let given_starts = documents.then(|| starts_of(batch, time));
@@ -207,7 +207,7 @@ fn loops_beyond_a_software_adapter_are_refused() {
     let attempt = |heads: Heads, target: Target| {
         let mut graph = Graph::default();
         let qkv = graph.input(Input::Free(0), Type::f32(&[1, 1024, heads.packed()]));
-        let op = ops::Attention { heads, dropout: None, window: None, documents: false };
+        let op = ops::Attention { heads, scale: None, dropout: None, window: None, documents: false };
         let y = graph.push(op, &[qkv]).unwrap()[0];
         glasshouse_compiler::plan::compile(graph, &[y], &target)
     };
@@ -300,12 +300,12 @@ fn head_norm_and_its_gradients() {
         let x = graph.input(Input::Free(0), Type::f32(&[rows, sizes.packed()]));
         let dy = graph.input(Input::Free(1), Type::f32(&[rows, sizes.packed()]));
         let scales = [weight(&mut graph, "query", size), weight(&mut graph, "key", size)];
-        let op = Op::HeadNorm(ops::HeadNorm { heads: sizes, eps });
+        let op = Op::HeadNorm(ops::HeadNorm { heads: sizes, whole: false, eps });
         let forward = graph.push(op, &[x, scales[0], scales[1]]).unwrap();
-        let op = Op::HeadNormBackward(ops::HeadNormBackward { heads: sizes });
+        let op = Op::HeadNormBackward(ops::HeadNormBackward { heads: sizes, whole: false });
         let dx = graph.push(op, &[x, scales[0], scales[1], forward[1], dy]).unwrap()[0];
         let gradients = [0, 1].map(|id| graph.gradient_of(glasshouse_compiler::graph::ParameterId(id)));
-        let op = Op::HeadNormWeightBackward(ops::HeadNormWeightBackward { heads: sizes });
+        let op = Op::HeadNormWeightBackward(ops::HeadNormWeightBackward { heads: sizes, whole: false });
         graph.push_into(op, &[x, forward[1], dy], &gradients).unwrap();
         let (xs, dys) = (noise(rows * sizes.packed(), 4), noise(rows * sizes.packed(), 5));
         let weights = [noise(size, 6), noise(size, 7)];
@@ -369,7 +369,7 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
         let keys = graph.cache(0, cache.clone());
         let values = graph.cache(1, cache.clone());
         let cursor = graph.input(Input::Cursor, Type::u32(&[1, 3]));
-        let op = Op::CachedAttention(ops::CachedAttention { heads: sizes, window: None });
+        let op = Op::CachedAttention(ops::CachedAttention { heads: sizes, scale: None, window: None });
         let y = graph.push(op, &[qkv, keys, values, cursor]).unwrap()[0];
         let rows = noise(time * sizes.packed(), 10);
         let caches = [noise(cache.count(), 11), noise(cache.count(), 12)];

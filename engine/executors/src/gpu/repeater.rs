@@ -65,10 +65,10 @@ impl Repeater {
     /// The device was lost.
     pub async fn fill_f16(&self, plan: &Plan, most: usize, entry: impl Fn(usize) -> f32) -> Result<()> {
         for value in &plan.graph.values {
-            if let (Origin::Input(input @ Input::Free(_)), Element::F16) = (value.origin, value.ty.element) {
+            if let (Origin::Input(input @ Input::Free(_)), Element::F16) = (&value.origin, value.ty.element) {
                 let count = value.ty.count().min(most);
                 let entries: Vec<f32> = (0..count).map(&entry).collect();
-                self.gpu.write(self.storage.get(0, Buffer::Input(input))?, 0, &f16_bytes(&entries)).await?;
+                self.gpu.write(self.storage.get(0, Buffer::Input(*input))?, 0, &f16_bytes(&entries)).await?;
             }
         }
         Ok(())

@@ -241,7 +241,7 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
 /// Checks that all inputs are given, and all parameters unless they were uploaded before.
 fn given(plan: &Plan, inputs: &[(ValueId, Data)], has_parameters: bool) -> Result<()> {
     for value in plan.graph.nodes.iter().flat_map(|node| &node.inputs) {
-        let origin = plan.graph.values[value.index()].origin;
+        let origin = &plan.graph.values[value.index()].origin;
         let needed = match origin {
             Origin::Input(_) => true,
             Origin::Parameter(_) => !has_parameters,

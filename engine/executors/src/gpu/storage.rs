@@ -205,7 +205,7 @@ impl Storage {
 
     pub(super) async fn fill_constants(&self, gpu: &Gpu, at: usize, plan: &Plan) -> Result<()> {
         for (number, value) in plan.graph.values.iter().enumerate() {
-            if let Origin::Constant(constant) = value.origin {
+            if let Origin::Constant(constant) = &value.origin {
                 let buffer =
                     self.get(at, Buffer::Constant(glasshouse_compiler::graph::ValueId(number as u32)))?;
                 gpu.write(buffer, 0, bytemuck::cast_slice(&constant.data(&value.ty))).await?;

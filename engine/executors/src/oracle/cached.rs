@@ -39,14 +39,12 @@ impl Express for CachedAttention {
             (own_keys, keys) = write(&keys, 1);
             (own_values, values) = write(&values, 2);
             let hidden = hidden(run, [time, positions], start, self.window).unsqueeze::<4>();
-            let (y, _) = attend(
-                run,
+            let operands = (
                 split(0, heads.heads).unsqueeze(),
                 repeat_heads(own_keys.unsqueeze(), heads),
                 repeat_heads(own_values.unsqueeze(), heads),
-                hidden,
-                None,
             );
+            let (y, _) = attend(run, operands, hidden, self.scale, None);
             all.push(y.swap_dims(1, 2).reshape([time, heads.width()]));
         }
         run.bind(old_keys, InterpretedValue::Floats(keys));

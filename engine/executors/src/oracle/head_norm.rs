@@ -18,13 +18,13 @@ impl Express for HeadNorm {
         let (HeadNormInputs { qkv, query, key }, heads) = (inputs, self.heads);
         let (qkv, query, key) = (run.floats(qkv)?, run.floats(query)?, run.floats(key)?);
         let (mut parts, mut roots) = (Vec::new(), Vec::new());
-        for (number, scale, count) in [(0, query, heads.heads), (1, key, heads.kv_heads)] {
+        for ((number, scale), [count, size]) in [(0, query), (1, key)].into_iter().zip(heads.normed(self.whole)) {
             let x = part(&qkv, heads, number);
             let rows = x.dims()[0];
-            // Treat every head as a separate row.
-            let x = x.reshape([rows * count, heads.head_size]);
+            // Treat every group as a separate row.
+            let x = x.reshape([rows * count, size]);
             let root = reciprocal_root(x.clone(), self.eps);
-            parts.push((x * root.clone() * scale).reshape([rows, count * heads.head_size]));
+            parts.push((x * root.clone() * scale).reshape([rows, count * size]));
             roots.push(root.reshape([rows, count]));
         }
         parts.push(part(&qkv, heads, 2));

@@ -98,7 +98,7 @@ impl<'run> Run<'run> {
 
     fn take(&mut self, id: ValueId) -> Result<InterpretedValue> {
         let value = &self.graph.values[id.index()];
-        if let Origin::Constant(constant) = value.origin
+        if let Origin::Constant(constant) = &value.origin
             && !self.values.contains_key(&id)
         {
             let data = TensorData::new(constant.data(&value.ty), [value.ty.rows(), value.ty.columns()]);

@@ -42,7 +42,7 @@ impl Lens {
         let missing = || Error::Internal("a model without logits".to_owned());
         let logits = sites.get(HookPoint::Logits).ok_or_else(missing)?;
         let graph = cut(&graph, &[], &[logits]);
-        let numbered = || graph.values.iter().zip(0..).map(|(value, at)| (value.origin, ValueId(at)));
+        let numbered = || graph.values.iter().zip(0..).map(|(value, at)| (&value.origin, ValueId(at)));
         let made: Vec<ValueId> = numbered()
             .filter(|(origin, _)| matches!(origin, Origin::Node(_)))
             .map(|(_, value)| value)
@@ -59,7 +59,7 @@ impl Lens {
                     Summary::of(&constant.data(graph.ty(value)), &turns).await.statistics()
                 }
                 Origin::Parameter(id) => {
-                    Summary::of(&self.weights.parameters[self.layout.range(id)], &turns).await.statistics()
+                    Summary::of(&self.weights.parameters[self.layout.range(*id)], &turns).await.statistics()
                 }
                 _ => None,
             };

@@ -46,6 +46,26 @@ pub struct CheckpointInfo {
     pub guard: Option<GuardState>,
 }
 
+/// Settings that are not written at their default, which is this.
+const UNWRITTEN: [(&str, &str); 10] = [
+    ("model.attention_scale", "none"),
+    ("model.residual_scale", "1"),
+    ("model.logit_divisor", "1"),
+    ("model.logit_softcap", "none"),
+    ("model.qk_norm_whole", "false"),
+    ("model.sliding_window", "none"),
+    ("model.full_attention", "none"),
+    ("model.position.channels", "none"),
+    ("model.position.local_base", "none"),
+    ("model.position.scaling", "none"),
+];
+
+fn fill(settings: &mut BTreeMap<String, String>) {
+    for (name, value) in UNWRITTEN {
+        settings.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
+}
+
 /// The model settings that determine what its weights compute, by dotted name.
 pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     fn flatten(name: &str, value: &Value, settings: &mut BTreeMap<String, String>) {
@@ -67,12 +87,10 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
     flatten("model", &serde_json::to_value(model).unwrap_or_default(), &mut settings);
     // Normalise settings that may be absent or have two spellings.
-    let scaling = settings.get("model.position.scaling.kind").cloned();
-    let absent = || "none".to_owned();
-    settings.insert("model.position.scaling".to_owned(), scaling.unwrap_or_else(absent));
-    for name in ["model.sliding_window", "model.full_attention", "model.position.channels"] {
-        settings.entry(name.to_owned()).or_insert_with(absent);
+    if let Some(scaling) = settings.get("model.position.scaling.kind").cloned() {
+        settings.insert("model.position.scaling".to_owned(), scaling);
     }
+    fill(&mut settings);
     settings.remove("model.bias");
     for (layer, has) in BTreeMap::from(model.bias) {
         settings.insert(format!("model.bias.{layer}"), has.to_string());
@@ -103,19 +121,18 @@ impl CheckpointInfo {
     pub fn check_model(&self, model: &ModelConfig) -> Result<(), String> {
         let now = settings_of(model);
         let mut trained = self.model.clone();
+        if !trained.is_empty() {
+            fill(&mut trained);
+        }
         if let Some(all) = trained.get("model.bias").cloned() {
             // Older versions had one bias setting for all layers of a block, and lacked the settings below.
             let layers = ["qkv", "output", "mlp"].map(|layer| (format!("model.bias.{layer}"), all.clone()));
             let others = [
                 ("model.bias.head", "false"),
                 ("model.embedding_scale", "1"),
-                ("model.sliding_window", "none"),
-                ("model.full_attention", "none"),
                 ("model.norm.add_unit_offset", "false"),
                 ("model.residual", "sequential"),
                 ("model.position.skip_every", "0"),
-                ("model.position.channels", "none"),
-                ("model.position.scaling", "none"),
             ];
             let others = others.map(|(name, value)| (name.to_owned(), value.to_owned()));
             for (name, value) in layers.into_iter().chain(others) {

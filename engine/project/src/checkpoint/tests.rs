@@ -446,6 +446,10 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
         "skip_every",
         "channels",
         "scaling",
+        "attention_scale",
+        "logit_",
+        "qk_norm_whole",
+        "local_base",
     ];
     let mut older = trained.clone();
     older.model.retain(|name, _| !newer.iter().any(|setting| name.contains(setting)));
@@ -465,12 +469,17 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
         ),
         (ModelConfig { embedding_scale: 2.0, ..model.clone() }, "model.embedding_scale = 2"),
         (ModelConfig { sliding_window: Some(9), ..model.clone() }, "model.sliding_window = 9"),
+        (ModelConfig { attention_scale: Some(2.0), ..model.clone() }, "model.attention_scale = 2"),
+        (ModelConfig { residual_scale: 0.5, ..model.clone() }, "model.residual_scale = 0.5"),
+        (ModelConfig { logit_divisor: 8.0, ..model.clone() }, "model.logit_divisor = 8"),
+        (ModelConfig { qk_norm_whole: true, ..model.clone() }, "model.qk_norm_whole = true"),
+        (ModelConfig { position: rope(Rope { local_base: Some(9.0), ..base.clone() }), ..model.clone() }, "local_base = 9"),
         (ModelConfig { residual: Residual::Parallel, ..model.clone() }, "model.residual = parallel"),
-        (ModelConfig { position: rope(Rope { skip_every: 4, ..base }), ..model.clone() }, "skip_every = 4"),
-        (ModelConfig { position: rope(Rope { channels: Some(8), ..base }), ..model.clone() }, "channels = 8"),
+        (ModelConfig { position: rope(Rope { skip_every: 4, ..base.clone() }), ..model.clone() }, "skip_every = 4"),
+        (ModelConfig { position: rope(Rope { channels: Some(8), ..base.clone() }), ..model.clone() }, "channels = 8"),
         (
             ModelConfig {
-                position: rope(Rope { scaling: Some(RopeScaling::Linear { factor: 2.0 }), ..base }),
+                position: rope(Rope { scaling: Some(RopeScaling::Linear { factor: 2.0 }), ..base.clone() }),
                 ..model.clone()
             },
             "model.position.scaling = linear",

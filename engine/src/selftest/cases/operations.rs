@@ -200,17 +200,23 @@ fn head_sizes() -> [Heads; 6] {
 }
 
 fn head_norm() -> Vec<Case> {
-    let case = |heads: Heads, rows: &[usize]| Case {
-        op: Op::HeadNorm(ops::HeadNorm { heads, eps: 1e-5 }),
-        feeds: vec![
-            floats(&[rows, &[heads.packed()]].concat()),
-            Feed::Scale(heads.head_size),
-            Feed::Scale(heads.head_size),
-        ],
+    let case = |heads: Heads, whole: bool, rows: &[usize]| {
+        let [[_, query], [_, key]] = heads.normed(whole);
+        Case {
+            op: Op::HeadNorm(ops::HeadNorm { heads, whole, eps: 1e-5 }),
+            feeds: vec![
+                floats(&[rows, &[heads.packed()]].concat()),
+                Feed::Scale(query),
+                Feed::Scale(key),
+            ],
+        }
     };
-    let mut cases: Vec<Case> = head_sizes().map(|heads| case(heads, &[2, 13])).to_vec();
-    cases.push(case(Heads { heads: 1, kv_heads: 1, head_size: 3 }, &[1, 1]));
-    cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 2 }, &[1, MANY]));
+    let both = [false, true].into_iter();
+    let mut cases: Vec<Case> = both
+        .flat_map(|whole| head_sizes().map(|heads| case(heads, whole, &[2, 13])))
+        .collect();
+    cases.push(case(Heads { heads: 1, kv_heads: 1, head_size: 3 }, false, &[1, 1]));
+    cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 2 }, false, &[1, MANY]));
     cases
 }
 
@@ -244,6 +250,7 @@ fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
         op: Op::Attention(ops::Attention {
             heads,
+            scale: None,
             dropout: rate.map(dropout),
             window: None,
             documents: false,
@@ -282,6 +289,7 @@ fn attention() -> Vec<Case> {
         let mut case = case(Heads { heads: 4, kv_heads: 2, head_size: size }, 2, time, 1.0, rate);
         if let Op::Attention(op) = &mut case.op {
             op.window = Some(window);
+            op.scale = (size == 32 || size == 80).then_some(0.3);
         }
         cases.push(case);
     }
@@ -314,7 +322,7 @@ fn attention() -> Vec<Case> {
 
 fn cached_attention() -> Vec<Case> {
     let case = |heads: Heads, time: usize, positions: usize, start: u32, length: u32| Case {
-        op: Op::CachedAttention(ops::CachedAttention { heads, window: None }),
+        op: Op::CachedAttention(ops::CachedAttention { heads, scale: None, window: None }),
         feeds: vec![
             floats(&[1, time, heads.packed()]),
             Feed::Cache(0, vec![1, heads.kv_heads, positions, heads.head_size]),
@@ -324,7 +332,7 @@ fn cached_attention() -> Vec<Case> {
     };
     // One chunk for each of several texts, in caches with room for one more text.
     let several = |heads: Heads, time: usize, positions: usize, starts: &[u32], window: Option<usize>| Case {
-        op: Op::CachedAttention(ops::CachedAttention { heads, window }),
+        op: Op::CachedAttention(ops::CachedAttention { heads, scale: window.map(|_| 0.3), window }),
         feeds: vec![
             floats(&[starts.len(), time, heads.packed()]),
             Feed::Cache(0, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),

@@ -2,7 +2,7 @@
 //! from the statistics that norms compute anyway.
 
 use super::{Finding, Guard};
-use glasshouse_protocol::{GuardKind, GuardSeverity, NormConfig, NormPlacement};
+use glasshouse_protocol::{GuardKind, GuardSeverity, NormConfig};
 
 /// Number of previous checks remembered.
 const REMEMBERED: usize = 8;
@@ -34,7 +34,7 @@ pub(crate) fn activations(statistics: &[(String, Vec<f32>)], norm: &NormConfig) 
         libm::sqrt(rows.iter().map(square).sum::<f64>() / rows.len().max(1) as f64) as f32
     };
     // With post-norm, each part's input is normalised, so it is not the previous part's output.
-    let is_one_stream = norm.placement == NormPlacement::Pre;
+    let is_one_stream = norm.placement.has_final();
     let silent = statistics.windows(2).filter_map(|pair| match pair {
         [(_, before), (part, behind)] if is_one_stream && before == behind && scale(behind).is_finite() => {
             Some(part.clone())
@@ -139,7 +139,7 @@ fn exploding(scales: &[(String, f32)], before: &[(u64, Vec<f32>)]) -> Option<(us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::{NormKind, presets};
+    use glasshouse_protocol::{NormKind, NormPlacement, presets};
 
     fn norm(kind: NormKind, placement: NormPlacement) -> NormConfig {
         let norm = presets::preset("nanogpt-cpu").unwrap().model.norm;

@@ -16,7 +16,7 @@ use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{
-    ChatMessage, ModelConfig, Objective, Position, Precision, Role, RunConfig, RunState, Start, TrainConfig,
+    ChatMessage, ModelConfig, Objective, Precision, Role, RunConfig, RunState, Start, TrainConfig,
     Trainable,
 };
 use glasshouse_text::data::{IGNORED, prepare};
@@ -174,7 +174,7 @@ fn scoring_run(project: &Project, named: &Start) -> Result<(Run, RunConfig)> {
 /// Model and settings for scoring texts of at most `most` tokens with a run's weights.
 fn scoring_settings(config: RunConfig, most: usize) -> (ModelConfig, TrainConfig) {
     let RunConfig { mut model, train, .. } = config;
-    if matches!(model.position, Position::Rope(_) | Position::None) {
+    if model.position.ignores_context() {
         // Answers are no longer than this, and padding costs as much as text.
         model.context_length = model.context_length.min(most);
     }

@@ -28,6 +28,17 @@ impl Heads {
         self.heads * self.head_size
     }
 
+    /// Number and size of the groups that a norm takes together, of the queries and of the keys: heads, or all of each.
+    pub fn normed(&self, whole: bool) -> [[usize; 2]; 2] {
+        let size = self.head_size;
+        [self.heads, self.kv_heads].map(|count| if whole { [1, count * size] } else { [count, size] })
+    }
+
+    /// The factor on q·k: `scale`, or 1/√D.
+    pub fn factor(&self, scale: Option<f32>) -> f32 {
+        scale.unwrap_or_else(|| (1.0 / (self.head_size as f64).sqrt()) as f32)
+    }
+
     /// FLOPs of one product over all visible query-key pairs: 2·B·H·D·(T(T + 1)/2 − (T − S)(T − S + 1)/2) for a sliding window
     /// of S < T. An upper bound if rows hold several documents, whose lengths are not known here.
     fn product_flops(&self, qkv: &Type, window: Option<usize>) -> f64 {
@@ -37,7 +48,7 @@ impl Heads {
     }
 }
 
-/// Causal softmax(q·kᵀ/√D)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a
+/// Causal softmax(s·q·kᵀ)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a
 /// sliding window of S positions, query t sees keys t − S + 1 ..= t. With documents, a row holds several in sequence, and query
 /// t of row b sees no key before starts[b,t], the first position of its document; starts[b,t] ≤ t and never decreases along a
 /// row. Positions count along the row, not per document; rotary embeddings depend on differences only, so each document is
@@ -46,6 +57,8 @@ impl Heads {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attention {
     pub heads: Heads,
+    /// s; `None` means 1/√D.
+    pub scale: Option<f32>,
     /// Dropout on the probabilities.
     pub dropout: Option<DropoutSite>,
     /// S, at least 1: number of positions that a query sees, including its own.
@@ -68,6 +81,10 @@ impl Operation for Attention {
     type Outputs<T> = AttentionOutputs<T>;
     type Gradients<T> = Nothing;
 
+    fn formula(&self) -> &'static str {
+        self.scale.map_or(Self::FORMULA, |_| "y = softmax(s·q·kᵀ + mask)·v, for each head")
+    }
+
     fn types(
         &self,
         AttentionInputs { qkv, starts }: AttentionInputs<&Type>,
@@ -88,12 +105,12 @@ impl Operation for Attention {
         AttentionInputs { qkv: x, starts }: AttentionInputs<ValueId>,
         AttentionOutputs { y, lse }: AttentionOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        let Self { heads, dropout, window, documents } = *self;
+        let Self { heads, scale, dropout, window, documents } = *self;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (qkv, y, lse) = (pass.read(x)?, pass.read(y)?, pass.read(lse)?);
         let Delta { delta } = pass.graph.add(AttentionDelta { heads }, AttentionDeltaInputs { y, dy })?;
         let inputs = AttentionBackwardInputs { qkv, lse, delta, dy, starts };
-        let back = AttentionBackward { heads, dropout, window, documents };
+        let back = AttentionBackward { heads, scale, dropout, window, documents };
         let Dqkv { dqkv } = pass.graph.add(back, inputs)?;
         pass.flow(x, dqkv)
     }
@@ -150,6 +167,8 @@ impl Operation for AttentionDelta {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionBackward {
     pub heads: Heads,
+    /// As in [`Attention`].
+    pub scale: Option<f32>,
     pub dropout: Option<DropoutSite>,
     pub window: Option<usize>,
     pub documents: bool,

@@ -13,6 +13,8 @@ use crate::graph::shape::{Rule, alike, batched, expect, is_cursor};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CachedAttention {
     pub heads: Heads,
+    /// Factor on q·k; `None` means 1/√D.
+    pub scale: Option<f32>,
     /// Number of positions that a query sees, including its own.
     pub window: Option<usize>,
 }

@@ -7,10 +7,11 @@ use crate::graph::shape::{Rule, alike, packed, vector};
 use crate::graph::{GraphError, Type, ValueId};
 
 /// RMSNorm of each query and key head separately; values pass unchanged. Inputs: qkv [..,W], query scale wq [D], key scale wk
-/// [D]. Outputs: y [..,W], reciprocal roots [N,H+K].
+/// [D]. Outputs: y [..,W], reciprocal roots [N,H+K]. If `whole`, of all queries and of all keys: wq [H·D], wk [K·D], roots [N,2].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeadNorm {
     pub heads: Heads,
+    pub whole: bool,
     /// Added to the mean square.
     pub eps: f32,
 }
@@ -23,9 +24,14 @@ operands! {
     HeadNormOutputs of HeadNorm { y, roots }
 }
 
-/// Type of the reciprocal roots, [N,H+K].
-fn roots(qkv: &Type, heads: Heads) -> Type {
-    Type::f32(&[qkv.rows(), heads.heads + heads.kv_heads])
+/// Checks packed rows and their scales, and returns the type of the reciprocal roots.
+fn checked(qkv: &Type, heads: Heads, whole: bool, scales: [(&str, &Type); 2]) -> Rule<Type> {
+    packed(qkv, heads)?;
+    let groups = heads.normed(whole);
+    for ((name, scale), [_, size]) in scales.into_iter().zip(groups) {
+        vector(name, scale, size)?;
+    }
+    Ok(Type::f32(&[qkv.rows(), groups[0][0] + groups[1][0]]))
 }
 
 impl Operation for HeadNorm {
@@ -37,10 +43,8 @@ impl Operation for HeadNorm {
 
     fn types(&self, inputs: HeadNormInputs<&Type>, _: Nothing) -> Rule<HeadNormOutputs<Type>> {
         let HeadNormInputs { qkv, query, key } = inputs;
-        packed(qkv, self.heads)?;
-        vector("query scale", query, self.heads.head_size)?;
-        vector("key scale", key, self.heads.head_size)?;
-        Ok(HeadNormOutputs { y: qkv.clone(), roots: roots(qkv, self.heads) })
+        let roots = checked(qkv, self.heads, self.whole, [("query scale", query), ("key scale", key)])?;
+        Ok(HeadNormOutputs { y: qkv.clone(), roots })
     }
 
     fn differentiate(
@@ -49,20 +53,20 @@ impl Operation for HeadNorm {
         inputs: HeadNormInputs<ValueId>,
         HeadNormOutputs { y, roots }: HeadNormOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        let Self { heads, .. } = *self;
+        let Self { heads, whole, .. } = *self;
         let HeadNormInputs { qkv: x, query, key } = inputs;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (qkv, roots) = (pass.read(x)?, pass.read(roots)?);
         if let (Some(query), Some(key)) = (pass.parameter(query), pass.parameter(key)) {
             let inputs = HeadNormWeightBackwardInputs { qkv, roots, dy };
             pass.graph.add_into(
-                HeadNormWeightBackward { heads },
+                HeadNormWeightBackward { heads, whole },
                 inputs,
                 HeadNormGradients { query, key },
             )?;
         }
         let inputs = HeadNormBackwardInputs { qkv, query, key, roots, dy };
-        let Dx { dx } = pass.graph.add(HeadNormBackward { heads }, inputs)?;
+        let Dx { dx } = pass.graph.add(HeadNormBackward { heads, whole }, inputs)?;
         pass.flow(x, dx)
     }
 
@@ -75,6 +79,7 @@ impl Operation for HeadNorm {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeadNormBackward {
     pub heads: Heads,
+    pub whole: bool,
 }
 
 operands! {
@@ -91,10 +96,8 @@ impl Operation for HeadNormBackward {
 
     fn types(&self, inputs: HeadNormBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
         let qkv = inputs.qkv;
-        packed(qkv, self.heads)?;
-        vector("query scale", inputs.query, self.heads.head_size)?;
-        vector("key scale", inputs.key, self.heads.head_size)?;
-        alike("roots", inputs.roots, &roots(qkv, self.heads))?;
+        let scales = [("query scale", inputs.query), ("key scale", inputs.key)];
+        alike("roots", inputs.roots, &checked(qkv, self.heads, self.whole, scales)?)?;
         alike("output gradient", inputs.dy, qkv)?;
         Ok(Dx { dx: qkv.clone() })
     }
@@ -108,6 +111,7 @@ impl Operation for HeadNormBackward {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeadNormWeightBackward {
     pub heads: Heads,
+    pub whole: bool,
 }
 
 operands! {
@@ -130,11 +134,9 @@ impl Operation for HeadNormWeightBackward {
         inputs: HeadNormWeightBackwardInputs<&Type>,
         gradients: HeadNormGradients<&Type>,
     ) -> Rule<Nothing> {
-        packed(inputs.qkv, self.heads)?;
-        alike("roots", inputs.roots, &roots(inputs.qkv, self.heads))?;
+        let scales = [("gradient", gradients.query), ("gradient", gradients.key)];
+        alike("roots", inputs.roots, &checked(inputs.qkv, self.heads, self.whole, scales)?)?;
         alike("output gradient", inputs.dy, inputs.qkv)?;
-        vector("gradient", gradients.query, self.heads.head_size)?;
-        vector("gradient", gradients.key, self.heads.head_size)?;
         Ok(Nothing)
     }
 

@@ -7,56 +7,51 @@ use crate::graph::ops::{
 };
 use crate::graph::{Constant, Type, ValueId};
 use crate::model::{HookPoint, Purpose};
-use glasshouse_protocol::{Gate, NormPlacement, Position, Residual};
+use glasshouse_protocol::{Gate, NormPlacement, Residual};
 
 impl Builder<'_> {
     pub(super) fn block(&mut self, block: usize, stream: ValueId) -> Built {
-        match self.config.norm.placement {
-            NormPlacement::Pre => {
-                let path = format!("blocks.{block}.attention");
-                self.scope(&path);
-                let normed = self.norm(&format!("{path}.norm"), stream)?;
-                let attended = self.attention(block, normed, stream)?;
-                self.sites.note(HookPoint::Between(block), attended);
-                let path = format!("blocks.{block}.mlp");
-                self.scope(&path);
-                let normed = match self.config.residual {
-                    Residual::Sequential => self.norm(&format!("{path}.norm"), attended)?,
-                    Residual::Parallel => self.norm(&format!("{path}.norm"), stream)?,
-                    Residual::ParallelOneNorm => normed,
-                };
-                self.mlp(block, normed, attended)
-            }
-            NormPlacement::Post => {
-                let path = format!("blocks.{block}.attention");
-                self.scope(&path);
-                let sum = self.attention(block, stream, stream)?;
-                let stream = self.norm(&format!("{path}.norm"), sum)?;
-                self.sites.note(HookPoint::Between(block), stream);
-                let path = format!("blocks.{block}.mlp");
-                self.scope(&path);
-                let sum = self.mlp(block, stream, stream)?;
-                self.norm(&format!("{path}.norm"), sum)
-            }
+        let placement = self.config.norm.placement;
+        let [attention, mlp] = ["attention", "mlp"].map(|part| format!("blocks.{block}.{part}"));
+        self.scope(&attention);
+        if placement == NormPlacement::Post {
+            let sum = self.attention(block, stream, stream)?;
+            let stream = self.norm(&format!("{attention}.norm"), sum)?;
+            self.sites.note(HookPoint::Between(block), stream);
+            self.scope(&mlp);
+            let sum = self.mlp(block, stream, stream)?;
+            return self.norm(&format!("{mlp}.norm"), sum);
         }
+        let before = placement.is_before();
+        let read = if before { self.norm(&format!("{attention}.norm"), stream)? } else { stream };
+        let attended = self.attention(block, read, stream)?;
+        self.sites.note(HookPoint::Between(block), attended);
+        self.scope(&mlp);
+        let read = match self.config.residual {
+            _ if !before => attended,
+            Residual::Sequential => self.norm(&format!("{mlp}.norm"), attended)?,
+            Residual::Parallel => self.norm(&format!("{mlp}.norm"), stream)?,
+            Residual::ParallelOneNorm => read,
+        };
+        self.mlp(block, read, attended)
     }
 
     /// stream + dropout(output(attention(qkv(x)))).
     fn attention(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
         let (config, heads) = (self.config, self.heads);
         let path = format!("blocks.{block}.attention");
-        let window = config.window(block);
+        let (scale, window) = (config.attention_scale, config.window(block));
         self.sites.note(HookPoint::AttentionInput(block), x);
         let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), config.bias.qkv)?;
         if config.qk_norm {
-            let query = self.scale(&format!("{path}.query_norm"), config.head_size);
-            let key = self.scale(&format!("{path}.key_norm"), config.head_size);
-            let op = HeadNorm { heads, eps: config.norm.eps };
+            let whole = config.qk_norm_whole;
+            let [[_, query], [_, key]] = heads.normed(whole);
+            let query = self.scale(&format!("{path}.query_norm"), query);
+            let key = self.scale(&format!("{path}.key_norm"), key);
+            let op = HeadNorm { heads, whole, eps: config.norm.eps };
             qkv = self.graph.add(op, HeadNormInputs { qkv, query, key })?.y;
         }
-        if let Position::Rope(rope) = config.position
-            && rope.turns(block)
-        {
+        if let Some(rope) = config.rope(block) {
             let shape = [config.context_length, config.head_size];
             let table = self.graph.constant(Constant::RopeTable(rope), Type::f32(&shape));
             let cursor = self.decode_cursor();
@@ -71,15 +66,15 @@ impl Builder<'_> {
             let values = self.graph.cache(number + 1, shape);
             let cursor = self.cursor();
             let inputs = CachedAttentionInputs { qkv, keys, values, cursor };
-            self.graph.add(CachedAttention { heads, window }, inputs)?.y
+            self.graph.add(CachedAttention { heads, scale, window }, inputs)?.y
         } else {
             let dropout = self.site(config.dropout.attention);
             let starts = self.starts();
-            let op = Attention { heads, dropout, window, documents: starts.is_some() };
+            let op = Attention { heads, scale, dropout, window, documents: starts.is_some() };
             self.graph.add(op, AttentionInputs { qkv, starts })?.y
         };
         self.sites.note(HookPoint::Attended(block), attended);
-        let y = self.back_to_stream(&format!("{path}.output"), attended, config.bias.output)?;
+        let y = self.back_to_stream(&path, "output", attended, config.bias.output)?;
         self.sites.note(HookPoint::AttentionOutput(block), y);
         Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
@@ -96,16 +91,21 @@ impl Builder<'_> {
             self.graph.add(ops::Gate(mlp.gate), X { x: up })?.y
         };
         self.sites.note(HookPoint::Hidden(block), hidden);
-        let y = self.back_to_stream(&format!("{path}.down"), hidden, self.config.bias.mlp)?;
+        let y = self.back_to_stream(&path, "down", hidden, self.config.bias.mlp)?;
         self.sites.note(HookPoint::MlpOutput(block), y);
         Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 
-    /// The projection back into the residual stream, before the addition.
-    fn back_to_stream(&mut self, path: &str, x: ValueId, bias: bool) -> Built {
-        let weight =
-            self.weight(&format!("{path}.weight"), &[self.config.width, self.graph.ty(x).columns()], true);
-        let y = self.product(path, x, weight, bias)?;
+    /// The projection back into the residual stream, with its norm and scale, before the addition.
+    fn back_to_stream(&mut self, part: &str, layer: &str, x: ValueId, bias: bool) -> Built {
+        let path = format!("{part}.{layer}");
+        let shape = [self.config.width, self.graph.ty(x).columns()];
+        let weight = self.weight(&format!("{path}.weight"), &shape, true);
+        let mut y = self.product(&path, x, weight, bias)?;
+        if let Some(norm) = self.config.norm.placement.output_norm() {
+            y = self.norm(&format!("{part}.{norm}"), y)?;
+        }
+        let y = self.scaled(self.config.residual_scale, y)?;
         self.dropout(self.config.dropout.residual, y)
     }
 }

@@ -43,12 +43,15 @@ impl Builder<'_> {
         let up = self.add(&format!("{path}{LORA_B}"), &[out, rank], true, Init::Constant(0.0));
         let x = self.dropout(adapter.dropout, x)?;
         let inputs = LinearInputs { x, weight: down, bias: None, residual: None };
-        let mut narrow = self.graph.add(Linear::PLAIN, inputs)?.y;
-        if adapter.scale() != 1.0 {
-            narrow = self.graph.add(Scale(adapter.scale()), X { x: narrow })?.y;
-        }
+        let narrow = self.graph.add(Linear::PLAIN, inputs)?.y;
+        let narrow = self.scaled(adapter.scale(), narrow)?;
         let inputs = LinearInputs { x: narrow, weight: up, bias: None, residual: None };
         Ok(self.graph.add(Linear::PLAIN, inputs)?.y)
+    }
+
+    /// x·factor; no node for a factor of 1.
+    pub(super) fn scaled(&mut self, factor: f32, x: ValueId) -> Built {
+        if factor == 1.0 { Ok(x) } else { Ok(self.graph.add(Scale(factor), X { x })?.y) }
     }
 
     pub(super) fn norm(&mut self, path: &str, x: ValueId) -> Built {

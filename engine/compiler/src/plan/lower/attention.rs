@@ -22,6 +22,7 @@ pub(super) struct Window<'graph> {
     pub(super) site: NodeContext<'graph>,
     pub(super) qkv: Operand<'graph>,
     pub(super) heads: Heads,
+    pub(super) scale: Option<f32>,
     pub(super) dropout: Option<DropoutSite>,
     pub(super) sliding: Option<usize>,
     /// Document starts, if rows hold several documents.
@@ -85,7 +86,7 @@ fn arguments(window: Window<'_>) -> Vec<u8> {
         heads: heads.heads as u32,
         kv_heads: heads.kv_heads as u32,
         head_size: heads.head_size as u32,
-        scale: scale(heads),
+        scale: heads.factor(window.scale),
         dropout: u32::from(dropout.is_some()),
         site,
         threshold,
@@ -114,10 +115,6 @@ fn within_reach(site: NodeContext<'_>, heads: Heads, steps: usize, passes: usize
     within_longest_loop(site, turns, advice)
 }
 
-pub(super) fn scale(heads: Heads) -> f32 {
-    (1.0 / (heads.head_size as f64).sqrt()) as f32
-}
-
 /// A launch with one invocation for each of `count` items.
 pub(super) fn each(
     kernel: &'static Kernel,
@@ -130,10 +127,10 @@ pub(super) fn each(
 
 impl Lower for Attention {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let Self { heads, dropout, window: sliding, documents: _ } = *self;
+        let Self { heads, scale, dropout, window: sliding, documents: _ } = *self;
         let AttentionInputs { qkv, starts } = operands.inputs;
         let starts = starts.map(Operand::place);
-        let window = Window { site, qkv, heads, dropout, sliding, starts };
+        let window = Window { site, qkv, heads, scale, dropout, sliding, starts };
         let [qkv, y, lse] = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
         if window.by_blocks(Family::AttentionForward) {
             return Ok(Lowering::one(attention_direct::forward(window, [qkv, y, lse])?));
@@ -168,9 +165,9 @@ impl Lower for AttentionBackward {
     fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = operands.inputs;
         let Dqkv { dqkv } = operands.outputs;
-        let Self { heads, dropout, window: sliding, documents: _ } = *self;
+        let Self { heads, scale, dropout, window: sliding, documents: _ } = *self;
         let starts = starts.map(Operand::place);
-        let window = Window { site, qkv, heads, dropout, sliding, starts };
+        let window = Window { site, qkv, heads, scale, dropout, sliding, starts };
         let bindings = [qkv, lse, delta, dy, dqkv].map(Operand::place);
         let queries = if window.by_blocks(Family::AttentionQueryBackward) {
             attention_direct::query_backward(window, bindings)?

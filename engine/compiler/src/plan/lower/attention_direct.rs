@@ -1,6 +1,6 @@
 //! Attention on software adapters: separate kernels that process blocks of four queries by four keys.
 
-use super::attention::{Window, dropping, scale};
+use super::attention::{Window, dropping};
 use super::matmul::built;
 use super::{BindingSource, Launch, MAX_LOOP_ITERATIONS, grid};
 use crate::Result;
@@ -35,7 +35,7 @@ macro_rules! launch {
             heads: heads.heads as u32,
             kv_heads: heads.kv_heads as u32,
             head_size: heads.head_size as u32,
-            scale: scale(heads),
+            scale: heads.factor($window.scale),
             site,
             threshold,
             keep_scale,

@@ -1,6 +1,6 @@
 //! Decoding operations: attention over caches, and the last rows of chunks.
 
-use super::attention::{each, scale};
+use super::attention::each;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs, Named, Y};
@@ -34,7 +34,7 @@ impl Lower for CachedAttention {
             kv_heads: heads.kv_heads as u32,
             head_size: heads.head_size as u32,
             positions: positions as u32,
-            scale: scale(heads),
+            scale: heads.factor(self.scale),
             parts: parts as u32,
             part: positions.div_ceil(parts) as u32,
             seen: self.window.unwrap_or(positions).min(positions) as u32,

@@ -18,16 +18,17 @@ impl Lower for HeadNorm {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (HeadNormInputs { qkv, query, key }, HeadNormOutputs { y, roots }) =
             (operands.inputs, operands.outputs);
-        let (rows, heads) = (qkv.rows(), self.heads);
+        let (rows, [queries, keys]) = (qkv.rows(), self.heads.normed(self.whole));
         let arguments = head_norm::Arguments {
             rows: rows as u32,
-            heads: heads.heads as u32,
-            kv_heads: heads.kv_heads as u32,
-            head_size: heads.head_size as u32,
+            queries: queries[0] as u32,
+            query_size: queries[1] as u32,
+            keys: keys[0] as u32,
+            key_size: keys[1] as u32,
             eps: self.eps,
         };
         let bindings = [qkv, query, key, y, roots].map(Operand::place).to_vec();
-        let count = rows * (heads.heads + 2 * heads.kv_heads);
+        let count = rows * (queries[0] + 2 * keys[0]);
         Ok(Lowering::one(each(head_norm::kernel(qkv.half()), arguments.bytes(), bindings, count)?))
     }
 }
@@ -36,15 +37,16 @@ impl Lower for HeadNormBackward {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let HeadNormBackwardInputs { qkv, query, key, roots, dy } = operands.inputs;
         let Dx { dx } = operands.outputs;
-        let (rows, heads) = (qkv.rows(), self.heads);
+        let (rows, [queries, keys]) = (qkv.rows(), self.heads.normed(self.whole));
         let arguments = head_norm_backward::Arguments {
             rows: rows as u32,
-            heads: heads.heads as u32,
-            kv_heads: heads.kv_heads as u32,
-            head_size: heads.head_size as u32,
+            queries: queries[0] as u32,
+            query_size: queries[1] as u32,
+            keys: keys[0] as u32,
+            key_size: keys[1] as u32,
         };
         let bindings = [qkv, query, key, roots, dy, dx].map(Operand::place).to_vec();
-        let count = rows * (heads.heads + 2 * heads.kv_heads);
+        let count = rows * (queries[0] + 2 * keys[0]);
         let kernel = head_norm_backward::kernel(qkv.half());
         Ok(Lowering::one(each(kernel, arguments.bytes(), bindings, count)?))
     }
@@ -54,20 +56,22 @@ impl Lower for HeadNormWeightBackward {
     /// Partial sums, then their sum.
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let HeadNormWeightBackwardInputs { qkv, roots, dy } = operands.inputs;
-        let (rows, heads) = (qkv.rows(), self.heads);
+        let (rows, [queries, keys]) = (qkv.rows(), self.heads.normed(self.whole));
         let rows_in_segment = rows.div_ceil(SEGMENTS);
         let segments = rows.div_ceil(rows_in_segment);
-        let columns = 2 * heads.head_size;
+        let columns = queries[1] + keys[1];
         let partial = head_norm_weight_partial::Arguments {
             rows: rows as u32,
-            heads: heads.heads as u32,
-            kv_heads: heads.kv_heads as u32,
-            head_size: heads.head_size as u32,
+            queries: queries[0] as u32,
+            query_size: queries[1] as u32,
+            keys: keys[0] as u32,
+            key_size: keys[1] as u32,
             segments: segments as u32,
             rows_in_segment: rows_in_segment as u32,
         };
         let last = head_norm_weight_backward::Arguments {
-            head_size: heads.head_size as u32,
+            query_size: queries[1] as u32,
+            key_size: keys[1] as u32,
             segments: segments as u32,
         };
         let sums = BindingSource::Scratch(0);

@@ -22,6 +22,8 @@ const TILE: usize = 32;
 pub struct Sizes<'run> {
     /// H, K, D.
     pub heads: Heads,
+    /// Factor on q·k.
+    pub scale: f32,
     /// B.
     pub batch: usize,
     /// T.
@@ -73,6 +75,7 @@ impl<'run> Sizes<'run> {
     /// Sizes for rows [B,T,..].
     fn of(
         heads: Heads,
+        scale: Option<f32>,
         window: Option<usize>,
         rows: Given<'_>,
         starts: Option<Given<'run>>,
@@ -80,7 +83,8 @@ impl<'run> Sizes<'run> {
     ) -> Self {
         let (batch, time) = (rows.ty.shape[0], rows.ty.shape[1]);
         let starts = starts.map(|starts| starts.words);
-        Self { heads, batch, time, seen: window.unwrap_or(time), starts, first: call.shard.first }
+        let (scale, seen) = (heads.factor(scale), window.unwrap_or(time));
+        Self { heads, scale, batch, time, seen, starts, first: call.shard.first }
     }
 
     /// The tiles of a window. Documents before that of a tile's first query are skipped.
@@ -93,10 +97,6 @@ impl<'run> Sizes<'run> {
             let begin = starts.first().map_or(0, |start| first.min(*start as usize));
             Tile { first, begin, end, seen, starts }
         })
-    }
-
-    fn scale(&self) -> f32 {
-        1.0 / (self.heads.head_size as f32).sqrt()
     }
 
     /// First column of the queries (0), keys (1) or values (2) of a head in the packed row.
@@ -131,7 +131,7 @@ impl Interpret for Attention {
     ) -> Result<()> {
         let (AttentionInputs { qkv, starts }, AttentionOutputs { y, lse }) = (inputs, outputs);
         let dropout = self.dropout.map(|site| (site, call.seed));
-        let sizes = Sizes::of(self.heads, self.window, qkv, starts, &call);
+        let sizes = Sizes::of(self.heads, self.scale, self.window, qkv, starts, &call);
         forward(call.workers, sizes, dropout, qkv.floats, y, lse);
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Interpret for AttentionDelta {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let AttentionDeltaInputs { y, dy } = inputs;
-        delta(call.workers, Sizes::of(self.heads, None, y, None, &call), y.floats, dy.floats, outputs.delta);
+        delta(call.workers, Sizes::of(self.heads, None, None, y, None, &call), y.floats, dy.floats, outputs.delta);
         Ok(())
     }
 }
@@ -160,7 +160,7 @@ impl Interpret for AttentionBackward {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = inputs;
-        let sizes = Sizes::of(self.heads, self.window, qkv, starts, &call);
+        let sizes = Sizes::of(self.heads, self.scale, self.window, qkv, starts, &call);
         let dropout = self.dropout.map(|site| (site, call.seed));
         let [qkv, lse, delta, dy] = [qkv, lse, delta, dy].map(|operand| operand.floats);
         backward(call.workers, sizes, dropout, qkv, lse, delta, dy, outputs.dqkv);
@@ -202,7 +202,7 @@ pub fn forward(
                     query.rows(first..end),
                     turned.columns(begin..end),
                     into,
-                    sizes.scale(),
+                    sizes.scale,
                     Old::Overwrite,
                     panel,
                 );
@@ -285,7 +285,7 @@ pub fn backward(
                     let (query, dy) = (query.rows(first..end), dy.rows(first..end));
                     let into = MatrixMut::new(scores, rows, keys, stride);
                     let turned = turned_keys.columns(begin..end);
-                    product(query, turned, into, sizes.scale(), Old::Overwrite, panel);
+                    product(query, turned, into, sizes.scale, Old::Overwrite, panel);
                     let into = MatrixMut::new(slopes, rows, keys, stride);
                     product(dy, turned_values.columns(begin..end), into, 1.0, Old::Overwrite, panel);
                     let lse = &lse[row..row + rows];
@@ -303,7 +303,7 @@ pub fn backward(
                     }
                     let weights = Matrix::new(weights, rows, keys, stride).transposed();
                     product(weights, dy, value_gradient.rows(begin..end), 1.0, Old::Add, panel);
-                    score_gradient(scores, slopes, stride, keys, sizes.scale(), &delta[row..row + rows]);
+                    score_gradient(scores, slopes, stride, keys, sizes.scale, &delta[row..row + rows]);
                     let slopes = Matrix::new(slopes, rows, keys, stride);
                     product(
                         slopes,

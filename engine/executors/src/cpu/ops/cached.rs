@@ -28,7 +28,9 @@ impl Interpret for CachedAttention {
         }
         let [keys, values] = call.caches;
         let window = self.window.unwrap_or(room);
-        forward(call.workers, self.heads, window, qkv.floats, keys, values, chunks, [time, room], outputs.y);
+        let scale = self.heads.factor(self.scale);
+        let (qkv, sizes) = (qkv.floats, [time, room]);
+        forward(call.workers, self.heads, scale, window, qkv, keys, values, chunks, sizes, outputs.y);
         Ok(())
     }
 }
@@ -62,6 +64,7 @@ impl Interpret for LastRow {
 pub fn forward(
     workers: &Workers,
     heads: Heads,
+    scale: f32,
     window: usize,
     qkv: &[f32],
     keys: &mut [f32],
@@ -106,15 +109,22 @@ pub fn forward(
             let query = &qkv[row * packed + head * size..][..size];
             let cache = (text * kv_heads + head / group) * positions;
             let cached = (cache + oldest) * size..(cache + seen) * size;
-            attend(query, &keys[cached.clone()], &values[cached], &mut scratch.floats[..seen - oldest], y);
+            let scores = &mut scratch.floats[..seen - oldest];
+            attend(query, scale, &keys[cached.clone()], &values[cached], scores, y);
         }
     });
 }
 
 vectorised! {
-    fn attend<L>(query: &[f32], keys: &[f32], values: &[f32], scores: &mut [f32], y: &mut [f32]) {
+    fn attend<L>(
+        query: &[f32],
+        scale: f32,
+        keys: &[f32],
+        values: &[f32],
+        scores: &mut [f32],
+        y: &mut [f32],
+    ) {
         let size = query.len();
-        let scale = 1.0 / (size as f32).sqrt();
         // Eight keys at a time with many registers. A key's score does not depend on the grouping.
         let mut seen = 0;
         while seen < scores.len() {

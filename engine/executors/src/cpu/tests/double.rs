@@ -88,7 +88,7 @@ fn turn(rows: &mut [f64], table: &[f64], heads: Heads, time: usize, inverse: boo
 /// Runs the forward nodes and stores every value in `values`.
 pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
     for (at, value) in graph.values.iter().enumerate() {
-        if let Origin::Constant(constant) = value.origin {
+        if let Origin::Constant(constant) = &value.origin {
             let data = constant.data(&value.ty).iter().map(|x| f64::from(*x)).collect();
             values.floats.insert(ValueId(at as u32), data);
         }
@@ -139,15 +139,16 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 }
                 y
             }
-            Op::HeadNorm(ops::HeadNorm { heads, eps }) => {
+            Op::HeadNorm(ops::HeadNorm { heads, whole, eps }) => {
                 let mut y = input(0).clone();
+                let [[queries, query_size], [keys, key_size]] = heads.normed(whole);
                 for row in y.chunks_mut(heads.packed()) {
-                    for (head, x) in
-                        row.chunks_mut(heads.head_size).take(heads.heads + heads.kv_heads).enumerate()
-                    {
+                    let (of_queries, others) = row.split_at_mut(heads.width());
+                    let groups = of_queries.chunks_mut(query_size).chain(others.chunks_mut(key_size).take(keys));
+                    for (group, x) in groups.enumerate() {
                         let mean = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
                         let root = 1.0 / (mean + f64::from(eps)).sqrt();
-                        let scale = if head < heads.heads { input(1) } else { input(2) };
+                        let scale = if group < queries { input(1) } else { input(2) };
                         x.iter_mut().zip(scale).for_each(|(x, scale)| *x *= root * scale);
                     }
                 }
@@ -158,7 +159,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 turn(&mut y, input(1), heads, shape(0).shape[1], inverse);
                 y
             }
-            Op::Attention(ops::Attention { heads, dropout, window, documents }) => {
+            Op::Attention(ops::Attention { heads, scale, dropout, window, documents }) => {
                 let (batch, time) = (shape(0).shape[0], shape(0).shape[1]);
                 let size = heads.head_size;
                 let mut y = vec![0.0; batch * time * heads.width()];
@@ -178,7 +179,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                                     let dot: f64 = (0..size)
                                         .map(|d| entry(b, q, h * size + d) * entry(b, k, key + d))
                                         .sum();
-                                    dot / (size as f64).sqrt()
+                                    scale.map_or_else(|| dot / (size as f64).sqrt(), |scale| dot * f64::from(scale))
                                 })
                                 .collect();
                             let most = scores.iter().fold(f64::MIN, |a, b| a.max(*b));
