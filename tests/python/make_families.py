@@ -42,6 +42,11 @@ LLAMA = dict(
 LLAMA3 = dict(
     rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16
 )
+YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16, rope_theta=1e4)
+LONGROPE = dict(rope_type="longrope", short_factor=[1.0, 1.1, 1.3], long_factor=[1.0, 2.5, 4.0], partial_rotary_factor=0.75, rope_theta=1e4)
+GRANITE = dict(attention_multiplier=0.2, embedding_multiplier=3.0, residual_multiplier=0.5, logits_scaling=4.0)
+PHI3 = {**LLAMA, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+GEMMA3 = {**LLAMA, "head_dim": 8, "sliding_window": 7, "layer_types": ["sliding_attention", "full_attention"] * 2, "query_pre_attn_scalar": 12}
 NEOX = {key: value for key, value in LLAMA.items() if key != "num_key_value_heads"}
 FAMILIES = {
     "gpt2": ("GPT2", dict(vocab_size=320, n_embd=32, n_layer=3, n_head=4, n_positions=64, initializer_range=0.3)),
@@ -57,6 +62,35 @@ FAMILIES = {
     "pythia": ("GPTNeoX", {**NEOX, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.25}}),
     "neox-sequential": ("GPTNeoX", {**NEOX, "use_parallel_residual": False, "attention_bias": False}),
     "phi": ("Phi", LLAMA),
+    "phi3": ("Phi3", {**PHI3, "sliding_window": 20}),
+    "phi3-longrope": ("Phi3", {**PHI3, "original_max_position_embeddings": 16, "rope_parameters": LONGROPE}),
+    "granite": ("Granite", {**LLAMA, **GRANITE, "mlp_bias": True}),
+    "olmo2": ("Olmo2", {**LLAMA, "num_key_value_heads": 4}),
+    "olmo2-grouped": ("Olmo2", {**LLAMA, "rope_parameters": {**YARN, "beta_fast": 4.0}}),
+    "llama-dynamic": ("Llama", {**LLAMA, "rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}}),
+    "gemma3": (
+        "Gemma3Text",
+        {
+            **GEMMA3,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+            },
+        },
+    ),
+    "gpt_neo": (
+        "GPTNeo",
+        dict(
+            vocab_size=320,
+            hidden_size=32,
+            num_layers=4,
+            num_heads=4,
+            max_position_embeddings=64,
+            window_size=7,
+            attention_types=[[["global", "local"], 2]],
+            initializer_range=0.3,
+        ),
+    ),
 }
 
 
@@ -108,8 +142,9 @@ def unigram():
     return tokenizer, dict(unk_token="<unk>", eos_token="</s>")
 
 
-TOKENIZERS = {"llama2": sentence_piece, "mistral": sentence_piece, "gemma": unigram, "phi": lower_word_piece}
-SAVED = {"qwen2": torch.bfloat16, "pythia": torch.float16}
+TOKENIZERS = {"llama2": sentence_piece, "phi3": sentence_piece, "mistral": sentence_piece, "gemma": unigram, "phi": lower_word_piece}
+# Gemma 3's norms come back bit for bit only from 16 bits: 1 is added to some.
+SAVED = {"qwen2": torch.bfloat16, "pythia": torch.float16, "gemma3": torch.bfloat16}
 
 
 def check(top):

@@ -6,10 +6,11 @@
 Makes DIR/NAME.gguf for each, and DIR/expected.json: by name `class` (that of transformers), `ids` (38 tokens), `logits` ([T][V], float32,
 of the weights as they are stored), `texts` (each with its ids), `end` (the id that ends a text), `prompt` (the ids of "The" with what the
 tokenizer puts before a text). Names of tensors are those that the package maps from transformers' names; queries and keys of `llama` are
-permuted, and the weights of GPT-2 transposed, as llama.cpp's converter does.
+and `granite` are permuted, the weights of GPT-2 transposed, and 1 is added to the norms of Gemma 3, as llama.cpp's converter does.
 """
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
-from make_families import LLAMA, LLAMA3, TEXTS, byte_level, sentence_piece  # noqa: E402
+from make_families import GEMMA3, GRANITE, LLAMA, LLAMA3, LONGROPE, PHI3, TEXTS, byte_level, sentence_piece  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
 TYPES = gguf.GGMLQuantizationType
@@ -36,8 +37,23 @@ MODELS = {
     "qwen2": ("Qwen2", {**LLAMA, "tie_word_embeddings": True}, byte_level, TYPES.BF16),
     "qwen3": ("Qwen3", {**LLAMA, "head_dim": 16}, byte_level, TYPES.F32),
     "qwen3-q8_0": ("Qwen3", {**WIDE, "head_dim": 16}, byte_level, TYPES.Q8_0),
+    "phi3": ("Phi3", PHI3, sentence_piece, TYPES.F32),
+    "phi3-longrope": ("Phi3", {**PHI3, "original_max_position_embeddings": 16, "rope_parameters": LONGROPE}, byte_level, TYPES.F32),
+    "granite": ("Granite", {**LLAMA, **GRANITE, "tie_word_embeddings": True}, byte_level, TYPES.F32),
+    "olmo2": ("Olmo2", LLAMA, byte_level, TYPES.F16),
+    # Its pattern of windows is fixed, and queries are scaled by the head size.
+    "gemma3": ("Gemma3Text", {**GEMMA3, "num_hidden_layers": 7, "layer_types": None, "query_pre_attn_scalar": 8}, byte_level, TYPES.F32),
 }
-ARCHITECTURES = {"GPT2": gguf.MODEL_ARCH.GPT2, "Llama": gguf.MODEL_ARCH.LLAMA, "Qwen2": gguf.MODEL_ARCH.QWEN2, "Qwen3": gguf.MODEL_ARCH.QWEN3}
+ARCHITECTURES = {
+    "GPT2": gguf.MODEL_ARCH.GPT2,
+    "Llama": gguf.MODEL_ARCH.LLAMA,
+    "Qwen2": gguf.MODEL_ARCH.QWEN2,
+    "Qwen3": gguf.MODEL_ARCH.QWEN3,
+    "Phi3": gguf.MODEL_ARCH.PHI3,
+    "Granite": gguf.MODEL_ARCH.GRANITE,
+    "Olmo2": gguf.MODEL_ARCH.OLMO2,
+    "Gemma3Text": gguf.MODEL_ARCH.GEMMA3,
+}
 
 
 def permuted(weights, heads):
@@ -60,11 +76,25 @@ def settings(writer, config):
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     writer.add_key_length(size)
     writer.add_value_length(size)
-    writer.add_rope_dimension_count(size)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    if config.rope_parameters["rope_type"] == "linear":
+    rope = config.rope_parameters.get("full_attention", config.rope_parameters)
+    writer.add_rope_dimension_count(int(size * rope.get("partial_rotary_factor", 1.0)))
+    writer.add_rope_freq_base(rope["rope_theta"])
+    if rope["rope_type"] == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
-        writer.add_rope_scaling_factor(config.rope_parameters["factor"])
+        writer.add_rope_scaling_factor(rope["factor"])
+    if config.model_type == "phi3":
+        writer.add_rope_scaling_orig_ctx_len(config.original_max_position_embeddings)
+        writer.add_sliding_window(config.sliding_window or 0)
+    if rope["rope_type"] == "longrope":
+        old = rope["original_max_position_embeddings"]
+        writer.add_rope_scaling_attn_factors(math.sqrt(1 + math.log(config.max_position_embeddings / old) / math.log(old)))
+    if config.model_type == "granite":
+        writer.add_attention_scale(config.attention_multiplier)
+        writer.add_embedding_scale(config.embedding_multiplier)
+        writer.add_residual_scale(config.residual_multiplier)
+        writer.add_logit_scale(config.logits_scaling)
+    if config.model_type == "gemma3_text":
+        writer.add_sliding_window(config.sliding_window)
 
 
 def angles(config):
@@ -127,6 +157,10 @@ def write(path, model, config, kind, stored, tokenizer, special):
     end = vocabulary(writer, tokenizer, special, config.vocab_size)
     if kind == "Llama" and config.rope_parameters["rope_type"] == "llama3":
         writer.add_tensor("rope_freqs.weight", angles(config))
+    if kind == "Phi3" and config.rope_parameters["rope_type"] == "longrope":
+        for length in ("long", "short"):
+            writer.add_tensor(f"rope_factors_{length}.weight", np.array(config.rope_parameters[f"{length}_factor"], np.float32))
+    turned = kind in ("Llama", "Granite")
     weights = model.state_dict()
     for name, tensor in weights.items():
         if name == "lm_head.weight" and config.tie_word_embeddings:
@@ -135,8 +169,10 @@ def write(path, model, config, kind, stored, tokenizer, special):
         linear = kind == "GPT2" and entries.ndim == 2 and ".h." in name
         entries = entries.T if linear else entries
         heads = {"q_proj": config.num_attention_heads, "k_proj": getattr(config, "num_key_value_heads", None)}.get(name.split(".")[-2])
-        if kind == "Llama" and heads:
+        if turned and heads:
             entries = permuted(entries, heads)
+        if kind == "Gemma3Text" and name.endswith("norm.weight"):
+            entries = entries + 1
         entries = np.ascontiguousarray(entries)
         theirs = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if entries.ndim < 2 or theirs == "position_embd.weight":
@@ -146,7 +182,7 @@ def write(path, model, config, kind, stored, tokenizer, special):
         writer.add_tensor(theirs, blocks, raw_dtype=stored)
         # The model becomes what is stored.
         entries = gguf.quants.dequantize(blocks, stored).astype(np.float32).reshape(entries.shape)
-        if kind == "Llama" and heads:
+        if turned and heads:
             entries = entries.reshape(heads, entries.shape[0] // heads // 2, 2, -1).swapaxes(1, 2).reshape(entries.shape)
         with torch.no_grad():
             tensor.copy_(torch.from_numpy(np.ascontiguousarray(entries.T if linear else entries)))

@@ -10,7 +10,7 @@ use glasshouse_engine::formats::{Found, import};
 use glasshouse_engine::graph::random;
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::{
-    Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Quantization,
+    Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Quantization, Rope,
     RopeScaling, RunConfig, TokenizerConfig, TokenizerKind,
 };
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
@@ -51,7 +51,37 @@ pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>
         }),
         made("qwen3", "llama-tiny", |model| model.qk_norm = true),
         made("qwen2", "llama-tiny", |model| model.bias = Bias { qkv: true, ..Bias::default() }),
+        made("phi3", "llama-tiny", |model| {
+            model.position = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+        }),
+        made("granite", "llama-tiny", |model| {
+            (model.embedding_scale, model.attention_scale) = (3.0, Some(0.2));
+            (model.residual_scale, model.logit_divisor) = (0.5, 4.0);
+        }),
+        made("olmo2", "llama-tiny", |model| {
+            (model.qk_norm, model.qk_norm_whole, model.tied_head) = (true, true, false);
+            model.norm.placement = NormPlacement::Output;
+        }),
+        gemma3(sized),
     ]
+}
+
+/// Gemma 3, with weights to which 1 can be added without rounding.
+fn gemma3(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokenizer, Vec<f32>) {
+    let (config, tokenizer, mut arena) = small("llama-tiny", |config| {
+        let model = &mut config.model;
+        sized(model);
+        model.layers = 7;
+        (model.sliding_window, model.full_attention) = (Some(7), vec![5]);
+        model.embedding_scale = (model.width as f32).sqrt();
+        model.attention_scale = Some(1.0 / (model.head_size as f32).sqrt());
+        model.position = Position::Rope(Rope { local_base: Some(1e4), ..Rope::of_base(1e6) });
+        (model.qk_norm, model.mlp.gate) = (true, Gate::Geglu);
+        model.norm.placement = NormPlacement::Sandwich;
+        model.norm.add_unit_offset = true;
+    });
+    arena.iter_mut().for_each(|weight| *weight = (*weight * 4096.0).round() / 4096.0);
+    ("gemma3_text", config, tokenizer, arena)
 }
 
 pub fn write(
@@ -142,7 +172,7 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
                 _ => GgmlType::Q4_0,
             };
             assert_eq!(ty("blk.0.ffn_down.weight"), Some(expected));
-            assert_eq!(ty("blk.1.attn_norm.weight"), Some(GgmlType::F32));
+            assert_eq!(ty("output_norm.weight"), Some(GgmlType::F32));
             assert!(matches!(ty("position_embd.weight"), None | Some(GgmlType::F32)));
             // As in llama.cpp, because 64 is not a multiple of 256.
             let head = if quantization == Quantization::Q4_0 { GgmlType::Q8_0 } else { expected };
@@ -235,6 +265,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     refuse("nanogpt-cpu", |config| config.model.mlp.activation = Activation::ReluSquared, "relu_squared");
     refuse("nanogpt-cpu", |config| config.model.norm.placement = NormPlacement::Post, "model.norm.placement");
     refuse("llama-tiny", |config| config.model.mlp.gate = Gate::Geglu, "model.mlp.gate = geglu");
+    refuse("llama-tiny", |config| config.model.sliding_window = Some(4), "model.sliding_window = 4");
     refuse("llama-tiny", |config| config.model.position = Position::None, "model.position");
     let (config, tokenizer, mut arena) = small("nanogpt-cpu", |_| {});
     let (path, tokenizer) = (folder.path().join("m.gguf"), TokenizerFiles::from(tokenizer));
@@ -583,12 +614,13 @@ fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
     let expected = read_json(&folder.path().join("expected.json"));
     let expected = expected.as_object().unwrap();
-    assert_eq!(expected.len(), 8);
+    assert_eq!(expected.len(), 13);
     for (name, expected) in expected {
         let found = Found::look(&folder.path().join(format!("{name}.gguf")), None)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(expected["class"], found.family.class, "{name}");
-        assert_eq!(found.notices, Vec::<String>::new(), "{name}");
+        let notices = usize::from(name.ends_with("longrope"));
+        assert_eq!(found.notices.len(), notices, "{name}: {:?}", found.notices);
         let trained =
             Trained::load(import(&project, &found, name).unwrap(), &CheckpointChoice::Best).unwrap();
         let (worst, largest) = furthest(&trained.config, &trained.parameters, expected);
@@ -624,6 +656,12 @@ fn python_transformers_agrees_on_every_architecture_that_we_write() {
         (config.model.qk_norm, config.model.head_size) = (true, 128);
     });
     all.push(("qwen3", config, tokenizer, arena));
+    // It reads no share of rotated channels.
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        let model = &mut config.model;
+        (model.width, model.head_size, model.tied_head) = (64, 16, false);
+    });
+    all.push(("phi3", config, tokenizer, arena));
     for (number, (name, config, tokenizer, arena)) in all.into_iter().enumerate() {
         let path = folder.path().join(format!("{number}.gguf"));
         write(&config.model, &tokenizer.into(), &arena, Quantization::F32, Some(name), &path);

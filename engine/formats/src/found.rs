@@ -6,7 +6,7 @@ use super::{TAKE_AGAIN, gguf};
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Turns, at_once};
-use glasshouse_protocol::{ModelConfig, Position};
+use glasshouse_protocol::{ModelConfig, Position, Rope, RopeScaling};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::fmt::Debug;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
@@ -118,6 +118,18 @@ impl Found {
                  {TAKE_AGAIN}"
             );
             return Err(Error::bad_file(path, reason));
+        }
+        let longrope = |rope: &Rope| match rope.scaling {
+            Some(RopeScaling::Longrope { original_context_length, .. }) => Some(original_context_length),
+            _ => None,
+        };
+        if let Position::Rope(rope) = &model.position
+            && let Some(original) = longrope(rope)
+        {
+            notices.push(format!(
+                "LongRoPE's factors are chosen once, by the context length: the long ones above {original} tokens, else the short \
+                 ones"
+            ));
         }
         let bytes = (0..tensors.len()).map(|tensor| weights.bytes(tensor)).sum();
         let (parameters, weights, path) = (Parameters::of(&model)?, Rc::from(weights), path.to_owned());

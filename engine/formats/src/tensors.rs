@@ -23,8 +23,8 @@ pub struct Tensor {
     pub rows: Rows,
     /// The tensor is [in, out] (`Conv1D`), ours [out, in].
     pub transposed: bool,
-    /// The tensor holds our entries minus 1 (a norm's scale of 1 + weight).
-    pub minus_one: bool,
+    /// Added to our entries in the file: 1 or −1 if only one of both stores a norm's scale without its 1.
+    pub offset: i8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,11 +152,11 @@ impl<'model> TensorTable<'model> {
         }
     }
 
-    /// Like [`Self::whole`], with entries that are ours minus 1.
-    pub fn minus_one(&mut self, theirs: impl Into<String>, ours: &str) {
+    /// Like [`Self::whole`], with entries that are ours plus `offset`.
+    pub fn offset(&mut self, theirs: impl Into<String>, ours: &str, offset: i8) {
         let first = self.tensors.len();
         self.whole(theirs, ours);
-        self.tensors[first..].iter_mut().for_each(|tensor| tensor.minus_one = true);
+        self.tensors[first..].iter_mut().for_each(|tensor| tensor.offset = offset);
     }
 
     /// `theirs.weight` and `theirs.bias` of a norm.
@@ -195,8 +195,8 @@ impl<'model> TensorTable<'model> {
     }
 
     fn push(&mut self, name: String, ours: &str, shape: Vec<usize>, rows: Rows, transposed: bool) {
-        let (parameter, minus_one) = (ours.to_owned(), false);
-        self.tensors.push(Tensor { name, shape, parameter, rows, transposed, minus_one });
+        let (parameter, offset) = (ours.to_owned(), 0);
+        self.tensors.push(Tensor { name, shape, parameter, rows, transposed, offset });
     }
 }
 
@@ -234,8 +234,8 @@ impl Tensor {
                 entries[index * columns..][..columns].copy_from_slice(row);
             }
         }
-        if self.minus_one {
-            entries.iter_mut().for_each(|entry| *entry -= 1.0);
+        if self.offset != 0 {
+            entries.iter_mut().for_each(|entry| *entry += f32::from(self.offset));
         }
         Ok(entries)
     }
@@ -272,8 +272,8 @@ impl Tensor {
             for (index, row) in entries.chunks_exact(columns).take(known).enumerate() {
                 let place = &mut ours[self.rows.at(first + index) * columns..][..columns];
                 place.copy_from_slice(row);
-                if self.minus_one {
-                    place.iter_mut().for_each(|entry| *entry += 1.0);
+                if self.offset != 0 {
+                    place.iter_mut().for_each(|entry| *entry -= f32::from(self.offset));
                 }
             }
         }
@@ -283,7 +283,7 @@ impl Tensor {
 /// Whether the tensors hold a parameter's rows contiguously, in file order, untransposed and unchanged.
 pub fn follow_each_other<'all>(mut tensors: impl Iterator<Item = &'all Tensor>, shape: &[usize]) -> bool {
     let end = tensors.try_fold(0, |end, tensor| match &tensor.rows {
-        Rows::Range(rows) if rows.start == end && !tensor.transposed && !tensor.minus_one => Some(rows.end),
+        Rows::Range(rows) if rows.start == end && !tensor.transposed && tensor.offset == 0 => Some(rows.end),
         _ => None,
     });
     end == shape.first().copied()

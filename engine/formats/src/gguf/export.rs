@@ -1,6 +1,6 @@
 //! Export to a GGUF file for llama.cpp.
 
-use super::architectures::{ARCHITECTURE_KEY, Architecture, SLOWER_TENSOR, slower};
+use super::architectures::{ARCHITECTURE_KEY, Architecture};
 use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
@@ -67,8 +67,8 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
     notices.extend(vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?);
     let parameters = Parameters::of(export.model)?;
     let tensors = architecture.tensors(export.model, &parameters);
-    let slower = slower(export.model);
-    let infos = infos(export, &tensors, slower.as_deref());
+    let divisors = architecture.divisors(export.model);
+    let infos = infos(export, &tensors, &divisors);
     let wide = base_type(export.quantization);
     let narrow = infos.iter().filter(|info| info.ty == GgmlType::F16 && wide.block() > 1).count();
     if narrow > 0 {
@@ -81,7 +81,7 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
     let file = files::File::create(&partial).map_err(Error::io(path))?;
     glasshouse_platform::reserve(&file, size(&metadata, &infos)?).map_err(Error::io(path))?;
     let mut writer = Writer::begin(path, file, &metadata, &infos)?;
-    if let Some(factors) = &slower {
+    for (_, factors) in &divisors {
         writer.write(factors)?;
     }
     for tensor in &tensors {
@@ -107,13 +107,17 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
 }
 
 /// The tensors with the types that llama.cpp's quantiser chooses for an F32 file (`llama_model_quantize`, without an importance
-/// matrix); the tensor of rotary divisors comes first.
-fn infos(export: &Export<'_>, tensors: &[Tensor], slower: Option<&[f32]>) -> Vec<TensorInfo<'static>> {
+/// matrix); the divisors of rotary angles come first.
+fn infos(
+    export: &Export<'_>,
+    tensors: &[Tensor],
+    divisors: &[(&'static str, Vec<f32>)],
+) -> Vec<TensorInfo<'static>> {
     let base = base_type(export.quantization);
     let head = if export.model.tied_head { "token_embd.weight" } else { "output.weight" };
-    let first = slower.map(|factors| (SLOWER_TENSOR, vec![factors.len()]));
+    let first = divisors.iter().map(|(name, factors)| (*name, vec![factors.len()]));
     let all =
-        first.into_iter().chain(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())));
+        first.chain(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())));
     let info = |(name, shape): (&str, Vec<usize>)| {
         let columns = shape.last().copied().unwrap_or(1);
         let ty = if shape.len() < 2 || name == "position_embd.weight" {

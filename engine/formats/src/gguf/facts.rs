@@ -18,8 +18,8 @@ pub struct Facts<'file> {
     metadata: &'file Metadata<'file>,
     /// Shapes of tensors by name.
     shapes: HashMap<&'file str, &'file [usize]>,
-    /// Divisors of the rotary angles, one per pair of channels (`rope_freqs.weight`).
-    pub slower: Option<Vec<f32>>,
+    /// Tensors of divisors of the rotary angles, one entry per pair of channels.
+    divisors: Vec<(&'static str, Vec<f32>)>,
     read: BTreeSet<String>,
 }
 
@@ -29,9 +29,9 @@ impl<'file> Facts<'file> {
         architecture: &'static str,
         metadata: &'file Metadata<'file>,
         shapes: HashMap<&'file str, &'file [usize]>,
-        slower: Option<Vec<f32>>,
+        divisors: Vec<(&'static str, Vec<f32>)>,
     ) -> Self {
-        Self { path, architecture, metadata, shapes, slower, read: BTreeSet::new() }
+        Self { path, architecture, metadata, shapes, divisors, read: BTreeSet::new() }
     }
 
     /// The full key, with the architecture's name; marks it as read.
@@ -47,6 +47,10 @@ impl<'file> Facts<'file> {
 
     pub fn has(&self, tensor: &str) -> bool {
         self.shapes.contains_key(tensor)
+    }
+
+    pub fn divisors(&self, tensor: &str) -> Option<&Vec<f32>> {
+        self.divisors.iter().find(|(name, _)| *name == tensor).map(|(_, divisors)| divisors)
     }
 
     /// Rows of a required matrix.

@@ -1,6 +1,6 @@
 //! Imports a GGUF file: keys and vocabulary from a memory map, then tensors, a few rows at a time.
 
-use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, SLOWER_TENSOR};
+use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, DIVISORS};
 use super::facts::Facts;
 use super::{GgmlType, Gguf, MAGIC, vocabulary};
 use crate::found::{Looked, Weights, read_at};
@@ -102,7 +102,7 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     }
     let shapes =
         file.tensors().iter().map(|tensor| (&*tensor.info.name, tensor.info.shape.as_slice())).collect();
-    let mut facts = Facts::new(path, architecture.name, metadata, shapes, slower(&file)?);
+    let mut facts = Facts::new(path, architecture.name, metadata, shapes, divisors(&file)?);
     let model = architecture.read(&mut facts)?;
     facts.expect_known()?;
     let notices = vocabulary::notice(metadata).map_err(bad)?.into_iter().collect();
@@ -111,13 +111,16 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
     Ok((architecture, model, notices, tensors, tokenizer))
 }
 
-/// Divisors of the rotary angles, if the file has such a tensor.
-fn slower(file: &Gguf<'_>) -> Result<Option<Vec<f32>>> {
-    let Some(tensor) = file.tensor(SLOWER_TENSOR) else { return Ok(None) };
-    // The length is bounded by the tensor's bytes.
-    let mut factors = vec![0.0; tensor.info.rows() * tensor.info.columns()];
-    tensor.dequantise(0..tensor.info.rows(), &mut factors)?;
-    Ok(Some(factors))
+/// The file's tensors of divisors of the rotary angles.
+fn divisors(file: &Gguf<'_>) -> Result<Vec<(&'static str, Vec<f32>)>> {
+    let stored = DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?)));
+    let read = stored.map(|(name, tensor)| {
+        // The length is bounded by the tensor's bytes.
+        let mut factors = vec![0.0; tensor.info.rows() * tensor.info.columns()];
+        tensor.dequantise(0..tensor.info.rows(), &mut factors)?;
+        Ok((name, factors))
+    });
+    read.collect()
 }
 
 /// Matches the architecture's tensors with the file's; all must match exactly.
@@ -129,7 +132,9 @@ fn matched(
 ) -> Result<Vec<(Tensor, TensorLocation)>> {
     let bad = |reason: String| Error::bad_file(file.path(), reason);
     let mut left: BTreeSet<&str> = file.tensors().iter().map(|tensor| &*tensor.info.name).collect();
-    left.remove(SLOWER_TENSOR);
+    for (name, _) in architecture.divisors(model) {
+        left.remove(name);
+    }
     let (mut tensors, mut missing) = (Vec::new(), Vec::new());
     for tensor in architecture.tensors(model, &Parameters::of(model)?) {
         let Some(stored) = file.tensor(&tensor.name) else {

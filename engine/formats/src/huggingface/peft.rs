@@ -116,7 +116,7 @@ impl<'table> Modules<'table> {
             parameter: format!("{layer}{name}"),
             rows,
             transposed: false,
-            minus_one: false,
+            offset: 0,
         };
         let pairs = self.adapted.iter().flat_map(|(module, layer, weight)| {
             let [first, second] = weight.shape[..] else { return Vec::new() };

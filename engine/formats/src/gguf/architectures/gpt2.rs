@@ -1,7 +1,7 @@
 //! GPT-2 (Radford et al. 2019): LayerNorm, learned positions, a plain MLP with tanh GELU, biases everywhere. Linear layers are
 //! stored as [out, in], like ours.
 
-use super::{Architecture, Settings, count};
+use super::{Architecture, Settings, count, undivided};
 use crate::gguf::facts::Facts;
 use crate::tensors::{BiasRule::Always, TensorTable};
 use glasshouse_platform::Result;
@@ -12,6 +12,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     read,
     write,
     tensors,
+    divisors: undivided,
     padded_biases: |bias| (Bias { head: bias.head, ..true.into() }, true),
     nearly,
 };

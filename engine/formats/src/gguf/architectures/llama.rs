@@ -4,12 +4,13 @@
 //! For this architecture, llama.cpp rotates channel 2i of a head with 2i + 1, where we rotate i with i + D/2; rows of queries and
 //! keys are stored in its order.
 
-use super::{Architecture, Settings, count, exactly};
+use super::{Architecture, LLAMA3, Settings, count, exactly};
 use crate::gguf::facts::Facts;
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{
-    Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, Position, Rope, RopeScaling, presets,
+    Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Rope, RopeScaling,
+    presets,
 };
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -17,6 +18,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     read,
     write: shared_settings,
     tensors: |model, table| shared_tensors(model, table, Order::Pairs),
+    divisors,
     padded_biases: |bias| (bias, false),
     nearly: exactly,
 };
@@ -24,7 +26,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 /// The low and high factors of `llama3` in published models.
 const LOW_HIGH: (f32, f32) = (1.0, 4.0);
 
-fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
+pub(super) fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     let bias = Bias {
         qkv: facts.has("blk.0.attn_q.bias"),
         output: facts.has("blk.0.attn_output.bias"),
@@ -36,6 +38,17 @@ fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
 
 /// Reads the settings common to all; no biases and no head norms.
 pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
+    shared_with(facts, |facts, base, head_size, _| {
+        facts.must_be("rope.dimension_count", head_size)?;
+        Ok(Rope { scaling: scaling(facts, base, head_size)?, ..Rope::of_base(base) })
+    })
+}
+
+/// Like [`shared`], with rotary positions from their base, the head size and the context length.
+pub(super) fn shared_with(
+    facts: &mut Facts<'_>,
+    rope: fn(&mut Facts<'_>, f32, usize, usize) -> Result<Rope>,
+) -> Result<ModelConfig> {
     let (width, heads) = (facts.whole("embedding_length")?, facts.whole("attention.head_count")?);
     let kv_heads = facts.whole_or_none("attention.head_count_kv")?.unwrap_or(heads);
     let head_size = match facts.whole_or_none("attention.key_length")? {
@@ -48,13 +61,12 @@ pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
         }
     };
     facts.must_be("attention.value_length", head_size)?;
-    facts.must_be("rope.dimension_count", head_size)?;
     facts.must_be("expert_count", 0)?;
     let vocabulary = facts.rows_of("token_embd.weight")?;
     let (context_length, layers) = (facts.whole("context_length")?, facts.whole("block_count")?);
     let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
     let base = facts.number_or_none("rope.freq_base")?.unwrap_or(10_000.0);
-    let rope = Rope { scaling: scaling(facts, base, head_size)?, ..Rope::of_base(base) };
+    let rope = rope(facts, base, head_size, context_length)?;
     Ok(ModelConfig {
         kv_heads,
         head_size,
@@ -95,11 +107,11 @@ fn scaling(facts: &mut Facts<'_>, base: f32, head_size: usize) -> Result<Option<
             return Err(facts.error(reason));
         }
     };
-    let Some(stored) = facts.slower.clone() else { return Ok(linear) };
     let said = facts.whole_or_none("rope.scaling.original_context_length")?;
-    let fitting = llama3(base, head_size, &stored, said).filter(|_| linear.is_none());
+    let Some(stored) = facts.divisors(LLAMA3) else { return Ok(linear) };
+    let fitting = llama3(base, head_size, stored, said).filter(|_| linear.is_none());
     fitting.map(Some).ok_or_else(|| {
-        facts.error(format!("its {} are not those of Llama 3's formula", super::SLOWER_TENSOR))
+        facts.error(format!("its {} are not those of Llama 3's formula", LLAMA3))
     })
 }
 
@@ -119,7 +131,7 @@ pub(super) fn llama3(
         original_context_length,
     };
     let near = |scaling: &RopeScaling| {
-        let factors = factors(base, *scaling, head_size);
+        let factors = factors(base, scaling, head_size);
         factors.len() == stored.len()
             && factors.iter().zip(stored).all(|(ours, theirs)| (ours - theirs).abs() <= 1e-4 * ours)
     };
@@ -127,8 +139,8 @@ pub(super) fn llama3(
 }
 
 /// The divisor of each pair's angle (`LlamaModel.generate_extra_tensors` in llama.cpp's converter).
-fn factors(base: f32, scaling: RopeScaling, head_size: usize) -> Vec<f32> {
-    let RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length } = scaling
+fn factors(base: f32, scaling: &RopeScaling, head_size: usize) -> Vec<f32> {
+    let &RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length } = scaling
     else {
         return Vec::new();
     };
@@ -143,17 +155,17 @@ fn factors(base: f32, scaling: RopeScaling, head_size: usize) -> Vec<f32> {
 }
 
 /// The divisors of a model that uses this formula.
-pub(super) fn slower(model: &ModelConfig) -> Option<Vec<f32>> {
-    match model.position {
+fn divisors(model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
+    match &model.position {
         Position::Rope(Rope { base, scaling: Some(scaling @ RopeScaling::Llama3 { .. }), .. }) => {
-            Some(factors(base, scaling, model.head_size))
+            vec![(LLAMA3, factors(*base, scaling, model.head_size))]
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
 /// The settings that all of them write.
-fn shared_settings(model: &ModelConfig) -> Settings {
+pub(super) fn shared_settings(model: &ModelConfig) -> Settings {
     let mut settings = vec![
         ("vocab_size", count(model.vocabulary)),
         ("block_count", count(model.layers)),
@@ -167,21 +179,57 @@ fn shared_settings(model: &ModelConfig) -> Settings {
         ("attention.layer_norm_rms_epsilon", model.norm.eps.into()),
         ("rope.dimension_count", count(model.head_size)),
     ];
-    if let Position::Rope(rope) = model.position {
+    if let Position::Rope(rope) = &model.position {
         settings.push(("rope.freq_base", rope.base.into()));
-        match rope.scaling {
-            None => {}
+        match &rope.scaling {
             Some(RopeScaling::Linear { factor }) => {
                 settings.push(("rope.scaling.type", "linear".into()));
-                settings.push(("rope.scaling.factor", factor.into()));
+                settings.push(("rope.scaling.factor", (*factor).into()));
             }
             // Its factors are stored in a tensor.
             Some(RopeScaling::Llama3 { original_context_length, .. }) => {
-                settings.push(("rope.scaling.original_context_length", count(original_context_length)));
+                settings.push(("rope.scaling.original_context_length", count(*original_context_length)));
             }
+            _ => {}
         }
     }
     settings
+}
+
+/// The settings of an architecture that computes a head size of width ÷ heads, without the keys of others.
+pub(super) fn settings_of_full_heads(model: &ModelConfig) -> Settings {
+    let mut settings = shared_settings(model);
+    settings.retain(|(key, _)| !["attention.key_length", "attention.value_length"].contains(key));
+    settings
+}
+
+/// Fails unless the heads share the width among them.
+pub(super) fn full_heads(facts: &Facts<'_>, model: ModelConfig) -> Result<ModelConfig> {
+    match model.heads * model.head_size == model.width {
+        true => Ok(model),
+        false => Err(facts.error(format!(
+            "{} heads of {} channels do not make up an embedding_length of {}",
+            model.heads, model.head_size, model.width
+        ))),
+    }
+}
+
+/// The tensors of the norms of a block and ours.
+fn norms(placement: NormPlacement) -> &'static [(&'static str, &'static str)] {
+    match placement {
+        NormPlacement::Pre | NormPlacement::Post => {
+            &[("attn_norm", "attention.norm"), ("ffn_norm", "mlp.norm")]
+        }
+        NormPlacement::Output => {
+            &[("post_attention_norm", "attention.norm"), ("post_ffw_norm", "mlp.norm")]
+        }
+        NormPlacement::Sandwich => &[
+            ("attn_norm", "attention.norm"),
+            ("post_attention_norm", "attention.output_norm"),
+            ("ffn_norm", "mlp.norm"),
+            ("post_ffw_norm", "mlp.output_norm"),
+        ],
+    }
 }
 
 /// Order of a head's channels.
@@ -204,23 +252,29 @@ pub(super) fn shared_tensors(model: &ModelConfig, table: &mut TensorTable<'_>, o
     };
     let (query_rows, key_rows) =
         (Rows::of_heads(0, model.heads, &order), Rows::of_heads(queries, model.kv_heads, &order));
+    // llama.cpp stores all of a norm's scale.
+    let offset = if model.norm.add_unit_offset { 1 } else { 0 };
     let value_rows = Rows::Range(queries + keys..queries + 2 * keys);
     table.whole("token_embd.weight", "embedding.tokens");
     for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("blk.{block}"));
-        table.norm(&format!("{theirs}.attn_norm"), &format!("{ours}.attention.norm"), AsOurs);
+        for (norm, our_norm) in norms(model.norm.placement) {
+            let (weight, our_weight) = (format!("{theirs}.{norm}.weight"), format!("{ours}.{our_norm}.weight"));
+            table.offset(weight, &our_weight, offset);
+            table.whole(format!("{theirs}.{norm}.bias"), &format!("{ours}.{our_norm}.bias"));
+        }
         for (part, rows) in [("attn_q", &query_rows), ("attn_k", &key_rows), ("attn_v", &value_rows)] {
             table.rows(&format!("{theirs}.{part}"), &format!("{ours}.attention.qkv"), rows.clone(), AsOurs);
         }
         table.whole(format!("{theirs}.attn_q_norm.weight"), &format!("{ours}.attention.query_norm"));
         table.whole(format!("{theirs}.attn_k_norm.weight"), &format!("{ours}.attention.key_norm"));
         table.linear(&format!("{theirs}.attn_output"), &format!("{ours}.attention.output"), AsOurs);
-        table.norm(&format!("{theirs}.ffn_norm"), &format!("{ours}.mlp.norm"), AsOurs);
         for (part, rows) in [("ffn_gate", 0..hidden), ("ffn_up", hidden..2 * hidden)] {
             table.rows(&format!("{theirs}.{part}"), &format!("{ours}.mlp.up"), Rows::Range(rows), AsOurs);
         }
         table.linear(&format!("{theirs}.ffn_down"), &format!("{ours}.mlp.down"), AsOurs);
     }
-    table.norm("output_norm", "norm", AsOurs);
+    table.offset("output_norm.weight", "norm.weight", offset);
+    table.whole("output_norm.bias", "norm.bias");
     table.whole("output.weight", "head.weight");
 }

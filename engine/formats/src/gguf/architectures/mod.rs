@@ -1,8 +1,12 @@
 //! The supported llama.cpp architectures, one file each: conversion of settings in both directions, and the mapping of tensors to
 //! our parameters. They are named like the classes of `transformers`.
 
+mod gemma3;
 mod gpt2;
+mod granite;
 mod llama;
+mod olmo2;
+mod phi3;
 mod qwen2;
 mod qwen3;
 
@@ -16,20 +20,26 @@ use glasshouse_protocol::{Bias, ModelConfig};
 use std::path::Path;
 
 pub const ARCHITECTURE_KEY: &str = "general.architecture";
-/// The tensor of divisors of the rotary angles.
-pub const SLOWER_TENSOR: &str = "rope_freqs.weight";
+/// Tensors of divisors of the rotary angles, one entry per pair of channels: those of Llama 3, and LongRoPE's for long and for short
+/// contexts.
+pub const DIVISORS: [&str; 3] = [LLAMA3, LONG, SHORT];
+const LLAMA3: &str = "rope_freqs.weight";
+const LONG: &str = "rope_factors_long.weight";
+const SHORT: &str = "rope_factors_short.weight";
 
 /// An architecture's keys, without its name as prefix, and their values.
 type Settings = Vec<(&'static str, Value<'static>)>;
 
 pub struct Architecture {
-    /// Name in files, and `model_type` of its class.
+    /// Name in files.
     pub name: &'static str,
     /// Converts a file's keys to settings.
     read: fn(&mut Facts<'_>) -> Result<ModelConfig>,
     /// Converts settings to keys, as closely as the architecture can. Unsupported settings are found by reading them back.
     write: fn(&ModelConfig) -> Settings,
     tensors: fn(&ModelConfig, &mut TensorTable<'_>),
+    /// The tensors of divisors of the rotary angles.
+    divisors: fn(&ModelConfig) -> Vec<(&'static str, Vec<f32>)>,
     /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
     /// Replaces a setting by the close one that llama.cpp computes instead, and returns a notice about it.
@@ -43,8 +53,16 @@ impl std::fmt::Debug for Architecture {
 }
 
 /// All architectures, in order of preference for exports.
-pub const ARCHITECTURES: [&Architecture; 4] =
-    [&gpt2::ARCHITECTURE, &llama::ARCHITECTURE, &qwen3::ARCHITECTURE, &qwen2::ARCHITECTURE];
+pub const ARCHITECTURES: [&Architecture; 8] = [
+    &gpt2::ARCHITECTURE,
+    &llama::ARCHITECTURE,
+    &qwen3::ARCHITECTURE,
+    &qwen2::ARCHITECTURE,
+    &phi3::ARCHITECTURE,
+    &granite::ARCHITECTURE,
+    &olmo2::ARCHITECTURE,
+    &gemma3::ARCHITECTURE,
+];
 
 impl Architecture {
     pub fn named(name: &str) -> Option<&'static Self> {
@@ -53,16 +71,22 @@ impl Architecture {
 
     /// The class of `transformers` that computes it.
     pub fn family(&self) -> Result<&'static Family> {
-        Family::of_type(self.name).ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
+        Family::of_type(self.model_type())
+            .ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
     }
 
-    /// The architecture that computes this model (`wished` is preferred if it does), with a notice about what it computes
+    /// `model_type` of its class.
+    fn model_type(&self) -> &'static str {
+        if self.name == gemma3::ARCHITECTURE.name { "gemma3_text" } else { self.name }
+    }
+
+    /// The architecture that computes this model (that of the class `wished` is preferred if it does), with a notice about what it computes
     /// slightly differently.
     ///
     /// # Errors
     /// No architecture does; the error names the settings that the closest one lacks.
     pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
-        let wished = wished.and_then(Self::named);
+        let wished = wished.and_then(|wished| ARCHITECTURES.into_iter().find(|it| it.model_type() == wished));
         let nearly = |architecture: &Self| {
             let mut model = model.clone();
             let becomes = (architecture.nearly)(&mut model);
@@ -85,7 +109,7 @@ impl Architecture {
         self.write(model, &mut metadata)?;
         let tensors = self.tensors(model, &Parameters::of(model)?);
         let shapes = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
-        let mut facts = Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, slower(model));
+        let mut facts = Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, self.divisors(model));
         Ok(crate::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
     }
 
@@ -116,22 +140,27 @@ impl Architecture {
             .map_err(Error::Internal)
     }
 
-    /// The tensors of a model, except [`SLOWER_TENSOR`].
+    /// The tensors of a model, except [`DIVISORS`].
     pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
         let mut table = TensorTable::new(parameters);
         (self.tensors)(model, &mut table);
         table.done()
     }
-}
 
-/// Divisors of a model's rotary angles (`rope_freqs.weight`) per channel pair, if they are not all the same.
-pub fn slower(model: &ModelConfig) -> Option<Vec<f32>> {
-    llama::slower(model)
+    /// The tensors among [`DIVISORS`] that a model has, with their entries.
+    pub fn divisors(&self, model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
+        (self.divisors)(model)
+    }
 }
 
 /// A count in the file's integer type. Counts of valid models always fit.
 fn count(number: usize) -> Value<'static> {
     u32::try_from(number).unwrap_or(u32::MAX).into()
+}
+
+/// For architectures whose rotary angles have no divisors of their own.
+fn undivided(_model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
+    Vec::new()
 }
 
 /// For architectures that llama.cpp computes exactly.

@@ -1,6 +1,6 @@
 //! Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases on queries, keys and values; channels are stored like ours.
 
-use super::Architecture;
+use super::{Architecture, undivided};
 use super::llama::{self, Order};
 use crate::gguf::facts::Facts;
 use glasshouse_platform::Result;
@@ -10,6 +10,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "qwen2",
     read,
     tensors: |model, table| llama::shared_tensors(model, table, Order::Halves),
+    divisors: undivided,
     ..llama::ARCHITECTURE
 };
 

@@ -1,6 +1,6 @@
 //! Qwen3 (Yang et al. 2025): Llama with RMSNorm on query and key heads; channels are stored like ours.
 
-use super::Architecture;
+use super::{Architecture, undivided};
 use super::llama::{self, Order};
 use crate::gguf::facts::Facts;
 use glasshouse_platform::Result;
@@ -10,6 +10,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "qwen3",
     read,
     tensors: |model, table| llama::shared_tensors(model, table, Order::Halves),
+    divisors: undivided,
     ..llama::ARCHITECTURE
 };
 

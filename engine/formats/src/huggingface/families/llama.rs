@@ -183,11 +183,8 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
         for (norm, our_norm) in [("q_norm", "query_norm"), ("k_norm", "key_norm")] {
             let (norm, our_norm) =
                 (format!("{theirs}.self_attn.{norm}.weight"), format!("{ours}.attention.{our_norm}"));
-            // Ours has no offset here.
-            match model.norm.add_unit_offset {
-                true => table.minus_one(norm, &our_norm),
-                false => table.whole(norm, &our_norm),
-            }
+            // Ours are without the offset of the other norms.
+            table.offset(norm, &our_norm, if model.norm.add_unit_offset { -1 } else { 0 });
         }
     }
     table.norm("model.norm", "norm", AsOurs);
