@@ -5,8 +5,8 @@
 
 Makes DIR/NAME.gguf for each, and DIR/expected.json: by name `class` (that of transformers), `ids` (38 tokens), `logits` ([T][V], float32,
 of the weights as they are stored), `texts` (each with its ids), `end` (the id that ends a text), `prompt` (the ids of "The" with what the
-tokenizer puts before a text). Names of tensors are those that the package maps from transformers' names; queries and keys of `llama` are
-and `granite` are permuted, the weights of GPT-2 transposed, and 1 is added to the norms of Gemma 3, as llama.cpp's converter does.
+tokenizer puts before a text). Names of tensors are those that the package maps from transformers' names; queries and keys of `llama` and
+`granite` are permuted, the weights of GPT-2 transposed, and 1 is added to the norms of Gemma 3, as llama.cpp's converter does.
 """
 
 import json

@@ -37,8 +37,8 @@ impl Draw {
         (random::nth(41, self.model, self.number) % limit as u64) as usize
     }
 
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
+    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())].clone()
     }
 }
 
@@ -48,15 +48,43 @@ fn model(draw: &mut Draw) -> ModelConfig {
         kind: draw.of(&[NormKind::Layer, NormKind::Rms]),
         eps: 1e-5,
         bias: draw.of(&[false, true]),
-        placement: draw.of(&[NormPlacement::Pre, NormPlacement::Post]),
+        placement: draw.of(&[
+            NormPlacement::Pre,
+            NormPlacement::Pre,
+            NormPlacement::Post,
+            NormPlacement::Output,
+            NormPlacement::Sandwich,
+        ]),
         add_unit_offset: draw.of(&[false, false, true]),
     };
     let head_size = 2 * (1 + draw.below(20));
+    let channels = draw.of(&[None, Some(2 * (1 + head_size / 6))]);
+    let pairs = channels.unwrap_or(head_size) / 2;
+    let factors = |first: f32| (0..pairs).map(|pair| first + 0.1 * pair as f32).collect();
+    let dynamic = RopeScaling::Dynamic { factor: 2.0, original_context_length: 16 };
+    let (attention_factor, truncate) = (draw.of(&[None, Some(1.5)]), draw.of(&[false, true]));
     let rope = Rope {
-        channels: draw.of(&[None, Some(2 * (1 + head_size / 6))]),
+        channels,
+        local_base: draw.of(&[None, Some(100.0)]),
         scaling: draw.of(&[
             None,
+            // Its exponent needs two pairs of channels.
+            (pairs > 1).then_some(dynamic),
             Some(RopeScaling::Linear { factor: 2.5 }),
+            Some(RopeScaling::Yarn {
+                factor: 4.0,
+                original_context_length: 16,
+                attention_factor,
+                beta_fast: 2.0,
+                beta_slow: 0.5,
+                truncate,
+            }),
+            Some(RopeScaling::Longrope {
+                short_factor: factors(1.0),
+                long_factor: factors(2.0),
+                original_context_length: 32,
+                attention_factor: None,
+            }),
             Some(RopeScaling::Llama3 {
                 factor: 8.0,
                 low_freq_factor: 1.0,
@@ -69,6 +97,13 @@ fn model(draw: &mut Draw) -> ModelConfig {
     };
     let window = 1 + draw.below(40);
     let residual = draw.of(&[Residual::Sequential, Residual::Parallel, Residual::ParallelOneNorm]);
+    let qk_norm = draw.of(&[false, true]);
+    let bias = Bias {
+        qkv: draw.of(&[false, true]),
+        output: draw.of(&[false, true]),
+        mlp: draw.of(&[false, true]),
+        head: draw.of(&[false, false, true]),
+    };
     let rates = |draw: &mut Draw| draw.of(&[0.0, 0.0, 0.1, 0.4]);
     ModelConfig {
         vocabulary: 2 + draw.below(70),
@@ -80,14 +115,19 @@ fn model(draw: &mut Draw) -> ModelConfig {
         kv_heads,
         head_size,
         embedding_scale: draw.of(&[1.0, 1.0, 3.5]),
-        qk_norm: draw.of(&[false, true]),
+        attention_scale: draw.of(&[None, None, Some(0.5)]),
+        residual_scale: draw.of(&[1.0, 1.0, 0.4]),
+        logit_divisor: if bias.head { 1.0 } else { draw.of(&[1.0, 1.0, 3.0]) },
+        logit_softcap: draw.of(&[None, None, Some(2.0)]),
+        qk_norm,
+        qk_norm_whole: qk_norm && draw.of(&[false, true]),
         sliding_window: draw.of(&[None, None, Some(window)]),
         full_attention: if window.is_multiple_of(3) { vec![0] } else { Vec::new() },
         norm: NormConfig { bias: norm.bias && norm.kind == NormKind::Layer, ..norm },
         position: draw.of(&[
             Position::Learned,
             Position::Sinusoidal,
-            Position::Rope(rope),
+            Position::Rope(rope.clone()),
             Position::Rope(rope),
             Position::None,
         ]),
@@ -103,12 +143,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
             gate: draw.of(&[Gate::None, Gate::None, Gate::Swiglu, Gate::Geglu]),
         },
         residual: if norm.placement == NormPlacement::Pre { residual } else { Residual::Sequential },
-        bias: Bias {
-            qkv: draw.of(&[false, true]),
-            output: draw.of(&[false, true]),
-            mlp: draw.of(&[false, true]),
-            head: draw.of(&[false, false, true]),
-        },
+        bias,
         tied_head: draw.of(&[false, true]),
         labels: Vec::new(),
         dropout: Dropout { embedding: rates(draw), attention: rates(draw), residual: rates(draw) },
