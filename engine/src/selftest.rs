@@ -215,6 +215,9 @@ fn trials() -> Result<Vec<Trial>> {
     // Features of neither: GPT-NeoX's blocks, Phi's biases, Gemma's embeddings and norms, Mistral's window, Llama 3.1's angles.
     let mixed = ModelConfig {
         embedding_scale: 5.5,
+        attention_scale: Some(0.3),
+        residual_scale: 0.5,
+        logit_softcap: Some(20.0),
         qk_norm: false,
         sliding_window: Some(13),
         norm: NormConfig { add_unit_offset: true, ..llama.norm.clone() },

@@ -69,6 +69,10 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
         divisor if divisor != 1.0 && config.labels.is_empty() => format!("{logits} / {divisor}"),
         _ => logits,
     };
+    let logits = match config.logit_softcap {
+        Some(cap) if config.labels.is_empty() => format!("{cap}·tanh(({logits}) / {cap})"),
+        _ => logits,
+    };
 
     let formulas = [
         ("embedded", embedded),
@@ -93,8 +97,8 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests_parts::bench::{gpt, llama, post};
-    use glasshouse_protocol::Rope;
+    use crate::tests_parts::bench::{gpt, llama, post, sandwich};
+    use glasshouse_protocol::{NormPlacement, Rope};
 
     fn formula(config: &ModelConfig, layer: usize, name: &str) -> String {
         of(config, layer).into_iter().find(|(own, _)| own == name).unwrap().1
@@ -126,6 +130,15 @@ mod tests {
         assert_eq!(of_post("stream"), "x = LayerNorm(y + mlp)");
         assert_eq!(of_post("normed"), "x", "no norm stands before the head");
         assert!(of_post("logits").starts_with("x·"));
+        let mut model = sandwich().model;
+        let of = |model: &ModelConfig, name| formula(model, 0, name);
+        assert_eq!(of(&model, "probabilities"), "A = softmax(0.7·q·kᵀ + mask)");
+        assert_eq!(of(&model, "mlp_input"), "RMSNorm(y)");
+        assert_eq!(of(&model, "mlp_output"), "mlp = 0.5·(RMSNorm(h·W_down))");
+        model.norm.placement = NormPlacement::Output;
+        assert_eq!([of(&model, "mlp_input"), of(&model, "stream")], ["y", "x = y + mlp"]);
+        assert_eq!(of(&model, "attention_output"), "attention = 0.5·(RMSNorm(A·v·W_O))");
+        assert_eq!(of(&model, "logits"), "RMSNorm(x)·W_U / 3");
         let of_gpt = |name| formula(&gpt().model, 0, name);
         assert_eq!([of_gpt("between"), of_gpt("mlp_input")], ["y = x + attention", "LayerNorm(y)"]);
         assert_eq!(of_gpt("embedded"), "x = E[id] + P[t]");

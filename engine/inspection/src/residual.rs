@@ -49,6 +49,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         Some(direction) => {
             let attribution = parts.iter().map(|part| direction.adds(part.row(position))).collect();
             found.floats("attribution", "", &[("part", parts.len())], attribution);
+            let config = subject.lens.config();
+            if config.logit_softcap.is_some() && config.labels.is_empty() {
+                found.notice("The attribution is to the logit before its cap.");
+            }
             if let Some(bias) = direction.bias {
                 found.notice(format!("Biases of the last norm and of the head add {bias:.4} to the logit."));
             }

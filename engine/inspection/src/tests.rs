@@ -194,7 +194,8 @@ fn a_pass_that_goes_on_from_a_layers_stream_ends_alike() {
 fn probabilities_times_values_are_what_attention_found() {
     let turns = Turns::none();
     let windowed = ModelConfig { sliding_window: Some(4), full_attention: vec![1], qk_norm: true, ..llama() };
-    for config in [gpt(), llama(), windowed] {
+    let scaled = ModelConfig { attention_scale: Some(0.4), qk_norm_whole: true, ..windowed.clone() };
+    for config in [gpt(), llama(), windowed, scaled] {
         for layer in 0..config.layers {
             let sites = [HookPoint::QueriesKeysValues(layer), HookPoint::Attended(layer)];
             let found = block_on(lens(&config).probe(&TOKENS, &sites)).unwrap();

@@ -53,7 +53,7 @@ fn the_graph_has_the_kernels_that_a_runs_record_pins() {
 
 #[test]
 fn what_parts_add_and_the_biases_come_to_the_logit() {
-    for config in [gpt(), llama(), parallel()] {
+    for config in [gpt(), llama(), parallel(), sandwich()] {
         let mut bench = Bench::new(config);
         for (position, token) in [(None, None), (Some(5), Some(70))] {
             let settings = InspectSettings { position, token, ..InspectSettings::default() };
@@ -279,7 +279,7 @@ fn a_head_switched_off_is_its_part_of_what_was_attended_at_zero() {
 
 #[test]
 fn a_part_switched_off_adds_nothing_and_its_weights_come_back() {
-    for config in [gpt(), parallel()] {
+    for config in [gpt(), parallel(), sandwich()] {
         let mut bench = Bench::new(config);
         let before = bench.lens.arena().to_vec();
         let tokens = bench.tokens(PROMPT);

@@ -642,3 +642,109 @@ impl ModelConfig {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RunConfig, presets};
+
+    fn run() -> RunConfig {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        run.model.vocabulary = 300;
+        run
+    }
+
+    fn refused(change: impl Fn(&mut ModelConfig)) -> String {
+        let mut model = run().model;
+        model.validate().unwrap();
+        change(&mut model);
+        model.validate().unwrap_err().field
+    }
+
+    fn rope(change: impl Fn(&mut Rope)) -> String {
+        refused(|model| {
+            let mut rope = Rope::of_base(100.0);
+            change(&mut rope);
+            model.position = Position::Rope(rope);
+        })
+    }
+
+    #[test]
+    fn factors_that_are_no_numbers_above_0_are_refused_by_name() {
+        for bad in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert_eq!(refused(|model| model.attention_scale = Some(bad)), "model.attention_scale");
+            assert_eq!(refused(|model| model.residual_scale = bad), "model.residual_scale");
+            assert_eq!(refused(|model| model.logit_divisor = bad), "model.logit_divisor");
+            assert_eq!(refused(|model| model.logit_softcap = Some(bad)), "model.logit_softcap");
+            assert_eq!(rope(|rope| rope.local_base = Some(bad)), "model.position.local_base");
+            let scaled = |scaling: RopeScaling| rope(|rope| rope.scaling = Some(scaling.clone()));
+            let (original_context_length, attention_factor) = (64, None);
+            let dynamic = RopeScaling::Dynamic { factor: bad, original_context_length };
+            assert_eq!(scaled(dynamic), "model.position.scaling.factor");
+            let yarn = |attention_factor, beta_slow| RopeScaling::Yarn {
+                factor: 2.0,
+                original_context_length,
+                attention_factor,
+                beta_fast: 32.0,
+                beta_slow,
+                truncate: true,
+            };
+            assert_eq!(scaled(yarn(Some(bad), 1.0)), "model.position.scaling.attention_factor");
+            assert_eq!(scaled(yarn(None, bad)), "model.position.scaling.beta_fast");
+            let longrope = |short_factor, long_factor| RopeScaling::Longrope {
+                short_factor,
+                long_factor,
+                original_context_length,
+                attention_factor,
+            };
+            let pairs = run().model.head_size / 2;
+            let (good, wrong) = (vec![1.0; pairs], vec![bad; pairs]);
+            assert_eq!(scaled(longrope(wrong, good.clone())), "model.position.scaling.short_factor");
+            assert_eq!(scaled(longrope(good, vec![1.0; pairs + 1])), "model.position.scaling.long_factor");
+        }
+        let short = RopeScaling::Dynamic { factor: 2.0, original_context_length: 1 };
+        let field = rope(|rope| rope.scaling = Some(short.clone()));
+        assert_eq!(field, "model.position.scaling.original_context_length");
+        assert_eq!(refused(|model| model.qk_norm_whole = true), "model.qk_norm_whole");
+        let both = |model: &mut ModelConfig| (model.logit_divisor, model.bias.head) = (2.0, true);
+        assert_eq!(refused(both), "model.logit_divisor");
+        for placement in [NormPlacement::Post, NormPlacement::Output, NormPlacement::Sandwich] {
+            let parallel = |model: &mut ModelConfig| {
+                (model.residual, model.norm.placement) = (Residual::Parallel, placement);
+            };
+            assert_eq!(refused(parallel), "model.residual");
+        }
+    }
+
+    #[test]
+    fn settings_of_few_models_are_written_only_if_set() {
+        let plain = run();
+        let text = plain.to_toml().unwrap();
+        for name in ["attention_scale", "residual_scale", "logit", "whole", "local_base"] {
+            assert!(!text.contains(name), "{name}");
+        }
+        let mut run = plain;
+        let model = &mut run.model;
+        (model.attention_scale, model.residual_scale, model.logit_divisor) = (Some(0.5), 0.25, 8.0);
+        (model.logit_softcap, model.qk_norm, model.qk_norm_whole) = (Some(30.0), true, true);
+        (model.norm.placement, model.sliding_window) = (NormPlacement::Sandwich, Some(8));
+        model.full_attention = vec![1];
+        model.position = Position::Rope(Rope {
+            scaling: Some(RopeScaling::Longrope {
+                short_factor: vec![1.0; model.head_size / 2],
+                long_factor: vec![2.5; model.head_size / 2],
+                original_context_length: 32,
+                attention_factor: Some(1.25),
+            }),
+            local_base: Some(50.0),
+            ..Rope::of_base(100.0)
+        });
+        model.validate().unwrap();
+        // Blocks with a window have a base of their own and no scaling, others the base and the scaling.
+        let [local, full] = [0, 1].map(|block| model.rope(block).unwrap());
+        assert_eq!(local, Rope::of_base(50.0));
+        assert!(full.base == 100.0 && full.scaling.is_some() && full.local_base.is_none());
+        assert!(!model.position.ignores_context());
+        assert_eq!(RunConfig::from_toml(&run.to_toml().unwrap()).unwrap().model, run.model);
+    }
+}

@@ -159,10 +159,15 @@ mod tests {
 
     #[test]
     fn parameters_are_those_that_were_published() {
-        // nanoGPT's README states 0.80 M and 10.65 M, without position embeddings; GPT-2 small has 124,439,808.
+        // nanoGPT's README states 0.80 M and 10.65 M, without position embeddings; GPT-2 small has 124,439,808, Gemma 3 270M 268,098,176.
         let count = |name: &str| parameters(&presets::preset(name).unwrap().model);
         assert_eq!(count("gpt2-124m"), 124_439_808);
         assert_eq!(count("nanogpt-cpu"), 795_904 + 64 * 128);
         assert_eq!(count("nanogpt-gpu"), 10_646_784 + 256 * 384);
+        let mut gemma = presets::gpt(262_144, 64, 18, 4, 640);
+        (gemma.kv_heads, gemma.head_size, gemma.mlp.hidden) = (1, 256, 2048);
+        (gemma.position, gemma.mlp.gate, gemma.qk_norm) = (Position::None, Gate::Geglu, true);
+        gemma.norm.placement = NormPlacement::Sandwich;
+        assert_eq!(parameters(&gemma), 268_098_176);
     }
 }

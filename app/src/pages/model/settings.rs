@@ -414,6 +414,8 @@ fn norm_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     ] {
         form.fraction(ui, name, path, factor, 0.001..=1000.0, 0.01);
     }
+    let (path, names) = ("model.logit_softcap", ("Logit cap", "Largest logit"));
+    optional_ui(ui, form, names, path, &mut model.logit_softcap, (30.0, 0.1..=1000.0, 0.1));
     form.switch(ui, "Tied head", "model.tied_head", &mut model.tied_head);
     bias_ui(ui, form, model);
 }

@@ -6,7 +6,10 @@ use crate::plan::compile;
 use crate::plan::estimate::{Estimate, estimate};
 use crate::plan::lower::Target;
 use glasshouse_protocol::presets::{self, PRESETS};
-use glasshouse_protocol::{Adapter, AdapterBase, AdapterTarget, MemoryKind, Precision, TrainConfig};
+use glasshouse_protocol::{
+    Adapter, AdapterBase, AdapterTarget, Gate, MemoryKind, Mlp, ModelConfig, NormConfig, NormPlacement, Position,
+    Precision, TrainConfig,
+};
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
     Parameter {
@@ -345,6 +348,74 @@ fn published_parameter_counts() {
     assert_eq!(count("gpt2-124m"), 124_439_808);
     // llama2.c's stories15M has 15,191,712 with its tied head.
     assert_eq!(count("stories-15m"), 15_191_712);
+    // OLMo 2 1B and Gemma 3 270M.
+    let shaped = |vocabulary, layers, heads, width, hidden, placement| {
+        let shape = presets::gpt(vocabulary, 64, layers, heads, width);
+        ModelConfig {
+            qk_norm: true,
+            norm: NormConfig { placement, ..shape.norm },
+            position: Position::None,
+            mlp: Mlp { hidden, gate: Gate::Swiglu, ..shape.mlp },
+            ..shape
+        }
+    };
+    let count = |model: &ModelConfig| build(model, Purpose::Window { time: 1 }).unwrap().graph.parameter_count();
+    let olmo = shaped(100_352, 16, 16, 2048, 8192, NormPlacement::Output);
+    assert_eq!(count(&ModelConfig { qk_norm_whole: true, tied_head: false, ..olmo }), 1_484_916_736);
+    let gemma = shaped(262_144, 18, 4, 640, 2048, NormPlacement::Sandwich);
+    assert_eq!(count(&ModelConfig { kv_heads: 1, head_size: 256, ..gemma }), 268_098_176);
+}
+
+#[test]
+fn scalings_of_rotary_positions_are_those_of_transformers() {
+    // From `modeling_rope_utils.py`, for eight channels, a base of 100 and 48 positions.
+    let yarn = |truncate| RopeScaling::Yarn {
+        factor: 4.0,
+        original_context_length: 64,
+        attention_factor: None,
+        beta_fast: 4.0,
+        beta_slow: 1.0,
+        truncate,
+    };
+    let longrope = |original_context_length| RopeScaling::Longrope {
+        short_factor: vec![1.0; 4],
+        long_factor: vec![1.0, 1.5, 2.0, 4.0],
+        original_context_length,
+        attention_factor: None,
+    };
+    let dynamic = RopeScaling::Dynamic { factor: 2.0, original_context_length: 16 };
+    let plain = [1.0, 0.316_227_766, 0.1, 0.031_622_776_6];
+    for (scaling, wanted, factor) in [
+        (dynamic, [1.0, 0.184_931_119, 0.034_199_518_9, 0.006_324_555_32], 1.0),
+        (yarn(true), [1.0, 0.237_170_825, 0.05, 0.007_905_694_15], 1.138_629_436),
+        (yarn(false), [1.0, 0.279_174_547, 0.025_996_591_6, 0.007_905_694_15], 1.138_629_436),
+        (longrope(16), [1.0, 0.210_818_511, 0.05, 0.007_905_694_15], 1.181_626_262),
+        (longrope(48), plain, 1.0),
+    ] {
+        let rope = Rope { scaling: Some(scaling), ..Rope::of_base(100.0) };
+        for (own, wanted) in rope_waves(&rope, 8, 48).into_iter().zip(wanted) {
+            let near = |own: f64, wanted: f64| (own / wanted - 1.0).abs() < 1e-8;
+            assert!(near(own.0, wanted) && near(own.1, factor), "{rope:?}: {own:?}, not {wanted}");
+        }
+        // Other channels are neither rotated nor scaled.
+        let partial = Rope { channels: Some(8), ..rope };
+        assert_eq!(rope_waves(&partial, 12, 48)[4..], [(0.0, 1.0); 2]);
+    }
+}
+
+#[test]
+fn factors_of_1_add_no_node() {
+    let mut run = presets::preset("llama-tiny").unwrap();
+    run.model.vocabulary = 300;
+    let nodes = |model: &ModelConfig| training_graphs(model, &run.train).unwrap().train.nodes.len();
+    let plain = nodes(&run.model);
+    let (block, layers) = (ModelConfig { residual_scale: 0.5, ..run.model.clone() }, run.model.layers);
+    // A factor and its gradient, for each part.
+    assert_eq!(nodes(&block), plain + 4 * layers);
+    let (scale, divisor) = (Some(0.5), 2.0);
+    assert_eq!(nodes(&ModelConfig { attention_scale: scale, ..run.model.clone() }), plain);
+    assert_eq!(nodes(&ModelConfig { logit_divisor: divisor, ..run.model.clone() }), plain + 2);
+    assert_eq!(nodes(&ModelConfig { logit_softcap: scale, ..run.model.clone() }), plain + 2);
 }
 
 #[test]

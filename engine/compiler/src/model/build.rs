@@ -6,7 +6,7 @@ mod losses;
 
 use super::{HookPoint, HookPoints, Purpose};
 use crate::Result;
-use crate::graph::ops::{Embedding, EmbeddingInputs, LastRow, LastRowInputs, Noise, X};
+use crate::graph::ops::{Embedding, EmbeddingInputs, LastRow, LastRowInputs, Noise, Softcap, X};
 use crate::graph::{Constant, Element, Graph, GraphError, Heads, Input, Parameter, Type, ValueId};
 use glasshouse_protocol::{Adapter, AdapterBase, ModelConfig, Position, TrainConfig};
 use std::collections::HashMap;
@@ -174,7 +174,11 @@ impl<'config> Builder<'config> {
         }
         let head = if self.config.tied_head { table } else { self.weight("head.weight", &shape, false) };
         let x = self.scaled(1.0 / self.config.logit_divisor, x)?;
-        self.product("head", x, head, self.config.bias.head)
+        let logits = self.product("head", x, head, self.config.bias.head)?;
+        match self.config.logit_softcap {
+            Some(cap) => Ok(self.graph.add(Softcap(cap), X { x: logits })?.y),
+            None => Ok(logits),
+        }
     }
 
     fn embed(&mut self, tokens: ValueId, table: ValueId) -> Built {

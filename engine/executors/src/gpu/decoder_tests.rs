@@ -173,6 +173,8 @@ fn models() -> Vec<ModelConfig> {
     let mixed = ModelConfig {
         layers: 3,
         embedding_scale: 2.5,
+        attention_scale: Some(0.3),
+        logit_softcap: Some(5.0),
         qk_norm: false,
         sliding_window: Some(7),
         norm: NormConfig { add_unit_offset: true, ..llama.norm.clone() },

@@ -1,9 +1,9 @@
-//! Dropout, noise and sums.
+//! Dropout, noise, sums, scaling and soft caps.
 
 use super::interpret::{Express, Run, host};
 use super::plus;
 use burn::tensor::{Tensor, TensorData};
-use glasshouse_compiler::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Y};
+use glasshouse_compiler::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Softcap, Y};
 use glasshouse_compiler::graph::{Element, Node, ValueId};
 use glasshouse_platform::Result;
 use half::f16;
@@ -61,5 +61,16 @@ impl Express for Scale {
             return Ok(Y { y: run.device.tensor::<2>(data) });
         }
         Ok(Y { y: x * self.0 })
+    }
+}
+
+impl Express for Softcap {
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        _: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        Ok(Y { y: (run.floats(inputs.x)? / self.0).tanh() * self.0 })
     }
 }

@@ -44,6 +44,15 @@ pub fn post() -> RunConfig {
     config
 }
 
+/// Norms of inputs and outputs, and factors on scores, additions and logits.
+pub fn sandwich() -> RunConfig {
+    let mut config = llama();
+    let model = &mut config.model;
+    model.norm.placement = NormPlacement::Sandwich;
+    (model.attention_scale, model.residual_scale, model.logit_divisor) = (Some(0.7), 0.5, 3.0);
+    config
+}
+
 pub fn small(model: &mut ModelConfig) {
     (model.layers, model.width, model.context_length, model.mlp.hidden) = (2, 16, 32, 24);
     (model.heads, model.kv_heads, model.head_size) = (4, 4, 4);

@@ -11,7 +11,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All operations. Copies and single additions are bounded by one rounding, sums and functions by a few.
-pub const OPERATIONS: [Operation; 25] = [
+pub const OPERATIONS: [Operation; 26] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("attention", 2e-5, 5e-5, attention),
     operation("norm", 5e-6, 5e-5, norm),
@@ -36,6 +36,7 @@ pub const OPERATIONS: [Operation; 25] = [
     operation("noise", 2e-7, 2e-7, noise),
     operation("add", 2e-7, 2e-7, add),
     operation("scale", 2e-7, 2e-7, scale),
+    operation("softcap", 5e-6, 5e-6, softcap),
     operation("last_row", 0.0, 0.0, last_row),
 ];
 
@@ -460,6 +461,15 @@ fn add() -> Vec<Case> {
 fn scale() -> Vec<Case> {
     [vec![1], vec![2, 3, 5], vec![7, 36], vec![VAST]]
         .map(|shape| Case { op: Op::Scale(ops::Scale(-1.75)), feeds: vec![floats(&shape)] })
+        .to_vec()
+}
+
+fn softcap() -> Vec<Case> {
+    [(vec![1], 1.0), (vec![2, 3, 5], 30.0), (vec![7, 36], 300.0), (vec![VAST], 9.0)]
+        .map(|(shape, size)| Case {
+            op: Op::Softcap(ops::Softcap(7.0)),
+            feeds: vec![Feed::Floats(shape, size)],
+        })
         .to_vec()
 }
 

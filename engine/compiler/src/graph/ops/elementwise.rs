@@ -1,6 +1,6 @@
-//! Elementwise dropout, noise, sums and scaling.
+//! Elementwise dropout, noise, sums, scaling and soft caps.
 
-use super::{Named, Nothing, Operation, X, Y, operands};
+use super::{Dx, Named, Nothing, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_without};
 use crate::graph::shape::{Rule, alike, expect};
@@ -171,5 +171,59 @@ impl Operation for Scale {
     /// Conversion of an f16 weight to 32 bits.
     fn is_cheap(&self, X { x }: X<&Type>) -> bool {
         x.element == Element::F16
+    }
+}
+
+/// y = c·tanh(x/c). Input: any shape. Output: the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Softcap(pub f32);
+
+impl Operation for Softcap {
+    const NAME: &'static str = "softcap";
+    const FORMULA: &'static str = "y = c·tanh(x / c)";
+    type Inputs<T> = X<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        expect(self.0.is_finite() && self.0 > 0.0, || format!("cap {} is not a number above 0", self.0))?;
+        Ok(Y { y: x.clone() })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        X { x }: X<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(dy) = pass.gradient(y).filter(|_| pass.wants(x)) else { return Ok(()) };
+        let inputs = SoftcapBackwardInputs { y: pass.read(y)?, dy };
+        let Dx { dx } = pass.graph.add(SoftcapBackward(self.0), inputs)?;
+        pass.flow(x, dx)
+    }
+}
+
+/// Inputs: y, dy. Output: dx.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SoftcapBackward(pub f32);
+
+operands! {
+    SoftcapBackwardInputs of SoftcapBackward { y, dy }
+}
+
+impl Operation for SoftcapBackward {
+    const NAME: &'static str = "softcap_backward";
+    const FORMULA: &'static str = "dx = dy·(1 − (y / c)²)";
+    type Inputs<T> = SoftcapBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(
+        &self,
+        SoftcapBackwardInputs { y, dy }: SoftcapBackwardInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<Dx<Type>> {
+        alike("output gradient", dy, y)?;
+        Ok(Dx { dx: y.clone() })
     }
 }

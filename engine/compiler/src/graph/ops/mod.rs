@@ -63,7 +63,7 @@ macro_rules! operations {
                 Attention
                 CachedAttention LastRow
                 Activation Gate
-                Dropout Noise Add Scale
+                Dropout Noise Add Scale Softcap
                 CrossEntropy Score
                 Preference Policy
                 Distil Unlikelihood
@@ -74,7 +74,7 @@ macro_rules! operations {
                 HeadNormBackward HeadNormWeightBackward
                 LinearInputBackward LinearWeightBackward SumRows
                 AttentionDelta AttentionBackward
-                ActivationBackward GateBackward
+                ActivationBackward GateBackward SoftcapBackward
                 CrossEntropyBackward
                 DistilBackward UnlikelihoodBackward
             }

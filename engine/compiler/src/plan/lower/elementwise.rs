@@ -3,10 +3,13 @@
 use super::matmul::built;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
-use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Named, Noise, Scale};
+use crate::graph::ops::{
+    Add, AddInputs, Dropout, DropoutInputs, Named, Noise, Scale, Softcap, SoftcapBackward,
+    SoftcapBackwardInputs,
+};
 use crate::graph::{Type, random};
 use crate::plan::Buffer;
-use glasshouse_shaders::{add, dropout, noise, scale};
+use glasshouse_shaders::{add, dropout, noise, scale, softcap};
 
 /// Workgroup size of the elementwise kernels.
 pub(super) const GROUP: usize = 256;
@@ -80,4 +83,25 @@ impl Lower for Scale {
             scale::Arguments { count, factor: self.0, half_precision: u32::from(x.half()) }.bytes();
         Ok(Lowering::one(Launch::new(scale::kernel(), arguments, vec![x.place(), y.place()], groups)?))
     }
+}
+
+impl Lower for Softcap {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        capped(self.0, [operands.inputs.x, operands.outputs.y], None)
+    }
+}
+
+impl Lower for SoftcapBackward {
+    fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let SoftcapBackwardInputs { y, dy } = operands.inputs;
+        capped(self.0, [y, operands.outputs.dx], Some(dy))
+    }
+}
+
+/// Writes the second operand from the first.
+fn capped(cap: f32, operands: [Operand<'_>; 2], dy: Option<Operand<'_>>) -> Result<Lowering> {
+    let (count, groups) = floats(operands[1].ty)?;
+    let arguments = softcap::Arguments { count, cap }.bytes();
+    let bindings = operands.into_iter().chain(dy).map(Operand::place).collect();
+    Ok(Lowering::one(Launch::new(softcap::kernel(dy.is_some()), arguments, bindings, groups)?))
 }

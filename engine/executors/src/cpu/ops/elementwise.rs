@@ -1,9 +1,12 @@
-//! Dropout, noise and sums, each in one pass over memory.
+//! Dropout, noise, sums, scaling and soft caps, each in one pass over memory.
 
 use super::linear::{accumulate, sum};
 use super::{Call, Given, Interpret};
+use crate::cpu::vector::tanh;
 use crate::cpu::workers::{Rows, Workers};
-use glasshouse_compiler::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Noise, Scale};
+use glasshouse_compiler::graph::ops::{
+    Add, AddInputs, Dropout, DropoutInputs, Noise, Scale, Softcap, SoftcapBackward, SoftcapBackwardInputs,
+};
 use glasshouse_compiler::graph::{DropoutSite, random};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
@@ -81,6 +84,40 @@ impl Interpret for Scale {
     }
 }
 
+impl Interpret for Softcap {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (x, y) = (inputs.x.floats, outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| cap(self.0, &x[range], part.data));
+        Ok(())
+    }
+}
+
+impl Interpret for SoftcapBackward {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (SoftcapBackwardInputs { y, dy }, dx) = (inputs, outputs.dx);
+        call.workers.rows(dx.len(), WORK, Rows::of(dx, 1), |range, part, _| {
+            let given = y.floats[range.clone()].iter().zip(&dy.floats[range]);
+            for (dx, (y, dy)) in part.data.iter_mut().zip(given) {
+                let share = y / self.0;
+                *dx = dy * (1.0 - share * share);
+            }
+        });
+        Ok(())
+    }
+}
+
 /// y = x·mask/(1 − rate) (+ residual). Mask elements are numbered from `first`.
 pub fn dropout(
     workers: &Workers,
@@ -106,6 +143,13 @@ pub fn add(workers: &Workers, a: &[f32], b: &[f32], y: &mut [f32]) {
 }
 
 vectorised! {
+    /// y = limit·tanh(x/limit).
+    fn cap<L>(limit: f32, x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = limit * tanh::<L>(x / limit);
+        }
+    }
+
     /// Applies dropout; `first` is the number of the first element.
     pub fn mask<L>(site: DropoutSite, seed: [u32; 2], first: u32, x: &[f32], y: &mut [f32]) {
         let (threshold, keep) = (random::threshold(site.rate), 1.0 / (1.0 - site.rate));

@@ -11,7 +11,9 @@ use glasshouse_compiler::plan::decode;
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::Data;
 use glasshouse_project::initial;
-use glasshouse_protocol::{GenerateConfig, ModelConfig, Position, Residual, Rope};
+use glasshouse_protocol::{
+    GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope,
+};
 
 /// Logits after `window`, computed in f64 loops over a graph without caches.
 fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
@@ -120,7 +122,16 @@ fn models() -> Vec<ModelConfig> {
         position: Position::Rope(Rope { skip_every: 2, ..Rope::of_base(100.0) }),
         ..windowed.clone()
     };
-    vec![gpt(), llama(), windowed, bare, sums, mixed]
+    let scaled = ModelConfig {
+        attention_scale: Some(0.4),
+        logit_divisor: 3.0,
+        logit_softcap: Some(0.5),
+        qk_norm_whole: true,
+        norm: NormConfig { placement: NormPlacement::Sandwich, ..llama().norm },
+        position: Position::Rope(Rope { local_base: Some(10.0), ..Rope::of_base(100.0) }),
+        ..windowed.clone()
+    };
+    vec![gpt(), llama(), windowed, bare, sums, mixed, scaled]
 }
 
 fn weights(model: &ModelConfig) -> Vec<f32> {

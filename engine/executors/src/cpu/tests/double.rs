@@ -213,6 +213,10 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 input(0).iter().enumerate().map(|(at, x)| x + f64::from(size) * drawn(at)).collect()
             }
             Op::Scale(ops::Scale(factor)) => input(0).iter().map(|x| x * f64::from(factor)).collect(),
+            Op::Softcap(ops::Softcap(cap)) => {
+                let cap = f64::from(cap);
+                input(0).iter().map(|x| cap * (x / cap).tanh()).collect()
+            }
             Op::Add(ops::Add) => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
             Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) => {
                 let (columns, smoothing) = (shape(0).columns(), f64::from(label_smoothing));

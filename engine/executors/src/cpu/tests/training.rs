@@ -127,6 +127,43 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
             },
             train.clone(),
         ),
+        (
+            "output",
+            ModelConfig {
+                attention_scale: Some(0.3),
+                residual_scale: 0.5,
+                logit_divisor: 4.0,
+                logit_softcap: Some(0.7),
+                qk_norm_whole: true,
+                norm: NormConfig { placement: NormPlacement::Output, ..llama().norm },
+                position: Position::Rope(Rope {
+                    scaling: Some(RopeScaling::Dynamic { factor: 2.0, original_context_length: 20 }),
+                    ..Rope::of_base(100.0)
+                }),
+                ..llama()
+            },
+            train.clone(),
+        ),
+        (
+            "sandwich",
+            ModelConfig {
+                sliding_window: Some(7),
+                full_attention: vec![1],
+                norm: NormConfig { add_unit_offset: true, placement: NormPlacement::Sandwich, ..llama().norm },
+                position: Position::Rope(Rope {
+                    scaling: Some(RopeScaling::Longrope {
+                        short_factor: vec![1.0, 2.0],
+                        long_factor: vec![1.5, 3.0],
+                        original_context_length: 20,
+                        attention_factor: None,
+                    }),
+                    local_base: Some(50.0),
+                    ..Rope::of_base(100.0)
+                }),
+                ..llama()
+            },
+            train.clone(),
+        ),
         ("single", single, TrainConfig { batch_size: 1, ..TrainConfig::default() }),
     ]
 }
