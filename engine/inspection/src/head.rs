@@ -59,7 +59,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice("The bias of the output layer is added once for all heads and is not included here.");
     }
     if config.norm.placement.output_norm().is_some() || config.residual_scale != 1.0 {
-        found.notice("The norm and scale of the output apply to the sum of all heads and are not included here.");
+        found.notice(
+            "The norm and scale of the output apply to the sum of all heads and are not included here.",
+        );
     }
     Ok(found)
 }

@@ -5,7 +5,9 @@ pub(super) mod bench;
 use super::outputs::likeliest;
 use super::what_if::Changed;
 use super::{Data, Detail, InspectSettings, Lens, Tensor, View};
-use bench::{Bench, differ, gpt, lens, llama, near, near_shares, number, parallel, post, refusal, softmax};
+use bench::{
+    Bench, differ, gpt, lens, llama, near, near_shares, number, parallel, post, refusal, sandwich, softmax,
+};
 use glasshouse_compiler::graph::{Input, Keep, Origin, ParameterId, gradient};
 use glasshouse_compiler::model::{HookPoint, LossForm, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;

@@ -216,7 +216,12 @@ impl<'lens> Changed<'lens> {
             match *edit {
                 Edit::Head { layer, head, factor } => {
                     let columns = head * size..(head + 1) * size;
-                    changed.scale(&format!("blocks.{layer}.attention.output.weight"), Some(columns), factor, 0.0);
+                    changed.scale(
+                        &format!("blocks.{layer}.attention.output.weight"),
+                        Some(columns),
+                        factor,
+                        0.0,
+                    );
                 }
                 Edit::Attention { layer, factor } => changed.attention(layer, factor),
                 Edit::Mlp { layer, factor } => changed.mlp(layer, factor),

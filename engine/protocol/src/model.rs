@@ -307,7 +307,14 @@ impl RopeScaling {
                 let rule = "be at least 4 with dynamic scaling";
                 require(channels >= 4, "model.position.channels", channels, rule)?;
             }
-            Self::Yarn { factor: own, original_context_length, attention_factor, beta_fast, beta_slow, .. } => {
+            Self::Yarn {
+                factor: own,
+                original_context_length,
+                attention_factor,
+                beta_fast,
+                beta_slow,
+                ..
+            } => {
                 (factor, attention, original) = (*own, *attention_factor, *original_context_length);
                 require(
                     above_zero(*beta_slow) && beta_fast > beta_slow && beta_fast.is_finite(),

@@ -284,7 +284,13 @@ fn rotations_and_norms_of_heads() -> Vec<HalfCase> {
     let fed = [Half(qkv), Full(scale), Full(scale)];
     all.push(case(Op::HeadNorm(ops::HeadNorm { heads, whole: false, eps: 1e-5 }), &fed, &[], &[0], ROUNDING));
     let fed = [Half(qkv), Full(scale), Full(scale), Full(roots), Half(qkv)];
-    all.push(case(Op::HeadNormBackward(ops::HeadNormBackward { heads, whole: false }), &fed, &[], &[0], ROUNDING));
+    all.push(case(
+        Op::HeadNormBackward(ops::HeadNormBackward { heads, whole: false }),
+        &fed,
+        &[],
+        &[0],
+        ROUNDING,
+    ));
     let fed = [Half(qkv), Full(roots), Half(qkv)];
     all.push(case(
         Op::HeadNormWeightBackward(ops::HeadNormWeightBackward { heads, whole: false }),

@@ -249,7 +249,8 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     }
     if let Position::Rope(rope) = &mut model.position {
         if model.sliding_window.is_some() {
-            let (path, names) = ("model.position.local_base", ("Local rotary base", "Base of windowed layers"));
+            let (path, names) =
+                ("model.position.local_base", ("Local rotary base", "Base of windowed layers"));
             optional_ui(ui, form, names, path, &mut rope.local_base, (10_000.0, 2.0..=1e8, 100.0));
         }
         rope_ui(ui, form, rope, (model.head_size, model.context_length));

@@ -223,7 +223,13 @@ pub const TERMS: &[Term] = &[
         "c · tanh(logits / c)",
         "Bello et al. 2016; Gemma Team 2024, Gemma 2",
     ),
-    entry("logit divisor", &[], "Divides the logits, so that they start closer together.", "logits / d", "Granite Team 2024"),
+    entry(
+        "logit divisor",
+        &[],
+        "Divides the logits, so that they start closer together.",
+        "logits / d",
+        "Granite Team 2024",
+    ),
     entry(
         "embedding scale",
         &[],

@@ -221,11 +221,17 @@ pub fn rope_waves(rope: &Rope, head_size: usize, context: usize) -> Vec<(f64, f6
                 plain * power(factor * context.max(original) / original - (factor - 1.0), size - 2.0)
             }
             Some(RopeScaling::Yarn {
-                factor, original_context_length, beta_fast, beta_slow, truncate, ..
+                factor,
+                original_context_length,
+                beta_fast,
+                beta_slow,
+                truncate,
+                ..
             }) => {
                 // The channel pair with this many turns in the original context, as a fraction.
                 let pair_of = |turns: f32| {
-                    let wave = *original_context_length as f64 / (f64::from(turns) * 2.0 * std::f64::consts::PI);
+                    let wave =
+                        *original_context_length as f64 / (f64::from(turns) * 2.0 * std::f64::consts::PI);
                     size * libm::log(wave) / (2.0 * libm::log(base))
                 };
                 let (low, high) = (pair_of(*beta_fast), pair_of(*beta_slow));
@@ -236,7 +242,10 @@ pub fn rope_waves(rope: &Rope, head_size: usize, context: usize) -> Vec<(f64, f6
                 scaled * plain / f64::from(*factor) + (1.0 - scaled) * plain
             }
             Some(RopeScaling::Longrope {
-                short_factor, long_factor, original_context_length: original, ..
+                short_factor,
+                long_factor,
+                original_context_length: original,
+                ..
             }) => {
                 let factors = if context > *original as f64 { long_factor } else { short_factor };
                 plain / factors.get(pair).map_or(1.0, |own| f64::from(*own))

@@ -7,8 +7,8 @@ use crate::plan::estimate::{Estimate, estimate};
 use crate::plan::lower::Target;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::{
-    Adapter, AdapterBase, AdapterTarget, Gate, MemoryKind, Mlp, ModelConfig, NormConfig, NormPlacement, Position,
-    Precision, TrainConfig,
+    Adapter, AdapterBase, AdapterTarget, Gate, MemoryKind, Mlp, ModelConfig, NormConfig, NormPlacement,
+    Position, Precision, TrainConfig,
 };
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
@@ -359,7 +359,8 @@ fn published_parameter_counts() {
             ..shape
         }
     };
-    let count = |model: &ModelConfig| build(model, Purpose::Window { time: 1 }).unwrap().graph.parameter_count();
+    let count =
+        |model: &ModelConfig| build(model, Purpose::Window { time: 1 }).unwrap().graph.parameter_count();
     let olmo = shaped(100_352, 16, 16, 2048, 8192, NormPlacement::Output);
     assert_eq!(count(&ModelConfig { qk_norm_whole: true, tied_head: false, ..olmo }), 1_484_916_736);
     let gemma = shaped(262_144, 18, 4, 640, 2048, NormPlacement::Sandwich);

@@ -138,7 +138,8 @@ impl Program {
 
     /// What [`Self::bytes`] will return, without allocating.
     pub fn needed(graph: &Graph, keep: &[ValueId]) -> u64 {
-        let own = |origin: &Origin| matches!(origin, Origin::Constant(_) | Origin::Cache(_) | Origin::Input(_));
+        let own =
+            |origin: &Origin| matches!(origin, Origin::Constant(_) | Origin::Cache(_) | Origin::Input(_));
         let fixed = graph.values.iter().filter(|value| own(&value.origin)).map(|value| value.ty.bytes());
         memory::place(graph, keep, &[]).slots.iter().sum::<u64>() + fixed.sum::<u64>()
     }

@@ -18,7 +18,9 @@ impl Express for HeadNorm {
         let (HeadNormInputs { qkv, query, key }, heads) = (inputs, self.heads);
         let (qkv, query, key) = (run.floats(qkv)?, run.floats(query)?, run.floats(key)?);
         let (mut parts, mut roots) = (Vec::new(), Vec::new());
-        for ((number, scale), [count, size]) in [(0, query), (1, key)].into_iter().zip(heads.normed(self.whole)) {
+        for ((number, scale), [count, size]) in
+            [(0, query), (1, key)].into_iter().zip(heads.normed(self.whole))
+        {
             let x = part(&qkv, heads, number);
             let rows = x.dims()[0];
             // Treat every group as a separate row.

@@ -473,10 +473,19 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
         (ModelConfig { residual_scale: 0.5, ..model.clone() }, "model.residual_scale = 0.5"),
         (ModelConfig { logit_divisor: 8.0, ..model.clone() }, "model.logit_divisor = 8"),
         (ModelConfig { qk_norm_whole: true, ..model.clone() }, "model.qk_norm_whole = true"),
-        (ModelConfig { position: rope(Rope { local_base: Some(9.0), ..base.clone() }), ..model.clone() }, "local_base = 9"),
+        (
+            ModelConfig { position: rope(Rope { local_base: Some(9.0), ..base.clone() }), ..model.clone() },
+            "local_base = 9",
+        ),
         (ModelConfig { residual: Residual::Parallel, ..model.clone() }, "model.residual = parallel"),
-        (ModelConfig { position: rope(Rope { skip_every: 4, ..base.clone() }), ..model.clone() }, "skip_every = 4"),
-        (ModelConfig { position: rope(Rope { channels: Some(8), ..base.clone() }), ..model.clone() }, "channels = 8"),
+        (
+            ModelConfig { position: rope(Rope { skip_every: 4, ..base.clone() }), ..model.clone() },
+            "skip_every = 4",
+        ),
+        (
+            ModelConfig { position: rope(Rope { channels: Some(8), ..base.clone() }), ..model.clone() },
+            "channels = 8",
+        ),
         (
             ModelConfig {
                 position: rope(Rope { scaling: Some(RopeScaling::Linear { factor: 2.0 }), ..base.clone() }),

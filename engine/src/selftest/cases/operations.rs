@@ -205,17 +205,12 @@ fn head_norm() -> Vec<Case> {
         let [[_, query], [_, key]] = heads.normed(whole);
         Case {
             op: Op::HeadNorm(ops::HeadNorm { heads, whole, eps: 1e-5 }),
-            feeds: vec![
-                floats(&[rows, &[heads.packed()]].concat()),
-                Feed::Scale(query),
-                Feed::Scale(key),
-            ],
+            feeds: vec![floats(&[rows, &[heads.packed()]].concat()), Feed::Scale(query), Feed::Scale(key)],
         }
     };
     let both = [false, true].into_iter();
-    let mut cases: Vec<Case> = both
-        .flat_map(|whole| head_sizes().map(|heads| case(heads, whole, &[2, 13])))
-        .collect();
+    let mut cases: Vec<Case> =
+        both.flat_map(|whole| head_sizes().map(|heads| case(heads, whole, &[2, 13]))).collect();
     cases.push(case(Heads { heads: 1, kv_heads: 1, head_size: 3 }, false, &[1, 1]));
     cases.push(case(Heads { heads: 2, kv_heads: 1, head_size: 2 }, false, &[1, MANY]));
     cases

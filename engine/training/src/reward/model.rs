@@ -16,8 +16,7 @@ use glasshouse_platform::{Error, Result, Turns};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{
-    ChatMessage, ModelConfig, Objective, Precision, Role, RunConfig, RunState, Start, TrainConfig,
-    Trainable,
+    ChatMessage, ModelConfig, Objective, Precision, Role, RunConfig, RunState, Start, TrainConfig, Trainable,
 };
 use glasshouse_text::data::{IGNORED, prepare};
 use glasshouse_text::tokenizer::{Tokenizer, TokenizerFiles};

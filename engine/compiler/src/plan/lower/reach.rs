@@ -9,8 +9,8 @@ use crate::plan::fuse::{Fusions, fused};
 use crate::plan::{Dispatch, compile, trial, update};
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
-    Activation, Gate, ModelConfig, NormKind, NormPlacement, Objective, OptimizerKind, Precision, RunConfig, TrainConfig,
-    presets,
+    Activation, Gate, ModelConfig, NormKind, NormPlacement, Objective, OptimizerKind, Precision, RunConfig,
+    TrainConfig, presets,
 };
 use glasshouse_shaders::KERNELS;
 use std::collections::BTreeSet;

@@ -146,7 +146,13 @@ impl Interpret for AttentionDelta {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let AttentionDeltaInputs { y, dy } = inputs;
-        delta(call.workers, Sizes::of(self.heads, None, None, y, None, &call), y.floats, dy.floats, outputs.delta);
+        delta(
+            call.workers,
+            Sizes::of(self.heads, None, None, y, None, &call),
+            y.floats,
+            dy.floats,
+            outputs.delta,
+        );
         Ok(())
     }
 }

@@ -24,7 +24,16 @@ impl Interpret for HeadNorm {
     ) -> Result<()> {
         let HeadNormInputs { qkv, query, key } = inputs;
         let HeadNormOutputs { y, roots } = outputs;
-        forward(call.workers, rows_of(self.heads, self.whole), self.eps, qkv.floats, query.floats, key.floats, y, roots);
+        forward(
+            call.workers,
+            rows_of(self.heads, self.whole),
+            self.eps,
+            qkv.floats,
+            query.floats,
+            key.floats,
+            y,
+            roots,
+        );
         Ok(())
     }
 }

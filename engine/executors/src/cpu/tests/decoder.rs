@@ -11,9 +11,7 @@ use glasshouse_compiler::plan::decode;
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::Data;
 use glasshouse_project::initial;
-use glasshouse_protocol::{
-    GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope,
-};
+use glasshouse_protocol::{GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope};
 
 /// Logits after `window`, computed in f64 loops over a graph without caches.
 fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {

@@ -144,7 +144,8 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 let [[queries, query_size], [keys, key_size]] = heads.normed(whole);
                 for row in y.chunks_mut(heads.packed()) {
                     let (of_queries, others) = row.split_at_mut(heads.width());
-                    let groups = of_queries.chunks_mut(query_size).chain(others.chunks_mut(key_size).take(keys));
+                    let groups =
+                        of_queries.chunks_mut(query_size).chain(others.chunks_mut(key_size).take(keys));
                     for (group, x) in groups.enumerate() {
                         let mean = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
                         let root = 1.0 / (mean + f64::from(eps)).sqrt();
@@ -179,7 +180,10 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                                     let dot: f64 = (0..size)
                                         .map(|d| entry(b, q, h * size + d) * entry(b, k, key + d))
                                         .sum();
-                                    scale.map_or_else(|| dot / (size as f64).sqrt(), |scale| dot * f64::from(scale))
+                                    scale.map_or_else(
+                                        || dot / (size as f64).sqrt(),
+                                        |scale| dot * f64::from(scale),
+                                    )
                                 })
                                 .collect();
                             let most = scores.iter().fold(f64::MIN, |a, b| a.max(*b));

@@ -149,7 +149,11 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
             ModelConfig {
                 sliding_window: Some(7),
                 full_attention: vec![1],
-                norm: NormConfig { add_unit_offset: true, placement: NormPlacement::Sandwich, ..llama().norm },
+                norm: NormConfig {
+                    add_unit_offset: true,
+                    placement: NormPlacement::Sandwich,
+                    ..llama().norm
+                },
                 position: Position::Rope(Rope {
                     scaling: Some(RopeScaling::Longrope {
                         short_factor: vec![1.0, 2.0],
