@@ -5,9 +5,10 @@ Written from the papers and from the engine's configuration alone, sharing no co
 
     embedding.tokens [V, C], embedding.positions [T, C] (learned positions)
     blocks.{i}.attention.norm.weight [C] (.bias), .attention.qkv.weight [(H + 2K)·D, C] (.bias),
-    blocks.{i}.attention.query_norm [D], .attention.key_norm [D] (QK-norm), .attention.output.weight [C, H·D] (.bias),
+    blocks.{i}.attention.query_norm [D], .attention.key_norm [D] (QK-norm; of whole queries and keys [H·D], [K·D]),
+    blocks.{i}.attention.output.weight [C, H·D] (.bias), .attention.output_norm.weight [C] (.bias) (sandwich norm; likewise .mlp.output_norm),
     blocks.{i}.mlp.norm.weight [C] (.bias), .mlp.up.weight [F, C], or [2F, C] with the gate's rows first (.bias),
-    blocks.{i}.mlp.down.weight [C, F] (.bias), norm.weight [C] (.bias) (pre-norm), head.weight [V, C] (untied)
+    blocks.{i}.mlp.down.weight [C, F] (.bias), norm.weight [C] (.bias) (all but post-norm), head.weight [V, C] (untied)
 
 Letters: B batch, T time, C channels, H heads, K key and value heads, D head size, F hidden, V vocabulary.
 """
@@ -42,14 +43,20 @@ def shapes(model):
         norm(f"{block}.attention.norm")
         linear(f"{block}.attention.qkv", (heads + 2 * kv_heads) * head, width, "qkv")
         if model.get("qk_norm", False):
-            result[f"{block}.attention.query_norm"] = (head,)
-            result[f"{block}.attention.key_norm"] = (head,)
+            whole = model.get("qk_norm_whole", False)
+            result[f"{block}.attention.query_norm"] = (heads * head if whole else head,)
+            result[f"{block}.attention.key_norm"] = (kv_heads * head if whole else head,)
         linear(f"{block}.attention.output", width, heads * head, "output")
+        sandwich = model["norm"].get("placement", "pre") == "sandwich"
+        if sandwich:
+            norm(f"{block}.attention.output_norm")
         if model.get("residual", "sequential") != "parallel_one_norm":
             norm(f"{block}.mlp.norm")
         linear(f"{block}.mlp.up", 2 * hidden if gated else hidden, width, "mlp")
         linear(f"{block}.mlp.down", width, hidden, "mlp")
-    if model["norm"].get("placement", "pre") == "pre":
+        if sandwich:
+            norm(f"{block}.mlp.output_norm")
+    if model["norm"].get("placement", "pre") != "post":
         norm("norm")
     if not model.get("tied_head", True):
         result["head.weight"] = (model["vocabulary"], width)
@@ -80,34 +87,58 @@ def linear(weights, name, x):
 
 
 def head_norm(x, weight, eps):
-    """RMSNorm of each head of x [B, heads, T, D] by itself."""
+    """RMSNorm of the last dimension of x."""
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
 
 
-def frequencies(position, size):
-    """Radians a position of each pair of `size` rotary channels, slowed as `scaling` says."""
-    plain = position["base"] ** -(torch.arange(0, size, 2, dtype=torch.float64) / size)
-    scaling = position.get("scaling")
+def frequencies(position, size, context):
+    """Radians a position of each pair of `size` rotary channels, scaled as `scaling` says, and the factor on their cosines and sines."""
+    base, scaling = position["base"], position.get("scaling")
+    plain = base ** -(torch.arange(0, size, 2, dtype=torch.float64) / size)
     if scaling is None:
-        return plain
-    slow = plain / scaling["factor"]
-    if scaling["kind"] == "linear":
-        return slow
+        return plain, 1.0
+    kind, factor, old = scaling["kind"], scaling.get("factor"), scaling.get("original_context_length")
+    if kind == "longrope":
+        factors = scaling["long_factor" if context > old else "short_factor"]
+        usual = math.sqrt(1 + math.log(context / old) / math.log(old)) if context > old else 1.0
+        return plain / torch.tensor(factors, dtype=torch.float64), scaling.get("attention_factor", usual)
+    if kind == "dynamic":
+        longest = max(context, old)
+        raised = base * (factor * longest / old - (factor - 1)) ** (size / (size - 2))
+        return raised ** -(torch.arange(0, size, 2, dtype=torch.float64) / size), 1.0
+    slow = plain / factor
+    if kind == "linear":
+        return slow, 1.0
+    if kind == "yarn":
+        # The pair that turns so often in the original context, and how far each pair is between both.
+        fast, slowest = (
+            size * math.log(old / (turns * 2 * math.pi)) / (2 * math.log(base))
+            for turns in (scaling.get("beta_fast", 32.0), scaling.get("beta_slow", 1.0))
+        )
+        if scaling.get("truncate", True):
+            fast, slowest = math.floor(fast), math.ceil(slowest)
+        fast, slowest = max(fast, 0), min(slowest, size - 1)
+        slowest += 0.001 if fast == slowest else 0
+        share = ((torch.arange(size // 2, dtype=torch.float64) - fast) / (slowest - fast)).clamp(0, 1)
+        usual = 0.1 * math.log(factor) + 1
+        return share * slow + (1 - share) * plain, scaling.get("attention_factor", usual)
     # Llama 3.1: by how many wavelengths the first context held, between the two factors.
-    held = scaling["original_context_length"] * plain / (2 * math.pi)
+    held = old * plain / (2 * math.pi)
     low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
     kept = ((held - low) / (high - low)).clamp(0, 1)
-    return (1 - kept) * slow + kept * plain
+    return (1 - kept) * slow + kept * plain, 1.0
 
 
-def rotate(x, position):
+def rotate(x, position, context):
     """Rotary positions of x [B, heads, T, D]; halves are paired, as in Hugging Face's Llama. Of pairs i and i + D/2 the first
     `channels` / 2 turn, by the angles of a head of `channels`."""
     time, size = x.shape[-2:]
     channels = position.get("channels", size)
-    angles = torch.arange(time, dtype=torch.float64)[:, None] * frequencies(position, channels)[None, :]
-    angles = F.pad(angles, (0, (size - channels) // 2))
-    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    turns, factor = frequencies(position, channels, context)
+    angles = torch.arange(time, dtype=torch.float64)[:, None] * turns[None, :]
+    unturned = (0, (size - channels) // 2)
+    cosine = F.pad(factor * angles.cos(), unturned, value=1.0).to(x.dtype)
+    sine = F.pad(factor * angles.sin(), unturned).to(x.dtype)
     first, second = x[..., : size // 2], x[..., size // 2 :]
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
@@ -125,26 +156,35 @@ def attention(model, weights, name, x, fused, index=0):
     heads, kv_heads, size = model["heads"], model["kv_heads"], model["head_size"]
     packed = linear(weights, f"{name}.qkv", x)
     query, key, value = packed.split([heads * size, kv_heads * size, kv_heads * size], dim=-1)
+    normed, whole = model.get("qk_norm", False), model.get("qk_norm_whole", False)
+
+    def head_normed(query, key):
+        return (head_norm(x, weights[f"{name}.{part}_norm"], model["norm"]["eps"]) for x, part in ((query, "query"), (key, "key")))
+
+    if normed and whole:
+        query, key = head_normed(query, key)
     query = query.view(batch, time, heads, size).transpose(1, 2)
     key = key.view(batch, time, kv_heads, size).transpose(1, 2)
     value = value.view(batch, time, kv_heads, size).transpose(1, 2)
-    if model.get("qk_norm", False):
-        query = head_norm(query, weights[f"{name}.query_norm"], model["norm"]["eps"])
-        key = head_norm(key, weights[f"{name}.key_norm"], model["norm"]["eps"])
-    position = model["position"]
+    if normed and not whole:
+        query, key = head_normed(query, key)
+    position, window = model["position"], model.get("sliding_window")
+    local = window is not None and index not in model.get("full_attention", [])
+    if local and "local_base" in position:
+        position = {**position, "base": position["local_base"], "scaling": None}
     skip = position.get("skip_every", 0)
     if position["kind"] == "rope" and (skip == 0 or (index + 1) % skip != 0):
-        query, key = rotate(query, position), rotate(key, position)
+        query, key = (rotate(x, position, model["context_length"]) for x in (query, key))
     if kv_heads != heads:
         key = key.repeat_interleave(heads // kv_heads, dim=1)
         value = value.repeat_interleave(heads // kv_heads, dim=1)
-    window = None if index in model.get("full_attention", []) else model.get("sliding_window")
-    if fused and window is None:
-        result = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    scale = model.get("attention_scale", 1 / math.sqrt(size))
+    if fused and not local:
+        result = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
     else:
-        scores = query @ key.transpose(-1, -2) / math.sqrt(size)
+        scores = query @ key.transpose(-1, -2) * scale
         hidden = torch.ones(time, time, dtype=torch.bool).triu(1)
-        if window is not None:
+        if local:
             hidden |= torch.ones(time, time, dtype=torch.bool).tril(-window)
         result = scores.masked_fill(hidden, -math.inf).softmax(-1) @ value
     return linear(weights, f"{name}.output", result.transpose(1, 2).reshape(batch, time, heads * size))
@@ -182,31 +222,40 @@ def forward(model, weights, tokens, fused=False):
     elif kind == "sinusoidal":
         x = x + sinusoids(tokens.shape[1], model["width"], x.dtype)
     x = x * model.get("embedding_scale", 1.0)
-    before = model["norm"].get("placement", "pre") == "pre"
-    residual = model.get("residual", "sequential")
+    placement = model["norm"].get("placement", "pre")
+    residual, factor = model.get("residual", "sequential"), model.get("residual_scale", 1.0)
     for index in range(model["layers"]):
         first, second = f"blocks.{index}.attention", f"blocks.{index}.mlp"
 
         def attend(x, name=first, index=index):
             return attention(model, weights, name, x, fused, index)
 
-        def norm(name, x):
-            return normalise(model, weights, f"{name}.norm", x)
+        def feed(x, name=second):
+            return mlp(model, weights, name, x)
 
-        if not before:
-            x = norm(first, x + attend(x))
-            x = norm(second, x + mlp(model, weights, second, x))
-        elif residual == "sequential":
-            x = x + attend(norm(first, x))
-            x = x + mlp(model, weights, second, norm(second, x))
-        else:
+        def norm(name, x, part="norm"):
+            return normalise(model, weights, f"{name}.{part}", x)
+
+        if residual != "sequential":
             normed = norm(first, x)
             other = normed if residual == "parallel_one_norm" else norm(second, x)
-            x = x + attend(normed) + mlp(model, weights, second, other)
-    if before:
+            x = x + factor * attend(normed) + factor * feed(other)
+            continue
+        for name, part in ((first, attend), (second, feed)):
+            if placement == "post":
+                x = norm(name, x + factor * part(x))
+            elif placement == "output":
+                x = x + factor * norm(name, part(x))
+            elif placement == "sandwich":
+                x = x + factor * norm(name, part(norm(name, x)), "output_norm")
+            else:
+                x = x + factor * part(norm(name, x))
+    if placement != "post":
         x = normalise(model, weights, "norm", x)
     head = weights["embedding.tokens"] if model.get("tied_head", True) else weights["head.weight"]
-    return F.linear(x, head, weights.get("head.bias"))
+    logits = F.linear(x, head, weights.get("head.bias")) / model.get("logit_divisor", 1.0)
+    cap = model.get("logit_softcap")
+    return logits if cap is None else cap * (logits / cap).tanh()
 
 
 def cross_entropy(logits, targets, label_smoothing=0.0, ignore_index=None):

@@ -49,7 +49,7 @@ def trace(model, weights, tokens, edits=(), patches=None, embedded=None):
         query, key, value = packed.split([heads * size, kv_heads * size, kv_heads * size], dim=-1)
         query, key, value = split_heads(query, heads), split_heads(key, kv_heads), split_heads(value, kv_heads)
         if position["kind"] == "rope":
-            query, key = decoder.rotate(query, position), decoder.rotate(key, position)
+            query, key = (decoder.rotate(part, position, model["context_length"]) for part in (query, key))
         group = heads // kv_heads
         scores = query @ key.repeat_interleave(group, 0).transpose(-1, -2) / math.sqrt(size)
         probabilities = scores.masked_fill(hidden_from, -math.inf).softmax(-1)
@@ -194,7 +194,7 @@ def positions(subject):
     if model["position"]["kind"] == "learned":
         table = subject.weights["embedding.positions"].detach()
         return {"similarity": F.cosine_similarity(table[:, None], table[None], dim=-1)}
-    frequencies = decoder.frequencies(model["position"], model["head_size"])
+    frequencies, _ = decoder.frequencies(model["position"], model["head_size"], model["context_length"])
     rotations = torch.arange(model["context_length"], dtype=torch.float64)[:, None] * frequencies
     return {
         "similarity": (rotations[:, None] - rotations[None]).cos().mean(-1),

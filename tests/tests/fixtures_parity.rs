@@ -181,4 +181,4 @@ macro_rules! fixtures {
     )*};
 }
 
-fixtures! { gpt llama post geglu neox window }
+fixtures! { gpt llama post geglu neox window output sandwich dynamic }
