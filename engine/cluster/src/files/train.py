@@ -49,9 +49,9 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 DIVERGED_AFTER = 10  # steps in a row without a finite gradient
 # What model classes call the three kinds of dropout.
 DROPOUT_FIELDS = {
-    "embedding": ["embd_pdrop"],
+    "embedding": ["embd_pdrop", "embed_dropout"],
     "attention": ["attn_pdrop", "attention_dropout"],
-    "residual": ["resid_pdrop", "hidden_dropout"],
+    "residual": ["resid_pdrop", "hidden_dropout", "resid_dropout"],
 }
 
 
