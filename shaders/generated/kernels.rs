@@ -3041,7 +3041,7 @@ pub mod gradient_squares {
     ];
 }
 
-/// RMSNorm of each query and key head by itself: y = x·ρ·w, ρ = 1/√(mean x² + eps); values pass.
+/// RMSNorm of each query and key head, or of all queries and all keys: y = x·ρ·w, ρ = 1/√(mean x² + eps); values pass.
 pub mod head_norm {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -3051,12 +3051,14 @@ pub mod head_norm {
     pub struct Arguments {
         /// N.
         pub rows: u32,
-        /// H.
-        pub heads: u32,
-        /// K.
-        pub kv_heads: u32,
-        /// D.
-        pub head_size: u32,
+        /// Groups of queries normed together: H, or 1.
+        pub queries: u32,
+        /// Channels of each: D, or H·D.
+        pub query_size: u32,
+        /// Groups of keys: K, or 1.
+        pub keys: u32,
+        /// Channels of each: D, or K·D.
+        pub key_size: u32,
         /// Added to the mean square.
         pub eps: f32,
     }
@@ -3070,7 +3072,7 @@ pub mod head_norm {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 20);
+    const _: () = assert!(size_of::<Arguments>() == 24);
 
     /// The variant with these features.
     pub fn kernel(half: bool) -> &'static Kernel {
@@ -3081,7 +3083,7 @@ pub mod head_norm {
         Kernel {
             name: "head_norm",
             entry_point: "head_norm",
-            pieces: &[W0D734B02, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WC2DA348E, WD0112C68, W0D6B5DC7, W22191FA4],
+            pieces: &[WC52EC34A, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WDB47C0DC, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -3089,7 +3091,7 @@ pub mod head_norm {
         Kernel {
             name: "head_norm:half",
             entry_point: "head_norm",
-            pieces: &[W148953AA, W0D734B02, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WC2DA348E, WD0112C68, W0D6B5DC7, W472EFBB6],
+            pieces: &[W148953AA, WC52EC34A, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WDB47C0DC, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
@@ -3123,24 +3125,26 @@ pub mod head_norm_backward {
     pub struct Arguments {
         /// N.
         pub rows: u32,
-        /// H.
-        pub heads: u32,
-        /// K.
-        pub kv_heads: u32,
-        /// D.
-        pub head_size: u32,
+        /// Groups of queries normed together: H, or 1.
+        pub queries: u32,
+        /// Channels of each: D, or H·D.
+        pub query_size: u32,
+        /// Groups of keys: K, or 1.
+        pub keys: u32,
+        /// Channels of each: D, or K·D.
+        pub key_size: u32,
     }
 
     impl Arguments {
         /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
         pub fn bytes(&self) -> Vec<u8> {
             let mut bytes = bytemuck::bytes_of(self).to_vec();
-            bytes.resize(16, 0);
+            bytes.resize(32, 0);
             bytes
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 16);
+    const _: () = assert!(size_of::<Arguments>() == 20);
 
     /// The variant with these features.
     pub fn kernel(half: bool) -> &'static Kernel {
@@ -3151,7 +3155,7 @@ pub mod head_norm_backward {
         Kernel {
             name: "head_norm_backward",
             entry_point: "head_norm_backward",
-            pieces: &[W717C219C, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W45D73664, WD0112C68, W0D6B5DC7, W22191FA4],
+            pieces: &[WDC696AAE, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W6FF4D5B5, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -3159,14 +3163,14 @@ pub mod head_norm_backward {
         Kernel {
             name: "head_norm_backward:half",
             entry_point: "head_norm_backward",
-            pieces: &[W148953AA, W717C219C, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W45D73664, WD0112C68, W0D6B5DC7, W472EFBB6],
+            pieces: &[W148953AA, WDC696AAE, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W6FF4D5B5, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "query_scale", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "key_scale", binding: 3, access: Access::Read, stride: 4 },
@@ -3175,7 +3179,7 @@ pub mod head_norm_backward {
         KernelBinding { name: "dx", binding: 6, access: Access::ReadWrite, stride: 4 },
     ];
     const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
         KernelBinding { name: "query_scale", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "key_scale", binding: 3, access: Access::Read, stride: 4 },
@@ -3193,8 +3197,10 @@ pub mod head_norm_weight_backward {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
     pub struct Arguments {
-        /// D.
-        pub head_size: u32,
+        /// Channels of a group of queries.
+        pub query_size: u32,
+        /// Channels of a group of keys.
+        pub key_size: u32,
         /// S.
         pub segments: u32,
     }
@@ -3208,7 +3214,7 @@ pub mod head_norm_weight_backward {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 8);
+    const _: () = assert!(size_of::<Arguments>() == 12);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -3219,7 +3225,7 @@ pub mod head_norm_weight_backward {
         Kernel {
             name: "head_norm_weight_backward",
             entry_point: "head_norm_weight_backward",
-            pieces: &[W3440B536, WE32FAE4C, WFE7248A8, W2FD3B302, W79CEF105, W1C7FFE34],
+            pieces: &[W8241C600, WE32FAE4C, WFE7248A8, W2FD3B302, W79CEF105, W318AED21],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -3243,12 +3249,14 @@ pub mod head_norm_weight_partial {
     pub struct Arguments {
         /// N.
         pub rows: u32,
-        /// H.
-        pub heads: u32,
-        /// K.
-        pub kv_heads: u32,
-        /// D.
-        pub head_size: u32,
+        /// Groups of queries normed together: H, or 1.
+        pub queries: u32,
+        /// Channels of each: D, or H·D.
+        pub query_size: u32,
+        /// Groups of keys: K, or 1.
+        pub keys: u32,
+        /// Channels of each: D, or K·D.
+        pub key_size: u32,
         /// S.
         pub segments: u32,
         /// Rows of all segments but perhaps the last.
@@ -3264,7 +3272,7 @@ pub mod head_norm_weight_partial {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 24);
+    const _: () = assert!(size_of::<Arguments>() == 28);
 
     /// The variant with these features.
     pub fn kernel(half: bool) -> &'static Kernel {
@@ -3275,7 +3283,7 @@ pub mod head_norm_weight_partial {
         Kernel {
             name: "head_norm_weight_partial",
             entry_point: "head_norm_weight_partial",
-            pieces: &[WD8715ADC, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W122A0C43, WD0112C68, W0D6B5DC7, W22191FA4],
+            pieces: &[W6B8F2FA4, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W9CAD8F74, WD0112C68, W0D6B5DC7, W2CCC3C8D, W22191FA4],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -3283,7 +3291,7 @@ pub mod head_norm_weight_partial {
         Kernel {
             name: "head_norm_weight_partial:half",
             entry_point: "head_norm_weight_partial",
-            pieces: &[W148953AA, WD8715ADC, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W122A0C43, WD0112C68, W0D6B5DC7, W472EFBB6],
+            pieces: &[W148953AA, W6B8F2FA4, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W9CAD8F74, WD0112C68, W0D6B5DC7, W2CCC3C8D, W472EFBB6],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
@@ -6932,6 +6940,67 @@ pub mod score {
     ];
 }
 
+/// Soft cap: y = c·tanh(x/c), entry by entry, or its gradient from y: dx = dy·(1 − (y/c)²).
+pub mod softcap {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries.
+        pub count: u32,
+        /// c.
+        pub cap: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// The variant with these features.
+    pub fn kernel(backward: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(backward)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "softcap",
+            entry_point: "softcap",
+            pieces: &[W9A80AB71, WE32FAE4C, W35539050, W9BAE96C7, WCA6B48CF, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "softcap:backward",
+            entry_point: "softcap",
+            pieces: &[W9A80AB71, WE32FAE4C, W35539050, W9BAE96C7, WB6B2018C, WB219D0C4, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "given", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "result", binding: 2, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "given", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "result", binding: 2, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+    ];
+}
+
 /// Column sums: dx[c] = Σ over rows of dy[n,c], or dx[c] += Σ; the gradient of a bias, and of the first rows of a position table.
 pub mod sum_rows {
     use crate::pieces::*;
@@ -7699,6 +7768,8 @@ pub static KERNELS: &[&Kernel] = &[
     &sample::VARIANTS[0],
     &scale::VARIANTS[0],
     &score::VARIANTS[0],
+    &softcap::VARIANTS[0],
+    &softcap::VARIANTS[1],
     &sum_rows::VARIANTS[0],
     &sum_rows::VARIANTS[1],
     &sum_rows::VARIANTS[2],
@@ -7711,7 +7782,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "9ceca8edca658e12";
+pub const VERSION: &str = "0a8535d60719bb02";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

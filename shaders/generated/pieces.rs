@@ -329,14 +329,6 @@ fn group_number(group: vec3<u32>) -> u32 {
     return group.y * GROUPS_IN_ROW + group.x;
 }
 "#;
-pub(crate) const W0D734B02: &str = r#"struct Arguments {
-    rows: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_size: u32,
-    eps: f32
-}
-"#;
 pub(crate) const W0E0B2FBC: &str = r#"
 @group(0) @binding(7)
 var<storage, read_write> written: array<u32>;
@@ -418,33 +410,6 @@ fn sums(group: vec3<u32>, local: u32) {
         }
         dx[column] = Result(sum);
     }
-}
-"#;
-pub(crate) const W122A0C43: &str = r#"
-@compute @workgroup_size(64)
-fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group) * 64u + local;
-    let columns = 2u * arguments.head_size;
-    let segment = number / columns;
-    if segment >= arguments.segments {
-        return;
-    }
-    let d = number % arguments.head_size;
-    let is_key = number % columns >= arguments.head_size;
-    let normed_heads = arguments.heads + arguments.kv_heads;
-    let all_heads = normed_heads + arguments.kv_heads;
-    let first_head = select(0u, arguments.heads, is_key);
-    let end_head = select(arguments.heads, normed_heads, is_key);
-    let first_row = segment * arguments.rows_in_segment;
-    let end_row = min(first_row + arguments.rows_in_segment, arguments.rows);
-    var sum = 0.0;
-    for (var row = first_row; row < end_row; row++) {
-        for (var head = first_head; head < end_head; head++) {
-            let at = (row * all_heads + head) * arguments.head_size + d;
-            sum += f32(x[at]) * roots[row * normed_heads + head] * f32(dy[at]);
-        }
-    }
-    partial_sums[number] = sum;
 }
 "#;
 pub(crate) const W127B781D: &str = r#"
@@ -631,25 +596,6 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 pub(crate) const W1B2B5E73: &str = r#"
 fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
-}
-"#;
-pub(crate) const W1C7FFE34: &str = r#"
-@compute @workgroup_size(64)
-fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
-    let columns = 2u * arguments.head_size;
-    if id.x >= columns {
-        return;
-    }
-    var sum = 0.0;
-    for (var segment = 0u; segment < arguments.segments; segment++) {
-        sum += partial_sums[segment * columns + id.x];
-    }
-    if id.x < arguments.head_size {
-        query_gradient[id.x] += sum;
-    }
-    else {
-        key_gradient[id.x - arguments.head_size] += sum;
-    }
 }
 "#;
 pub(crate) const W1C93FFA7: &str = r#"
@@ -1002,6 +948,13 @@ pub(crate) const W2CA8F197: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<Entry>;
 "#;
+pub(crate) const W2CCC3C8D: &str = r#"
+fn first_entry(row: u32, group: u32, queries: u32, query_size: u32, keys: u32, key_size: u32) -> u32 {
+    let key_start = queries * query_size;
+    let column = select(key_start + (group - queries) * key_size, group * query_size, group < queries);
+    return row * (key_start + 2u * keys * key_size) + column;
+}
+"#;
 pub(crate) const W2CE382E2: &str = r#"
 @compute @workgroup_size(LANES)
 fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -1213,6 +1166,25 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     }
 }
 "#;
+pub(crate) const W318AED21: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
+    let columns = arguments.query_size + arguments.key_size;
+    if id.x >= columns {
+        return;
+    }
+    var sum = 0.0;
+    for (var segment = 0u; segment < arguments.segments; segment++) {
+        sum += partial_sums[segment * columns + id.x];
+    }
+    if id.x < arguments.query_size {
+        query_gradient[id.x] += sum;
+    }
+    else {
+        key_gradient[id.x - arguments.query_size] += sum;
+    }
+}
+"#;
 pub(crate) const W32CE853C: &str = r#"
 fn store(t: u32, at: u32, value: vec4<f32>) {
     if t < arguments.time {
@@ -1253,11 +1225,6 @@ fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
     return sum_of_lanes(lane, mass);
 }
 "#;
-pub(crate) const W3440B536: &str = r#"struct Arguments {
-    head_size: u32,
-    segments: u32
-}
-"#;
 pub(crate) const W3492E264: &str = r#"
 alias Result = vec4<f32>;
 "#;
@@ -1266,6 +1233,10 @@ pub(crate) const W34D7088B: &str = r#"
 var<storage, read> history: array<u32>;
 "#;
 pub(crate) const W34F5DD3B: &str = r#"alias StoredX = Entry;
+"#;
+pub(crate) const W35539050: &str = r#"
+@group(0) @binding(1)
+var<storage, read> given: array<f32>;
 "#;
 pub(crate) const W35AE0A39: &str = r#"
 alias Right = f32;
@@ -1586,37 +1557,6 @@ var<storage, read_write> sums: array<vec2<f32>>;
 pub(crate) const W45A8A576: &str = r#"
 fn sigmoid(x: Entry) -> Entry {
     return 1.0 / (1.0 + exp(min(-x, Entry(80.0))));
-}
-"#;
-pub(crate) const W45D73664: &str = r#"
-@compute @workgroup_size(64)
-fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group) * 64u + local;
-    let normed_heads = arguments.heads + arguments.kv_heads;
-    let all_heads = normed_heads + arguments.kv_heads;
-    let row = number / all_heads;
-    let head = number % all_heads;
-    if row >= arguments.rows {
-        return;
-    }
-    let start = number * arguments.head_size;
-    if head >= normed_heads {
-        for (var d = 0u; d < arguments.head_size; d++) {
-            dx[start + d] = dy[start + d];
-        }
-        return;
-    }
-    let is_query = head < arguments.heads;
-    var sum = 0.0;
-    for (var d = 0u; d < arguments.head_size; d++) {
-        sum += f32(x[start + d]) * select(key_scale[d], query_scale[d], is_query) * f32(dy[start + d]);
-    }
-    let root = roots[row * normed_heads + head];
-    let along = root * root * root * sum / f32(arguments.head_size);
-    for (var d = 0u; d < arguments.head_size; d++) {
-        let scale = select(key_scale[d], query_scale[d], is_query);
-        dx[start + d] = Stored(root * scale * f32(dy[start + d]) - along * f32(x[start + d]));
-    }
 }
 "#;
 pub(crate) const W46216659: &str = r#"
@@ -2618,6 +2558,16 @@ fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row + 3u, column, block[3]);
 }
 "#;
+pub(crate) const W6B8F2FA4: &str = r#"struct Arguments {
+    rows: u32,
+    queries: u32,
+    query_size: u32,
+    keys: u32,
+    key_size: u32,
+    segments: u32,
+    rows_in_segment: u32
+}
+"#;
 pub(crate) const W6C5940EC: &str = r#"
 fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
     for (var k = 0u; k < DEPTH; k += 1u) {
@@ -2657,16 +2607,41 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 "#;
+pub(crate) const W6FF4D5B5: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) * 64u + local;
+    let normed_groups = arguments.queries + arguments.keys;
+    let all_groups = normed_groups + arguments.keys;
+    let row = number / all_groups;
+    let group_in_row = number % all_groups;
+    if row >= arguments.rows {
+        return;
+    }
+    let is_query = group_in_row < arguments.queries;
+    let size = select(arguments.key_size, arguments.query_size, is_query);
+    let start = first_entry(row, group_in_row, arguments.queries, arguments.query_size, arguments.keys, arguments.key_size);
+    if group_in_row >= normed_groups {
+        for (var d = 0u; d < size; d++) {
+            dx[start + d] = dy[start + d];
+        }
+        return;
+    }
+    var sum = 0.0;
+    for (var d = 0u; d < size; d++) {
+        sum += f32(x[start + d]) * select(key_scale[d], query_scale[d], is_query) * f32(dy[start + d]);
+    }
+    let root = roots[row * normed_groups + group_in_row];
+    let along = root * root * root * sum / f32(size);
+    for (var d = 0u; d < size; d++) {
+        let scale = select(key_scale[d], query_scale[d], is_query);
+        dx[start + d] = Stored(root * scale * f32(dy[start + d]) - along * f32(x[start + d]));
+    }
+}
+"#;
 pub(crate) const W715D3F0E: &str = r#"
 @group(0) @binding(2)
 var<storage, read> b: array<Entry>;
-"#;
-pub(crate) const W717C219C: &str = r#"struct Arguments {
-    rows: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_size: u32
-}
 "#;
 pub(crate) const W71A77C96: &str = r#"
 fn complement(a: f32) -> f32 {
@@ -3193,6 +3168,12 @@ fn sum_of_row(value: f32, local: u32) -> f32 {
     return sum_of_group(value, local, LANES);
 }
 "#;
+pub(crate) const W8241C600: &str = r#"struct Arguments {
+    query_size: u32,
+    key_size: u32,
+    segments: u32
+}
+"#;
 pub(crate) const W82753696: &str = r#"
 fn store_one(slice: u32, row: u32, column: u32, product: f32) {
     if row < arguments.rows && column < arguments.columns {
@@ -3683,6 +3664,11 @@ fn factor(index: u32) -> f32 {
     return select(arguments.scale, 0.0, bits < arguments.threshold);
 }
 "#;
+pub(crate) const W9A80AB71: &str = r#"struct Arguments {
+    count: u32,
+    cap: f32
+}
+"#;
 pub(crate) const W9B3FC55F: &str = r#"struct Arguments {
     rows: u32,
     time: u32,
@@ -3690,6 +3676,37 @@ pub(crate) const W9B3FC55F: &str = r#"struct Arguments {
     kv_heads: u32,
     head_size: u32,
     positions: u32
+}
+"#;
+pub(crate) const W9BAE96C7: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> result: array<f32>;
+"#;
+pub(crate) const W9CAD8F74: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) * 64u + local;
+    let columns = arguments.query_size + arguments.key_size;
+    let segment = number / columns;
+    if segment >= arguments.segments {
+        return;
+    }
+    let column = number % columns;
+    let is_key = column >= arguments.query_size;
+    let d = select(column, column - arguments.query_size, is_key);
+    let normed_groups = arguments.queries + arguments.keys;
+    let first_group = select(0u, arguments.queries, is_key);
+    let end_group = select(arguments.queries, normed_groups, is_key);
+    let first_row = segment * arguments.rows_in_segment;
+    let end_row = min(first_row + arguments.rows_in_segment, arguments.rows);
+    var sum = 0.0;
+    for (var row = first_row; row < end_row; row++) {
+        for (var in_row = first_group; in_row < end_group; in_row++) {
+            let at = d + first_entry(row, in_row, arguments.queries, arguments.query_size, arguments.keys, arguments.key_size);
+            sum += f32(x[at]) * roots[row * normed_groups + in_row] * f32(dy[at]);
+        }
+    }
+    partial_sums[number] = sum;
 }
 "#;
 pub(crate) const W9CD8733A: &str = r#"struct Arguments {
@@ -4311,6 +4328,17 @@ fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32>
     return mat4x4<f32>(kept_of(seed, rows.x, keys), kept_of(seed, rows.y, keys), kept_of(seed, rows.z, keys), kept_of(seed, rows.w, keys));
 }
 "#;
+pub(crate) const WB219D0C4: &str = r#"
+@compute @workgroup_size(256)
+fn softcap(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let share = given[at] / arguments.cap;
+        let value = dy[at] * (1.0 - share * share);
+        result[at] = value;
+    }
+}
+"#;
 pub(crate) const WB2D71C39: &str = r#"struct Arguments {
     count: u32,
     turns: u32,
@@ -4431,6 +4459,10 @@ alias Staged = Four;
 pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f16>>;
+"#;
+pub(crate) const WB6B2018C: &str = r#"
+@group(0) @binding(3)
+var<storage, read> dy: array<f32>;
 "#;
 pub(crate) const WB79F7092: &str = r#"
 fn clear_marks(local: u32, size: u32) {
@@ -4581,37 +4613,6 @@ pub(crate) const WC23F42F9: &str = r#"
 @group(0) @binding(5)
 var<storage, read> b: array<Entry>;
 "#;
-pub(crate) const WC2DA348E: &str = r#"
-@compute @workgroup_size(64)
-fn head_norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let number = group_number(group) * 64u + local;
-    let normed_heads = arguments.heads + arguments.kv_heads;
-    let all_heads = normed_heads + arguments.kv_heads;
-    let row = number / all_heads;
-    let head = number % all_heads;
-    if row >= arguments.rows {
-        return;
-    }
-    let start = number * arguments.head_size;
-    if head >= normed_heads {
-        for (var d = 0u; d < arguments.head_size; d++) {
-            y[start + d] = x[start + d];
-        }
-        return;
-    }
-    var squares = 0.0;
-    for (var d = 0u; d < arguments.head_size; d++) {
-        let entry = f32(x[start + d]);
-        squares += entry * entry;
-    }
-    let root = 1.0 / sqrt(squares / f32(arguments.head_size) + arguments.eps);
-    roots[row * normed_heads + head] = root;
-    for (var d = 0u; d < arguments.head_size; d++) {
-        let scale = select(key_scale[d], query_scale[d], head < arguments.heads);
-        y[start + d] = Stored(f32(x[start + d]) * root * scale);
-    }
-}
-"#;
 pub(crate) const WC37246E3: &str = r#"
 @compute @workgroup_size(1)
 fn advance() {
@@ -4643,6 +4644,15 @@ const IDLE: u32 = 4294967295u;
 pub(crate) const WC4D8DB01: &str = r#"
 fn total(entry: Entry) -> f32 {
     return entry.x + entry.y + entry.z + entry.w;
+}
+"#;
+pub(crate) const WC52EC34A: &str = r#"struct Arguments {
+    rows: u32,
+    queries: u32,
+    query_size: u32,
+    keys: u32,
+    key_size: u32,
+    eps: f32
 }
 "#;
 pub(crate) const WC589BBBF: &str = r#"
@@ -4854,6 +4864,17 @@ pub(crate) const WC9FA7359: &str = r#"struct Arguments {
 pub(crate) const WCA1F0931: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Operand>;
+"#;
+pub(crate) const WCA6B48CF: &str = r#"
+@compute @workgroup_size(256)
+fn softcap(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let share = given[at] / arguments.cap;
+        let value = arguments.cap * tanh(clamp(share, -10.0, 10.0));
+        result[at] = value;
+    }
+}
 "#;
 pub(crate) const WCA6CEBFE: &str = r#"
 @compute @workgroup_size(LANES)
@@ -5207,15 +5228,6 @@ pub(crate) const WD863BF4C: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> partials: array<vec2<f32>>;
 "#;
-pub(crate) const WD8715ADC: &str = r#"struct Arguments {
-    rows: u32,
-    heads: u32,
-    kv_heads: u32,
-    head_size: u32,
-    segments: u32,
-    rows_in_segment: u32
-}
-"#;
 pub(crate) const WD8B06FEF: &str = r#"
 fn answer(row: u32, local: u32) -> vec2<f32> {
     var sum = 0.0;
@@ -5291,6 +5303,39 @@ fn w_entry(step: u32, column: u32) -> f32 {
     return w[step * arguments.columns + min(column, arguments.columns - 1u)];
 }
 "#;
+pub(crate) const WDB47C0DC: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) * 64u + local;
+    let normed_groups = arguments.queries + arguments.keys;
+    let all_groups = normed_groups + arguments.keys;
+    let row = number / all_groups;
+    let group_in_row = number % all_groups;
+    if row >= arguments.rows {
+        return;
+    }
+    let is_query = group_in_row < arguments.queries;
+    let size = select(arguments.key_size, arguments.query_size, is_query);
+    let start = first_entry(row, group_in_row, arguments.queries, arguments.query_size, arguments.keys, arguments.key_size);
+    if group_in_row >= normed_groups {
+        for (var d = 0u; d < size; d++) {
+            y[start + d] = x[start + d];
+        }
+        return;
+    }
+    var squares = 0.0;
+    for (var d = 0u; d < size; d++) {
+        let entry = f32(x[start + d]);
+        squares += entry * entry;
+    }
+    let root = 1.0 / sqrt(squares / f32(size) + arguments.eps);
+    roots[row * normed_groups + group_in_row] = root;
+    for (var d = 0u; d < size; d++) {
+        let scale = select(key_scale[d], query_scale[d], is_query);
+        y[start + d] = Stored(f32(x[start + d]) * root * scale);
+    }
+}
+"#;
 pub(crate) const WDB5B2CA4: &str = r#"struct Arguments {
     count: u32,
     channels: u32,
@@ -5328,6 +5373,14 @@ fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 pub(crate) const WDC307C1E: &str = r#"
 fn x_columns(step: u32, column: u32) -> vec4<f32> {
     return vec4<f32>(x[(step * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
+}
+"#;
+pub(crate) const WDC696AAE: &str = r#"struct Arguments {
+    rows: u32,
+    queries: u32,
+    query_size: u32,
+    keys: u32,
+    key_size: u32
 }
 "#;
 pub(crate) const WDCFF8472: &str = r#"

@@ -60,7 +60,7 @@ const UNWRITTEN: [(&str, &str); 10] = [
     ("model.position.scaling", "none"),
 ];
 
-fn fill(settings: &mut BTreeMap<String, String>) {
+fn add_defaults(settings: &mut BTreeMap<String, String>) {
     for (name, value) in UNWRITTEN {
         settings.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
@@ -90,7 +90,7 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     if let Some(scaling) = settings.get("model.position.scaling.kind").cloned() {
         settings.insert("model.position.scaling".to_owned(), scaling);
     }
-    fill(&mut settings);
+    add_defaults(&mut settings);
     settings.remove("model.bias");
     for (layer, has) in BTreeMap::from(model.bias) {
         settings.insert(format!("model.bias.{layer}"), has.to_string());
@@ -122,7 +122,7 @@ impl CheckpointInfo {
         let now = settings_of(model);
         let mut trained = self.model.clone();
         if !trained.is_empty() {
-            fill(&mut trained);
+            add_defaults(&mut trained);
         }
         if let Some(all) = trained.get("model.bias").cloned() {
             // Older versions had one bias setting for all layers of a block, and lacked the settings below.
