@@ -119,12 +119,10 @@ impl Found {
             );
             return Err(Error::bad_file(path, reason));
         }
-        let longrope = |rope: &Rope| match rope.scaling {
-            Some(RopeScaling::Longrope { original_context_length, .. }) => Some(original_context_length),
-            _ => None,
-        };
-        if let Position::Rope(rope) = &model.position
-            && let Some(original) = longrope(rope)
+        if let Position::Rope(Rope {
+            scaling: Some(RopeScaling::Longrope { original_context_length: original, .. }),
+            ..
+        }) = &model.position
         {
             notices.push(format!(
                 "LongRoPE's factors are chosen once, by the context length: the long ones above {original} tokens, else the short \

@@ -23,24 +23,11 @@ const TAKE_AGAIN: &str = "get all its files again from their source";
 /// The missing feature of a format that cannot represent a model's sizes at all.
 const NO_SUCH_SIZES: &str = "model of these sizes";
 
-/// Settings that are stored only if they differ from their default, with the default's name. A format may always set them.
-const ABSENT: [(&str, &str); 3] = [
-    ("model.attention_scale", "none"),
-    ("model.qk_norm_whole", "false"),
-    ("model.position.local_base", "none"),
-];
-
 /// Settings that a format represents differently or not at all, such as `model.qk_norm = true`. `theirs` is what the format reads
 /// back from its own output; `padded` says which biases of linear layers and norms the format always has (zeros if the model
 /// lacks them).
 fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {
-    let settings = |model| {
-        let mut settings = settings_of(&comparable(model, padded));
-        for (name, absent) in ABSENT {
-            settings.entry(name.to_owned()).or_insert_with(|| absent.to_owned());
-        }
-        settings
-    };
+    let settings = |model| settings_of(&comparable(model, padded));
     let Some(theirs) = theirs.map(settings) else {
         // The output cannot be read back, for example because its formulas need a width divisible by the heads.
         return vec![NO_SUCH_SIZES.to_owned()];

@@ -49,8 +49,8 @@ impl<'file> Facts<'file> {
         self.shapes.contains_key(tensor)
     }
 
-    pub fn divisors(&self, tensor: &str) -> Option<&Vec<f32>> {
-        self.divisors.iter().find(|(name, _)| *name == tensor).map(|(_, divisors)| divisors)
+    pub fn divisors(&self, tensor: &str) -> Option<&[f32]> {
+        self.divisors.iter().find(|(name, _)| *name == tensor).map(|(_, divisors)| divisors.as_slice())
     }
 
     /// Rows of a required matrix.

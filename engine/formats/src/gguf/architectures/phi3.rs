@@ -26,8 +26,8 @@ fn rope(facts: &mut Facts<'_>, base: f32, head_size: usize, context_length: usiz
     let scaling = match (facts.divisors(SHORT), facts.divisors(LONG), kind) {
         (None, None, None) if attention == 1.0 => None,
         (Some(short), Some(long), None) => Some(RopeScaling::Longrope {
-            short_factor: short.clone(),
-            long_factor: long.clone(),
+            short_factor: short.to_vec(),
+            long_factor: long.to_vec(),
             original_context_length: original.unwrap_or(context_length),
             attention_factor: Some(attention),
         }),

@@ -163,7 +163,7 @@ pub(crate) fn rotary_order(model: &ModelConfig) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::tensors::tests::covers;
-    use glasshouse_protocol::{Position, Residual, RopeScaling};
+    use glasshouse_protocol::{Residual, Rope, RopeScaling};
     use serde_json::json;
 
     /// A small `config.json` of each family with its specific features.
