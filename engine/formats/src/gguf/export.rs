@@ -116,8 +116,7 @@ fn infos(
     let base = base_type(export.quantization);
     let head = if export.model.tied_head { "token_embd.weight" } else { "output.weight" };
     let first = divisors.iter().map(|(name, factors)| (*name, vec![factors.len()]));
-    let all =
-        first.chain(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())));
+    let all = first.chain(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())));
     let info = |(name, shape): (&str, Vec<usize>)| {
         let columns = shape.last().copied().unwrap_or(1);
         let ty = if shape.len() < 2 || name == "position_embd.weight" {

@@ -182,7 +182,9 @@ impl Fields {
     /// For a model with a sliding window, gives blocks the whole context according to `layer_types`, or else to `is_full`.
     pub fn windows(&mut self, model: &mut ModelConfig, is_full: impl Fn(usize) -> bool) -> Result<()> {
         let kinds = match self.get("layer_types").cloned() {
-            None => (0..model.layers).map(|block| json!(if is_full(block) { FULL } else { SLIDING })).collect(),
+            None => {
+                (0..model.layers).map(|block| json!(if is_full(block) { FULL } else { SLIDING })).collect()
+            }
             Some(Value::Array(kinds)) if kinds.len() == model.layers => kinds,
             Some(other) => {
                 return Err(self.refuse("layer_types", &other, "expected a list with one entry per layer"));
@@ -357,10 +359,9 @@ impl Fields {
         let scaling = match kind.as_str() {
             "default" => None,
             "linear" => Some(RopeScaling::Linear { factor: inner.number("factor")? }),
-            "dynamic" => Some(RopeScaling::Dynamic {
-                factor: inner.number("factor")?,
-                original_context_length: whole,
-            }),
+            "dynamic" => {
+                Some(RopeScaling::Dynamic { factor: inner.number("factor")?, original_context_length: whole })
+            }
             "yarn" => Some(inner.yarn(whole)?),
             // `su` is the name in the first files of Phi-3. The class prefers its own field to the one of the parameters.
             "longrope" | "su" => {
@@ -487,7 +488,12 @@ pub fn rope_fields(rope: &Rope, partial: Option<(&str, usize)>) -> Map<String, V
                 "truncate": truncate,
             })
         }
-        Some(RopeScaling::Longrope { short_factor, long_factor, original_context_length, attention_factor }) => {
+        Some(RopeScaling::Longrope {
+            short_factor,
+            long_factor,
+            original_context_length,
+            attention_factor,
+        }) => {
             attention = *attention_factor;
             let [short, long] = [short_factor, long_factor]
                 .map(|factors| factors.iter().map(|factor| shortest(*factor)).collect::<Vec<_>>());

@@ -9,8 +9,8 @@ use crate::gguf::facts::Facts;
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{
-    Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Rope, RopeScaling,
-    presets,
+    Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Rope,
+    RopeScaling, presets,
 };
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -110,9 +110,7 @@ fn scaling(facts: &mut Facts<'_>, base: f32, head_size: usize) -> Result<Option<
     let said = facts.whole_or_none("rope.scaling.original_context_length")?;
     let Some(stored) = facts.divisors(LLAMA3) else { return Ok(linear) };
     let fitting = llama3(base, head_size, stored, said).filter(|_| linear.is_none());
-    fitting.map(Some).ok_or_else(|| {
-        facts.error(format!("its {} are not those of Llama 3's formula", LLAMA3))
-    })
+    fitting.map(Some).ok_or_else(|| facts.error(format!("its {} are not those of Llama 3's formula", LLAMA3)))
 }
 
 /// Recovers the formula's parameters from stored factors. Published models all use the same low and high factor, which no key
@@ -220,9 +218,7 @@ fn norms(placement: NormPlacement) -> &'static [(&'static str, &'static str)] {
         NormPlacement::Pre | NormPlacement::Post => {
             &[("attn_norm", "attention.norm"), ("ffn_norm", "mlp.norm")]
         }
-        NormPlacement::Output => {
-            &[("post_attention_norm", "attention.norm"), ("post_ffw_norm", "mlp.norm")]
-        }
+        NormPlacement::Output => &[("post_attention_norm", "attention.norm"), ("post_ffw_norm", "mlp.norm")],
         NormPlacement::Sandwich => &[
             ("attn_norm", "attention.norm"),
             ("post_attention_norm", "attention.output_norm"),
@@ -259,7 +255,8 @@ pub(super) fn shared_tensors(model: &ModelConfig, table: &mut TensorTable<'_>, o
     for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("blk.{block}"));
         for (norm, our_norm) in norms(model.norm.placement) {
-            let (weight, our_weight) = (format!("{theirs}.{norm}.weight"), format!("{ours}.{our_norm}.weight"));
+            let (weight, our_weight) =
+                (format!("{theirs}.{norm}.weight"), format!("{ours}.{our_norm}.weight"));
             table.offset(weight, &our_weight, offset);
             table.whole(format!("{theirs}.{norm}.bias"), &format!("{ours}.{our_norm}.bias"));
         }

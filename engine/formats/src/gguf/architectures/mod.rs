@@ -109,7 +109,8 @@ impl Architecture {
         self.write(model, &mut metadata)?;
         let tensors = self.tensors(model, &Parameters::of(model)?);
         let shapes = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
-        let mut facts = Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, self.divisors(model));
+        let mut facts =
+            Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, self.divisors(model));
         Ok(crate::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
     }
 

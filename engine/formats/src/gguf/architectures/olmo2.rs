@@ -20,5 +20,8 @@ fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     let model = llama::shared(facts)?;
     let norm = NormConfig { placement: NormPlacement::Output, ..model.norm.clone() };
     // llama.cpp requires a head.
-    llama::full_heads(facts, ModelConfig { qk_norm: true, qk_norm_whole: true, norm, tied_head: false, ..model })
+    llama::full_heads(
+        facts,
+        ModelConfig { qk_norm: true, qk_norm_whole: true, norm, tied_head: false, ..model },
+    )
 }

@@ -47,8 +47,8 @@ fn write(model: &ModelConfig) -> Settings {
         settings.push(("rope.dimension_count", count(rope.channels.unwrap_or(model.head_size))));
         if let Some(RopeScaling::Longrope { original_context_length, attention_factor, .. }) = &rope.scaling {
             let factor = model.context_length as f64 / *original_context_length as f64;
-            let attention =
-                attention_factor.unwrap_or_else(|| crate::longrope_attention(factor, *original_context_length));
+            let attention = attention_factor
+                .unwrap_or_else(|| crate::longrope_attention(factor, *original_context_length));
             settings.push(("rope.scaling.original_context_length", count(*original_context_length)));
             settings.push(("rope.scaling.attn_factor", attention.into()));
         }
@@ -58,7 +58,10 @@ fn write(model: &ModelConfig) -> Settings {
 
 fn divisors(model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
     match &model.position {
-        Position::Rope(Rope { scaling: Some(RopeScaling::Longrope { short_factor, long_factor, .. }), .. }) => {
+        Position::Rope(Rope {
+            scaling: Some(RopeScaling::Longrope { short_factor, long_factor, .. }),
+            ..
+        }) => {
             vec![(LONG, long_factor.clone()), (SHORT, short_factor.clone())]
         }
         _ => Vec::new(),

@@ -1,7 +1,7 @@
 //! Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases on queries, keys and values; channels are stored like ours.
 
-use super::{Architecture, undivided};
 use super::llama::{self, Order};
+use super::{Architecture, undivided};
 use crate::gguf::facts::Facts;
 use glasshouse_platform::Result;
 use glasshouse_protocol::{Bias, ModelConfig};

@@ -1,7 +1,7 @@
 //! Qwen3 (Yang et al. 2025): Llama with RMSNorm on query and key heads; channels are stored like ours.
 
-use super::{Architecture, undivided};
 use super::llama::{self, Order};
+use super::{Architecture, undivided};
 use crate::gguf::facts::Facts;
 use glasshouse_platform::Result;
 use glasshouse_protocol::ModelConfig;

@@ -1,7 +1,8 @@
 use super::*;
 use crate::tensors::tests::covers;
 use glasshouse_protocol::{
-    Activation, Gate, Mlp, NormConfig, NormKind, NormPlacement, Position, Residual, Rope, RopeScaling, presets,
+    Activation, Gate, Mlp, NormConfig, NormKind, NormPlacement, Position, Residual, Rope, RopeScaling,
+    presets,
 };
 
 /// A small model of each architecture with its specific features.

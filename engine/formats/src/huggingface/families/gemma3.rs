@@ -52,7 +52,8 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let mut model = llama::shared(fields, defaults)?;
     let base = fields.number_or("rope_local_base_freq", LOCAL_BASE)?;
     let parameters = super::object(sliding.unwrap_or_default());
-    let local = fields.rope_of("rope_parameters.sliding_attention", parameters, model.head_size, (base, 1.0))?;
+    let local =
+        fields.rope_of("rope_parameters.sliding_attention", parameters, model.head_size, (base, 1.0))?;
     if local.scaling.is_some() || local.channels.is_some() {
         return Err(fields.error("only the layers of full attention can have scaled rotary positions"));
     }

@@ -116,7 +116,8 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
         table.norm(&format!("{theirs}.ln_1"), &format!("{ours}.attention.norm"), Always);
         table.norm(&format!("{theirs}.ln_2"), &format!("{ours}.mlp.norm"), Always);
         for (number, part) in ["q_proj", "k_proj", "v_proj"].into_iter().enumerate() {
-            let (qkv, rows) = (format!("{ours}.attention.qkv"), Rows::Range(number * size..(number + 1) * size));
+            let (qkv, rows) =
+                (format!("{ours}.attention.qkv"), Rows::Range(number * size..(number + 1) * size));
             table.rows(&format!("{theirs}.attn.attention.{part}"), &qkv, rows, AsOurs);
         }
         for (part, our_part) in [

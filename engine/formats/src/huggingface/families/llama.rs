@@ -5,7 +5,9 @@ use super::{Family, object};
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, presets};
+use glasshouse_protocol::{
+    Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, presets,
+};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {

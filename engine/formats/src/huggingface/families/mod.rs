@@ -418,7 +418,9 @@ mod tests {
         assert_eq!((rope(&gemma).base, rope(&gemma).local_base), (1e6, Some(100.0)));
         assert_eq!(gemma.full_attention, [1, 3]);
         let mut written = family.write(&gemma);
-        ["rope_theta", "rope_local_base_freq", "rope_scaling"].map(|name| written.remove(name));
+        for old in ["rope_theta", "rope_local_base_freq", "rope_scaling"] {
+            written.remove(old);
+        }
         assert_eq!(family.read(&mut Fields::new(Path::new("config.json"), written)).unwrap(), gemma);
     }
 
@@ -427,10 +429,13 @@ mod tests {
         let factor = |at: usize, scaling: Value| {
             let mut map = object(examples()[at].clone());
             map.insert("rope_scaling".to_owned(), scaling);
-            let Position::Rope(rope) = read(&Value::Object(map)).1.position else { panic!("no rotary positions") };
+            let Position::Rope(rope) = read(&Value::Object(map)).1.position else {
+                panic!("no rotary positions")
+            };
             match rope.scaling {
                 Some(
-                    RopeScaling::Yarn { attention_factor, .. } | RopeScaling::Longrope { attention_factor, .. },
+                    RopeScaling::Yarn { attention_factor, .. }
+                    | RopeScaling::Longrope { attention_factor, .. },
                 ) => attention_factor,
                 other => panic!("{other:?}"),
             }
@@ -442,7 +447,10 @@ mod tests {
         };
         assert_eq!(yarn(json!({})), None);
         assert_eq!(yarn(json!({ "mscale": 1.0 })), None);
-        assert_eq!(yarn(json!({ "attention_factor": 1.25, "mscale": 1.0, "mscale_all_dim": 2.0 })), Some(1.25));
+        assert_eq!(
+            yarn(json!({ "attention_factor": 1.25, "mscale": 1.0, "mscale_all_dim": 2.0 })),
+            Some(1.25)
+        );
         // (0.1 · 0.5 · ln 4 + 1) / (0.1 · 2 · ln 4 + 1)
         let of_scales = yarn(json!({ "mscale": 0.5, "mscale_all_dim": 2.0 })).unwrap();
         assert!((of_scales - 0.837_195).abs() < 1e-6, "{of_scales}");

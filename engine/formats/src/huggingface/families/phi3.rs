@@ -33,7 +33,9 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     if let Position::Rope(rope) = &model.position
         && !matches!(rope.scaling, None | Some(RopeScaling::Longrope { .. }))
     {
-        return Err(fields.error("rope_scaling: Phi-3 has no other scaling of rotary positions than longrope"));
+        return Err(
+            fields.error("rope_scaling: Phi-3 has no other scaling of rotary positions than longrope")
+        );
     }
     let mut rate = |name| fields.number_or(name, 0.0).map(|rate| rate as f32);
     let dropout = Dropout { embedding: rate("embd_pdrop")?, residual: rate("resid_pdrop")?, ..model.dropout };
