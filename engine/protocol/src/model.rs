@@ -727,7 +727,9 @@ mod tests {
     fn settings_of_few_models_are_written_only_if_set() {
         let plain = run();
         let text = plain.to_toml().unwrap();
-        for name in ["attention_scale", "residual_scale", "logit", "whole", "local_base"] {
+        for name in
+            ["attention_scale", "residual_scale", "logit_divisor", "softcap", "qk_norm_whole", "local_base"]
+        {
             assert!(!text.contains(name), "{name}");
         }
         let mut run = plain;
