@@ -165,11 +165,19 @@ pub(super) fn is_refused(error: &anyhow::Error) -> bool {
 
 /// Whether the engine, through a session or called directly, reported an unknown name.
 pub(super) fn is_unknown(error: &anyhow::Error) -> bool {
-    is_refusal(error, ErrorKind::Unknown) || matches!(error.downcast_ref(), Some(Error::Unknown(_)))
+    report_of(error).is_some_and(|report| report.kind == ErrorKind::Unknown)
 }
 
 fn is_refusal(error: &anyhow::Error, kind: ErrorKind) -> bool {
     error.downcast_ref().is_some_and(|Refusal(error)| error.kind == kind)
+}
+
+/// The report of an error of the engine, through a session or called directly.
+pub(super) fn report_of(error: &anyhow::Error) -> Option<ErrorReport> {
+    match error.downcast_ref() {
+        Some(Refusal(report)) => Some(report.clone()),
+        None => error.downcast_ref::<Error>().map(ErrorReport::from),
+    }
 }
 
 /// Runs a session for `front` until both end. A run still training when the front end returns is stopped and saved.

@@ -1,9 +1,9 @@
 //! Output of a run: a progress bar on a terminal, plain lines in a pipe, or JSON lines.
 
 use super::bar::bar;
-use super::flags;
+use super::hints;
 use glasshouse_engine::protocol::quantity::{counted, duration, tokens_per_second};
-use glasshouse_engine::protocol::{GuardDocument, GuardReport, PreferenceMetrics, RewardMetrics};
+use glasshouse_engine::protocol::{GuardDocument, GuardReport, Hint, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::training::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
@@ -76,10 +76,10 @@ impl Output {
     }
 
     /// A notice: a line on standard error, or a JSON event.
-    pub(super) fn notice(&self, text: &str) {
+    pub(super) fn notice(&self, text: &str, hints: &[Hint]) {
         match &self.mode {
-            OutputMode::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", flags::of(text))),
-            OutputMode::Lines { .. } => tell!("note: {text}{}", flags::of(text)),
+            OutputMode::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", hints::words(hints))),
+            OutputMode::Lines { .. } => tell!("note: {text}{}", hints::words(hints)),
             OutputMode::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
         }
     }
@@ -89,7 +89,7 @@ impl Output {
         if report.went_back() {
             self.resume_at(report.step);
         }
-        self.notice(&of_guard(report));
+        self.notice(&of_guard(report), &[]);
     }
 
     pub(super) fn event(&mut self, event: &TrainEvent) {
@@ -100,7 +100,7 @@ impl Output {
             TrainEvent::Step { step, .. } => self.step(*step, event),
             TrainEvent::Reward { metrics, .. } => self.measured = Some(of_answers(metrics)),
             TrainEvent::Preference { metrics, .. } => self.measured = Some(of_step_pairs(metrics)),
-            TrainEvent::Notice { text } => self.notice(text),
+            TrainEvent::Notice { text } => self.notice(text, &[]),
             TrainEvent::Guard(report) => self.guard(report),
             TrainEvent::Done { .. } => {
                 if let OutputMode::Bar(bar) = &self.mode {

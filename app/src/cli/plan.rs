@@ -2,7 +2,6 @@
 
 use super::arguments::PlanArguments;
 use super::driver::{Engine, drive};
-use super::flags;
 use super::settings::run_config;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::cluster::ClusterRequest;
@@ -85,8 +84,8 @@ async fn beyond(
         (config.train.steps as f64 * config.tokens_per_step() as f64, plan.seconds / 3600.0);
     say!("whole run: {} tokens, {}", quantity(tokens), flop(plan.flops))?;
     say!("  {hours:.2} hours, {:.2} GPU hours, {:.2} US dollars", hours * plan.gpus as f64, plan.dollars)?;
-    say!("\nassumed:")?;
-    plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}{}", flags::of(assumption)))?;
+    say!("\nassumed (--utilization and --price change it):")?;
+    plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}"))?;
     Ok(())
 }
 

@@ -3,12 +3,12 @@
 use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::protocol::{RunConfig, presets};
+use glasshouse_engine::protocol::{Hint, RunConfig, presets};
 use std::path::{Path, PathBuf};
 
 /// A mistake in the arguments: exit code 2.
 #[derive(Debug)]
-pub struct Usage(pub String);
+pub struct Usage(pub String, pub Option<Hint>);
 
 impl std::fmt::Display for Usage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -20,7 +20,7 @@ impl std::error::Error for Usage {}
 
 /// Wraps a message as a mistake in the arguments.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
-    anyhow!(Usage(message.into()))
+    anyhow!(Usage(message.into(), None))
 }
 
 /// The run described by the arguments; `otherwise` is the default preset.
@@ -113,7 +113,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(canaries) = arguments.canaries {
         config.data.canaries = canaries;
     }
-    config.validate().map_err(|invalid| usage(invalid.to_string()))?;
+    config.validate().map_err(|invalid| anyhow!(Usage(invalid.to_string(), invalid.hint)))?;
     Ok(config)
 }
 

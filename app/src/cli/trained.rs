@@ -2,7 +2,7 @@
 
 use super::arguments::ModelArguments;
 use super::driver::Engine;
-use super::flags;
+use super::hints;
 use crate::format;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::prepare;
@@ -78,7 +78,7 @@ pub(super) async fn open(
 /// Prints notices.
 pub(super) fn note(event: &Event) {
     match event {
-        Event::Notice { text } => tell!("note: {text}{}", flags::of(text)),
+        Event::Notice { text, hints } => tell!("note: {text}{}", hints::words(hints)),
         Event::CharactersLost { characters } => {
             for character in characters.chars() {
                 tell!("note: {character:?} is not in the model's vocabulary and is left out");

@@ -116,7 +116,7 @@ impl Writing {
                     self.opened = Some(OpenedModel { source, run, chats: *chats, chatml: *chatml });
                 }
             }
-            Event::Notice { text: notice } => {
+            Event::Notice { text: notice, .. } => {
                 if let Some(text) = self.texts.get_mut(&id) {
                     text.notices.push(notice.clone());
                 }
@@ -227,7 +227,7 @@ mod tests {
             &Command::Reply { source: source.clone(), messages: Vec::new(), config },
             (None, None),
         );
-        let notice = |text: &str| Event::Notice { text: text.to_owned() };
+        let notice = |text: &str| Event::Notice { text: text.to_owned(), hints: Vec::new() };
         writing.apply(Some(4), None, &notice("two were left out"));
         writing.apply(Some(5), None, &notice("of another request"));
         for (token, certain) in [("Ada.", "Ada."), ("Us", ""), ("er:", "")] {

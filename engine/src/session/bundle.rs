@@ -75,7 +75,7 @@ impl Session {
             }
             (other, _) => other,
         };
-        let run = platform::aside_in_turns(bring).await?.map_err(named)?.put()?;
+        let run = platform::aside_in_turns(bring).await?.map_err(|error| error.map(named))?.put()?;
         self.sink.answer(id, Event::BroughtBack { run: run.summary()? });
         self.list_runs(id)
     }

@@ -254,7 +254,7 @@ impl Session {
 
 fn check(settings: &CompletionSettings) -> Result<()> {
     let invalid = |field: &str, value: usize, rule: String| {
-        Err(Invalid { field: field.to_owned(), value: value.to_string(), rule }.into())
+        Err(Invalid::new(field, value, rule).into())
     };
     match settings.log_probabilities {
         Some(count) if count > MAX_TOP_LOGPROBS => {
@@ -342,7 +342,7 @@ fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
         return Ok(());
     }
     let rule = format!("be at most {}, the context length", counted(context as u64, "token"));
-    Err(Invalid { field: "prompt".to_owned(), value: format!("{bytes} bytes"), rule }.into())
+    Err(Invalid::new("prompt", format!("{bytes} bytes"), rule).into())
 }
 
 /// Bytes of fields as JSON, as a template may write them.
@@ -358,7 +358,7 @@ fn expect_fits(prompt: &Prompt, context: usize) -> Result<()> {
 }
 
 fn too_long(tokens: usize, rule: String) -> Error {
-    Invalid { field: "prompt".to_owned(), value: counted(tokens as u64, "token"), rule }.into()
+    Invalid::new("prompt", counted(tokens as u64, "token"), rule).into()
 }
 
 /// Maximum number of tokens to generate.
@@ -374,14 +374,11 @@ fn room(
         0 => Err(too_long(tokens, format!("be fewer than the context length, {context}, to be continued"))),
         room if wanted <= room => Ok(wanted),
         room if settings.fits => Ok(room),
-        room => Err(Invalid {
-            field: "max_tokens".to_owned(),
-            value: wanted.to_string(),
-            rule: format!(
-                "be at most {room}: the prompt has {}, and the context length is {context}",
-                counted(tokens as u64, "token")
-            ),
+        room => {
+            let tokens = counted(tokens as u64, "token");
+            let rule =
+                format!("be at most {room}: the prompt has {tokens}, and the context length is {context}");
+            Err(Invalid::new("max_tokens", wanted, rule).into())
         }
-        .into()),
     }
 }

@@ -19,7 +19,7 @@ use crate::platform::Turns;
 use crate::project::{ParsedJudges, Run, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    CHATML, Candidate, ChatMessage, CheckpointChoice, Event, GenerateConfig, ModelConfig, Precision,
+    CHATML, Candidate, ChatMessage, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, Precision,
     WeightSource,
 };
 use crate::sampler::{self, Explained, Sampling};
@@ -235,7 +235,7 @@ impl Session {
             };
             let text =
                 format!("{oldest} of {} messages {fit} the context of {context} tokens", messages.len());
-            self.sink.answer(id, Event::Notice { text });
+            self.sink.answer(id, Event::Notice { text, hints: Vec::new() });
         }
         let end: Vec<u32> = files.turn_end(messages).into_iter().collect();
         let request = request(model.tokenizer.clone(), &tokens, &end, &config);
@@ -255,7 +255,7 @@ impl Session {
             let text = format!(
                 "the text spells {count}, the first {first}: the model reads them as special tokens, not as text"
             );
-            self.sink.answer(id, Event::Notice { text });
+            self.sink.answer(id, Event::Notice { text, hints: Vec::new() });
         }
     }
 
@@ -360,7 +360,8 @@ impl Session {
             return Err(Error::Refused(format!(
                 "{} has no labels; train a run on texts with labels (objective classify), or choose one",
                 model.key.0
-            )));
+            ))
+            .hint(Hint::ClassifyObjective));
         }
         let probabilities = self.label_probabilities(&model, texts).await?;
         let shares = |of: Vec<f64>| of.into_iter().map(|share| share as f32).collect();
@@ -504,7 +505,8 @@ pub(super) fn expect_writes(model: &Model) -> Result<()> {
     Err(Error::Refused(format!(
         "{} {does} and writes none; use `glasshouse classify`, or choose another run",
         model.key.0
-    )))
+    ))
+    .hint(Hint::Run))
 }
 
 /// A fingerprint of weights; never 0, which is used for checkpoints.
