@@ -7,7 +7,7 @@ mod scaling;
 
 use super::arguments::{BenchCommand, BenchStepArguments};
 use super::driver::drive;
-use super::settings::{checked_device, run_config, usage};
+use super::settings::{run_config, session_options, usage};
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::StepMeasurement;
@@ -43,12 +43,6 @@ fn step(arguments: &BenchStepArguments) -> Result<()> {
         }
         _ => Ok(()),
     })
-}
-
-/// Session options given by the arguments.
-fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
-    let device = checked_device(device)?.to_owned();
-    Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })
 }
 
 /// Runs a measurement in the engine, and prints its reports as JSON lines or with `print`.

@@ -8,7 +8,7 @@ use super::bar::bar;
 use super::driver::{Engine, drive};
 use super::import::{Imported, import_from, is_place};
 use super::report::{audited, with_event};
-use super::settings::{check_device, usage};
+use super::settings::{check_device, session_options, usage};
 use super::train::{quoted, told};
 use super::trained;
 use anyhow::{Context as _, Result, bail};
@@ -17,7 +17,6 @@ use glasshouse_engine::protocol::evaluation::{AuditTopic, TaskRequest, TaskResul
 use glasshouse_engine::protocol::{
     Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
 };
-use glasshouse_engine::session;
 use indicatif::ProgressBar;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -38,11 +37,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
     if settings.suite && settings.suite_rows.is_none() {
         tell!("note: 100 rows per family of tasks; change with --rows N");
     }
-    let options = session::Options {
-        device: arguments.measuring.device.clone(),
-        threads: arguments.measuring.threads,
-        ..session::Options::default()
-    };
+    let options = session_options(&arguments.measuring.device, arguments.measuring.threads, false)?;
     drive(options, async |engine| {
         let places = arguments.against.iter().any(|other| is_place(other));
         trained::use_project(engine, &arguments.model.project, places).await?;

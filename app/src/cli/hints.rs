@@ -93,7 +93,10 @@ mod tests {
             (place(&path("ours"), false), " (--force)"),
             (Project::open(&path("nowhere")).err().unwrap(), " (--project)"),
             (Project::open(&path("empty")).err().unwrap(), " (--project)"),
-            (archive::unpack_file(&path("file"), &path("project"), false).err().unwrap(), " (--force, --project)"),
+            (
+                archive::unpack_file(&path("file"), &path("project"), false).err().unwrap(),
+                " (--force, --project)",
+            ),
             (archive::unpack_file(&path("file"), &path("empty"), true).err().unwrap(), " (--project)"),
             (Beginning::find(&project, &adapter).err().unwrap(), " (--from)"),
             (Found::look(&path("peft"), None).err().unwrap(), " (glasshouse merge --adapter)"),

@@ -3,13 +3,12 @@
 use super::arguments::{FeedbackArguments, ProposeArguments};
 use super::driver::drive;
 use super::feedback::short;
-use super::settings::checked_device;
+use super::settings::session_options;
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::{
     ChatMessage, Command, Event, Proposal, ProposalSettings, Role, Uncertainty, WeightSource,
 };
-use glasshouse_engine::session;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Write as _;
@@ -23,8 +22,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         &arguments.proposing;
     let (count, samples) = (*count as usize, *samples as usize);
     let settings = ProposalSettings { measure: *measure, count, samples, max_tokens: *max_tokens };
-    let device = checked_device(device)?.to_owned();
-    let options = session::Options { device, ..session::Options::default() };
+    let options = session_options(device, None, false)?;
     drive(options, async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let (run, _) = trained::settings_of(engine, run.clone()).await?;

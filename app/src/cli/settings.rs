@@ -4,6 +4,7 @@ use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::protocol::{Hint, RunConfig, presets};
+use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 
 /// A mistake in the arguments: exit code 2.
@@ -212,6 +213,12 @@ pub fn checked_device(device: &str) -> Result<&str> {
         return Err(usage("--device takes auto, cpu, gpu, burn-wgpu, or part of an adapter's name"));
     }
     Ok(device)
+}
+
+/// Session options given by the arguments.
+pub fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
+    let device = checked_device(device)?.to_owned();
+    Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })
 }
 
 /// Refuses an unknown device before any work is done.

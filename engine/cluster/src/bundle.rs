@@ -312,7 +312,8 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
     match (names.iter().all(ours), replace) {
         (false, _) => foreign(),
         (true, false) => {
-            let reason = "already holds a bundle; choose another place, or replace it and what was trained in it";
+            let reason =
+                "already holds a bundle; choose another place, or replace it and what was trained in it";
             Err(Error::bad_file(to, reason).hint(Hint::Replace))
         }
         (true, true) => Ok(()),

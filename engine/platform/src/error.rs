@@ -226,6 +226,7 @@ mod tests {
             assert!(!told.contains("--"), "a window has no options: {told}");
         }
     }
+
     #[test]
     fn reports_carry_hints() {
         use glasshouse_protocol::{ErrorReport, Hint};

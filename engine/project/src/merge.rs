@@ -26,7 +26,8 @@ impl Project {
         let config = run.config()?;
         if config.train.adapter.is_none() {
             let begun = config.start.filter(|_| run.record().is_ok_and(|it| it.state == RunState::Imported));
-            let refused = |why: &str| Error::bad_file(run.folder(), format!("this run has no adapter: {why}"));
+            let refused =
+                |why: &str| Error::bad_file(run.folder(), format!("this run has no adapter: {why}"));
             return Err(match begun {
                 Some(Start { run, .. }) => {
                     refused(&format!("its weights were made from those of {run}, which is unchanged"))

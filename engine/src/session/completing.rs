@@ -253,9 +253,7 @@ impl Session {
 }
 
 fn check(settings: &CompletionSettings) -> Result<()> {
-    let invalid = |field: &str, value: usize, rule: String| {
-        Err(Invalid::new(field, value, rule).into())
-    };
+    let invalid = |field: &str, value: usize, rule: String| Err(Invalid::new(field, value, rule).into());
     match settings.log_probabilities {
         Some(count) if count > MAX_TOP_LOGPROBS => {
             return invalid("logprobs", count, format!("be at most {MAX_TOP_LOGPROBS}"));
