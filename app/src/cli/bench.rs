@@ -11,7 +11,7 @@ use super::settings::{run_config, session_options, usage};
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::StepMeasurement;
-use glasshouse_engine::protocol::quantity::{bytes, counted, flops, tokens_per_second};
+use glasshouse_engine::protocol::quantity::{bytes, counted, flops, percent, tokens_per_second};
 use glasshouse_engine::protocol::{BenchReport, Command, Event};
 use glasshouse_engine::session;
 
@@ -94,8 +94,8 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
     }
     if let (Some(together), Some(idle)) = (measured.ms_per_step_together, measured.idle_share) {
         say!(
-            "{together:.2} ms per step when submitted back to back; the device idles {:.1} % of that",
-            idle * 100.0
+            "{together:.2} ms per step when submitted back to back; the device idles {} of that",
+            percent(idle)
         )?;
     }
     say!("loss {loss_first:.4} to {loss_last:.4} on one repeated batch")?;

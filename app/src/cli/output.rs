@@ -2,7 +2,7 @@
 
 use super::bar::bar;
 use super::hints;
-use glasshouse_engine::protocol::quantity::{counted, duration, tokens_per_second};
+use glasshouse_engine::protocol::quantity::{counted, duration, percent, tokens_per_second};
 use glasshouse_engine::protocol::{GuardDocument, GuardReport, Hint, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::training::TrainEvent;
 use indicatif::ProgressBar;
@@ -157,27 +157,27 @@ impl Output {
 fn of_pairs(pairs: &PreferenceMetrics) -> String {
     let PreferenceMetrics { margin, accuracy, ties, chosen_reward, rejected_reward, log_ratio } = pairs;
     let ties =
-        if *ties > 0.0 { format!(" ({:.1} % ties, each counted half)", ties * 100.0) } else { String::new() };
+        if *ties > 0.0 { format!(" ({} ties, each counted half)", percent(*ties)) } else { String::new() };
     let ratio = log_ratio
         .map(|ratio| format!(", log-ratio to the reference {ratio:.4} per token"))
         .unwrap_or_default();
     format!(
-        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{ties}{ratio}",
-        accuracy * 100.0
+        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {}{ties}{ratio}",
+        percent(*accuracy)
     )
 }
 
 fn of_step_pairs(pairs: &PreferenceMetrics) -> String {
-    format!("margin {:.3} · accuracy {:.0} %", pairs.margin, pairs.accuracy * 100.0)
+    format!("margin {:.3} · accuracy {}", pairs.margin, percent(pairs.accuracy))
 }
 
 fn of_answers(rewards: &RewardMetrics) -> String {
     let RewardMetrics { reward, deviation, tokens, uniform_groups, kl, clipped, .. } = rewards;
     let kl = kl.map(|kl| format!(" · KL {kl:.4}")).unwrap_or_default();
-    let clipped = clipped.map(|share| format!(" · {:.1} % clipped", share * 100.0)).unwrap_or_default();
-    let uniform = uniform_groups * 100.0;
+    let clipped = clipped.map(|share| format!(" · {} clipped", percent(share))).unwrap_or_default();
+    let uniform = percent(*uniform_groups);
     format!(
-        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform:.0} % of groups alike{kl}{clipped}"
+        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform} of groups alike{kl}{clipped}"
     )
 }
 
@@ -212,9 +212,9 @@ fn line(event: &TrainEvent) -> String {
             format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}{pairs}")
         }
         TrainEvent::Accuracy { step, train, validation } => format!(
-            "step {step}: right on {:.1} % of the training texts, {:.1} % of the validation texts",
-            train * 100.0,
-            validation * 100.0
+            "step {step}: right on {} of the training texts, {} of the validation texts",
+            percent(*train),
+            percent(*validation)
         ),
         TrainEvent::Sample { step, text } => {
             let text = text.trim().replace('\n', "\n  │ ");

@@ -5,7 +5,7 @@ use super::driver::{Engine, drive};
 use super::settings::run_config;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::cluster::ClusterRequest;
-use glasshouse_engine::protocol::quantity::{bytes, counted, flop, quantity, whole};
+use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
 use glasshouse_engine::protocol::{
     Command, Event, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
 };
@@ -189,9 +189,9 @@ async fn trade(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> R
     let other = planned(engine, &RunConfig { train, ..config.clone() }).await?;
     if other.bytes < plan.bytes {
         say!(
-            "  with train.activation_checkpointing=true: {} less memory for {:.0} % more FLOPs",
+            "  with train.activation_checkpointing=true: {} less memory for {} more FLOPs",
             bytes(plan.bytes - other.bytes),
-            (other.flops_per_token / plan.flops_per_token - 1.0) * 100.0
+            percent(other.flops_per_token / plan.flops_per_token - 1.0)
         )?;
     }
     Ok(())

@@ -6,6 +6,7 @@ use super::feedback::short;
 use super::settings::session_options;
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
+use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::{
     ChatMessage, Command, Event, Proposal, ProposalSettings, Role, Uncertainty, WeightSource,
 };
@@ -83,9 +84,9 @@ fn tell_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> 
     }
     let said = match row.share {
         Some(share) if measure == Uncertainty::Disagreement => {
-            format!("{} ({:.0} % of the answers)", short(&row.said), share * 100.0)
+            format!("{} ({} of the answers)", short(&row.said), percent(share))
         }
-        Some(share) => format!("{} ({:.1} %)", short(&row.said), share * 100.0),
+        Some(share) => format!("{} ({})", short(&row.said), percent(share)),
         None => short(&row.said),
     };
     Ok(say!("{number:>4}  {:>6.3}  {}  →  {said}", row.uncertainty, short(row.asked()))?)

@@ -5,7 +5,7 @@ use super::driver::{Engine, drive};
 use super::trained;
 use anyhow::{Context as _, Result, ensure};
 use glasshouse_engine::protocol::evaluation::{TaskReport, TaskRequest};
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{counted, percent};
 use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
 use glasshouse_engine::protocol::{
     Command, EvaluateSettings, Event, Precision, RunSummary, TrainEvent, WeightSource,
@@ -49,7 +49,7 @@ impl Score {
             String::new()
         };
         let rows = counted(self.rows, thing);
-        format!("{} of {rows} right ({:.1} %){mean}", self.right, self.accuracy() * 100.0)
+        format!("{} of {rows} right ({}){mean}", self.right, percent(self.accuracy()))
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
         assert!((score.accuracy() - 0.5).abs() < 1e-12 && (score.mean() - 0.625).abs() < 1e-12);
         assert_eq!(score.words("question"), "2 of 4 questions right (50.0 %), 0.625 on average");
         let whole = Score { rows: 1, right: 1, score: 1.0 };
-        assert_eq!(whole.words("text"), "1 of 1 text right (100.0 %)");
+        assert_eq!(whole.words("text"), "1 of 1 text right (100 %)");
     }
 
     #[test]

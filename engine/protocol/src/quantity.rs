@@ -134,7 +134,8 @@ pub fn scientific(value: f64) -> String {
 }
 
 /// A number with about four significant digits: `0.8123`, `12.35`, `1,204`, `3.1e−5`.
-pub fn figures(value: f64) -> String {
+pub fn figures(value: impl Into<f64>) -> String {
+    let value = value.into();
     match value.abs() {
         _ if !value.is_finite() => NOTHING.to_owned(),
         0.0 => "0".to_owned(),
@@ -171,8 +172,8 @@ pub fn duration(seconds: f64) -> String {
 
 /// A fraction as a percentage: `12.3 %`. Small fractions are never shown as 0, nor fractions below 1 as 100: `0.04 %`, `under 0.01 %`,
 /// `over 99.9 %`.
-pub fn percent(share: f64) -> String {
-    let cent = share * 100.0;
+pub fn percent(share: impl Into<f64>) -> String {
+    let cent = share.into() * 100.0;
     match cent.abs() {
         _ if !cent.is_finite() => NOTHING.to_owned(),
         0.0 => "0 %".to_owned(),
