@@ -6,8 +6,8 @@ mod metric;
 mod time;
 
 pub use glasshouse_protocol::quantity::{
-    NOTHING, bytes, count, counted, duration, figures, flops, milliseconds, percent, quantity, scientific,
-    tokens_per_second, whole,
+    NOTHING, bytes, count, counted, duration, figures, flop, flops, milliseconds, percent, quantity,
+    scientific, tokens_per_second, whole,
 };
 pub use metric::exactly;
 pub use time::{ago, clock, date_time, kept_from, now};

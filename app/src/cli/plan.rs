@@ -68,22 +68,12 @@ async fn beyond(
         return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
     }
     say!("{}: on {} of {}", config.preset, counted(plan.gpus as u64, "GPU"), arguments.gpu)?;
-    say!("\nmemory of each {:>20}", bytes(plan.bytes))?;
-    for (kind, number) in &plan.memory {
-        say!("  {kind:<20} {:>12}", bytes(*number))?;
+    for (name, value) in plan.rows() {
+        say!("  {name:<20} {value:>20}")?;
     }
-    let fits = if plan.fits { "which hold it" } else { "which is too little" };
-    say!("  of {:>29}, {fits}", bytes(plan.available))?;
-    match plan.fewest {
-        Some(fewest) => say!("fewest that hold it {:>15}", fewest)?,
-        None => say!("no number of GPUs holds it")?,
+    if !plan.fits {
+        say!("this does not fit; use more GPUs, larger ones, or train.activation_checkpointing=true")?;
     }
-    let windows = counted(plan.windows as u64, "window");
-    say!("a step on each: {windows} at once, {}", counted(plan.accumulate as u64, "time"))?;
-    let (tokens, hours) =
-        (config.train.steps as f64 * config.tokens_per_step() as f64, plan.seconds / 3600.0);
-    say!("whole run: {} tokens, {}", quantity(tokens), flop(plan.flops))?;
-    say!("  {hours:.2} hours, {:.2} GPU hours, {:.2} US dollars", hours * plan.gpus as f64, plan.dollars)?;
     say!("\nassumed (--utilization and --price change it):")?;
     plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}"))?;
     Ok(())
