@@ -4,7 +4,7 @@ use super::bar::bar;
 use super::driver::drive;
 use super::settings::usage;
 use glasshouse_corpus::catalogue::{self, Entry, Length};
-use glasshouse_engine::protocol::quantity::bytes;
+use glasshouse_engine::protocol::quantity::{bytes, duration};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress};
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -89,7 +89,7 @@ impl DownloadProgress {
 
     pub(super) fn show(&mut self, progress: FetchProgress) {
         let again = |reason: &str, seconds: f64| {
-            tell!("note: {reason}; trying again in {:.1?}", Duration::from_secs_f64(seconds));
+            tell!("note: {reason}; trying again in {}", duration(seconds));
         };
         match (self, progress) {
             (Self::Quiet, _) => {}

@@ -5,7 +5,7 @@ use crate::format;
 use glasshouse_engine::protocol::evaluation::{
     Baseline, Calibration, Likelihood, Metric, TaskReport, metric_text,
 };
-use glasshouse_engine::protocol::quantity::{counted, figures, percent, whole};
+use glasshouse_engine::protocol::quantity::{counted, duration, figures, percent, whole};
 use glasshouse_engine::protocol::{Comparison, Evaluation};
 use std::io::Result;
 
@@ -17,7 +17,7 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     say!("\n{} · {} at step {}", model.title, found.checkpoint, found.step)?;
     say!("  {} parameters · {} · {}", whole(model.parameters), model.shape, model.tokenizer)?;
     say!("  {}", model.about)?;
-    say!("  evaluated on {} in {:.1} s", found.device, found.seconds)?;
+    say!("  evaluated on {} in {}", found.device, duration(found.seconds))?;
     if let Some(text) = &found.likelihood {
         likelihood(text, &found.baselines)?;
     }

@@ -1,6 +1,7 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, heads};
+use crate::cli::report::{aligned, indented};
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
     ActivatingPassage, Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, Match, Place,
@@ -217,17 +218,7 @@ fn title(tensor: &ViewTensor<'_>) -> String {
 }
 
 pub(super) fn print_table(table: &[Vec<String>]) -> Result<()> {
-    let columns = table.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in table {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        say!("  {}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
+    Ok(say!("{}", indented(&aligned(table, &[])))?)
 }
 
 /// `probabilities f32[L 2, H 4, T 50, T 50]: 0.0000 to 1.0000, mean 0.0200`.
