@@ -88,7 +88,7 @@ impl ClassificationOutput {
             let line = json!({ "event": "label", "text": row.text, "label": label, "probabilities": each });
             say!("{line}")?;
         } else {
-            say!("{label} ({}): {}", percent(*probability), row.text.trim().replace('\n', " "))?;
+            say!("{label} ({}): {}", percent(probability), row.text.trim().replace('\n', " "))?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use glasshouse_corpus::{SystemFiles, twins};
 use glasshouse_engine::metrics::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::evaluation::Better;
-use glasshouse_engine::protocol::quantity::things;
+use glasshouse_engine::protocol::quantity::{figures, things};
 use glasshouse_engine::protocol::{RunSummary, TokenizerKind};
 use glasshouse_engine::training::held_out_loss;
 use serde_json::{Value, json};

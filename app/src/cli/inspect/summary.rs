@@ -122,7 +122,7 @@ impl<'a> Words<'a> {
     fn cells(&self, tensor: &ViewTensor<'_>) -> Vec<String> {
         let name = tensor.summary.name.as_str();
         let mut cells: Vec<String> = match tensor.summary.element {
-            ElementKind::F32 => tensor.floats().into_iter().map(number).collect(),
+            ElementKind::F32 => tensor.floats().into_iter().map(figures).collect(),
             ElementKind::U32 if IDS.contains(&name) => {
                 let text = |id: u32| match (self.texts.get(&id), tensor.summary.axes.as_slice()) {
                     // The row's title already holds the text.

@@ -1,6 +1,6 @@
 //! Number formatting: `1.23 M`, `4.1 GB`, `12.5 %`.
 
-pub(crate) use glasshouse_protocol::quantity::{NOTHING, bytes, count, counted, percent, quantity, whole};
+pub(crate) use glasshouse_protocol::quantity::{bytes, count, counted, percent, whole};
 
 /// A fraction; 0 if `whole` is 0.
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
