@@ -3,7 +3,7 @@
 
 use super::interrupt;
 use crate::serve::Switchboard;
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::protocol::{Command, Envelope, ErrorKind, ErrorReport, Event, Report, Request};
 use glasshouse_engine::{Error, session};
 use std::future::poll_fn;
@@ -67,6 +67,24 @@ impl Engine {
         mut hear: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
         self.ask_for_bytes(command, |event, _| hear(event)).await
+    }
+
+    /// Like [`ask`](Self::ask), returning what `pick` takes from the answer.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) async fn ask_for<T>(
+        &mut self,
+        command: Command,
+        mut pick: impl FnMut(Event) -> Option<T>,
+    ) -> Result<T> {
+        let mut found = None;
+        let hear = |event| {
+            found = pick(event).or(found.take());
+            Ok(())
+        };
+        self.ask(command, hear).await?;
+        found.context("the engine did not answer; report it if it happens again")
     }
 
     /// Like [`ask`](Self::ask), with the bytes of the answers.

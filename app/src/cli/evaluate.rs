@@ -342,14 +342,8 @@ async fn memorisation(
     evaluation: &Evaluation,
     arguments: &EvaluateArguments,
 ) -> Result<Option<Audit>> {
-    let mut kept = Vec::new();
-    let hear = |event| {
-        if let Event::Evaluations { audits, .. } = event {
-            kept = audits;
-        }
-        Ok(())
-    };
-    engine.ask(Command::ReadEvaluations { runs: vec![run.name.clone()] }, hear).await?;
+    let pick = |event| if let Event::Evaluations { audits, .. } = event { Some(audits) } else { None };
+    let kept = engine.ask_for(Command::ReadEvaluations { runs: vec![run.name.clone()] }, pick).await?;
     // Do not overwrite a user's audit of other weights.
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
@@ -372,15 +366,9 @@ async fn memorisation(
 }
 
 async fn comparisons(engine: &mut Engine, runs: Vec<String>) -> Result<Vec<Comparison>> {
-    let mut found = None;
-    let hear = |event| {
-        if let Event::Evaluations { comparisons, .. } = event {
-            found = Some(comparisons);
-        }
-        Ok(())
-    };
-    engine.ask(Command::ReadEvaluations { runs }, hear).await?;
-    found.context("the engine returned no comparisons")
+    let pick =
+        |event| if let Event::Evaluations { comparisons, .. } = event { Some(comparisons) } else { None };
+    engine.ask_for(Command::ReadEvaluations { runs }, pick).await
 }
 
 async fn write_card(

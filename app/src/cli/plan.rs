@@ -3,7 +3,7 @@
 use super::arguments::PlanArguments;
 use super::driver::{Engine, drive};
 use super::settings::run_config;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use glasshouse_engine::protocol::cluster::ClusterRequest;
 use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
 use glasshouse_engine::protocol::{
@@ -29,16 +29,9 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
 }
 
 async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
-    let mut planned = None;
     let command = Command::Plan { config: Box::new(config.clone()) };
-    let ask = engine.ask(command, |event| {
-        if let Event::Planned { plan } = event {
-            planned = Some(plan);
-        }
-        Ok(())
-    });
-    ask.await?;
-    planned.context("the engine returned no plan")
+    let pick = |event| if let Event::Planned { plan } = event { Some(plan) } else { None };
+    engine.ask_for(command, pick).await
 }
 
 /// Prints a forecast for many GPUs.
@@ -54,16 +47,9 @@ async fn beyond(
         utilization: arguments.utilization,
         price: arguments.price,
     };
-    let mut planned = None;
     let command = Command::PlanCluster { config: Box::new(config.clone()), request };
-    let ask = engine.ask(command, |event| {
-        if let Event::ClusterPlanned { plan } = event {
-            planned = Some(plan);
-        }
-        Ok(())
-    });
-    ask.await?;
-    let plan = planned.context("the engine returned no plan")?;
+    let pick = |event| if let Event::ClusterPlanned { plan } = event { Some(plan) } else { None };
+    let plan = engine.ask_for(command, pick).await?;
     if arguments.json {
         return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
     }

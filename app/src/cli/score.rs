@@ -86,19 +86,12 @@ impl ScoringOptions<'_> {
     /// # Errors
     /// The run cannot be read.
     pub(super) fn losses(&self, run: &RunSummary) -> Result<Vec<Losses>> {
-        let mut losses = Vec::new();
         drive(session::Options::default(), async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let history = Command::ReadHistory { run: run.name.clone(), points: 1 };
-            let hear = |event| {
-                if let Event::History { events, .. } = event {
-                    losses = events.iter().filter_map(Losses::of).collect();
-                }
-                Ok(())
-            };
-            engine.ask(history, hear).await
-        })?;
-        Ok(losses)
+            let pick = |event| if let Event::History { events, .. } = event { Some(events) } else { None };
+            Ok(engine.ask_for(history, pick).await?.iter().filter_map(Losses::of).collect())
+        })
     }
 
     /// Evaluates a run's best checkpoint on a task without storing the result.
@@ -142,15 +135,9 @@ impl ScoringOptions<'_> {
 
 /// Refuses a base model, whose continuation of a question is not an answer.
 async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> {
-    let mut answers = true;
     let command = Command::OpenModel { source: source.clone(), precision: Precision::F32 };
-    let hear = |event| {
-        if let Event::ModelOpened { chats, .. } = event {
-            answers = chats;
-        }
-        Ok(())
-    };
-    engine.ask(command, hear).await?;
+    let pick = |event| if let Event::ModelOpened { chats, .. } = event { Some(chats) } else { None };
+    let answers = engine.ask_for(command, pick).await?;
     ensure!(
         answers,
         "this is a base model without a chat template; fine-tune it with --objective chat first"

@@ -184,16 +184,14 @@ async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Res
         let device = checked_device(device)?.to_owned();
         engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     }
-    let mut fitted = None;
-    let hear = |event| {
-        match event {
-            Event::Fitted { config, .. } => fitted = Some(*config),
-            event => note(&event),
+    let pick = |event| match event {
+        Event::Fitted { config, .. } => Some(*config),
+        event => {
+            note(&event);
+            None
         }
-        Ok(())
     };
-    engine.ask(Command::FitFirst { seconds: FIRST_SECONDS }, hear).await?;
-    fitted.context("the engine measured the device but sized no run for it")
+    engine.ask_for(Command::FitFirst { seconds: FIRST_SECONDS }, pick).await
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.

@@ -4,7 +4,7 @@ use super::arguments::ModelArguments;
 use super::driver::Engine;
 use super::hints;
 use crate::format;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::{Command, Event, Moderated, Precision, RunConfig, WeightSource};
@@ -23,15 +23,8 @@ pub(super) async fn use_project(engine: &mut Engine, project: &Path, make: bool)
 
 /// Name and settings of the named run, or of the project's latest.
 pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Result<(String, RunConfig)> {
-    let mut settings = None;
-    let ask = engine.ask(Command::ReadSettings { run }, |event| {
-        if let Event::Settings { run, config } = event {
-            settings = Some((run, *config));
-        }
-        Ok(())
-    });
-    ask.await?;
-    settings.context("the engine returned no settings")
+    let pick = |event| if let Event::Settings { run, config } = event { Some((run, *config)) } else { None };
+    engine.ask_for(Command::ReadSettings { run }, pick).await
 }
 
 /// Opens the project of the arguments in the engine, and returns the source of their model.
@@ -60,19 +53,17 @@ pub(super) async fn open(
     precision: Precision,
 ) -> Result<OpenedModel> {
     let source = source(engine, arguments).await?;
-    let mut opened = None;
-    let ask = engine.ask(Command::OpenModel { source: source.clone(), precision }, |event| {
-        match event {
-            Event::ModelOpened { run, step, device, precision, chats, chatml } => {
-                let source = source.clone();
-                opened = Some(OpenedModel { source, run, step, device, precision, chats, chatml });
-            }
-            event => note(&event),
+    let pick = |event| match event {
+        Event::ModelOpened { run, step, device, precision, chats, chatml } => {
+            let source = source.clone();
+            Some(OpenedModel { source, run, step, device, precision, chats, chatml })
         }
-        Ok(())
-    });
-    ask.await?;
-    opened.context("the engine opened no model")
+        event => {
+            note(&event);
+            None
+        }
+    };
+    engine.ask_for(Command::OpenModel { source: source.clone(), precision }, pick).await
 }
 
 /// Prints notices.
