@@ -254,8 +254,8 @@ export class Glasshouse {
       forget = onAbort(signal, () => this.#link.request({ command: "stop_writing", request }).catch(() => {}));
     };
     try {
-      const events = await this.#link.request({ command: "generate", source, prompt, config }, { onEvent, sent });
-      const { text, ending, tokens_per_s: tokensPerSecond, moderated = {} } = last(events, "writing_ended");
+      const events = await this.#link.request({ command: "generate", source, prompt: { kind: "text", text: prompt }, config }, { onEvent, sent });
+      const { text, ending, tokens_per_s: tokensPerSecond, moderated = {} } = last(events, "completed").completion;
       return { text, ending, tokensPerSecond, moderated };
     } finally {
       forget();

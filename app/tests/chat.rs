@@ -2,7 +2,9 @@
 
 use crate::support::play::{play, use_project};
 use crate::support::program::{error_of, folder, json_of, program, referee, succeed};
-use glasshouse_protocol::{ChatMessage, Command, Event, GenerateConfig, Precision, Role, WeightSource};
+use glasshouse_protocol::{
+    ChatMessage, Command, Event, GenerateConfig, Output, Precision, Prompt, Role, WeightSource,
+};
 use std::path::Path;
 
 /// A letter for the role, and a full stop at the end of each message.
@@ -38,13 +40,15 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     let source = || WeightSource::best_of("1-model");
     let reply_in = |project: &str, messages: &[(Role, &str)]| {
         let messages = messages.iter().map(|(role, text)| ChatMessage::new(*role, *text)).collect();
-        let reply = Command::Reply { source: source(), messages, config: config.clone() };
+        let prompt = Prompt::Messages { messages, rendering: None };
+        let reply =
+            Command::Generate { source: source(), prompt, config: config.clone(), output: Output::Tokens };
         play(folder, vec![use_project(folder.join(project), false), reply])
     };
     let reply = |messages: &[(Role, &str)]| reply_in("chats", messages);
     let ended = |events: &[Event]| {
         let text = |event: &Event| match event {
-            Event::WritingEnded { text, .. } => Some(text.clone()),
+            Event::Completed { completion } => Some(completion.text.clone()),
             _ => None,
         };
         events.iter().find_map(text).unwrap()

@@ -11,7 +11,7 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
-    Objective, ProjectSummary, Role as Speaker, RunState, Severity, Uncertainty, WeightSource,
+    Objective, ProjectSummary, Prompt, Role as Speaker, RunState, Severity, Uncertainty, WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -47,9 +47,11 @@ fn improve(scene: &mut Scene, text: &str) {
 
 /// The conversations for which replies were requested, and their seeds.
 fn asked(scene: &mut Scene) -> Vec<(Vec<ChatMessage>, u64)> {
-    let sent = scene.sent_of(|command| matches!(command, Command::Reply { .. }));
+    let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
     let replies = sent.into_iter().map(|command| match command {
-        Command::Reply { messages, config, .. } => (messages, config.seed),
+        Command::Generate { prompt: Prompt::Messages { messages, .. }, config, .. } => {
+            (messages, config.seed)
+        }
         other => panic!("{other:?}"),
     });
     replies.collect()
@@ -140,19 +142,19 @@ fn enter_begins_a_line_on_a_phone_and_the_button_sends() {
 
 #[test]
 fn a_reply_that_is_written_is_stopped() {
-    let silent = |command: &Command| matches!(command, Command::Reply { .. });
+    let silent = |command: &Command| matches!(command, Command::Generate { .. });
     let mut scene = wide(Engine { silent, ..Engine::full() }, PageName::Chat);
     say(&mut scene, "Who was it?");
     scene.press("Stop");
     let replied =
-        scene.sent().into_iter().find(|sent| matches!(sent.command, Command::Reply { .. })).unwrap();
+        scene.sent().into_iter().find(|sent| matches!(sent.command, Command::Generate { .. })).unwrap();
     let stopped = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
     assert_eq!(stopped, [Command::Cancel { request: replied.id }], "whether or not it has begun");
 }
 
 #[test]
 fn a_reply_that_fails_says_why_and_can_be_written_by_the_person() {
-    let failing = |command: &Command| matches!(command, Command::Reply { .. });
+    let failing = |command: &Command| matches!(command, Command::Generate { .. });
     let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
     say(&mut scene, "Who was it?");
     assert!(scene.harness.query_by_label("The disk is full.").is_some());
@@ -626,9 +628,9 @@ fn a_model_learns_from_a_teacher_that_is_chosen() {
 
 /// The moderation of the last reply.
 fn moderation(scene: &mut Scene) -> Moderation {
-    let sent = scene.sent_of(|command| matches!(command, Command::Reply { .. }));
+    let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
     match sent.last() {
-        Some(Command::Reply { config, .. }) => (*config.moderation).clone(),
+        Some(Command::Generate { config, .. }) => (*config.moderation).clone(),
         other => panic!("{other:?}"),
     }
 }

@@ -5,8 +5,8 @@ use crate::support::program::{RUN, error_of, folder, last, lines, program, stori
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    BenchReport, Command, Envelope, ErrorKind, Event, GenerateConfig, LearnsFrom, ModelSource, Precision,
-    Report, Request, RunConfig, RunLaunch, View, WeightSource,
+    BenchReport, Command, Envelope, ErrorKind, Event, GenerateConfig, LearnsFrom, ModelSource, Output,
+    Precision, Prompt, Report, Request, RunConfig, RunLaunch, View, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -166,7 +166,8 @@ fn the_same_prompt_is_continued_alike() {
     let stop = vec!["e".to_owned()];
     let config = GenerateConfig { max_tokens: 40, stop, precision: Precision::Auto, ..Default::default() };
     let prompt = "One".to_owned();
-    let command = Command::Generate { source, prompt, config };
+    let command =
+        Command::Generate { source, prompt: Prompt::Text { text: prompt }, config, output: Output::Tokens };
     let heard = play(folder, vec![use_project(folder.join("first"), false), command]).unwrap();
     let mut pieces = String::new();
     for event in &heard {
@@ -174,10 +175,9 @@ fn the_same_prompt_is_continued_alike() {
             pieces.push_str(text);
         }
     }
-    let ended = found!(heard.iter(), Event::WritingEnded { text, ending, .. } => (text, ending)).next();
-    let (text, ending) = ended.unwrap();
-    assert_eq!((text, serde_json::json!(ending)), (&pieces, done["ending"].clone()));
-    assert_eq!(text, done["text"].as_str().unwrap());
+    let ended = found!(heard.iter(), Event::Completed { completion } => completion).next().unwrap();
+    assert_eq!((&ended.text, serde_json::json!(ended.ending)), (&pieces, done["ending"].clone()));
+    assert_eq!(ended.text, done["text"].as_str().unwrap());
 }
 
 #[test]

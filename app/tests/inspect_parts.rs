@@ -13,7 +13,7 @@ use glasshouse_protocol::inspect::{
     TensorSummary, TokenText,
 };
 use glasshouse_protocol::{
-    Command, Ending, Envelope, Event, InspectSettings, Inspection, Report, View, WrittenToken,
+    Command, Completion, Envelope, Event, InspectSettings, Inspection, Report, View, WrittenToken,
 };
 
 const PROMPT: [&str; 5] = ["Once", " upon", " a", " time", " there"];
@@ -536,12 +536,8 @@ fn the_text_that_was_written_last_is_looked_for_in_the_training_text() {
     let events = [
         Event::Written { tokens: written("Once upon a time"), prompt: true, text: String::new() },
         Event::Written { tokens: written(" there was"), prompt: false, text: " there was".to_owned() },
-        Event::WritingEnded {
-            text: " there was".to_owned(),
-            ending: Ending::MaxTokens,
-            tokens_per_s: 9.0,
-            seconds: 1.0,
-            moderated: Default::default(),
+        Event::Completed {
+            completion: Box::new(Completion { text: " there was".to_owned(), ..Completion::default() }),
         },
         Event::Finished,
     ];

@@ -13,7 +13,7 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, CorpusSummary, Ending, ErrorKind, ErrorReport, Event, FetchProgress, Objective, RunState,
+    Command, Completion, CorpusSummary, ErrorKind, ErrorReport, Event, FetchProgress, Objective, RunState,
     RunSummary, Start, TrainEvent, TrainingState, WeightSource, WrittenToken,
 };
 
@@ -250,13 +250,8 @@ fn texts(window: &mut Harness<'_, App>) -> Vec<(u64, WeightSource, f32)> {
 
 fn written(window: &mut Harness<'_, App>, text: &str) {
     let tokens = vec![WrittenToken { id: 1, text: text.to_owned() }];
-    let ended = Event::WritingEnded {
-        text: text.to_owned(),
-        ending: Ending::MaxTokens,
-        tokens_per_s: 9.0,
-        seconds: 1.0,
-        moderated: Default::default(),
-    };
+    let completion = Completion { text: text.to_owned(), ..Completion::default() };
+    let ended = Event::Completed { completion: Box::new(completion) };
     let events = [Event::Written { tokens, prompt: false, text: text.to_owned() }, ended, Event::Finished];
     answer(window.state_mut(), |command| matches!(command, Command::Generate { .. }), events);
     window.run_steps(2);

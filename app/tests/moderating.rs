@@ -5,8 +5,7 @@ use crate::support::serving::{Serving, pieces, trained};
 use glasshouse::serve::{QUEUE, Server, ServerSettings, Switchboard};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    CheckpointChoice, Command, Completion, Ending, Event, Moderated, Moderation, ModerationMode, Precision,
-    Report,
+    CheckpointChoice, Command, Completion, Event, Moderated, Moderation, ModerationMode, Precision, Report,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -249,15 +248,11 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
             };
             let completion = Box::new(Completion {
                 run: "1-a".to_owned(),
-                echoed: String::new(),
                 text: "so".to_owned(),
-                ending: Ending::MaxTokens,
                 prompt_tokens: 1,
                 written_tokens: 1,
-                tokens: Vec::new(),
-                characters_lost: String::new(),
-                special_tokens: 0,
                 moderated,
+                ..Completion::default()
             });
             for event in [Event::Completed { completion }, Event::Finished] {
                 assert!(board.hear(&Report { request: Some(request.id), event }));

@@ -9,7 +9,7 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, Ending, ErrorKind, ErrorReport, Event, RunState, TrainingState, WrittenToken,
+    Command, Completion, Ending, ErrorKind, ErrorReport, Event, RunState, TrainingState, WrittenToken,
 };
 
 fn picture(harness: &mut Harness<'_, App>, name: &str) {
@@ -136,15 +136,11 @@ fn states_beside_the_ordinary_one() {
                 window.run_steps(2);
                 let tokens = vec![WrittenToken { id: 1, text: text.to_owned() }];
                 let (ending, tokens_per_s) = (Ending::MaxTokens, 9.0);
-                let ended = Event::WritingEnded {
-                    text: text.to_owned(),
-                    ending,
-                    tokens_per_s,
-                    seconds: 1.0,
-                    moderated: Default::default(),
-                };
-                let events =
-                    [Event::Written { tokens, prompt: false, text: text.to_owned() }, ended, Event::Finished];
+                let text = text.to_owned();
+                let completion =
+                    Completion { text: text.clone(), ending, tokens_per_s, ..Completion::default() };
+                let ended = Event::Completed { completion: Box::new(completion) };
+                let events = [Event::Written { tokens, prompt: false, text }, ended, Event::Finished];
                 support::answer(
                     window.state_mut(),
                     |command| matches!(command, Command::Generate { .. }),

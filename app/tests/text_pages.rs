@@ -68,7 +68,7 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     let [Command::Generate { source: WeightSource::Current, prompt, .. }] = sent.as_slice() else {
         panic!("{sent:?}")
     };
-    assert_eq!(prompt, "Once upon a time");
+    assert_eq!(*prompt, "Once upon a time".into());
     scene.harness.get_by_label_contains("Text of the first column").focus();
     scene.settle();
     // The first arrow key selects the first generated token, the next one the second.
@@ -94,7 +94,7 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     scene.settle();
     let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
     let Some(Command::Generate { prompt, .. }) = sent.last() else { panic!("a text") };
-    assert_eq!(prompt, &format!("Once upon a time{} fox", written[0].text));
+    assert_eq!(*prompt, format!("Once upon a time{} fox", written[0].text).as_str().into());
 }
 
 #[test]

@@ -22,13 +22,13 @@ mod batches;
 mod benches;
 mod bundle;
 mod cleaning;
-mod completing;
 mod corpora;
 mod device;
 mod documents;
 mod evaluating;
 mod event_sink;
 mod feedback;
+mod generation;
 mod importing;
 mod inbox;
 mod inspecting;
@@ -38,7 +38,6 @@ mod projects;
 mod proposing;
 mod replacing;
 mod runs;
-mod samples;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -417,25 +416,13 @@ impl Session {
             Command::OpenModel { source, precision } => {
                 self.open_model(id, &source, precision, live).await?;
             }
-            Command::Generate { source, prompt, config } => {
-                self.begin_writing(id, &source, &prompt, &config, live).await?;
-                return Ok(RequestOutcome::Later);
-            }
-            Command::Samples { source, prompt, config, count } => {
-                self.begin_samples(id, &source, &prompt, &config, count, live).await?;
-                return Ok(RequestOutcome::Later);
-            }
-            Command::Reply { source, messages, config } => {
-                self.reply(id, &source, &messages, &config, live).await?;
+            Command::Generate { source, prompt, config, output } => {
+                self.generate(id, &source, prompt, config, output, live).await?;
                 return Ok(RequestOutcome::Later);
             }
             Command::ListLessons => self.list_lessons(id)?,
             Command::KeepLesson { lesson, progress } => {
                 self.keep_lesson(id, &lesson, progress.map(|progress| *progress))?;
-            }
-            Command::Complete { source, prompt, config, settings } => {
-                self.begin_completion(id, &source, prompt, *config, settings, live).await?;
-                return Ok(RequestOutcome::Later);
             }
             Command::ListFeedback => self.list_feedback(id)?,
             Command::SpliceFeedback { at, removed, expected, rows } => {
@@ -556,12 +543,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ImportModel { .. } => "importing the model",
         Command::HandOver { .. } => "writing the bundle",
         Command::BringBack { .. } => "reading the bundle",
-        Command::OpenModel { .. }
-        | Command::Generate { .. }
-        | Command::Samples { .. }
-        | Command::Reply { .. }
-        | Command::Complete { .. }
-        | Command::Explain { .. } => "loading the model",
+        Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "classifying texts",
         Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => EVALUATING,

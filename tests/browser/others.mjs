@@ -116,8 +116,8 @@ async function walk(browser, address, lasting) {
   const whole = losses(await browser.evaluate(send, { command: "train", config, stop_after: STEPS }));
   assert.equal(Object.keys(whole).length, STEPS);
   assert(whole[STEPS] < whole[1] - 1, `the loss falls: ${whole[1]} to ${whole[STEPS]}`);
-  const writing = { command: "generate", source: { of: "current" }, prompt: "Once", config: { max_tokens: 40, temperature: 0 } };
-  const written = (events) => events.findLast(({ event }) => event === "writing_ended").text;
+  const writing = { command: "generate", source: { of: "current" }, prompt: { kind: "text", text: "Once" }, config: { max_tokens: 40, temperature: 0 } };
+  const written = (events) => events.findLast(({ event }) => event === "completed").completion.text;
   const text = written(await browser.evaluate(send, writing));
   assert(text.length > 0);
 

@@ -196,8 +196,8 @@ export async function checkpoints_stay_in_the_storage_until_they_are_read(site) 
   await send(page, { command: "open_project", id: project.id });
   const opened = await page.evaluate(() => globalThis.bytes);
   const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
-  const writing = { command: "generate", source: { of: "checkpoint", run: run.name, checkpoint: "latest" }, prompt: "A", config: { max_tokens: 3 } };
-  assert(event(await send(page, writing), "writing_ended"));
+  const writing = { command: "generate", source: { of: "checkpoint", run: run.name, checkpoint: "latest" }, prompt: { kind: "text", text: "A" }, config: { max_tokens: 3 } };
+  assert(event(await send(page, writing), "completed"));
   await page.waitForFunction(() => globalThis.bytes.apart > 1e6);
   assert(opened.whole < 3e6, `${opened.whole} bytes were read when it was opened`);
 }

@@ -15,8 +15,8 @@ export async function a_first_visit_trains_and_a_second_continues_with_the_same_
   const part = losses(await send(page, { command: "train", config, stop_after: 25 }));
   assert.equal(Object.keys(part).length, 25);
   assert(part[25] < part[1] - 0.3, `the loss falls: ${part[1]} to ${part[25]}`);
-  const writing = { command: "generate", source: { of: "current" }, prompt: "Once", config: { max_tokens: 20 } };
-  const written = event(await send(page, writing), "writing_ended");
+  const writing = { command: "generate", source: { of: "current" }, prompt: { kind: "text", text: "Once" }, config: { max_tokens: 20 } };
+  const written = event(await send(page, writing), "completed").completion;
   assert(written.text.length > 0, "something was written");
   const shown = await until(page, ({ training }) => training.step === 25, "the run's end in the app");
   assert.equal(Math.fround(shown.training.loss), Math.fround(part[25]));
@@ -49,8 +49,8 @@ export async function training_pauses_writes_meanwhile_and_goes_on(site) {
   });
   console.log(`  a pause was acknowledged after ${milliseconds.toFixed(0)} ms`);
   const { training } = await until(page, ({ training }) => training.state === "paused", "the pause");
-  const writing = { command: "generate", source: { of: "current" }, prompt: "A", config: { max_tokens: 5 } };
-  assert(event(await send(page, writing), "writing_ended"), "text is written while training is held");
+  const writing = { command: "generate", source: { of: "current" }, prompt: { kind: "text", text: "A" }, config: { max_tokens: 5 } };
+  assert(event(await send(page, writing), "completed"), "text is written while training is held");
   assert.equal((await page.evaluate(() => globalThis.glasshouse.state())).training.step, training.step);
   await send(page, { command: "step_once" });
   await until(page, ({ training: now }) => now.step === training.step + 1, "a single step");

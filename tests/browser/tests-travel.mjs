@@ -110,14 +110,14 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
       const opened = await send(page, { command: "open_model", source, precision: "auto" });
       assert.equal(event(opened, "model_opened").chats, true);
       const config = { max_tokens: 4, temperature: 0, precision: "auto" };
-      const heard = await send(page, { command: "reply", source, messages: [{ role: "user", content: "Go" }], config });
+      const heard = await send(page, { command: "generate", source, prompt: { kind: "messages", messages: [{ role: "user", content: "Go" }] }, config });
       const prompt = heard.filter(({ event, prompt }) => event === "written" && prompt).flatMap(({ tokens }) => tokens);
       assert.equal(prompt.map(({ text }) => text).join(""), "u,Go.a,");
       const native = run(program, folder, "import", "owl", "--project", "here");
       assert.match(native, /GPT2LMHeadModel/);
       const words = ["--project", "here", "--device", "cpu", "--max-tokens", "4", "--temperature", "0"];
       const answer = execFileSync(program, ["chat", ...words], { cwd: folder, encoding: "utf8", input: "Go\n", stdio: "pipe" });
-      assert.equal(event(heard, "writing_ended").text, answer.replace(/\n$/, ""));
+      assert.equal(event(heard, "completed").completion.text, answer.replace(/\n$/, ""));
 
       // The folder itself, dropped.
       const devtools = await page.context().newCDPSession(page);

@@ -72,8 +72,8 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   await page.getByRole("button", { name: /^Reply 2, choose tokens/ }).waitFor();
   await until(page, ({ waiting }) => waiting === 0, "the moderated reply's end");
   const config_of_reply = { max_tokens: 12, temperature: 0 };
-  const reply = { command: "reply", source, messages: [said("user", "Who was it")], config: config_of_reply };
-  const { ending, text } = event(await send(page, reply), "writing_ended");
+  const reply = { command: "generate", source, prompt: { kind: "messages", messages: [said("user", "Who was it")] }, config: config_of_reply };
+  const { ending, text } = event(await send(page, reply), "completed").completion;
   assert(text.length > 0 && ["end_of_text", "max_tokens"].includes(ending), `${ending}: ${text}`);
 
   const merged = event(await send(page, { command: "merge_adapter", run }), "adapter_merged");

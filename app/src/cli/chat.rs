@@ -6,7 +6,7 @@ use super::generate::generate_config;
 use super::settings::session_options;
 use super::trained::{self, OpenedModel};
 use anyhow::{Result, anyhow, bail};
-use glasshouse_engine::protocol::{ChatMessage, Command, Event, GenerateConfig, Role};
+use glasshouse_engine::protocol::{ChatMessage, Command, Event, GenerateConfig, Output, Prompt, Role};
 use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
@@ -69,13 +69,14 @@ impl Said {
 
     fn command(&self, model: &OpenedModel, config: &GenerateConfig) -> Command {
         let (source, config) = (model.source.clone(), config.clone());
-        match self {
+        let prompt = match self {
             Self::Text(text) => {
                 let prompt = if text.is_empty() { "\n".to_owned() } else { text.clone() };
-                Command::Generate { source, prompt, config }
+                prompt.as_str().into()
             }
-            Self::Messages(messages) => Command::Reply { source, messages: messages.clone(), config },
-        }
+            Self::Messages(messages) => Prompt::Messages { messages: messages.clone(), rendering: None },
+        };
+        Command::Generate { source, prompt, config, output: Output::Tokens }
     }
 }
 
@@ -126,10 +127,10 @@ async fn converse(
                     write!(output, "{piece}")?;
                     output.flush()?;
                 }
-                Event::WritingEnded { text: written, moderated, .. } => {
+                Event::Completed { completion } => {
                     writeln!(output)?;
-                    trained::tell_moderated(&moderated);
-                    answer = written;
+                    trained::tell_moderated(&completion.moderated);
+                    answer = completion.text;
                 }
                 event => trained::note(&event),
             }

@@ -6,7 +6,7 @@ use super::moderate::moderation;
 use super::settings::{session_options, usage};
 use super::{interrupt, samples, trained};
 use anyhow::Result;
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
@@ -49,14 +49,19 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
         return samples::samples(arguments, options, config, usize::from(count));
     }
     drive(options, async |engine| {
-        let model = trained::open(engine, &arguments.model, config.precision).await?;
+        let source = trained::source(engine, &arguments.model).await?;
         let signals = stop_by_signal(engine)?;
         let (prompt, json) = (&arguments.prompt, arguments.json);
-        let mut tokens = 0;
+        let mut model = serde_json::Value::Null;
         let sender = engine.sender();
         let show = |event| {
             let mut output = std::io::stdout().lock();
             match event {
+                Event::ModelOpened { run, step, device, precision, .. } => {
+                    model = serde_json::json!({
+                        "run": run, "step": step, "device": device, "precision": precision.name(),
+                    });
+                }
                 Event::Written { prompt: true, .. } => {
                     if !json {
                         write!(output, "{}", prompt.trim_start_matches('\n'))?;
@@ -66,7 +71,6 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                     }
                 }
                 Event::Written { tokens: written, text, .. } => {
-                    tokens += written.len();
                     if json {
                         let ids: Vec<u32> = written.iter().map(|token| token.id).collect();
                         let line = serde_json::json!({ "event": "tokens", "ids": ids, "text": text });
@@ -75,32 +79,32 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                         write!(output, "{text}")?;
                     }
                 }
-                Event::WritingEnded { text, ending, tokens_per_s, seconds, moderated } if json => {
-                    let line = serde_json::json!({
+                Event::Completed { completion } if json => {
+                    let mut line = serde_json::json!({
                         "event": "done",
-                        "text": text,
+                        "text": completion.text,
                         "prompt": prompt,
-                        "tokens": tokens,
-                        "ending": ending,
-                        "moderated": moderated,
-                        "seconds": seconds,
-                        "tokens_per_s": tokens_per_s,
-                        "device": model.device,
-                        "precision": model.precision.name(),
-                        "run": model.run,
-                        "step": model.step,
+                        "tokens": completion.ids.len(),
+                        "ending": completion.ending,
+                        "moderated": completion.moderated,
+                        "seconds": completion.seconds,
+                        "tokens_per_s": completion.tokens_per_s,
                     });
+                    if let (Some(line), Some(model)) = (line.as_object_mut(), model.as_object_mut()) {
+                        line.append(model);
+                    }
                     writeln!(output, "{line}")?;
                 }
-                Event::WritingEnded { moderated, .. } => {
+                Event::Completed { completion } => {
                     writeln!(output)?;
-                    trained::tell_moderated(&moderated);
+                    trained::tell_moderated(&completion.moderated);
                 }
                 event => trained::note(&event),
             }
             Ok(output.flush()?)
         };
-        let source = model.source.clone();
-        engine.ask(Command::Generate { source, prompt: prompt.clone(), config }, show).await
+        let command =
+            Command::Generate { source, prompt: prompt.as_str().into(), config, output: Output::Tokens };
+        engine.ask(command, show).await
     })
 }

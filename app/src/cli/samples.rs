@@ -6,9 +6,10 @@ use super::generate::stop_by_signal;
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::quantity::{counted, tokens_per_second};
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
 use glasshouse_engine::session;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 pub(super) fn samples(
     arguments: &GenerateArguments,
@@ -21,60 +22,62 @@ pub(super) fn samples(
         stop_by_signal(engine)?;
         let (prompt, json) = (&arguments.prompt, arguments.json);
         let (mut model, mut ended, mut shown) = (serde_json::Value::Null, BTreeMap::new(), 0);
+        let (mut tokens, mut begun) = (0, Instant::now());
         let show = |event| {
             match event {
                 Event::ModelOpened { run, step, device, precision, .. } => {
+                    begun = Instant::now();
                     model = serde_json::json!({
                         "run": run, "step": step, "device": device, "precision": precision.name(),
                     });
                 }
-                Event::Sampled { number, seed, text, tokens, ending, moderated } if json => {
+                Event::Completed { completion } if json => {
+                    tokens += completion.ids.len();
                     let line = serde_json::json!({
                         "event": "sample",
-                        "number": number,
-                        "seed": seed,
-                        "text": text,
-                        "ids": tokens,
-                        "ending": ending,
-                        "moderated": moderated,
+                        "number": completion.number,
+                        "seed": completion.seed,
+                        "text": completion.text,
+                        "ids": completion.ids,
+                        "ending": completion.ending,
+                        "moderated": completion.moderated,
                     });
                     say!("{line}")?;
                 }
-                Event::Sampled { number, seed, text, .. } => {
-                    ended.insert(number, (seed, text));
+                Event::Completed { completion } => {
+                    tokens += completion.ids.len();
+                    ended.insert(completion.number, completion);
                     // In order, whichever ends first.
-                    while let Some((seed, text)) = ended.remove(&shown) {
+                    while let Some(completion) = ended.remove(&shown) {
                         shown += 1;
-                        say!("--- sample {shown} of {count}, seed {seed}")?;
-                        say!("{}{text}", prompt.trim_start_matches('\n'))?;
+                        say!("--- sample {shown} of {count}, seed {}", completion.seed)?;
+                        say!("{}{}", prompt.trim_start_matches('\n'), completion.text)?;
                     }
-                }
-                Event::SamplesEnded { tokens, tokens_per_s, seconds } if json => {
-                    let mut line = serde_json::json!({
-                        "event": "done",
-                        "prompt": prompt,
-                        "samples": count,
-                        "tokens": tokens,
-                        "seconds": seconds,
-                        "tokens_per_s": tokens_per_s,
-                    });
-                    if let (Some(line), Some(model)) = (line.as_object_mut(), model.as_object_mut()) {
-                        line.append(model);
-                    }
-                    say!("{line}")?;
-                }
-                Event::SamplesEnded { tokens, tokens_per_s, .. } => {
-                    tell!(
-                        "{} together, {}",
-                        counted(tokens as u64, "token"),
-                        tokens_per_second(tokens_per_s)
-                    );
                 }
                 event => trained::note(&event),
             }
             Ok(())
         };
-        let prompt = prompt.clone();
-        engine.ask(Command::Samples { source, prompt, config, count }, show).await
+        let output = Output::Samples { count };
+        let command = Command::Generate { source, prompt: prompt.as_str().into(), config, output };
+        engine.ask(command, show).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let speed = tokens as f64 / seconds.max(1e-9);
+        if !json {
+            tell!("{} together, {}", counted(tokens as u64, "token"), tokens_per_second(speed));
+            return Ok(());
+        }
+        let mut line = serde_json::json!({
+            "event": "done",
+            "prompt": prompt,
+            "samples": count,
+            "tokens": tokens,
+            "seconds": seconds,
+            "tokens_per_s": speed,
+        });
+        if let (Some(line), Some(model)) = (line.as_object_mut(), model.as_object_mut()) {
+            line.append(model);
+        }
+        say!("{line}")
     })
 }

@@ -24,7 +24,8 @@ use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
-    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Precision, Start, Uncertainty, WeightSource,
+    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Output, Precision, Prompt, Start,
+    Uncertainty, WeightSource,
 };
 use judging::{Saying, keeps};
 
@@ -443,5 +444,6 @@ fn ask(
 ) -> Reply {
     // Another run may become the latest before feedback on the reply is stored.
     let run = start_of(&source, context.state).map(|start| start.run).unwrap_or_default();
-    Reply::to(context.outbox.send(Command::Reply { source, messages, config }), run)
+    let prompt = Prompt::Messages { messages, rendering: None };
+    Reply::to(context.outbox.send(Command::Generate { source, prompt, config, output: Output::Tokens }), run)
 }

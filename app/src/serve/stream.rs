@@ -25,8 +25,9 @@ struct Stream {
     taken: Taken,
     wanted: Wanted,
     head: Head,
-    /// For each text, whether it has begun.
+    /// For each text, whether it has begun, and the run that writes it.
     begun: Vec<bool>,
+    runs: Vec<String>,
     completions: Vec<Option<Completion>>,
     /// Chunks to send.
     ready: VecDeque<Bytes>,
@@ -44,6 +45,7 @@ pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Res
         wanted,
         head,
         begun: vec![false; texts],
+        runs: vec![String::new(); texts],
         completions: vec![None; texts],
         ready: VecDeque::new(),
         over: false,
@@ -96,8 +98,10 @@ impl Stream {
     async fn advance(&mut self) -> Result<(), Refusal> {
         match self.ask.next().await {
             Some((_, Event::Failed { error })) => return Err(error.into()),
+            Some((at, Event::ModelOpened { run, .. })) => self.runs[at] = run,
             // The prompt's text and log-probabilities are known only at the end, so everything is sent at once then.
-            Some((at, Event::Completing { run, text })) if !self.is_whole() => {
+            Some((at, Event::Written { text, .. })) if !self.is_whole() => {
+                let run = self.runs[at].clone();
                 self.tell(at, &run, &Piece::Text { text: &text, logprobs: Value::Null });
             }
             Some((at, Event::Completed { completion })) => {

@@ -5,8 +5,8 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
-    ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionPrompt, CompletionSettings,
-    GenerateConfig, Role, WeightSource,
+    ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionSettings, GenerateConfig,
+    Output, Prompt, Role, WeightSource,
 };
 use serde_json::{Map, Value};
 use std::hash::{BuildHasher as _, RandomState};
@@ -36,7 +36,7 @@ pub(super) struct Wanted {
     pub(super) endpoint: Endpoint,
     pub(super) model: Option<String>,
     source: WeightSource,
-    prompts: Vec<CompletionPrompt>,
+    prompts: Vec<Prompt>,
     pub(super) answers: usize,
     pub(super) config: GenerateConfig,
     pub(super) settings: CompletionSettings,
@@ -101,14 +101,14 @@ impl Wanted {
     /// The commands for the engine: all answers to the first prompt, then those to the next. Answers to the same prompt have
     /// different seeds.
     pub(super) fn commands(&self) -> Vec<Command> {
-        let command = |prompt: &CompletionPrompt, answer: usize| Command::Complete {
+        let command = |prompt: &Prompt, answer: usize| Command::Generate {
             source: self.source.clone(),
             prompt: prompt.clone(),
-            config: Box::new(GenerateConfig {
+            config: GenerateConfig {
                 seed: self.config.seed.wrapping_add(answer as u64),
                 ..self.config.clone()
-            }),
-            settings: self.settings.clone(),
+            },
+            output: Output::Completion(self.settings.clone()),
         };
         let of = |prompt| (0..self.answers).map(move |answer| command(prompt, answer));
         self.prompts.iter().flat_map(of).collect()
@@ -138,7 +138,7 @@ fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSour
 }
 
 /// A text, tokens, or a list of either.
-fn prompts(fields: &Fields) -> Result<Vec<CompletionPrompt>, Refusal> {
+fn prompts(fields: &Fields) -> Result<Vec<Prompt>, Refusal> {
     let wrong = |what: &str| {
         let message = format!(
             "{what}; prompt must be a string, a list of strings, a list of token ids, or a list of such lists"
@@ -147,17 +147,17 @@ fn prompts(fields: &Fields) -> Result<Vec<CompletionPrompt>, Refusal> {
     };
     match fields.get("prompt") {
         None => Err(wrong("prompt is missing")),
-        Some(Value::String(text)) => Ok(vec![CompletionPrompt::Text { text: text.clone() }]),
+        Some(Value::String(text)) => Ok(vec![Prompt::Text { text: text.clone() }]),
         Some(Value::Array(list)) if list.is_empty() => Err(wrong("prompt is an empty list")),
-        Some(Value::Array(list)) if list.iter().all(Value::is_number) => Ok(vec![CompletionPrompt::Tokens {
+        Some(Value::Array(list)) if list.iter().all(Value::is_number) => Ok(vec![Prompt::Tokens {
             ids: ids(list).ok_or_else(|| wrong("a token id is not a whole number"))?,
         }]),
         Some(Value::Array(list)) => {
             let prompt = |value: &Value| match value {
-                Value::String(text) => Ok(CompletionPrompt::Text { text: text.clone() }),
+                Value::String(text) => Ok(Prompt::Text { text: text.clone() }),
                 Value::Array(list) => {
                     let ids = ids(list).ok_or_else(|| wrong("a token id is not a whole number"))?;
-                    Ok(CompletionPrompt::Tokens { ids })
+                    Ok(Prompt::Tokens { ids })
                 }
                 other => Err(wrong(&format!("prompt holds {}", named(other)))),
             };
@@ -180,13 +180,14 @@ fn named(value: &Value) -> &'static str {
 }
 
 /// Approximate memory of a prompt in bytes.
-fn bytes_of(prompt: &CompletionPrompt) -> usize {
+fn bytes_of(prompt: &Prompt) -> usize {
     match prompt {
-        CompletionPrompt::Text { text } => text.len(),
-        CompletionPrompt::Tokens { ids } => size_of_val(ids.as_slice()),
-        CompletionPrompt::Messages { messages, rendering } => {
+        Prompt::Text { text } => text.len(),
+        Prompt::Tokens { ids } => size_of_val(ids.as_slice()),
+        Prompt::Messages { messages, rendering } => {
             let message = |message: &ChatMessage| message.content.len() + bytes_of_json(&message.fields);
-            messages.iter().map(message).sum::<usize>() + bytes_of_json(&rendering.variables)
+            let variables = rendering.as_ref().map_or(0, |rendering| bytes_of_json(&rendering.variables));
+            messages.iter().map(message).sum::<usize>() + variables
         }
     }
 }
@@ -204,7 +205,7 @@ fn ids(list: &[Value]) -> Option<Vec<u32>> {
 }
 
 /// A conversation and its template settings.
-fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<CompletionPrompt, Refusal> {
+fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<Prompt, Refusal> {
     let continues = fields.flag("continue_final_message")?;
     let opens = fields.get("add_generation_prompt").is_none() || fields.flag("add_generation_prompt")?;
     let ending = match (continues, opens) {
@@ -226,7 +227,7 @@ fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<CompletionPrompt,
         let message = format!("chat_template_kwargs may not set {name}, which the request's own fields set");
         return Err(Refusal::bad("chat_template_kwargs", message));
     }
-    Ok(CompletionPrompt::Messages { messages, rendering: ChatRendering { ending, variables } })
+    Ok(Prompt::Messages { messages, rendering: Some(ChatRendering { ending, variables }) })
 }
 
 /// A conversation in the format of OpenAI's Responses API: a text or messages, preceded by instructions.

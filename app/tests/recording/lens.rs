@@ -8,7 +8,7 @@ use crate::support::theme_of;
 use egui::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::AppOptions;
-use glasshouse_protocol::{Command, Event, GenerateConfig, RunSummary, View, WeightSource, presets};
+use glasshouse_protocol::{Command, Event, GenerateConfig, Output, RunSummary, View, WeightSource, presets};
 use image::RgbaImage;
 use image::imageops::{crop_imm, replace};
 use serde_json::json;
@@ -114,12 +114,17 @@ fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
     let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
     let prompt = "Once upon a time".to_owned();
     let config = GenerateConfig { max_tokens: 60, ..GenerateConfig::default() };
-    let request = session.send(Command::Generate { source, prompt: prompt.clone(), config });
+    let request = session.send(Command::Generate {
+        source,
+        prompt: prompt.as_str().into(),
+        config,
+        output: Output::Tokens,
+    });
     let begun = Instant::now();
     loop {
         for (of, event) in session.turn() {
             match event {
-                Event::WritingEnded { text, .. } if of == Some(request) => return prompt + &text,
+                Event::Completed { completion } if of == Some(request) => return prompt + &completion.text,
                 Event::Failed { error } if of == Some(request) => panic!("{error:?}"),
                 _ => {}
             }

@@ -3,11 +3,11 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    Candidate, ChatMessage, Command, CompressionSummary, Cut, DeviceSummary, DeviceType, DocumentSummary,
-    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, GenerateConfig, LessonProgress,
-    MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary, Precision, PreparationStage,
-    ProjectSummary, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
-    Uncertainty, VocabularyEntry, WeightSource, WrittenToken, message, presets,
+    Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
+    DocumentSummary, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, GenerateConfig,
+    LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary, Precision,
+    PreparationStage, ProjectSummary, Prompt, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary,
+    TokenizerSummary, Uncertainty, VocabularyEntry, WeightSource, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -160,8 +160,8 @@ impl Engine {
                 config.train.batch_size = 4;
                 vec![Event::Fitted { config, changes: vec!["train.batch_size from 12 to 4".to_owned()] }]
             }
-            Command::Generate { prompt, config, .. } => written(prompt, config),
-            Command::Reply { config, .. } => replied(config),
+            Command::Generate { prompt: Prompt::Text { text }, config, .. } => written(text, config),
+            Command::Generate { config, .. } => replied(config),
             Command::OpenModel { .. } => vec![Event::ModelOpened {
                 run: "2-first-stories".to_owned(),
                 step: 2400,
@@ -456,14 +456,13 @@ fn written(prompt: &str, config: &GenerateConfig) -> Vec<Event> {
     vec![
         Event::Written { tokens: begin, prompt: true, text: String::new() },
         Event::Written { tokens, prompt: false, text: rest.clone() },
-        Event::WritingEnded {
-            text: rest,
-            ending: Ending::MaxTokens,
-            tokens_per_s: 412.0,
-            seconds: 1.0,
-            moderated,
-        },
+        completed(rest, Ending::MaxTokens, moderated),
     ]
+}
+
+fn completed(text: String, ending: Ending, moderated: Moderated) -> Event {
+    let completion = Completion { text, ending, tokens_per_s: 412.0, moderated, ..Completion::default() };
+    Event::Completed { completion: Box::new(completion) }
 }
 
 /// A reply that differs by seed, with a moderation hit.
@@ -478,13 +477,7 @@ fn replied(config: &GenerateConfig) -> Vec<Event> {
         Event::Notice { text: "the oldest 2 of 5 messages were left out".to_owned(), hints: Vec::new() },
         Event::Written { tokens: begin, prompt: true, text: String::new() },
         Event::Written { tokens, prompt: false, text: said.clone() },
-        Event::WritingEnded {
-            text: said,
-            ending: Ending::EndOfText,
-            tokens_per_s: 412.0,
-            seconds: 1.0,
-            moderated,
-        },
+        completed(said, Ending::EndOfText, moderated),
     ]
 }
 

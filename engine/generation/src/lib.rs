@@ -144,7 +144,7 @@ pub struct GeneratedTokens {
     pub text: String,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Generated {
     /// Generated text, without the prompt.
     pub text: String,
@@ -161,6 +161,13 @@ pub struct Generated {
     pub entropies: Vec<f32>,
     /// Findings of moderation, by category.
     pub moderated: Moderated,
+}
+
+impl Generated {
+    /// All generated tokens, including the end token.
+    pub fn ids(&self) -> impl Iterator<Item = u32> {
+        self.tokens.iter().copied().chain(self.end)
+    }
 }
 
 /// A text in progress.

@@ -9,9 +9,8 @@ pub use launch::{LearnsFrom, RunLaunch};
 
 use crate::cleaning::PersonalAction;
 use crate::{
-    ChatMessage, CheckpointChoice, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig,
-    InspectSettings, ModelSource, Precision, ProposalSettings, RunConfig, TokenizerConfig, View,
-    WeightSource,
+    ChatMessage, CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Precision,
+    Prompt, ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -303,38 +302,17 @@ pub enum Command {
         /// Weight precision on a GPU.
         precision: Precision,
     },
-    /// Generates a completion of a prompt; works during training. Answered by `CharactersLost` if the vocabulary lacks characters of
-    /// the prompt, then `Written`s and `WritingEnded`.
-    Generate { source: WeightSource, prompt: String, config: GenerateConfig },
-    /// Generates several completions of one prompt in a batch, with consecutive seeds that start at the one in the settings. Each text
-    /// equals the one generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU. Answered by `ModelOpened`,
-    /// `CharactersLost` if the vocabulary lacks characters of the prompt, a `Sampled` as each text ends, and `SamplesEnded`.
-    /// [`Command::StopWriting`] ends it.
-    Samples {
+    /// Generates texts after a prompt; works during training. Answered by `ModelOpened`, `CharactersLost` if the vocabulary lacks
+    /// characters of the prompt, `Written`s unless samples are requested, and a `Completed` as each text ends.
+    /// [`Command::StopWriting`] and [`Command::Cancel`] end it early.
+    Generate {
         source: WeightSource,
-        prompt: String,
-        /// Sampling settings, with the first text's seed.
+        prompt: Prompt,
         config: GenerateConfig,
-        count: usize,
-    },
-    /// Generates the next message of a conversation with the model's chat template. Answered as [`Command::Generate`] is, and by a
-    /// notice if messages were left out because they no longer fit the context.
-    Reply {
-        source: WeightSource,
-        /// The conversation; the last message is the user's.
-        messages: Vec<ChatMessage>,
-        config: GenerateConfig,
-    },
-    /// Generates a completion for another program, batched with all pending completions of the same weights; it starts as soon as the
-    /// batch has a free slot. [`Command::StopWriting`] and [`Command::Cancel`] end it early. Answered by `Completing`s and `Completed`.
-    Complete {
-        source: WeightSource,
-        prompt: CompletionPrompt,
-        config: Box<GenerateConfig>,
         #[serde(default)]
-        settings: CompletionSettings,
+        output: Output,
     },
-    /// Ends a generation. Answered by that generation's `WritingEnded` or `Completed`.
+    /// Ends a generation. Answered by that generation's `Completed`s.
     StopWriting {
         /// The generation's request number; 0 ends all.
         request: u64,

@@ -1,4 +1,4 @@
-//! Completions for other programs, generated in batches, with the log-probabilities of their tokens.
+//! Texts to generate: prompts, output and completions.
 
 use crate::{ChatMessage, ChatRendering, Moderated};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ pub const PLACES: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum CompletionPrompt {
+pub enum Prompt {
     Text {
         /// Empty starts a new document.
         text: String,
@@ -20,9 +20,31 @@ pub enum CompletionPrompt {
     /// A conversation, rendered with the model's chat template.
     Messages {
         messages: Vec<ChatMessage>,
+        /// `None` asks for a reply to the last message, and leaves out the oldest exchanges if they do not fit the context.
         #[serde(default)]
-        rendering: ChatRendering,
+        rendering: Option<ChatRendering>,
     },
+}
+
+impl From<&str> for Prompt {
+    fn from(text: &str) -> Self {
+        Self::Text { text: text.to_owned() }
+    }
+}
+
+/// What a request for texts is answered with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Output {
+    /// The tokens of one text as they are generated.
+    #[default]
+    Tokens,
+    /// Several whole texts, generated in a batch with consecutive seeds that start at the one in the settings. Each equals the text
+    /// generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU.
+    Samples { count: usize },
+    /// A completion for another program, batched with all pending completions of the same weights; it starts as soon as the batch has
+    /// a free slot. It fails if prompt and text do not fit the context.
+    Completion(CompletionSettings),
 }
 
 /// Output options of a completion, besides the sampling settings.
@@ -47,10 +69,17 @@ impl Default for CompletionSettings {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A generated text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
     /// The run whose weights generated it.
     pub run: String,
+    /// Index among the request's texts.
+    #[serde(default)]
+    pub number: usize,
+    /// The seed that reproduces it.
+    #[serde(default)]
+    pub seed: u64,
     /// The prompt's text, if `echo` was set.
     #[serde(default)]
     pub echoed: String,
@@ -59,6 +88,14 @@ pub struct Completion {
     pub prompt_tokens: usize,
     /// Number of generated tokens, including the end token.
     pub written_tokens: usize,
+    /// The generated tokens without the end token; after a stop string, the last ones may extend past the text.
+    #[serde(default)]
+    pub ids: Vec<u32>,
+    /// Includes prefill.
+    #[serde(default)]
+    pub seconds: f64,
+    #[serde(default)]
+    pub tokens_per_s: f64,
     /// The generated tokens, including the end token, if log-probabilities were requested; with `echo`, the prompt's tokens come first.
     #[serde(default)]
     pub tokens: Vec<CompletionToken>,
@@ -102,10 +139,11 @@ pub struct LikelyToken {
 }
 
 /// Why a generation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// The requested number of tokens was reached.
+    #[default]
     MaxTokens,
     /// A stop string was generated; the text ends before it.
     StopString,

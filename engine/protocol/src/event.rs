@@ -11,7 +11,7 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Ending, Feedback, Hint, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
+use crate::{Feedback, Hint, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -295,8 +295,9 @@ pub enum Event {
         /// Each once.
         characters: String,
     },
-    /// Generated tokens. The first event of a generation holds the prompt's tokens.
+    /// Generated tokens. The first event of a streamed text holds the prompt's tokens.
     Written {
+        /// Empty in a completion for another program.
         tokens: Vec<WrittenToken>,
         /// Whether these are the prompt's tokens.
         prompt: bool,
@@ -304,39 +305,9 @@ pub enum Event {
         #[serde(default)]
         text: String,
     },
-    WritingEnded {
-        /// The whole completion, without the prompt.
-        text: String,
-        ending: Ending,
-        /// Includes prefill.
-        tokens_per_s: f64,
-        #[serde(default)]
-        seconds: f64,
-        /// Moderation findings by category; empty if there are none or moderation was off.
-        #[serde(default, skip_serializing_if = "crate::Moderated::is_empty")]
-        moderated: crate::Moderated,
-    },
-    /// One sample of a request is complete.
-    Sampled {
-        /// Index among the request's samples, from 0.
-        number: usize,
-        /// The seed that reproduces this sample.
-        seed: u64,
-        /// The whole completion, without the prompt.
-        text: String,
-        /// The sample's tokens; after a stop string, the last ones may extend past the text.
-        tokens: Vec<u32>,
-        ending: Ending,
-        /// Moderation findings by category; empty if there are none or moderation was off.
-        #[serde(default, skip_serializing_if = "crate::Moderated::is_empty")]
-        moderated: crate::Moderated,
-    },
-    SamplesEnded {
-        /// Total number of tokens.
-        tokens: usize,
-        /// Of all samples together; includes prefill.
-        tokens_per_s: f64,
-        seconds: f64,
+    /// A text has ended.
+    Completed {
+        completion: Box<crate::Completion>,
     },
     /// The lessons that are not built in.
     Lessons {
@@ -344,16 +315,6 @@ pub enum Event {
         files: Vec<crate::LessonFile>,
         /// Progress in the open project, by lesson name.
         progress: std::collections::BTreeMap<String, crate::LessonProgress>,
-    },
-    /// A part of a completion.
-    Completing {
-        #[serde(default)]
-        run: String,
-        /// New text that no stop string can remove any more.
-        text: String,
-    },
-    Completed {
-        completion: Box<crate::Completion>,
     },
     Feedback {
         /// Oldest first.
@@ -534,16 +495,4 @@ pub enum ProfileMethod {
     Clock,
     /// With the clock of one of several workers, around the operations of its share.
     Worker,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_piece_of_a_completion_that_an_earlier_version_recorded_is_read() {
-        let piece = serde_json::json!({ "event": "completing", "text": "One" });
-        let read: Event = serde_json::from_value(piece).unwrap();
-        assert_eq!(read, Event::Completing { run: String::new(), text: "One".to_owned() });
-    }
 }

@@ -42,9 +42,7 @@ pub use chat::{
 pub use command::{
     Command, ExportFormat, LearnsFrom, Quantization, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
 };
-pub use completion::{
-    Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, LikelyToken,
-};
+pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
 pub use config::{
     Adapter, AdapterBase, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay,
     DistilSettings, END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings,

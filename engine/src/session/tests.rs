@@ -11,17 +11,17 @@ macro_rules! told {
 }
 
 mod auditing;
-mod completing;
 mod dropped;
 mod evaluating;
 mod feedback;
+mod generation;
 mod importing;
 mod inspecting;
 mod made;
 
 use super::{Options, run};
 use crate::protocol::{
-    CheckpointChoice, Command, Ending, Envelope, ErrorKind, Event, GenerateConfig, Report, Request,
+    CheckpointChoice, Command, Ending, Envelope, ErrorKind, Event, GenerateConfig, Output, Report, Request,
     RunConfig, RunLaunch, RunState, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
@@ -152,7 +152,9 @@ fn tiny(steps: u64) -> RunConfig {
 fn sampled(heard: &[Report], request: u64) -> Vec<(usize, u64, String, Ending)> {
     let samples = heard.iter().filter(|report| report.request == Some(request));
     let samples = samples.filter_map(|report| match &report.event {
-        Event::Sampled { number, seed, text, ending, .. } => Some((*number, *seed, text.clone(), *ending)),
+        Event::Completed { completion } => {
+            Some((completion.number, completion.seed, completion.text.clone(), completion.ending))
+        }
         _ => None,
     });
     samples.collect()
@@ -160,18 +162,17 @@ fn sampled(heard: &[Report], request: u64) -> Vec<(usize, u64, String, Ending)> 
 
 #[test]
 fn samples_at_once_are_what_each_is_by_itself() {
-    let source = || WeightSource::Current;
     let config = |seed| GenerateConfig { max_tokens: 12, seed, ..GenerateConfig::default() };
-    let samples =
-        |count| Command::Samples { source: source(), prompt: "The".to_owned(), config: config(3), count };
-    let endless = Command::Samples {
-        source: source(),
-        prompt: "The".to_owned(),
-        config: GenerateConfig { max_tokens: 1_000_000, ..config(1) },
-        count: 2,
+    let generate = |config, output| Command::Generate {
+        source: WeightSource::Current,
+        prompt: "The".into(),
+        config,
+        output,
     };
-    let alone =
-        |seed| after(Command::Generate { source: source(), prompt: "The".to_owned(), config: config(seed) });
+    let samples = |count| generate(config(3), Output::Samples { count });
+    let long = GenerateConfig { max_tokens: 1_000_000, ..config(1) };
+    let endless = generate(long, Output::Samples { count: 2 });
+    let alone = |seed| after(generate(config(seed), Output::Tokens));
     let heard = play_trained(
         tiny(20),
         vec![
@@ -190,16 +191,10 @@ fn samples_at_once_are_what_each_is_by_itself() {
     assert_eq!(written.len(), 19);
     assert!(written.iter().all(|(number, seed, ..)| *seed == 3 + *number as u64));
     for (request, number) in [(5, 0), (6, 18)] {
-        let text = heard.iter().filter(|report| report.request == Some(request)).find_map(|report| {
-            match &report.event {
-                Event::WritingEnded { text, .. } => Some(text.clone()),
-                _ => None,
-            }
-        });
-        assert_eq!(text.as_ref(), Some(&written[number].2));
+        assert_eq!(sampled(&heard, request)[0].2, written[number].2);
     }
-    let ended = |event: &Event| matches!(event, Event::SamplesEnded { tokens, .. } if *tokens > 0);
-    assert!(heard.iter().any(|report| report.request == Some(4) && ended(&report.event)));
+    let is_over = |report: &&Report| report.request == Some(4) && report.event == Event::Finished;
+    assert_eq!(heard.iter().filter(is_over).count(), 1);
     assert_eq!(failures(&heard).len(), 1);
     assert!(failures(&heard)[0].contains("(got 0)"), "{:?}", failures(&heard));
     let stopped = sampled(&heard, 8);
@@ -229,8 +224,9 @@ fn train(config: RunConfig, stop_after: Option<u64>) -> Command {
 fn generate(prompt: &str) -> Command {
     Command::Generate {
         source: WeightSource::Current,
-        prompt: prompt.to_owned(),
+        prompt: prompt.into(),
         config: GenerateConfig { max_tokens: 12, ..GenerateConfig::default() },
+        output: Output::Tokens,
     }
 }
 
@@ -295,7 +291,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     has(|event| matches!(event, Event::Tokens { tokens, .. } if !tokens.is_empty()));
     has(|event| matches!(event, Event::MergeReplay { steps, .. } if !steps.is_empty()));
     has(|event| matches!(event, Event::Vocabulary { entries, .. } if entries.len() == 5));
-    has(|event| matches!(event, Event::WritingEnded { text, .. } if !text.is_empty()));
+    has(|event| matches!(event, Event::Completed { completion } if !completion.text.is_empty()));
     has(
         |event| matches!(event, Event::Runs { runs } if runs[0].state == RunState::Finished && !runs[0].checkpoints.is_empty()),
     );
@@ -350,10 +346,10 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
                 Command::StepOnce,
             ),
             after(generate("A")),
-            (Some(|event| matches!(event, Event::WritingEnded { .. })), Command::Continue),
+            (Some(|event| matches!(event, Event::Completed { .. })), Command::Continue),
             after(generate("B")),
             (
-                Some(|event| matches!(event, Event::WritingEnded { .. })),
+                Some(|event| matches!(event, Event::Completed { .. })),
                 Command::ChangeTraining { learning_rate: Some(5e-4), steps: None },
             ),
             after(Command::ProfileStep),
@@ -494,7 +490,7 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
                 Command::Pause,
             ),
             after(generate("A")),
-            (Some(|event| matches!(event, Event::WritingEnded { .. })), Command::StepOnce),
+            (Some(|event| matches!(event, Event::Completed { .. })), Command::StepOnce),
             (
                 Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
                 Command::StopTraining,

@@ -4,26 +4,23 @@ mod lenses;
 mod models;
 
 use super::Session;
-use super::batches::{Asked, Batches, Streamed, written};
-use super::completing::Scoring;
+use super::batches::Batches;
+use super::generation::Scoring;
 use super::training::ActiveRun;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
-use crate::generation::{
-    ChatPrompt, Decode, Decoder, Opening, Request, chat_prompt, chat_room, prompt_tokens, request,
-};
+use crate::generation::{Decoder, Opening};
 use crate::inspection::Indices;
 use crate::metrics::moderation::Judges;
 use crate::platform::Turns;
 use crate::project::{ParsedJudges, Run, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    CHATML, Candidate, ChatMessage, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, Precision,
-    WeightSource,
+    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, Precision, WeightSource,
 };
 use crate::sampler::{self, Explained, Sampling};
-use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
+use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::training::reward::learned_plain;
 use crate::{Error, Result};
 use lenses::Lenses;
@@ -139,6 +136,19 @@ impl Generations {
     }
 }
 
+impl Model {
+    pub(super) fn opened(&self, decoder: &Decoder) -> Event {
+        Event::ModelOpened {
+            run: self.key.0.clone(),
+            step: self.step,
+            device: decoder.device_name().to_owned(),
+            precision: decoder.precision(),
+            chats: self.tokenizer.0.chat_template.is_some(),
+            chatml: self.tokenizer.0.chat_template.as_deref() == Some(CHATML),
+        }
+    }
+}
+
 /// A token whose prediction is to be explained.
 pub(super) struct TokenQuery<'text> {
     /// Tokens before it.
@@ -159,21 +169,9 @@ impl Session {
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
         let (model, decoder) = self.model_and_decoder(source, precision, 1, live).await?;
-        self.tell_model(id, &model, &decoder);
+        self.sink.answer(id, model.opened(&decoder));
         self.generations.keep_decoder(model.key, precision, decoder);
         Ok(())
-    }
-
-    pub(super) fn tell_model(&self, id: u64, model: &Model, decoder: &Decoder) {
-        let opened = Event::ModelOpened {
-            run: model.key.0.clone(),
-            step: model.step,
-            device: decoder.device_name().to_owned(),
-            precision: decoder.precision(),
-            chats: model.tokenizer.0.chat_template.is_some(),
-            chatml: model.tokenizer.0.chat_template.as_deref() == Some(CHATML),
-        };
-        self.sink.answer(id, opened);
     }
 
     /// Separates the moderation rules from the settings and returns the open project's judges.
@@ -192,57 +190,6 @@ impl Session {
         Ok((config, judges))
     }
 
-    pub(super) async fn begin_writing(
-        &mut self,
-        id: u64,
-        source: &WeightSource,
-        prompt: &str,
-        config: &GenerateConfig,
-        live: Option<ActiveRun<'_, '_>>,
-    ) -> Result<()> {
-        self.expect_room()?;
-        let (config, judges) = self.with_judges(config)?;
-        let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
-        self.tell_lost(id, &model.tokenizer, prompt);
-        let ids = prompt_tokens(&model.tokenizer, prompt)?;
-        let request = request(model.tokenizer.clone(), &ids, &[], &config);
-        self.write_on(id, (model, decoder), Request { judges, ..request });
-        Ok(())
-    }
-
-    pub(super) async fn reply(
-        &mut self,
-        id: u64,
-        source: &WeightSource,
-        messages: &[ChatMessage],
-        config: &GenerateConfig,
-        live: Option<ActiveRun<'_, '_>>,
-    ) -> Result<()> {
-        self.expect_room()?;
-        let (config, judges) = self.with_judges(config)?;
-        let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
-        if let Some(last) = messages.last() {
-            self.tell_lost(id, &model.tokenizer, &last.content);
-        }
-        let files = &*model.tokenizer.0;
-        let context = model.config.context_length;
-        let room = chat_room(context, config.max_tokens);
-        let ChatPrompt { tokens, left_out } = chat_prompt(files, messages, room)?;
-        if left_out > 0 {
-            let (oldest, fit) = match left_out {
-                1 => ("the oldest".to_owned(), "was left out: it does not fit"),
-                _ => (format!("the oldest {left_out}"), "were left out: they do not fit"),
-            };
-            let text =
-                format!("{oldest} of {} messages {fit} the context of {context} tokens", messages.len());
-            self.sink.answer(id, Event::Notice { text, hints: Vec::new() });
-        }
-        let end: Vec<u32> = files.turn_end(messages).into_iter().collect();
-        let request = request(model.tokenizer.clone(), &tokens, &end, &config);
-        self.write_on(id, (model, decoder), Request { judges, ..request });
-        Ok(())
-    }
-
     /// Reports characters that the vocabulary lacks, and words that the model reads as special tokens.
     pub(super) fn tell_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
         let characters: String = tokenizer.unknown_characters(text).into_iter().collect();
@@ -257,20 +204,6 @@ impl Session {
             );
             self.sink.answer(id, Event::Notice { text, hints: Vec::new() });
         }
-    }
-
-    /// Starts generating after a prompt.
-    fn write_on(&mut self, id: u64, model_and_decoder: (Model, Decoder), request: Request<Decode<'static>>) {
-        let tokenizer = model_and_decoder.0.tokenizer.clone();
-        let precision = request.config.precision;
-        let tokens = written(&mut DecodeStream::new(tokenizer.clone()), &request.prompt, true);
-        self.sink.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
-        let streamed = Streamed {
-            id,
-            stream: DecodeStream::after(tokenizer, &request.prompt),
-            hides: request.config.moderation.mode.hides(),
-        };
-        self.write_all(model_and_decoder, precision, vec![(request, Asked::Streamed(Box::new(streamed)))]);
     }
 
     /// The model of a source, with a decoder for a batch of `texts`.

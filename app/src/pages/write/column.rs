@@ -8,7 +8,7 @@ use crate::state::{State, Text};
 use crate::widgets::{card, hint_line, quiet_text};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::{Command, Output};
 
 #[derive(Debug, Default)]
 pub(super) struct Column {
@@ -34,7 +34,7 @@ impl Column {
     pub(super) fn write(&mut self, context: &mut Context<'_>, prompt: &str, seed: u64) {
         let config = self.sampling.moderated(context, seed);
         let source = self.sampling.source.clone();
-        let command = Command::Generate { source, prompt: prompt.to_owned(), config };
+        let command = Command::Generate { source, prompt: prompt.into(), config, output: Output::Tokens };
         self.request = Some(context.outbox.send(command));
         self.look = Look::default();
     }

@@ -160,7 +160,7 @@ fn explain(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::{CheckpointSummary, RunSummary, WeightSource};
+    use glasshouse_protocol::{CheckpointSummary, Output, RunSummary, WeightSource};
 
     #[test]
     fn a_text_keeps_the_name_of_the_run_that_wrote_it() {
@@ -180,8 +180,9 @@ mod tests {
         state.runs.list = vec![run("1-owls")];
         let command = Command::Generate {
             source: WeightSource::Current,
-            prompt: "Once".to_owned(),
+            prompt: "Once".into(),
             config: GenerateConfig::default(),
+            output: Output::Tokens,
         };
         state.sent(4, &command);
         // A later run is now the latest one.

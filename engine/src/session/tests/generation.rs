@@ -3,17 +3,20 @@
 use super::evaluating::endless;
 use super::{TRAINS, Trigger, after, play_trained, tiny};
 use crate::protocol::{
-    Command, Completion, CompletionPrompt, CompletionSettings, Ending, ErrorKind, Event, GenerateConfig,
-    Report, WeightSource,
+    Command, Completion, CompletionSettings, Ending, ErrorKind, Event, GenerateConfig, Output, Report,
+    WeightSource,
 };
 
 fn config(max_tokens: usize, seed: u64) -> GenerateConfig {
     GenerateConfig { max_tokens, seed, ..GenerateConfig::default() }
 }
 
+fn generate(prompt: &str, config: GenerateConfig, output: Output) -> Command {
+    Command::Generate { source: WeightSource::Current, prompt: prompt.into(), config, output }
+}
+
 fn complete(prompt: &str, config: GenerateConfig, settings: CompletionSettings) -> Command {
-    let prompt = CompletionPrompt::Text { text: prompt.to_owned() };
-    Command::Complete { source: WeightSource::Current, prompt, config: Box::new(config), settings }
+    generate(prompt, config, Output::Completion(settings))
 }
 
 fn settings(places: usize) -> CompletionSettings {
@@ -31,10 +34,8 @@ fn completed(heard: &[Report], request: u64) -> &Completion {
 
 #[test]
 fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
-    let begins: Trigger = |event| matches!(event, Event::Completing { .. });
-    let alone = |prompt: &str, config| {
-        after(Command::Generate { source: WeightSource::Current, prompt: prompt.to_owned(), config })
-    };
+    let begins: Trigger = |event| matches!(event, Event::Written { prompt: false, .. });
+    let alone = |prompt: &str, config| after(generate(prompt, config, Output::Tokens));
     let heard = play_trained(
         tiny(20),
         vec![
@@ -54,13 +55,6 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
             after(complete("The", config(1, 3), CompletionSettings { no_tokens: true, ..settings(1) })),
         ],
     );
-    let ended = |request: u64| {
-        let texts = heard.iter().filter(move |report| report.request == Some(request));
-        texts.filter_map(|report| match &report.event {
-            Event::WritingEnded { text, .. } => Some(text.clone()),
-            _ => None,
-        })
-    };
     let place = |request: u64| {
         let is_it = |report: &Report| {
             report.request == Some(request) && matches!(report.event, Event::Completed { .. })
@@ -68,14 +62,14 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
         heard.iter().position(is_it).unwrap()
     };
     // The greeting is the first request.
-    assert_eq!(completed(&heard, 6).text, ended(4).next().unwrap());
-    assert_eq!(completed(&heard, 7).text, ended(5).next().unwrap());
+    assert_eq!(completed(&heard, 6).text, completed(&heard, 4).text);
+    assert_eq!(completed(&heard, 7).text, completed(&heard, 5).text);
     assert!(place(7) < place(6));
     let pieces: String = heard
         .iter()
         .filter(|report| report.request == Some(6))
         .filter_map(|report| match &report.event {
-            Event::Completing { text, .. } => Some(text.as_str()),
+            Event::Written { text, .. } => Some(text.as_str()),
             _ => None,
         })
         .collect();
@@ -83,7 +77,7 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
     let stopped = completed(&heard, 8);
     assert_eq!(stopped.ending, Ending::Interrupted);
     assert!(completed(&heard, 6).text.starts_with(&stopped.text) && stopped.written_tokens < 10);
-    assert_eq!(completed(&heard, 10), completed(&heard, 6));
+    assert_eq!(completed(&heard, 10).ids, completed(&heard, 6).ids);
     let refused = |request: u64| {
         heard.iter().find_map(|report| match &report.event {
             Event::Failed { error } if report.request == Some(request) => Some(error.clone()),

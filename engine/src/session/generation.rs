@@ -1,25 +1,32 @@
-//! Completions for other programs, many at a time. Completions of the same weights join one batch. Token log-probabilities come
-//! from one batched pass over each finished text.
+//! Requests for texts. Single texts and samples have a decoder of their own; completions for other programs join the batch of their
+//! weights, and their log-probabilities come from one batched pass over each finished text.
 
 mod scoring;
 
 use super::Session;
-use super::batches::Asked;
+use super::batches::{Asked, Form, written};
 use super::training::ActiveRun;
 use super::writing::{CURRENT, Key, Model, expect_writes};
 use crate::evaluation::Scorer;
-use crate::generation::{Decode, Generated, Request, prompt_tokens, rendered_prompt, request};
+use crate::generation::{
+    ChatPrompt, Decode, Generated, Request, chat_prompt, chat_room, prompt_tokens, rendered_prompt, request,
+};
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    ChatEnding, Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event,
-    GenerateConfig, Invalid, Moderated, WeightSource,
+    ChatEnding, Completion, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig, Invalid,
+    Output, Prompt, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use crate::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+/// Maximum batch size of samples; further ones wait for a slot.
+const PLACES: usize = 16;
+/// Maximum samples per request.
+const MAX_SAMPLES: usize = 10_000;
 /// Maximum completions in progress or waiting.
 const MAX_COMPLETIONS: usize = 4096;
 /// Maximum slots of a decoder.
@@ -51,21 +58,14 @@ impl Scoring {
     }
 }
 
-/// A completion in progress.
-pub(super) struct Completing {
-    pub(super) id: u64,
-    pub(super) model: Model,
-    prompt: Prompt,
-    settings: CompletionSettings,
-    /// Write special tokens as text.
-    special: bool,
-}
-
-struct Prompt {
+/// A prompt's tokens, and what a completion reports of it.
+pub(super) struct Encoded {
     ids: Vec<u32>,
     text: String,
     /// Number of leading tokens that have no text.
     unwritten: usize,
+    /// Number of messages left out because they do not fit.
+    left_out: usize,
     /// Characters that the vocabulary lacks.
     lost: String,
     /// Number of special tokens in its text or messages.
@@ -76,40 +76,106 @@ struct Prompt {
 
 /// A completion that only lacks log-probabilities.
 struct Unscored {
-    asked: Completing,
+    asked: Asked,
     behind: Behind,
 }
 
 /// What follows a prompt whose tokens are scored.
 enum Behind {
-    Written(Written),
+    Written(Generated),
     /// The most likely token, obtained from the same pass over the prompt.
     Likeliest(Request<Decode<'static>>),
 }
 
-pub(super) struct Written {
-    text: String,
-    /// Includes the token that ended it.
-    ids: Vec<u32>,
-    ending: Ending,
-    moderated: Moderated,
-}
-
-impl From<Generated> for Written {
-    fn from(mut generated: Generated) -> Self {
-        let mut ids = std::mem::take(&mut generated.tokens);
-        ids.extend(generated.end);
-        let Generated { text, ending, moderated, .. } = generated;
-        Self { text, ids, ending, moderated }
-    }
-}
-
 impl Session {
-    pub(super) async fn begin_completion(
+    pub(super) async fn generate(
         &mut self,
         id: u64,
         source: &WeightSource,
-        prompt: CompletionPrompt,
+        prompt: Prompt,
+        config: GenerateConfig,
+        output: Output,
+        live: Option<ActiveRun<'_, '_>>,
+    ) -> Result<()> {
+        match output {
+            Output::Tokens => self.begin_texts(id, source, prompt, &config, None, live).await,
+            Output::Samples { count } => {
+                self.begin_texts(id, source, prompt, &config, Some(count), live).await
+            }
+            Output::Completion(settings) => {
+                self.begin_completion(id, source, prompt, config, settings, live).await
+            }
+        }
+    }
+
+    /// Starts one streamed text, or a number of samples.
+    async fn begin_texts(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        prompt: Prompt,
+        config: &GenerateConfig,
+        samples: Option<usize>,
+        live: Option<ActiveRun<'_, '_>>,
+    ) -> Result<()> {
+        self.expect_room()?;
+        let (config, judges) = self.with_judges(config)?;
+        let count = samples.unwrap_or(1);
+        if !(1..=MAX_SAMPLES).contains(&count) {
+            return Err(Error::Refused(format!(
+                "the number of texts must be 1 to {MAX_SAMPLES} (got {count})"
+            )));
+        }
+        let places = count.min(PLACES);
+        let (model, decoder) = self.model_and_decoder(source, config.precision, places, live).await?;
+        self.sink.answer(id, model.opened(&decoder));
+        let (said, messages) = match &prompt {
+            Prompt::Text { text } => (text.as_str(), 0),
+            Prompt::Messages { messages, .. } => {
+                (messages.last().map_or("", |last| &last.content), messages.len())
+            }
+            Prompt::Tokens { .. } => ("", 0),
+        };
+        self.tell_lost(id, &model.tokenizer, said);
+        let prompt = Arc::new(read(&model, prompt, config.max_tokens)?);
+        if prompt.left_out > 0 {
+            let (oldest, fit) = match prompt.left_out {
+                1 => ("the oldest".to_owned(), "was left out: it does not fit"),
+                left_out => (format!("the oldest {left_out}"), "were left out: they do not fit"),
+            };
+            let context = model.config.context_length;
+            let text = format!("{oldest} of {messages} messages {fit} the context of {context} tokens");
+            self.sink.answer(id, Event::Notice { text, hints: Vec::new() });
+        }
+        if samples.is_none() {
+            let tokens = written(&mut DecodeStream::new(model.tokenizer.clone()), &prompt.ids, true);
+            self.sink.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
+        }
+        let text = |number: usize| {
+            let seed = config.seed.wrapping_add(number as u64);
+            let config = GenerateConfig { seed, ..config.clone() };
+            let request = request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config);
+            let form = match samples {
+                Some(_) => Form::Sample,
+                None => Form::Tokens {
+                    stream: Box::new(DecodeStream::after(model.tokenizer.clone(), &prompt.ids)),
+                    hides: config.moderation.mode.hides(),
+                },
+            };
+            let (model, prompt, settings) = (model.clone(), prompt.clone(), CompletionSettings::default());
+            let asked = Asked { id, number, seed, model, prompt, settings, special: false, form };
+            (Request { judges: judges.clone(), ..request }, asked)
+        };
+        let texts = (0..count).map(text).collect();
+        self.write_all(model.key.clone(), decoder, config.precision, texts);
+        Ok(())
+    }
+
+    async fn begin_completion(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        prompt: Prompt,
         mut config: GenerateConfig,
         settings: CompletionSettings,
         mut live: Option<ActiveRun<'_, '_>>,
@@ -140,7 +206,8 @@ impl Session {
             None => self.weights(source, live.as_mut()).await?,
         };
         expect_writes(&model)?;
-        let prompt = read(&model, prompt)?;
+        expect_short(&prompt, model.config.context_length)?;
+        let prompt = read(&model, prompt, config.max_tokens)?;
         if settings.no_tokens {
             expect_fits(&prompt, model.config.context_length)?;
         } else {
@@ -149,16 +216,20 @@ impl Session {
         let request =
             Request { judges, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
         let scores = settings.log_probabilities.is_some();
-        let asked = Completing { id, model, prompt, settings, special: config.special_tokens };
+        let (prompt, special) = (Arc::new(prompt), config.special_tokens);
+        let asked = Asked {
+            id,
+            number: 0,
+            seed: config.seed,
+            model,
+            prompt,
+            settings,
+            special,
+            form: Form::Completion,
+        };
         let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();
         if asked.settings.no_tokens {
-            let behind = Written {
-                text: String::new(),
-                ids: Vec::new(),
-                ending: Ending::MaxTokens,
-                moderated: Moderated::new(),
-            };
-            self.complete(asked, behind);
+            self.end_text(asked, Generated::default(), true);
         } else if scores && asked.settings.echo && greedy && config.max_tokens == 1 {
             let behind = Behind::Likeliest(request);
             self.generations.scoring.unscored.push_back(Unscored { asked, behind });
@@ -168,7 +239,7 @@ impl Session {
         Ok(())
     }
 
-    fn completions(&self) -> impl Iterator<Item = &Completing> {
+    fn completions(&self) -> impl Iterator<Item = &Asked> {
         let unscored = self.generations.scoring.unscored.iter().map(|text| &text.asked);
         self.generations.batches.completions().chain(unscored)
     }
@@ -191,48 +262,63 @@ impl Session {
     async fn take_up(
         &mut self,
         source: &WeightSource,
-        asked: Completing,
+        asked: Asked,
         request: Request<Decode<'static>>,
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
-        let precision = request.config.precision;
+        let (id, precision) = (asked.id, request.config.precision);
         if let Some(pool) = self.generations.batches.completions_of(&asked.model.key, precision) {
-            pool.push(request, Asked::Completion(Box::new(asked)));
+            self.sink.answer(id, asked.model.opened(pool.decoder()));
+            pool.push(request, asked);
             return Ok(());
         }
         let (model, decoder) = self.model_and_decoder(source, precision, asked.settings.places, live).await?;
+        self.sink.answer(id, model.opened(&decoder));
+        let key = model.key.clone();
         // The same weights score the text and write it.
-        let asked = Box::new(Completing { model: model.clone(), ..asked });
-        self.write_all((model, decoder), precision, vec![(request, Asked::Completion(asked))]);
+        self.write_all(key, decoder, precision, vec![(request, Asked { model, ..asked })]);
         Ok(())
     }
 
-    /// Finishes a generated completion: reports it, or queues it for scoring.
-    pub(super) fn complete(&mut self, asked: Completing, written: Written) {
-        if asked.settings.log_probabilities.is_some() && written.ending != Ending::Interrupted {
-            let behind = Behind::Written(written);
+    /// Reports a generated text, or queues it for scoring. `is_last` if no other text of its request is unfinished.
+    pub(super) fn end_text(&mut self, asked: Asked, generated: Generated, is_last: bool) {
+        if asked.settings.log_probabilities.is_some() && generated.ending != Ending::Interrupted {
+            let behind = Behind::Written(generated);
             self.generations.scoring.unscored.push_back(Unscored { asked, behind });
         } else {
-            self.tell_completed(asked, written, Vec::new());
+            self.tell_completed(asked, generated, Vec::new(), is_last);
         }
     }
 
-    fn tell_completed(&self, asked: Completing, written: Written, tokens: Vec<CompletionToken>) {
-        let Completing { id, model, prompt, settings, .. } = asked;
+    fn tell_completed(
+        &self,
+        asked: Asked,
+        generated: Generated,
+        tokens: Vec<CompletionToken>,
+        is_last: bool,
+    ) {
+        let Asked { id, number, seed, model, prompt, settings, .. } = asked;
         let completion = Box::new(Completion {
             run: model.key.0,
-            echoed: if settings.echo { prompt.text } else { String::new() },
-            text: written.text,
-            ending: written.ending,
+            number,
+            seed,
+            echoed: if settings.echo { prompt.text.clone() } else { String::new() },
+            text: generated.text,
+            ending: generated.ending,
             prompt_tokens: prompt.ids.len(),
-            written_tokens: written.ids.len(),
+            written_tokens: generated.tokens.len() + usize::from(generated.end.is_some()),
+            ids: generated.tokens,
+            seconds: generated.seconds,
+            tokens_per_s: generated.tokens_per_s,
             tokens,
-            characters_lost: prompt.lost,
+            characters_lost: prompt.lost.clone(),
             special_tokens: prompt.special,
-            moderated: written.moderated,
+            moderated: generated.moderated,
         });
         self.sink.answer(id, Event::Completed { completion });
-        self.sink.finished(id);
+        if is_last {
+            self.sink.finished(id);
+        }
     }
 
     /// Ends a completion that only lacks log-probabilities, or all of them if `request` is 0, without these.
@@ -242,12 +328,12 @@ impl Session {
             std::mem::take(&mut self.generations.scoring.unscored).into_iter().partition(is_meant);
         self.generations.scoring.unscored = others;
         for Unscored { asked, behind } in meant {
-            let (text, ids, moderated) = match behind {
-                Behind::Written(written) => (written.text, written.ids, written.moderated),
-                Behind::Likeliest(_) => Default::default(),
+            let generated = match behind {
+                Behind::Written(generated) => generated,
+                Behind::Likeliest(_) => Generated::default(),
             };
-            let written = Written { text, ids, ending: Ending::Interrupted, moderated };
-            self.tell_completed(asked, written, Vec::new());
+            let generated = Generated { ending: Ending::Interrupted, ..generated };
+            self.tell_completed(asked, generated, Vec::new(), true);
         }
     }
 }
@@ -266,20 +352,21 @@ fn check(settings: &CompletionSettings) -> Result<()> {
     }
 }
 
-/// Encodes a prompt.
-fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
+/// Encodes a prompt. A reply of `max_tokens` has room after it.
+fn read(model: &Model, prompt: Prompt, max_tokens: usize) -> Result<Encoded> {
     let files = model.tokenizer.files();
-    expect_short(&prompt, model.config.context_length)?;
     let lost = |text: &str| -> String { model.tokenizer.unknown_characters(text).into_iter().collect() };
     let special =
         |text: &str| model.tokenizer.special_pattern().map_or(0, |special| special.find_iter(text).count());
+    let text_of = |ids: &[u32]| pieces(DecodeStream::new(&*model.tokenizer), ids, true).concat();
     match prompt {
-        CompletionPrompt::Text { text } => {
+        Prompt::Text { text } => {
             let ids = prompt_tokens(&model.tokenizer, &text)?;
             let unwritten = if text.is_empty() { ids.len() } else { model.tokenizer.begins().len() };
-            Ok(Prompt { ids, unwritten, ends: Vec::new(), lost: lost(&text), special: special(&text), text })
+            let (lost, special) = (lost(&text), special(&text));
+            Ok(Encoded { ids, unwritten, left_out: 0, ends: Vec::new(), lost, special, text })
         }
-        CompletionPrompt::Tokens { ids } => {
+        Prompt::Tokens { ids } => {
             if ids.is_empty() {
                 return Err(Error::Refused("the prompt has no tokens; give at least one".to_owned()));
             }
@@ -291,18 +378,30 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
                     vocabulary - 1
                 )));
             }
-            let text = pieces(DecodeStream::new(&*model.tokenizer), &ids, true).concat();
-            Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new(), lost: String::new(), special: 0 })
+            Ok(Encoded {
+                text: text_of(&ids),
+                ids,
+                unwritten: 0,
+                left_out: 0,
+                ends: Vec::new(),
+                lost: String::new(),
+                special: 0,
+            })
         }
-        CompletionPrompt::Messages { mut messages, rendering } => {
+        Prompt::Messages { mut messages, rendering } => {
             let contents: String = messages.iter().map(|message| message.content.as_str()).collect();
-            let ids = rendered_prompt(files, &messages, &rendering)?;
-            if rendering.ending == ChatEnding::Continued {
+            let ChatPrompt { tokens: ids, left_out } = match &rendering {
+                None => chat_prompt(files, &messages, chat_room(model.config.context_length, max_tokens))?,
+                Some(rendering) => {
+                    ChatPrompt { tokens: rendered_prompt(files, &messages, rendering)?, left_out: 0 }
+                }
+            };
+            if rendering.is_some_and(|rendering| rendering.ending == ChatEnding::Continued) {
                 messages.pop();
             }
+            let (lost, special) = (lost(&contents), special(&contents));
             let ends = files.turn_end(&messages).into_iter().collect();
-            let text = pieces(DecodeStream::new(&*model.tokenizer), &ids, true).concat();
-            Ok(Prompt { ids, text, unwritten: 0, ends, lost: lost(&contents), special: special(&contents) })
+            Ok(Encoded { text: text_of(&ids), ids, unwritten: 0, left_out, ends, lost, special })
         }
     }
 }
@@ -326,15 +425,16 @@ fn pieces(mut stream: DecodeStream<&Tokenizer>, ids: &[u32], special: bool) -> V
 }
 
 /// Fails if a prompt is too long in any tokenisation: tokenising megabytes would block other work for seconds.
-fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
+fn expect_short(prompt: &Prompt, context: usize) -> Result<()> {
     let bytes = match prompt {
-        CompletionPrompt::Text { text } => text.len(),
-        CompletionPrompt::Messages { messages, rendering } => {
+        Prompt::Text { text } => text.len(),
+        Prompt::Messages { messages, rendering } => {
             let of_messages =
                 messages.iter().map(|message| message.content.len() + json_bytes(&message.fields));
-            of_messages.sum::<usize>() + json_bytes(&rendering.variables)
+            let variables = rendering.as_ref().map_or(0, |rendering| json_bytes(&rendering.variables));
+            of_messages.sum::<usize>() + variables
         }
-        CompletionPrompt::Tokens { .. } => 0,
+        Prompt::Tokens { .. } => 0,
     };
     if bytes <= context.saturating_mul(TOKEN_BYTES) {
         return Ok(());
@@ -348,7 +448,7 @@ fn json_bytes(fields: &Map<String, Value>) -> usize {
     if fields.is_empty() { 0 } else { serde_json::to_vec(fields).map_or(0, |json| json.len()) }
 }
 
-fn expect_fits(prompt: &Prompt, context: usize) -> Result<()> {
+fn expect_fits(prompt: &Encoded, context: usize) -> Result<()> {
     match prompt.ids.len() {
         tokens if tokens <= context => Ok(()),
         tokens => Err(too_long(tokens, format!("be at most {context}, the context length"))),
@@ -361,7 +461,7 @@ fn too_long(tokens: usize, rule: String) -> Error {
 
 /// Maximum number of tokens to generate.
 fn room(
-    prompt: &Prompt,
+    prompt: &Encoded,
     context: usize,
     config: &GenerateConfig,
     settings: &CompletionSettings,

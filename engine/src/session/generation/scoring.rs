@@ -1,9 +1,9 @@
 //! Computes log-probabilities of generated completions, many in one pass.
 
 use super::super::Session;
-use super::{Behind, Completing, Unscored, Written, pieces};
+use super::{Asked, Behind, Unscored, pieces};
 use crate::evaluation::{Detail, Scorer, Scoring, TokenScore};
-use crate::generation::{Decode, Request, Writer};
+use crate::generation::{Decode, Generated, Request, Writer};
 use crate::protocol::{CompletionToken, Ending, LikelyToken};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use crate::{Error, Result};
@@ -36,9 +36,9 @@ impl Session {
                 for (text, scores) in due.into_iter().zip(scores) {
                     let id = text.asked.id;
                     match text.behind.settle(scores) {
-                        Ok((written, scores)) => {
-                            let tokens = tokens_of(&text.asked, &written, &scores);
-                            self.tell_completed(text.asked, written, tokens);
+                        Ok((generated, scores)) => {
+                            let tokens = tokens_of(&text.asked, &generated, &scores);
+                            self.tell_completed(text.asked, generated, tokens, true);
                         }
                         Err(error) => self.sink.failed(Some(id), &error),
                     }
@@ -80,7 +80,7 @@ impl Session {
 impl Unscored {
     fn written(&self) -> usize {
         match &self.behind {
-            Behind::Written(written) => written.ids.len(),
+            Behind::Written(generated) => generated.ids().count(),
             Behind::Likeliest(_) => 1,
         }
     }
@@ -94,7 +94,7 @@ impl Unscored {
     fn whole(&self) -> Vec<u32> {
         let prompt = &self.asked.prompt.ids;
         match &self.behind {
-            Behind::Written(written) => [prompt.as_slice(), &written.ids].concat(),
+            Behind::Written(generated) => prompt.iter().copied().chain(generated.ids()).collect(),
             Behind::Likeliest(_) => [prompt.as_slice(), &[0]].concat(),
         }
     }
@@ -102,9 +102,9 @@ impl Unscored {
 
 impl Behind {
     /// The generated text, with all requested scores.
-    fn settle(self, mut scores: Vec<TokenScore>) -> Result<(Written, Vec<TokenScore>)> {
+    fn settle(self, mut scores: Vec<TokenScore>) -> Result<(Generated, Vec<TokenScore>)> {
         let Request { config, ends, judges, decode, .. } = match self {
-            Self::Written(written) => return Ok((written, scores)),
+            Self::Written(generated) => return Ok((generated, scores)),
             Self::Likeliest(request) => request,
         };
         let none = || Error::Internal("a token without a score".to_owned());
@@ -113,18 +113,16 @@ impl Behind {
         (last.token, last.log_probability, last.rank) = (token, log_probability, 1);
         let mut writer = Writer::<Decode<'static>>::new(&config, ends, judges, decode);
         writer.push(token);
-        let written = Written {
-            text: writer.text().to_owned(),
-            ids: vec![token],
-            ending: writer.ending().unwrap_or(Ending::MaxTokens),
-            moderated: writer.moderated(),
-        };
-        Ok((written, scores))
+        let ending = writer.ending().unwrap_or(Ending::MaxTokens);
+        let (tokens, end) =
+            if ending == Ending::EndOfText { (Vec::new(), Some(token)) } else { (vec![token], None) };
+        let (text, moderated) = (writer.text().to_owned(), writer.moderated());
+        Ok((Generated { text, tokens, end, ending, moderated, ..Generated::default() }, scores))
     }
 }
 
 /// The reported tokens with their scores.
-fn tokens_of(asked: &Completing, written: &Written, scores: &[TokenScore]) -> Vec<CompletionToken> {
+fn tokens_of(asked: &Asked, generated: &Generated, scores: &[TokenScore]) -> Vec<CompletionToken> {
     let tokenizer: &Tokenizer = &asked.model.tokenizer;
     let count = asked.settings.log_probabilities.unwrap_or(0);
     let mut told: Vec<(u32, usize)> = Vec::new();
@@ -139,7 +137,8 @@ fn tokens_of(asked: &Completing, written: &Written, scores: &[TokenScore]) -> Ve
     }
     let unscored = told.len().min(1);
     let behind = DecodeStream::after(tokenizer, &asked.prompt.ids);
-    for (id, piece) in written.ids.iter().zip(pieces(behind, &written.ids, asked.special)) {
+    let ids: Vec<u32> = generated.ids().collect();
+    for (id, piece) in ids.iter().zip(pieces(behind, &ids, asked.special)) {
         told.push((*id, offset));
         offset += piece.chars().count();
     }
