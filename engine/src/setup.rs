@@ -333,7 +333,7 @@ async fn weights_of_start(project: Project, config: &RunConfig) -> Result<Option
         let beginning = Beginning::find(&project, &config)?;
         beginning.map(|beginning| beginning.weights(&config)).transpose()
     };
-    platform::aside(read).await?
+    platform::spawn_blocking(read).await?
 }
 
 fn without_device() -> Error {

@@ -4,7 +4,7 @@ use super::tensors::Places;
 use super::{MANIFEST, MAX_JSON_BYTES, Manifest, check_files, is_bundle, sha256};
 use glasshouse_compiler::model::parameters;
 use glasshouse_formats::huggingface::Family;
-use glasshouse_platform::{Error, Result, Turns, files, storage};
+use glasshouse_platform::{Error, Result, Yielder, files, storage};
 use glasshouse_project::checkpoint::{CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::metrics::{self, MetricsWriter};
 use glasshouse_project::{Project, RunRecord, StagedRun};
@@ -39,7 +39,7 @@ pub async fn bring_back_in_turns(
     project: &Project,
     bundle: &Path,
     out: Option<&Path>,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<StagedRun> {
     if !is_bundle(bundle) && newest(bundle).is_some() {
         let reason = format!(
@@ -70,10 +70,10 @@ pub async fn bring_back_in_turns(
         );
         return Err(bad_bundle(reason));
     }
-    check_files(bundle, &manifest.files, turns).await?;
+    check_files(bundle, &manifest.files, yielder).await?;
     let (folder, state) = latest(&out)?;
     let bad = |reason: String| Error::bad_file(&folder, reason);
-    if state.bundle != sha256(&bundle.join(MANIFEST), turns).await? {
+    if state.bundle != sha256(&bundle.join(MANIFEST), yielder).await? {
         return Err(bad("it belongs to another bundle: give the one that it was trained with".to_owned()));
     }
     if state.step <= manifest.step || state.step > config.train.steps {
@@ -83,10 +83,10 @@ pub async fn bring_back_in_turns(
             state.step
         )));
     }
-    check_files(&folder, &state.files, turns).await?;
+    check_files(&folder, &state.files, yielder).await?;
     let family = Family::of(&config.model, record.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
-    let arena = Places::new(family, &config.model, &trained)?.read(&folder, turns).await?;
+    let arena = Places::new(family, &config.model, &trained)?.read(&folder, yielder).await?;
     let events = log(&out.join("metrics.jsonl"), manifest.step, state.step)?;
     let tokens_per_step = config.tokens_per_step() as f64;
     let seconds_there: f64 = events
@@ -120,11 +120,11 @@ pub async fn bring_back_in_turns(
     };
     let is_best = state.val_loss.is_some() && state.val_loss == best;
     let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
-    checkpoints.save_in_turns(&info, &trained, &arena, is_best, turns).await?;
+    checkpoints.save_in_turns(&info, &trained, &arena, is_best, yielder).await?;
     let mut metrics = MetricsWriter::create(&new.metrics_path())?;
     for event in &past {
         metrics.write(event)?;
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     metrics.sync()?;
     new.save_record(&RunRecord {

@@ -8,7 +8,7 @@ use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
 use glasshouse_formats::huggingface::{Family, export_trained_in_turns};
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result};
@@ -53,7 +53,7 @@ pub async fn hand_over_in_turns(
     request: &HandOver<'_>,
     to: &Path,
     replace: bool,
-    turns: &Turns,
+    yielder: &Yielder,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<PathBuf>> {
     check_place(to, replace)?;
@@ -68,18 +68,18 @@ pub async fn hand_over_in_turns(
         run: request.run.clone(),
         config: config.clone(),
         tokenizer: prepared.tokenizer.clone(),
-        parameters: places.whole(loaded.state.parameters.clone(), turns).await,
+        parameters: places.whole(loaded.state.parameters.clone(), yielder).await,
         info: loaded.info.clone(),
         notices: Vec::new(),
     };
-    export_trained_in_turns(&trained, &folder.join("model"), true, turns).await?;
+    export_trained_in_turns(&trained, &folder.join("model"), true, yielder).await?;
     drop(trained);
-    places.write_moments(&loaded.state, &folder.join("optimizer.safetensors"), turns).await?;
-    write_tokens(prepared, &folder.join("data"), turns).await?;
-    let (expected, after) = steps_here(&handed, request, turns, progress).await?;
+    places.write_moments(&loaded.state, &folder.join("optimizer.safetensors"), yielder).await?;
+    write_tokens(prepared, &folder.join("data"), yielder).await?;
+    let (expected, after) = steps_here(&handed, request, yielder, progress).await?;
     storage::write_json(&folder.join("expected.json"), &expected)?;
-    let after = places.whole(after.parameters, turns).await;
-    places.write_weights(&after, &folder.join("expected.safetensors"), turns).await?;
+    let after = places.whole(after.parameters, yielder).await;
+    places.write_weights(&after, &folder.join("expected.safetensors"), yielder).await?;
     storage::write_json(&folder.join("run.json"), &settings(&handed, family, steps)?)?;
     storage::create_folder(&folder.join("configs"))?;
     for (name, text) in SCRIPTS {
@@ -93,7 +93,7 @@ pub async fn hand_over_in_turns(
     list(folder, "", &mut names)?;
     let mut sums = BTreeMap::new();
     for name in names.into_iter().filter(|name| !is_edited(name)) {
-        sums.insert(name.clone(), sha256(&folder.join(&name), turns).await?);
+        sums.insert(name.clone(), sha256(&folder.join(&name), yielder).await?);
     }
     let checkpoint = loaded.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manifest = Manifest {
@@ -188,7 +188,7 @@ fn look(run: &Run) -> Result<Handed> {
 async fn steps_here(
     handed: &Handed,
     request: &HandOver<'_>,
-    turns: &Turns,
+    yielder: &Yielder,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(Value, ArenaState)> {
     let Handed { config, prepared, loaded, .. } = handed;
@@ -208,14 +208,14 @@ async fn steps_here(
         let micro_batches = 0..train.accumulate as u64;
         windows.push(micro_batches.flat_map(|micro| windows_drawn.starts(step, micro)).collect::<Vec<u64>>());
         progress(step + 1 - loaded.info.step, request.steps);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let device = executor.describe().to_string();
     Ok((json!({ "device": device, "steps": steps, "windows": windows }), executor.state().await?))
 }
 
 /// Writes both splits as little-endian integers, as wide as in the store.
-async fn write_tokens(prepared: &Prepared, folder: &Path, turns: &Turns) -> Result<()> {
+async fn write_tokens(prepared: &Prepared, folder: &Path, yielder: &Yielder) -> Result<()> {
     storage::create_folder(folder)?;
     let wide = element_bytes(prepared) == 4;
     for (split, name) in [(Split::Train, "train.bin"), (Split::Validation, "validation.bin")] {
@@ -230,7 +230,7 @@ async fn write_tokens(prepared: &Prepared, folder: &Path, turns: &Turns) -> Resu
                 false => tokens.iter().flat_map(|token| (*token as u16).to_le_bytes()).collect(),
             };
             file.write_all(&bytes).map_err(Error::io(&path))?;
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         let file = file.into_inner().map_err(|error| Error::io(&path)(error.into_error()))?;
         file.sync_all().map_err(Error::io(&path))?;

@@ -20,7 +20,7 @@ mod tensors;
 pub use back::bring_back_in_turns;
 pub use bundle::{HandOver, hand_over_in_turns};
 
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result, storage};
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,7 @@ impl Manifest {
 }
 
 /// Hexadecimal SHA-256 of a file.
-async fn sha256(path: &Path, turns: &Turns) -> Result<String> {
+async fn sha256(path: &Path, yielder: &Yielder) -> Result<String> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
@@ -98,7 +98,7 @@ async fn sha256(path: &Path, turns: &Turns) -> Result<String> {
             break;
         }
         hash.update(&buffer[..count]);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -107,7 +107,7 @@ async fn sha256(path: &Path, turns: &Turns) -> Result<String> {
 ///
 /// # Errors
 /// A file is missing or differs; the error names it.
-async fn check_files(folder: &Path, sums: &BTreeMap<String, String>, turns: &Turns) -> Result<()> {
+async fn check_files(folder: &Path, sums: &BTreeMap<String, String>, yielder: &Yielder) -> Result<()> {
     for (name, wanted) in sums {
         // Names from an untrusted file must stay inside the folder.
         if name.split('/').any(|part| part.is_empty() || part == ".." || part.contains(['\\', ':', '\0'])) {
@@ -122,7 +122,7 @@ async fn check_files(folder: &Path, sums: &BTreeMap<String, String>, turns: &Tur
         if !files::is_file(&path) {
             return Err(Error::bad_file(path, "missing: copy its whole folder again"));
         }
-        if sha256(&path, turns).await? != *wanted {
+        if sha256(&path, yielder).await? != *wanted {
             return Err(Error::bad_file(
                 path,
                 "it was changed since it was written (checksum): copy it again from its source",

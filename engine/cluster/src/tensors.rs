@@ -6,7 +6,7 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_formats::huggingface::{Family, Folder, Format, write_tensors};
 use glasshouse_formats::tensors::{Parameters, Tensor, not_finite};
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::ModelConfig;
 use std::path::Path;
 
@@ -44,51 +44,56 @@ impl Places {
     }
 
     /// Converts weights to the layout of an unfrozen model.
-    pub(super) async fn whole(&self, weights: Vec<f32>, turns: &Turns) -> Vec<f32> {
-        moved(&self.trained, &self.whole, weights, turns).await
+    pub(super) async fn whole(&self, weights: Vec<f32>, yielder: &Yielder) -> Vec<f32> {
+        moved(&self.trained, &self.whole, weights, yielder).await
     }
 
     /// Converts moments to the layout of an unfrozen model, with zeros for frozen parameters.
-    async fn whole_moments(&self, moments: &[f32], turns: &Turns) -> Vec<f32> {
+    async fn whole_moments(&self, moments: &[f32], yielder: &Yielder) -> Vec<f32> {
         let mut all = moments.to_vec();
         all.resize(self.trained.length, 0.0);
-        self.whole(all, turns).await
+        self.whole(all, yielder).await
     }
 
     /// Writes weights in the layout of an unfrozen model.
-    pub(super) async fn write_weights(&self, weights: &[f32], path: &Path, turns: &Turns) -> Result<()> {
+    pub(super) async fn write_weights(&self, weights: &[f32], path: &Path, yielder: &Yielder) -> Result<()> {
         let entries = self.tensors.iter().map(|tensor| (tensor.name.clone(), tensor, weights));
-        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, turns).await
+        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, yielder).await
     }
 
     /// Writes AdamW's moments.
-    pub(super) async fn write_moments(&self, state: &ArenaState, path: &Path, turns: &Turns) -> Result<()> {
-        let first = self.whole_moments(&state.first_moments, turns).await;
-        let moments = [first, self.whole_moments(&state.second_moments, turns).await];
+    pub(super) async fn write_moments(
+        &self,
+        state: &ArenaState,
+        path: &Path,
+        yielder: &Yielder,
+    ) -> Result<()> {
+        let first = self.whole_moments(&state.first_moments, yielder).await;
+        let moments = [first, self.whole_moments(&state.second_moments, yielder).await];
         let entries = [FIRST, SECOND].iter().zip(&moments).flat_map(|(prefix, moments)| {
             self.tensors
                 .iter()
                 .map(move |tensor| (format!("{prefix}{}", tensor.name), tensor, moments.as_slice()))
         });
-        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, turns).await
+        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, yielder).await
     }
 
     /// Reads a checkpoint written with `transformers`.
     ///
     /// # Errors
     /// A tensor is missing, misshapen, or has non-finite entries; the error names it.
-    pub(super) async fn read(&self, folder: &Path, turns: &Turns) -> Result<ArenaState> {
+    pub(super) async fn read(&self, folder: &Path, yielder: &Yielder) -> Result<ArenaState> {
         let weights = Folder::open(folder, "model")?;
         let moments = Folder::open(folder, "optimizer")?;
-        let whole = self.read_tensors(folder, &weights, "", turns).await?;
+        let whole = self.read_tensors(folder, &weights, "", yielder).await?;
         let trained = async |prefix: &str| {
-            let whole = self.read_tensors(folder, &moments, prefix, turns).await?;
-            let mut trained = moved(&self.whole, &self.trained, whole, turns).await;
+            let whole = self.read_tensors(folder, &moments, prefix, yielder).await?;
+            let mut trained = moved(&self.whole, &self.trained, whole, yielder).await;
             trained.truncate(self.trained.trained_end);
             Ok::<_, Error>(trained)
         };
         Ok(ArenaState {
-            parameters: moved(&self.whole, &self.trained, whole, turns).await,
+            parameters: moved(&self.whole, &self.trained, whole, yielder).await,
             first_moments: trained(FIRST).await?,
             second_moments: trained(SECOND).await?,
             loss_scale: None,
@@ -101,7 +106,7 @@ impl Places {
         folder: &Path,
         files: &Folder,
         prefix: &str,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Vec<f32>> {
         let mut arena = vec![0.0; self.whole.length];
         let mut floats = Vec::new();
@@ -126,7 +131,7 @@ impl Places {
                 files.read(stored, rows.clone(), &mut floats)?;
                 odd += not_finite(&floats);
                 tensor.scatter(&self.parameters, &mut arena, rows.start, &floats)?;
-                turns.give().await;
+                yielder.maybe_yield().await;
             }
             if odd > 0 {
                 let reason = format!(
@@ -140,6 +145,6 @@ impl Places {
     }
 }
 
-async fn moved(from: &ArenaLayout, to: &ArenaLayout, values: Vec<f32>, turns: &Turns) -> Vec<f32> {
-    from.moved_in_turns(to, values, &async || turns.give().await).await
+async fn moved(from: &ArenaLayout, to: &ArenaLayout, values: Vec<f32>, yielder: &Yielder) -> Vec<f32> {
+    from.moved_in_turns(to, values, &async || yielder.maybe_yield().await).await
 }

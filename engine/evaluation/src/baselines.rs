@@ -5,7 +5,7 @@ use super::training_text::TrainingTokens;
 use super::{Subject, Tell};
 use glasshouse_metrics::baselines::{Compressor, MAX_ORDER, NGram, Unigram, XZ_WINDOW};
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::{Baseline, Better, DocumentLoss, Likelihood, Metric};
 use glasshouse_protocol::quantity::{bytes, whole};
@@ -30,27 +30,27 @@ pub async fn baselines(
     settings: &EvaluateSettings,
     tell: Tell<'_>,
 ) -> Result<Vec<Baseline>> {
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     let tokenizer = &subject.tokenizer.tokenizer;
-    let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
-    let evaluated = Evaluated::read(&held_out, subject, likelihood, settings, &turns).await?;
+    let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &yielder).await?;
+    let evaluated = Evaluated::read(&held_out, subject, likelihood, settings, &yielder).await?;
     let vocabulary = subject.scorer.config().vocabulary;
     let mut training = TrainingTokens::new(&held_out, &subject.run.config()?, tokenizer);
     let mut found = Vec::new();
     let about = format!("Each of {} tokens is equally likely.", whole(vocabulary as u64));
-    found.push(evaluated.baseline("uniform", about, |_| (vocabulary.max(1) as f64).ln(), &turns).await);
-    let unigram = unigram(&mut training, vocabulary, tell, &turns).await?;
+    found.push(evaluated.baseline("uniform", about, |_| (vocabulary.max(1) as f64).ln(), &yielder).await);
+    let unigram = unigram(&mut training, vocabulary, tell, &yielder).await?;
     let about = format!(
         "Token frequencies in the {} training tokens, with add-one smoothing.",
         whole(unigram.tokens())
     );
-    found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &turns).await);
+    found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &yielder).await);
     for order in 1..=MAX_ORDER {
         let learned =
-            ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &turns).await?;
-        found.push(evaluated.ngram(&learned, &turns).await);
+            ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &yielder).await?;
+        found.push(evaluated.ngram(&learned, &yielder).await);
     }
-    found.extend(compressors(&held_out, &evaluated, tell, &turns).await?);
+    found.extend(compressors(&held_out, &evaluated, tell, &yielder).await?);
     let value = |baseline: &Baseline| baseline.bits_per_byte.value.unwrap_or(f64::INFINITY);
     found.sort_by(|one, other| value(one).total_cmp(&value(other)));
     Ok(found)
@@ -76,7 +76,7 @@ impl Evaluated {
         subject: &Subject<'_>,
         likelihood: &Likelihood,
         settings: &EvaluateSettings,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Self> {
         let tokenizer = &subject.tokenizer.tokenizer;
         let mut own = Self {
@@ -111,7 +111,7 @@ impl Evaluated {
             }
             document.starts = Vec::new();
             own.documents.push(document);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         own.count.0 = own.bytes.len() as u64;
         let metric = likelihood.metrics.iter().find(|metric| metric.name == "bits_per_byte");
@@ -135,7 +135,7 @@ impl Evaluated {
         name: &str,
         about: String,
         nats: impl Fn(u32) -> f64,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Baseline {
         let mut sums = Vec::with_capacity(self.tokens.len());
         for document in &self.documents {
@@ -144,13 +144,13 @@ impl Evaluated {
                 let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
                 let own = tokens.iter().zip(predicted).filter(|(_, is)| **is);
                 sums.push(own.map(|(token, _)| nats(*token)).sum());
-                turns.give().await;
+                yielder.maybe_yield().await;
             }
         }
-        self.of_parts(name, about, sums, turns).await
+        self.of_parts(name, about, sums, yielder).await
     }
 
-    async fn ngram(&self, learned: &Learned, turns: &Turns) -> Baseline {
+    async fn ngram(&self, learned: &Learned, yielder: &Yielder) -> Baseline {
         let mut sums = Vec::with_capacity(self.tokens.len());
         for document in &self.documents {
             let mut reading = learned.model.reading();
@@ -162,16 +162,16 @@ impl Evaluated {
                     let nats = reading.nats(*token);
                     sum += if *is_predicted { nats } else { 0.0 };
                     if at % TOKENS == 0 {
-                        turns.give().await;
+                        yielder.maybe_yield().await;
                     }
                 }
                 sums.push(sum);
             }
         }
-        self.of_parts(&format!("{}-gram", learned.model.order()), learned.about(), sums, turns).await
+        self.of_parts(&format!("{}-gram", learned.model.order()), learned.about(), sums, yielder).await
     }
 
-    async fn of_parts(&self, name: &str, about: String, nats: Vec<f64>, turns: &Turns) -> Baseline {
+    async fn of_parts(&self, name: &str, about: String, nats: Vec<f64>, yielder: &Yielder) -> Baseline {
         let bits: Vec<f64> = nats.iter().map(|nats| nats / LN_2).collect();
         let (all, of) = (bits.iter().sum::<f64>(), self.bytes.iter().sum::<f64>());
         let tokens: f64 = self.tokens.iter().map(|tokens| f64::from(*tokens)).sum();
@@ -179,9 +179,9 @@ impl Evaluated {
             let interval = self.bootstrap.paired_difference((&bits, &self.bytes), (model, &self.bytes));
             self.metric((all - model.iter().sum::<f64>()) / of, interval, Better::Higher)
         });
-        turns.give().await;
+        yielder.maybe_yield().await;
         let interval = self.bootstrap.ratio(&bits, &self.bytes);
-        turns.give().await;
+        yielder.maybe_yield().await;
         Baseline {
             name: name.to_owned(),
             about,
@@ -212,7 +212,7 @@ async fn unigram(
     training: &mut TrainingTokens<'_>,
     vocabulary: usize,
     tell: Tell<'_>,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Unigram> {
     let mut model = Unigram::new(vocabulary);
     training.rewind();
@@ -220,7 +220,7 @@ async fn unigram(
         model.learn(&piece.tokens);
         let (done, of) = training.progress();
         tell("counting tokens", done, of);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     Ok(model)
 }
@@ -252,7 +252,7 @@ async fn ngram(
     (order, vocabulary): (usize, usize),
     end: Option<u32>,
     tell: Tell<'_>,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Learned> {
     let room = glasshouse_platform::available_memory().map_or(u64::MAX, |available| available / 4);
     let budget = (OF_INDEX * glasshouse_platform::INDEX_BYTES).min(room);
@@ -265,7 +265,7 @@ async fn ngram(
         }
         for tokens in piece.tokens.chunks(TOKENS) {
             model.learn(tokens);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         if model.bytes() > budget {
             return Ok(Learned { model, full: Some(budget) });
@@ -281,7 +281,7 @@ async fn compressors(
     held_out: &HeldOut,
     evaluated: &Evaluated,
     tell: Tell<'_>,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<Baseline>> {
     let text = evaluated.text.as_bytes();
     if text.is_empty() {
@@ -289,15 +289,15 @@ async fn compressors(
     }
     let length = text.len() as u64;
     let internal = |error: std::io::Error| Error::Internal(format!("a compressor: {error}"));
-    let gzip = compress(Compressor::gzip(), &[text], tell, turns).await?;
-    let xz = compress(Compressor::xz(length).map_err(internal)?, &[text], tell, turns).await?;
+    let gzip = compress(Compressor::gzip(), &[text], tell, yielder).await?;
+    let xz = compress(Compressor::xz(length).map_err(internal)?, &[text], tell, yielder).await?;
     // The part that fits in the window together with the text, but at least half the window.
     let room = XZ_WINDOW.saturating_sub(length).max(XZ_WINDOW / 2);
-    let before = end_of_training(held_out, room as usize, turns).await?;
+    let before = end_of_training(held_out, room as usize, yielder).await?;
     let before = before.as_bytes();
     let both = before.len() as u64 + length;
-    let alone = compress(Compressor::xz(both).map_err(internal)?, &[before], tell, turns).await?;
-    let together = compress(Compressor::xz(both).map_err(internal)?, &[before, text], tell, turns).await?;
+    let alone = compress(Compressor::xz(both).map_err(internal)?, &[before], tell, yielder).await?;
+    let together = compress(Compressor::xz(both).map_err(internal)?, &[before, text], tell, yielder).await?;
     let of_text = "the evaluated text, without any text before it";
     let after = format!(
         "xz -6: the bits that each byte of the evaluated text adds when it is compressed after the last {} of the training text.",
@@ -310,20 +310,25 @@ async fn compressors(
     ])
 }
 
-async fn compress(mut compressor: Compressor, texts: &[&[u8]], tell: Tell<'_>, turns: &Turns) -> Result<u64> {
+async fn compress(
+    mut compressor: Compressor,
+    texts: &[&[u8]],
+    tell: Tell<'_>,
+    yielder: &Yielder,
+) -> Result<u64> {
     let internal = |error: std::io::Error| Error::Internal(format!("a compressor: {error}"));
     let (mut done, all) = (0, texts.iter().map(|text| text.len() as u64).sum());
     for piece in texts.iter().flat_map(|text| text.chunks(BYTES)) {
         compressor.take(piece).map_err(internal)?;
         done += piece.len() as u64;
         tell("compressing the text", done, all);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     compressor.finish().map_err(internal)
 }
 
 /// The end of the training text, up to about `room` bytes.
-async fn end_of_training(held_out: &HeldOut, room: usize, turns: &Turns) -> Result<String> {
+async fn end_of_training(held_out: &HeldOut, room: usize, yielder: &Yielder) -> Result<String> {
     let prepared = held_out.prepared();
     let Some(index) = prepared.store.index() else { return Ok(String::new()) };
     let length = prepared.store.len(Split::Train);
@@ -336,7 +341,7 @@ async fn end_of_training(held_out: &HeldOut, room: usize, turns: &Turns) -> Resu
         let documents = tokens.split(|token| Some(*token) == index.end_of_text);
         documents.for_each(|document| text.push_str(&prepared.tokenizer.decode(document)));
         from += count;
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let cut = text.ceil_char_boundary(text.len().saturating_sub(room));
     Ok(text.split_off(cut))

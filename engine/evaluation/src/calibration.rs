@@ -5,7 +5,7 @@
 use super::tally::Tally;
 use glasshouse_metrics::metrics::calibration::{NONE, Sums, bins, ece};
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_protocol::evaluation::{Better, Calibration, Metric};
 
 fn sum(units: &[Sums]) -> Sums {
@@ -16,13 +16,15 @@ fn sum(units: &[Sums]) -> Sums {
 }
 
 /// The calibration error, with a confidence interval from resampled units.
-async fn metric(units: &[Sums], bootstrap: &Bootstrap, turns: &Turns) -> Metric {
+async fn metric(units: &[Sums], bootstrap: &Bootstrap, yielder: &Yielder) -> Metric {
     let bins = sum(units);
     let tokens: f64 = bins.iter().step_by(3).sum();
     Metric {
         name: "ece".to_owned(),
         value: Some(ece(&bins)).filter(|value| value.is_finite()),
-        interval: bootstrap.sums_in_turns(units, |sums| ece(&sums), &async || turns.give().await).await,
+        interval: bootstrap
+            .sums_in_turns(units, |sums| ece(&sums), &async || yielder.maybe_yield().await)
+            .await,
         better: Better::Lower,
         count: tokens as u64,
         of: "tokens".to_owned(),
@@ -30,13 +32,13 @@ async fn metric(units: &[Sums], bootstrap: &Bootstrap, turns: &Turns) -> Metric 
     }
 }
 
-pub(super) async fn calibration(tally: &Tally<'_>, bootstrap: &Bootstrap, turns: &Turns) -> Calibration {
+pub(super) async fn calibration(tally: &Tally<'_>, bootstrap: &Bootstrap, yielder: &Yielder) -> Calibration {
     let units = tally.bins();
     let [without, with] = tally.checked();
-    let checked = [metric(&without, bootstrap, turns).await, metric(&with, bootstrap, turns).await];
+    let checked = [metric(&without, bootstrap, yielder).await, metric(&with, bootstrap, yielder).await];
     Calibration {
         bins: bins(&sum(&units)),
-        ece: metric(&units, bootstrap, turns).await,
+        ece: metric(&units, bootstrap, yielder).await,
         temperature: 1.0 / tally.inverse(),
         fitted_tokens: tally.fitted_tokens,
         checked,

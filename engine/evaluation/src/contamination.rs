@@ -11,7 +11,7 @@ use super::audit::texts::{ReadShare, Texts};
 use super::documents::HeldOut;
 use super::{Subject, Tell};
 use glasshouse_corpus::duplicates::contamination::{Set, Settings};
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_project::Run;
 use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::Contamination;
@@ -39,8 +39,8 @@ pub async fn text_contamination(
     settings: &EvaluateSettings,
     tell: Tell<'_>,
 ) -> Result<Contamination> {
-    let turns = Turns::new();
-    let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
+    let yielder = Yielder::new();
+    let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &yielder).await?;
     let frame = Frame::new(subject.tokenizer);
     let mut texts = Vec::new();
     for at in 0..held_out.count() {
@@ -50,7 +50,7 @@ pub async fn text_contamination(
             true => vec![frame.contents(text)],
             false => vec![text.to_owned()],
         }));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let groups = contaminations((learner, subject.tokenizer), &[texts], tell).await?;
     Ok(groups.into_iter().next().unwrap_or_default())
@@ -82,19 +82,19 @@ pub async fn contaminations(
     tell: Tell<'_>,
 ) -> Result<Vec<Contamination>> {
     let training = Texts::of(learner)?;
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     let mut lookups = Vec::with_capacity(groups.len());
     for texts in groups {
         let mut lookup = Lookup::new();
         for one in texts {
             lookup.add(one);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         lookups.push(lookup);
     }
     let mut told = |done, of| tell("searching the training text", done, of);
     let hear = |text: &str| lookups.iter_mut().for_each(|lookup| lookup.read(text));
-    let reading = training.read(&tokenizer.tokenizer, &turns, &mut told, hear).await?;
+    let reading = training.read(&tokenizer.tokenizer, &yielder, &mut told, hear).await?;
     let of_group = |(lookup, texts): (Lookup, &Vec<LookedUp>)| lookup.finish(texts, reading, training.is_all);
     Ok(lookups.into_iter().zip(groups).map(of_group).collect())
 }
@@ -233,7 +233,7 @@ mod tests {
     use super::super::tasks::{Asked, TaskFile};
     use super::*;
     use glasshouse_compiler::plan::arena::ArenaLayout;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use glasshouse_project::{Project, initial, parameters_of};
     use glasshouse_protocol::evaluation::TaskRequest;
     use glasshouse_protocol::{ChatMessage, Objective, Role, RunConfig, TokenizerKind, presets};
@@ -337,9 +337,10 @@ mod tests {
         config.data.validation_files = write("held-out.jsonl", held_out);
         let tokenizer = Tokenizer::train(&config.tokenizer, ["x", "y"]).unwrap();
         let files = TokenizerFiles::from(tokenizer).with_chatml().unwrap();
-        let turns = Turns::none();
+        let yielder = Yielder::none();
         let prepared =
-            at_once(prepare_in_turns(&config, Some(&files), project.folder(), &mut |_| (), &turns)).unwrap();
+            block_on(prepare_in_turns(&config, Some(&files), project.folder(), &mut |_| (), &yielder))
+                .unwrap();
         config.model.vocabulary = files.tokenizer.vocabulary_size();
         let run = project.create_run(&config, &prepared.folder).unwrap();
         Learned { _folder: folder, run, config, files }
@@ -368,15 +369,15 @@ mod tests {
         let own = learned(Objective::Chat, &train, &[rows(4..8), rows(20..24)].concat());
         let parameters = parameters_of(&own.config).unwrap();
         let parameters = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 7);
-        let mut scorer = at_once(Scorer::open(&own.config.model, &parameters, "cpu", Some(1))).unwrap();
+        let mut scorer = block_on(Scorer::open(&own.config.model, &parameters, "cpu", Some(1))).unwrap();
         let subject =
             Subject { scorer: &mut scorer, tokenizer: &own.files, run: &own.run, parameters: &parameters };
         let settings = EvaluateSettings::default();
-        let found = at_once(text_contamination(&subject, &own.run, &settings, &mut |_, _, _| {})).unwrap();
+        let found = block_on(text_contamination(&subject, &own.run, &settings, &mut |_, _, _| {})).unwrap();
         assert_eq!((found.looked_up, found.found), (24, 12), "{found:?}");
         assert!(found.worst.iter().all(|(text, share)| *share == 1.0 && !text.contains("im_")), "{found:?}");
         // The bytes of answers are those of their words, without end markers.
-        let held_out = at_once(HeldOut::open(&own.run, &own.files, None, &Turns::none())).unwrap();
+        let held_out = block_on(HeldOut::open(&own.run, &own.files, None, &Yielder::none())).unwrap();
         for at in 0..held_out.count() {
             let document = held_out.document(at, &own.files.tokenizer).unwrap();
             let answer = document.text.rsplit("assistant\n").next().unwrap().replace("<|im_end|>", "");
@@ -415,7 +416,7 @@ mod tests {
                 seeds.flat_map(|seed| lengths.map(|count| text(100 * seed + count, count))).collect()
             };
             let groups = [texts(0..6), texts(10..12)];
-            let found = at_once(contaminations((&own.run, &own.files), &groups, &mut |_, _, _| {})).unwrap();
+            let found = block_on(contaminations((&own.run, &own.files), &groups, &mut |_, _, _| {})).unwrap();
             let found: Vec<(u64, u64)> = found.iter().map(|own| (own.looked_up, own.found)).collect();
             assert_eq!(found, [(18, 18), (6, 0)], "{objective}");
         }

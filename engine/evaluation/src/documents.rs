@@ -5,7 +5,7 @@
 //! same for every tokenizer.
 
 use super::windows::{Window, windows};
-use glasshouse_platform::{Error, Result, Turns, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::Run;
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::{Objective, RunConfig};
@@ -102,7 +102,7 @@ impl HeldOut {
         run: &Run,
         tokenizer: &TokenizerFiles,
         documents: Option<usize>,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Self> {
         let (text_of, config) = text_run(run)?;
         let prepared = prepare::open_aside(text_of.data_folder()?).await?;
@@ -128,7 +128,7 @@ impl HeldOut {
                 let spans = (0..examples.count()).step_by(step).map(|example| examples.range(example));
                 spans.filter(is_good).map(|range| (range, false)).collect()
             }
-            None => documents_of(store, ended, turns).await?,
+            None => documents_of(store, ended, yielder).await?,
         };
         let all = spans.len();
         if let Some(most) = documents.filter(|most| *most < all) {
@@ -316,7 +316,7 @@ fn passages(text: &str, count: usize) -> Vec<Range<usize>> {
 async fn documents_of(
     store: &TokenStore,
     ended: Option<u32>,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<(Range<u64>, bool)>> {
     let length = store.len(Split::Validation);
     let (mut spans, mut from, mut at) = (Vec::new(), 0, 0);
@@ -329,7 +329,7 @@ async fn documents_of(
             }
         }
         at += tokens.len() as u64;
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     spans.push((from..length, false));
     spans.retain(|(span, _)| !span.is_empty());

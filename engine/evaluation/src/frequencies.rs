@@ -1,7 +1,7 @@
 //! Token frequencies in the training text.
 
 use super::documents::HeldOut;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::quantity::whole;
 use glasshouse_text::data::store::Split;
 use glasshouse_text::tokenizer::Tokenizer;
@@ -29,7 +29,7 @@ impl Frequencies {
     }
 
     /// Counts the training text in the evaluated model's tokens. For long texts, extrapolates from the counted passages.
-    pub(super) async fn count(held_out: &HeldOut, tokenizer: &Tokenizer, turns: &Turns) -> Result<Self> {
+    pub(super) async fn count(held_out: &HeldOut, tokenizer: &Tokenizer, yielder: &Yielder) -> Result<Self> {
         let prepared = held_out.prepared();
         let length = prepared.store.len(Split::Train);
         let own = held_out.has_own_tokens();
@@ -51,7 +51,7 @@ impl Frequencies {
                     *count += 1;
                 }
             }
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         let scale = length as f64 / looked_at.max(1) as f64;
         counts.iter_mut().for_each(|count| *count = (*count as f64 * scale).round() as u64);

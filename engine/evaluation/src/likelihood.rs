@@ -7,7 +7,7 @@ use super::tally::{Tally, ratio};
 use super::windows::Window;
 use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, repetition};
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::EvaluateSettings;
 use glasshouse_protocol::evaluation::{Likelihood, LossBy, LossGrouping, Metric};
 use glasshouse_text::tokenizer::Tokenizer;
@@ -31,14 +31,14 @@ pub async fn likelihood(
     settings: &EvaluateSettings,
     tell: Tell<'_>,
 ) -> Result<Likelihood> {
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     let tokenizer = &subject.tokenizer.tokenizer;
     let window = subject.scorer.config().context_length;
     let stride = stride_of(settings, window)?;
-    let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
+    let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &yielder).await?;
     let bootstrap = Bootstrap { resamples: settings.resamples, seed: settings.seed };
     tell("reading the text", 0, 1);
-    let frequencies = Frequencies::count(&held_out, tokenizer, &turns).await?;
+    let frequencies = Frequencies::count(&held_out, tokenizer, &yielder).await?;
     let mut tally = Tally::new(&held_out, &frequencies);
     let begun = Instant::now();
     // The temperature is fitted on the first half, so that its effect on the second can be measured while that is scored.
@@ -62,7 +62,7 @@ pub async fn likelihood(
     tally.put_in_order();
     let tokens_per_s = tally.tokens() as f64 / begun.elapsed().as_secs_f64().max(1e-9);
 
-    let mut metrics = tally.metrics(&bootstrap, &turns).await;
+    let mut metrics = tally.metrics(&bootstrap, &yielder).await;
     let mut by = vec![by_position(subject.scorer, tokenizer, &held_out, &bootstrap, tell).await?];
     let mut of = |name: LossGrouping, mut groups: Vec<(String, Metric)>| {
         groups.retain(|(_, metric)| metric.count > 0);
@@ -71,26 +71,26 @@ pub async fn likelihood(
     let mut groups = Vec::new();
     for group in 0..GROUPS {
         groups.push((frequencies::label(group), tally.frequency(group, &bootstrap)));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     of(LossGrouping::Frequency, groups);
     let mut groups = Vec::new();
     for (number, source) in held_out.sources.iter().enumerate() {
         groups.push((source.clone(), tally.source(number, &bootstrap)));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     of(LossGrouping::Source, groups);
     let mut kinds = Vec::new();
     for kind in 0..KINDS.len() {
         kinds.push(tally.kind(kind, (tokenizer, window), &bootstrap));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let errors = vec![
-        errors::documents_table(&worst_documents(&tally, &held_out, tokenizer, &turns).await?),
+        errors::documents_table(&worst_documents(&tally, &held_out, tokenizer, &yielder).await?),
         tally.worst.table(tokenizer, window),
         errors::kinds_table(&kinds),
     ];
-    let calibration = calibration::calibration(&tally, &bootstrap, &turns).await;
+    let calibration = calibration::calibration(&tally, &bootstrap, &yielder).await;
     metrics.extend(repetition::repetition(subject, settings, &held_out, tell).await?);
     Ok(Likelihood {
         split: held_out.split.clone(),
@@ -150,7 +150,7 @@ impl Walk {
         note: Note<'_>,
         tell: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
-        let (mut waiting, mut bytes, turns) = (Waiting::default(), 0, Turns::new());
+        let (mut waiting, mut bytes, yielder) = (Waiting::default(), 0, Yielder::new());
         let is_in = |number: usize| self.half.is_none_or(|half| number % 2 == half);
         let by_document = !held_out.passages;
         let every = if by_document && self.half.is_some() { 2 * self.every } else { self.every };
@@ -177,7 +177,7 @@ impl Walk {
                     return Ok(());
                 }
             }
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         self.score(&mut waiting, scorer, note, tell).await
     }
@@ -195,10 +195,10 @@ impl Walk {
         let of = (((done + tokens) as f64 / waiting.share) as u64).min(self.most).max(done + tokens);
         let mut heard = |now, _| tell(done + now, of);
         let scores = scorer.score(&scorings, self.detail, &mut heard).await?;
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         for ((number, document, window), scores) in waiting.windows.drain(..).zip(&scores) {
             note(number, &document, &window, scores);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         waiting.done += std::mem::take(&mut waiting.tokens);
         Ok(())
@@ -246,12 +246,12 @@ async fn by_position(
     };
     let mut heard = |done, of| tell("scoring the text with shorter contexts", done, of);
     walk.run(scorer, tokenizer, held_out, &mut note, &mut heard).await?;
-    let (turns, mut named) = (Turns::new(), Vec::new());
+    let (yielder, mut named) = (Yielder::new(), Vec::new());
     for (group, windows) in windows.iter().enumerate().filter(|(_, windows)| !windows.is_empty()) {
         let (from, to) = (1_usize << group, ((2_usize << group) - 1).min(window));
         let label = if from == to { from.to_string() } else { format!("{from} to {to}") };
         named.push((label, ratio("loss", "tokens", windows, bootstrap)));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     Ok(LossBy { name: LossGrouping::Position, groups: named })
 }
@@ -261,7 +261,7 @@ async fn worst_documents(
     tally: &Tally<'_>,
     held_out: &HeldOut,
     tokenizer: &Tokenizer,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<WorstDocument>> {
     let bits = |at: usize| {
         let own = tally.by_document.get(at).filter(|own| own.tokens >= errors::FEW && own.bytes > 0)?;
@@ -280,7 +280,7 @@ async fn worst_documents(
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(held_out.document(number, tokenizer)?),
         };
-        turns.give().await;
+        yielder.maybe_yield().await;
         let text = document.parts.get(part).and_then(|part| document.text.get(part.text.clone()));
         worst.push(WorstDocument { text: text.unwrap_or_default().to_owned(), bits_per_byte, tokens });
     }

@@ -4,7 +4,7 @@ use super::documents::{Document, HeldOut};
 use super::{Subject, Tell};
 use glasshouse_generation::{Batch, Decoder, Opening, request};
 use glasshouse_metrics::statistics::{Bootstrap, MIN_VALUES};
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::evaluation::{Better, Metric};
 use glasshouse_protocol::{EvaluateSettings, GenerateConfig};
 use std::collections::HashSet;
@@ -38,7 +38,7 @@ pub(super) async fn repetition(
 ) -> Result<Vec<Metric>> {
     let tokenizer = &subject.tokenizer.tokenizer;
     let config = subject.scorer.config();
-    let (mut prompts, mut texts, turns) = (Vec::new(), Vec::new(), Turns::new());
+    let (mut prompts, mut texts, yielder) = (Vec::new(), Vec::new(), Yielder::new());
     let mut last: Option<(usize, Document)> = None;
     for number in 0..TEXTS {
         // If there are too few documents, one is used several times from different positions; a long one is read only once.
@@ -47,7 +47,7 @@ pub(super) async fn repetition(
             Some((own, document)) if own == at => document,
             _ => held_out.document(at, tokenizer)?,
         };
-        turns.give().await;
+        yielder.maybe_yield().await;
         let given = document.predicted.iter().position(|predicted| *predicted).unwrap_or(1);
         let parts = &document.parts;
         let part = parts.get(number * parts.len() / TEXTS);

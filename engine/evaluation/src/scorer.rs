@@ -6,7 +6,7 @@ use super::temperatures;
 use glasshouse_executors::cpu::Workers;
 use glasshouse_executors::gpu::Gpu;
 use glasshouse_inspection::Lens;
-use glasshouse_platform::{Error, LENS_BYTES, Result, Turns};
+use glasshouse_platform::{Error, LENS_BYTES, Result, Yielder};
 use glasshouse_protocol::ModelConfig;
 use glasshouse_protocol::quantity::counted;
 use glasshouse_text::data::IGNORED;
@@ -201,7 +201,7 @@ impl Scorer {
     ) -> Result<Vec<Vec<TokenScore>>> {
         let mut scores: Vec<Vec<TokenScore>> =
             texts.iter().map(|text| Vec::with_capacity(text.count())).collect();
-        let (turns, order) = (Turns::new(), self.order(texts)?);
+        let (yielder, order) = (Yielder::new(), self.order(texts)?);
         let (mut done, of) = (0, scored(texts));
         let (width, chunk) = (self.config().width, self.rows_at_once());
         for group in self.groups(texts, &order) {
@@ -215,7 +215,7 @@ impl Scorer {
                     for ((text, _), score) in places.iter().zip(self.look(&tokens, logits, detail)) {
                         scores[*text].push(score);
                     }
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
             }
             done += places.len() as u64;

@@ -8,7 +8,7 @@ use super::temperatures::{GRID, grid, lowest};
 use super::windows::Window;
 use glasshouse_metrics::metrics::calibration::{self, Sums};
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Metric};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::HashMap;
@@ -221,7 +221,7 @@ impl<'text> Tally<'text> {
     }
 
     /// Loss, perplexity, bits per byte, token accuracy and top-5 accuracy.
-    pub(super) async fn metrics(&self, bootstrap: &Bootstrap, turns: &Turns) -> Vec<Metric> {
+    pub(super) async fn metrics(&self, bootstrap: &Bootstrap, yielder: &Yielder) -> Vec<Metric> {
         let tokens = ("tokens", self.tokens(), Better::Lower);
         let loss = self.metric("loss", tokens, bootstrap, |unit| [unit.nats, unit.tokens]);
         let mut perplexity = Metric { name: "perplexity".to_owned(), ..loss.clone() };
@@ -230,13 +230,13 @@ impl<'text> Tally<'text> {
         let bytes = ("bytes", self.bytes(), Better::Lower);
         let bits = |unit: &UnitSums| [unit.nats / std::f64::consts::LN_2, unit.bytes];
         let tokens = ("tokens", self.tokens(), Better::Higher);
-        turns.give().await;
+        yielder.maybe_yield().await;
         let bits = self.metric("bits_per_byte", bytes, bootstrap, bits);
-        turns.give().await;
+        yielder.maybe_yield().await;
         let first = self.metric("token_accuracy", tokens, bootstrap, |unit| [unit.right, unit.tokens]);
-        turns.give().await;
+        yielder.maybe_yield().await;
         let fifth = self.metric("top_5_accuracy", tokens, bootstrap, |unit| [unit.right_of_5, unit.tokens]);
-        turns.give().await;
+        yielder.maybe_yield().await;
         vec![loss, perplexity, bits, first, fifth]
     }
 

@@ -5,7 +5,7 @@ use super::tensors::{Parameters, Tensor, follow_each_other, not_finite};
 use super::{TAKE_AGAIN, gguf};
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once};
+use glasshouse_platform::{Yielder, block_on};
 use glasshouse_protocol::{ModelConfig, Position};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::fmt::Debug;
@@ -182,7 +182,7 @@ impl Found {
             arena[at..at + floats.len()].copy_from_slice(floats);
             Ok(())
         };
-        at_once(self.read_in_turns(&Turns::none(), &mut |_| (), put))?;
+        block_on(self.read_in_turns(&Yielder::none(), &mut |_| (), put))?;
         Ok(arena)
     }
 
@@ -193,7 +193,7 @@ impl Found {
     /// Same as [`Found::weights`], after everything was put; or an error of `put`.
     pub(crate) async fn read_in_turns(
         &self,
-        turns: &Turns,
+        yielder: &Yielder,
         progress: &mut dyn FnMut(u64),
         put: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
     ) -> Result<()> {
@@ -223,7 +223,7 @@ impl Found {
                     } else {
                         tensor.put(shape, &mut whole, rows.start, &piece);
                     }
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
                 if odd > 0 {
                     broken.push((&tensor.name, odd));

@@ -2,7 +2,7 @@
 
 use super::Found;
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_platform::{Yielder, block_on, files};
 use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::{Project, Run, RunRecord, parameters_of};
 use glasshouse_protocol::presets;
@@ -16,7 +16,7 @@ use web_time::UNIX_EPOCH;
 /// # Errors
 /// Same as [`Found::weights`], or writing fails; no run is created then.
 pub fn import(project: &Project, found: &Found, name: &str) -> Result<Run> {
-    at_once(import_in_turns(project, found, name, None, false, &Turns::none(), &mut |_| ()))
+    block_on(import_in_turns(project, found, name, None, false, &Yielder::none(), &mut |_| ()))
 }
 
 /// Like [`import`], yielding regularly. The run's record stores `source` and whether the model serves only for comparison;
@@ -27,7 +27,7 @@ pub async fn import_in_turns(
     name: &str,
     source: Option<String>,
     for_comparison: bool,
-    turns: &Turns,
+    yielder: &Yielder,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Run> {
     let config = settings(found, name)?;
@@ -48,7 +48,7 @@ pub async fn import_in_turns(
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let mut begun = checkpoints.begin(&info, &parameters_of(&config)?)?;
     // Streams from file to file, so memory holds only a piece at a time.
-    found.read_in_turns(turns, progress, &mut |_, floats| begun.put(floats)).await?;
+    found.read_in_turns(yielder, progress, &mut |_, floats| begun.put(floats)).await?;
     checkpoints.finish(begun, true)?;
     let (count, family) = (found.parameter_count() as u64, Some(found.family.model_type.to_owned()));
     let record = run.record()?;
@@ -180,10 +180,10 @@ mod tests {
         };
         let mut polls = 0;
         loop {
-            let (turns, mut progress) = (Turns::at_every_chance(), |_| ());
+            let (yielder, mut progress) = (Yielder::at_every_chance(), |_| ());
             if given_up_after(
                 polls,
-                import_in_turns(&project, &found, "small", None, false, &turns, &mut progress),
+                import_in_turns(&project, &found, "small", None, false, &yielder, &mut progress),
             ) {
                 break;
             }

@@ -3,7 +3,7 @@
 use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
 use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::{ModelConfig, random};
 use std::f64::consts::LN_2;
 
@@ -23,19 +23,19 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let sites: Vec<HookPoint> = (0..layers).map(HookPoint::QueriesKeysValues).collect();
     let packed = subject.lens.probe(tokens, &sites).await?;
 
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     let mut probabilities = Vec::with_capacity(shown.len() * count(heads, time));
     let (mut scores, mut entropies) = (Vec::new(), Vec::new());
     for (layer, packed) in packed.iter().enumerate() {
         let attention = Attention::new(&config, layer, packed);
         for head in 0..heads {
-            let own = attention.probabilities(head, &turns).await;
+            let own = attention.probabilities(head, &yielder).await;
             scores.push([previous(&own, time), first(&own, time), earlier(&own, tokens, 0), 0.0]);
-            entropies.push(entropy(&own, time, &turns).await);
+            entropies.push(entropy(&own, time, &yielder).await);
             if shown.contains(&layer) {
                 probabilities.extend(own);
             }
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
     }
 
@@ -44,7 +44,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     if repeated.is_empty() {
         found.notice("No query sees a two-token text twice: there is no induction score.");
     }
-    for (scores, own) in scores.iter_mut().zip(induction(subject, &repeated, &sites, &turns).await?) {
+    for (scores, own) in scores.iter_mut().zip(induction(subject, &repeated, &sites, &yielder).await?) {
         scores[3] = own;
     }
     let numbers = shown.clone().map(|layer| layer as u32).collect();
@@ -81,7 +81,7 @@ async fn induction(
     subject: &mut Subject<'_>,
     repeated: &[u32],
     sites: &[HookPoint],
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<f32>> {
     if repeated.is_empty() {
         return Ok(Vec::new());
@@ -95,8 +95,8 @@ async fn induction(
     for (layer, packed) in packed.iter().enumerate() {
         let attention = Attention::new(&config, layer, packed);
         for head in 0..config.heads {
-            scores.push(earlier(&attention.probabilities(head, turns).await, repeated, 1));
-            turns.give().await;
+            scores.push(earlier(&attention.probabilities(head, yielder).await, repeated, 1));
+            yielder.maybe_yield().await;
         }
     }
     subject.lens.keep_induction(&scores);
@@ -152,7 +152,7 @@ fn earlier(probabilities: &[f32], tokens: &[u32], behind: usize) -> f32 {
 }
 
 /// Entropy of a query's probabilities in bits, averaged over all queries.
-async fn entropy(probabilities: &[f32], time: usize, turns: &Turns) -> f32 {
+async fn entropy(probabilities: &[f32], time: usize, yielder: &Yielder) -> f32 {
     let bits = |row: &[f32]| {
         // NaN stays NaN.
         let seen = row.iter().filter(|share| **share != 0.0).map(|share| f64::from(*share));
@@ -161,7 +161,7 @@ async fn entropy(probabilities: &[f32], time: usize, turns: &Turns) -> f32 {
     let mut each = Vec::with_capacity(time);
     for (query, row) in probabilities.chunks_exact(time.max(1)).enumerate() {
         each.push(bits(row));
-        give_after(query, turns).await;
+        give_after(query, yielder).await;
     }
     mean(each.into_iter())
 }
@@ -169,7 +169,7 @@ async fn entropy(probabilities: &[f32], time: usize, turns: &Turns) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use glasshouse_protocol::presets;
 
     /// Probabilities of queries that each attend to a single position.
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn nothing_before_is_no_score_and_even_attention_has_the_entropy_of_its_count() {
         assert_eq!([previous(&[1.0], 1), first(&[1.0], 1), earlier(&[1.0], &[3], 0)], [0.0; 3]);
-        let entropy = |own: &[f32], time| at_once(entropy(own, time, &Turns::none()));
+        let entropy = |own: &[f32], time| block_on(entropy(own, time, &Yielder::none()));
         assert_eq!(entropy(&[1.0], 1), 0.0);
         let even = [1.0, 0.0, 0.5, 0.5];
         assert!((entropy(&even, 2) - 0.5).abs() < 1e-6);

@@ -2,7 +2,7 @@
 
 use super::linear::{Map, cosine};
 use super::{Found, Subject};
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use std::collections::BTreeSet;
 
 /// Maximum tokens of a map.
@@ -16,7 +16,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let vocabulary = subject.lens.config().vocabulary;
     let (table, shape) = subject.lens.weight("embedding.tokens").ok_or_else(missing)?;
     let width = shape.last().copied().unwrap_or(1);
-    let turns = Turns::new();
+    let yielder = Yielder::new();
 
     let here = subject.tokens.get(subject.position).copied().unwrap_or(0);
     let token = subject.settings.token.unwrap_or(here);
@@ -27,7 +27,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             near.push((id, cosine(row(token), row(id))));
         }
         if (id as usize).is_multiple_of(COMPARED) {
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
     }
     near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -45,11 +45,11 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let ids: Vec<u32> = listed.into_iter().collect();
 
     let mut found = Found::default();
-    let mut map = Map::of(rows_of(table, width, &ids), width, &turns).await;
+    let mut map = Map::of(rows_of(table, width, &ids), width, &yielder).await;
     match subject.reference {
         // Widths may differ, because the maps' points are aligned.
         Some((reference, width)) if width > 0 && reference.len() == vocabulary * width => {
-            let other = Map::of(rows_of(reference, width, &ids), width, &turns).await;
+            let other = Map::of(rows_of(reference, width, &ids), width, &yielder).await;
             map.align(&other);
         }
         Some(_) => {

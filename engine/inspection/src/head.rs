@@ -4,7 +4,7 @@ use super::linear::products;
 use super::probabilities::{self, Attention};
 use super::{Found, Subject};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::Position;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
@@ -15,10 +15,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let attention = Attention::new(config, layer, &packed);
     let (time, size, width) = (attention.time(), config.head_size, config.width);
     let rows = |row: &dyn Fn(usize) -> Vec<f32>| (0..time).flat_map(row).collect::<Vec<f32>>();
-    let turns = Turns::new();
-    let scores = attention.scores(head, &turns).await;
-    let probabilities = attention.probabilities(head, &turns).await;
-    let weighted = attention.weighted(head, &probabilities, &turns).await;
+    let yielder = Yielder::new();
+    let scores = attention.scores(head, &yielder).await;
+    let probabilities = attention.probabilities(head, &yielder).await;
+    let weighted = attention.weighted(head, &probabilities, &yielder).await;
 
     let scope = format!("blocks.{layer}.attention");
     let name = format!("{scope}.output.weight");
@@ -27,7 +27,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut output = vec![0.0; time * width];
     for (row, to) in weighted.chunks_exact(size).zip(output.chunks_exact_mut(width)) {
         products(row, &weight[head * size..], config.heads * size, 1.0, to);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
 
     let mut found = Found::default();

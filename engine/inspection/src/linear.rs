@@ -1,7 +1,7 @@
 //! Linear algebra for views: dot products and cosines of rows, softmax, and the first two principal components of a table.
 
 use glasshouse_compiler::graph::random;
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_platform::lanes::vectorised;
 
 /// Size of the iterated subspace. Larger than needed, so that convergence depends on the ratio of the second to the ninth
@@ -79,15 +79,15 @@ pub(super) struct Map {
 impl Map {
     /// Projects rows [N, C] minus their mean onto the two directions of largest variance (PCA): the first two columns of U·S. The
     /// sign makes each direction's largest entry positive. Deterministic.
-    pub(super) async fn of(mut rows: Vec<f32>, columns: usize, turns: &Turns) -> Self {
+    pub(super) async fn of(mut rows: Vec<f32>, columns: usize, yielder: &Yielder) -> Self {
         let count = rows.len() / columns.max(1);
         if count == 0 {
             return Self::default();
         }
         centre(&mut rows, columns);
-        let covariance = covariance(&rows, columns, turns).await;
+        let covariance = covariance(&rows, columns, yielder).await;
         let variance = covariance.iter().step_by(columns + 1).map(|entry| f64::from(*entry)).sum();
-        let axes = largest_directions(&covariance, columns, turns).await;
+        let axes = largest_directions(&covariance, columns, yielder).await;
         let mut points = vec![0.0; 2 * count];
         let mut along = vec![0.0; count];
         for (at, axis) in axes.iter().enumerate() {
@@ -136,7 +136,7 @@ fn centre(rows: &mut [f32], columns: usize) {
 }
 
 /// XᵀX / N [C, C] of centred rows [N, C].
-async fn covariance(rows: &[f32], columns: usize, turns: &Turns) -> Vec<f32> {
+async fn covariance(rows: &[f32], columns: usize, yielder: &Yielder) -> Vec<f32> {
     let count = rows.len() / columns;
     let mut turned = vec![0.0; rows.len()];
     for (n, row) in rows.chunks_exact(columns).enumerate() {
@@ -151,14 +151,14 @@ async fn covariance(rows: &[f32], columns: usize, turns: &Turns) -> Vec<f32> {
         for other in at + 1..columns {
             covariance[other * columns + at] = covariance[at * columns + other];
         }
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     covariance
 }
 
 /// The eigenvectors of the two largest eigenvalues of a covariance [C, C], by subspace iteration with a Rayleigh–Ritz step
 /// (Rutishauser 1970). The second is zero if it does not exist.
-async fn largest_directions(covariance: &[f32], columns: usize, turns: &Turns) -> [Vec<f32>; 2] {
+async fn largest_directions(covariance: &[f32], columns: usize, yielder: &Yielder) -> [Vec<f32>; 2] {
     let together = TOGETHER.min(columns);
     let start = |n: usize| random::signed((random::nth(17, 0xe1_6e45, n as u64) >> 32) as u32);
     let mut basis: Vec<f32> = (0..together * columns).map(start).collect();
@@ -191,7 +191,7 @@ async fn largest_directions(covariance: &[f32], columns: usize, turns: &Turns) -
         }
         basis = combined_images;
         orthonormalise(&mut basis, columns);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let mut axes = ritz.chunks_exact(columns).map(facing);
     let mut next = || axes.next().unwrap_or_else(|| vec![0.0; columns]);
@@ -307,10 +307,10 @@ fn procrustes(points: &[f32], onto: &[f32]) -> [[f64; 2]; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
 
     fn map(rows: &[f32], columns: usize) -> Map {
-        at_once(Map::of(rows.to_vec(), columns, &Turns::none()))
+        block_on(Map::of(rows.to_vec(), columns, &Yielder::none()))
     }
 
     /// Numbers in [−1, 1) from a seed.
@@ -350,8 +350,8 @@ mod tests {
         let (count, columns) = (90, 40);
         let mut rows = numbers(5, count * columns);
         centre(&mut rows, columns);
-        let covariance = at_once(covariance(&rows, columns, &Turns::none()));
-        let axes = at_once(largest_directions(&covariance, columns, &Turns::none()));
+        let covariance = block_on(covariance(&rows, columns, &Yielder::none()));
+        let axes = block_on(largest_directions(&covariance, columns, &Yielder::none()));
         assert!(dot(&axes[0], &axes[1]).abs() < 1e-5);
         let mut values = [0.0; 2];
         for (value, axis) in values.iter_mut().zip(&axes) {

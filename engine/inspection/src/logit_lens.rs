@@ -4,7 +4,7 @@ use super::distribution::{self, Partition};
 use super::outputs::in_bits;
 use super::{Found, Subject, Tensor};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 
 /// top [stage, T] with their probabilities [stage, T]; divergence [stage, T], KL(last ‖ stage) in bits; logits [stage, V] at the
 /// position. Stages are the streams before each layer, and the final one.
@@ -15,7 +15,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let stages = last + 1;
     let sites: Vec<HookPoint> = (0..stages).map(HookPoint::Stream).collect();
     let streams = subject.lens.probe(tokens, &sites).await?;
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     let mut top = vec![0; stages * count];
     let mut probabilities = vec![0.0; stages * count];
     let mut divergence = vec![0.0; stages * count];
@@ -42,7 +42,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             let final_row = &compared[at * outputs..(at + 1) * outputs];
             divergence[place] =
                 in_bits(distribution::divergence((final_row, totals[at]), (row, total))) as f32;
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         let own = read.chunks_exact(outputs).nth(position).unwrap_or_default();
         logits[stage * outputs..(stage + 1) * outputs].copy_from_slice(own);

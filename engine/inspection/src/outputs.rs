@@ -2,7 +2,7 @@
 
 use super::distribution::{Partition, probabilities};
 use super::{Subject, Tensor, exists};
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::inspect::{Detail, TokenText};
 
 impl Subject<'_> {
@@ -83,7 +83,7 @@ pub(super) fn log_probabilities(logits: &[f32]) -> Vec<f64> {
 
 /// Gradient of a text's mean next-token cross-entropy with respect to the logits [T, V]: (softmax(x) − \[target\]) / (T − 1), and
 /// 0 at the last position.
-pub(super) async fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32], turns: &Turns) -> Tensor {
+pub(super) async fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32], yielder: &Yielder) -> Tensor {
     let share = 1.0 / tokens.len().saturating_sub(1).max(1) as f32;
     let mut data = vec![0.0; logits.data.len()];
     let rows = data.chunks_exact_mut(logits.columns().max(1)).zip(logits.rows());
@@ -92,7 +92,7 @@ pub(super) async fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32], turn
         if let Some(entry) = gradient.get_mut(*target as usize) {
             *entry -= share;
         }
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     Tensor::new(&logits.shape, data)
 }
@@ -112,7 +112,7 @@ pub(super) fn in_bits(nats: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
 
     /// Compared with finite differences of the loss.
     #[test]
@@ -124,7 +124,7 @@ mod tests {
             let own = rows.map(|(row, target)| log_sum_exp(row) - f64::from(row[*target as usize]));
             own.sum::<f64>() / 2.0
         };
-        let gradient = at_once(cross_entropy_gradient(&logits, &tokens, &Turns::none()));
+        let gradient = block_on(cross_entropy_gradient(&logits, &tokens, &Yielder::none()));
         for at in 0..9 {
             let moved = |by: f32| {
                 let mut moved = logits.clone();

@@ -3,7 +3,7 @@
 use super::Tensor;
 use super::linear::{products, softmax};
 use glasshouse_compiler::graph::Heads;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::ModelConfig;
 
 /// Maximum probabilities in memory: 64 MiB.
@@ -30,9 +30,9 @@ pub(super) fn check(time: usize) -> Result<()> {
 }
 
 /// Yields after every few queries.
-pub(super) async fn give_after(query: usize, turns: &Turns) {
+pub(super) async fn give_after(query: usize, yielder: &Yielder) {
     if query % QUERIES == QUERIES - 1 {
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
 }
 
@@ -99,18 +99,18 @@ impl<'a> Attention<'a> {
     }
 
     /// A head's q·k / √D before masking, [T, T].
-    pub(super) async fn scores(&self, head: usize, turns: &Turns) -> Vec<f32> {
+    pub(super) async fn scores(&self, head: usize, yielder: &Yielder) -> Vec<f32> {
         let time = self.time();
         let mut scores = vec![0.0; time * time];
         for (query, row) in scores.chunks_exact_mut(time.max(1)).enumerate() {
             self.score(head, query, 0, row);
-            give_after(query, turns).await;
+            give_after(query, yielder).await;
         }
         scores
     }
 
     /// A head's probabilities [T, T]; 0 for masked positions.
-    pub(super) async fn probabilities(&self, head: usize, turns: &Turns) -> Vec<f32> {
+    pub(super) async fn probabilities(&self, head: usize, yielder: &Yielder) -> Vec<f32> {
         let time = self.time();
         let mut probabilities = vec![0.0; time * time];
         for (query, row) in probabilities.chunks_exact_mut(time.max(1)).enumerate() {
@@ -118,13 +118,13 @@ impl<'a> Attention<'a> {
             let seen = &mut row[first..=query];
             self.score(head, query, first, seen);
             softmax(seen);
-            give_after(query, turns).await;
+            give_after(query, yielder).await;
         }
         probabilities
     }
 
     /// Σ p·v of a head, [T, D], from its probabilities.
-    pub(super) async fn weighted(&self, head: usize, probabilities: &[f32], turns: &Turns) -> Vec<f32> {
+    pub(super) async fn weighted(&self, head: usize, probabilities: &[f32], yielder: &Yielder) -> Vec<f32> {
         let (time, size) = (self.time(), self.heads.head_size);
         let mut weighted = Vec::with_capacity(time * size);
         let mut sums = vec![0.0f64; size];
@@ -136,7 +136,7 @@ impl<'a> Attention<'a> {
                 }
             }
             weighted.extend(sums.iter().map(|sum| *sum as f32));
-            give_after(query, turns).await;
+            give_after(query, yielder).await;
         }
         weighted
     }

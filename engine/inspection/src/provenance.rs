@@ -7,7 +7,7 @@ mod suffixes;
 pub use index::Indices;
 
 use super::{Found, Subject};
-use glasshouse_platform::{Error, Result, Turns, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_protocol::inspect::{Detail, Match, Place};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_text::data::store::INDEX_FILE;
@@ -22,7 +22,7 @@ const AROUND: u64 = 24;
 /// The longest spans of the prompt that occur in the run's training text. The whole prompt is searched, not only the part that
 /// fits into the context.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
-    let (turns, mut found) = (Turns::new(), Found::default());
+    let (yielder, mut found) = (Yielder::new(), Found::default());
     let folder = subject.run.data_folder()?;
     if !files::is_file(&folder.join(INDEX_FILE)) {
         let run = subject.run.name();
@@ -30,12 +30,12 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         return Ok(found);
     }
     let begun = Instant::now();
-    let (index, is_new) = subject.indices.open(&folder, &turns).await?;
+    let (index, is_new) = subject.indices.open(&folder, &yielder).await?;
     let build_ms = if is_new { begun.elapsed().as_secs_f64() * 1e3 } else { 0.0 };
     // Includes the tokens that the tokenizer prepends, like everywhere else.
     let text = subject.tokenizer.encode_prompt(subject.prompt)?;
     let Stands { matches, longest, found: count, is_cut } =
-        stands(&index, &text, subject.settings.count, subject.tokenizer, &turns).await?;
+        stands(&index, &text, subject.settings.count, subject.tokenizer, &yielder).await?;
     let (searched, shortest) = (index.tokens(), index.shortest());
     if let Some(shortcoming) = index.shortcoming() {
         found.notice(shortcoming);
@@ -72,9 +72,9 @@ async fn stands(
     text: &[u32],
     count: usize,
     tokenizer: &Tokenizer,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Stands> {
-    let mut spans = index.spans(text, turns).await?;
+    let mut spans = index.spans(text, yielder).await?;
     let (mut longest, found) = (vec![0_u32; text.len()], spans.len());
     for span in &spans {
         for token in &mut longest[span.clone()] {
@@ -88,7 +88,7 @@ async fn stands(
     let (mut matches, mut is_cut) = (Vec::with_capacity(spans.len()), false);
     for span in spans {
         let own = &text[span.clone()];
-        let occurrences = index.occurrences(own, turns).await?;
+        let occurrences = index.occurrences(own, yielder).await?;
         is_cut |= index.is_cut(own);
         let Some((&from, further)) = occurrences.firsts.split_first() else {
             return Err(Error::Internal("a span that was found stands nowhere".to_owned()));
@@ -129,7 +129,7 @@ async fn stands(
 mod tests {
     use super::index::Limits;
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use glasshouse_protocol::{TokenizerKind, presets};
     use glasshouse_text::data::prepare::prepare;
 
@@ -151,10 +151,10 @@ mod tests {
         config.data.paths = vec![path.display().to_string()];
         config.data.validation = 0.25;
         let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
-        let (tokenizer, turns) = (prepared.tokenizer, Turns::none());
-        let index = at_once(TextIndex::new(prepared.store, Limits::here(), &turns)).unwrap();
+        let (tokenizer, yielder) = (prepared.tokenizer, Yielder::none());
+        let index = block_on(TextIndex::new(prepared.store, Limits::here(), &yielder)).unwrap();
         let text = tokenizer.encode(text).unwrap();
-        at_once(stands(&index, &text, count, &tokenizer, &turns)).unwrap()
+        block_on(stands(&index, &text, count, &tokenizer, &yielder)).unwrap()
     }
 
     fn found(text: &str, count: usize) -> Vec<Match> {

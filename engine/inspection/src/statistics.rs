@@ -1,6 +1,6 @@
 //! Single-pass statistics of many entries: minimum, maximum, mean, standard deviation, norm.
 
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_platform::lanes::{BLOCK, vectorised};
 
 /// Entries summed separately, small enough for the CPU's fastest cache.
@@ -32,11 +32,11 @@ impl Default for Summary {
 }
 
 impl Summary {
-    pub(super) async fn of(entries: &[f32], turns: &Turns) -> Self {
+    pub(super) async fn of(entries: &[f32], yielder: &Yielder) -> Self {
         let mut own = Self::default();
         for entries in entries.chunks(BETWEEN) {
             own.add(entries);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         own
     }
@@ -108,10 +108,10 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
 
     fn of(entries: &[f32]) -> Summary {
-        at_once(Summary::of(entries, &Turns::none()))
+        block_on(Summary::of(entries, &Yielder::none()))
     }
 
     #[test]

@@ -10,7 +10,7 @@ use glasshouse_compiler::plan::compile;
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_executors::cpu::{CpuDecoder, run_graph};
 use glasshouse_executors::gpu::test_gpu;
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_project::initial;
 use glasshouse_protocol::{
     Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
@@ -192,7 +192,7 @@ fn a_pass_that_goes_on_from_a_layers_stream_ends_alike() {
 
 #[test]
 fn probabilities_times_values_are_what_attention_found() {
-    let turns = Turns::none();
+    let yielder = Yielder::none();
     let windowed = ModelConfig { sliding_window: Some(4), full_attention: vec![1], qk_norm: true, ..llama() };
     for config in [gpt(), llama(), windowed] {
         for layer in 0..config.layers {
@@ -200,7 +200,7 @@ fn probabilities_times_values_are_what_attention_found() {
             let found = block_on(lens(&config).probe(&TOKENS, &sites)).unwrap();
             let attention = probabilities::Attention::new(&config, layer, &found[0]);
             for head in 0..config.heads {
-                let own = block_on(attention.probabilities(head, &turns));
+                let own = block_on(attention.probabilities(head, &yielder));
                 for (query, row) in own.chunks_exact(TOKENS.len()).enumerate() {
                     assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6);
                     let first = (query + 1).saturating_sub(config.window(layer).unwrap_or(99));
@@ -209,7 +209,7 @@ fn probabilities_times_values_are_what_attention_found() {
                 let size = config.head_size;
                 let wanted: Vec<f32> =
                     found[1].rows().flat_map(|row| &row[head * size..(head + 1) * size]).copied().collect();
-                let weighted = block_on(attention.weighted(head, &own, &turns));
+                let weighted = block_on(attention.weighted(head, &own, &yielder));
                 compare(&weighted, &wanted, 1e-5, "attended");
             }
         }
@@ -290,7 +290,7 @@ fn the_losss_gradient_is_that_of_its_seed_and_every_value_has_its_own_beside_it(
     for config in [gpt(), llama()] {
         let mut lens = lens(&config);
         let logits = block_on(lens.probe(&TOKENS, &[HookPoint::Logits])).unwrap().remove(0);
-        let seed = block_on(outputs::cross_entropy_gradient(&logits, &TOKENS, &Turns::none()));
+        let seed = block_on(outputs::cross_entropy_gradient(&logits, &TOKENS, &Yielder::none()));
         let sites: Vec<HookPoint> = (0..=config.layers).map(HookPoint::Stream).collect();
         let wanted = block_on(lens.loss_gradients(&TOKENS)).unwrap().tensors().unwrap();
         let of_sites = block_on(lens.gradients(&TOKENS, &seed, &sites)).unwrap();

@@ -2,7 +2,7 @@
 
 use super::{Found, Subject};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use std::f64::consts::LN_2;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
@@ -18,7 +18,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let logits = subject.values(HookPoint::Logits).await?;
     // The first token has no prediction.
     let (mut log_probabilities, mut rank, mut entropy) = (vec![0.0], vec![0], Vec::new());
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     for (at, row) in logits.rows().enumerate() {
         let spread = Spread::of(row);
         entropy.push((spread.entropy / LN_2) as f32);
@@ -27,7 +27,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             log_probabilities.push((f64::from(logit) - spread.log_sum) as f32);
             rank.push(rank_of(row, *next as usize, logit));
         }
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let surprise = log_probabilities.iter().map(|log| (f64::from(0.0 - log) / LN_2) as f32).collect();
     found.floats("log_probabilities", "head", &axes, log_probabilities);

@@ -4,7 +4,7 @@ use super::outputs::largest;
 use super::probabilities::{Attention, MAX_PROBABILITIES, count};
 use super::{Found, Subject, Tensor, formulas};
 use glasshouse_compiler::model::HookPoint;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::inspect::Detail;
 
 /// Number of most likely next tokens listed.
@@ -50,10 +50,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         ));
     }
     let heads = if fits { heads } else { 0 };
-    let (mut probabilities, turns) = (Vec::with_capacity(count(heads, time)), Turns::new());
+    let (mut probabilities, yielder) = (Vec::with_capacity(count(heads, time)), Yielder::new());
     for head in 0..heads {
-        probabilities.extend(attention.probabilities(head, &turns).await);
-        turns.give().await;
+        probabilities.extend(attention.probabilities(head, &yielder).await);
+        yielder.maybe_yield().await;
     }
     let columns = |range: std::ops::Range<usize>| -> Vec<f32> {
         packed.rows().flat_map(|row| &row[range.clone()]).copied().collect()

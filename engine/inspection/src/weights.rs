@@ -4,7 +4,7 @@ use super::statistics::Summary;
 use super::{Found, Lens, Subject};
 use glasshouse_compiler::graph::ParameterId;
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_project::checkpoint::Checkpoints;
 use glasshouse_project::{Trained, parameters_of};
 use glasshouse_protocol::CheckpointSummary;
@@ -26,7 +26,7 @@ const COUNTED: usize = 1 << 18;
 /// and update_ratios [M, P] (per step) of the run's milestones and checkpoints, and gradient_norms_by_step [M, P] of the mean
 /// cross-entropy of the first 64 validation tokens, the same for each milestone.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     let names: Vec<String> = subject.lens.parameters().iter().map(|(name, _)| name.clone()).collect();
     let mut found = Found::default();
     let own = match subject.lens.kept_histograms() {
@@ -35,7 +35,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             let mut own = Histograms::default();
             for name in &names {
                 let (entries, _) = subject.lens.weight(name).unwrap_or_default();
-                own.add(entries, &turns).await;
+                own.add(entries, &yielder).await;
             }
             subject.lens.keep_histograms(own.clone());
             own
@@ -50,12 +50,12 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         let gradients = subject.lens.loss_gradients(subject.tokens).await?;
         let mut own = Histograms::default();
         for at in 0..names.len() {
-            own.add(gradients.floats(at)?, &turns).await;
+            own.add(gradients.floats(at)?, &yielder).await;
         }
         own.show(&mut found, "gradient_");
     }
     let steps = if subject.settings.along_run {
-        along_run(subject, &turns).await?.show(&mut found)
+        along_run(subject, &yielder).await?.show(&mut found)
     } else {
         Vec::new()
     };
@@ -74,8 +74,8 @@ pub(super) struct Histograms {
 }
 
 impl Histograms {
-    async fn add(&mut self, entries: &[f32], turns: &Turns) {
-        let summary = Summary::of(entries, turns).await;
+    async fn add(&mut self, entries: &[f32], yielder: &Yielder) {
+        let summary = Summary::of(entries, yielder).await;
         let (lowest, highest) = (summary.smallest, summary.largest);
         // If all entries are equal, there is one bin; NaN is counted there too.
         let bins = if highest > lowest { BINS as f32 / (highest - lowest) } else { 0.0 };
@@ -92,7 +92,7 @@ impl Histograms {
             for (counts, entry) in counts.iter_mut().zip(rest) {
                 counts[bin(*entry)] += 1;
             }
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         let count = |bin: usize| counts.iter().map(|counts| counts[bin]).sum::<u64>();
         let all = entries.len().max(1) as f64;
@@ -145,7 +145,7 @@ impl AlongRun {
 
 /// Computes norms, changes (with two milestones in memory at a time) and gradient norms of the run's milestones and checkpoints.
 /// Cached per list of checkpoints, because the result does not depend on the prompt.
-async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun> {
+async fn along_run(subject: &mut Subject<'_>, yielder: &Yielder) -> Result<AlongRun> {
     let run = subject.run;
     // If a step has both, the milestone comes first.
     let mut listed = Checkpoints::new(run.checkpoints_folder()).list();
@@ -173,7 +173,7 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
         for parameter in 0..along.parameters {
             let range = layout.range(ParameterId(parameter as u32));
             let (norm, change, old) =
-                changes(before.get(range.clone()), weights.get(range).unwrap_or_default(), turns).await;
+                changes(before.get(range.clone()), weights.get(range).unwrap_or_default(), yielder).await;
             from_zero |= !along.steps.is_empty() && old == 0.0 && change > 0.0;
             along.norms.push(norm as f32);
             along.ratios.push(if old > 0.0 { (change / old / taken as f64) as f32 } else { 0.0 });
@@ -189,7 +189,7 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
             };
             let gradients = beside.loss_gradients(&text).await?;
             for at in 0..along.parameters {
-                along.gradient_norms.push(changes(None, gradients.floats(at)?, turns).await.0 as f32);
+                along.gradient_norms.push(changes(None, gradients.floats(at)?, yielder).await.0 as f32);
             }
         }
         before = weights;
@@ -227,7 +227,7 @@ fn text_of_gradients(subject: &Subject<'_>, notices: &mut Vec<String>) -> Vec<u3
 }
 
 /// ‖new‖, ‖new − old‖ and ‖old‖ of a parameter; the last two are 0 if there is no old one.
-async fn changes(old: Option<&[f32]>, new: &[f32], turns: &Turns) -> (f64, f64, f64) {
+async fn changes(old: Option<&[f32]>, new: &[f32], yielder: &Yielder) -> (f64, f64, f64) {
     let (mut norm, mut change, mut before) = (0.0, 0.0, 0.0);
     for (number, new) in new.chunks(COUNTED).enumerate() {
         norm += new.iter().map(|entry| f64::from(*entry) * f64::from(*entry)).sum::<f64>();
@@ -237,7 +237,7 @@ async fn changes(old: Option<&[f32]>, new: &[f32], turns: &Turns) -> (f64, f64, 
             change += (new - old) * (new - old);
             before += old * old;
         }
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     (libm::sqrt(norm), libm::sqrt(change), libm::sqrt(before))
 }

@@ -28,11 +28,11 @@ mod remote;
 pub mod signals;
 pub mod storage;
 mod templates;
-mod turns;
 #[cfg(target_arch = "wasm32")]
 mod web;
 #[cfg(any(target_arch = "wasm32", test))]
 mod webgpu_advice;
+mod yielder;
 
 #[cfg(target_arch = "wasm32")]
 pub use corpus_files::CorpusFiles;
@@ -44,20 +44,22 @@ pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 pub use glasshouse_corpus::files::LockFile;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, aside,
-    aside_in_turns, available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later,
-    make_executable, map, passing_folder, pause, process_number, reserve, threads, without_gpu, yield_now,
+    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, available_memory,
+    begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later, make_executable, map,
+    passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads, without_gpu,
+    yield_now,
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
 pub use templates::ChatRenderer;
-pub use turns::{TURN, Turns, at_once, given_up_after};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, LockFile, MILESTONE_BYTES, Mapping, SORTED_TOKENS, aside,
-    aside_in_turns, available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later,
-    make_executable, map, passing_folder, pause, process_number, reserve, threads, without_gpu, yield_now,
+    INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, LockFile, MILESTONE_BYTES, Mapping, SORTED_TOKENS,
+    available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later, make_executable,
+    map, passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads,
+    without_gpu, yield_now,
 };
+pub use yielder::{TURN, Yielder, block_on, given_up_after};
 
 use std::path::Path;
 

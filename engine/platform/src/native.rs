@@ -1,6 +1,6 @@
 //! Windows, macOS and Linux.
 
-use super::turns::Turns;
+use super::yielder::Yielder;
 use crate::{Error, Result};
 use glasshouse_corpus::catalogue::Entry;
 use glasshouse_corpus::catalogue::fetch::Progress;
@@ -164,29 +164,29 @@ pub fn threads(wanted: Option<usize>) -> usize {
     wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// Interval at which a future waiting in [`aside`] is polled, so that it can report progress.
+/// Interval at which a future waiting in [`spawn_blocking`] is polled, so that it can report progress.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Runs blocking work on its own thread, without blocking the current one.
 ///
 /// # Errors
 /// The system cannot create a thread, or the work panicked.
-pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    aside_in_turns(async move |_| work()).await
+pub async fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    spawn_yielding(async move |_| work()).await
 }
 
 /// Runs long work that yields on its own thread. Once the returned future is dropped, the work is dropped at its next yield.
 ///
 /// # Errors
-/// Same as [`aside`].
-pub async fn aside_in_turns<T: Send + 'static>(
-    work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
+/// Same as [`spawn_blocking`].
+pub async fn spawn_yielding<T: Send + 'static>(
+    work: impl AsyncFnOnce(Yielder) -> T + Send + 'static,
 ) -> Result<T> {
     let (done, answers) = async_channel::unbounded();
     let (works, ended) = std::sync::mpsc::channel::<()>();
     let glances = done.clone();
     thread_beside(move || {
-        let mut work = pin!(work(Turns::new()));
+        let mut work = pin!(work(Yielder::new()));
         let mut context = Context::from_waker(Waker::noop());
         loop {
             match work.as_mut().poll(&mut context) {
@@ -241,7 +241,7 @@ pub fn make_executable(path: &Path) -> Result<()> {
 /// # Errors
 /// The system cannot create a thread.
 pub async fn pause(seconds: f64) -> Result<()> {
-    aside(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
+    spawn_blocking(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
 }
 
 /// Never completes: waiting for a device happens in wgpu's `poll`, which needs no timer.
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_for_work_beside_is_polled_meanwhile() {
-        let mut work = pin!(aside(|| std::thread::sleep(GLANCE * 10)));
+        let mut work = pin!(spawn_blocking(|| std::thread::sleep(GLANCE * 10)));
         let mut polls = 0;
         let ended = pollster::block_on(poll_fn(|context| {
             polls += 1;
@@ -323,8 +323,8 @@ mod tests {
         }));
         ended.unwrap();
         assert!(polls >= 4, "polled {polls} times");
-        assert!(pollster::block_on(aside(|| "no number".parse::<u8>().unwrap())).is_err());
-        assert_eq!(pollster::block_on(aside_in_turns(async |_| 7)).unwrap(), 7);
+        assert!(pollster::block_on(spawn_blocking(|| "no number".parse::<u8>().unwrap())).is_err());
+        assert_eq!(pollster::block_on(spawn_yielding(async |_| 7)).unwrap(), 7);
     }
 
     #[test]
@@ -332,12 +332,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let staged = || std::fs::read_dir(folder.path()).unwrap().next().is_some();
         let place = folder.path().to_owned();
-        let mut work = Box::pin(aside_in_turns(async move |turns: Turns| {
+        let mut work = Box::pin(spawn_yielding(async move |yielder: Yielder| {
             let _staging = Staging::inside(&place).unwrap();
             // Stands for work that practically never ends.
             for _ in 0..1_000_000 {
                 std::thread::sleep(GLANCE / 100);
-                turns.give().await;
+                yielder.maybe_yield().await;
             }
         }));
         let soon = |wanted: &dyn Fn() -> bool| {

@@ -8,7 +8,7 @@ fn too_long(most: u64) -> String {
 #[cfg(not(target_arch = "wasm32"))]
 mod client {
     use super::too_long;
-    use crate::{Error, Result, aside};
+    use crate::{Error, Result, spawn_blocking};
     use glasshouse_corpus::catalogue::fetch::agent;
     use std::fs::File;
     use std::io::{Read as _, Write as _};
@@ -47,7 +47,7 @@ mod client {
     /// No server answers, or it refuses.
     pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
         let address = address.to_owned();
-        aside(move || {
+        spawn_blocking(move || {
             let head = agent(&address, PATIENCE).head(&address).call();
             let answer = match head.map_err(|error| unreached(&address, error))? {
                 // The server supports only GET; the body is not read.

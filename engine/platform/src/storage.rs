@@ -5,7 +5,7 @@ mod staging;
 pub use staging::Staging;
 
 use crate::files::File;
-use crate::{Error, Result, Turns, files};
+use crate::{Error, Result, Yielder, files};
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::convert::identity;
@@ -97,8 +97,12 @@ pub fn create_folder(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Reading or writing fails.
-pub async fn copy_in_turns(from: &mut dyn Read, to: &mut dyn Write, turns: &Turns) -> std::io::Result<()> {
-    copy_pieces(from, to, (identity, identity), turns).await
+pub async fn copy_in_turns(
+    from: &mut dyn Read,
+    to: &mut dyn Write,
+    yielder: &Yielder,
+) -> std::io::Result<()> {
+    copy_pieces(from, to, (identity, identity), yielder).await
 }
 
 /// Like [`copy_in_turns`], mapping read and write errors separately.
@@ -106,7 +110,7 @@ async fn copy_pieces<E>(
     from: &mut dyn Read,
     to: &mut dyn Write,
     (unread, unwritten): (impl Fn(std::io::Error) -> E, impl Fn(std::io::Error) -> E),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<(), E> {
     let mut piece = vec![0; PIECE];
     loop {
@@ -116,7 +120,7 @@ async fn copy_pieces<E>(
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(unread(error)),
         }
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
 }
 
@@ -125,33 +129,33 @@ async fn copy_pieces<E>(
 ///
 /// # Errors
 /// Reading or writing fails; the error names the file concerned.
-pub async fn copy_file_in_turns(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
+pub async fn copy_file_in_turns(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> {
     let mut source = File::open(from).map_err(Error::io(from))?;
     let mut copy = File::create(to).map_err(Error::io(to))?;
     let [unread, unwritten] = [from, to].map(|path| move |cause| Error::Io { path: path.to_owned(), cause });
-    copy_pieces(&mut source, &mut copy, (unread, unwritten), turns).await
+    copy_pieces(&mut source, &mut copy, (unread, unwritten), yielder).await
 }
 
 /// Reads a file, yielding regularly.
 ///
 /// # Errors
 /// The file cannot be read or does not fit into memory.
-pub async fn read_in_turns(path: &Path, turns: &Turns) -> Result<Vec<u8>> {
+pub async fn read_in_turns(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
     let length = files::metadata(path).map_err(Error::io(path))?.len();
     let mut bytes = Vec::new();
     bytes
         .try_reserve_exact(length as usize)
         .map_err(|_| Error::io(path)(std::io::ErrorKind::OutOfMemory.into()))?;
     let mut file = File::open(path).map_err(Error::io(path))?;
-    copy_in_turns(&mut file, &mut bytes, turns).await.map_err(Error::io(path))?;
+    copy_in_turns(&mut file, &mut bytes, yielder).await.map_err(Error::io(path))?;
     Ok(bytes)
 }
 
 /// Extends a CRC-32C by `bytes`, yielding between blocks.
-pub async fn crc32c_in_turns(mut checksum: u32, bytes: &[u8], turns: &Turns) -> u32 {
+pub async fn crc32c_in_turns(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
     for piece in bytes.chunks(PIECE) {
         checksum = crc32c::crc32c_append(checksum, piece);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     checksum
 }
@@ -262,7 +266,7 @@ pub fn unix_seconds() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::at_once;
+    use crate::block_on;
 
     #[test]
     fn a_failed_write_leaves_the_old_content_and_no_rest() {
@@ -279,13 +283,13 @@ mod tests {
     fn a_file_is_copied_once_and_whichever_fails_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let [from, to, missing] = ["from", "to", "missing/to"].map(|name| folder.path().join(name));
-        let turns = Turns::none();
-        let copy = |from: &Path, to: &Path| at_once(copy_file_in_turns(from, to, &turns));
+        let yielder = Yielder::none();
+        let copy = |from: &Path, to: &Path| block_on(copy_file_in_turns(from, to, &yielder));
         let content = vec![7_u8; 3 * PIECE];
         std::fs::write(&from, &content).unwrap();
         copy(&from, &to).unwrap();
         assert!(std::fs::read(&to).unwrap() == content);
-        assert_eq!(turns.asked(), 3);
+        assert_eq!(yielder.asked(), 3);
         let failed = |from: &Path, to: &Path| match copy(from, to) {
             Err(Error::Io { path, .. }) => path,
             other => panic!("{other:?}"),
@@ -296,8 +300,8 @@ mod tests {
         // Write errors are not retried.
         let mut room = vec![0_u8; PIECE];
         let sides = (|_: std::io::Error| "unread", |_: std::io::Error| "unwritten");
-        let copied = at_once(copy_pieces(&mut &content[..], &mut &mut room[..], sides, &turns));
-        assert_eq!((copied, turns.asked()), (Err("unwritten"), 4));
+        let copied = block_on(copy_pieces(&mut &content[..], &mut &mut room[..], sides, &yielder));
+        assert_eq!((copied, yielder.asked()), (Err("unwritten"), 4));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Browsers: WebAssembly without threads.
 
 use super::memory_files;
-use super::turns::Turns;
+use super::yielder::Yielder;
 use crate::{Error, Result};
 use js_sys::{Function, Promise, Reflect};
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ pub const MILESTONE_BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// Never.
-pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub async fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     yield_now().await;
     Ok(work())
 }
@@ -115,11 +115,11 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
 ///
 /// # Errors
 /// Never.
-pub async fn aside_in_turns<T: Send + 'static>(
-    work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
+pub async fn spawn_yielding<T: Send + 'static>(
+    work: impl AsyncFnOnce(Yielder) -> T + Send + 'static,
 ) -> Result<T> {
     yield_now().await;
-    Ok(work(Turns::new()).await)
+    Ok(work(Yielder::new()).await)
 }
 
 /// No-op: browsers start no programs.

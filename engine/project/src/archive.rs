@@ -15,7 +15,7 @@ pub use contents::{Contents, Opened};
 use super::{MARKER, MAX_RECORD_BYTES, Project};
 use contents::is_transient;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Turns, at_once, files};
+use glasshouse_platform::{Error, Result, Yielder, block_on, files};
 use glasshouse_protocol::quantity;
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
@@ -51,24 +51,24 @@ pub struct Packed {
 /// # Errors
 /// The folder is not a project, or a file cannot be read.
 pub fn pack(folder: &Path) -> Result<Vec<u8>> {
-    at_once(pack_in_turns(folder, &Turns::none())).map(|(bytes, _)| bytes)
+    block_on(pack_in_turns(folder, &Yielder::none())).map(|(bytes, _)| bytes)
 }
 
 /// Like [`pack`], yielding regularly.
 ///
 /// # Errors
 /// Same as [`pack`].
-pub async fn pack_in_turns(folder: &Path, turns: &Turns) -> Result<(Vec<u8>, Packed)> {
+pub async fn pack_in_turns(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)> {
     Project::open(folder)?;
-    pack_folder(folder, turns).await
+    pack_folder(folder, yielder).await
 }
 
 /// Packs any folder, such as an exported model, yielding regularly.
 ///
 /// # Errors
 /// A file cannot be read.
-pub async fn pack_folder(folder: &Path, turns: &Turns) -> Result<(Vec<u8>, Packed)> {
-    let (file, packed) = pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), turns).await?;
+pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)> {
+    let (file, packed) = pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), yielder).await?;
     Ok((file.into_inner(), packed))
 }
 
@@ -77,7 +77,12 @@ pub async fn pack_folder(folder: &Path, turns: &Turns) -> Result<(Vec<u8>, Packe
 ///
 /// # Errors
 /// The folder is not a project, a file cannot be read or written, or `to` exists and `replace` is not set.
-pub async fn pack_file_in_turns(folder: &Path, to: &Path, replace: bool, turns: &Turns) -> Result<Packed> {
+pub async fn pack_file_in_turns(
+    folder: &Path,
+    to: &Path,
+    replace: bool,
+    yielder: &Yielder,
+) -> Result<Packed> {
     Project::open(folder)?;
     if files::exists(to) && !replace {
         return Err(Error::bad_file(to, "it already exists; replace it, or choose another place"));
@@ -85,7 +90,7 @@ pub async fn pack_file_in_turns(folder: &Path, to: &Path, replace: bool, turns: 
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
     let file = files::OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-    let (file, packed) = pack_into(&Contents::of(folder)?, file.map_err(Error::io(&path))?, turns).await?;
+    let (file, packed) = pack_into(&Contents::of(folder)?, file.map_err(Error::io(&path))?, yielder).await?;
     file.sync_all().map_err(Error::io(to))?;
     drop(file);
     staging.put_file(EXTENSION, to)?;
@@ -96,14 +101,14 @@ pub async fn pack_file_in_turns(folder: &Path, to: &Path, replace: bool, turns: 
 async fn pack_into<F: Read + Write + Seek>(
     contents: &Contents,
     file: F,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<(F, Packed)> {
     let mut packer = Packer::new(file);
-    contents.for_each(async |file| packer.add(file.name, file.bytes, file.content, turns).await).await?;
+    contents.for_each(async |file| packer.add(file.name, file.bytes, file.content, yielder).await).await?;
     let files = packer.files;
-    let mut file = packer.finish(turns).await?;
+    let mut file = packer.finish(yielder).await?;
     let bytes = file.seek(SeekFrom::End(0)).map_err(unwritten)?;
-    Archive::read_with(&mut file, false, turns).await?.verify(turns).await?;
+    Archive::read_with(&mut file, false, yielder).await?.verify(yielder).await?;
     Ok((file, Packed { bytes, files, notes: contents.notes.clone() }))
 }
 
@@ -122,7 +127,7 @@ impl<F: Read + Write + Seek> Packer<F> {
         Self { writer: ZipWriter::new(file), files: 0, bytes: 0 }
     }
 
-    async fn add(&mut self, name: &str, bytes: u64, content: &mut dyn Read, turns: &Turns) -> Result<()> {
+    async fn add(&mut self, name: &str, bytes: u64, content: &mut dyn Read, yielder: &Yielder) -> Result<()> {
         (self.files, self.bytes) = (self.files + 1, self.bytes.saturating_add(bytes));
         if self.files > MAX_ENTRIES || self.bytes > MAX_BYTES {
             return Err(Error::Refused(format!(
@@ -147,14 +152,14 @@ impl<F: Read + Write + Seek> Packer<F> {
             }
             self.writer.write_all(&piece[..read]).map_err(unwritten)?;
             glasshouse_platform::pulse();
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
     }
 
-    async fn finish(mut self, turns: &Turns) -> Result<F> {
+    async fn finish(mut self, yielder: &Yielder) -> Result<F> {
         self.writer.set_raw_comment(seal::comment()).map_err(|error| unwritten(error.into()))?;
         let mut file = self.writer.finish().map_err(|error| unwritten(error.into()))?;
-        seal::close(&mut file, turns).await.map_err(unwritten)?;
+        seal::close(&mut file, yielder).await.map_err(unwritten)?;
         Ok(file)
     }
 }
@@ -210,30 +215,30 @@ impl<F: Read + Seek> Archive<F> {
     /// # Errors
     /// The file is not a zip, not a supported project, damaged, or unsafe to unpack; the reason is one sentence.
     pub fn read(file: F) -> Result<Self> {
-        at_once(Self::read_in_turns(file, &Turns::none()))
+        block_on(Self::read_in_turns(file, &Yielder::none()))
     }
 
     /// Like [`Archive::read`], yielding regularly.
     ///
     /// # Errors
     /// Same as [`Archive::read`].
-    pub(crate) async fn read_in_turns(file: F, turns: &Turns) -> Result<Self> {
-        Self::read_with(file, true, turns).await
+    pub(crate) async fn read_in_turns(file: F, yielder: &Yielder) -> Result<Self> {
+        Self::read_with(file, true, yielder).await
     }
 
     /// Like [`Archive::read`], for any packed folder from any program.
     ///
     /// # Errors
     /// Same as [`Archive::read`], except that it need not be a project.
-    pub async fn read_folder(file: F, turns: &Turns) -> Result<Self> {
-        Self::read_with(file, false, turns).await
+    pub async fn read_folder(file: F, yielder: &Yielder) -> Result<Self> {
+        Self::read_with(file, false, yielder).await
     }
 
     /// Like [`Archive::read`]; `project` says whether it must be a project.
-    async fn read_with(file: F, project: bool, turns: &Turns) -> Result<Self> {
+    async fn read_with(file: F, project: bool, yielder: &Yielder) -> Result<Self> {
         let what = if project { format!(".{EXTENSION} file") } else { "zip".to_owned() };
         let refused = |reason: String| Error::Refused(format!("this {what} cannot be opened: {reason}"));
-        let looked = Self::look_through(file, project, turns).await;
+        let looked = Self::look_through(file, project, yielder).await;
         let mut archive = looked.map_err(|reason| refused(format!("{reason}{AGAIN}")))?;
         if project {
             archive.name = marker_name(&mut archive.zip, &archive.entries).await.map_err(refused)?;
@@ -242,8 +247,8 @@ impl<F: Read + Seek> Archive<F> {
     }
 
     /// Validates everything except the project's name.
-    async fn look_through(mut file: F, project: bool, turns: &Turns) -> Result<Self, String> {
-        if !seal::is_whole(&mut file, turns).await.map_err(|error| error.to_string())? {
+    async fn look_through(mut file: F, project: bool, yielder: &Yielder) -> Result<Self, String> {
+        if !seal::is_whole(&mut file, yielder).await.map_err(|error| error.to_string())? {
             return Err("it has changed since it was written (checksum)".to_owned());
         }
         let bytes = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
@@ -253,7 +258,7 @@ impl<F: Read + Seek> Archive<F> {
         }
         let (mut entries, mut sum, mut seen) = (Vec::new(), 0_u64, BTreeSet::new());
         for number in 0..zip.len() {
-            turns.give().await;
+            yielder.maybe_yield().await;
             let entry = zip.by_index_raw(number).map_err(|error| error.to_string())?;
             let name = entry.name().map_err(|error| error.to_string())?.into_owned();
             if entry.is_symlink() {
@@ -319,14 +324,14 @@ impl<F: Read + Seek> Archive<F> {
     /// # Errors
     /// An entry is damaged, or writing fails; the folder may then hold an incomplete project.
     pub fn unpack(self, folder: &Path) -> Result<()> {
-        at_once(self.unpack_in_turns(folder, &Turns::none()))
+        block_on(self.unpack_in_turns(folder, &Yielder::none()))
     }
 
     /// Like [`Archive::unpack`], yielding regularly.
     ///
     /// # Errors
     /// Same as [`Archive::unpack`].
-    pub async fn unpack_in_turns(self, folder: &Path, turns: &Turns) -> Result<()> {
+    pub async fn unpack_in_turns(self, folder: &Path, yielder: &Yielder) -> Result<()> {
         let folders: BTreeSet<PathBuf> = self
             .entries
             .iter()
@@ -336,7 +341,7 @@ impl<F: Read + Seek> Archive<F> {
             files::create_dir_all(path.parent().unwrap_or(folder))?;
             files::File::create(path)
         };
-        self.unpack_with(folder, create, |file| file.sync_all(), turns).await?;
+        self.unpack_with(folder, create, |file| file.sync_all(), yielder).await?;
         for folder in &folders {
             storage::sync_folder_of(&folder.join(MARKER));
             storage::sync_folder_of(folder);
@@ -345,9 +350,9 @@ impl<F: Read + Seek> Archive<F> {
     }
 
     /// Reads every entry to its end, which verifies its checksum.
-    async fn verify(mut self, turns: &Turns) -> Result<()> {
+    async fn verify(mut self, yielder: &Yielder) -> Result<()> {
         for (number, _, length) in &self.entries {
-            unpack_entry(&mut self.zip, *number, *length, turns, |_| Ok(())).await?;
+            unpack_entry(&mut self.zip, *number, *length, yielder, |_| Ok(())).await?;
         }
         Ok(())
     }
@@ -357,13 +362,13 @@ impl<F: Read + Seek> Archive<F> {
         folder: &Path,
         create: impl Fn(&Path) -> std::io::Result<T>,
         finish: impl Fn(T) -> std::io::Result<()>,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<()> {
         for (number, name, length) in &self.entries {
             let path = folder.join(name);
             let mut file = create(&path).map_err(Error::io(&path))?;
             let put = |part: &[u8]| file.write_all(part).map_err(Error::io(&path));
-            unpack_entry(&mut self.zip, *number, *length, turns, put).await?;
+            unpack_entry(&mut self.zip, *number, *length, yielder, put).await?;
             finish(file).map_err(Error::io(&path))?;
         }
         Ok(())
@@ -375,7 +380,7 @@ async fn unpack_entry<F: Read + Seek>(
     zip: &mut ZipArchive<F>,
     number: usize,
     length: u64,
-    turns: &Turns,
+    yielder: &Yielder,
     mut put: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let damaged =
@@ -400,7 +405,7 @@ async fn unpack_entry<F: Read + Seek>(
             return Ok(());
         }
         put(&part)?;
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
 }
 
@@ -436,7 +441,7 @@ async fn marker_name<F: Read + Seek>(
         return Err(format!("its {MARKER} is too long{AGAIN}"));
     }
     let mut text = Vec::new();
-    unpack_entry(zip, *number, *length, &Turns::none(), |part| {
+    unpack_entry(zip, *number, *length, &Yielder::none(), |part| {
         text.extend_from_slice(part);
         Ok(())
     })

@@ -6,7 +6,7 @@ use glasshouse_compiler::model::{is_of_adapter, is_of_classifier};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Turns, at_once};
+use glasshouse_platform::{Yielder, block_on};
 use glasshouse_protocol::TrainConfig;
 
 /// Entries drawn between two yields.
@@ -14,7 +14,7 @@ const DRAWN: usize = 1 << 16;
 
 /// The parameter arena at the start of a run; padding is zero.
 pub fn parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: u64) -> Vec<f32> {
-    at_once(parameters_in_turns(parameters, layout, seed, &Turns::none()))
+    block_on(parameters_in_turns(parameters, layout, seed, &Yielder::none()))
 }
 
 /// Like [`parameters`], yielding regularly: a large model takes seconds.
@@ -22,17 +22,17 @@ pub async fn parameters_in_turns(
     parameters: &[Parameter],
     layout: &ArenaLayout,
     seed: u64,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Vec<f32> {
     let mut arena = vec![0.0; layout.length];
-    fill(parameters, layout, seed, &mut arena, |_| true, turns).await;
+    fill(parameters, layout, seed, &mut arena, |_| true, yielder).await;
     arena
 }
 
 /// Initialises the parameters of an adapter and of a classification head in an arena with all other parameters.
 pub fn added(parameters: &[Parameter], layout: &ArenaLayout, seed: u64, arena: &mut [f32]) {
     let wanted = |parameter: &Parameter| is_of_adapter(&parameter.name) || is_of_classifier(&parameter.name);
-    at_once(fill(parameters, layout, seed, arena, wanted, &Turns::none()));
+    block_on(fill(parameters, layout, seed, arena, wanted, &Yielder::none()));
 }
 
 /// Initialises the `wanted` parameters of an arena.
@@ -42,7 +42,7 @@ async fn fill(
     seed: u64,
     arena: &mut [f32],
     wanted: impl Fn(&Parameter) -> bool,
-    turns: &Turns,
+    yielder: &Yielder,
 ) {
     for (number, parameter) in parameters.iter().enumerate().filter(|(_, parameter)| wanted(parameter)) {
         let start = layout.offsets[number];
@@ -53,7 +53,7 @@ async fn fill(
             Init::Normal(deviation) => {
                 for (block, entries) in entries.chunks_mut(DRAWN).enumerate() {
                     normal(entries, deviation, seed, number as u64, (block * DRAWN / 2) as u64);
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
             }
         }

@@ -3,7 +3,7 @@
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Error, Result, Turns, at_once};
+use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState, Start, TrainConfig};
 
 impl Project {
@@ -13,7 +13,7 @@ impl Project {
     /// # Errors
     /// The run has no adapter or no such checkpoint, the checkpoint is damaged, or writing fails; no run is created then.
     pub fn merge(&self, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
-        at_once(self.merge_in_turns(run, checkpoint, &Turns::none()))
+        block_on(self.merge_in_turns(run, checkpoint, &Yielder::none()))
     }
 
     /// Like [`Self::merge`], yielding regularly. If the future is dropped, the project is unchanged.
@@ -21,7 +21,7 @@ impl Project {
         &self,
         run: &Run,
         checkpoint: &CheckpointChoice,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<StagedRun> {
         let config = run.config()?;
         if config.train.adapter.is_none() {
@@ -38,8 +38,8 @@ impl Project {
             return Err(Error::bad_file(run.folder(), reason));
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
-        let trained = Trained::load_in_turns(run.clone(), &checkpoint, turns).await?;
-        self.keep_weights_in_turns(trained, checkpoint, "merged", turns).await
+        let trained = Trained::load_in_turns(run.clone(), &checkpoint, yielder).await?;
+        self.keep_weights_in_turns(trained, checkpoint, "merged", yielder).await
     }
 
     /// Creates a run without steps from weights. Its name includes `done`, and its record names the original `checkpoint` as its
@@ -52,7 +52,7 @@ impl Project {
         trained: Trained,
         checkpoint: CheckpointChoice,
         done: &str,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<StagedRun> {
         let Trained { run, config, parameters: weights, info, .. } = trained;
         let config = RunConfig {
@@ -78,7 +78,7 @@ impl Project {
         };
         let state = ArenaState { parameters: weights, ..ArenaState::default() };
         let mut checkpoints = Checkpoints::new(merged.checkpoints_folder());
-        checkpoints.save_in_turns(&info, &parameters, &state, true, turns).await?;
+        checkpoints.save_in_turns(&info, &parameters, &state, true, yielder).await?;
         let record = merged.record()?;
         let (state, parameters) = (RunState::Imported, count);
         merged.save_record(&RunRecord {

@@ -11,7 +11,7 @@ pub use summary::summary;
 use super::names::is_reserved;
 use super::{Project, archive};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Turns, at_once, files};
+use glasshouse_platform::{Error, Result, Yielder, block_on, files};
 use glasshouse_protocol::ProjectSummary;
 use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
@@ -64,7 +64,7 @@ impl Shelf {
     /// The name is empty, or the file system refuses.
     pub fn create(&self, name: &str) -> Result<String> {
         let name = self.free_name(name, None)?;
-        at_once(self.place(&name, async |staging| Project::open_or_create(staging).map(|_| ())))
+        block_on(self.place(&name, async |staging| Project::open_or_create(staging).map(|_| ())))
     }
 
     /// The folder of a project.
@@ -95,10 +95,10 @@ impl Shelf {
     ///
     /// # Errors
     /// The shelf has no project with this id, or copying fails; no partial copy remains.
-    pub async fn duplicate(&self, id: &str, name: &str, turns: &Turns) -> Result<String> {
+    pub async fn duplicate(&self, id: &str, name: &str, yielder: &Yielder) -> Result<String> {
         let from = Project::open(&self.path_of(id)?)?;
         let name = self.free_name(name, None)?;
-        self.place(&name, async |staging| copy_folder(from.folder(), staging, turns).await).await
+        self.place(&name, async |staging| copy_folder(from.folder(), staging, yielder).await).await
     }
 
     /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used.
@@ -106,7 +106,7 @@ impl Shelf {
     /// # Errors
     /// The file is invalid or unsafe to unpack; no project is created.
     pub fn import(&self, bytes: &[u8], name: Option<&str>) -> Result<String> {
-        at_once(self.import_from(std::io::Cursor::new(bytes), name, None, &Turns::none()))
+        block_on(self.import_from(std::io::Cursor::new(bytes), name, None, &Yielder::none()))
     }
 
     /// Like [`Shelf::import`], from any file and yielding regularly; `room` is the free space in bytes, if known.
@@ -118,12 +118,12 @@ impl Shelf {
         file: F,
         name: Option<&str>,
         room: Option<u64>,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<String> {
-        let opened = archive::Archive::read_in_turns(file, turns).await?;
+        let opened = archive::Archive::read_in_turns(file, yielder).await?;
         opened.check_room(room)?;
         let name = self.free_name(name.unwrap_or(opened.name()), None)?;
-        self.place(&name, async |staging| opened.unpack_in_turns(staging, turns).await).await
+        self.place(&name, async |staging| opened.unpack_in_turns(staging, yielder).await).await
     }
 
     /// Deletes a project; [`Shelf::restore`] can undo it for at least [`KEPT`] seconds.
@@ -261,7 +261,7 @@ fn id_from_name(name: &str) -> String {
 }
 
 /// Copies a project's folder, except for files of running processes such as locks.
-async fn copy_folder(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
+async fn copy_folder(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> {
     let contents = archive::Contents::of(from)?;
     contents
         .for_each(async |file| {
@@ -270,7 +270,7 @@ async fn copy_folder(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
                 storage::create_folder(folder)?;
             }
             let mut output = files::File::create(&target).map_err(Error::io(&target))?;
-            storage::copy_in_turns(file.content, &mut output, turns).await.map_err(Error::io(&target))?;
+            storage::copy_in_turns(file.content, &mut output, yielder).await.map_err(Error::io(&target))?;
             output.sync_all().map_err(Error::io(&target))
         })
         .await

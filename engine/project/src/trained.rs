@@ -5,7 +5,7 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state_in_turn
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, Purpose, build};
 use glasshouse_compiler::plan::merge::merged;
-use glasshouse_platform::{Error, Result, Turns, at_once, files};
+use glasshouse_platform::{Error, Result, Yielder, block_on, files};
 use glasshouse_protocol::{CheckpointChoice, RunConfig};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::Tokenizer;
@@ -31,15 +31,15 @@ impl Trained {
     /// # Errors
     /// The run has no checkpoint, or the chosen one cannot be read or belongs to another model.
     pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
-        at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
+        block_on(Self::load_in_turns(run, checkpoint, &Yielder::none()))
     }
 
     /// Like [`Self::load`], yielding regularly.
-    pub async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, turns: &Turns) -> Result<Self> {
-        let as_trained = AsTrained::load_in_turns(run, checkpoint, turns).await?;
+    pub async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
+        let as_trained = AsTrained::load_in_turns(run, checkpoint, yielder).await?;
         let AsTrained { run, config, parameters, weights, info, notices } = as_trained;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
-        let give = async || turns.give().await;
+        let give = async || yielder.maybe_yield().await;
         let parameters = merged(&parameters, config.train.adapter.as_ref(), weights, &give).await;
         Ok(Self { run, config, tokenizer, parameters, info, notices })
     }
@@ -66,10 +66,10 @@ impl AsTrained {
     /// # Errors
     /// Same as [`Trained::load`].
     pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
-        at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
+        block_on(Self::load_in_turns(run, checkpoint, &Yielder::none()))
     }
 
-    async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, turns: &Turns) -> Result<Self> {
+    async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
@@ -83,11 +83,11 @@ impl AsTrained {
                 let reason = checkpoints.instead_of(file).unwrap_or_else(unknown);
                 return Err(Error::bad_file(path, reason));
             }
-            let (info, state) = read_state_in_turns(path, &parameters, Content::Weights, turns).await?;
+            let (info, state) = read_state_in_turns(path, &parameters, Content::Weights, yielder).await?;
             (info, state, Vec::new())
         } else {
             let content = Content::Weights;
-            let loaded = checkpoints.load_named_in_turns(checkpoint, &parameters, content, turns).await?;
+            let loaded = checkpoints.load_named_in_turns(checkpoint, &parameters, content, yielder).await?;
             (loaded.info, loaded.state, loaded.notices)
         };
         run.check_model(&info, &config)?;

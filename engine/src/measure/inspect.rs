@@ -9,7 +9,7 @@ use crate::initial;
 use crate::inspection::{Indices, Lens, Subject, inspect};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
-use crate::platform::{self, Turns};
+use crate::platform::{self, Yielder};
 use crate::project::{Project, Run};
 use crate::protocol::bench::{InspectMeasurement, UnmeasuredView, ViewPart, ViewTime};
 use crate::protocol::inspect::{Edit, InspectSettings, View};
@@ -144,7 +144,7 @@ async fn measure_on(
     let project = Project::open_or_create(&staging.path().join("project"))?;
     let text = text_of(config);
     let prepared =
-        prepare::prepare_in_turns(&text, None, project.folder(), &mut |_| {}, &Turns::new()).await?;
+        prepare::prepare_in_turns(&text, None, project.folder(), &mut |_| {}, &Yielder::new()).await?;
     let run = project.create_run(config, &prepared.folder)?;
 
     let graph = build(model, Purpose::STEP)?.graph;

@@ -12,7 +12,7 @@ use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::ring;
-use crate::platform::{self, Turns};
+use crate::platform::{self, Yielder};
 use crate::protocol::{AdapterBase, DeviceKind, Precision, RunConfig, TrainConfig};
 use crate::step::{ArenaState, StepInput};
 use web_time::Instant;
@@ -133,7 +133,7 @@ async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tunin
     let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), ring).await?;
     let layout = ArenaLayout::of(&graphs.train);
     let parameters =
-        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Turns::new()).await;
+        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     let micro_batches = random_batches(config);
     let input = |step| StepInput { step, learning_rate: 1e-4, micro_batches: micro_batches.clone() };

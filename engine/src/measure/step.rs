@@ -12,7 +12,7 @@ use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate;
 use crate::plan::lower::Target;
-use crate::platform::{self, Turns};
+use crate::platform::{self, Yielder};
 use crate::protocol::RunConfig;
 use crate::protocol::bench::StepMeasurement;
 use crate::step::{ArenaState, MicroBatch, StepInput};
@@ -79,7 +79,7 @@ pub async fn measure(
         Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
     let layout = ArenaLayout::of(&graphs.train);
     let parameters =
-        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Turns::new()).await;
+        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     // A measurement limited by time runs while the user looks at a window.
     executor.set_interactive(matches!(extent, Extent::Seconds(_)));

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::importing::{room_at, staged};
-use crate::platform::{self, Turns, files};
+use crate::platform::{self, Yielder, files};
 use crate::project::archive::{self, Archive};
 use crate::protocol::{Event, quantity};
 use crate::storage::Staging;
@@ -24,12 +24,12 @@ impl Session {
         let chosen = || Some(self.device.request.clone()).filter(|request| !request.is_empty());
         let device = device.or_else(chosen).unwrap_or_else(|| "auto".to_owned());
         let request = HandOver { run: &run, device: &device, threads: self.options.threads, steps };
-        let (turns, sink) = (Turns::new(), self.sink.clone());
+        let (yielder, sink) = (Yielder::new(), self.sink.clone());
         let mut progress = |done, total| sink.progress(done, total);
         let name = format!("{}-bundle", run.name());
         match to {
             Some(to) => {
-                let files = hand_over_in_turns(&request, &to, !keep, &turns, &mut progress).await?;
+                let files = hand_over_in_turns(&request, &to, !keep, &yielder, &mut progress).await?;
                 let files = files.iter().map(|file| file.display().to_string()).collect();
                 let path = Some(to.display().to_string());
                 self.sink.answer(id, Event::Exported { name, path, files });
@@ -37,8 +37,8 @@ impl Session {
             None => {
                 let staging = Staging::inside(run.folder())?;
                 let folder = staging.path().join("bundle");
-                hand_over_in_turns(&request, &folder, true, &turns, &mut progress).await?;
-                let (packed, _) = archive::pack_folder(&folder, &turns).await?;
+                hand_over_in_turns(&request, &folder, true, &yielder, &mut progress).await?;
+                let (packed, _) = archive::pack_folder(&folder, &yielder).await?;
                 let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
                 self.sink.answer_with(id, event, vec![packed]);
             }
@@ -66,8 +66,9 @@ impl Session {
                 return Err(Error::Refused(reason.to_owned()));
             }
         };
-        let bring =
-            async move |turns: Turns| bring_back_in_turns(&project, &bundle, out.as_deref(), &turns).await;
+        let bring = async move |yielder: Yielder| {
+            bring_back_in_turns(&project, &bundle, out.as_deref(), &yielder).await
+        };
         // The temporary path means nothing to the user.
         let named = |error| match (error, &files) {
             (Error::BadFile { path, reason }, Some(files)) => {
@@ -75,7 +76,7 @@ impl Session {
             }
             (other, _) => other,
         };
-        let run = platform::aside_in_turns(bring).await?.map_err(named)?.put()?;
+        let run = platform::spawn_yielding(bring).await?.map_err(named)?.put()?;
         self.sink.answer(id, Event::BroughtBack { run: run.summary()? });
         self.list_runs(id)
     }
@@ -83,8 +84,8 @@ impl Session {
 
 /// Unpacks a zip and finds the bundle in it: at the root or in a folder.
 async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
-    let turns = Turns::new();
-    let archive = Archive::read_folder(Cursor::new(zip), &turns).await?;
+    let yielder = Yielder::new();
+    let archive = Archive::read_folder(Cursor::new(zip), &yielder).await?;
     let staging = staged()?;
     let room = room_at(staging.path()).await;
     if archive.bytes() > room {
@@ -95,7 +96,7 @@ async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
         )));
     }
     let all = staging.path().join("bundle");
-    archive.unpack_in_turns(&all, &turns).await?;
+    archive.unpack_in_turns(&all, &yielder).await?;
     let folders = files::read_dir(&all).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut places = std::iter::once(all).chain(folders);
     let bundle = places.find(|place| is_bundle(place)).ok_or_else(|| {

@@ -5,7 +5,7 @@
 
 use super::Session;
 use super::event_sink::EventSink;
-use crate::platform::{self, CorpusFiles, Turns, files};
+use crate::platform::{self, CorpusFiles, Yielder, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::CleaningReport;
@@ -79,16 +79,16 @@ impl Session {
                 recipe.validate()
             }),
             Command::JudgeSample { documents } => {
-                let (recipe, inputs, turns) = (self.recipe()?, self.raw_documents()?, Turns::new());
-                let give = async || turns.give().await;
+                let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
+                let give = async || yielder.maybe_yield().await;
                 let judgement =
                     pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents, &give).await?;
                 self.sink.answer(id, Event::SampleJudged { judgement });
                 Ok(())
             }
             Command::CompareDocument { id: document } => {
-                let (recipe, inputs, turns) = (self.recipe()?, self.raw_documents()?, Turns::new());
-                let give = async || turns.give().await;
+                let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
+                let give = async || yielder.maybe_yield().await;
                 let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, &document, &give).await?;
                 self.sink.answer(id, Event::DocumentCompared { document });
                 Ok(())
@@ -217,12 +217,12 @@ impl Session {
         count: usize,
     ) -> Result<()> {
         let path = self.cleaned_folder()?.join(DROPPED_FILE);
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         let (mut found, mut documents) = (0, Vec::new());
         if files::exists(&path) {
             let file = BufReader::new(files::File::open(&path).map_err(Error::io(&path))?);
             for line in file.lines() {
-                turns.give().await;
+                yielder.maybe_yield().await;
                 let line = line.map_err(Error::io(&path))?;
                 let dropped: Dropped = serde_json::from_str(&line)
                     .map_err(|error| Error::bad_file(&path, format!("is damaged: {error}; clean again")))?;

@@ -3,7 +3,7 @@
 use super::Session;
 use crate::data::recipes::{RECIPES_FOLDER, TASK_FOLDERS};
 use crate::data::survey::{ConversationReader, ReadDocument, Survey};
-use crate::platform::{self, ChatRenderer, CorpusFiles, Turns, files};
+use crate::platform::{self, ChatRenderer, CorpusFiles, Yielder, files};
 use crate::project::FEEDBACK_FOLDER;
 use crate::project::names::Siblings;
 use crate::protocol::{CHATML, DataConfig, Event, file_kind};
@@ -50,7 +50,7 @@ impl Session {
             names.iter().map(PathBuf::from).zip(contents).collect::<Vec<_>>()
         };
         files::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let (turns, count) = (Turns::new(), given.len() as u64);
+        let (yielder, count) = (Yielder::new(), given.len() as u64);
         // Names that an archive can store unchanged.
         let mut siblings = Siblings::in_folder(&folder);
         let mut added = Added(Vec::new());
@@ -59,10 +59,10 @@ impl Session {
             added.0.push(to.clone());
             match content {
                 Some(content) => files::write(&to, content).map_err(Error::io(&to))?,
-                None => copy(&name, &to, &turns).await.map_err(Error::io(name))?,
+                None => copy(&name, &to, &yielder).await.map_err(Error::io(name))?,
             }
             self.sink.progress(done as u64 + 1, count);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         self.documents_changed(id).await?;
         added.0.clear();
@@ -102,7 +102,7 @@ impl Session {
         let raw = raw_files(&self.opened()?.documents_folder());
         let cleaned = self.is_cleaned()?;
         let survey = self.survey().await?;
-        let (found, documents) = survey.list(search, offset, count, validation, &Turns::new()).await?;
+        let (found, documents) = survey.list(search, offset, count, validation, &Yielder::new()).await?;
         let mut overview = survey.overview(validation);
         overview.cleaned = cleaned;
         if !raw.is_empty() {
@@ -118,7 +118,7 @@ impl Session {
             true => self.conversation_reader()?,
             false => None,
         };
-        let read = self.survey().await?.read(number, reader.as_ref(), &Turns::new()).await?;
+        let read = self.survey().await?.read(number, reader.as_ref(), &Yielder::new()).await?;
         let ReadDocument { text, learned, tokens, cut } = read;
         let learned = learned.into_iter().map(|range| (range.start, range.end)).collect();
         self.sink.answer(id, Event::Document { number, text, learned, tokens, cut });
@@ -161,7 +161,7 @@ impl Session {
         let data = self.data_config()?;
         let known = self.opened()?.survey.as_ref().is_some_and(|(of, _)| *of == data);
         if !known {
-            let survey = Survey::of(&data, &Turns::new()).await?;
+            let survey = Survey::of(&data, &Yielder::new()).await?;
             self.opened()?.survey = Some((data, survey));
         }
         let project = self.opened()?;
@@ -273,7 +273,8 @@ async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<Pat
     }
     let folder = path.to_owned();
     // On another thread, so that searching a whole disk can be cancelled.
-    let found = platform::aside(move || read::find(&CorpusFiles, &[folder], &Settings::default())).await?;
+    let found =
+        platform::spawn_blocking(move || read::find(&CorpusFiles, &[folder], &Settings::default())).await?;
     let below = |trouble: Trouble| match Path::new(&trouble.place).strip_prefix(path) {
         Ok(below) => Trouble { place: below.display().to_string(), ..trouble },
         Err(_) => trouble,
@@ -339,7 +340,7 @@ fn file_name(path: &Path) -> Result<&OsStr> {
 }
 
 /// Copies a file, yielding regularly.
-async fn copy(from: &Path, to: &Path, turns: &Turns) -> std::io::Result<()> {
+async fn copy(from: &Path, to: &Path, yielder: &Yielder) -> std::io::Result<()> {
     let (mut from, mut to) = (files::File::open(from)?, files::File::create(to)?);
-    storage::copy_in_turns(&mut from, &mut to, turns).await
+    storage::copy_in_turns(&mut from, &mut to, yielder).await
 }

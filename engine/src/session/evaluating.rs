@@ -18,7 +18,7 @@ use crate::evaluation::tasks::{Asked, TaskFile, families};
 use crate::evaluation::{Scorer, stride_of};
 use crate::generation::Opening;
 use crate::metrics::card;
-use crate::platform::{Turns, files};
+use crate::platform::{Yielder, files};
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
@@ -188,17 +188,17 @@ impl Session {
 
     /// Answers with the stored evaluations and audits, and a comparison of the runs.
     pub(super) async fn read_evaluations(&mut self, id: u64, runs: &[String]) -> Result<()> {
-        let (turns, mut evaluations, mut audits) = (Turns::new(), Vec::new(), Vec::new());
+        let (yielder, mut evaluations, mut audits) = (Yielder::new(), Vec::new(), Vec::new());
         for name in runs {
             let run = self.run_named(name)?;
             evaluations.extend(self.readable(run.evaluation()));
             audits.extend(self.readable(run.audit()));
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         let mut comparisons = Vec::new();
         for (at, first) in evaluations.iter().enumerate() {
             for second in evaluations.iter().skip(at + 1) {
-                comparisons.extend(self.compared.pair(first, second, &turns).await);
+                comparisons.extend(self.compared.pair(first, second, &yielder).await);
             }
         }
         self.sink.answer(id, Event::Evaluations { evaluations, audits, comparisons });
@@ -229,10 +229,10 @@ impl Session {
                 run.name()
             ));
         }
-        let (turns, mut others) = (Turns::new(), Vec::new());
+        let (yielder, mut others) = (Yielder::new(), Vec::new());
         for other in self.opened()?.project.runs()?.into_iter().rev().filter(|other| *other != run) {
             let Some(other) = self.readable(other.evaluation()) else { continue };
-            let comparisons = self.compared.pair(&evaluation, &other, &turns).await;
+            let comparisons = self.compared.pair(&evaluation, &other, &yielder).await;
             if comparisons.iter().any(|one| one.difference.value.is_some()) {
                 others.push((other, comparisons));
             }

@@ -5,7 +5,7 @@ use super::documents::raw_files;
 use crate::Result;
 use crate::data::read::may_hold_rows;
 use crate::data::recipes::rows_of;
-use crate::platform::{self, Turns};
+use crate::platform::{self, Yielder};
 use crate::project::archive;
 use crate::protocol::{Event, LearnsFrom, TrainConfig};
 use crate::storage::Staging;
@@ -38,7 +38,7 @@ impl Session {
         let staging = Staging::inside(project.folder())?;
         let folder = staging.path().join(&name);
         project.export_feedback(&folder, one, true)?;
-        let (packed, _) = archive::pack_folder(&folder, &Turns::new()).await?;
+        let (packed, _) = archive::pack_folder(&folder, &Yielder::new()).await?;
         let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
         self.sink.answer_with(id, event, vec![packed]);
         Ok(())
@@ -74,7 +74,7 @@ impl Session {
             }
             LearnsFrom::Tasks => {
                 let folder = self.opened()?.project.folder().to_owned();
-                platform::aside(move || rows_of(&folder, recipe.as_deref(), objective)).await??
+                platform::spawn_blocking(move || rows_of(&folder, recipe.as_deref(), objective)).await??
             }
         };
         Ok(Some(vec![path.display().to_string()]))

@@ -3,7 +3,7 @@
 use super::Session;
 use super::event_sink::MOMENT;
 use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns, source_of};
-use crate::platform::{self, Turns, files};
+use crate::platform::{self, Yielder, files};
 use crate::project::{Project, Run};
 use crate::protocol::quantity::bytes;
 use crate::protocol::{Event, FoundModel, ModelSource};
@@ -111,9 +111,9 @@ impl Session {
         };
         progress(0);
         let (name, source) = (&looked.name, looked.source.clone());
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         let run =
-            import_in_turns(&project, &found, name, source, for_comparison, &turns, &mut progress).await?;
+            import_in_turns(&project, &found, name, source, for_comparison, &yielder, &mut progress).await?;
         self.looked = None;
         self.settle_claim(true);
         self.sink.answer(id, imported(&run, &found));

@@ -45,7 +45,7 @@ impl Session {
             Some(project) => plan_beside_judge(&project, &planned, &target, limits),
             None => plan_of(&planned, &target, limits),
         };
-        let mut plan = platform::aside(plan).await??;
+        let mut plan = platform::spawn_blocking(plan).await??;
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
         self.sink.answer(id, Event::Planned { plan: Box::new(plan) });
@@ -195,7 +195,7 @@ impl Session {
         let config = &self.with_teacher(config)?;
         config.validate()?;
         let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
-        let (config, changes) = platform::aside(move || fit(&wanted, &target, limits)).await??;
+        let (config, changes) = platform::spawn_blocking(move || fit(&wanted, &target, limits)).await??;
         self.sink.answer(id, Event::Fitted { config: Box::new(config), changes });
         Ok(())
     }

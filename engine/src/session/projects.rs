@@ -2,7 +2,7 @@
 
 use super::{Session, replacing};
 use crate::data::{self, Prepared, survey::Survey};
-use crate::platform::{self, Turns, files};
+use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
 use crate::project::{Claim, Next, Project, archive, shelf};
 use crate::protocol::{DataConfig, Event, ProjectSummary, RunConfig, presets};
@@ -233,7 +233,7 @@ impl Session {
     pub(super) async fn duplicate_project(&mut self, id: u64, project: &str, name: &str) -> Result<()> {
         let folder = self.shelf()?.path_of(project)?;
         let looked = self.looked_into(project, &folder).await?;
-        let copy = self.shelf()?.duplicate(project, name, &Turns::new()).await?;
+        let copy = self.shelf()?.duplicate(project, name, &Yielder::new()).await?;
         drop(looked);
         self.keep_files().await;
         platform::persistence::unload(&self.shelf()?.path_of(&copy)?);
@@ -253,12 +253,12 @@ impl Session {
         };
         let looked = self.looked_into(project, &folder).await?;
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         let (content, packed) = match &to {
-            Some(path) => (None, archive::pack_file_in_turns(&folder, path, !keep, &turns).await?),
-            None => {
-                archive::pack_in_turns(&folder, &turns).await.map(|(bytes, packed)| (Some(bytes), packed))?
-            }
+            Some(path) => (None, archive::pack_file_in_turns(&folder, path, !keep, &yielder).await?),
+            None => archive::pack_in_turns(&folder, &yielder)
+                .await
+                .map(|(bytes, packed)| (Some(bytes), packed))?,
         };
         drop(looked);
         let archive::Packed { bytes, files, notes } = packed;
@@ -279,14 +279,14 @@ impl Session {
         bytes: Vec<Vec<u8>>,
     ) -> Result<()> {
         let room = platform::persistence::available(self.shelf()?.folder()).await;
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         let project = match (from, bytes.into_iter().next()) {
             (Some(path), _) => {
                 let file = files::File::open(&path).map_err(Error::io(path))?;
-                self.shelf()?.import_from(BufReader::new(file), name, room, &turns).await?
+                self.shelf()?.import_from(BufReader::new(file), name, room, &yielder).await?
             }
             (None, Some(content)) => {
-                self.shelf()?.import_from(Cursor::new(content), name, room, &turns).await?
+                self.shelf()?.import_from(Cursor::new(content), name, room, &yielder).await?
             }
             (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
         };

@@ -10,7 +10,7 @@ use crate::data::diverse::diverse;
 use crate::data::read::{Problems, find_sources};
 use crate::generation::uncertainty::{entropy, margin, mean_entropy, most_frequent};
 use crate::generation::{Batch, Decoder, Generated, chat_room, request};
-use crate::platform::Turns;
+use crate::platform::Yielder;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
     Event, GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, likeliest,
@@ -64,7 +64,7 @@ impl Session {
         }
         let labels = model.config.labels.clone();
         let measure = measure_of(settings.measure, &model)?;
-        let (problems, turns) = (Problems::default(), Turns::new());
+        let (problems, yielder) = (Problems::default(), Yielder::new());
         let place = Path::new(pool.name);
         let staging = pool.bytes.is_some().then(staged).transpose()?;
         let path = match (&staging, &pool.bytes, place.file_name()) {
@@ -81,11 +81,11 @@ impl Session {
         if labels.is_empty() {
             let room = chat_room(model.config.context_length, max_tokens);
             for source in &sources {
-                candidates.read_prompts(source, &answered, (&model, room), &problems, &turns).await?;
+                candidates.read_prompts(source, &answered, (&model, room), &problems, &yielder).await?;
             }
         } else {
             for source in &sources {
-                candidates.read_texts(source, &answered, &model, &problems, &turns).await?;
+                candidates.read_texts(source, &answered, &model, &problems, &yielder).await?;
             }
         }
         let what = if labels.is_empty() { "prompt" } else { "text" };
@@ -121,7 +121,7 @@ impl Session {
             self.sink.notice(said);
         }
         let texts: Vec<&str> = found.iter().map(|candidate| candidate.proposal.asked()).collect();
-        let chosen = diverse(&texts, &uncertainty, settings.count, &turns).await;
+        let chosen = diverse(&texts, &uncertainty, settings.count, &yielder).await;
         let considered = found.len();
         let row = |at: usize| {
             let uncertainty = uncertainty[at] as f32;
@@ -196,11 +196,11 @@ impl Session {
             })
             .collect();
         let total = requests.len() as u64;
-        let (mut batch, turns) = (Batch::new(decoder, requests)?, Turns::new());
+        let (mut batch, yielder) = (Batch::new(decoder, requests)?, Yielder::new());
         while !batch.is_over() {
             batch.next(decoder).await?;
             self.sink.progress(batch.written() as u64, total);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         Ok(batch.finish())
     }

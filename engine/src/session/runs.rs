@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::formats::{gguf, huggingface};
-use crate::platform::{self, Turns};
+use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive, metrics};
 use crate::protocol::{CheckpointChoice, Event, ExportFormat};
 use crate::storage::{self, Staging};
@@ -81,10 +81,10 @@ impl Session {
         checkpoint: CheckpointChoice,
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
-        let restore = async move |turns: Turns| {
-            crate::training::restore_in_turns(&project, &run, &checkpoint, &turns).await
+        let restore = async move |yielder: Yielder| {
+            crate::training::restore_in_turns(&project, &run, &checkpoint, &yielder).await
         };
-        platform::aside_in_turns(restore).await??.put()?;
+        platform::spawn_yielding(restore).await??.put()?;
         self.list_runs(id)
     }
 
@@ -99,20 +99,20 @@ impl Session {
         undo: bool,
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
-        let merge = async move |turns: Turns| -> Result<(StagedRun, Option<String>)> {
+        let merge = async move |yielder: Yielder| -> Result<(StagedRun, Option<String>)> {
             match adapter {
                 Some(folder) => {
                     let asked = (folder.as_path(), undo);
                     let merged =
-                        huggingface::merge_adapter_in_turns(&project, &run, &checkpoint, asked, &turns)
+                        huggingface::merge_adapter_in_turns(&project, &run, &checkpoint, asked, &yielder)
                             .await?;
                     Ok((merged, huggingface::another_base(&run, &folder)?))
                 }
                 None if undo => Err(Error::Refused("specify the folder of the adapter to remove".to_owned())),
-                None => Ok((project.merge_in_turns(&run, &checkpoint, &turns).await?, None)),
+                None => Ok((project.merge_in_turns(&run, &checkpoint, &yielder).await?, None)),
             }
         };
-        let (merged, notice) = platform::aside_in_turns(merge).await??;
+        let (merged, notice) = platform::spawn_yielding(merge).await??;
         let merged = merged.put()?;
         if let Some(notice) = notice {
             self.sink.notice(notice);
@@ -151,8 +151,8 @@ impl Session {
                 (staging.path().join("model"), Some(staging))
             }
         };
-        let turns = Turns::new();
-        turns.give().await;
+        let yielder = Yielder::new();
+        yielder.maybe_yield().await;
         let load = |run| {
             let model = Trained::load(run, checkpoint)?;
             model.notices.iter().for_each(|notice| self.sink.notice(notice));
@@ -160,17 +160,17 @@ impl Session {
         };
         let written = match format {
             ExportFormat::HuggingFace => {
-                huggingface::export_trained_in_turns(&load(run)?, &path, replace, &turns).await?
+                huggingface::export_trained_in_turns(&load(run)?, &path, replace, &yielder).await?
             }
             ExportFormat::Peft => {
                 let adapted = AsTrained::load(run, checkpoint)?;
                 adapted.notices.iter().for_each(|notice| self.sink.notice(notice));
-                huggingface::export_adapter_in_turns(&adapted, &path, replace, &turns).await?
+                huggingface::export_adapter_in_turns(&adapted, &path, replace, &yielder).await?
             }
             ExportFormat::Gguf { quantization } => {
                 let model = load(run)?;
                 let exported =
-                    gguf::export_trained_in_turns(&model, quantization, &path, replace, &turns).await?;
+                    gguf::export_trained_in_turns(&model, quantization, &path, replace, &yielder).await?;
                 for notice in &exported.notices {
                     self.sink.notice(notice);
                 }
@@ -185,7 +185,7 @@ impl Session {
         }
         let (name, bytes) = match format {
             ExportFormat::HuggingFace | ExportFormat::Peft => {
-                (format!("{place}.zip"), archive::pack_folder(&path, &turns).await?.0)
+                (format!("{place}.zip"), archive::pack_folder(&path, &yielder).await?.0)
             }
             ExportFormat::Gguf { .. } => (place, storage::read(&path)?),
         };

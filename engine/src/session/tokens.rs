@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::data::{self, Prepared, Progress, Split};
-use crate::platform::Turns;
+use crate::platform::Yielder;
 use crate::project::TrainedTokenizer;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
@@ -74,8 +74,9 @@ impl Session {
                 sink.answer(id, Event::Preparing { stage, done, total });
             }
         };
-        let turns = Turns::new();
-        let prepared = data::prepare::prepare_in_turns(config, given, &folder, &mut progress, &turns).await?;
+        let yielder = Yielder::new();
+        let prepared =
+            data::prepare::prepare_in_turns(config, given, &folder, &mut progress, &yielder).await?;
         if self.opened()?.is_beside_others() {
             self.sink.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
         } else if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
@@ -226,13 +227,13 @@ impl Session {
         if let Ok(Prepared { tokenizer, .. }) = self.prepared() {
             rows.push(row(tokenizer, &own, true)?);
         }
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         for (done, config) in candidates.iter().enumerate() {
             self.sink.progress(done as u64, candidates.len() as u64);
-            let trained = Tokenizer::train_in_turns(config, &texts, &turns).await?;
-            turns.give().await;
+            let trained = Tokenizer::train_in_turns(config, &texts, &yielder).await?;
+            yielder.maybe_yield().await;
             rows.push(row(&trained, config, false)?);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         self.sink.answer(id, Event::Compression { rows });
         Ok(())

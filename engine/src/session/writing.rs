@@ -13,7 +13,7 @@ use crate::data::prepare;
 use crate::generation::{Decoder, Opening};
 use crate::inspection::Indices;
 use crate::metrics::moderation::Judges;
-use crate::platform::Turns;
+use crate::platform::Yielder;
 use crate::project::{ParsedJudges, Run, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
@@ -318,10 +318,10 @@ impl Session {
             )));
         }
         let mut reader = self.explainer(model)?;
-        let (turns, mut probabilities) = (Turns::new(), Vec::with_capacity(texts.len()));
+        let (yielder, mut probabilities) = (Yielder::new(), Vec::with_capacity(texts.len()));
         for (at, text) in texts.iter().enumerate() {
             self.sink.progress(at as u64, texts.len() as u64);
-            turns.give().await;
+            yielder.maybe_yield().await;
             let encode = if model.config.scores() { prepare::scored_tokens } else { prepare::text_tokens };
             let mut tokens = encode(&model.tokenizer, text)?;
             if tokens.is_empty() {

@@ -3,7 +3,7 @@
 use super::guard::Guard;
 use super::trainer::{REFERENCE_FILE, REWARD_MODEL_FILE, ROUND_FILE, TEACHER_FILE};
 use glasshouse_compiler::model;
-use glasshouse_platform::{Result, Turns, at_once, files, storage};
+use glasshouse_platform::{Result, Yielder, block_on, files, storage};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_project::initial;
 use glasshouse_project::metrics::{self, MetricsWriter};
@@ -19,7 +19,7 @@ use glasshouse_protocol::{CheckpointChoice, RunState, Start};
 /// # Errors
 /// The checkpoint does not exist or is damaged, or the file system refuses; no run is created then.
 pub fn restore(project: &Project, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
-    at_once(restore_in_turns(project, run, checkpoint, &Turns::none()))
+    block_on(restore_in_turns(project, run, checkpoint, &Yielder::none()))
 }
 
 /// Like [`restore`], yielding regularly. If the future is dropped, the project is unchanged.
@@ -27,7 +27,7 @@ pub async fn restore_in_turns(
     project: &Project,
     run: &Run,
     checkpoint: &CheckpointChoice,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<StagedRun> {
     run.check_has_text()?;
     let (config, record) = (run.config()?, run.record()?);
@@ -38,7 +38,7 @@ pub async fn restore_in_turns(
         !checkpoints.list().iter().any(|summary| is_meant(&summary.file) && !summary.resumable);
     let content = if is_resumable { Content::WeightsAndMoments } else { Content::Weights };
     let Loaded { mut info, mut state, path, .. } =
-        checkpoints.load_named_in_turns(checkpoint, &parameters, content, turns).await?;
+        checkpoints.load_named_in_turns(checkpoint, &parameters, content, yielder).await?;
     run.check_model(&info, &config)?;
     if !is_resumable {
         let zeros = initial::zero_moments(&config.train, &parameters);
@@ -56,12 +56,12 @@ pub async fn restore_in_turns(
     if is_resumable && Guard::new(&config, info.guard.clone()).keeps(info.step, &config.train) {
         checkpoints.keep_next();
     }
-    checkpoints.save_in_turns(&info, &parameters, &state, is_best, turns).await?;
+    checkpoints.save_in_turns(&info, &parameters, &state, is_best, yielder).await?;
     if is_resumable && files::is_file(&run.metrics_path()) {
-        storage::copy_file_in_turns(&run.metrics_path(), &restored.metrics_path(), turns).await?;
+        storage::copy_file_in_turns(&run.metrics_path(), &restored.metrics_path(), yielder).await?;
         let [from, to] = [run, restored].map(|run| metrics::timed_path(&run.metrics_path()));
         if files::is_file(&from) {
-            storage::copy_file_in_turns(&from, &to, turns).await?;
+            storage::copy_file_in_turns(&from, &to, yielder).await?;
         }
         MetricsWriter::resume(&restored.metrics_path(), info.step)?;
     }
@@ -70,7 +70,7 @@ pub async fn restore_in_turns(
         let from = run.folder().join(name);
         let is_of_judge = [TEACHER_FILE, REWARD_MODEL_FILE].contains(&name);
         if (is_resumable || is_of_judge) && files::is_file(&from) {
-            storage::copy_file_in_turns(&from, &restored.folder().join(name), turns).await?;
+            storage::copy_file_in_turns(&from, &restored.folder().join(name), yielder).await?;
         }
     }
     restored.save_record(&RunRecord {

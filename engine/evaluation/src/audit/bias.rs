@@ -6,7 +6,7 @@ use super::texts::{ReadShare, Texts};
 use super::{Auditor, mean, metric, opening, share, words};
 use crate::{Detail, Scoring, Tell};
 use glasshouse_metrics::bias::{self, Association, Near, Pair, PairFile, WINDOW};
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::AuditSettings;
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Table};
 use glasshouse_protocol::quantity::{counted, whole};
@@ -28,7 +28,7 @@ pub(super) async fn bias(
     settings: &AuditSettings,
     own: &PairFile,
     texts: &Texts,
-    turns: &Turns,
+    yielder: &Yielder,
     tell: Tell<'_>,
 ) -> Result<AuditSection> {
     let tokenizer = &auditor.subject.tokenizer.tokenizer;
@@ -37,7 +37,7 @@ pub(super) async fn bias(
     let sentences = || pairs.iter().flat_map(|pair| [pair.more.as_str(), pair.less.as_str()]);
     let mut near = Near::new(sentences(), pairs.iter().filter_map(|pair| pair.association.as_ref()));
     let mut told = |done, of| tell("bias: reading the training text", done, of);
-    let reading = texts.read(tokenizer, turns, &mut told, |document| near.read(document)).await?;
+    let reading = texts.read(tokenizer, yielder, &mut told, |document| near.read(document)).await?;
 
     let (opening, most) = (opening(&auditor.subject)?, auditor.subject.scorer.config().context_length + 1);
     let is_all_read = texts.is_all && reading.is_whole();

@@ -6,7 +6,7 @@ use super::{Auditor, mean, metric, share, skipped, words};
 use crate::Tell;
 use glasshouse_generation::{Batch, Request};
 use glasshouse_inspection::Indices;
-use glasshouse_platform::{Result, Turns, files};
+use glasshouse_platform::{Result, Yielder, files};
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Passage, Table};
 use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_protocol::random::nth;
@@ -79,7 +79,7 @@ struct Tried {
 pub(super) async fn memorisation(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
-    turns: &Turns,
+    yielder: &Yielder,
     tell: Tell<'_>,
 ) -> Result<AuditSection> {
     let run = auditor.subject.run;
@@ -95,22 +95,22 @@ pub(super) async fn memorisation(
     let lengths = Lengths::of(context);
     let store = TokenStore::open(&folder)?;
     let wanted = settings.samples;
-    let trained = drawn(&store, Split::Train, lengths, wanted, settings.seed, turns).await?;
+    let trained = drawn(&store, Split::Train, lengths, wanted, settings.seed, yielder).await?;
     // More are drawn, as some also occur in the training text.
-    let held = drawn(&store, Split::Validation, lengths, 2 * wanted, settings.seed, turns).await?;
+    let held = drawn(&store, Split::Validation, lengths, 2 * wanted, settings.seed, yielder).await?;
     if trained.is_empty() {
         let tokens = store.len(Split::Train);
         let reason = format!("the training text has {} and a passage {}", tokens_of(tokens), lengths.all());
         return Ok(skipped(AuditTopic::Memorisation, TITLE, reason));
     }
     tell("memorisation: looking passages up in the training text", 0, 0);
-    let trained = looked_up(auditor.indices, &folder, trained, turns).await?;
-    let held = looked_up(auditor.indices, &folder, held, turns).await?;
+    let trained = looked_up(auditor.indices, &folder, trained, yielder).await?;
+    let held = looked_up(auditor.indices, &folder, held, yielder).await?;
     let (held, copies): (Vec<_>, Vec<_>) = held.into_iter().partition(|(_, occurrences)| *occurrences == 0);
     let held: Vec<_> = held.into_iter().take(trained.len()).collect();
     let known = trained.len();
     let passages = trained.into_iter().map(|(tokens, occurrences)| (tokens, occurrences.max(1))).chain(held);
-    let mut tried = write(auditor, passages.collect(), lengths, turns, tell).await?;
+    let mut tried = write(auditor, passages.collect(), lengths, yielder, tell).await?;
     let held = tried.split_off(known);
     let mut sample = format!(
         "{} of the training text and {} of the held-out text: given {} of each, the likeliest {} were generated.",
@@ -176,7 +176,7 @@ async fn drawn(
     lengths: Lengths,
     wanted: usize,
     seed: u64,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<Vec<u32>>> {
     let places = (store.len(split) + 1).saturating_sub(lengths.all() as u64);
     let separator = store.index().and_then(|index| index.end_of_text);
@@ -201,7 +201,7 @@ async fn drawn(
         } else {
             within.push(tokens);
         }
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     within.extend(across.into_iter().take(wanted.saturating_sub(within.len())));
     Ok(within)
@@ -212,14 +212,14 @@ async fn looked_up(
     indices: &mut Indices,
     folder: &Path,
     passages: Vec<Vec<u32>>,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<(Vec<u32>, usize)>> {
-    let (index, _) = indices.open(folder, turns).await?;
+    let (index, _) = indices.open(folder, yielder).await?;
     let mut found = Vec::with_capacity(passages.len());
     for passage in passages {
-        let count = index.occurrences(&passage, turns).await?.count;
+        let count = index.occurrences(&passage, yielder).await?.count;
         found.push((passage, count));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     Ok(found)
 }
@@ -229,7 +229,7 @@ async fn write(
     auditor: &mut Auditor<'_>,
     passages: Vec<(Vec<u32>, usize)>,
     lengths: Lengths,
-    turns: &Turns,
+    yielder: &Yielder,
     tell: Tell<'_>,
 ) -> Result<Vec<Tried>> {
     let config = GenerateConfig {
@@ -251,7 +251,7 @@ async fn write(
     while !batch.is_over() {
         batch.next(auditor.decoder).await?;
         tell("memorisation: writing on from passages", batch.written() as u64, total);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let tried = batch.finish().into_iter().zip(passages).map(|(generated, (tokens, occurrences))| {
         let wanted = tokens.get(lengths.prefix..).unwrap_or_default();

@@ -16,7 +16,7 @@ use glasshouse_generation::Decoder;
 use glasshouse_inspection::Indices;
 use glasshouse_metrics::bias::PairFile;
 use glasshouse_metrics::statistics::{Bootstrap, share};
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::AuditSettings;
 use glasshouse_protocol::evaluation::{
     AuditSection, AuditTopic, Better, Cell, MAX_AUDIT_SAMPLES, Metric, RESAMPLES, Table,
@@ -58,7 +58,7 @@ pub async fn audit(
     own: &PairFile,
     tell: Tell<'_>,
 ) -> Result<Vec<AuditSection>> {
-    let (asked, turns) = (asked(settings)?, Turns::new());
+    let (asked, yielder) = (asked(settings)?, Yielder::new());
     let texts = Texts::of(auditor.subject.run)?;
     let mut sections = Vec::with_capacity(asked.len());
     // Invalid rules or classifiers are reported before the long work starts.
@@ -67,20 +67,20 @@ pub async fn audit(
     // Both sections on sampled text share one set of samples.
     let written =
         match asked.iter().any(|topic| matches!(topic, AuditTopic::Moderation | AuditTopic::Personal)) {
-            true => sampled(auditor, settings, &turns, tell).await?,
+            true => sampled(auditor, settings, &yielder, tell).await?,
             false => Sampled::default(),
         };
     for topic in asked {
         sections.push(match topic {
-            AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
+            AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &yielder, tell).await?,
             AuditTopic::Moderation => {
                 // Always set if this section is requested.
                 let Some(judges) = &judges else { continue };
-                moderation::moderation(auditor, judges, &written, &texts, &turns, tell).await?
+                moderation::moderation(auditor, judges, &written, &texts, &yielder, tell).await?
             }
-            AuditTopic::Memorisation => memorisation::memorisation(auditor, settings, &turns, tell).await?,
+            AuditTopic::Memorisation => memorisation::memorisation(auditor, settings, &yielder, tell).await?,
             AuditTopic::Canaries => canaries::canaries(auditor, settings, &texts, tell).await?,
-            AuditTopic::Personal => personal::personal(auditor, &written, &texts, &turns, tell).await?,
+            AuditTopic::Personal => personal::personal(auditor, &written, &texts, &yielder, tell).await?,
         });
     }
     Ok(sections)

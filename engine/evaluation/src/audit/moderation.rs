@@ -7,7 +7,7 @@ use crate::Tell;
 use glasshouse_metrics::moderation::{
     CLASSIFIER_FILE, Category, Classifier, Finding, Judges, RULES_FILE, Rules, Severity,
 };
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Table};
 use glasshouse_protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
@@ -49,17 +49,17 @@ pub(super) async fn moderation(
     (judges, is_own): &(Judges, bool),
     written: &Sampled,
     texts: &Texts,
-    turns: &Turns,
+    yielder: &Yielder,
     tell: Tell<'_>,
 ) -> Result<AuditSection> {
     let (mut own, mut there) = (ModerationCounts::default(), ModerationCounts::default());
     for text in &written.texts {
         own.note(judges.find(text));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let mut told = |done, of| tell("moderation: reading the training text", done, of);
     let tokenizer = &auditor.subject.tokenizer.tokenizer;
-    let reading = texts.read(tokenizer, turns, &mut told, |document| {
+    let reading = texts.read(tokenizer, yielder, &mut told, |document| {
         if !document.trim().is_empty() {
             there.note(judges.find(document));
         }

@@ -4,7 +4,7 @@ use super::texts::Texts;
 use super::{Auditor, NOT_THERE, Sampled, of_sampled, share, words};
 use crate::Tell;
 use glasshouse_corpus::personal::{Class, Counts, Detector, Settings, masked};
-use glasshouse_platform::{CorpusFiles, Result, Turns};
+use glasshouse_platform::{CorpusFiles, Result, Yielder};
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Table};
 use glasshouse_protocol::quantity::whole;
 use std::collections::BTreeMap;
@@ -27,19 +27,19 @@ pub(super) async fn personal(
     auditor: &Auditor<'_>,
     written: &Sampled,
     texts: &Texts,
-    turns: &Turns,
+    yielder: &Yielder,
     tell: Tell<'_>,
 ) -> Result<AuditSection> {
     let detector = Detector::new(&Settings::default(), &CorpusFiles)?;
     let (mut findings, mut with) = (Findings::new(), 0);
     for text in &written.texts {
         with += u64::from(note(&detector, text, &mut findings));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let mut there = Counts::new();
     let mut told = |done, of| tell("personal data: reading the training text", done, of);
     let tokenizer = &auditor.subject.tokenizer.tokenizer;
-    let reading = texts.read(tokenizer, turns, &mut told, |document| {
+    let reading = texts.read(tokenizer, yielder, &mut told, |document| {
         for finding in detector.find(document) {
             *there.entry(finding.class).or_default() += 1;
         }

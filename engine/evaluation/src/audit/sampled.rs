@@ -3,7 +3,7 @@
 use super::{Auditor, opening};
 use crate::Tell;
 use glasshouse_generation::{Batch, request};
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::{AuditSettings, GenerateConfig, Precision};
 
@@ -31,7 +31,7 @@ impl Sampled {
 pub(super) async fn sampled(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
-    turns: &Turns,
+    yielder: &Yielder,
     tell: Tell<'_>,
 ) -> Result<Sampled> {
     let config = GenerateConfig {
@@ -51,7 +51,7 @@ pub(super) async fn sampled(
     while !batch.is_over() {
         batch.next(auditor.decoder).await?;
         tell("sampling texts", batch.written() as u64, total);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     let written = batch.finish();
     let tokens = written.iter().map(|text| text.tokens.len() as u64).sum();

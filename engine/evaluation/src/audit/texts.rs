@@ -1,6 +1,6 @@
 //! The texts a model learned from: its run's, and those of the runs it started from.
 
-use glasshouse_platform::{Result, Turns, files};
+use glasshouse_platform::{Result, Yielder, files};
 use glasshouse_project::{Project, Run};
 use glasshouse_protocol::quantity::whole;
 use glasshouse_text::data::store::{INDEX_FILE, Split, TokenStore};
@@ -96,7 +96,7 @@ impl Texts {
     pub(crate) async fn read(
         &self,
         tokenizer: &Tokenizer,
-        turns: &Turns,
+        yielder: &Yielder,
         tell: &mut dyn FnMut(u64, u64),
         mut hear: impl FnMut(&str),
     ) -> Result<ReadShare> {
@@ -117,7 +117,7 @@ impl Texts {
                     hear(&frame.contents(&tokenizer.decode(&tokens)));
                     reading.read += range.end - range.start;
                     tell(reading.read, most);
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
                 continue;
             }
@@ -137,7 +137,7 @@ impl Texts {
                 let documents = std::mem::replace(&mut waiting, rest);
                 for document in documents.split(|token| Some(*token) == separator) {
                     hear(&tokenizer.decode(document));
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
                 tell(reading.read, most);
             }

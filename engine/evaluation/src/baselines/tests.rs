@@ -49,8 +49,8 @@ fn simpler_things_predict_the_documents_of_the_model() {
         run: &own.run,
         parameters: &own.parameters,
     };
-    let turns = Turns::none();
-    let held_out = block_on(HeldOut::open(&own.run, &own.tokenizer, None, &turns)).unwrap();
+    let yielder = Yielder::none();
+    let held_out = block_on(HeldOut::open(&own.run, &own.tokenizer, None, &yielder)).unwrap();
     // A uniform model.
     let uniform = (own.config.model.vocabulary as f64).ln();
     let (mut by_document, mut grams) = (Vec::new(), Vec::new());
@@ -119,14 +119,14 @@ fn simpler_things_predict_the_documents_of_the_model() {
 #[test]
 fn counting_and_compressing_give_turns() {
     let own = stories();
-    let turns = Turns::at_every_chance();
-    let held_out = block_on(HeldOut::open(&own.run, &own.tokenizer, None, &Turns::none())).unwrap();
+    let yielder = Yielder::at_every_chance();
+    let held_out = block_on(HeldOut::open(&own.run, &own.tokenizer, None, &Yielder::none())).unwrap();
     let mut training = TrainingTokens::new(&held_out, &own.config, &own.tokenizer.tokenizer);
     let shape = (5, own.config.model.vocabulary);
-    assert!(!given_up_after(5, ngram(&mut training, shape, None, &mut |_, _, _| {}, &turns)));
+    assert!(!given_up_after(5, ngram(&mut training, shape, None, &mut |_, _, _| {}, &yielder)));
     let text = [b'a'; 1 << 16];
     let compressor = Compressor::xz(1 << 16).unwrap();
-    assert!(!given_up_after(3, compress(compressor, &[&text], &mut |_, _, _| {}, &turns)));
+    assert!(!given_up_after(3, compress(compressor, &[&text], &mut |_, _, _| {}, &yielder)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::prompt::Prompting;
 use super::rows::{Kind, Right, Row};
 use crate::Tell;
 use glasshouse_generation::{Batch, Decoder, request};
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::GenerateConfig;
 use glasshouse_text::tokenizer::TokenizerFiles;
 
@@ -34,7 +34,7 @@ pub(super) async fn answers(
     max_tokens: Option<usize>,
     tell: Tell<'_>,
 ) -> Result<Answered> {
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     let max_tokens = match max_tokens {
         Some(most) => most.max(1),
         None => longest(files, rows)?,
@@ -45,7 +45,7 @@ pub(super) async fn answers(
     let (mut answers, mut requests, mut cut) = (Vec::with_capacity(rows.len()), Vec::new(), 0);
     let mut asked = Vec::new();
     for (at, row) in rows.iter().enumerate() {
-        turns.give().await;
+        yielder.maybe_yield().await;
         match prompting.question(row, max_tokens) {
             Err(error) => answers.push(Err(error.to_string())),
             Ok(prompt) => {
@@ -65,7 +65,7 @@ pub(super) async fn answers(
         while !batch.is_over() {
             batch.next(decoder).await?;
             tell(what, batch.written() as u64, count);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         for (at, written) in asked.into_iter().zip(batch.finish()) {
             if let Some(answer) = answers.get_mut(at) {

@@ -3,7 +3,7 @@
 use super::prompt::{Pair, Prompting};
 use super::rows::Row;
 use crate::{Detail, Scorer, Scoring, Tell};
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use std::collections::HashMap;
 
 /// Rows scored at once.
@@ -43,12 +43,12 @@ pub(super) async fn choose<'a>(
     choices: impl Fn(&'a Row) -> &'a [String] + Copy,
     tell: Tell<'_>,
 ) -> Result<Choosing> {
-    let (turns, mut alone) = (Turns::new(), HashMap::<String, Option<f64>>::new());
+    let (yielder, mut alone) = (Yielder::new(), HashMap::<String, Option<f64>>::new());
     let (mut chosen, mut cut) = (Vec::with_capacity(rows.len()), 0);
     for part in rows.chunks(AT_ONCE) {
         let (mut pairs, mut counts) = (Vec::<Pair>::new(), Vec::with_capacity(part.len()));
         for row in part {
-            turns.give().await;
+            yielder.maybe_yield().await;
             let found = choices(row).iter().map(|choice| prompting.pair(row, choice));
             counts.push(match found.collect::<Result<Option<Vec<Pair>>>>() {
                 Ok(Some(found)) => {

@@ -8,7 +8,7 @@ use glasshouse_metrics::metrics::entities::Scheme;
 use glasshouse_metrics::metrics::rouge::{Rouge, has_words};
 use glasshouse_metrics::metrics::{Row as Answer, bleu, chrf, classification, entities, rouge};
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::{Turns, at_once};
+use glasshouse_platform::{Yielder, block_on};
 use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_text::data::rewards::Judge;
@@ -65,7 +65,7 @@ impl AnswerMeasures {
         let (metric, other) = (self.metrics.get(at)?, other.metrics.get(place)?);
         Some(Metric {
             value: Some(metric.value? - other.value?),
-            interval: at_once(bootstrap.mean_difference(own, theirs, &async || ())),
+            interval: block_on(bootstrap.mean_difference(own, theirs, &async || ())),
             ..metric.clone()
         })
     }
@@ -164,15 +164,15 @@ impl AnswerMeasures {
         self.mean(name, answers(rows).iter().map(of).collect(), bootstrap);
     }
 
-    pub(super) async fn bleu(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
+    pub(super) async fn bleu(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, yielder: &Yielder) {
         let found = bleu(&answers(rows));
-        let interval = found.interval(bootstrap, &async || turns.give().await).await;
+        let interval = found.interval(bootstrap, &async || yielder.maybe_yield().await).await;
         self.push("bleu", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
     }
 
-    pub(super) async fn chrf(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
+    pub(super) async fn chrf(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, yielder: &Yielder) {
         let found = chrf(&answers(rows));
-        let interval = found.interval(bootstrap, &async || turns.give().await).await;
+        let interval = found.interval(bootstrap, &async || yielder.maybe_yield().await).await;
         self.push("chrf", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
     }
 
@@ -182,7 +182,7 @@ impl AnswerMeasures {
         rows: &[(&Row, Given)],
         stems: bool,
         bootstrap: &Bootstrap,
-        turns: &Turns,
+        yielder: &Yielder,
     ) {
         let mut found: Vec<Rouge> = Vec::with_capacity(rows.len());
         let mut unseen_rows = 0;
@@ -191,7 +191,7 @@ impl AnswerMeasures {
             let unseen = |text: &str| !text.trim().is_empty() && !has_words(text);
             unseen_rows += u64::from(!row.expected.iter().any(|text| has_words(text)) || unseen(row.answer));
             found.push(rouge(&row, stems));
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         if unseen_rows > 0 {
             self.notes.push(format!(
@@ -211,12 +211,12 @@ impl AnswerMeasures {
                 metric.signature =
                     Some(format!("rouge-score, use_stemmer={}", if stems { "True" } else { "False" }));
             }
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
     }
 
     /// Adds F1 by label with averages, as in scikit-learn.
-    pub(super) async fn report(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
+    pub(super) async fn report(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, yielder: &Yielder) {
         let pair = |(row, given): &(&Row, Given)| match &row.right {
             Right::Label(label) => Some((label.clone(), given.answer.clone())),
             _ => None,
@@ -228,7 +228,7 @@ impl AnswerMeasures {
             ("weighted_f1", |averages| averages.weighted.f1),
         ];
         for (name, of) in of {
-            let interval = found.interval(bootstrap, of, &async || turns.give().await).await;
+            let interval = found.interval(bootstrap, of, &async || yielder.maybe_yield().await).await;
             self.push(name, of(&found.averages), interval, rows.len(), Vec::new(), None);
         }
         self.by_class(
@@ -376,7 +376,7 @@ mod tests {
         let (file, given) = given(text, &["x", "x"]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = AnswerMeasures::default();
-        glasshouse_platform::at_once(measured.report(&rows, &BOOTSTRAP, &Turns::none()));
+        glasshouse_platform::block_on(measured.report(&rows, &BOOTSTRAP, &Yielder::none()));
         let found = values(&measured);
         assert_eq!((found[0].0, found[1]), ("macro_f1", ("micro_f1", 0.5)));
         // The output of scikit-learn 1.9, with the same figures as the displayed table.
@@ -408,13 +408,13 @@ mod tests {
         let (file, given) = given(&text, &["кот спит", "我喜欢猫", "the cat", "собака", ""]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = AnswerMeasures::default();
-        glasshouse_platform::at_once(measured.rouge(&rows, false, &BOOTSTRAP, &Turns::none()));
+        glasshouse_platform::block_on(measured.rouge(&rows, false, &BOOTSTRAP, &Yielder::none()));
         // As computed by rouge-score.
         assert_eq!(values(&measured)[0], ("rouge_1", 0.2));
         let [note] = measured.notes.as_slice() else { panic!("{:?}", measured.notes) };
         assert!(note.contains(": 3 of 5 rows have none"), "{note}");
         let mut seen = AnswerMeasures::default();
-        glasshouse_platform::at_once(seen.rouge(&rows[2..3], false, &BOOTSTRAP, &Turns::none()));
+        glasshouse_platform::block_on(seen.rouge(&rows[2..3], false, &BOOTSTRAP, &Yielder::none()));
         assert!(seen.notes.is_empty() && values(&seen)[0].1 == 1.0);
     }
 

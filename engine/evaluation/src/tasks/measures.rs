@@ -6,7 +6,7 @@ use super::measured::AnswerMeasures;
 use super::rows::{Kind, Right, Row};
 use glasshouse_metrics::metrics::{exact, f1};
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::config::{RewardRule, RewardSettings};
 use glasshouse_protocol::names;
 use glasshouse_text::data::rewards::Judge;
@@ -87,23 +87,23 @@ impl Measures {
         names: &[String],
         bootstrap: &Bootstrap,
     ) -> AnswerMeasures {
-        let (turns, mut measured) = (Turns::new(), AnswerMeasures::default());
+        let (yielder, mut measured) = (Yielder::new(), AnswerMeasures::default());
         for measure in &self.0 {
             match measure {
                 TaskMetric::Exact => measured.of_each("exact", rows, exact, bootstrap),
                 TaskMetric::F1 => measured.of_each("f1", rows, f1, bootstrap),
-                TaskMetric::Bleu => measured.bleu(rows, bootstrap, &turns).await,
-                TaskMetric::Chrf => measured.chrf(rows, bootstrap, &turns).await,
-                TaskMetric::Rouge(stems) => measured.rouge(rows, *stems, bootstrap, &turns).await,
+                TaskMetric::Bleu => measured.bleu(rows, bootstrap, &yielder).await,
+                TaskMetric::Chrf => measured.chrf(rows, bootstrap, &yielder).await,
+                TaskMetric::Rouge(stems) => measured.rouge(rows, *stems, bootstrap, &yielder).await,
                 TaskMetric::Accuracy => measured.accuracy(rows, names, bootstrap),
-                TaskMetric::Report => measured.report(rows, bootstrap, &turns).await,
+                TaskMetric::Report => measured.report(rows, bootstrap, &yielder).await,
                 TaskMetric::Entities => measured.entities(rows, names, bootstrap),
-                TaskMetric::Stereotypes => measured.stereotypes(rows, bootstrap, &turns).await,
+                TaskMetric::Stereotypes => measured.stereotypes(rows, bootstrap, &yielder).await,
                 TaskMetric::Bbq => measured.bbq(rows, bootstrap),
                 TaskMetric::Mc2 => measured.mc2(rows, bootstrap),
                 TaskMetric::Rule(judge) => measured.rule(rows, judge.as_deref(), bootstrap),
             }
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         measured
     }
@@ -237,7 +237,7 @@ mod tests {
     use super::super::choices::ModelChoice;
     use super::*;
     use glasshouse_metrics::card::is_titled;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use glasshouse_protocol::evaluation::metric_names;
     use glasshouse_text::data::rewards::Judged;
 
@@ -328,7 +328,7 @@ mod tests {
                 let given = Given { answer: "red".to_owned(), chosen: Some(chosen) };
                 let rows: Vec<(&Row, Given)> = own.rows.iter().map(|row| (row, given.clone())).collect();
                 let bootstrap = Bootstrap { resamples: 4, seed: 1 };
-                let found = at_once(measures.measure(&rows, &["B-PER".to_owned()], &bootstrap));
+                let found = block_on(measures.measure(&rows, &["B-PER".to_owned()], &bootstrap));
                 measured.extend(found.metrics.into_iter().map(|metric| metric.name));
                 seen.push(*name);
             }

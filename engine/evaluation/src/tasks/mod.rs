@@ -31,7 +31,7 @@ use glasshouse_executors::cpu::CpuDecoder;
 use glasshouse_generation::Decoder;
 use glasshouse_metrics::layouts::Standard;
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{TaskAnswer, TaskBaseline, TaskReport, TaskRequest};
 use glasshouse_protocol::quantity::{counted, things};
 use glasshouse_protocol::{ModelConfig, likeliest};
@@ -279,10 +279,10 @@ async fn labelled(
     rows: &[Row],
     tell: Tell<'_>,
 ) -> Result<Vec<std::result::Result<Given, String>>> {
-    let (turns, mut given) = (Turns::new(), Vec::with_capacity(rows.len()));
+    let (yielder, mut given) = (Yielder::new(), Vec::with_capacity(rows.len()));
     for (at, row) in rows.iter().enumerate() {
         tell("classifying texts", at as u64, rows.len() as u64);
-        turns.give().await;
+        yielder.maybe_yield().await;
         let text = row.messages.first().map_or("", |message| message.content.as_str());
         let mut tokens = text_tokens(&files.tokenizer, text)?;
         // As in training, only the beginning of a long text is read.

@@ -5,7 +5,7 @@ use super::given::Given;
 use super::measured::AnswerMeasures;
 use super::rows::Row;
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_protocol::evaluation::{Better, Cell, Table};
 use std::collections::BTreeMap;
 
@@ -56,7 +56,12 @@ impl Scores {
 impl AnswerMeasures {
     /// Adds the language modelling score (`lms`), the stereotype score (`ss`) and the idealised score (`icat`), overall
     /// and by kind of stereotype.
-    pub(super) async fn stereotypes(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
+    pub(super) async fn stereotypes(
+        &mut self,
+        rows: &[(&Row, Given)],
+        bootstrap: &Bootstrap,
+        yielder: &Yielder,
+    ) {
         let (mut targets, mut kinds) = (BTreeMap::new(), BTreeMap::<&str, Vec<Preferred>>::new());
         let mut all = Vec::with_capacity(rows.len());
         for (row, given) in rows {
@@ -87,7 +92,7 @@ impl AnswerMeasures {
         for (name, better, of) in of {
             let drawn =
                 |drawn: &[u32]| of(&Scores::of(drawn.iter().filter_map(|at| all.get(*at as usize)), targets));
-            let give = async || turns.give().await;
+            let give = async || yielder.maybe_yield().await;
             let interval = bootstrap.statistic_in_turns(all.len(), drawn, &give).await;
             self.push(name, of(&Scores::of(all.iter(), targets)), interval, all.len(), Vec::new(), None);
             if let Some(metric) = self.metrics.last_mut() {
@@ -115,7 +120,7 @@ mod tests {
     use super::super::TaskFile;
     use super::super::choices::ModelChoice;
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
 
     #[test]
     fn scores_are_means_of_targets() {
@@ -134,7 +139,7 @@ mod tests {
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = AnswerMeasures::default();
         let bootstrap = Bootstrap { resamples: 100, seed: 1 };
-        at_once(measured.stereotypes(&rows, &bootstrap, &Turns::none()));
+        block_on(measured.stereotypes(&rows, &bootstrap, &Yielder::none()));
         // x has 100 and 50, y has 50 and 100.
         let values: Vec<_> =
             measured.metrics.iter().map(|metric| (metric.name.as_str(), metric.value)).collect();

@@ -31,7 +31,7 @@ pub use repeater::{Repeater, WARM_UP};
 pub use replay::EncodeStatistics;
 pub use run::{PreparedGraph, run_graph, run_graph_for, run_graph_seeded};
 
-use glasshouse_platform::at_once;
+use glasshouse_platform::block_on;
 
 /// The adapter for tests: the one named by `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software adapter, which is never chosen
 /// automatically.
@@ -40,13 +40,13 @@ use glasshouse_platform::at_once;
 /// There is no such adapter.
 #[doc(hidden)]
 pub fn test_gpu() -> Gpu {
-    opened(at_once(Gpu::open(&test_adapter())))
+    opened(block_on(Gpu::open(&test_adapter())))
 }
 
 /// [`test_gpu`] with a maximum buffer size.
 #[cfg(test)]
 fn test_gpu_with_buffers_of(bytes: u64) -> Gpu {
-    opened(at_once(Gpu::open_with_buffers_of(&test_adapter(), bytes)))
+    opened(block_on(Gpu::open_with_buffers_of(&test_adapter(), bytes)))
 }
 
 fn test_adapter() -> DeviceChoice {

@@ -3,7 +3,7 @@
 use super::Gpu;
 use super::device::one_line;
 use glasshouse_compiler::plan::lower::Cooperative;
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use glasshouse_platform::{Error, Result};
 use glasshouse_shaders::{Access, Kernel};
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ impl Gpu {
     /// them in parallel.
     pub async fn prepare(&self, kernels: impl IntoIterator<Item = &'static Kernel>) -> Result<()> {
         self.check()?;
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         let mut begun: Vec<(&'static Kernel, Pipeline, _)> = Vec::new();
         for kernel in kernels {
             if !self.pipelines.contains(kernel) && begun.iter().all(|(other, ..)| other.name != kernel.name) {
@@ -53,7 +53,7 @@ impl Gpu {
                 let internal = internal.pop();
                 begun.push((kernel, pipeline, (scope.pop(), internal)));
                 // A driver may take a second per pipeline.
-                turns.give().await;
+                yielder.maybe_yield().await;
             }
         }
         for (kernel, pipeline, (validation, internal)) in begun {

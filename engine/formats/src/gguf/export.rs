@@ -6,7 +6,7 @@ use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::Staging;
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_platform::{Yielder, block_on, files};
 use glasshouse_project::Trained;
 use glasshouse_protocol::{ModelConfig, Quantization};
 use glasshouse_text::tokenizer::TokenizerFiles;
@@ -47,10 +47,15 @@ pub struct Exported {
 /// The model or its tokenizer has no equivalent in llama.cpp (the error gives details); the path is taken; or writing fails, and
 /// then nothing remains.
 pub fn export(export: &Export<'_>, path: &Path, replace: bool) -> Result<Exported> {
-    at_once(export_in_turns(export, path, replace, &Turns::none()))
+    block_on(export_in_turns(export, path, replace, &Yielder::none()))
 }
 
-async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns: &Turns) -> Result<Exported> {
+async fn export_in_turns(
+    export: &Export<'_>,
+    path: &Path,
+    replace: bool,
+    yielder: &Yielder,
+) -> Result<Exported> {
     check_place(path, replace)?;
     let (architecture, becomes) = Architecture::of(export.model, export.family)?;
     let mut metadata = Metadata::new();
@@ -95,7 +100,7 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
                 )));
             }
             writer.write(piece)?;
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
     }
     writer.finish()?.sync_all().map_err(Error::io(path))?;
@@ -171,7 +176,7 @@ pub fn export_trained(
     path: &Path,
     replace: bool,
 ) -> Result<Exported> {
-    at_once(export_trained_in_turns(model, quantization, path, replace, &Turns::none()))
+    block_on(export_trained_in_turns(model, quantization, path, replace, &Yielder::none()))
 }
 
 /// Like [`export_trained`], yielding regularly. If the future is dropped, an existing file is unchanged.
@@ -180,7 +185,7 @@ pub async fn export_trained_in_turns(
     quantization: Quantization,
     path: &Path,
     replace: bool,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Exported> {
     let record = model.run.record()?;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
@@ -192,5 +197,5 @@ pub async fn export_trained_in_turns(
         name: &model.run.name(),
         quantization,
     };
-    export_in_turns(&export, path, replace, turns).await
+    export_in_turns(&export, path, replace, yielder).await
 }

@@ -23,7 +23,7 @@ pub use peft::{another_base, export_adapter, merge_adapter};
 use super::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once, files};
+use glasshouse_platform::{Yielder, block_on, files};
 use glasshouse_project::{RunRecord, Trained, parameters_of, weights_crc32c};
 use glasshouse_protocol::{Evaluation, ModelConfig, Position, RunConfig, RunState};
 use glasshouse_text::data::prepare;
@@ -53,14 +53,14 @@ pub struct Export<'run> {
 /// Writes the folder atomically and returns the names of its files. An existing export is replaced only if `replace` is set; a
 /// folder with other files is refused.
 pub fn export(export: &Export<'_>, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    at_once(export_in_turns(export, folder, replace, &Turns::none()))
+    block_on(export_in_turns(export, folder, replace, &Yielder::none()))
 }
 
 async fn export_in_turns(
     export: &Export<'_>,
     folder: &Path,
     replace: bool,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<PathBuf>> {
     let Export { config: RunConfig { model, .. }, tokenizer, facts, family, dtype, .. } = *export;
     let format = dtype.and_then(Format::named).unwrap_or(Format::F32);
@@ -86,7 +86,7 @@ async fn export_in_turns(
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
         written.push(folder.join(name));
     }
-    write_weights(export, family, format, &staging.path().join("model.safetensors"), turns).await?;
+    write_weights(export, family, format, &staging.path().join("model.safetensors"), yielder).await?;
     tokenizer.tokenizer.save(&staging.path().join("tokenizer.json"))?;
     written.extend(["model.safetensors", "tokenizer.json"].map(|name| folder.join(name)));
     if let Some(template) = &tokenizer.chat_template {
@@ -102,12 +102,12 @@ async fn write_weights(
     family: &Family,
     format: Format,
     path: &Path,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<()> {
     let parameters = Parameters::of(&export.config.model)?;
     let tensors = family.tensors(&export.config.model, &parameters);
     let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, export.parameters));
-    write_tensors(&entries.collect::<Vec<_>>(), &parameters, format, path, turns).await
+    write_tensors(&entries.collect::<Vec<_>>(), &parameters, format, path, yielder).await
 }
 
 /// Writes tensors, each with a name and an arena, as safetensors; only one is in memory at a time.
@@ -116,7 +116,7 @@ pub async fn write_tensors(
     parameters: &Parameters,
     format: Format,
     path: &Path,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<()> {
     let mut end = 0;
     let infos = tensors.iter().map(|(name, tensor, _)| {
@@ -137,7 +137,7 @@ pub async fn write_tensors(
         glasshouse_platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
         let mut bytes = format.encode(&entries, &mut bits16);
-        storage::copy_in_turns(&mut bytes, &mut file, turns).await.map_err(Error::io(path))?;
+        storage::copy_in_turns(&mut bytes, &mut file, yielder).await.map_err(Error::io(path))?;
     }
     file.sync_all().map_err(Error::io(path))
 }
@@ -184,7 +184,7 @@ fn label_fields(family: &Family, model: &ModelConfig, padding: Option<u32>) -> M
 
 /// Exports a project's model, with its run's and data's facts for the model card.
 pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    at_once(export_trained_in_turns(model, folder, replace, &Turns::none()))
+    block_on(export_trained_in_turns(model, folder, replace, &Yielder::none()))
 }
 
 /// Like [`export_trained`], yielding regularly. If the future is dropped, an earlier export is unchanged.
@@ -192,7 +192,7 @@ pub async fn export_trained_in_turns(
     model: &Trained,
     folder: &Path,
     replace: bool,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<PathBuf>> {
     let record = model.run.record()?;
     // Optional: a model whose text was deleted can still be exported.
@@ -221,7 +221,7 @@ pub async fn export_trained_in_turns(
     let family = record.family.as_deref();
     let dtype = record.dtype.as_deref().filter(|_| facts.imported);
     let export = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
-    export_in_turns(&export, folder, replace, turns).await
+    export_in_turns(&export, folder, replace, yielder).await
 }
 
 /// The model with its context length from before the import shortened it. What it has learned since, it learned with the shorter
@@ -352,7 +352,7 @@ mod tests {
         let entries: Vec<_> =
             tensors.iter().map(|tensor| (tensor.name.clone(), tensor, arena.as_slice())).collect();
         for format in Format::ALL {
-            let written = at_once(write_tensors(&entries, &parameters, format, full, &Turns::none()));
+            let written = block_on(write_tensors(&entries, &parameters, format, full, &Yielder::none()));
             let error = written.unwrap_err();
             let said = matches!(&error, Error::Io { path, cause } if path == full && cause.kind() == ErrorKind::StorageFull);
             assert!(said, "{error}");

@@ -15,7 +15,7 @@ use super::{Family, Format, pretty, write_tensors};
 use glasshouse_compiler::model::{LORA_A, LORA_B};
 use glasshouse_platform::storage::{self, Staging, check_place};
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once};
+use glasshouse_platform::{Yielder, block_on};
 use glasshouse_project::{AsTrained, Project, Run};
 use glasshouse_protocol::{Adapter, RunState};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ const PREFIX: &str = "base_model.model.";
 /// # Errors
 /// Same as there.
 pub fn export_adapter(trained: &AsTrained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    at_once(export_adapter_in_turns(trained, folder, replace, &Turns::none()))
+    block_on(export_adapter_in_turns(trained, folder, replace, &Yielder::none()))
 }
 
 /// Writes a run's adapter atomically as a folder that PEFT can load onto the run's base model, and returns the names of its
@@ -45,7 +45,7 @@ pub async fn export_adapter_in_turns(
     trained: &AsTrained,
     folder: &Path,
     replace: bool,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<PathBuf>> {
     let AsTrained { run, config, weights, .. } = trained;
     let Some(adapter) = &config.train.adapter else {
@@ -64,7 +64,7 @@ pub async fn export_adapter_in_turns(
     let pairs = modules.tensors(adapter);
     let entries = pairs.iter().map(|tensor| (tensor.name.clone(), tensor, weights.as_slice()));
     let path = staging.path().join(WEIGHTS);
-    write_tensors(&entries.collect::<Vec<_>>(), &parameters, Format::F32, &path, turns).await?;
+    write_tensors(&entries.collect::<Vec<_>>(), &parameters, Format::F32, &path, yielder).await?;
     staging.put(folder)?;
     Ok([SETTINGS, WEIGHTS].map(|name| folder.join(name)).to_vec())
 }
@@ -214,7 +214,7 @@ mod tests {
             let list = parameters(&model, &train).unwrap();
             let length = ArenaLayout::of_parameters(&list).length;
             let values: Vec<f32> = (0..length).map(|at| ((at * 37 % 113) as f32 - 56.0) * 0.01).collect();
-            let whole = at_once(merged(&list, Some(&adapter), values.clone(), &async || ()));
+            let whole = block_on(merged(&list, Some(&adapter), values.clone(), &async || ()));
             let (own, plain) = (Parameters::from_list(list), Parameters::of(&model).unwrap());
             let tensors = family.tensors(&model, &own);
             let modules = Modules::of(&adapter, &tensors);

@@ -11,7 +11,7 @@ use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::{Dispatch, compile};
 use glasshouse_compiler::step::Data;
 use glasshouse_executors::cpu::{Program, Weights};
-use glasshouse_platform::{Error, Result, TURN, Turns, yield_now};
+use glasshouse_platform::{Error, Result, TURN, Yielder, yield_now};
 
 /// The graph from a text's tokens to its logits, with the results.
 #[derive(Debug)]
@@ -51,15 +51,15 @@ impl Lens {
         let mut words = tokens.to_vec();
         words.resize(time, 0);
 
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         let mut statistics = vec![None; graph.values.len()];
         for (origin, value) in numbered() {
             statistics[value.index()] = match origin {
                 Origin::Constant(constant) => {
-                    Summary::of(&constant.data(graph.ty(value)), &turns).await.statistics()
+                    Summary::of(&constant.data(graph.ty(value)), &yielder).await.statistics()
                 }
                 Origin::Parameter(id) => {
-                    Summary::of(&self.weights.parameters[self.layout.range(id)], &turns).await.statistics()
+                    Summary::of(&self.weights.parameters[self.layout.range(id)], &yielder).await.statistics()
                 }
                 _ => None,
             };
@@ -94,7 +94,7 @@ impl Lens {
                 }
                 for value in &made {
                     statistics[value.index()] = of_text(*value, program.floats(*value));
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
                 found = of_logits(program.floats(logits));
                 (dispatches, program.timings().map(|(_, _, seconds)| Some(seconds * 1e3)).collect())
@@ -113,7 +113,7 @@ impl Lens {
                             found = of_logits(&data);
                         }
                     }
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
                 let dispatches = prepared.plan().dispatches.clone();
                 let mut ms = vec![None; graph.nodes.len()];

@@ -2,7 +2,7 @@
 //! contains every `stride`-th position; any span longer by `stride` − 1 tokens includes one of them.
 
 use super::index::Zeros;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_text::data::store::{Split, TokenStore};
 
 /// Tokens of an indexed span.
@@ -31,7 +31,7 @@ impl Grams {
         store: &TokenStore,
         budget: u64,
         zeros: Zeros,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Option<Self>> {
         let most = (budget / BYTES_PER_PLACE).clamp(1, u64::from(u32::MAX));
         let spans = (store.len(Split::Train) + 1).saturating_sub(LENGTH as u64);
@@ -43,14 +43,14 @@ impl Grams {
         let mut grams = Self { stride, starts, places };
         // Count, then sum up, so that each bucket's start is where its next position goes; filling advances it to the next
         // bucket's start.
-        grams.pass(store, turns, |grams, bucket, _| grams.starts[bucket + 1] += 1).await?;
+        grams.pass(store, yielder, |grams, bucket, _| grams.starts[bucket + 1] += 1).await?;
         let mut sum = 0;
         for start in &mut grams.starts {
             sum += *start;
             *start = sum;
         }
         grams
-            .pass(store, turns, |grams, bucket, place| {
+            .pass(store, yielder, |grams, bucket, place| {
                 let at = grams.starts[bucket] as usize;
                 grams.places[at] = place;
                 grams.starts[bucket] += 1;
@@ -65,7 +65,7 @@ impl Grams {
     async fn pass(
         &mut self,
         store: &TokenStore,
-        turns: &Turns,
+        yielder: &Yielder,
         mut each: impl FnMut(&mut Self, usize, u32),
     ) -> Result<()> {
         let (count, mut from) = (self.places.len() as u64, 0);
@@ -79,7 +79,7 @@ impl Grams {
                 each(self, bucket, place as u32);
             }
             from = to;
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::grams::Grams;
 use super::suffixes::{self, suffix_array};
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_text::data::store::{Split, TokenStore};
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -84,22 +84,22 @@ pub struct Occurrences {
 impl TextIndex {
     /// Indexes a store's training stream. If it has too many tokens to sort, or memory is short, only spans of a minimum length
     /// are found.
-    pub(super) async fn new(store: TokenStore, limits: Limits, turns: &Turns) -> Result<Self> {
-        Self::of_memory(store, limits, zeros, turns).await
+    pub(super) async fn new(store: TokenStore, limits: Limits, yielder: &Yielder) -> Result<Self> {
+        Self::of_memory(store, limits, zeros, yielder).await
     }
 
-    async fn of_memory(store: TokenStore, limits: Limits, zeros: Zeros, turns: &Turns) -> Result<Self> {
+    async fn of_memory(store: TokenStore, limits: Limits, zeros: Zeros, yielder: &Yielder) -> Result<Self> {
         let tokens = store.len(Split::Train);
-        let documents = documents(&store, turns).await?;
+        let documents = documents(&store, yielder).await?;
         let is_long = tokens > limits.sorted.min(suffixes::MAX_TOKENS);
         let sorted = if !is_long && tokens <= limits.bytes / suffixes::BYTES_PER_TOKEN {
-            sorted(&store, zeros, turns).await?
+            sorted(&store, zeros, yielder).await?
         } else {
             None
         };
         let kind = match sorted {
             Some(places) => Kind::Suffixes(places),
-            None => Kind::Grams(grams(&store, limits.bytes, zeros, turns).await?),
+            None => Kind::Grams(grams(&store, limits.bytes, zeros, yielder).await?),
         };
         Ok(Self { store, documents, kind, is_long })
     }
@@ -141,10 +141,10 @@ impl TextIndex {
     }
 
     /// All maximal spans of a text that occur in the stream, in text order.
-    pub(super) async fn spans(&self, text: &[u32], turns: &Turns) -> Result<Vec<Range<usize>>> {
+    pub(super) async fn spans(&self, text: &[u32], yielder: &Yielder) -> Result<Vec<Range<usize>>> {
         let (shortest, mut found, mut from) = (self.shortest(), Vec::new(), 0);
         while from + shortest <= text.len() {
-            let length = self.longest(&text[from..], turns).await?;
+            let length = self.longest(&text[from..], yielder).await?;
             if length < shortest {
                 from += 1;
                 continue;
@@ -159,7 +159,7 @@ impl TextIndex {
             let (mut low, mut high) = (from + 1, end + 2 - shortest);
             while low < high {
                 let middle = low.midpoint(high);
-                if self.longest(&text[middle..=end], turns).await? == end + 1 - middle {
+                if self.longest(&text[middle..=end], yielder).await? == end + 1 - middle {
                     high = middle;
                 } else {
                     low = middle + 1;
@@ -171,8 +171,8 @@ impl TextIndex {
     }
 
     /// Length of the longest prefix of a text that occurs in the stream. Values below [`Self::shortest`] may be too low.
-    async fn longest(&self, text: &[u32], turns: &Turns) -> Result<usize> {
-        turns.give().await;
+    async fn longest(&self, text: &[u32], yielder: &Yielder) -> Result<usize> {
+        yielder.maybe_yield().await;
         let mut longest = 0;
         match &self.kind {
             Kind::Suffixes(places) => {
@@ -187,20 +187,20 @@ impl TextIndex {
                     if longest == text.len() {
                         break;
                     }
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
             }
         }
         Ok(longest)
     }
 
-    pub async fn occurrences(&self, span: &[u32], turns: &Turns) -> Result<Occurrences> {
+    pub async fn occurrences(&self, span: &[u32], yielder: &Yielder) -> Result<Occurrences> {
         match &self.kind {
             Kind::Suffixes(places) => {
                 let from = self.bound(places, span, Ordering::Greater)?;
                 let to = self.bound(places, span, Ordering::Equal)?;
                 let own = places.get(from..to).unwrap_or_default();
-                let firsts = self.firsts(own.iter().map(|place| u64::from(*place)), turns).await;
+                let firsts = self.firsts(own.iter().map(|place| u64::from(*place)), yielder).await;
                 Ok(Occurrences { count: own.len(), firsts })
             }
             Kind::Grams(grams) => {
@@ -209,22 +209,22 @@ impl TextIndex {
                     if self.compare(span, place)?.0 == span.len() {
                         own.push(place);
                     }
-                    turns.give().await;
+                    yielder.maybe_yield().await;
                 }
-                Ok(Occurrences { count: own.len(), firsts: self.firsts(own.iter().copied(), turns).await })
+                Ok(Occurrences { count: own.len(), firsts: self.firsts(own.iter().copied(), yielder).await })
             }
         }
     }
 
     /// Selects the positions to list; `places` can be in any order.
-    async fn firsts(&self, places: impl Iterator<Item = u64> + Clone, turns: &Turns) -> Vec<u64> {
+    async fn firsts(&self, places: impl Iterator<Item = u64> + Clone, yielder: &Yielder) -> Vec<u64> {
         let (mut firsts, mut from) = (Vec::new(), 0);
         while firsts.len() < LISTED
             && let Some(first) = places.clone().filter(|place| *place >= from).min()
         {
             firsts.push(first);
             from = self.document(first).map_or(first + 1, |(_, document)| document.end);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         firsts
     }
@@ -287,22 +287,22 @@ impl TextIndex {
 }
 
 /// The suffix array of a store's training stream; `None` if memory is short.
-async fn sorted(store: &TokenStore, zeros: Zeros, turns: &Turns) -> Result<Option<Vec<u32>>> {
+async fn sorted(store: &TokenStore, zeros: Zeros, yielder: &Yielder) -> Result<Option<Vec<u32>>> {
     let count = store.len(Split::Train) as usize;
     let (Some(mut stream), Some(places)) = (zeros(count), zeros(count)) else { return Ok(None) };
     for (at, part) in stream.chunks_mut(READ).enumerate() {
         let read = store.read(Split::Train, (at * READ) as u64, part.len())?;
         part.iter_mut().zip(read).for_each(|(to, token)| *to = token);
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
-    Ok(Some(suffix_array(stream, places, turns).await))
+    Ok(Some(suffix_array(stream, places, yielder).await))
 }
 
 /// The largest hash index that fits into `bytes` and the available memory.
-async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, turns: &Turns) -> Result<Grams> {
+async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, yielder: &Yielder) -> Result<Grams> {
     let mut budget = bytes;
     loop {
-        if let Some(grams) = Grams::new(store, budget, zeros, turns).await? {
+        if let Some(grams) = Grams::new(store, budget, zeros, yielder).await? {
             return Ok(grams);
         }
         if budget < MIN_BYTES {
@@ -318,7 +318,7 @@ async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, turns: &Turns) -> R
 }
 
 /// End positions of documents (after their end token) or of examples.
-async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>> {
+async fn documents(store: &TokenStore, yielder: &Yielder) -> Result<Option<Vec<u64>>> {
     if let Some(examples) = store.examples(Split::Train) {
         return Ok(Some((0..examples.count()).map(|example| examples.range(example).end).collect()));
     }
@@ -328,7 +328,7 @@ async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>
         let read = store.read(Split::Train, from, READ.min((tokens - from) as usize))?;
         let own = (from + 1..).zip(read).filter(|(_, token)| *token == separator);
         ends.extend(own.map(|(end, _)| end));
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     Ok(Some(ends))
 }
@@ -354,12 +354,12 @@ impl Indices {
     ///
     /// # Errors
     /// The folder has no complete store.
-    pub async fn open(&mut self, folder: &Path, turns: &Turns) -> Result<(Arc<TextIndex>, bool)> {
+    pub async fn open(&mut self, folder: &Path, yielder: &Yielder) -> Result<(Arc<TextIndex>, bool)> {
         if let Some(index) = self.get(folder) {
             return Ok((index, false));
         }
         let limits = Limits::here();
-        let index = Arc::new(TextIndex::new(TokenStore::open(folder)?, limits, turns).await?);
+        let index = Arc::new(TextIndex::new(TokenStore::open(folder)?, limits, yielder).await?);
         self.keep(folder, index.clone(), limits.bytes);
         Ok((index, true))
     }
@@ -379,7 +379,7 @@ impl Indices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use glasshouse_protocol::random;
     use proptest::prelude::*;
 
@@ -388,7 +388,7 @@ mod tests {
 
     fn index(stream: &[u32], limits: Limits) -> TextIndex {
         let store = TokenStore::in_memory(stream.to_vec(), Vec::new());
-        at_once(TextIndex::new(store, limits, &Turns::none())).unwrap()
+        block_on(TextIndex::new(store, limits, &Yielder::none())).unwrap()
     }
 
     fn places(stream: &[u32], span: &[u32]) -> Vec<u64> {
@@ -409,12 +409,12 @@ mod tests {
 
     fn agrees(stream: &[u32], text: &[u32], limits: Limits) -> std::result::Result<(), TestCaseError> {
         let index = index(stream, limits);
-        let found = at_once(index.spans(text, &Turns::none())).unwrap();
+        let found = block_on(index.spans(text, &Yielder::none())).unwrap();
         prop_assert_eq!(&found, &spans_plainly(stream, text, index.shortest()));
         for range in found {
             let own = places(stream, &text[range.clone()]);
             let expected = Occurrences { count: own.len(), firsts: own.into_iter().take(LISTED).collect() };
-            prop_assert_eq!(at_once(index.occurrences(&text[range], &Turns::none())).unwrap(), expected);
+            prop_assert_eq!(block_on(index.occurrences(&text[range], &Yielder::none())).unwrap(), expected);
         }
         Ok(())
     }
@@ -475,7 +475,7 @@ mod tests {
         let stream: Vec<u32> = (0..1000).collect();
         let made = |zeros: Zeros| {
             let store = TokenStore::in_memory(stream.clone(), Vec::new());
-            at_once(TextIndex::of_memory(store, SORTED, zeros, &Turns::none()))
+            block_on(TextIndex::of_memory(store, SORTED, zeros, &Yielder::none()))
         };
         assert_eq!(made(|count| (count <= 1000).then(|| vec![0; count])).unwrap().shortcoming(), None);
         let small = made(|count| (count <= 200).then(|| vec![0; count])).unwrap();
@@ -484,7 +484,7 @@ mod tests {
         let shortest = small.shortest();
         assert!((9..40).contains(&shortest) && said.contains(&format!("of {shortest} tokens")), "{said}");
         let text: Vec<u32> = (500..600).collect();
-        let found = at_once(small.spans(&text, &Turns::none())).unwrap();
+        let found = block_on(small.spans(&text, &Yielder::none())).unwrap();
         assert!(found.len() == 1 && found[0] == (0..100), "{found:?}");
         let error = made(|_| None).unwrap_err();
         assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
@@ -499,17 +499,17 @@ mod tests {
         let place = 60_000_001;
         let text = stream[place..place + 40].to_vec();
         let store = TokenStore::in_memory(stream, Vec::new());
-        let index = at_once(TextIndex::new(store, TAB, &Turns::none())).unwrap();
+        let index = block_on(TextIndex::new(store, TAB, &Yielder::none())).unwrap();
         assert!(
             index.bytes() <= TAB.bytes && index.shortest() <= 16,
             "{} {}",
             index.bytes(),
             index.shortest()
         );
-        let found = at_once(index.spans(&text, &Turns::none())).unwrap();
+        let found = block_on(index.spans(&text, &Yielder::none())).unwrap();
         assert_eq!((found.len(), &found[0]), (1, &(0..40)));
         let expected = Occurrences { count: 1, firsts: vec![place as u64] };
-        assert_eq!(at_once(index.occurrences(&text, &Turns::none())).unwrap(), expected);
+        assert_eq!(block_on(index.occurrences(&text, &Yielder::none())).unwrap(), expected);
     }
 
     #[test]
@@ -528,7 +528,7 @@ mod tests {
     fn making_an_index_gives_turns() {
         let stream: Vec<u32> = (0..200_000).map(|at| at * 7919 % 101).collect();
         let store = TokenStore::in_memory(stream, Vec::new());
-        let turns = Turns::at_every_chance();
-        assert!(!glasshouse_platform::given_up_after(20, TextIndex::new(store, SORTED, &turns)));
+        let yielder = Yielder::at_every_chance();
+        assert!(!glasshouse_platform::given_up_after(20, TextIndex::new(store, SORTED, &yielder)));
     }
 }

@@ -4,7 +4,7 @@
 //! Existing crates are not used, because they do not yield (`psacak`, `sais_drum`, `divsufsort`), which would block a browser
 //! tab's only thread, or are C bindings (`libsais`), which the browser build excludes.
 
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 
 /// Flag for a run of sorted suffixes; the other bits are its length.
 const SORTED: u32 = 1 << 31;
@@ -23,24 +23,24 @@ pub(super) const BYTES_PER_TOKEN: u64 = 8;
 
 /// Sorts the positions of a stream of at most [`MAX_TOKENS`] tokens. `places` is a buffer of the same length; the stream is used
 /// as scratch space.
-pub(super) async fn suffix_array(mut stream: Vec<u32>, places: Vec<u32>, turns: &Turns) -> Vec<u32> {
+pub(super) async fn suffix_array(mut stream: Vec<u32>, places: Vec<u32>, yielder: &Yielder) -> Vec<u32> {
     let count = stream.len();
     debug_assert_eq!(places.len(), count, "a place for each token");
     if count == 0 {
         return places;
     }
     let mut sorting = Sorting { places, ranks: Vec::new(), depth: 1 };
-    sorting.by_first_token(&mut stream, turns).await;
+    sorting.by_first_token(&mut stream, yielder).await;
     sorting.ranks = stream;
     while sorting.places[0] != SORTED | count as u32 {
-        sorting.round(turns).await;
+        sorting.round(yielder).await;
         sorting.depth *= 2;
     }
     for (at, ranks) in sorting.ranks.chunks(STEPS).enumerate() {
         for (place, rank) in (at * STEPS..).zip(ranks) {
             sorting.places[*rank as usize] = place as u32;
         }
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     sorting.places
 }
@@ -62,12 +62,12 @@ enum SortTask {
 
 impl Sorting {
     /// Counting sort by the first token; replaces the stream by ranks.
-    async fn by_first_token(&mut self, stream: &mut [u32], turns: &Turns) {
+    async fn by_first_token(&mut self, stream: &mut [u32], yielder: &Yielder) {
         let alphabet = stream.iter().max().map_or(0, |largest| *largest as usize + 1);
         let mut ends = vec![0_u32; alphabet];
         for tokens in stream.chunks(STEPS) {
             tokens.iter().for_each(|token| ends[*token as usize] += 1);
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         let mut sum = 0;
         for end in &mut ends {
@@ -81,7 +81,7 @@ impl Sorting {
             self.places[next[token] as usize] = at as u32;
             stream[at] = ends[token] - 1;
             if at % STEPS == 0 {
-                turns.give().await;
+                yielder.maybe_yield().await;
             }
         }
         for (start, end) in next.into_iter().zip(ends) {
@@ -92,7 +92,7 @@ impl Sorting {
     }
 
     /// One doubling round: sorts groups with equal first `depth` tokens by the next `depth` tokens.
-    async fn round(&mut self, turns: &Turns) {
+    async fn round(&mut self, yielder: &Yielder) {
         let (mut at, mut run, mut steps) = (0, 0, 0);
         while at < self.places.len() {
             let place = self.places[at];
@@ -108,13 +108,13 @@ impl Sorting {
                 if end - at <= FEW {
                     self.sort_few(at, end);
                 } else {
-                    self.sort(at, end, turns).await;
+                    self.sort(at, end, yielder).await;
                 }
                 at = end;
             }
             if steps >= STEPS {
                 steps = 0;
-                turns.give().await;
+                yielder.maybe_yield().await;
             }
         }
         self.join(at, &mut run);
@@ -161,7 +161,7 @@ impl Sorting {
     }
 
     /// Three-way quicksort.
-    async fn sort(&mut self, from: usize, to: usize, turns: &Turns) {
+    async fn sort(&mut self, from: usize, to: usize, yielder: &Yielder) {
         let mut tasks = vec![SortTask::Sort(from, to)];
         while let Some(task) = tasks.pop() {
             match task {
@@ -172,7 +172,7 @@ impl Sorting {
                     let (mut equal, mut at, mut above) = (from, from, to);
                     while at < above {
                         self.partition(pivot, (&mut equal, &mut at, &mut above));
-                        turns.give().await;
+                        yielder.maybe_yield().await;
                     }
                     tasks.extend([
                         SortTask::Sort(above, to),
@@ -183,7 +183,7 @@ impl Sorting {
                 SortTask::Number(from, to) => {
                     for at in (from..to).step_by(STEPS) {
                         self.number(at, to.min(at + STEPS), to);
-                        turns.give().await;
+                        yielder.maybe_yield().await;
                     }
                     if to - from == 1 {
                         self.places[from] = SORTED | 1;
@@ -227,11 +227,11 @@ impl Sorting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use proptest::prelude::*;
 
     fn sorted(stream: &[u32]) -> Vec<u32> {
-        at_once(suffix_array(stream.to_vec(), vec![0; stream.len()], &Turns::none()))
+        block_on(suffix_array(stream.to_vec(), vec![0; stream.len()], &Yielder::none()))
     }
 
     fn sorted_plainly(stream: &[u32]) -> Vec<u32> {

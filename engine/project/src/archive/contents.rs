@@ -178,7 +178,7 @@ pub(super) fn is_transient(place: &Path) -> bool {
 #[cfg(test)]
 pub(crate) fn names_of(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    glasshouse_platform::at_once(Contents::of(folder)?.for_each(async |file| {
+    glasshouse_platform::block_on(Contents::of(folder)?.for_each(async |file| {
         names.push(file.name.to_owned());
         Ok(())
     }))?;

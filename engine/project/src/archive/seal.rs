@@ -1,7 +1,7 @@
 //! A checksum of the whole archive, in the comment at the end of a zip. zip's own checksums cover only file contents; a flipped
 //! bit in its directory would change a file's name or place.
 
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use std::io::{Read, Result, Seek, SeekFrom, Write};
 
 /// Start of the comment, followed by eight hexadecimal digits of the crc32c of all bytes before them.
@@ -17,15 +17,15 @@ pub(super) fn comment() -> Box<[u8]> {
 }
 
 /// Writes the checksum into the space reserved by [`comment`].
-pub(super) async fn close<F: Read + Write + Seek>(file: &mut F, turns: &Turns) -> Result<()> {
+pub(super) async fn close<F: Read + Write + Seek>(file: &mut F, yielder: &Yielder) -> Result<()> {
     let length = file.seek(SeekFrom::End(0))?;
-    let checksum = checksum(file, length.saturating_sub(DIGITS as u64), turns).await?;
+    let checksum = checksum(file, length.saturating_sub(DIGITS as u64), yielder).await?;
     file.write_all(format!("{checksum:08x}").as_bytes())?;
     file.flush()
 }
 
 /// Whether an archive is intact. One without our checksum, from an older version or another program, is accepted.
-pub(super) async fn is_whole<F: Read + Seek>(file: &mut F, turns: &Turns) -> Result<bool> {
+pub(super) async fn is_whole<F: Read + Seek>(file: &mut F, yielder: &Yielder) -> Result<bool> {
     let length = file.seek(SeekFrom::End(0))?;
     let tail = (MARK.len() + DIGITS).max(22);
     if length < tail as u64 {
@@ -36,7 +36,7 @@ pub(super) async fn is_whole<F: Read + Seek>(file: &mut F, turns: &Turns) -> Res
     file.read_exact(&mut end)?;
     let (before, digits) = end.split_at(tail - DIGITS);
     if before.ends_with(MARK) {
-        let checksum = checksum(file, length - DIGITS as u64, turns).await?;
+        let checksum = checksum(file, length - DIGITS as u64, yielder).await?;
         return Ok(digits == format!("{checksum:08x}").as_bytes());
     }
     // Another comment is either ours with a flipped bit or another program's.
@@ -45,7 +45,7 @@ pub(super) async fn is_whole<F: Read + Seek>(file: &mut F, turns: &Turns) -> Res
 }
 
 /// crc32c of a file's first bytes; leaves the file positioned after them.
-async fn checksum<F: Read + Seek>(file: &mut F, bytes: u64, turns: &Turns) -> Result<u32> {
+async fn checksum<F: Read + Seek>(file: &mut F, bytes: u64, yielder: &Yielder) -> Result<u32> {
     file.seek(SeekFrom::Start(0))?;
     let (mut checksum, mut left, mut piece) = (0, bytes, vec![0; PIECE]);
     while left > 0 {
@@ -53,7 +53,7 @@ async fn checksum<F: Read + Seek>(file: &mut F, bytes: u64, turns: &Turns) -> Re
         file.read_exact(part)?;
         checksum = crc32c::crc32c_append(checksum, part);
         left -= part.len() as u64;
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     Ok(checksum)
 }

@@ -43,7 +43,7 @@ const NAMES: [&str; 6] = [
 ];
 
 fn pack_file(folder: &Path, to: &Path, replace: bool) -> Result<Packed> {
-    at_once(pack_file_in_turns(folder, to, replace, &Turns::none()))
+    block_on(pack_file_in_turns(folder, to, replace, &Yielder::none()))
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
         memory_files::create_dir_all(path.parent().unwrap())?;
         memory_files::File::create(path)
     };
-    at_once(archive.unpack_with(place, create, |file| file.sync_all(), &Turns::none())).unwrap();
+    block_on(archive.unpack_with(place, create, |file| file.sync_all(), &Yielder::none())).unwrap();
     let contents: Vec<_> =
         NAMES.iter().map(|name| (*name, memory_files::read(place.join(name)).unwrap())).collect();
     let contents: Vec<(&str, &[u8])> = contents.iter().map(|(name, content)| (*name, &content[..])).collect();
@@ -85,15 +85,15 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
 fn packed(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut packer = Packer::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
-        at_once(packer.add(name, content.len() as u64, &mut &content[..], &Turns::none())).unwrap();
+        block_on(packer.add(name, content.len() as u64, &mut &content[..], &Yielder::none())).unwrap();
     }
-    at_once(packer.finish(&Turns::none())).unwrap().into_inner()
+    block_on(packer.finish(&Yielder::none())).unwrap().into_inner()
 }
 
 /// A modified archive with a correct checksum.
 fn resealed(bytes: Vec<u8>) -> Vec<u8> {
     let mut file = Cursor::new(bytes);
-    at_once(seal::close(&mut file, &Turns::none())).unwrap();
+    block_on(seal::close(&mut file, &Yielder::none())).unwrap();
     file.into_inner()
 }
 
@@ -167,8 +167,8 @@ fn claims_are_checked_before_anything_is_unpacked() {
     // Packing fails if the result could not be unpacked.
     let mut packer = Packer::new(Cursor::new(Vec::new()));
     (packer.files, packer.bytes) = (MAX_ENTRIES - 1, 0);
-    at_once(packer.add("last", 1, &mut &b"x"[..], &Turns::none())).unwrap();
-    let refused = at_once(packer.add("one more", 1, &mut &b"x"[..], &Turns::none()));
+    block_on(packer.add("last", 1, &mut &b"x"[..], &Yielder::none())).unwrap();
+    let refused = block_on(packer.add("one more", 1, &mut &b"x"[..], &Yielder::none()));
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("200000 files"), "{refused}");
 
@@ -286,8 +286,8 @@ fn packing_that_is_given_up_leaves_what_stood_there() {
     std::fs::write(&file, "older").unwrap();
     let mut polls = 1;
     loop {
-        let turns = Turns::at_every_chance();
-        if given_up_after(polls, pack_file_in_turns(project.folder(), &file, true, &turns)) {
+        let yielder = Yielder::at_every_chance();
+        if given_up_after(polls, pack_file_in_turns(project.folder(), &file, true, &yielder)) {
             break;
         }
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "older", "after {polls} turns");

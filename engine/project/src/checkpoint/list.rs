@@ -5,7 +5,7 @@ use super::state::{self, StoredPrecision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Error, Result, Turns, at_once, files, storage};
+use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use glasshouse_protocol::{CheckpointChoice, CheckpointSummary};
 use std::path::PathBuf;
 
@@ -115,7 +115,7 @@ impl Checkpoints {
         parameters: &[Parameter],
         content: Content,
     ) -> Result<Loaded> {
-        at_once(self.load_named_in_turns(choice, parameters, content, &Turns::none()))
+        block_on(self.load_named_in_turns(choice, parameters, content, &Yielder::none()))
     }
 
     /// Like [`Checkpoints::load_named`], but yields.
@@ -124,16 +124,16 @@ impl Checkpoints {
         choice: &CheckpointChoice,
         parameters: &[Parameter],
         content: Content,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Loaded> {
         let which = match choice {
             CheckpointChoice::Latest => Which::Latest,
             CheckpointChoice::Best => Which::Best,
             CheckpointChoice::File(name) => {
-                return self.load_file_in_turns(name, parameters, content, turns).await;
+                return self.load_file_in_turns(name, parameters, content, yielder).await;
             }
         };
-        let loaded = self.load_in_turns(which, parameters, content, turns).await?;
+        let loaded = self.load_in_turns(which, parameters, content, yielder).await?;
         loaded.ok_or_else(|| Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first"))
     }
 
@@ -142,7 +142,7 @@ impl Checkpoints {
         name: &str,
         parameters: &[Parameter],
         content: Content,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Loaded> {
         let path = self.folder.join(name);
         let is_milestone = milestone_step(name).is_some();
@@ -155,11 +155,11 @@ impl Checkpoints {
             return Err(Error::bad_file(path, reason));
         }
         let bytes = if is_milestone {
-            storage::read_in_turns(&path, turns).await?
+            storage::read_in_turns(&path, yielder).await?
         } else {
-            self.entry(name)?.read(&path, turns).await?
+            self.entry(name)?.read(&path, yielder).await?
         };
-        let (info, state) = state::read(&path, &bytes, parameters, content, turns).await?;
+        let (info, state) = state::read(&path, &bytes, parameters, content, yielder).await?;
         Ok(Loaded { info, state, path, notices: Vec::new() })
     }
 

@@ -1,6 +1,6 @@
 //! The list of a run's valid checkpoints, with checksums.
 
-use glasshouse_platform::{Error, Result, Turns, files, storage};
+use glasshouse_platform::{Error, Result, Yielder, files, storage};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -42,13 +42,13 @@ pub(super) struct ManifestEntry {
 
 impl ManifestEntry {
     /// Reads the file and verifies its length and checksum.
-    pub(super) async fn read(&self, path: &Path, turns: &Turns) -> Result<Vec<u8>> {
+    pub(super) async fn read(&self, path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
         let found = files::metadata(path).map_err(Error::io(path))?.len();
         if found != self.bytes {
             return Err(Error::bad_file(path, format!("{found} bytes long instead of {}", self.bytes)));
         }
-        let bytes = storage::read_in_turns(path, turns).await?;
-        if storage::crc32c_in_turns(0, &bytes, turns).await != self.crc32c {
+        let bytes = storage::read_in_turns(path, yielder).await?;
+        if storage::crc32c_in_turns(0, &bytes, yielder).await != self.crc32c {
             return Err(Error::bad_file(path, "it has changed since it was written (checksum)"));
         }
         Ok(bytes)

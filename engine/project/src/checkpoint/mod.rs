@@ -21,7 +21,7 @@ pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, read_state_i
 
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::{ArenaState, LossScale};
-use glasshouse_platform::{Error, Result, Turns, at_once, files, storage};
+use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use manifest::{Manifest, ManifestEntry, Slot};
 use state::{StateFile, StoredPrecision};
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ impl Checkpoints {
         parameters: &[Parameter],
         content: Content,
     ) -> Result<Option<Loaded>> {
-        at_once(self.load_in_turns(which, parameters, content, &Turns::none()))
+        block_on(self.load_in_turns(which, parameters, content, &Yielder::none()))
     }
 
     async fn load_in_turns(
@@ -102,7 +102,7 @@ impl Checkpoints {
         which: Which,
         parameters: &[Parameter],
         content: Content,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Option<Loaded>> {
         let mut notices = Vec::new();
         let manifests = self.manifests(&mut notices);
@@ -118,8 +118,8 @@ impl Checkpoints {
         for (slot, entry) in candidates {
             let path = self.folder.join(&entry.file);
             let read = async {
-                let bytes = entry.read(&path, turns).await?;
-                state::read(&path, &bytes, parameters, content, turns).await
+                let bytes = entry.read(&path, yielder).await?;
+                state::read(&path, &bytes, parameters, content, yielder).await
             };
             let read = read.await;
             match read {
@@ -149,7 +149,7 @@ impl Checkpoints {
         let Manifest { best, kept, .. } = Manifest::read(&self.folder, trusted).ok().flatten()?;
         self.kept = kept;
         let best = best?;
-        match at_once(best.read(&self.folder.join(&best.file), &Turns::none())) {
+        match block_on(best.read(&self.folder.join(&best.file), &Yielder::none())) {
             Ok(_) => {
                 self.best = Some(best);
                 None
@@ -171,7 +171,7 @@ impl Checkpoints {
         state: &ArenaState,
         best: bool,
     ) -> Result<PathBuf> {
-        at_once(self.save_in_turns(info, parameters, state, best, &Turns::none()))
+        block_on(self.save_in_turns(info, parameters, state, best, &Yielder::none()))
     }
 
     /// Like [`Checkpoints::save`], but yields. Dropping the future leaves earlier checkpoints unchanged.
@@ -181,10 +181,10 @@ impl Checkpoints {
         parameters: &[Parameter],
         state: &ArenaState,
         best: bool,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<PathBuf> {
         let mut begun = self.begin_with(info, &state::shapes(parameters, state), state.loss_scale)?;
-        begun.file.put_all(parameters, state, turns).await?;
+        begun.file.put_all(parameters, state, yielder).await?;
         self.finish(begun, best)
     }
 
@@ -270,11 +270,11 @@ impl Checkpoints {
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
         let path = self.folder.join(&entry.file);
         let read = async {
-            let (turns, content) = (Turns::none(), Content::WeightsAndMoments);
-            let bytes = entry.read(&path, &turns).await?;
-            state::read(&path, &bytes, parameters, content, &turns).await
+            let (yielder, content) = (Yielder::none(), Content::WeightsAndMoments);
+            let bytes = entry.read(&path, &yielder).await?;
+            state::read(&path, &bytes, parameters, content, &yielder).await
         };
-        let (info, state) = at_once(read)?;
+        let (info, state) = block_on(read)?;
         Ok(Loaded { info, state, path, notices: Vec::new() })
     }
 

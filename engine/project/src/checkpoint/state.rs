@@ -5,7 +5,7 @@ use super::GuardState;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, LossScale};
-use glasshouse_platform::{Error, Result, Turns, at_once, files, storage};
+use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use glasshouse_protocol::{ModelConfig, RunConfig};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
@@ -150,7 +150,7 @@ pub fn read_state(
     parameters: &[Parameter],
     content: Content,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    at_once(read_state_in_turns(path, parameters, content, &Turns::none()))
+    block_on(read_state_in_turns(path, parameters, content, &Yielder::none()))
 }
 
 /// Like [`read_state`], but yields.
@@ -158,10 +158,10 @@ pub async fn read_state_in_turns(
     path: &Path,
     parameters: &[Parameter],
     content: Content,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    let bytes = storage::read_in_turns(path, turns).await?;
-    read(path, &bytes, parameters, content, turns).await
+    let bytes = storage::read_in_turns(path, yielder).await?;
+    read(path, &bytes, parameters, content, yielder).await
 }
 
 /// The tensors of a state in file order: name, shape and floats.
@@ -208,7 +208,7 @@ pub(super) fn write_weights(
 ) -> Result<()> {
     let state = ArenaState { parameters: weights.to_vec(), ..ArenaState::default() };
     let mut file = StateFile::begin(path, info, &shapes(parameters, &state), None, precision)?;
-    at_once(file.put_all(parameters, &state, &Turns::none()))?;
+    block_on(file.put_all(parameters, &state, &Yielder::none()))?;
     file.finish().map(drop)
 }
 
@@ -282,12 +282,12 @@ impl StateFile {
         &mut self,
         parameters: &[Parameter],
         state: &ArenaState,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<()> {
         for (_, _, values) in tensors(parameters, state) {
             for piece in values.chunks(WRITTEN_AT_ONCE) {
                 self.put(piece)?;
-                turns.give().await;
+                yielder.maybe_yield().await;
             }
         }
         Ok(())
@@ -358,13 +358,13 @@ fn checksum_place(head: &[u8]) -> Option<Range<usize>> {
 }
 
 /// Verifies the file's own checksum. Files of older versions have none and pass.
-async fn is_whole(bytes: &[u8], turns: &Turns) -> bool {
+async fn is_whole(bytes: &[u8], yielder: &Yielder) -> bool {
     let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     let head = bytes.get(..(header as usize).saturating_add(8)).unwrap_or_default();
     let Some(place) = checksum_place(head) else { return true };
     let mut checksum = crc32c::crc32c(&bytes[..place.start]);
     checksum = crc32c::crc32c_append(checksum, NO_CHECKSUM.as_bytes());
-    checksum = storage::crc32c_in_turns(checksum, &bytes[place.end..], turns).await;
+    checksum = storage::crc32c_in_turns(checksum, &bytes[place.end..], yielder).await;
     &bytes[place] == format!("{checksum:08x}").as_bytes()
 }
 
@@ -373,9 +373,9 @@ pub(super) async fn read(
     bytes: &[u8],
     parameters: &[Parameter],
     content: Content,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    parse(bytes, parameters, content, turns).await.map_err(|reason| Error::bad_file(path, reason))
+    parse(bytes, parameters, content, yielder).await.map_err(|reason| Error::bad_file(path, reason))
 }
 
 /// Reads a file's description of the run without its tensors.
@@ -436,12 +436,12 @@ async fn parse(
     bytes: &[u8],
     parameters: &[Parameter],
     content: Content,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<(CheckpointInfo, ArenaState), String> {
     let damaged = |error: safetensors::SafeTensorError| format!("not a complete safetensors file: {error}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let Described { info, loss_scale, .. } = described(metadata.metadata())?;
-    if !is_whole(bytes, turns).await {
+    if !is_whole(bytes, yielder).await {
         return Err("it has changed since it was written (checksum)".to_owned());
     }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
@@ -473,7 +473,7 @@ async fn parse(
             let wanted = prefix.is_empty() || (parameter.trainable && !arena.is_empty());
             if let Some(entries) = arena.get_mut(range.clone()).filter(|_| wanted) {
                 fill(&file, &format!("{prefix}{}", parameter.name), &parameter.ty.shape, entries)?;
-                turns.give().await;
+                yielder.maybe_yield().await;
             }
         }
     }

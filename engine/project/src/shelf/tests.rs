@@ -30,7 +30,7 @@ fn about(shelf: &Shelf, id: &str) -> ProjectSummary {
 }
 
 fn duplicate(shelf: &Shelf, id: &str, name: &str) -> Result<String> {
-    at_once(shelf.duplicate(id, name, &Turns::none()))
+    block_on(shelf.duplicate(id, name, &Yielder::none()))
 }
 
 fn entry(id: &str, name: &str, deleted: bool) -> (String, String, bool) {
@@ -248,8 +248,8 @@ fn a_copy_and_an_import_that_are_given_up_leave_nothing() {
     let count = || std::fs::read_dir(shelf.folder()).unwrap().count();
     let mut polls = 1;
     loop {
-        let turns = Turns::at_every_chance();
-        if given_up_after(polls, shelf.duplicate("owls", "Bats", &turns)) {
+        let yielder = Yielder::at_every_chance();
+        if given_up_after(polls, shelf.duplicate("owls", "Bats", &yielder)) {
             break;
         }
         assert_eq!(count(), 1, "after {polls} turns");
@@ -258,8 +258,8 @@ fn a_copy_and_an_import_that_are_given_up_leave_nothing() {
     assert!(polls > 3 && count() == 2, "it gives {polls} turns");
     let mut polls = 1;
     loop {
-        let turns = Turns::at_every_chance();
-        if given_up_after(polls, shelf.import_from(std::io::Cursor::new(&bytes), None, None, &turns)) {
+        let yielder = Yielder::at_every_chance();
+        if given_up_after(polls, shelf.import_from(std::io::Cursor::new(&bytes), None, None, &yielder)) {
             break;
         }
         assert_eq!(count(), 2, "after {polls} turns");

@@ -75,7 +75,7 @@ pub async fn measure_kernels(
         Some(gpu) => on_gpu(gpu, config, filter, autotune).await?,
         None => {
             let (config, filter) = (config.clone(), filter.to_owned());
-            platform::aside(move || on_cpu(&config, threads, &filter)).await??
+            platform::spawn_blocking(move || on_cpu(&config, threads, &filter)).await??
         }
     };
     Ok((measured, warning))

@@ -2,7 +2,7 @@
 
 use crate::metrics::comparison::compare;
 use crate::metrics::statistics::Bootstrap;
-use crate::platform::Turns;
+use crate::platform::Yielder;
 use crate::protocol::evaluation::MAX_RESAMPLES;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation};
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ impl Compared {
         &mut self,
         first: &Evaluation,
         second: &Evaluation,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Vec<Comparison> {
         let pair = [identity(first), identity(second)];
         if let Some((_, known)) = self.0.iter().find(|(known, _)| *known == pair) {
@@ -37,7 +37,8 @@ impl Compared {
         // Stored evaluations are untrusted files.
         let resamples = resamples.min(MAX_RESAMPLES);
         let found =
-            compare(first, second, &Bootstrap { resamples, seed }, &async || turns.give().await).await;
+            compare(first, second, &Bootstrap { resamples, seed }, &async || yielder.maybe_yield().await)
+                .await;
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
@@ -49,7 +50,7 @@ impl Compared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::at_once;
+    use crate::platform::block_on;
     use crate::protocol::evaluation::{DocumentLoss, Likelihood};
 
     fn evaluation(run: &str, made: f64, nats: f64) -> Evaluation {
@@ -69,24 +70,24 @@ mod tests {
     /// A cached comparison needs no resampling; a new evaluation is compared again.
     #[test]
     fn a_pair_is_compared_once_and_again_when_one_of_it_was_made_anew() {
-        let (mut compared, turns) = (Compared::default(), Turns::none());
+        let (mut compared, yielder) = (Compared::default(), Yielder::none());
         let (first, second) = (evaluation("a", 1.0, 3.0), evaluation("b", 1.0, 2.0));
-        let once = at_once(compared.pair(&first, &second, &turns));
-        let asked = turns.asked();
+        let once = block_on(compared.pair(&first, &second, &yielder));
+        let asked = yielder.asked();
         assert!(asked >= 2 * 500 / 64, "turns within a pair: {asked}");
-        assert_eq!(at_once(compared.pair(&first, &second, &turns)), once);
-        assert_eq!(turns.asked(), asked);
+        assert_eq!(block_on(compared.pair(&first, &second, &yielder)), once);
+        assert_eq!(yielder.asked(), asked);
         let again = evaluation("b", 2.0, 1.0);
-        let other = at_once(compared.pair(&first, &again, &turns));
-        assert!(turns.asked() > asked && other[0].second_value < once[0].second_value);
+        let other = block_on(compared.pair(&first, &again, &yielder));
+        assert!(yielder.asked() > asked && other[0].second_value < once[0].second_value);
         // A file that requests four billion resamples does not block.
         let mut hostile = evaluation("d", 1.0, 1.0);
         hostile.settings.resamples = u32::MAX;
-        let asked = turns.asked();
-        at_once(compared.pair(&hostile, &again, &turns));
-        assert!(turns.asked() - asked < u64::from(MAX_RESAMPLES));
+        let asked = yielder.asked();
+        block_on(compared.pair(&hostile, &again, &yielder));
+        assert!(yielder.asked() - asked < u64::from(MAX_RESAMPLES));
         for made in 0..KEPT {
-            at_once(compared.pair(&evaluation("c", made as f64, 1.0), &again, &turns));
+            block_on(compared.pair(&evaluation("c", made as f64, 1.0), &again, &yielder));
         }
         assert_eq!(compared.0.len(), KEPT);
     }

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::data::read::{self, Problems, RowLocation, SourceFile, labelled_texts, prompt_of};
 use crate::generation::{chat_prompt, prompt_tokens};
-use crate::platform::Turns;
+use crate::platform::Yielder;
 use crate::protocol::quantity::things;
 use crate::protocol::{ChatMessage, Feedback, Proposal};
 use crate::session::writing::Model;
@@ -51,13 +51,13 @@ impl Candidates {
         answered: &[Feedback],
         (model, room): (&Model, usize),
         problems: &Problems,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<()> {
         let files = model.tokenizer.files();
         let has_template = files.chat_template.is_some();
         let read = |line: &str, place: RowLocation| Ok(Some((place, prompt_of(line))));
         for row in read::json_rows(source, read)? {
-            turns.give().await;
+            yielder.maybe_yield().await;
             let (place, row) = row?;
             let wrong = |reason: &str| problems.note(&source.path, &format!("{place}: {reason}"));
             let prompt = match row {
@@ -108,10 +108,10 @@ impl Candidates {
         answered: &[Feedback],
         model: &Model,
         problems: &Problems,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<()> {
         for row in labelled_texts(source)? {
-            turns.give().await;
+            yielder.maybe_yield().await;
             let row = match row? {
                 Ok(row) => row,
                 Err(reason) => {

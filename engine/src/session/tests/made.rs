@@ -7,7 +7,7 @@ use crate::formats::huggingface::{export_adapter, merge_adapter_in_turns};
 use crate::initial;
 use crate::model::parameters;
 use crate::plan::arena::ArenaLayout;
-use crate::platform::{Turns, given_up_after};
+use crate::platform::{Yielder, given_up_after};
 use crate::project::metrics::{self, MetricsWriter};
 use crate::project::{AsTrained, Project, Run, StagedRun};
 use crate::protocol::{Adapter, CheckpointChoice, RunState, TrainEvent};
@@ -47,16 +47,16 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
 }
 
 /// Cancels the work at every yield in turn until it completes; cancelled work leaves nothing.
-fn in_turns(project: &Project, work: &impl AsyncFn(&Turns) -> Result<StagedRun>) -> Run {
+fn in_turns(project: &Project, work: &impl AsyncFn(&Yielder) -> Result<StagedRun>) -> Run {
     let left = || {
         let entries = std::fs::read_dir(project.folder().join("runs")).unwrap();
         entries.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
     };
     let (before, mut given) = (left(), 0);
     loop {
-        let (turns, mut made) = (Turns::at_every_chance(), None);
+        let (yielder, mut made) = (Yielder::at_every_chance(), None);
         let work = async {
-            made = Some(work(&turns).await?);
+            made = Some(work(&yielder).await?);
             Ok::<_, Error>(())
         };
         if given_up_after(given, work) {
@@ -73,8 +73,8 @@ fn a_checkpoint_is_restored_in_turns() {
     let (_folder, project) = project();
     let run = begun(&project, None);
     let latest = CheckpointChoice::Latest;
-    let restored = in_turns(&project, &async |turns| {
-        crate::training::restore_in_turns(&project, &run, &latest, turns).await
+    let restored = in_turns(&project, &async |yielder| {
+        crate::training::restore_in_turns(&project, &run, &latest, yielder).await
     });
     let (record, weights) =
         (restored.record().unwrap(), |run| AsTrained::load(run, &latest).unwrap().weights);
@@ -89,13 +89,13 @@ fn an_adapter_is_merged_in_turns() {
     let run = begun(&project, None);
     let adapted = begun(&project, Some(Adapter { rank: 3, ..Adapter::default() }));
     let best = CheckpointChoice::Best;
-    let merged = in_turns(&project, &async |turns| project.merge_in_turns(&adapted, &best, turns).await);
+    let merged = in_turns(&project, &async |yielder| project.merge_in_turns(&adapted, &best, yielder).await);
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
     assert!(!merged.is_from_outside().unwrap(), "it has the text of the run that it was made of");
     let apart = folder.path().join("adapter");
     export_adapter(&AsTrained::load(adapted, &CheckpointChoice::Latest).unwrap(), &apart, false).unwrap();
-    let merged = in_turns(&project, &async |turns| {
-        merge_adapter_in_turns(&project, &run, &best, (apart.as_path(), false), turns).await
+    let merged = in_turns(&project, &async |yielder| {
+        merge_adapter_in_turns(&project, &run, &best, (apart.as_path(), false), yielder).await
     });
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
 }
@@ -128,9 +128,11 @@ fn a_bundle_is_brought_back_in_turns() {
     let run = begun(&project, None);
     let bundle = folder.path().join("bundle");
     let request = HandOver { run: &run, device: "cpu", threads: Some(1), steps: 1 };
-    pollster::block_on(hand_over_in_turns(&request, &bundle, false, &Turns::none(), &mut |_, _| ())).unwrap();
+    pollster::block_on(hand_over_in_turns(&request, &bundle, false, &Yielder::none(), &mut |_, _| ()))
+        .unwrap();
     train_there(&bundle);
-    let back = in_turns(&project, &async |turns| bring_back_in_turns(&project, &bundle, None, turns).await);
+    let back =
+        in_turns(&project, &async |yielder| bring_back_in_turns(&project, &bundle, None, yielder).await);
     assert_eq!((back.record().unwrap().state, back.record().unwrap().step), (RunState::Stopped, 4));
     assert_eq!(metrics::read(&back.metrics_path()).unwrap().len(), 4);
 }

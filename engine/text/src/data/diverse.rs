@@ -1,7 +1,7 @@
 //! Selects texts to label that are uncertain and unlike each other. Greedy like maximal marginal relevance (Carbonell
 //! and Goldstein 1998), but with a product instead of a weighted sum, so the unit of uncertainty needs no weight.
 
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use std::cmp::Ordering;
 
 /// Longest n-gram compared.
@@ -10,7 +10,7 @@ const WORDS: usize = 3;
 /// Returns the indices of up to `count` texts. Each step picks the largest uncertainty × (1 − similarity to the most
 /// similar chosen text), then the larger uncertainty, then the earlier text. Texts with a non-finite uncertainty are
 /// never chosen. Needs texts × `count` comparisons.
-pub async fn diverse(texts: &[&str], uncertainty: &[f64], count: usize, turns: &Turns) -> Vec<usize> {
+pub async fn diverse(texts: &[&str], uncertainty: &[f64], count: usize, yielder: &Yielder) -> Vec<usize> {
     let runs: Vec<Vec<u64>> = texts.iter().map(|text| runs_of_words(text)).collect();
     let mut left: Vec<Candidate> = uncertainty
         .iter()
@@ -20,7 +20,7 @@ pub async fn diverse(texts: &[&str], uncertainty: &[f64], count: usize, turns: &
         .collect();
     let mut chosen = Vec::new();
     while chosen.len() < count {
-        turns.give().await;
+        yielder.maybe_yield().await;
         let best = (0..left.len()).max_by(|a, b| left[*a].order(&left[*b]));
         let Some(best) = best.map(|best| left.swap_remove(best)) else { break };
         for other in &mut left {
@@ -82,10 +82,10 @@ fn jaccard(one: &[u64], other: &[u64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
 
     fn choose(texts: &[&str], uncertainty: &[f64], count: usize) -> Vec<usize> {
-        at_once(diverse(texts, uncertainty, count, &Turns::none()))
+        block_on(diverse(texts, uncertainty, count, &Yielder::none()))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::batch::Batches;
 use super::store::{Split, TokenStore};
 use crate::tokenizer::Tokenizer;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::GuardDocument;
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -29,7 +29,7 @@ impl Batches<'_> {
         step: u64,
         micro_batches: u64,
         tokenizer: Option<&Tokenizer>,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Vec<GuardDocument>> {
         match self {
             Self::Windows(windows) => {
@@ -39,7 +39,7 @@ impl Batches<'_> {
                     .collect();
                 starts.retain(|start| *start < MAX_POSITION);
                 starts.sort_unstable();
-                documents_at(windows.store, &starts, windows.context_length, tokenizer, turns).await
+                documents_at(windows.store, &starts, windows.context_length, tokenizer, yielder).await
             }
             Self::Examples(examples) => {
                 let numbers = (0..micro_batches).flat_map(|micro| examples.numbers(step, micro));
@@ -84,7 +84,7 @@ async fn documents_at(
     starts: &[u64],
     length: usize,
     tokenizer: Option<&Tokenizer>,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<GuardDocument>> {
     let Some(index) = store.index() else { return Ok(Vec::new()) };
     let Some(separator) = index.end_of_text else { return Ok(Vec::new()) };
@@ -93,7 +93,7 @@ async fn documents_at(
         let behind = stretches.partition_point(|stretch| stretch.start <= at);
         stretches.get(behind.checked_sub(1)?).map(|stretch| stretch.source.clone())
     };
-    let found = numbers_at(store, separator, starts, length, turns).await?;
+    let found = numbers_at(store, separator, starts, length, yielder).await?;
     let named = found.into_iter().take(MAX_DOCUMENTS).map(|DocumentPosition { number, at, begins }| {
         let ends = store.len(Split::Train).min(begins + BEGINNING);
         let own = store.read(Split::Train, begins, ends.saturating_sub(begins) as usize).unwrap_or_default();
@@ -119,7 +119,7 @@ async fn numbers_at(
     separator: u32,
     starts: &[u64],
     length: usize,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<DocumentPosition>> {
     let mut found: Vec<DocumentPosition> = Vec::new();
     // The number and the first token of the document at `at`.
@@ -133,7 +133,7 @@ async fn numbers_at(
                 begins = at + last as u64 + 1;
             }
             at += count;
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         let mut own = DocumentPosition { number, at: *start, begins };
         for (place, token) in (*start..).zip(store.read(Split::Train, *start, length)?) {
@@ -152,7 +152,7 @@ async fn numbers_at(
 mod tests {
     use super::*;
     use crate::data::prepare::prepare;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use glasshouse_protocol::{TokenizerKind, presets};
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let tokens = (0..200_000).map(|at| if at % 10 == 9 { 7 } else { at % 5 }).collect();
         let store = TokenStore::in_memory(tokens, vec![0; 9]);
         let at = |starts: &[u64], length| -> Vec<u64> {
-            let found = at_once(numbers_at(&store, 7, starts, length, &Turns::new())).unwrap();
+            let found = block_on(numbers_at(&store, 7, starts, length, &Yielder::new())).unwrap();
             for DocumentPosition { number, at, begins } in &found {
                 assert_eq!((at / 10 + 1, *begins), (*number, 10 * (number - 1)), "{found:?}");
             }
@@ -200,14 +200,14 @@ mod tests {
         config.data.validation = 0.2;
         let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
         let look = |tokenizer| {
-            at_once(documents_at(&prepared.store, &[700, 1300], 64, tokenizer, &Turns::new())).unwrap()
+            block_on(documents_at(&prepared.store, &[700, 1300], 64, tokenizer, &Yielder::new())).unwrap()
         };
         let found = look(Some(&prepared.tokenizer));
         // Each document of which a window holds a part must be listed.
         let batches = Batches::windows(&prepared.store, 3, 2, 64).unwrap();
         for step in 0..8 {
             let named =
-                at_once(batches.documents(step, 2, Some(&prepared.tokenizer), &Turns::new())).unwrap();
+                block_on(batches.documents(step, 2, Some(&prepared.tokenizer), &Yielder::new())).unwrap();
             let held: Vec<String> = (0..2)
                 .flat_map(|micro| batches.train(step, micro).unwrap().tokens)
                 .collect::<Vec<u32>>()

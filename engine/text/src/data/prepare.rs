@@ -20,7 +20,7 @@ use super::windows::Windows;
 use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
 use corpus::Corpus;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result, Turns, at_once};
+use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::split_mix;
@@ -302,7 +302,7 @@ pub enum Progress {
 /// # Errors
 /// Reading, training or writing failed; nothing is left on disk.
 pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
-    at_once(prepare_in_turns(config, None, project, progress, &Turns::none()))
+    block_on(prepare_in_turns(config, None, project, progress, &Yielder::none()))
 }
 
 /// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves
@@ -315,7 +315,7 @@ pub async fn prepare_in_turns(
     given: Option<&TokenizerFiles>,
     project: &Path,
     progress: &mut dyn FnMut(Progress),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Prepared> {
     let problems = Problems::default();
     let corpus = Corpus::new(&config.data, &problems)?;
@@ -357,18 +357,19 @@ pub async fn prepare_in_turns(
         objective @ (Objective::Chat | Objective::Preference) => {
             let (files, place) = rows()?;
             let how = (&config.data, objective, config.train.judges_answers());
-            conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
+            conversations::encode(&corpus, how, files, place, &problems, progress, yielder).await?;
             Some(files)
         }
         Objective::Reward => {
             let (files, place) = rows()?;
             let judge = Judge::new(&config.train.reward)?;
-            prompts::encode(&corpus, &config.data, files, &judge, place, &problems, progress, turns).await?;
+            prompts::encode(&corpus, &config.data, files, &judge, place, &problems, progress, yielder)
+                .await?;
             Some(files)
         }
         Objective::Classify => {
             let (files, place) = rows()?;
-            labels::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;
+            labels::encode(&corpus, &config.data, files, place, &problems, progress, yielder).await?;
             Some(files)
         }
     };
@@ -379,15 +380,15 @@ pub async fn prepare_in_turns(
         Some(_) => None,
         None => Some(TokenizerTrainer::new(&config.tokenizer)?),
     };
-    let count = scan(&corpus, trainer.is_some(), &problems, progress, turns).await?;
+    let count = scan(&corpus, trainer.is_some(), &problems, progress, yielder).await?;
     let trained: Option<TokenizerFiles> = match trainer {
         Some(mut trainer) => {
-            feed(&mut trainer, &corpus, &config.data, &count, progress, turns).await?;
+            feed(&mut trainer, &corpus, &config.data, &count, progress, yielder).await?;
             if let Some(canaries) = &canaries {
                 trainer.feed(&canaries.alphabet());
             }
             progress(Progress::Training);
-            Some(trainer.finish_in_turns(count.documents > 1, turns).await?.into())
+            Some(trainer.finish_in_turns(count.documents > 1, yielder).await?.into())
         }
         None => None,
     };
@@ -406,7 +407,7 @@ pub async fn prepare_in_turns(
         None => Planting::default(),
     };
     let text = (&corpus, &mut planting);
-    encode(text, &config.data, &count, &tokenizer, place, &problems, progress, turns).await?;
+    encode(text, &config.data, &count, &tokenizer, place, &problems, progress, yielder).await?;
     finish(&staging, &folder, &recipe, tokenizer)
 }
 
@@ -442,7 +443,7 @@ fn with_remedy(error: Error) -> Error {
 /// A file is missing or damaged, or the tokens were made by another tokenizer.
 pub fn open(folder: &Path) -> Result<Prepared> {
     let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE));
-    at_once(open_with(tokenizer, folder, &Turns::none())).map_err(with_remedy)
+    block_on(open_with(tokenizer, folder, &Yielder::none())).map_err(with_remedy)
 }
 
 /// Like [`open`], but yields: verifying a large store takes seconds.
@@ -452,14 +453,15 @@ pub fn open(folder: &Path) -> Result<Prepared> {
 pub async fn open_aside(folder: PathBuf) -> Result<Prepared> {
     let place = folder.clone();
     // Loading a large vocabulary takes too long to run between two yields.
-    let tokenizer = glasshouse_platform::aside(move || Tokenizer::load(&place.join(TOKENIZER_FILE))).await?;
-    open_with(tokenizer, &folder, &Turns::new()).await.map_err(with_remedy)
+    let tokenizer =
+        glasshouse_platform::spawn_blocking(move || Tokenizer::load(&place.join(TOKENIZER_FILE))).await?;
+    open_with(tokenizer, &folder, &Yielder::new()).await.map_err(with_remedy)
 }
 
-async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, turns: &Turns) -> Result<Prepared> {
+async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, yielder: &Yielder) -> Result<Prepared> {
     let (tokenizer, store) = (tokenizer?, TokenStore::open(folder)?);
     // Verification runs at disk speed, which is faster than training.
-    store.verify_in_turns(folder, turns).await?;
+    store.verify_in_turns(folder, yielder).await?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
         return Err(Error::bad_file(
@@ -567,7 +569,7 @@ async fn scan(
     more: bool,
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Count> {
     let mut count =
         Count { documents: 0, characters: 0, bytes: 0, lengths: Vec::new(), train_documents: None };
@@ -577,7 +579,7 @@ async fn scan(
     for pieces in [corpus.training_pieces(problems), corpus.held_out_pieces(problems)] {
         for piece in pieces {
             let piece = piece?;
-            turns.give().await;
+            yielder.maybe_yield().await;
             let characters = piece.text.chars().count() as u64;
             length += characters;
             if piece.ends_document {
@@ -620,14 +622,14 @@ async fn feed(
     config: &DataConfig,
     count: &Count,
     progress: &mut dyn FnMut(Progress),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<()> {
     let mut splitter = Splitter::new(config.validation, count);
     let total = corpus.bytes();
     let (mut done, mut told) = (0, 0);
     for piece in corpus.pieces(&Problems::default()) {
         let piece = piece?;
-        turns.give().await;
+        yielder.maybe_yield().await;
         done += piece.text.len() as u64;
         let parts = splitter.divide(piece).into_iter();
         parts.filter(|part| part.split == Split::Train).for_each(|part| trainer.feed(&part.piece.text));
@@ -648,7 +650,7 @@ async fn encode(
     (folder, recipe): (&Path, &str),
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<()> {
     // Problems were already recorded in the first pass.
     let known = Problems::default();
@@ -670,7 +672,7 @@ async fn encode(
     let (mut waiting, mut done) = (0, 0);
     for piece in pieces {
         let piece = piece?;
-        turns.give().await;
+        yielder.maybe_yield().await;
         waiting += piece.text.len();
         let parts = splitter.divide(piece).into_iter();
         queue.parts.extend(parts.map(|part| match part.split {

@@ -7,7 +7,7 @@ use super::read::{self, Mark, Problems, SourceFile, TextPiece};
 use super::store::Split;
 use super::stories;
 use crate::tokenizer::Tokenizer;
-use glasshouse_platform::{ChatRenderer, Error, Result, Turns};
+use glasshouse_platform::{ChatRenderer, Error, Result, Yielder};
 use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -93,7 +93,7 @@ impl Survey {
     ///
     /// # Errors
     /// Those of a preparation: a named file is missing or cannot be read.
-    pub async fn of(config: &DataConfig, turns: &Turns) -> Result<Self> {
+    pub async fn of(config: &DataConfig, yielder: &Yielder) -> Result<Self> {
         let problems = Problems::default();
         let mut train_files = None;
         let sources = if config.paths.is_empty() {
@@ -114,7 +114,7 @@ impl Survey {
             if let Some(mark) = mark.as_mut().filter(|_| train_files.is_some_and(|train| file >= train)) {
                 mark.split = Some(Split::Validation);
             }
-            turns.give().await;
+            yielder.maybe_yield().await;
             let mut characters = 0;
             for character in text.chars() {
                 characters += 1;
@@ -203,7 +203,7 @@ impl Survey {
         offset: usize,
         count: usize,
         validation: f64,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<(usize, Vec<DocumentSummary>)> {
         let train = self.train_documents(validation).unwrap_or(usize::MAX);
         let names = self.sources.names();
@@ -229,7 +229,7 @@ impl Survey {
         let (mut found, mut page) = (0, Vec::new());
         for ((number, entry), document) in all.zip(self.sources.documents(|_| Problems::default())) {
             let (_, TextPiece { text, .. }) = document?;
-            turns.give().await;
+            yielder.maybe_yield().await;
             let lower = text.to_lowercase();
             let Some(at) = lower.find(&needle) else { continue };
             if found >= offset && page.len() < count {
@@ -250,19 +250,19 @@ impl Survey {
         &self,
         number: u64,
         reader: Option<&ConversationReader>,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<ReadDocument> {
         let mut documents = self.sources.documents(|_| Problems::default());
         for _ in 0..number {
             if documents.next().is_none() {
                 break;
             }
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
         let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
         let (_, TextPiece { text, .. }) = documents.next().ok_or_else(missing)??;
         let example = match reader {
-            Some(reader) => self.example(number, &text, &reader.template, turns).await?,
+            Some(reader) => self.example(number, &text, &reader.template, yielder).await?,
             None => None,
         };
         let (mut text, mut learned) = example.unwrap_or((text, Vec::new()));
@@ -306,7 +306,7 @@ impl Survey {
         number: u64,
         text: &str,
         template: &ChatRenderer,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Option<(String, Vec<Range<usize>>)>> {
         let Some((file, before)) = self.place(number) else { return Ok(None) };
         if !file.is_json_lines() && !file.is_json() {
@@ -315,7 +315,7 @@ impl Survey {
         // Every line counts, valid or not.
         let lines = read::json_rows(file, |line, _| Ok(Some(line.to_owned())))?;
         for (at, line) in lines.enumerate() {
-            turns.give().await;
+            yielder.maybe_yield().await;
             let Ok(line) = line else { break };
             let is_it =
                 || glasshouse_corpus::read::conversation(&line).is_some_and(|own| own.trim() == text.trim());
@@ -403,12 +403,12 @@ fn preview(text: &str, from: usize) -> String {
 mod tests {
     use super::*;
     use crate::tokenizer::TokenizerFiles;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind, presets};
 
     fn survey(folder: &std::path::Path) -> Survey {
         let paths = vec![folder.display().to_string()];
-        at_once(Survey::of(&DataConfig { paths, ..DataConfig::default() }, &Turns::none())).unwrap()
+        block_on(Survey::of(&DataConfig { paths, ..DataConfig::default() }, &Yielder::none())).unwrap()
     }
 
     #[test]
@@ -420,7 +420,7 @@ mod tests {
         }
         let paths = vec![folder.path().display().to_string()];
         let config = DataConfig { paths, validation_files: vec![place("b.txt")], ..DataConfig::default() };
-        let survey = at_once(Survey::of(&config, &Turns::none())).unwrap();
+        let survey = block_on(Survey::of(&config, &Yielder::none())).unwrap();
         let overview = survey.overview(0.1);
         assert_eq!((overview.documents, overview.train.0, overview.validation), (3, 2, (1, 9)));
     }
@@ -451,14 +451,14 @@ mod tests {
         let overview = survey.overview(0.1);
         assert_eq!((overview.documents, overview.files.len(), overview.embedded), (3, 2, false));
         assert_eq!(overview.lengths.iter().map(|(_, count)| count).sum::<u64>(), 3);
-        let (found, page) = at_once(survey.list("OWL", 0, 10, 0.1, &Turns::none())).unwrap();
+        let (found, page) = block_on(survey.list("OWL", 0, 10, 0.1, &Yielder::none())).unwrap();
         assert_eq!(found, 2);
         assert_eq!(page.iter().map(|document| document.number).collect::<Vec<_>>(), [0, 2]);
         assert_eq!(page[0].preview, "The first text about Owls.");
-        let (found, page) = at_once(survey.list("owl", 1, 10, 0.1, &Turns::none())).unwrap();
+        let (found, page) = block_on(survey.list("owl", 1, 10, 0.1, &Yielder::none())).unwrap();
         assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
-        assert_eq!(at_once(survey.read(1, None, &Turns::none())).unwrap().text, "second");
-        assert!(at_once(survey.read(3, None, &Turns::none())).is_err());
+        assert_eq!(block_on(survey.read(1, None, &Yielder::none())).unwrap().text, "second");
+        assert!(block_on(survey.read(3, None, &Yielder::none())).is_err());
     }
 
     #[test]
@@ -470,7 +470,7 @@ mod tests {
         std::fs::write(folder.path().join(KEPT_FILE), kept).unwrap();
         let index = serde_json::to_vec(&CorpusIndex::new("light", 0.1)).unwrap();
         std::fs::write(folder.path().join(CORPUS_FILE), index).unwrap();
-        let (_, page) = at_once(survey(folder.path()).list("", 0, 10, 0.1, &Turns::none())).unwrap();
+        let (_, page) = block_on(survey(folder.path()).list("", 0, 10, 0.1, &Yielder::none())).unwrap();
         let told: Vec<_> =
             page.iter().map(|one| (one.id.as_deref(), one.file.as_str(), one.validation)).collect();
         assert_eq!(told, [(Some("a.html"), "web", false), (Some("b.csv#7"), "logs", true)]);
@@ -479,14 +479,14 @@ mod tests {
     #[test]
     fn says_where_the_split_of_the_embedded_stories_falls() {
         let config = DataConfig { corpus_bytes: 100_000, ..DataConfig::default() };
-        let survey = at_once(Survey::of(&config, &Turns::none())).unwrap();
+        let survey = block_on(Survey::of(&config, &Yielder::none())).unwrap();
         let overview = survey.overview(0.1);
         assert!(overview.embedded);
         let share = overview.validation.1 as f64 / overview.bytes as f64;
         assert!((share - 0.1).abs() < 0.02, "{share}");
         assert_eq!(overview.train.0 + overview.validation.0, overview.documents);
         let (_, page) =
-            at_once(survey.list("", overview.train.0 as usize - 1, 2, 0.1, &Turns::none())).unwrap();
+            block_on(survey.list("", overview.train.0 as usize - 1, 2, 0.1, &Yielder::none())).unwrap();
         assert_eq!(page.iter().map(|document| document.validation).collect::<Vec<_>>(), [false, true]);
         let sample: usize = survey.sample(10_000).unwrap().iter().map(String::len).sum();
         assert!((9_990..=10_000).contains(&sample), "{sample}");
@@ -508,7 +508,7 @@ mod tests {
         let template = ChatRenderer::new(glasshouse_protocol::CHATML, &serde_json::Map::new()).unwrap();
         let mut reader = ConversationReader { template, tokenizer: None };
         let documents = survey.entries.len() as u64;
-        let read = |number| at_once(survey.read(number, Some(&reader), &Turns::none())).unwrap();
+        let read = |number| block_on(survey.read(number, Some(&reader), &Yielder::none())).unwrap();
         let second = (0..documents).find(|number| read(*number).text.contains("Where?")).unwrap();
         assert!(survey.may_be_conversation(second));
         let ReadDocument { text, learned, tokens, cut } = read(second);
@@ -528,7 +528,7 @@ mod tests {
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..config };
         let files: TokenizerFiles = Tokenizer::train(&config, ["x"]).unwrap().into();
         reader.tokenizer = Some(files.with_chatml().unwrap().tokenizer);
-        let read = |number| at_once(survey.read(number, Some(&reader), &Turns::none())).unwrap();
+        let read = |number| block_on(survey.read(number, Some(&reader), &Yielder::none())).unwrap();
         let ReadDocument { text, tokens, .. } = read(second);
         let mut from = 0;
         let pieces =

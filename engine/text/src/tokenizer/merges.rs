@@ -4,7 +4,7 @@
 //! on every run, and BPE different ranks when merges tie. Here, words are sorted, ties go to the smaller pair of ids, and counts
 //! are 64-bit, so a text gives the same vocabulary on every machine.
 
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
@@ -36,7 +36,7 @@ pub(super) async fn train(
     prefix: &str,
     limit: usize,
     min_frequency: u64,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Merges {
     let mut tokens = alphabet;
     let mut ids: HashMap<String, u32> =
@@ -47,7 +47,7 @@ pub(super) async fn train(
     for (index, word) in words.iter().enumerate() {
         pairs.add(index, word);
         if index.is_multiple_of(COUNTED) {
-            turns.give().await;
+            yielder.maybe_yield().await;
         }
     }
     let mut queue: BinaryHeap<(u64, Reverse<Pair>)> =
@@ -55,7 +55,7 @@ pub(super) async fn train(
     let mut merged: Vec<(String, String)> = Vec::new();
     while tokens.len() < limit {
         let Some((count, Reverse(pair))) = queue.pop() else { break };
-        turns.give().await;
+        yielder.maybe_yield().await;
         let current = pairs.counts.get(&pair).copied().unwrap_or(0);
         if count != current {
             // Earlier merges made this pair rarer: requeue it with its current count.
@@ -154,7 +154,7 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
 
     fn alphabet(letters: &str, prefix: &str) -> Vec<String> {
         let inside = letters.chars().filter(|_| !prefix.is_empty()).map(|letter| format!("{prefix}{letter}"));
@@ -167,7 +167,7 @@ mod tests {
         let words: Vec<(String, u64)> = [("low", 5), ("lower", 2), ("newest", 6), ("widest", 3)]
             .map(|(word, count)| (word.to_owned(), count))
             .to_vec();
-        let merges = at_once(train(&words, alphabet("deilnorstw", ""), "", 14, 2, &Turns::none()));
+        let merges = block_on(train(&words, alphabet("deilnorstw", ""), "", 14, 2, &Yielder::none()));
         assert_eq!(
             merges.pairs,
             [("e", "s"), ("es", "t"), ("l", "o"), ("lo", "w")].map(|(a, b)| (a.to_owned(), b.to_owned()))
@@ -178,13 +178,14 @@ mod tests {
     #[test]
     fn a_prefix_marks_what_continues_a_word() {
         let words = [("abab".to_owned(), 3)];
-        let merges = at_once(train(&words, alphabet("ab", "…"), "…", 9, 2, &Turns::none()));
+        let merges = block_on(train(&words, alphabet("ab", "…"), "…", 9, 2, &Yielder::none()));
         assert_eq!(merges.tokens, ["a", "b", "…a", "…b", "ab", "…ab", "abab"]);
     }
 
     #[test]
     fn rare_pairs_stay_apart_and_runs_merge_from_the_left() {
-        let merges = at_once(train(&[("aaa".to_owned(), 1)], alphabet("a", ""), "", 10, 2, &Turns::none()));
+        let merges =
+            block_on(train(&[("aaa".to_owned(), 1)], alphabet("a", ""), "", 10, 2, &Yielder::none()));
         assert_eq!(merges.pairs.len(), 1, "one pair occurs twice: {:?}", merges.pairs);
         let mut tokens = vec![0, 0, 0];
         merge(&mut tokens, (0, 0), 1);

@@ -31,7 +31,7 @@ mod unigram;
 use cut::{Cut, CutRule};
 pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use frame::Frame;
-use glasshouse_platform::{Error, Result, Turns, at_once, storage};
+use glasshouse_platform::{Error, Result, Yielder, block_on, storage};
 pub use glasshouse_protocol::END_OF_TEXT;
 use regex::Regex;
 use serde_json::{Value, json};
@@ -99,23 +99,23 @@ impl Tokenizer {
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
     ) -> Result<Self> {
-        at_once(Self::train_in_turns(config, documents, &Turns::none()))
+        block_on(Self::train_in_turns(config, documents, &Yielder::none()))
     }
 
     /// Like [`Self::train`], yielding regularly.
     pub async fn train_in_turns<T: AsRef<str>>(
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
-        turns: &Turns,
+        yielder: &Yielder,
     ) -> Result<Self> {
         let mut trainer = TokenizerTrainer::new(config)?;
         let mut count = 0_u64;
         for document in documents {
             trainer.feed(document.as_ref());
-            turns.give().await;
+            yielder.maybe_yield().await;
             count += 1;
         }
-        trainer.finish_in_turns(count > 1, turns).await
+        trainer.finish_in_turns(count > 1, yielder).await
     }
 
     /// Loads a `tokenizer.json`, ours or any that Hugging Face's library supports. The end-of-text tokens come from

@@ -261,10 +261,10 @@ fn training_gives_others_their_turn_throughout() {
         |count: usize| (0..count).map(|number| format!(" w{number}x{}", number * 7919)).collect::<String>();
     for kind in [TokenizerKind::Bpe, TokenizerKind::WordPiece, TokenizerKind::Unigram] {
         let asked = |count: usize| {
-            let turns = Turns::none();
+            let yielder = Yielder::none();
             let text = words(count).repeat(2);
-            at_once(Tokenizer::train_in_turns(&config(kind, 1200), [text.as_str()], &turns)).unwrap();
-            turns.asked()
+            block_on(Tokenizer::train_in_turns(&config(kind, 1200), [text.as_str()], &yielder)).unwrap();
+            yielder.asked()
         };
         let (few, many) = (asked(200), asked(5_000));
         assert!(many > 8 && many > few, "{kind:?}: {few} and {many}");

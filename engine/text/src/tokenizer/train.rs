@@ -3,7 +3,7 @@
 use super::bytes::alphabet;
 use super::cut::{Cut, CutRule};
 use super::{Tokenizer, merges, shape, unigram};
-use glasshouse_platform::{Error, Result, Turns, at_once};
+use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::{Invalid, TokenizerConfig, TokenizerKind};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -111,20 +111,20 @@ impl TokenizerTrainer {
 
     /// Trains the tokenizer. Byte and character vocabularies include `<|endoftext|>` only if there are several documents.
     pub fn finish(self, several_documents: bool) -> Result<Tokenizer> {
-        at_once(self.finish_in_turns(several_documents, &Turns::none()))
+        block_on(self.finish_in_turns(several_documents, &Yielder::none()))
     }
 
     /// Like [`Self::finish`], yielding regularly; training can take minutes.
-    pub async fn finish_in_turns(mut self, several_documents: bool, turns: &Turns) -> Result<Tokenizer> {
+    pub async fn finish_in_turns(mut self, several_documents: bool, yielder: &Yielder) -> Result<Tokenizer> {
         self.count();
-        turns.give().await;
+        yielder.maybe_yield().await;
         let special = self.config.special(several_documents);
         let json = match self.config.kind {
             TokenizerKind::Byte => self.byte(&special),
             TokenizerKind::Char => self.characters(&special)?,
-            TokenizerKind::Bpe => self.byte_pairs(&special, turns).await,
-            TokenizerKind::WordPiece => self.word_pieces(&special, turns).await,
-            TokenizerKind::Unigram => self.unigram(&special, turns).await,
+            TokenizerKind::Bpe => self.byte_pairs(&special, yielder).await,
+            TokenizerKind::WordPiece => self.word_pieces(&special, yielder).await,
+            TokenizerKind::Unigram => self.unigram(&special, yielder).await,
             TokenizerKind::Imported => return Err(not_made()),
         };
         let json = serde_json::to_vec(&json)
@@ -167,31 +167,31 @@ impl TokenizerTrainer {
         words.into_iter().collect()
     }
 
-    async fn byte_pairs(&mut self, special: &[String], turns: &Turns) -> Value {
+    async fn byte_pairs(&mut self, special: &[String], yielder: &Yielder) -> Value {
         let words = self.spelt_words();
         let limit = self.config.vocabulary - special.len();
         let merges =
-            merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency, turns).await;
+            merges::train(&words, sorted_alphabet(), "", limit, self.config.min_frequency, yielder).await;
         let pairs: Vec<Value> = merges.pairs.into_iter().map(|(left, right)| json!([left, right])).collect();
         let count = merges.tokens.len();
         let model = shape::bpe_model(&vocabulary(merges.tokens), &Value::Array(pairs));
         shape::assemble(&model, &shape::byte_level(true), &shape::byte_level(true), special, count)
     }
 
-    async fn word_pieces(&mut self, special: &[String], turns: &Turns) -> Value {
+    async fn word_pieces(&mut self, special: &[String], yielder: &Yielder) -> Value {
         let words = self.spelt_words();
         let first = sorted_alphabet();
         let inside: Vec<String> = first.iter().map(|byte| format!("{}{byte}", shape::CONTINUES)).collect();
         let letters = first.into_iter().chain(inside).collect();
         let limit = self.config.vocabulary - special.len();
         let merges =
-            merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency, turns).await;
+            merges::train(&words, letters, shape::CONTINUES, limit, self.config.min_frequency, yielder).await;
         let count = merges.tokens.len();
         let model = shape::word_piece_model(&vocabulary(merges.tokens));
         shape::assemble(&model, &shape::bounded_byte_level(), &shape::word_piece_decoder(), special, count)
     }
 
-    async fn unigram(&mut self, special: &[String], turns: &Turns) -> Value {
+    async fn unigram(&mut self, special: &[String], yielder: &Yielder) -> Value {
         let words: BTreeMap<Vec<u8>, u64> = std::mem::take(&mut self.words)
             .into_iter()
             .filter(|(_, count)| *count >= self.config.min_frequency)
@@ -199,7 +199,7 @@ impl TokenizerTrainer {
             .collect();
         let words: Vec<(Vec<u8>, u64)> = words.into_iter().collect();
         let alphabet = alphabet();
-        let trained = unigram::train(&words, self.config.vocabulary - special.len(), turns).await;
+        let trained = unigram::train(&words, self.config.vocabulary - special.len(), yielder).await;
         let pieces: Vec<(String, f64)> = trained
             .into_iter()
             .map(|(piece, score)| (piece.iter().map(|byte| alphabet[usize::from(*byte)]).collect(), score))

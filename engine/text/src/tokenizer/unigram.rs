@@ -6,7 +6,7 @@
 //! gives the same vocabulary on every target.
 
 use super::lattice::Lattice;
-use glasshouse_platform::Turns;
+use glasshouse_platform::Yielder;
 use std::collections::{BTreeMap, HashMap};
 
 const MAX_PIECE_BYTES: usize = 16;
@@ -27,19 +27,19 @@ struct Model {
 }
 
 /// Pieces and their log-probabilities, most probable first: at most `size`, including all 256 bytes. Yields regularly.
-pub(super) async fn train(words: &[(Vec<u8>, u64)], size: usize, turns: &Turns) -> Vec<(Vec<u8>, f64)> {
-    let mut model = Model::new(words, turns).await;
+pub(super) async fn train(words: &[(Vec<u8>, u64)], size: usize, yielder: &Yielder) -> Vec<(Vec<u8>, f64)> {
+    let mut model = Model::new(words, yielder).await;
     // Keep some extra pieces until the end, when the least probable are dropped.
     let enough = (size * 11 / 10).max(257);
     loop {
         for _ in 0..ROUNDS {
-            model.refine(turns).await;
+            model.refine(yielder).await;
         }
         let before = model.pieces.len();
         if before <= enough {
             break;
         }
-        model.prune(enough.max(before * 3 / 4), turns).await;
+        model.prune(enough.max(before * 3 / 4), yielder).await;
         if model.pieces.len() == before {
             break;
         }
@@ -48,14 +48,14 @@ pub(super) async fn train(words: &[(Vec<u8>, u64)], size: usize, turns: &Turns) 
 }
 
 impl Model {
-    async fn new(words: &[(Vec<u8>, u64)], turns: &Turns) -> Self {
-        let (pieces, weights) = seeds(words, turns).await;
+    async fn new(words: &[(Vec<u8>, u64)], yielder: &Yielder) -> Self {
+        let (pieces, weights) = seeds(words, yielder).await;
         let total: f64 = weights.iter().sum();
         let scores = weights.iter().map(|weight| libm::log(weight / total)).collect();
         let ids = ids(&pieces);
         let mut lattices = Vec::with_capacity(words.len());
         for (number, (word, count)) in words.iter().enumerate() {
-            at_times(number, turns).await;
+            at_times(number, yielder).await;
             lattices
                 .push((Lattice::new(word, MAX_PIECE_BYTES, |part| ids.get(part).copied()), *count as f64));
         }
@@ -64,10 +64,10 @@ impl Model {
     }
 
     /// One EM round with the sparse prior of Liang and Klein's variational form.
-    async fn refine(&mut self, turns: &Turns) {
+    async fn refine(&mut self, yielder: &Yielder) {
         let mut expected = vec![0.0; self.pieces.len()];
         for (number, (lattice, count)) in self.words.iter().enumerate() {
-            at_times(number, turns).await;
+            at_times(number, yielder).await;
             lattice.expect(&self.scores, *count, &mut expected);
         }
         let keep: Vec<bool> = self
@@ -85,10 +85,10 @@ impl Model {
 
     /// Keeps the `size` pieces whose removal would reduce the text's likelihood most. Estimated as in SentencePiece: a removed
     /// piece's uses in the best segmentations move to the pieces of its own best segmentation.
-    async fn prune(&mut self, size: usize, turns: &Turns) {
+    async fn prune(&mut self, size: usize, yielder: &Yielder) {
         let mut uses = vec![0.0; self.pieces.len()];
         for (number, (lattice, count)) in self.words.iter().enumerate() {
-            at_times(number, turns).await;
+            at_times(number, yielder).await;
             for piece in lattice.best(&self.scores, None) {
                 uses[piece as usize] += count;
             }
@@ -98,7 +98,7 @@ impl Model {
         let ids = ids(&self.pieces);
         let mut losses: Vec<(f64, usize)> = Vec::new();
         for (id, piece) in self.pieces.iter().enumerate().filter(|(_, piece)| piece.len() > 1) {
-            at_times(id, turns).await;
+            at_times(id, yielder).await;
             let used = uses[id];
             if used == 0.0 {
                 continue;
@@ -158,9 +158,9 @@ impl Model {
 }
 
 /// Yields at every 1024th call.
-async fn at_times(number: usize, turns: &Turns) {
+async fn at_times(number: usize, yielder: &Yielder) {
     if number.is_multiple_of(1024) {
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
 }
 
@@ -170,7 +170,7 @@ fn ids(pieces: &[Vec<u8>]) -> HashMap<&[u8], u32> {
 
 /// Initial pieces with weights: the 256 bytes, weighted by count, and every repeated part of the frequent words, weighted by
 /// count times length.
-async fn seeds(words: &[(Vec<u8>, u64)], turns: &Turns) -> (Vec<Vec<u8>>, Vec<f64>) {
+async fn seeds(words: &[(Vec<u8>, u64)], yielder: &Yielder) -> (Vec<Vec<u8>>, Vec<f64>) {
     let mut bytes = [0_u64; 256];
     let mut frequent: Vec<&(Vec<u8>, u64)> = words.iter().collect();
     for (word, count) in words {
@@ -182,7 +182,7 @@ async fn seeds(words: &[(Vec<u8>, u64)], turns: &Turns) -> (Vec<Vec<u8>>, Vec<f6
     frequent.truncate(SEEDING_WORDS);
     let mut parts: BTreeMap<&[u8], u64> = BTreeMap::new();
     for (number, (word, count)) in frequent.into_iter().enumerate() {
-        at_times(number, turns).await;
+        at_times(number, yielder).await;
         for length in 2..=MAX_PIECE_BYTES.min(word.len()) {
             for part in word.windows(length) {
                 *parts.entry(part).or_default() += count;
@@ -220,7 +220,7 @@ fn digamma(mut x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
 
     #[test]
     fn digamma_is_known_at_one_and_a_half() {
@@ -235,7 +235,7 @@ mod tests {
             [(" played", 90), (" plays", 70), (" the", 400), (" stayed", 60), (".", 200)]
                 .map(|(word, count)| (word.as_bytes().to_vec(), count))
                 .to_vec();
-        let pieces = at_once(train(&words, 261, &Turns::none()));
+        let pieces = block_on(train(&words, 261, &Yielder::none()));
         assert!(pieces.len() <= 261);
         let longer: Vec<&[u8]> =
             pieces.iter().map(|(piece, _)| &piece[..]).filter(|piece| piece.len() > 1).collect();
@@ -248,6 +248,6 @@ mod tests {
 
     #[test]
     fn no_words_leave_the_bytes() {
-        assert_eq!(at_once(train(&[], 300, &Turns::none())).len(), 256);
+        assert_eq!(block_on(train(&[], 300, &Yielder::none())).len(), 256);
     }
 }

@@ -1,7 +1,7 @@
 //! Samples answers with the current weights, in batches.
 
 use glasshouse_generation::Decoder;
-use glasshouse_platform::{Result, Turns};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::GenerateConfig;
 use glasshouse_protocol::random::nth;
 use glasshouse_text::data::{Prompt, Prompts};
@@ -58,7 +58,7 @@ pub async fn draw(
             ..Answer::default()
         })
         .collect();
-    let turns = Turns::new();
+    let yielder = Yielder::new();
     let (mut next, mut under_way) = (0, Vec::new());
     (0..decoder.places()).for_each(|place| decoder.release(place));
     loop {
@@ -79,7 +79,7 @@ pub async fn draw(
         let Some(left) = left else { break };
         let count = if read.is_some() { 1 } else { left.min(decoder.batch()) };
         let written = decoder.advance_all(count).await?;
-        turns.give().await;
+        yielder.maybe_yield().await;
         for (place, tokens) in written {
             let Some(at) = under_way.iter().position(|(own, _)| *own == place) else { continue };
             let number = under_way[at].1;

@@ -12,7 +12,7 @@ use glasshouse_compiler::plan::estimate::{Estimate, estimate};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch};
 use glasshouse_executors::executor::Executor;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{
@@ -235,9 +235,9 @@ impl Scorer {
     /// # Errors
     /// A score is not finite, or the device fails.
     pub async fn score(&mut self, answers: &mut [Answer]) -> Result<()> {
-        let turns = Turns::new();
+        let yielder = Yielder::new();
         for some in answers.chunks_mut(AT_ONCE) {
-            turns.give().await;
+            yielder.maybe_yield().await;
             let rows: Vec<MicroBatch> = some.iter().map(|answer| self.row(answer)).collect::<Result<_>>()?;
             let losses = self.executor.evaluate(&rows).await?;
             for (answer, (loss, _)) in some.iter_mut().zip(losses) {
@@ -285,7 +285,7 @@ fn joined(asked: &str, answer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_platform::at_once;
+    use glasshouse_platform::block_on;
     use glasshouse_project::initial;
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind, presets};
 
@@ -305,9 +305,9 @@ mod tests {
         let graphs = training_graphs(&model, &train).unwrap();
         let layout = ArenaLayout::of(&graphs.train);
         let parameters =
-            at_once(initial::parameters_in_turns(&graphs.train.parameters, &layout, 3, &Turns::none()));
+            block_on(initial::parameters_in_turns(&graphs.train.parameters, &layout, 3, &Yielder::none()));
         let parameters = parameters.into_iter().map(|weight| weight * scale).collect();
-        let executor = at_once(async {
+        let executor = block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, Optimizer::of(&train), Some(1)).await?;
             executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
             Ok::<_, Error>(executor)
@@ -351,11 +351,11 @@ mod tests {
         let mut own = scorer(false, 1.0);
         let mut answers: Vec<Answer> =
             (0..11).map(|at| answer(&own, &"It is Ada. ".repeat(1 + at % 3), true)).collect();
-        at_once(own.score(&mut answers)).unwrap();
+        block_on(own.score(&mut answers)).unwrap();
         let of = |at: usize| answers[at].reward;
         assert!(of(0) != of(1) && of(0) == of(3) && of(1) == of(10), "{answers:?}");
         let mut broken = scorer(false, f32::NAN);
-        let error = at_once(broken.score(&mut answers)).unwrap_err().to_string();
+        let error = block_on(broken.score(&mut answers)).unwrap_err().to_string();
         assert!(error.contains("2-llama-tiny scores an answer to \"Who?\" with NaN"), "{error}");
     }
 }

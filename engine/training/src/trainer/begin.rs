@@ -10,7 +10,7 @@ use glasshouse_compiler::model::{TrainingGraphs, own_parameters};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which};
 use glasshouse_project::initial;
 use glasshouse_project::metrics::{MetricsWriter, Resumed};
@@ -207,7 +207,7 @@ async fn weights_of_teacher(run: &Run, config: &RunConfig) -> Result<Vec<f32>> {
         let load = || Teacher::weights(&run.project()?, &config);
         reference::kept(&path, &config.train.distil.teacher, count, load)
     };
-    glasshouse_platform::aside(read).await?
+    glasshouse_platform::spawn_blocking(read).await?
 }
 
 /// The given weights or those of the seed, and zero moments.
@@ -219,7 +219,7 @@ async fn initial_state(
     let layout = ArenaLayout::of_parameters(parameters);
     let weights = match weights {
         Some(weights) => weights,
-        None => initial::parameters_in_turns(parameters, &layout, config.seed, &Turns::new()).await,
+        None => initial::parameters_in_turns(parameters, &layout, config.seed, &Yielder::new()).await,
     };
     ArenaState { parameters: weights, ..initial::zero_moments(&config.train, parameters) }
 }

@@ -8,7 +8,7 @@ use crate::TrainEvent;
 use crate::guard::{Finding, activations, look_at_layers};
 use crate::tensorboard::TensorboardWriter;
 use glasshouse_compiler::step::{ArenaState, LossScale, StepReport};
-use glasshouse_platform::{Error, Result, Turns, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::checkpoint::Loaded;
 use glasshouse_project::metrics::MetricsWriter;
 use glasshouse_protocol::{
@@ -126,7 +126,7 @@ impl Trainer<'_> {
         let rate = self.learning_rate_at(step.saturating_sub(1));
         let is_settled = self.is_settled();
         let look = move || (look_at_layers(&parameters, &state, &train, step, rate), state);
-        let (layers, state) = glasshouse_platform::aside(look).await?;
+        let (layers, state) = glasshouse_platform::spawn_blocking(look).await?;
         let found = self.guard.layers(&layers, step, is_settled);
         Ok((!self.act_on(found).await?).then_some(state))
     }
@@ -306,7 +306,7 @@ impl Trainer<'_> {
                 all.all(|entry| entry.is_finite()).then_some(loaded)
             })
         };
-        glasshouse_platform::aside(look).await
+        glasshouse_platform::spawn_blocking(look).await
     }
 
     /// Rolls back to a state and applies an intervention. The result is saved at once, so that the run resumes from it after any
@@ -346,6 +346,6 @@ impl Trainer<'_> {
         // Without a tokenizer, only their numbers are shown.
         let tokenizer = self.run.data_folder().and_then(|folder| open_tokenizer(&folder)).ok();
         let micro_batches = self.config.train.accumulate as u64;
-        self.batches.documents(draw, micro_batches, tokenizer.as_ref(), &Turns::new()).await
+        self.batches.documents(draw, micro_batches, tokenizer.as_ref(), &Yielder::new()).await
     }
 }

@@ -5,7 +5,7 @@ use glasshouse_compiler::model::training_graphs;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::step::MicroBatch;
 use glasshouse_executors::executor::Executor;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::Run;
 use glasshouse_project::checkpoint::{Checkpoints, Content};
 use glasshouse_protocol::{CheckpointChoice, TrainConfig};
@@ -107,15 +107,15 @@ impl Evaluator<'_> {
 pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
     let mut config = run.config()?;
     config.data.paths = vec![folder.display().to_string()];
-    let (project, turns) = (run.project()?, Turns::new());
-    let prepared = prepare_in_turns(&config, None, project.folder(), &mut |_| {}, &turns).await?;
+    let (project, yielder) = (run.project()?, Yielder::new());
+    let prepared = prepare_in_turns(&config, None, project.folder(), &mut |_| {}, &yielder).await?;
     let graphs = training_graphs(&config.model, &config.train)?;
     let optimizer = Optimizer::of(&config.train);
     let (mut executor, _) = Executor::open(&config.device, &graphs, optimizer, None).await?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let parameters = &graphs.train.parameters;
     let latest = CheckpointChoice::Latest;
-    let loaded = checkpoints.load_named_in_turns(&latest, parameters, Content::Weights, &turns).await?;
+    let loaded = checkpoints.load_named_in_turns(&latest, parameters, Content::Weights, &yielder).await?;
     executor.set_state(&loaded.state).await?;
     let batches = prepared.batches(&config)?;
     let mut evaluator = Evaluator {

@@ -30,7 +30,7 @@ use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_executors::executor::{Executor, MAX_LAUNCHED_SECONDS};
 use glasshouse_executors::gpu::EncodeStatistics;
 use glasshouse_generation::Decoder;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::checkpoint::Checkpoints;
 use glasshouse_project::metrics::MetricsWriter;
 use glasshouse_project::{Run, RunLock, RunRecord};
@@ -241,8 +241,8 @@ impl Trainer<'_> {
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
         let mut weights = self.executor.weights().await?;
         weights.truncate(self.parameter_count());
-        let turns = Turns::new();
-        let give = async || turns.give().await;
+        let yielder = Yielder::new();
+        let give = async || yielder.maybe_yield().await;
         Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
     }
 
@@ -744,7 +744,7 @@ mod tests {
         divide_over_step(&config, &mut micro_batches);
         let graphs = glasshouse_compiler::model::training_graphs(&config.model, &config.train).unwrap();
         let optimizer = glasshouse_compiler::optimizer::Optimizer::of(&config.train);
-        let ends = glasshouse_platform::at_once(async {
+        let ends = glasshouse_platform::block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut state = executor.state().await?;
             let numbers = state.parameters.iter_mut().enumerate();
@@ -812,7 +812,7 @@ mod tests {
         (config.train.batch_size, config.train.accumulate) = (2, 1);
         let graphs = glasshouse_compiler::model::training_graphs(&config.model, &config.train).unwrap();
         let optimizer = glasshouse_compiler::optimizer::Optimizer::of(&config.train);
-        let ends = glasshouse_platform::at_once(async {
+        let ends = glasshouse_platform::block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut before = executor.state().await?;
             before.parameters.iter_mut().enumerate().for_each(|(at, entry)| *entry = (at % 7) as f32 * 0.01);

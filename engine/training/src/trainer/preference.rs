@@ -6,7 +6,7 @@ use super::{Action, Trainer};
 use crate::{Progress, TrainEvent};
 use glasshouse_compiler::graph::ops::{Answer, Preference};
 use glasshouse_compiler::model::{LossForm, loss_form};
-use glasshouse_platform::{Error, Result, Turns, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_protocol::PreferenceMetrics;
 use glasshouse_text::data::{Batch, Batches, IGNORED, PairBatches, Reference, Split};
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ impl Trainer<'_> {
     pub(super) async fn compute_reference(&mut self) -> Result<()> {
         let form = loss_form(&self.config.train, &self.config.model);
         let (Batches::Pairs(pairs), Some(op)) = (&self.batches, form.preference()) else { return Ok(()) };
-        let (pairs, begun, turns) = (pairs.clone(), Instant::now(), Turns::new());
+        let (pairs, begun, yielder) = (pairs.clone(), Instant::now(), Yielder::new());
         let total = pairs.count(Split::Train) + pairs.count(Split::Validation);
         for split in [Split::Train, Split::Validation] {
             let wanted = pairs.count(split);
@@ -85,7 +85,7 @@ impl Trainer<'_> {
                     self.actions.push_front(Action::Reference);
                     return Ok(());
                 }
-                turns.give().await;
+                yielder.maybe_yield().await;
                 let batch = std::iter::once(pairs.part(split, done));
                 let Some(answers) = self.answers(op, batch).await? else { return Ok(()) };
                 self.reference.of_mut(split).extend(answers.iter().map(|answer| -answer.loss as f32));

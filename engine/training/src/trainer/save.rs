@@ -40,7 +40,7 @@ impl Trainer<'_> {
     ) -> Result<T> {
         let mut checkpoints = self.checkpoints.clone();
         let (stored, checkpoints) =
-            glasshouse_platform::aside(move || (work(&mut checkpoints), checkpoints)).await?;
+            glasshouse_platform::spawn_blocking(move || (work(&mut checkpoints), checkpoints)).await?;
         self.checkpoints = checkpoints;
         stored
     }

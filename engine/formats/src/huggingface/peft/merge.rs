@@ -11,7 +11,7 @@ use glasshouse_compiler::model::{LORA_A, LORA_B};
 use glasshouse_compiler::plan::merge::add_product;
 use glasshouse_platform::storage;
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Turns, at_once};
+use glasshouse_platform::{Yielder, block_on};
 use glasshouse_project::checkpoint::settings_of;
 use glasshouse_project::{Project, Run, StagedRun, Trained, checkpoint_of};
 use glasshouse_protocol::{CheckpointChoice, ModelConfig};
@@ -55,7 +55,7 @@ pub fn merge_adapter(
     folder: &Path,
     undo: bool,
 ) -> Result<StagedRun> {
-    at_once(merge_adapter_in_turns(project, run, checkpoint, (folder, undo), &Turns::none()))
+    block_on(merge_adapter_in_turns(project, run, checkpoint, (folder, undo), &Yielder::none()))
 }
 
 /// Like [`merge_adapter`], yielding regularly. If the future is dropped, the project is unchanged.
@@ -64,12 +64,12 @@ pub async fn merge_adapter_in_turns(
     run: &Run,
     checkpoint: &CheckpointChoice,
     (folder, undo): (&Path, bool),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<StagedRun> {
     let settings = AdapterSettings::read(folder)?;
     let stored = Folder::open(folder, WEIGHTS.trim_end_matches(".safetensors"))?;
     let checkpoint = checkpoint_of(run, checkpoint)?;
-    let mut trained = Trained::load_in_turns(run.clone(), &checkpoint, turns).await?;
+    let mut trained = Trained::load_in_turns(run.clone(), &checkpoint, yielder).await?;
     let family = Family::of(&trained.config.model, run.record()?.family.as_deref())?;
     if trained.config.model.tied_head && adapts_head(family, &trained.config.model, &stored)? {
         untie(family, &mut trained)?;
@@ -83,7 +83,7 @@ pub async fn merge_adapter_in_turns(
     for (tensor, whole) in wholes.iter().filter(|_| !undo) {
         tensor.scatter(&parameters, &mut trained.parameters, 0, &entries(&stored, whole)?)?;
     }
-    let (mut broken, give) = (BTreeSet::new(), async || turns.give().await);
+    let (mut broken, give) = (BTreeSet::new(), async || yielder.maybe_yield().await);
     for LowRankPair { module, tensor, a, b } in &pairs {
         let [a, b] = [entries(&stored, a)?, entries(&stored, b)?];
         if a.iter().chain(&b).any(|entry| !entry.is_finite()) {
@@ -96,7 +96,7 @@ pub async fn merge_adapter_in_turns(
         let scale = if undo { -scale } else { scale };
         add_product(&mut weight, [&a, &b], rank, (scale, tensor.transposed), &give).await;
         tensor.scatter(&parameters, &mut trained.parameters, 0, &weight)?;
-        turns.give().await;
+        yielder.maybe_yield().await;
     }
     if let Some(first) = broken.first() {
         let reason = format!(
@@ -108,7 +108,7 @@ pub async fn merge_adapter_in_turns(
     // The loss belonged to the unmerged weights.
     trained.info.val_loss = None;
     let done = if undo { "unmerged" } else { "merged" };
-    project.keep_weights_in_turns(trained, checkpoint, done, turns).await
+    project.keep_weights_in_turns(trained, checkpoint, done, yielder).await
 }
 
 /// Whether an adapter has a pair for the model's head.

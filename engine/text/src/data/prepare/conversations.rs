@@ -8,7 +8,7 @@ use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{self, Problems, RowLocation};
 use crate::data::store::{Index, Split, Writer};
 use crate::tokenizer::{EncodedText, TokenizerFiles, template_fails};
-use glasshouse_platform::{ChatRenderer, Error, Result, Turns};
+use glasshouse_platform::{ChatRenderer, Error, Result, Yielder};
 use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{ChatExample, DataConfig};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(super) async fn encode(
     (folder, recipe): (&Path, &str),
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<()> {
     let renderer = files.chat_renderer()?;
     let Some(sources) = corpus.rows() else {
@@ -75,7 +75,7 @@ pub(super) async fn encode(
         for example in read::json_rows(source, read)? {
             let (place, spelled, example) = example?;
             queue.lost.note_spelled(spelled);
-            turns.give().await;
+            yielder.maybe_yield().await;
             if waiting >= ENCODE_BYTES {
                 waiting = 0;
                 queue.flush()?;

@@ -9,7 +9,7 @@ use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{LabelledText, Problems, RowLocation, SourceFile, labelled_texts};
 use crate::data::store::{Index, Split, Writer};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::{DataConfig, Objective};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(super) async fn encode(
     (folder, recipe): (&Path, &str),
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<()> {
     let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(
@@ -40,7 +40,7 @@ pub(super) async fn encode(
         ));
     };
     let sources: Vec<(&SourceFile, Option<Split>)> = sources.collect();
-    let labels = labels(&sources, problems, turns).await?;
+    let labels = labels(&sources, problems, yielder).await?;
     let tokenizer = &files.tokenizer;
     let size = tokenizer.vocabulary_size().max(labels.len());
     let special = tokenizer.special_pattern();
@@ -58,7 +58,7 @@ pub(super) async fn encode(
     let (mut waiting, mut bytes) = (0, 0_u64);
     for (source, split) in sources {
         for row in labelled_texts(source)? {
-            turns.give().await;
+            yielder.maybe_yield().await;
             // Problems were already recorded in the first pass.
             let Ok(row) = row? else { continue };
             if waiting >= ENCODE_BYTES {
@@ -127,12 +127,12 @@ fn begun(tokenizer: &Tokenizer, mut tokens: Vec<u32>) -> Vec<u32> {
 async fn labels(
     sources: &[(&SourceFile, Option<Split>)],
     problems: &Problems,
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<Vec<String>> {
     let mut labels = BTreeSet::new();
     for (source, _) in sources {
         for row in labelled_texts(source)? {
-            turns.give().await;
+            yielder.maybe_yield().await;
             let reason = match row? {
                 Ok(LabelledText { label: Some(label), unread, .. }) => {
                     problems.unread(unread);

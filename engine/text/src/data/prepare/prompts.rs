@@ -10,7 +10,7 @@ use crate::data::read::{self, Problems, RowLocation};
 use crate::data::rewards::{Judge, Judged};
 use crate::data::store::{Index, Split, Writer};
 use crate::tokenizer::TokenizerFiles;
-use glasshouse_platform::{Error, Result, Turns};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::{ChatMessage, DataConfig, Objective};
 use serde_json::Value;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(super) async fn encode(
     (folder, recipe): (&Path, &str),
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
-    turns: &Turns,
+    yielder: &Yielder,
 ) -> Result<()> {
     let renderer = files.chat_renderer()?;
     let Some(sources) = corpus.rows() else {
@@ -71,7 +71,7 @@ pub(super) async fn encode(
         for prompt in read::json_rows(source, read)? {
             let (place, spelled, text, judged) = prompt?;
             queue.lost.note_spelled(spelled);
-            turns.give().await;
+            yielder.maybe_yield().await;
             if waiting >= ENCODE_BYTES {
                 waiting = 0;
                 queue.flush()?;

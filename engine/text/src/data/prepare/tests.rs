@@ -379,9 +379,9 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
         config.train.objective = objective;
         let files: TokenizerFiles = Tokenizer::train(&config.tokenizer, ["x"]).unwrap().into();
         let files = TokenizerFiles { chat_template: Some(template.to_owned()), ..files };
-        let (mut told, turns) = (|_: Progress| (), Turns::none());
-        let prepared = prepare_in_turns(config, Some(&files), folder.path(), &mut told, &turns);
-        at_once(prepared).unwrap_err().to_string()
+        let (mut told, yielder) = (|_: Progress| (), Yielder::none());
+        let prepared = prepare_in_turns(config, Some(&files), folder.path(), &mut told, &yielder);
+        block_on(prepared).unwrap_err().to_string()
     };
     for objective in [Objective::Chat, Objective::Reward] {
         config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
@@ -420,7 +420,7 @@ fn rows(
     }
     config.train.objective = objective;
     config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
-    at_once(prepare_in_turns(&config, Some(files), folder, &mut |_| (), &Turns::none()))
+    block_on(prepare_in_turns(&config, Some(files), folder, &mut |_| (), &Yielder::none()))
 }
 
 fn chat_row(question: &str, answer: &str) -> String {
@@ -480,12 +480,12 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
     let text = |text: &str, name: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text.repeat(50)).unwrap();
-        at_once(prepare_in_turns(
+        block_on(prepare_in_turns(
             &config(TokenizerKind::Byte, &[&path]),
             Some(&files),
             folder.path(),
             &mut |_| (),
-            &Turns::none(),
+            &Yielder::none(),
         ))
     };
     let refused = text("12 345\n", "numbers.txt").unwrap_err().to_string();
@@ -613,8 +613,8 @@ fn judged(folder: &Path, rows: &str, loss: glasshouse_protocol::config::Preferen
     config.data.validation_files = vec![held_out.display().to_string()];
     let files: TokenizerFiles = Tokenizer::train(&config.tokenizer, ["x"]).unwrap().into();
     let files = TokenizerFiles { chat_template: Some(glasshouse_protocol::CHATML.to_owned()), ..files };
-    let (mut told, turns) = (|_: Progress| (), Turns::none());
-    at_once(prepare_in_turns(&config, Some(&files), folder, &mut told, &turns))
+    let (mut told, yielder) = (|_: Progress| (), Yielder::none());
+    block_on(prepare_in_turns(&config, Some(&files), folder, &mut told, &yielder))
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod index;
 mod writer;
 
 pub use examples::Examples;
-use glasshouse_platform::{Error, Result, Turns, at_once};
+use glasshouse_platform::{Error, Result, Yielder, block_on};
 pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
 use std::path::Path;
 pub use writer::Writer;
@@ -182,11 +182,11 @@ impl TokenStore {
 
     /// Verifies the checksums of all shards.
     pub fn verify(&self, folder: &Path) -> Result<()> {
-        at_once(self.verify_in_turns(folder, &Turns::none()))
+        block_on(self.verify_in_turns(folder, &Yielder::none()))
     }
 
     /// Like [`TokenStore::verify`], but yields.
-    pub async fn verify_in_turns(&self, folder: &Path, turns: &Turns) -> Result<()> {
+    pub async fn verify_in_turns(&self, folder: &Path, yielder: &Yielder) -> Result<()> {
         let Some(index) = &self.index else { return Ok(()) };
         let beside = |split: &SplitRecord| {
             split.examples.clone().map_or_else(Vec::new, |examples| {
@@ -199,7 +199,7 @@ impl TokenStore {
             let path = folder.join(&record.file);
             let (shard, mut checksum) = (glasshouse_platform::map(&path)?, 0);
             for piece in shard.chunks(PIECE) {
-                turns.give().await;
+                yielder.maybe_yield().await;
                 checksum = crc32c::crc32c_append(checksum, piece);
             }
             if checksum != record.crc32c {

@@ -36,8 +36,8 @@ fn what_is_written_is_read_across_shards() {
         assert_eq!(store.read(Split::Validation, 0, 3).unwrap(), [1, 2, 3]);
         assert!(store.read(Split::Validation, 1, 3).is_err());
         store.verify(folder.path()).unwrap();
-        let turns = Turns::at_every_chance();
-        let verifying = store.verify_in_turns(folder.path(), &turns);
+        let yielder = Yielder::at_every_chance();
+        let verifying = store.verify_in_turns(folder.path(), &yielder);
         assert!(!given_up_after(1, verifying), "others have their turn meanwhile");
     }
 }

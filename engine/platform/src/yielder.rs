@@ -15,20 +15,20 @@ pub const TURN: Duration = Duration::from_millis(40);
 
 /// Yields of a piece of work, at most one per [`TURN`].
 #[derive(Debug)]
-pub struct Turns {
+pub struct Yielder {
     given: bool,
     every: Duration,
     last: Cell<Instant>,
     asked: Cell<u64>,
 }
 
-impl Turns {
+impl Yielder {
     /// Yields to other work.
     pub fn new() -> Self {
         Self { given: true, every: TURN, last: Cell::new(Instant::now()), asked: Cell::new(0) }
     }
 
-    /// Never yields: for callers that wait for nothing else ([`at_once`]).
+    /// Never yields: for callers that wait for nothing else ([`block_on`]).
     pub fn none() -> Self {
         Self { given: false, ..Self::new() }
     }
@@ -39,7 +39,7 @@ impl Turns {
     }
 
     /// Yields if it is time. Should be called at least every few milliseconds.
-    pub async fn give(&self) {
+    pub async fn maybe_yield(&self) {
         self.asked.set(self.asked.get() + 1);
         if self.given && self.last.get().elapsed() >= self.every {
             yield_now().await;
@@ -47,20 +47,20 @@ impl Turns {
         }
     }
 
-    /// Number of calls to [`Self::give`].
+    /// Number of calls to [`Self::maybe_yield`].
     pub fn asked(&self) -> u64 {
         self.asked.get()
     }
 }
 
-impl Default for Turns {
+impl Default for Yielder {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// Blocks on work that does not wait for anything.
-pub fn at_once<T>(work: impl Future<Output = T>) -> T {
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let mut context = Context::from_waker(Waker::noop());
     loop {
