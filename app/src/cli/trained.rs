@@ -46,7 +46,6 @@ pub(super) struct OpenedModel {
     pub(super) run: String,
     pub(super) step: u64,
     pub(super) device: String,
-    pub(super) precision: Precision,
     /// It has a chat template.
     pub(super) chats: bool,
     /// The template is ChatML.
@@ -63,9 +62,9 @@ pub(super) async fn open(
     let mut opened = None;
     let ask = engine.ask(Command::OpenModel { source: source.clone(), precision }, |event| {
         match event {
-            Event::ModelOpened { run, step, device, precision, chats, chatml } => {
+            Event::ModelOpened { run, step, device, chats, chatml, .. } => {
                 let source = source.clone();
-                opened = Some(OpenedModel { source, run, step, device, precision, chats, chatml });
+                opened = Some(OpenedModel { source, run, step, device, chats, chatml });
             }
             event => note(&event),
         }
