@@ -39,7 +39,6 @@ pub(super) struct OpenedModel {
     pub(super) run: String,
     pub(super) step: u64,
     pub(super) device: String,
-    pub(super) precision: Precision,
     /// It has a chat template.
     pub(super) chats: bool,
     /// The template is ChatML.
