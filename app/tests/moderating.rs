@@ -239,7 +239,7 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
     let engine = std::thread::spawn(move || {
         while let Ok(request) = inbox.recv_blocking() {
             let request = request.body;
-            let Command::Complete { config, .. } = request.command else { continue };
+            let Command::Generate { config, .. } = request.command else { continue };
             let mode = config.moderation.mode;
             heard.try_send((*config.moderation).clone()).unwrap();
             let moderated = match mode {

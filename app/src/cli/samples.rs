@@ -78,6 +78,6 @@ pub(super) fn samples(
         if let (Some(line), Some(model)) = (line.as_object_mut(), model.as_object_mut()) {
             line.append(model);
         }
-        say!("{line}")
+        Ok(say!("{line}")?)
     })
 }

@@ -85,7 +85,8 @@ pub async fn pack_file_in_turns(
 ) -> Result<Packed> {
     Project::open(folder)?;
     if files::exists(to) && !replace {
-        return Err(Error::bad_file(to, "it already exists; replace it, or choose another place"));
+        let reason = "it already exists; replace it, or choose another place";
+        return Err(Error::bad_file(to, reason).hint(Hint::Replace));
     }
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
@@ -173,10 +174,11 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
     if files::exists(folder) {
         let taken = "it already exists; choose another project folder";
         if !replace {
-            return Err(Error::bad_file(folder, format!("{taken}, or replace it")));
+            let reason = format!("{taken}, or replace it");
+            return Err(Error::bad_file(folder, reason).hint(Hint::Replace).hint(Hint::Project));
         }
-        let old =
-            Project::open(folder).map_err(|error| Error::bad_file(folder, format!("{taken} ({error})")))?;
+        let old = Project::open(folder)
+            .map_err(|error| Error::bad_file(folder, format!("{taken} ({error})")).hint(Hint::Project))?;
         old.check_unused()?;
     }
     let opened = files::File::open(file).map_err(Error::io(file))?;
@@ -192,10 +194,8 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
     if replace {
         staging.put(folder)?;
     } else if !staging.put_new(folder)? {
-        return Err(Error::bad_file(
-            folder,
-            "another program created it first; choose another project folder",
-        ));
+        let reason = "another program created it first; choose another project folder";
+        return Err(Error::bad_file(folder, reason).hint(Hint::Project));
     }
     Project::open(folder)
 }

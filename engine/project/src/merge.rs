@@ -26,16 +26,14 @@ impl Project {
         let config = run.config()?;
         if config.train.adapter.is_none() {
             let begun = config.start.filter(|_| run.record().is_ok_and(|it| it.state == RunState::Imported));
-            let reason = match begun {
+            let refused =
+                |why: &str| Error::bad_file(run.folder(), format!("this run has no adapter: {why}"));
+            return Err(match begun {
                 Some(Start { run, .. }) => {
-                    format!(
-                        "this run has no adapter: its weights were made from those of {run}, which is unchanged"
-                    )
+                    refused(&format!("its weights were made from those of {run}, which is unchanged"))
                 }
-                None => "this run has no adapter: its weights are already complete; merge a run that has one"
-                    .to_owned(),
-            };
-            return Err(Error::bad_file(run.folder(), reason));
+                None => refused("its weights are already complete; merge a run that has one").hint(Hint::Run),
+            });
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
         let trained = Trained::load_in_turns(run.clone(), &checkpoint, yielder).await?;

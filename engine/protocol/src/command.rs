@@ -9,8 +9,8 @@ pub use launch::{LearnsFrom, RunLaunch};
 
 use crate::cleaning::PersonalAction;
 use crate::{
-    ChatMessage, CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Precision,
-    Prompt, ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
+    CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Precision, Prompt,
+    ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
