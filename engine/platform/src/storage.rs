@@ -6,6 +6,7 @@ pub use staging::Staging;
 
 use crate::files::File;
 use crate::{Error, Result, Yielder, files};
+use glasshouse_protocol::Hint;
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::convert::identity;
