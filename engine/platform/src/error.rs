@@ -126,6 +126,14 @@ impl Error {
         }
     }
 
+    pub fn hints(&self) -> &[Hint] {
+        match self {
+            Self::Hinted { hints, .. } => hints,
+            Self::Invalid(invalid) => invalid.hint.as_slice(),
+            _ => &[],
+        }
+    }
+
     /// Changes the error, keeping its hints.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Self) -> Self) -> Self {

@@ -229,7 +229,7 @@ impl Session {
                 "the audit of {} is of other weights than its evaluation, and is not on the card; audit it again",
                 run.name()
             );
-            self.sink.notice_with(text, Hint::Audit);
+            self.sink.notice_with(text, &[Hint::Audit]);
         }
         let (yielder, mut others) = (Yielder::new(), Vec::new());
         for other in self.opened()?.project.runs()?.into_iter().rev().filter(|other| *other != run) {
@@ -273,7 +273,7 @@ impl Session {
             run.name(),
             recipe.name
         );
-        self.sink.notice_with(text, Hint::Rows);
+        self.sink.notice_with(text, &[Hint::Rows]);
         generated_held_out(recipe)
     }
 

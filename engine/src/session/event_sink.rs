@@ -84,11 +84,11 @@ impl EventSink {
     }
 
     pub(super) fn notice(&self, text: impl Into<String>) {
-        self.say(Event::Notice { text: text.into(), hints: Vec::new() });
+        self.notice_with(text, &[]);
     }
 
-    pub(super) fn notice_with(&self, text: impl Into<String>, hint: Hint) {
-        self.say(Event::Notice { text: text.into(), hints: vec![hint] });
+    pub(super) fn notice_with(&self, text: impl Into<String>, hints: &[Hint]) {
+        self.say(Event::Notice { text: text.into(), hints: hints.to_vec() });
     }
 
     pub(super) fn finished(&self, request: u64) {

@@ -102,10 +102,8 @@ impl Session {
             return Err(Error::Refused(reason));
         }
         for (at, notice) in found.notices.iter().enumerate() {
-            match at >= before && context_length.is_none() {
-                true => self.sink.notice_with(notice, Hint::ContextLength),
-                false => self.sink.notice(notice),
-            }
+            let is_default = at >= before && context_length.is_none();
+            self.sink.notice_with(notice, if is_default { &[Hint::ContextLength] } else { &[] });
         }
         let total = found.bytes;
         let sink = self.sink.clone();

@@ -218,7 +218,7 @@ impl Session {
     fn tell_opened(&mut self, id: u64, folder: &Path) -> Result<()> {
         // Damaged tokens do not prevent opening runs and documents.
         let tokenizer = self.tokenizer_summary().unwrap_or_else(|error| {
-            self.sink.notice(error.to_string());
+            self.sink.notice_with(error.to_string(), error.hints());
             None
         });
         let open = self.opened()?;

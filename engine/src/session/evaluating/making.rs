@@ -144,7 +144,8 @@ impl Making {
 
 /// Reports that a training text cannot be read; the evaluation continues without it.
 fn unknown(sink: &EventSink, error: &Error) {
-    sink.notice(format!("whether the model has seen the evaluated text is unknown: {error}"));
+    let text = format!("whether the model has seen the evaluated text is unknown: {error}");
+    sink.notice_with(text, error.hints());
 }
 
 /// The share of the evaluated text that occurs in the run's training text.
