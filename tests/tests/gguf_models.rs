@@ -639,9 +639,9 @@ fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
 fn python_transformers_agrees_on_every_architecture_that_we_write() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    // It gives Phi-3 a padding token that small vocabularies lack, and knows no Granite and OLMo 2. Of the others, it ignores these
-    // keys: GPT-2's positions and MLP width (it assumes 1,024 and four times the model's width),
-    // Qwen3's head size (128) and Llama's biases.
+    // transformers gives Phi-3 a padding token that small vocabularies lack, and knows no Granite and OLMo 2. Of the others, it
+    // ignores these keys: GPT-2's positions and MLP width (it assumes 1,024 and four times the model's width), Qwen3's head size
+    // (128) and Llama's biases.
     let plain = |model: &ModelConfig, name: &str| match name {
         "llama" => !model.bias.any(),
         name => name == "qwen2",
