@@ -142,7 +142,7 @@ def unigram():
     return tokenizer, dict(unk_token="<unk>", eos_token="</s>")
 
 
-TOKENIZERS = {"llama2": sentence_piece, "phi3": sentence_piece, "mistral": sentence_piece, "gemma": unigram, "phi": lower_word_piece}
+TOKENIZERS = {"llama2": sentence_piece, "mistral": sentence_piece, "gemma": unigram, "phi": lower_word_piece}
 # Gemma 3's norms come back bit for bit only from 16 bits: 1 is added to some.
 SAVED = {"qwen2": torch.bfloat16, "pythia": torch.float16, "gemma3": torch.bfloat16}
 

@@ -7,7 +7,7 @@ use glasshouse_engine::initial;
 use glasshouse_engine::model::{LossForm, Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::{
-    Gate, NormPlacement, Position, RunConfig, TokenizerConfig, TokenizerKind, presets,
+    Bias, Gate, NormPlacement, Position, Rope, RunConfig, TokenizerConfig, TokenizerKind, presets,
 };
 use glasshouse_engine::step::Data;
 use glasshouse_engine::tokenizer::Tokenizer;
@@ -173,6 +173,38 @@ fn python_transformers_opens_what_its_usual_classes_do_not() {
 }
 
 #[test]
+fn python_transformers_agrees_on_what_few_classes_have() {
+    let (config, tokenizer, arena) = small("gpt2-124m", |config| {
+        let model = &mut config.model;
+        (model.attention_scale, model.bias) = (Some(1.0), Bias { qkv: false, ..true.into() });
+        (model.sliding_window, model.full_attention) = (Some(4), vec![0]);
+    });
+    check(&config, &tokenizer, &arena, "GPTNeoForCausalLM");
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        config.model.position = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+    });
+    check(&config, &tokenizer, &arena, "Phi3ForCausalLM");
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        (config.model.residual_scale, config.model.logit_divisor) = (0.3, 2.0);
+    });
+    check(&config, &tokenizer, &arena, "GraniteForCausalLM");
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        (config.model.qk_norm, config.model.qk_norm_whole) = (true, true);
+        config.model.norm.placement = NormPlacement::Output;
+    });
+    check(&config, &tokenizer, &arena, "Olmo2ForCausalLM");
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        let model = &mut config.model;
+        (model.qk_norm, model.mlp.gate, model.logit_softcap) = (true, Gate::Geglu, Some(30.0));
+        model.embedding_scale = (model.width as f32).sqrt();
+        (model.norm.placement, model.norm.add_unit_offset) = (NormPlacement::Sandwich, true);
+        (model.sliding_window, model.full_attention) = (Some(4), vec![1]);
+        model.position = Position::Rope(Rope { local_base: Some(100.0), ..Rope::of_base(1e4) });
+    });
+    check(&config, &tokenizer, &arena, "Gemma3ForCausalLM");
+}
+
+#[test]
 fn a_model_that_fits_no_class_is_refused_with_the_setting() {
     let refuse = |change: fn(&mut RunConfig), setting: &str| {
         let (config, ..) = small("nanogpt-cpu", change);
@@ -183,6 +215,7 @@ fn a_model_that_fits_no_class_is_refused_with_the_setting() {
     refuse(|config| config.model.position = Position::Sinusoidal, "model.position");
     refuse(|config| config.model.qk_norm = true, "model.qk_norm");
     refuse(|config| config.model.kv_heads = 2, "model.kv_heads");
+    refuse(|config| config.model.logit_softcap = Some(30.0), "model.logit_softcap = 30");
 }
 
 #[test]

@@ -639,8 +639,9 @@ fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
 fn python_transformers_agrees_on_every_architecture_that_we_write() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    // transformers ignores these keys: GPT-2's positions and MLP width (it assumes 1,024 and four times the model's width),
-    // Qwen3's head size (128) and Llama's biases.
+    // transformers gives Phi-3 a padding token that small vocabularies lack, and knows no Granite and OLMo 2. Of the others, it
+    // ignores these keys: GPT-2's positions and MLP width (it assumes 1,024 and four times the model's width), Qwen3's head size
+    // (128) and Llama's biases.
     let plain = |model: &ModelConfig, name: &str| match name {
         "llama" => !model.bias.any(),
         name => name == "qwen2",
@@ -656,12 +657,6 @@ fn python_transformers_agrees_on_every_architecture_that_we_write() {
         (config.model.qk_norm, config.model.head_size) = (true, 128);
     });
     all.push(("qwen3", config, tokenizer, arena));
-    // It reads no share of rotated channels.
-    let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        let model = &mut config.model;
-        (model.width, model.head_size, model.tied_head) = (64, 16, false);
-    });
-    all.push(("phi3", config, tokenizer, arena));
     for (number, (name, config, tokenizer, arena)) in all.into_iter().enumerate() {
         let path = folder.path().join(format!("{number}.gguf"));
         write(&config.model, &tokenizer.into(), &arena, Quantization::F32, Some(name), &path);
