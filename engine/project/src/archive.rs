@@ -16,7 +16,7 @@ use super::{MARKER, MAX_RECORD_BYTES, Project};
 use contents::is_transient;
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files};
-use glasshouse_protocol::quantity;
+use glasshouse_protocol::{Hint, quantity};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder, block_on};
-use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState, Start, TrainConfig};
+use glasshouse_protocol::{CheckpointChoice, Hint, RunConfig, RunState, Start, TrainConfig};
 
 impl Project {
     /// Creates a run without steps (like an imported model) from a run's weights with its adapter merged: W + scale·B·A. The new
