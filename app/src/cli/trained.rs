@@ -53,9 +53,9 @@ pub(super) async fn open(
 ) -> Result<OpenedModel> {
     let source = source(engine, arguments).await?;
     let pick = |event| match event {
-        Event::ModelOpened { run, step, device, precision, chats, chatml } => {
+        Event::ModelOpened { run, step, device, chats, chatml, .. } => {
             let source = source.clone();
-            Some(OpenedModel { source, run, step, device, precision, chats, chatml })
+            Some(OpenedModel { source, run, step, device, chats, chatml })
         }
         event => {
             note(&event);
