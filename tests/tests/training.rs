@@ -221,8 +221,8 @@ fn mixed() -> RunConfig {
 /// Muon's momentum is among the first moments.
 #[test]
 fn interruptions_leave_no_trace_with_muon() {
-    for device in ["cpu", &common::adapter()] {
-        interruptions_leave_no_trace(device, &muon());
+    for device in ["cpu".to_owned(), common::adapter()] {
+        interruptions_leave_no_trace(&device, &muon());
     }
 }
 

@@ -306,10 +306,10 @@ impl CpuExecutor {
         };
         let (first_correction, second_correction) = self.optimizer.corrections(step.step);
         let rate = Rate { learning_rate: step.learning_rate, first_correction, second_correction };
-        let end = self.layout.decayed_end;
+        let (end, weight_decay) = (self.layout.decayed_end, self.optimizer.weight_decay);
         let parts = self.optimizer.entrywise(&self.layout).into_iter().flat_map(|range| {
             let cut = end.clamp(range.start, range.end);
-            [(range.start..cut, self.optimizer.weight_decay), (cut..range.end, 0.0)]
+            [(range.start..cut, weight_decay), (cut..range.end, 0.0)]
         });
         for (range, decay) in parts {
             let first = part_of(&mut self.first_moments, &range);
@@ -334,7 +334,7 @@ impl CpuExecutor {
             let parameters = &mut self.weights.parameters[range.clone()];
             let gradients = &mut self.weights.gradients[range.clone()];
             let partial = &mut self.partial[..update::partial_sums(range.len())];
-            let Self { muon, optimizer, .. } = self;
+            let (muon, optimizer) = (&mut self.muon, &self.optimizer);
             muon.apply(workers, optimizer, &rate, scale, matrix, gradients, parameters, first, partial)?;
         }
         Ok(StepReport { loss, gradient_norm, skipped: false, preference })

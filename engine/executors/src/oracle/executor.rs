@@ -317,7 +317,7 @@ impl OracleExecutor {
         *first = first.clone() * momentum + gradient.clone();
         let update = first.clone() * momentum + gradient;
         let norm = (update.clone() * update.clone()).sum().sqrt().clamp_min(muon::EPS);
-        let mut x = update / norm.unsqueeze();
+        let mut x = update / norm.unsqueeze::<2>();
         if matrix.is_tall() {
             x = x.transpose();
         }
