@@ -30,6 +30,6 @@ fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     if at >= arguments.rows * arguments.columns {
         return;
     }
-    let from = (at % arguments.rows) * arguments.columns + at / arguments.rows;
-    x[at] = update[select(at, from, arguments.transposed == 1u)] / norm;
+    let stored = (at % arguments.rows) * arguments.columns + at / arguments.rows;
+    x[at] = update[select(at, stored, arguments.transposed == 1u)] / norm;
 }

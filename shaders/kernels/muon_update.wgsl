@@ -25,8 +25,8 @@ fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     if at >= arguments.rows * arguments.columns || control.skipped == 1u {
         return;
     }
-    let from = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
+    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
     let learning_rate = schedule[control.row].learning_rate;
     let parameter = parameters[at] - learning_rate * arguments.weight_decay * parameters[at];
-    parameters[at] = parameter - learning_rate * arguments.rate * x[from];
+    parameters[at] = parameter - learning_rate * arguments.rate * x[stored];
 }
