@@ -22,8 +22,8 @@ use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_o
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind, Precision,
-    RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
+    Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind,
+    Precision, RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
 };
 use pollster::block_on;
 use std::sync::Arc;

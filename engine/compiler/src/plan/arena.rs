@@ -9,8 +9,8 @@
 //! host they are 32-bit floats like the rest.
 
 use super::lower::{RowRange, Target};
-use crate::muon::Matrix;
 use crate::graph::{Element, Graph, Parameter, ParameterId};
+use crate::muon::Matrix;
 use crate::{Error, Result};
 use half::f16;
 use std::ops::Range;
@@ -66,7 +66,8 @@ impl ArenaLayout {
         let trained_end = place(&|parameter| parameter.trainable && !parameter.decayed);
         let floats_end = place(&|parameter| !parameter.trainable && !is_half(parameter));
         let length = place(&is_half);
-        let hidden = parameters.iter().zip(&offsets).filter_map(|(own, start)| Matrix::of(own, *start)).collect();
+        let hidden =
+            parameters.iter().zip(&offsets).filter_map(|(own, start)| Matrix::of(own, *start)).collect();
         Self {
             hidden,
             offsets,
@@ -152,7 +153,10 @@ impl ArenaLayout {
         match (spans.next(), spans.next()) {
             (Some(span), None) => Ok(span),
             _ => Err(Error::TooLarge {
-                what: format!("one buffer for a matrix of {} × {} (optimizer muon)", matrix.rows, matrix.columns),
+                what: format!(
+                    "one buffer for a matrix of {} × {} (optimizer muon)",
+                    matrix.rows, matrix.columns
+                ),
                 needed: matrix.range().len() as u64 * 4,
                 available: self.most,
                 advice: "set train.optimizer = \"adamw\", or lower model.width".to_owned(),

@@ -14,7 +14,9 @@ use crate::muon;
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
-use glasshouse_protocol::{Adapter, ModelConfig, Objective, OptimizerKind, Precision, RunConfig, TrainConfig};
+use glasshouse_protocol::{
+    Adapter, ModelConfig, Objective, OptimizerKind, Precision, RunConfig, TrainConfig,
+};
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 

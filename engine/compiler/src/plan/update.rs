@@ -11,11 +11,12 @@ use super::{Binding, Buffer, Dispatch, Numbered, compile};
 use crate::graph::Input;
 use crate::muon::{self, Matrix};
 use crate::optimizer::Optimizer;
-use crate::{Error, Result};
 use crate::step::LossScale;
+use crate::{Error, Result};
 use glasshouse_protocol::OptimizerKind;
 use glasshouse_shaders::{
-    Kernel, advance, cast_f16, gradient_norm, gradient_squares, muon_momentum, muon_normalise, muon_update, optimizer,
+    Kernel, advance, cast_f16, gradient_norm, gradient_squares, muon_momentum, muon_normalise, muon_update,
+    optimizer,
 };
 use std::ops::Range;
 use std::rc::Rc;
@@ -169,12 +170,15 @@ fn muon_dispatches(
     let (piece, own) = arena.whole(matrix)?;
     let all = Chunk { piece, own };
     let count = all.count();
-    let arguments =
-        muon_momentum::Arguments { count: count as u32, momentum: muon::MOMENTUM, rest: 1.0 - muon::MOMENTUM };
-    let bindings = vec![whole(Buffer::Control), all.of(Buffer::Gradients, 4), all.of(Buffer::FirstMoments, 4)];
+    let arguments = muon_momentum::Arguments {
+        count: count as u32,
+        momentum: muon::MOMENTUM,
+        rest: 1.0 - muon::MOMENTUM,
+    };
+    let bindings =
+        vec![whole(Buffer::Control), all.of(Buffer::Gradients, 4), all.of(Buffer::FirstMoments, 4)];
     let groups = grid(count.div_ceil(GROUP))?;
-    let mut dispatches =
-        vec![dispatch(muon_momentum::kernel(), arguments.bytes(), bindings, groups, &scope)];
+    let mut dispatches = vec![dispatch(muon_momentum::kernel(), arguments.bytes(), bindings, groups, &scope)];
     let (squares, partials) = squares(arena, matrix.range(), target, &scope);
     dispatches.extend(squares);
     let (rows, columns) = (matrix.rows as u32, matrix.columns as u32);

@@ -124,7 +124,7 @@ mod tests {
     use glasshouse_compiler::graph::random::nth;
     use glasshouse_compiler::model;
     use glasshouse_compiler::optimizer::{Rate, entry};
-    use glasshouse_protocol::presets;
+    use glasshouse_protocol::{OptimizerKind, presets};
 
     #[test]
     fn parts_of_a_checkpoint_are_measured() {
@@ -157,6 +157,12 @@ mod tests {
             found.parts.iter().map(|part| (part.name.as_str(), part.is_finite)).collect();
         assert!(fates.contains(&("blocks.1", false)) && fates.contains(&("blocks.0", true)), "{fates:?}");
         assert!(fates.iter().filter(|(_, is_finite)| !is_finite).count() == 1);
+        // Muon keeps no squares of matrices.
+        let muon = Optimizer { kind: OptimizerKind::Muon, ..optimizer };
+        let look = |state: &ArenaState| layers(&parameters, state, &muon, 1000, 1e-2).dead;
+        assert_eq!(look(&state), [parameters[matrix].name.clone()]);
+        state.first_moments[range].fill(0.01);
+        assert_eq!(look(&state), [""; 0]);
     }
 
     /// Dead matrices after a number of steps, with noise gradients scaled by `gradient(matrix, step)`.
