@@ -548,7 +548,7 @@ export interface Plan {
   peakLive: number;
   dispatchesPerStep: number;
   flopsPerToken: number;
-  flopsPerTokenByPass: { forward: number; backward: number; recomputed: number };
+  flopsPerTokenByPass: { forward: number; backward: number; recomputed: number; optimizer: number };
   tokensPerStep: number;
   fits: boolean | null;
   runSeconds: number | null;

@@ -5600,6 +5600,165 @@ pub mod linear_weight_backward_tiled {
     ];
 }
 
+/// Muon's momentum of a matrix, with g = scale·gradient: m ← μm + (1 − μ)g; the gradient becomes the update μm + (1 − μ)g.
+pub mod muon_momentum {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Vectors of four in a binding.
+        pub count: u32,
+        /// μ.
+        pub momentum: f32,
+        /// 1 − μ.
+        pub rest: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "muon_momentum",
+            entry_point: "muon_momentum",
+            pieces: &[W6B3DB579, WE32FAE4C, WAFFF447D, W39987422, WE694CEC2, W7A7D77CF, WD0112C68, W0D6B5DC7, WC3F4079A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "gradients", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "first", binding: 3, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
+/// Muon's update of a matrix, scaled to a norm of 1 where it is not too small: x = u / max(‖u‖, eps), or the transpose of it.
+pub mod muon_normalise {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// R.
+        pub rows: u32,
+        /// C.
+        pub columns: u32,
+        /// 1 or 0.
+        pub transposed: u32,
+        /// Number of partial sums.
+        pub partials: u32,
+        /// Smallest norm that is scaled to 1.
+        pub eps: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 20);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "muon_normalise",
+            entry_point: "muon_normalise",
+            pieces: &[WEB068206, WE32FAE4C, W91E6CA01, W271CECD2, W3CC2CDD2, W43F4B635, W59E6B889, W207F395B, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "partials", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "update", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Muon's step of a matrix: p ← p − lr·decay·p − lr·rate·x, where x [R, C] is the orthogonalised update, or its transpose [C, R].
+pub mod muon_update {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// R.
+        pub rows: u32,
+        /// C.
+        pub columns: u32,
+        /// Whether x is: 1 or 0.
+        pub transposed: u32,
+        /// Decoupled weight decay.
+        pub weight_decay: f32,
+        /// Factor on the learning rate.
+        pub rate: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 20);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "muon_update",
+            entry_point: "muon_update",
+            pieces: &[WC80E08E4, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W75FCC348, WA8015A35, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "parameters", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
 /// Noise: y = x + size·u, u of [−1, 1) drawn for each entry from (seed, site, index).
 pub mod noise {
     use crate::pieces::*;
@@ -7701,6 +7860,9 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_weight_backward_tiled::VARIANTS[6],
     &linear_weight_backward_tiled::VARIANTS[7],
     &linear_weight_backward_tiled::VARIANTS[8],
+    &muon_momentum::VARIANTS[0],
+    &muon_normalise::VARIANTS[0],
+    &muon_update::VARIANTS[0],
     &noise::VARIANTS[0],
     &norm::VARIANTS[0],
     &norm::VARIANTS[1],
@@ -7782,7 +7944,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "0a8535d60719bb02";
+pub const VERSION: &str = "27acd923c4de865a";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

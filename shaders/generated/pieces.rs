@@ -746,6 +746,10 @@ alias Entry = vec4<f32>;
 pub(crate) const W26F0272E: &str = r#"
 alias Result = vec4<f16>;
 "#;
+pub(crate) const W271CECD2: &str = r#"
+@group(0) @binding(2)
+var<storage, read> update: array<f32>;
+"#;
 pub(crate) const W274FE0DB: &str = r#"
 const ROOT_1_OVER_2_PI: f32 = 0.3989422804;
 "#;
@@ -1310,6 +1314,10 @@ fn stage_left(at: u32, numbers: Four) {
     }
 }
 "#;
+pub(crate) const W39987422: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> gradients: array<vec4<f32>>;
+"#;
 pub(crate) const W39C15BBC: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> control: Control;
@@ -1418,6 +1426,10 @@ fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<
 "#;
 pub(crate) const W3CBBE5BA: &str = r#"
 alias Stored = vec4<f32>;
+"#;
+pub(crate) const W3CC2CDD2: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> x: array<f32>;
 "#;
 pub(crate) const W3DBC7991: &str = r#"
 const DEPTH: u32 = 32u;
@@ -1531,6 +1543,22 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
     let right = across(four);
     stage_left(along_at(left), left_four(tile.x, first, left, end));
     stage_right(across_at(right), right_four(tile.y, first, right, end));
+}
+"#;
+pub(crate) const W43F4B635: &str = r#"
+@compute @workgroup_size(256)
+fn muon_normalise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    var squares = 0.0;
+    for (var at = local; at < arguments.partials; at += 256u) {
+        squares += partials[at].x;
+    }
+    let norm = max(sqrt(sum_of_group(squares, local, 256u)), arguments.eps);
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.rows * arguments.columns {
+        return;
+    }
+    let stored = (at % arguments.rows) * arguments.columns + at / arguments.rows;
+    x[at] = update[select(at, stored, arguments.transposed == 1u)] / norm;
 }
 "#;
 pub(crate) const W44C2134E: &str = r#"
@@ -2558,6 +2586,12 @@ fn store(row: u32, column: u32, block: mat4x4<f32>) {
     store_row(row + 3u, column, block[3]);
 }
 "#;
+pub(crate) const W6B3DB579: &str = r#"struct Arguments {
+    count: u32,
+    momentum: f32,
+    rest: f32
+}
+"#;
 pub(crate) const W6B8F2FA4: &str = r#"struct Arguments {
     rows: u32,
     queries: u32,
@@ -2673,6 +2707,10 @@ pub(crate) const W75C3F445: &str = r#"
 fn across_at(place: vec2<u32>) -> u32 {
     return (place.y * ACROSS + place.x) / UNIT;
 }
+"#;
+pub(crate) const W75FCC348: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> parameters: array<f32>;
 "#;
 pub(crate) const W75FF3118: &str = r#"
 alias StoredY = Entry;
@@ -2794,6 +2832,19 @@ var<storage, read_write> key_gradient: array<f32>;
 pub(crate) const W7A12277E: &str = r#"
 @group(0) @binding(1)
 var<storage, read_write> control: Control;
+"#;
+pub(crate) const W7A7D77CF: &str = r#"
+@compute @workgroup_size(256)
+fn muon_momentum(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.count || control.skipped == 1u {
+        return;
+    }
+    let gradient = arguments.rest * (gradients[at] * control.gradient_scale);
+    let mean = arguments.momentum * first[at] + gradient;
+    first[at] = mean;
+    gradients[at] = arguments.momentum * mean + gradient;
+}
 "#;
 pub(crate) const W7A9D3592: &str = r#"
 @compute @workgroup_size(256)
@@ -3934,6 +3985,19 @@ fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @b
     }
 }
 "#;
+pub(crate) const WA8015A35: &str = r#"
+@compute @workgroup_size(256)
+fn muon_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.rows * arguments.columns || control.skipped == 1u {
+        return;
+    }
+    let stored = select(at, (at % arguments.columns) * arguments.rows + at / arguments.columns, arguments.transposed == 1u);
+    let learning_rate = schedule[control.row].learning_rate;
+    let parameter = parameters[at] - learning_rate * arguments.weight_decay * parameters[at];
+    parameters[at] = parameter - learning_rate * arguments.rate * x[stored];
+}
+"#;
 pub(crate) const WA838C1E7: &str = r#"
 const UNIT: u32 = 4u;
 "#;
@@ -4704,6 +4768,14 @@ fn left_across(row: u32, step: u32) -> LeftMatrices {
 "#;
 pub(crate) const WC80026D9: &str = r#"
 alias Staged = Number;
+"#;
+pub(crate) const WC80E08E4: &str = r#"struct Arguments {
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    weight_decay: f32,
+    rate: f32
+}
 "#;
 pub(crate) const WC86D529C: &str = r#"@group(0) @binding(1)
 var<storage, read> control: Control;
@@ -5557,6 +5629,10 @@ pub(crate) const WE6362F29: &str = r#"
 @group(0) @binding(4)
 var<storage, read> scores: array<vec4<f32>>;
 "#;
+pub(crate) const WE694CEC2: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> first: array<vec4<f32>>;
+"#;
 pub(crate) const WE6F587F7: &str = r#"
 fn highest(values: vec4<f32>) -> f32 {
     return max(max(values.x, values.y), max(values.z, values.w));
@@ -5655,6 +5731,14 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     let inside = min(step, arguments.inner - 1u);
     let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
     return columns;
+}
+"#;
+pub(crate) const WEB068206: &str = r#"struct Arguments {
+    rows: u32,
+    columns: u32,
+    transposed: u32,
+    partials: u32,
+    eps: f32
 }
 "#;
 pub(crate) const WEBDEC70D: &str = r#"

@@ -299,3 +299,33 @@ def adamw(train, weights, **options):
         eps=train.get("eps", 1e-8),
         **options,
     )
+
+
+class Muon(torch.optim.Optimizer):
+    """torch.optim.Muon with its defaults and `match_rms_adamw`, in the precision of the weights instead of bfloat16."""
+
+    def __init__(self, matrices, lr, weight_decay):
+        super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for weight in group["params"]:
+                momentum = self.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
+                momentum.lerp_(weight.grad, 1 - 0.95)
+                x = weight.grad.lerp(momentum, 0.95)
+                tall = x.shape[0] > x.shape[1]
+                x = x.T if tall else x
+                x = x / x.norm().clamp(min=1e-7)
+                for _ in range(5):
+                    gram = x @ x.T
+                    x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.sub_(x.T if tall else x, alpha=group["lr"] * 0.2 * max(x.shape) ** 0.5)
+
+
+def muon(train, weights):
+    """The optimizers of `train.optimizer = "muon"`: Muon for the matrices of blocks, AdamW for the rest."""
+    hidden = {name: weight for name, weight in weights.items() if name.startswith("blocks.") and weight.dim() == 2}
+    rest = {name: weight for name, weight in weights.items() if name not in hidden}
+    return [Muon(hidden.values(), train["learning_rate"], train.get("weight_decay", 0.0)), adamw(train, rest)]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 #[test]
 fn every_fixture_is_a_run_of_the_engine_with_its_parameters() {
-    for name in ["gpt", "llama", "post", "geglu", "neox", "window", "output", "sandwich", "dynamic"] {
+    for name in ["gpt", "llama", "post", "geglu", "neox", "window", "output", "sandwich", "dynamic", "muon"] {
         let path = glasshouse_tests::fixture(&format!("{name}.safetensors"));
         let bytes = std::fs::read(&path).expect("a fixture");
         let (_, header) = SafeTensors::read_metadata(&bytes).expect("a header");

@@ -1,4 +1,4 @@
-//! Every executor against PyTorch: logits, loss, every gradient, and ten AdamW steps of nine tiny models.
+//! Every executor against PyTorch: logits, loss, every gradient, and ten steps of AdamW, or AdamW and Muon, of ten tiny models.
 //!
 //! The bounds are relative to a tensor's largest entry. PyTorch's own float32 deviates by up to 5e-7 (logits), 2e-7 (loss),
 //! 2e-6 (gradients) and 5e-7 (final weights) from the float64 in the fixtures, and a different summation order may cost a few
@@ -181,4 +181,4 @@ macro_rules! fixtures {
     )*};
 }
 
-fixtures! { gpt llama post geglu neox window output sandwich dynamic }
+fixtures! { gpt llama post geglu neox window output sandwich dynamic muon }

@@ -108,12 +108,15 @@ parity! {
 
 /// Kernels that no graph op is lowered to: they follow the backward pass, sample the next token or benchmark the device, and
 /// have their own tests with the executor.
-const BEYOND_OPS: [&str; 8] = [
+const BEYOND_OPS: [&str; 11] = [
     "advance",
     "cast_f16",
     "decode_feed",
     "gradient_norm",
     "gradient_squares",
+    "muon_momentum",
+    "muon_normalise",
+    "muon_update",
     "optimizer",
     "peak_flops",
     "sample",

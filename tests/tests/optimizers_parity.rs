@@ -16,8 +16,13 @@ use pollster::block_on;
 /// Relative to the largest entry: a few roundings, amplified by Adam for those of the gradient.
 const BOUND: f64 = 2e-5;
 
-const KINDS: [OptimizerKind; 4] =
-    [OptimizerKind::Adamw, OptimizerKind::Adam, OptimizerKind::Sgd, OptimizerKind::Rmsprop];
+const KINDS: [OptimizerKind; 5] = [
+    OptimizerKind::Adamw,
+    OptimizerKind::Adam,
+    OptimizerKind::Sgd,
+    OptimizerKind::Rmsprop,
+    OptimizerKind::Muon,
+];
 
 fn model() -> ModelConfig {
     let RunConfig { model, .. } = presets::preset("llama-tiny").expect("a preset");

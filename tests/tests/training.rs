@@ -22,8 +22,8 @@ use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_o
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, Precision,
-    RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
+    Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind,
+    Precision, RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
 };
 use pollster::block_on;
 use std::sync::Arc;
@@ -216,6 +216,26 @@ fn mixed() -> RunConfig {
     let mut config = config();
     config.train.precision = Precision::Mixed;
     config
+}
+
+/// Muon's momentum is among the first moments.
+#[test]
+fn interruptions_leave_no_trace_with_muon() {
+    for device in ["cpu".to_owned(), common::adapter()] {
+        interruptions_leave_no_trace(&device, &muon());
+    }
+}
+
+fn muon() -> RunConfig {
+    RunConfig { train: TrainConfig { optimizer: OptimizerKind::Muon, ..config().train }, ..config() }
+}
+
+#[test]
+fn a_run_with_muon_learns() {
+    let (_folder, project) = project();
+    let events = session(&create(&project, &muon()), &store(), "cpu", Options::default()).unwrap();
+    let losses: Vec<f32> = found!(events.iter(), TrainEvent::Eval { val_loss, .. } => *val_loss).collect();
+    assert!(losses[3] < losses[0] - 0.5, "{losses:?}");
 }
 
 #[test]

@@ -128,13 +128,11 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     }
     say!("\ndispatches per step {:>15}", whole(plan.dispatches_per_step as u64))?;
     let flops = plan.flops_per_token_by_pass;
-    let again = if flops.recomputed > 0.0 {
-        format!(", {} recomputed", quantity(flops.recomputed))
-    } else {
-        String::new()
-    };
+    let others = [(flops.recomputed, "recomputed"), (flops.optimizer, "optimizer")];
+    let others = others.into_iter().filter(|(flops, _)| *flops > 0.0);
+    let others: String = others.map(|(flops, pass)| format!(", {} {pass}", quantity(flops))).collect();
     say!(
-        "FLOPs per token {:>19} ({} forward, {} backward{again})",
+        "FLOPs per token {:>19} ({} forward, {} backward{others})",
         quantity(plan.flops_per_token),
         quantity(flops.forward),
         quantity(flops.backward)

@@ -5,6 +5,7 @@
 mod error;
 pub mod graph;
 pub mod model;
+pub mod muon;
 pub mod optimizer;
 pub mod plan;
 pub mod sampler;

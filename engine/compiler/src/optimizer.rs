@@ -1,6 +1,9 @@
 //! The optimizers' update rules, defined once: the GPU kernel and the CPU loop follow [`entry`].
 
+use crate::muon::Matrix;
+use crate::plan::arena::ArenaLayout;
 use glasshouse_protocol::{OptimizerKind, Precision, TrainConfig};
+use std::ops::Range;
 
 /// Hyperparameters of a run's optimizer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +44,24 @@ impl Optimizer {
         self.kind != OptimizerKind::Sgd
     }
 
+    /// The matrices that Muon updates; none with another optimizer.
+    pub fn matrices<'layout>(&self, layout: &'layout ArenaLayout) -> &'layout [Matrix] {
+        if self.kind == OptimizerKind::Muon { &layout.hidden } else { &[] }
+    }
+
+    /// The ranges of the arenas that [`entry`] updates.
+    pub fn entrywise(&self, layout: &ArenaLayout) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        let mut start = 0;
+        for matrix in self.matrices(layout) {
+            ranges.push(start..matrix.range().start);
+            start = matrix.range().end;
+        }
+        ranges.push(start..layout.trained_end);
+        ranges.retain(|range| !range.is_empty());
+        ranges
+    }
+
     /// (1 − β₁ᵗ, 1 − β₂ᵗ) for t = step + 1.
     pub fn corrections(&self, step: u64) -> (f32, f32) {
         let correction = |beta: f32| (1.0 - libm::pow(f64::from(beta), (step + 1) as f64)) as f32;
@@ -74,7 +95,7 @@ pub struct Rate {
 /// (parameter, first moment, second moment).
 ///
 /// * all: p ← p − lr·decay·p (decoupled; Loshchilov and Hutter 2019)
-/// * AdamW, Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
+/// * AdamW, Adam, Muon outside of [matrices](Optimizer::matrices): m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)
 /// * SGD: m ← β₁m + g, p ← p − lr·m
 /// * RMSProp: v ← β₂v + (1 − β₂)g², p ← p − lr·g/(√v + eps)
 #[inline(always)]
@@ -90,7 +111,7 @@ pub fn entry(
     let parameter = parameter - rate.learning_rate * decay * parameter;
     let second_moment = optimizer.beta2 * second + (1.0 - optimizer.beta2) * gradient * gradient;
     match optimizer.kind {
-        OptimizerKind::Adamw | OptimizerKind::Adam => {
+        OptimizerKind::Adamw | OptimizerKind::Adam | OptimizerKind::Muon => {
             let first_moment = optimizer.beta1 * first + (1.0 - optimizer.beta1) * gradient;
             let step = (first_moment / rate.first_correction)
                 / ((second_moment / rate.second_correction).sqrt() + optimizer.eps);

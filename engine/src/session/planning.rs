@@ -250,6 +250,7 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
             forward: needs.flops.forward,
             backward: needs.flops.backward,
             recomputed: needs.flops.recomputed,
+            optimizer: needs.flops.optimizer,
         },
         tokens_per_step: config.tokens_per_step(),
         fits: limits.holds(&needs),

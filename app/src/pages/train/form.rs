@@ -148,6 +148,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
             (OptimizerKind::Adam, "Adam"),
             (OptimizerKind::Sgd, "SGD"),
             (OptimizerKind::Rmsprop, "RMSProp"),
+            (OptimizerKind::Muon, "Muon"),
         ];
         choice(ui, "Optimizer", &mut train.optimizer, None, &optimizers);
     });

@@ -147,7 +147,7 @@ pub const TERMS: &[Term] = &[
     entry(
         "optimizer",
         &["adamw", "adam"],
-        "Computes updates from gradients. AdamW scales the update of each weight by its recent gradients.",
+        "Computes updates from gradients. AdamW scales the update of each weight by its recent gradients. Muon updates each matrix of a block as a whole, equally in all directions.",
         "m / (√v + ε), with decoupled decay",
         "Loshchilov and Hutter 2019",
     ),

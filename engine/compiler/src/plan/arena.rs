@@ -10,6 +10,7 @@
 
 use super::lower::{RowRange, Target};
 use crate::graph::{Element, Graph, Parameter, ParameterId};
+use crate::muon::Matrix;
 use crate::{Error, Result};
 use half::f16;
 use std::ops::Range;
@@ -39,6 +40,8 @@ pub struct ArenaLayout {
     pub pieces: Vec<Range<usize>>,
     /// Buffers of the part stored in 16-bit floats.
     pub half_pieces: Vec<Range<usize>>,
+    /// Trained weight matrices of blocks, in order.
+    pub hidden: Vec<Matrix>,
     /// Maximum bytes of one buffer.
     most: u64,
 }
@@ -63,7 +66,10 @@ impl ArenaLayout {
         let trained_end = place(&|parameter| parameter.trainable && !parameter.decayed);
         let floats_end = place(&|parameter| !parameter.trainable && !is_half(parameter));
         let length = place(&is_half);
+        let hidden =
+            parameters.iter().zip(&offsets).filter_map(|(own, start)| Matrix::of(own, *start)).collect();
         Self {
+            hidden,
             offsets,
             counts,
             decayed_end,
@@ -135,6 +141,26 @@ impl ArenaLayout {
             needed: parameter.ty.bytes(),
             available: self.most,
             advice: "lower model.width, model.context_length or model.vocabulary".to_owned(),
+        }
+    }
+
+    /// The piece with a whole matrix, and the matrix's range in it.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a matrix in several pieces.
+    pub(super) fn whole(&self, matrix: &Matrix) -> Result<(usize, Range<usize>)> {
+        let mut spans = self.spans(matrix.range());
+        match (spans.next(), spans.next()) {
+            (Some(span), None) => Ok(span),
+            _ => Err(Error::TooLarge {
+                what: format!(
+                    "one buffer for a matrix of {} × {} (optimizer muon)",
+                    matrix.rows, matrix.columns
+                ),
+                needed: matrix.range().len() as u64 * 4,
+                available: self.most,
+                advice: "set train.optimizer = \"adamw\", or lower model.width".to_owned(),
+            }),
         }
     }
 

@@ -59,10 +59,8 @@ pub fn buffers(
     }
     // One more for the dispatch that advances to the next micro-batch.
     let further = if optimizer.is_some() { update.len() + 1 } else { 0 };
-    let slots = plans.iter().map(|plan| plan.placement.slots.len()).max().unwrap_or(0);
-    for slot in 0..slots {
-        let sizes = plans.iter().filter_map(|plan| plan.placement.slots.get(slot));
-        all.push(shared(Buffer::Slot(slot), sizes.copied().max().unwrap_or(0), MemoryKind::Activations));
+    for (slot, bytes) in slots(plans, update).into_iter().enumerate() {
+        all.push(shared(Buffer::Slot(slot), bytes, MemoryKind::Activations));
     }
     inputs(plans, ring, &mut all);
     caches(plans, &mut all);
@@ -80,6 +78,22 @@ pub fn buffers(
         all.push(Allocation { role: Role::Readback, plan: None, bytes: readback, kind: staging });
     }
     all
+}
+
+/// Bytes of each slot: the most that any plan needs, or the update's dispatches, which bind ranges of known length.
+fn slots(plans: &[&Plan], update: &[Dispatch]) -> Vec<u64> {
+    let of_plans = plans.iter().flat_map(|plan| plan.placement.slots.iter().copied().enumerate());
+    let bindings = update.iter().flat_map(|dispatch| &dispatch.bindings);
+    let of_update = bindings.filter_map(|binding| match binding.buffer {
+        Buffer::Slot(slot) => Some((slot, binding.offset + binding.bytes.unwrap_or(0))),
+        _ => None,
+    });
+    let mut slots = Vec::new();
+    for (slot, bytes) in of_plans.chain(of_update) {
+        slots.resize(slots.len().max(slot + 1), 0);
+        slots[slot] = bytes.max(slots[slot]);
+    }
+    slots
 }
 
 /// Pieces of weights, gradients and moments in the first plan's layout.

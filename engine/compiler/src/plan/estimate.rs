@@ -36,7 +36,7 @@ pub struct Estimate {
     pub bytes: Bytes,
     /// Kernel launches per optimizer step, over all its micro-batches.
     pub dispatches_per_step: usize,
-    /// FLOPs per training token: forward, backward and recomputation.
+    /// FLOPs per training token: forward, backward, recomputation and optimizer.
     pub flops_per_token: f64,
     /// FLOPs per training token by pass.
     #[serde(rename = "flops_per_token_by_pass")]
@@ -67,11 +67,13 @@ pub struct Flops {
     pub backward: f64,
     /// Recomputed forward FLOPs: activation checkpointing, adapters, the fused head.
     pub recomputed: f64,
+    /// The optimizer's matrix products.
+    pub optimizer: f64,
 }
 
 impl Flops {
     pub fn total(&self) -> f64 {
-        self.forward + self.backward + self.recomputed
+        self.forward + self.backward + self.recomputed + self.optimizer
     }
 }
 
@@ -84,7 +86,10 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
     let update = update::update_dispatches(&training.arena, &optimizer, target)?;
     let plans = [&training, &evaluation];
     let all = buffers(&plans, Some(&optimizer), &update, ring(train.accumulate));
-    let flops = flops(&training.graph, train.batch_size * model.context_length);
+    let tokens = train.batch_size * model.context_length;
+    let of_step = update::flops(&training.arena, &optimizer);
+    let flops =
+        Flops { optimizer: of_step / (tokens * train.accumulate) as f64, ..flops(&training.graph, tokens) };
     let own = own_parameters(&training.graph.parameters);
     Ok(Estimate {
         parameters: own.iter().map(|parameter| parameter.ty.count()).sum(),

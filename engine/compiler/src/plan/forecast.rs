@@ -37,10 +37,12 @@ impl Demand {
     pub fn of(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Self> {
         let graphs = training_graphs(model, train)?;
         let plan = compile(graphs.train, &[graphs.train_loss], target)?;
-        let update = update::update_dispatches(&plan.arena, &Optimizer::of(train), target)?;
+        let optimizer = Optimizer::of(train);
+        let update = update::update_dispatches(&plan.arena, &optimizer, target)?;
         let times = train.accumulate as f64;
         let mut demand = Self {
             launches: times * (plan.dispatches.len() + 1) as f64 + update.len() as f64,
+            products: update::flops(&plan.arena, &optimizer),
             bytes: update.iter().map(|dispatch| work::bytes(&plan, dispatch)).sum(),
             ..Self::default()
         };

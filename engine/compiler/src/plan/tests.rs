@@ -1,5 +1,6 @@
 //! Plans of the presets: number of dispatches, bytes, and struct layouts shared by host and device.
 
+use super::arena::ArenaLayout;
 use super::buffers::{Allocation, Role, buffers};
 use super::control::{Control, ReportRow, ScheduleRow};
 use super::decode::DecodePlans;
@@ -9,10 +10,13 @@ use super::lower::Target;
 use super::{Buffer, Dispatch, compile, update};
 use crate::graph::{Graph, Input, Origin};
 use crate::model::training_graphs;
+use crate::muon;
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
-use glasshouse_protocol::{ModelConfig, Objective, Precision, RunConfig};
+use glasshouse_protocol::{
+    Adapter, ModelConfig, Objective, OptimizerKind, Precision, RunConfig, TrainConfig,
+};
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 
@@ -225,6 +229,41 @@ fn flops_follow_from_the_shapes() {
     assert_eq!((estimate.flops_per_token, flops.recomputed), (flops.forward + flops.backward, 0.0));
 }
 
+/// Muon takes two products of [m, m] by [m, n] and one of [m, m] by [m, m] per iteration, of whichever shape a matrix is stored in.
+#[test]
+fn muon_counts_its_products() {
+    let mut run = run("nanogpt-cpu", 12);
+    run.train.accumulate = 2;
+    run.train.optimizer = OptimizerKind::Muon;
+    let estimate = estimated(&run, &TARGETS[0]);
+    let sizes: f64 = [384.0, 128.0, 512.0, 512.0].map(|n| 2.0 * n + 128.0).iter().sum();
+    let step = 4.0 * muon::ITERATIONS as f64 * 2.0 * 128.0 * 128.0 * sizes;
+    assert_eq!(estimate.flops.optimizer, step / (2 * 12 * 64) as f64);
+    assert_eq!(estimate.flops_per_token, estimate.flops.total());
+    let shape = [24, 40];
+    assert_eq!(super::estimate::work(&muon::orthogonalisation(shape).unwrap().0), muon::flops(shape));
+}
+
+/// Muon's matrices and the entries that AdamW updates are disjoint and make up the trained arena; an adapter has no such matrix.
+#[test]
+fn muon_updates_the_matrices_of_blocks() {
+    let run = run("llama-tiny", 1);
+    let layout = ArenaLayout::of(&training_graphs(&run.model, &run.train).unwrap().train);
+    let optimizer = |kind| Optimizer { kind, ..Optimizer::of(&run.train) };
+    let own = optimizer(OptimizerKind::Muon);
+    assert_eq!(own.matrices(&layout).len(), 4 * run.model.layers);
+    let mut ranges = own.entrywise(&layout);
+    ranges.extend(own.matrices(&layout).iter().map(muon::Matrix::range));
+    ranges.sort_by_key(|range| range.start);
+    assert!(ranges.windows(2).all(|two| two[0].end == two[1].start), "{ranges:?}");
+    assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, layout.trained_end));
+    assert_eq!(optimizer(OptimizerKind::Adamw).entrywise(&layout), [0..layout.trained_end]);
+    let adapted = TrainConfig { adapter: Some(Adapter::default()), ..run.train };
+    assert!(ArenaLayout::of(&training_graphs(&run.model, &adapted).unwrap().train).hidden.is_empty());
+    let refused = TrainConfig { optimizer: OptimizerKind::Muon, ..adapted }.validate();
+    assert!(refused.is_err_and(|error| error.to_string().contains("train.adapter")));
+}
+
 /// By default, the logits of a large vocabulary exist only in chunks.
 #[test]
 fn logits_of_a_large_vocabulary_are_never_whole() {
@@ -301,6 +340,9 @@ fn bindings_are_lawful() {
             let mut run = run(name, 1);
             run.train.precision = precision;
             run.train.activation_checkpointing = activation_checkpointing;
+            if activation_checkpointing {
+                run.train.optimizer = OptimizerKind::Muon;
+            }
             let graphs = training_graphs(&run.model, &run.train).unwrap();
             let plan = compile(graphs.train, &[graphs.train_loss], &target).unwrap();
             let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &target).unwrap();

@@ -5,13 +5,19 @@
 //! may exceed it and all devices whose buffers hold the arenas add in the same order. A chunk does not cross buffers.
 
 use super::arena::ArenaLayout;
+use super::fuse::Fusions;
 use super::lower::{Target, grid};
-use super::{Binding, Buffer, Dispatch, Numbered};
-use crate::Result;
+use super::{Binding, Buffer, Dispatch, Numbered, compile};
+use crate::graph::Input;
+use crate::muon::{self, Matrix};
 use crate::optimizer::Optimizer;
 use crate::step::LossScale;
+use crate::{Error, Result};
 use glasshouse_protocol::OptimizerKind;
-use glasshouse_shaders::{Kernel, advance, cast_f16, gradient_norm, gradient_squares, optimizer};
+use glasshouse_shaders::{
+    Kernel, advance, cast_f16, gradient_norm, gradient_squares, muon_momentum, muon_normalise, muon_update,
+    optimizer,
+};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -34,9 +40,9 @@ struct Chunk {
     own: Range<usize>,
 }
 
-/// The chunks of the arenas before `end`.
-fn chunks(arena: &ArenaLayout, end: usize) -> impl Iterator<Item = Chunk> {
-    arena.spans(0..end).flat_map(|(piece, own)| {
+/// The chunks of a range of the arenas.
+fn chunks(arena: &ArenaLayout, range: Range<usize>) -> impl Iterator<Item = Chunk> {
+    arena.spans(range).flat_map(|(piece, own)| {
         own.clone().step_by(CHUNK).map(move |start| Chunk { piece, own: start..(start + CHUNK).min(own.end) })
     })
 }
@@ -56,7 +62,7 @@ impl Chunk {
 
 /// Bytes of [`Buffer::Partials`].
 pub fn partial_bytes(arena: &ArenaLayout) -> u64 {
-    (chunks(arena, arena.trained_end).count().max(1) * PARTIALS * 8) as u64
+    (chunks(arena, 0..arena.trained_end).count().max(1) * PARTIALS * 8) as u64
 }
 
 /// Gradient norm, clipping and update, in this order, for a step's accumulated gradients.
@@ -65,10 +71,44 @@ pub fn update_dispatches(
     optimizer: &Optimizer,
     target: &Target,
 ) -> Result<Vec<Dispatch>> {
-    let mut all = Vec::new();
     let clip: Rc<str> = Rc::from("clip");
-    let mut partials = 0;
-    for chunk in chunks(arena, arena.trained_end) {
+    let (mut all, partials) = squares(arena, 0..arena.trained_end, target, &clip);
+    let interval = if optimizer.mixed { LossScale::INTERVAL } else { 0 };
+    let arguments =
+        gradient_norm::Arguments { count: partials as u32, clip: optimizer.gradient_clipping, interval };
+    let bindings = vec![whole(Buffer::Partials), whole(Buffer::Control), whole(Buffer::Reports)];
+    all.push(dispatch(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
+    let scope: Rc<str> = Rc::from("update");
+    for chunk in optimizer.entrywise(arena).into_iter().flat_map(|range| chunks(arena, range)) {
+        all.push(update(arena, optimizer, &chunk, &scope)?);
+    }
+    let mut shapes: Vec<([usize; 2], Orthogonalisation)> = Vec::new();
+    for matrix in optimizer.matrices(arena) {
+        let shape = matrix.shape();
+        let at = match shapes.iter().position(|(other, _)| *other == shape) {
+            Some(at) => at,
+            None => {
+                shapes.push((shape, Orthogonalisation::new(shape, target)?));
+                shapes.len() - 1
+            }
+        };
+        all.extend(muon_dispatches(arena, optimizer, matrix, &shapes[at].1, target)?);
+    }
+    if optimizer.mixed {
+        all.extend(cast_dispatches(arena)?);
+    }
+    Ok(all)
+}
+
+/// The sums of squares of a range of the gradients, and their number.
+fn squares(
+    arena: &ArenaLayout,
+    range: Range<usize>,
+    target: &Target,
+    scope: &Rc<str>,
+) -> (Vec<Dispatch>, usize) {
+    let (mut all, mut partials) = (Vec::new(), 0);
+    for chunk in chunks(arena, range) {
         let count = chunk.count();
         let most = if target.software { SOFTWARE_PARTIALS } else { PARTIALS };
         let groups = count.div_ceil(4 * GROUP).min(most);
@@ -79,28 +119,97 @@ pub fn update_dispatches(
         };
         let bindings = vec![chunk.of(Buffer::Gradients, 4), whole(Buffer::Partials)];
         let kernel = gradient_squares::kernel();
-        all.push(dispatch(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], &clip));
+        all.push(dispatch(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], scope));
         partials += groups;
     }
-    let interval = if optimizer.mixed { LossScale::INTERVAL } else { 0 };
+    (all, partials)
+}
+
+/// Muon's iterations for matrices of one shape. Their slots are those of the activations, which nothing reads during an update.
+struct Orthogonalisation {
+    dispatches: Vec<Dispatch>,
+    input: Binding,
+    output: Binding,
+}
+
+impl Orthogonalisation {
+    fn new(shape: [usize; 2], target: &Target) -> Result<Self> {
+        let (graph, _, output) = muon::orthogonalisation(shape)?;
+        let target = target.clone().with_fusions(Fusions::NONE).with_half_weights(false);
+        let plan = compile(graph, &[output], &target)?;
+        let bytes = plan.graph.ty(output).bytes();
+        let slot = Buffer::Slot(plan.placement.slots.len());
+        let spot = plan.placement.spot_of_value[output.index()]
+            .ok_or_else(|| Error::Internal("an orthogonalised matrix without a slot".to_owned()))?;
+        let mut dispatches = plan.dispatches;
+        for dispatch in &mut dispatches {
+            // Not a node of the training graph.
+            dispatch.node = None;
+            let inputs = dispatch.bindings.iter_mut();
+            for binding in inputs.filter(|binding| binding.buffer == Buffer::Input(Input::Free(0))) {
+                *binding = Binding { buffer: slot, bytes: binding.bytes.or(Some(bytes)), ..*binding };
+            }
+        }
+        Ok(Self {
+            dispatches,
+            input: Binding { buffer: slot, offset: 0, bytes: Some(bytes) },
+            output: Binding { buffer: Buffer::Slot(spot.slot), offset: spot.offset, bytes: Some(bytes) },
+        })
+    }
+}
+
+/// Muon's update of a matrix.
+fn muon_dispatches(
+    arena: &ArenaLayout,
+    rule: &Optimizer,
+    matrix: &Matrix,
+    orthogonalisation: &Orthogonalisation,
+    target: &Target,
+) -> Result<Vec<Dispatch>> {
+    let scope: Rc<str> = Rc::from("muon");
+    let (piece, own) = arena.whole(matrix)?;
+    let all = Chunk { piece, own };
+    let count = all.count();
+    let arguments = muon_momentum::Arguments {
+        count: count as u32,
+        momentum: muon::MOMENTUM,
+        rest: 1.0 - muon::MOMENTUM,
+    };
+    let bindings =
+        vec![whole(Buffer::Control), all.of(Buffer::Gradients, 4), all.of(Buffer::FirstMoments, 4)];
+    let groups = grid(count.div_ceil(GROUP))?;
+    let mut dispatches = vec![dispatch(muon_momentum::kernel(), arguments.bytes(), bindings, groups, &scope)];
+    let (squares, partials) = squares(arena, matrix.range(), target, &scope);
+    dispatches.extend(squares);
+    let (rows, columns) = (matrix.rows as u32, matrix.columns as u32);
+    let transposed = u32::from(matrix.is_tall());
     let arguments =
-        gradient_norm::Arguments { count: partials as u32, clip: optimizer.gradient_clipping, interval };
-    let bindings = vec![whole(Buffer::Partials), whole(Buffer::Control), whole(Buffer::Reports)];
-    all.push(dispatch(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
-    let scope: Rc<str> = Rc::from("update");
-    for chunk in chunks(arena, arena.trained_end) {
-        all.push(update(arena, optimizer, &chunk, &scope)?);
-    }
-    if optimizer.mixed {
-        all.extend(cast_dispatches(arena)?);
-    }
-    Ok(all)
+        muon_normalise::Arguments { rows, columns, transposed, partials: partials as u32, eps: muon::EPS };
+    let bindings = vec![whole(Buffer::Partials), all.of(Buffer::Gradients, 4), orthogonalisation.input];
+    let groups = grid(matrix.count().div_ceil(GROUP))?;
+    dispatches.push(dispatch(muon_normalise::kernel(), arguments.bytes(), bindings, groups, &scope));
+    dispatches.extend(orthogonalisation.dispatches.iter().cloned());
+    let (weight_decay, rate) = (rule.weight_decay, matrix.rate());
+    let arguments = muon_update::Arguments { rows, columns, transposed, weight_decay, rate };
+    let bindings = vec![
+        whole(Buffer::Control),
+        whole(Buffer::Schedule),
+        orthogonalisation.output,
+        all.of(Buffer::Parameters, 4),
+    ];
+    dispatches.push(dispatch(muon_update::kernel(), arguments.bytes(), bindings, groups, &scope));
+    Ok(dispatches)
+}
+
+/// FLOPs of the optimizer's matrix products in a step.
+pub fn flops(arena: &ArenaLayout, optimizer: &Optimizer) -> f64 {
+    optimizer.matrices(arena).iter().map(|matrix| muon::flops(matrix.shape())).sum()
 }
 
 /// Updates the 16-bit copy of all weights: the last dispatches of an update, and whenever weights were changed from outside.
 pub fn cast_dispatches(arena: &ArenaLayout) -> Result<Vec<Dispatch>> {
     let scope: Rc<str> = Rc::from("update");
-    chunks(arena, arena.length)
+    chunks(arena, 0..arena.length)
         .map(|chunk| {
             let count = chunk.count();
             let kernel = cast_f16::kernel(cast_f16::Width::Half);
@@ -138,7 +247,7 @@ fn update(arena: &ArenaLayout, rule: &Optimizer, chunk: &Chunk, scope: &Rc<str>)
         bindings.push(chunk.of(Buffer::SecondMoments, 4));
     }
     let kernel = optimizer::kernel(match rule.kind {
-        OptimizerKind::Adamw | OptimizerKind::Adam => optimizer::Rule::Adam,
+        OptimizerKind::Adamw | OptimizerKind::Adam | OptimizerKind::Muon => optimizer::Rule::Adam,
         OptimizerKind::Sgd => optimizer::Rule::Sgd,
         OptimizerKind::Rmsprop => optimizer::Rule::Rmsprop,
     });

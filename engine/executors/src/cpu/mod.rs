@@ -56,6 +56,7 @@ pub struct CpuExecutor {
     first_moments: Vec<f32>,
     second_moments: Vec<f32>,
     partial: Vec<f32>,
+    muon: update::Muon,
     programs: Programs,
     /// The pair loss, for that objective, and each micro-batch's report.
     preference: Option<Preference>,
@@ -116,6 +117,7 @@ impl CpuExecutor {
             first_moments: moments(optimizer.first_moments()),
             second_moments: moments(optimizer.second_moments()),
             partial: vec![0.0; update::partial_sums(layout.trained_end)],
+            muon: update::Muon::new(&optimizer, &layout)?,
             programs,
             preference: loss_form(&graphs.spec.train, &graphs.spec.model).preference(),
             reports: Vec::new(),
@@ -150,7 +152,7 @@ impl CpuExecutor {
         let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
         let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>() + f16s.len() as u64 * 2;
         let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
-        arenas + self.programs.bytes() + others
+        arenas + self.muon.bytes() + self.programs.bytes() + others
     }
 
     pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
@@ -304,8 +306,12 @@ impl CpuExecutor {
         };
         let (first_correction, second_correction) = self.optimizer.corrections(step.step);
         let rate = Rate { learning_rate: step.learning_rate, first_correction, second_correction };
-        let (decayed, trained) = (self.layout.decayed_end, self.layout.trained_end);
-        for (range, decay) in [(0..decayed, self.optimizer.weight_decay), (decayed..trained, 0.0)] {
+        let (end, weight_decay) = (self.layout.decayed_end, self.optimizer.weight_decay);
+        let parts = self.optimizer.entrywise(&self.layout).into_iter().flat_map(|range| {
+            let cut = end.clamp(range.start, range.end);
+            [(range.start..cut, weight_decay), (cut..range.end, 0.0)]
+        });
+        for (range, decay) in parts {
             let first = part_of(&mut self.first_moments, &range);
             let second = part_of(&mut self.second_moments, &range);
             let parameters = &mut self.weights.parameters[range.clone()];
@@ -321,6 +327,15 @@ impl CpuExecutor {
                 first,
                 second,
             );
+        }
+        for matrix in self.optimizer.matrices(&self.layout) {
+            let range = matrix.range();
+            let first = part_of(&mut self.first_moments, &range);
+            let parameters = &mut self.weights.parameters[range.clone()];
+            let gradients = &mut self.weights.gradients[range.clone()];
+            let partial = &mut self.partial[..update::partial_sums(range.len())];
+            let (muon, optimizer) = (&mut self.muon, &self.optimizer);
+            muon.apply(workers, optimizer, &rate, scale, matrix, gradients, parameters, first, partial)?;
         }
         Ok(StepReport { loss, gradient_norm, skipped: false, preference })
     }
@@ -363,7 +378,8 @@ fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaL
             * (layout.floats_end
                 + layout.trained_end * (1 + moments)
                 + update::partial_sums(layout.trained_end)) as u64
-            + 2 * (layout.length - layout.floats_end) as u64,
+            + 2 * (layout.length - layout.floats_end) as u64
+            + update::Muon::needed(optimizer, layout),
         programs: Programs::needed(graphs),
         batch: tokens.and_then(|tokens| graphs.train.ty(tokens).shape.first().copied()),
         together: rows_together(&graphs.spec.train),

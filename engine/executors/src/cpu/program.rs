@@ -198,6 +198,14 @@ impl Program {
         Ok(())
     }
 
+    /// The floats of an input, to be filled in.
+    pub fn input(&mut self, value: ValueId) -> &mut [f32] {
+        match self.values[value.index()].place {
+            ValueLocation::Fixed(at) => &mut self.memory.fixed[at],
+            _ => &mut [],
+        }
+    }
+
     /// Returns a value's entries after a run.
     pub fn read(&self, weights: &Weights, value: ValueId) -> Result<Data> {
         let Operand { place, ty } = &self.values[value.index()];

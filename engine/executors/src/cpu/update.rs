@@ -1,7 +1,12 @@
 //! The optimizer update over the arenas, vectorised and split among the threads.
 
+use super::program::{Program, Weights};
 use super::workers::{Rows, Workers};
+use glasshouse_compiler::graph::ValueId;
+use glasshouse_compiler::muon::{self, Matrix};
 use glasshouse_compiler::optimizer::{Optimizer, Rate, entry};
+use glasshouse_compiler::plan::arena::ArenaLayout;
+use glasshouse_platform::Result;
 use glasshouse_platform::lanes::{BLOCK, vectorised};
 use glasshouse_protocol::OptimizerKind;
 
@@ -44,7 +49,7 @@ pub fn apply(
     workers.rows(gradients.len(), WORK, parts, |range, (parameters, first, second), _| {
         let gradients = &gradients[range];
         match optimizer.kind {
-            OptimizerKind::Adamw | OptimizerKind::Adam => {
+            OptimizerKind::Adamw | OptimizerKind::Adam | OptimizerKind::Muon => {
                 adam(optimizer, rate, decay, scale, gradients, parameters.data, first.data, second.data);
             }
             OptimizerKind::Sgd => sgd(optimizer, rate, decay, scale, gradients, parameters.data, first.data),
@@ -55,7 +60,104 @@ pub fn apply(
     });
 }
 
+/// Muon's iterations for matrices of one shape.
+#[derive(Debug)]
+struct Orthogonalisation {
+    shape: [usize; 2],
+    program: Program,
+    input: ValueId,
+    output: ValueId,
+}
+
+/// Muon's memory; empty with another optimizer.
+#[derive(Debug, Default)]
+pub struct Muon(Vec<Orthogonalisation>);
+
+impl Muon {
+    pub fn new(optimizer: &Optimizer, layout: &ArenaLayout) -> Result<Self> {
+        let program = |shape: [usize; 2]| {
+            let (graph, input, output) = muon::orthogonalisation(shape)?;
+            Ok(Orthogonalisation { shape, program: Program::new(&graph, &[output]), input, output })
+        };
+        shapes(optimizer, layout).into_iter().map(program).collect::<Result<_>>().map(Self)
+    }
+
+    /// What [`Self::bytes`] will return, without allocating.
+    pub fn needed(optimizer: &Optimizer, layout: &ArenaLayout) -> u64 {
+        let graphs = shapes(optimizer, layout).into_iter().flat_map(muon::orthogonalisation);
+        graphs.map(|(graph, _, output)| Program::needed(&graph, &[output])).sum()
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.0.iter().map(|own| own.program.bytes()).sum()
+    }
+
+    /// Updates a matrix; its gradient is overwritten. `partial` holds its [`partial_sums`].
+    #[allow(clippy::too_many_arguments, reason = "three arenas and the rule")]
+    pub fn apply(
+        &mut self,
+        workers: &Workers,
+        optimizer: &Optimizer,
+        rate: &Rate,
+        scale: f32,
+        matrix: &Matrix,
+        gradients: &mut [f32],
+        parameters: &mut [f32],
+        first: &mut [f32],
+        partial: &mut [f32],
+    ) -> Result<()> {
+        let Some(own) = self.0.iter_mut().find(|own| own.shape == matrix.shape()) else { return Ok(()) };
+        let parts = (Rows::of(gradients, 1), Rows::of(first, 1));
+        workers.rows(matrix.count(), WORK, parts, |_, (gradients, first), _| {
+            momentum(scale, gradients.data, first.data);
+        });
+        let norm = norm(workers, gradients, partial).max(muon::EPS);
+        let [rows, columns] = matrix.shape();
+        let least = WORK.div_ceil(columns);
+        let gradients = &gradients[..matrix.count()];
+        let x = Rows::of(own.program.input(own.input), columns);
+        workers.rows(rows, least, x, |range, part, _| {
+            for (row, x) in range.zip(part.data.chunks_exact_mut(columns)) {
+                let stored = if matrix.is_tall() { (row, rows) } else { (row * columns, 1) };
+                let update = gradients[stored.0..].iter().step_by(stored.1);
+                x.iter_mut().zip(update).for_each(|(x, update)| *x = update / norm);
+            }
+        });
+        own.program.run(&mut Weights::default(), [0, 0], workers)?;
+        let x = own.program.floats(own.output);
+        let (decay, learning_rate) = (optimizer.weight_decay, rate.learning_rate);
+        let parameters = Rows::of(&mut parameters[..matrix.count()], matrix.columns);
+        workers.rows(matrix.rows, WORK.div_ceil(matrix.columns), parameters, |range, part, _| {
+            for (row, parameters) in range.zip(part.data.chunks_exact_mut(matrix.columns)) {
+                let stored = if matrix.is_tall() { (row, matrix.rows) } else { (row * matrix.columns, 1) };
+                let step = x[stored.0..].iter().step_by(stored.1);
+                for (parameter, step) in parameters.iter_mut().zip(step) {
+                    let decayed = *parameter - learning_rate * decay * *parameter;
+                    *parameter = decayed - learning_rate * matrix.rate() * step;
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The distinct shapes of Muon's matrices.
+fn shapes(optimizer: &Optimizer, layout: &ArenaLayout) -> Vec<[usize; 2]> {
+    let mut shapes: Vec<_> = optimizer.matrices(layout).iter().map(Matrix::shape).collect();
+    shapes.sort_unstable();
+    shapes.dedup();
+    shapes
+}
+
 vectorised! {
+    fn momentum<L>(scale: f32, gradients: &mut [f32], first: &mut [f32]) {
+        for (gradient, first) in gradients.iter_mut().zip(first) {
+            let own = (1.0 - muon::MOMENTUM) * (*gradient * scale);
+            *first = muon::MOMENTUM * *first + own;
+            *gradient = muon::MOMENTUM * *first + own;
+        }
+    }
+
     fn squares<L>(gradient: &[f32]) -> f32 {
         crate::cpu::vector::sum(gradient.len(), |at| gradient[at] * gradient[at])
     }

@@ -65,12 +65,13 @@ struct Mode {
 }
 
 impl Mode {
-    async fn new(gpu: &Gpu, storage: &Storage, at: usize, plan: &Plan) -> Result<Self> {
+    /// `further` is the number of floating-point operations that may follow a micro-batch.
+    async fn new(gpu: &Gpu, storage: &Storage, at: usize, plan: &Plan, further: f64) -> Result<Self> {
         storage.fill_constants(gpu, at, plan).await?;
         Ok(Self {
             program: Program::new(gpu, &plan.dispatches, storage, at, 0).await?,
             rules: BatchRules::of(&plan.graph)?,
-            pacing: Pacing::of(work(&plan.graph), gpu.wait()),
+            pacing: Pacing::of(work(&plan.graph) + further, gpu.wait()),
         })
     }
 }
@@ -134,8 +135,9 @@ impl GpuExecutor {
         };
         storage.set_loss_scale(gpu, first_scale(&optimizer)).await?;
         let advance = Program::new(gpu, &further[updates..], &storage, TRAIN, first + updates).await?;
-        let train_mode = Mode::new(gpu, &storage, TRAIN, &train).await?;
-        let evaluate_mode = Mode::new(gpu, &storage, EVALUATE, &evaluate).await?;
+        let of_update = update::flops(&train.arena, &optimizer);
+        let train_mode = Mode::new(gpu, &storage, TRAIN, &train, of_update).await?;
+        let evaluate_mode = Mode::new(gpu, &storage, EVALUATE, &evaluate, 0.0).await?;
         Ok(Self {
             gpu: gpu.clone(),
             storage,

@@ -7,6 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use glasshouse_compiler::graph::ops::REPORTED;
 use glasshouse_compiler::graph::{Graph, Input, Origin, ParameterId, ValueId};
 use glasshouse_compiler::model::{TrainingGraphs, loss_form};
+use glasshouse_compiler::muon::{self, Matrix};
 use glasshouse_compiler::optimizer::{Optimizer, Rate};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
@@ -270,6 +271,12 @@ impl OracleExecutor {
 
     /// [`glasshouse_compiler::optimizer::entry`] for a whole parameter, with the already scaled `gradient`.
     fn update(&mut self, number: usize, gradient: Tensor<2>, rate: &Rate, decay: f64) {
+        let own = &self.graphs.train.parameters[number];
+        if self.optimizer.kind == OptimizerKind::Muon
+            && let Some(matrix) = Matrix::of(own, 0)
+        {
+            return self.update_matrix(number, &matrix, gradient, f64::from(rate.learning_rate), decay);
+        }
         let Optimizer { kind, beta1, beta2, eps, .. } = self.optimizer;
         let (beta1, beta2, eps) = (f64::from(beta1), f64::from(beta2), f64::from(eps));
         let learning_rate = f64::from(rate.learning_rate);
@@ -281,7 +288,7 @@ impl OracleExecutor {
             *second = second.clone() * beta2 + gradient.clone() * gradient.clone() * (1.0 - beta2);
         }
         let step = match kind {
-            OptimizerKind::Adamw | OptimizerKind::Adam => {
+            OptimizerKind::Adamw | OptimizerKind::Adam | OptimizerKind::Muon => {
                 *first = first.clone() * beta1 + gradient * (1.0 - beta1);
                 (first.clone() / first_correction) / ((second.clone() / second_correction).sqrt() + eps)
             }
@@ -293,5 +300,38 @@ impl OracleExecutor {
         };
         let parameter = &mut self.parameters[number];
         *parameter = parameter.clone() * (1.0 - learning_rate * decay) - step * learning_rate;
+    }
+
+    /// Muon's update of a matrix; see [`glasshouse_compiler::muon`].
+    fn update_matrix(
+        &mut self,
+        number: usize,
+        matrix: &Matrix,
+        gradient: Tensor<2>,
+        learning_rate: f64,
+        decay: f64,
+    ) {
+        let momentum = f64::from(muon::MOMENTUM);
+        let gradient = gradient * (1.0 - momentum);
+        let first = &mut self.first_moments[number];
+        *first = first.clone() * momentum + gradient.clone();
+        let update = first.clone() * momentum + gradient;
+        let norm = (update.clone() * update.clone()).sum().sqrt().clamp_min(muon::EPS);
+        let mut x = update / norm.unsqueeze::<2>();
+        if matrix.is_tall() {
+            x = x.transpose();
+        }
+        let [a, b, c] = muon::COEFFICIENTS.map(f64::from);
+        for _ in 0..muon::ITERATIONS {
+            let gram = x.clone().matmul(x.clone().transpose());
+            let polynomial = gram.clone() * b + gram.clone().matmul(gram) * c;
+            x = x.clone() * a + polynomial.matmul(x);
+        }
+        if matrix.is_tall() {
+            x = x.transpose();
+        }
+        let parameter = &mut self.parameters[number];
+        let rate = learning_rate * f64::from(matrix.rate());
+        *parameter = parameter.clone() * (1.0 - learning_rate * decay) - x * rate;
     }
 }

@@ -140,6 +140,10 @@ impl RunConfig {
             "lora" => self.train.adapter.get_or_insert_default().kind = AdapterKind::Lora,
             _ => return Err(names::unknown("adapter", kind, ["lora", "none"].into_iter())),
         }
+        // An adapter freezes the matrices that Muon updates.
+        if self.train.adapter.is_some() && self.train.optimizer == OptimizerKind::Muon {
+            self.train.optimizer = OptimizerKind::Adamw;
+        }
         let tunes = self.start.is_some() || self.train.objective.compares_answers();
         if tunes && self.train.learning_rate.to_bits() == rate.to_bits() {
             self.set_learning_rate(self.tuning_rate());

@@ -21,6 +21,10 @@ pub enum OptimizerKind {
     Sgd,
     /// RMSProp (Tieleman and Hinton 2012); `beta2` is the smoothing.
     Rmsprop,
+    /// Muon (Jordan et al. 2024) for the weight matrices of blocks, each as it is stored: queries, keys and values are one matrix, and so
+    /// are a gated MLP's two. Their update is orthogonalised and scaled to the size of AdamW's (Liu et al. 2025, "Muon is scalable for
+    /// LLM training"), so that one `learning_rate` serves both; momentum is 0.95. AdamW updates everything else.
+    Muon,
 }
 
 /// Learning-rate schedule after the warm-up.
@@ -259,6 +263,12 @@ impl TrainConfig {
             "train.weight_decay",
             self.weight_decay,
             "be 0 with optimizer = \"adam\" (adamw decays)",
+        )?;
+        require(
+            !(self.optimizer == OptimizerKind::Muon && self.adapter.is_some()),
+            "train.optimizer",
+            "muon",
+            "be another one with train.adapter, which freezes the matrices that muon updates (adamw trains adapters)",
         )?;
         require(
             self.gradient_clipping.is_finite() && self.gradient_clipping >= 0.0,

@@ -51,7 +51,7 @@ impl RunConfig {
         self.set_learning_rate(if is_own { rate } else { rate.min(self.train.learning_rate) });
         let train = &mut self.train;
         train.warmup_steps = tuning_warmup(train.steps);
-        if matches!(train.optimizer, OptimizerKind::Adam | OptimizerKind::Adamw) {
+        if matches!(train.optimizer, OptimizerKind::Adam | OptimizerKind::Adamw | OptimizerKind::Muon) {
             train.beta2 = BETA2;
         }
         if compares {

@@ -86,6 +86,9 @@ pub struct PassFlops {
     pub backward: f64,
     /// Second forward pass for activations that were not stored.
     pub recomputed: f64,
+    /// Matrix products of the optimizer (Muon), spread over the tokens of a step.
+    #[serde(default)]
+    pub optimizer: f64,
 }
 
 /// Time of a kernel, or of a CPU operation, in one scope.

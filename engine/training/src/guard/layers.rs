@@ -68,10 +68,20 @@ pub(super) fn layers(
         });
         let sum =
             |(update, longest): (f64, f64), entry: f64| (update + entry * entry, entry.abs().max(longest));
-        let (update, longest) = entries.fold((0.0, 0.0), sum);
+        let hidden = optimizer.matrices(&layout).iter().find(|matrix| matrix.start == *start);
+        let (update, longest) = match hidden {
+            // Muon's updates have the same size for any gradient but 0.
+            Some(matrix) if moments.iter().any(|moment| *moment != 0.0) => {
+                let rate = f64::from(matrix.rate());
+                (rate * rate * matrix.rows.min(matrix.columns) as f64, rate)
+            }
+            Some(_) => (0.0, 0.0),
+            None => entries.fold((0.0, 0.0), sum),
+        };
         if parameter.decayed && !squares.is_empty() {
             let is_known = !moments.is_empty() && update.is_finite();
-            let never = squares.iter().all(|square| *square == 0.0);
+            let gradients = if hidden.is_some() { moments } else { squares };
+            let never = gradients.iter().all(|gradient| *gradient == 0.0);
             matrices.push((parameter.name.as_str(), never, is_known.then_some(longest)));
         }
         let name = part_of(&parameter.name);
@@ -114,7 +124,7 @@ mod tests {
     use glasshouse_compiler::graph::random::nth;
     use glasshouse_compiler::model;
     use glasshouse_compiler::optimizer::{Rate, entry};
-    use glasshouse_protocol::presets;
+    use glasshouse_protocol::{OptimizerKind, presets};
 
     #[test]
     fn parts_of_a_checkpoint_are_measured() {
@@ -147,6 +157,12 @@ mod tests {
             found.parts.iter().map(|part| (part.name.as_str(), part.is_finite)).collect();
         assert!(fates.contains(&("blocks.1", false)) && fates.contains(&("blocks.0", true)), "{fates:?}");
         assert!(fates.iter().filter(|(_, is_finite)| !is_finite).count() == 1);
+        // Muon keeps no squares of matrices.
+        let muon = Optimizer { kind: OptimizerKind::Muon, ..optimizer };
+        let look = |state: &ArenaState| layers(&parameters, state, &muon, 1000, 1e-2).dead;
+        assert_eq!(look(&state), [parameters[matrix].name.clone()]);
+        state.first_moments[range].fill(0.01);
+        assert_eq!(look(&state), [""; 0]);
     }
 
     /// Dead matrices after a number of steps, with noise gradients scaled by `gradient(matrix, step)`.

@@ -72,6 +72,7 @@ fn configs() -> Vec<RunConfig> {
                 config.train.optimizer = match activation {
                     Activation::Relu => OptimizerKind::Sgd,
                     Activation::Silu => OptimizerKind::Rmsprop,
+                    Activation::GeluTanh => OptimizerKind::Muon,
                     _ => OptimizerKind::Adamw,
                 };
                 all.push(config);

@@ -103,6 +103,8 @@ fn pieces_between_parameters_leave_the_same_bits() {
         (false, OptimizerKind::Adamw, Precision::Mixed),
         (true, OptimizerKind::Sgd, Precision::F32),
         (true, OptimizerKind::Rmsprop, Precision::F32),
+        (true, OptimizerKind::Muon, Precision::F32),
+        (false, OptimizerKind::Muon, Precision::Mixed),
     ] {
         let (model, mut train) = config(120, precision);
         // High enough that no step is clipped.
