@@ -1,6 +1,6 @@
 //! Export to a GGUF file for llama.cpp.
 
-use super::architectures::{ARCHITECTURE_KEY, Architecture};
+use super::architectures::{ARCHITECTURE_KEY, Architecture, Divisors};
 use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
@@ -113,11 +113,7 @@ async fn export_in_turns(
 
 /// The tensors with the types that llama.cpp's quantiser chooses for an F32 file (`llama_model_quantize`, without an importance
 /// matrix); the divisors of rotary angles come first.
-fn infos(
-    export: &Export<'_>,
-    tensors: &[Tensor],
-    divisors: &[(&'static str, Vec<f32>)],
-) -> Vec<TensorInfo<'static>> {
+fn infos(export: &Export<'_>, tensors: &[Tensor], divisors: &Divisors) -> Vec<TensorInfo<'static>> {
     let base = base_type(export.quantization);
     let head = if export.model.tied_head { "token_embd.weight" } else { "output.weight" };
     let first = divisors.iter().map(|(name, factors)| (*name, vec![factors.len()]));

@@ -1,6 +1,7 @@
 //! A file's facts about its model: the keys of its architecture, and its tensors. An export builds the same from what it will
 //! write and reads it back, to find out what the format can represent.
 
+use super::architectures::Divisors;
 use super::metadata::Metadata;
 use super::value::Value;
 use glasshouse_platform::{Error, Result};
@@ -19,7 +20,7 @@ pub struct Facts<'file> {
     /// Shapes of tensors by name.
     shapes: HashMap<&'file str, &'file [usize]>,
     /// Tensors of divisors of the rotary angles, one entry per pair of channels.
-    divisors: Vec<(&'static str, Vec<f32>)>,
+    divisors: Divisors,
     read: BTreeSet<String>,
 }
 
@@ -29,7 +30,7 @@ impl<'file> Facts<'file> {
         architecture: &'static str,
         metadata: &'file Metadata<'file>,
         shapes: HashMap<&'file str, &'file [usize]>,
-        divisors: Vec<(&'static str, Vec<f32>)>,
+        divisors: Divisors,
     ) -> Self {
         Self { path, architecture, metadata, shapes, divisors, read: BTreeSet::new() }
     }

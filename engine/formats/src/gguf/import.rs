@@ -1,6 +1,6 @@
 //! Imports a GGUF file: keys and vocabulary from a memory map, then tensors, a few rows at a time.
 
-use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, DIVISORS};
+use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, DIVISORS, Divisors};
 use super::facts::Facts;
 use super::{GgmlType, Gguf, MAGIC, vocabulary};
 use crate::found::{Looked, Weights, read_at};
@@ -112,7 +112,7 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
 }
 
 /// The file's tensors of divisors of the rotary angles.
-fn divisors(file: &Gguf<'_>) -> Result<Vec<(&'static str, Vec<f32>)>> {
+fn divisors(file: &Gguf<'_>) -> Result<Divisors> {
     let stored = DIVISORS.into_iter().filter_map(|name| Some((name, file.tensor(name)?)));
     let read = stored.map(|(name, tensor)| {
         // The length is bounded by the tensor's bytes.

@@ -13,7 +13,7 @@ mod import;
 mod peft;
 
 pub use card::CardFacts;
-pub(crate) use families::rotary_order;
+pub(crate) use families::packed_rows;
 pub use families::{FAMILIES, Family};
 pub use folder::{Folder, Format, MAX_JSON_BYTES, shards_of};
 pub(super) use import::look;

@@ -4,7 +4,7 @@
 //! For this architecture, llama.cpp rotates channel 2i of a head with 2i + 1, where we rotate i with i + D/2; rows of queries and
 //! keys are stored in its order.
 
-use super::{Architecture, LLAMA3, Settings, count, exactly};
+use super::{Architecture, Divisors, LLAMA3, Settings, count, exactly};
 use crate::gguf::facts::Facts;
 use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_platform::Result;
@@ -110,7 +110,7 @@ fn scaling(facts: &mut Facts<'_>, base: f32, head_size: usize) -> Result<Option<
     let said = facts.whole_or_none("rope.scaling.original_context_length")?;
     let Some(stored) = facts.divisors(LLAMA3) else { return Ok(linear) };
     let fitting = llama3(base, head_size, stored, said).filter(|_| linear.is_none());
-    fitting.map(Some).ok_or_else(|| facts.error(format!("its {} are not those of Llama 3's formula", LLAMA3)))
+    fitting.map(Some).ok_or_else(|| facts.error(format!("its {LLAMA3} are not those of Llama 3's formula")))
 }
 
 /// Recovers the formula's parameters from stored factors. Published models all use the same low and high factor, which no key
@@ -153,7 +153,7 @@ fn factors(base: f32, scaling: &RopeScaling, head_size: usize) -> Vec<f32> {
 }
 
 /// The divisors of a model that uses this formula.
-fn divisors(model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
+fn divisors(model: &ModelConfig) -> Divisors {
     match &model.position {
         Position::Rope(Rope { base, scaling: Some(scaling @ RopeScaling::Llama3 { .. }), .. }) => {
             vec![(LLAMA3, factors(*base, scaling, model.head_size))]

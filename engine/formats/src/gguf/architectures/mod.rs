@@ -27,6 +27,9 @@ const LLAMA3: &str = "rope_freqs.weight";
 const LONG: &str = "rope_factors_long.weight";
 const SHORT: &str = "rope_factors_short.weight";
 
+/// Tensors among [`DIVISORS`] and their entries.
+pub type Divisors = Vec<(&'static str, Vec<f32>)>;
+
 /// An architecture's keys, without its name as prefix, and their values.
 type Settings = Vec<(&'static str, Value<'static>)>;
 
@@ -39,7 +42,7 @@ pub struct Architecture {
     write: fn(&ModelConfig) -> Settings,
     tensors: fn(&ModelConfig, &mut TensorTable<'_>),
     /// The tensors of divisors of the rotary angles.
-    divisors: fn(&ModelConfig) -> Vec<(&'static str, Vec<f32>)>,
+    divisors: fn(&ModelConfig) -> Divisors,
     /// Whether it always has biases in linear layers and norms; those that a model lacks are exported as zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
     /// Replaces a setting by the close one that llama.cpp computes instead, and returns a notice about it.
@@ -149,7 +152,7 @@ impl Architecture {
     }
 
     /// The tensors among [`DIVISORS`] that a model has, with their entries.
-    pub fn divisors(&self, model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
+    pub fn divisors(&self, model: &ModelConfig) -> Divisors {
         (self.divisors)(model)
     }
 }
@@ -160,7 +163,7 @@ fn count(number: usize) -> Value<'static> {
 }
 
 /// For architectures whose rotary angles have no divisors of their own.
-fn undivided(_model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
+fn undivided(_model: &ModelConfig) -> Divisors {
     Vec::new()
 }
 

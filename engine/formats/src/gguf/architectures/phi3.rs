@@ -2,10 +2,10 @@
 //! stored as in transformers. llama.cpp computes no sliding window.
 
 use super::llama;
-use super::{Architecture, LONG, SHORT, Settings, count};
+use super::{Architecture, Divisors, LONG, SHORT, Settings, count};
 use crate::gguf::facts::Facts;
-use crate::huggingface::rotary_order;
-use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
+use crate::huggingface::packed_rows;
+use crate::tensors::{BiasRule::AsOurs, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::{ModelConfig, Position, Rope, RopeScaling};
 
@@ -56,7 +56,7 @@ fn write(model: &ModelConfig) -> Settings {
     settings
 }
 
-fn divisors(model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
+fn divisors(model: &ModelConfig) -> Divisors {
     match &model.position {
         Position::Rope(Rope {
             scaling: Some(RopeScaling::Longrope { short_factor, long_factor, .. }),
@@ -69,9 +69,7 @@ fn divisors(model: &ModelConfig) -> Vec<(&'static str, Vec<f32>)> {
 }
 
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
-    let (turned, size) = (model.heads + model.kv_heads, model.head_size);
-    let values = turned * size..(turned + model.kv_heads) * size;
-    let rows = Rows::of_heads(0, turned, &rotary_order(model)).and(values);
+    let rows = packed_rows(model);
     table.whole("token_embd.weight", "embedding.tokens");
     for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("blk.{block}"));

@@ -17,7 +17,7 @@ mod qwen3;
 mod smollm3;
 
 use super::fields::Fields;
-use crate::tensors::{Parameters, Tensor, TensorTable};
+use crate::tensors::{Parameters, Rows, Tensor, TensorTable};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Bias, ModelConfig, Position};
 use serde_json::{Map, Value};
@@ -146,7 +146,7 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
 
 /// For each of the family's head channels, ours. Partial rotation pairs their channels i and i + R/2, ours i and i + D/2.
 /// Channels that are not rotated fill the places between.
-pub(crate) fn rotary_order(model: &ModelConfig) -> Vec<usize> {
+fn rotary_order(model: &ModelConfig) -> Vec<usize> {
     let head_size = model.head_size;
     let turning = match &model.position {
         Position::Rope(rope) => rope.channels.unwrap_or(head_size),
@@ -157,6 +157,13 @@ pub(crate) fn rotary_order(model: &ModelConfig) -> Vec<usize> {
     let highs = (half..half + pairs).chain(half + pairs..head_size);
     let turning = lows.clone().take(pairs).chain(highs.clone().take(pairs));
     turning.chain(lows.skip(pairs)).chain(highs.skip(pairs)).collect()
+}
+
+/// Our rows of queries, keys and values, with the family's order of channels.
+pub(crate) fn packed_rows(model: &ModelConfig) -> Rows {
+    let (turned, size) = (model.heads + model.kv_heads, model.head_size);
+    let values = turned * size..(turned + model.kv_heads) * size;
+    Rows::of_heads(0, turned, &rotary_order(model)).and(values)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::super::fields::{Fields, rope_fields, shortest};
 use super::llama::{self, Defaults};
-use super::{Family, rotary_order};
-use crate::tensors::{BiasRule::AsOurs, Rows, TensorTable};
+use super::{Family, packed_rows};
+use crate::tensors::{BiasRule::AsOurs, TensorTable};
 use glasshouse_platform::Result;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{ModelConfig, Position, Rope, RopeScaling};
@@ -63,9 +63,7 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
 }
 
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
-    let (turned, size) = (model.heads + model.kv_heads, model.head_size);
-    let values = turned * size..(turned + model.kv_heads) * size;
-    let rows = Rows::of_heads(0, turned, &rotary_order(model)).and(values);
+    let rows = packed_rows(model);
     table.whole("model.embed_tokens.weight", "embedding.tokens");
     for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));
