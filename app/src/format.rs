@@ -9,7 +9,7 @@ pub use glasshouse_protocol::quantity::{
     NOTHING, bytes, count, counted, duration, flops, milliseconds, percent, quantity, scientific,
     tokens_per_second, whole,
 };
-pub use metric::{exactly, figures, is_share, metric, metric_between, metric_title, value_of};
+pub use metric::{compared, exactly, figures, is_share, metric, metric_between, metric_title, value_of};
 pub use time::{ago, clock, date_time, kept_from, now};
 
 use glasshouse_protocol::Moderated;

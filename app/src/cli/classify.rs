@@ -113,7 +113,7 @@ impl ClassificationOutput {
         if json {
             say!(
                 "{}",
-                json!({ "event": "accuracy", "rows": labelled, "right": right, "accuracy": accuracy })
+                json!({ "event": "accuracy", "rows": labelled, "right": right, "acc": accuracy })
             )?;
         } else {
             say!("{right} of {} right ({:.1} %)", counted(labelled, "text"), accuracy * 100.0)?;

@@ -65,11 +65,11 @@ pub(super) fn wrapped(text: &str, mark: &str) -> String {
     lines.join("\n")
 }
 
-/// A line per metric: name, value, interval, count, and how it was counted.
+/// A line per metric: title, value, interval, count, and how it was counted.
 pub(super) fn metrics(metrics: &[Metric]) -> String {
     let row = |metric: &Metric| {
         let of = format!("of {} {}", whole(metric.count), metric.of);
-        vec![metric.name.clone(), with_interval(metric), of, metric.signature.clone().unwrap_or_default()]
+        vec![format::metric_title(&metric.name), with_interval(metric), of, metric.signature.clone().unwrap_or_default()]
     };
     aligned(&metrics.iter().map(row).collect::<Vec<_>>(), &[])
 }
@@ -198,7 +198,7 @@ mod tests {
             ..Metric::default()
         };
         assert_eq!(with_interval(&metric), "12.35 [9.8765, 123.5]");
-        assert_eq!(metrics(std::slice::from_ref(&metric)), "perplexity  12.35 [9.8765, 123.5]  of 7 tokens");
+        assert_eq!(metrics(std::slice::from_ref(&metric)), "Perplexity  12.35 [9.8765, 123.5]  of 7 tokens");
         let of_nothing = Metric { value: None, count: 0, ..metric.clone() };
         assert_eq!(with_interval(&of_nothing), "none");
         assert_eq!(with_interval(&Metric { value: None, ..metric }), "not finite");

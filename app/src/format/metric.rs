@@ -1,17 +1,18 @@
 //! Metrics: display names, and values with intervals.
 
 use super::{NOTHING, percent, whole};
+use glasshouse_protocol::Comparison;
 use glasshouse_protocol::evaluation::Metric;
 pub use glasshouse_protocol::evaluation::metric_title;
 
-/// Names and suffixes of proportions.
-const SHARES: &[&str] = &["exact", "mc2", "rate", "share", "ece", "precision", "recall"];
+/// Words in the names of proportions.
+const SHARES: &[&str] =
+    &["acc", "accuracy", "ece", "f1", "match", "mc2", "pct", "precision", "rate", "recall", "share"];
 
 /// Prefixes of proportions.
 const BEGINNINGS: &[&str] = &[
     "extractable",
     "near_exact",
-    "stereotyped",
     "texts_with",
     "training_documents_with",
     "findings_in",
@@ -21,9 +22,8 @@ const BEGINNINGS: &[&str] = &[
 
 /// Whether a metric is a proportion between 0 and 1.
 pub fn is_share(name: &str) -> bool {
-    let last = name.rsplit('_').next().unwrap_or(name);
-    let begins = BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
-    begins || SHARES.contains(&name) || SHARES.contains(&last) || last == "f1" || name.contains("accuracy")
+    BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+        || name.split('_').any(|word| SHARES.contains(&word))
 }
 
 /// A metric's number for tables: proportions in percent, scores out of 100 with one decimal, others with four digits or decimals.
@@ -64,6 +64,13 @@ pub fn metric_between(metric: &Metric) -> String {
     format!("{low} to {high}")
 }
 
+/// The metric of a comparison in words, after the task's name if there is one.
+pub fn compared(pair: &Comparison) -> String {
+    let metric = &pair.difference.name;
+    let task = pair.what.strip_suffix(metric.as_str()).unwrap_or_default();
+    format!("{task}{}", metric_title(metric))
+}
+
 /// A full description of a metric, for tooltips and screen readers.
 pub fn exactly(metric: &Metric) -> String {
     let mut text = match metric.value {
@@ -96,16 +103,19 @@ mod tests {
         for (name, title) in [
             ("bits_per_byte", "Bits per byte"),
             ("f1", "Token F1"),
-            ("macro_f1", "Macro F1"),
+            ("f1_macro", "Macro F1"),
             ("difference_nats", "Difference in nats"),
             ("repetition_of_text", "Repetition, held-out text"),
-            ("accuracy_per_character", "Accuracy per character"),
+            ("acc_norm", "Accuracy, length-normalised"),
         ] {
             assert_eq!(metric_title(name), title);
         }
         for (name, value, text) in [
             ("token_accuracy", 0.4321, "43.2 %"),
-            ("macro_f1", 0.5, "50.0 %"),
+            ("f1_macro", 0.5, "50.0 %"),
+            ("acc_mutual_info", 0.5, "50.0 %"),
+            ("difference_exact_match", 0.5, "50.0 %"),
+            ("pct_stereotype", 0.5, "50.0 %"),
             ("pass_rate", 1.0, "100 %"),
             ("extractable_held_out", 0.005, "0.50 %"),
             ("training_documents_with_findings", 0.002, "0.20 %"),
@@ -126,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_metric_says_of_how_many_things_it_is() {
-        let mut metric = of("accuracy", 0.5);
+        let mut metric = of("acc", 0.5);
         assert_eq!(metric_between(&metric), "40.0 % to 60.0 %");
         metric.of = "rows".to_owned();
         assert_eq!(

@@ -129,13 +129,14 @@ fn beside(task: &TaskReport) -> Result<()> {
             let same = other.metrics.iter().find(|theirs| theirs.name == metric.name);
             same.map(with_interval).unwrap_or_default()
         });
-        [metric.name.clone(), with_interval(metric)].into_iter().chain(theirs).collect()
+        [format::metric_title(&metric.name), with_interval(metric)].into_iter().chain(theirs).collect()
     };
     columns(std::iter::once(head).chain(task.metrics.iter().map(line)))?;
     for other in &task.beside {
         say!("  {}: {}", other.name, other.about)?;
         for difference in &other.differences {
-            say!("    {} minus its own, paired by row: {}", difference.name, with_interval(difference))?;
+            let title = format::metric_title(&difference.name);
+            say!("    {title} minus its own, paired by row: {}", with_interval(difference))?;
         }
         for (line, reason) in other.broken.iter().take(3) {
             say!("    line {line} of its results: {reason}")?;
@@ -158,7 +159,8 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
         let difference =
             one.difference.value.map(|_| format!("; difference {}", with_interval(&one.difference)));
         let difference = difference.unwrap_or_default();
-        say!("  {}: {} {first}, {} {second}{difference}", one.what, one.first, one.second)?;
+        let what = format::compared(one);
+        say!("  {what}: {} {first}, {} {second}{difference}", one.first, one.second)?;
         say!("    {}", one.verdict)?;
     }
     Ok(())
