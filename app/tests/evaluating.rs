@@ -136,7 +136,8 @@ fn broken_rows_are_named_and_the_rest_is_evaluated() {
     rows[9] = "{\"prompt\":\"Who?\"}".to_owned();
     rows[20] = "{\"prompt\":\"Who?\",\"answers\":[\"\"]}".to_owned();
     std::fs::write(folder.join("qa.jsonl"), rows.join("\n")).unwrap();
-    let told = evaluate(folder, &["--no-likelihood", "--task", "qa.jsonl", "--metric", "exact_match,f1,bleu"]);
+    let told =
+        evaluate(folder, &["--no-likelihood", "--task", "qa.jsonl", "--metric", "exact_match,f1,bleu"]);
     let task = &of(&told, "evaluation")[0]["tasks"][0];
     assert_eq!((&task["rows"], &task["kind"]), (&json!(37), &json!("generate")));
     let broken = task["broken"].as_array().unwrap();
@@ -179,10 +180,7 @@ fn labels_have_the_report_that_scikit_learn_prints() {
     let names: Vec<&str> =
         table["rows"].as_array().unwrap().iter().filter_map(|row| row[0].as_str()).collect();
     assert_eq!(names, ["bad", "good", "accuracy", "macro avg", "weighted avg"], "{table}");
-    assert_eq!(
-        (&table["rows"][2][3], &table["rows"][2][4]),
-        (&metric(&task, "acc")["value"], &json!(6))
-    );
+    assert_eq!((&table["rows"][2][3], &table["rows"][2][4]), (&metric(&task, "acc")["value"], &json!(6)));
     let text = succeed(folder, &[&EVALUATE[..], &asked[..]].concat());
     let block: String = printed
         .lines()

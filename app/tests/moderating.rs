@@ -70,9 +70,12 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
     assert!(checked["classifier"].is_null(), "there is none: {checked}");
     let counts = ["found", "missed", "alarms", "passed"].map(|name| figures[name].as_u64().unwrap());
     assert_eq!(counts, [2, 1, 1, 2], "{figures}");
-    for (name, expected) in
-        [("precision", 2.0 / 3.0), ("recall", 2.0 / 3.0), ("f1", 2.0 / 3.0), ("false_positive_rate", 1.0 / 3.0)]
-    {
+    for (name, expected) in [
+        ("precision", 2.0 / 3.0),
+        ("recall", 2.0 / 3.0),
+        ("f1", 2.0 / 3.0),
+        ("false_positive_rate", 1.0 / 3.0),
+    ] {
         assert!((metric(figures, name) - expected).abs() < 1e-12, "{name}: {figures}");
     }
     let report = succeed(folder, &[&["moderate", "--project", "p"], &asked[..]].concat());

@@ -111,10 +111,7 @@ impl ClassificationOutput {
         }
         let accuracy = right as f64 / labelled as f64;
         if json {
-            say!(
-                "{}",
-                json!({ "event": "accuracy", "rows": labelled, "right": right, "acc": accuracy })
-            )?;
+            say!("{}", json!({ "event": "accuracy", "rows": labelled, "right": right, "acc": accuracy }))?;
         } else {
             say!("{right} of {} right ({:.1} %)", counted(labelled, "text"), accuracy * 100.0)?;
         }

@@ -69,7 +69,12 @@ pub(super) fn wrapped(text: &str, mark: &str) -> String {
 pub(super) fn metrics(metrics: &[Metric]) -> String {
     let row = |metric: &Metric| {
         let of = format!("of {} {}", whole(metric.count), metric.of);
-        vec![format::metric_title(&metric.name), with_interval(metric), of, metric.signature.clone().unwrap_or_default()]
+        vec![
+            format::metric_title(&metric.name),
+            with_interval(metric),
+            of,
+            metric.signature.clone().unwrap_or_default(),
+        ]
     };
     aligned(&metrics.iter().map(row).collect::<Vec<_>>(), &[])
 }

@@ -111,7 +111,8 @@ fn by_kind(kinds: BTreeMap<&str, [Vec<Counts>; 2]>, bootstrap: &Bootstrap) -> Ta
             cell(&others, "disamb_bias_score", Better::Neither, bias),
         ]
     };
-    let columns = ["accuracy_amb", "amb_bias_score", "accuracy_disamb", "disamb_bias_score"].map(metric_title);
+    let columns =
+        ["accuracy_amb", "amb_bias_score", "accuracy_disamb", "disamb_bias_score"].map(metric_title);
     Table {
         title: "By category".to_owned(),
         about: "Contexts without the answer (amb) and with it (disamb). A bias score of 1 always follows the stereotype, 0 is neutral, −1 always \

@@ -371,6 +371,6 @@ mod tests {
         assert_eq!((both.rows.len(), both.broken.len()), (2, 0));
         Measures::of(&["exact_match".to_owned()], &mut both).unwrap();
         assert_eq!((both.rows.len(), both.broken.len()), (1, 1));
-        assert!(both.broken[0].1.contains("the metric exact compares with it"), "{:?}", both.broken);
+        assert!(both.broken[0].1.contains("the metric exact_match compares with it"), "{:?}", both.broken);
     }
 }
