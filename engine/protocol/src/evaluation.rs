@@ -644,11 +644,8 @@ mod tests {
             ("rule:regex=^[A-Z]", &["rule:regex=^[A-Z]"]),
             ("f1,Rule:Regex=[0-9]{1,3} a", &["f1", "rule:regex=[0-9]{1,3} a"]),
             ("rule:format=<A>, f1", &["rule:format=<A>, f1"]),
-            ("rule:length=20,exact", &["rule:length=20", "exact"]),
-            (
-                "rule:contains=Red fox,rule:contains exact",
-                &["rule:contains=Red fox", "rule:contains", "exact"],
-            ),
+            ("rule:length=20,acc", &["rule:length=20", "acc"]),
+            ("rule:contains=Red fox,rule:contains acc", &["rule:contains=Red fox", "rule:contains", "acc"]),
         ] {
             assert_eq!(metric_names(list), names, "{list}");
         }

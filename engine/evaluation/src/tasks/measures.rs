@@ -262,11 +262,17 @@ mod tests {
             "{said}"
         );
         let said = error(&["acc"], ANSWERED);
-        assert!(said.ends_with("exact, f1, bleu, chrf, rouge, rule"), "{said}");
+        assert!(said.ends_with("exact_match, f1, bleu, chrf, rouge, rule"), "{said}");
         let twice = ["f1", "exact_match", "f1"].map(str::to_owned);
         assert_eq!(Measures::of(&twice, &mut file(ANSWERED)).unwrap().0.len(), 2);
         assert!(error(&["blue"], ANSWERED).contains("did you mean `bleu`"));
-        assert!(error(&["exact:yes"], ANSWERED).contains("has no settings"));
+        // Names of other packages are unknown, and the valid ones are listed.
+        for (other, listed) in
+            [("accuracy", "did you mean `acc`? Known: exact_match, f1"), ("exact", "Known: ")]
+        {
+            assert!(error(&[other], ANSWERED).contains(listed), "{other}");
+        }
+        assert!(error(&["exact_match:yes"], ANSWERED).contains("has no settings"));
         assert!(error(&["rule:numerik"], ANSWERED).contains("did you mean `numeric`"));
         assert!(error(&["rule:regex"], ANSWERED).contains("needs a regular expression"));
         let said = error(&["rule:regex=("], ANSWERED);
@@ -288,8 +294,11 @@ mod tests {
             [TaskMetric::Exact, TaskMetric::Rule(Some(judge))] => judge.score(&Judged::default(), answer),
             other => panic!("{other:?}"),
         };
-        assert_eq!(["Ada", "ada"].map(|answer| judged("exact,rule:regex=^[A-Z]", answer)), [1.0, 0.0]);
-        assert_eq!(["12", "1234"].map(|answer| judged("Exact, rule:regex=^[0-9]{1,3}$", answer)), [1.0, 0.0]);
+        assert_eq!(["Ada", "ada"].map(|answer| judged("exact_match,rule:regex=^[A-Z]", answer)), [1.0, 0.0]);
+        assert_eq!(
+            ["12", "1234"].map(|answer| judged("Exact_Match, rule:regex=^[0-9]{1,3}$", answer)),
+            [1.0, 0.0]
+        );
     }
 
     /// Cards show titles; a metric without one would show its key.
