@@ -201,7 +201,7 @@ fn task_files_go_with_an_evaluation() {
     let files = vec![file("qa.jsonl", b"one"), file("other.jsonl", b"two")];
     app.answer(Answer { wish: Wish::TaskFiles, files: Ok(files) });
     scene.settle();
-    scene.type_into("Metrics of qa.jsonl", "exact, F1");
+    scene.type_into("Metrics of qa.jsonl", "exact_match, F1");
     scene.settle();
     press(&mut scene, "Leave out other.jsonl");
     choose(&mut scene, "Prediction of the validation split");

@@ -339,7 +339,7 @@ mod tests {
         };
         let nothing = Cell::Text(format::NOTHING.to_owned());
         assert_eq!(said(0), ("this model".to_owned(), Some(0.5), nothing));
-        let difference = Cell::Metric(Box::new(metric("difference_accuracy", 0.25)));
+        let difference = Cell::Metric(Box::new(metric("difference_acc", 0.25)));
         assert_eq!(said(1), ("majority".to_owned(), Some(0.25), difference));
     }
 
