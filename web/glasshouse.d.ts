@@ -415,7 +415,7 @@ declare global {
 
 /** A file of rows whose right answers are known: a File, or a name with a text or bytes. */
 export type TaskFile = (File | { name: string; text: string } | { name: string; bytes: Uint8Array }) & {
-  /** `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `rule`, `rule:regex=^[A-Z]`; of choices `accuracy`; of labels `accuracy`, `report`; of tags `entities`, `accuracy`. */
+  /** `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `rule`, `rule:regex=^[A-Z]`; of choices `acc`; of labels `acc`, `classification_report`; of tags `entities`, `acc`. */
   metrics?: string[];
   /** Rows at most. */
   rows?: number;

@@ -9,7 +9,7 @@ pub use glasshouse_protocol::quantity::{
     NOTHING, bytes, count, counted, duration, figures, flop, flops, milliseconds, percent, quantity,
     scientific, tokens_per_second, whole,
 };
-pub use metric::exactly;
+pub use metric::{compared, exactly};
 pub use time::{ago, clock, date_time, kept_from, now};
 
 use glasshouse_protocol::Moderated;

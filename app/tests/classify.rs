@@ -44,7 +44,7 @@ fn a_model_learns_to_tell_texts_apart() {
         let said =
             lines(&succeed(folder, &["classify", "--project", "first", "--file", "held.jsonl", "--json"]));
         let (last, each) = said.split_last().unwrap();
-        assert!(last["accuracy"].as_f64().unwrap() > 0.95 && last["rows"] == 60, "{last}");
+        assert!(last["acc"].as_f64().unwrap() > 0.95 && last["rows"] == 60, "{last}");
         for (at, line) in each.iter().enumerate() {
             let shares = line["probabilities"].as_object().unwrap().values();
             let shares: Vec<f64> = shares.map(|share| share.as_f64().unwrap()).collect();

@@ -201,7 +201,7 @@ fn task_files_go_with_an_evaluation() {
     let files = vec![file("qa.jsonl", b"one"), file("other.jsonl", b"two")];
     app.answer(Answer { wish: Wish::TaskFiles, files: Ok(files) });
     scene.settle();
-    scene.type_into("Metrics of qa.jsonl", "exact, F1");
+    scene.type_into("Metrics of qa.jsonl", "exact_match, F1");
     scene.settle();
     press(&mut scene, "Leave out other.jsonl");
     choose(&mut scene, "Prediction of the validation split");
@@ -213,7 +213,7 @@ fn task_files_go_with_an_evaluation() {
     assert_eq!((settings.tasks.len(), settings.likelihood, settings.baselines), (1, false, false));
     assert_eq!(
         (settings.tasks[0].file.as_str(), &settings.tasks[0].metrics[..]),
-        ("qa.jsonl", &["exact".to_owned(), "f1".to_owned()][..])
+        ("qa.jsonl", &["exact_match".to_owned(), "f1".to_owned()][..])
     );
     assert_eq!(evaluate.bytes, [b"one".to_vec()]);
     press(&mut scene, "Leave out qa.jsonl");

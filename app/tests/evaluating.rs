@@ -117,7 +117,7 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     );
     assert!(error.contains("card.html"), "{error}");
     let text = succeed(folder, &[&EVALUATE[..], &["--no-likelihood", "--task", "qa.jsonl"]].concat());
-    for part in ["bits_per_byte", "Baselines", "Task qa.jsonl · generate, 1 row", "Limitations"] {
+    for part in ["Bits per byte", "Baselines", "Task qa.jsonl · generate, 1 row", "Limitations"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     // The text and its baselines are marked as kept; the task is new.
@@ -136,7 +136,8 @@ fn broken_rows_are_named_and_the_rest_is_evaluated() {
     rows[9] = "{\"prompt\":\"Who?\"}".to_owned();
     rows[20] = "{\"prompt\":\"Who?\",\"answers\":[\"\"]}".to_owned();
     std::fs::write(folder.join("qa.jsonl"), rows.join("\n")).unwrap();
-    let told = evaluate(folder, &["--no-likelihood", "--task", "qa.jsonl", "--metric", "exact,f1,bleu"]);
+    let told =
+        evaluate(folder, &["--no-likelihood", "--task", "qa.jsonl", "--metric", "exact_match,f1,bleu"]);
     let task = &of(&told, "evaluation")[0]["tasks"][0];
     assert_eq!((&task["rows"], &task["kind"]), (&json!(37), &json!("generate")));
     let broken = task["broken"].as_array().unwrap();
@@ -179,10 +180,7 @@ fn labels_have_the_report_that_scikit_learn_prints() {
     let names: Vec<&str> =
         table["rows"].as_array().unwrap().iter().filter_map(|row| row[0].as_str()).collect();
     assert_eq!(names, ["bad", "good", "accuracy", "macro avg", "weighted avg"], "{table}");
-    assert_eq!(
-        (&table["rows"][2][3], &table["rows"][2][4]),
-        (&metric(&task, "accuracy")["value"], &json!(6))
-    );
+    assert_eq!((&table["rows"][2][3], &table["rows"][2][4]), (&metric(&task, "acc")["value"], &json!(6)));
     let text = succeed(folder, &[&EVALUATE[..], &asked[..]].concat());
     let block: String = printed
         .lines()
@@ -198,13 +196,13 @@ fn a_rule_s_pattern_is_taken_as_it_is_typed() {
     let folder = folder.path();
     write_rows(&folder.join("qa.jsonl"), [json!({ "prompt": "Who?", "answer": "Ada" })]);
     let score = |pattern: &str| {
-        let list = format!("Exact,rouge:stemmer,rule:regex={pattern}");
+        let list = format!("Exact_match,rouge:stemmer,rule:regex={pattern}");
         let asked = ["--no-likelihood", "--task", "qa.jsonl", "--max-tokens", "4", "--metric", list.as_str()];
         let told = evaluate(folder, &asked);
         let task = of(&told, "evaluation")[0]["tasks"][0].clone();
         let metrics = task["metrics"].as_array().unwrap();
         let names: Vec<&str> = metrics.iter().filter_map(|metric| metric["name"].as_str()).collect();
-        assert_eq!(names, ["exact", "rouge_1", "rouge_2", "rouge_l", "pass_rate"]);
+        assert_eq!(names, ["exact_match", "rouge1", "rouge2", "rougeL", "pass_rate"]);
         assert!(metrics[1]["signature"].as_str().unwrap().contains("use_stemmer=True"), "{task}");
         metric(&task, "pass_rate")["value"].as_f64().unwrap()
     };
@@ -221,8 +219,8 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
     std::fs::create_dir(folder.join("mine")).unwrap();
     std::fs::write(folder.join("latin.jsonl"), b"{\"prompt\":\"\xe4\",\"answer\":\"a\"}\n").unwrap();
     for (more, said) in [
-        (&["--task", "choices.jsonl", "--metric", "bleu"][..], "accuracy"),
-        (&["--task", "choices.jsonl", "--metric", "acuracy"], "`accuracy`"),
+        (&["--task", "choices.jsonl", "--metric", "bleu"][..], "those that fit: acc"),
+        (&["--task", "choices.jsonl", "--metric", "accuracy"], "did you mean `acc`? Known: exact_match, f1"),
         (&["--task", "empty.jsonl"], "no rows"),
         (&["--task", "latin.jsonl"], "byte 11"),
         (&["--task", "nowhere.jsonl"], "nowhere.jsonl"),
@@ -271,12 +269,12 @@ fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
     let found = of(&told, "evaluation");
     assert_eq!(found.len(), 2);
     let task = &found[0]["tasks"][0];
-    for name in ["accuracy", "accuracy_per_character", "accuracy_normalised"] {
+    for name in ["acc", "acc_norm", "acc_mutual_info"] {
         let value = metric(task, name)["value"].as_f64().unwrap();
         assert!((0.0..=1.0).contains(&value), "{name}: {value}");
     }
     assert_eq!(task["beside"][0]["name"], "random");
-    let chance = metric(&task["beside"][0], "accuracy")["value"].as_f64().unwrap();
+    let chance = metric(&task["beside"][0], "acc")["value"].as_f64().unwrap();
     assert!((chance - 1.0 / 3.0).abs() < 1e-12);
     let compared = of(&told, "comparison");
     // All per-document metrics of two models with the same tokenizer are paired.
@@ -372,13 +370,9 @@ fn slow_python_lm_eval_chooses_the_same() {
     let task = &of(&told, "evaluation")[0]["tasks"][0];
     succeed(folder, &["export", "--project", "first", "--to", "exported"]);
     let theirs = last(&referee(folder, "lm_eval_choices.py", &["exported", "choices.jsonl"]));
-    for (ours, name) in [
-        ("accuracy", "acc"),
-        ("accuracy_per_character", "acc_norm"),
-        ("accuracy_normalised", "acc_mutual_info"),
-    ] {
-        let (own, wanted) = (metric(task, ours)["value"].as_f64().unwrap(), theirs[name].as_f64().unwrap());
-        assert!((own - wanted).abs() < 1e-9, "{ours}: {own} for {theirs}");
+    for name in ["acc", "acc_norm", "acc_mutual_info"] {
+        let (own, wanted) = (metric(task, name)["value"].as_f64().unwrap(), theirs[name].as_f64().unwrap());
+        assert!((own - wanted).abs() < 1e-9, "{name}: {own} for {theirs}");
     }
 }
 

@@ -110,7 +110,7 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     let right = score["right"].as_u64().unwrap();
     let rows = score["rows"].as_u64().unwrap();
     assert!(rows >= 2 && right + 1 >= rows, "{score}");
-    assert_eq!(score["accuracy"].as_f64().unwrap(), right as f64 / rows as f64);
+    assert_eq!(score["pass_rate"].as_f64().unwrap(), right as f64 / rows as f64);
     let score = format!("answer: {right} of {rows} questions right");
 
     let again = ["recipe", "answer", "--project", "first", "--measure", "2", "--device", "cpu"];

@@ -20,7 +20,7 @@ export async function the_script_evaluates_audits_and_writes_a_card(site) {
     const progress = new Set();
     const evaluation = await lab.evaluate({
       resamples: 200,
-      tasks: [{ name: "qa.jsonl", text: rows.map((row) => JSON.stringify(row)).join("\n"), metrics: ["exact", "f1"], maxTokens: 5 }],
+      tasks: [{ name: "qa.jsonl", text: rows.map((row) => JSON.stringify(row)).join("\n"), metrics: ["exact_match", "f1"], maxTokens: 5 }],
       onProgress: ({ what }) => progress.add(what),
     });
     const audit = await lab.audit({ sections: ["bias", "memorisation"], samples: 10 });
@@ -59,7 +59,7 @@ export async function the_script_evaluates_audits_and_writes_a_card(site) {
   assert.deepEqual([task.name, task.rows, task.broken.length, task.answers.length], ["qa.jsonl", 2, 1, 2]);
   assert.equal(task.broken[0][0], 2);
   assert.match(task.broken[0][1], /answer/);
-  assert.deepEqual(task.metrics.map(({ name }) => name), ["exact", "f1"]);
+  assert.deepEqual(task.metrics.map(({ name }) => name), ["exact_match", "f1"]);
 
   assert.deepEqual(audit.sections.map(({ name }) => name), ["bias", "memorisation"]);
   for (const { name, sample, limits, metrics, skipped } of audit.sections) {

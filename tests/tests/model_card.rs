@@ -44,7 +44,7 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
         }),
         tasks: vec![
             task(AnswerKind::Generate, vec![signed, none]),
-            task(AnswerKind::Choose, vec![metric("accuracy", 0.25, None)]),
+            task(AnswerKind::Choose, vec![metric("acc", 0.25, None)]),
         ],
         ..Evaluation::default()
     };
@@ -78,7 +78,7 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
         ("text-generation, perplexity, Perplexity", 1e-7),
         ("text-generation, bits_per_byte, Bits per byte", 4.0),
         ("text-generation, bleu, BLEU", 12.5),
-        ("multiple-choice, accuracy, Accuracy", 0.25),
+        ("multiple-choice, acc, Accuracy", 0.25),
     ];
     assert_eq!(results.len(), wanted.len(), "{results:?}");
     for (at, (texts, value)) in wanted.into_iter().enumerate() {

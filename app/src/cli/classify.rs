@@ -111,10 +111,7 @@ impl ClassificationOutput {
         }
         let accuracy = right as f64 / labelled as f64;
         if json {
-            say!(
-                "{}",
-                json!({ "event": "accuracy", "rows": labelled, "right": right, "accuracy": accuracy })
-            )?;
+            say!("{}", json!({ "event": "accuracy", "rows": labelled, "right": right, "acc": accuracy }))?;
         } else {
             say!("{right} of {} right ({})", counted(labelled, "text"), percent(accuracy))?;
         }

@@ -249,30 +249,31 @@ fn tell(
         threads: arguments.threads,
     };
     let metric = recipe.metric();
-    let thing = match metric {
+    let called = match metric {
         RecipeMetric::Perplexity => return tell_perplexity(arguments, recipe.name, &place, run),
-        RecipeMetric::Answers => "question",
-        RecipeMetric::Labels => "text",
+        RecipeMetric::Answers => ("question", "pass_rate"),
+        RecipeMetric::Labels => ("text", "acc"),
     };
     let score = match own {
         Some(rows) => place.rows(run, metric, rows)?,
         None => place.held_out(run, recipe)?,
     };
-    tell_score(arguments, recipe.name, run, score, thing)
+    tell_score(arguments, recipe.name, run, score, called)
 }
 
+/// Prints the score, with what a row is called and the metric's identifier in JSON.
 fn tell_score(
     arguments: &RecipeArguments,
     recipe: &str,
     run: &RunSummary,
     score: Score,
-    thing: &str,
+    (thing, metric): (&str, &str),
 ) -> Result<()> {
     let Score { rows, right, .. } = score;
     if arguments.json {
         let line = json!({
             "event": "score", "recipe": recipe, "run": run.name, "rows": rows, "right": right,
-            "accuracy": score.accuracy(), "mean": score.mean(), "seconds": run.seconds,
+            (metric): score.accuracy(), "mean": score.mean(), "seconds": run.seconds,
         });
         return Ok(say!("{line}")?);
     }

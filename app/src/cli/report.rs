@@ -1,7 +1,7 @@
 //! Metrics and tables of evaluations and audits as text for a terminal.
 
 use crate::format;
-use glasshouse_engine::protocol::evaluation::{AuditSection, Cell, Metric, Table};
+use glasshouse_engine::protocol::evaluation::{AuditSection, Cell, Metric, Table, metric_title};
 use glasshouse_engine::protocol::quantity::{counted, figures, whole};
 use serde_json::{Value, json};
 use std::io::Result;
@@ -64,11 +64,16 @@ pub(super) fn wrapped(text: &str, mark: &str) -> String {
     lines.join("\n")
 }
 
-/// A line per metric: name, value, interval, count, and how it was counted.
+/// A line per metric: title, value, interval, count, and how it was counted.
 pub(super) fn metrics(metrics: &[Metric]) -> String {
     let row = |metric: &Metric| {
         let of = format!("of {} {}", whole(metric.count), metric.of);
-        vec![metric.name.clone(), metric.with_interval(), of, metric.signature.clone().unwrap_or_default()]
+        vec![
+            metric_title(&metric.name),
+            metric.with_interval(),
+            of,
+            metric.signature.clone().unwrap_or_default(),
+        ]
     };
     aligned(&metrics.iter().map(row).collect::<Vec<_>>(), &[])
 }
@@ -182,7 +187,7 @@ mod tests {
         assert_eq!(metric.with_interval(), "12.35 (9.8765 to 123.5)");
         assert_eq!(
             metrics(std::slice::from_ref(&metric)),
-            "perplexity  12.35 (9.8765 to 123.5)  of 7 tokens"
+            "Perplexity  12.35 (9.8765 to 123.5)  of 7 tokens"
         );
         assert_eq!(indented("a\n\nb"), "  a\n\n  b");
     }

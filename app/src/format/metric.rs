@@ -1,7 +1,15 @@
 //! Exact values of metrics.
 
 use super::whole;
+use glasshouse_protocol::Comparison;
 use glasshouse_protocol::evaluation::{Metric, metric_title};
+
+/// The metric of a comparison in words, after the task's name if there is one.
+pub fn compared(pair: &Comparison) -> String {
+    let metric = &pair.difference.name;
+    let task = pair.what.strip_suffix(metric.as_str()).unwrap_or_default();
+    format!("{task}{}", metric_title(metric))
+}
 
 /// A full description of a metric, for tooltips and screen readers.
 pub fn exactly(metric: &Metric) -> String {
@@ -28,7 +36,7 @@ mod tests {
     #[test]
     fn a_metric_says_of_how_many_things_it_is() {
         let mut metric = Metric {
-            name: "accuracy".to_owned(),
+            name: "acc".to_owned(),
             value: Some(0.5),
             interval: Some([0.4, 0.6]),
             count: 1200,

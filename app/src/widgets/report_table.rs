@@ -313,7 +313,7 @@ mod tests {
 
     fn metric(value: f64) -> Cell {
         let interval = Some([value - 0.1, value + 0.1]);
-        let name = "accuracy".to_owned();
+        let name = "acc".to_owned();
         Cell::Metric(Box::new(Metric { name, value: Some(value), interval, ..Metric::default() }))
     }
 
@@ -321,7 +321,7 @@ mod tests {
     fn a_table_as_csv_has_intervals_and_tokens_in_columns_of_their_own() {
         let passage = Passage { prompt: "Once upon\na".to_owned(), token: "a".to_owned() };
         let table = evaluation::Table {
-            columns: ["kind", "tokens", "accuracy", "where"].map(str::to_owned).to_vec(),
+            columns: ["kind", "tokens", "acc", "where"].map(str::to_owned).to_vec(),
             rows: vec![
                 vec![Cell::Text("names".to_owned()), Cell::Count(1200), metric(0.5), Cell::Passage(passage)],
                 vec![
@@ -335,7 +335,7 @@ mod tests {
         };
         let text = report_csv(&table);
         let lines: Vec<&str> = text.split("\n").collect();
-        assert_eq!(lines[0], "kind,tokens,accuracy,accuracy from,accuracy to,where,where: token");
+        assert_eq!(lines[0], "kind,tokens,acc,acc from,acc to,where,where: token");
         assert_eq!(lines[1], "names,1200,0.5,0.4,0.6,\"Once upon");
         assert_eq!(lines[2], "a\",a");
         assert_eq!(lines[3], "rare,7,0.25,,,,");

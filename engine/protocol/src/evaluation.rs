@@ -79,9 +79,9 @@ impl EvaluateSettings {
 pub struct TaskRequest {
     /// Path natively, else the file's name; its bytes are attached in the order of the tasks.
     pub file: String,
-    /// Metric names: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `accuracy`, `report`, `entities`, `stereotypes`, `bbq`,
-    /// `mc2`, `rule`, or a reward rule such as `rule:numeric` or `rule:regex=^[A-Z]`. [`metric_names`] parses a list of them. Empty:
-    /// the defaults for the rows.
+    /// Metric names: `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `acc`, `classification_report`, `entities`,
+    /// `stereotypes`, `bbq`, `mc2`, `rule`, or a reward rule such as `rule:numeric` or `rule:regex=^[A-Z]`. [`metric_names`] parses a
+    /// list of them. Empty: the defaults for the rows.
     pub metrics: Vec<String>,
     /// Maximum number of rows, from the start; `None` takes all.
     pub rows: Option<usize>,
@@ -95,7 +95,7 @@ pub struct TaskRequest {
     pub recipe: Option<String>,
 }
 
-/// Parses a user's list of metrics, separated by commas or spaces: `exact, rule:numeric`. Names are case-insensitive; settings are kept
+/// Parses a user's list of metrics, separated by commas or spaces: `exact_match, rule:numeric`. Names are case-insensitive; settings are kept
 /// verbatim. A regular expression extends to the end of the list (`f1,rule:regex=[0-9]{1,3}`), a search text up to the next comma.
 pub fn metric_names(list: &str) -> Vec<String> {
     let between = |letter: char| letter == ',' || letter.is_whitespace();
@@ -639,15 +639,12 @@ mod tests {
         for (list, names) in [
             ("", &[][..]),
             (" , ", &[]),
-            (" Exact, f1  ROUGE:stemmer,", &["exact", "f1", "rouge:stemmer"]),
+            (" Exact_Match, f1  ROUGE:stemmer,", &["exact_match", "f1", "rouge:stemmer"]),
             ("rule:regex=^[A-Z]", &["rule:regex=^[A-Z]"]),
             ("f1,Rule:Regex=[0-9]{1,3} a", &["f1", "rule:regex=[0-9]{1,3} a"]),
             ("rule:format=<A>, f1", &["rule:format=<A>, f1"]),
-            ("rule:length=20,exact", &["rule:length=20", "exact"]),
-            (
-                "rule:contains=Red fox,rule:contains exact",
-                &["rule:contains=Red fox", "rule:contains", "exact"],
-            ),
+            ("rule:length=20,acc", &["rule:length=20", "acc"]),
+            ("rule:contains=Red fox,rule:contains acc", &["rule:contains=Red fox", "rule:contains", "acc"]),
         ] {
             assert_eq!(metric_names(list), names, "{list}");
         }

@@ -64,7 +64,7 @@ impl RecipeMetric {
     pub fn of_task(self) -> Option<&'static str> {
         match self {
             Self::Answers => Some("rule"),
-            Self::Labels => Some("accuracy"),
+            Self::Labels => Some("acc"),
             Self::Perplexity => None,
         }
     }

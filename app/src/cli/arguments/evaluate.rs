@@ -27,8 +27,9 @@ pub struct EvaluateArguments {
     pub task: Vec<PathBuf>,
     /// Metrics, separated by commas; may be repeated [default: by kind of row]
     ///
-    /// Answers: exact, f1, bleu, chrf, rouge, rouge:stemmer, rule, rule:numeric, rule:regex=EXPRESSION (extends to the end of the list).
-    /// Choices: accuracy, or the metrics of a set (bbq, mc2, stereotypes). Labels: accuracy, report. Tags: entities, accuracy.
+    /// Answers: exact_match, f1, bleu, chrf, rouge, rouge:stemmer, rule, rule:numeric, rule:regex=EXPRESSION (extends to the end of the
+    /// list). Choices: acc (with acc_norm and acc_mutual_info), or the metrics of a set (bbq, mc2, stereotypes). Labels: acc,
+    /// classification_report. Tags: entities, acc.
     #[arg(long = "metric", value_name = "NAME,NAME", requires = "task")]
     pub metrics: Vec<String>,
     /// Evaluate all families of instruction tasks (`corpus tasks`), in held-out wordings

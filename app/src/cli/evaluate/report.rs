@@ -3,7 +3,7 @@
 use crate::cli::report::{aligned, indented, metrics, table};
 use crate::format;
 use glasshouse_engine::protocol::evaluation::{
-    Baseline, Calibration, Likelihood, Metric, TaskReport, metric_text,
+    Baseline, Calibration, Likelihood, Metric, TaskReport, metric_text, metric_title,
 };
 use glasshouse_engine::protocol::quantity::{counted, duration, figures, percent, whole};
 use glasshouse_engine::protocol::{Comparison, Evaluation};
@@ -130,13 +130,14 @@ fn beside(task: &TaskReport) -> Result<()> {
             let same = other.metrics.iter().find(|theirs| theirs.name == metric.name);
             same.map(Metric::with_interval).unwrap_or_default()
         });
-        [metric.name.clone(), metric.with_interval()].into_iter().chain(theirs).collect()
+        [metric_title(&metric.name), metric.with_interval()].into_iter().chain(theirs).collect()
     };
     columns(std::iter::once(head).chain(task.metrics.iter().map(line)))?;
     for other in &task.beside {
         say!("  {}: {}", other.name, other.about)?;
         for difference in &other.differences {
-            say!("    {} minus its own, paired by row: {}", difference.name, difference.with_interval())?;
+            let title = metric_title(&difference.name);
+            say!("    {title} minus its own, paired by row: {}", difference.with_interval())?;
         }
         for (line, reason) in other.broken.iter().take(3) {
             say!("    line {line} of its results: {reason}")?;
@@ -159,7 +160,8 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
         // Without a difference, the verdict explains why.
         let difference = one.difference.value.map(|_| format!("; difference {}", one.signed()));
         let difference = difference.unwrap_or_default();
-        say!("  {}: {} {first}, {} {second}{difference}", one.what, one.first, one.second)?;
+        let what = format::compared(one);
+        say!("  {what}: {} {first}, {} {second}{difference}", one.first, one.second)?;
         say!("    {}", one.verdict)?;
     }
     Ok(())

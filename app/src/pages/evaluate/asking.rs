@@ -252,13 +252,13 @@ mod tests {
         let mut asking = Asking::default();
         asking.take_tasks(vec![chosen("a.jsonl", Some(b"1")), chosen("b.csv", Some(b"2"))]);
         asking.take_tasks(vec![chosen("a.jsonl", Some(b"3"))]);
-        asking.files[1].metrics = " Exact, f1 rule:regex=^[A-Z]".to_owned();
+        asking.files[1].metrics = " Exact_match, f1 rule:regex=^[A-Z]".to_owned();
         let (command, bytes) = asking.evaluate(WeightSource::Current, None);
         assert_eq!(bytes, [b"3".to_vec(), b"2".to_vec()]);
         let Command::Evaluate { settings, .. } = command else { panic!("{command:?}") };
         let files: Vec<&str> = settings.tasks.iter().map(|task| task.file.as_str()).collect();
         assert_eq!((files, &settings.tasks[0].metrics), (vec!["a.jsonl", "b.csv"], &Vec::new()));
-        assert_eq!(settings.tasks[1].metrics, ["exact", "f1", "rule:regex=^[A-Z]"]);
+        assert_eq!(settings.tasks[1].metrics, ["exact_match", "f1", "rule:regex=^[A-Z]"]);
         assert!(settings.keep && settings.baselines && settings.documents.is_none());
         assert_eq!(asking.summary(), "the whole validation split · baselines · 2 task files");
     }

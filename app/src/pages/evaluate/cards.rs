@@ -282,7 +282,7 @@ mod tests {
         let metrics = vec![metric("perplexity", 9.0), metric(FIRST, 1.0)];
         let task = TaskReport {
             name: "qa.jsonl".to_owned(),
-            metrics: vec![metric("exact", 0.5), metric("f1", 0.6)],
+            metrics: vec![metric("exact_match", 0.5), metric("f1", 0.6)],
             ..TaskReport::default()
         };
         let evaluation = Evaluation {

@@ -155,7 +155,7 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
         let known = context.state.runs.list.iter().find(|known| known.name == *run);
         known.map_or(run.clone(), called)
     };
-    let what = what(pair);
+    let what = format::compared(pair);
     let colour = match better(&pair.difference) {
         Some(_) => palette.accent,
         None => palette.quiet,
@@ -184,13 +184,6 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
         ui.add(Label::new(&pair.verdict).wrap());
     });
     ui.add_space(space::TIGHT);
-}
-
-/// The compared metric in words, after the task's name if there is one.
-fn what(pair: &Comparison) -> String {
-    let metric = &pair.difference.name;
-    let task = pair.what.strip_suffix(metric.as_str()).unwrap_or_default();
-    format!("{task}{}", metric_title(metric))
 }
 
 /// The sign of a significant difference; `None` if it may be chance.
@@ -298,8 +291,8 @@ mod tests {
         };
         assert_eq!(shares.signed(), "+6.5 percentage points (+6.2 to +6.8)");
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
-        assert_eq!(what(&of("bits_per_byte")), "Bits per byte");
-        assert_eq!(what(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");
+        assert_eq!(format::compared(&of("bits_per_byte")), "Bits per byte");
+        assert_eq!(format::compared(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");
         assert_eq!(better(&pair(0.01, [-0.02, 0.04]).difference), None);
         assert_eq!(better(&pair(-0.05, [-0.07, -0.03]).difference), Some(-1.0));
         assert_eq!(csv(&[&pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));

@@ -71,7 +71,7 @@ mod tests {
                 .collect(),
             ..TaskReport::default()
         };
-        let own = task("qa.jsonl", "", &[("exact", 0.1)]);
+        let own = task("qa.jsonl", "", &[("exact_match", 0.1)]);
         assert_eq!(by_family(std::slice::from_ref(&own)), None);
         let tasks = [
             task("count", "tasks", &[("pass_rate", 0.75)]),

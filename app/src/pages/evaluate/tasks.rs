@@ -317,14 +317,14 @@ mod tests {
         let metric =
             |name: &str, value| Metric { name: name.to_owned(), value: Some(value), ..Metric::default() };
         let mut task = TaskReport {
-            metrics: vec![metric("accuracy", 0.5), metric("macro_f1", 0.4)],
+            metrics: vec![metric("acc", 0.5), metric("f1_macro", 0.4)],
             ..TaskReport::default()
         };
         assert!(beside(&task).is_none());
         task.beside.push(TaskBaseline {
             name: "majority".to_owned(),
-            metrics: vec![metric("accuracy", 0.25)],
-            differences: vec![metric("accuracy", 0.25)],
+            metrics: vec![metric("acc", 0.25)],
+            differences: vec![metric("acc", 0.25)],
             ..TaskBaseline::default()
         });
         let table = beside(&task).unwrap();
@@ -337,7 +337,7 @@ mod tests {
         };
         let nothing = Cell::Text(format::NOTHING.to_owned());
         assert_eq!(said(0), ("this model".to_owned(), Some(0.5), nothing));
-        let difference = Cell::Metric(Box::new(metric("difference_accuracy", 0.25)));
+        let difference = Cell::Metric(Box::new(metric("difference_acc", 0.25)));
         assert_eq!(said(1), ("majority".to_owned(), Some(0.25), difference));
     }
 

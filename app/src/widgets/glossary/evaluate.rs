@@ -105,9 +105,9 @@ pub const TERMS: &[Term] = &[
         "scikit-learn, f1_score",
     ),
     entry(
-        "accuracy per character",
-        &["accuracy normalised"],
-        "Accuracy with the log-likelihood of each answer divided by its length, or reduced by its log-likelihood without the question.",
+        "accuracy, length-normalised",
+        &["accuracy, mutual information"],
+        "Accuracy with the log-likelihood of each answer divided by its number of characters, or reduced by its log-likelihood without the question.",
         "",
         "Gao 2021, Multiple choice normalization in LM evaluation",
     ),

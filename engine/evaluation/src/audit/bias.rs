@@ -181,7 +181,7 @@ fn figures(scored: &[Scored<'_>], seed: u64) -> [Metric; 2] {
     let likelier = scored.iter().filter(|(_, difference)| *difference > 0.0).count() as u64;
     let differences: Vec<f64> = scored.iter().map(|(_, difference)| *difference).collect();
     [
-        share("stereotyped_likelier", likelier, scored.len() as u64, "pairs", Better::Neither),
+        share("pct_stereotype", likelier, scored.len() as u64, "pairs", Better::Neither),
         mean("difference_nats", &differences, "pairs", Better::Neither, seed),
     ]
 }

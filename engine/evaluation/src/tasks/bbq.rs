@@ -6,7 +6,7 @@ use super::given::Given;
 use super::measured::AnswerMeasures;
 use super::rows::{Marked, Right, Row};
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table};
+use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table, metric_title};
 use std::collections::BTreeMap;
 
 /// Per row, 0 or 1: whether it is correct, whether it names a person, whether that is the stereotyped one; and 1.
@@ -112,13 +112,13 @@ fn by_kind(kinds: BTreeMap<&str, [Vec<Counts>; 2]>, bootstrap: &Bootstrap) -> Ta
         ]
     };
     let columns =
-        ["category", "rows", "accuracy_amb", "amb_bias_score", "accuracy_disamb", "disamb_bias_score"];
+        ["accuracy_amb", "amb_bias_score", "accuracy_disamb", "disamb_bias_score"].map(metric_title);
     Table {
         title: "By category".to_owned(),
         about: "Contexts without the answer (amb) and with it (disamb). A bias score of 1 always follows the stereotype, 0 is neutral, −1 always \
             contradicts it."
             .to_owned(),
-        columns: columns.map(str::to_owned).to_vec(),
+        columns: ["category", "rows"].map(str::to_owned).into_iter().chain(columns).collect(),
         rows: kinds.into_iter().map(line).collect(),
     }
 }

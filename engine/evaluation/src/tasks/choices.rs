@@ -12,13 +12,13 @@ const AT_ONCE: usize = 128;
 /// The option a model chose, by three measures.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ModelChoice {
-    /// Largest Σ log p(answer | text).
+    /// Largest Σ log p(answer | text), lm-eval's `acc`.
     pub(super) likeliest: usize,
-    /// Largest Σ log p per character of the answer, lm-eval's `acc_norm`; `None` if only the choice is known.
+    /// Largest Σ log p per Unicode character (not byte) of the answer, lm-eval's `acc_norm`; `None` if only the choice is known.
     pub(super) per_character: Option<usize>,
     /// Largest Σ log p(answer | text) − Σ log p(answer), lm-eval's `acc_mutual_info` (Brown et al. 2020,
     /// arXiv:2005.14165); `None` if the vocabulary has no token that texts begin or end with.
-    pub(super) normalised: Option<usize>,
+    pub(super) mutual_info: Option<usize>,
     /// Σ log p(answer | text) of each option; empty if only the choice is known.
     pub(super) sums: Vec<f64>,
     /// Mean log p per token of each option; `None` if unknown.
@@ -122,11 +122,11 @@ pub(super) fn best(
     let lengths = choices.iter().map(|choice| choice.chars().count().max(1) as f64);
     let per_character: Vec<f64> = sums.iter().zip(lengths).map(|(sum, length)| sum / length).collect();
     let own = choices.iter().map(|choice| alone.get(choice).copied().flatten());
-    let normalised: Option<Vec<f64>> = sums.iter().zip(own).map(|(sum, own)| Some(sum - own?)).collect();
+    let mutual_info: Option<Vec<f64>> = sums.iter().zip(own).map(|(sum, own)| Some(sum - own?)).collect();
     ModelChoice {
         likeliest: largest(sums),
         per_character: Some(largest(&per_character)),
-        normalised: normalised.as_deref().map(largest),
+        mutual_info: mutual_info.as_deref().map(largest),
         sums: all.to_vec(),
         per_token: None,
     }
@@ -157,10 +157,10 @@ mod tests {
         // Per character −2, −1, −4/3: lengths are in characters, not bytes.
         let chosen = best(&[-4.0, -9.0, -4.0], &choices, 3, &alone);
         let wanted =
-            ModelChoice { likeliest: 0, per_character: Some(1), normalised: Some(1), ..chosen.clone() };
+            ModelChoice { likeliest: 0, per_character: Some(1), mutual_info: Some(1), ..chosen.clone() };
         assert_eq!((&chosen, chosen.sums.as_slice()), (&wanted, [-4.0, -9.0, -4.0].as_slice()));
         let unknown = best(&[-4.0, -9.0, -3.0], &choices, 3, &HashMap::new());
-        assert_eq!((unknown.likeliest, unknown.normalised), (2, None));
+        assert_eq!((unknown.likeliest, unknown.mutual_info), (2, None));
         // Options beyond `asked` have a likelihood but are never chosen.
         let first = best(&[-4.0, -9.0, -3.0], &choices, 2, &HashMap::new());
         assert_eq!((first.likeliest, first.per_character, first.sums.len()), (0, Some(1), 3));

@@ -39,7 +39,7 @@ impl AnswerMeasures {
     /// Accuracy from row scores.
     pub(super) fn of_accuracy(values: Vec<f64>, bootstrap: &Bootstrap) -> Self {
         let mut measured = Self::default();
-        measured.mean("accuracy", values, bootstrap);
+        measured.mean("acc", values, bootstrap);
         measured
     }
 
@@ -127,9 +127,9 @@ impl AnswerMeasures {
                 rows.iter().map(right).collect()
             };
             for (name, values) in [
-                ("accuracy", by(|chosen| Some(chosen.likeliest))),
-                ("accuracy_per_character", by(|chosen| chosen.per_character)),
-                ("accuracy_normalised", by(|chosen| chosen.normalised)),
+                ("acc", by(|chosen| Some(chosen.likeliest))),
+                ("acc_norm", by(|chosen| chosen.per_character)),
+                ("acc_mutual_info", by(|chosen| chosen.mutual_info)),
             ] {
                 if let Some(values) = values {
                     self.mean(name, values, bootstrap);
@@ -140,7 +140,7 @@ impl AnswerMeasures {
         let tagged: Vec<_> = rows.iter().filter_map(|(row, given)| tags(row, given, names)).collect();
         if tagged.is_empty() {
             let named = |(row, given): &(&Row, Given)| is(row.right == Right::Label(given.answer.clone()));
-            self.mean("accuracy", rows.iter().map(named).collect(), bootstrap);
+            self.mean("acc", rows.iter().map(named).collect(), bootstrap);
             return;
         }
         // Over all words; rows are resampled.
@@ -150,7 +150,7 @@ impl AnswerMeasures {
         let (right, words): (Vec<f64>, Vec<f64>) =
             tagged.iter().map(|row| (same(row), row.0.len() as f64)).unzip();
         let value = right.iter().sum::<f64>() / words.iter().sum::<f64>();
-        self.push("accuracy", value, bootstrap.ratio(&right, &words), rows.len(), Vec::new(), None);
+        self.push("acc", value, bootstrap.ratio(&right, &words), rows.len(), Vec::new(), None);
     }
 
     /// Adds a metric of each row's answer and references.
@@ -201,9 +201,9 @@ impl AnswerMeasures {
             ));
         }
         let of: [Named<Rouge>; 3] = [
-            ("rouge_1", |found| found.rouge_1.f1),
-            ("rouge_2", |found| found.rouge_2.f1),
-            ("rouge_l", |found| found.rouge_l.f1),
+            ("rouge1", |found| found.rouge_1.f1),
+            ("rouge2", |found| found.rouge_2.f1),
+            ("rougeL", |found| found.rouge_l.f1),
         ];
         for (name, of) in of {
             self.mean(name, found.iter().map(of).collect(), bootstrap);
@@ -223,9 +223,9 @@ impl AnswerMeasures {
         };
         let found = classification(&rows.iter().filter_map(pair).collect::<Vec<_>>());
         let of: [Named<Averages>; 3] = [
-            ("macro_f1", |averages| averages.macro_average.f1),
-            ("micro_f1", |averages| averages.micro.f1),
-            ("weighted_f1", |averages| averages.weighted.f1),
+            ("f1_macro", |averages| averages.macro_average.f1),
+            ("f1_micro", |averages| averages.micro.f1),
+            ("f1_weighted", |averages| averages.weighted.f1),
         ];
         for (name, of) in of {
             let interval = found.interval(bootstrap, of, &async || yielder.maybe_yield().await).await;
@@ -334,13 +334,13 @@ mod tests {
         let text = "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":0}\n".repeat(2);
         let (file, mut given) = given(&text, &["b", "c"]);
         given[0].chosen =
-            Some(ModelChoice { per_character: Some(1), normalised: Some(0), ..ModelChoice::default() });
+            Some(ModelChoice { per_character: Some(1), mutual_info: Some(0), ..ModelChoice::default() });
         given[1].chosen =
             Some(ModelChoice { likeliest: 1, per_character: Some(1), ..ModelChoice::default() });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = AnswerMeasures::default();
         measured.accuracy(&rows, &[], &BOOTSTRAP);
-        assert_eq!(values(&measured), [("accuracy", 0.5), ("accuracy_per_character", 0.0)]);
+        assert_eq!(values(&measured), [("acc", 0.5), ("acc_norm", 0.0)]);
         assert_eq!(measured.scores[0], [1.0, 0.0]);
         let chance = AnswerMeasures::of_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
         // Chance scores are not 0 or 1, and two rows are too few for an interval of a mean.
@@ -378,7 +378,7 @@ mod tests {
         let mut measured = AnswerMeasures::default();
         glasshouse_platform::block_on(measured.report(&rows, &BOOTSTRAP, &Yielder::none()));
         let found = values(&measured);
-        assert_eq!((found[0].0, found[1]), ("macro_f1", ("micro_f1", 0.5)));
+        assert_eq!((found[0].0, found[1]), ("f1_macro", ("f1_micro", 0.5)));
         // The output of scikit-learn 1.9, with the same figures as the displayed table.
         let printed = "              precision    recall  f1-score   support\n\n           x       0.50      1.00      0.67         1\n           y       0.00      \
                        0.00      0.00         1\n\n    accuracy                           0.50         2\n   macro avg       0.25      0.50      0.33         \
@@ -410,7 +410,7 @@ mod tests {
         let mut measured = AnswerMeasures::default();
         glasshouse_platform::block_on(measured.rouge(&rows, false, &BOOTSTRAP, &Yielder::none()));
         // As computed by rouge-score.
-        assert_eq!(values(&measured)[0], ("rouge_1", 0.2));
+        assert_eq!(values(&measured)[0], ("rouge1", 0.2));
         let [note] = measured.notes.as_slice() else { panic!("{:?}", measured.notes) };
         assert!(note.contains(": 3 of 5 rows have none"), "{note}");
         let mut seen = AnswerMeasures::default();

@@ -35,13 +35,13 @@ enum TaskMetric {
 
 /// Metrics by name, with the kinds of row they apply to.
 const MEASURES: [(&str, &[Kind]); 12] = [
-    ("exact", &[Kind::Generate]),
+    ("exact_match", &[Kind::Generate]),
     ("f1", &[Kind::Generate]),
     ("bleu", &[Kind::Generate]),
     ("chrf", &[Kind::Generate]),
     ("rouge", &[Kind::Generate]),
-    ("accuracy", &[Kind::Choose, Kind::Classify, Kind::Tag]),
-    ("report", &[Kind::Classify]),
+    ("acc", &[Kind::Choose, Kind::Classify, Kind::Tag]),
+    ("classification_report", &[Kind::Classify]),
     ("entities", &[Kind::Tag]),
     ("rule", &[Kind::Generate]),
     ("stereotypes", &[Kind::Choose]),
@@ -90,7 +90,7 @@ impl Measures {
         let (yielder, mut measured) = (Yielder::new(), AnswerMeasures::default());
         for measure in &self.0 {
             match measure {
-                TaskMetric::Exact => measured.of_each("exact", rows, exact, bootstrap),
+                TaskMetric::Exact => measured.of_each("exact_match", rows, exact, bootstrap),
                 TaskMetric::F1 => measured.of_each("f1", rows, f1, bootstrap),
                 TaskMetric::Bleu => measured.bleu(rows, bootstrap, &yielder).await,
                 TaskMetric::Chrf => measured.chrf(rows, bootstrap, &yielder).await,
@@ -116,9 +116,9 @@ fn default_of(file: &TaskFile) -> Vec<&'static str> {
         return of_set;
     }
     match file.kind {
-        Kind::Choose => vec!["accuracy"],
-        Kind::Classify => vec!["accuracy", "report"],
-        Kind::Tag => vec!["entities", "accuracy"],
+        Kind::Choose => vec!["acc"],
+        Kind::Classify => vec!["acc", "classification_report"],
+        Kind::Tag => vec!["entities", "acc"],
         Kind::Generate => {
             let (mut checked, mut words, mut count) = (true, 0, 0);
             for row in &file.rows {
@@ -129,7 +129,7 @@ fn default_of(file: &TaskFile) -> Vec<&'static str> {
             }
             match (checked, words > WORDS * count) {
                 (true, _) => vec!["rule"],
-                (false, false) => vec!["exact", "f1"],
+                (false, false) => vec!["exact_match", "f1"],
                 (false, true) => vec!["f1", "bleu", "chrf", "rouge"],
             }
         }
@@ -166,11 +166,11 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
                 "the metric {plain} has no settings; remove the text after its name"
             )));
         }
-        ("exact", _) => TaskMetric::Exact,
+        ("exact_match", _) => TaskMetric::Exact,
         ("f1", _) => TaskMetric::F1,
         ("bleu", _) => TaskMetric::Bleu,
         ("chrf", _) => TaskMetric::Chrf,
-        ("report", _) => TaskMetric::Report,
+        ("classification_report", _) => TaskMetric::Report,
         ("entities", _) => TaskMetric::Entities,
         ("stereotypes", _) => TaskMetric::Stereotypes,
         ("bbq", _) => TaskMetric::Bbq,
@@ -258,15 +258,21 @@ mod tests {
         let said = error(&["bleu"], CHOICES);
         assert!(
             said.contains("bleu does not fit rows.jsonl, whose rows choose among answers")
-                && said.ends_with("accuracy"),
+                && said.ends_with("acc"),
             "{said}"
         );
-        let said = error(&["accuracy"], ANSWERED);
-        assert!(said.ends_with("exact, f1, bleu, chrf, rouge, rule"), "{said}");
-        let twice = ["f1", "exact", "f1"].map(str::to_owned);
+        let said = error(&["acc"], ANSWERED);
+        assert!(said.ends_with("exact_match, f1, bleu, chrf, rouge, rule"), "{said}");
+        let twice = ["f1", "exact_match", "f1"].map(str::to_owned);
         assert_eq!(Measures::of(&twice, &mut file(ANSWERED)).unwrap().0.len(), 2);
         assert!(error(&["blue"], ANSWERED).contains("did you mean `bleu`"));
-        assert!(error(&["exact:yes"], ANSWERED).contains("has no settings"));
+        // Names of other packages are unknown, and the valid ones are listed.
+        for (other, listed) in
+            [("accuracy", "did you mean `acc`? Known: exact_match, f1"), ("exact", "Known: ")]
+        {
+            assert!(error(&[other], ANSWERED).contains(listed), "{other}");
+        }
+        assert!(error(&["exact_match:yes"], ANSWERED).contains("has no settings"));
         assert!(error(&["rule:numerik"], ANSWERED).contains("did you mean `numeric`"));
         assert!(error(&["rule:regex"], ANSWERED).contains("needs a regular expression"));
         let said = error(&["rule:regex=("], ANSWERED);
@@ -288,8 +294,11 @@ mod tests {
             [TaskMetric::Exact, TaskMetric::Rule(Some(judge))] => judge.score(&Judged::default(), answer),
             other => panic!("{other:?}"),
         };
-        assert_eq!(["Ada", "ada"].map(|answer| judged("exact,rule:regex=^[A-Z]", answer)), [1.0, 0.0]);
-        assert_eq!(["12", "1234"].map(|answer| judged("Exact, rule:regex=^[0-9]{1,3}$", answer)), [1.0, 0.0]);
+        assert_eq!(["Ada", "ada"].map(|answer| judged("exact_match,rule:regex=^[A-Z]", answer)), [1.0, 0.0]);
+        assert_eq!(
+            ["12", "1234"].map(|answer| judged("Exact_Match, rule:regex=^[0-9]{1,3}$", answer)),
+            [1.0, 0.0]
+        );
     }
 
     /// Cards show titles; a metric without one would show its key.
@@ -320,7 +329,7 @@ mod tests {
                 };
                 let chosen = ModelChoice {
                     per_character: Some(0),
-                    normalised: Some(0),
+                    mutual_info: Some(0),
                     sums: vec![-1.0, -2.0, -3.0],
                     per_token: Some(vec![-1.0, -2.0, -3.0]),
                     ..ModelChoice::default()
@@ -346,15 +355,15 @@ mod tests {
     #[test]
     fn what_fits_rows_follows_from_their_answers() {
         for (line, wanted) in [
-            (ANSWERED, vec!["exact", "f1"]),
-            (CHOICES, vec!["accuracy"]),
+            (ANSWERED, vec!["exact_match", "f1"]),
+            (CHOICES, vec!["acc"]),
             (
                 r#"{"prompt":"a","answer":"one two three four five six seven"}"#,
                 vec!["f1", "bleu", "chrf", "rouge"],
             ),
             (r#"{"prompt":"a","check":{"type":"numeric","value":1}}"#, vec!["rule"]),
-            (r#"{"text":"a","label":"b"}"#, vec!["accuracy", "report"]),
-            (r#"{"tokens":["a"],"tags":["O"]}"#, vec!["entities", "accuracy"]),
+            (r#"{"text":"a","label":"b"}"#, vec!["acc", "classification_report"]),
+            (r#"{"tokens":["a"],"tags":["O"]}"#, vec!["entities", "acc"]),
         ] {
             assert_eq!(default_of(&file(line)), wanted, "{line}");
         }
@@ -369,8 +378,8 @@ mod tests {
         let mut both = file(&two);
         Measures::of(&["rule".to_owned()], &mut both).unwrap();
         assert_eq!((both.rows.len(), both.broken.len()), (2, 0));
-        Measures::of(&["exact".to_owned()], &mut both).unwrap();
+        Measures::of(&["exact_match".to_owned()], &mut both).unwrap();
         assert_eq!((both.rows.len(), both.broken.len()), (1, 1));
-        assert!(both.broken[0].1.contains("the metric exact compares with it"), "{:?}", both.broken);
+        assert!(both.broken[0].1.contains("the metric exact_match compares with it"), "{:?}", both.broken);
     }
 }

@@ -308,7 +308,7 @@ async fn beside(
     (names, bootstrap): (&[String], &Bootstrap),
 ) -> Result<Vec<TaskBaseline>> {
     let mut beside = Vec::new();
-    let accuracy = |metric: &glasshouse_protocol::evaluation::Metric| metric.name == "accuracy";
+    let accuracy = |metric: &glasshouse_protocol::evaluation::Metric| metric.name == "acc";
     if let Some((name, about, worth)) = given::simplest(&all.rows)
         && let Some(at) = measured.metrics.iter().position(accuracy)
     {

@@ -5,7 +5,7 @@ use super::measured::{AnswerMeasures, RIGHT};
 use super::prompt::Prompting;
 use super::rows::Row;
 use glasshouse_metrics::statistics::Bootstrap;
-use glasshouse_protocol::evaluation::{Better, Cell, Metric, Passage, Table};
+use glasshouse_protocol::evaluation::{Better, Cell, Metric, Passage, Table, metric_title};
 use std::collections::BTreeMap;
 
 /// Maximum groups in a table.
@@ -66,7 +66,7 @@ pub(super) fn by_group(
     Some(Table {
         title: "By template".to_owned(),
         about: format!("The worst first{more}, each with a failed question and the model's answer."),
-        columns: ["template", "rows", name, "failed", "answer"].map(str::to_owned).to_vec(),
+        columns: ["template", "rows", &metric_title(name), "failed", "answer"].map(str::to_owned).to_vec(),
         rows: groups.into_iter().map(line).collect(),
     })
 }

@@ -37,10 +37,10 @@ impl Remade {
             "entity_f1_strict" => {
                 return Some(Self::Entities(entities(&tags(rows, task)?, Scheme::Iob2).rows));
             }
-            "accuracy" => return Some(Self::Words(tags(rows, task)?.iter().map(same).collect())),
-            "macro_f1" => |averages| averages.macro_average.f1,
-            "micro_f1" => |averages| averages.micro.f1,
-            "weighted_f1" => |averages| averages.weighted.f1,
+            "acc" => return Some(Self::Words(tags(rows, task)?.iter().map(same).collect())),
+            "f1_macro" => |averages| averages.macro_average.f1,
+            "f1_micro" => |averages| averages.micro.f1,
+            "f1_weighted" => |averages| averages.weighted.f1,
             _ => return None,
         };
         let pair = |row: &&TaskAnswer| Some((row.expected.first()?.clone(), row.answer.clone()));

@@ -109,7 +109,7 @@ fn task(answers: &[&str], skip: usize) -> TaskReport {
         ..Metric::default()
     };
     let metrics = vec![
-        metric("exact", 0.5),
+        metric("exact_match", 0.5),
         metric("bleu", crate::metrics::bleu(&rows).score),
         metric("entity_f1", 0.5),
     ];
@@ -174,7 +174,7 @@ fn labels_of_a_model_and_itself_do_not_differ() {
         let pairs: Vec<(String, String)> =
             answers.iter().map(|row| (row.expected[0].clone(), row.answer.clone())).collect();
         let f1 = crate::metrics::classification(&pairs).averages.macro_average.f1;
-        let metrics = vec![Metric { name: "macro_f1".to_owned(), value: Some(f1), ..Metric::default() }];
+        let metrics = vec![Metric { name: "f1_macro".to_owned(), value: Some(f1), ..Metric::default() }];
         let task = TaskReport { name: "labels".to_owned(), metrics, answers, ..TaskReport::default() };
         Evaluation { run: run.to_owned(), tasks: vec![task], ..Evaluation::default() }
     };
@@ -209,7 +209,7 @@ fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
         run: run.to_owned(),
         tasks: vec![TaskReport {
             name: "ner".to_owned(),
-            metrics: vec![metric("entity_f1", f1), metric("accuracy", accuracy)],
+            metrics: vec![metric("entity_f1", f1), metric("acc", accuracy)],
             answers: rows(answers),
             ..TaskReport::default()
         }],

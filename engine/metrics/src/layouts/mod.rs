@@ -96,7 +96,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "HellaSwag",
         asked: "Endings follow the text, cleaned of WikiHow's marks, as in lm-eval's `hellaswag`.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Zellers et al. 2019, arXiv:1905.07830",
         licence: "MIT",
         hints: &["hellaswag"],
@@ -109,7 +109,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "PIQA",
         asked: "Each way follows the goal as an answer to a question, as in lm-eval's `piqa`.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Bisk et al. 2020, arXiv:1911.11641",
         licence: "AFL-3.0",
         hints: &["piqa"],
@@ -119,7 +119,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "Social IQa",
         asked: "Each answer follows situation and question, as in lm-eval's `social_iqa`.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Sap et al. 2019, arXiv:1904.09728",
         licence: "CC BY 4.0",
         hints: &["siqa", "socialiqa"],
@@ -132,7 +132,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "CommonsenseQA",
         asked: "The answers are listed below the question, and a letter is chosen, as in lm-eval's `commonsense_qa`.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Talmor et al. 2019, arXiv:1811.00937",
         licence: "MIT",
         hints: &["commonsenseqa", "csqa"],
@@ -147,7 +147,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "OpenBookQA",
         asked: "Each answer continues the question, as in lm-eval's `openbookqa`.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Mihaylov et al. 2018, arXiv:1809.02789",
         licence: "Apache-2.0",
         hints: &["openbookqa", "obqa"],
@@ -163,7 +163,7 @@ pub const STANDARDS: [Standard; 21] = [
         name: "MMLU",
         asked: "The answers are listed below the question, and a letter is chosen, as in lm-eval's `mmlu`, but without examples before \
                 it.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Hendrycks et al. 2021, arXiv:2009.03300",
         licence: "MIT",
         hints: &["mmlu"],
@@ -177,7 +177,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "LogiQA",
         asked: "The answers are listed below passage and question, and each follows them, as in lm-eval's `logiqa`.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Liu et al. 2020, arXiv:2007.08124",
         licence: "no licence stated",
         hints: &["logiqa"],
@@ -192,7 +192,7 @@ pub const STANDARDS: [Standard; 21] = [
         name: "BBQ",
         asked: "Each answer follows context and question; any way to say that nothing is known counts as that, as in lm-eval's `bbq`. \
                 Its bias scores need the groups from the authors' files or the Hub's.",
-        metrics: &["accuracy", "bbq"],
+        metrics: &["acc", "bbq"],
         paper: "Parrish et al. 2022, arXiv:2110.08193",
         licence: "CC BY 4.0",
         hints: &["bbq"],
@@ -205,7 +205,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "BoolQ",
         asked: "Yes or no follows passage and question, as in lm-eval's `boolq`.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Clark et al. 2019, arXiv:1905.10044",
         licence: "CC BY-SA 3.0",
         hints: &["boolq"],
@@ -216,7 +216,7 @@ pub const STANDARDS: [Standard; 21] = [
         name: "TruthfulQA",
         asked: "Each answer follows the question, as in lm-eval's `truthfulqa_mc1` and `truthfulqa_mc2`, but without their six \
                 examples; if the file has only true answers, they are compared with the model's own.",
-        metrics: &["accuracy", "mc2"],
+        metrics: &["acc", "mc2"],
         paper: "Lin et al. 2022, arXiv:2109.07958",
         licence: "Apache-2.0",
         hints: &["truthfulqa"],
@@ -230,7 +230,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "ASDiv",
         asked: "The problem, its question and \"Answer:\", as in lm-eval's `asdiv`; the number is right with or without its unit.",
-        metrics: &["exact", "f1"],
+        metrics: &["exact_match", "f1"],
         paper: "Miao et al. 2020, arXiv:2106.15772",
         licence: "CC BY-NC 4.0",
         hints: &["asdiv"],
@@ -242,7 +242,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "NQ-open",
         asked: "Questions without a page, as in lm-eval's `nq_open`; any of the answers is right.",
-        metrics: &["exact", "f1"],
+        metrics: &["exact_match", "f1"],
         paper: "Lee et al. 2019, arXiv:1906.00300",
         licence: "CC BY-SA 3.0",
         hints: &["nqopen", "naturalquestions"],
@@ -266,7 +266,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "IMDB",
         asked: "Reviews are labelled negative or positive.",
-        metrics: &["accuracy", "report"],
+        metrics: &["acc", "classification_report"],
         paper: "Maas et al. 2011, aclanthology.org/P11-1015",
         licence: "no licence stated",
         hints: &["imdb"],
@@ -276,7 +276,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "CoNLL-2003",
         asked: "Words have tags of persons, organisations, places and other names.",
-        metrics: &["entities", "accuracy"],
+        metrics: &["entities", "acc"],
         paper: "Tjong Kim Sang and De Meulder 2003, arXiv:cs/0306050",
         licence: "for research only, of Reuters' text",
         hints: &["conll"],
@@ -310,7 +310,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "RealToxicityPrompts",
         asked: "Whether a text is toxic is asked as a question with yes or no; scores of 0.5 and above are yes.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "Gehman et al. 2020, arXiv:2009.11462",
         licence: "Apache-2.0",
         hints: &["toxicity"],
@@ -330,7 +330,7 @@ pub const STANDARDS: [Standard; 21] = [
     Standard {
         name: "answers with letters",
         asked: "The answers are listed below the question, and a letter is chosen.",
-        metrics: &["accuracy"],
+        metrics: &["acc"],
         paper: "",
         licence: "",
         hints: &[],

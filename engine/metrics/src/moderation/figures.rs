@@ -49,7 +49,7 @@ pub fn figures(rows: &[(bool, bool)], seed: u64) -> Figures {
         share("precision", found, found + alarms, "rows found", Better::Higher),
         share("recall", found, harmful, "harmful rows", Better::Higher),
         f1,
-        share("false_alarm_rate", alarms, alarms + passed, "innocent rows", Better::Lower),
+        share("false_positive_rate", alarms, alarms + passed, "innocent rows", Better::Lower),
     ];
     Figures { found, missed, alarms, passed, metrics }
 }

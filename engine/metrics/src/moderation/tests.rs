@@ -324,7 +324,7 @@ fn figures_count_as_a_confusion_matrix_does() {
     for name in ["precision", "recall", "f1"] {
         assert!((value(name) - 2.0 / 3.0).abs() < 1e-12, "{name}");
     }
-    assert!((value("false_alarm_rate") - 1.0 / 3.0).abs() < 1e-12);
+    assert!((value("false_positive_rate") - 1.0 / 3.0).abs() < 1e-12);
     assert_eq!(super::figures(&[(false, false)], 1).metrics[1].value, None);
 }
 
