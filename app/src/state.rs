@@ -185,7 +185,7 @@ impl State {
                     format!("{run} has the weights with the adapter added to them."),
                 );
             }
-            Event::BroughtBack { run } => {
+            Event::BundleImported { run } => {
                 let step = crate::format::whole(run.step);
                 self.say(
                     None,

@@ -63,7 +63,8 @@ fn a_model_learns_to_tell_texts_apart() {
         let gguf = ["export", "--project", "first", "--format", "gguf", "--to", "out.gguf"];
         let error = error_of(folder, &gguf);
         assert!(error.contains("labels"), "{error}");
-        let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
+        let error =
+            error_of(folder, &["bundle", "export", "--project", "first", "--run", "2", "--to", "bundle"]);
         assert!(error.contains("classify"), "{error}");
         let error = error_of(folder, &["classify", "--project", "first", "--run", "1", "--text", "a"]);
         assert!(error.contains("no labels"), "{error}");

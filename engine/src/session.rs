@@ -480,11 +480,11 @@ impl Session {
             Command::ImportModel { from, context_length, for_comparison } => {
                 self.import_model(id, &from, bytes, context_length, for_comparison).await?;
             }
-            Command::HandOver { run, to, keep, device, steps } => {
-                self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
+            Command::ExportBundle { run, to, keep, device, steps } => {
+                self.export_bundle(id, (run.as_deref(), device, steps), to, keep).await?;
             }
             Command::PlanCluster { config, request } => self.plan_cluster(id, &config, &request)?,
-            Command::BringBack { from, out } => self.bring_back(id, from, out, bytes).await?,
+            Command::ImportBundle { from, out } => self.import_bundle(id, from, out, bytes).await?,
         }
         Ok(RequestOutcome::Done)
     }
@@ -541,8 +541,8 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ListModelFiles { .. } => "requesting the model",
         Command::LookAtModel { .. } => "reading the model",
         Command::ImportModel { .. } => "importing the model",
-        Command::HandOver { .. } => "writing the bundle",
-        Command::BringBack { .. } => "reading the bundle",
+        Command::ExportBundle { .. } => "writing the bundle",
+        Command::ImportBundle { .. } => "reading the bundle",
         Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "classifying texts",

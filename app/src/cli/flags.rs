@@ -5,7 +5,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("replace it", "--force"),
     ("write beside it", "--force"),
     ("choose another project folder", "--project"),
-    ("the project that handed it over", "--project"),
+    ("the project that exported it", "--project"),
     ("choose an empty or new folder", "--to"),
     ("name the file to write", "--to"),
     ("folder for the file", "--to"),

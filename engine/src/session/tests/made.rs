@@ -13,7 +13,7 @@ use crate::project::{AsTrained, Project, Run, StagedRun};
 use crate::protocol::{Adapter, CheckpointChoice, RunState, TrainEvent};
 use crate::step::ArenaState;
 use crate::{Error, Result};
-use glasshouse_cluster::{HandOver, bring_back_in_turns, hand_over_in_turns};
+use glasshouse_cluster::{BundleExport, export_bundle, import_bundle};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 
@@ -123,16 +123,14 @@ fn train_there(bundle: &Path) {
 }
 
 #[test]
-fn a_bundle_is_brought_back_in_turns() {
+fn a_bundle_is_imported_in_turns() {
     let (folder, project) = project();
     let run = begun(&project, None);
     let bundle = folder.path().join("bundle");
-    let request = HandOver { run: &run, device: "cpu", threads: Some(1), steps: 1 };
-    pollster::block_on(hand_over_in_turns(&request, &bundle, false, &Yielder::none(), &mut |_, _| ()))
-        .unwrap();
+    let request = BundleExport { run: &run, device: "cpu", threads: Some(1), steps: 1 };
+    pollster::block_on(export_bundle(&request, &bundle, false, &Yielder::none(), &mut |_, _| ())).unwrap();
     train_there(&bundle);
-    let back =
-        in_turns(&project, &async |yielder| bring_back_in_turns(&project, &bundle, None, yielder).await);
+    let back = in_turns(&project, &async |yielder| import_bundle(&project, &bundle, None, yielder).await);
     assert_eq!((back.record().unwrap().state, back.record().unwrap().step), (RunState::Stopped, 4));
     assert_eq!(metrics::read(&back.metrics_path()).unwrap().len(), 4);
 }
