@@ -59,7 +59,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
-use training::{ActiveRun, Job, RunControl};
+use training::{ActiveRun, RunControl, RunRequest};
 use writing::Generations;
 
 /// Seconds for which undoing a deletion is offered.
@@ -115,7 +115,7 @@ struct Session {
 /// What follows a served request.
 enum After {
     Nothing,
-    Train(Job),
+    Train(RunRequest),
 }
 
 /// Serves requests until their channel closes; a run in training is then stopped and saved. `tell` receives every event in order.
@@ -185,8 +185,8 @@ impl Session {
                     continue;
                 }
             };
-            if let After::Train(job) = self.serve(request, None).await {
-                self.train(job).await;
+            if let After::Train(run) = self.serve(request, None).await {
+                self.train(run).await;
             }
         }
         self.keep_files().await;
@@ -231,7 +231,7 @@ impl Session {
             }
             Ok(RequestOutcome::Done) => self.sink.finished(id),
             Ok(RequestOutcome::Later) => {}
-            Ok(RequestOutcome::Train(job)) => return After::Train(job),
+            Ok(RequestOutcome::Train(run)) => return After::Train(run),
             Err(error) => {
                 if imports {
                     self.settle_claim(false);
@@ -391,15 +391,15 @@ impl Session {
             | Command::BenchScaling { .. }) => self.bench(id, command).await?,
 
             Command::Train { config, launch } => {
-                return Ok(RequestOutcome::Train(Job::start(id, *config, launch)));
+                return Ok(RequestOutcome::Train(RunRequest::start(id, *config, launch)));
             }
             Command::TrainFirst { project, seconds } => {
                 let config = self.first_config(seconds).await?;
                 self.create_project(id, &project, Some(&config)).await?;
-                return Ok(RequestOutcome::Train(Job::start(id, config, RunLaunch::default())));
+                return Ok(RequestOutcome::Train(RunRequest::start(id, config, RunLaunch::default())));
             }
             Command::Resume { run, launch } => {
-                return Ok(RequestOutcome::Train(Job::resume(id, run, launch)));
+                return Ok(RequestOutcome::Train(RunRequest::resume(id, run, launch)));
             }
             Command::Pause
             | Command::Continue
@@ -596,7 +596,7 @@ enum RequestOutcome {
     /// More events will follow.
     Later,
     /// Training comes next.
-    Train(Job),
+    Train(RunRequest),
 }
 
 /// Whether a command is refused while a run trains: it opens another project, changes the run's text, or needs the device for itself.
