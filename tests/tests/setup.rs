@@ -27,8 +27,7 @@ fn open(
         folder: project.folder().join("data"),
         problems: Vec::new(),
     };
-    let options =
-        DeviceOptions { request: device.to_owned(), moved, threads: None, tuning: Tuning::Default };
+    let options = DeviceOptions { request: device.to_owned(), moved, threads: None, tuning: Tuning::Default };
     block_on(PreparedRun::open(config, &Arc::new(prepared), run, options)).unwrap()
 }
 
