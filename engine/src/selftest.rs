@@ -200,7 +200,7 @@ fn trials() -> Result<Vec<Trial>> {
             placement: NormPlacement::Pre,
             add_unit_offset: false,
         },
-        position: Position::Rope(Rope::of_base(10_000.0)),
+        position: Position::Rope(Rope::new(10_000.0)),
         mlp: Mlp { hidden: 88, activation: Activation::Silu, gate: Gate::Swiglu },
         bias: Bias::default(),
         tied_head: false,
@@ -222,7 +222,7 @@ fn trials() -> Result<Vec<Trial>> {
                 original_context_length: 20,
             }),
             skip_every: 2,
-            ..Rope::of_base(100.0)
+            ..Rope::new(100.0)
         }),
         mlp: Mlp { gate: Gate::Geglu, ..llama.mlp },
         residual: Residual::Parallel,

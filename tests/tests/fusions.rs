@@ -27,7 +27,7 @@ fn models() -> Vec<ModelConfig> {
     let gpt = small("gpt2-124m");
     let mut llama = small("stories-260k");
     llama.kv_heads = 2;
-    llama.position = Position::Rope(Rope::of_base(10_000.0));
+    llama.position = Position::Rope(Rope::new(10_000.0));
     let geglu = Mlp { gate: Gate::Geglu, ..llama.mlp };
     let squared = Mlp { activation: Activation::ReluSquared, ..gpt.mlp };
     let dropout = Dropout { embedding: 0.1, attention: 0.2, residual: 0.1 };

@@ -65,7 +65,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
             }),
         ]),
         skip_every: draw.of(&[0, 0, 2]),
-        ..Rope::of_base(10_000.0)
+        ..Rope::new(10_000.0)
     };
     let window = 1 + draw.below(40);
     let residual = draw.of(&[Residual::Sequential, Residual::Parallel, Residual::ParallelOneNorm]);

@@ -40,7 +40,7 @@ fn llama() -> ModelConfig {
         kv_heads: 2,
         head_size: 4,
         norm: NormConfig { kind: NormKind::Rms, bias: false, ..shape.norm },
-        position: Position::Rope(Rope::of_base(100.0)),
+        position: Position::Rope(Rope::new(100.0)),
         mlp: Mlp { hidden: 19, activation: Activation::Silu, gate: Gate::Swiglu },
         bias: false.into(),
         tied_head: false,

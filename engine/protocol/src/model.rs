@@ -139,7 +139,7 @@ pub struct Rope {
 
 impl Rope {
     /// Rotates all channels of all layers, with this base.
-    pub const fn of_base(base: f32) -> Self {
+    pub const fn new(base: f32) -> Self {
         Self { base, channels: None, scaling: None, skip_every: 0 }
     }
 

@@ -139,7 +139,7 @@ fn an_adapter_alone_has_gradients_and_moments() {
             assert_eq!(pair[1].name, format!("{layer}{}", crate::model::LORA_B));
             let weight = plain.iter().find(|own| own.name == format!("{layer}.weight")).unwrap();
             let [out, columns] = weight.ty.shape[..] else { panic!("{weight:?}") };
-            assert_eq!(AdapterTarget::of_layer(layer).unwrap().shape(&config.model), [out, columns]);
+            assert_eq!(AdapterTarget::from_layer(layer).unwrap().shape(&config.model), [out, columns]);
             assert_eq!((&pair[0].ty.shape[..], &pair[1].ty.shape[..]), (&[4, columns][..], &[out, 4][..]));
             assert_eq!(pair[0].init, Init::Uniform(1.0 / (columns as f32).sqrt()));
             assert_eq!(pair[1].init, Init::Constant(0.0));

@@ -176,7 +176,7 @@ fn models() -> Vec<ModelConfig> {
         qk_norm: false,
         sliding_window: Some(7),
         norm: NormConfig { add_unit_offset: true, ..llama.norm.clone() },
-        position: Position::Rope(Rope { channels: Some(4), skip_every: 2, ..Rope::of_base(100.0) }),
+        position: Position::Rope(Rope { channels: Some(4), skip_every: 2, ..Rope::new(100.0) }),
         residual: Residual::Parallel,
         bias: Bias { qkv: true, head: true, ..Bias::default() },
         tied_head: false,

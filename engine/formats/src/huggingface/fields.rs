@@ -343,7 +343,7 @@ impl Fields {
         inner.expect_known(&format!("{name}."))?;
         let channels = (head_size as f64 * share) as usize;
         let channels = (channels != head_size).then_some(channels);
-        Ok(Rope { scaling, channels, ..Rope::of_base(base) })
+        Ok(Rope { scaling, channels, ..Rope::new(base) })
     }
 
     /// The head size: the width divided by the number of heads, which must divide it.

@@ -117,7 +117,7 @@ fn models() -> Vec<ModelConfig> {
     let sums = ModelConfig { position: Position::Sinusoidal, width: 14, ..gpt() };
     let mixed = ModelConfig {
         residual: Residual::Parallel,
-        position: Position::Rope(Rope { skip_every: 2, ..Rope::of_base(100.0) }),
+        position: Position::Rope(Rope { skip_every: 2, ..Rope::new(100.0) }),
         ..windowed.clone()
     };
     vec![gpt(), llama(), windowed, bare, sums, mixed]

@@ -66,7 +66,7 @@ pub fn llama() -> ModelConfig {
             placement: NormPlacement::Pre,
             add_unit_offset: false,
         },
-        position: Position::Rope(Rope::of_base(10000.0)),
+        position: Position::Rope(Rope::new(10000.0)),
         mlp: Mlp { hidden: 19, activation: Activation::Silu, gate: Gate::Swiglu },
         bias: Bias::default(),
         tied_head: false,
@@ -114,7 +114,7 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
                     channels: Some(2),
                     scaling: Some(RopeScaling::Linear { factor: 2.0 }),
                     skip_every: 2,
-                    ..Rope::of_base(100.0)
+                    ..Rope::new(100.0)
                 }),
                 residual: Residual::ParallelOneNorm,
                 bias: Bias { qkv: true, output: false, mlp: false, head: true },

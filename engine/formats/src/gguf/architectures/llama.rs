@@ -54,7 +54,7 @@ pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     let (context_length, layers) = (facts.whole("context_length")?, facts.whole("block_count")?);
     let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
     let base = facts.number_or_none("rope.freq_base")?.unwrap_or(10_000.0);
-    let rope = Rope { scaling: scaling(facts, base, head_size)?, ..Rope::of_base(base) };
+    let rope = Rope { scaling: scaling(facts, base, head_size)?, ..Rope::new(base) };
     Ok(ModelConfig {
         kv_heads,
         head_size,

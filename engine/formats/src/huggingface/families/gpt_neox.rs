@@ -85,7 +85,7 @@ fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let size = model.head_size;
     let order = match model.position {
         Position::Rope(rope) => rotary_order(rope, size),
-        _ => rotary_order(Rope::of_base(10_000.0), size),
+        _ => rotary_order(Rope::new(10_000.0), size),
     };
     // Their layout: queries, keys and values of each head. Values are not rotated.
     let row = |head: usize, part: usize, channel: usize| {

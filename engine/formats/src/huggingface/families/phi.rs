@@ -80,7 +80,7 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let order = match model.position {
         Position::Rope(rope) => rotary_order(rope, model.head_size),
-        _ => rotary_order(Rope::of_base(10_000.0), model.head_size),
+        _ => rotary_order(Rope::new(10_000.0), model.head_size),
     };
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
     let query_rows = Rows::of_heads(0, model.heads, &order);
