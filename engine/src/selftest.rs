@@ -248,7 +248,7 @@ fn trials() -> Result<Vec<Trial>> {
 impl Trial {
     fn new(name: &'static str, model: &ModelConfig, train: &TrainConfig) -> Result<Self> {
         let graphs = training_graphs(model, train)?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, SEED);
         let size = train.batch_size * model.context_length;
         let ids = |stream: u64| -> Vec<u32> {
@@ -282,7 +282,7 @@ impl Trial {
         Ok(Self {
             name,
             graphs,
-            optimizer: Optimizer::of(train),
+            optimizer: Optimizer::new(train),
             start: ArenaState { parameters, ..ArenaState::default() },
             evaluations: std::iter::once(batch(999)).chain((0..6).map(one_row)).collect(),
             steps: (0..STEPS).map(step).collect(),
@@ -343,7 +343,7 @@ impl Trial {
 
     /// The parameter with the largest deviation.
     fn worst(&self, what: &str, found: &[f32], expected: &[f32], bound: f64) -> SelfTestRow {
-        let layout = ArenaLayout::of(&self.graphs.train);
+        let layout = ArenaLayout::new(&self.graphs.train);
         let parameters = self.graphs.train.parameters.iter().enumerate();
         let each = parameters.map(|(number, parameter)| {
             let range = layout.range(ParameterId(number as u32));

@@ -81,7 +81,7 @@ fn put(tensors: &mut Tensors, name: &str, shape: &[usize], ids: &[u32]) {
 
 fn weights(config: &RunConfig, path: &Path) {
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let arena = initial::parameters(&graph.parameters, &layout, config.seed);
     let mut tensors = Tensors::new();
     for (at, parameter) in graph.parameters.iter().enumerate() {

@@ -98,7 +98,7 @@ fn value(found: &Likelihood, name: &str) -> f64 {
 fn loss_of_split(fixture: &Fixture) -> f64 {
     let Fixture { config, prepared, parameters, .. } = fixture;
     let graphs = training_graphs(&config.model, &config.train).unwrap();
-    let optimizer = Optimizer::of(&config.train);
+    let optimizer = Optimizer::new(&config.train);
     let (mut executor, _) = block_on(Executor::open("cpu", &graphs, optimizer, Some(2))).unwrap();
     let state = ArenaState { parameters: parameters.clone(), ..ArenaState::default() };
     block_on(executor.set_state(&state)).unwrap();
@@ -297,7 +297,7 @@ fn a_temperature_of_half_the_documents_calibrates_the_others() {
     let mut fixture = fixture(false, "llama-tiny");
     let Fixture { config, parameters, .. } = &mut fixture;
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let head = graph.parameters.iter().position(|own| own.name == "head.weight");
     // A tied head reads the embedding table.
     let head = head.unwrap_or(0);

@@ -35,7 +35,7 @@ pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, T
     model.kv_heads = if preset == "llama-tiny" { 2 } else { 4 };
     change(&mut config);
     let graph = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let mut arena = initial::parameters(&graph.parameters, &layout, 7);
     for (at, _) in graph.parameters.iter().enumerate() {
         for (number, entry) in arena[layout.range(ParameterId(at as u32))].iter_mut().enumerate() {
@@ -69,7 +69,7 @@ pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32
         form: LossForm::CrossEntropy,
     };
     let model = build(&config.model, purpose).unwrap();
-    let layout = ArenaLayout::of(&model.graph);
+    let layout = ArenaLayout::new(&model.graph);
     let mut inputs = Vec::new();
     for at in 0..model.graph.parameters.len() {
         let id = ParameterId(at as u32);

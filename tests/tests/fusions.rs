@@ -47,7 +47,7 @@ fn count(graph: &Graph, kind: impl Fn(&Op) -> bool) -> usize {
 fn gradients(gpu: Option<&Gpu>, model: &ModelConfig, train: &TrainConfig, fusions: Fusions) -> Vec<Vec<f32>> {
     let graphs = training_graphs(model, train).unwrap();
     let graph = graphs.train;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let mut parameters = initial::parameters(&graph.parameters, &layout, 5);
     common::draw_adapters(&graph.parameters, &layout, &mut parameters);
     let size = train.batch_size * model.context_length;

@@ -175,7 +175,7 @@ fn check(device: &str) {
             train.unlikelihood = 0.5;
         }
         let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let mut parameters = initial::parameters(&graphs.train.parameters, &layout, number);
         common::draw_adapters(&graphs.train.parameters, &layout, &mut parameters);
         let state = ArenaState { parameters, ..ArenaState::default() };
@@ -193,7 +193,7 @@ fn check(device: &str) {
             MicroBatch::normalise_over_step(&mut micro_batches, train.ignored_target());
         }
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
-        let optimizer = Optimizer::of(&train);
+        let optimizer = Optimizer::new(&train);
         let mut oracle = OracleExecutor::new(&graphs, optimizer, Device::flex_in_f64()).expect("the oracle");
         oracle.set_state(&state).expect("a state");
         let (loss, gradients) = oracle.gradients(&step).expect("gradients");

@@ -196,7 +196,7 @@ async fn steps_here(
     let train = TrainConfig { precision: Precision::F32, ..config.train.clone() };
     let graphs = training_graphs(&model, &train)?;
     let (mut executor, _) =
-        Executor::open(request.device, &graphs, Optimizer::of(&train), request.threads).await?;
+        Executor::open(request.device, &graphs, Optimizer::new(&train), request.threads).await?;
     executor.set_state(&ArenaState { loss_scale: None, ..loaded.state.clone() }).await?;
     let batches = prepared.batches(config)?;
     let windows_drawn = batches.as_windows()?;

@@ -31,7 +31,7 @@ impl Places {
         let tensors = family.tensors(model, &parameters);
         let trainable = trained.iter().filter(|parameter| parameter.trainable);
         let trainable = trainable.map(|parameter| parameter.name.clone()).collect();
-        let (whole, trained) = (ArenaLayout::unfrozen(trained), ArenaLayout::of_parameters(trained));
+        let (whole, trained) = (ArenaLayout::unfrozen(trained), ArenaLayout::from_parameters(trained));
         Ok(Self { parameters, tensors, trained, whole, trainable })
     }
 

@@ -74,10 +74,10 @@ pub async fn measure(
     }
     let config = &config;
     let graphs = training_graphs(&config.model, &config.train)?;
-    let optimizer = Optimizer::of(&config.train);
+    let optimizer = Optimizer::new(&config.train);
     let Opened { mut executor, warning, tuned } =
         Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
-    let layout = ArenaLayout::of(&graphs.train);
+    let layout = ArenaLayout::new(&graphs.train);
     let parameters =
         initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;

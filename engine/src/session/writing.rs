@@ -262,7 +262,7 @@ impl Session {
         self.generations.explainer = Some((model.key.clone(), explainer));
         let window = query.tokens.iter().rev().take(model.config.context_length).copied().collect::<Vec<_>>();
         let listed =
-            sampler::explain_likeliest(&logits, &window, &Sampling::of(config), query.count, query.chosen);
+            sampler::explain_likeliest(&logits, &window, &Sampling::new(config), query.count, query.chosen);
         let candidate = |entry: &Explained| Candidate {
             id: entry.id,
             text: model.tokenizer.describe(entry.id).text,

@@ -173,7 +173,7 @@ fn bytes_are_those_of_the_buffers() {
     for name in ["nanogpt-cpu", "llama-tiny"] {
         let run = run(name, 2);
         let graphs = training_graphs(&run.model, &run.train).unwrap();
-        let optimizer = Optimizer::of(&run.train);
+        let optimizer = Optimizer::new(&run.train);
         let train = compile(graphs.train, &[graphs.train_loss], &TARGETS[1]).unwrap();
         let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &TARGETS[1]).unwrap();
         let update = update::update_dispatches(&train.arena, &optimizer, &TARGETS[1]).unwrap();
@@ -304,7 +304,7 @@ fn bindings_are_lawful() {
             let graphs = training_graphs(&run.model, &run.train).unwrap();
             let plan = compile(graphs.train, &[graphs.train_loss], &target).unwrap();
             let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &target).unwrap();
-            let optimizer = Optimizer::of(&run.train);
+            let optimizer = Optimizer::new(&run.train);
             let update = update::update_dispatches(&plan.arena, &optimizer, &target).unwrap();
             let all = buffers(&[&plan, &evaluate], Some(&optimizer), &update, ring(1));
             for dispatches in [&plan.dispatches, &evaluate.dispatches, &update] {

@@ -81,7 +81,7 @@ impl CpuExecutor {
     /// Bytes that [`Self::new`] will allocate, excluding the threads' small scratch memory.
     pub fn needed(graphs: &TrainingGraphs, optimizer: Optimizer) -> u64 {
         let MemoryDemand { arenas, programs, .. } =
-            memory_demand(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
+            memory_demand(graphs, &optimizer, &ArenaLayout::new(&graphs.train));
         arenas + programs
     }
 
@@ -94,7 +94,7 @@ impl CpuExecutor {
         partition: Partition,
     ) -> Result<Self> {
         graphs.expect_full(&optimizer, "the CPU executor")?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         memory_demand(graphs, &optimizer, &layout).check(available)?;
         let divided = match partition {
             Partition::WHOLE => None,
@@ -405,7 +405,7 @@ pub fn time_graph(
     threads: Option<usize>,
     seconds: f64,
 ) -> Result<(Vec<f64>, usize)> {
-    let arenas = 2 * 4 * ArenaLayout::of(graph).length as u64;
+    let arenas = 2 * 4 * ArenaLayout::new(graph).length as u64;
     MemoryDemand { arenas, programs: Program::needed(graph, &[]), batch: None, together: 1 }
         .check(glasshouse_platform::available_memory())?;
     let (mut program, mut weights) = fed(graph, inputs, &[])?;
@@ -434,7 +434,7 @@ pub fn time_graph(
 
 /// Builds a program with its inputs set, and its weights.
 fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(Program, Weights)> {
-    let ArenaLayout { floats_end, length, .. } = ArenaLayout::of(graph);
+    let ArenaLayout { floats_end, length, .. } = ArenaLayout::new(graph);
     let mut weights = Weights {
         parameters: vec![0.0; floats_end],
         f16s: vec![f16::ZERO; length - floats_end],

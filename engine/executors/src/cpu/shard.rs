@@ -49,7 +49,7 @@ impl Partition {
     /// c·[`TOKENS_PER_COPY`]·(n − 1). The sum is smallest at n = √(N / [`TOKENS_PER_COPY`]), which caps the number of workers.
     pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
         let TrainSpec { model, train } = &graphs.spec;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
         // A pair loss needs both rows of a pair, ORPO's needs all rows, and weighted answers come with scores. Models
@@ -132,7 +132,7 @@ impl Shard {
     /// Bytes needed by a separate worker.
     pub fn needed(&self) -> Result<u64> {
         let graphs = self.graphs()?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         Ok(4 * (layout.length + layout.trained_end) as u64 + Programs::needed(&graphs))
     }
 
@@ -280,7 +280,7 @@ impl ShardExecutor {
         let shard: Shard =
             serde_json::from_str(shard).map_err(|error| Error::Internal(format!("a shard: {error}")))?;
         let graphs = shard.graphs()?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let (parameters, gradients) = (vec![0.0; layout.length], vec![0.0; layout.trained_end]);
         let weights = Weights { parameters, gradients, ..Weights::default() };
         Ok(Self {

@@ -38,7 +38,7 @@ impl OracleExecutor {
     /// An executor with zero weights until [`Self::set_state`].
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, device: Device) -> Result<Self> {
         graphs.expect_full(&optimizer, "burn's executor")?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let mut executor = Self {
             graphs: graphs.clone(),
             layout,

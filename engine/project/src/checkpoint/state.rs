@@ -169,7 +169,7 @@ fn tensors<'a>(
     parameters: &'a [Parameter],
     state: &'a ArenaState,
 ) -> impl Iterator<Item = (String, &'a [usize], &'a [f32])> {
-    let layout = ArenaLayout::of_parameters(parameters);
+    let layout = ArenaLayout::from_parameters(parameters);
     let ranges: Vec<Range<usize>> =
         layout.offsets.iter().zip(&layout.counts).map(|(start, count)| *start..start + count).collect();
     [("", &state.parameters), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
@@ -445,7 +445,7 @@ async fn parse(
         return Err("it has changed since it was written (checksum)".to_owned());
     }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let layout = ArenaLayout::of_parameters(parameters);
+    let layout = ArenaLayout::from_parameters(parameters);
     let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };
     let moments = content == Content::WeightsAndMoments;
     if let Some(scale) = loss_scale.filter(|_| moments) {

@@ -19,7 +19,7 @@ fn parameters() -> Vec<Parameter> {
 
 /// A state with distinct entries and zero padding.
 fn state(mark: f32) -> ArenaState {
-    let layout = glasshouse_compiler::plan::arena::ArenaLayout::of_parameters(&parameters());
+    let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&parameters());
     let mut state = ArenaState {
         parameters: vec![0.0; layout.length],
         first_moments: vec![0.0; layout.trained_end],

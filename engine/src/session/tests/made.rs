@@ -34,7 +34,7 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();
     prepared.complete(&mut config);
     let list = parameters(&config.model, &config.train).unwrap();
-    let weights = initial::parameters(&list, &ArenaLayout::of_parameters(&list), 5);
+    let weights = initial::parameters(&list, &ArenaLayout::from_parameters(&list), 5);
     let state = ArenaState { parameters: weights, ..initial::zero_moments(&config.train, &list) };
     let fill = |run: &Run| {
         let info = CheckpointInfo::new(&config, run.config_crc32c()?, 3);

@@ -231,7 +231,7 @@ impl Trainer<'_> {
 
     /// Length of the run's own parameter arena, without a teacher's.
     fn parameter_count(&self) -> usize {
-        ArenaLayout::of_parameters(&self.parameters).length
+        ArenaLayout::from_parameters(&self.parameters).length
     }
 
     /// The current weights in an inference model's layout, with the run's adapter merged in.
@@ -743,7 +743,7 @@ mod tests {
         let mut micro_batches: Vec<MicroBatch> = (0..parts).map(cut).collect();
         divide_over_step(&config, &mut micro_batches);
         let graphs = glasshouse_compiler::model::training_graphs(&config.model, &config.train).unwrap();
-        let optimizer = glasshouse_compiler::optimizer::Optimizer::of(&config.train);
+        let optimizer = glasshouse_compiler::optimizer::Optimizer::new(&config.train);
         let ends = glasshouse_platform::block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut state = executor.state().await?;
@@ -811,7 +811,7 @@ mod tests {
         (config.model.vocabulary, config.model.context_length, config.model.layers) = (16, 8, 1);
         (config.train.batch_size, config.train.accumulate) = (2, 1);
         let graphs = glasshouse_compiler::model::training_graphs(&config.model, &config.train).unwrap();
-        let optimizer = glasshouse_compiler::optimizer::Optimizer::of(&config.train);
+        let optimizer = glasshouse_compiler::optimizer::Optimizer::new(&config.train);
         let ends = glasshouse_platform::block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut before = executor.state().await?;

@@ -43,11 +43,11 @@ fn step(model: &ModelConfig, train: &TrainConfig) -> StepInput {
 }
 
 fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
-    initial::parameters(&graphs.train.parameters, &ArenaLayout::of(&graphs.train), 5)
+    initial::parameters(&graphs.train.parameters, &ArenaLayout::new(&graphs.train), 5)
 }
 
 fn executor(graphs: &TrainingGraphs, partition: Partition) -> CpuExecutor {
-    let optimizer = Optimizer::of(&graphs.spec.train);
+    let optimizer = Optimizer::new(&graphs.spec.train);
     let mut executor = CpuExecutor::within(None, graphs, optimizer, Some(2), partition).unwrap();
     executor.set_state(&ArenaState { parameters: parameters(graphs), ..ArenaState::default() }).unwrap();
     executor

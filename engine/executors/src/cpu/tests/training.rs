@@ -161,9 +161,9 @@ fn executor(model: &ModelConfig, train: &TrainConfig, threads: usize) -> CpuExec
 }
 
 fn executor_of(graphs: &TrainingGraphs, threads: usize) -> CpuExecutor {
-    let layout = ArenaLayout::of(&graphs.train);
+    let layout = ArenaLayout::new(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
-    let optimizer = Optimizer::of(&graphs.spec.train);
+    let optimizer = Optimizer::new(&graphs.spec.train);
     let mut executor = CpuExecutor::new(graphs, optimizer, Some(threads)).unwrap();
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).unwrap();
     executor
@@ -177,7 +177,7 @@ fn losses_and_gradients_follow_finite_differences() {
     for (name, model, train, documents) in all.chain(documents) {
         let graphs =
             training_graphs(&model, &TrainConfig { document_mask: documents, ..train.clone() }).unwrap();
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let mut executor = executor_of(&graphs, 3);
         let arena = executor.state().parameters;
         let mut batch = batch(&model, &train, 3);
@@ -323,7 +323,7 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
         form: LossForm::CrossEntropy,
     };
     let built = build(model, purpose).unwrap();
-    let layout = ArenaLayout::of(&built.graph);
+    let layout = ArenaLayout::new(&built.graph);
     let arena = initial::parameters(&built.graph.parameters, &layout, 5);
     let find = |origin| built.graph.find(origin).unwrap();
     let mut inputs: Vec<_> = (0..built.graph.parameters.len() as u32)
@@ -476,12 +476,12 @@ fn every_optimizer_follows_its_rule() {
         let report = block_on(executor.train(std::slice::from_ref(&step))).unwrap()[0];
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt() as f32;
         assert!((report.gradient_norm - norm).abs() < 1e-5 * norm, "{} for {norm}", report.gradient_norm);
-        let optimizer = Optimizer::of(&train);
+        let optimizer = Optimizer::new(&train);
         let (first_correction, second_correction) = optimizer.corrections(0);
         let rate = Rate { learning_rate: 0.01, first_correction, second_correction };
         let scale = optimizer.gradient_scale(report.gradient_norm).unwrap();
         assert!(scale < 1.0, "the gradient is clipped");
-        let layout = ArenaLayout::of(&training_graphs(&model, &train).unwrap().train);
+        let layout = ArenaLayout::new(&training_graphs(&model, &train).unwrap().train);
         let after = executor.state();
         for (at, slope) in gradient.iter().enumerate().take(layout.trained_end) {
             let decay = if at < layout.decayed_end { 0.1 } else { 0.0 };
@@ -543,7 +543,7 @@ fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
     let train = TrainConfig { batch_size: 8, ..TrainConfig::default() };
     let make = |batch, available| {
         let graphs = training_graphs(&gpt(), &TrainConfig { batch_size: batch, ..train.clone() }).unwrap();
-        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), Partition::WHOLE)
+        CpuExecutor::within(available, &graphs, Optimizer::new(&train), Some(1), Partition::WHOLE)
     };
     // The estimate equals the memory held afterwards, without scratch memory.
     let mut roomy = make(8, None).unwrap();
@@ -563,7 +563,7 @@ fn a_strange_number_of_threads_is_refused() {
     let train = TrainConfig::default();
     let graphs = training_graphs(&gpt(), &train).unwrap();
     for threads in [0, 257, 99_999] {
-        let refused = CpuExecutor::new(&graphs, Optimizer::of(&train), Some(threads)).map(|_| ());
+        let refused = CpuExecutor::new(&graphs, Optimizer::new(&train), Some(threads)).map(|_| ());
         assert!(refused.is_err_and(|error| error.to_string().contains("1 to 256")), "{threads}");
     }
 }
