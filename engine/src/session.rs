@@ -17,7 +17,7 @@
 //! Work that takes longer than a moment is a future that yields every few milliseconds. The inbox is read meanwhile, and a
 //! cancelled request's future is dropped together with its partial results.
 
-mod auditing;
+mod audits;
 mod batches;
 mod benches;
 mod bundle;
@@ -25,24 +25,24 @@ mod cleaning;
 mod corpora;
 mod device;
 mod documents;
-mod evaluating;
+mod evaluation;
 mod event_sink;
 mod feedback;
 mod generation;
-mod importing;
+mod imports;
 mod inbox;
-mod inspecting;
+mod inspection;
 mod lessons;
-mod planning;
+mod models;
+mod plans;
 mod projects;
-mod proposing;
-mod replacing;
+mod proposals;
+mod replacement;
 mod runs;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod training;
-mod writing;
 
 use crate::platform;
 pub use crate::platform::show_life_by;
@@ -50,17 +50,17 @@ use crate::project::shelf::Shelf;
 use crate::protocol::{Command, Envelope, Event, Report, Request, RunLaunch, message};
 use crate::{Error, Result, storage};
 use device::ChosenDevice;
-use evaluating::Evaluations;
+use evaluation::Evaluations;
 use event_sink::EventSink;
 use inbox::{Ended, Inbox};
-use planning::MeasuredSpeed;
+use models::Generations;
+use plans::MeasuredSpeed;
 use projects::OpenProject;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use training::{ActiveRun, RunControl, RunRequest};
-use writing::Generations;
 
 /// Seconds for which undoing a deletion is offered.
 const UNDOING: f64 = 15.0;
@@ -104,10 +104,10 @@ struct Session {
     speed: Option<MeasuredSpeed>,
     visible: bool,
     /// The last model that was previewed but not imported.
-    looked: Option<Rc<importing::Looked>>,
+    looked: Option<Rc<imports::Looked>>,
     /// The run in training, or the last one that failed.
     current: Option<crate::project::Run>,
-    compared: evaluating::Compared,
+    compared: evaluation::Compared,
     /// Storage location and usage, as last seen.
     storage: crate::protocol::StorageSummary,
 }
@@ -159,7 +159,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         visible: true,
         looked: None,
         current: None,
-        compared: evaluating::Compared::default(),
+        compared: evaluation::Compared::default(),
         storage,
     };
     session.serve_all().await;
@@ -431,12 +431,12 @@ impl Session {
             }
             Command::ExportFeedback { to, one, keep } => self.export_feedback(id, to, one, keep).await?,
             Command::Propose { source, from, settings } => {
-                let pool = proposing::Pool { name: &from, bytes: bytes.into_iter().next() };
+                let pool = proposals::Pool { name: &from, bytes: bytes.into_iter().next() };
                 self.propose(id, &source, pool, &settings).await?;
             }
             Command::StopWriting { request } => self.stop_writing(request),
             Command::Explain { source, tokens, chosen, config, count } => {
-                let query = writing::TokenQuery { tokens: &tokens, chosen, count };
+                let query = models::TokenQuery { tokens: &tokens, chosen, count };
                 self.explain(id, &source, &query, &config, live).await?;
             }
             Command::Inspect { source, prompt, further, views, settings } => {

@@ -1,7 +1,7 @@
 //! Export of runs to bundles for many GPUs, and import of the results.
 
 use super::Session;
-use super::importing::{room_at, staged};
+use super::imports::{room_at, staged};
 use crate::platform::{self, Yielder, files};
 use crate::project::archive::{self, Archive};
 use crate::protocol::{Event, quantity};

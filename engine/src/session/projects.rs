@@ -159,7 +159,7 @@ impl Session {
             let mut looked = LookedInto(Some(folder.clone()));
             // They can no longer be restored. If a file is in use, they are removed next time.
             opened.clear_deleted_runs().ok();
-            replacing::take_back(&folder.join("documents"))?;
+            replacement::take_back(&folder.join("documents"))?;
             // A damaged run does not prevent opening the others.
             let mut runs = opened.runs()?;
             // An imported model's training settings were not chosen by the user.

@@ -1,7 +1,7 @@
 //! Models for generation, and requests for single texts and predictions.
 
+mod cache;
 mod lenses;
-mod models;
 
 use super::Session;
 use super::batches::Batches;
@@ -23,8 +23,8 @@ use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::training::reward::learned_plain;
 use crate::{Error, Result};
+use cache::Models;
 use lenses::Lenses;
-use models::Models;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
 use std::path::Path;

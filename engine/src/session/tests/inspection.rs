@@ -21,7 +21,7 @@ fn look(views: &[View], settings: InspectSettings) -> Command {
 
 /// A run with a character vocabulary that trains until it is stopped.
 pub(super) fn endless() -> RunConfig {
-    let mut config = evaluating::endless();
+    let mut config = evaluation::endless();
     config.tokenizer.kind = TokenizerKind::Char;
     config
 }

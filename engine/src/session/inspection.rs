@@ -1,8 +1,8 @@
 //! Inspects a model between other work.
 
 use super::Session;
+use super::models::{Generations, Model};
 use super::training::ActiveRun;
-use super::writing::{Generations, Model};
 use crate::generation::prompt_tokens;
 use crate::graph::ParameterId;
 use crate::inspection::{Subject, check, inspect};
