@@ -146,5 +146,5 @@ impl Places {
 }
 
 async fn moved(from: &ArenaLayout, to: &ArenaLayout, values: Vec<f32>, yielder: &Yielder) -> Vec<f32> {
-    from.moved_in_turns(to, values, &async || yielder.maybe_yield().await).await
+    from.moved(to, values, &async || yielder.maybe_yield().await).await
 }

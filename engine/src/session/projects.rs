@@ -255,7 +255,7 @@ impl Session {
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
         let yielder = Yielder::new();
         let (content, packed) = match &to {
-            Some(path) => (None, archive::pack_file_in_turns(&folder, path, !keep, &yielder).await?),
+            Some(path) => (None, archive::pack_file(&folder, path, !keep, &yielder).await?),
             None => archive::pack_in_turns(&folder, &yielder)
                 .await
                 .map(|(bytes, packed)| (Some(bytes), packed))?,

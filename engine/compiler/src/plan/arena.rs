@@ -157,7 +157,7 @@ impl ArenaLayout {
     }
 
     /// Like [`Self::moved_to`]; awaits `give` every few milliseconds.
-    pub async fn moved_in_turns(&self, other: &Self, values: Vec<f32>, give: &impl AsyncFn()) -> Vec<f32> {
+    pub async fn moved(&self, other: &Self, values: Vec<f32>, give: &impl AsyncFn()) -> Vec<f32> {
         if self.offsets == other.offsets {
             return values;
         }

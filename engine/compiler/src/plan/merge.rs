@@ -28,7 +28,7 @@ pub async fn merged(
     // The model's own parameters come first, in its order.
     let own: Vec<Parameter> =
         parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
-    from.moved_in_turns(&ArenaLayout::unfrozen(&own), values, give).await
+    from.moved(&ArenaLayout::unfrozen(&own), values, give).await
 }
 
 /// w += scale·b·a, row by row of b, with a [r, in], b [out, r], and w [out, in] or, if `transposed`, [in, out].

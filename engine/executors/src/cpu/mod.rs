@@ -36,7 +36,7 @@ use glasshouse_protocol::{RunConfig, TrainConfig};
 use memory_demand::MemoryDemand;
 use other_shards::OtherShards;
 pub use program::{Program, Weights};
-pub use run::run_in_turns;
+pub use run::run_program;
 pub use workers::Workers;
 
 use half::f16;

@@ -55,7 +55,7 @@ impl Run {
         shard: BatchShard,
     ) -> Result<(f32, f32)> {
         self.begin(weights, batch, shard)?;
-        run_in_turns(&mut self.program, weights, workers, batch.seed).await?;
+        run_program(&mut self.program, weights, workers, batch.seed).await?;
         self.end()
     }
 
@@ -106,7 +106,7 @@ impl Run {
 }
 
 /// Runs a program to its end, yielding between nodes.
-pub async fn run_in_turns(
+pub async fn run_program(
     program: &mut Program,
     weights: &mut Weights,
     workers: &Arc<Workers>,

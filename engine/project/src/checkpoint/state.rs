@@ -364,7 +364,7 @@ async fn is_whole(bytes: &[u8], yielder: &Yielder) -> bool {
     let Some(place) = checksum_place(head) else { return true };
     let mut checksum = crc32c::crc32c(&bytes[..place.start]);
     checksum = crc32c::crc32c_append(checksum, NO_CHECKSUM.as_bytes());
-    checksum = storage::crc32c_in_turns(checksum, &bytes[place.end..], yielder).await;
+    checksum = storage::crc32c(checksum, &bytes[place.end..], yielder).await;
     &bytes[place] == format!("{checksum:08x}").as_bytes()
 }
 
