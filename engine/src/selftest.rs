@@ -260,7 +260,7 @@ impl Trial {
             targets: ids(2 * number + 1),
             starts: train.separates_documents(model).then(|| vec![0; size]),
             seed: random::dropout_seed(SEED, number, 0),
-            counted: None,
+            loss_denominator: None,
             scores: None,
         };
         // One complete batch, then batches with a single counted target, to check single rows of logits.

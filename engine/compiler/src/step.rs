@@ -52,7 +52,7 @@ pub struct MicroBatch {
     /// Dropout seed.
     pub seed: [u32; 2],
     /// Divisor of the sum of target losses in training, above 0; `None` for the number of counted targets.
-    pub counted: Option<f32>,
+    pub loss_denominator: Option<f32>,
     /// Per-batch constants of the objective, if its graph takes [`crate::graph::Input::Scores`]; see
     /// [`crate::graph::ops::Preference`] and [`crate::graph::ops::Policy`].
     pub scores: Option<Vec<f32>>,
@@ -68,7 +68,7 @@ impl MicroBatch {
         let total: usize = counts.iter().sum();
         if total > 0 && counts.iter().any(|count| Some(count) != counts.first()) {
             let mean = total as f32 / counts.len() as f32;
-            micro_batches.iter_mut().for_each(|batch| batch.counted = Some(mean));
+            micro_batches.iter_mut().for_each(|batch| batch.loss_denominator = Some(mean));
         }
     }
 

@@ -206,7 +206,7 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
                     .separates_documents(&config.model)
                     .then(|| vec![0; batch * context_length]),
                 seed: random::dropout_seed(config.seed, 0, micro_batch),
-                counted: None,
+                loss_denominator: None,
                 scores: scores.map(|count| vec![0.0; count]),
             }
         })

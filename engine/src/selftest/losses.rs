@@ -231,7 +231,7 @@ fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInp
             targets: batch.targets,
             starts: batch.starts,
             seed,
-            counted: None,
+            loss_denominator: None,
             scores: None,
         }],
     })

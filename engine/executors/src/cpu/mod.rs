@@ -256,14 +256,14 @@ impl CpuExecutor {
         let Some((shard, others)) = divided else {
             let mut losses = Vec::with_capacity(batches.len());
             for batch in batches {
-                let whole = BatchShard { counted: batch.counted, ..BatchShard::default() };
+                let whole = BatchShard { loss_denominator: batch.loss_denominator, ..BatchShard::default() };
                 let run = programs.of(task);
                 let (loss, here) = run.batch(weights, workers, batch, whole).await?;
                 if task == Task::Train {
                     reports.extend(run.reported());
                 }
-                losses.push(match batch.counted {
-                    Some(counted) => (loss * here / counted, counted),
+                losses.push(match batch.loss_denominator {
+                    Some(denominator) => (loss * here / denominator, denominator),
                     None => (loss, here),
                 });
             }
@@ -279,7 +279,7 @@ impl CpuExecutor {
         // Answers of the others are always collected; leftovers would be taken for the next step's.
         let rest = others.collect(task, batches, begun.elapsed(), &mut losses, weights, workers).await;
         own.and(rest)?;
-        Ok(losses.into_iter().zip(batches.iter().map(|batch| shard.counted(task, batch))).collect())
+        Ok(losses.into_iter().zip(batches.iter().map(|batch| shard.loss_denominator(task, batch))).collect())
     }
 
     async fn step(&mut self, step: &StepInput) -> Result<StepReport> {

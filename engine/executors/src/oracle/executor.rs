@@ -215,10 +215,10 @@ impl OracleExecutor {
                 reports.extend(numbers.last_chunk::<REPORTED>().copied());
             }
             let mean = both.clone().narrow(1, 0, 1);
-            let share = match batch.counted {
+            let share = match batch.loss_denominator {
                 // The mean of the loss is its sum divided by the requested count.
-                Some(counted) => {
-                    share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(counted)
+                Some(denominator) => {
+                    share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(denominator)
                 }
                 None => share,
             };

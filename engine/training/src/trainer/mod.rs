@@ -662,7 +662,7 @@ fn step_input_after(
                 targets: batch.targets,
                 starts: batch.starts,
                 seed,
-                counted: None,
+                loss_denominator: None,
                 scores: batch.scores,
             })
         })
@@ -720,7 +720,7 @@ mod tests {
             targets: draw(1, outputs).enumerate().map(target).collect(),
             starts: config.train.separates_documents(&config.model).then(|| vec![0; 4 * time]),
             seed: [0; 2],
-            counted: None,
+            loss_denominator: None,
             scores,
         }
     }
@@ -823,7 +823,7 @@ mod tests {
                 tokens: ids,
                 starts: None,
                 seed: [0; 2],
-                counted: None,
+                loss_denominator: None,
                 scores: None,
             };
             let input = StepInput { step: 0, learning_rate: 0.1, micro_batches: vec![micro_batch] };

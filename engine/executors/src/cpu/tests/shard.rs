@@ -94,7 +94,7 @@ fn shares_of_rows_of_several_documents_add_up() {
     }
     step.micro_batches[1].targets.fill(3);
     MicroBatch::normalise_over_step(&mut step.micro_batches, train.ignore_index);
-    assert!(step.micro_batches.iter().all(|batch| batch.counted.is_some()));
+    assert!(step.micro_batches.iter().all(|batch| batch.loss_denominator.is_some()));
     let (loss, gradient) = block_on(executor(&graphs, Partition::WHOLE).gradients(&step)).unwrap();
     for partition in PARTITIONS {
         let (found, found_gradient) = block_on(executor(&graphs, partition).gradients(&step)).unwrap();

@@ -137,7 +137,7 @@ pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch 
         targets: ids(seed + 1),
         starts: None,
         seed: [seed as u32, 99],
-        counted: None,
+        loss_denominator: None,
         scores: None,
     }
 }
@@ -281,7 +281,7 @@ fn accumulation_equals_one_large_batch() {
             targets: whole.targets[range].to_vec(),
             starts: None,
             seed: [0, 0],
-            counted: None,
+            loss_denominator: None,
             scores: None,
         }
     };
@@ -362,14 +362,15 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
         let whole = TrainConfig { batch_size: 1, ignore_index: Some(IGNORED), ..TrainConfig::default() };
         let MicroBatch { tokens, targets, seed, .. } = batch(&model, &whole, 9);
         let starts = [vec![0; first], vec![first as u32; count]].concat();
-        let packed = MicroBatch { tokens, targets, starts: Some(starts), seed, counted: None, scores: None };
+        let packed =
+            MicroBatch { tokens, targets, starts: Some(starts), seed, loss_denominator: None, scores: None };
         let rows = |ids: &[u32], rest: u32| {
             let (one, other) = ids.split_at(first);
             let filled = |count: usize| vec![rest; count];
             [one, &filled(count)[..], other, &filled(first)[..]].concat()
         };
         let (tokens, targets) = (rows(&packed.tokens, 0), rows(&packed.targets, IGNORED));
-        let apart = MicroBatch { tokens, targets, starts: None, seed, counted: None, scores: None };
+        let apart = MicroBatch { tokens, targets, starts: None, seed, loss_denominator: None, scores: None };
 
         let (got, wanted) = (logits(&model, 1, &packed), logits(&model, 2, &apart));
         for (t, row) in got.iter().enumerate() {
@@ -421,7 +422,7 @@ fn targets_of_a_step_normalise_over_step_in_whichever_micro_batch() {
     let mut apart = vec![part(0), part(time)];
     let (means_loss, _) = gradients(apart.clone());
     MicroBatch::normalise_over_step(&mut apart, ignored);
-    assert_eq!(apart[0].counted, Some((2 + time) as f32 / 2.0));
+    assert_eq!(apart[0].loss_denominator, Some((2 + time) as f32 / 2.0));
     let (loss, got) = gradients(apart);
     let (wanted_loss, wanted) = gradients(vec![both.clone()]);
     assert!((loss - wanted_loss).abs() <= 2e-6 * wanted_loss, "{loss} for {wanted_loss}");
@@ -430,7 +431,7 @@ fn targets_of_a_step_normalise_over_step_in_whichever_micro_batch() {
     // With equal counts, no denominator is set.
     let mut even = vec![part(time), part(time)];
     MicroBatch::normalise_over_step(&mut even, ignored);
-    assert!(even.iter().all(|batch| batch.counted.is_none()));
+    assert!(even.iter().all(|batch| batch.loss_denominator.is_none()));
 }
 
 #[test]
@@ -506,7 +507,7 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
         tokens,
         starts: None,
         seed: [1, 2],
-        counted: None,
+        loss_denominator: None,
         scores: None,
     };
     let step = StepInput { step: 4, learning_rate: 0.1, micro_batches: vec![batch] };
@@ -529,7 +530,7 @@ fn bad_input_is_refused_by_name() {
         targets: vec![0; 3],
         starts: None,
         seed: [0, 0],
-        counted: None,
+        loss_denominator: None,
         scores: None,
     };
     assert!(block_on(executor.evaluate(&[short])).is_err());

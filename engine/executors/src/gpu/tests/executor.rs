@@ -47,7 +47,7 @@ pub(super) fn batch(number: u64) -> MicroBatch {
         targets: ids(2),
         starts: None,
         seed: random::dropout_seed(5, number, 0),
-        counted: None,
+        loss_denominator: None,
         scores: None,
     }
 }

@@ -72,7 +72,7 @@ fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32
             targets: ids(2),
             starts: None,
             seed: random::dropout_seed(5, number, 0),
-            counted: None,
+            loss_denominator: None,
             scores: None,
         }
     };

@@ -47,7 +47,7 @@ fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
             targets: ids(2),
             starts: None,
             seed: random::dropout_seed(5, number, 0),
-            counted: None,
+            loss_denominator: None,
             scores: None,
         }
     };
