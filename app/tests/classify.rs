@@ -214,7 +214,7 @@ fn texts_of(batch: &Batch, time: usize) -> Vec<Value> {
     let labelled = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
     labelled
         .map(|(last, label)| {
-            let start = batch.starts.as_ref().map_or(0, |starts| starts[last] as usize);
+            let start = batch.document_starts.as_ref().map_or(0, |starts| starts[last] as usize);
             json!({ "ids": batch.tokens[last / time * time + start..=last], "label": label })
         })
         .collect()

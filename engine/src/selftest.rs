@@ -258,7 +258,7 @@ impl Trial {
         let batch = |number: u64| MicroBatch {
             tokens: ids(2 * number),
             targets: ids(2 * number + 1),
-            starts: train.separates_documents(model).then(|| vec![0; size]),
+            document_starts: train.separates_documents(model).then(|| vec![0; size]),
             seed: random::dropout_seed(SEED, number, 0),
             loss_denominator: None,
             scores: None,

@@ -71,7 +71,7 @@ fn put_batches(tensors: &mut Tensors, prefix: &str, batches: &[Batch], config: &
     };
     gather("tokens", |batch| Some(&batch.tokens));
     gather("targets", |batch| Some(&batch.targets));
-    gather("starts", |batch| batch.starts.as_ref());
+    gather("starts", |batch| batch.document_starts.as_ref());
 }
 
 fn put(tensors: &mut Tensors, name: &str, shape: &[usize], ids: &[u32]) {

@@ -183,7 +183,7 @@ fn check(device: &str) {
         let micro = |at: u64| MicroBatch {
             tokens: ids(2 * at, size, model.vocabulary),
             targets: ids(2 * at + 1, size, model.outputs()),
-            starts: train.document_mask.then(|| starts(at, train.batch_size, model.context_length)),
+            document_starts: train.document_mask.then(|| starts(at, train.batch_size, model.context_length)),
             seed: random::dropout_seed(3, number, at),
             ..MicroBatch::default()
         };

@@ -201,7 +201,7 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
                 tokens: rows(0),
                 targets: rows(1).into_iter().map(|id| id % outputs).collect(),
                 // At most as many terms as without documents.
-                starts: config
+                document_starts: config
                     .train
                     .separates_documents(&config.model)
                     .then(|| vec![0; batch * context_length]),

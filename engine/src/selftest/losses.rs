@@ -229,7 +229,7 @@ fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInp
         micro_batches: vec![MicroBatch {
             tokens: batch.tokens,
             targets: batch.targets,
-            starts: batch.starts,
+            document_starts: batch.document_starts,
             seed,
             loss_denominator: None,
             scores: None,

@@ -69,7 +69,7 @@ impl Run {
         if let Some(fault) = batch.scores_fault(self.scores.map(|(_, count)| count)) {
             return Err(Error::Refused(fault));
         }
-        if let (Some((value, _)), Some(starts)) = (self.starts, &batch.starts) {
+        if let (Some((value, _)), Some(starts)) = (self.starts, &batch.document_starts) {
             self.program.set_words(value, starts)?;
         }
         match (self.scores, &batch.scores) {

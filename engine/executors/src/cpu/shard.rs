@@ -168,7 +168,7 @@ impl Shard {
         let batch = MicroBatch {
             tokens: part(&whole.tokens),
             targets: part(&whole.targets),
-            starts: whole.starts.as_deref().map(part),
+            document_starts: whole.document_starts.as_deref().map(part),
             seed: whole.seed,
             loss_denominator: None,
             scores: None,
@@ -221,7 +221,7 @@ pub fn packed(task: Task, parts: &[ShardBatch]) -> Vec<u32> {
         words.extend([batch.seed[0], batch.seed[1], loss_denominator.to_bits()]);
         words.extend(&batch.tokens);
         words.extend(&batch.targets);
-        words.extend(batch.starts.iter().flatten());
+        words.extend(batch.document_starts.iter().flatten());
     }
     words
 }
@@ -244,7 +244,7 @@ fn unpacked(words: &[u32], tokens: usize, documents: bool) -> Result<(Task, Vec<
         let batch = MicroBatch {
             tokens: ids.to_vec(),
             targets: targets.to_vec(),
-            starts: documents.then(|| starts.to_vec()),
+            document_starts: documents.then(|| starts.to_vec()),
             seed: [head[0], head[1]],
             loss_denominator: None,
             scores: None,

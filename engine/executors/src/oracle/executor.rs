@@ -173,7 +173,7 @@ impl OracleExecutor {
         }
         let given = [(Input::Tokens, &batch.tokens), (Input::Targets, &batch.targets)];
         for (input, ids) in
-            given.into_iter().chain(batch.starts.as_ref().map(|starts| (Input::Starts, starts)))
+            given.into_iter().chain(batch.document_starts.as_ref().map(|starts| (Input::Starts, starts)))
         {
             if let Some(id) = graph.find(Origin::Input(input)) {
                 expect_count(graph, id, ids.len())?;

@@ -151,7 +151,7 @@ impl Trainer<'_> {
             let row = self.config.model.context_length;
             batch.tokens.truncate(row);
             batch.targets.truncate(row);
-            batch.starts.iter_mut().for_each(|starts| starts.truncate(row));
+            batch.document_starts.iter_mut().for_each(|starts| starts.truncate(row));
         }
         let gives_up = self.executor.can_give_up();
         let look = self.executor.probes(&batch);

@@ -70,7 +70,7 @@ impl Evaluator<'_> {
                         MicroBatch {
                             tokens: batch.tokens,
                             targets: batch.targets,
-                            starts: batch.starts,
+                            document_starts: batch.document_starts,
                             ..MicroBatch::default()
                         }
                     })

@@ -660,7 +660,7 @@ fn step_input_after(
             Ok(MicroBatch {
                 tokens: batch.tokens,
                 targets: batch.targets,
-                starts: batch.starts,
+                document_starts: batch.document_starts,
                 seed,
                 loss_denominator: None,
                 scores: batch.scores,
@@ -718,7 +718,7 @@ mod tests {
         MicroBatch {
             tokens: draw(0, config.model.vocabulary as u64).collect(),
             targets: draw(1, outputs).enumerate().map(target).collect(),
-            starts: config.train.separates_documents(&config.model).then(|| vec![0; 4 * time]),
+            document_starts: config.train.separates_documents(&config.model).then(|| vec![0; 4 * time]),
             seed: [0; 2],
             loss_denominator: None,
             scores,
@@ -737,8 +737,14 @@ mod tests {
                 let size = scores.len() / parts;
                 scores[part * size..(part + 1) * size].to_vec()
             });
-            let starts = all.starts.as_deref().map(ids);
-            MicroBatch { tokens: ids(&all.tokens), targets: ids(&all.targets), starts, scores, ..all.clone() }
+            let document_starts = all.document_starts.as_deref().map(ids);
+            MicroBatch {
+                tokens: ids(&all.tokens),
+                targets: ids(&all.targets),
+                document_starts,
+                scores,
+                ..all.clone()
+            }
         };
         let mut micro_batches: Vec<MicroBatch> = (0..parts).map(cut).collect();
         divide_over_step(&config, &mut micro_batches);
@@ -821,7 +827,7 @@ mod tests {
             let micro_batch = MicroBatch {
                 targets: ids.iter().rev().copied().collect(),
                 tokens: ids,
-                starts: None,
+                document_starts: None,
                 seed: [0; 2],
                 loss_denominator: None,
                 scores: None,

@@ -87,7 +87,7 @@ fn shares_of_rows_of_several_documents_add_up() {
     let graphs = training_graphs(&model, &train).unwrap();
     let mut step = step(&model, &train);
     for (number, batch) in step.micro_batches.iter_mut().enumerate() {
-        batch.starts = Some(starts(number as u64, train.batch_size, model.context_length));
+        batch.document_starts = Some(starts(number as u64, train.batch_size, model.context_length));
         // Few targets count in one micro-batch, none in another.
         let first = [3, 20, batch.targets.len()][number % 3].min(batch.targets.len());
         batch.targets[first..].fill(3);

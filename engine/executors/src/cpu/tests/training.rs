@@ -135,7 +135,7 @@ pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch 
     MicroBatch {
         tokens: ids(seed),
         targets: ids(seed + 1),
-        starts: None,
+        document_starts: None,
         seed: [seed as u32, 99],
         loss_denominator: None,
         scores: None,
@@ -181,14 +181,14 @@ fn losses_and_gradients_follow_finite_differences() {
         let mut executor = executor_of(&graphs, 3);
         let arena = executor.state().parameters;
         let mut batch = batch(&model, &train, 3);
-        batch.starts = documents.then(|| starts(3, train.batch_size, model.context_length));
+        batch.document_starts = documents.then(|| starts(3, train.batch_size, model.context_length));
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch.clone()] };
         let (loss, gradient) = block_on(executor.gradients(&step)).unwrap();
         let graph = &graphs.train;
         let mut values = Values::default();
         values.words.insert(graph.find(Origin::Input(Input::Tokens)).unwrap(), batch.tokens.clone());
         values.words.insert(graph.find(Origin::Input(Input::Targets)).unwrap(), batch.targets.clone());
-        if let Some(starts) = &batch.starts {
+        if let Some(starts) = &batch.document_starts {
             values.words.insert(graph.find(Origin::Input(Input::Starts)).unwrap(), starts.clone());
         }
         for at in 0..graph.parameters.len() {
@@ -279,7 +279,7 @@ fn accumulation_equals_one_large_batch() {
         MicroBatch {
             tokens: whole.tokens[range.clone()].to_vec(),
             targets: whole.targets[range].to_vec(),
-            starts: None,
+            document_starts: None,
             seed: [0, 0],
             loss_denominator: None,
             scores: None,
@@ -311,7 +311,7 @@ fn activation_checkpointing_gives_the_same_bits_in_less_memory() {
 
 /// Logits of a batch, V per token.
 fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>> {
-    let documents = batch.starts.is_some();
+    let documents = batch.document_starts.is_some();
     let (time, label_smoothing, ignore_index) = (model.context_length, 0.0, None);
     let purpose = Purpose::Loss {
         batch: rows,
@@ -333,7 +333,7 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
     inputs.push((find(Origin::Input(Input::Tokens)), Data::U32(batch.tokens.clone())));
     // Targets do not matter here.
     inputs.push((find(Origin::Input(Input::Targets)), Data::U32(vec![0; batch.tokens.len()])));
-    let starts = batch.starts.iter().map(|starts| Data::U32(starts.clone()));
+    let starts = batch.document_starts.iter().map(|starts| Data::U32(starts.clone()));
     inputs.extend(starts.map(|starts| (find(Origin::Input(Input::Starts)), starts)));
     let Data::F32(logits) = run_graph(&built.graph, &inputs, &[built.logits]).unwrap().remove(0) else {
         panic!("logits are floats")
@@ -362,15 +362,22 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
         let whole = TrainConfig { batch_size: 1, ignore_index: Some(IGNORED), ..TrainConfig::default() };
         let MicroBatch { tokens, targets, seed, .. } = batch(&model, &whole, 9);
         let starts = [vec![0; first], vec![first as u32; count]].concat();
-        let packed =
-            MicroBatch { tokens, targets, starts: Some(starts), seed, loss_denominator: None, scores: None };
+        let packed = MicroBatch {
+            tokens,
+            targets,
+            document_starts: Some(starts),
+            seed,
+            loss_denominator: None,
+            scores: None,
+        };
         let rows = |ids: &[u32], rest: u32| {
             let (one, other) = ids.split_at(first);
             let filled = |count: usize| vec![rest; count];
             [one, &filled(count)[..], other, &filled(first)[..]].concat()
         };
         let (tokens, targets) = (rows(&packed.tokens, 0), rows(&packed.targets, IGNORED));
-        let apart = MicroBatch { tokens, targets, starts: None, seed, loss_denominator: None, scores: None };
+        let apart =
+            MicroBatch { tokens, targets, document_starts: None, seed, loss_denominator: None, scores: None };
 
         let (got, wanted) = (logits(&model, 1, &packed), logits(&model, 2, &apart));
         for (t, row) in got.iter().enumerate() {
@@ -390,7 +397,7 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
             let (wanted_loss, wanted) = gradients(&apart, 2, false);
             assert!((loss - wanted_loss).abs() <= 2e-6 * wanted_loss, "{loss} for {wanted_loss}");
             close("gradient", &got, &wanted);
-            let (mixed, _) = gradients(&MicroBatch { starts: None, ..packed.clone() }, 1, false);
+            let (mixed, _) = gradients(&MicroBatch { document_starts: None, ..packed.clone() }, 1, false);
             assert!(
                 (mixed - wanted_loss).abs() > 2e-5 * wanted_loss,
                 "without starts documents see each other"
@@ -442,7 +449,7 @@ fn batches_of_another_kind_than_the_graphs_are_refused() {
         training_graphs(&model, &TrainConfig { document_mask: documents, ..train.clone() }).unwrap()
     };
     let step = |starts: Option<Vec<u32>>| {
-        let micro_batches = vec![MicroBatch { starts, ..batch(&model, &train, 1) }];
+        let micro_batches = vec![MicroBatch { document_starts: starts, ..batch(&model, &train, 1) }];
         StepInput { step: 0, learning_rate: 0.0, micro_batches }
     };
     let starts = vec![0; model.context_length];
@@ -505,7 +512,7 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
     let batch = MicroBatch {
         targets: tokens.clone(),
         tokens,
-        starts: None,
+        document_starts: None,
         seed: [1, 2],
         loss_denominator: None,
         scores: None,
@@ -528,7 +535,7 @@ fn bad_input_is_refused_by_name() {
     let short = MicroBatch {
         tokens: vec![0; 3],
         targets: vec![0; 3],
-        starts: None,
+        document_starts: None,
         seed: [0, 0],
         loss_denominator: None,
         scores: None,

@@ -70,7 +70,7 @@ fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32
         MicroBatch {
             tokens: ids(1),
             targets: ids(2),
-            starts: None,
+            document_starts: None,
             seed: random::dropout_seed(5, number, 0),
             loss_denominator: None,
             scores: None,

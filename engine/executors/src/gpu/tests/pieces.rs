@@ -45,7 +45,7 @@ fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
         MicroBatch {
             tokens: ids(1),
             targets: ids(2),
-            starts: None,
+            document_starts: None,
             seed: random::dropout_seed(5, number, 0),
             loss_denominator: None,
             scores: None,
