@@ -190,7 +190,7 @@ impl State {
                 self.say(
                     None,
                     ErrorKind::Notice,
-                    format!("{} is at step {step}, as trained with the bundle.", run.name),
+                    format!("{} was imported at step {step}.", run.name),
                 );
             }
             Event::ReportPage { path: None } => {

@@ -92,10 +92,8 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
             icons::ICON_LAN,
             "Import a bundle",
             match FOLDERS {
-                true => "Creates a run from what was trained with a bundle",
-                false => {
-                    "Creates a run from what was trained with a bundle: choose a zip of its folder, including `out`"
-                }
+                true => "Creates a run from a trained bundle",
+                false => "Creates a run from a trained bundle: choose a zip of its folder, including `out`",
             },
             Wish::ImportBundle,
         ),
