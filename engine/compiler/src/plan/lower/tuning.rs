@@ -106,7 +106,7 @@ impl FromStr for ShapeBucket {
         let sizes: Vec<usize> =
             sizes.split('x').map(|size| size.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
         let sizes: [usize; 3] = sizes.try_into().map_err(|_| ())?;
-        let bucket = Self { in_f16, ..Self::of(family, sizes) };
+        let bucket = Self { in_f16, ..Self::new(family, sizes) };
         let known = bucket.sizes == sizes && (family.multiplies() || !in_f16);
         if known { Ok(bucket) } else { Err(()) }
     }
