@@ -1,6 +1,6 @@
 //! The shelf of projects, and the open one.
 
-use super::{Session, replacing};
+use super::{Session, replacement};
 use crate::data::{self, Prepared, survey::Survey};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;

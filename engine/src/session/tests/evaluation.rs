@@ -1,6 +1,6 @@
 //! Evaluations next to a run in training.
 
-use super::{TRAINS, Trigger, after, ended, failures, inspecting, play, play_trained, tiny, train};
+use super::{TRAINS, Trigger, after, ended, failures, inspection, play, play_trained, tiny, train};
 use crate::data::recipes::write_own;
 use crate::protocol::evaluation::TaskRequest;
 use crate::protocol::recipes::recipe;

@@ -1,6 +1,6 @@
 //! Inspecting a model while it trains.
 
-use super::{TRAINS, Trigger, after, evaluating, failures, play_hearing, play_trained, tiny, train};
+use super::{TRAINS, Trigger, after, evaluation, failures, play_hearing, play_trained, tiny, train};
 use crate::protocol::inspect::{Detail, Edit};
 use crate::protocol::{
     Command, Event, InspectSettings, Inspection, Report, RunConfig, TokenizerKind, TrainingState, View,
