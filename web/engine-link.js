@@ -104,7 +104,7 @@ export class EngineLink {
   #hear(data) {
     this.#pings.heard = this.#pings.sent;
     this.#pings.looks = 0;
-    if (data.report !== undefined) this.#report(data.report, data.files);
+    if (data.report !== undefined) this.#report(data.report, data.files, data.request);
     else if (data.configured !== undefined) this.#answer(data.id, data.configured, data.error);
     else if (data.panic !== undefined) this.#lose("panic", data.panic);
     else if (data.failed !== undefined) this.#lose("failed", `The engine could not start: ${data.failed}`);
@@ -127,11 +127,10 @@ export class EngineLink {
     }
   }
 
-  #report(text, files) {
+  #report(text, files, id) {
     if (this.#listener) this.#listener(text, files);
     else this.#unheard.push([text, files]);
     // Reports to others' requests are not even parsed.
-    const id = Number(/^\{"request":(\d+)/.exec(text)?.[1]);
     const request = this.#waiting.get(id);
     if (!request) return;
     const { event } = JSON.parse(text);

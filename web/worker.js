@@ -1,7 +1,7 @@
 // The engine's worker: starts the WebAssembly engine from a module that the page compiled, and carries messages.
 //
 // To here: { module, threads, keep } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
-// From here: { report, files }, { configured, id, error }, { pong } or { pulse } as signs of life, and { panic } or { failed } as the last word.
+// From here: { report, files, request } (the number of the request that it answers, if any), { configured, id, error }, { pong } or { pulse } as signs of life, and { panic } or { failed } as the last word.
 
 import init, { Engine, configure } from "./engine.js";
 import "./network-link.js";
@@ -22,8 +22,8 @@ globalThis.enginePanicked = (report) => {
 // In the middle of work that gives messages no turn, pings among them.
 globalThis.enginePulse = () => postMessage({ pulse: true });
 
-function post(report, files) {
-  postMessage({ report, files }, files.map((file) => file.buffer));
+function post(report, files, request) {
+  postMessage({ report, files, request }, files.map((file) => file.buffer));
 }
 
 /** A run's settings need no session: the engine's own presets, with what was asked for put in. */
@@ -49,7 +49,7 @@ function receive(data) {
     const message = `the engine does not know this request: ${error.message ?? error}`;
     const failed = { event: "failed", error: { kind: "invalid", message } };
     const { id } = JSON.parse(request);
-    post(JSON.stringify(Number.isInteger(id) ? { request: id, event: failed } : { event: failed }), []);
+    post(JSON.stringify(Number.isInteger(id) ? { request: id, event: failed } : { event: failed }), [], id);
   }
 }
 

@@ -456,7 +456,7 @@ impl App {
         let removal = self.outbox.take();
         for request in removal.into_iter().chain(requests) {
             if let Some(recorder) = &mut self.start.record {
-                recorder.write(LogMessage::Request(request.body.clone()));
+                recorder.write(LogMessage::Request(Box::new(request.body.clone())));
             }
             self.state.sent(request.body.id, &request.body.command);
             self.link.send(request);

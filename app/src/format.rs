@@ -6,10 +6,10 @@ mod metric;
 mod time;
 
 pub use glasshouse_protocol::quantity::{
-    NOTHING, bytes, count, counted, duration, flops, milliseconds, percent, quantity, scientific,
-    tokens_per_second, whole,
+    NOTHING, bytes, count, counted, duration, figures, flop, flops, milliseconds, percent, quantity,
+    scientific, tokens_per_second, whole,
 };
-pub use metric::{exactly, figures, is_share, metric, metric_between, metric_title, value_of};
+pub use metric::exactly;
 pub use time::{ago, clock, date_time, kept_from, now};
 
 use glasshouse_protocol::Moderated;

@@ -225,7 +225,7 @@ impl State {
                 if matches!(asked, Some(Command::Inspect { .. })) => {}
             // Notices about a text are shown with it.
             Event::Notice { .. } if request.is_some_and(|id| self.writing.texts.contains_key(&id)) => {}
-            Event::Notice { text } => self.say(None, ErrorKind::Notice, text),
+            Event::Notice { text, .. } => self.say(None, ErrorKind::Notice, text),
             Event::CharactersLost { characters } => {
                 // A reply shows its own error.
                 let text = request.and_then(|id| self.writing.texts.get(&id));

@@ -82,7 +82,8 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     let long = [(Role::System, "x"), (Role::User, "help"), (Role::Assistant, "there"), (Role::User, "Go")];
     let heard = reply(&long).unwrap();
     assert_eq!(prompt(&heard), "s,x.u,Go.a,");
-    let says = |event: &Event| matches!(event, Event::Notice { text } if text.contains("2 of 4 messages"));
+    let says =
+        |event: &Event| matches!(event, Event::Notice { text, .. } if text.contains("2 of 4 messages"));
     assert!(heard.iter().any(says), "{heard:?}");
     let refused = reply(&[(Role::User, "tell me of the sea")]).unwrap_err();
     assert!(refused.contains("23 tokens") && refused.contains("12"), "{refused}");

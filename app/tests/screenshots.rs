@@ -112,7 +112,10 @@ fn states_beside_the_ordinary_one() {
         app.answer(Answer { wish: Wish::AddDocuments, files: Err(lack) });
         let error =
             ErrorReport::new(ErrorKind::BadFile, "letters.pdf: not a PDF (no %PDF- header)".to_owned());
-        support::tell(&mut app, [Event::Failed { error }, Event::Notice { text: "A notice.".to_owned() }]);
+        support::tell(
+            &mut app,
+            [Event::Failed { error }, Event::Notice { text: "A notice.".to_owned(), hints: Vec::new() }],
+        );
         app.open(PageName::Data);
         picture(&mut support::window(app, 1280.0, 820.0), &format!("typed-path-{theme}"));
 

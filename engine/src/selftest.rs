@@ -132,7 +132,7 @@ pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
 
 fn no_gpu() -> Error {
     Error::Refused(
-        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; choose a GPU"
+        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; choose a GPU with --device gpu"
             .to_owned(),
     )
 }

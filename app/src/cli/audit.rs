@@ -2,12 +2,11 @@
 
 use super::arguments::{AuditArguments, MeasuringArguments};
 use super::driver::drive;
-use super::settings::checked_device;
+use super::settings::session_options;
 use super::{bar, report, trained};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::quantity::duration;
 use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event};
-use glasshouse_engine::session;
 
 pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     let AuditArguments { model, section, pairs, samples, measuring, json } = arguments;
@@ -23,8 +22,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
         seed: *seed,
         ..AuditSettings::default()
     };
-    let device = checked_device(device)?.to_owned();
-    let options = session::Options { device, threads: *threads, ..session::Options::default() };
+    let options = session_options(device, *threads, false)?;
     drive(options, async |engine| {
         let source = trained::source(engine, model).await?;
         let bar = bar::bar(1, "{bar:30} {pos}/{len} · {wide_msg}");

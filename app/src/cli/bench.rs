@@ -7,11 +7,11 @@ mod scaling;
 
 use super::arguments::{BenchCommand, BenchStepArguments};
 use super::driver::drive;
-use super::settings::{checked_device, run_config, usage};
+use super::settings::{run_config, session_options, usage};
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::StepMeasurement;
-use glasshouse_engine::protocol::quantity::{bytes, counted, flops, tokens_per_second};
+use glasshouse_engine::protocol::quantity::{bytes, counted, flops, percent, tokens_per_second};
 use glasshouse_engine::protocol::{BenchReport, Command, Event};
 use glasshouse_engine::session;
 
@@ -43,12 +43,6 @@ fn step(arguments: &BenchStepArguments) -> Result<()> {
         }
         _ => Ok(()),
     })
-}
-
-/// Session options given by the arguments.
-fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
-    let device = checked_device(device)?.to_owned();
-    Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })
 }
 
 /// Runs a measurement in the engine, and prints its reports as JSON lines or with `print`.
@@ -100,8 +94,8 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
     }
     if let (Some(together), Some(idle)) = (measured.ms_per_step_together, measured.idle_share) {
         say!(
-            "{together:.2} ms per step when submitted back to back; the device idles {:.1} % of that",
-            idle * 100.0
+            "{together:.2} ms per step when submitted back to back; the device idles {} of that",
+            percent(idle)
         )?;
     }
     say!("loss {loss_first:.4} to {loss_last:.4} on one repeated batch")?;

@@ -2,7 +2,8 @@
 
 use super::arguments::ChatArguments;
 use super::driver::{Engine, drive, is_refused};
-use super::generate::{generate_config, session_options};
+use super::generate::generate_config;
+use super::settings::session_options;
 use super::trained::{self, OpenedModel};
 use anyhow::{Result, anyhow, bail};
 use glasshouse_engine::protocol::{ChatMessage, Command, Event, GenerateConfig, Output, Prompt, Role};
@@ -10,7 +11,7 @@ use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
-    let options = session_options(&arguments.sampling, &arguments.device)?;
+    let options = session_options(&arguments.device, None, arguments.sampling.no_autotune)?;
     drive(options, async |engine| {
         let model = trained::open(engine, &arguments.model, config.precision).await?;
         let said = match (&arguments.system, model.chats && !arguments.no_template) {

@@ -5,7 +5,7 @@ use super::driver::{Engine, drive};
 use super::trained;
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::data::read::{LabelledText, Problems, RowLocation, find_sources, labelled_texts};
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{counted, percent};
 use glasshouse_engine::protocol::{Command, Event, WeightSource, likeliest};
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
@@ -88,7 +88,7 @@ impl ClassificationOutput {
             let line = json!({ "event": "label", "text": row.text, "label": label, "probabilities": each });
             say!("{line}")?;
         } else {
-            say!("{label} ({:.1} %): {}", probability * 100.0, row.text.trim().replace('\n', " "))?;
+            say!("{label} ({}): {}", percent(probability), row.text.trim().replace('\n', " "))?;
         }
         Ok(())
     }
@@ -116,7 +116,7 @@ impl ClassificationOutput {
                 json!({ "event": "accuracy", "rows": labelled, "right": right, "accuracy": accuracy })
             )?;
         } else {
-            say!("{right} of {} right ({:.1} %)", counted(labelled, "text"), accuracy * 100.0)?;
+            say!("{right} of {} right ({})", counted(labelled, "text"), percent(accuracy))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use super::interrupt;
 use crate::serve::Switchboard;
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::protocol::{Command, Envelope, ErrorKind, ErrorReport, Event, Report, Request};
 use glasshouse_engine::{Error, session};
 use std::future::poll_fn;
@@ -67,6 +67,24 @@ impl Engine {
         mut hear: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
         self.ask_for_bytes(command, |event, _| hear(event)).await
+    }
+
+    /// Like [`ask`](Self::ask), returning what `pick` takes from the answer.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) async fn ask_for<T>(
+        &mut self,
+        command: Command,
+        mut pick: impl FnMut(Event) -> Option<T>,
+    ) -> Result<T> {
+        let mut found = None;
+        let hear = |event| {
+            found = pick(event).or(found.take());
+            Ok(())
+        };
+        self.ask(command, hear).await?;
+        found.context("the engine did not answer; report it if it happens again")
     }
 
     /// Like [`ask`](Self::ask), with the bytes of the answers.
@@ -165,11 +183,19 @@ pub(super) fn is_refused(error: &anyhow::Error) -> bool {
 
 /// Whether the engine, through a session or called directly, reported an unknown name.
 pub(super) fn is_unknown(error: &anyhow::Error) -> bool {
-    is_refusal(error, ErrorKind::Unknown) || matches!(error.downcast_ref(), Some(Error::Unknown(_)))
+    report_of(error).is_some_and(|report| report.kind == ErrorKind::Unknown)
 }
 
 fn is_refusal(error: &anyhow::Error, kind: ErrorKind) -> bool {
     error.downcast_ref().is_some_and(|Refusal(error)| error.kind == kind)
+}
+
+/// The report of an error of the engine, through a session or called directly.
+pub(super) fn report_of(error: &anyhow::Error) -> Option<ErrorReport> {
+    match error.downcast_ref() {
+        Some(Refusal(report)) => Some(report.clone()),
+        None => error.downcast_ref::<Error>().map(ErrorReport::from),
+    }
 }
 
 /// Runs a session for `front` until both end. A run still training when the front end returns is stopped and saved.

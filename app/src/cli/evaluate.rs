@@ -8,7 +8,7 @@ use super::bar::bar;
 use super::driver::{Engine, drive};
 use super::import::{Imported, import_from, is_place};
 use super::report::{audited, with_event};
-use super::settings::{check_device, usage};
+use super::settings::{check_device, session_options, usage};
 use super::train::{quoted, told};
 use super::trained;
 use anyhow::{Context as _, Result, bail};
@@ -17,7 +17,6 @@ use glasshouse_engine::protocol::evaluation::{AuditTopic, TaskRequest, TaskResul
 use glasshouse_engine::protocol::{
     Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
 };
-use glasshouse_engine::session;
 use indicatif::ProgressBar;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -38,11 +37,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
     if settings.suite && settings.suite_rows.is_none() {
         tell!("note: 100 rows per family of tasks; change with --rows N");
     }
-    let options = session::Options {
-        device: arguments.measuring.device.clone(),
-        threads: arguments.measuring.threads,
-        ..session::Options::default()
-    };
+    let options = session_options(&arguments.measuring.device, arguments.measuring.threads, false)?;
     drive(options, async |engine| {
         let places = arguments.against.iter().any(|other| is_place(other));
         trained::use_project(engine, &arguments.model.project, places).await?;
@@ -347,14 +342,8 @@ async fn memorisation(
     evaluation: &Evaluation,
     arguments: &EvaluateArguments,
 ) -> Result<Option<Audit>> {
-    let mut kept = Vec::new();
-    let hear = |event| {
-        if let Event::Evaluations { audits, .. } = event {
-            kept = audits;
-        }
-        Ok(())
-    };
-    engine.ask(Command::ReadEvaluations { runs: vec![run.name.clone()] }, hear).await?;
+    let pick = |event| if let Event::Evaluations { audits, .. } = event { Some(audits) } else { None };
+    let kept = engine.ask_for(Command::ReadEvaluations { runs: vec![run.name.clone()] }, pick).await?;
     // Do not overwrite a user's audit of other weights.
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
@@ -377,15 +366,9 @@ async fn memorisation(
 }
 
 async fn comparisons(engine: &mut Engine, runs: Vec<String>) -> Result<Vec<Comparison>> {
-    let mut found = None;
-    let hear = |event| {
-        if let Event::Evaluations { comparisons, .. } = event {
-            found = Some(comparisons);
-        }
-        Ok(())
-    };
-    engine.ask(Command::ReadEvaluations { runs }, hear).await?;
-    found.context("the engine returned no comparisons")
+    let pick =
+        |event| if let Event::Evaluations { comparisons, .. } = event { Some(comparisons) } else { None };
+    engine.ask_for(Command::ReadEvaluations { runs }, pick).await
 }
 
 async fn write_card(

@@ -4,9 +4,10 @@ use super::bar::bar;
 use super::driver::drive;
 use super::settings::usage;
 use glasshouse_corpus::catalogue::{self, Entry, Length};
+use glasshouse_engine::protocol::quantity::{bytes, duration};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress};
 use glasshouse_engine::session;
-use indicatif::{DecimalBytes, ProgressBar};
+use indicatif::ProgressBar;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -88,7 +89,7 @@ impl DownloadProgress {
 
     pub(super) fn show(&mut self, progress: FetchProgress) {
         let again = |reason: &str, seconds: f64| {
-            tell!("note: {reason}; trying again in {:.1?}", Duration::from_secs_f64(seconds));
+            tell!("note: {reason}; trying again in {}", duration(seconds));
         };
         match (self, progress) {
             (Self::Quiet, _) => {}
@@ -100,8 +101,8 @@ impl DownloadProgress {
             (Self::Lines { last, exact }, FetchProgress::Receiving { done, total }) => {
                 if last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
                     *last = Some(Instant::now());
-                    let of = exact.then(|| format!(" of {}", DecimalBytes(total)));
-                    tell!("{}{}", DecimalBytes(done), of.unwrap_or_default());
+                    let of = exact.then(|| format!(" of {}", bytes(total)));
+                    tell!("{}{}", bytes(done), of.unwrap_or_default());
                 }
             }
             (Self::Lines { .. }, FetchProgress::Retrying { reason, seconds }) => again(&reason, seconds),

@@ -3,11 +3,10 @@
 use super::arguments::{GenerateArguments, SamplingArguments};
 use super::driver::{Engine, drive};
 use super::moderate::moderation;
-use super::settings::{checked_device, usage};
+use super::settings::{session_options, usage};
 use super::{interrupt, samples, trained};
 use anyhow::Result;
 use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
-use glasshouse_engine::session;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
@@ -33,11 +32,6 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
     Ok(config)
 }
 
-pub(super) fn session_options(sampling: &SamplingArguments, device: &str) -> Result<session::Options> {
-    let device = checked_device(device)?.to_owned();
-    Ok(session::Options { device, autotune: !sampling.no_autotune, ..session::Options::default() })
-}
-
 /// Stops generation on a termination signal.
 pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flags> {
     let signals = interrupt::flags("stopping")?;
@@ -50,7 +44,7 @@ pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flag
 
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
-    let options = session_options(&arguments.sampling, &arguments.device)?;
+    let options = session_options(&arguments.device, None, arguments.sampling.no_autotune)?;
     if let Some(count) = arguments.samples {
         return samples::samples(arguments, options, config, usize::from(count));
     }

@@ -31,8 +31,8 @@ mod evaluate;
 mod export;
 mod feedback;
 mod fetch;
-mod flags;
 mod generate;
+mod hints;
 mod import;
 mod inspect;
 mod interrupt;
@@ -90,7 +90,7 @@ pub fn run() -> ExitCode {
             // The engine's own errors already include advice.
             let cause = error.root_cause().downcast_ref::<std::io::Error>();
             let advice = cause.map_or("", glasshouse_engine::advice_for_io);
-            tell!("error: {error:#}{advice}{}", flags::of(&format!("{error:#}")));
+            tell!("error: {error:#}{advice}{}", hints::of_error(&error));
             let mistyped = error.downcast_ref::<Usage>().is_some() || driver::is_unknown(&error);
             ExitCode::from(if mistyped { 2 } else { 1 })
         }

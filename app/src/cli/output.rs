@@ -1,9 +1,9 @@
 //! Output of a run: a progress bar on a terminal, plain lines in a pipe, or JSON lines.
 
 use super::bar::bar;
-use super::flags;
-use glasshouse_engine::protocol::quantity::{counted, duration, tokens_per_second};
-use glasshouse_engine::protocol::{GuardDocument, GuardReport, PreferenceMetrics, RewardMetrics};
+use super::hints;
+use glasshouse_engine::protocol::quantity::{counted, duration, percent, tokens_per_second};
+use glasshouse_engine::protocol::{GuardDocument, GuardReport, Hint, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::training::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
@@ -76,10 +76,10 @@ impl Output {
     }
 
     /// A notice: a line on standard error, or a JSON event.
-    pub(super) fn notice(&self, text: &str) {
+    pub(super) fn notice(&self, text: &str, hints: &[Hint]) {
         match &self.mode {
-            OutputMode::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", flags::of(text))),
-            OutputMode::Lines { .. } => tell!("note: {text}{}", flags::of(text)),
+            OutputMode::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", hints::words(hints))),
+            OutputMode::Lines { .. } => tell!("note: {text}{}", hints::words(hints)),
             OutputMode::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
         }
     }
@@ -89,7 +89,7 @@ impl Output {
         if report.went_back() {
             self.resume_at(report.step);
         }
-        self.notice(&of_guard(report));
+        self.notice(&of_guard(report), &[]);
     }
 
     pub(super) fn event(&mut self, event: &TrainEvent) {
@@ -100,7 +100,7 @@ impl Output {
             TrainEvent::Step { step, .. } => self.step(*step, event),
             TrainEvent::Reward { metrics, .. } => self.measured = Some(of_answers(metrics)),
             TrainEvent::Preference { metrics, .. } => self.measured = Some(of_step_pairs(metrics)),
-            TrainEvent::Notice { text } => self.notice(text),
+            TrainEvent::Notice { text } => self.notice(text, &[]),
             TrainEvent::Guard(report) => self.guard(report),
             TrainEvent::Done { .. } => {
                 if let OutputMode::Bar(bar) = &self.mode {
@@ -157,27 +157,27 @@ impl Output {
 fn of_pairs(pairs: &PreferenceMetrics) -> String {
     let PreferenceMetrics { margin, accuracy, ties, chosen_reward, rejected_reward, log_ratio } = pairs;
     let ties =
-        if *ties > 0.0 { format!(" ({:.1} % ties, each counted half)", ties * 100.0) } else { String::new() };
+        if *ties > 0.0 { format!(" ({} ties, each counted half)", percent(*ties)) } else { String::new() };
     let ratio = log_ratio
         .map(|ratio| format!(", log-ratio to the reference {ratio:.4} per token"))
         .unwrap_or_default();
     format!(
-        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{ties}{ratio}",
-        accuracy * 100.0
+        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {}{ties}{ratio}",
+        percent(*accuracy)
     )
 }
 
 fn of_step_pairs(pairs: &PreferenceMetrics) -> String {
-    format!("margin {:.3} · accuracy {:.0} %", pairs.margin, pairs.accuracy * 100.0)
+    format!("margin {:.3} · accuracy {}", pairs.margin, percent(pairs.accuracy))
 }
 
 fn of_answers(rewards: &RewardMetrics) -> String {
     let RewardMetrics { reward, deviation, tokens, uniform_groups, kl, clipped, .. } = rewards;
     let kl = kl.map(|kl| format!(" · KL {kl:.4}")).unwrap_or_default();
-    let clipped = clipped.map(|share| format!(" · {:.1} % clipped", share * 100.0)).unwrap_or_default();
-    let uniform = uniform_groups * 100.0;
+    let clipped = clipped.map(|share| format!(" · {} clipped", percent(share))).unwrap_or_default();
+    let uniform = percent(*uniform_groups);
     format!(
-        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform:.0} % of groups alike{kl}{clipped}"
+        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform} of groups alike{kl}{clipped}"
     )
 }
 
@@ -212,9 +212,9 @@ fn line(event: &TrainEvent) -> String {
             format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}{pairs}")
         }
         TrainEvent::Accuracy { step, train, validation } => format!(
-            "step {step}: right on {:.1} % of the training texts, {:.1} % of the validation texts",
-            train * 100.0,
-            validation * 100.0
+            "step {step}: right on {} of the training texts, {} of the validation texts",
+            percent(*train),
+            percent(*validation)
         ),
         TrainEvent::Sample { step, text } => {
             let text = text.trim().replace('\n', "\n  │ ");

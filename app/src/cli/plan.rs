@@ -2,11 +2,10 @@
 
 use super::arguments::PlanArguments;
 use super::driver::{Engine, drive};
-use super::flags;
 use super::settings::run_config;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use glasshouse_engine::protocol::cluster::ClusterRequest;
-use glasshouse_engine::protocol::quantity::{bytes, counted, flop, quantity, whole};
+use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
 use glasshouse_engine::protocol::{
     Command, Event, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
 };
@@ -30,16 +29,9 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
 }
 
 async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
-    let mut planned = None;
     let command = Command::Plan { config: Box::new(config.clone()) };
-    let ask = engine.ask(command, |event| {
-        if let Event::Planned { plan } = event {
-            planned = Some(plan);
-        }
-        Ok(())
-    });
-    ask.await?;
-    planned.context("the engine returned no plan")
+    let pick = |event| if let Event::Planned { plan } = event { Some(plan) } else { None };
+    engine.ask_for(command, pick).await
 }
 
 /// Prints a forecast for many GPUs.
@@ -55,38 +47,21 @@ async fn beyond(
         utilization: arguments.utilization,
         price: arguments.price,
     };
-    let mut planned = None;
     let command = Command::PlanCluster { config: Box::new(config.clone()), request };
-    let ask = engine.ask(command, |event| {
-        if let Event::ClusterPlanned { plan } = event {
-            planned = Some(plan);
-        }
-        Ok(())
-    });
-    ask.await?;
-    let plan = planned.context("the engine returned no plan")?;
+    let pick = |event| if let Event::ClusterPlanned { plan } = event { Some(plan) } else { None };
+    let plan = engine.ask_for(command, pick).await?;
     if arguments.json {
         return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
     }
     say!("{}: on {} of {}", config.preset, counted(plan.gpus as u64, "GPU"), arguments.gpu)?;
-    say!("\nmemory of each {:>20}", bytes(plan.bytes))?;
-    for (kind, number) in &plan.memory {
-        say!("  {kind:<20} {:>12}", bytes(*number))?;
+    for (name, value) in plan.rows() {
+        say!("  {name:<20} {value:>20}")?;
     }
-    let fits = if plan.fits { "which hold it" } else { "which is too little" };
-    say!("  of {:>29}, {fits}", bytes(plan.available))?;
-    match plan.fewest {
-        Some(fewest) => say!("fewest that hold it {:>15}", fewest)?,
-        None => say!("no number of GPUs holds it")?,
+    if !plan.fits {
+        say!("this does not fit; use more GPUs, larger ones, or train.activation_checkpointing=true")?;
     }
-    let windows = counted(plan.windows as u64, "window");
-    say!("a step on each: {windows} at once, {}", counted(plan.accumulate as u64, "time"))?;
-    let (tokens, hours) =
-        (config.train.steps as f64 * config.tokens_per_step() as f64, plan.seconds / 3600.0);
-    say!("whole run: {} tokens, {}", quantity(tokens), flop(plan.flops))?;
-    say!("  {hours:.2} hours, {:.2} GPU hours, {:.2} US dollars", hours * plan.gpus as f64, plan.dollars)?;
-    say!("\nassumed:")?;
-    plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}{}", flags::of(assumption)))?;
+    say!("\nassumed (--utilization and --price change it):")?;
+    plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}"))?;
     Ok(())
 }
 
@@ -190,9 +165,9 @@ async fn trade(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> R
     let other = planned(engine, &RunConfig { train, ..config.clone() }).await?;
     if other.bytes < plan.bytes {
         say!(
-            "  with train.activation_checkpointing=true: {} less memory for {:.0} % more FLOPs",
+            "  with train.activation_checkpointing=true: {} less memory for {} more FLOPs",
             bytes(plan.bytes - other.bytes),
-            (other.flops_per_token / plan.flops_per_token - 1.0) * 100.0
+            percent(other.flops_per_token / plan.flops_per_token - 1.0)
         )?;
     }
     Ok(())

@@ -3,13 +3,13 @@
 use super::arguments::{FeedbackArguments, ProposeArguments};
 use super::driver::drive;
 use super::feedback::short;
-use super::settings::checked_device;
+use super::settings::session_options;
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
+use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::{
     ChatMessage, Command, Event, Proposal, ProposalSettings, Role, Uncertainty, WeightSource,
 };
-use glasshouse_engine::session;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Write as _;
@@ -23,8 +23,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         &arguments.proposing;
     let (count, samples) = (*count as usize, *samples as usize);
     let settings = ProposalSettings { measure: *measure, count, samples, max_tokens: *max_tokens };
-    let device = checked_device(device)?.to_owned();
-    let options = session::Options { device, ..session::Options::default() };
+    let options = session_options(device, None, false)?;
     drive(options, async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let (run, _) = trained::settings_of(engine, run.clone()).await?;
@@ -85,9 +84,9 @@ fn tell_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> 
     }
     let said = match row.share {
         Some(share) if measure == Uncertainty::Disagreement => {
-            format!("{} ({:.0} % of the answers)", short(&row.said), share * 100.0)
+            format!("{} ({} of the answers)", short(&row.said), percent(share))
         }
-        Some(share) => format!("{} ({:.1} %)", short(&row.said), share * 100.0),
+        Some(share) => format!("{} ({})", short(&row.said), percent(share)),
         None => short(&row.said),
     };
     Ok(say!("{number:>4}  {:>6.3}  {}  →  {said}", row.uncertainty, short(row.asked()))?)

@@ -1,9 +1,8 @@
 //! Metrics and tables of evaluations and audits as text for a terminal.
 
 use crate::format;
-use glasshouse_engine::metrics::card::number;
 use glasshouse_engine::protocol::evaluation::{AuditSection, Cell, Metric, Table};
-use glasshouse_engine::protocol::quantity::{counted, whole};
+use glasshouse_engine::protocol::quantity::{counted, figures, whole};
 use serde_json::{Value, json};
 use std::io::Result;
 
@@ -69,7 +68,7 @@ pub(super) fn wrapped(text: &str, mark: &str) -> String {
 pub(super) fn metrics(metrics: &[Metric]) -> String {
     let row = |metric: &Metric| {
         let of = format!("of {} {}", whole(metric.count), metric.of);
-        vec![metric.name.clone(), with_interval(metric), of, metric.signature.clone().unwrap_or_default()]
+        vec![metric.name.clone(), metric.with_interval(), of, metric.signature.clone().unwrap_or_default()]
     };
     aligned(&metrics.iter().map(row).collect::<Vec<_>>(), &[])
 }
@@ -107,29 +106,12 @@ pub(super) fn table(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// A metric's value, or "none".
-pub(super) fn value(metric: &Metric) -> String {
-    match metric.value {
-        Some(value) => number(value),
-        None if metric.count == 0 => "none".to_owned(),
-        None => "not finite".to_owned(),
-    }
-}
-
-/// `0.5310 [0.4890, 0.5720]`.
-pub(super) fn with_interval(metric: &Metric) -> String {
-    match metric.interval.filter(|_| metric.value.is_some()) {
-        Some([low, high]) => format!("{} [{}, {}]", value(metric), number(low), number(high)),
-        None => value(metric),
-    }
-}
-
 fn cell(cell: &Cell) -> String {
     match cell {
         Cell::Count(count) => whole(*count),
-        Cell::Number(value) => number(*value),
+        Cell::Number(value) => figures(*value),
         Cell::Text(text) => cut(text),
-        Cell::Metric(metric) => with_interval(metric),
+        Cell::Metric(metric) => metric.with_interval(),
         Cell::Passage(passage) => {
             end_of(&format!("{}{}", passage.prompt, if passage.token.is_empty() { "" } else { " …" }))
         }
@@ -197,11 +179,11 @@ mod tests {
             of: "tokens".to_owned(),
             ..Metric::default()
         };
-        assert_eq!(with_interval(&metric), "12.35 [9.8765, 123.5]");
-        assert_eq!(metrics(std::slice::from_ref(&metric)), "perplexity  12.35 [9.8765, 123.5]  of 7 tokens");
-        let of_nothing = Metric { value: None, count: 0, ..metric.clone() };
-        assert_eq!(with_interval(&of_nothing), "none");
-        assert_eq!(with_interval(&Metric { value: None, ..metric }), "not finite");
+        assert_eq!(metric.with_interval(), "12.35 (9.8765 to 123.5)");
+        assert_eq!(
+            metrics(std::slice::from_ref(&metric)),
+            "perplexity  12.35 (9.8765 to 123.5)  of 7 tokens"
+        );
         assert_eq!(indented("a\n\nb"), "  a\n\n  b");
     }
 
@@ -230,7 +212,7 @@ mod tests {
         assert_eq!(lines[0], "Words");
         assert!(lines[1].starts_with("word ") && lines[2].chars().all(|letter| letter == '-'), "{text}");
         assert!(
-            lines[3].starts_with("a b ") && lines[3].ends_with("12,345  0.5000 [0.2500, 0.7500]"),
+            lines[3].starts_with("a b ") && lines[3].ends_with("12,345  0.5000 (0.2500 to 0.7500)"),
             "{text}"
         );
         assert!(lines[4].contains('…') && lines[4].ends_with("     7  −1.0e−4"), "{text}");

@@ -1,10 +1,11 @@
 //! `glasshouse runs`: a project's runs as a table, and their titles, tags and notes.
 
 use super::arguments::{RunsArguments, RunsCommand};
+use super::report::aligned;
 use anyhow::Result;
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::RunSummary;
-use glasshouse_engine::protocol::quantity::count;
+use glasshouse_engine::protocol::quantity::{count, duration};
 
 pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
     let project = Project::open(&arguments.project)?;
@@ -48,15 +49,9 @@ fn list(runs: &[RunSummary], json: bool) -> Result<()> {
     }
     let head =
         ["run", "state", "steps", "validation loss", "best", "parameters", "time", "from", "title", "tags"];
-    let rows: Vec<[String; 10]> =
-        std::iter::once(head.map(str::to_owned)).chain(runs.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    for row in &rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        say!("{}", cells.join("  ").trim_end())?;
-    }
+    let rows: Vec<Vec<String>> =
+        std::iter::once(head.map(str::to_owned).into()).chain(runs.iter().map(row)).collect();
+    say!("{}", aligned(&rows, &[]))?;
     for run in runs {
         if let Some(error) = &run.error {
             say!("{}: {error}", run.name)?;
@@ -65,22 +60,16 @@ fn list(runs: &[RunSummary], json: bool) -> Result<()> {
     Ok(())
 }
 
-fn row(run: &RunSummary) -> [String; 10] {
+fn row(run: &RunSummary) -> Vec<String> {
     let loss = |loss: Option<f32>| loss.map_or_else(|| "-".to_owned(), |loss| format!("{loss:.4}"));
-    let seconds = run.seconds as u64;
-    let time = match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-    };
-    [
+    vec![
         run.name.clone(),
         run.state_words().to_owned(),
         if run.steps > 0 { format!("{}/{}", run.step, run.steps) } else { "-".to_owned() },
         loss(run.val_loss),
         loss(run.best_val_loss),
         count(run.parameters),
-        time,
+        duration(run.seconds),
         run.start.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         run.title.clone(),
         run.tags.join(", "),

@@ -5,7 +5,7 @@ use super::driver::{Engine, drive};
 use super::trained;
 use anyhow::{Context as _, Result, ensure};
 use glasshouse_engine::protocol::evaluation::{TaskReport, TaskRequest};
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{counted, percent};
 use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
 use glasshouse_engine::protocol::{
     Command, EvaluateSettings, Event, Precision, RunSummary, TrainEvent, WeightSource,
@@ -49,7 +49,7 @@ impl Score {
             String::new()
         };
         let rows = counted(self.rows, thing);
-        format!("{} of {rows} right ({:.1} %){mean}", self.right, self.accuracy() * 100.0)
+        format!("{} of {rows} right ({}){mean}", self.right, percent(self.accuracy()))
     }
 }
 
@@ -86,19 +86,12 @@ impl ScoringOptions<'_> {
     /// # Errors
     /// The run cannot be read.
     pub(super) fn losses(&self, run: &RunSummary) -> Result<Vec<Losses>> {
-        let mut losses = Vec::new();
         drive(session::Options::default(), async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let history = Command::ReadHistory { run: run.name.clone(), points: 1 };
-            let hear = |event| {
-                if let Event::History { events, .. } = event {
-                    losses = events.iter().filter_map(Losses::of).collect();
-                }
-                Ok(())
-            };
-            engine.ask(history, hear).await
-        })?;
-        Ok(losses)
+            let pick = |event| if let Event::History { events, .. } = event { Some(events) } else { None };
+            Ok(engine.ask_for(history, pick).await?.iter().filter_map(Losses::of).collect())
+        })
     }
 
     /// Evaluates a run's best checkpoint on a task without storing the result.
@@ -142,15 +135,9 @@ impl ScoringOptions<'_> {
 
 /// Refuses a base model, whose continuation of a question is not an answer.
 async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> {
-    let mut answers = true;
     let command = Command::OpenModel { source: source.clone(), precision: Precision::F32 };
-    let hear = |event| {
-        if let Event::ModelOpened { chats, .. } = event {
-            answers = chats;
-        }
-        Ok(())
-    };
-    engine.ask(command, hear).await?;
+    let pick = |event| if let Event::ModelOpened { chats, .. } = event { Some(chats) } else { None };
+    let answers = engine.ask_for(command, pick).await?;
     ensure!(
         answers,
         "this is a base model without a chat template; fine-tune it with --objective chat first"
@@ -198,7 +185,7 @@ mod tests {
         assert!((score.accuracy() - 0.5).abs() < 1e-12 && (score.mean() - 0.625).abs() < 1e-12);
         assert_eq!(score.words("question"), "2 of 4 questions right (50.0 %), 0.625 on average");
         let whole = Score { rows: 1, right: 1, score: 1.0 };
-        assert_eq!(whole.words("text"), "1 of 1 text right (100.0 %)");
+        assert_eq!(whole.words("text"), "1 of 1 text right (100 %)");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! `glasshouse selftest`: compares a device with the reference on this machine.
 
 use super::arguments::SelftestArguments;
-use super::flags;
+use super::hints;
 use super::settings::{checked_device, usage};
 use anyhow::Result;
 use glasshouse_engine::data::{self, Batches};
-use glasshouse_engine::protocol::{RunConfig, presets};
+use glasshouse_engine::protocol::{Hint, RunConfig, presets};
 use glasshouse_engine::selftest::losses::{self, LossesReport};
 use glasshouse_engine::selftest::{self, variants};
 use serde::Serialize;
@@ -35,8 +35,8 @@ fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result
     if json {
         say!("{}", serde_json::to_string(report)?)?;
     } else {
-        let said = report.to_string();
-        say!("{}{}", said.trim_end(), flags::of(&said))?;
+        let hints: &[Hint] = if passed { &[] } else { &[Hint::Cpu] };
+        say!("{}{}", report.to_string().trim_end(), hints::words(hints))?;
     }
     Ok(ExitCode::from(if passed { 0 } else { 1 }))
 }

@@ -3,14 +3,13 @@
 use super::arguments::ServeArguments;
 use super::driver::{Engine, drive};
 use super::moderate::moderation;
-use super::settings::checked_device;
+use super::settings::session_options;
 use super::{interrupt, trained};
 use crate::serve::{Server, ServerSettings, Switchboard};
 use anyhow::{Result, anyhow, bail};
 use futures_util::future::{Either, select};
 use glasshouse_engine::project::{ParsedJudges, Project};
 use glasshouse_engine::protocol::{Envelope, Event, Report};
-use glasshouse_engine::session;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 
@@ -18,11 +17,9 @@ use std::sync::atomic::Ordering;
 const ENDING: &str = "finishing the requests in progress";
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
-    let device = checked_device(&arguments.device)?.to_owned();
     let token = arguments.token.as_deref().map(checked_token).transpose()?;
-    let autotune = !arguments.no_autotune;
+    let options = session_options(&arguments.device, None, arguments.no_autotune)?;
     let moderation = moderation(&arguments.moderation)?;
-    let options = session::Options { device, autotune, ..session::Options::default() };
     drive(options, async |engine| {
         let precision = arguments.precision.precision();
         // Open the model and its moderation now: errors appear before the server starts, and the first request is fast.

@@ -3,12 +3,13 @@
 use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::protocol::{RunConfig, presets};
+use glasshouse_engine::protocol::{Hint, RunConfig, presets};
+use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 
 /// A mistake in the arguments: exit code 2.
 #[derive(Debug)]
-pub struct Usage(pub String);
+pub struct Usage(pub String, pub Option<Hint>);
 
 impl std::fmt::Display for Usage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -20,7 +21,7 @@ impl std::error::Error for Usage {}
 
 /// Wraps a message as a mistake in the arguments.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
-    anyhow!(Usage(message.into()))
+    anyhow!(Usage(message.into(), None))
 }
 
 /// The run described by the arguments; `otherwise` is the default preset.
@@ -113,7 +114,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(canaries) = arguments.canaries {
         config.data.canaries = canaries;
     }
-    config.validate().map_err(|invalid| usage(invalid.to_string()))?;
+    config.validate().map_err(|invalid| anyhow!(Usage(invalid.to_string(), invalid.hint)))?;
     Ok(config)
 }
 
@@ -212,6 +213,12 @@ pub fn checked_device(device: &str) -> Result<&str> {
         return Err(usage("--device takes auto, cpu, gpu, burn-wgpu, or part of an adapter's name"));
     }
     Ok(device)
+}
+
+/// Session options given by the arguments.
+pub fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
+    let device = checked_device(device)?.to_owned();
+    Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })
 }
 
 /// Refuses an unknown device before any work is done.

@@ -184,16 +184,14 @@ async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Res
         let device = checked_device(device)?.to_owned();
         engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     }
-    let mut fitted = None;
-    let hear = |event| {
-        match event {
-            Event::Fitted { config, .. } => fitted = Some(*config),
-            event => note(&event),
+    let pick = |event| match event {
+        Event::Fitted { config, .. } => Some(*config),
+        event => {
+            note(&event);
+            None
         }
-        Ok(())
     };
-    engine.ask(Command::FitFirst { seconds: FIRST_SECONDS }, hear).await?;
-    fitted.context("the engine measured the device but sized no run for it")
+    engine.ask_for(Command::FitFirst { seconds: FIRST_SECONDS }, pick).await
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.
@@ -291,7 +289,7 @@ impl Follower {
             Event::LeftOut { problems } if self.json && problems.is_empty() => {}
             Event::LeftOut { problems } if self.json => self.output.put(&left_out(&problems).to_string()),
             Event::LeftOut { problems } => super::data::tell(&problems),
-            Event::Notice { text } => self.output.notice(&text),
+            Event::Notice { text, hints } => self.output.notice(&text, &hints),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
                 if !self.resumes {
@@ -318,18 +316,20 @@ impl Follower {
                     ));
                 }
                 if step >= self.steps {
-                    self.output.notice(&format!(
+                    let text = format!(
                         "all {2} steps are done. To train longer: `glasshouse train{1} --resume --run {0} --steps N`. To start a new run \
                          from its weights: `glasshouse train{1} --from {0}`",
                         run.name,
                         self.project,
                         whole(self.steps)
-                    ));
+                    );
+                    self.output.notice(&text, &[]);
                 }
                 if let Some(stop) = self.stop_after.filter(|stop| *stop <= step) {
-                    self.output.notice(&format!(
+                    let text = format!(
                         "the run is already at step {step}, so --stop-after {stop} leaves nothing to train"
-                    ));
+                    );
+                    self.output.notice(&text, &[]);
                 }
                 self.trains.store(true, Ordering::SeqCst);
                 heed(signals()?, &self.trains, &self.engine);
@@ -421,7 +421,7 @@ fn introduce(output: &Output, opened: &OpenedRun) {
         bytes(opened.bytes),
     ));
     for sentence in &opened.proportions {
-        output.notice(sentence);
+        output.notice(sentence, &[]);
     }
     if opened.on_gpu {
         output.say("the first steps may take a while: the driver compiles the kernels");

@@ -2,9 +2,9 @@
 
 use super::arguments::ModelArguments;
 use super::driver::Engine;
-use super::flags;
+use super::hints;
 use crate::format;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::{Command, Event, Moderated, Precision, RunConfig, WeightSource};
@@ -23,15 +23,8 @@ pub(super) async fn use_project(engine: &mut Engine, project: &Path, make: bool)
 
 /// Name and settings of the named run, or of the project's latest.
 pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Result<(String, RunConfig)> {
-    let mut settings = None;
-    let ask = engine.ask(Command::ReadSettings { run }, |event| {
-        if let Event::Settings { run, config } = event {
-            settings = Some((run, *config));
-        }
-        Ok(())
-    });
-    ask.await?;
-    settings.context("the engine returned no settings")
+    let pick = |event| if let Event::Settings { run, config } = event { Some((run, *config)) } else { None };
+    engine.ask_for(Command::ReadSettings { run }, pick).await
 }
 
 /// Opens the project of the arguments in the engine, and returns the source of their model.
@@ -59,25 +52,23 @@ pub(super) async fn open(
     precision: Precision,
 ) -> Result<OpenedModel> {
     let source = source(engine, arguments).await?;
-    let mut opened = None;
-    let ask = engine.ask(Command::OpenModel { source: source.clone(), precision }, |event| {
-        match event {
-            Event::ModelOpened { run, step, device, chats, chatml, .. } => {
-                let source = source.clone();
-                opened = Some(OpenedModel { source, run, step, device, chats, chatml });
-            }
-            event => note(&event),
+    let pick = |event| match event {
+        Event::ModelOpened { run, step, device, chats, chatml, .. } => {
+            let source = source.clone();
+            Some(OpenedModel { source, run, step, device, chats, chatml })
         }
-        Ok(())
-    });
-    ask.await?;
-    opened.context("the engine opened no model")
+        event => {
+            note(&event);
+            None
+        }
+    };
+    engine.ask_for(Command::OpenModel { source: source.clone(), precision }, pick).await
 }
 
 /// Prints notices.
 pub(super) fn note(event: &Event) {
     match event {
-        Event::Notice { text } => tell!("note: {text}{}", flags::of(text)),
+        Event::Notice { text, hints } => tell!("note: {text}{}", hints::words(hints)),
         Event::CharactersLost { characters } => {
             for character in characters.chars() {
                 tell!("note: {character:?} is not in the model's vocabulary and is left out");

@@ -6,11 +6,10 @@ use super::settings::{check_device, run_config, usage};
 use super::train;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::{SystemFiles, twins};
-use glasshouse_engine::metrics::card::number;
 use glasshouse_engine::metrics::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::evaluation::Better;
-use glasshouse_engine::protocol::quantity::things;
+use glasshouse_engine::protocol::quantity::{figures, things};
 use glasshouse_engine::protocol::{RunSummary, TokenizerKind};
 use glasshouse_engine::training::held_out_loss;
 use serde_json::{Value, json};
@@ -149,7 +148,7 @@ fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
         }
         say!("\n  {title}")?;
         say!("    trained on raw {raw:.4}, on clean {clean:.4}")?;
-        let [difference, low, high] = [difference, low, high].map(number);
+        let [difference, low, high] = [difference, low, high].map(figures);
         say!("    raw − clean {difference}, 95 % confidence interval {low} to {high} (paired t)")?;
         say!("    {}", found.verdict)?;
     }

@@ -1,68 +1,7 @@
-//! Metrics: display names, and values with intervals.
+//! Exact values of metrics.
 
-use super::{NOTHING, percent, whole};
-use glasshouse_protocol::evaluation::Metric;
-pub use glasshouse_protocol::evaluation::metric_title;
-
-/// Names and suffixes of proportions.
-const SHARES: &[&str] = &["exact", "mc2", "rate", "share", "ece", "precision", "recall"];
-
-/// Prefixes of proportions.
-const BEGINNINGS: &[&str] = &[
-    "extractable",
-    "near_exact",
-    "stereotyped",
-    "texts_with",
-    "training_documents_with",
-    "findings_in",
-    "repetition",
-    "distinct",
-];
-
-/// Whether a metric is a proportion between 0 and 1.
-pub fn is_share(name: &str) -> bool {
-    let last = name.rsplit('_').next().unwrap_or(name);
-    let begins = BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
-    begins || SHARES.contains(&name) || SHARES.contains(&last) || last == "f1" || name.contains("accuracy")
-}
-
-/// A metric's number for tables: proportions in percent, scores out of 100 with one decimal, others with four digits or decimals.
-pub fn value_of(name: &str, value: f64) -> String {
-    match name {
-        _ if !value.is_finite() => NOTHING.to_owned(),
-        _ if is_share(name) => percent(value),
-        "bleu" | "chrf" => format!("{value:.1}"),
-        "loss" | "bits_per_byte" => format!("{value:.4}"),
-        _ => figures(value),
-    }
-}
-
-/// A number with at least four digits.
-pub fn figures(value: f64) -> String {
-    match value.abs() {
-        _ if !value.is_finite() => NOTHING.to_owned(),
-        size if size >= 1e15 => format!("{value:.2e}"),
-        size if size >= 999.95 => {
-            format!("{}{}", if value < 0.0 { "-" } else { "" }, whole(size.round() as u64))
-        }
-        size if size >= 100.0 => format!("{value:.1}"),
-        size if size >= 10.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-pub fn metric(metric: &Metric) -> String {
-    metric.value.map_or(NOTHING.to_owned(), |value| value_of(&metric.name, value))
-}
-
-/// A metric's interval; empty without one.
-pub fn metric_between(metric: &Metric) -> String {
-    let [low, high] = match metric.interval {
-        Some(interval) => interval.map(|end| value_of(&metric.name, end)),
-        None => return String::new(),
-    };
-    format!("{low} to {high}")
-}
+use super::whole;
+use glasshouse_protocol::evaluation::{Metric, metric_title};
 
 /// A full description of a metric, for tooltips and screen readers.
 pub fn exactly(metric: &Metric) -> String {
@@ -86,55 +25,21 @@ pub fn exactly(metric: &Metric) -> String {
 mod tests {
     use super::*;
 
-    fn of(name: &str, value: f64) -> Metric {
-        let interval = Some([value - 0.1, value + 0.1]);
-        Metric { name: name.to_owned(), value: Some(value), interval, count: 1200, ..Metric::default() }
-    }
-
-    #[test]
-    fn metrics_are_called_and_written_as_the_field_does() {
-        for (name, title) in [
-            ("bits_per_byte", "Bits per byte"),
-            ("f1", "Token F1"),
-            ("macro_f1", "Macro F1"),
-            ("difference_nats", "Difference in nats"),
-            ("repetition_of_text", "Repetition, held-out text"),
-            ("accuracy_per_character", "Accuracy per character"),
-        ] {
-            assert_eq!(metric_title(name), title);
-        }
-        for (name, value, text) in [
-            ("token_accuracy", 0.4321, "43.2 %"),
-            ("macro_f1", 0.5, "50.0 %"),
-            ("pass_rate", 1.0, "100 %"),
-            ("extractable_held_out", 0.005, "0.50 %"),
-            ("training_documents_with_findings", 0.002, "0.20 %"),
-            ("bleu", 27.345, "27.3"),
-            ("bits_per_byte", 0.8421, "0.8421"),
-            ("perplexity", 12.3456, "12.35"),
-            ("exposure", 1234.4, "1,234"),
-            ("perplexity", 501_062.3, "501,062"),
-            ("difference_nats", -2500.0, "-2,500"),
-            ("repetition", 0.001, "0.10 %"),
-            ("repetition_of_text", 0.001, "0.10 %"),
-            ("distinct_2_of_text", 0.9648, "96.5 %"),
-            ("loss", f64::NAN, NOTHING),
-        ] {
-            assert_eq!(value_of(name, value), text, "{name}");
-        }
-    }
-
     #[test]
     fn a_metric_says_of_how_many_things_it_is() {
-        let mut metric = of("accuracy", 0.5);
-        assert_eq!(metric_between(&metric), "40.0 % to 60.0 %");
-        metric.of = "rows".to_owned();
+        let mut metric = Metric {
+            name: "accuracy".to_owned(),
+            value: Some(0.5),
+            interval: Some([0.4, 0.6]),
+            count: 1200,
+            of: "rows".to_owned(),
+            ..Metric::default()
+        };
         assert_eq!(
             exactly(&metric),
             "Accuracy 0.5, of 1,200 rows. 95 of 100 samples lie between 0.4 and 0.6"
         );
-        (metric.value, metric.interval) = (None, None);
-        assert_eq!((super::metric(&metric).as_str(), metric_between(&metric).as_str()), (NOTHING, ""));
+        metric.value = None;
         assert!(exactly(&metric).contains("nothing to measure"));
     }
 }

@@ -83,7 +83,7 @@ impl Inspections {
                 self.failures.insert(id, error.message.clone());
                 keep(&mut self.failures, MAX_MESSAGES);
             }
-            Event::Notice { text } => self.note(id, text.clone()),
+            Event::Notice { text, .. } => self.note(id, text.clone()),
             Event::CharactersLost { characters } => {
                 let words = crate::format::capitalized(&super::writing::lost(characters));
                 self.note(id, format!("{words}."));

@@ -199,10 +199,9 @@ impl Training {
             }
             TrainEvent::Accuracy { step, train, validation } => {
                 // This run generates no samples; its scores are shown instead.
-                let [train, validation] = [train, validation].map(|share| share * 100.0);
-                let text = format!(
-                    "right on {train:.1} % of the training texts, {validation:.1} % of the validation texts"
-                );
+                let [train, validation] = [*train, *validation].map(crate::format::percent);
+                let text =
+                    format!("right on {train} of the training texts, {validation} of the validation texts");
                 self.samples.push(Sample { step: *step, text });
             }
             TrainEvent::Reward { step, metrics } => {

@@ -112,7 +112,7 @@ impl Writing {
                     self.opened = Some(OpenedModel { source, run, chats: *chats, chatml: *chatml });
                 }
             }
-            Event::Notice { text: notice } => {
+            Event::Notice { text: notice, .. } => {
                 if let Some(text) = self.texts.get_mut(&id) {
                     text.notices.push(notice.clone());
                 }
@@ -217,7 +217,7 @@ mod tests {
         let prompt = Prompt::Messages { messages: Vec::new(), rendering: None };
         let command = Command::Generate { source: source.clone(), prompt, config, output: Output::Tokens };
         writing.sent(4, &command, (None, None));
-        let notice = |text: &str| Event::Notice { text: text.to_owned() };
+        let notice = |text: &str| Event::Notice { text: text.to_owned(), hints: Vec::new() };
         writing.apply(Some(4), None, &notice("two were left out"));
         writing.apply(Some(5), None, &notice("of another request"));
         for (token, certain) in [("Ada.", "Ada."), ("Us", ""), ("er:", "")] {

@@ -30,14 +30,9 @@ const BEFORE: usize = 160;
 fn text_of(cell: &Cell) -> String {
     match cell {
         Cell::Count(count) => format::whole(*count),
-        Cell::Number(number) if number.is_finite() => format!("{number:.3}"),
-        Cell::Number(_) => format::NOTHING.to_owned(),
+        Cell::Number(number) => format::figures(*number),
         Cell::Text(text) => one_line(text),
-        Cell::Metric(metric) => {
-            let between = format::metric_between(metric);
-            let value = format::metric(metric);
-            if between.is_empty() { value } else { format!("{value} ({between})") }
-        }
+        Cell::Metric(metric) => metric.with_interval(),
         Cell::Passage(passage) => one_line(&passage.prompt),
     }
 }
@@ -169,7 +164,7 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
             if let Some((measured, range)) = measured(metric, palette).zip(range) {
                 interval_bar(ui, &measured, *range, None, BAR);
             }
-            ui.label(format::metric(metric)).on_hover_text(format::exactly(metric));
+            ui.label(metric.text()).on_hover_text(format::exactly(metric));
         }
         Cell::Passage(passage) => {
             let font = TextStyle::Body.resolve(ui.style());
@@ -239,7 +234,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
         let cells = || table.rows.iter().take(LOOKED_AT).filter_map(|row| row.get(place));
         let each = cells().map(|cell| match cell {
             Cell::Metric(metric) => {
-                wide(format::metric(metric), &body) + if metric.interval.is_some() { BAR + 12.0 } else { 0.0 }
+                wide(metric.text(), &body) + if metric.interval.is_some() { BAR + 12.0 } else { 0.0 }
             }
             Cell::Passage(_) => PASSAGE,
             cell => wide(text_of(cell).chars().take(120).collect(), &body),

@@ -474,7 +474,7 @@ fn replied(config: &GenerateConfig) -> Vec<Event> {
     let begin = tokens("user Who? assistant ").into_iter().map(token).collect();
     let tokens = tokens(&said).into_iter().map(token).collect();
     vec![
-        Event::Notice { text: "the oldest 2 of 5 messages were left out".to_owned() },
+        Event::Notice { text: "the oldest 2 of 5 messages were left out".to_owned(), hints: Vec::new() },
         Event::Written { tokens: begin, prompt: true, text: String::new() },
         Event::Written { tokens, prompt: false, text: said.clone() },
         completed(said, Ending::EndOfText, moderated),

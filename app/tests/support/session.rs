@@ -70,7 +70,7 @@ impl Session {
         let mut heard = Vec::new();
         let Link::Script { sent, reports } = self.window.state_mut().link() else { unreachable!("a script") };
         for request in sent.drain(..) {
-            self.log.write(LogMessage::Request(request.body.clone()));
+            self.log.write(LogMessage::Request(Box::new(request.body.clone())));
             self.engine.send(request);
         }
         while let Some(report) = self.engine.receive() {
@@ -138,7 +138,7 @@ impl Session {
     pub fn send(&mut self, command: Command) -> u64 {
         self.asked += 1;
         let request = Request { id: self.asked, command };
-        self.log.write(LogMessage::Request(request.clone()));
+        self.log.write(LogMessage::Request(Box::new(request.clone())));
         self.engine.send(Envelope::plain(request));
         self.asked
     }

@@ -15,7 +15,7 @@ use glasshouse_platform::{Error, Result};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which, settings_of};
 use glasshouse_project::{Run, Trained};
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig};
+use glasshouse_protocol::{Hint, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig};
 use glasshouse_text::data::{Prepared, Split, prepare};
 use glasshouse_training::step_input;
 use serde_json::{Value, json};
@@ -136,7 +136,8 @@ fn look(run: &Run) -> Result<Exported> {
             "train.optimizer is {}, but a bundle continues with AdamW: its moments would be lost; start a run from its weights with \
              optimizer adamw",
             json!(config.train.optimizer).as_str().unwrap_or_default()
-        )));
+        ))
+        .hint(Hint::NewRun));
     }
     if !config.train.objective.is_text() {
         return Err(refused(format!(
@@ -147,18 +148,19 @@ fn look(run: &Run) -> Result<Exported> {
     if config.train.unlikelihood > 0.0 {
         let reason = "train.unlikelihood is on, but a bundle's loss is only the cross-entropy: its numbers would differ; start a run \
                       from its weights with unlikelihood 0";
-        return Err(refused(reason.to_owned()));
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
     if let Some(adapter) = &config.train.adapter {
         return Err(refused(format!(
             "it trains an adapter ({adapter}), but a bundle trains the parameters of a transformers class; merge it into the weights \
              (`glasshouse merge`) and start a run from those, or export the adapter separately"
-        )));
+        ))
+        .hint(Hint::ExportAdapter));
     }
     if config.train.document_mask {
         let reason = "train.document_mask is on, but a bundle's attention sees whole windows: its numbers would differ; start a run \
                       from its weights with document_mask false";
-        return Err(refused(reason.to_owned()));
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
     let family = Family::of(&config.model, run.record()?.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
@@ -166,18 +168,20 @@ fn look(run: &Run) -> Result<Exported> {
     let loaded = checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments)?;
     let untrained =
         "this run has no checkpoint yet; train it for a step first, on the CPU if it fits no GPU here";
-    let loaded = loaded.ok_or_else(|| refused(untrained.to_owned()))?;
+    let untrained = || refused(untrained.to_owned()).hint(Hint::OneStep).hint(Hint::Cpu);
+    let loaded = loaded.ok_or_else(untrained)?;
     run.check_model(&loaded.info, &config)?;
     if loaded.info.guard.as_ref().is_some_and(|guard| !guard.interventions.is_empty()) {
         let reason = "the guard rolled this run back or lowered its learning rate, but a bundle takes batches and rates only from the \
                       settings; start a run from its weights";
-        return Err(refused(reason.to_owned()));
+        return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
     let (step, steps) = (loaded.info.step, config.train.steps);
     if step >= steps {
         return Err(refused(format!(
             "all its {steps} steps are done; start a run from its weights, or give it more steps while it trains"
-        )));
+        ))
+        .hint(Hint::NewRun));
     }
     let prepared = prepare::open(&run.data_folder()?)?;
     let places = Places::new(family, &config.model, &trained)?;
@@ -293,9 +297,11 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
     if !files::exists(to) || files::read_dir(to).is_ok_and(|mut entries| entries.next().is_none()) {
         return Ok(());
     }
-    let bad = |reason: &str| Err(Error::bad_file(to, reason));
-    let foreign = "holds files that are not from a bundle; choose an empty or new folder";
-    let Ok(manifest) = Manifest::read(to) else { return bad(foreign) };
+    let foreign = || {
+        let reason = "holds files that are not from a bundle; choose an empty or new folder";
+        Err(Error::bad_file(to, reason).hint(Hint::Destination))
+    };
+    let Ok(manifest) = Manifest::read(to) else { return foreign() };
     let mut names = Vec::new();
     list(to, "", &mut names)?;
     let ours = |name: &String| {
@@ -304,9 +310,11 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
         made_there || manifest.files.contains_key(name) || SCRIPTS.iter().any(|(script, _)| script == name)
     };
     match (names.iter().all(ours), replace) {
-        (false, _) => bad(foreign),
+        (false, _) => foreign(),
         (true, false) => {
-            bad("already holds a bundle; choose another place, or replace it and what was trained in it")
+            let reason =
+                "already holds a bundle; choose another place, or replace it and what was trained in it";
+            Err(Error::bad_file(to, reason).hint(Hint::Replace))
         }
         (true, true) => Ok(()),
     }

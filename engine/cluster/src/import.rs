@@ -8,7 +8,7 @@ use glasshouse_platform::{Error, Result, Yielder, files, storage};
 use glasshouse_project::checkpoint::{CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::metrics::{self, MetricsWriter};
 use glasshouse_project::{Project, RunRecord, StagedRun};
-use glasshouse_protocol::{RunState, Start, TrainEvent};
+use glasshouse_protocol::{Hint, RunState, Start, TrainEvent};
 use glasshouse_text::data::prepare;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ pub async fn import_bundle(
             "it has checkpoints but no {MANIFEST}: give the bundle that they were trained with and this folder as the output folder of \
              train.py, or put it into the bundle as `out`"
         );
-        return Err(Error::bad_file(bundle, reason));
+        return Err(Error::bad_file(bundle, reason).hint(Hint::TrainerOutput));
     }
     let manifest = Manifest::read(bundle)?;
     let out = out.map_or_else(|| bundle.join("out"), Path::to_owned);
@@ -61,7 +61,7 @@ pub async fn import_bundle(
             "it was made from another run than {} of this project: choose the project that exported it",
             run.name()
         );
-        return Err(bad_bundle(reason));
+        return Err(bad_bundle(reason).hint(Hint::Project));
     }
     if run.config_crc32c()? != manifest.config_crc32c {
         let reason = format!(
@@ -163,7 +163,7 @@ fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
         let reason = "it has no complete checkpoint: train with the bundle first (`launch`, see its README.md), or give the output \
                       folder of train.py";
-        return Err(Error::bad_file(out, reason));
+        return Err(Error::bad_file(out, reason).hint(Hint::TrainerOutput));
     };
     let path = folder.join(STATE);
     let state: CheckpointState = storage::read_json(&path, MAX_JSON_BYTES)?;

@@ -7,6 +7,9 @@ pub enum Error {
     /// A configuration or request that cannot be met; the message is one sentence.
     #[error("{0}")]
     Refused(String),
+    /// The device has no 16-bit floats.
+    #[error("{0}")]
+    NoHalf(String),
     /// A node's inputs break its shape rule.
     #[error(transparent)]
     Graph(#[from] crate::graph::GraphError),
@@ -39,6 +42,6 @@ impl Error {
     }
 
     fn without_half(device: &str, instead: &str) -> Self {
-        Self::Refused(format!("{device} has no 16-bit floats; {instead}, or on a device with 16-bit floats"))
+        Self::NoHalf(format!("{device} has no 16-bit floats; {instead}, or on a device with 16-bit floats"))
     }
 }

@@ -1,5 +1,6 @@
 //! Errors, each in one sentence: what happened, where, and what to do.
 
+use glasshouse_protocol::Hint;
 use std::path::PathBuf;
 
 /// Errors that end a cleaning. A fault in one document or file is a [`Trouble`](crate::read::Trouble) instead: it is reported,
@@ -26,6 +27,9 @@ pub enum Error {
     /// A request that cannot be met; the message is one sentence.
     #[error("{0}")]
     Refused(String),
+    /// Another error, with a remedy.
+    #[error("{error}")]
+    Hinted { error: Box<Self>, hint: Hint },
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -39,5 +43,11 @@ impl Error {
 
     pub fn bad_file(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::BadFile { path: path.into(), reason: reason.into() }
+    }
+
+    /// Adds a remedy.
+    #[must_use]
+    pub fn hint(self, hint: Hint) -> Self {
+        Self::Hinted { error: Box::new(self), hint }
     }
 }

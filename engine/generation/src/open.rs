@@ -7,7 +7,7 @@ use glasshouse_executors::device::{self, DeviceDescription};
 use glasshouse_executors::executor::{Executor, tuned_or_again};
 use glasshouse_executors::gpu::{Gpu, GpuDecoder, Tuning};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{ModelConfig, Precision};
+use glasshouse_protocol::{Hint, ModelConfig, Precision};
 use half::f16;
 
 #[derive(Clone, Debug)]
@@ -175,7 +175,8 @@ fn reads_f16(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool
         }
         Precision::Mixed if !fit() => Err(Error::Refused(format!(
             "a weight of this model exceeds {largest}, the largest 16-bit float; write in 32 bits"
-        ))),
+        ))
+        .hint(Hint::F32)),
         Precision::Mixed => Ok(true),
     }
 }

@@ -1,5 +1,6 @@
 //! The engine's error type. A message says what happened, where, and what to do.
 
+use glasshouse_protocol::Hint;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,9 @@ pub enum Error {
     /// A bug: an invariant does not hold.
     #[error("internal error: {0}; please report it")]
     Internal(String),
+    /// Another error, with remedies.
+    #[error("{error}")]
+    Hinted { error: Box<Self>, hints: Vec<Hint> },
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -109,6 +113,27 @@ impl Error {
     pub fn bad_file(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::BadFile { path: path.into(), reason: reason.into() }
     }
+
+    /// Adds a remedy.
+    #[must_use]
+    pub fn hint(self, hint: Hint) -> Self {
+        match self {
+            Self::Hinted { error, mut hints } => {
+                hints.push(hint);
+                Self::Hinted { error, hints }
+            }
+            error => Self::Hinted { error: Box::new(error), hints: vec![hint] },
+        }
+    }
+
+    /// Changes the error, keeping its hints.
+    #[must_use]
+    pub fn map(self, change: impl FnOnce(Self) -> Self) -> Self {
+        match self {
+            Self::Hinted { error, hints } => Self::Hinted { error: Box::new(change(*error)), hints },
+            error => change(error),
+        }
+    }
 }
 
 impl From<glasshouse_compiler::Error> for Error {
@@ -117,6 +142,7 @@ impl From<glasshouse_compiler::Error> for Error {
         match error {
             Compiler::Invalid(invalid) => Self::Invalid(invalid),
             Compiler::Refused(reason) => Self::Refused(reason),
+            Compiler::NoHalf(reason) => Self::Refused(reason).hint(Hint::F32),
             Compiler::Graph(error) => Self::Graph(error),
             Compiler::TooLarge { what, needed, available, advice } => {
                 Self::TooLarge { what, needed, available, advice }
@@ -140,6 +166,7 @@ impl From<glasshouse_corpus::Error> for Error {
             Corpus::Io { path, cause } => Self::Io { path, cause },
             Corpus::BadFile { path, reason } => Self::BadFile { path, reason },
             Corpus::Invalid(reason) | Corpus::Refused(reason) => Self::Refused(reason),
+            Corpus::Hinted { error, hint } => Self::from(*error).hint(hint),
         }
     }
 }
@@ -166,13 +193,14 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             Error::Busy(_) | Error::Training { .. } => ErrorKind::Busy,
             Error::Cancelled(_) => ErrorKind::Cancelled,
             Error::Internal(_) => ErrorKind::Internal,
+            Error::Hinted { error, hints } => return Self { hints: hints.clone(), ..Self::from(&**error) },
         };
-        let (field, run) = match error {
-            Error::Invalid(invalid) => (Some(invalid.field.clone()), None),
-            Error::Training { run, .. } => (None, Some(run.clone())),
-            _ => (None, None),
-        };
-        Self { kind, message: error.to_string(), field, run }
+        let report = Self::new(kind, error.to_string());
+        match error {
+            Error::Invalid(invalid) => Self::from(invalid.clone()),
+            Error::Training { run, .. } => Self { run: Some(run.clone()), ..report },
+            _ => report,
+        }
     }
 }
 
@@ -197,5 +225,22 @@ mod tests {
             assert!(told.starts_with("notes.txt: ") && told.matches("; ").count() == 1, "{told}");
             assert!(!told.contains("--"), "a window has no options: {told}");
         }
+    }
+
+    #[test]
+    fn reports_carry_hints() {
+        use glasshouse_protocol::{ErrorReport, Hint};
+        let report = |error: Error| ErrorReport::from(&error);
+        let hinted = Error::bad_file("model.gguf", "already exists").hint(Hint::Replace).hint(Hint::Run);
+        let changed = hinted.map(|error| Error::Refused(format!("no: {error}")));
+        let refused = glasshouse_protocol::ErrorKind::Refused;
+        let told = report(changed);
+        assert_eq!((told.kind, told.message.as_str()), (refused, "no: model.gguf: already exists"));
+        assert_eq!(told.hints, [Hint::Replace, Hint::Run]);
+        let half = report(glasshouse_compiler::Error::trains_without_half("a GPU").into());
+        assert_eq!((half.kind, half.hints), (refused, vec![Hint::F32]));
+        let invalid = glasshouse_protocol::Invalid::new("a", 1, "be 2").hint(Hint::Start);
+        let told = report(invalid.into());
+        assert_eq!((told.field.as_deref(), told.hints), (Some("a"), vec![Hint::Start]));
     }
 }

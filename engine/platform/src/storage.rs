@@ -6,6 +6,7 @@ pub use staging::Staging;
 
 use crate::files::File;
 use crate::{Error, Result, Yielder, files};
+use glasshouse_protocol::Hint;
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::convert::identity;
@@ -45,7 +46,9 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(_) if files::is_file(folder) => {
-            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder"));
+            return Err(
+                Error::bad_file(folder, "is a file; choose an empty or new folder").hint(Hint::Destination)
+            );
         }
         Err(error) => return Err(Error::io(folder)(error)),
     };
@@ -56,17 +59,15 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
         let known = name.strip_suffix(".partial").unwrap_or(&name);
         if !names.contains(&known) {
             let reason = format!("holds {name}, which is not part of {what}; choose an empty or new folder");
-            return Err(Error::bad_file(folder, reason));
+            return Err(Error::bad_file(folder, reason).hint(Hint::Destination));
         }
         if !replace {
-            return Err(Error::bad_file(
-                folder,
-                format!("holds {what} already; replace it, or choose another place"),
-            ));
+            let reason = format!("holds {what} already; replace it, or choose another place");
+            return Err(Error::bad_file(folder, reason).hint(Hint::Replace));
         }
         if !whole {
             let reason = format!("holds {name} but is not {what}; choose an empty or new folder");
-            return Err(Error::bad_file(folder, reason));
+            return Err(Error::bad_file(folder, reason).hint(Hint::Destination));
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use super::{MARKER, MAX_RECORD_BYTES, Project};
 use contents::is_transient;
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files};
-use glasshouse_protocol::quantity;
+use glasshouse_protocol::{Hint, quantity};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,8 @@ pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, P
 pub async fn pack_file(folder: &Path, to: &Path, replace: bool, yielder: &Yielder) -> Result<Packed> {
     Project::open(folder)?;
     if files::exists(to) && !replace {
-        return Err(Error::bad_file(to, "it already exists; replace it, or choose another place"));
+        let reason = "it already exists; replace it, or choose another place";
+        return Err(Error::bad_file(to, reason).hint(Hint::Replace));
     }
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
@@ -168,10 +169,11 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
     if files::exists(folder) {
         let taken = "it already exists; choose another project folder";
         if !replace {
-            return Err(Error::bad_file(folder, format!("{taken}, or replace it")));
+            let reason = format!("{taken}, or replace it");
+            return Err(Error::bad_file(folder, reason).hint(Hint::Replace).hint(Hint::Project));
         }
-        let old =
-            Project::open(folder).map_err(|error| Error::bad_file(folder, format!("{taken} ({error})")))?;
+        let old = Project::open(folder)
+            .map_err(|error| Error::bad_file(folder, format!("{taken} ({error})")).hint(Hint::Project))?;
         old.check_unused()?;
     }
     let opened = files::File::open(file).map_err(Error::io(file))?;
@@ -187,10 +189,8 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
     if replace {
         staging.put(folder)?;
     } else if !staging.put_new(folder)? {
-        return Err(Error::bad_file(
-            folder,
-            "another program created it first; choose another project folder",
-        ));
+        let reason = "another program created it first; choose another project folder";
+        return Err(Error::bad_file(folder, reason).hint(Hint::Project));
     }
     Project::open(folder)
 }

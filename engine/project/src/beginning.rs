@@ -8,7 +8,7 @@ use glasshouse_compiler::model::{self, is_of_classifier};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{
-    CHATML_TOKENS, CheckpointChoice, CheckpointSummary, Invalid, RunConfig, Start, TokenizerConfig,
+    CHATML_TOKENS, CheckpointChoice, CheckpointSummary, Hint, Invalid, RunConfig, Start, TokenizerConfig,
     Trainable, quantity::things,
 };
 use glasshouse_text::data::prepare;
@@ -40,12 +40,10 @@ impl Beginning {
         let Some(start) = &config.start else {
             return match &config.train.adapter {
                 None => Ok(None),
-                Some(adapter) => Err(Invalid {
-                    field: "train.adapter".to_owned(),
-                    value: adapter.to_string(),
-                    rule: "have weights to adapt: choose a run or an imported model as its start".to_owned(),
+                Some(adapter) => {
+                    let rule = "have weights to adapt: choose a run or an imported model as its start";
+                    Err(Invalid::new("train.adapter", adapter, rule).hint(Hint::Start).into())
                 }
-                .into()),
             };
         };
         let elsewhere =
@@ -58,6 +56,7 @@ impl Beginning {
                 "the run starts from {start}, which is not in {place}; restore it with `glasshouse runs restore` if it was deleted, or \
                  choose another as its start"
             ))
+            .hint(Hint::Start)
         })?;
         let start = Start {
             run: run.name(),
@@ -153,7 +152,8 @@ impl Beginning {
                 "{} has no chat template, and this run freezes the tokens that one adds; fine-tune it once with all parameters (no \
                  adapter, train.trainable=all), and continue from that run",
                 self.run.name()
-            )));
+            ))
+            .hint(Hint::NoAdapter));
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ impl Beginning {
     fn check(&self, config: &RunConfig, tokenizer: &TokenizerConfig, rows: usize) -> Result<()> {
         let refuse = |field: &str, value: String, has: String| {
             let rule = format!("be {has}, as in {}, whose weights the run starts from", self.run.name());
-            Err(Invalid { field: field.to_owned(), value, rule }.into())
+            Err(Invalid::new(field, value, rule).into())
         };
         let (wanted, has) = (settings_of(&config.model), settings_of(&self.config.model));
         let free = |name: &str| matches!(name, "model.vocabulary" | "model.context_length" | "model.labels");

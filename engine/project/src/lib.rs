@@ -56,7 +56,7 @@ pub use trained::{AsTrained, Trained, parameters_of};
 
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, LockFile, Result, files};
-use glasshouse_protocol::{RunConfig, RunSummary, names as known_names};
+use glasshouse_protocol::{Hint, RunConfig, RunSummary, names as known_names};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -105,13 +105,13 @@ impl Project {
         if !files::exists(folder) {
             let reason =
                 "there is no project here; `glasshouse train` makes one, or choose another project folder";
-            return Err(Error::bad_file(folder, reason));
+            return Err(Error::bad_file(folder, reason).hint(Hint::Project));
         }
         Self::look(folder)?.ok_or_else(|| {
             let reason = format!(
                 "this folder is not a Glasshouse project (it has no {MARKER}); choose another project folder"
             );
-            Error::bad_file(folder, reason)
+            Error::bad_file(folder, reason).hint(Hint::Project)
         })
     }
 
@@ -125,7 +125,7 @@ impl Project {
         };
         check_marker(&value).map_err(|reason| {
             let reason = format!("{reason}, or choose another project folder (nothing was changed)");
-            Error::bad_file(marker, reason)
+            Error::bad_file(marker, reason).hint(Hint::Project)
         })?;
         Ok(Some(Self { folder: folder.to_owned() }))
     }
@@ -236,7 +236,7 @@ impl Project {
                  `glasshouse train` starts a run",
                 other.name()
             );
-            Error::bad_file(&self.folder, reason)
+            Error::bad_file(&self.folder, reason).hint(Hint::Run)
         })
     }
 

@@ -4,7 +4,7 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder, block_on};
-use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState, Start, TrainConfig};
+use glasshouse_protocol::{CheckpointChoice, Hint, RunConfig, RunState, Start, TrainConfig};
 
 impl Project {
     /// Creates a run without steps (like an imported model) from a run's weights with its adapter merged: W + scale·B·A. The new
@@ -26,16 +26,14 @@ impl Project {
         let config = run.config()?;
         if config.train.adapter.is_none() {
             let begun = config.start.filter(|_| run.record().is_ok_and(|it| it.state == RunState::Imported));
-            let reason = match begun {
+            let refused =
+                |why: &str| Error::bad_file(run.folder(), format!("this run has no adapter: {why}"));
+            return Err(match begun {
                 Some(Start { run, .. }) => {
-                    format!(
-                        "this run has no adapter: its weights were made from those of {run}, which is unchanged"
-                    )
+                    refused(&format!("its weights were made from those of {run}, which is unchanged"))
                 }
-                None => "this run has no adapter: its weights are already complete; merge a run that has one"
-                    .to_owned(),
-            };
-            return Err(Error::bad_file(run.folder(), reason));
+                None => refused("its weights are already complete; merge a run that has one").hint(Hint::Run),
+            });
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
         let trained = Trained::load_in_turns(run.clone(), &checkpoint, yielder).await?;

@@ -4,7 +4,7 @@ use super::Project;
 use glasshouse_metrics::moderation::{CLASSIFIER_FILE, Classifier, Judges, RULES_FILE, Rules};
 use glasshouse_platform::{Error, Result, files, storage};
 use glasshouse_protocol::config::MAX_RULES_BYTES;
-use glasshouse_protocol::{Moderation, ModerationMode};
+use glasshouse_protocol::{Hint, Moderation, ModerationMode};
 use std::sync::Arc;
 
 /// Maximum size of a classifier; one with all weights used has 10 MB.
@@ -68,6 +68,7 @@ impl ParsedJudges {
                 "moderation uses the project's classifier, but there is no {place}; train one on labelled rows, or moderate only by \
                  rules"
             ))
+            .hint(Hint::TrainModeration)
         };
         let project = project.ok_or_else(|| missing("project".to_owned()))?;
         let own = project

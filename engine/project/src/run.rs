@@ -8,7 +8,7 @@ use glasshouse_compiler::plan::disk;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result, storage};
 use glasshouse_protocol::{
-    DataConfig, DeviceDescription, Intervention, LearnsFrom, RunConfig, RunState, RunSummary, Start,
+    DataConfig, DeviceDescription, Hint, Intervention, LearnsFrom, RunConfig, RunState, RunSummary, Start,
 };
 use glasshouse_text::data::recipes::is_of_tasks;
 use serde::{Deserialize, Serialize};
@@ -268,7 +268,7 @@ impl Run {
         match self.is_imported() {
             true => {
                 let reason = "it is an imported model, which has no text to train on: start a run from its weights, or choose another run";
-                Err(Error::bad_file(&self.folder, reason))
+                Err(Error::bad_file(&self.folder, reason).hint(Hint::NewRun).hint(Hint::Run))
             }
             false => Ok(()),
         }
@@ -295,7 +295,7 @@ impl Run {
                 let reason = format!(
                     "the run's record is damaged ({reason}); restore a copy of the file, or delete the run"
                 );
-                Error::bad_file(path, reason)
+                Error::bad_file(path, reason).hint(Hint::DeleteRun)
             }
             error => error,
         })

@@ -1,6 +1,7 @@
 //! Resource estimates for training on many GPUs: GPU models, assumptions and results.
 
 use crate::names;
+use crate::quantity::{bytes, duration, flop, whole};
 use serde::{Deserialize, Serialize};
 
 /// A GPU model available for hire.
@@ -88,4 +89,45 @@ pub struct ClusterPlan {
     pub dollars: f64,
     /// Assumptions, one sentence each.
     pub assumptions: Vec<String>,
+}
+
+impl ClusterPlan {
+    /// Its figures as names and values, in display order.
+    pub fn rows(&self) -> Vec<(&str, String)> {
+        let hours = self.seconds / 3600.0;
+        let mut rows = vec![("GPUs", whole(self.gpus as u64))];
+        let fewest = self.fewest.filter(|fewest| *fewest != self.gpus);
+        rows.extend(fewest.map(|fewest| ("the fewest GPUs", whole(fewest as u64))));
+        rows.push(("memory of each", format!("{} of {}", bytes(self.bytes), bytes(self.available))));
+        let memory = self.memory.iter().filter(|(_, number)| *number > 0);
+        rows.extend(memory.map(|(kind, number)| (kind.as_str(), bytes(*number))));
+        rows.extend([
+            ("windows at once", format!("{} × {}", self.windows, self.accumulate)),
+            ("work of the run", flop(self.flops)),
+            ("time of the run", duration(self.seconds)),
+            ("GPU hours", estimated(hours * self.gpus as f64)),
+            ("dollars", estimated(self.dollars)),
+        ]);
+        rows
+    }
+}
+
+/// Hours or dollars with the precision of an estimate: hundredths for small values, integers from 100 on.
+fn estimated(value: f64) -> String {
+    match value {
+        _ if value != 0.0 && value < 0.005 => "< 0.01".to_owned(),
+        _ if value < 99.5 => format!("{value:.2}"),
+        _ => whole(value.round() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::estimated;
+
+    #[test]
+    fn estimates_have_few_digits() {
+        let shown = [0.0, 0.001, 0.25, 12.346, 171.09, 12_345.6].map(estimated);
+        assert_eq!(shown, ["0.00", "< 0.01", "0.25", "12.35", "171", "12,346"]);
+    }
 }

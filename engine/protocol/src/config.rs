@@ -33,7 +33,7 @@ pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 pub use trainable::Trainable;
 
-use crate::{Gate, Invalid, ModelConfig, names, require};
+use crate::{Gate, Hint, Invalid, ModelConfig, names, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -189,7 +189,8 @@ impl RunConfig {
             "train.objective",
             self.train.objective,
             "be text or distil, unless the run begins with a trained model",
-        )?;
+        )
+        .map_err(|invalid| invalid.hint(Hint::Start))?;
         let labels = self.model.labels.join(", ");
         let own_head = self.train.has_own_head();
         let rule = "be none, unless train.objective is classify or train.preference.loss is bradley_terry: a model with a head for \

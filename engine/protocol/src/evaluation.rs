@@ -1,9 +1,9 @@
 //! Settings and results of model evaluation: one report, from which the card, the pages, the command line and JSON are all made. Every
 //! number states its sample size, and has a confidence interval if it is an estimate.
 
-mod titles;
+mod metrics;
 
-pub use titles::{is_titled, metric_title};
+pub use metrics::{is_titled, metric_text, metric_title};
 
 use crate::config::RewardRule;
 use crate::{Invalid, require};
@@ -175,7 +175,6 @@ pub struct Table {
 #[serde(untagged)]
 pub enum Cell {
     Count(u64),
-    /// A number, shown with three decimals.
     Number(f64),
     Text(String),
     Metric(Box<Metric>),

@@ -11,7 +11,7 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Feedback, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
+use crate::{Feedback, Hint, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -46,6 +46,8 @@ pub enum Event {
     /// Information that does not stop any work.
     Notice {
         text: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hints: Vec<Hint>,
     },
     Devices {
         /// The CPU first, then GPU adapters, best first.

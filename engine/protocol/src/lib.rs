@@ -19,6 +19,7 @@ mod feedback;
 pub mod file_kind;
 mod guard;
 mod guard_kind;
+mod hint;
 pub mod inspect;
 mod lessons;
 pub mod message;
@@ -54,6 +55,7 @@ pub use event::{Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};
 pub use guard::{GuardDocument, GuardReport, GuardSeverity, Intervention};
 pub use guard_kind::GuardKind;
+pub use hint::Hint;
 pub use inspect::{InspectSettings, Inspection, View};
 pub use lessons::{LessonFile, LessonMeasurement, LessonProgress};
 pub use message::{Envelope, Report, Request};
@@ -81,6 +83,18 @@ pub struct Invalid {
     pub value: String,
     /// The broken rule, as a phrase that follows "must": `divide by model.kv_heads (4)`.
     pub rule: String,
+    pub hint: Option<Hint>,
+}
+
+impl Invalid {
+    pub fn new(field: impl Into<String>, value: impl std::fmt::Display, rule: impl Into<String>) -> Self {
+        Self { field: field.into(), value: value.to_string(), rule: rule.into(), hint: None }
+    }
+
+    #[must_use]
+    pub fn hint(self, hint: Hint) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
 }
 
 impl std::fmt::Display for Invalid {
@@ -103,9 +117,5 @@ pub(crate) fn require(
     value: impl std::fmt::Display,
     rule: impl Into<String>,
 ) -> Result<(), Invalid> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Invalid { field: field.to_owned(), value: value.to_string(), rule: rule.into() })
-    }
+    if holds { Ok(()) } else { Err(Invalid::new(field, value, rule)) }
 }

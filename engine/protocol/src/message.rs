@@ -52,7 +52,7 @@ pub struct LogLine {
 #[serde(rename_all = "snake_case")]
 pub enum LogMessage {
     /// Sent to the engine.
-    Request(Request),
+    Request(Box<Request>),
     /// Received from the engine.
     Report(Box<Report>),
 }

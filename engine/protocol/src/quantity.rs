@@ -133,6 +133,24 @@ pub fn scientific(value: f64) -> String {
     }
 }
 
+/// A number with about four significant digits: `0.8123`, `12.35`, `1,204`, `3.1e−5`.
+pub fn figures(value: impl Into<f64>) -> String {
+    let value = value.into();
+    match value.abs() {
+        _ if !value.is_finite() => NOTHING.to_owned(),
+        0.0 => "0".to_owned(),
+        size if size < 0.0005 => format!("{value:.1e}"),
+        size if size < 10.0 => format!("{value:.4}"),
+        size if size < 100.0 => format!("{value:.2}"),
+        size if size < 999.95 => format!("{value:.1}"),
+        size if size < 1e15 => {
+            format!("{}{}", if value < 0.0 { "-" } else { "" }, whole(size.round() as u64))
+        }
+        _ => format!("{value:.2e}"),
+    }
+    .replace('-', "−")
+}
+
 /// Seconds as `0.4 s`, `42 s`, `2 min 10 s`, `3 h 5 min`, `2 d 4 h`, `3 y 40 d`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
@@ -154,8 +172,8 @@ pub fn duration(seconds: f64) -> String {
 
 /// A fraction as a percentage: `12.3 %`. Small fractions are never shown as 0, nor fractions below 1 as 100: `0.04 %`, `under 0.01 %`,
 /// `over 99.9 %`.
-pub fn percent(share: f64) -> String {
-    let cent = share * 100.0;
+pub fn percent(share: impl Into<f64>) -> String {
+    let cent = share.into() * 100.0;
     match cent.abs() {
         _ if !cent.is_finite() => NOTHING.to_owned(),
         0.0 => "0 %".to_owned(),
@@ -223,6 +241,15 @@ mod tests {
             ["12.3 %", "0 %", "under 0.01 %", "0.42 %", "0.50 %", "over 99.9 %", "100 %", NOTHING, "-25.0 %"];
         assert_eq!(shares.map(percent), words);
         assert_eq!([-0.0042, -0.9997, -1.0].map(percent), ["-0.42 %", "-100.0 %", "-100 %"]);
+    }
+
+    #[test]
+    fn numbers_have_four_digits() {
+        assert_eq!(
+            [0.0, 1.0, 0.000_04, 12.345, 123.45, 1204.4, -3.5, -2500.0].map(figures).join(" "),
+            "0 1.0000 4.0e−5 12.35 123.5 1,204 −3.5000 −2,500"
+        );
+        assert_eq!(figures(f64::NAN), NOTHING);
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Session {
             }
             (other, _) => other,
         };
-        let run = platform::spawn_yielding(import).await?.map_err(named)?.put()?;
+        let run = platform::spawn_yielding(import).await?.map_err(|error| error.map(named))?.put()?;
         self.sink.answer(id, Event::BundleImported { run: run.summary()? });
         self.list_runs(id)
     }

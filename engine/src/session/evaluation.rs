@@ -22,7 +22,7 @@ use crate::platform::{Yielder, files};
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
-use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
+use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Hint, Precision, WeightSource};
 use crate::{Error, Result, storage};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -217,17 +217,19 @@ impl Session {
             return Err(Error::Refused(format!(
                 "{} was not evaluated, so it has no card; evaluate it first",
                 run.name()
-            )));
+            ))
+            .hint(Hint::Evaluate));
         };
         if let Some(to) = &to {
             refuse_what_is_there(to, keep)?;
         }
         let mut audit = self.readable(run.audit());
         if audit.take_if(|audit| audit.weights_crc32c != evaluation.weights_crc32c).is_some() {
-            self.sink.notice(format!(
+            let text = format!(
                 "the audit of {} is of other weights than its evaluation, and is not on the card; audit it again",
                 run.name()
-            ));
+            );
+            self.sink.notice_with(text, Hint::Audit);
         }
         let (yielder, mut others) = (Yielder::new(), Vec::new());
         for other in self.opened()?.project.runs()?.into_iter().rev().filter(|other| *other != run) {
@@ -266,11 +268,12 @@ impl Session {
         if let Some(own) = held_out(recipe, self.opened()?.project.folder(), &run.config()?)? {
             return Ok(own);
         }
-        self.sink.notice(format!(
+        let text = format!(
             "{} learned no rows of the recipe {}: without a file of rows, it is evaluated on generated ones",
             run.name(),
             recipe.name
-        ));
+        );
+        self.sink.notice_with(text, Hint::Rows);
         generated_held_out(recipe)
     }
 

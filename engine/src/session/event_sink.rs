@@ -1,7 +1,7 @@
 //! Outgoing events.
 
 use crate::Error;
-use crate::protocol::{Envelope, ErrorReport, Event, Report};
+use crate::protocol::{Envelope, ErrorReport, Event, Hint, Report};
 use std::cell::{Cell, RefCell};
 use web_time::{Duration, Instant};
 
@@ -84,7 +84,11 @@ impl EventSink {
     }
 
     pub(super) fn notice(&self, text: impl Into<String>) {
-        self.say(Event::Notice { text: text.into() });
+        self.say(Event::Notice { text: text.into(), hints: Vec::new() });
+    }
+
+    pub(super) fn notice_with(&self, text: impl Into<String>, hint: Hint) {
+        self.say(Event::Notice { text: text.into(), hints: vec![hint] });
     }
 
     pub(super) fn finished(&self, request: u64) {

@@ -145,7 +145,7 @@ impl Session {
             };
             let context = model.config.context_length;
             let text = format!("{oldest} of {messages} messages {fit} the context of {context} tokens");
-            self.sink.answer(id, Event::Notice { text });
+            self.sink.answer(id, Event::Notice { text, hints: Vec::new() });
         }
         if samples.is_none() {
             let tokens = written(&mut DecodeStream::new(model.tokenizer.clone()), &prompt.ids, true);
@@ -339,9 +339,7 @@ impl Session {
 }
 
 fn check(settings: &CompletionSettings) -> Result<()> {
-    let invalid = |field: &str, value: usize, rule: String| {
-        Err(Invalid { field: field.to_owned(), value: value.to_string(), rule }.into())
-    };
+    let invalid = |field: &str, value: usize, rule: String| Err(Invalid::new(field, value, rule).into());
     match settings.log_probabilities {
         Some(count) if count > MAX_TOP_LOGPROBS => {
             return invalid("logprobs", count, format!("be at most {MAX_TOP_LOGPROBS}"));
@@ -442,7 +440,7 @@ fn expect_short(prompt: &Prompt, context: usize) -> Result<()> {
         return Ok(());
     }
     let rule = format!("be at most {}, the context length", counted(context as u64, "token"));
-    Err(Invalid { field: "prompt".to_owned(), value: format!("{bytes} bytes"), rule }.into())
+    Err(Invalid::new("prompt", format!("{bytes} bytes"), rule).into())
 }
 
 /// Bytes of fields as JSON, as a template may write them.
@@ -458,7 +456,7 @@ fn expect_fits(prompt: &Encoded, context: usize) -> Result<()> {
 }
 
 fn too_long(tokens: usize, rule: String) -> Error {
-    Invalid { field: "prompt".to_owned(), value: counted(tokens as u64, "token"), rule }.into()
+    Invalid::new("prompt", counted(tokens as u64, "token"), rule).into()
 }
 
 /// Maximum number of tokens to generate.
@@ -474,14 +472,11 @@ fn room(
         0 => Err(too_long(tokens, format!("be fewer than the context length, {context}, to be continued"))),
         room if wanted <= room => Ok(wanted),
         room if settings.fits => Ok(room),
-        room => Err(Invalid {
-            field: "max_tokens".to_owned(),
-            value: wanted.to_string(),
-            rule: format!(
-                "be at most {room}: the prompt has {}, and the context length is {context}",
-                counted(tokens as u64, "token")
-            ),
+        room => {
+            let tokens = counted(tokens as u64, "token");
+            let rule =
+                format!("be at most {room}: the prompt has {tokens}, and the context length is {context}");
+            Err(Invalid::new("max_tokens", wanted, rule).into())
         }
-        .into()),
     }
 }

@@ -6,7 +6,7 @@ use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns,
 use crate::platform::{self, Yielder, files};
 use crate::project::{Project, Run};
 use crate::protocol::quantity::bytes;
-use crate::protocol::{Event, FoundModel, ModelSource};
+use crate::protocol::{Event, FoundModel, Hint, ModelSource};
 use crate::storage::{self, Staging};
 use crate::{Error, Result};
 use std::path::Path;
@@ -82,6 +82,7 @@ impl Session {
         // It stays available until it is imported, also after a cancelled import.
         let looked = self.look(id, from, bytes).await?;
         let mut found = looked.found.clone();
+        let before = found.notices.len();
         found.shorten(context_length)?;
         if let Some(run) = imported_before(&project, &found, looked.source.as_ref())? {
             self.looked = None;
@@ -100,8 +101,11 @@ impl Session {
         if let Some(reason) = self.lack_of_room(&found).await {
             return Err(Error::Refused(reason));
         }
-        for notice in &found.notices {
-            self.sink.notice(notice);
+        for (at, notice) in found.notices.iter().enumerate() {
+            match at >= before && context_length.is_none() {
+                true => self.sink.notice_with(notice, Hint::ContextLength),
+                false => self.sink.notice(notice),
+            }
         }
         let total = found.bytes;
         let sink = self.sink.clone();

@@ -139,11 +139,11 @@ fn about(error: Error, prompt: &str, prompts: usize) -> Error {
     let beginning: String = prompt.chars().take(BEGINNING).collect();
     let rest = if prompt.chars().nth(BEGINNING).is_some() { "…" } else { "" };
     let told = |reason: String| format!("of the prompt “{beginning}{rest}”: {reason}");
-    match error {
+    error.map(|error| match error {
         Error::Refused(reason) => Error::Refused(told(reason)),
         Error::Unknown(reason) => Error::Unknown(told(reason)),
         other => other,
-    }
+    })
 }
 
 /// Computes views in order, with the bytes of their tensors.

@@ -17,7 +17,7 @@ use crate::platform::Yielder;
 use crate::project::{ParsedJudges, Run, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, ModelConfig, Precision, WeightSource,
+    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, Precision, WeightSource,
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
@@ -202,7 +202,7 @@ impl Session {
             let text = format!(
                 "the text spells {count}, the first {first}: the model reads them as special tokens, not as text"
             );
-            self.sink.answer(id, Event::Notice { text });
+            self.sink.answer(id, Event::Notice { text, hints: Vec::new() });
         }
     }
 
@@ -293,7 +293,8 @@ impl Session {
             return Err(Error::Refused(format!(
                 "{} has no labels; train a run on texts with labels (objective classify), or choose one",
                 model.key.0
-            )));
+            ))
+            .hint(Hint::ClassifyObjective));
         }
         let probabilities = self.label_probabilities(&model, texts).await?;
         let shares = |of: Vec<f64>| of.into_iter().map(|share| share as f32).collect();
@@ -437,7 +438,8 @@ pub(super) fn expect_writes(model: &Model) -> Result<()> {
     Err(Error::Refused(format!(
         "{} {does} and writes none; use `glasshouse classify`, or choose another run",
         model.key.0
-    )))
+    ))
+    .hint(Hint::Run))
 }
 
 /// A fingerprint of weights; never 0, which is used for checkpoints.

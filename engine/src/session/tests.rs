@@ -430,7 +430,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     assert!(
         heard
             .iter()
-            .any(|report| matches!(&report.event, Event::Notice { text } if text.contains("next.json")))
+            .any(|report| matches!(&report.event, Event::Notice { text, .. } if text.contains("next.json")))
     );
     assert_ne!(opened(&heard).0.seed, 4242);
 }
@@ -808,7 +808,7 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     let names: Vec<&str> = listed[0].files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names, listed[0].documents), (vec!["a 2.txt", "a.txt", "b.html", "paper"], 3));
     assert_eq!((listed[1].documents, listed[2].documents), (4, 5));
-    let notices: Vec<&str> = told!(heard, Event::Notice { text } => text.as_str()).collect();
+    let notices: Vec<&str> = told!(heard, Event::Notice { text, .. } => text.as_str()).collect();
     assert_eq!(notices.len(), 2, "{notices:?}");
     assert!(
         notices[0].starts_with("c.docx: a file ending in .docx is a word processor's file"),
@@ -940,7 +940,7 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
     );
     let notices = heard
         .iter()
-        .filter(|report| matches!(&report.event, Event::Notice { text } if text.contains("left out")));
+        .filter(|report| matches!(&report.event, Event::Notice { text, .. } if text.contains("left out")));
     assert_eq!(notices.count(), 1);
 }
 

@@ -38,8 +38,8 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Starts the session. `tell(text, files)` is called with every event: its JSON, and an array of `Uint8Array`s whose
-    /// buffers can be transferred. `threads` limits the cores for training on the CPU [default: all].
+    /// Starts the session. `tell(text, files, request)` is called with every event: its JSON, an array of `Uint8Array`s whose
+    /// buffers can be transferred, and the number of the answered request, if any. `threads` limits the cores for training on the CPU [default: all].
     #[wasm_bindgen(constructor)]
     pub fn new(tell: Function, threads: Option<usize>) -> Self {
         std::panic::set_hook(Box::new(|panic| {
@@ -111,10 +111,11 @@ impl Shard {
 
 fn post(tell: &Function, report: Envelope<Report>) {
     let Envelope { body, bytes } = report;
+    let request = body.request.map_or(JsValue::UNDEFINED, |id| JsValue::from_f64(id as f64));
     let files: Array = bytes.iter().map(|file| Uint8Array::from(file.as_slice())).collect();
     drop(bytes);
     match serde_json::to_string(&body) {
-        Ok(text) => drop(tell.call2(&JsValue::NULL, &text.into(), &files)),
+        Ok(text) => drop(tell.call3(&JsValue::NULL, &text.into(), &files, &request)),
         Err(error) => engine_panicked(&format!("a report could not be written: {error}")),
     }
 }

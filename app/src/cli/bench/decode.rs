@@ -1,8 +1,8 @@
 //! `glasshouse bench decode`: measures a device's speed of prefill and decoding.
 
-use super::{measured, session_options};
+use super::measured;
 use crate::cli::arguments::BenchDecodeArguments;
-use crate::cli::settings::{run_config, usage};
+use crate::cli::settings::{run_config, session_options, usage};
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::DecodeMeasurement;
 use glasshouse_engine::protocol::quantity::{bytes, counted, tokens_per_second};

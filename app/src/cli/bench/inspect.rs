@@ -1,8 +1,8 @@
 //! `glasshouse bench inspect`: measures the time of each view of the lens.
 
-use super::{measured, session_options};
+use super::measured;
 use crate::cli::arguments::BenchInspectArguments;
-use crate::cli::settings::{run_config, usage};
+use crate::cli::settings::{run_config, session_options, usage};
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewPart, ViewTime};
 use glasshouse_engine::protocol::quantity::{count, counted};

@@ -1,8 +1,8 @@
 //! `glasshouse bench kernel`: measures every kernel of a training step.
 
-use super::{measured, session_options};
+use super::measured;
 use crate::cli::arguments::BenchKernelArguments;
-use crate::cli::settings::run_config;
+use crate::cli::settings::{run_config, session_options};
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::KernelMeasurement;
 use glasshouse_engine::protocol::{BenchReport, Command};

@@ -1,7 +1,8 @@
 //! `glasshouse bench scaling`: measures models of many sizes, and compares them with estimates.
 
-use super::{measured, session_options};
+use super::measured;
 use crate::cli::arguments::BenchScalingArguments;
+use crate::cli::settings::session_options;
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::{ScalingCell, ScalingSummary};
 use glasshouse_engine::protocol::quantity::bytes;

@@ -1,10 +1,11 @@
 //! An evaluation as text: values with their intervals in columns, followed by sentences.
 
-use crate::cli::report::{aligned, indented, metrics, table, value, with_interval};
+use crate::cli::report::{aligned, indented, metrics, table};
 use crate::format;
-use glasshouse_engine::metrics::card::number;
-use glasshouse_engine::protocol::evaluation::{Baseline, Calibration, Likelihood, Metric, TaskReport};
-use glasshouse_engine::protocol::quantity::{counted, whole};
+use glasshouse_engine::protocol::evaluation::{
+    Baseline, Calibration, Likelihood, Metric, TaskReport, metric_text,
+};
+use glasshouse_engine::protocol::quantity::{counted, duration, figures, percent, whole};
 use glasshouse_engine::protocol::{Comparison, Evaluation};
 use std::io::Result;
 
@@ -16,7 +17,7 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     say!("\n{} · {} at step {}", model.title, found.checkpoint, found.step)?;
     say!("  {} parameters · {} · {}", whole(model.parameters), model.shape, model.tokenizer)?;
     say!("  {}", model.about)?;
-    say!("  evaluated on {} in {:.1} s", found.device, found.seconds)?;
+    say!("  evaluated on {} in {}", found.device, duration(found.seconds))?;
     if let Some(text) = &found.likelihood {
         likelihood(text, &found.baselines)?;
     }
@@ -38,11 +39,11 @@ fn of_text_seen(found: &Evaluation) -> Option<String> {
     let seen = found.contamination.as_ref()?;
     let one = found.likelihood.as_ref().map_or("document", Likelihood::unit);
     Some(format!(
-        "{} of {} share {} words in a row with the training text ({:.2} % of all such runs of words)",
+        "{} of {} share {} words in a row with the training text ({} of all such runs of words)",
         whole(seen.found),
         counted(seen.looked_up, one),
         seen.n,
-        seen.share * 100.0
+        percent(seen.share)
     ))
 }
 
@@ -71,20 +72,20 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
         let of = |tokens: u64| format!(" ({})", counted(tokens, "token"));
         say!(
             "  calibration error {}; with temperature {temperature:.3}, fitted on half of the text{}: {} on the other half{}, instead of {}",
-            value(ece),
+            ece.text(),
             of(*fitted_tokens),
-            value(fitted),
+            fitted.text(),
             of(fitted.count),
-            value(plain)
+            plain.text()
         )?;
     }
     if !baselines.is_empty() {
         say!("\nBaselines on the same text{}", kept(baselines.first().and_then(|first| first.kept_from)))?;
         let head = ["", "bits per byte", "perplexity", "minus the model's"].map(str::to_owned).to_vec();
         let line = |baseline: &Baseline| {
-            let perplexity = baseline.perplexity.map(number).unwrap_or_default();
-            let difference = baseline.difference.as_ref().map(with_interval).unwrap_or_default();
-            vec![baseline.name.clone(), with_interval(&baseline.bits_per_byte), perplexity, difference]
+            let perplexity = baseline.perplexity.map(figures).unwrap_or_default();
+            let difference = baseline.difference.as_ref().map(Metric::with_interval).unwrap_or_default();
+            vec![baseline.name.clone(), baseline.bits_per_byte.with_interval(), perplexity, difference]
         };
         columns(std::iter::once(head).chain(baselines.iter().map(line)))?;
     }
@@ -127,15 +128,15 @@ fn beside(task: &TaskReport) -> Result<()> {
     let line = |metric: &Metric| {
         let theirs = task.beside.iter().map(|other| {
             let same = other.metrics.iter().find(|theirs| theirs.name == metric.name);
-            same.map(with_interval).unwrap_or_default()
+            same.map(Metric::with_interval).unwrap_or_default()
         });
-        [metric.name.clone(), with_interval(metric)].into_iter().chain(theirs).collect()
+        [metric.name.clone(), metric.with_interval()].into_iter().chain(theirs).collect()
     };
     columns(std::iter::once(head).chain(task.metrics.iter().map(line)))?;
     for other in &task.beside {
         say!("  {}: {}", other.name, other.about)?;
         for difference in &other.differences {
-            say!("    {} minus its own, paired by row: {}", difference.name, with_interval(difference))?;
+            say!("    {} minus its own, paired by row: {}", difference.name, difference.with_interval())?;
         }
         for (line, reason) in other.broken.iter().take(3) {
             say!("    line {line} of its results: {reason}")?;
@@ -153,10 +154,10 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     }
     say!("\nCompared, paired")?;
     for one in comparisons {
-        let (first, second) = (number(one.first_value), number(one.second_value));
+        let value = |value| metric_text(&one.difference.name, value);
+        let (first, second) = (value(one.first_value), value(one.second_value));
         // Without a difference, the verdict explains why.
-        let difference =
-            one.difference.value.map(|_| format!("; difference {}", with_interval(&one.difference)));
+        let difference = one.difference.value.map(|_| format!("; difference {}", one.signed()));
         let difference = difference.unwrap_or_default();
         say!("  {}: {} {first}, {} {second}{difference}", one.what, one.first, one.second)?;
         say!("    {}", one.verdict)?;

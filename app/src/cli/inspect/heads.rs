@@ -1,9 +1,10 @@
 //! Attention as text for a terminal: the pattern of one head, and the scores of all.
 
 use super::ViewTensor;
-use super::summary::{COLUMNS, ROWS, SQUARE, Words, number, print_table, quoted, show};
+use super::summary::{COLUMNS, ROWS, SQUARE, Words, print_table, quoted, show};
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{HEAD_SCORES, InspectSettings};
+use glasshouse_engine::protocol::quantity::figures;
 
 #[derive(Debug)]
 struct MeasuredHead {
@@ -40,7 +41,7 @@ pub(super) fn print(tensors: &[ViewTensor<'_>], words: &Words<'_>, settings: &In
         let (score, of) = head.most();
         let why = match settings.head {
             Some(_) => String::new(),
-            None => format!(", with the highest score of one kind ({of} {})", number(score)),
+            None => format!(", with the highest score of one kind ({of} {})", figures(score)),
         };
         let name = format!("layer {}, head {}{why}", head.layer, head.number);
         if time <= SQUARE {
@@ -109,7 +110,7 @@ fn most_attended(weights: &[f32], words: &Words<'_>) -> Vec<Vec<String>> {
     let mut table = vec![["position", "token", "weight"].map(str::to_owned).to_vec()];
     for (at, weight) in attended.into_iter().take(COLUMNS) {
         let token = words.tokens.get(at).map(|token| quoted(&token.text)).unwrap_or_default();
-        table.push(vec![at.to_string(), token, number(weight)]);
+        table.push(vec![at.to_string(), token, figures(weight)]);
     }
     table
 }
@@ -119,7 +120,7 @@ fn scores_of(heads: &[&MeasuredHead]) -> Vec<Vec<String>> {
     let mut table = vec![titles.map(str::to_owned).collect::<Vec<String>>()];
     for head in heads {
         let mut row = vec![head.layer.to_string(), head.number.to_string()];
-        row.extend(head.scores.iter().chain([&head.entropy]).map(|score| number(*score)));
+        row.extend(head.scores.iter().chain([&head.entropy]).map(|score| figures(*score)));
         table.push(row);
     }
     table

@@ -1,12 +1,13 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, heads};
+use crate::cli::report::{aligned, indented};
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
     ActivatingPassage, Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, Match, Place,
     TokenText,
 };
-use glasshouse_engine::protocol::quantity::{self, counted, whole};
+use glasshouse_engine::protocol::quantity::{self, counted, figures, whole};
 use glasshouse_engine::protocol::{Cut, View};
 use std::collections::HashMap;
 
@@ -121,7 +122,7 @@ impl<'a> Words<'a> {
     fn cells(&self, tensor: &ViewTensor<'_>) -> Vec<String> {
         let name = tensor.summary.name.as_str();
         let mut cells: Vec<String> = match tensor.summary.element {
-            ElementKind::F32 => tensor.floats().into_iter().map(number).collect(),
+            ElementKind::F32 => tensor.floats().into_iter().map(figures).collect(),
             ElementKind::U32 if IDS.contains(&name) => {
                 let text = |id: u32| match (self.texts.get(&id), tensor.summary.axes.as_slice()) {
                     // The row's title already holds the text.
@@ -217,17 +218,7 @@ fn title(tensor: &ViewTensor<'_>) -> String {
 }
 
 pub(super) fn print_table(table: &[Vec<String>]) -> Result<()> {
-    let columns = table.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in table {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        say!("  {}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
+    Ok(say!("{}", indented(&aligned(table, &[])))?)
 }
 
 /// `probabilities f32[L 2, H 4, T 50, T 50]: 0.0000 to 1.0000, mean 0.0200`.
@@ -248,10 +239,10 @@ fn statistics(tensor: &ViewTensor<'_>) -> String {
     let highest = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mean = finite.iter().sum::<f64>() / finite.len() as f64;
     let entry = |value: f64| match summary.element {
-        ElementKind::F32 => number(value as f32),
+        ElementKind::F32 => figures(value),
         ElementKind::U32 => whole(value as u64),
     };
-    let (lowest, highest, mean) = (entry(lowest), entry(highest), number(mean as f32));
+    let (lowest, highest, mean) = (entry(lowest), entry(highest), figures(mean));
     let lost = values.len() - finite.len();
     let lost = if lost > 0 { format!(", {lost} not finite") } else { String::new() };
     format!("{head}: {lowest} to {highest}, mean {mean}{lost}")
@@ -307,7 +298,7 @@ fn of_passage(passage: &ActivatingPassage) -> String {
     let peak = passage.activations.get(passage.peak).copied().unwrap_or_default();
     let at = passage.tokens.get(passage.peak).map(|token| quoted(&token.text)).unwrap_or_default();
     let text: String = passage.tokens.iter().map(|token| token.text.as_str()).collect();
-    format!("{} at {at}: {}", number(peak), text.replace('\n', " "))
+    format!("{} at {at}: {}", figures(peak), text.replace('\n', " "))
 }
 
 /// A span: where it occurs, how often, and the text around it.
@@ -335,13 +326,6 @@ fn of_place(place: &Place) -> String {
     }
 }
 
-pub(super) fn number(value: f32) -> String {
-    match value.abs() {
-        size if size == 0.0 || (1e-3..1e5).contains(&size) => format!("{value:.4}"),
-        _ => format!("{value:.2e}"),
-    }
-}
-
 /// A token in quotes, so that its spaces are visible; long ones are truncated.
 pub(super) fn quoted(text: &str) -> String {
     let said: String = text.chars().take(WIDTH).collect();
@@ -358,9 +342,6 @@ mod tests {
 
     #[test]
     fn numbers_and_tokens_are_told_in_their_own_width() {
-        assert_eq!(number(0.0), "0.0000");
-        assert_eq!(number(-1.5), "-1.5000");
-        assert_eq!(number(1.25e-6), "1.25e-6");
         assert_eq!(quoted(" a\n"), r#"" a\n""#);
         assert_eq!(quoted("abcdefghijklmnopq"), r#""abcdefghijklmn"…"#);
         assert_eq!(quoted(r"\xE6"), r#""\xE6""#);

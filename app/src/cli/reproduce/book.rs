@@ -16,6 +16,7 @@ use crate::cli::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
 use glasshouse_engine::data::recipes::write_lines;
+use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::recipes::RecipeMetric;
 use glasshouse_engine::protocol::{
     CHATML_TOKENS, DataConfig, ModelConfig, RunConfig, RunSummary, TokenizerKind, TrainConfig,
@@ -302,7 +303,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             let score = place.rows(run, RecipeMetric::Labels, &lines)?;
             // Two standard errors of a proportion over that many texts.
             let spread = 2.0 * (published * (1.0 - published) / score.rows.max(1) as f64).sqrt();
-            let note = format!("{}; two standard errors are {:.1} %", score.words("text"), spread * 100.0);
+            let note = format!("{}; two standard errors are {}", score.words("text"), percent(spread));
             let verdict = compared(score.accuracy() >= published - spread);
             RunOutcome { ours: Some(score.accuracy()), verdict, note }
         }

@@ -10,7 +10,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets::{self, card, columns_fit, interval_bar, quiet_text, term};
 use egui::{Label, RichText, Sense, Ui, Vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{AuditTopic, Contamination, Likelihood, Metric};
+use glasshouse_protocol::evaluation::{AuditTopic, Contamination, Likelihood, Metric, metric_title};
 use glasshouse_protocol::{Audit, Evaluation, RunSummary};
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ fn even(available: f32, most: usize, gap: f32) -> (usize, f32) {
 /// The lines of a run's card, in order.
 fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut add = |metric: &Metric| lines.push((format::metric_title(&metric.name), metric.clone()));
+    let mut add = |metric: &Metric| lines.push((metric_title(&metric.name), metric.clone()));
     let likelihood = evaluation.and_then(|evaluation| evaluation.likelihood.as_ref());
     if let Some(likelihood) = likelihood {
         likelihood.metrics.iter().filter(|metric| metric.name != FIRST).for_each(&mut add);
@@ -64,14 +64,14 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
     }
     for task in evaluation.map_or(&[][..], |evaluation| &evaluation.tasks) {
         let first = task.metrics.first();
-        lines.extend(first.map(|metric| {
-            (format!("{}: {}", task.name, format::metric_title(&metric.name)), metric.clone())
-        }));
+        lines.extend(
+            first.map(|metric| (format!("{}: {}", task.name, metric_title(&metric.name)), metric.clone())),
+        );
     }
     for section in audit.map_or(&[][..], |audit| &audit.sections) {
         if section.name == AuditTopic::Memorisation {
             let first = section.metrics.first();
-            lines.extend(first.map(|metric| (format::metric_title(&metric.name), metric.clone())));
+            lines.extend(first.map(|metric| (metric_title(&metric.name), metric.clone())));
         }
     }
     lines
@@ -83,7 +83,7 @@ fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> {
     for (name, metric) in all.iter().flatten() {
         let Some(value) = metric.value.filter(|value| value.is_finite()) else { continue };
         let [low, high] = metric.interval.unwrap_or([value; 2]);
-        let whole = if format::is_share(&metric.name) { [0.0, 1.0] } else { [0.0; 2] };
+        let whole = if metric.is_share() { [0.0, 1.0] } else { [0.0; 2] };
         let range = ranges.entry(name.clone()).or_insert(whole);
         *range = [range[0].min(low), range[1].max(high)];
     }
@@ -139,13 +139,13 @@ fn card_ui(
 fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     let likelihood = evaluation.likelihood.as_ref();
     let Some(first) = likelihood.and_then(|likelihood| metric_of(&likelihood.metrics, FIRST)) else { return };
-    let number = RichText::new(format::metric(first)).text_style(theme::number());
+    let number = RichText::new(first.text()).text_style(theme::number());
     ui.label(number).on_hover_text(format::exactly(first));
-    let between = format::metric_between(first);
+    let between = first.between();
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
         term(ui, "bits per byte", Some(palette.quiet));
-        if !between.is_empty() {
+        if let Some(between) = between {
             ui.label(RichText::new(format!(", {between}")).color(palette.quiet));
         }
     });
@@ -203,7 +203,7 @@ fn line_ui(ui: &mut Ui, line: &Line, ranges: &BTreeMap<String, [f64; 2]>, colour
         |ui| term(ui, name, Some(quiet)),
         |ui| {
             // From right to left, so that the figures align.
-            ui.label(format::metric(metric)).on_hover_text(format::exactly(metric));
+            ui.label(metric.text()).on_hover_text(format::exactly(metric));
             let range = ranges.get(name).filter(|_| metric.interval.is_some());
             if let Some((measured, range)) = measured(name, metric, colour).zip(range) {
                 interval_bar(ui, &measured, *range, None, BAR);
@@ -253,7 +253,7 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
 
 pub(super) fn metrics_ui(ui: &mut Ui, metrics: &[Metric]) {
     let lines: Vec<Line> =
-        metrics.iter().map(|metric| (format::metric_title(&metric.name), metric.clone())).collect();
+        metrics.iter().map(|metric| (metric_title(&metric.name), metric.clone())).collect();
     let ranges = ranges(std::slice::from_ref(&lines));
     let accent = Palette::of(ui).accent;
     let width = ui.available_width().min(theme::PROSE);

@@ -153,7 +153,7 @@ pub(super) fn measured(label: &str, metric: &Metric, colour: egui::Color32) -> O
         label: label.to_owned(),
         value: metric.value?,
         interval: metric.interval,
-        written: format::metric(metric),
+        written: metric.text(),
         hover: format::exactly(metric),
         colour,
     })

@@ -9,7 +9,7 @@ use crate::pages::parts::{called, caption};
 use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Measured, interval_bar, report_csv, report_table};
 use egui::{Label, RichText, Ui};
-use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table};
+use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table, metric_title};
 use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
 
 /// Per-token metrics, which are not comparable between tokenizers.
@@ -98,7 +98,7 @@ fn rows_of(evaluated: &[(String, &Evaluation)]) -> Vec<Row> {
 }
 
 fn title_of((task, name): &Row) -> String {
-    let title = format::metric_title(name);
+    let title = metric_title(name);
     task.as_ref().map_or(title.clone(), |task| format!("{task}: {title}"))
 }
 
@@ -179,7 +179,7 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
                 let far = low.abs().max(high.abs()).max(value.abs()) * 1.15;
                 interval_bar(ui, &measured, [-far, far], Some(0.0), 160.0);
             }
-            ui.label(signed(pair)).on_hover_text(hover(pair));
+            ui.label(pair.signed()).on_hover_text(hover(pair));
         });
         ui.add(Label::new(&pair.verdict).wrap());
     });
@@ -190,7 +190,7 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
 fn what(pair: &Comparison) -> String {
     let metric = &pair.difference.name;
     let task = pair.what.strip_suffix(metric.as_str()).unwrap_or_default();
-    format!("{task}{}", format::metric_title(metric))
+    format!("{task}{}", metric_title(metric))
 }
 
 /// The sign of a significant difference; `None` if it may be chance.
@@ -199,32 +199,10 @@ fn better(difference: &Metric) -> Option<f64> {
     (difference.better != Better::Neither && (low > 0.0 || high < 0.0)).then(|| low.signum())
 }
 
-/// The signed difference with its interval; in percentage points for proportions.
-fn signed(pair: &Comparison) -> String {
-    let is_share = format::is_share(&pair.difference.name);
-    let write = |value: f64| {
-        let sign = match value {
-            0.0 => return "0".to_owned(),
-            _ if value < 0.0 => "−",
-            _ => "+",
-        };
-        if is_share {
-            return format!("{sign}{:.1}", 100.0 * value.abs());
-        }
-        format!("{sign}{}", format::value_of(&pair.difference.name, value.abs()))
-    };
-    let unit = if is_share { " percentage points" } else { "" };
-    let Some(value) = pair.difference.value else { return format::NOTHING.to_owned() };
-    match pair.difference.interval {
-        Some([low, high]) => format!("{}{unit} ({} to {})", write(value), write(low), write(high)),
-        None => format!("{}{unit}", write(value)),
-    }
-}
-
 fn hover(pair: &Comparison) -> String {
     let Comparison { first_value, second_value, difference, .. } = pair;
     let of = format!("of {} {}", format::whole(difference.count), difference.of);
-    format!("{first_value} and {second_value}, {of}. {}", signed(pair))
+    format!("{first_value} and {second_value}, {of}. {}", pair.signed())
 }
 
 fn csv(pairs: &[&Comparison]) -> String {
@@ -311,14 +289,14 @@ mod tests {
             difference: metric("bits_per_byte", value, Some(interval)),
             ..Comparison::default()
         };
-        assert_eq!(signed(&pair(-0.05, [-0.07, -0.03])), "−0.0500 (−0.0700 to −0.0300)");
-        assert_eq!(signed(&pair(0.01, [-0.02, 0.04])), "+0.0100 (−0.0200 to +0.0400)");
-        assert_eq!(signed(&pair(-0.01, [-0.03, 0.0])), "−0.0100 (−0.0300 to 0)");
+        assert_eq!(pair(-0.05, [-0.07, -0.03]).signed(), "−0.0500 (−0.0700 to −0.0300)");
+        assert_eq!(pair(0.01, [-0.02, 0.04]).signed(), "+0.0100 (−0.0200 to +0.0400)");
+        assert_eq!(pair(-0.01, [-0.03, 0.0]).signed(), "−0.0100 (−0.0300 to 0)");
         let shares = Comparison {
             difference: metric("token_accuracy", 0.0648, Some([0.0617, 0.0678])),
             ..Comparison::default()
         };
-        assert_eq!(signed(&shares), "+6.5 percentage points (+6.2 to +6.8)");
+        assert_eq!(shares.signed(), "+6.5 percentage points (+6.2 to +6.8)");
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
         assert_eq!(what(&of("bits_per_byte")), "Bits per byte");
         assert_eq!(what(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");

@@ -42,7 +42,7 @@ pub(super) fn predicted_ui(
         });
     }
     if let Some(calibration) = &likelihood.calibration {
-        let note = format!("ECE {}", format::metric(&calibration.ece));
+        let note = format!("ECE {}", calibration.ece.text());
         let head = Head { key: "calibration", title: "Calibration", note: &note, open: true };
         section_ui(ui, context, head, Some(&|| csv_bins(calibration)), |ui, _| {
             kept_ui(ui, likelihood.kept_from);
@@ -97,8 +97,7 @@ fn baselines(
             bar.hover += &format!(". Perplexity {perplexity}");
         }
         if let Some(difference) = &baseline.difference {
-            let value = format::metric(difference);
-            bar.hover += &format!(". Minus the model: {value} ({})", format::metric_between(difference));
+            bar.hover += &format!(". Minus the model: {}", difference.with_interval());
         }
         Some(bar)
     });
@@ -232,11 +231,7 @@ fn calibrated_ui(ui: &mut Ui, calibration: &Calibration) {
         let width = ui.available_width().min(theme::PROSE);
         column(ui, width, |ui| widgets::stat_row(ui, widgets::Stat { name, value: &value, exact }));
     };
-    let with_interval = |metric: &Metric| match format::metric_between(metric) {
-        between if between.is_empty() => format::metric(metric),
-        between => format!("{} ({between})", format::metric(metric)),
-    };
-    row(ui, "ECE", with_interval(&calibration.ece), &format::exactly(&calibration.ece));
+    row(ui, "ECE", calibration.ece.with_interval(), &format::exactly(&calibration.ece));
     row(
         ui,
         "Fitted temperature",
@@ -248,8 +243,8 @@ fn calibrated_ui(ui: &mut Ui, calibration: &Calibration) {
         ),
     );
     let [without, with] = &calibration.checked;
-    row(ui, "ECE of the other half", with_interval(without), &format::exactly(without));
-    row(ui, "The same, with that temperature", with_interval(with), &format::exactly(with));
+    row(ui, "ECE of the other half", without.with_interval(), &format::exactly(without));
+    row(ui, "The same, with that temperature", with.with_interval(), &format::exactly(with));
     ui.add_space(space::SMALL);
     if let (Some(before), Some(after)) = (without.value, with.value) {
         let words = match calibration.temperature {

@@ -8,7 +8,7 @@ use crate::pages::Context;
 use crate::pages::parts::caption;
 use crate::widgets::{report_csv, report_table};
 use egui::Ui;
-use glasshouse_protocol::evaluation::{Cell, Table, TaskReport};
+use glasshouse_protocol::evaluation::{Cell, Table, TaskReport, metric_title};
 
 /// Draws the families of a suite, if any were evaluated.
 pub(super) fn suite_ui(ui: &mut Ui, context: &mut Context<'_>, tasks: &[TaskReport]) {
@@ -43,7 +43,7 @@ fn by_family(tasks: &[TaskReport]) -> Option<Table> {
         row
     };
     let rows: Vec<Vec<Cell>> = families.iter().map(row).collect();
-    let titles = names.iter().map(|name| format::metric_title(name));
+    let titles = names.iter().map(|name| metric_title(name));
     let columns = ["family", "rows"].map(str::to_owned).into_iter().chain(titles).collect();
     let (title, about) = ("Instruction tasks by family".to_owned(), String::new());
     (!rows.is_empty()).then_some(Table { title, about, columns, rows })

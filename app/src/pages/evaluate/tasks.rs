@@ -13,7 +13,9 @@ use crate::widgets::{self, Align, Column, Table, hint_line, plain, raised, repor
 use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Evaluation;
-use glasshouse_protocol::evaluation::{self, AnswerKind, Cell, Metric, TaskAnswer, TaskBaseline, TaskReport};
+use glasshouse_protocol::evaluation::{
+    self, AnswerKind, Cell, Metric, TaskAnswer, TaskBaseline, TaskReport, metric_text, metric_title,
+};
 
 /// Heights of a row of the answer list and of the list, in points.
 const ROW: f32 = 28.0;
@@ -144,7 +146,7 @@ fn beside(task: &TaskReport) -> Option<evaluation::Table> {
     let mut columns = vec!["what".to_owned()];
     let mut own = vec![Cell::Text("this model".to_owned())];
     for &metric in &metrics {
-        columns.extend([format::metric_title(&metric.name), "this model minus it".to_owned()]);
+        columns.extend([metric_title(&metric.name), "this model minus it".to_owned()]);
         own.extend([cell(Some(metric)), cell(None)]);
     }
     let row = |other: &TaskBaseline| {
@@ -250,11 +252,7 @@ fn answer_ui(ui: &mut Ui, task: &TaskReport, answer: &TaskAnswer) -> bool {
             ui.add(Label::new(RichText::new(shown).text_style(theme::emphasis())).wrap().selectable(true));
         }
         let scores = task.metrics.iter().zip(&answer.scores).filter_map(|(metric, score)| {
-            Some(format!(
-                "{} {}",
-                format::metric_title(&metric.name),
-                format::value_of(&metric.name, (*score)?)
-            ))
+            Some(format!("{} {}", metric_title(&metric.name), metric_text(&metric.name, (*score)?)))
         });
         let group = answer.group.iter().map(|group| format!("group {group}"));
         let about: Vec<String> = scores.chain(group).collect();

@@ -130,41 +130,11 @@ fn price_of(gpu: &str) -> f64 {
     GPUS.iter().find(|known| known.name == gpu).map_or(0.0, |gpu| gpu.price)
 }
 
-/// Hours or dollars with the precision of an estimate: hundredths for small values, integers from 100 on.
-fn estimated(value: f64) -> String {
-    match value {
-        _ if value != 0.0 && value < 0.005 => "< 0.01".to_owned(),
-        _ if value < 99.5 => format!("{value:.2}"),
-        _ => format::whole(value.round() as u64),
-    }
-}
-
 fn plan_ui(ui: &mut Ui, plan: &ClusterPlan) {
-    let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, Stat { name, value, exact: "" });
-    row(ui, "GPUs", &format::whole(plan.gpus as u64));
-    if let Some(fewest) = plan.fewest.filter(|fewest| *fewest != plan.gpus) {
-        row(ui, "The fewest GPUs", &format::whole(fewest as u64));
+    for (name, value) in plan.rows() {
+        stat_row(ui, Stat { name: &format::capitalized(name), value: &value, exact: "" });
     }
-    row(ui, "Memory of each", &format!("{} of {}", format::bytes(plan.bytes), format::bytes(plan.available)));
-    for (kind, bytes) in plan.memory.iter().filter(|(_, bytes)| *bytes > 0) {
-        row(ui, &format::capitalized(kind), &format::bytes(*bytes));
-    }
-    row(ui, "Windows at once", &format!("{} × {}", plan.windows, plan.accumulate));
-    row(ui, "Time of the run", &format::duration(plan.seconds));
-    row(ui, "GPU hours", &estimated(plan.seconds / 3600.0 * plan.gpus as f64));
-    row(ui, "Dollars", &estimated(plan.dollars));
     if !plan.fits {
         hint_line(ui, "This does not fit: use more GPUs, larger ones, or activation checkpointing.");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::estimated;
-
-    #[test]
-    fn estimates_have_few_digits() {
-        let shown = [0.0, 0.001, 0.25, 12.346, 171.09, 12_345.6].map(estimated);
-        assert_eq!(shown, ["0.00", "< 0.01", "0.25", "12.35", "171", "12,346"]);
     }
 }

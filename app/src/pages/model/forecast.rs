@@ -137,11 +137,8 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         };
         row(ui, "Training tokens", tokens.map(format::quantity));
         row(ui, "FLOPs per token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
-        // Unit prefixes end at peta.
-        let amount =
-            |flops: f64| if flops < 1e18 { format::quantity(flops) } else { format::scientific(flops) };
-        let work = plan.zip(tokens).map(|((plan, _), tokens)| amount(plan.flops_per_token * tokens));
-        row(ui, "FLOPs", work);
+        let work = plan.zip(tokens).map(|((plan, _), tokens)| format::flop(plan.flops_per_token * tokens));
+        row(ui, "Work", work);
         row(
             ui,
             "Kernel launches per step",

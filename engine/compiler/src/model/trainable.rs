@@ -42,8 +42,7 @@ pub(super) fn freeze(parameters: &mut [Parameter], model: &ModelConfig, train: &
 }
 
 fn not_trainable(value: &str, rule: &str) -> crate::Error {
-    let (field, value, rule) = ("train.trainable".to_owned(), value.to_owned(), rule.to_owned());
-    Invalid { field, value, rule }.into()
+    Invalid::new("train.trainable", value, rule).into()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::output::{
 };
 use crate::recipe::Recipe;
 use crate::report::{self, CleaningReport, Input};
+use glasshouse_protocol::Hint;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -68,17 +69,15 @@ impl<'a> Folder<'a> {
             own.contains(&whole) || name.starts_with('.')
         };
         if let Some(other) = entries.iter().find(|entry| !known(entry)) {
-            return Err(Error::bad_file(
-                path,
-                format!(
-                    "the folder holds {}, which no cleaning wrote; choose another folder, or write beside it",
-                    other.display()
-                ),
-            ));
+            let reason = format!(
+                "the folder holds {}, which no cleaning wrote; choose another folder, or write beside it",
+                other.display()
+            );
+            return Err(Error::bad_file(path, reason).hint(Hint::Replace));
         }
         let holds = |what: &str, other: &str| {
             let reason = format!("the folder holds a {what} {other}; choose another folder, or replace it");
-            Err(Error::bad_file(path, reason))
+            Err(Error::bad_file(path, reason).hint(Hint::Replace))
         };
         if let Some(other) = header.and_then(|header| header.other_in(files, path)) {
             return holds("stopped cleaning", other);

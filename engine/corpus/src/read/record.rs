@@ -196,7 +196,7 @@ impl Context {
             return Ok(());
         }
         Err(format!(
-            "has no column `text` (its columns are {}); name the column of text in reading.text_field",
+            "has no column `text` (its columns are {}); name the column of text in reading.text_field (`glasshouse data clean --text-field`)",
             list(names)
         ))
     }
@@ -259,7 +259,9 @@ impl Context {
             return format!("has no field `{name}`: it is empty");
         }
         let names = self.list(record.keys().map(String::as_str), record.len());
-        format!("has no field `{name}` (it has {names}); name the field of text in reading.text_field")
+        format!(
+            "has no field `{name}` (it has {names}); name the field of text in reading.text_field (`glasshouse data clean --text-field`)"
+        )
     }
 }
 

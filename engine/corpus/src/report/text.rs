@@ -140,7 +140,7 @@ fn grid(lines: &mut Lines, table: &CorpusTable) {
         vec![table.columns.iter().map(|column| plain(&column.title, TITLE)).collect::<Vec<_>>()];
     for row in table.rows.iter().take(ROWS) {
         let cells = table.columns.iter().zip(row);
-        lettering.push(cells.map(|(column, cell)| plain(&number::cell(cell, column.unit), TITLE)).collect());
+        lettering.push(cells.map(|(column, cell)| plain(&cell.text(column.unit), TITLE)).collect());
     }
     let width = |place: usize| {
         lettering.iter().filter_map(|row| row.get(place)).map(|text| text.chars().count()).max()
@@ -177,7 +177,7 @@ fn histogram(lines: &mut Lines, table: &CorpusTable) {
     for row in &table.rows {
         let columns = |place: usize| (value(row, place) / most * BAR as f64).round() as usize;
         let (all, stayed) = (columns(raw), columns(kept));
-        let name = row.first().map(|cell| number::cell(cell, Unit::Text)).unwrap_or_default();
+        let name = row.first().map(|cell| cell.text(Unit::Text)).unwrap_or_default();
         lines.put(format_args!(
             "{:>18}  {}{}",
             plain(&name, 18),

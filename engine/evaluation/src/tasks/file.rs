@@ -3,6 +3,7 @@
 use super::rows::{Kind, Row, fields_of, marked, row_of};
 use glasshouse_metrics::layouts::{Standard, records};
 use glasshouse_platform::{Error, Result};
+use glasshouse_protocol::Hint;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskFile {
@@ -62,7 +63,9 @@ impl TaskFile {
                 Some((line, reason)) => format!("no line is a row; line {line}: {reason}"),
                 None => "it has no rows".to_owned(),
             };
-            return Err(Error::bad_file(name, reason));
+            let error = Error::bad_file(name, reason);
+            let is_for_audit = set.flatten().is_some_and(|set| set.name == "CrowS-Pairs");
+            return Err(if is_for_audit { error.hint(Hint::AuditPairs) } else { error });
         };
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned();
         Ok(Self { name, crc32c, kind, rows, broken, set: set.flatten() })

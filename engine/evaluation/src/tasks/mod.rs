@@ -34,7 +34,7 @@ use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{TaskAnswer, TaskBaseline, TaskReport, TaskRequest};
 use glasshouse_protocol::quantity::{counted, things};
-use glasshouse_protocol::{ModelConfig, likeliest};
+use glasshouse_protocol::{Hint, ModelConfig, likeliest};
 use glasshouse_text::data::prepare::text_tokens;
 use glasshouse_text::tokenizer::TokenizerFiles;
 use measured::AnswerMeasures;
@@ -211,7 +211,8 @@ async fn given<'a>(
                 "the model is a classifier and writes no text, but the rows of {} {}; give it rows of `text` and `label`, or choose another run",
                 file.name,
                 kind.words()
-            )));
+            ))
+            .hint(Hint::Run));
         }
         (Answering::Writes { decoder, .. }, Kind::Generate | Kind::Tag) => {
             let found =

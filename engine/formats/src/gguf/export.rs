@@ -8,7 +8,7 @@ use glasshouse_platform::storage::Staging;
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Yielder, block_on, files};
 use glasshouse_project::Trained;
-use glasshouse_protocol::{ModelConfig, Quantization};
+use glasshouse_protocol::{Hint, ModelConfig, Quantization};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::path::Path;
 
@@ -158,10 +158,12 @@ fn file_type(quantization: Quantization) -> u32 {
 
 fn check_place(path: &Path, replace: bool) -> Result<()> {
     if files::is_dir(path) {
-        return Err(Error::bad_file(path, "is a folder; name the file to write, such as model.gguf"));
+        let reason = "is a folder; name the file to write, such as model.gguf";
+        return Err(Error::bad_file(path, reason).hint(Hint::Destination));
     }
     if files::exists(path) && !replace {
-        return Err(Error::bad_file(path, "already exists; replace it, or choose another place"));
+        let reason = "already exists; replace it, or choose another place";
+        return Err(Error::bad_file(path, reason).hint(Hint::Replace));
     }
     Ok(())
 }

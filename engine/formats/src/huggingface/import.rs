@@ -8,7 +8,7 @@ use crate::found::{Looked, Weights};
 use crate::tensors::{Parameters, Tensor};
 use glasshouse_platform::files;
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::ModelConfig;
+use glasshouse_protocol::{Hint, ModelConfig};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -40,12 +40,12 @@ impl Weights for FolderWeights {
 pub(crate) fn look(path: &Path) -> Result<Looked> {
     let config_path = path.join("config.json");
     if !files::is_file(&config_path) {
-        let reason = match files::is_file(&path.join("adapter_config.json")) {
-            true => {
-                "it is a PEFT adapter, not a model: import its base model, and merge the adapter into that"
-            }
-            false => "it has no config.json; choose the folder with config.json and model.safetensors",
-        };
+        if files::is_file(&path.join("adapter_config.json")) {
+            let reason =
+                "it is a PEFT adapter, not a model: import its base model, and merge the adapter into that";
+            return Err(Error::bad_file(path, reason).hint(Hint::MergeAdapter));
+        }
+        let reason = "it has no config.json; choose the folder with config.json and model.safetensors";
         return Err(Error::bad_file(path, reason));
     }
     let mut map: Map<String, Value> = read_json(&config_path)?;

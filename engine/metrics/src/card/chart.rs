@@ -1,7 +1,8 @@
 //! Charts as inline SVG, which prints and needs no script.
 
-use super::words::{beginning, number, shown};
+use super::words::{beginning, shown};
 use glasshouse_protocol::evaluation::{CalibrationBin, LossBy, Metric};
+use glasshouse_protocol::quantity::{figures, percent};
 use maud::{Markup, html};
 
 /// Size of a loss chart, and its margins: left, right, top, bottom.
@@ -74,7 +75,7 @@ pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
         svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label={ "Loss by " (axis) } {
             @for tick in &ticks {
                 line.rule x1=(left) x2=(WIDTH - right) y1=(at(up(*tick))) y2=(at(up(*tick))) {}
-                text x=(left - 6.0) y=(at(up(*tick) + 4.0)) text-anchor="end" { (number(*tick)) }
+                text x=(left - 6.0) y=(at(up(*tick) + 4.0)) text-anchor="end" { (figures(*tick)) }
             }
             @if let Some(mean) = mean {
                 line.mean x1=(left) x2=(WIDTH - right) y1=(at(up(mean))) y2=(at(up(mean))) {}
@@ -83,7 +84,7 @@ pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
             polyline.line points=(path.join(" ")) {}
             @for point in &points {
                 circle.dot cx=(at(across(point.x))) cy=(at(up(point.y))) r="2.6" {
-                    title { (by.groups.get(point.x as usize).map(|(label, _)| shown(label)).unwrap_or_default()) ": " (number(point.y)) }
+                    title { (by.groups.get(point.x as usize).map(|(label, _)| shown(label)).unwrap_or_default()) ": " (figures(point.y)) }
                 }
             }
             @for (nth, label) in labels.iter().enumerate().filter(|(nth, _)| nth % every == 0) {
@@ -136,7 +137,7 @@ pub(super) fn reliability(bins: &[CalibrationBin]) -> Markup {
                 rect.bar x=(at(EDGE + nth as f64 * width + 1.0)) y=(at(up(bin.accuracy))) width=(at(width - 2.0))
                     height=(at(below - up(bin.accuracy))) {
                     title {
-                        "Confidence " (number(bin.confidence)) ", right " (number(bin.accuracy)) " of " (bin.count)
+                        "Confidence " (percent(bin.confidence)) ", right " (percent(bin.accuracy)) " of " (bin.count)
                     }
                 }
                 line.error x1=(at(EDGE + (nth as f64 + 0.5) * width)) x2=(at(EDGE + (nth as f64 + 0.5) * width))

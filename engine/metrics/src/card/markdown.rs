@@ -1,7 +1,7 @@
 //! Results as a Markdown section of a model card.
 
 use super::of_text;
-use super::words::{NO_INTERVAL, interval_of, number, title};
+use super::words::{NO_INTERVAL, interval_of, title};
 use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric};
 use glasshouse_protocol::quantity::{counted, percent, whole};
 
@@ -68,7 +68,7 @@ fn table<'a>(metrics: impl Iterator<Item = (String, &'a Metric)>) -> String {
         format!(
             "| {}{signature} | {} | {} | {} {} |\n",
             plain(&name),
-            metric.value.map_or_else(|| "–".to_owned(), number),
+            metric.text(),
             interval_of(metric),
             whole(metric.count),
             plain(&metric.of)

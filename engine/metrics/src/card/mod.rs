@@ -18,16 +18,16 @@ mod words;
 pub use glasshouse_protocol::evaluation::is_titled;
 pub use markdown::markdown;
 pub use model_index::model_index;
-pub use words::{number, title};
+pub use words::title;
 
 use crate::statistics::MAX_BLOCKS;
 use glasshouse_protocol::evaluation::{
     Audit, Comparison, Contamination, Evaluation, Likelihood, Metric, RESAMPLES,
 };
-use glasshouse_protocol::quantity::{count, counted, duration, percent, whole};
+use glasshouse_protocol::quantity::{count, counted, duration, figures, percent, whole};
 use glasshouse_report::{Page, brand, links};
 use maud::{Markup, html};
-use words::{NO_INTERVAL, interval, shown};
+use words::{NO_INTERVAL, shown};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -99,9 +99,9 @@ fn header(
                 @for metric in headline(evaluation) {
                     div.card {
                         div.label { (title(&metric.name)) }
-                        div.figure { (metric.value.map_or_else(|| "–".to_owned(), number)) }
+                        div.figure { (metric.text()) }
                         div.quiet {
-                            @if let Some(own) = metric.interval { (interval(own)) ", " }
+                            @if let Some(between) = metric.between() { (between) ", " }
                             (count(metric.count)) " " (shown(&metric.of))
                         }
                     }
@@ -149,8 +149,8 @@ fn model(evaluation: &Evaluation) -> Markup {
             },
         ),
         ("Tokenizer", shown(&model.tokenizer)),
-        ("Training loss", model.train_loss.map(number).unwrap_or_default()),
-        ("Best validation loss", model.validation_loss.map(number).unwrap_or_default()),
+        ("Training loss", model.train_loss.map(figures).unwrap_or_default()),
+        ("Best validation loss", model.validation_loss.map(figures).unwrap_or_default()),
     ];
     html! {
         section #model {

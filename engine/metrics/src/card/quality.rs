@@ -1,11 +1,11 @@
 //! Quality of prediction: metrics, baselines, calibration, and losses by group.
 
-use super::words::{interval, interval_of, kept, number, shown, title};
+use super::words::{interval_of, kept, shown, title};
 use super::{chart, tables};
 use glasshouse_protocol::evaluation::{
     Baseline, Calibration, CalibrationBin, Evaluation, Likelihood, LossBy, LossGrouping, Metric,
 };
-use glasshouse_protocol::quantity::{bytes, count, counted, whole};
+use glasshouse_protocol::quantity::{NOTHING, bytes, count, counted, figures, whole};
 use maud::{Markup, html};
 
 /// Maximum groups shown in a table of losses.
@@ -90,10 +90,10 @@ fn baselines(evaluation: &Evaluation) -> Markup {
                         @if let Some(own) = own {
                             tr.own {
                                 td.words { b { "This model" } }
-                                td { b { (own.value.map_or_else(|| "–".to_owned(), number)) } }
+                                td { b { (own.text()) } }
                                 td.bars { (bar(own.value, most, true)) }
                                 td { (interval_of(own)) }
-                                td { (perplexity.map_or_else(|| "–".to_owned(), number)) }
+                                td { (perplexity.map_or_else(|| NOTHING.to_owned(), figures)) }
                                 td { "–" }
                             }
                         }
@@ -110,21 +110,15 @@ fn baselines(evaluation: &Evaluation) -> Markup {
 }
 
 fn baseline_row(baseline: &Baseline, most: f64) -> Markup {
-    let (own, difference) = (&baseline.bits_per_byte, baseline.difference.as_ref());
+    let own = &baseline.bits_per_byte;
     html! {
         tr {
             td.words { (shown(&baseline.name)) }
-            td { (own.value.map_or_else(|| "–".to_owned(), number)) }
+            td { (own.text()) }
             td.bars { (bar(own.value, most, false)) }
             td { (interval_of(own)) }
-            td { (baseline.perplexity.map_or_else(|| "–".to_owned(), number)) }
-            td {
-                @match difference.and_then(|metric| metric.value) {
-                    Some(value) => { (number(value)) }
-                    None => { "–" }
-                }
-                @if let Some(own) = difference.and_then(|metric| metric.interval) { span.quiet { " " (interval(own)) } }
-            }
+            td { (baseline.perplexity.map_or_else(|| NOTHING.to_owned(), figures)) }
+            td { (tables::value(baseline.difference.as_ref())) }
         }
     }
 }
@@ -161,7 +155,7 @@ fn losses(by: &LossBy, mean: Option<f64>) -> Markup {
                                 @for (label, own) in by.groups.iter().take(GROUPS_SHOWN) {
                                     tr {
                                         td.words { bdi { (shown(label)) } }
-                                        td { (own.value.map_or_else(|| "–".to_owned(), number)) }
+                                        td { (own.text()) }
                                         td { (interval_of(own)) }
                                         td { (whole(own.count)) " " (shown(&own.of)) }
                                     }
@@ -193,12 +187,12 @@ fn calibration(own: &Calibration) -> Markup {
                     (tables::metrics(std::slice::from_ref(&own.ece)))
                     dl.facts {
                         @if own.fitted_tokens > 0 {
-                            dt { "Temperature fitted on half of the text, " (counted(own.fitted_tokens, "token")) } dd { (number(own.temperature)) }
+                            dt { "Temperature fitted on half of the text, " (counted(own.fitted_tokens, "token")) } dd { (figures(own.temperature)) }
                         } @else {
-                            dt { "Temperature fitted on a sample of half of the text" } dd { (number(own.temperature)) }
+                            dt { "Temperature fitted on a sample of half of the text" } dd { (figures(own.temperature)) }
                         }
-                        dt { "Error on " (counted(before.count, "token")) " of the other half without it" } dd { (metric_cell(before)) }
-                        dt { "Error on the same with it" } dd { (metric_cell(after)) }
+                        dt { "Error on " (counted(before.count, "token")) " of the other half without it" } dd { (tables::value(Some(before))) }
+                        dt { "Error on the same with it" } dd { (tables::value(Some(after))) }
                     }
                     p { (verdict) }
                     p.note { "Bars: accuracy of tokens by their confidence; lines: 95 % intervals; the strip below: numbers of tokens. Bins of fewer \
@@ -207,12 +201,5 @@ fn calibration(own: &Calibration) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn metric_cell(metric: &Metric) -> Markup {
-    html! {
-        (metric.value.map_or_else(|| "–".to_owned(), number))
-        @if let Some(own) = metric.interval { span.quiet { " " (interval(own)) } }
     }
 }

@@ -1,8 +1,10 @@
 //! Tables of results.
 
-use super::words::{beginning, compared, interval, interval_of, number, shown, title};
-use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, Evaluation, Metric, Table};
-use glasshouse_protocol::quantity::{percent, whole};
+use super::words::{beginning, compared, interval_of, shown, title};
+use glasshouse_protocol::evaluation::{
+    Better, Cell, Comparison, Contamination, Evaluation, Metric, Table, metric_text,
+};
+use glasshouse_protocol::quantity::{NOTHING, figures, percent, whole};
 use maud::{Markup, html};
 
 const ROWS_SHOWN: usize = 40;
@@ -23,7 +25,7 @@ pub(super) fn metrics(metrics: &[Metric]) -> Markup {
                                 (title(&metric.name))
                                 @if let Some(signature) = &metric.signature { br; code { (shown(signature)) } }
                             }
-                            td { b { (metric.value.map_or_else(|| "–".to_owned(), number)) } }
+                            td { b { (metric.text()) } }
                             td { (interval_of(metric)) }
                             td { (whole(metric.count)) " " (shown(&metric.of)) }
                             td.words { (better(metric.better)) }
@@ -72,16 +74,21 @@ pub(super) fn table(table: &Table) -> Markup {
     }
 }
 
+/// A metric's value, followed by its interval.
+pub(super) fn value(metric: Option<&Metric>) -> Markup {
+    html! {
+        (metric.map_or_else(|| NOTHING.to_owned(), Metric::text))
+        @if let Some(between) = metric.and_then(Metric::between) { span.quiet { " " (between) } }
+    }
+}
+
 fn cell(cell: &Cell) -> Markup {
     html! {
         @match cell {
             Cell::Count(count) => { (whole(*count)) }
-            Cell::Number(value) => { (number(*value)) }
+            Cell::Number(value) => { (figures(*value)) }
             Cell::Text(text) => { bdi { (excerpt(text, CELL_SHOWN)) } }
-            Cell::Metric(metric) => {
-                (metric.value.map_or_else(|| "–".to_owned(), number))
-                @if let Some(own) = metric.interval { span.quiet { " " (interval(own)) } }
-            }
+            Cell::Metric(metric) => { (value(Some(metric))) }
             Cell::Passage(passage) => { bdi.passage { (place(&passage.prompt, &passage.token)) } }
         }
     }
@@ -118,7 +125,7 @@ pub(super) fn comparisons(beside: &[(&Evaluation, Vec<Comparison>)]) -> Markup {
                             table.grid {
                                 thead {
                                     tr {
-                                        th.words { "Figure" } th { "This" } th { "That" } th { "Difference" } th { "95 % interval" }
+                                        th.words { "Figure" } th { "This" } th { "That" } th { "Difference, with its 95 % interval" }
                                         th.words { "Verdict" }
                                     }
                                 }
@@ -133,14 +140,13 @@ pub(super) fn comparisons(beside: &[(&Evaluation, Vec<Comparison>)]) -> Markup {
 }
 
 fn comparison(comparison: &Comparison) -> Markup {
-    let difference = &comparison.difference;
+    let value = |value| metric_text(&comparison.difference.name, value);
     html! {
         tr {
             td.words { (compared(&comparison.what)) }
-            td { (number(comparison.first_value)) }
-            td { (number(comparison.second_value)) }
-            td { b { (difference.value.map_or_else(|| "–".to_owned(), number)) } }
-            td { (interval_of(difference)) }
+            td { (value(comparison.first_value)) }
+            td { (value(comparison.second_value)) }
+            td { b { (comparison.signed()) } }
             td.words { (shown(&comparison.verdict)) }
         }
     }

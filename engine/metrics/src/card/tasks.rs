@@ -1,7 +1,7 @@
 //! Tasks with their results and sample answers.
 
-use super::tables::{self, excerpt};
-use super::words::{interval, kept, number, shown, title};
+use super::tables::{self, excerpt, value};
+use super::words::{kept, shown, title};
 use glasshouse_protocol::evaluation::{AnswerKind, Evaluation, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::quantity::{counted, whole};
 use maud::{Markup, html};
@@ -83,14 +83,6 @@ fn beside(task: &TaskReport) -> Markup {
 
 fn metric<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
     metrics.iter().find(|metric| metric.name == name)
-}
-
-/// A metric with its interval.
-fn value(metric: Option<&Metric>) -> Markup {
-    html! {
-        (metric.and_then(|own| own.value).map_or_else(|| "–".to_owned(), number))
-        @if let Some(own) = metric.and_then(|own| own.interval) { span.quiet { " " (interval(own)) } }
-    }
 }
 
 /// How answers are obtained.

@@ -150,7 +150,7 @@ fn a_card_says_what_was_found() {
     for wanted in [
         "Bits per byte",
         "0.8100",
-        "0.7290 … 0.8910",
+        "0.7290 to 0.8910",
         "5-gram",
         "The model does not beat better.",
         "Contaminated",
@@ -171,7 +171,7 @@ fn a_card_says_what_was_found() {
         "Energy was not measured",
         "Line 7: plain",
         "Baselines on the same rows",
-        "<bdi>majority</bdi></td><td>2.5000<span class=\"quiet\"> 2.2500 … 2.7500</span></td><td>10.00",
+        "<bdi>majority</bdi></td><td>2.5<span class=\"quiet\"> 2.2 to 2.8</span></td><td>10.0",
         "line 3: plain",
         "Audit of other weights of the run",
         "step 1,150",
@@ -337,13 +337,13 @@ fn a_section_of_markdown_has_the_same_figures() {
     let section = markdown(&evaluation("a|b <i>\nc"));
     for wanted in [
         "## Evaluation",
-        "| Bits per byte | 0.8100 | 0.7290 … 0.8910 | 12,345 tokens |",
-        "| Expected calibration error | 0.0400 | 0.0360 … 0.0440 | 12,345 tokens |",
+        "| Bits per byte | 0.8100 | 0.7290 to 0.8910 | 12,345 tokens |",
+        "| Expected calibration error | 4.0 % | 3.6 % to 4.4 % | 12,345 tokens |",
         "| 5-gram, bits per byte | 1.4000 |",
         "**Contaminated**: of the held-out text, 3 of 40 texts share 13-grams",
         "qa.jsonl, 0 rows:",
         "majority on the same rows:",
-        "| majority, BLEU | 2.5000 |",
+        "| majority, BLEU | 2.5 |",
         "* a\\|b \\<i\\> c\n",
     ] {
         assert!(section.contains(wanted), "{wanted}: {section}");
@@ -363,17 +363,9 @@ fn figures_have_titles_and_other_s_names_stay() {
     own.likelihood.as_mut().unwrap().metrics.push(metric("distinct_2_of_text", 0.9));
     let text = markdown(&own);
     assert!(text.contains("| xz, bits per byte | 2.0000 |"), "{text}");
-    assert!(text.contains("| Distinct bigrams, held-out text | 0.9000 |"), "{text}");
+    assert!(text.contains("| Distinct bigrams, held-out text | 90.0 % |"), "{text}");
     let comparison = Comparison { what: "q_a.jsonl: entity_f1_strict".to_owned(), ..Comparison::default() };
     let page = html(&own, None, &[(&Evaluation::default(), vec![comparison])]);
     assert!(page.contains("q_a.jsonl: Entity F1, strict IOB2"));
     assert_eq!((is_titled("of_others"), title("of_others").as_str()), (false, "Of others"));
-}
-
-#[test]
-fn numbers_read_as_people_write_them() {
-    assert_eq!(
-        [0.0, 1.0, 0.000_04, 12.345, 123.45, 1204.4, -3.5].map(number).join(" "),
-        "0 1.0000 4.0e−5 12.35 123.5 1,204 −3.5000"
-    );
 }

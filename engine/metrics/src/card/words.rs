@@ -3,7 +3,7 @@
 use crate::statistics::MIN_VALUES;
 use chrono::{DateTime, Utc};
 use glasshouse_protocol::evaluation::{Metric, metric_title};
-use glasshouse_protocol::quantity::whole;
+use glasshouse_protocol::quantity::NOTHING;
 
 /// Title of a metric, by its (untrusted) name.
 pub fn title(name: &str) -> String {
@@ -18,39 +18,18 @@ pub(super) fn compared(what: &str) -> String {
     }
 }
 
-/// A number with about four significant digits: `0.8123`, `12.35`, `1,204`, `3.1e-5`.
-pub fn number(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        _ if !value.is_finite() => "–".to_owned(),
-        0.0 => "0".to_owned(),
-        _ if size < 0.0005 => format!("{value:.1e}"),
-        _ if size < 10.0 => format!("{value:.4}"),
-        _ if size < 100.0 => format!("{value:.2}"),
-        _ if size < 999.95 => format!("{value:.1}"),
-        _ if size < 1e15 => format!("{}{}", if value < 0.0 { "−" } else { "" }, whole(size.round() as u64)),
-        _ => format!("{value:.2e}"),
-    }
-    .replace('-', "−")
-}
-
-/// An interval: `0.81 … 0.84`.
-pub(super) fn interval([low, high]: [f64; 2]) -> String {
-    format!("{} … {}", number(low), number(high))
-}
-
 /// Explains missing intervals; a metric does not record whether it was resampled.
 pub(super) const NO_INTERVAL: &str = "Figures without an interval show “too few” for fewer than 30 items, and – if all resamples were equal or none \
     were drawn.";
 
 /// A metric's interval, or a replacement ([`NO_INTERVAL`]).
 pub(super) fn interval_of(metric: &Metric) -> String {
-    match metric.interval {
-        Some(own) => interval(own),
+    match metric.between() {
+        Some(between) => between,
         None if metric.value.is_some() && (1..MIN_VALUES as u64).contains(&metric.count) => {
             "too few".to_owned()
         }
-        None => "–".to_owned(),
+        None => NOTHING.to_owned(),
     }
 }
 

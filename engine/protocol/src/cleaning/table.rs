@@ -1,5 +1,6 @@
 //! A generic table for counts.
 
+use crate::quantity::{NOTHING, bytes, count, percent, quantity, scientific, whole};
 use serde::{Deserialize, Serialize};
 
 /// Rows under named columns; the first column names the row.
@@ -64,6 +65,26 @@ impl CorpusCell {
             Self::Text(_) | Self::Nothing => None,
         }
     }
+
+    /// The cell as text, in its column's unit.
+    pub fn text(&self, unit: Unit) -> String {
+        match (self, unit) {
+            (Self::Nothing, _) => NOTHING.to_owned(),
+            (Self::Text(text), _) => text.clone(),
+            (Self::Whole(value), Unit::Count) => count(*value),
+            (Self::Whole(value), Unit::Bytes) => bytes(*value),
+            (Self::Whole(value), Unit::Text) => whole(*value),
+            (Self::Whole(value), Unit::Share) => percent(*value as f64),
+            (Self::Whole(value), Unit::Number) => real(*value as f64),
+            (Self::Real(value), Unit::Share) => percent(*value),
+            (Self::Real(value), _) => real(*value),
+        }
+    }
+}
+
+/// `1.88`, `3.2e-5`.
+fn real(value: f64) -> String {
+    if value != 0.0 && value.abs() < 0.01 { scientific(value) } else { quantity(value) }
 }
 
 impl From<u64> for CorpusCell {

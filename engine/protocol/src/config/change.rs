@@ -25,7 +25,7 @@ impl RunConfig {
             .split_once('=')
             .ok_or_else(|| format!("`{assignment}` must have the form section.key=value"))?;
         if path.trim().split('.').next() == Some("start") {
-            return Err("the initial weights are not a setting; name them as its start".to_owned());
+            return Err("the initial weights are not a setting; name them with --from".to_owned());
         }
         let (objective, rate) = (self.train.objective, self.tuning_rate());
         let (short, long) = ("adapter", "train.adapter");

@@ -1,5 +1,6 @@
 //! Errors as reported to front ends.
 
+use crate::Hint;
 use serde::{Deserialize, Serialize};
 
 /// Kind of error, by the remedy.
@@ -66,17 +67,21 @@ pub struct ErrorReport {
     /// The run whose training blocks the request; it is possible once that run has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
 }
 
 impl ErrorReport {
-    /// An error without a setting or run.
+    /// An error without a setting, run or hint.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), field: None, run: None }
+        Self { kind, message: message.into(), field: None, run: None, hints: Vec::new() }
     }
 }
 
 impl From<crate::Invalid> for ErrorReport {
     fn from(invalid: crate::Invalid) -> Self {
-        Self { field: Some(invalid.field.clone()), ..Self::new(ErrorKind::Invalid, invalid.to_string()) }
+        let hints = invalid.hint.into_iter().collect();
+        let report = Self::new(ErrorKind::Invalid, invalid.to_string());
+        Self { field: Some(invalid.field), hints, ..report }
     }
 }

@@ -10,7 +10,7 @@ use crate::gpu::Gpu;
 use crate::metrics::statistics::Bootstrap;
 use crate::project::Run;
 use crate::protocol::evaluation::Contamination;
-use crate::protocol::{Evaluation, Event};
+use crate::protocol::{Evaluation, Event, Hint};
 use crate::tokenizer::TokenizerFiles;
 use crate::{Error, Result};
 use web_time::{Duration, Instant};
@@ -73,7 +73,8 @@ impl Making {
                 return Err(Error::Refused(format!(
                     "{} classifies texts and predicts none, so there is no likelihood; give it a task of texts and labels",
                     model.key.0
-                )));
+                ))
+                .hint(Hint::Task));
             }
             let mut reader = CpuDecoder::new(&model.config, &model.parameters, *threads)?;
             let mut answerer = Answerer {

@@ -157,7 +157,7 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let given: Vec<String> = (0..12).map(text).collect();
     assert!(rows.len() == 3 && rows.iter().all(|row| !given.contains(&row.text)), "{rows:?}");
     let notice = |report: &Report| match &report.event {
-        Event::Notice { text } => text.contains("2 texts were left out: 2 labelled already"),
+        Event::Notice { text, .. } => text.contains("2 texts were left out: 2 labelled already"),
         _ => false,
     };
     assert!(heard.iter().any(notice));

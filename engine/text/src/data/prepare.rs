@@ -24,7 +24,7 @@ use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::quantity::counted;
 use glasshouse_protocol::random::split_mix;
-use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Invalid, Role, RunConfig, presets};
+use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Hint, Invalid, Role, RunConfig, presets};
 pub use labels::{scored_tokens, text_tokens};
 use lost::Lost;
 pub(super) use split::{RowSplitter, whole_documents};
@@ -106,15 +106,11 @@ impl Prepared {
     fn prompts(&self, config: &RunConfig) -> Result<Prompts<'_>> {
         let RunConfig { seed, train, model, .. } = config;
         let answer = train.reward.answer_tokens(model.context_length);
-        let room =
-            model.context_length.checked_sub(answer).filter(|room| *room > 0).ok_or_else(|| Invalid {
-                field: "train.reward.max_tokens".to_owned(),
-                value: answer.to_string(),
-                rule: format!(
-                    "be less than model.context_length ({}): the prompt needs room, too",
-                    model.context_length
-                ),
-            })?;
+        let room = model.context_length.checked_sub(answer).filter(|room| *room > 0).ok_or_else(|| {
+            let context = model.context_length;
+            let rule = format!("be less than model.context_length ({context}): the prompt needs room, too");
+            Invalid::new("train.reward.max_tokens", answer, rule)
+        })?;
         let prompts = train.batch_size * train.accumulate / train.reward.group.max(1);
         let settings = PromptSettings { seed: *seed, prompts, room };
         let files = TokenizerFiles::with(self.tokenizer.clone(), &self.folder)?;
@@ -429,9 +425,12 @@ const REMEDY: &str = "a training step with the run's own run.toml prepares the t
 /// Adds the repair advice to an error about a prepared folder.
 fn with_remedy(error: Error) -> Error {
     match error {
-        Error::BadFile { path, reason } => Error::bad_file(path, format!("{reason}; {REMEDY}")),
+        Error::BadFile { path, reason } => {
+            Error::bad_file(path, format!("{reason}; {REMEDY}")).hint(Hint::PrepareAgain)
+        }
         Error::Io { path, cause } if cause.kind() == std::io::ErrorKind::NotFound => {
             Error::bad_file(path, format!("missing from the prepared text; {REMEDY}"))
+                .hint(Hint::PrepareAgain)
         }
         other => other,
     }

@@ -3,7 +3,7 @@
 
 use super::Tokenizer;
 use glasshouse_platform::{ChatRenderer, Error, Result, files, storage};
-use glasshouse_protocol::{CHATML, CHATML_TOKENS, ChatMessage, Role, TEMPLATE_REFUSES};
+use glasshouse_protocol::{CHATML, CHATML_TOKENS, ChatMessage, Hint, Role, TEMPLATE_REFUSES};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -154,6 +154,7 @@ impl TokenizerFiles {
                 "this is a base model without a chat template; fine-tune it with the objective chat first"
                     .to_owned(),
             )
+            .hint(Hint::ChatObjective)
         };
         let template = self.chat_template.as_deref().ok_or_else(none)?;
         ChatRenderer::new(template, &self.settings).map_err(|reason| template_fails(&reason))

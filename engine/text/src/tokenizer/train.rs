@@ -223,9 +223,6 @@ fn vocabulary(tokens: impl IntoIterator<Item = String>) -> Value {
 
 /// The error for an imported tokenizer, which cannot be trained.
 fn not_made() -> Error {
-    Error::Invalid(Invalid {
-        field: "tokenizer.kind".to_owned(),
-        value: TokenizerKind::Imported.name().to_owned(),
-        rule: "be a kind that is trained on the text; an imported one belongs to its model".to_owned(),
-    })
+    let rule = "be a kind that is trained on the text; an imported one belongs to its model";
+    Invalid::new("tokenizer.kind", TokenizerKind::Imported.name(), rule).into()
 }

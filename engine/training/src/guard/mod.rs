@@ -17,6 +17,7 @@ use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::step::{ArenaState, LossScale, StepReport};
 use glasshouse_project::checkpoint::GuardState;
+use glasshouse_protocol::quantity::percent;
 use glasshouse_protocol::{
     GuardAction, GuardKind, GuardMode, GuardSettings, GuardSeverity, Intervention, Precision, RunConfig,
     TrainConfig,
@@ -291,9 +292,9 @@ impl Guard {
             severity: GuardSeverity::Info,
             since: step,
             text: format!(
-                "The last {SAMPLES} samples repeat themselves: {:.0} % of the one at step {step} occurred earlier in it. Young and small models do \
+                "The last {SAMPLES} samples repeat themselves: {} of the one at step {step} occurred earlier in it. Young and small models do \
                  this; later in a run, the training text is repetitive or the sampling too greedy.",
-                share * 100.0
+                percent(share)
             ),
             value: share,
             threshold: REPEATED,
@@ -322,10 +323,10 @@ impl Guard {
         if let Some(part) = self.begins(GuardKind::ExplodingLayer, step, explodes) {
             let what = match part.update.filter(|_| part.is_finite) {
                 Some(update) => format!(
-                    "An update at step {step} changed the weights of {} by {:.0} % of their norm; a thousandth is typical. The learning rate is too \
+                    "An update at step {step} changed the weights of {} by {} of their norm; a thousandth is typical. The learning rate is too \
                      high for it.",
                     part.name,
-                    update * 100.0
+                    percent(update)
                 ),
                 None => format!(
                     "Weights of {} are not finite at step {step}. Nothing more can be learned: the run must return to a checkpoint.",

@@ -57,8 +57,8 @@ fn member_ui(ui: &mut Ui, member: &Member, reason: &str) {
     let (icon, colour, words) = if member.kept {
         (icons::ICON_CHECK, palette.accent, format!("kept: {reason}"))
     } else {
-        let alike = member.similarity.map_or(0.0, |share| share * 100.0);
-        (icons::ICON_BLOCK, palette.failure, format!("{alike:.0} % alike, {}", member.found_by))
+        let alike = format::percent(member.similarity.unwrap_or_default());
+        (icons::ICON_BLOCK, palette.failure, format!("{alike} alike, {}", member.found_by))
     };
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;

@@ -136,7 +136,7 @@ fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &CorpusTable) {
                         let unit = table.columns.get(column).map_or(Unit::Text, |column| column.unit);
                         let cell = row.get(column).unwrap_or(&CorpusCell::Nothing);
                         let colour = if place == 0 { palette.text } else { palette.quiet };
-                        ui.add(Label::new(RichText::new(written(cell, unit)).color(colour)).truncate());
+                        ui.add(Label::new(RichText::new(cell.text(unit)).color(colour)).truncate());
                     });
                     row_response.on_hover_text(whole_row(table, row));
                 }
@@ -163,25 +163,12 @@ fn short(title: &str) -> &str {
     title.strip_prefix("Documents ").or_else(|| title.strip_prefix("Share ")).unwrap_or(title)
 }
 
-/// A cell in the unit of its column.
-fn written(cell: &CorpusCell, unit: Unit) -> String {
-    match (cell, unit) {
-        (CorpusCell::Nothing, _) => format::NOTHING.to_owned(),
-        (CorpusCell::Text(text), _) => text.clone(),
-        (CorpusCell::Whole(value), Unit::Count) => format::count(*value),
-        (CorpusCell::Whole(value), Unit::Bytes) => format::bytes(*value),
-        (CorpusCell::Whole(value), _) => format::whole(*value),
-        (CorpusCell::Real(value), Unit::Share) => format::percent(*value),
-        (CorpusCell::Real(value), _) => format::quantity(*value),
-    }
-}
-
 /// All cells of a row with exact values.
 fn whole_row(table: &CorpusTable, row: &[CorpusCell]) -> String {
     let cells = table.columns.iter().zip(row).map(|(column, cell)| {
         let value = match cell {
             CorpusCell::Whole(value) => format::whole(*value),
-            cell => written(cell, column.unit),
+            cell => cell.text(column.unit),
         };
         format!("{}: {value}", column.title)
     });

@@ -17,6 +17,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use glasshouse_protocol::Hint;
 use sha2::{Digest, Sha256};
 
 use super::Entry;
@@ -72,7 +73,8 @@ pub fn cache_folder() -> Result<PathBuf> {
         })
     });
     let base = base.ok_or_else(|| {
-        Error::Refused("this system has no cache folder: name a folder for the file".to_owned())
+        let reason = "this system has no cache folder: name a folder for the file";
+        Error::Refused(reason.to_owned()).hint(Hint::Destination)
     })?;
     Ok(base.join("glasshouse").join("corpora"))
 }
@@ -108,13 +110,11 @@ pub fn fetch_with(
         if found == entry.sha256 {
             return Ok(target);
         }
-        return Err(Error::bad_file(
-            target,
-            format!(
-                "is not {}: its SHA-256 is {found}, not {}; move it away, or name another folder for the file",
-                entry.name, entry.sha256
-            ),
-        ));
+        let reason = format!(
+            "is not {}: its SHA-256 is {found}, not {}; move it away, or name another folder for the file",
+            entry.name, entry.sha256
+        );
+        return Err(Error::bad_file(target, reason).hint(Hint::Destination));
     }
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let mut part = PartialFile::open(&target)?;

@@ -207,7 +207,7 @@ fn broken_records_are_numbered() {
         ("{\"text\": ", "is not JSON: EOF while parsing a value (column 9)"),
         (
             "{\"body\": \"x\", \"n\": 1}",
-            "has no field `text` (it has `body`, `n`); name the field of text in reading.text_field",
+            "has no field `text` (it has `body`, `n`); name the field of text in reading.text_field (`glasshouse data clean --text-field`)",
         ),
         ("{\"text\": {\"a\": 1}}", "the field `text` is not a string"),
         ("{\"text\": null}", "the field `text` is missing or empty"),

@@ -47,7 +47,7 @@ fn grid(table: &CorpusTable) -> Markup {
                             tr {
                                 @for (column, cell) in table.columns.iter().zip(row) {
                                     td.words[column.unit == Unit::Text] title=[in_full(cell, column.unit)] {
-                                        (shown(&number::cell(cell, column.unit)))
+                                        (shown(&cell.text(column.unit)))
                                         @if let Some(part) = part_of_most(table, cell, column.unit) {
                                             svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true" {
                                                 rect.fill-bar x=(format!("{:.1}", 100.0 - part)) y="0" width=(format!("{part:.1}")) height="3" {}

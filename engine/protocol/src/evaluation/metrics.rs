@@ -1,0 +1,205 @@
+//! Titles of metrics and texts of their values, the same in every front end.
+
+use super::{Comparison, Metric};
+use crate::quantity::{NOTHING, figures, percent};
+use Unit::{Number, Score, Share};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Unit {
+    /// A fraction, shown in percent.
+    Share,
+    /// Out of 100, shown with one decimal.
+    Score,
+    Number,
+}
+
+const METRICS: &[(&str, &str, Unit)] = &[
+    ("loss", "Loss in nats per token", Number),
+    ("perplexity", "Perplexity", Number),
+    ("bits_per_byte", "Bits per byte", Number),
+    ("token_accuracy", "Token accuracy", Share),
+    ("top_5_accuracy", "Top-5 accuracy", Share),
+    ("repetition", "Repetition of 4-grams", Share),
+    ("repetition_of_text", "Repetition, held-out text", Share),
+    ("distinct_2", "Distinct bigrams", Share),
+    ("distinct_2_of_text", "Distinct bigrams, held-out text", Share),
+    ("ece", "Expected calibration error", Share),
+    ("expected_calibration_error", "Expected calibration error", Share),
+    ("exact", "Exact match", Share),
+    ("f1", "Token F1", Share),
+    ("bleu", "BLEU", Score),
+    ("chrf", "chrF", Score),
+    ("rouge_1", "ROUGE-1", Number),
+    ("rouge_2", "ROUGE-2", Number),
+    ("rouge_l", "ROUGE-L", Number),
+    ("pass_rate", "Pass rate", Share),
+    ("score", "Mean score by the rule", Number),
+    ("accuracy", "Accuracy", Share),
+    ("accuracy_per_character", "Accuracy per character", Share),
+    ("accuracy_normalised", "Accuracy, normalised", Share),
+    ("macro_f1", "Macro F1", Share),
+    ("micro_f1", "Micro F1", Share),
+    ("weighted_f1", "Weighted F1", Share),
+    ("entity_f1", "Entity F1", Share),
+    ("entity_f1_strict", "Entity F1, strict IOB2", Number),
+    ("accuracy_amb", "Accuracy, ambiguous", Share),
+    ("accuracy_disamb", "Accuracy, disambiguated", Share),
+    ("amb_bias_score", "Bias score, ambiguous", Number),
+    ("disamb_bias_score", "Bias score, disambiguated", Number),
+    ("mc2", "MC2 (probability of the true answers)", Share),
+    ("lms", "Language modelling score", Number),
+    ("ss", "Stereotype score", Number),
+    ("icat", "Idealised CAT score", Number),
+    ("stereotyped_likelier", "Stereotyped sentence likelier", Share),
+    ("difference_nats", "Difference in nats", Number),
+    ("texts_with_findings", "Texts with findings", Share),
+    ("training_documents_with_findings", "Training documents with findings", Share),
+    ("share", "Share", Share),
+    ("extractable", "Passages written exactly from memory", Share),
+    ("extractable_held_out", "Held-out passages written exactly", Share),
+    ("near_exact", "Passages written nearly from memory", Share),
+    ("near_exact_held_out", "Held-out passages written nearly", Share),
+    ("edit_similarity", "Edit similarity", Number),
+    ("edit_similarity_held_out", "Edit similarity of held-out passages", Number),
+    ("exposure_bits", "Exposure in bits", Number),
+    ("exposure_bits_not_planted", "Exposure in bits, not planted", Number),
+    ("texts_with_personal_data", "Texts with personal data", Share),
+    ("findings_in_training_text", "Findings that occur in the training text", Share),
+    ("precision", "Precision", Share),
+    ("recall", "Recall", Share),
+    ("false_alarm_rate", "Rate of false alarms", Share),
+];
+
+fn known(name: &str) -> Option<&(&'static str, &'static str, Unit)> {
+    METRICS.iter().find(|(known, ..)| *known == name)
+}
+
+/// Whether a metric has its own title, as all metrics of our reports do.
+pub fn is_titled(name: &str) -> bool {
+    known(name).is_some()
+}
+
+/// The display title: `Bits per byte` for `bits_per_byte`. Unknown metrics get their name in words.
+pub fn metric_title(name: &str) -> String {
+    if let Some((_, title, _)) = known(name) {
+        return (*title).to_owned();
+    }
+    let spaced = name.replace('_', " ");
+    let mut letters = spaced.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn is_share(name: &str) -> bool {
+    known(name).is_some_and(|(.., unit)| *unit == Share)
+}
+
+/// A value of a metric: `43.2 %`, `27.3`, `0.8421`.
+pub fn metric_text(name: &str, value: f64) -> String {
+    match known(name) {
+        Some((.., Share)) => percent(value),
+        Some((.., Score)) if value.is_finite() => format!("{value:.1}"),
+        _ => figures(value),
+    }
+}
+
+impl Metric {
+    /// Whether it is a fraction of 1.
+    pub fn is_share(&self) -> bool {
+        is_share(&self.name)
+    }
+
+    /// Its value as text.
+    pub fn text(&self) -> String {
+        self.value.map_or_else(|| NOTHING.to_owned(), |value| metric_text(&self.name, value))
+    }
+
+    /// Its interval as text: `40.0 % to 60.0 %`.
+    pub fn between(&self) -> Option<String> {
+        let [low, high] = self.interval?.map(|end| metric_text(&self.name, end));
+        Some(format!("{low} to {high}"))
+    }
+
+    /// Its value with its interval: `50.0 % (40.0 % to 60.0 %)`.
+    pub fn with_interval(&self) -> String {
+        match self.between().filter(|_| self.value.is_some()) {
+            Some(between) => format!("{} ({between})", self.text()),
+            None => self.text(),
+        }
+    }
+}
+
+impl Comparison {
+    /// The difference with its sign and interval, in percentage points for fractions: `+2.1 percentage points (+0.5 to +3.7)`.
+    pub fn signed(&self) -> String {
+        let name = &self.difference.name;
+        let is_share = is_share(name);
+        let write = |value: f64| {
+            let sign = match value {
+                0.0 => return "0".to_owned(),
+                _ if value < 0.0 => "−",
+                _ => "+",
+            };
+            let size = value.abs();
+            format!(
+                "{sign}{}",
+                if is_share { format!("{:.1}", 100.0 * size) } else { metric_text(name, size) }
+            )
+        };
+        let unit = if is_share { " percentage points" } else { "" };
+        let Some(value) = self.difference.value else { return NOTHING.to_owned() };
+        match self.difference.interval {
+            Some([low, high]) => format!("{}{unit} ({} to {})", write(value), write(low), write(high)),
+            None => format!("{}{unit}", write(value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_metric_has_one_title_and_no_two_the_same() {
+        let unlike = |at: usize, of: fn(&(&'static str, &'static str, Unit)) -> &'static str| {
+            METRICS.iter().skip(at + 1).all(|other| of(other) != of(&METRICS[at]))
+        };
+        for (at, (name, title, _)) in METRICS.iter().enumerate() {
+            assert!(unlike(at, |own| own.0), "{name}");
+            // An earlier name of the same metric.
+            assert!(unlike(at, |own| own.1) || *name == "ece", "{title}");
+        }
+        assert_eq!((is_titled("of_others"), metric_title("of_others").as_str()), (false, "Of others"));
+        assert_eq!((metric_title("macro_f1").as_str(), metric_title("")), ("Macro F1", String::new()));
+    }
+    #[test]
+    fn values_are_written_as_the_field_does() {
+        for (name, value, text) in [
+            ("token_accuracy", 0.4321, "43.2 %"),
+            ("macro_f1", 0.5, "50.0 %"),
+            ("pass_rate", 1.0, "100 %"),
+            ("extractable_held_out", 0.005, "0.50 %"),
+            ("training_documents_with_findings", 0.002, "0.20 %"),
+            ("bleu", 27.345, "27.3"),
+            ("bits_per_byte", 0.8421, "0.8421"),
+            ("perplexity", 12.3456, "12.35"),
+            ("perplexity", 501_062.3, "501,062"),
+            ("difference_nats", -2500.0, "−2,500"),
+            ("repetition_of_text", 0.001, "0.10 %"),
+            ("distinct_2_of_text", 0.9648, "96.5 %"),
+            ("of_others", 0.5, "0.5000"),
+            ("loss", f64::NAN, NOTHING),
+            ("bleu", f64::NAN, NOTHING),
+        ] {
+            assert_eq!(metric_text(name, value), text, "{name}");
+        }
+        let metric = Metric {
+            name: "accuracy".to_owned(),
+            value: Some(0.5),
+            interval: Some([0.4, 0.6]),
+            ..Metric::default()
+        };
+        assert_eq!(metric.with_interval(), "50.0 % (40.0 % to 60.0 %)");
+        let nothing = Metric { value: None, interval: None, ..metric };
+        assert_eq!((nothing.with_interval().as_str(), nothing.between()), (NOTHING, None));
+    }
+}

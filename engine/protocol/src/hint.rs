@@ -1,0 +1,50 @@
+//! Remedies for errors, as data; each front end names its own flag, command or button for them.
+
+use serde::{Deserialize, Serialize};
+
+/// A remedy that a front end can name, in addition to the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hint {
+    /// Replace what the destination holds.
+    Replace,
+    /// Choose another destination.
+    Destination,
+    /// Choose another project folder.
+    Project,
+    /// Choose another run.
+    Run,
+    /// Train a new run from a run's weights.
+    NewRun,
+    DeleteRun,
+    /// Start from trained weights.
+    Start,
+    /// Train one step.
+    OneStep,
+    /// Train one step with the run's own settings, which prepares its text again.
+    PrepareAgain,
+    /// Compute in 32 bits.
+    F32,
+    Cpu,
+    ContextLength,
+    /// Train all parameters, without an adapter.
+    NoAdapter,
+    ExportAdapter,
+    MergeAdapter,
+    /// Train with the objective chat.
+    ChatObjective,
+    /// Train with the objective classify.
+    ClassifyObjective,
+    /// Train the project's moderation classifier.
+    TrainModeration,
+    /// Evaluate on a task.
+    Task,
+    /// Evaluate on a file of rows.
+    Rows,
+    Evaluate,
+    Audit,
+    /// Audit a file of sentence pairs for bias.
+    AuditPairs,
+    /// Choose the folder that the bundle's `train.py` wrote.
+    TrainerOutput,
+}
