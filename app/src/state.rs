@@ -187,11 +187,7 @@ impl State {
             }
             Event::BundleImported { run } => {
                 let step = crate::format::whole(run.step);
-                self.say(
-                    None,
-                    ErrorKind::Notice,
-                    format!("{} was imported at step {step}.", run.name),
-                );
+                self.say(None, ErrorKind::Notice, format!("{} was imported at step {step}.", run.name));
             }
             Event::ReportPage { path: None } => {
                 let name = self.projects.open.as_ref().map_or("", |open| open.summary.name.as_str());
