@@ -185,13 +185,9 @@ impl State {
                     format!("{run} has the weights with the adapter added to them."),
                 );
             }
-            Event::BroughtBack { run } => {
+            Event::BundleImported { run } => {
                 let step = crate::format::whole(run.step);
-                self.say(
-                    None,
-                    ErrorKind::Notice,
-                    format!("{} is at step {step}, as trained with the bundle.", run.name),
-                );
+                self.say(None, ErrorKind::Notice, format!("{} was imported at step {step}.", run.name));
             }
             Event::ReportPage { path: None } => {
                 let name = self.projects.open.as_ref().map_or("", |open| open.summary.name.as_str());

@@ -82,7 +82,7 @@ fn a_plan_beyond_this_machine_is_asked_for_and_shown_with_what_it_assumes() {
     window.run_steps(3);
     assert!(contains(&window, "training reaches 40 % of that peak"));
     assert!(!contains(&window, "Gathered weights"), "what takes no memory is not listed");
-    assert!(is_shown(&window, "Hand a run over"));
+    assert!(is_shown(&window, "Export a bundle"));
 }
 
 #[test]
@@ -97,14 +97,14 @@ fn a_run_that_does_not_fit_the_device_is_offered_to_many_gpus() {
         let mut window = support::window(app, 1400.0, 1400.0);
         window.run_steps(3);
         assert_eq!(contains(&window, "This does not fit the device."), !fits);
-        assert_eq!(is_shown(&window, "Hand a run over"), !fits, "the fold stands open where it is needed");
+        assert_eq!(is_shown(&window, "Export a bundle"), !fits, "the fold stands open where it is needed");
         let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
         assert_eq!(sent(window.state_mut()).iter().any(asked), !fits);
     }
 }
 
 #[test]
-fn a_run_that_was_stopped_is_handed_over() {
+fn a_stopped_run_can_be_exported_as_a_bundle() {
     let mut window = on(PageName::Runs, [1280.0, 900.0]);
     let stopped = support::run("2-llama-tiny", RunState::Stopped, 1200, 2000);
     tell(
@@ -124,9 +124,9 @@ fn a_run_that_was_stopped_is_handed_over() {
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
     tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
     window.run_steps(3);
-    assert!(is_shown(&window, "Bring back"));
-    let hand_over = window.get_by_role_and_label(Role::Button, "Hand over");
-    assert!(!hand_over.accesskit_node().is_disabled());
+    assert!(is_shown(&window, "Import a bundle"));
+    let export = window.get_by_role_and_label(Role::Button, "Export a bundle");
+    assert!(!export.accesskit_node().is_disabled());
 }
 
 #[test]

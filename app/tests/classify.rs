@@ -63,7 +63,8 @@ fn a_model_learns_to_tell_texts_apart() {
         let gguf = ["export", "--project", "first", "--format", "gguf", "--to", "out.gguf"];
         let error = error_of(folder, &gguf);
         assert!(error.contains("labels"), "{error}");
-        let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
+        let error =
+            error_of(folder, &["bundle", "export", "--project", "first", "--run", "2", "--to", "bundle"]);
         assert!(error.contains("classify"), "{error}");
         let error = error_of(folder, &["classify", "--project", "first", "--run", "1", "--text", "a"]);
         assert!(error.contains("no labels"), "{error}");
@@ -213,7 +214,7 @@ fn texts_of(batch: &Batch, time: usize) -> Vec<Value> {
     let labelled = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
     labelled
         .map(|(last, label)| {
-            let start = batch.starts.as_ref().map_or(0, |starts| starts[last] as usize);
+            let start = batch.document_starts.as_ref().map_or(0, |starts| starts[last] as usize);
             json!({ "ids": batch.tokens[last / time * time + start..=last], "label": label })
         })
         .collect()

@@ -188,10 +188,10 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
     }
     assert_eq!(count_runs(folder, "first"), 3);
     distil(folder, &["--steps", "2", "--stop-after", "1"]);
-    let error = error_of(folder, &["handover", "--project", "first", "--run", "4", "--to", "bundle"]);
+    let error = error_of(folder, &["bundle", "export", "--project", "first", "--run", "4", "--to", "bundle"]);
     assert!(error.contains("distil"), "{error}");
     learn(folder, &["--steps", "2", "--stop-after", "1", "--set", "train.unlikelihood=1"]);
-    let error = error_of(folder, &["handover", "--project", "first", "--run", "5", "--to", "bundle"]);
+    let error = error_of(folder, &["bundle", "export", "--project", "first", "--run", "5", "--to", "bundle"]);
     assert!(error.contains("train.unlikelihood"), "{error}");
 }
 

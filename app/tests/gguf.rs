@@ -133,9 +133,9 @@ fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
             "export --project adapted --checkpoint latest --format peft --to out/adapter",
             "adapter_model.safetensors: ",
         ),
-        (20, "handover --project first --to out/bundle --steps 1 --device cpu", "model.safetensors: "),
+        (20, "bundle export --project first --to out/bundle --steps 1 --device cpu", "model.safetensors: "),
         // This file has no reserved space; weights and moments are written by then.
-        (200, "handover --project tiny --to out/bundle --steps 1 --device cpu", "data/train.bin: "),
+        (200, "bundle export --project tiny --to out/bundle --steps 1 --device cpu", "data/train.bin: "),
     ] {
         // Limits the file size in KiB, like a full disk.
         let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" {arguments}");

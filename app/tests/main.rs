@@ -18,6 +18,7 @@ mod auditing;
 #[cfg(feature = "window")]
 mod beginnings;
 mod benches;
+mod bundle;
 mod chat;
 #[cfg(feature = "window")]
 mod chat_page;
@@ -41,7 +42,6 @@ mod front_ends;
 #[cfg(feature = "window")]
 mod gguf;
 mod gpu_day;
-mod handover;
 #[cfg(feature = "window")]
 mod importing;
 #[cfg(feature = "window")]

@@ -173,8 +173,8 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     assert!(error.contains("merge --adapter"), "{error}");
     let error = error_of(folder, &[&export[..], &["--run", "1", "--to", "none"]].concat());
     assert!(error.contains("no adapter") && !folder.join("none").exists(), "{error}");
-    let handed = ["handover", "--project", "first", "--run", "2", "--to", "bundle"];
-    let error = error_of(folder, &handed);
+    let export = ["bundle", "export", "--project", "first", "--run", "2", "--to", "bundle"];
+    let error = error_of(folder, &export);
     assert!(error.contains("adapter"), "{error}");
 }
 

@@ -139,7 +139,7 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     assert!(error.contains("chap") && error.contains("text, chat"), "{error}");
     assert_eq!(count_runs(folder, "first"), 2);
     assert_eq!(config(folder, "2").train.objective, Objective::Chat);
-    let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
+    let error = error_of(folder, &["bundle", "export", "--project", "first", "--run", "2", "--to", "bundle"]);
     assert!(error.contains("chat"), "{error}");
 }
 

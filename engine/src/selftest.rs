@@ -205,7 +205,7 @@ fn trials() -> Result<Vec<Trial>> {
             placement: NormPlacement::Pre,
             add_unit_offset: false,
         },
-        position: Position::Rope(Rope::of_base(10_000.0)),
+        position: Position::Rope(Rope::new(10_000.0)),
         mlp: Mlp { hidden: 88, activation: Activation::Silu, gate: Gate::Swiglu },
         bias: Bias::default(),
         tied_head: false,
@@ -230,7 +230,7 @@ fn trials() -> Result<Vec<Trial>> {
                 original_context_length: 20,
             }),
             skip_every: 2,
-            ..Rope::of_base(100.0)
+            ..Rope::new(100.0)
         }),
         mlp: Mlp { gate: Gate::Geglu, ..llama.mlp },
         residual: Residual::Parallel,
@@ -256,7 +256,7 @@ fn trials() -> Result<Vec<Trial>> {
 impl Trial {
     fn new(name: &'static str, model: &ModelConfig, train: &TrainConfig) -> Result<Self> {
         let graphs = training_graphs(model, train)?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, SEED);
         let size = train.batch_size * model.context_length;
         let ids = |stream: u64| -> Vec<u32> {
@@ -266,9 +266,9 @@ impl Trial {
         let batch = |number: u64| MicroBatch {
             tokens: ids(2 * number),
             targets: ids(2 * number + 1),
-            starts: train.separates_documents(model).then(|| vec![0; size]),
+            document_starts: train.separates_documents(model).then(|| vec![0; size]),
             seed: random::dropout_seed(SEED, number, 0),
-            counted: None,
+            loss_denominator: None,
             scores: None,
         };
         // One complete batch, then batches with a single counted target, to check single rows of logits.
@@ -290,7 +290,7 @@ impl Trial {
         Ok(Self {
             name,
             graphs,
-            optimizer: Optimizer::of(train),
+            optimizer: Optimizer::new(train),
             start: ArenaState { parameters, ..ArenaState::default() },
             evaluations: std::iter::once(batch(999)).chain((0..6).map(one_row)).collect(),
             steps: (0..STEPS).map(step).collect(),
@@ -351,7 +351,7 @@ impl Trial {
 
     /// The parameter with the largest deviation.
     fn worst(&self, what: &str, found: &[f32], expected: &[f32], bound: f64) -> SelfTestRow {
-        let layout = ArenaLayout::of(&self.graphs.train);
+        let layout = ArenaLayout::new(&self.graphs.train);
         let parameters = self.graphs.train.parameters.iter().enumerate();
         let each = parameters.map(|(number, parameter)| {
             let range = layout.range(ParameterId(number as u32));

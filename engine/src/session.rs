@@ -17,7 +17,7 @@
 //! Work that takes longer than a moment is a future that yields every few milliseconds. The inbox is read meanwhile, and a
 //! cancelled request's future is dropped together with its partial results.
 
-mod auditing;
+mod audits;
 mod batches;
 mod benches;
 mod bundle;
@@ -25,24 +25,24 @@ mod cleaning;
 mod corpora;
 mod device;
 mod documents;
-mod evaluating;
+mod evaluation;
 mod event_sink;
 mod feedback;
 mod generation;
-mod importing;
+mod imports;
 mod inbox;
-mod inspecting;
+mod inspection;
 mod lessons;
-mod planning;
+mod models;
+mod plans;
 mod projects;
-mod proposing;
-mod replacing;
+mod proposals;
+mod replacement;
 mod runs;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod training;
-mod writing;
 
 use crate::platform;
 pub use crate::platform::show_life_by;
@@ -50,17 +50,17 @@ use crate::project::shelf::Shelf;
 use crate::protocol::{Command, Envelope, Event, Report, Request, RunLaunch, message};
 use crate::{Error, Result, storage};
 use device::ChosenDevice;
-use evaluating::Evaluations;
+use evaluation::Evaluations;
 use event_sink::EventSink;
 use inbox::{Ended, Inbox};
-use planning::MeasuredSpeed;
+use models::Generations;
+use plans::MeasuredSpeed;
 use projects::OpenProject;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
-use training::{ActiveRun, Job, RunControl};
-use writing::Generations;
+use training::{ActiveRun, RunControl, RunRequest};
 
 /// Seconds for which undoing a deletion is offered.
 const UNDOING: f64 = 15.0;
@@ -104,10 +104,10 @@ struct Session {
     speed: Option<MeasuredSpeed>,
     visible: bool,
     /// The last model that was previewed but not imported.
-    looked: Option<Rc<importing::Looked>>,
+    looked: Option<Rc<imports::Looked>>,
     /// The run in training, or the last one that failed.
     current: Option<crate::project::Run>,
-    compared: evaluating::Compared,
+    compared: evaluation::Compared,
     /// Storage location and usage, as last seen.
     storage: crate::protocol::StorageSummary,
 }
@@ -115,7 +115,7 @@ struct Session {
 /// What follows a served request.
 enum After {
     Nothing,
-    Train(Job),
+    Train(RunRequest),
 }
 
 /// Serves requests until their channel closes; a run in training is then stopped and saved. `tell` receives every event in order.
@@ -159,7 +159,7 @@ async fn serve(options: Options, inbox: Inbox, sink: EventSink) {
         visible: true,
         looked: None,
         current: None,
-        compared: evaluating::Compared::default(),
+        compared: evaluation::Compared::default(),
         storage,
     };
     session.serve_all().await;
@@ -185,8 +185,8 @@ impl Session {
                     continue;
                 }
             };
-            if let After::Train(job) = self.serve(request, None).await {
-                self.train(job).await;
+            if let After::Train(run) = self.serve(request, None).await {
+                self.train(run).await;
             }
         }
         self.keep_files().await;
@@ -231,7 +231,7 @@ impl Session {
             }
             Ok(RequestOutcome::Done) => self.sink.finished(id),
             Ok(RequestOutcome::Later) => {}
-            Ok(RequestOutcome::Train(job)) => return After::Train(job),
+            Ok(RequestOutcome::Train(run)) => return After::Train(run),
             Err(error) => {
                 if imports {
                     self.settle_claim(false);
@@ -391,15 +391,15 @@ impl Session {
             | Command::BenchScaling { .. }) => self.bench(id, command).await?,
 
             Command::Train { config, launch } => {
-                return Ok(RequestOutcome::Train(Job::start(id, *config, launch)));
+                return Ok(RequestOutcome::Train(RunRequest::start(id, *config, launch)));
             }
             Command::TrainFirst { project, seconds } => {
                 let config = self.first_config(seconds).await?;
                 self.create_project(id, &project, Some(&config)).await?;
-                return Ok(RequestOutcome::Train(Job::start(id, config, RunLaunch::default())));
+                return Ok(RequestOutcome::Train(RunRequest::start(id, config, RunLaunch::default())));
             }
             Command::Resume { run, launch } => {
-                return Ok(RequestOutcome::Train(Job::resume(id, run, launch)));
+                return Ok(RequestOutcome::Train(RunRequest::resume(id, run, launch)));
             }
             Command::Pause
             | Command::Continue
@@ -431,12 +431,12 @@ impl Session {
             }
             Command::ExportFeedback { to, one, keep } => self.export_feedback(id, to, one, keep).await?,
             Command::Propose { source, from, settings } => {
-                let pool = proposing::Pool { name: &from, bytes: bytes.into_iter().next() };
+                let pool = proposals::Pool { name: &from, bytes: bytes.into_iter().next() };
                 self.propose(id, &source, pool, &settings).await?;
             }
             Command::StopWriting { request } => self.stop_writing(request),
             Command::Explain { source, tokens, chosen, config, count } => {
-                let query = writing::TokenQuery { tokens: &tokens, chosen, count };
+                let query = models::TokenQuery { tokens: &tokens, chosen, count };
                 self.explain(id, &source, &query, &config, live).await?;
             }
             Command::Inspect { source, prompt, further, views, settings } => {
@@ -480,11 +480,11 @@ impl Session {
             Command::ImportModel { from, context_length, for_comparison } => {
                 self.import_model(id, &from, bytes, context_length, for_comparison).await?;
             }
-            Command::HandOver { run, to, keep, device, steps } => {
-                self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
+            Command::ExportBundle { run, to, keep, device, steps } => {
+                self.export_bundle(id, (run.as_deref(), device, steps), to, keep).await?;
             }
             Command::PlanCluster { config, request } => self.plan_cluster(id, &config, &request)?,
-            Command::BringBack { from, out } => self.bring_back(id, from, out, bytes).await?,
+            Command::ImportBundle { from, out } => self.import_bundle(id, from, out, bytes).await?,
         }
         Ok(RequestOutcome::Done)
     }
@@ -541,8 +541,8 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ListModelFiles { .. } => "requesting the model",
         Command::LookAtModel { .. } => "reading the model",
         Command::ImportModel { .. } => "importing the model",
-        Command::HandOver { .. } => "writing the bundle",
-        Command::BringBack { .. } => "reading the bundle",
+        Command::ExportBundle { .. } => "writing the bundle",
+        Command::ImportBundle { .. } => "reading the bundle",
         Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "classifying texts",
@@ -596,7 +596,7 @@ enum RequestOutcome {
     /// More events will follow.
     Later,
     /// Training comes next.
-    Train(Job),
+    Train(RunRequest),
 }
 
 /// Whether a command is refused while a run trains: it opens another project, changes the run's text, or needs the device for itself.

@@ -2,9 +2,9 @@
 //! step.
 //!
 //! ```text
-//! RunSetup (settings, text, the run to resume) ─── open ──► OpenRun (graphs, executor) ─ trainer ─► Trainer
-//!                                                              ▲                                      │
-//!                                                              └──────────── reopen ◄── lost GPU ◄────┘
+//! settings, text, run to resume ── open ──► PreparedRun (graphs, executor) ── trainer ──► Trainer
+//!                                             ▲                                             │
+//!                                             └────────────── reopen ◄── lost GPU ◄─────────┘
 //! ```
 
 use crate::checkpoint::Checkpoints;
@@ -35,16 +35,12 @@ const PAUSE: f64 = 0.5;
 const IN_FULL: &str =
     "This device has no 16-bit floats: the run, started in mixed precision, continues in 32 bits.";
 
-#[derive(Debug)]
-pub struct RunSetup {
-    /// The complete settings. A resumed run may change precision.
-    pub config: RunConfig,
-    pub prepared: Arc<Prepared>,
-    /// The run to resume; `None` starts a new one.
-    pub run: Option<Run>,
+/// How the device of a run is chosen.
+#[derive(Clone, Debug)]
+pub struct DeviceOptions {
     /// The device as accepted by [`Executor::open`]. A resumed run uses its previous device, and this one only if that cannot be
     /// opened or `moved` is set.
-    pub device: String,
+    pub request: String,
     /// Whether a resumed run leaves its previous device.
     pub moved: bool,
     /// Threads of the CPU executor; `None` means the run's previous number, or every core for a new run.
@@ -53,8 +49,9 @@ pub struct RunSetup {
     pub tuning: Tuning,
 }
 
+/// A run on its open device, before and between its trainers.
 #[derive(Debug)]
-pub struct OpenRun {
+pub struct PreparedRun {
     pub config: RunConfig,
     pub prepared: Arc<Prepared>,
     pub graphs: TrainingGraphs,
@@ -78,14 +75,28 @@ pub struct OpenRun {
     saved: Option<Option<u64>>,
 }
 
-impl RunSetup {
+/// Whether the device supports 16-bit floats, without opening it.
+async fn has_half(device: &str) -> bool {
+    let adapter = Gpu::adapter_of(device).await.ok().flatten();
+    adapter.is_some_and(|adapter| adapter.precisions.contains(&Precision::Mixed.name()))
+}
+
+impl PreparedRun {
     /// Chooses the precision, builds the graphs and opens the device. Writes nothing to disk.
+    ///
+    /// `config` holds the complete settings, in which a resumed run may change precision; `run` is the run to resume, or `None` for
+    /// a new one.
     ///
     /// # Errors
     /// The text is shorter than the context, or the device is missing or cannot hold the run.
-    pub async fn open(self) -> Result<OpenRun> {
-        let Self { mut config, prepared, run, device, moved, threads, tuning } = self;
-        prepared.batches(&config)?;
+    pub async fn open(
+        config: &RunConfig,
+        prepared: &Arc<Prepared>,
+        run: Option<Run>,
+        options: DeviceOptions,
+    ) -> Result<Self> {
+        let DeviceOptions { request, moved, threads, tuning } = options;
+        prepared.batches(config)?;
         let before = match &run {
             Some(run) => run.record()?.device,
             None => None,
@@ -96,85 +107,68 @@ impl RunSetup {
         let mut own = None;
         if let Some(before) = before.as_ref().filter(|_| !moved) {
             let pinned = Tuning::Pinned(before.clone());
-            match Opening::of(&config, true, before.request(), threads, &pinned).await {
-                Ok(opening) => own = Some(opening),
+            match Self::open_on(config, prepared, true, before.request(), threads, &pinned).await {
+                Ok(opened) => own = Some(opened),
                 // The device is gone or has no room; fall back to the chosen one.
                 Err(error) => warnings.push(error.to_string()),
             }
         }
         let on_own_device = own.is_some();
         let tuning = before.filter(|_| moved).map_or(tuning, Tuning::Pinned);
-        let opening = match own {
-            Some(opening) => opening,
-            None => Opening::of(&config, resumes && !moved, &device, threads, &tuning).await?,
+        let opened = match own {
+            Some(opened) => opened,
+            None => {
+                let may_lower = resumes && !moved;
+                Self::open_on(config, prepared, may_lower, &request, threads, &tuning).await?
+            }
         };
-        let Opening { precision, settled, warning, graphs, optimizer, opened } = opening;
-        config.train.precision = precision;
-        warnings.extend(warning);
-        let Opened { executor, warning, tuned } = opened;
-        warnings.extend(warning);
-        Ok(OpenRun {
-            config,
-            prepared,
-            graphs,
-            settled,
-            tuned,
-            warnings,
-            on_own_device,
-            resumes,
-            run,
-            optimizer,
-            threads,
-            executor: Some(executor),
-            weights: None,
-            losses: 0,
-            saved: None,
-        })
+        warnings.extend(opened.warnings);
+        Ok(Self { warnings, on_own_device, run, resumes, ..opened })
     }
-}
 
-struct Opening {
-    precision: Precision,
-    settled: Option<String>,
-    warning: Option<String>,
-    graphs: TrainingGraphs,
-    optimizer: Optimizer,
-    opened: Opened,
-}
-
-impl Opening {
-    /// Falls back from mixed precision to 32 bits if `may_lower` is set and the device has no 16-bit floats.
-    async fn of(
+    /// Opens a new run on a device. Falls back from mixed precision to 32 bits if `may_lower` is set and the device has no 16-bit
+    /// floats.
+    async fn open_on(
         config: &RunConfig,
+        prepared: &Arc<Prepared>,
         may_lower: bool,
         device: &str,
         threads: Option<usize>,
         tuning: &Tuning,
     ) -> Result<Self> {
         let mut config = config.clone();
-        let (mut settled, mut warning) = (None, None);
+        let (mut settled, mut warnings) = (None, Vec::new());
         if let Some(found) = settle_precision(&config, device, tuning).await? {
             config.train.precision = found.precision;
             settled = Some(found.sentence);
         } else if may_lower && config.train.precision == Precision::Mixed && !has_half(device).await {
             config.train.precision = Precision::F32;
-            warning = Some(IN_FULL.to_owned());
+            warnings.push(IN_FULL.to_owned());
         }
         let graphs = training_graphs(&config.model, &config.train)?;
-        let optimizer = Optimizer::of(&config.train);
+        let optimizer = Optimizer::new(&config.train);
         let opened = Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await;
-        let opened = opened.map_err(|error| advised(error, &config))?;
-        Ok(Self { precision: config.train.precision, settled, warning, graphs, optimizer, opened })
+        let Opened { executor, warning, tuned } = opened.map_err(|error| advised(error, &config))?;
+        warnings.extend(warning);
+        Ok(Self {
+            config,
+            prepared: prepared.clone(),
+            graphs,
+            settled,
+            tuned,
+            warnings,
+            on_own_device: false,
+            run: None,
+            optimizer,
+            threads,
+            executor: Some(executor),
+            weights: None,
+            resumes: false,
+            losses: 0,
+            saved: None,
+        })
     }
-}
 
-/// Whether the device supports 16-bit floats, without opening it.
-async fn has_half(device: &str) -> bool {
-    let adapter = Gpu::adapter_of(device).await.ok().flatten();
-    adapter.is_some_and(|adapter| adapter.precisions.contains(&Precision::Mixed.name()))
-}
-
-impl OpenRun {
     /// The open device, until a trainer takes it.
     ///
     /// # Errors
@@ -272,7 +266,7 @@ impl OpenRun {
         Ok(run)
     }
 
-    /// The trainer, from the start or the latest checkpoint. Call [`OpenRun::run_of`] first.
+    /// The trainer, from the start or the latest checkpoint. Call [`PreparedRun::run_of`] first.
     ///
     /// # Errors
     /// Same as [`Trainer::start`] and [`Trainer::resume`].
@@ -292,7 +286,7 @@ impl OpenRun {
     }
 
     /// Reopens a lost device with the same kernels, after the trainer has failed and was dropped. Drivers lose devices when a
-    /// kernel hangs, a cable comes loose or the machine sleeps. Returns a message to show before the next [`OpenRun::trainer`].
+    /// kernel hangs, a cable comes loose or the machine sleeps. Returns a message to show before the next [`PreparedRun::trainer`].
     ///
     /// # Errors
     /// `error` itself, if it is not a device loss or the device does not come back.

@@ -71,7 +71,7 @@ fn put_batches(tensors: &mut Tensors, prefix: &str, batches: &[Batch], config: &
     };
     gather("tokens", |batch| Some(&batch.tokens));
     gather("targets", |batch| Some(&batch.targets));
-    gather("starts", |batch| batch.starts.as_ref());
+    gather("starts", |batch| batch.document_starts.as_ref());
 }
 
 fn put(tensors: &mut Tensors, name: &str, shape: &[usize], ids: &[u32]) {
@@ -81,7 +81,7 @@ fn put(tensors: &mut Tensors, name: &str, shape: &[usize], ids: &[u32]) {
 
 fn weights(config: &RunConfig, path: &Path) {
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let arena = initial::parameters(&graph.parameters, &layout, config.seed);
     let mut tensors = Tensors::new();
     for (at, parameter) in graph.parameters.iter().enumerate() {

@@ -42,7 +42,7 @@ fn adapted() -> RunConfig {
 fn losses(device: &str, config: &RunConfig, parameters: Vec<f32>) -> Vec<(f32, f32)> {
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let (mut executor, _) =
-        block_on(Executor::open(device, &graphs, Optimizer::of(&config.train), Some(2))).unwrap();
+        block_on(Executor::open(device, &graphs, Optimizer::new(&config.train), Some(2))).unwrap();
     block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
     let size = config.train.batch_size * config.model.context_length;
     let batch = |at: u64| MicroBatch {
@@ -59,11 +59,11 @@ fn the_first_forward_is_that_of_the_model_to_the_bit_and_merged_weights_compute_
     let plain = RunConfig { train: TrainConfig { adapter: None, ..run.train.clone() }, ..run.clone() };
     let adapter = run.train.adapter.as_ref();
     let list = parameters(&run.model, &run.train).unwrap();
-    let layout = ArenaLayout::of_parameters(&list);
+    let layout = ArenaLayout::from_parameters(&list);
     let mut arena = initial::parameters(&list, &layout, 7);
     let base = initial::parameters(
         &parameters_of(&plain).unwrap(),
-        &ArenaLayout::of_parameters(&parameters_of(&plain).unwrap()),
+        &ArenaLayout::from_parameters(&parameters_of(&plain).unwrap()),
         7,
     );
     assert_eq!(merged(&list, adapter, arena.clone()), base, "what is added is nothing yet");
@@ -97,7 +97,7 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
         let evaluated: Vec<f32> = evaluated.collect();
         assert!(evaluated[1] < evaluated[0], "{evaluated:?}");
         let list = parameters(&adapted().model, &adapted().train).unwrap();
-        let layout = ArenaLayout::of_parameters(&list);
+        let layout = ArenaLayout::from_parameters(&list);
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let loaded = checkpoints.load(Which::Latest, &list, Content::WeightsAndMoments).unwrap().unwrap();
         let first = initial::parameters(&list, &layout, adapted().seed);
@@ -132,7 +132,7 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
     let mut half = adapted();
     half.train.adapter.as_mut().unwrap().base = AdapterBase::F16;
     let [list, of_f16] = [&whole, &half].map(|run| parameters(&run.model, &run.train).unwrap());
-    let [layout, to] = [&list, &of_f16].map(|list| ArenaLayout::of_parameters(list));
+    let [layout, to] = [&list, &of_f16].map(|list| ArenaLayout::from_parameters(list));
     let held: usize =
         of_f16.iter().filter(|own| own.ty.element == Element::F16).map(|own| own.ty.count()).sum();
     assert!(held > 0 && to.length - to.floats_end >= held);
@@ -162,7 +162,7 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
             let mut train = run.train.clone();
             train.activation_checkpointing = checkpointing;
             let graphs = training_graphs(&run.model, &train).unwrap();
-            let opened = Executor::open(&device, &graphs, Optimizer::of(&train), Some(2));
+            let opened = Executor::open(&device, &graphs, Optimizer::new(&train), Some(2));
             let (mut executor, _) = block_on(opened).unwrap();
             let is_half = run.train.adapter == half.train.adapter;
             let moved = layout.moved_to(&to, arena.clone());
@@ -188,14 +188,14 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
     let mut run = adapted();
     run.model.dropout = Dropout::everywhere(0.0);
     let list = parameters(&run.model, &run.train).unwrap();
-    let layout = ArenaLayout::of_parameters(&list);
+    let layout = ArenaLayout::from_parameters(&list);
     let mut arena = initial::parameters(&list, &layout, 7);
     draw_adapters(&list, &layout, &mut arena);
     for precision in [Precision::F32, Precision::Mixed] {
         run.train.precision = precision;
         let graphs = training_graphs(&run.model, &run.train).unwrap();
         let adapter = common::adapter();
-        let opened = Executor::open(&adapter, &graphs, Optimizer::of(&run.train), None);
+        let opened = Executor::open(&adapter, &graphs, Optimizer::new(&run.train), None);
         let (mut executor, _) = block_on(opened).unwrap();
         block_on(executor.set_state(&ArenaState { parameters: arena.clone(), ..ArenaState::default() }))
             .unwrap();
@@ -235,7 +235,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     let base = AdapterBase::F16;
     config.train.adapter = Some(Adapter { rank: 3, rslora: true, base, ..Adapter::default() });
     let list = parameters(&config.model, &config.train).unwrap();
-    let layout = ArenaLayout::of_parameters(&list);
+    let layout = ArenaLayout::from_parameters(&list);
     let mut arena = initial::parameters(&list, &layout, 5);
     draw_adapters(&list, &layout, &mut arena);
     let run = run_with(&project, &config, arena.clone());
@@ -287,7 +287,7 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
     write(&config, &tokenizer, &base, &model);
     let list = parameters(&config.model, &config.train).unwrap();
     let (layout, plain) =
-        (ArenaLayout::of_parameters(&list), ArenaLayout::of_parameters(&parameters_of(&config).unwrap()));
+        (ArenaLayout::from_parameters(&list), ArenaLayout::from_parameters(&parameters_of(&config).unwrap()));
     let mut arena = vec![0.0; layout.length];
     for (at, count) in plain.counts.iter().enumerate() {
         arena[layout.offsets[at]..][..*count].copy_from_slice(&base[plain.offsets[at]..][..*count]);
@@ -313,7 +313,7 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
 
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let (mut executor, _) =
-        block_on(Executor::open("cpu", &graphs, Optimizer::of(&config.train), None)).unwrap();
+        block_on(Executor::open("cpu", &graphs, Optimizer::new(&config.train), None)).unwrap();
     block_on(executor.set_state(&ArenaState { parameters: arena, ..ArenaState::default() })).unwrap();
     let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
     let micro_batches = vec![MicroBatch { tokens, targets, ..MicroBatch::default() }];
@@ -368,7 +368,7 @@ fn an_adapter_over_a_base_in_16_bits_is_exported_as_one_over_32() {
         let (mut config, ..) = small("llama-tiny", |_| ());
         config.train.adapter = Some(Adapter { rank: 4, base, ..Adapter::default() });
         let list = parameters(&config.model, &config.train).unwrap();
-        let layout = ArenaLayout::of_parameters(&list);
+        let layout = ArenaLayout::from_parameters(&list);
         let mut arena = initial::parameters(&list, &layout, 5);
         draw_adapters(&list, &layout, &mut arena);
         let (_project_folder, project) = project();

@@ -98,7 +98,7 @@ fn value(found: &Likelihood, name: &str) -> f64 {
 fn loss_of_split(fixture: &Fixture) -> f64 {
     let Fixture { config, prepared, parameters, .. } = fixture;
     let graphs = training_graphs(&config.model, &config.train).unwrap();
-    let optimizer = Optimizer::of(&config.train);
+    let optimizer = Optimizer::new(&config.train);
     let (mut executor, _) = block_on(Executor::open("cpu", &graphs, optimizer, Some(2))).unwrap();
     let state = ArenaState { parameters: parameters.clone(), ..ArenaState::default() };
     block_on(executor.set_state(&state)).unwrap();
@@ -106,7 +106,8 @@ fn loss_of_split(fixture: &Fixture) -> f64 {
     for batch in prepared.batches(config).unwrap().full(Split::Validation) {
         let batch = batch.unwrap();
         let (tokens, targets) = (batch.tokens, batch.targets);
-        let batch = MicroBatch { tokens, targets, starts: batch.starts, ..MicroBatch::default() };
+        let batch =
+            MicroBatch { tokens, targets, document_starts: batch.document_starts, ..MicroBatch::default() };
         let (loss, counted) = block_on(executor.evaluate(&[batch])).unwrap()[0];
         sum += f64::from(loss) * f64::from(counted);
         count += f64::from(counted);
@@ -297,7 +298,7 @@ fn a_temperature_of_half_the_documents_calibrates_the_others() {
     let mut fixture = fixture(false, "llama-tiny");
     let Fixture { config, parameters, .. } = &mut fixture;
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let head = graph.parameters.iter().position(|own| own.name == "head.weight");
     // A tied head reads the embedding table.
     let head = head.unwrap_or(0);

@@ -35,7 +35,7 @@ pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, T
     model.kv_heads = if preset == "llama-tiny" { 2 } else { 4 };
     change(&mut config);
     let graph = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let mut arena = initial::parameters(&graph.parameters, &layout, 7);
     for (at, _) in graph.parameters.iter().enumerate() {
         for (number, entry) in arena[layout.range(ParameterId(at as u32))].iter_mut().enumerate() {
@@ -69,7 +69,7 @@ pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32
         form: LossForm::CrossEntropy,
     };
     let model = build(&config.model, purpose).unwrap();
-    let layout = ArenaLayout::of(&model.graph);
+    let layout = ArenaLayout::new(&model.graph);
     let mut inputs = Vec::new();
     for at in 0..model.graph.parameters.len() {
         let id = ParameterId(at as u32);
@@ -181,7 +181,7 @@ fn python_transformers_agrees_on_what_few_classes_have() {
     });
     check(&config, &tokenizer, &arena, "GPTNeoForCausalLM");
     let (config, tokenizer, arena) = small("llama-tiny", |config| {
-        config.model.position = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+        config.model.position = Position::Rope(Rope { channels: Some(4), ..Rope::new(1e4) });
     });
     check(&config, &tokenizer, &arena, "Phi3ForCausalLM");
     let (config, tokenizer, arena) = small("llama-tiny", |config| {
@@ -199,7 +199,7 @@ fn python_transformers_agrees_on_what_few_classes_have() {
         model.embedding_scale = (model.width as f32).sqrt();
         (model.norm.placement, model.norm.add_unit_offset) = (NormPlacement::Sandwich, true);
         (model.sliding_window, model.full_attention) = (Some(4), vec![1]);
-        model.position = Position::Rope(Rope { local_base: Some(100.0), ..Rope::of_base(1e4) });
+        model.position = Position::Rope(Rope { local_base: Some(100.0), ..Rope::new(1e4) });
     });
     check(&config, &tokenizer, &arena, "Gemma3ForCausalLM");
 }

@@ -86,7 +86,7 @@ fn check(name: &'static str, who: Who) {
     let fixture = Fixture::load(name);
     let (model, train) = (&fixture.run.model, &fixture.run.train);
     let graphs = model::training_graphs(model, train).expect("graphs");
-    let layout = ArenaLayout::of(&graphs.train);
+    let layout = ArenaLayout::new(&graphs.train);
     let names: Vec<String> = graphs.train.parameters.iter().map(|parameter| parameter.name.clone()).collect();
     let purpose = Purpose::Loss {
         batch: train.batch_size,
@@ -116,7 +116,7 @@ fn check(name: &'static str, who: Who) {
     let [Data::F32(logits)] = &read[..] else { panic!("logits are floats") };
     findings.compare("logits".to_owned(), logits, fixture.floats("logits"), LOGITS);
 
-    let mut executor = who.open(&graphs, Optimizer::of(train));
+    let mut executor = who.open(&graphs, Optimizer::new(train));
     let parameters = fixture.arena("initial", &names, &layout);
     block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).expect("a state");
     let steps = fixture.steps();

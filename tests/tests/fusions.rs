@@ -27,7 +27,7 @@ fn models() -> Vec<ModelConfig> {
     let gpt = small("gpt2-124m");
     let mut llama = small("stories-260k");
     llama.kv_heads = 2;
-    llama.position = Position::Rope(Rope::of_base(10_000.0));
+    llama.position = Position::Rope(Rope::new(10_000.0));
     let geglu = Mlp { gate: Gate::Geglu, ..llama.mlp };
     let squared = Mlp { activation: Activation::ReluSquared, ..gpt.mlp };
     let dropout = Dropout { embedding: 0.1, attention: 0.2, residual: 0.1 };
@@ -47,7 +47,7 @@ fn count(graph: &Graph, kind: impl Fn(&Op) -> bool) -> usize {
 fn gradients(gpu: Option<&Gpu>, model: &ModelConfig, train: &TrainConfig, fusions: Fusions) -> Vec<Vec<f32>> {
     let graphs = training_graphs(model, train).unwrap();
     let graph = graphs.train;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let mut parameters = initial::parameters(&graph.parameters, &layout, 5);
     common::draw_adapters(&graph.parameters, &layout, &mut parameters);
     let size = train.batch_size * model.context_length;

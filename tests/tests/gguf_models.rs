@@ -52,7 +52,7 @@ pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>
         made("qwen3", "llama-tiny", |model| model.qk_norm = true),
         made("qwen2", "llama-tiny", |model| model.bias = Bias { qkv: true, ..Bias::default() }),
         made("phi3", "llama-tiny", |model| {
-            model.position = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+            model.position = Position::Rope(Rope { channels: Some(4), ..Rope::new(1e4) });
         }),
         made("granite", "llama-tiny", |model| {
             (model.embedding_scale, model.attention_scale) = (3.0, Some(0.2));
@@ -75,7 +75,7 @@ fn gemma3(sized: impl Fn(&mut ModelConfig)) -> (&'static str, RunConfig, Tokeniz
         (model.sliding_window, model.full_attention) = (Some(7), vec![5]);
         model.embedding_scale = (model.width as f32).sqrt();
         model.attention_scale = Some(1.0 / (model.head_size as f32).sqrt());
-        model.position = Position::Rope(Rope { local_base: Some(1e4), ..Rope::of_base(1e6) });
+        model.position = Position::Rope(Rope { local_base: Some(1e4), ..Rope::new(1e6) });
         (model.qk_norm, model.mlp.gate) = (true, Gate::Geglu);
         model.norm.placement = NormPlacement::Sandwich;
         model.norm.add_unit_offset = true;

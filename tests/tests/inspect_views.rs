@@ -300,7 +300,7 @@ fn check(name: &str, place: Place) {
     let config = &fixture.run.model;
     let graph = build(config, Purpose::Window { time: 1 }).expect("a model").graph;
     let names: Vec<String> = graph.parameters.iter().map(|parameter| parameter.name.clone()).collect();
-    let weights = fixture.arena("initial", &names, &ArenaLayout::of(&graph));
+    let weights = fixture.arena("initial", &names, &ArenaLayout::new(&graph));
     let mut lens = place.lens(config, weights.clone());
     let (_folder, project) = project();
     let run = create(&project, &fixture.run);

@@ -93,7 +93,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
             }),
         ]),
         skip_every: draw.of(&[0, 0, 2]),
-        ..Rope::of_base(10_000.0)
+        ..Rope::new(10_000.0)
     };
     let window = 1 + draw.below(40);
     let residual = draw.of(&[Residual::Sequential, Residual::Parallel, Residual::ParallelOneNorm]);
@@ -210,7 +210,7 @@ fn check(device: &str) {
             train.unlikelihood = 0.5;
         }
         let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let mut parameters = initial::parameters(&graphs.train.parameters, &layout, number);
         common::draw_adapters(&graphs.train.parameters, &layout, &mut parameters);
         let state = ArenaState { parameters, ..ArenaState::default() };
@@ -218,7 +218,7 @@ fn check(device: &str) {
         let micro = |at: u64| MicroBatch {
             tokens: ids(2 * at, size, model.vocabulary),
             targets: ids(2 * at + 1, size, model.outputs()),
-            starts: train.document_mask.then(|| starts(at, train.batch_size, model.context_length)),
+            document_starts: train.document_mask.then(|| starts(at, train.batch_size, model.context_length)),
             seed: random::dropout_seed(3, number, at),
             ..MicroBatch::default()
         };
@@ -228,7 +228,7 @@ fn check(device: &str) {
             MicroBatch::normalise_over_step(&mut micro_batches, train.ignored_target());
         }
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
-        let optimizer = Optimizer::of(&train);
+        let optimizer = Optimizer::new(&train);
         let mut oracle = OracleExecutor::new(&graphs, optimizer, Device::flex_in_f64()).expect("the oracle");
         oracle.set_state(&state).expect("a state");
         let (loss, gradients) = oracle.gradients(&step).expect("gradients");

@@ -63,8 +63,8 @@ impl Trial {
             ..TrainConfig::default()
         };
         let graphs = training_graphs(&model, &train).expect("graphs");
-        let layout = ArenaLayout::of(&graphs.train);
-        let optimizer = Optimizer::of(&train);
+        let layout = ArenaLayout::new(&graphs.train);
+        let optimizer = Optimizer::new(&train);
         // A run that is under way: its moments are nonzero, except in the padding between entries.
         let moments = |kept: bool, stream: u64, scale: f32, shift: f32| {
             let mut arena = vec![0.0; if kept { layout.trained_end } else { 0 }];

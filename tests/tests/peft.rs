@@ -44,7 +44,7 @@ fn apart(preset: &str) -> Apart {
     config.train.adapter = Some(Adapter { rank: 3, rslora: true, ..Adapter::default() });
     let list = parameters(&config.model, &config.train).unwrap();
     let (layout, plain) =
-        (ArenaLayout::of_parameters(&list), ArenaLayout::of_parameters(&parameters_of(&config).unwrap()));
+        (ArenaLayout::from_parameters(&list), ArenaLayout::from_parameters(&parameters_of(&config).unwrap()));
     let mut arena = vec![0.0; layout.length];
     for (at, count) in plain.counts.iter().enumerate() {
         arena[layout.offsets[at]..][..*count].copy_from_slice(&base[plain.offsets[at]..][..*count]);
@@ -97,7 +97,7 @@ fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
     )
     .unwrap();
     let list = parameters_of(&new.config).unwrap();
-    let layout = ArenaLayout::of_parameters(&list);
+    let layout = ArenaLayout::from_parameters(&list);
     let (mut keys, mut changed) = (0..0, 0);
     for (at, parameter) in list.iter().enumerate() {
         let place = layout.range(ParameterId(at as u32));
@@ -176,7 +176,7 @@ fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
     config.train.adapter = Some(Adapter { rank: 3, ..Adapter::default() });
     config.start = Some(Start { run: own.name(), checkpoint: CheckpointChoice::Latest, project: None });
     let list = parameters(&config.model, &config.train).unwrap();
-    let adapted = run_with(&project, &config, vec![0.01; ArenaLayout::of_parameters(&list).length]);
+    let adapted = run_with(&project, &config, vec![0.01; ArenaLayout::from_parameters(&list).length]);
     let named = adapter.with_file_name("named");
     export_adapter(&AsTrained::load(adapted.clone(), &CheckpointChoice::Latest).unwrap(), &named, false)
         .unwrap();

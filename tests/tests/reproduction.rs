@@ -33,9 +33,9 @@ struct Session<'data> {
 impl<'data> Session<'data> {
     fn open(device: &str, config: &'data RunConfig, prepared: &'data Prepared) -> Self {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let optimizer = Optimizer::of(&config.train);
+        let optimizer = Optimizer::new(&config.train);
         let (mut executor, _) = pollster::block_on(Executor::open(device, &graphs, optimizer, None)).unwrap();
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
         pollster::block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
         let (batch, context) = (config.train.batch_size, config.model.context_length);

@@ -38,7 +38,7 @@ fn executors_agree_on_scores_and_gradients() {
         train.trainable = trainable;
         train.validate().unwrap();
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         // Scales the weights so that the scores differ enough.
         let parameters: Vec<f32> = initial::parameters(&graphs.train.parameters, &layout, 5);
         let parameters: Vec<f32> = parameters.into_iter().map(|weight| weight * 2.0).collect();
@@ -59,7 +59,7 @@ fn executors_agree_on_scores_and_gradients() {
             .collect();
         let mut found: Vec<(Vec<f32>, f32, Vec<f32>)> = Vec::new();
         for device in ["burn-flex", "cpu", &adapter()] {
-            let optimizer = Optimizer::of(&config.train);
+            let optimizer = Optimizer::new(&config.train);
             let (mut executor, _) = block_on(Executor::open(device, &graphs, optimizer, Some(2))).unwrap();
             let state = ArenaState { parameters: parameters.clone(), ..ArenaState::default() };
             block_on(executor.set_state(&state)).unwrap();

@@ -26,7 +26,7 @@ fn executors_agree_on_tokens_and_gradients() {
             (iterations, temperature, 0.2);
         train.validate().unwrap();
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
         // The second half of each row is the completion.
         let answered = |at: usize| at % TIME >= TIME / 2;
@@ -60,7 +60,7 @@ fn executors_agree_on_tokens_and_gradients() {
         };
         let mut found: Vec<(Vec<Vec<f32>>, f32, Vec<f32>)> = Vec::new();
         for device in ["burn-flex", "cpu", &adapter()] {
-            let optimizer = Optimizer::of(&config.train);
+            let optimizer = Optimizer::new(&config.train);
             let (mut executor, _) = block_on(Executor::open(device, &graphs, optimizer, Some(2))).unwrap();
             let state = ArenaState { parameters: parameters.clone(), ..ArenaState::default() };
             block_on(executor.set_state(&state)).unwrap();

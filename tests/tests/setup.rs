@@ -8,29 +8,27 @@ use glasshouse_engine::data::Prepared;
 use glasshouse_engine::device::{self, DeviceDescription, DeviceKind};
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::project::{Project, Run, RunRecord};
-use glasshouse_engine::setup::RunSetup;
+use glasshouse_engine::setup::{DeviceOptions, PreparedRun};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::{Precision, RunConfig, RunState, TrainConfig};
 use pollster::block_on;
 use std::sync::Arc;
 
-fn setup(project: &Project, config: &RunConfig, run: Option<Run>, device: &str) -> RunSetup {
+fn open(
+    project: &Project,
+    config: &RunConfig,
+    run: Option<Run>,
+    (device, moved): (&str, bool),
+) -> PreparedRun {
     let prepared = Prepared {
         tokenizer: Tokenizer::train(&config.tokenizer, ["once"]).unwrap(),
         store: store(),
         folder: project.folder().join("data"),
         problems: Vec::new(),
     };
-    RunSetup {
-        config: config.clone(),
-        prepared: Arc::new(prepared),
-        run,
-        device: device.to_owned(),
-        moved: false,
-        threads: None,
-        tuning: Tuning::Default,
-    }
+    let options = DeviceOptions { request: device.to_owned(), moved, threads: None, tuning: Tuning::Default };
+    block_on(PreparedRun::open(config, &Arc::new(prepared), run, options)).unwrap()
 }
 
 /// All events until the session ends.
@@ -55,14 +53,11 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     let run = create(&project, &config());
     let stopped = Options { stop_after: Some(2), ..Options::default() };
     session(&run, &store(), "burn-flex", stopped).unwrap();
-    let open = |moved: bool| {
-        let setup = RunSetup { moved, ..setup(&project, &config(), Some(run.clone()), "cpu") };
-        block_on(setup.open()).unwrap()
-    };
-    let mut here = open(false);
+    let opened = |moved: bool| open(&project, &config(), Some(run.clone()), ("cpu", moved));
+    let mut here = opened(false);
     assert!(here.on_own_device && here.resumes() && here.warnings.is_empty());
     assert_eq!(here.executor().unwrap().describe().kind, DeviceKind::BurnFlex);
-    let mut moved = open(true);
+    let mut moved = opened(true);
     assert!(!moved.on_own_device);
     assert_eq!(moved.executor().unwrap().describe().kind, DeviceKind::Cpu);
     // The machine no longer has the device.
@@ -73,7 +68,7 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
         ..record.device.clone().unwrap()
     };
     run.save_record(&RunRecord { device: Some(gone), ..record }).unwrap();
-    let mut elsewhere = open(false);
+    let mut elsewhere = opened(false);
     assert!(
         !elsewhere.on_own_device && elsewhere.warnings[0].contains("Voodoo 2"),
         "{:?}",
@@ -94,7 +89,7 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     let gone = DeviceDescription { kind: DeviceKind::Gpu, name: "Voodoo 2".to_owned(), ..device::cpu(1) };
     run.save_record(&RunRecord { device: Some(gone), ..run.record().unwrap() }).unwrap();
     for again in [false, true] {
-        let mut full = block_on(setup(&project, &mixed, Some(run.clone()), "cpu").open()).unwrap();
+        let mut full = open(&project, &mixed, Some(run.clone()), ("cpu", false));
         assert_eq!((full.config.train.precision, full.on_own_device), (Precision::F32, again));
         let told = full.warnings.iter().any(|text| text.contains("continues in 32 bits"));
         assert!(told, "{:?}", full.warnings);
@@ -115,11 +110,10 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
     };
     let adapter = common::adapter();
     let straight = session(&create(&project, &config), &store(), &adapter, Options::default()).unwrap();
-    let setup = setup(&project, &config, None, &adapter);
-    let mut open_run = block_on(setup.open()).unwrap();
-    let run = open_run.run_of(&project).unwrap();
+    let mut prepared_run = open(&project, &config, None, (&adapter, false));
+    let run = prepared_run.run_of(&project).unwrap();
     let error = {
-        let mut trainer = block_on(open_run.trainer(Options::default())).unwrap();
+        let mut trainer = block_on(prepared_run.trainer(Options::default())).unwrap();
         let mut lost = false;
         loop {
             match block_on(trainer.next()) {
@@ -138,14 +132,14 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
         other => panic!("{other}"),
     };
     assert_eq!(run.record().unwrap().state, RunState::Failed);
-    let other = block_on(open_run.reopen(Error::Refused("full".to_owned())));
+    let other = block_on(prepared_run.reopen(Error::Refused("full".to_owned())));
     assert!(matches!(other, Err(Error::Refused(text)) if text == "full"));
-    let said = block_on(open_run.reopen(again())).unwrap();
+    let said = block_on(prepared_run.reopen(again())).unwrap();
     assert!(
         said.contains("was lost") && said.ends_with("training resumes from the last checkpoint"),
         "{said}"
     );
-    let mut trainer = block_on(open_run.trainer(Options::default())).unwrap();
+    let mut trainer = block_on(prepared_run.trainer(Options::default())).unwrap();
     let mut events = Vec::new();
     while let Progress::Event(event) = block_on(trainer.next()).unwrap() {
         events.push(event);
@@ -154,6 +148,6 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
     assert!(matches!(events.last(), Some(TrainEvent::Done { step: 24, finished: true, .. })), "{events:?}");
     assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
     // Reopening is given up after repeated losses without progress.
-    let tries = (0..5).filter(|_| block_on(open_run.reopen(again())).is_ok());
+    let tries = (0..5).filter(|_| block_on(prepared_run.reopen(again())).is_ok());
     assert_eq!(tries.count(), 3);
 }

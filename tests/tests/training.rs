@@ -157,7 +157,7 @@ fn frozen_weights_are_where_a_model_has_them() {
         let saved = checkpoints.load(Which::Latest, &parameters, Content::Weights).unwrap().unwrap();
         assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
         // Frozen weights keep their initial values.
-        let layout = ArenaLayout::of_parameters(&parameters);
+        let layout = ArenaLayout::from_parameters(&parameters);
         let first = initial::parameters(&parameters, &layout, frozen().seed);
         for (at, parameter) in parameters.iter().enumerate() {
             let range = layout.offsets[at]..layout.offsets[at] + layout.counts[at];
@@ -503,7 +503,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
     let final_weights = |batch: usize, accumulate: usize| {
         let train = TrainConfig { batch_size: batch, accumulate, ..config.train.clone() };
         let graphs = training_graphs(&config.model, &train).unwrap();
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
         // The same eight windows per step, split differently.
         let batches = Batches::windows(&store, 1, 8, config.model.context_length).unwrap();
@@ -523,7 +523,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
             })
             .collect();
         block_on(async {
-            let optimizer = Optimizer::of(&train);
+            let optimizer = Optimizer::new(&train);
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, None).await.unwrap();
             executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
             let reports = executor.train(&steps).await.unwrap();
@@ -705,13 +705,13 @@ fn the_whole_validation_split_can_be_evaluated() {
     };
     let config = config();
     let graphs = training_graphs(&config.model, &config.train).unwrap();
-    let layout = ArenaLayout::of(&graphs.train);
+    let layout = ArenaLayout::new(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
     let batches =
         Batches::windows(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let (mut sum, mut count) = (0.0, 0.0);
     block_on(async {
-        let optimizer = Optimizer::of(&config.train);
+        let optimizer = Optimizer::new(&config.train);
         let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, None).await.unwrap();
         executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
         for batch in batches.full(Split::Validation) {

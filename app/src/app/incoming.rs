@@ -85,10 +85,10 @@ impl App {
                     self.outbox.send(Command::ListModelFiles { address });
                 }
             }
-            Wish::HandOver { run } => {
+            Wish::ExportBundle { run } => {
                 let to = first.map(|folder| Path::new(&folder).join(format!("{run}-bundle")));
                 let (device, steps) = (None, VERIFIED_STEPS);
-                self.outbox.send(Command::HandOver { run: Some(run), to, keep: true, device, steps });
+                self.outbox.send(Command::ExportBundle { run: Some(run), to, keep: true, device, steps });
             }
             Wish::ExportFeedback { one } => {
                 let to = first.map(|folder| Path::new(&folder).join("feedback"));
@@ -103,10 +103,10 @@ impl App {
                     self.outbox.send_with(command, bytes.into_iter().collect());
                 }
             }
-            Wish::BringBack => {
+            Wish::ImportBundle => {
                 if let Some(Chosen { name, bytes }) = files.into_iter().next() {
                     let from = bytes.is_none().then(|| PathBuf::from(name));
-                    let command = Command::BringBack { from, out: None };
+                    let command = Command::ImportBundle { from, out: None };
                     self.outbox.send_with(command, bytes.into_iter().collect());
                 }
             }

@@ -47,14 +47,14 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
             ("Path of the file to write", "~/model.gguf")
         }
         Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),
-        Wish::HandOver { .. } => ("Path of the folder to write in", "~/bundles"),
+        Wish::ExportBundle { .. } => ("Path of the folder to write in", "~/bundles"),
         Wish::ExportFeedback { .. } => ("Path of the folder to write in", "~/data"),
         Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl"),
         Wish::TaskFiles => ("Path of the task file", "~/data/questions.jsonl"),
         Wish::SentencePairs => ("Path of the pairs of sentences", "~/data/pairs.jsonl"),
         Wish::ModerationRules => ("Path of the rules", "~/moderation.jsonl"),
         Wish::WriteCard { .. } => ("Path of the page to write", "~/card.html"),
-        Wish::BringBack => ("Path of the bundle", "~/bundles/1-stories-bundle"),
+        Wish::ImportBundle => ("Path of the bundle", "~/bundles/1-stories-bundle"),
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf"),
         Wish::ImportModelAddress => ("Address of the model", "HuggingFaceTB/SmolLM2-135M"),
         Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html"),
@@ -75,7 +75,7 @@ fn reads(wish: &Wish) -> bool {
             | Wish::TaskFiles
             | Wish::SentencePairs
             | Wish::ModerationRules
-            | Wish::BringBack
+            | Wish::ImportBundle
             | Wish::ImportModelFile
     )
 }
@@ -83,7 +83,7 @@ fn reads(wish: &Wish) -> bool {
 /// Message that nothing was found at the path.
 fn lack(wish: &Wish) -> &'static str {
     match wish {
-        Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel | Wish::BringBack => {
+        Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel | Wish::ImportBundle => {
             "There is no folder here."
         }
         _ => "There is no file here.",

@@ -34,8 +34,8 @@ pub use evaluate::{EvaluateArguments, SuiteName};
 pub use feedback::{FeedbackArguments, ProposeArguments};
 pub use inspect::{InspectArguments, ProvenanceArguments};
 pub use interchange::{
-    BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
-    QuantizationName,
+    BundleArguments, BundleCommand, BundleExportArguments, BundleImportArguments, ExportArguments,
+    FormatName, ImportArguments, MergeArguments, QuantizationName,
 };
 pub use measuring::MeasuringArguments;
 pub use moderate::{ModerateArguments, ModerationArguments};
@@ -130,10 +130,14 @@ pub enum Command {
     Merge(MergeArguments),
     /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
     Export(ExportArguments),
-    /// Export a run as a bundle for training on many GPUs
-    Handover(HandoverArguments),
-    /// Import a run that was trained with a bundle
-    BringBack(BringBackArguments),
+    /// Export a run as a bundle for training on many GPUs, and import the result
+    Bundle(BundleArguments),
+    /// Former name of `bundle export`
+    #[command(hide = true)]
+    Handover(BundleExportArguments),
+    /// Former name of `bundle import`
+    #[command(hide = true)]
+    BringBack(BundleImportArguments),
     /// Pack a project into one .glasshouse file, for another machine or the browser
     Pack(PackArguments),
     /// Unpack a .glasshouse file into a project folder

@@ -19,6 +19,7 @@ pub mod arguments;
 mod audit;
 mod bar;
 mod bench;
+mod bundle;
 mod carry;
 mod chat;
 mod classify;
@@ -31,7 +32,6 @@ mod export;
 mod feedback;
 mod fetch;
 mod generate;
-mod handover;
 mod hints;
 mod import;
 mod inspect;
@@ -60,7 +60,7 @@ mod window;
 #[path = "no_window.rs"]
 mod window;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, BundleArguments, BundleCommand, Command};
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use glasshouse_engine::protocol::config::without_types;
@@ -121,8 +121,10 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(arguments) => import::import(&arguments).map(done),
         Command::Merge(arguments) => merge::merge(&arguments).map(done),
         Command::Export(arguments) => export::export(&arguments).map(done),
-        Command::Handover(arguments) => handover::handover(&arguments).map(done),
-        Command::BringBack(arguments) => handover::bring_back(&arguments).map(done),
+        Command::Bundle(BundleArguments { command: BundleCommand::Export(arguments) })
+        | Command::Handover(arguments) => bundle::export(&arguments).map(done),
+        Command::Bundle(BundleArguments { command: BundleCommand::Import(arguments) })
+        | Command::BringBack(arguments) => bundle::import(&arguments).map(done),
         Command::Pack(arguments) => carry::pack(&arguments).map(done),
         Command::Unpack(arguments) => carry::unpack(&arguments).map(done),
         Command::Bench(arguments) => bench::bench(arguments.command).map(done),

@@ -31,7 +31,7 @@ pub enum Wish {
     /// Choose a pretrained model's folder, if the platform has folders.
     ImportModel,
     /// Choose where to save a run's bundle.
-    HandOver {
+    ExportBundle {
         run: String,
     },
     ExportFeedback {
@@ -45,7 +45,7 @@ pub enum Wish {
         measure: Uncertainty,
     },
     /// Choose a trained bundle to import: a folder, or its zip if the platform has no folders.
-    BringBack,
+    ImportBundle,
     /// Choose a pretrained model's GGUF file, if the engine reads files by path.
     ImportModelFile,
     /// Enter the address of a pretrained model on the network.

@@ -53,7 +53,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             None => folder(dialog, "Choose a folder for the model"),
         },
         Wish::ImportModel => folder(dialog, "Choose a Hugging Face folder"),
-        Wish::HandOver { .. } => folder(dialog, "Choose a folder for the bundle"),
+        Wish::ExportBundle { .. } => folder(dialog, "Choose a folder for the bundle"),
         Wish::ExportFeedback { .. } => folder(dialog, "Choose a folder for the feedback"),
         Wish::Propose { .. } => file(dialog, "Choose a file", "Prompts or texts", &PROMPTS),
         Wish::TaskFiles => {
@@ -63,7 +63,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::SentencePairs => file(dialog, "Choose pairs of sentences", "Pairs", &TASKS),
         Wish::ModerationRules => file(dialog, "Choose rules", "Rules", &RULES),
         Wish::WriteCard { run } => target(dialog, "Save the card", file_name(&format!("{run} card"), "html")),
-        Wish::BringBack => folder(dialog, "Choose a bundle that was trained with"),
+        Wish::ImportBundle => folder(dialog, "Choose a trained bundle"),
         Wish::ImportModelFile => file(dialog, "Choose a GGUF file", "GGUF", &["gguf"]),
         Wish::ImportModelAddress | Wish::Dropped | Wish::Saved => return,
     };

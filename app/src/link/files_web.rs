@@ -31,13 +31,13 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ModerationRules => (RULES.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ImportProject => (".glasshouse".to_owned(), false),
-        Wish::BringBack => (".zip".to_owned(), false),
+        Wish::ImportBundle => (".zip".to_owned(), false),
         Wish::ImportModel => (".safetensors,.gguf,.json,.jinja".to_owned(), true),
         Wish::ExportProject { .. } | Wish::ExportModel { .. } | Wish::ExportReport { .. } => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }
-        Wish::HandOver { .. } | Wish::ExportFeedback { .. } | Wish::WriteCard { .. } => {
+        Wish::ExportBundle { .. } | Wish::ExportFeedback { .. } | Wish::WriteCard { .. } => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }

@@ -106,7 +106,7 @@ pub fn weights(
 ) -> (BTreeMap<String, (Parameter, Vec<f32>)>, Tokenizer) {
     let trained = Trained::load(run_of(folder, project, run), &CheckpointChoice::Latest).unwrap();
     let parameters = parameters_of(&trained.config).unwrap();
-    let layout = ArenaLayout::of_parameters(&parameters);
+    let layout = ArenaLayout::from_parameters(&parameters);
     let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();
     let named = parameters.iter().enumerate().map(|(at, it)| (it.name.clone(), (it.clone(), entries(at))));
     (named.collect(), trained.tokenizer)

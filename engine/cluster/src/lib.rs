@@ -12,13 +12,13 @@
 //!          out/                   their output: metrics.jsonl, checkpoint-STEP/
 //! ```
 
-mod back;
-mod bundle;
+mod export;
+mod import;
 mod scripts;
 mod tensors;
 
-pub use back::bring_back_in_turns;
-pub use bundle::{HandOver, hand_over_in_turns};
+pub use export::{BundleExport, export_bundle};
+pub use import::import_bundle;
 
 use glasshouse_platform::Yielder;
 use glasshouse_platform::files::{self, File};
@@ -73,7 +73,8 @@ impl Manifest {
     fn read(bundle: &Path) -> Result<Self> {
         let path = bundle.join(MANIFEST);
         if !is_bundle(bundle) {
-            let reason = format!("it has no {MANIFEST}: choose a folder that `glasshouse handover` wrote");
+            let reason =
+                format!("it has no {MANIFEST}: choose a folder that `glasshouse bundle export` wrote");
             return Err(Error::bad_file(bundle, reason));
         }
         let manifest: Self = storage::read_json(&path, MAX_JSON_BYTES)?;

@@ -31,7 +31,7 @@ impl Places {
         let tensors = family.tensors(model, &parameters);
         let trainable = trained.iter().filter(|parameter| parameter.trainable);
         let trainable = trainable.map(|parameter| parameter.name.clone()).collect();
-        let (whole, trained) = (ArenaLayout::unfrozen(trained), ArenaLayout::of_parameters(trained));
+        let (whole, trained) = (ArenaLayout::unfrozen(trained), ArenaLayout::from_parameters(trained));
         Ok(Self { parameters, tensors, trained, whole, trainable })
     }
 
@@ -146,5 +146,5 @@ impl Places {
 }
 
 async fn moved(from: &ArenaLayout, to: &ArenaLayout, values: Vec<f32>, yielder: &Yielder) -> Vec<f32> {
-    from.moved_in_turns(to, values, &async || yielder.maybe_yield().await).await
+    from.moved(to, values, &async || yielder.maybe_yield().await).await
 }

@@ -24,7 +24,7 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    pub fn of(config: &TrainConfig) -> Self {
+    pub fn new(config: &TrainConfig) -> Self {
         Self {
             kind: config.optimizer,
             beta1: config.beta1 as f32,

@@ -45,7 +45,7 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    pub fn of(config: &GenerateConfig) -> Self {
+    pub fn new(config: &GenerateConfig) -> Self {
         Self {
             temperature: config.temperature,
             top_k: u32::try_from(config.top_k).unwrap_or(u32::MAX),

@@ -48,11 +48,11 @@ pub struct MicroBatch {
     pub targets: Vec<u32>,
     /// The position within its row of the first token of each token's document, if a row holds several that do not attend to
     /// each other: at most the token's own position, never decreasing. `None` if each row is one document.
-    pub starts: Option<Vec<u32>>,
+    pub document_starts: Option<Vec<u32>>,
     /// Dropout seed.
     pub seed: [u32; 2],
     /// Divisor of the sum of target losses in training, above 0; `None` for the number of counted targets.
-    pub counted: Option<f32>,
+    pub loss_denominator: Option<f32>,
     /// Per-batch constants of the objective, if its graph takes [`crate::graph::Input::Scores`]; see
     /// [`crate::graph::ops::Preference`] and [`crate::graph::ops::Policy`].
     pub scores: Option<Vec<f32>>,
@@ -68,7 +68,7 @@ impl MicroBatch {
         let total: usize = counts.iter().sum();
         if total > 0 && counts.iter().any(|count| Some(count) != counts.first()) {
             let mean = total as f32 / counts.len() as f32;
-            micro_batches.iter_mut().for_each(|batch| batch.counted = Some(mean));
+            micro_batches.iter_mut().for_each(|batch| batch.loss_denominator = Some(mean));
         }
     }
 
@@ -109,7 +109,7 @@ impl MicroBatch {
 
     /// The error in its starts, as a sentence, for a graph that takes them for rows of `time` positions, or takes none.
     pub fn starts_fault(&self, time: Option<usize>) -> Option<String> {
-        let (starts, time) = match (&self.starts, time) {
+        let (starts, time) = match (&self.document_starts, time) {
             (None, None) => return None,
             (Some(_), None) => {
                 return Some(
@@ -175,7 +175,7 @@ mod tests {
     fn starts_never_fall_and_never_lie_ahead() {
         let fault = |starts: Option<&[u32]>, time| {
             let (tokens, starts) = (vec![0; 6], starts.map(<[u32]>::to_vec));
-            MicroBatch { tokens, starts, ..MicroBatch::default() }.starts_fault(time)
+            MicroBatch { tokens, document_starts: starts, ..MicroBatch::default() }.starts_fault(time)
         };
         assert_eq!(fault(None, None), None);
         assert_eq!(fault(Some(&[0, 0, 2, 0, 1, 1]), Some(3)), None);

@@ -368,7 +368,7 @@ mod tests {
         let train: Vec<String> = rows(0..10).iter().flat_map(|row| vec![row.clone(); 10]).collect();
         let own = learned(Objective::Chat, &train, &[rows(4..8), rows(20..24)].concat());
         let parameters = parameters_of(&own.config).unwrap();
-        let parameters = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 7);
+        let parameters = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 7);
         let mut scorer = block_on(Scorer::open(&own.config.model, &parameters, "cpu", Some(1))).unwrap();
         let subject =
             Subject { scorer: &mut scorer, tokenizer: &own.files, run: &own.run, parameters: &parameters };

@@ -147,7 +147,7 @@ mod tests {
         (model.layers, model.width, model.head_size, model.heads) = (2, 8, 4, 2);
         (model.kv_heads, model.mlp.hidden) = (2, 32);
         let parameters = parameters(&config.model, &config.train).unwrap();
-        let layout = ArenaLayout::of_parameters(&parameters);
+        let layout = ArenaLayout::from_parameters(&parameters);
         let mut arena = vec![0.0; layout.length];
         for (start, count) in layout.offsets.iter().zip(&layout.counts) {
             (*start..start + count).for_each(|at| arena[at] = at as f32 / 1000.0);

@@ -83,7 +83,7 @@ impl Parameters {
     /// The parameters of a list, with an arena of their own.
     pub fn from_list(list: Vec<Parameter>) -> Self {
         let numbers = list.iter().enumerate().map(|(at, parameter)| (parameter.name.clone(), at)).collect();
-        let layout = ArenaLayout::of_parameters(&list);
+        let layout = ArenaLayout::from_parameters(&list);
         Self { list, numbers, layout }
     }
 

@@ -18,7 +18,7 @@ fn model() -> ModelConfig {
 
 async fn decoder(gpu: &Gpu, texts: usize) -> GpuDecoder {
     let graph = build(&model(), Purpose::Window { time: 1 }).unwrap().graph;
-    let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), 3);
+    let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
     GpuDecoder::new(gpu, &model(), &weights, false, texts).await.unwrap()
 }
 

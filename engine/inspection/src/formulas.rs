@@ -115,7 +115,7 @@ mod tests {
         qwen.bias.qkv = true;
         assert_eq!(of_first(&qwen, "keys"), "k = RoPE(RMSNorm(RMSNorm(x)·W_K + b_K), t)");
         // Every second layer has no rotation.
-        let position = Position::Rope(Rope { skip_every: 2, ..Rope::of_base(100.0) });
+        let position = Position::Rope(Rope { skip_every: 2, ..Rope::new(100.0) });
         let some = ModelConfig { position, ..llama };
         assert_eq!(formula(&some, 0, "keys"), "k = RoPE(RMSNorm(x)·W_K, t)");
         assert_eq!(formula(&some, 1, "keys"), "k = RMSNorm(x)·W_K");

@@ -174,7 +174,7 @@ mod tests {
             context_length: 32,
             ..presets::preset("nanogpt-cpu").unwrap().model
         };
-        let count = ArenaLayout::of(&build(&config, Purpose::Window { time: 1 }).unwrap().graph).length;
+        let count = ArenaLayout::new(&build(&config, Purpose::Window { time: 1 }).unwrap().graph).length;
         let parameters = (0..count).map(|at| ((at * 7919 % 1000) as f32 - 500.0) * 1e-4).collect();
         Lens::on_cpu(&config, parameters, Some(1)).unwrap()
     }

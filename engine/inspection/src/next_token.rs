@@ -18,7 +18,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let logits = subject.values(HookPoint::Logits).await?;
     let logits = logits.row(position);
     let window = tokens.get(..=position).unwrap_or(tokens);
-    let sampling = Sampling::of(&settings.sampling);
+    let sampling = Sampling::new(&settings.sampling);
     let listed = sampler::explain_likeliest(logits, window, &sampling, settings.count, settings.token);
     let axes = [("N", listed.entries.len())];
     let ids: Vec<u32> = listed.entries.iter().map(|entry| entry.id).collect();

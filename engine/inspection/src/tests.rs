@@ -40,7 +40,7 @@ fn llama() -> ModelConfig {
         kv_heads: 2,
         head_size: 4,
         norm: NormConfig { kind: NormKind::Rms, bias: false, ..shape.norm },
-        position: Position::Rope(Rope::of_base(100.0)),
+        position: Position::Rope(Rope::new(100.0)),
         mlp: Mlp { hidden: 19, activation: Activation::Silu, gate: Gate::Swiglu },
         bias: false.into(),
         tied_head: false,
@@ -56,7 +56,7 @@ fn number(stream: u64, n: usize) -> f32 {
 /// Random weights, including parameters that are normally initialised to zeros and ones.
 fn weights(config: &ModelConfig) -> Vec<f32> {
     let parameters = build(config, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    let mut arena = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 11);
+    let mut arena = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
     for (at, entry) in arena.iter_mut().enumerate() {
         *entry += 0.1 * number(1, at);
     }
@@ -136,7 +136,7 @@ fn a_text_in_a_longer_window_has_the_values_of_its_own_length() {
     let post = ModelConfig { norm: NormConfig { placement: NormPlacement::Post, ..gpt().norm }, ..gpt() };
     for config in [gpt(), llama(), windowed, parallel, post] {
         let Model { graph, sites, .. } = model(&config, TOKENS.len());
-        let (arena, layout) = (weights(&config), ArenaLayout::of(&graph));
+        let (arena, layout) = (weights(&config), ArenaLayout::new(&graph));
         let mut inputs = Vec::new();
         for at in 0..graph.parameters.len() {
             let id = ParameterId(at as u32);

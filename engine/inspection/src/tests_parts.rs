@@ -38,7 +38,7 @@ fn the_graph_has_the_kernels_that_a_runs_record_pins() {
     let products = trials.iter().filter(|trial| trial.bucket.family == Family::Linear);
     let choices: Choices = products.map(|trial| (trial.bucket, Choice::tier(other))).collect();
     let recorded = gpu.with_choices(&choices).describe();
-    let length = ArenaLayout::of(&build(&model, Purpose::Window { time: 1 }).unwrap().graph).length;
+    let length = ArenaLayout::new(&build(&model, Purpose::Window { time: 1 }).unwrap().graph).length;
     let arena: Vec<f32> = (0..length).map(|n| 0.6 * number(3, n)).collect();
     for (recorded, tier) in [(None, default), (Some(&recorded), other)] {
         bench.lens = Lens::on_gpu(&model, arena.clone(), gpu.clone()).unwrap().pinned(recorded);
@@ -218,7 +218,7 @@ fn the_next_token_is_what_the_sampler_makes_of_the_logits() {
     let seen = bench.look(View::NextToken, PROMPT, &settings).unwrap();
     let logits = bench.probe(PROMPT, &[HookPoint::Logits]).remove(0);
     assert_eq!(seen.floats("logits"), logits.row(9));
-    let wanted = sampler::explain(logits.row(9), &bench.tokens(PROMPT)[..10], &Sampling::of(&sampling));
+    let wanted = sampler::explain(logits.row(9), &bench.tokens(PROMPT)[..10], &Sampling::new(&sampling));
     let ids = seen.integers("ids");
     assert!(ids.len() >= 8 && ids.contains(&200));
     let [probability, tempered, drawn] = ["probability", "tempered", "drawn"].map(|name| seen.floats(name));
@@ -429,7 +429,7 @@ fn the_gradient_is_that_of_the_loss_graph() {
 fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
     let mut bench = Bench::new(llama());
     let parameters = parameters_of(&bench.config).unwrap();
-    let layout = ArenaLayout::of_parameters(&parameters);
+    let layout = ArenaLayout::from_parameters(&parameters);
     let checkpoints = Checkpoints::new(bench.run.checkpoints_folder());
     let alone = InspectSettings { along_run: true, ..InspectSettings::default() };
     let seen = bench.look(View::Weights, PROMPT, &alone).unwrap();

@@ -154,7 +154,7 @@ async fn along_run(subject: &mut Subject<'_>, yielder: &Yielder) -> Result<Along
     if let Some(kept) = subject.lens.kept_along_run(run.folder(), &checkpoints) {
         return Ok(kept.clone());
     }
-    let layout = ArenaLayout::of_parameters(&parameters_of(&run.config()?)?);
+    let layout = ArenaLayout::from_parameters(&parameters_of(&run.config()?)?);
     let mut along = AlongRun { parameters: layout.offsets.len(), ..AlongRun::default() };
     let mut before: Vec<f32> = Vec::new();
     let mut from_zero = false;

@@ -98,15 +98,11 @@ pub fn create_folder(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Reading or writing fails.
-pub async fn copy_in_turns(
-    from: &mut dyn Read,
-    to: &mut dyn Write,
-    yielder: &Yielder,
-) -> std::io::Result<()> {
+pub async fn copy(from: &mut dyn Read, to: &mut dyn Write, yielder: &Yielder) -> std::io::Result<()> {
     copy_pieces(from, to, (identity, identity), yielder).await
 }
 
-/// Like [`copy_in_turns`], mapping read and write errors separately.
+/// Like [`copy`], mapping read and write errors separately.
 async fn copy_pieces<E>(
     from: &mut dyn Read,
     to: &mut dyn Write,
@@ -130,7 +126,7 @@ async fn copy_pieces<E>(
 ///
 /// # Errors
 /// Reading or writing fails; the error names the file concerned.
-pub async fn copy_file_in_turns(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> {
+pub async fn copy_file(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> {
     let mut source = File::open(from).map_err(Error::io(from))?;
     let mut copy = File::create(to).map_err(Error::io(to))?;
     let [unread, unwritten] = [from, to].map(|path| move |cause| Error::Io { path: path.to_owned(), cause });
@@ -148,12 +144,12 @@ pub async fn read_in_turns(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
         .try_reserve_exact(length as usize)
         .map_err(|_| Error::io(path)(std::io::ErrorKind::OutOfMemory.into()))?;
     let mut file = File::open(path).map_err(Error::io(path))?;
-    copy_in_turns(&mut file, &mut bytes, yielder).await.map_err(Error::io(path))?;
+    copy(&mut file, &mut bytes, yielder).await.map_err(Error::io(path))?;
     Ok(bytes)
 }
 
 /// Extends a CRC-32C by `bytes`, yielding between blocks.
-pub async fn crc32c_in_turns(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
+pub async fn crc32c(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
     for piece in bytes.chunks(PIECE) {
         checksum = crc32c::crc32c_append(checksum, piece);
         yielder.maybe_yield().await;
@@ -285,7 +281,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [from, to, missing] = ["from", "to", "missing/to"].map(|name| folder.path().join(name));
         let yielder = Yielder::none();
-        let copy = |from: &Path, to: &Path| block_on(copy_file_in_turns(from, to, &yielder));
+        let copy = |from: &Path, to: &Path| block_on(copy_file(from, to, &yielder));
         let content = vec![7_u8; 3 * PIECE];
         std::fs::write(&from, &content).unwrap();
         copy(&from, &to).unwrap();

@@ -77,12 +77,7 @@ pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, P
 ///
 /// # Errors
 /// The folder is not a project, a file cannot be read or written, or `to` exists and `replace` is not set.
-pub async fn pack_file_in_turns(
-    folder: &Path,
-    to: &Path,
-    replace: bool,
-    yielder: &Yielder,
-) -> Result<Packed> {
+pub async fn pack_file(folder: &Path, to: &Path, replace: bool, yielder: &Yielder) -> Result<Packed> {
     Project::open(folder)?;
     if files::exists(to) && !replace {
         let reason = "it already exists; replace it, or choose another place";

@@ -204,7 +204,7 @@ impl Beginning {
         let trained = Trained::load(self.run.clone(), &self.start.checkpoint)?.parameters;
         let (own, parameters) =
             (parameters_of(&self.config)?, model::parameters(&config.model, &config.train)?);
-        let (from, to) = (ArenaLayout::of_parameters(&own), ArenaLayout::of_parameters(&parameters));
+        let (from, to) = (ArenaLayout::from_parameters(&own), ArenaLayout::from_parameters(&parameters));
         let is_same = |(own, wanted): (&Parameter, &Parameter)| {
             own.name == wanted.name && own.ty.shape == wanted.ty.shape
         };

@@ -71,8 +71,8 @@ fn uniform(entries: &mut [f32], bound: f32, seed: u64, stream: u64) {
 
 /// Initial moments: zeros, as many as the optimizer keeps. The weights are left empty.
 pub fn zero_moments(config: &TrainConfig, parameters: &[Parameter]) -> ArenaState {
-    let count = ArenaLayout::of_parameters(parameters).trained_end;
-    let optimizer = Optimizer::of(config);
+    let count = ArenaLayout::from_parameters(parameters).trained_end;
+    let optimizer = Optimizer::new(config);
     let zeros = |wanted: bool| if wanted { vec![0.0; count] } else { Vec::new() };
     ArenaState {
         parameters: Vec::new(),

@@ -37,7 +37,7 @@ impl Project {
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
         let trained = Trained::load_in_turns(run.clone(), &checkpoint, yielder).await?;
-        self.keep_weights_in_turns(trained, checkpoint, "merged", yielder).await
+        self.keep_weights(trained, checkpoint, "merged", yielder).await
     }
 
     /// Creates a run without steps from weights. Its name includes `done`, and its record names the original `checkpoint` as its
@@ -45,7 +45,7 @@ impl Project {
     ///
     /// # Errors
     /// Writing fails; no run is created then.
-    pub async fn keep_weights_in_turns(
+    pub async fn keep_weights(
         &self,
         trained: Trained,
         checkpoint: CheckpointChoice,

@@ -270,7 +270,7 @@ async fn copy_folder(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> {
                 storage::create_folder(folder)?;
             }
             let mut output = files::File::create(&target).map_err(Error::io(&target))?;
-            storage::copy_in_turns(file.content, &mut output, yielder).await.map_err(Error::io(&target))?;
+            storage::copy(file.content, &mut output, yielder).await.map_err(Error::io(&target))?;
             output.sync_all().map_err(Error::io(&target))
         })
         .await

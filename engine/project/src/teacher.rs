@@ -111,7 +111,7 @@ fn layouts(model: &ModelConfig) -> Result<(ArenaLayout, ArenaLayout)> {
     let parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
     let frozen = |parameter: &Parameter| Parameter { trainable: false, ..parameter.clone() };
     let frozen: Vec<Parameter> = parameters.iter().map(frozen).collect();
-    Ok((ArenaLayout::of_parameters(&parameters), ArenaLayout::of_parameters(&frozen)))
+    Ok((ArenaLayout::from_parameters(&parameters), ArenaLayout::from_parameters(&frozen)))
 }
 
 pub fn run_named(project: &Project, named: &Start) -> Result<Run> {

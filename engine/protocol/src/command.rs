@@ -484,7 +484,7 @@ pub enum Command {
     /// Estimates the resources of a run on many GPUs. Answered by `ClusterPlanned`.
     PlanCluster { config: Box<RunConfig>, request: crate::cluster::ClusterRequest },
     /// Exports a bundle for continuing a run on many GPUs; in the browser, packed as one zip. Answered by `Exported`.
-    HandOver {
+    ExportBundle {
         run: Option<String>,
         /// Output folder (native).
         to: Option<PathBuf>,
@@ -498,8 +498,8 @@ pub enum Command {
         #[serde(default = "verified_steps")]
         steps: u64,
     },
-    /// Imports the result of training with a bundle as a run. Answered by `BroughtBack`.
-    BringBack {
+    /// Imports the result of training with a bundle as a run. Answered by `BundleImported`.
+    ImportBundle {
         /// The bundle's folder (native); `None` if the folder is attached as a zip.
         #[serde(default)]
         from: Option<PathBuf>,

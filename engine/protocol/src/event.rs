@@ -430,7 +430,7 @@ pub enum Event {
         plan: Box<crate::cluster::ClusterPlan>,
     },
     /// The result of training with a bundle was imported as a run.
-    BroughtBack {
+    BundleImported {
         run: RunSummary,
     },
     /// A model was exported; in the browser, its zip is attached to this event.

@@ -200,7 +200,7 @@ pub struct Rope {
 
 impl Rope {
     /// Rotates all channels of all layers, with this base.
-    pub const fn of_base(base: f32) -> Self {
+    pub const fn new(base: f32) -> Self {
         Self { base, channels: None, scaling: None, local_base: None, skip_every: 0 }
     }
 
@@ -670,7 +670,7 @@ mod tests {
 
     fn rope(change: impl Fn(&mut Rope)) -> String {
         refused(|model| {
-            let mut rope = Rope::of_base(100.0);
+            let mut rope = Rope::new(100.0);
             change(&mut rope);
             model.position = Position::Rope(rope);
         })
@@ -746,12 +746,12 @@ mod tests {
                 attention_factor: Some(1.25),
             }),
             local_base: Some(50.0),
-            ..Rope::of_base(100.0)
+            ..Rope::new(100.0)
         });
         model.validate().unwrap();
         // Blocks with a window have a base of their own and no scaling, others the base and the scaling.
         let [local, full] = [0, 1].map(|block| model.rope(block).unwrap());
-        assert_eq!(local, Rope::of_base(50.0));
+        assert_eq!(local, Rope::new(50.0));
         assert!(full.base == 100.0 && full.scaling.is_some() && full.local_base.is_none());
         assert!(!model.position.ignores_context());
         assert_eq!(RunConfig::from_toml(&run.to_toml().unwrap()).unwrap().model, run.model);

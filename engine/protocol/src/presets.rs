@@ -144,7 +144,7 @@ fn llama(
             placement: NormPlacement::Pre,
             add_unit_offset: false,
         },
-        position: Position::Rope(Rope::of_base(10000.0)),
+        position: Position::Rope(Rope::new(10000.0)),
         mlp: Mlp { hidden, activation: Activation::Silu, gate: Gate::Swiglu },
         ..gpt(vocabulary, context_length, layers, heads, width)
     }

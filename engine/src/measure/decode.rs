@@ -88,7 +88,7 @@ pub async fn measure_decode(
     let model = &config.model;
     workload.check(model)?;
     let graph = build(model, Purpose::STEP)?.graph;
-    let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), config.seed);
+    let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed);
     let opening =
         Opening { threads, precision: config.train.precision, tuning: tuning.clone(), texts: workload.batch };
     let (mut decoder, warning) = Decoder::open(device, model, &weights, &opening).await?;

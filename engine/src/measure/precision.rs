@@ -130,8 +130,8 @@ async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tunin
     let (gpu, _) = gpu.clone().tuned(&graphs.train, tuning).await?;
     let begun = Instant::now();
     let ring = ring(graphs.spec.train.accumulate);
-    let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), ring).await?;
-    let layout = ArenaLayout::of(&graphs.train);
+    let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), ring).await?;
+    let layout = ArenaLayout::new(&graphs.train);
     let parameters =
         initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;

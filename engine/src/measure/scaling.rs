@@ -139,7 +139,7 @@ impl ScalingBench<'_> {
     /// Measures a model, after estimating it if the cost model is fitted.
     async fn cell(&mut self, size: ModelSize, pace: Option<&CostModel>) -> Result<(ScalingCell, Demand)> {
         let config = config(size)?;
-        let demand = |bench: &Self| Demand::of(&config.model, &config.train, &bench.target());
+        let demand = |bench: &Self| Demand::new(&config.model, &config.train, &bench.target());
         let expected = match pace {
             Some(pace) => Some(pace.seconds(&demand(self)?)),
             None => None,
@@ -197,7 +197,7 @@ fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Res
         return Ok(estimate::estimate(&config.model, &config.train, target)?.bytes.total);
     };
     let graphs = training_graphs(&config.model, &config.train)?;
-    Ok(CpuExecutor::needed(&graphs, Optimizer::of(&config.train)))
+    Ok(CpuExecutor::needed(&graphs, Optimizer::new(&config.train)))
 }
 
 #[cfg(test)]

@@ -74,10 +74,10 @@ pub async fn measure(
     }
     let config = &config;
     let graphs = training_graphs(&config.model, &config.train)?;
-    let optimizer = Optimizer::of(&config.train);
+    let optimizer = Optimizer::new(&config.train);
     let Opened { mut executor, warning, tuned } =
         Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
-    let layout = ArenaLayout::of(&graphs.train);
+    let layout = ArenaLayout::new(&graphs.train);
     let parameters =
         initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
@@ -201,12 +201,12 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
                 tokens: rows(0),
                 targets: rows(1).into_iter().map(|id| id % outputs).collect(),
                 // At most as many terms as without documents.
-                starts: config
+                document_starts: config
                     .train
                     .separates_documents(&config.model)
                     .then(|| vec![0; batch * context_length]),
                 seed: random::dropout_seed(config.seed, 0, micro_batch),
-                counted: None,
+                loss_denominator: None,
                 scores: scores.map(|count| vec![0.0; count]),
             }
         })

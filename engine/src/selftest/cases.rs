@@ -207,7 +207,7 @@ impl Case {
                     Data::U32(rows.as_flattened().to_vec()),
                 ),
                 Feed::RopeTable(positions, size) => {
-                    let table = Constant::RopeTable(Rope::of_base(100.0));
+                    let table = Constant::RopeTable(Rope::new(100.0));
                     (graph.constant(table, Type::f32(&[*positions, *size])), Data::F32(Vec::new()))
                 }
                 Feed::Cache(number, shape) => {

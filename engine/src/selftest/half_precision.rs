@@ -200,7 +200,7 @@ fn gradients_of_linear_layers() -> Vec<HalfCase> {
 fn norms() -> Vec<HalfCase> {
     let mut all = Vec::new();
     for kind in [NormKind::Layer, NormKind::Rms] {
-        let form = NormForm::of(kind, 1e-5);
+        let form = NormForm::new(kind, 1e-5);
         let (x, w): (&[usize], &[usize]) = (&[67, 20], &[20]);
         for bias in [false, true].into_iter().filter(|bias| !bias || kind == NormKind::Layer) {
             let fed = [Full(x), Full(w), Full(w)];

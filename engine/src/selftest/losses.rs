@@ -193,8 +193,8 @@ pub async fn reports(
 ) -> Result<Vec<StepReport>> {
     let graphs = graphs_of(config, way)?;
     let train = TrainConfig { precision: way.precision, ..config.train.clone() };
-    let optimizer = Optimizer::of(&train);
-    let layout = ArenaLayout::of(&graphs.train);
+    let optimizer = Optimizer::new(&train);
+    let layout = ArenaLayout::new(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
     let tuning = match way.kernels {
         Kernels::Default => Tuning::Default,
@@ -229,9 +229,9 @@ fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInp
         micro_batches: vec![MicroBatch {
             tokens: batch.tokens,
             targets: batch.targets,
-            starts: batch.starts,
+            document_starts: batch.document_starts,
             seed,
-            counted: None,
+            loss_denominator: None,
             scores: None,
         }],
     })

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::generation::Encoded;
-use super::writing::{Key, Model, SharedTokenizer};
+use super::models::{Key, Model, SharedTokenizer};
 use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
 use crate::protocol::{CompletionSettings, Event, Precision, WrittenToken};
 use crate::tokenizer::DecodeStream;

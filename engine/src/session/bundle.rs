@@ -1,19 +1,19 @@
 //! Export of runs to bundles for many GPUs, and import of the results.
 
 use super::Session;
-use super::importing::{room_at, staged};
+use super::imports::{room_at, staged};
 use crate::platform::{self, Yielder, files};
 use crate::project::archive::{self, Archive};
 use crate::protocol::{Event, quantity};
 use crate::storage::Staging;
 use crate::{Error, Result};
-use glasshouse_cluster::{HandOver, bring_back_in_turns, hand_over_in_turns, is_bundle};
+use glasshouse_cluster::{BundleExport, export_bundle, import_bundle, is_bundle};
 use std::io::Cursor;
 use std::path::PathBuf;
 
 impl Session {
     /// Writes a bundle: to a folder, or packed with the answer.
-    pub(super) async fn hand_over(
+    pub(super) async fn export_bundle(
         &mut self,
         id: u64,
         (name, device, steps): (Option<&str>, Option<String>, u64),
@@ -23,13 +23,13 @@ impl Session {
         let run = self.run_or_latest(name)?;
         let chosen = || Some(self.device.request.clone()).filter(|request| !request.is_empty());
         let device = device.or_else(chosen).unwrap_or_else(|| "auto".to_owned());
-        let request = HandOver { run: &run, device: &device, threads: self.options.threads, steps };
+        let request = BundleExport { run: &run, device: &device, threads: self.options.threads, steps };
         let (yielder, sink) = (Yielder::new(), self.sink.clone());
         let mut progress = |done, total| sink.progress(done, total);
         let name = format!("{}-bundle", run.name());
         match to {
             Some(to) => {
-                let files = hand_over_in_turns(&request, &to, !keep, &yielder, &mut progress).await?;
+                let files = export_bundle(&request, &to, !keep, &yielder, &mut progress).await?;
                 let files = files.iter().map(|file| file.display().to_string()).collect();
                 let path = Some(to.display().to_string());
                 self.sink.answer(id, Event::Exported { name, path, files });
@@ -37,7 +37,7 @@ impl Session {
             None => {
                 let staging = Staging::inside(run.folder())?;
                 let folder = staging.path().join("bundle");
-                hand_over_in_turns(&request, &folder, true, &yielder, &mut progress).await?;
+                export_bundle(&request, &folder, true, &yielder, &mut progress).await?;
                 let (packed, _) = archive::pack_folder(&folder, &yielder).await?;
                 let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
                 self.sink.answer_with(id, event, vec![packed]);
@@ -47,7 +47,7 @@ impl Session {
     }
 
     /// Creates a run from a bundle's results: a folder, or its zip sent with the command.
-    pub(super) async fn bring_back(
+    pub(super) async fn import_bundle(
         &mut self,
         id: u64,
         from: Option<PathBuf>,
@@ -66,9 +66,8 @@ impl Session {
                 return Err(Error::Refused(reason.to_owned()));
             }
         };
-        let bring = async move |yielder: Yielder| {
-            bring_back_in_turns(&project, &bundle, out.as_deref(), &yielder).await
-        };
+        let import =
+            async move |yielder: Yielder| import_bundle(&project, &bundle, out.as_deref(), &yielder).await;
         // The temporary path means nothing to the user.
         let named = |error| match (error, &files) {
             (Error::BadFile { path, reason }, Some(files)) => {
@@ -76,8 +75,8 @@ impl Session {
             }
             (other, _) => other,
         };
-        let run = platform::spawn_yielding(bring).await?.map_err(named)?.put()?;
-        self.sink.answer(id, Event::BroughtBack { run: run.summary()? });
+        let run = platform::spawn_yielding(import).await?.map_err(|error| error.map(named))?.put()?;
+        self.sink.answer(id, Event::BundleImported { run: run.summary()? });
         self.list_runs(id)
     }
 }
@@ -91,8 +90,8 @@ async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
     if archive.bytes() > room {
         let (takes, room) = (quantity::bytes(archive.bytes()), quantity::bytes(room));
         return Err(Error::Refused(format!(
-            "the bundle unpacks to {takes}, but there is room for {room}; bring it back with the desktop program (`glasshouse \
-             bring-back`)"
+            "the bundle unpacks to {takes}, but there is room for {room}; import it with the desktop program (`glasshouse bundle \
+             import`)"
         )));
     }
     let all = staging.path().join("bundle");

@@ -342,5 +342,5 @@ fn file_name(path: &Path) -> Result<&OsStr> {
 /// Copies a file, yielding regularly.
 async fn copy(from: &Path, to: &Path, yielder: &Yielder) -> std::io::Result<()> {
     let (mut from, mut to) = (files::File::open(from)?, files::File::create(to)?);
-    storage::copy_in_turns(&mut from, &mut to, yielder).await
+    storage::copy(&mut from, &mut to, yielder).await
 }

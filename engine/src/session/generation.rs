@@ -5,8 +5,8 @@ mod scoring;
 
 use super::Session;
 use super::batches::{Asked, Form, written};
+use super::models::{CURRENT, Key, Model, expect_writes};
 use super::training::ActiveRun;
-use super::writing::{CURRENT, Key, Model, expect_writes};
 use crate::evaluation::Scorer;
 use crate::generation::{
     ChatPrompt, Decode, Generated, Request, chat_prompt, chat_room, prompt_tokens, rendered_prompt, request,

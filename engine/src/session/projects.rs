@@ -1,6 +1,6 @@
 //! The shelf of projects, and the open one.
 
-use super::{Session, replacing};
+use super::{Session, replacement};
 use crate::data::{self, Prepared, survey::Survey};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
@@ -159,7 +159,7 @@ impl Session {
             let mut looked = LookedInto(Some(folder.clone()));
             // They can no longer be restored. If a file is in use, they are removed next time.
             opened.clear_deleted_runs().ok();
-            replacing::take_back(&folder.join("documents"))?;
+            replacement::take_back(&folder.join("documents"))?;
             // A damaged run does not prevent opening the others.
             let mut runs = opened.runs()?;
             // An imported model's training settings were not chosen by the user.
@@ -255,7 +255,7 @@ impl Session {
         let name = format!("{}.glasshouse", folder.file_name().unwrap_or_default().to_string_lossy());
         let yielder = Yielder::new();
         let (content, packed) = match &to {
-            Some(path) => (None, archive::pack_file_in_turns(&folder, path, !keep, &yielder).await?),
+            Some(path) => (None, archive::pack_file(&folder, path, !keep, &yielder).await?),
             None => archive::pack_in_turns(&folder, &yielder)
                 .await
                 .map(|(bytes, packed)| (Some(bytes), packed))?,

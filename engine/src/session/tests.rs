@@ -10,13 +10,13 @@ macro_rules! told {
     };
 }
 
-mod auditing;
+mod audits;
 mod dropped;
-mod evaluating;
+mod evaluation;
 mod feedback;
 mod generation;
-mod importing;
-mod inspecting;
+mod imports;
+mod inspection;
 mod made;
 
 use super::{Options, run};

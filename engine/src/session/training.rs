@@ -16,7 +16,7 @@ use crate::protocol::{
     Command, DataConfig, DeviceSummary, Event, LearnsFrom, RunConfig, RunLaunch, RunSummary, TrainEvent,
     TrainingState, quantity,
 };
-use crate::setup::{OpenRun, RunSetup};
+use crate::setup::{DeviceOptions, PreparedRun};
 use crate::training::{Options, PendingSample, Progress, Trainer};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -34,24 +34,23 @@ const TIMED: Duration = Duration::from_secs(1);
 const GROUP: f64 = 0.05;
 const UNSEEN_GROUP: f64 = 0.2;
 
-pub(super) struct Job {
+/// A request to start or resume a run.
+pub(super) struct RunRequest {
     id: u64,
-    what: What,
+    /// Settings of a new run; `None` resumes one.
+    config: Option<Box<RunConfig>>,
+    /// The run to resume; `None` means the latest.
+    run: Option<String>,
     launch: RunLaunch,
 }
 
-enum What {
-    Start(Box<RunConfig>),
-    Resume(Option<String>),
-}
-
-impl Job {
+impl RunRequest {
     pub(super) fn start(id: u64, config: RunConfig, launch: RunLaunch) -> Self {
-        Self { id, what: What::Start(Box::new(config)), launch }
+        Self { id, config: Some(Box::new(config)), run: None, launch }
     }
 
     pub(super) fn resume(id: u64, run: Option<String>, launch: RunLaunch) -> Self {
-        Self { id, what: What::Resume(run), launch }
+        Self { id, config: None, run, launch }
     }
 }
 
@@ -59,12 +58,6 @@ impl Job {
 pub(super) fn set_visible(trainer: &mut Trainer<'_>, visible: bool) {
     trainer.set_group_seconds(if visible { GROUP } else { UNSEEN_GROUP });
     trainer.executor().set_interactive(visible);
-}
-
-struct Ready {
-    open_run: OpenRun,
-    device: DeviceSummary,
-    estimated: Option<f64>,
 }
 
 /// The run in training, for requests that are served meanwhile.
@@ -82,10 +75,10 @@ impl<'live> ActiveRun<'live, '_> {
 
 impl Session {
     /// Trains a run until it ends or is stopped.
-    pub(super) async fn train(&mut self, job: Job) {
-        let id = job.id;
+    pub(super) async fn train(&mut self, request: RunRequest) {
+        let id = request.id;
         self.current = None;
-        let trained = self.prepare_and_follow(job).await;
+        let trained = self.prepare_and_follow(request).await;
         self.keep_files().await;
         match trained {
             Ok(run) => {
@@ -111,20 +104,20 @@ impl Session {
         self.sink.say(Event::TrainingState { state, step, steps });
     }
 
-    async fn prepare_and_follow(&mut self, job: Job) -> Result<RunSummary> {
+    async fn prepare_and_follow(&mut self, request: RunRequest) -> Result<RunSummary> {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
-        let id = job.id;
-        let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = job.launch;
+        let id = request.id;
+        let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = request.launch;
         let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
         let (work, ends) = ((id, PREPARING), |command: &Command| *command == Command::StopTraining);
-        let ready = self.make_ready(job);
-        let ready = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, ready).await;
+        let prepared = self.prepare_run(request);
+        let prepared = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, prepared).await;
         self.inbox = inbox;
-        let Ready { mut open_run, device, estimated } = ready?;
-        let begins = !open_run.resumes();
-        let run = open_run.run_of(&self.opened()?.project)?;
+        let (mut prepared_run, device, estimated) = prepared?;
+        let begins = !prepared_run.resumes();
+        let run = prepared_run.run_of(&self.opened()?.project)?;
         self.settle_claim(true);
         if self.opened()?.is_beside_others() {
             let folder = run.folder().display().to_string();
@@ -145,11 +138,11 @@ impl Session {
             save: control.save.clone(),
             fault: None,
         };
-        let prepared = open_run.prepared.clone();
+        let prepared = prepared_run.prepared.clone();
         loop {
-            let begins = !open_run.resumes();
+            let begins = !prepared_run.resumes();
             let mut inbox = std::mem::take(&mut self.inbox);
-            let begun = open_run.trainer(options.clone());
+            let begun = prepared_run.trainer(options.clone());
             let begun = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, begun).await;
             self.inbox = inbox;
             if begins && matches!(begun, Err(Error::Cancelled(_))) {
@@ -175,17 +168,22 @@ impl Session {
                 return run.summary();
             };
             drop(trainer);
-            self.sink.notice(open_run.reopen(error).await?);
+            self.sink.notice(prepared_run.reopen(error).await?);
         }
     }
 
-    /// Prepares text, tokenizer, kernels and device of a run, before anything is on disk.
-    async fn make_ready(&mut self, job: Job) -> Result<Ready> {
-        let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = job.launch;
+    /// Prepares text, tokenizer, kernels and device of a run, before anything is on disk. Returns also the summary of its device and
+    /// its estimated seconds.
+    async fn prepare_run(
+        &mut self,
+        request: RunRequest,
+    ) -> Result<(PreparedRun, DeviceSummary, Option<f64>)> {
+        let id = request.id;
+        let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = request.launch;
         let chosen =
             instead.clone().or_else(|| Some(self.device.request.clone()).filter(|it| !it.is_empty()));
-        let (mut config, prepared, run) = match job.what {
-            What::Start(config) => {
+        let (mut config, prepared, run) = match request.config {
+            Some(config) => {
                 let mut config = *config;
                 if let Some(chosen) = &chosen {
                     config.device.clone_from(chosen);
@@ -230,7 +228,7 @@ impl Session {
                     }
                 }
                 let given = beginning.as_ref().map(|beginning| &beginning.tokenizer).or(taught.as_ref());
-                let prepared = Arc::new(self.prepare(job.id, &config, given).await?);
+                let prepared = Arc::new(self.prepare(id, &config, given).await?);
                 prepared.complete(&mut config);
                 config.validate()?;
                 if let Some(notice) = prepared.settle_epochs(&mut config)? {
@@ -248,8 +246,8 @@ impl Session {
                 }
                 (config, prepared, None)
             }
-            What::Resume(name) => {
-                let run = self.run_or_latest(name.as_deref())?;
+            None => {
+                let run = self.run_or_latest(request.run.as_deref())?;
                 run.check_has_text()?;
                 let folder = run.data_folder()?;
                 let known = self.opened()?.prepared.clone().filter(|prepared| prepared.folder == folder);
@@ -283,46 +281,42 @@ impl Session {
         }
         let beside_others = self.opened()?.is_beside_others();
         if !beside_others && let Some(tokenizer) = self.tokenizer_summary()? {
-            self.sink.answer(job.id, Event::TokenizerReady { tokenizer });
+            self.sink.answer(id, Event::TokenizerReady { tokenizer });
         }
         let estimated = match &run {
             Some(run) => run.record()?.estimated_seconds,
             None => self.estimated_seconds(&config),
         };
-        let mut open_run = RunSetup {
-            device: chosen.unwrap_or_else(|| config.device.clone()),
+        let options = DeviceOptions {
+            request: chosen.unwrap_or_else(|| config.device.clone()),
             moved: instead.is_some(),
-            config,
-            prepared,
-            run,
             threads: self.options.threads,
             tuning: self.tuning(),
-        }
-        .open()
-        .await?;
+        };
+        let mut prepared_run = PreparedRun::open(&config, &prepared, run, options).await?;
         let chosen = self.device.summary.clone();
-        let description = open_run.executor()?.describe();
-        let is_chosen = !open_run.on_own_device || description.request() == chosen.request;
+        let description = prepared_run.executor()?.describe();
+        let is_chosen = !prepared_run.on_own_device || description.request() == chosen.request;
         let is_known = !self.device.request.is_empty() && instead.is_none();
         let mut device = if is_chosen && is_known { chosen } else { device::of_run(&description) };
-        if !open_run.on_own_device && !is_known {
+        if !prepared_run.on_own_device && !is_known {
             device.why.clear();
         }
         if description.kind == DeviceKind::Gpu {
             device.tuned_kernels = description.variants;
         }
-        let settled = if beside_others { None } else { open_run.settled.take() };
-        for notice in settled.into_iter().chain(std::mem::take(&mut open_run.warnings)) {
+        let settled = if beside_others { None } else { prepared_run.settled.take() };
+        for notice in settled.into_iter().chain(std::mem::take(&mut prepared_run.warnings)) {
             self.sink.notice(notice);
         }
-        open_run.read_start(&self.opened()?.project.clone()).await?;
+        prepared_run.read_start(&self.opened()?.project.clone()).await?;
         if beside_others {
-            let opened = Box::new(open_run.about()?);
-            self.sink.answer(job.id, Event::RunOpened { opened });
+            let opened = Box::new(prepared_run.about()?);
+            self.sink.answer(id, Event::RunOpened { opened });
             // Yield, so that the notices are delivered before anything is on disk.
             platform::yield_now().await;
         }
-        Ok(Ready { open_run, device, estimated })
+        Ok((prepared_run, device, estimated))
     }
 
     /// Makes a run's text and settings the project's own, for the Tokenizer page and the next run.

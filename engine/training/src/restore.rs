@@ -58,10 +58,10 @@ pub async fn restore_in_turns(
     }
     checkpoints.save_in_turns(&info, &parameters, &state, is_best, yielder).await?;
     if is_resumable && files::is_file(&run.metrics_path()) {
-        storage::copy_file_in_turns(&run.metrics_path(), &restored.metrics_path(), yielder).await?;
+        storage::copy_file(&run.metrics_path(), &restored.metrics_path(), yielder).await?;
         let [from, to] = [run, restored].map(|run| metrics::timed_path(&run.metrics_path()));
         if files::is_file(&from) {
-            storage::copy_file_in_turns(&from, &to, yielder).await?;
+            storage::copy_file(&from, &to, yielder).await?;
         }
         MetricsWriter::resume(&restored.metrics_path(), info.step)?;
     }
@@ -70,7 +70,7 @@ pub async fn restore_in_turns(
         let from = run.folder().join(name);
         let is_of_judge = [TEACHER_FILE, REWARD_MODEL_FILE].contains(&name);
         if (is_resumable || is_of_judge) && files::is_file(&from) {
-            storage::copy_file_in_turns(&from, &restored.folder().join(name), yielder).await?;
+            storage::copy_file(&from, &restored.folder().join(name), yielder).await?;
         }
     }
     restored.save_record(&RunRecord {

@@ -95,7 +95,7 @@ pub fn with_trainer<R>(
         let batches = Batches::Windows(windows.accumulating(accumulate));
         // As in every front end, a resumed run keeps its kernels.
         let tuning = run.record()?.device.map_or(Tuning::Default, Tuning::Pinned);
-        let optimizer = Optimizer::of(&config.train);
+        let optimizer = Optimizer::new(&config.train);
         let executor = Executor::open_tuned(device, &graphs, optimizer, Some(2), &tuning).await?.executor;
         let began = run.metrics_path().exists();
         let mut trainer = if began {

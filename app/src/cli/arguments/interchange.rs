@@ -1,7 +1,7 @@
-//! Arguments of `import`, `merge`, `export`, `handover` and `bring-back`.
+//! Arguments of `import`, `merge`, `export` and `bundle`.
 
 use super::{DEFAULT_PROJECT, ModelArguments};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use glasshouse_engine::protocol::{Quantization, VERIFIED_STEPS};
 use std::path::PathBuf;
 
@@ -21,9 +21,26 @@ pub struct ImportArguments {
     pub context_length: Option<usize>,
 }
 
-/// `handover`.
+/// `bundle`.
 #[derive(Args, Debug)]
-pub struct HandoverArguments {
+pub struct BundleArguments {
+    /// Command to run
+    #[command(subcommand)]
+    pub command: BundleCommand,
+}
+
+/// Subcommands of `bundle`.
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Export a run as a bundle
+    Export(BundleExportArguments),
+    /// Import a run that was trained with a bundle
+    Import(BundleImportArguments),
+}
+
+/// `bundle export`.
+#[derive(Args, Debug)]
+pub struct BundleExportArguments {
     /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
@@ -44,9 +61,9 @@ pub struct HandoverArguments {
     pub force: bool,
 }
 
-/// `bring-back`.
+/// `bundle import`.
 #[derive(Args, Debug)]
-pub struct BringBackArguments {
+pub struct BundleImportArguments {
     /// Bundle folder
     #[arg(value_name = "DIR")]
     pub bundle: PathBuf,

@@ -118,7 +118,7 @@ fn further_ui(ui: &mut Ui, plan: Option<&ClusterPlan>) -> bool {
         caption(ui, format!("• {assumption}."));
     }
     ui.add_space(space::SMALL);
-    plain(ui, icons::ICON_LAN, "Hand a run over")
+    plain(ui, icons::ICON_LAN, "Export a bundle")
         .on_hover_text(
             "On the Runs page, a stopped run becomes a bundle to train on many GPUs; a run too large for the GPU here starts on the CPU",
         )

@@ -243,7 +243,7 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
         model.position = match position {
             0 => Position::Learned,
             1 => Position::Sinusoidal,
-            2 => Position::Rope(Rope::of_base(10_000.0)),
+            2 => Position::Rope(Rope::new(10_000.0)),
             _ => Position::None,
         };
     }

@@ -192,13 +192,11 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             }
         }
         let to_do = idle && run.state != RunState::Imported && run.step < run.steps;
-        let hand_over = ui
-            .add_enabled(to_do && !run.checkpoints.is_empty(), button(icons::ICON_LAN, "Hand over"))
-            .on_hover_text(
-                "As a bundle for training on many GPUs, with a check that the numbers there are the same",
-            );
-        if hand_over.clicked() {
-            context.asks.wish = Some(Wish::HandOver { run: run.name.clone() });
+        let bundle = ui
+            .add_enabled(to_do && !run.checkpoints.is_empty(), button(icons::ICON_LAN, "Export a bundle"))
+            .on_hover_text("For training on many GPUs, with a check that the numbers there are the same");
+        if bundle.clicked() {
+            context.asks.wish = Some(Wish::ExportBundle { run: run.name.clone() });
         }
         let copy = button(icons::ICON_TERMINAL, "Copy as a command line");
         let copy = ui

@@ -90,20 +90,18 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ),
         (
             icons::ICON_LAN,
-            "Bring back",
+            "Import a bundle",
             match FOLDERS {
-                true => "Make a run of what was trained with a bundle",
-                false => {
-                    "Make a run of what was trained with a bundle: choose a zip of its folder, including `out`"
-                }
+                true => "Creates a run from a trained bundle",
+                false => "Creates a run from a trained bundle: choose a zip of its folder, including `out`",
             },
-            Wish::BringBack,
+            Wish::ImportBundle,
         ),
     ];
     let is_shown = |wish: &Wish| match wish {
         Wish::ImportModelFile => FOLDERS,
         // Without runs, none can have been trained elsewhere.
-        Wish::BringBack => !context.state.runs.list.is_empty(),
+        Wish::ImportBundle => !context.state.runs.list.is_empty(),
         _ => true,
     };
     let ways: Vec<_> = ways.into_iter().filter(|(.., wish)| is_shown(wish)).collect();

@@ -40,7 +40,7 @@ impl Column {
     }
 
     pub(super) fn show(&mut self, request: u64, text: &Text) {
-        let sampling = Sampling::of(&text.source, &text.config);
+        let sampling = Sampling::new(&text.source, &text.config);
         *self = Self { sampling, request: Some(request), look: Look::default() };
     }
 

@@ -26,7 +26,7 @@ impl Default for Sampling {
 
 impl Sampling {
     /// The choices that a text was generated with.
-    pub(in crate::pages) fn of(source: &WeightSource, config: &GenerateConfig) -> Self {
+    pub(in crate::pages) fn new(source: &WeightSource, config: &GenerateConfig) -> Self {
         let typed = |stop: &String| stop.replace('\n', "\\n");
         let stop = config.stop.iter().map(typed).collect::<Vec<_>>().join("\n");
         Self { source: source.clone(), config: config.clone(), stop }

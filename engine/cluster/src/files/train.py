@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains this bundle's model on from the step it was handed over at, on one process or many.
+"""Trains this bundle's model on from the step it was exported at, on one process or many.
 
     python train.py                                                             one process
     torchrun --nproc_per_node 2 train.py                                        DDP: a whole model in each process

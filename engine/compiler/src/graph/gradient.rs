@@ -14,7 +14,7 @@ use std::collections::HashMap;
 /// output of a [`super::ops::CrossEntropy`] or of an objective computed from one. `keep` selects the forward values that the
 /// backward pass may read; the others are recomputed.
 pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32, keep: Keep) -> Result<(), GraphError> {
-    let (wanted, recompute) = (wanted(graph, &[]), Recompute::of(graph, keep));
+    let (wanted, recompute) = (wanted(graph, &[]), Recompute::new(graph, keep));
     let gradients = HashMap::new();
     let forward = graph.nodes.len();
     Backward { loss: Some((loss, scale)), wanted, recompute, gradients, forward, graph }.all_nodes()

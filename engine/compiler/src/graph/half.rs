@@ -141,7 +141,7 @@ fn outputs(graph: &Graph, node: &Node) -> impl Iterator<Item = Operand> {
 /// The f16 rules of a node.
 fn admitted(graph: &Graph, node: &Node) -> Vec<Rule> {
     fn f16_rules<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Vec<Rule> {
-        let named = Named::of(op, inputs(graph, node), outputs(graph, node));
+        let named = Named::try_new(op, inputs(graph, node), outputs(graph, node));
         named.map_or_else(Vec::new, |operands| op.f16_rules(operands))
     }
     dispatch!(&node.op, op => f16_rules(op, graph, node))

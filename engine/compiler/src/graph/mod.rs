@@ -291,7 +291,7 @@ pub struct Node {
 impl Node {
     /// Operands by name; `op` must be the node's operation.
     pub fn named<O: Operation>(&self, op: &O) -> Option<Named<O, ValueId>> {
-        Named::of(op, self.inputs.iter().copied(), self.outputs.iter().copied())
+        Named::try_new(op, self.inputs.iter().copied(), self.outputs.iter().copied())
     }
 }
 
@@ -389,7 +389,7 @@ impl Graph {
     /// Types of a node's operands by name; `op` must be the node's operation.
     pub fn types_of<O: Operation>(&self, op: &O, node: &Node) -> Option<Named<O, &Type>> {
         let ty = |value: &ValueId| self.ty(*value);
-        Named::of(op, node.inputs.iter().map(ty), node.outputs.iter().map(ty))
+        Named::try_new(op, node.inputs.iter().map(ty), node.outputs.iter().map(ty))
     }
 
     /// The targets of the graph's loss, or `None` if it has no loss.

@@ -35,7 +35,7 @@ pub(super) struct Recompute {
 
 impl Recompute {
     /// Selects the values of a forward graph to forget.
-    pub(super) fn of(graph: &Graph, keep: Keep) -> Self {
+    pub(super) fn new(graph: &Graph, keep: Keep) -> Self {
         let mut forgotten = vec![false; graph.values.len()];
         match keep {
             Keep::Everything => {}

@@ -142,7 +142,7 @@ fn an_adapter_alone_has_gradients_and_moments() {
             assert_eq!(pair[1].name, format!("{layer}{}", crate::model::LORA_B));
             let weight = plain.iter().find(|own| own.name == format!("{layer}.weight")).unwrap();
             let [out, columns] = weight.ty.shape[..] else { panic!("{weight:?}") };
-            assert_eq!(AdapterTarget::of_layer(layer).unwrap().shape(&config.model), [out, columns]);
+            assert_eq!(AdapterTarget::from_layer(layer).unwrap().shape(&config.model), [out, columns]);
             assert_eq!((&pair[0].ty.shape[..], &pair[1].ty.shape[..]), (&[4, columns][..], &[out, 4][..]));
             assert_eq!(pair[0].init, Init::Uniform(1.0 / (columns as f32).sqrt()));
             assert_eq!(pair[1].init, Init::Constant(0.0));
@@ -393,7 +393,7 @@ fn scalings_of_rotary_positions_are_those_of_transformers() {
         (longrope(16), [1.0, 0.210_818_511, 0.05, 0.007_905_694_15], 1.181_626_262),
         (longrope(48), plain, 1.0),
     ] {
-        let rope = Rope { scaling: Some(scaling), ..Rope::of_base(100.0) };
+        let rope = Rope { scaling: Some(scaling), ..Rope::new(100.0) };
         for (own, wanted) in rope_waves(&rope, 8, 48).into_iter().zip(wanted) {
             let near = |own: f64, wanted: f64| (own / wanted - 1.0).abs() < 1e-8;
             assert!(near(own.0, wanted) && near(own.1, factor), "{rope:?}: {own:?}, not {wanted}");

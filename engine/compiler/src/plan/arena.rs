@@ -47,11 +47,11 @@ pub struct ArenaLayout {
 }
 
 impl ArenaLayout {
-    pub fn of(graph: &Graph) -> Self {
-        Self::of_parameters(&graph.parameters)
+    pub fn new(graph: &Graph) -> Self {
+        Self::from_parameters(&graph.parameters)
     }
 
-    pub fn of_parameters(parameters: &[Parameter]) -> Self {
+    pub fn from_parameters(parameters: &[Parameter]) -> Self {
         let mut offsets = vec![0; parameters.len()];
         let counts: Vec<usize> = parameters.iter().map(|parameter| parameter.ty.count()).collect();
         let mut length = 0;
@@ -87,7 +87,7 @@ impl ArenaLayout {
     /// # Errors
     /// [`Error::TooLarge`] for a parameter that cannot be cut into parts of a buffer's size.
     pub fn on(graph: &Graph, target: &Target) -> Result<Self> {
-        let mut layout = Self { most: target.buffer, ..Self::of(graph) };
+        let mut layout = Self { most: target.buffer, ..Self::new(graph) };
         let most = usize::try_from(target.buffer / 4).unwrap_or(usize::MAX);
         let mut in_order: Vec<usize> = (0..graph.parameters.len()).collect();
         in_order.sort_by_key(|at| layout.offsets[*at]);
@@ -167,7 +167,7 @@ impl ArenaLayout {
     /// The layout of the same parameters with none frozen: a model's layout, independent of what a run trains.
     pub fn unfrozen(parameters: &[Parameter]) -> Self {
         let trainable = |parameter: &Parameter| Parameter { trainable: true, ..parameter.clone() };
-        Self::of_parameters(&parameters.iter().map(trainable).collect::<Vec<_>>())
+        Self::from_parameters(&parameters.iter().map(trainable).collect::<Vec<_>>())
     }
 
     /// Moves values to another layout of the same parameters, with other frozen ones.
@@ -183,7 +183,7 @@ impl ArenaLayout {
     }
 
     /// Like [`Self::moved_to`]; awaits `give` every few milliseconds.
-    pub async fn moved_in_turns(&self, other: &Self, values: Vec<f32>, give: &impl AsyncFn()) -> Vec<f32> {
+    pub async fn moved(&self, other: &Self, values: Vec<f32>, give: &impl AsyncFn()) -> Vec<f32> {
         if self.offsets == other.offsets {
             return values;
         }
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_parameter_of_more_entries_than_are_moved_at_a_time_is_moved_whole() {
         let graph = graph(&[&[40, 40], &[100], &[16, 40], &[1100, 1000]]);
-        let (from, to) = (ArenaLayout::of(&graph), ArenaLayout::unfrozen(&graph.parameters));
+        let (from, to) = (ArenaLayout::new(&graph), ArenaLayout::unfrozen(&graph.parameters));
         assert!(from.counts[3] > MOVED && from.offsets[3] != to.offsets[3]);
         let values: Vec<f32> = (0..from.length).map(|at| (at % 1013) as f32).collect();
         let moved = from.moved_to(&to, values.clone());
@@ -289,7 +289,7 @@ mod tests {
     fn pieces_are_cut_between_parameters_and_within_none_that_fits() {
         // 6,400, 100, 640, 12,800, 300, 3,200 and 51,200 floats.
         let graph = graph(&[&[160, 40], &[100], &[16, 40], &[320, 40], &[300], &[80, 40], &[1280, 40]]);
-        let whole = ArenaLayout::of(&graph);
+        let whole = ArenaLayout::new(&graph);
         assert_eq!(whole.pieces.len(), 1);
         assert_eq!(ArenaLayout::on(&graph, &Target::new(true)).unwrap(), whole);
         for buffer in [51_200, 81_920, 102_400, 204_800, 4 * whole.length as u64] {

@@ -32,7 +32,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(config: &RunConfig) -> Result<Self> {
+    fn new(config: &RunConfig) -> Result<Self> {
         let mut blocks = vec![0; config.model.layers];
         let (mut all, mut trained, mut rest) = (0, 0, 0);
         for parameter in parameters(&config.model, &config.train)? {
@@ -65,7 +65,7 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
     if !price.is_finite() || price < 0.0 {
         return Err(Error::Refused(format!("the price must be at least 0 dollars (got {price})")));
     }
-    let sizes = Sizes::of(config)?;
+    let sizes = Sizes::new(config)?;
     let windows = config.train.batch_size * config.train.accumulate;
     let fewest = (1..=MAX_GPUS.min(windows)).find(|gpus| {
         let memory = memory(config, &sizes, *gpus, 1);

@@ -100,7 +100,7 @@ impl SampleSettings {
     };
 
     /// A row that continues text number `text`.
-    pub fn of(sampling: &Sampling, text: usize) -> Self {
+    pub fn new(sampling: &Sampling, text: usize) -> Self {
         Self {
             temperature: sampling.temperature,
             top_p: sampling.top_p,

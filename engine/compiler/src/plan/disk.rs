@@ -21,7 +21,7 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
         let counted = parameters.iter().filter(|parameter| parameter.trainable || !trained_alone);
         counted.map(|parameter| parameter.ty.count() as u64).sum()
     };
-    let optimizer = Optimizer::of(train);
+    let optimizer = Optimizer::new(train);
     let moments = u64::from(optimizer.first_moments()) + u64::from(optimizer.second_moments());
     let checkpoint = 4 * (count(false) + moments * count(true));
     let times = |interval| times(train, interval);

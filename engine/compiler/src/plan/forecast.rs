@@ -34,10 +34,10 @@ impl Demand {
     ///
     /// # Errors
     /// The model cannot be built or lowered.
-    pub fn of(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Self> {
+    pub fn new(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Self> {
         let graphs = training_graphs(model, train)?;
         let plan = compile(graphs.train, &[graphs.train_loss], target)?;
-        let optimizer = Optimizer::of(train);
+        let optimizer = Optimizer::new(train);
         let update = update::update_dispatches(&plan.arena, &optimizer, target)?;
         let times = train.accumulate as f64;
         let mut demand = Self {
@@ -189,9 +189,9 @@ mod tests {
     fn a_step_of_two_micro_batches_takes_twice_the_operations() {
         let config = presets::preset("nanogpt-cpu").unwrap();
         let target = Target::new(false);
-        let once = Demand::of(&config.model, &config.train, &target).unwrap();
+        let once = Demand::new(&config.model, &config.train, &target).unwrap();
         let train = TrainConfig { accumulate: 2, ..config.train.clone() };
-        let twice = Demand::of(&config.model, &train, &target).unwrap();
+        let twice = Demand::new(&config.model, &train, &target).unwrap();
         assert_eq!((twice.products, twice.attention), (2.0 * once.products, 2.0 * once.attention));
         assert!(
             once.attention > 0.0 && twice.bytes < 2.0 * once.bytes && twice.launches < 2.0 * once.launches

@@ -10,14 +10,14 @@ const MULTIPLIED: usize = 1 << 20;
 
 /// Returns the model weights equivalent to a run's, in the layout of a model without frozen parameters: W + scale·B·A for each
 /// W [out, in] with A [r, in] and B [out, r] (Hu et al. 2021). `parameters` are the run's, and `values` are laid out by
-/// [`ArenaLayout::of_parameters`]. A large model takes seconds; `give` is awaited every few milliseconds.
+/// [`ArenaLayout::from_parameters`]. A large model takes seconds; `give` is awaited every few milliseconds.
 pub async fn merged(
     parameters: &[Parameter],
     adapter: Option<&Adapter>,
     mut values: Vec<f32>,
     give: &impl AsyncFn(),
 ) -> Vec<f32> {
-    let from = ArenaLayout::of_parameters(parameters);
+    let from = ArenaLayout::from_parameters(parameters);
     if let Some(adapter) = adapter {
         for pair in lora_pairs(parameters) {
             let [a, b] = [pair.a, pair.b].map(|id| values[from.range(id)].to_vec());
@@ -28,7 +28,7 @@ pub async fn merged(
     // The model's own parameters come first, in its order.
     let own: Vec<Parameter> =
         parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
-    from.moved_in_turns(&ArenaLayout::unfrozen(&own), values, give).await
+    from.moved(&ArenaLayout::unfrozen(&own), values, give).await
 }
 
 /// w += scale·b·a, row by row of b, with a [r, in], b [out, r], and w [out, in] or, if `transposed`, [in, out].
@@ -76,7 +76,7 @@ mod tests {
         run.train.adapter = Some(Adapter { rank: 3, alpha: 6.0, ..Adapter::default() });
         let parameters = parameters(&run.model, &run.train).unwrap();
         let plain = build(&run.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-        let (from, to) = (ArenaLayout::of_parameters(&parameters), ArenaLayout::of_parameters(&plain));
+        let (from, to) = (ArenaLayout::from_parameters(&parameters), ArenaLayout::from_parameters(&plain));
         let values: Vec<f32> = (0..from.length).map(|at| ((at * 31 % 101) as f32 - 50.0) * 0.01).collect();
         let merged = block_on(merged(&parameters, run.train.adapter.as_ref(), values.clone(), &async || ()));
         assert_eq!(merged.len(), to.length);

@@ -177,7 +177,7 @@ fn bytes_are_those_of_the_buffers() {
     for name in ["nanogpt-cpu", "llama-tiny"] {
         let run = run(name, 2);
         let graphs = training_graphs(&run.model, &run.train).unwrap();
-        let optimizer = Optimizer::of(&run.train);
+        let optimizer = Optimizer::new(&run.train);
         let train = compile(graphs.train, &[graphs.train_loss], &TARGETS[1]).unwrap();
         let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &TARGETS[1]).unwrap();
         let update = update::update_dispatches(&train.arena, &optimizer, &TARGETS[1]).unwrap();
@@ -248,8 +248,8 @@ fn muon_counts_its_products() {
 #[test]
 fn muon_updates_the_matrices_of_blocks() {
     let run = run("llama-tiny", 1);
-    let layout = ArenaLayout::of(&training_graphs(&run.model, &run.train).unwrap().train);
-    let optimizer = |kind| Optimizer { kind, ..Optimizer::of(&run.train) };
+    let layout = ArenaLayout::new(&training_graphs(&run.model, &run.train).unwrap().train);
+    let optimizer = |kind| Optimizer { kind, ..Optimizer::new(&run.train) };
     let own = optimizer(OptimizerKind::Muon);
     assert_eq!(own.matrices(&layout).len(), 4 * run.model.layers);
     let mut ranges = own.entrywise(&layout);
@@ -259,7 +259,7 @@ fn muon_updates_the_matrices_of_blocks() {
     assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, layout.trained_end));
     assert_eq!(optimizer(OptimizerKind::Adamw).entrywise(&layout), [0..layout.trained_end]);
     let adapted = TrainConfig { adapter: Some(Adapter::default()), ..run.train };
-    assert!(ArenaLayout::of(&training_graphs(&run.model, &adapted).unwrap().train).hidden.is_empty());
+    assert!(ArenaLayout::new(&training_graphs(&run.model, &adapted).unwrap().train).hidden.is_empty());
     let refused = TrainConfig { optimizer: OptimizerKind::Muon, ..adapted }.validate();
     assert!(refused.is_err_and(|error| error.to_string().contains("train.adapter")));
 }
@@ -346,7 +346,7 @@ fn bindings_are_lawful() {
             let graphs = training_graphs(&run.model, &run.train).unwrap();
             let plan = compile(graphs.train, &[graphs.train_loss], &target).unwrap();
             let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &target).unwrap();
-            let optimizer = Optimizer::of(&run.train);
+            let optimizer = Optimizer::new(&run.train);
             let update = update::update_dispatches(&plan.arena, &optimizer, &target).unwrap();
             let all = buffers(&[&plan, &evaluate], Some(&optimizer), &update, ring(1));
             for dispatches in [&plan.dispatches, &evaluate.dispatches, &update] {

@@ -61,7 +61,7 @@ impl Trial {
         let few = family == Family::Linear && rows <= FEW_ROWS;
         let family = if few { Family::LinearFew } else { family };
         let flops = 2.0 * rows as f64 * first as f64 * second as f64;
-        let bucket = ShapeBucket::of_product(family, sizes, stored);
+        let bucket = ShapeBucket::from_product(family, sizes, stored);
         Self { bucket, flops, sizes, stored, op, operands, weight }
     }
 
@@ -164,25 +164,25 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
     let (rows, columns) = node.inputs.first().map_or((0, 0), |_| (shape(0).rows(), shape(0).columns()));
     match node.op {
         Op::Linear(_) => {
-            let stored = Operands::of([input(0); 2]);
+            let stored = Operands::from_f16s([input(0); 2]);
             vec![Trial::product(Family::Linear, [rows, columns, shape(1).rows()], stored)]
         }
         Op::LinearInputBackward(_) => {
-            let stored = Operands::of([input(0), output(0)]);
+            let stored = Operands::from_f16s([input(0), output(0)]);
             vec![Trial::product(Family::LinearInputBackward, [rows, columns, shape(1).columns()], stored)]
         }
         Op::LinearWeightBackward(ops::LinearWeightBackward) => {
-            let stored = Operands::of([input(0), input(1)]);
+            let stored = Operands::from_f16s([input(0), input(1)]);
             vec![Trial::product(Family::LinearWeightBackward, [rows, columns, shape(1).columns()], stored)]
         }
         Op::LinearCrossEntropy(ops::LinearCrossEntropy { chunk, .. }) => {
             let sizes = [chunk.min(rows), columns, shape(1).rows()];
-            vec![with_chunks(Trial::product(Family::Linear, sizes, Operands::of([input(0); 2])), rows)]
+            vec![with_chunks(Trial::product(Family::Linear, sizes, Operands::from_f16s([input(0); 2])), rows)]
         }
         Op::LinearCrossEntropyBackward(ops::LinearCrossEntropyBackward { chunk, weight, .. }) => {
             let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
             let (x, dx, dlogits) = (input(0), output(0), output(2));
-            let product = |family, sizes, f16s| Trial::product(family, sizes, Operands::of(f16s));
+            let product = |family, sizes, f16s| Trial::product(family, sizes, Operands::from_f16s(f16s));
             let mut all = vec![
                 product(Family::Linear, [chunk, columns, vocabulary], [x; 2]),
                 product(Family::LinearInputBackward, [chunk, vocabulary, columns], [dlogits, dx]),
@@ -227,7 +227,7 @@ fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
         _ => [batch, time, 1],
     };
     let Cost { forward, backward, .. } = cost(graph, node);
-    let bucket = ShapeBucket::of(family, sizes);
+    let bucket = ShapeBucket::new(family, sizes);
     let (flops, stored) = (share * (forward + backward), Operands::Floats);
     Trial { bucket, flops, sizes, stored, op: node.op, operands, weight: None }
 }

@@ -361,7 +361,7 @@ impl Ending {
             })
             .collect();
         for (mut document, split, source, overlaps) in checked {
-            let amount = Amount::of(&document.text);
+            let amount = Amount::from_text(&document.text);
             // Source files share much and differ in details: they are counted and kept.
             let code = matches!(document.kind, Kind::Code(_));
             if overlaps.is_some() && (code || !bench.worker.drops_overlaps()) {

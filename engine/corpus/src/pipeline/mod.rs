@@ -80,7 +80,8 @@ impl Bench<'_> {
 
     /// Drops a document after the first pass.
     fn drop_document(&mut self, at: At, reason: String, document: &Document) -> Result<()> {
-        let dropped = self.worker.dropped(at, reason, document, Amount::of(&document.text), &document.text);
+        let dropped =
+            self.worker.dropped(at, reason, document, Amount::from_text(&document.text), &document.text);
         self.gone(at, &dropped)
     }
 }

@@ -151,7 +151,7 @@ impl Recorders {
     /// Counts a document changed in the second pass.
     pub(super) fn edited(&mut self, at: At, document: &Document, before: Amount, text: &str) {
         if let Some(recorder) = self.stages.at(at) {
-            recorder.edit(&document.id, &document.source, before, Amount::of(text), || {
+            recorder.edit(&document.id, &document.source, before, Amount::from_text(text), || {
                 (document.text.clone(), text.to_owned())
             });
         }
@@ -167,7 +167,7 @@ impl Recorders {
 
     /// Counts a kept document under this source; documents come source by source.
     pub(super) fn kept(&mut self, worker: &Worker, document: &Document, source: &str, is_held_out: bool) {
-        let amount = Amount::of(&document.text);
+        let amount = Amount::from_text(&document.text);
         self.kept.add(amount);
         if is_held_out {
             self.held_out.add(amount);

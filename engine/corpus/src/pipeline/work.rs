@@ -113,7 +113,7 @@ impl Worker {
     }
 
     pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
-        let raw = Amount::of(&document.text);
+        let raw = Amount::from_text(&document.text);
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
         let mut told = Told { about: without_text(&mut document), raw, ..Told::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
@@ -126,7 +126,7 @@ impl Worker {
         if document.kind.is_marked_up() {
             document.kind = Kind::Plain;
         }
-        let mut amount = Amount::of(&document.text);
+        let mut amount = Amount::from_text(&document.text);
         if document.text.trim().is_empty() {
             return Ok(self.goes(told, At::Extraction, "no text is left", raw, ""));
         }
@@ -136,7 +136,7 @@ impl Worker {
         let judgement = self.judge.judge(&document);
         let place = |number: usize| At::Rule(self.places.get(number).copied().unwrap_or(number));
         if let Some(text) = judgement.text {
-            let after = Amount::of(&text);
+            let after = Amount::from_text(&text);
             let before = std::mem::replace(&mut document.text, text);
             if let Some(last) = judgement.edited_by.last() {
                 let texts = Some((before, document.text.clone()));
@@ -185,7 +185,7 @@ impl Worker {
             return applied.dropped;
         }
         if let Some(text) = applied.text {
-            let after = Amount::of(&text);
+            let after = Amount::from_text(&text);
             told.edits.push(Edit { at: At::Personal, before: *amount, after, texts: None });
             document.text = text;
             *amount = after;

@@ -64,7 +64,9 @@ fn a_change_is_shown_around_its_first_difference() {
     let head = "the same words over and over ".repeat(100);
     let mut recorder = StageRecorder::new(about("c4.lines"));
     let (before, after) = (format!("{head}old end"), format!("{head}new end"));
-    recorder.edit("a", "web", Amount::of(&before), Amount::of(&after), || (before.clone(), after.clone()));
+    recorder.edit("a", "web", Amount::from_text(&before), Amount::from_text(&after), || {
+        (before.clone(), after.clone())
+    });
     let stage = recorder.finish();
     let example = stage.changes.first().expect("one change");
     assert!(

@@ -217,7 +217,7 @@ impl CpuDecoder {
         let prompt = built(Purpose::Decode { batch: 1, chunk, texts })?;
         let step = |batch| built(Purpose::Decode { batch, chunk: 1, texts });
         let steps = batches(texts).map(step).collect::<Result<Vec<_>>>()?;
-        let layout = ArenaLayout::of(&prompt.graph);
+        let layout = ArenaLayout::new(&prompt.graph);
         let beside_caches = |built: &Model| {
             Program::needed(&built.graph, &[built.logits]) - Program::needed_for_caches(&built.graph)
         };
@@ -275,7 +275,7 @@ impl CpuDecoder {
         let text = DecodedText {
             window: history.len(),
             history,
-            sampling: Sampling::of(config),
+            sampling: Sampling::new(config),
             seed: config.seed,
             masked: config.stop_tokens.clone(),
             min_tokens: config.min_tokens as u64,
@@ -436,7 +436,7 @@ mod tests {
     #[test]
     fn a_model_larger_than_the_memory_is_refused() {
         let model = llama();
-        let length = ArenaLayout::of(&build(&model, Purpose::STEP).unwrap().graph).length;
+        let length = ArenaLayout::new(&build(&model, Purpose::STEP).unwrap().graph).length;
         let within =
             |bytes, texts| CpuDecoder::within(Some(bytes), &model, &vec![0.0; length], Some(1), texts);
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));

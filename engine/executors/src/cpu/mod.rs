@@ -36,7 +36,7 @@ use glasshouse_protocol::{RunConfig, TrainConfig};
 use memory_demand::MemoryDemand;
 use other_shards::OtherShards;
 pub use program::{Program, Weights};
-pub use run::run_in_turns;
+pub use run::run_program;
 pub use workers::Workers;
 
 use half::f16;
@@ -82,7 +82,7 @@ impl CpuExecutor {
     /// Bytes that [`Self::new`] will allocate, excluding the threads' small scratch memory.
     pub fn needed(graphs: &TrainingGraphs, optimizer: Optimizer) -> u64 {
         let MemoryDemand { arenas, programs, .. } =
-            memory_demand(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
+            memory_demand(graphs, &optimizer, &ArenaLayout::new(&graphs.train));
         arenas + programs
     }
 
@@ -95,7 +95,7 @@ impl CpuExecutor {
         partition: Partition,
     ) -> Result<Self> {
         graphs.expect_full(&optimizer, "the CPU executor")?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         memory_demand(graphs, &optimizer, &layout).check(available)?;
         let divided = match partition {
             Partition::WHOLE => None,
@@ -258,14 +258,14 @@ impl CpuExecutor {
         let Some((shard, others)) = divided else {
             let mut losses = Vec::with_capacity(batches.len());
             for batch in batches {
-                let whole = BatchShard { counted: batch.counted, ..BatchShard::default() };
+                let whole = BatchShard { loss_denominator: batch.loss_denominator, ..BatchShard::default() };
                 let run = programs.of(task);
                 let (loss, here) = run.batch(weights, workers, batch, whole).await?;
                 if task == Task::Train {
                     reports.extend(run.reported());
                 }
-                losses.push(match batch.counted {
-                    Some(counted) => (loss * here / counted, counted),
+                losses.push(match batch.loss_denominator {
+                    Some(denominator) => (loss * here / denominator, denominator),
                     None => (loss, here),
                 });
             }
@@ -281,7 +281,7 @@ impl CpuExecutor {
         // Answers of the others are always collected; leftovers would be taken for the next step's.
         let rest = others.collect(task, batches, begun.elapsed(), &mut losses, weights, workers).await;
         own.and(rest)?;
-        Ok(losses.into_iter().zip(batches.iter().map(|batch| shard.counted(task, batch))).collect())
+        Ok(losses.into_iter().zip(batches.iter().map(|batch| shard.loss_denominator(task, batch))).collect())
     }
 
     async fn step(&mut self, step: &StepInput) -> Result<StepReport> {
@@ -421,7 +421,7 @@ pub fn time_graph(
     threads: Option<usize>,
     seconds: f64,
 ) -> Result<(Vec<f64>, usize)> {
-    let arenas = 2 * 4 * ArenaLayout::of(graph).length as u64;
+    let arenas = 2 * 4 * ArenaLayout::new(graph).length as u64;
     MemoryDemand { arenas, programs: Program::needed(graph, &[]), batch: None, together: 1 }
         .check(glasshouse_platform::available_memory())?;
     let (mut program, mut weights) = fed(graph, inputs, &[])?;
@@ -450,7 +450,7 @@ pub fn time_graph(
 
 /// Builds a program with its inputs set, and its weights.
 fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(Program, Weights)> {
-    let ArenaLayout { floats_end, length, .. } = ArenaLayout::of(graph);
+    let ArenaLayout { floats_end, length, .. } = ArenaLayout::new(graph);
     let mut weights = Weights {
         parameters: vec![0.0; floats_end],
         f16s: vec![f16::ZERO; length - floats_end],

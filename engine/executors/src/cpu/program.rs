@@ -94,7 +94,7 @@ pub struct Program {
 impl Program {
     /// Lays out `graph`. The values in `keep` can be read after a run.
     pub fn new(graph: &Graph, keep: &[ValueId]) -> Self {
-        let layout = ArenaLayout::of(graph);
+        let layout = ArenaLayout::new(graph);
         let placement = memory::place(graph, keep, &[]);
         let mut memory = Memory {
             slots: placement.slots.iter().map(|bytes| vec![0.0; (*bytes / 4) as usize]).collect(),

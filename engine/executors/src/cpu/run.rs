@@ -55,7 +55,7 @@ impl Run {
         shard: BatchShard,
     ) -> Result<(f32, f32)> {
         self.begin(weights, batch, shard)?;
-        run_in_turns(&mut self.program, weights, workers, batch.seed).await?;
+        run_program(&mut self.program, weights, workers, batch.seed).await?;
         self.end()
     }
 
@@ -69,7 +69,7 @@ impl Run {
         if let Some(fault) = batch.scores_fault(self.scores.map(|(_, count)| count)) {
             return Err(Error::Refused(fault));
         }
-        if let (Some((value, _)), Some(starts)) = (self.starts, &batch.starts) {
+        if let (Some((value, _)), Some(starts)) = (self.starts, &batch.document_starts) {
             self.program.set_words(value, starts)?;
         }
         match (self.scores, &batch.scores) {
@@ -106,7 +106,7 @@ impl Run {
 }
 
 /// Runs a program to its end, yielding between nodes.
-pub async fn run_in_turns(
+pub async fn run_program(
     program: &mut Program,
     weights: &mut Weights,
     workers: &Arc<Workers>,

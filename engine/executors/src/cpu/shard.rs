@@ -49,7 +49,7 @@ impl Partition {
     /// c·[`TOKENS_PER_COPY`]·(n − 1). The sum is smallest at n = √(N / [`TOKENS_PER_COPY`]), which caps the number of workers.
     pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
         let TrainSpec { model, train } = &graphs.spec;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
         // A pair loss needs both rows of a pair, ORPO's needs all rows, and weighted answers come with scores. Models
@@ -121,7 +121,7 @@ pub struct Shard {
 pub struct ShardBatch {
     pub batch: MicroBatch,
     /// Denominator of the whole micro-batch's loss: its counted targets, unless the batch sets another.
-    pub counted: f32,
+    pub loss_denominator: f32,
 }
 
 impl Shard {
@@ -132,7 +132,7 @@ impl Shard {
     /// Bytes needed by a separate worker.
     pub fn needed(&self) -> Result<u64> {
         let graphs = self.graphs()?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         Ok(4 * (layout.length + layout.trained_end) as u64 + Programs::needed(&graphs))
     }
 
@@ -168,23 +168,23 @@ impl Shard {
         let batch = MicroBatch {
             tokens: part(&whole.tokens),
             targets: part(&whole.targets),
-            starts: whole.starts.as_deref().map(part),
+            document_starts: whole.document_starts.as_deref().map(part),
             seed: whole.seed,
-            counted: None,
+            loss_denominator: None,
             scores: None,
         };
-        ShardBatch { batch, counted: self.counted(task, whole) }
+        ShardBatch { batch, loss_denominator: self.loss_denominator(task, whole) }
     }
 
     /// Denominator of a whole micro-batch's loss: its counted targets, unless the batch sets another. Evaluations
     /// ignore [`IGNORED`] targets even if training ignores none.
-    pub fn counted(&self, task: Task, whole: &MicroBatch) -> f32 {
+    pub fn loss_denominator(&self, task: Task, whole: &MicroBatch) -> f32 {
         let ignored = match (self.spec.train.ignored_target(), task) {
             (None, Task::Evaluate) => Some(IGNORED),
             (ignored, _) => ignored,
         };
         let counts = |target: &&u32| Some(**target) != ignored;
-        whole.counted.unwrap_or_else(|| whole.targets.iter().filter(counts).count() as f32)
+        whole.loss_denominator.unwrap_or_else(|| whole.targets.iter().filter(counts).count() as f32)
     }
 
     /// Tokens of this shard's part of a micro-batch.
@@ -204,10 +204,10 @@ impl Shard {
     ) -> Result<Vec<f32>> {
         let run = programs.of(task);
         let mut losses = Vec::with_capacity(parts.len());
-        for ShardBatch { batch, counted } in parts {
-            let shard = BatchShard { first: self.first, counted: Some(*counted) };
+        for ShardBatch { batch, loss_denominator } in parts {
+            let shard = BatchShard { first: self.first, loss_denominator: Some(*loss_denominator) };
             let (loss, here) = run.batch(weights, workers, batch, shard).await?;
-            losses.push(if *counted > 0.0 { loss * here / counted } else { 0.0 });
+            losses.push(if *loss_denominator > 0.0 { loss * here / loss_denominator } else { 0.0 });
         }
         Ok(losses)
     }
@@ -217,11 +217,11 @@ impl Shard {
 /// the loss denominator as float bits, tokens, targets, and document starts if rows hold several documents.
 pub fn packed(task: Task, parts: &[ShardBatch]) -> Vec<u32> {
     let mut words = vec![u32::from(task == Task::Evaluate)];
-    for ShardBatch { batch, counted } in parts {
-        words.extend([batch.seed[0], batch.seed[1], counted.to_bits()]);
+    for ShardBatch { batch, loss_denominator } in parts {
+        words.extend([batch.seed[0], batch.seed[1], loss_denominator.to_bits()]);
         words.extend(&batch.tokens);
         words.extend(&batch.targets);
-        words.extend(batch.starts.iter().flatten());
+        words.extend(batch.document_starts.iter().flatten());
     }
     words
 }
@@ -244,12 +244,12 @@ fn unpacked(words: &[u32], tokens: usize, documents: bool) -> Result<(Task, Vec<
         let batch = MicroBatch {
             tokens: ids.to_vec(),
             targets: targets.to_vec(),
-            starts: documents.then(|| starts.to_vec()),
+            document_starts: documents.then(|| starts.to_vec()),
             seed: [head[0], head[1]],
-            counted: None,
+            loss_denominator: None,
             scores: None,
         };
-        ShardBatch { batch, counted: f32::from_bits(head[2]) }
+        ShardBatch { batch, loss_denominator: f32::from_bits(head[2]) }
     };
     Ok((task, words.chunks_exact(length).map(part).collect()))
 }
@@ -280,7 +280,7 @@ impl ShardExecutor {
         let shard: Shard =
             serde_json::from_str(shard).map_err(|error| Error::Internal(format!("a shard: {error}")))?;
         let graphs = shard.graphs()?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let (parameters, gradients) = (vec![0.0; layout.length], vec![0.0; layout.trained_end]);
         let weights = Weights { parameters, gradients, ..Weights::default() };
         Ok(Self {

@@ -237,7 +237,7 @@ fn rope_turns_and_turns_back() {
         let positions = 13;
         let mut graph = Graph::default();
         let x = graph.input(Input::Free(0), Type::f32(&[batch, time, sizes.packed()]));
-        let constant = Constant::RopeTable(Rope::of_base(100.0));
+        let constant = Constant::RopeTable(Rope::new(100.0));
         let ty = Type::f32(&[positions, sizes.head_size]);
         let table = constant.data(&ty);
         let table_value = graph.constant(constant, ty);

@@ -97,7 +97,7 @@ impl BatchRules {
         put(Input::Tokens, &|batch, ids| ids.extend_from_slice(&batch.tokens))?;
         put(Input::Targets, &|batch, ids| ids.extend_from_slice(&batch.targets))?;
         if self.documents.is_some() {
-            put(Input::Starts, &|batch, ids| ids.extend(batch.starts.iter().flatten()))?;
+            put(Input::Starts, &|batch, ids| ids.extend(batch.document_starts.iter().flatten()))?;
         }
         if self.scores.is_some() {
             let bits = |batch: &MicroBatch, ids: &mut Vec<u32>| {

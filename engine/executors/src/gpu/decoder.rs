@@ -197,7 +197,7 @@ impl GpuDecoder {
         let history = self.storage.get(0, Buffer::Decode(DecodeBuffer::History))?;
         self.gpu.write(history, at, bytemuck::cast_slice(prompt)).await?;
         self.texts[number] = Some(DecodedText {
-            sampling: Sampling::of(config),
+            sampling: Sampling::new(config),
             seed: config.seed,
             masked: config.stop_tokens.clone(),
             min_tokens: config.min_tokens as u64,
@@ -326,7 +326,7 @@ impl GpuDecoder {
         for (settings, at) in settings.iter_mut().zip(&rows.texts) {
             let Some(text) = &texts[*at] else { continue };
             let masked_draws = text.min_tokens.saturating_sub(text.drawn);
-            *settings = SampleSettings::of(&text.sampling, *at).masking(&text.masked, masked_draws);
+            *settings = SampleSettings::new(&text.sampling, *at).masking(&text.masked, masked_draws);
             for (draw, n) in draws[at * MAX_DRAWS..].iter_mut().zip(0..rows.count as u64) {
                 *draw = sampler::draw(text.seed, text.drawn + n);
             }

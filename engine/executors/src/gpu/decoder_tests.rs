@@ -56,7 +56,7 @@ impl Bench {
         assert!(self.logits.index() > 0);
         let slot = self.storage.get(0, Buffer::Slot(0)).unwrap();
         let state = DecodeState { length: history.len() as u32, ..DecodeState::default() };
-        let settings = SampleSettings::of(sampling, 0);
+        let settings = SampleSettings::new(sampling, 0);
         let capacity = decode::capacity(self.context_length);
         let mut ring = vec![0u32; capacity];
         for (at, token) in history.iter().enumerate() {
@@ -178,7 +178,7 @@ fn models() -> Vec<ModelConfig> {
         qk_norm: false,
         sliding_window: Some(7),
         norm: NormConfig { add_unit_offset: true, ..llama.norm.clone() },
-        position: Position::Rope(Rope { channels: Some(4), skip_every: 2, ..Rope::of_base(100.0) }),
+        position: Position::Rope(Rope { channels: Some(4), skip_every: 2, ..Rope::new(100.0) }),
         residual: Residual::Parallel,
         bias: Bias { qkv: true, head: true, ..Bias::default() },
         tied_head: false,
@@ -189,11 +189,11 @@ fn models() -> Vec<ModelConfig> {
 
 fn weights(model: &ModelConfig) -> Vec<f32> {
     let graph = build(model, Purpose::Window { time: 1 }).unwrap().graph;
-    initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), 3)
+    initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3)
 }
 
 fn parameters(graph: &Graph, arena: &[f32]) -> Vec<(ValueId, Data)> {
-    let layout = ArenaLayout::of(graph);
+    let layout = ArenaLayout::new(graph);
     let of = |(at, value): (usize, &glasshouse_compiler::graph::Value)| match value.origin {
         Origin::Parameter(id) => Some((ValueId(at as u32), Data::F32(arena[layout.range(id)].to_vec()))),
         _ => None,
@@ -309,7 +309,7 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
                 let penalised = &text[text.len().saturating_sub(model.context_length)..];
                 let logits = window_logits(&gpu, &model, &arena, &text[dropped..]);
                 let draw = sampler::draw(config.seed, n as u64);
-                let plain = sampler::sample(&logits, penalised, &Sampling::of(&config), draw);
+                let plain = sampler::sample(&logits, penalised, &Sampling::new(&config), draw);
                 assert_eq!(*token, plain, "model {number}, prompt of {length}, token {n}");
                 text.push(*token);
                 if text.len() - dropped > model.context_length {

@@ -388,7 +388,7 @@ impl GpuExecutor {
                     learning_rate: step.learning_rate,
                     first_correction,
                     second_correction,
-                    counted: batch.counted.unwrap_or(0.0),
+                    counted: batch.loss_denominator.unwrap_or(0.0),
                     seed: batch.seed,
                     ..ScheduleRow::default()
                 };

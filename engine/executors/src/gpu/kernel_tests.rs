@@ -291,7 +291,7 @@ fn norms_and_their_gradients() {
     let gpu = test_gpu();
     let eps = 1e-5f32;
     for kind in [NormKind::Layer, NormKind::Rms] {
-        let form = NormForm::of(kind, eps);
+        let form = NormForm::new(kind, eps);
         for (rows, columns) in [(1, 2), (3, 7), (65, 20), (131, 257), (2, 768), (200, 8)] {
             for flag in [false, true] {
                 let floats = [noise(rows * columns, 0), noise(columns, 1), noise(rows * columns, 2)];
@@ -590,7 +590,7 @@ fn more_groups_than_a_dimension_holds() {
     let mut graph = Graph::default();
     let x = graph.input(Input::Free(0), Type::f32(&[rows, 2]));
     let w = graph.input(Input::Free(1), Type::f32(&[2]));
-    let form = NormForm::of(NormKind::Rms, 1e-6);
+    let form = NormForm::new(NormKind::Rms, 1e-6);
     let y = graph.push(ops::Norm { form, bias: false }, &[x, w]).unwrap()[0];
     let entries: Vec<f32> = (0..2 * rows).map(|at| 1.0 + (at / 2 % 97) as f32).collect();
     let fed = [(x, Data::F32(entries)), (w, Data::F32(vec![3.0, 5.0]))];

@@ -39,7 +39,7 @@ impl OracleExecutor {
     /// An executor with zero weights until [`Self::set_state`].
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, device: Device) -> Result<Self> {
         graphs.expect_full(&optimizer, "burn's executor")?;
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let mut executor = Self {
             graphs: graphs.clone(),
             layout,
@@ -174,7 +174,7 @@ impl OracleExecutor {
         }
         let given = [(Input::Tokens, &batch.tokens), (Input::Targets, &batch.targets)];
         for (input, ids) in
-            given.into_iter().chain(batch.starts.as_ref().map(|starts| (Input::Starts, starts)))
+            given.into_iter().chain(batch.document_starts.as_ref().map(|starts| (Input::Starts, starts)))
         {
             if let Some(id) = graph.find(Origin::Input(input)) {
                 expect_count(graph, id, ids.len())?;
@@ -216,10 +216,10 @@ impl OracleExecutor {
                 reports.extend(numbers.last_chunk::<REPORTED>().copied());
             }
             let mean = both.clone().narrow(1, 0, 1);
-            let share = match batch.counted {
+            let share = match batch.loss_denominator {
                 // The mean of the loss is its sum divided by the requested count.
-                Some(counted) => {
-                    share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(counted)
+                Some(denominator) => {
+                    share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(denominator)
                 }
                 None => share,
             };

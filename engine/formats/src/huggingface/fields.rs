@@ -382,7 +382,7 @@ impl Fields {
         inner.expect_known(&format!("{name}."))?;
         let channels = (head_size as f64 * share) as usize;
         let channels = (channels != head_size).then_some(channels);
-        Ok(Rope { scaling, channels, ..Rope::of_base(base) })
+        Ok(Rope { scaling, channels, ..Rope::new(base) })
     }
 
     /// The parameters of YaRN, for a model of `whole` positions.

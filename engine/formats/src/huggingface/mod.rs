@@ -138,7 +138,7 @@ pub async fn write_tensors(
         glasshouse_platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
         let mut bytes = format.encode(&entries, &mut bits16);
-        storage::copy_in_turns(&mut bytes, &mut file, yielder).await.map_err(Error::io(path))?;
+        storage::copy(&mut bytes, &mut file, yielder).await.map_err(Error::io(path))?;
     }
     file.sync_all().map_err(Error::io(path))
 }

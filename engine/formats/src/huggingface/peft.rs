@@ -213,7 +213,7 @@ mod tests {
             let adapter = Adapter { rank: 3, alpha: 6.0, targets: targets.collect(), ..Adapter::default() };
             let train = TrainConfig { adapter: Some(adapter.clone()), ..TrainConfig::default() };
             let list = parameters(&model, &train).unwrap();
-            let length = ArenaLayout::of_parameters(&list).length;
+            let length = ArenaLayout::from_parameters(&list).length;
             let values: Vec<f32> = (0..length).map(|at| ((at * 37 % 113) as f32 - 56.0) * 0.01).collect();
             let whole = block_on(merged(&list, Some(&adapter), values.clone(), &async || ()));
             let (own, plain) = (Parameters::from_list(list), Parameters::of(&model).unwrap());

@@ -6,7 +6,7 @@ use super::{Lens, LensDevice, Tensor};
 use glasshouse_compiler::graph::{Graph, Origin, ValueId, token_order};
 use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::step::Data;
-use glasshouse_executors::cpu::{Program, Weights, fused, run_in_turns};
+use glasshouse_executors::cpu::{Program, Weights, fused, run_program};
 use glasshouse_platform::{Error, Result};
 use glasshouse_text::data::IGNORED;
 
@@ -194,7 +194,7 @@ impl Lens {
                         Data::F32(floats) => lent.program.set_floats(lent.weights, *value, floats)?,
                     }
                 }
-                run_in_turns(lent.program, lent.weights, workers, [0, 0]).await?;
+                run_program(lent.program, lent.weights, workers, [0, 0]).await?;
                 Read::Lent(lent)
             }
             (Runner::Gpu(on_device), LensDevice::Gpu(gpu)) => {

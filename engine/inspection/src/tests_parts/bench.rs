@@ -75,7 +75,7 @@ pub fn number(seed: u64, n: usize) -> f32 {
 
 /// A lens over random weights between −`scale` and `scale`.
 pub fn lens(model: &ModelConfig, scale: f32) -> Lens {
-    let length = ArenaLayout::of(&build(model, Purpose::Window { time: 1 }).unwrap().graph).length;
+    let length = ArenaLayout::new(&build(model, Purpose::Window { time: 1 }).unwrap().graph).length;
     let arena = (0..length).map(|n| scale * number(3, n)).collect();
     Lens::on_cpu(model, arena, Some(1)).unwrap()
 }

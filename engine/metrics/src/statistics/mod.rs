@@ -129,7 +129,7 @@ impl Bootstrap {
         of: impl FnMut([f64; N]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        varied(self.in_turns(self.singles(items, of)?, give).await)
+        varied(self.values(self.singles(items, of)?, give).await)
     }
 
     /// The statistic of [`Bootstrap::sums`] per resample.
@@ -171,7 +171,7 @@ impl Bootstrap {
         of: impl FnMut([f64; N]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        let values = self.in_turns(self.pairs(first, second, of)?, give).await;
+        let values = self.values(self.pairs(first, second, of)?, give).await;
         of_differences(first.len(), values)
     }
 
@@ -210,7 +210,7 @@ impl Bootstrap {
         of: impl FnMut(&[u32]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        varied(self.in_turns(self.items(items, of)?, give).await)
+        varied(self.values(self.items(items, of)?, give).await)
     }
 
     /// Interval of a difference of statistics of the same items, like [`Bootstrap::statistic_in_turns`]; exactly 0 for a model
@@ -221,7 +221,7 @@ impl Bootstrap {
         difference: impl FnMut(&[u32]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        let values = self.in_turns(self.items(items, difference)?, give).await;
+        let values = self.values(self.items(items, difference)?, give).await;
         of_differences(items, values)
     }
 
@@ -238,7 +238,7 @@ impl Bootstrap {
         })
     }
 
-    async fn in_turns(&self, mut resampled: impl FnMut(u32) -> f64, give: &impl AsyncFn()) -> Vec<f64> {
+    async fn values(&self, mut resampled: impl FnMut(u32) -> f64, give: &impl AsyncFn()) -> Vec<f64> {
         let mut values = Vec::with_capacity(self.resamples as usize);
         for resample in 0..self.resamples {
             if resample % RESAMPLES_AT_ONCE == 0 {

@@ -42,8 +42,8 @@ const NAMES: [&str; 6] = [
     "runs/1-nanogpt-cpu/run.toml",
 ];
 
-fn pack_file(folder: &Path, to: &Path, replace: bool) -> Result<Packed> {
-    block_on(pack_file_in_turns(folder, to, replace, &Yielder::none()))
+fn packed_file(folder: &Path, to: &Path, replace: bool) -> Result<Packed> {
+    block_on(pack_file(folder, to, replace, &Yielder::none()))
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
         std::fs::write(documents.join(name), format!("text {number}")).unwrap();
     }
     let file = folder.path().join("p.glasshouse");
-    let packed = pack_file(project.folder(), &file, false).unwrap();
+    let packed = packed_file(project.folder(), &file, false).unwrap();
     let unpacked = unpack_file(&file, &folder.path().join("there"), false).unwrap();
     let texts = |folder: &Path| -> Vec<Vec<u8>> {
         let entries = std::fs::read_dir(folder.join("documents")).unwrap();
@@ -258,10 +258,10 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
         assert!(packed.notes.iter().any(|note| note.contains("a link to a folder")), "{:?}", packed.notes);
     }
     // Packing the result again gives no notes.
-    let again = pack_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false).unwrap();
+    let again = packed_file(unpacked.folder(), &folder.path().join("again.glasshouse"), false).unwrap();
     assert_eq!((again.files, again.notes.len()), (packed.files, 0));
     // Nothing is replaced without asking, and no temporary file remains.
-    let message = pack_file(project.folder(), &file, false).unwrap_err().to_string();
+    let message = packed_file(project.folder(), &file, false).unwrap_err().to_string();
     assert!(message.contains("replace it"), "{message}");
     let message = unpack_file(&file, unpacked.folder(), false).unwrap_err().to_string();
     assert!(message.contains("replace it"), "{message}");
@@ -287,7 +287,7 @@ fn packing_that_is_given_up_leaves_what_stood_there() {
     let mut polls = 1;
     loop {
         let yielder = Yielder::at_every_chance();
-        if given_up_after(polls, pack_file_in_turns(project.folder(), &file, true, &yielder)) {
+        if given_up_after(polls, pack_file(project.folder(), &file, true, &yielder)) {
             break;
         }
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "older", "after {polls} turns");

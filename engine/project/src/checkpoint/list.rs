@@ -130,14 +130,14 @@ impl Checkpoints {
             CheckpointChoice::Latest => Which::Latest,
             CheckpointChoice::Best => Which::Best,
             CheckpointChoice::File(name) => {
-                return self.load_file_in_turns(name, parameters, content, yielder).await;
+                return self.load_file(name, parameters, content, yielder).await;
             }
         };
         let loaded = self.load_in_turns(which, parameters, content, yielder).await?;
         loaded.ok_or_else(|| Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first"))
     }
 
-    async fn load_file_in_turns(
+    async fn load_file(
         &self,
         name: &str,
         parameters: &[Parameter],

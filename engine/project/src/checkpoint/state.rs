@@ -186,7 +186,7 @@ fn tensors<'a>(
     parameters: &'a [Parameter],
     state: &'a ArenaState,
 ) -> impl Iterator<Item = (String, &'a [usize], &'a [f32])> {
-    let layout = ArenaLayout::of_parameters(parameters);
+    let layout = ArenaLayout::from_parameters(parameters);
     let ranges: Vec<Range<usize>> =
         layout.offsets.iter().zip(&layout.counts).map(|(start, count)| *start..start + count).collect();
     [("", &state.parameters), (FIRST, &state.first_moments), (SECOND, &state.second_moments)]
@@ -381,7 +381,7 @@ async fn is_whole(bytes: &[u8], yielder: &Yielder) -> bool {
     let Some(place) = checksum_place(head) else { return true };
     let mut checksum = crc32c::crc32c(&bytes[..place.start]);
     checksum = crc32c::crc32c_append(checksum, NO_CHECKSUM.as_bytes());
-    checksum = storage::crc32c_in_turns(checksum, &bytes[place.end..], yielder).await;
+    checksum = storage::crc32c(checksum, &bytes[place.end..], yielder).await;
     &bytes[place] == format!("{checksum:08x}").as_bytes()
 }
 
@@ -462,7 +462,7 @@ async fn parse(
         return Err("it has changed since it was written (checksum)".to_owned());
     }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let layout = ArenaLayout::of_parameters(parameters);
+    let layout = ArenaLayout::from_parameters(parameters);
     let mut state = ArenaState { parameters: vec![0.0; layout.length], ..ArenaState::default() };
     let moments = content == Content::WeightsAndMoments;
     if let Some(scale) = loss_scale.filter(|_| moments) {

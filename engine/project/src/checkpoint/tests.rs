@@ -19,7 +19,7 @@ fn parameters() -> Vec<Parameter> {
 
 /// A state with distinct entries and zero padding.
 fn state(mark: f32) -> ArenaState {
-    let layout = glasshouse_compiler::plan::arena::ArenaLayout::of_parameters(&parameters());
+    let layout = glasshouse_compiler::plan::arena::ArenaLayout::from_parameters(&parameters());
     let mut state = ArenaState {
         parameters: vec![0.0; layout.length],
         first_moments: vec![0.0; layout.trained_end],
@@ -423,7 +423,7 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
     let trained = CheckpointInfo { model: settings_of(&model), ..info(1) };
     trained.check_model(&model).unwrap();
     let mut other = model.clone();
-    other.position = Position::Rope(Rope::of_base(500.0));
+    other.position = Position::Rope(Rope::new(500.0));
     let reason = trained.check_model(&other).unwrap_err();
     assert!(
         reason.contains("model.position.base = 500, but the checkpoint was trained with 10000"),
@@ -457,7 +457,7 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
     assert!(older.model.len() < trained.model.len());
     older.check_model(&model).unwrap();
     let rope = |rope: Rope| Position::Rope(rope);
-    let base = Rope::of_base(10_000.0);
+    let base = Rope::new(10_000.0);
     for (other, named) in [
         (
             ModelConfig { bias: Bias { head: true, ..Bias::default() }, ..model.clone() },

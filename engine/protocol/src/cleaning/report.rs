@@ -159,7 +159,7 @@ pub struct Amount {
 
 impl Amount {
     /// The amount of a single document with this text.
-    pub fn of(text: &str) -> Self {
+    pub fn from_text(text: &str) -> Self {
         Self { documents: 1, bytes: text.len() as u64, words: words(text) }
     }
 

@@ -34,7 +34,7 @@ impl AdapterTarget {
     crate::names::named! { Qkv = "qkv", Output = "output", Up = "up", Down = "down", Head = "head" }
 
     /// The target of a layer path: `blocks.3.attention.qkv` or `head`.
-    pub fn of_layer(path: &str) -> Option<Self> {
+    pub fn from_layer(path: &str) -> Option<Self> {
         let last = path.rsplit('.').next()?;
         Self::ALL.into_iter().find(|target| target.name() == last)
     }
@@ -155,7 +155,7 @@ impl Adapter {
 
     /// Whether it adapts the layer with this path.
     pub fn adapts(&self, layer: &str) -> bool {
-        AdapterTarget::of_layer(layer).is_some_and(|target| self.targets.contains(&target))
+        AdapterTarget::from_layer(layer).is_some_and(|target| self.targets.contains(&target))
     }
 
     /// Checks all rules for a run with this adapter and names the first broken one.

@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(by_node, nodes);
         let plan = compile(graphs.train, &[graphs.train_loss], &target).unwrap();
         let mut further =
-            update::update_dispatches(&plan.arena, &Optimizer::of(&config.train), &target).unwrap();
+            update::update_dispatches(&plan.arena, &Optimizer::new(&config.train), &target).unwrap();
         let updates = further.len();
         further.push(update::advance_dispatch());
         let classes = dispatch_classes(&plan, &further, 3);

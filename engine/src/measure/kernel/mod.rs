@@ -94,7 +94,7 @@ async fn on_gpu(
     let (gpu, tuned) = gpu.tuned(&graphs.train, &tuning).await?;
     let gpu = &gpu;
     let plan = compile(graphs.train, &[graphs.train_loss], &gpu.target())?;
-    let optimizer = Optimizer::of(&config.train);
+    let optimizer = Optimizer::new(&config.train);
     let mut further = update::update_dispatches(&plan.arena, &optimizer, &gpu.target())?;
     further.push(update::advance_dispatch());
     let classes = chosen(dispatch_classes(&plan, &further, config.train.accumulate), filter)?;
@@ -163,7 +163,7 @@ fn on_cpu(config: &RunConfig, threads: Option<usize>, filter: &str) -> Result<Ve
     let graph = cpu::fused(&graphs.train, &[graphs.train_loss]);
     let classes = chosen(node_classes(&graph, config.train.accumulate), filter)?;
     let peak = peak::of_cpu(threads)?;
-    let layout = ArenaLayout::of(&graph);
+    let layout = ArenaLayout::new(&graph);
     let weights = initial::parameters(&graph.parameters, &layout, config.seed);
     let mut inputs: Vec<(ValueId, Data)> = Vec::new();
     let batch = random_batches(config).into_iter().next().unwrap_or_default();

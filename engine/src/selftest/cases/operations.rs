@@ -130,11 +130,11 @@ fn norm() -> Vec<Case> {
             }
             // A narrow row can have almost no variance by chance; then only rounding errors would be visible.
             let eps = if width <= 3 { 0.1 } else { 1e-5 };
-            cases.push(Case { op: Op::Norm(ops::Norm { form: NormForm::of(kind, eps), bias }), feeds });
+            cases.push(Case { op: Op::Norm(ops::Norm { form: NormForm::new(kind, eps), bias }), feeds });
         }
     }
     for (kind, width) in [(NormKind::Layer, 36), (NormKind::Rms, 35), (NormKind::Rms, 64)] {
-        let form = NormForm { unit_offset: true, ..NormForm::of(kind, 1e-5) };
+        let form = NormForm { unit_offset: true, ..NormForm::new(kind, 1e-5) };
         let feeds = vec![floats(&[5, width]), weight(&[width])];
         cases.push(Case { op: Op::Norm(ops::Norm { form, bias: false }), feeds });
     }
@@ -145,7 +145,7 @@ fn norm() -> Vec<Case> {
             vec![Feed::Shared(vec![3, 64]), Feed::Scale(64)],
         ] {
             cases.push(Case {
-                op: Op::Norm(ops::Norm { form: NormForm::of(kind, 1e-5), bias: false }),
+                op: Op::Norm(ops::Norm { form: NormForm::new(kind, 1e-5), bias: false }),
                 feeds,
             });
         }

@@ -1,6 +1,6 @@
 //! Tests that completions join the decoder while others are in progress, with the same results as alone.
 
-use super::evaluating::endless;
+use super::evaluation::endless;
 use super::{TRAINS, Trigger, after, play_trained, tiny};
 use crate::protocol::{
     Command, Completion, CompletionSettings, Ending, ErrorKind, Event, GenerateConfig, Output, Report,

@@ -13,7 +13,7 @@ use crate::project::{AsTrained, Project, Run, StagedRun};
 use crate::protocol::{Adapter, CheckpointChoice, RunState, TrainEvent};
 use crate::step::ArenaState;
 use crate::{Error, Result};
-use glasshouse_cluster::{HandOver, bring_back_in_turns, hand_over_in_turns};
+use glasshouse_cluster::{BundleExport, export_bundle, import_bundle};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 
@@ -34,7 +34,7 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();
     prepared.complete(&mut config);
     let list = parameters(&config.model, &config.train).unwrap();
-    let weights = initial::parameters(&list, &ArenaLayout::of_parameters(&list), 5);
+    let weights = initial::parameters(&list, &ArenaLayout::from_parameters(&list), 5);
     let state = ArenaState { parameters: weights, ..initial::zero_moments(&config.train, &list) };
     let fill = |run: &Run| {
         let info = CheckpointInfo::new(&config, run.config_crc32c()?, 3);
@@ -47,7 +47,7 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
 }
 
 /// Cancels the work at every yield in turn until it completes; cancelled work leaves nothing.
-fn in_turns(project: &Project, work: &impl AsyncFn(&Yielder) -> Result<StagedRun>) -> Run {
+fn yielding(project: &Project, work: &impl AsyncFn(&Yielder) -> Result<StagedRun>) -> Run {
     let left = || {
         let entries = std::fs::read_dir(project.folder().join("runs")).unwrap();
         entries.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
@@ -69,11 +69,11 @@ fn in_turns(project: &Project, work: &impl AsyncFn(&Yielder) -> Result<StagedRun
 }
 
 #[test]
-fn a_checkpoint_is_restored_in_turns() {
+fn a_checkpoint_is_restored_yielding() {
     let (_folder, project) = project();
     let run = begun(&project, None);
     let latest = CheckpointChoice::Latest;
-    let restored = in_turns(&project, &async |yielder| {
+    let restored = yielding(&project, &async |yielder| {
         crate::training::restore_in_turns(&project, &run, &latest, yielder).await
     });
     let (record, weights) =
@@ -84,17 +84,17 @@ fn a_checkpoint_is_restored_in_turns() {
 }
 
 #[test]
-fn an_adapter_is_merged_in_turns() {
+fn an_adapter_is_merged_yielding() {
     let (folder, project) = project();
     let run = begun(&project, None);
     let adapted = begun(&project, Some(Adapter { rank: 3, ..Adapter::default() }));
     let best = CheckpointChoice::Best;
-    let merged = in_turns(&project, &async |yielder| project.merge_in_turns(&adapted, &best, yielder).await);
+    let merged = yielding(&project, &async |yielder| project.merge_in_turns(&adapted, &best, yielder).await);
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
     assert!(!merged.is_from_outside().unwrap(), "it has the text of the run that it was made of");
     let apart = folder.path().join("adapter");
     export_adapter(&AsTrained::load(adapted, &CheckpointChoice::Latest).unwrap(), &apart, false).unwrap();
-    let merged = in_turns(&project, &async |yielder| {
+    let merged = yielding(&project, &async |yielder| {
         merge_adapter_in_turns(&project, &run, &best, (apart.as_path(), false), yielder).await
     });
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
@@ -123,16 +123,14 @@ fn train_there(bundle: &Path) {
 }
 
 #[test]
-fn a_bundle_is_brought_back_in_turns() {
+fn a_bundle_is_imported_yielding() {
     let (folder, project) = project();
     let run = begun(&project, None);
     let bundle = folder.path().join("bundle");
-    let request = HandOver { run: &run, device: "cpu", threads: Some(1), steps: 1 };
-    pollster::block_on(hand_over_in_turns(&request, &bundle, false, &Yielder::none(), &mut |_, _| ()))
-        .unwrap();
+    let request = BundleExport { run: &run, device: "cpu", threads: Some(1), steps: 1 };
+    pollster::block_on(export_bundle(&request, &bundle, false, &Yielder::none(), &mut |_, _| ())).unwrap();
     train_there(&bundle);
-    let back =
-        in_turns(&project, &async |yielder| bring_back_in_turns(&project, &bundle, None, yielder).await);
-    assert_eq!((back.record().unwrap().state, back.record().unwrap().step), (RunState::Stopped, 4));
-    assert_eq!(metrics::read(&back.metrics_path()).unwrap().len(), 4);
+    let imported = yielding(&project, &async |yielder| import_bundle(&project, &bundle, None, yielder).await);
+    assert_eq!((imported.record().unwrap().state, imported.record().unwrap().step), (RunState::Stopped, 4));
+    assert_eq!(metrics::read(&imported.metrics_path()).unwrap().len(), 4);
 }

@@ -1,6 +1,6 @@
 //! Control of a run in training: pause, resume, single step, stop.
 
-use super::super::evaluating::Evaluations;
+use super::super::evaluation::Evaluations;
 use super::super::event_sink::EventSink;
 use crate::protocol::{Command, Envelope, Event, Request, TrainingState};
 use std::cell::Cell;

@@ -17,15 +17,20 @@ pub struct Batch {
     /// B·T ids, each the next token or [`IGNORED`].
     pub targets: Vec<u32>,
     /// B·T positions of the first token of each token's document in its row, if documents are separate.
-    pub starts: Option<Vec<u32>>,
+    pub document_starts: Option<Vec<u32>>,
     /// Precomputed numbers for the objective, such as B reference log-probabilities of answers.
     pub scores: Option<Vec<f32>>,
 }
 
 impl Batch {
     pub(super) fn with_capacity(count: usize, separate: bool) -> Self {
-        let starts = separate.then(|| Vec::with_capacity(count));
-        Self { tokens: Vec::with_capacity(count), targets: Vec::with_capacity(count), starts, scores: None }
+        let document_starts = separate.then(|| Vec::with_capacity(count));
+        Self {
+            tokens: Vec::with_capacity(count),
+            targets: Vec::with_capacity(count),
+            document_starts,
+            scores: None,
+        }
     }
 
     /// Number of counted targets.

@@ -125,7 +125,7 @@ impl<'a> Windows<'a> {
     fn window(&self, split: Split, offset: u64, batch: &mut Batch) -> Result<()> {
         let window = self.store.read(split, offset, self.context_length + 1)?;
         let tokens = window.get(..self.context_length).unwrap_or_default();
-        if let (Some(starts), Some(separator)) = (&mut batch.starts, self.separator) {
+        if let (Some(starts), Some(separator)) = (&mut batch.document_starts, self.separator) {
             let mut start = 0;
             for (at, token) in (1..).zip(tokens) {
                 starts.push(start);
@@ -195,10 +195,10 @@ mod tests {
             (0..99).collect(),
         );
         let batches = Windows::new(&store, 7, 4, 16).unwrap();
-        assert_eq!(batches.train(3, 1).unwrap().starts, None);
+        assert_eq!(batches.train(3, 1).unwrap().document_starts, None);
         let batch = batches.clone().separating(9999).train(3, 1).unwrap();
         assert_eq!(batch.tokens, batches.train(3, 1).unwrap().tokens);
-        let starts = batch.starts.unwrap();
+        let starts = batch.document_starts.unwrap();
         for (row, starts) in batch.tokens.chunks(16).zip(starts.chunks(16)) {
             for (at, start) in starts.iter().enumerate() {
                 let before = row[..at].iter().rposition(|token| *token == 9999);
@@ -207,7 +207,7 @@ mod tests {
         }
         // The validation text is one document.
         let whole = batches.separating(9999).full(Split::Validation).next().unwrap().unwrap();
-        assert!(whole.starts.unwrap().iter().all(|start| *start == 0));
+        assert!(whole.document_starts.unwrap().iter().all(|start| *start == 0));
     }
 
     #[test]

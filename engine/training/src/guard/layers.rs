@@ -49,7 +49,7 @@ pub(super) fn layers(
     step: u64,
     learning_rate: f64,
 ) -> Layers {
-    let layout = ArenaLayout::of_parameters(parameters);
+    let layout = ArenaLayout::from_parameters(parameters);
     let (first, second) = optimizer.corrections(step.saturating_sub(1));
     let (mut found, mut order) = (Layers::default(), BTreeMap::new());
     let mut sums: Vec<(String, f64, f64, bool)> = Vec::new();
@@ -131,14 +131,14 @@ mod tests {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         (config.model.vocabulary, config.model.layers) = (16, 2);
         let parameters = model::parameters(&config.model, &config.train).unwrap();
-        let layout = ArenaLayout::of_parameters(&parameters);
+        let layout = ArenaLayout::from_parameters(&parameters);
         let mut state = ArenaState {
             parameters: vec![0.5; layout.length],
             first_moments: vec![0.01; layout.trained_end],
             second_moments: vec![0.01; layout.trained_end],
             loss_scale: None,
         };
-        let optimizer = Optimizer::of(&config.train);
+        let optimizer = Optimizer::new(&config.train);
         let look = |state: &ArenaState| layers(&parameters, state, &optimizer, 1000, 1e-2);
         let found = look(&state);
         assert_eq!(found.dead, [""; 0]);
@@ -172,14 +172,14 @@ mod tests {
         (config.model.heads, config.model.kv_heads, config.model.head_size) = (1, 1, 8);
         config.train.trainable = "blocks.*.mlp.*".parse().unwrap();
         let parameters = model::parameters(&config.model, &config.train).unwrap();
-        let layout = ArenaLayout::of_parameters(&parameters);
+        let layout = ArenaLayout::from_parameters(&parameters);
         let mut state = ArenaState {
             parameters: vec![0.5; layout.length],
             first_moments: vec![0.0; layout.trained_end],
             second_moments: vec![0.0; layout.trained_end],
             loss_scale: None,
         };
-        let optimizer = Optimizer::of(&config.train);
+        let optimizer = Optimizer::new(&config.train);
         for step in 0..steps {
             let (first_correction, second_correction) = optimizer.corrections(step);
             let rate = Rate { learning_rate: 1e-3, first_correction, second_correction };

@@ -500,7 +500,7 @@ pub(super) fn look_at_layers(
     step: u64,
     learning_rate: f64,
 ) -> layers::Layers {
-    layers::layers(parameters, state, &Optimizer::of(train), step, learning_rate)
+    layers::layers(parameters, state, &Optimizer::new(train), step, learning_rate)
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl RewardModel {
     /// # Errors
     /// The model cannot be built.
     pub fn length(&self) -> Result<usize> {
-        Ok(ArenaLayout::of_parameters(&parameters_of(&self.config)?).length)
+        Ok(ArenaLayout::from_parameters(&parameters_of(&self.config)?).length)
     }
 
     /// The weights of its checkpoint.
@@ -132,12 +132,12 @@ impl RewardModel {
         context: usize,
     ) -> Result<Scorer> {
         let Self { run, config, plain, .. } = self;
-        let own = ArenaLayout::of_parameters(&parameters_of(&config)?);
+        let own = ArenaLayout::from_parameters(&parameters_of(&config)?);
         let closing = files.closing(&[ChatMessage::new(Role::User, "?")]).unwrap_or_default();
         let (model, train) = scoring_settings(config, context + closing.len());
         let graphs = training_graphs(&model, &train)?;
-        let mut executor = beside.beside(&graphs, Optimizer::of(&train)).await?;
-        let parameters = own.moved_to(&ArenaLayout::of(&graphs.train), weights);
+        let mut executor = beside.beside(&graphs, Optimizer::new(&train)).await?;
+        let parameters = own.moved_to(&ArenaLayout::new(&graphs.train), weights);
         executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
         Ok(Scorer { name: run.name(), executor, files, closing, plain, time: model.context_length })
     }
@@ -302,12 +302,12 @@ mod tests {
         (train.objective, train.batch_size, train.accumulate) = (Objective::Preference, 2, 1);
         train.preference.loss = PreferenceLoss::BradleyTerry;
         let graphs = training_graphs(&model, &train).unwrap();
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let parameters =
             block_on(initial::parameters_in_turns(&graphs.train.parameters, &layout, 3, &Yielder::none()));
         let parameters = parameters.into_iter().map(|weight| weight * scale).collect();
         let executor = block_on(async {
-            let (mut executor, _) = Executor::open("cpu", &graphs, Optimizer::of(&train), Some(1)).await?;
+            let (mut executor, _) = Executor::open("cpu", &graphs, Optimizer::new(&train), Some(1)).await?;
             executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
             Ok::<_, Error>(executor)
         });

@@ -51,7 +51,7 @@ fn labelled(batch: &Batch, time: usize) -> Vec<(Vec<u32>, u32)> {
     let targets = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
     let text = |(at, label): (usize, &u32)| {
         let row = at / time * time;
-        let start = row + batch.starts.as_ref().map_or(0, |starts| starts[at] as usize);
+        let start = row + batch.document_starts.as_ref().map_or(0, |starts| starts[at] as usize);
         (batch.tokens[start..=at].to_vec(), *label)
     };
     targets.map(text).collect()
@@ -67,12 +67,13 @@ mod tests {
         let packed = Batch {
             tokens: (10..20).collect(),
             targets: vec![no, 1, no, 0, no, no, no, 2, no, no],
-            starts: Some(starts),
+            document_starts: Some(starts),
             scores: None,
         };
         let found = [(vec![10, 11], 1), (vec![12, 13], 0), (vec![15, 16, 17], 2)];
         assert_eq!(labelled(&packed, 5), found);
-        let padded = Batch { starts: None, targets: vec![no, 1, no, no, no, no, no, 2, no, no], ..packed };
+        let padded =
+            Batch { document_starts: None, targets: vec![no, 1, no, no, no, no, no, 2, no, no], ..packed };
         assert_eq!(labelled(&padded, 5), [(vec![10, 11], 1), (vec![15, 16, 17], 2)]);
     }
 }

@@ -216,7 +216,7 @@ async fn initial_state(
     parameters: &[Parameter],
     weights: Option<Vec<f32>>,
 ) -> ArenaState {
-    let layout = ArenaLayout::of_parameters(parameters);
+    let layout = ArenaLayout::from_parameters(parameters);
     let weights = match weights {
         Some(weights) => weights,
         None => initial::parameters_in_turns(parameters, &layout, config.seed, &Yielder::new()).await,

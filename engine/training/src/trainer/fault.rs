@@ -64,7 +64,7 @@ impl Trainer<'_> {
     }
 
     fn spoil_state(&self, fault: Fault, state: &mut ArenaState) {
-        let layout = ArenaLayout::of_parameters(&self.parameters);
+        let layout = ArenaLayout::from_parameters(&self.parameters);
         for (at, parameter) in self.parameters.iter().enumerate() {
             let (Some(start), Some(count)) = (layout.offsets.get(at), layout.counts.get(at)) else {
                 continue;

@@ -146,12 +146,12 @@ impl Trainer<'_> {
         let input = step_input_after(self.guard.interventions(), &self.config, &self.batches, last)?;
         let Some(mut batch) = input.micro_batches.into_iter().next() else { return Ok(()) };
         // Evaluate like a validation batch; for pairs, one answer at a time.
-        (batch.counted, batch.scores) = (None, None);
+        (batch.loss_denominator, batch.scores) = (None, None);
         if self.config.train.objective.learns_pairs() {
             let row = self.config.model.context_length;
             batch.tokens.truncate(row);
             batch.targets.truncate(row);
-            batch.starts.iter_mut().for_each(|starts| starts.truncate(row));
+            batch.document_starts.iter_mut().for_each(|starts| starts.truncate(row));
         }
         let gives_up = self.executor.can_give_up();
         let look = self.executor.probes(&batch);

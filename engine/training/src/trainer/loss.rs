@@ -70,7 +70,7 @@ impl Evaluator<'_> {
                         MicroBatch {
                             tokens: batch.tokens,
                             targets: batch.targets,
-                            starts: batch.starts,
+                            document_starts: batch.document_starts,
                             ..MicroBatch::default()
                         }
                     })
@@ -110,7 +110,7 @@ pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
     let (project, yielder) = (run.project()?, Yielder::new());
     let prepared = prepare_in_turns(&config, None, project.folder(), &mut |_| {}, &yielder).await?;
     let graphs = training_graphs(&config.model, &config.train)?;
-    let optimizer = Optimizer::of(&config.train);
+    let optimizer = Optimizer::new(&config.train);
     let (mut executor, _) = Executor::open(&config.device, &graphs, optimizer, None).await?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let parameters = &graphs.train.parameters;

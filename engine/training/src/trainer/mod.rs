@@ -231,7 +231,7 @@ impl Trainer<'_> {
 
     /// Length of the run's own parameter arena, without a teacher's.
     fn parameter_count(&self) -> usize {
-        ArenaLayout::of_parameters(&self.parameters).length
+        ArenaLayout::from_parameters(&self.parameters).length
     }
 
     /// The current weights in an inference model's layout, with the run's adapter merged in.
@@ -660,9 +660,9 @@ fn step_input_after(
             Ok(MicroBatch {
                 tokens: batch.tokens,
                 targets: batch.targets,
-                starts: batch.starts,
+                document_starts: batch.document_starts,
                 seed,
-                counted: None,
+                loss_denominator: None,
                 scores: batch.scores,
             })
         })
@@ -718,9 +718,9 @@ mod tests {
         MicroBatch {
             tokens: draw(0, config.model.vocabulary as u64).collect(),
             targets: draw(1, outputs).enumerate().map(target).collect(),
-            starts: config.train.separates_documents(&config.model).then(|| vec![0; 4 * time]),
+            document_starts: config.train.separates_documents(&config.model).then(|| vec![0; 4 * time]),
             seed: [0; 2],
-            counted: None,
+            loss_denominator: None,
             scores,
         }
     }
@@ -737,13 +737,19 @@ mod tests {
                 let size = scores.len() / parts;
                 scores[part * size..(part + 1) * size].to_vec()
             });
-            let starts = all.starts.as_deref().map(ids);
-            MicroBatch { tokens: ids(&all.tokens), targets: ids(&all.targets), starts, scores, ..all.clone() }
+            let document_starts = all.document_starts.as_deref().map(ids);
+            MicroBatch {
+                tokens: ids(&all.tokens),
+                targets: ids(&all.targets),
+                document_starts,
+                scores,
+                ..all.clone()
+            }
         };
         let mut micro_batches: Vec<MicroBatch> = (0..parts).map(cut).collect();
         divide_over_step(&config, &mut micro_batches);
         let graphs = glasshouse_compiler::model::training_graphs(&config.model, &config.train).unwrap();
-        let optimizer = glasshouse_compiler::optimizer::Optimizer::of(&config.train);
+        let optimizer = glasshouse_compiler::optimizer::Optimizer::new(&config.train);
         let ends = glasshouse_platform::block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut state = executor.state().await?;
@@ -811,7 +817,7 @@ mod tests {
         (config.model.vocabulary, config.model.context_length, config.model.layers) = (16, 8, 1);
         (config.train.batch_size, config.train.accumulate) = (2, 1);
         let graphs = glasshouse_compiler::model::training_graphs(&config.model, &config.train).unwrap();
-        let optimizer = glasshouse_compiler::optimizer::Optimizer::of(&config.train);
+        let optimizer = glasshouse_compiler::optimizer::Optimizer::new(&config.train);
         let ends = glasshouse_platform::block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
             let mut before = executor.state().await?;
@@ -821,9 +827,9 @@ mod tests {
             let micro_batch = MicroBatch {
                 targets: ids.iter().rev().copied().collect(),
                 tokens: ids,
-                starts: None,
+                document_starts: None,
                 seed: [0; 2],
-                counted: None,
+                loss_denominator: None,
                 scores: None,
             };
             let input = StepInput { step: 0, learning_rate: 0.1, micro_batches: vec![micro_batch] };

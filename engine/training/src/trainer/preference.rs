@@ -162,9 +162,10 @@ fn rows_of(op: Preference, batch: &Batch, time: usize) -> (Vec<Batch>, Vec<Answe
         .filter(|(_, ((_, targets), _))| targets.iter().any(|target| *target != IGNORED));
     counted
         .map(|(row, ((tokens, targets), known))| {
-            let starts = batch.starts.as_ref().map(|starts| starts[row * time..(row + 1) * time].to_vec());
+            let document_starts =
+                batch.document_starts.as_ref().map(|starts| starts[row * time..(row + 1) * time].to_vec());
             let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
-            (Batch { tokens, targets, starts, scores: None }, known)
+            (Batch { tokens, targets, document_starts, scores: None }, known)
         })
         .unzip()
 }

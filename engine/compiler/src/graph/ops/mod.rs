@@ -213,7 +213,7 @@ pub struct Named<O: Operation, T> {
 
 impl<O: Operation, T> Named<O, T> {
     /// Names a node's inputs and outputs; `None` if there are too few.
-    pub fn of(
+    pub fn try_new(
         op: &O,
         inputs: impl IntoIterator<Item = T>,
         outputs: impl IntoIterator<Item = T>,

@@ -18,7 +18,7 @@ pub struct NormForm {
 
 impl NormForm {
     /// Without unit offset.
-    pub const fn of(kind: NormKind, eps: f32) -> Self {
+    pub const fn new(kind: NormKind, eps: f32) -> Self {
         Self { kind, eps, unit_offset: false }
     }
 

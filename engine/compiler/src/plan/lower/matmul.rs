@@ -105,7 +105,7 @@ fn linear_launch(
         stride: stride as u32,
     };
     let (whole, part) = ([rows, inner, stride], [rows, inner, columns]);
-    let strategy = target.product(Family::Linear, whole, part, Operands::of([half; 2]));
+    let strategy = target.product(Family::Linear, whole, part, Operands::from_f16s([half; 2]));
     let kernel = built(linear::kernel(strategy, operands, half_out, bias, epilogue))?;
     Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)
 }
@@ -126,7 +126,7 @@ pub(super) fn input_backward(
     let left = by_width(inner, half_dy, [Left::Left1, Left::Left4, Left::LeftHalf])?;
     let right = by_width(columns, half_w, [Right::Scalar, Right::Vec4, Right::Half])?;
     let (side_by_side, total) = tiles(rows, columns);
-    let (family, operands) = (Family::LinearInputBackward, Operands::of([half_dy, half_w]));
+    let (family, operands) = (Family::LinearInputBackward, Operands::from_f16s([half_dy, half_w]));
     let whole = [rows, inner, columns];
     let launch = |part: RowRange, slice: usize, dx: BindingSource, residual: Option<BindingSource>| {
         within_longest_loop(site, slice / STEPS_IN_TURN, "lower model.vocabulary")?;
@@ -180,7 +180,7 @@ pub(super) fn weight_backward(
     let half = [dy.half(), x.half()];
     let [dy, x, dw] = [dy, x, gradient].map(Operand::place);
     let family = Family::LinearWeightBackward;
-    let choice = site.target.choice(family, [inner, rows, columns], Operands::of(half));
+    let choice = site.target.choice(family, [inner, rows, columns], Operands::from_f16s(half));
     let (slices, slice) = sliced(site.target, choice, [inner, rows, columns]);
     // Slices are for small gradients, parts for large ones.
     if slices == 1 || site.parts_of(gradient, false).count() > 1 {
@@ -221,7 +221,7 @@ fn weight_backward_launch(
     slice: usize,
 ) -> Result<Launch> {
     use linear_weight_backward::{Arguments, Left, Right, kernel};
-    let (family, operands) = (Family::LinearWeightBackward, Operands::of([half_dy, half_x]));
+    let (family, operands) = (Family::LinearWeightBackward, Operands::from_f16s([half_dy, half_x]));
     let whole = [inner, stride, columns];
     let strategy = target.product(family, whole, [inner, rows, columns], operands);
     let (side_by_side, total) = tiles(rows, columns);

@@ -282,7 +282,7 @@ pub fn node(graph: &Graph, node: NodeId, target: &Target) -> Result<Lowering> {
     fn lower<O: Lower>(op: &O, site: NodeContext<'_>) -> Result<Lowering> {
         let operand = |value: &ValueId| Operand { value: *value, ty: site.graph.ty(*value) };
         let inputs = site.node.inputs.iter().map(operand);
-        match Named::of(op, inputs, site.node.outputs.iter().map(operand)) {
+        match Named::try_new(op, inputs, site.node.outputs.iter().map(operand)) {
             Some(operands) => op.lower(site, operands),
             None => Err(crate::Error::Internal(format!("{}: operands are missing", site.node.scope))),
         }

@@ -156,8 +156,8 @@ fn every_variant_is_one_that_a_model_takes() {
                 }
                 take(&compile(graphs.train.clone(), &[graphs.train_loss], &target).unwrap().dispatches);
                 take(&compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], &target).unwrap().dispatches);
-                let arena = ArenaLayout::of(&graphs.train);
-                take(&update::update_dispatches(&arena, &Optimizer::of(&train), &target).unwrap());
+                let arena = ArenaLayout::new(&graphs.train);
+                take(&update::update_dispatches(&arena, &Optimizer::new(&train), &target).unwrap());
             }
         }
         if config.model.dropout.attention > 0.0 {

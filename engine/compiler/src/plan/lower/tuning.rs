@@ -76,14 +76,14 @@ pub struct ShapeBucket {
 }
 
 impl ShapeBucket {
-    pub fn of(family: Family, sizes: [usize; 3]) -> Self {
+    pub fn new(family: Family, sizes: [usize; 3]) -> Self {
         // A size without a next power of two would not fit any device.
         let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size));
         Self { family, in_f16: false, sizes }
     }
 
-    pub fn of_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
-        Self { in_f16: operands == Operands::F16, ..Self::of(family, sizes) }
+    pub fn from_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
+        Self { in_f16: operands == Operands::F16, ..Self::new(family, sizes) }
     }
 }
 
@@ -106,7 +106,7 @@ impl FromStr for ShapeBucket {
         let sizes: Vec<usize> =
             sizes.split('x').map(|size| size.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
         let sizes: [usize; 3] = sizes.try_into().map_err(|_| ())?;
-        let bucket = Self { in_f16, ..Self::of(family, sizes) };
+        let bucket = Self { in_f16, ..Self::new(family, sizes) };
         let known = bucket.sizes == sizes && (family.multiplies() || !in_f16);
         if known { Ok(bucket) } else { Err(()) }
     }
@@ -128,7 +128,7 @@ pub enum Operands {
 
 impl Operands {
     /// `f16s` says for each operand whether it is in 16 bits.
-    pub fn of(f16s: [bool; 2]) -> Self {
+    pub fn from_f16s(f16s: [bool; 2]) -> Self {
         match f16s {
             [false, false] => Self::Floats,
             [true, true] => Self::F16,
@@ -305,7 +305,7 @@ impl Target {
     }
 
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
-        let bucket = ShapeBucket::of_product(family, sizes, operands);
+        let bucket = ShapeBucket::from_product(family, sizes, operands);
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&bucket));
         chosen.filter(|choice| self.admits(family, sizes, operands, *choice)).unwrap_or(self.default_choice())
     }
@@ -361,8 +361,8 @@ mod tests {
 
     #[test]
     fn choices_are_text_and_back() {
-        let product = ShapeBucket::of(Family::LinearWeightBackward, [768, 384, 128]);
-        let attention = ShapeBucket::of(Family::AttentionKeyBackward, [48, 64, 32]);
+        let product = ShapeBucket::new(Family::LinearWeightBackward, [768, 384, 128]);
+        let attention = ShapeBucket::new(Family::AttentionKeyBackward, [48, 64, 32]);
         let choices: Choices = [
             (product, Choice { tier: Tier::Tiled, slices: Some(4) }),
             (attention, Choice::tier(Tier::Direct)),
@@ -373,7 +373,7 @@ mod tests {
         assert_eq!(texts["linear weight backward 1024x512x128"], "tiled in 4 slices");
         assert_eq!(texts["attention key backward 64x64x32"], "direct");
         assert_eq!(Choices::from_texts(&texts), choices);
-        assert_eq!(ShapeBucket::of(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
+        assert_eq!(ShapeBucket::new(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
     }
 
     /// A record may hold other entries, or choices of another version.
@@ -404,13 +404,13 @@ mod tests {
         let workgroup = Choice::tier(Tier::Tiled);
         let sizes = [64, 50_304, 64];
         let choices: Choices =
-            Family::ALL.into_iter().map(|family| (ShapeBucket::of(family, sizes), workgroup)).collect();
+            Family::ALL.into_iter().map(|family| (ShapeBucket::new(family, sizes), workgroup)).collect();
         let software = Target::new(true).with(&choices);
         assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Direct);
         assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Tiled);
         assert_eq!(software.tier(Family::AttentionForward, sizes), Tier::Tiled);
         // Two sizes of one bucket: only the shorter may use it.
-        let bucket = ShapeBucket::of(Family::LinearInputBackward, [64, 20_000, 64]);
+        let bucket = ShapeBucket::new(Family::LinearInputBackward, [64, 20_000, 64]);
         let software = Target::new(true).with(&Choices::from_iter([(bucket, workgroup)]));
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 20_000, 64]), Tier::Tiled);
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Direct);
@@ -424,7 +424,7 @@ mod tests {
         let matrices = Cooperative { floats: None, f16s: Some(Side::Sixteen) };
         let device = |subgroups| Target::new(false).with_subgroups(subgroups).with_cooperative(matrices);
         let admits = |target: &Target, family, sizes, operands| {
-            let bucket = ShapeBucket::of_product(family, sizes, operands);
+            let bucket = ShapeBucket::from_product(family, sizes, operands);
             let chosen = target.clone().with(&Choices::from_iter([(bucket, cooperative)]));
             let taken = chosen.product(family, sizes, sizes, operands) == (Tier::Cooperative, Side::Sixteen);
             assert_eq!(taken, target.admits(family, sizes, operands, cooperative));
@@ -442,7 +442,7 @@ mod tests {
             }
         }
         // A part takes the whole product's choice if it can.
-        let bucket = ShapeBucket::of_product(Family::Linear, sizes, Operands::F16);
+        let bucket = ShapeBucket::from_product(Family::Linear, sizes, Operands::F16);
         let chosen = device(true).with(&Choices::from_iter([(bucket, cooperative)]));
         for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Tiled)] {
             let part = chosen.product(Family::Linear, sizes, [768, 128, columns], Operands::F16);
@@ -450,13 +450,14 @@ mod tests {
         }
         assert_eq!(bucket.to_string(), "linear in halves 1024x128x512");
         assert_eq!("linear in halves 1024x128x512".parse(), Ok(bucket));
-        assert_ne!(bucket, ShapeBucket::of(Family::Linear, sizes));
+        assert_ne!(bucket, ShapeBucket::new(Family::Linear, sizes));
     }
 
     #[test]
     fn subgroups_are_for_few_rows_on_devices_that_have_them() {
         let sizes = [768, 128, 512];
-        let chosen = Family::ALL.map(|family| (ShapeBucket::of(family, sizes), Choice::tier(Tier::Subgroup)));
+        let chosen =
+            Family::ALL.map(|family| (ShapeBucket::new(family, sizes), Choice::tier(Tier::Subgroup)));
         let choices = Choices::from_iter(chosen);
         for software in [true, false] {
             let default = Target::new(software);

@@ -120,7 +120,7 @@ impl Ending {
             for copy in group.copies.iter().take(SHOWN_COPIES) {
                 let document = staging.document(copy.document)?;
                 members.push(Member {
-                    words: Amount::of(&document.text).words,
+                    words: Amount::from_text(&document.text).words,
                     kept: false,
                     similarity: Some(copy.similarity),
                     found_by: decision.found_by(copy),
@@ -143,7 +143,7 @@ fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker
         Member {
             id: kept.id.clone(),
             source: kept.source.clone(),
-            words: Amount::of(&kept.text).words,
+            words: Amount::from_text(&kept.text).words,
             kept: true,
             similarity: None,
             found_by: String::new(),

@@ -135,11 +135,15 @@ fn long_tables_and_lists_are_cut_and_say_so() {
 fn texts_of_any_length_and_script_are_written() {
     let mut recorder = StageRecorder::new(About::default());
     let before = "word ".repeat(100_000);
-    recorder.edit("a", "b", super::super::Amount::of(&before), super::super::Amount::of("x"), || {
-        (before.clone(), "x".to_owned())
-    });
+    recorder.edit(
+        "a",
+        "b",
+        super::super::Amount::from_text(&before),
+        super::super::Amount::from_text("x"),
+        || (before.clone(), "x".to_owned()),
+    );
     let report = CleaningReport {
-        stages: StageRecorder::chain(super::super::Amount::of(&before), [recorder]),
+        stages: StageRecorder::chain(super::super::Amount::from_text(&before), [recorder]),
         ..CleaningReport::default()
     };
     assert!(page(&report).len() < 100_000);

@@ -73,7 +73,7 @@ impl Tile<'_> {
 
 impl<'run> Sizes<'run> {
     /// Sizes for rows [B,T,..].
-    fn of(
+    fn new(
         heads: Heads,
         scale: Option<f32>,
         window: Option<usize>,
@@ -131,7 +131,7 @@ impl Interpret for Attention {
     ) -> Result<()> {
         let (AttentionInputs { qkv, starts }, AttentionOutputs { y, lse }) = (inputs, outputs);
         let dropout = self.dropout.map(|site| (site, call.seed));
-        let sizes = Sizes::of(self.heads, self.scale, self.window, qkv, starts, &call);
+        let sizes = Sizes::new(self.heads, self.scale, self.window, qkv, starts, &call);
         forward(call.workers, sizes, dropout, qkv.floats, y, lse);
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Interpret for AttentionDelta {
         let AttentionDeltaInputs { y, dy } = inputs;
         delta(
             call.workers,
-            Sizes::of(self.heads, None, None, y, None, &call),
+            Sizes::new(self.heads, None, None, y, None, &call),
             y.floats,
             dy.floats,
             outputs.delta,
@@ -166,7 +166,7 @@ impl Interpret for AttentionBackward {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = inputs;
-        let sizes = Sizes::of(self.heads, self.scale, self.window, qkv, starts, &call);
+        let sizes = Sizes::new(self.heads, self.scale, self.window, qkv, starts, &call);
         let dropout = self.dropout.map(|site| (site, call.seed));
         let [qkv, lse, delta, dy] = [qkv, lse, delta, dy].map(|operand| operand.floats);
         backward(call.workers, sizes, dropout, qkv, lse, delta, dy, outputs.dqkv);

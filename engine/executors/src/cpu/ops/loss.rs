@@ -93,7 +93,7 @@ impl<'run> Factors<'run> {
         if weighted {
             return Self { scale, weights: Some(share) };
         }
-        let count = call.counted(share[1]);
+        let count = call.denominator(share[1]);
         Self { scale: if count > 0.0 { scale / count } else { 0.0 }, weights: None }
     }
 

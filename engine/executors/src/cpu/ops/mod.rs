@@ -67,7 +67,7 @@ pub struct BatchShard {
     /// Windows of the whole batch before this one; dropout numbers its elements over the whole.
     pub first: usize,
     /// Counted targets of the whole batch, over which the gradient is a mean; `None` if undivided.
-    pub counted: Option<f32>,
+    pub loss_denominator: Option<f32>,
 }
 
 /// Context of an operation's run besides its operands.
@@ -106,7 +106,7 @@ impl Call<'_> {
     }
 
     /// Targets over which the gradient is a mean: those of the whole batch, or `here` if undivided.
-    fn counted(&self, here: f32) -> f32 {
-        self.shard.counted.unwrap_or(here)
+    fn denominator(&self, here: f32) -> f32 {
+        self.shard.loss_denominator.unwrap_or(here)
     }
 }

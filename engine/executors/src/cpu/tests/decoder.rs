@@ -25,7 +25,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
         form: LossForm::CrossEntropy,
     };
     let built = build(model, purpose).unwrap();
-    let layout = ArenaLayout::of(&built.graph);
+    let layout = ArenaLayout::new(&built.graph);
     let mut values = Values::default();
     values.words.insert(built.graph.find(Origin::Input(Input::Tokens)).unwrap(), window.to_vec());
     values.words.insert(built.graph.find(Origin::Input(Input::Targets)).unwrap(), vec![0; window.len()]);
@@ -43,7 +43,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
 fn caches_write_what_windows_read_at_once_do() {
     for model in [gpt(), llama()] {
         let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-        let arena = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 11);
+        let arena = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
         let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
         decoder.keep_entropies();
         let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
@@ -68,7 +68,7 @@ fn caches_write_what_windows_read_at_once_do() {
                 let penalised = &text[text.len().saturating_sub(model.context_length)..];
                 let draw = sampler::draw(config.seed, n as u64);
                 let logits = logits(&model, &arena, &text[dropped..]);
-                let wanted = sampler::sample(&logits, penalised, &Sampling::of(config), draw);
+                let wanted = sampler::sample(&logits, penalised, &Sampling::new(config), draw);
                 assert_eq!(*token, wanted, "token {n} after a prompt of {}", prompt.len());
                 let entropy = sampler::entropy(&sampler::probabilities(&logits));
                 let kept = f64::from(decoder.entropies(0)[n]);
@@ -91,7 +91,7 @@ fn caches_write_what_windows_read_at_once_do() {
 fn ends_are_drawn_once_there_are_enough_tokens() {
     let model = llama();
     let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    let arena = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 11);
+    let arena = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
     let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     decoder.start(&[1, 2, 3], &greedy).unwrap();
@@ -105,7 +105,7 @@ fn ends_are_drawn_once_there_are_enough_tokens() {
             logits = sampler::masked(&logits, &stop_tokens);
             assert!(!stop_tokens.contains(&token), "token {n} is {token}");
         }
-        assert_eq!(token, sampler::sample(&logits, &text, &Sampling::of(&config), 0.0), "token {n}");
+        assert_eq!(token, sampler::sample(&logits, &text, &Sampling::new(&config), 0.0), "token {n}");
         text.push(token);
     }
 }
@@ -117,7 +117,7 @@ fn models() -> Vec<ModelConfig> {
     let sums = ModelConfig { position: Position::Sinusoidal, width: 14, ..gpt() };
     let mixed = ModelConfig {
         residual: Residual::Parallel,
-        position: Position::Rope(Rope { skip_every: 2, ..Rope::of_base(100.0) }),
+        position: Position::Rope(Rope { skip_every: 2, ..Rope::new(100.0) }),
         ..windowed.clone()
     };
     let scaled = ModelConfig {
@@ -126,7 +126,7 @@ fn models() -> Vec<ModelConfig> {
         logit_softcap: Some(0.5),
         qk_norm_whole: true,
         norm: NormConfig { placement: NormPlacement::Sandwich, ..llama().norm },
-        position: Position::Rope(Rope { local_base: Some(10.0), ..Rope::of_base(100.0) }),
+        position: Position::Rope(Rope { local_base: Some(10.0), ..Rope::new(100.0) }),
         ..windowed.clone()
     };
     vec![gpt(), llama(), windowed, bare, sums, mixed, scaled]
@@ -134,7 +134,7 @@ fn models() -> Vec<ModelConfig> {
 
 fn weights(model: &ModelConfig) -> Vec<f32> {
     let parameters = build(model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 11)
+    initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11)
 }
 
 fn number(stream: u64, n: usize) -> f32 {
@@ -149,7 +149,7 @@ fn logits_at_once(
     texts: std::ops::Range<usize>,
 ) -> Vec<Vec<f32>> {
     let built = build(model, Purpose::Decode { batch: rows.len(), chunk: 1, texts: texts.len() }).unwrap();
-    let layout = ArenaLayout::of(&built.graph);
+    let layout = ArenaLayout::new(&built.graph);
     let (tokens, cursor) =
         (rows.iter().map(|row| row.0).collect(), rows.iter().flat_map(|row| row.1).collect());
     let mut inputs: Vec<(ValueId, Data)> = [(Input::Tokens, tokens), (Input::Cursor, cursor)]

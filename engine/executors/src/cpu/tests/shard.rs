@@ -43,11 +43,11 @@ fn step(model: &ModelConfig, train: &TrainConfig) -> StepInput {
 }
 
 fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
-    initial::parameters(&graphs.train.parameters, &ArenaLayout::of(&graphs.train), 5)
+    initial::parameters(&graphs.train.parameters, &ArenaLayout::new(&graphs.train), 5)
 }
 
 fn executor(graphs: &TrainingGraphs, partition: Partition) -> CpuExecutor {
-    let optimizer = Optimizer::of(&graphs.spec.train);
+    let optimizer = Optimizer::new(&graphs.spec.train);
     let mut executor = CpuExecutor::within(None, graphs, optimizer, Some(2), partition).unwrap();
     executor.set_state(&ArenaState { parameters: parameters(graphs), ..ArenaState::default() }).unwrap();
     executor
@@ -87,14 +87,14 @@ fn shares_of_rows_of_several_documents_add_up() {
     let graphs = training_graphs(&model, &train).unwrap();
     let mut step = step(&model, &train);
     for (number, batch) in step.micro_batches.iter_mut().enumerate() {
-        batch.starts = Some(starts(number as u64, train.batch_size, model.context_length));
+        batch.document_starts = Some(starts(number as u64, train.batch_size, model.context_length));
         // Few targets count in one micro-batch, none in another.
         let first = [3, 20, batch.targets.len()][number % 3].min(batch.targets.len());
         batch.targets[first..].fill(3);
     }
     step.micro_batches[1].targets.fill(3);
     MicroBatch::normalise_over_step(&mut step.micro_batches, train.ignore_index);
-    assert!(step.micro_batches.iter().all(|batch| batch.counted.is_some()));
+    assert!(step.micro_batches.iter().all(|batch| batch.loss_denominator.is_some()));
     let (loss, gradient) = block_on(executor(&graphs, Partition::WHOLE).gradients(&step)).unwrap();
     for partition in PARTITIONS {
         let (found, found_gradient) = block_on(executor(&graphs, partition).gradients(&step)).unwrap();

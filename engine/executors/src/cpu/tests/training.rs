@@ -71,7 +71,7 @@ pub fn llama() -> ModelConfig {
             placement: NormPlacement::Pre,
             add_unit_offset: false,
         },
-        position: Position::Rope(Rope::of_base(10000.0)),
+        position: Position::Rope(Rope::new(10000.0)),
         mlp: Mlp { hidden: 19, activation: Activation::Silu, gate: Gate::Swiglu },
         bias: Bias::default(),
         tied_head: false,
@@ -119,7 +119,7 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
                     channels: Some(2),
                     scaling: Some(RopeScaling::Linear { factor: 2.0 }),
                     skip_every: 2,
-                    ..Rope::of_base(100.0)
+                    ..Rope::new(100.0)
                 }),
                 residual: Residual::ParallelOneNorm,
                 bias: Bias { qkv: true, output: false, mlp: false, head: true },
@@ -138,7 +138,7 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
                 norm: NormConfig { placement: NormPlacement::Output, ..llama().norm },
                 position: Position::Rope(Rope {
                     scaling: Some(RopeScaling::Dynamic { factor: 2.0, original_context_length: 20 }),
-                    ..Rope::of_base(100.0)
+                    ..Rope::new(100.0)
                 }),
                 ..llama()
             },
@@ -162,7 +162,7 @@ fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
                         attention_factor: None,
                     }),
                     local_base: Some(50.0),
-                    ..Rope::of_base(100.0)
+                    ..Rope::new(100.0)
                 }),
                 ..llama()
             },
@@ -181,9 +181,9 @@ pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch 
     MicroBatch {
         tokens: ids(seed),
         targets: ids(seed + 1),
-        starts: None,
+        document_starts: None,
         seed: [seed as u32, 99],
-        counted: None,
+        loss_denominator: None,
         scores: None,
     }
 }
@@ -207,9 +207,9 @@ fn executor(model: &ModelConfig, train: &TrainConfig, threads: usize) -> CpuExec
 }
 
 fn executor_of(graphs: &TrainingGraphs, threads: usize) -> CpuExecutor {
-    let layout = ArenaLayout::of(&graphs.train);
+    let layout = ArenaLayout::new(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
-    let optimizer = Optimizer::of(&graphs.spec.train);
+    let optimizer = Optimizer::new(&graphs.spec.train);
     let mut executor = CpuExecutor::new(graphs, optimizer, Some(threads)).unwrap();
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).unwrap();
     executor
@@ -223,18 +223,18 @@ fn losses_and_gradients_follow_finite_differences() {
     for (name, model, train, documents) in all.chain(documents) {
         let graphs =
             training_graphs(&model, &TrainConfig { document_mask: documents, ..train.clone() }).unwrap();
-        let layout = ArenaLayout::of(&graphs.train);
+        let layout = ArenaLayout::new(&graphs.train);
         let mut executor = executor_of(&graphs, 3);
         let arena = executor.state().parameters;
         let mut batch = batch(&model, &train, 3);
-        batch.starts = documents.then(|| starts(3, train.batch_size, model.context_length));
+        batch.document_starts = documents.then(|| starts(3, train.batch_size, model.context_length));
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch.clone()] };
         let (loss, gradient) = block_on(executor.gradients(&step)).unwrap();
         let graph = &graphs.train;
         let mut values = Values::default();
         values.words.insert(graph.find(Origin::Input(Input::Tokens)).unwrap(), batch.tokens.clone());
         values.words.insert(graph.find(Origin::Input(Input::Targets)).unwrap(), batch.targets.clone());
-        if let Some(starts) = &batch.starts {
+        if let Some(starts) = &batch.document_starts {
             values.words.insert(graph.find(Origin::Input(Input::Starts)).unwrap(), starts.clone());
         }
         for at in 0..graph.parameters.len() {
@@ -325,9 +325,9 @@ fn accumulation_equals_one_large_batch() {
         MicroBatch {
             tokens: whole.tokens[range.clone()].to_vec(),
             targets: whole.targets[range].to_vec(),
-            starts: None,
+            document_starts: None,
             seed: [0, 0],
-            counted: None,
+            loss_denominator: None,
             scores: None,
         }
     };
@@ -357,7 +357,7 @@ fn activation_checkpointing_gives_the_same_bits_in_less_memory() {
 
 /// Logits of a batch, V per token.
 fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>> {
-    let documents = batch.starts.is_some();
+    let documents = batch.document_starts.is_some();
     let (time, label_smoothing, ignore_index) = (model.context_length, 0.0, None);
     let purpose = Purpose::Loss {
         batch: rows,
@@ -369,7 +369,7 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
         form: LossForm::CrossEntropy,
     };
     let built = build(model, purpose).unwrap();
-    let layout = ArenaLayout::of(&built.graph);
+    let layout = ArenaLayout::new(&built.graph);
     let arena = initial::parameters(&built.graph.parameters, &layout, 5);
     let find = |origin| built.graph.find(origin).unwrap();
     let mut inputs: Vec<_> = (0..built.graph.parameters.len() as u32)
@@ -379,7 +379,7 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
     inputs.push((find(Origin::Input(Input::Tokens)), Data::U32(batch.tokens.clone())));
     // Targets do not matter here.
     inputs.push((find(Origin::Input(Input::Targets)), Data::U32(vec![0; batch.tokens.len()])));
-    let starts = batch.starts.iter().map(|starts| Data::U32(starts.clone()));
+    let starts = batch.document_starts.iter().map(|starts| Data::U32(starts.clone()));
     inputs.extend(starts.map(|starts| (find(Origin::Input(Input::Starts)), starts)));
     let Data::F32(logits) = run_graph(&built.graph, &inputs, &[built.logits]).unwrap().remove(0) else {
         panic!("logits are floats")
@@ -408,14 +408,22 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
         let whole = TrainConfig { batch_size: 1, ignore_index: Some(IGNORED), ..TrainConfig::default() };
         let MicroBatch { tokens, targets, seed, .. } = batch(&model, &whole, 9);
         let starts = [vec![0; first], vec![first as u32; count]].concat();
-        let packed = MicroBatch { tokens, targets, starts: Some(starts), seed, counted: None, scores: None };
+        let packed = MicroBatch {
+            tokens,
+            targets,
+            document_starts: Some(starts),
+            seed,
+            loss_denominator: None,
+            scores: None,
+        };
         let rows = |ids: &[u32], rest: u32| {
             let (one, other) = ids.split_at(first);
             let filled = |count: usize| vec![rest; count];
             [one, &filled(count)[..], other, &filled(first)[..]].concat()
         };
         let (tokens, targets) = (rows(&packed.tokens, 0), rows(&packed.targets, IGNORED));
-        let apart = MicroBatch { tokens, targets, starts: None, seed, counted: None, scores: None };
+        let apart =
+            MicroBatch { tokens, targets, document_starts: None, seed, loss_denominator: None, scores: None };
 
         let (got, wanted) = (logits(&model, 1, &packed), logits(&model, 2, &apart));
         for (t, row) in got.iter().enumerate() {
@@ -435,7 +443,7 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
             let (wanted_loss, wanted) = gradients(&apart, 2, false);
             assert!((loss - wanted_loss).abs() <= 2e-6 * wanted_loss, "{loss} for {wanted_loss}");
             close("gradient", &got, &wanted);
-            let (mixed, _) = gradients(&MicroBatch { starts: None, ..packed.clone() }, 1, false);
+            let (mixed, _) = gradients(&MicroBatch { document_starts: None, ..packed.clone() }, 1, false);
             assert!(
                 (mixed - wanted_loss).abs() > 2e-5 * wanted_loss,
                 "without starts documents see each other"
@@ -467,7 +475,7 @@ fn targets_of_a_step_normalise_over_step_in_whichever_micro_batch() {
     let mut apart = vec![part(0), part(time)];
     let (means_loss, _) = gradients(apart.clone());
     MicroBatch::normalise_over_step(&mut apart, ignored);
-    assert_eq!(apart[0].counted, Some((2 + time) as f32 / 2.0));
+    assert_eq!(apart[0].loss_denominator, Some((2 + time) as f32 / 2.0));
     let (loss, got) = gradients(apart);
     let (wanted_loss, wanted) = gradients(vec![both.clone()]);
     assert!((loss - wanted_loss).abs() <= 2e-6 * wanted_loss, "{loss} for {wanted_loss}");
@@ -476,7 +484,7 @@ fn targets_of_a_step_normalise_over_step_in_whichever_micro_batch() {
     // With equal counts, no denominator is set.
     let mut even = vec![part(time), part(time)];
     MicroBatch::normalise_over_step(&mut even, ignored);
-    assert!(even.iter().all(|batch| batch.counted.is_none()));
+    assert!(even.iter().all(|batch| batch.loss_denominator.is_none()));
 }
 
 #[test]
@@ -487,7 +495,7 @@ fn batches_of_another_kind_than_the_graphs_are_refused() {
         training_graphs(&model, &TrainConfig { document_mask: documents, ..train.clone() }).unwrap()
     };
     let step = |starts: Option<Vec<u32>>| {
-        let micro_batches = vec![MicroBatch { starts, ..batch(&model, &train, 1) }];
+        let micro_batches = vec![MicroBatch { document_starts: starts, ..batch(&model, &train, 1) }];
         StepInput { step: 0, learning_rate: 0.0, micro_batches }
     };
     let starts = vec![0; model.context_length];
@@ -522,12 +530,12 @@ fn every_optimizer_follows_its_rule() {
         let report = block_on(executor.train(std::slice::from_ref(&step))).unwrap()[0];
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt() as f32;
         assert!((report.gradient_norm - norm).abs() < 1e-5 * norm, "{} for {norm}", report.gradient_norm);
-        let optimizer = Optimizer::of(&train);
+        let optimizer = Optimizer::new(&train);
         let (first_correction, second_correction) = optimizer.corrections(0);
         let rate = Rate { learning_rate: 0.01, first_correction, second_correction };
         let scale = optimizer.gradient_scale(report.gradient_norm).unwrap();
         assert!(scale < 1.0, "the gradient is clipped");
-        let layout = ArenaLayout::of(&training_graphs(&model, &train).unwrap().train);
+        let layout = ArenaLayout::new(&training_graphs(&model, &train).unwrap().train);
         let after = executor.state();
         for (at, slope) in gradient.iter().enumerate().take(layout.trained_end) {
             let decay = if at < layout.decayed_end { 0.1 } else { 0.0 };
@@ -550,9 +558,9 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
     let batch = MicroBatch {
         targets: tokens.clone(),
         tokens,
-        starts: None,
+        document_starts: None,
         seed: [1, 2],
-        counted: None,
+        loss_denominator: None,
         scores: None,
     };
     let step = StepInput { step: 4, learning_rate: 0.1, micro_batches: vec![batch] };
@@ -573,9 +581,9 @@ fn bad_input_is_refused_by_name() {
     let short = MicroBatch {
         tokens: vec![0; 3],
         targets: vec![0; 3],
-        starts: None,
+        document_starts: None,
         seed: [0, 0],
-        counted: None,
+        loss_denominator: None,
         scores: None,
     };
     assert!(block_on(executor.evaluate(&[short])).is_err());
@@ -589,7 +597,7 @@ fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
     let train = TrainConfig { batch_size: 8, ..TrainConfig::default() };
     let make = |batch, available| {
         let graphs = training_graphs(&gpt(), &TrainConfig { batch_size: batch, ..train.clone() }).unwrap();
-        CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), Partition::WHOLE)
+        CpuExecutor::within(available, &graphs, Optimizer::new(&train), Some(1), Partition::WHOLE)
     };
     // The estimate equals the memory held afterwards, without scratch memory.
     let mut roomy = make(8, None).unwrap();
@@ -609,7 +617,7 @@ fn a_strange_number_of_threads_is_refused() {
     let train = TrainConfig::default();
     let graphs = training_graphs(&gpt(), &train).unwrap();
     for threads in [0, 257, 99_999] {
-        let refused = CpuExecutor::new(&graphs, Optimizer::of(&train), Some(threads)).map(|_| ());
+        let refused = CpuExecutor::new(&graphs, Optimizer::new(&train), Some(threads)).map(|_| ());
         assert!(refused.is_err_and(|error| error.to_string().contains("1 to 256")), "{threads}");
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     use glasshouse_compiler::plan::lower::{Choice, Family, ShapeBucket, Tier};
 
     fn choices(family: Family, tier: Tier) -> Choices {
-        [(ShapeBucket::of(family, [64, 64, 64]), Choice::tier(tier))].into_iter().collect()
+        [(ShapeBucket::new(family, [64, 64, 64]), Choice::tier(tier))].into_iter().collect()
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(load(&folder, &adapter).len(), 2);
         let replaced = choices(Family::Linear, Tier::Direct);
         store(&folder, &adapter, &replaced);
-        let bucket = ShapeBucket::of(Family::Linear, [64, 64, 64]);
+        let bucket = ShapeBucket::new(Family::Linear, [64, 64, 64]);
         assert_eq!(load(&folder, &adapter).get(&bucket), replaced.get(&bucket));
     }
 

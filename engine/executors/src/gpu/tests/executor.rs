@@ -35,7 +35,7 @@ pub(super) fn configs() -> (ModelConfig, TrainConfig) {
 
 pub(super) fn graphs() -> (TrainingGraphs, Optimizer) {
     let (model, train) = configs();
-    (training_graphs(&model, &train).unwrap(), Optimizer::of(&train))
+    (training_graphs(&model, &train).unwrap(), Optimizer::new(&train))
 }
 
 pub(super) fn batch(number: u64) -> MicroBatch {
@@ -45,9 +45,9 @@ pub(super) fn batch(number: u64) -> MicroBatch {
     MicroBatch {
         tokens: ids(1),
         targets: ids(2),
-        starts: None,
+        document_starts: None,
         seed: random::dropout_seed(5, number, 0),
-        counted: None,
+        loss_denominator: None,
         scores: None,
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn steps(count: u64) -> Vec<StepInput> {
 }
 
 pub(super) fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
-    let layout = ArenaLayout::of(&graphs.train);
+    let layout = ArenaLayout::new(&graphs.train);
     ArenaState {
         parameters: initial::parameters(&graphs.train.parameters, &layout, 1),
         ..ArenaState::default()
@@ -215,7 +215,7 @@ fn a_model_too_large_for_a_binding_is_refused_before_anything_is_allocated() {
     let model = ModelConfig { vocabulary: 4000, context_length: 64, ..model };
     let train = TrainConfig { batch_size: 256, ..train };
     let graphs = training_graphs(&model, &train).unwrap();
-    match block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1)) {
+    match block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), 1)) {
         Err(Error::TooLarge { needed, available, advice, .. }) => {
             assert_eq!(needed, 256 * 64 * 4000 * 4);
             assert!(available < needed);
@@ -233,7 +233,7 @@ fn profiling_names_scopes_and_kernels() {
         let train = TrainConfig { accumulate, ..train };
         let graphs = training_graphs(&model, &train).unwrap();
         block_on(async {
-            let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1).await.unwrap();
+            let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), 1).await.unwrap();
             executor.set_state(&initial_state(&graphs)).await.unwrap();
             let mut step = steps(1)[0].clone();
             step.micro_batches.truncate(accumulate);
@@ -301,7 +301,7 @@ fn a_decoder_shares_the_weights_in_training() {
         assert_ne!(written[0], written[4], "training changes what is written");
         let frozen = TrainConfig { trainable: Trainable::Last(1), ..train };
         let graphs = training_graphs(&model, &frozen).unwrap();
-        let executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&frozen), 1).await.unwrap();
+        let executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&frozen), 1).await.unwrap();
         assert!(GpuDecoder::sharing(&gpu, &executor, &model, 1).await.unwrap().is_none());
     });
 }

@@ -19,7 +19,7 @@ fn config(precision: Precision) -> (ModelConfig, TrainConfig) {
 async fn executor(gpu: &Gpu, precision: Precision, loss_scale: Option<LossScale>) -> GpuExecutor {
     let (model, train) = config(precision);
     let graphs = training_graphs(&model, &train).unwrap();
-    let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::of(&train), RING).await.unwrap();
+    let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::new(&train), RING).await.unwrap();
     let state = ArenaState { loss_scale, ..initial_state(&graphs) };
     executor.set_state(&state).await.unwrap();
     executor
@@ -117,7 +117,7 @@ fn sizes_without_f16_train_in_32_bits() {
     let graphs = training_graphs(&model, &train).unwrap();
     assert!(!has_half(&graphs.train));
     block_on(async {
-        let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), RING).await.unwrap();
+        let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), RING).await.unwrap();
         executor.set_state(&initial_state(&graphs)).await.unwrap();
         let reports = executor.train(&steps(2)).await.unwrap();
         assert!(reports.iter().all(|report| !report.skipped && report.gradient_norm < 100.0), "{reports:?}");
@@ -131,7 +131,7 @@ fn creates_exactly_the_bytes_that_the_plan_says() {
     let planned = estimate(&model, &train, &gpu.target()).unwrap();
     let graphs = training_graphs(&model, &train).unwrap();
     let executor =
-        block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), ring(train.accumulate))).unwrap();
+        block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), ring(train.accumulate))).unwrap();
     assert_eq!(executor.bytes(), planned.bytes.total);
     assert_eq!(executor.dispatches_per_step(), planned.dispatches_per_step);
 }

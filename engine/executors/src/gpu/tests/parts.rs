@@ -60,7 +60,7 @@ fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32
     assert_eq!(has_half(&graphs.train), train.precision == Precision::Mixed);
     let most = largest(&compile(graphs.train.clone(), &[], &gpu.target()).unwrap());
     assert_eq!(most <= BINDING, gpu.target().binding == BINDING, "{most}");
-    let layout = ArenaLayout::of(&graphs.train);
+    let layout = ArenaLayout::new(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, 1);
     let batch = |number: u64| {
         let ids = |purpose| -> Vec<u32> {
@@ -70,15 +70,15 @@ fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32
         MicroBatch {
             tokens: ids(1),
             targets: ids(2),
-            starts: None,
+            document_starts: None,
             seed: random::dropout_seed(5, number, 0),
-            counted: None,
+            loss_denominator: None,
             scores: None,
         }
     };
     let step = StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(0), batch(1)] };
     block_on(async {
-        let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::of(train), 2).await.unwrap();
+        let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::new(train), 2).await.unwrap();
         executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
         let (loss, gradient) = executor.gradients(&step).await.unwrap();
         (loss, gradient, executor.evaluate(&step.micro_batches).await.unwrap()[0].0)
@@ -124,7 +124,7 @@ fn a_model_in_parts_writes_as_the_whole_one() {
         glasshouse_compiler::model::build(&model, glasshouse_compiler::model::Purpose::Window { time: 1 })
             .unwrap()
             .graph;
-    let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), 3);
+    let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
     let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
     let written = |target: Target| {
         block_on(async {

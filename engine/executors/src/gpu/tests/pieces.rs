@@ -45,9 +45,9 @@ fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
         MicroBatch {
             tokens: ids(1),
             targets: ids(2),
-            starts: None,
+            document_starts: None,
             seed: random::dropout_seed(5, number, 0),
-            counted: None,
+            loss_denominator: None,
             scores: None,
         }
     };
@@ -75,7 +75,7 @@ async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuEx
     let layout = ArenaLayout::on(&graphs.train, &gpu.target()).unwrap();
     let parameters = initial::parameters(&graphs.train.parameters, &layout, 1);
     let ring = ring(train.accumulate);
-    let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::of(train), ring).await.unwrap();
+    let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::new(train), ring).await.unwrap();
     let planned = estimate(model, train, &gpu.target()).unwrap();
     assert_eq!(executor.bytes(), planned.bytes.total);
     assert_eq!(executor.dispatches_per_step(), planned.dispatches_per_step);
@@ -173,7 +173,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
         )
         .unwrap()
         .graph;
-        let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), 3);
+        let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
         let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
         for (software, reads_f16) in [(true, false), (false, false), (true, true)] {
             let written = |gpu: Gpu| {
@@ -206,7 +206,7 @@ fn values_larger_than_a_buffer_are_refused_with_a_setting() {
     assert!(changes.iter().any(|change| change.starts_with("train.batch_size: 32 to")), "{changes:?}");
     let open = |config: &RunConfig| {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
-        block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::of(&config.train), 1))
+        block_on(GpuExecutor::new(&gpu, &graphs, Optimizer::new(&config.train), 1))
     };
     assert!(open(&fitting).is_ok());
     match open(&config) {

@@ -40,7 +40,7 @@ pub(super) fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {
 pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     shared_with(facts, |facts, base, head_size, _| {
         facts.must_be("rope.dimension_count", head_size)?;
-        Ok(Rope { scaling: scaling(facts, base, head_size)?, ..Rope::of_base(base) })
+        Ok(Rope { scaling: scaling(facts, base, head_size)?, ..Rope::new(base) })
     })
 }
 

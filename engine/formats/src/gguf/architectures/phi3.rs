@@ -36,7 +36,7 @@ fn rope(facts: &mut Facts<'_>, base: f32, head_size: usize, context_length: usiz
             return Err(facts.error(reason));
         }
     };
-    Ok(Rope { channels: (rotated != head_size).then_some(rotated), scaling, ..Rope::of_base(base) })
+    Ok(Rope { channels: (rotated != head_size).then_some(rotated), scaling, ..Rope::new(base) })
 }
 
 fn write(model: &ModelConfig) -> Settings {

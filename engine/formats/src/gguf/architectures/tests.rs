@@ -19,11 +19,11 @@ fn examples() -> Vec<(&'static str, ModelConfig)> {
         kv_heads: 1,
         head_size: 10,
         norm: NormConfig { kind: NormKind::Rms, eps: 1e-6, ..gpt.norm.clone() },
-        position: Position::Rope(Rope::of_base(5e5)),
+        position: Position::Rope(Rope::new(5e5)),
         mlp: Mlp { hidden: 40, activation: Activation::default(), gate: Gate::Swiglu },
         ..gpt
     };
-    let scaled = Rope { scaling: Some(RopeScaling::Linear { factor: 2.5 }), ..Rope::of_base(1e4) };
+    let scaled = Rope { scaling: Some(RopeScaling::Linear { factor: 2.5 }), ..Rope::new(1e4) };
     vec![
         ("gpt2", gpt2),
         ("llama", llama.clone()),
@@ -65,12 +65,12 @@ fn longrope() -> Rope {
         original_context_length: 8,
         attention_factor: None,
     };
-    Rope { channels: Some(4), scaling: Some(scaling), ..Rope::of_base(1e4) }
+    Rope { channels: Some(4), scaling: Some(scaling), ..Rope::new(1e4) }
 }
 
 fn gemma3(llama: ModelConfig) -> ModelConfig {
     let norm = NormConfig { placement: NormPlacement::Sandwich, add_unit_offset: true, ..llama.norm };
-    let rope = Rope { local_base: Some(100.0), ..Rope::of_base(1e6) };
+    let rope = Rope { local_base: Some(100.0), ..Rope::new(1e6) };
     ModelConfig {
         layers: 7,
         embedding_scale: 24_f32.sqrt(),
@@ -170,7 +170,7 @@ fn factors_of_angles_come_back_as_the_formula_that_made_them() {
             high_freq_factor: 4.0,
             original_context_length,
         };
-        let rope = Rope { scaling: Some(scaling), ..Rope::of_base(base) };
+        let rope = Rope { scaling: Some(scaling), ..Rope::new(base) };
         ModelConfig { head_size, position: Position::Rope(rope), ..llama.clone() }
     };
     let architecture = Architecture::named("llama").unwrap();
@@ -200,7 +200,7 @@ fn what_no_architecture_has_is_named() {
     let (_, llama) = examples().swap_remove(1);
     let (_, gpt2) = examples().swap_remove(0);
     let refused = |model: ModelConfig| Architecture::of(&model, None).unwrap_err().to_string();
-    let partial = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+    let partial = Position::Rope(Rope { channels: Some(4), ..Rope::new(1e4) });
     for (model, named) in [
         (
             ModelConfig { logit_softcap: Some(30.0), ..llama.clone() },

@@ -286,7 +286,7 @@ mod tests {
         let refused = |model: ModelConfig| Family::of(&model, None).unwrap_err().to_string();
         let text = refused(ModelConfig { qk_norm: true, embedding_scale: 3.0, ..llama.clone() });
         assert!(text.contains("model.embedding_scale = 3"), "{text}");
-        let partial = Position::Rope(Rope { channels: Some(4), ..Rope::of_base(1e4) });
+        let partial = Position::Rope(Rope { channels: Some(4), ..Rope::new(1e4) });
         let text = refused(ModelConfig { qk_norm: true, position: partial, ..llama.clone() });
         assert!(text.contains("model.position.channels = 4"), "{text}");
         let text = refused(ModelConfig { residual: Residual::Parallel, ..llama.clone() });
@@ -363,7 +363,7 @@ mod tests {
     fn partial_rotation_pairs_their_channels_as_ours_pair() {
         let (_, phi) = read(&examples()[9]);
         let order = |channels, head_size| {
-            let position = Position::Rope(Rope { channels, ..Rope::of_base(10.0) });
+            let position = Position::Rope(Rope { channels, ..Rope::new(10.0) });
             rotary_order(&ModelConfig { position, head_size, ..phi.clone() })
         };
         assert_eq!(order(None, 6), [0, 1, 2, 3, 4, 5]);
@@ -397,7 +397,7 @@ mod tests {
         for (channels, head_size) in
             (1..129).flat_map(|pairs| (1..pairs).map(move |turning| (2 * turning, 2 * pairs)))
         {
-            let position = Position::Rope(Rope { channels: Some(channels), ..Rope::of_base(1e4) });
+            let position = Position::Rope(Rope { channels: Some(channels), ..Rope::new(1e4) });
             let model = ModelConfig { head_size, width: 4 * head_size, position, ..phi.clone() };
             assert_eq!(family.lacks(&model).unwrap(), Vec::<String>::new(), "{channels} of {head_size}");
         }
@@ -416,7 +416,7 @@ mod tests {
             Some(RopeScaling::Llama3 { original_context_length: 32, .. })
         ));
         let (_, qwen) = read(&examples()[3]);
-        assert_eq!(rope(&qwen), Rope::of_base(1e6));
+        assert_eq!(rope(&qwen), Rope::new(1e6));
         let (_, neox) = read(&examples()[8]);
         // Of a head size of 24 ÷ 4.
         assert_eq!(rope(&neox).channels, Some(4));

@@ -108,7 +108,7 @@ pub async fn merge_adapter_in_turns(
     // The loss belonged to the unmerged weights.
     trained.info.val_loss = None;
     let done = if undo { "unmerged" } else { "merged" };
-    project.keep_weights_in_turns(trained, checkpoint, done, yielder).await
+    project.keep_weights(trained, checkpoint, done, yielder).await
 }
 
 /// Whether an adapter has a pair for the model's head.

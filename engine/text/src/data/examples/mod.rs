@@ -273,7 +273,7 @@ impl Batch {
         let learned = examples.learned(range.start + 1..range.start + count as u64);
         let targets = tokens.iter().skip(1).zip(learned);
         self.targets.extend(targets.map(|(token, learned)| if learned { *token } else { IGNORED }));
-        if let Some(starts) = &mut self.starts {
+        if let Some(starts) = &mut self.document_starts {
             starts.extend(std::iter::repeat_n(start, count - 1));
         }
         Ok(())
@@ -293,7 +293,7 @@ impl Batch {
         self.tokens.extend(store.read(split, range.start, count)?);
         self.targets.extend(std::iter::repeat_n(IGNORED, count.saturating_sub(1)));
         self.targets.push(0);
-        if let Some(starts) = &mut self.starts {
+        if let Some(starts) = &mut self.document_starts {
             starts.extend(std::iter::repeat_n(0, count));
         }
         Ok(())
@@ -304,7 +304,7 @@ impl Batch {
         let (filled, length) = (self.tokens.len() - begins, begins + context_length);
         self.tokens.resize(length, padding);
         self.targets.resize(length, IGNORED);
-        if let Some(starts) = &mut self.starts {
+        if let Some(starts) = &mut self.document_starts {
             starts.resize(length, filled as u32);
         }
     }

@@ -412,7 +412,10 @@ mod tests {
         assert_eq!(batch.targets[..12], [i, i, 0, i, i, i, i, i, i, 0, i, i]);
         assert_eq!(batch.tokens[12..], [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 900]);
         assert_eq!(batch.targets[12..], [i, i, i, i, i, 0, i, i, i, i, i, 0]);
-        assert_eq!((batch.counted(), batch.starts.unwrap()[..6].to_vec()), (4, vec![0, 0, 0, 3, 3, 3]));
+        assert_eq!(
+            (batch.counted(), batch.document_starts.unwrap()[..6].to_vec()),
+            (4, vec![0, 0, 0, 3, 3, 3])
+        );
         assert!(batches.sentences()[0].contains("each scored at its last token"));
         // Answers that first differ beyond the row are indistinguishable.
         let short = BatchSettings { context_length: 5, ..settings };

@@ -1,6 +1,6 @@
 //! Evaluations next to a run in training.
 
-use super::{TRAINS, Trigger, after, ended, failures, inspecting, play, play_trained, tiny, train};
+use super::{TRAINS, Trigger, after, ended, failures, inspection, play, play_trained, tiny, train};
 use crate::data::recipes::write_own;
 use crate::protocol::evaluation::TaskRequest;
 use crate::protocol::recipes::recipe;
@@ -132,7 +132,7 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
         let folder = tempfile::tempdir().unwrap();
         let mut steps = vec![
             (Some(TRAINS), evaluate_long(folder.path(), WeightSource::Current)),
-            (Some(evaluating), inspecting::look_slowly()),
+            (Some(evaluating), inspection::look_slowly()),
             (Some(looks), Command::Cancel { request: 4 }),
             (Some(seen), Command::StopTraining),
         ];
@@ -140,7 +140,7 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
             steps.insert(1, (Some(evaluating), Command::StopTraining));
             (steps[2].0, steps[4].1) = (Some(stopped), Command::ListRuns);
         }
-        let heard = play_trained(inspecting::endless(), steps);
+        let heard = play_trained(inspection::endless(), steps);
         assert_eq!((ended(&heard, 4), failures(&heard).len()), (Some(ErrorKind::Cancelled), 1));
         let cancelled = of(&heard, |event| matches!(event, Event::Failed { .. }))[0];
         assert!(cancelled < of(&heard, seen)[0], "beside a run in training: {beside}");

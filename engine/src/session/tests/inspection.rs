@@ -1,6 +1,6 @@
 //! Inspecting a model while it trains.
 
-use super::{TRAINS, Trigger, after, evaluating, failures, play_hearing, play_trained, tiny, train};
+use super::{TRAINS, Trigger, after, evaluation, failures, play_hearing, play_trained, tiny, train};
 use crate::protocol::inspect::{Detail, Edit};
 use crate::protocol::{
     Command, Event, InspectSettings, Inspection, Report, RunConfig, TokenizerKind, TrainingState, View,
@@ -21,7 +21,7 @@ fn look(views: &[View], settings: InspectSettings) -> Command {
 
 /// A run with a character vocabulary that trains until it is stopped.
 pub(super) fn endless() -> RunConfig {
-    let mut config = evaluating::endless();
+    let mut config = evaluation::endless();
     config.tokenizer.kind = TokenizerKind::Char;
     config
 }

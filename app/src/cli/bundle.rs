@@ -1,6 +1,6 @@
-//! `glasshouse handover` and `glasshouse bring-back`: moves a run to many GPUs, and back.
+//! `glasshouse bundle`: exports a run for training on many GPUs, and imports the result.
 
-use super::arguments::{BringBackArguments, HandoverArguments};
+use super::arguments::{BundleExportArguments, BundleImportArguments};
 use super::driver::drive;
 use super::settings::checked_device;
 use super::trained;
@@ -9,12 +9,12 @@ use glasshouse_engine::protocol::quantity::whole;
 use glasshouse_engine::protocol::{Command, Event};
 use glasshouse_engine::session;
 
-pub(super) fn handover(arguments: &HandoverArguments) -> Result<()> {
-    let HandoverArguments { project, run, to, steps, device, force } = arguments;
+pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
+    let BundleExportArguments { project, run, to, steps, device, force } = arguments;
     device.as_deref().map(checked_device).transpose()?;
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, project, false).await?;
-        let command = Command::HandOver {
+        let command = Command::ExportBundle {
             run: run.clone(),
             to: Some(to.clone()),
             keep: !force,
@@ -33,17 +33,17 @@ pub(super) fn handover(arguments: &HandoverArguments) -> Result<()> {
     let [verify, launch] = ["verify", "launch"].map(|name| to.join(name));
     say!("compare it there with the results of this machine: {}", verify.display())?;
     let (launch, bundle, project) = (launch.display(), to.display(), project.display());
-    say!("train it there: {launch}; then: glasshouse bring-back {bundle} --project {project}")?;
+    say!("train it there: {launch}; then: glasshouse bundle import {bundle} --project {project}")?;
     Ok(())
 }
 
-pub(super) fn bring_back(arguments: &BringBackArguments) -> Result<()> {
+pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let from = std::path::absolute(&arguments.bundle)?;
         let out = arguments.out.as_ref().map(std::path::absolute).transpose()?;
         let show = |event| {
-            if let Event::BroughtBack { run } = event {
+            if let Event::BundleImported { run } = event {
                 say!("{}: step {} of {}", run.name, whole(run.step), whole(run.steps))?;
                 let project = arguments.project.display();
                 match run.step < run.steps {
@@ -58,6 +58,6 @@ pub(super) fn bring_back(arguments: &BringBackArguments) -> Result<()> {
             }
             Ok(())
         };
-        engine.ask(Command::BringBack { from: Some(from), out }, show).await
+        engine.ask(Command::ImportBundle { from: Some(from), out }, show).await
     })
 }

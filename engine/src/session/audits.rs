@@ -1,6 +1,6 @@
 //! Audits models and stores the results with their runs.
 
-use super::evaluating::{AnswerWriter, Assessment, Finish, Told};
+use super::evaluation::{AnswerWriter, Assessment, Finish, Told};
 use super::training::ActiveRun;
 use super::{AUDITING, RequestOutcome, Session};
 use crate::evaluation::Subject;

@@ -34,9 +34,10 @@ const LLAMA: [&str; 5] = [
 fn bundle(more: &[&str]) -> tempfile::TempDir {
     let folder = stories(60);
     train(folder.path(), &folder.path().join("first"), &[&["--stop-after", "10"], more].concat());
-    let hand = ["handover", "--project", "first", "--to", "bundle/", "--steps", "3", "--device", "cpu"];
-    let said = succeed(folder.path(), &hand);
-    for part in ["bundle/verify\n", "bundle/launch;", "glasshouse bring-back bundle/"] {
+    let export =
+        ["bundle", "export", "--project", "first", "--to", "bundle/", "--steps", "3", "--device", "cpu"];
+    let said = succeed(folder.path(), &export);
+    for part in ["bundle/verify\n", "bundle/launch;", "glasshouse bundle import bundle/"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     folder
@@ -83,7 +84,7 @@ fn trained_there(folder: &Path, step: u64) -> PathBuf {
 }
 
 #[test]
-fn a_bundle_holds_what_goes_on_and_what_proves_it() {
+fn a_bundle_holds_the_runs_state_and_expected_results() {
     let folder = bundle(&[]);
     let bundle = folder.path().join("bundle");
     let manifest = json_of(&bundle.join("bundle.json"));
@@ -124,10 +125,11 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
         assert_eq!(std::fs::metadata(bundle.join("verify")).unwrap().permissions().mode() & 0o111, 0o111);
     }
     // An existing bundle is kept, and other contents even with `--force`.
-    let again = ["handover", "--project", "first", "--to", "bundle"];
+    let again = ["bundle", "export", "--project", "first", "--to", "bundle"];
     assert!(error_of(folder.path(), &again).contains("already holds"));
     let foreign = |to: &str| {
-        let error = error_of(folder.path(), &["handover", "--project", "first", "--to", to, "--force"]);
+        let error =
+            error_of(folder.path(), &["bundle", "export", "--project", "first", "--to", to, "--force"]);
         assert!(error.contains("not from a bundle"), "{error}");
     };
     foreign("first");
@@ -150,22 +152,22 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
 }
 
 #[test]
-fn what_comes_back_continues_with_its_weights_moments_and_curves() {
+fn an_imported_run_continues_with_its_weights_moments_and_curves() {
     for more in [&[][..], &["train.trainable=last:1"], &LLAMA] {
         let folder = bundle(&sets(more));
         let folder = folder.path();
         trained_there(folder, 15);
-        let said = succeed(folder, &["bring-back", "bundle", "--project", "first"]);
+        let said = succeed(folder, &["bundle", "import", "bundle", "--project", "first"]);
         assert!(said.starts_with("2-nanogpt-cpu: step 15 of 20"), "{more:?}: {said}");
-        let (first, back) = (run_of(folder, "first", "1"), run_of(folder, "first", "2"));
+        let (first, imported) = (run_of(folder, "first", "1"), run_of(folder, "first", "2"));
         assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0, "{more:?}");
-        let record = back.record().unwrap();
+        let record = imported.record().unwrap();
         assert_eq!((record.state, record.step, record.val_loss), (RunState::Stopped, 15, Some(2.5)));
         assert_eq!(record.restored_from.unwrap().run, "1-nanogpt-cpu");
         // Five steps there, each taking as many seconds as it has tokens.
-        let there = 5.0 * back.config().unwrap().tokens_per_step() as f64;
+        let there = 5.0 * imported.config().unwrap().tokens_per_step() as f64;
         assert_eq!(record.seconds, first.record().unwrap().seconds + there, "{more:?}");
-        let events = lines_of(&back.metrics_path());
+        let events = lines_of(&imported.metrics_path());
         let steps: Vec<u64> =
             of(&events, "step").iter().map(|event| event["step"].as_u64().unwrap()).collect();
         assert_eq!(steps, (1..=15).collect::<Vec<_>>());
@@ -185,15 +187,15 @@ fn what_comes_back_continues_with_its_weights_moments_and_curves() {
             let state = loaded.unwrap().unwrap().state;
             (state.first_moments, state.second_moments)
         };
-        assert!(moments(&first) == moments(&back), "{more:?}");
-        assert!(moments(&back).0.iter().any(|moment| *moment != 0.0));
+        assert!(moments(&first) == moments(&imported), "{more:?}");
+        assert!(moments(&imported).0.iter().any(|moment| *moment != 0.0));
         let told = succeed(folder, &["train", "--project", "first", "--resume", "--json"]);
         assert!(told.contains("\"step\":20"), "{told}");
     }
 }
 
 #[test]
-fn what_was_written_elsewhere_comes_back_where_it_is_named() {
+fn results_outside_the_bundle_are_imported_with_out() {
     let folder = bundle(&["--set", "train.optimizer=adam", "--set", "train.weight_decay=0.0"]);
     let folder = folder.path();
     // Adam is AdamW without weight decay.
@@ -201,12 +203,12 @@ fn what_was_written_elsewhere_comes_back_where_it_is_named() {
     assert_eq!((&run["optimizer"], run["weight_decay"].as_f64()), (&json!("adam"), Some(0.0)));
     trained_there(folder, 15);
     std::fs::rename(folder.join("bundle/out"), folder.join("drive")).unwrap();
-    let back = |more: &[&'static str]| [&["bring-back", "--project", "first"][..], more].concat();
-    let error = refused_with_a_step(folder, &back(&["bundle"]));
+    let import = |more: &[&'static str]| [&["bundle", "import", "--project", "first"][..], more].concat();
+    let error = refused_with_a_step(folder, &import(&["bundle"]));
     assert!(error.contains("no complete checkpoint") && error.contains("--out"), "{error}");
-    let error = refused_with_a_step(folder, &back(&["drive"]));
+    let error = refused_with_a_step(folder, &import(&["drive"]));
     assert!(error.contains("no bundle.json"), "{error}");
-    let said = succeed(folder, &back(&["bundle", "--out", "drive"]));
+    let said = succeed(folder, &import(&["bundle", "--out", "drive"]));
     assert!(said.starts_with("2-nanogpt-cpu: step 15 of 20"), "{said}");
     let log = std::fs::read_to_string(run_of(folder, "first", "2").metrics_path()).unwrap();
     assert!(log.contains("One day 15 owls"), "{log}");
@@ -232,32 +234,47 @@ fn zipped(folder: &Path, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
+fn a_bundle_is_imported_from_a_zip() {
     let folder = bundle(&[]);
     let folder = folder.path();
-    let back = |zips: Vec<Vec<u8>>| {
-        let command = Command::BringBack { from: None, out: None };
+    let import = |zips: Vec<Vec<u8>>| {
+        let command = Command::ImportBundle { from: None, out: None };
         play_with(folder, vec![(use_project(folder.join("first"), false), Vec::new()), (command, zips)])
     };
-    let refused = |zip: Vec<u8>| back(vec![zip]).unwrap_err();
-    assert!(back(Vec::new()).unwrap_err().contains("no bundle"));
+    let refused = |zip: Vec<u8>| import(vec![zip]).unwrap_err();
+    assert!(import(Vec::new()).unwrap_err().contains("no bundle"));
     assert!(refused(b"no zip".to_vec()).contains("cannot be opened"));
     assert!(refused(zipped(&folder.join("first"), "first")).contains("no bundle"));
     // A bundle that was not trained.
     let error = refused(zipped(&folder.join("bundle"), "mine"));
     assert!(error.starts_with("bundle/mine/out: "), "{error}");
     trained_there(folder, 15);
-    let heard = back(vec![zipped(&folder.join("bundle"), "anything")]).unwrap();
-    let said = found!(heard.iter(), Event::BroughtBack { run } => (run.name.clone(), run.step)).next();
+    let heard = import(vec![zipped(&folder.join("bundle"), "anything")]).unwrap();
+    let said = found!(heard.iter(), Event::BundleImported { run } => (run.name.clone(), run.step)).next();
     assert_eq!(said, Some(("2-nanogpt-cpu".to_owned(), 15)));
     assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0);
+}
+
+#[test]
+fn the_former_command_names_still_work() {
+    let folder = bundle(&[]);
+    let folder = folder.path();
+    succeed(folder, &["handover", "--project", "first", "--to", "bundle", "--force", "--device", "cpu"]);
+    trained_there(folder, 15);
+    succeed(folder, &["bring-back", "bundle", "--project", "first"]);
+    assert_eq!(count_runs(folder, "first"), 2);
+    let help = succeed(folder, &["--help"]);
+    assert!(
+        help.contains("\n  bundle ") && !help.contains("handover") && !help.contains("bring-back"),
+        "{help}"
+    );
 }
 
 /// The error of a command, which must end with advice.
 fn refused_with_a_step(folder: &Path, arguments: &[&str]) -> String {
     let error = error_of(folder, arguments);
     let step = error.rsplit([';', ':']).next().unwrap().trim();
-    let steps = ["choose ", "copy ", "delete ", "give ", "hand ", "restore ", "start ", "train "];
+    let steps = ["choose ", "copy ", "delete ", "export ", "give ", "restore ", "start ", "train "];
     assert!(steps.iter().any(|verb| step.starts_with(verb)), "{error}");
     error
 }
@@ -285,7 +302,7 @@ fn retrained(out: &Path, file: &str, change: impl FnOnce(&mut Tensors)) {
 }
 
 #[test]
-fn a_checkpoint_of_another_model_or_without_numbers_does_not_come_back() {
+fn a_checkpoint_of_another_model_or_with_nan_is_not_imported() {
     type Change = fn(&mut Tensors, &str);
     let folder = bundle(&[]);
     let folder = folder.path();
@@ -304,13 +321,13 @@ fn a_checkpoint_of_another_model_or_without_numbers_does_not_come_back() {
     ] {
         let out = trained_there(folder, 15);
         retrained(&out, file, |all| change(all, name));
-        let error = refused_with_a_step(folder, &["bring-back", "bundle", "--project", "first"]);
+        let error = refused_with_a_step(folder, &["bundle", "import", "bundle", "--project", "first"]);
         assert!(error.contains(&format!("{name} ")) && error.contains(said), "{file}, {said}: {error}");
         assert_eq!(count_runs(folder, "first"), 1);
     }
     // Without the fault, the import succeeds.
     trained_there(folder, 15);
-    succeed(folder, &["bring-back", "bundle", "--project", "first"]);
+    succeed(folder, &["bundle", "import", "bundle", "--project", "first"]);
 }
 
 /// How `launch` starts Python on a machine with one GPU, with or without bfloat16: the process and its arguments.
@@ -343,10 +360,10 @@ fn on_one_gpu_launch_becomes_the_training_itself() {
 }
 
 #[test]
-fn what_was_changed_or_is_another_models_does_not_come_back() {
+fn a_changed_or_foreign_bundle_is_not_imported() {
     let folder = bundle(&[]);
     let folder = folder.path();
-    let refused = || refused_with_a_step(folder, &["bring-back", "bundle", "--project", "first"]);
+    let refused = || refused_with_a_step(folder, &["bundle", "import", "bundle", "--project", "first"]);
     assert!(refused().contains("no complete checkpoint"));
     let out = trained_there(folder, 15);
     // A file changed by hand.
@@ -387,7 +404,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     std::fs::write(&state, &text).unwrap();
     // A project without such a run, or with one of another model.
     train(folder, &folder.join("second"), &["--stop-after", "1", "--set", "model.layers=2"]);
-    let error = refused_with_a_step(folder, &["bring-back", "bundle", "--project", "second"]);
+    let error = refused_with_a_step(folder, &["bundle", "import", "bundle", "--project", "second"]);
     assert!(error.contains("1-nanogpt-cpu"), "{error}");
     // A run whose settings have changed since.
     let toml = folder.join("first/runs/1-nanogpt-cpu/run.toml");
@@ -395,18 +412,21 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     std::fs::write(&toml, text.replacen("weight_decay = 0.1", "weight_decay = 0.2", 1)).unwrap();
     assert!(refused().contains("settings of 1-nanogpt-cpu"), "{}", refused());
     std::fs::write(&toml, text).unwrap();
-    assert!(error_of(folder, &["bring-back", "first", "--project", "first"]).contains("no bundle.json"));
+    assert!(
+        error_of(folder, &["bundle", "import", "first", "--project", "first"]).contains("no bundle.json")
+    );
     // An optimizer with other moments, and a finished run.
     train(
         folder,
         &folder.join("third"),
         &["--stop-after", "1", "--set", "train.optimizer=sgd", "--set", "train.beta1=0.0"],
     );
-    let hand =
-        |project: &str| refused_with_a_step(folder, &["handover", "--project", project, "--to", "none"]);
-    assert!(hand("third").contains("moments"), "{}", hand("third"));
+    let export = |project: &str| {
+        refused_with_a_step(folder, &["bundle", "export", "--project", project, "--to", "none"])
+    };
+    assert!(export("third").contains("moments"), "{}", export("third"));
     train(folder, &folder.join("fourth"), &["--steps", "2"]);
-    assert!(hand("fourth").contains("2 steps"), "{}", hand("fourth"));
+    assert!(export("fourth").contains("2 steps"), "{}", export("fourth"));
     assert!(!folder.join("none").exists());
     assert_eq!(count_runs(folder, "first"), 1);
 }
@@ -445,7 +465,7 @@ fn slow_a_run_of_one_window_a_step_passes_its_verification() {
             && told.contains("eval step 20"),
         "{told}"
     );
-    let said = succeed(folder.path(), &["bring-back", "bundle", "--project", "first"]);
+    let said = succeed(folder.path(), &["bundle", "import", "bundle", "--project", "first"]);
     assert!(said.starts_with("2-nanogpt-cpu: step 20 of 20"), "{said}");
 }
 
@@ -543,14 +563,14 @@ fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {
         }
     }
     let to = out("deepspeed-2");
-    let said = succeed(folder.path(), &["bring-back", "bundle", "--project", "first", "--out", &to]);
+    let said = succeed(folder.path(), &["bundle", "import", "bundle", "--project", "first", "--out", &to]);
     assert!(said.starts_with("2-nanogpt-cpu: step 20 of 20"), "{said}");
 }
 
 /// Twenty steps here, twenty there and twenty here again equal sixty here, for a GPT-2 and a Llama; `verify` agrees on the way.
 /// The training there uses one process, or two that share the model and write checkpoints in two files.
 #[test]
-fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
+fn slow_a_run_is_exported_trained_by_pytorch_and_imported() {
     let llama = [&LLAMA[..], &["model.kv_heads=1", "model.tied_head=false"]].concat();
     let (one, two) = (["train.py", "--stop-after", "40"], ["launch", "--stop-after", "40", "--shards", "2"]);
     for (own, program, trained) in [(&[][..], python(), &one[..]), (&llama[..], "bash".into(), &two[..])] {
@@ -561,7 +581,7 @@ fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
         let more = [&sets(own)[..], &sets(&calm)[..], &["--steps", "60"]].concat();
         train(folder, &folder.join("straight"), &more);
         train(folder, &folder.join("first"), &[&more[..], &["--stop-after", "20"]].concat());
-        succeed(folder, &["handover", "--project", "first", "--to", "bundle", "--device", "cpu"]);
+        succeed(folder, &["bundle", "export", "--project", "first", "--to", "bundle", "--device", "cpu"]);
         let bundle = folder.join("bundle");
         let (agrees, told) = run_there(&bundle, &python(), &["verify.py"]);
         assert!(agrees, "{own:?}: {told}");
@@ -569,7 +589,7 @@ fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
         assert!(done, "{own:?}: {told}");
         let in_two = bundle.join("out/checkpoint-40/model-00002-of-00002.safetensors").exists();
         assert_eq!(in_two, trained[0] == "launch", "{told}");
-        succeed(folder, &["bring-back", "bundle", "--project", "first"]);
+        succeed(folder, &["bundle", "import", "bundle", "--project", "first"]);
         succeed(folder, &["train", "--project", "first", "--resume"]);
         let losses = |project: &str| {
             let run = Project::open(&folder.join(project)).unwrap().latest_run().unwrap();

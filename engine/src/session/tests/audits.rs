@@ -1,6 +1,6 @@
 //! Audits between other work.
 
-use super::evaluating::endless;
+use super::evaluation::endless;
 use super::{TRAINS, Trigger, after, ended, failures, play_trained, tiny, train};
 use crate::protocol::evaluation::AuditTopic::{self, Bias, Canaries, Personal};
 use crate::protocol::{

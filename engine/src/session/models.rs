@@ -1,7 +1,7 @@
 //! Models for generation, and requests for single texts and predictions.
 
+mod cache;
 mod lenses;
-mod models;
 
 use super::Session;
 use super::batches::Batches;
@@ -23,8 +23,8 @@ use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use crate::training::reward::learned_plain;
 use crate::{Error, Result};
+use cache::Models;
 use lenses::Lenses;
-use models::Models;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
 use std::path::Path;
@@ -262,7 +262,7 @@ impl Session {
         self.generations.explainer = Some((model.key.clone(), explainer));
         let window = query.tokens.iter().rev().take(model.config.context_length).copied().collect::<Vec<_>>();
         let listed =
-            sampler::explain_likeliest(&logits, &window, &Sampling::of(config), query.count, query.chosen);
+            sampler::explain_likeliest(&logits, &window, &Sampling::new(config), query.count, query.chosen);
         let candidate = |entry: &Explained| Candidate {
             id: entry.id,
             text: model.tokenizer.describe(entry.id).text,

@@ -1,8 +1,8 @@
 //! Inspects a model between other work.
 
 use super::Session;
+use super::models::{Generations, Model};
 use super::training::ActiveRun;
-use super::writing::{Generations, Model};
 use crate::generation::prompt_tokens;
 use crate::graph::ParameterId;
 use crate::inspection::{Subject, check, inspect};
@@ -166,5 +166,5 @@ fn token_embeddings(config: &ModelConfig) -> Result<(Range<usize>, usize)> {
     let missing = || Error::Internal("a model without an embedding of tokens".to_owned());
     let (own, at) = found.ok_or_else(missing)?;
     let width = own.ty.shape.last().copied().unwrap_or(1);
-    Ok((ArenaLayout::of(&graph).range(ParameterId(at)), width))
+    Ok((ArenaLayout::new(&graph).range(ParameterId(at)), width))
 }

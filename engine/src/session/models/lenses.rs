@@ -118,7 +118,7 @@ mod tests {
     /// A model with a number of layers, and weights for it.
     fn model(layers: usize, factor: f32) -> (ModelConfig, Vec<f32>) {
         let config = presets::gpt(19, 16, layers, 2, 8);
-        let count = ArenaLayout::of(&build(&config, Purpose::Window { time: 1 }).unwrap().graph).length;
+        let count = ArenaLayout::new(&build(&config, Purpose::Window { time: 1 }).unwrap().graph).length;
         (config, (0..count).map(|at| factor * (at as f32).sin()).collect())
     }
 
@@ -161,7 +161,7 @@ mod tests {
         let default = gpu.target().default_choice().tier;
         let other = Choice::tier(if default == Tier::Tiled { Tier::Direct } else { Tier::Tiled });
         let mut choices = Choices::default();
-        choices.insert(ShapeBucket::of(Family::Linear, [16, 8, 24]), other);
+        choices.insert(ShapeBucket::new(Family::Linear, [16, 8, 24]), other);
         let recorded = gpu.with_choices(&choices).describe();
         let name = gpu.report().name.as_str();
         let mut lenses = Lenses::default();

@@ -1,4 +1,4 @@
-//! Writes a bundle, atomically.
+//! Exports a run as a bundle, atomically.
 
 use super::scripts::{PROGRAMS, SCRIPTS};
 use super::tensors::Places;
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 const COPIED: usize = 1 << 18;
 
 #[derive(Clone, Copy, Debug)]
-pub struct HandOver<'run> {
+pub struct BundleExport<'run> {
     /// The run, which continues from its latest checkpoint.
     pub run: &'run Run,
     /// Device for the verification steps.
@@ -39,7 +39,7 @@ pub struct HandOver<'run> {
 }
 
 /// The parts of a run needed for a bundle.
-struct Handed {
+struct Exported {
     config: RunConfig,
     prepared: Prepared,
     loaded: Loaded,
@@ -49,19 +49,19 @@ struct Handed {
 
 /// Writes a bundle and returns its files. An existing bundle is replaced only if `replace` is set; a folder with other files is
 /// refused. `progress` gets the number of completed verification steps.
-pub async fn hand_over_in_turns(
-    request: &HandOver<'_>,
+pub async fn export_bundle(
+    request: &BundleExport<'_>,
     to: &Path,
     replace: bool,
     yielder: &Yielder,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<PathBuf>> {
     check_place(to, replace)?;
-    let handed = look(request.run)?;
-    let Handed { config, prepared, loaded, family, places } = &handed;
+    let exported = look(request.run)?;
+    let Exported { config, prepared, loaded, family, places } = &exported;
     // A nearly complete run has fewer steps left.
     let steps = request.steps.min(config.train.steps - loaded.info.step);
-    let request = &HandOver { steps, ..*request };
+    let request = &BundleExport { steps, ..*request };
     let staging = Staging::beside(to)?;
     let folder = staging.path();
     let trained = Trained {
@@ -76,11 +76,11 @@ pub async fn hand_over_in_turns(
     drop(trained);
     places.write_moments(&loaded.state, &folder.join("optimizer.safetensors"), yielder).await?;
     write_tokens(prepared, &folder.join("data"), yielder).await?;
-    let (expected, after) = steps_here(&handed, request, yielder, progress).await?;
+    let (expected, after) = steps_here(&exported, request, yielder, progress).await?;
     storage::write_json(&folder.join("expected.json"), &expected)?;
     let after = places.whole(after.parameters, yielder).await;
     places.write_weights(&after, &folder.join("expected.safetensors"), yielder).await?;
-    storage::write_json(&folder.join("run.json"), &settings(&handed, family, steps)?)?;
+    storage::write_json(&folder.join("run.json"), &settings(&exported, family, steps)?)?;
     storage::create_folder(&folder.join("configs"))?;
     for (name, text) in SCRIPTS {
         let path = folder.join(name);
@@ -126,7 +126,7 @@ fn is_edited(name: &str) -> bool {
 }
 
 /// Loads a run's data, and fails if a bundle cannot continue it.
-fn look(run: &Run) -> Result<Handed> {
+fn look(run: &Run) -> Result<Exported> {
     run.check_has_text()?;
     let config = run.config()?;
     let refused = |reason: String| Error::bad_file(run.folder(), reason);
@@ -141,7 +141,7 @@ fn look(run: &Run) -> Result<Handed> {
     }
     if !config.train.objective.is_text() {
         return Err(refused(format!(
-            "its objective is {}, but a bundle supports only text; hand over a run whose objective is text",
+            "its objective is {}, but a bundle supports only text; export a run whose objective is text",
             config.train.objective
         )));
     }
@@ -185,22 +185,22 @@ fn look(run: &Run) -> Result<Handed> {
     }
     let prepared = prepare::open(&run.data_folder()?)?;
     let places = Places::new(family, &config.model, &trained)?;
-    Ok(Handed { config, prepared, loaded, family, places })
+    Ok(Exported { config, prepared, loaded, family, places })
 }
 
 /// Runs the next steps here, without dropout (which no two programs draw alike); returns the results and the state after them.
 async fn steps_here(
-    handed: &Handed,
-    request: &HandOver<'_>,
+    exported: &Exported,
+    request: &BundleExport<'_>,
     yielder: &Yielder,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(Value, ArenaState)> {
-    let Handed { config, prepared, loaded, .. } = handed;
+    let Exported { config, prepared, loaded, .. } = exported;
     let model = ModelConfig { dropout: Dropout::everywhere(0.0), ..config.model.clone() };
     let train = TrainConfig { precision: Precision::F32, ..config.train.clone() };
     let graphs = training_graphs(&model, &train)?;
     let (mut executor, _) =
-        Executor::open(request.device, &graphs, Optimizer::of(&train), request.threads).await?;
+        Executor::open(request.device, &graphs, Optimizer::new(&train), request.threads).await?;
     executor.set_state(&ArenaState { loss_scale: None, ..loaded.state.clone() }).await?;
     let batches = prepared.batches(config)?;
     let windows_drawn = batches.as_windows()?;
@@ -248,8 +248,8 @@ fn element_bytes(prepared: &Prepared) -> u32 {
 }
 
 /// `run.json`.
-fn settings(handed: &Handed, family: &Family, steps: u64) -> Result<Value> {
-    let Handed { config, prepared, loaded, places, .. } = handed;
+fn settings(exported: &Exported, family: &Family, steps: u64) -> Result<Value> {
+    let Exported { config, prepared, loaded, places, .. } = exported;
     let batches = prepared.batches(config)?;
     let train = serde_json::to_value(&config.train).map_err(|error| Error::Internal(error.to_string()))?;
     let Value::Object(mut run) = train else {

@@ -1,17 +1,17 @@
 //! Evaluates models and stores the results with their runs.
 
 mod about;
-mod beside;
-mod comparing;
-mod making;
+mod background;
+mod comparisons;
+mod work;
 
-pub(super) use beside::{Evaluations, Finish};
-pub(super) use comparing::Compared;
-pub(super) use making::{AnswerWriter, Told};
+pub(super) use background::{Evaluations, Finish};
+pub(super) use comparisons::Compared;
+pub(super) use work::{AnswerWriter, Told};
 
 use super::event_sink::EventSink;
+use super::models::{Model, expect_writes};
 use super::training::ActiveRun;
-use super::writing::{Model, expect_writes};
 use super::{EVALUATING, RequestOutcome, Session};
 use crate::data::recipes::{generated_held_out, held_out};
 use crate::evaluation::tasks::{Asked, TaskFile, families};
@@ -24,10 +24,10 @@ use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Hint, Precision, WeightSource};
 use crate::{Error, Result, storage};
-use making::Making;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use web_time::{Duration, Instant};
+use work::Making;
 
 /// Texts generated in one batch.
 const PLACES: usize = 16;

@@ -6,7 +6,7 @@ use crate::generation::{chat_prompt, prompt_tokens};
 use crate::platform::Yielder;
 use crate::protocol::quantity::things;
 use crate::protocol::{ChatMessage, Feedback, Proposal};
-use crate::session::writing::Model;
+use crate::session::models::Model;
 use std::collections::HashSet;
 
 /// The candidates, and numbers of those excluded.

@@ -3,8 +3,8 @@
 mod candidates;
 
 use super::Session;
-use super::importing::staged;
-use super::writing::Model;
+use super::imports::staged;
+use super::models::Model;
 use crate::cpu::CpuDecoder;
 use crate::data::diverse::diverse;
 use crate::data::read::{Problems, find_sources};

@@ -35,7 +35,7 @@ struct CheckpointState {
 ///
 /// # Errors
 /// The bundle belongs to another project or model, or there is no complete, unmodified checkpoint; no run is created then.
-pub async fn bring_back_in_turns(
+pub async fn import_bundle(
     project: &Project,
     bundle: &Path,
     out: Option<&Path>,
@@ -58,14 +58,14 @@ pub async fn bring_back_in_turns(
     let own = (settings_of(&config.model), config.seed, prepare::index(&data)?.train.tokens, record.created);
     if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
         let reason = format!(
-            "it was made from another run than {} of this project: choose the project that handed it over",
+            "it was made from another run than {} of this project: choose the project that exported it",
             run.name()
         );
         return Err(bad_bundle(reason).hint(Hint::Project));
     }
     if run.config_crc32c()? != manifest.config_crc32c {
         let reason = format!(
-            "the settings of {} were changed since it was written: restore them, or hand over again",
+            "the settings of {} were changed since it was written: restore them, or export the bundle again",
             run.name()
         );
         return Err(bad_bundle(reason));
@@ -171,7 +171,7 @@ fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
         return Err(Error::bad_file(
             path,
             format!(
-                "not the state of step {step} of a bundle: delete this folder to bring back the checkpoint before it"
+                "not the state of step {step} of a bundle: delete this folder to import the checkpoint before it"
             ),
         ));
     }
