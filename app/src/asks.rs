@@ -65,7 +65,7 @@ impl Asks {
 
     /// Shows a toast, with an optional undo command, once a request succeeded.
     pub fn tell_when_done(&mut self, request: u64, text: impl Into<String>, undo: Option<Command>) {
-        let undo = undo.map(Undo::Command);
+        let undo = undo.map(|command| Undo::Command(Box::new(command)));
         self.promised.push((request, Toast { text: text.into(), undo, shown_at: None }));
     }
 
@@ -88,7 +88,7 @@ impl Asks {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
-    Command(Command),
+    Command(Box<Command>),
     /// Cancels the removal of a document's file that is still pending on the Data page.
     Removal,
     /// Restores the cleared conversation on the Chat page.

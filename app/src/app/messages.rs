@@ -116,7 +116,7 @@ impl App {
         );
         match undo {
             Some(Undo::Command(command)) => {
-                self.outbox.send(command);
+                self.outbox.send(*command);
                 gone = true;
             }
             Some(Undo::Removal) => {
