@@ -10,7 +10,6 @@ use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{Batches, Split, TokenStore, prepare};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
@@ -19,12 +18,14 @@ use glasshouse_engine::plan::trial;
 use glasshouse_engine::project::{Run, RunRecord, metrics, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_out_loss};
+use glasshouse_engine::{Yielder, initial};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind,
     Precision, RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
 };
+use glasshouse_tests::blocking;
 use pollster::block_on;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,7 +64,12 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
     assert_eq!((record.state, record.step, record.best_val_loss), (RunState::Finished, 60, Some(lowest)));
     assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&events));
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let best = Checkpoints::new(run.checkpoints_folder()).load(Which::Best, parameters, Content::Weights);
+    let best = block_on(Checkpoints::new(run.checkpoints_folder()).load(
+        Which::Best,
+        parameters,
+        Content::Weights,
+        &Yielder::none(),
+    ));
     assert_eq!(best.unwrap().unwrap().info.val_loss, Some(lowest));
 }
 
@@ -154,11 +160,14 @@ fn frozen_weights_are_where_a_model_has_them() {
             with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
         let parameters = parameters_of(&frozen()).unwrap();
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-        let saved = checkpoints.load(Which::Latest, &parameters, Content::Weights).unwrap().unwrap();
+        let saved =
+            block_on(checkpoints.load(Which::Latest, &parameters, Content::Weights, &Yielder::none()))
+                .unwrap()
+                .unwrap();
         assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
         // Frozen weights keep their initial values.
         let layout = ArenaLayout::from_parameters(&parameters);
-        let first = initial::parameters(&parameters, &layout, frozen().seed);
+        let first = blocking::initial_parameters(&parameters, &layout, frozen().seed);
         for (at, parameter) in parameters.iter().enumerate() {
             let range = layout.offsets[at]..layout.offsets[at] + layout.counts[at];
             let trained = frozen().train.trainable.includes(&parameter.name, 2, true);
@@ -305,10 +314,14 @@ fn best_after(interrupt: impl FnOnce(&Run) -> Vec<TrainEvent>) {
     assert_eq!(best, [20]);
     session(&run, &store(), "cpu", Options { stop_after: Some(21), ..Options::default() }).unwrap();
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let loaded = Checkpoints::new(run.checkpoints_folder())
-        .load(Which::Best, parameters, Content::Weights)
-        .unwrap()
-        .unwrap();
+    let loaded = block_on(Checkpoints::new(run.checkpoints_folder()).load(
+        Which::Best,
+        parameters,
+        Content::Weights,
+        &Yielder::none(),
+    ))
+    .unwrap()
+    .unwrap();
     assert_eq!(loaded.info.step, 20);
     assert_eq!(loaded.info.best_val_loss, loaded.info.val_loss);
     assert!(loaded.info.val_loss.is_some());
@@ -441,7 +454,7 @@ fn a_model_that_was_changed_in_run_toml_is_refused_by_name() {
             error.contains("run.toml") && error.contains(named) && error.contains("trained with"),
             "{error}"
         );
-        let error = Trained::load(run.clone(), &CheckpointChoice::Best).unwrap_err().to_string();
+        let error = blocking::load(run.clone(), &CheckpointChoice::Best).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }
     // Settings that affect only training may change.
@@ -504,7 +517,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
         let train = TrainConfig { batch_size: batch, accumulate, ..config.train.clone() };
         let graphs = training_graphs(&config.model, &train).unwrap();
         let layout = ArenaLayout::new(&graphs.train);
-        let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+        let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
         // The same eight windows per step, split differently.
         let batches = Batches::windows(&store, 1, 8, config.model.context_length).unwrap();
         let size = batch * config.model.context_length;
@@ -613,7 +626,12 @@ fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
             "a run shorter than its window"
         );
         let parameters = &training_graphs(&config.model, &config.train).unwrap().train.parameters;
-        let best = Checkpoints::new(run.checkpoints_folder()).load(Which::Best, parameters, Content::Weights);
+        let best = block_on(Checkpoints::new(run.checkpoints_folder()).load(
+            Which::Best,
+            parameters,
+            Content::Weights,
+            &Yielder::none(),
+        ));
         let Some(TrainEvent::Done { best_step, best_val_loss, .. }) = events.last() else { panic!("no end") };
         (
             best.unwrap().unwrap().info.step,
@@ -706,7 +724,7 @@ fn the_whole_validation_split_can_be_evaluated() {
     let config = config();
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let layout = ArenaLayout::new(&graphs.train);
-    let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+    let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
     let batches =
         Batches::windows(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let (mut sum, mut count) = (0.0, 0.0);
@@ -747,7 +765,7 @@ fn a_run_is_measured_on_a_folder_as_its_own_evaluation_measures_it() {
     config.data.paths = vec![own.display().to_string()];
     config.tokenizer.kind = TokenizerKind::Byte;
     "cpu".clone_into(&mut config.device);
-    let prepared = prepare(&config, project.folder(), &mut |_| {}).unwrap();
+    let prepared = block_on(prepare(&config, None, project.folder(), &mut |_| {}, &Yielder::none())).unwrap();
     prepared.complete(&mut config);
     let run = project.create_run(&config, &prepared.folder).unwrap();
     let untrained = block_on(held_out_loss(&run, &own)).unwrap_err().to_string();
@@ -974,14 +992,28 @@ fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let parameters = &graphs.train.parameters;
-    let last =
-        checkpoints.load_named(&CheckpointChoice::Latest, parameters, Content::WeightsAndMoments).unwrap();
+    let last = block_on(checkpoints.load_named(
+        &CheckpointChoice::Latest,
+        parameters,
+        Content::WeightsAndMoments,
+        &Yielder::none(),
+    ))
+    .unwrap();
     let path = steps_path(&without);
-    let other = glasshouse_engine::checkpoint::read_state(&path, parameters, Content::WeightsAndMoments);
+    let other = block_on(glasshouse_engine::checkpoint::read_state(
+        &path,
+        parameters,
+        Content::WeightsAndMoments,
+        &Yielder::none(),
+    ));
     assert_eq!(last.state, other.unwrap().1);
-    let milestone = checkpoints
-        .load_named(&"milestone-00000060.safetensors".into(), parameters, Content::Weights)
-        .unwrap();
+    let milestone = block_on(checkpoints.load_named(
+        &"milestone-00000060.safetensors".into(),
+        parameters,
+        Content::Weights,
+        &Yielder::none(),
+    ))
+    .unwrap();
     let apart = last.state.parameters.iter().zip(&milestone.state.parameters);
     assert!(apart.clone().all(|(one, other)| (one - other).abs() <= 1e-3 * one.abs().max(1e-4)));
     assert!(apart.clone().any(|(one, other)| one != other));
@@ -1019,8 +1051,15 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     };
     let before = files(&run);
     let of_30 = before.iter().find(|file| file.starts_with("step-00000030")).unwrap();
-    let restored =
-        glasshouse_engine::training::restore(&project, &run, &of_30.as_str().into()).unwrap().put().unwrap();
+    let restored = block_on(glasshouse_engine::training::restore(
+        &project,
+        &run,
+        &of_30.as_str().into(),
+        &Yielder::none(),
+    ))
+    .unwrap()
+    .put()
+    .unwrap();
     assert_eq!(files(&run), before);
     assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
     let start = restored.summary().unwrap().start.unwrap();
@@ -1030,10 +1069,14 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     let rest = session(&restored, &store, "cpu", Options::default()).unwrap();
     assert_eq!(notices(&rest), [""; 0]);
     assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
-    let error =
-        glasshouse_engine::training::restore(&project, &run, &"step-00000031-000009.safetensors".into())
-            .unwrap_err()
-            .to_string();
+    let error = block_on(glasshouse_engine::training::restore(
+        &project,
+        &run,
+        &"step-00000031-000009.safetensors".into(),
+        &Yielder::none(),
+    ))
+    .unwrap_err()
+    .to_string();
     assert!(error.contains("step-00000031"), "{error}");
     assert_eq!(project.runs().unwrap().len(), 3);
 }
@@ -1045,11 +1088,15 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     config.train.milestone_interval = 60;
     let run = create(&project, &config);
     let first = session(&run, &store(), "cpu", Options::default()).unwrap();
-    let restored =
-        glasshouse_engine::training::restore(&project, &run, &"milestone-00000060.safetensors".into())
-            .unwrap()
-            .put()
-            .unwrap();
+    let restored = block_on(glasshouse_engine::training::restore(
+        &project,
+        &run,
+        &"milestone-00000060.safetensors".into(),
+        &Yielder::none(),
+    ))
+    .unwrap()
+    .put()
+    .unwrap();
     let options = Options { stop_after: Some(1), ..Options::default() };
     // There are no metrics yet, so the tests' session would start the run rather than resume it.
     std::fs::write(restored.metrics_path(), "").unwrap();

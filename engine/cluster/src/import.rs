@@ -120,7 +120,7 @@ pub async fn import_bundle(
     };
     let is_best = state.val_loss.is_some() && state.val_loss == best;
     let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
-    checkpoints.save_in_turns(&info, &trained, &arena, is_best, yielder).await?;
+    checkpoints.save(&info, &trained, &arena, is_best, yielder).await?;
     let mut metrics = MetricsWriter::create(&new.metrics_path())?;
     for event in &past {
         metrics.write(event)?;

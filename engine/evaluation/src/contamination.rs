@@ -237,7 +237,7 @@ mod tests {
     use glasshouse_project::{Project, initial, parameters_of};
     use glasshouse_protocol::evaluation::TaskRequest;
     use glasshouse_protocol::{ChatMessage, Objective, Role, RunConfig, TokenizerKind, presets};
-    use glasshouse_text::data::prepare::prepare_in_turns;
+    use glasshouse_text::data::prepare::prepare;
     use glasshouse_text::tokenizer::Tokenizer;
     use serde_json::json;
 
@@ -335,12 +335,11 @@ mod tests {
         };
         config.data.paths = write("train.jsonl", train);
         config.data.validation_files = write("held-out.jsonl", held_out);
-        let tokenizer = Tokenizer::train(&config.tokenizer, ["x", "y"]).unwrap();
+        let tokenizer = block_on(Tokenizer::train(&config.tokenizer, ["x", "y"], &Yielder::none())).unwrap();
         let files = TokenizerFiles::from(tokenizer).with_chatml().unwrap();
         let yielder = Yielder::none();
         let prepared =
-            block_on(prepare_in_turns(&config, Some(&files), project.folder(), &mut |_| (), &yielder))
-                .unwrap();
+            block_on(prepare(&config, Some(&files), project.folder(), &mut |_| (), &yielder)).unwrap();
         config.model.vocabulary = files.tokenizer.vocabulary_size();
         let run = project.create_run(&config, &prepared.folder).unwrap();
         Learned { _folder: folder, run, config, files }
@@ -368,7 +367,12 @@ mod tests {
         let train: Vec<String> = rows(0..10).iter().flat_map(|row| vec![row.clone(); 10]).collect();
         let own = learned(Objective::Chat, &train, &[rows(4..8), rows(20..24)].concat());
         let parameters = parameters_of(&own.config).unwrap();
-        let parameters = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 7);
+        let parameters = block_on(initial::parameters(
+            &parameters,
+            &ArenaLayout::from_parameters(&parameters),
+            7,
+            &Yielder::none(),
+        ));
         let mut scorer = block_on(Scorer::open(&own.config.model, &parameters, "cpu", Some(1))).unwrap();
         let subject =
             Subject { scorer: &mut scorer, tokenizer: &own.files, run: &own.run, parameters: &parameters };

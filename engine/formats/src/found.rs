@@ -192,7 +192,7 @@ impl Found {
             arena[at..at + floats.len()].copy_from_slice(floats);
             Ok(())
         };
-        block_on(self.read_in_turns(&Yielder::none(), &mut |_| (), put))?;
+        block_on(self.read(&Yielder::none(), &mut |_| (), put))?;
         Ok(arena)
     }
 
@@ -201,7 +201,7 @@ impl Found {
     ///
     /// # Errors
     /// Same as [`Found::weights`], after everything was put; or an error of `put`.
-    pub(crate) async fn read_in_turns(
+    pub(crate) async fn read(
         &self,
         yielder: &Yielder,
         progress: &mut dyn FnMut(u64),

@@ -162,7 +162,7 @@ async fn along_run(subject: &mut Subject<'_>, yielder: &Yielder) -> Result<Along
         if checkpoints.is_empty() { Vec::new() } else { text_of_gradients(subject, &mut along.notices) };
     let mut lens: Option<Lens> = None;
     for checkpoint in &checkpoints {
-        let weights = match Trained::load(run.clone(), &checkpoint.choice()) {
+        let weights = match Trained::load(run.clone(), &checkpoint.choice(), yielder).await {
             Ok(trained) => trained.parameters,
             Err(error) => {
                 along.notices.push(format!("Step {} is skipped: {error}.", checkpoint.step));

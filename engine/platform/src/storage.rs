@@ -137,7 +137,7 @@ pub async fn copy_file(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> 
 ///
 /// # Errors
 /// The file cannot be read or does not fit into memory.
-pub async fn read_in_turns(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
+pub async fn read_file(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
     let length = files::metadata(path).map_err(Error::io(path))?.len();
     let mut bytes = Vec::new();
     bytes

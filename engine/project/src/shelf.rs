@@ -120,10 +120,10 @@ impl Shelf {
         room: Option<u64>,
         yielder: &Yielder,
     ) -> Result<String> {
-        let opened = archive::Archive::read_in_turns(file, yielder).await?;
+        let opened = archive::Archive::read(file, yielder).await?;
         opened.check_room(room)?;
         let name = self.free_name(name.unwrap_or(opened.name()), None)?;
-        self.place(&name, async |staging| opened.unpack_in_turns(staging, yielder).await).await
+        self.place(&name, async |staging| opened.unpack(staging, yielder).await).await
     }
 
     /// Deletes a project; [`Shelf::restore`] can undo it for at least [`KEPT`] seconds.

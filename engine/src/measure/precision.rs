@@ -133,7 +133,7 @@ async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tunin
     let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), ring).await?;
     let layout = ArenaLayout::new(&graphs.train);
     let parameters =
-        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
+        initial::parameters(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     let micro_batches = random_batches(config);
     let input = |step| StepInput { step, learning_rate: 1e-4, micro_batches: micro_batches.clone() };

@@ -256,9 +256,7 @@ impl Session {
         let yielder = Yielder::new();
         let (content, packed) = match &to {
             Some(path) => (None, archive::pack_file(&folder, path, !keep, &yielder).await?),
-            None => archive::pack_in_turns(&folder, &yielder)
-                .await
-                .map(|(bytes, packed)| (Some(bytes), packed))?,
+            None => archive::pack(&folder, &yielder).await.map(|(bytes, packed)| (Some(bytes), packed))?,
         };
         drop(looked);
         let archive::Packed { bytes, files, notes } = packed;

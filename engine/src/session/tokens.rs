@@ -75,8 +75,7 @@ impl Session {
             }
         };
         let yielder = Yielder::new();
-        let prepared =
-            data::prepare::prepare_in_turns(config, given, &folder, &mut progress, &yielder).await?;
+        let prepared = data::prepare::prepare(config, given, &folder, &mut progress, &yielder).await?;
         if self.opened()?.is_beside_others() {
             self.sink.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
         } else if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
@@ -230,7 +229,7 @@ impl Session {
         let yielder = Yielder::new();
         for (done, config) in candidates.iter().enumerate() {
             self.sink.progress(done as u64, candidates.len() as u64);
-            let trained = Tokenizer::train_in_turns(config, &texts, &yielder).await?;
+            let trained = Tokenizer::train(config, &texts, &yielder).await?;
             yielder.maybe_yield().await;
             rows.push(row(&trained, config, false)?);
             yielder.maybe_yield().await;

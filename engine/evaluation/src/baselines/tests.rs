@@ -25,12 +25,18 @@ fn begun(change: impl FnOnce(&mut RunConfig, &std::path::Path)) -> Begun {
     config.tokenizer.kind = TokenizerKind::Byte;
     (config.model.layers, config.model.context_length) = (1, 32);
     change(&mut config, folder.path());
-    let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();
+    let prepared =
+        block_on(prepare::prepare(&config, None, project.folder(), &mut |_| {}, &Yielder::none())).unwrap();
     prepared.complete(&mut config);
     let run = project.create_run(&config, &prepared.folder).unwrap();
     let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
     let parameters = parameters_of(&config).unwrap();
-    let parameters = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 7);
+    let parameters = block_on(initial::parameters(
+        &parameters,
+        &ArenaLayout::from_parameters(&parameters),
+        7,
+        &Yielder::none(),
+    ));
     Begun { _folder: folder, run, config, prepared, tokenizer, parameters }
 }
 

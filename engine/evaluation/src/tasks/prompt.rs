@@ -246,12 +246,13 @@ pub(super) fn names_of(rows: &[Row]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_platform::{Yielder, block_on};
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind, presets};
 
     fn tokenizer(kind: TokenizerKind) -> Tokenizer {
         let preset = presets::preset("nanogpt-cpu").unwrap();
         let config = TokenizerConfig { kind, ..preset.tokenizer };
-        Tokenizer::train(&config, ["a cat and a dog"]).unwrap()
+        block_on(Tokenizer::train(&config, ["a cat and a dog"], &Yielder::none())).unwrap()
     }
 
     #[test]

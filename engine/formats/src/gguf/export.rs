@@ -6,7 +6,7 @@ use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::Staging;
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on, files};
+use glasshouse_platform::{Yielder, files};
 use glasshouse_project::Trained;
 use glasshouse_protocol::{Hint, ModelConfig, Quantization};
 use glasshouse_text::tokenizer::TokenizerFiles;
@@ -46,16 +46,7 @@ pub struct Exported {
 /// # Errors
 /// The model or its tokenizer has no equivalent in llama.cpp (the error gives details); the path is taken; or writing fails, and
 /// then nothing remains.
-pub fn export(export: &Export<'_>, path: &Path, replace: bool) -> Result<Exported> {
-    block_on(export_in_turns(export, path, replace, &Yielder::none()))
-}
-
-async fn export_in_turns(
-    export: &Export<'_>,
-    path: &Path,
-    replace: bool,
-    yielder: &Yielder,
-) -> Result<Exported> {
+pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Yielder) -> Result<Exported> {
     check_place(path, replace)?;
     let (architecture, becomes) = Architecture::of(export.model, export.family)?;
     let mut metadata = Metadata::new();
@@ -167,21 +158,11 @@ fn check_place(path: &Path, replace: bool) -> Result<()> {
     Ok(())
 }
 
-/// Exports a project's model.
+/// Exports a project's model. If the future is dropped, an existing file is unchanged.
 ///
 /// # Errors
 /// Same as [`export`].
-pub fn export_trained(
-    model: &Trained,
-    quantization: Quantization,
-    path: &Path,
-    replace: bool,
-) -> Result<Exported> {
-    block_on(export_trained_in_turns(model, quantization, path, replace, &Yielder::none()))
-}
-
-/// Like [`export_trained`], yielding regularly. If the future is dropped, an existing file is unchanged.
-pub async fn export_trained_in_turns(
+pub async fn export_trained(
     model: &Trained,
     quantization: Quantization,
     path: &Path,
@@ -198,5 +179,5 @@ pub async fn export_trained_in_turns(
         name: &model.run.name(),
         quantization,
     };
-    export_in_turns(&export, path, replace, yielder).await
+    export(&export, path, replace, yielder).await
 }

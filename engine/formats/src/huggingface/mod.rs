@@ -17,8 +17,6 @@ pub(crate) use families::packed_rows;
 pub use families::{FAMILIES, Family};
 pub use folder::{Folder, Format, MAX_JSON_BYTES, shards_of};
 pub(super) use import::look;
-pub use peft::export_adapter_in_turns;
-pub use peft::merge_adapter_in_turns;
 pub use peft::{another_base, export_adapter, merge_adapter};
 
 use super::tensors::{Parameters, Tensor};
@@ -53,11 +51,7 @@ pub struct Export<'run> {
 
 /// Writes the folder atomically and returns the names of its files. An existing export is replaced only if `replace` is set; a
 /// folder with other files is refused.
-pub fn export(export: &Export<'_>, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    block_on(export_in_turns(export, folder, replace, &Yielder::none()))
-}
-
-async fn export_in_turns(
+pub async fn export(
     export: &Export<'_>,
     folder: &Path,
     replace: bool,
@@ -184,12 +178,8 @@ fn label_fields(family: &Family, model: &ModelConfig, padding: Option<u32>) -> M
 }
 
 /// Exports a project's model, with its run's and data's facts for the model card.
-pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    block_on(export_trained_in_turns(model, folder, replace, &Yielder::none()))
-}
-
-/// Like [`export_trained`], yielding regularly. If the future is dropped, an earlier export is unchanged.
-pub async fn export_trained_in_turns(
+/// If the future is dropped, an earlier export is unchanged.
+pub async fn export_trained(
     model: &Trained,
     folder: &Path,
     replace: bool,
@@ -222,7 +212,7 @@ pub async fn export_trained_in_turns(
     let family = record.family.as_deref();
     let dtype = record.dtype.as_deref().filter(|_| facts.imported);
     let export = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
-    export_in_turns(&export, folder, replace, yielder).await
+    export(&export, folder, replace, yielder).await
 }
 
 /// The model with its context length from before the import shortened it. What it has learned since, it learned with the shorter

@@ -6,7 +6,6 @@
 
 mod merge;
 
-pub use merge::merge_adapter_in_turns;
 pub use merge::{another_base, merge_adapter};
 
 use super::super::tensors::{Parameters, Rows, Tensor};
@@ -28,20 +27,12 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 /// Prefix that PEFT's wrappers add to a module's path.
 const PREFIX: &str = "base_model.model.";
 
-/// Blocking version of `export_adapter_in_turns`.
-///
-/// # Errors
-/// Same as there.
-pub fn export_adapter(trained: &AsTrained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    block_on(export_adapter_in_turns(trained, folder, replace, &Yielder::none()))
-}
-
 /// Writes a run's adapter atomically as a folder that PEFT can load onto the run's base model, and returns the names of its
 /// files.
 ///
 /// # Errors
 /// The run has no adapter, its model has no class in `transformers`, or writing fails.
-pub async fn export_adapter_in_turns(
+pub async fn export_adapter(
     trained: &AsTrained,
     folder: &Path,
     replace: bool,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::RunRecord;
+use crate::archive::tests::pack;
 use crate::metrics::MetricsWriter;
 use glasshouse_platform::given_up_after;
 use glasshouse_protocol::{RunState, TrainEvent, presets};
@@ -170,15 +171,15 @@ fn a_damaged_project_is_listed_with_its_problem() {
 fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     let (_folder, shelf) = shelf();
     let project = trained(&shelf, "Owls");
-    let before = archive::pack(project.folder()).unwrap();
+    let before = pack(project.folder()).unwrap();
     shelf.delete("owls").unwrap();
     assert!(shelf.path_of("owls").is_err() && shelf.delete("owls").is_err());
     assert!(shelf.rename("owls", "Käuze").is_err() && duplicate(&shelf, "owls", "Käuze").is_err());
     assert_eq!(names(&shelf), [entry("owls", "Owls", true)]);
     // Nothing was moved: if the program dies now, the project is deleted but complete.
-    assert!(archive::pack(project.folder()).unwrap() == before);
+    assert!(pack(project.folder()).unwrap() == before);
     shelf.restore("owls").unwrap();
-    assert!(archive::pack(project.folder()).unwrap() == before);
+    assert!(pack(project.folder()).unwrap() == before);
     shelf.delete("owls").unwrap();
     // A new project may have the same name, but not the same folder.
     shelf.create("Owls").unwrap();
@@ -225,7 +226,7 @@ fn a_copy_is_another_project_with_the_same_content() {
 #[test]
 fn an_import_is_a_new_project_or_nothing() {
     let (_folder, shelf) = shelf();
-    let bytes = archive::pack(trained(&shelf, "Owls").folder()).unwrap();
+    let bytes = pack(trained(&shelf, "Owls").folder()).unwrap();
     let imported = opened(&shelf, &shelf.import(&bytes, None).unwrap());
     assert_eq!(imported.name(), "Owls 2");
     let named = opened(&shelf, &shelf.import(&bytes, Some("Käuze")).unwrap());
@@ -244,7 +245,7 @@ fn an_import_is_a_new_project_or_nothing() {
 #[test]
 fn a_copy_and_an_import_that_are_given_up_leave_nothing() {
     let (_folder, shelf) = shelf();
-    let bytes = archive::pack(trained(&shelf, "Owls").folder()).unwrap();
+    let bytes = pack(trained(&shelf, "Owls").folder()).unwrap();
     let count = || std::fs::read_dir(shelf.folder()).unwrap().count();
     let mut polls = 1;
     loop {

@@ -294,19 +294,11 @@ pub enum Progress {
 /// Prepares a run's text under `<project>/data/`, or reuses an earlier preparation.
 ///
 /// The tokenizer and its tokens share one folder. Other text or settings get another folder, so earlier runs keep theirs.
+/// A `given` tokenizer is used instead of training one. If the future is dropped, nothing is left on disk.
 ///
 /// # Errors
 /// Reading, training or writing failed; nothing is left on disk.
-pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
-    block_on(prepare_in_turns(config, None, project, progress, &Yielder::none()))
-}
-
-/// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves
-/// nothing on disk.
-///
-/// # Errors
-/// Those of [`prepare`].
-pub async fn prepare_in_turns(
+pub async fn prepare(
     config: &RunConfig,
     given: Option<&TokenizerFiles>,
     project: &Path,
@@ -460,7 +452,7 @@ pub async fn open_aside(folder: PathBuf) -> Result<Prepared> {
 async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, yielder: &Yielder) -> Result<Prepared> {
     let (tokenizer, store) = (tokenizer?, TokenStore::open(folder)?);
     // Verification runs at disk speed, which is faster than training.
-    store.verify_in_turns(folder, yielder).await?;
+    store.verify(folder, yielder).await?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
         return Err(Error::bad_file(

@@ -164,6 +164,7 @@ impl<'a> Prompts<'a> {
 mod tests {
     use super::*;
     use crate::data::store::Writer;
+    use glasshouse_platform::{Yielder, block_on};
     use glasshouse_protocol::config::{RewardRule, RewardSettings};
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind, presets};
 
@@ -185,7 +186,7 @@ mod tests {
     fn every_prompt_comes_once_before_any_comes_again() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path(), 14, &[0, 1]);
-        store.verify(folder.path()).unwrap();
+        block_on(store.verify(folder.path(), &Yielder::none())).unwrap();
         let preset = presets::preset("nanogpt-cpu").unwrap();
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };
         let tokenizer = crate::tokenizer::TokenizerTrainer::new(&config).unwrap().finish(false).unwrap();

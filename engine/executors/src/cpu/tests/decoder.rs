@@ -43,7 +43,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
 fn caches_write_what_windows_read_at_once_do() {
     for model in [gpt(), llama()] {
         let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-        let arena = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
+        let arena = crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
         let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
         decoder.keep_entropies();
         let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
@@ -91,7 +91,7 @@ fn caches_write_what_windows_read_at_once_do() {
 fn ends_are_drawn_once_there_are_enough_tokens() {
     let model = llama();
     let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    let arena = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
+    let arena = crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
     let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     decoder.start(&[1, 2, 3], &greedy).unwrap();
@@ -134,7 +134,7 @@ fn models() -> Vec<ModelConfig> {
 
 fn weights(model: &ModelConfig) -> Vec<f32> {
     let parameters = build(model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11)
+    crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11)
 }
 
 fn number(stream: u64, n: usize) -> f32 {

@@ -43,7 +43,7 @@ fn step(model: &ModelConfig, train: &TrainConfig) -> StepInput {
 }
 
 fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
-    initial::parameters(&graphs.train.parameters, &ArenaLayout::new(&graphs.train), 5)
+    crate::initial_parameters(&graphs.train.parameters, &ArenaLayout::new(&graphs.train), 5)
 }
 
 fn executor(graphs: &TrainingGraphs, partition: Partition) -> CpuExecutor {

@@ -64,7 +64,7 @@ pub(super) fn steps(count: u64) -> Vec<StepInput> {
 pub(super) fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
     let layout = ArenaLayout::new(&graphs.train);
     ArenaState {
-        parameters: initial::parameters(&graphs.train.parameters, &layout, 1),
+        parameters: crate::initial_parameters(&graphs.train.parameters, &layout, 1),
         ..ArenaState::default()
     }
 }

@@ -9,9 +9,9 @@ use crate::huggingface::folder::{Folder, MAX_JSON_BYTES, Stored};
 use crate::tensors::{Parameters, Tensor};
 use glasshouse_compiler::model::{LORA_A, LORA_B};
 use glasshouse_compiler::plan::merge::add_product;
+use glasshouse_platform::Yielder;
 use glasshouse_platform::storage;
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on};
 use glasshouse_project::checkpoint::settings_of;
 use glasshouse_project::{Project, Run, StagedRun, Trained, checkpoint_of};
 use glasshouse_protocol::{CheckpointChoice, ModelConfig};
@@ -44,22 +44,12 @@ const HEAD: &str = "head.weight";
 const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
 /// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added, or with `undo`, removed.
+/// If the future is dropped, the project is unchanged.
 ///
 /// # Errors
 /// The folder is not a LoRA adapter, is damaged or belongs to another base model (the error gives details); the run has no such
 /// checkpoint; or writing fails. No run is created then.
-pub fn merge_adapter(
-    project: &Project,
-    run: &Run,
-    checkpoint: &CheckpointChoice,
-    folder: &Path,
-    undo: bool,
-) -> Result<StagedRun> {
-    block_on(merge_adapter_in_turns(project, run, checkpoint, (folder, undo), &Yielder::none()))
-}
-
-/// Like [`merge_adapter`], yielding regularly. If the future is dropped, the project is unchanged.
-pub async fn merge_adapter_in_turns(
+pub async fn merge_adapter(
     project: &Project,
     run: &Run,
     checkpoint: &CheckpointChoice,
@@ -69,7 +59,7 @@ pub async fn merge_adapter_in_turns(
     let settings = AdapterSettings::read(folder)?;
     let stored = Folder::open(folder, WEIGHTS.trim_end_matches(".safetensors"))?;
     let checkpoint = checkpoint_of(run, checkpoint)?;
-    let mut trained = Trained::load_in_turns(run.clone(), &checkpoint, yielder).await?;
+    let mut trained = Trained::load(run.clone(), &checkpoint, yielder).await?;
     let family = Family::of(&trained.config.model, run.record()?.family.as_deref())?;
     if trained.config.model.tied_head && adapts_head(family, &trained.config.model, &stored)? {
         untie(family, &mut trained)?;
@@ -163,7 +153,7 @@ pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
     Ok((last(&base) != last(&own)).then(|| {
         let base: String = base.chars().take(MAX_NAME_CHARACTERS).collect();
         format!(
-            "the adapter's base is {base}, but {} comes from {own}; if these are different models, remove the adapter again or delete \
+            "the adapter's base is {base}, but {} comes from own; if these are different models, remove the adapter again or delete \
              the resulting run",
             run.name()
         )

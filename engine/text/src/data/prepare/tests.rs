@@ -15,7 +15,8 @@ fn config(kind: TokenizerKind, paths: &[&Path]) -> RunConfig {
 
 fn run(config: &RunConfig, project: &Path) -> Result<(Prepared, Vec<Progress>)> {
     let mut seen = Vec::new();
-    let prepared = prepare(config, project, &mut |progress| seen.push(progress))?;
+    let prepared =
+        block_on(prepare(config, None, project, &mut |progress| seen.push(progress), &Yielder::none()))?;
     Ok((prepared, seen))
 }
 
@@ -377,10 +378,11 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
     let mut config = config(TokenizerKind::Byte, &[&path]);
     let refusal = |objective: Objective, template: &str, config: &mut RunConfig| {
         config.train.objective = objective;
-        let files: TokenizerFiles = Tokenizer::train(&config.tokenizer, ["x"]).unwrap().into();
+        let files: TokenizerFiles =
+            crate::tokenizer::tests::try_train(&config.tokenizer, ["x"]).unwrap().into();
         let files = TokenizerFiles { chat_template: Some(template.to_owned()), ..files };
         let (mut told, yielder) = (|_: Progress| (), Yielder::none());
-        let prepared = prepare_in_turns(config, Some(&files), folder.path(), &mut told, &yielder);
+        let prepared = prepare(config, Some(&files), folder.path(), &mut told, &yielder);
         block_on(prepared).unwrap_err().to_string()
     };
     for objective in [Objective::Chat, Objective::Reward] {
@@ -400,7 +402,9 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
 fn chatml(characters: &str) -> TokenizerFiles {
     let kind = if characters.is_empty() { TokenizerKind::Byte } else { TokenizerKind::Char };
     let config = config(kind, &[]).tokenizer;
-    TokenizerFiles::from(Tokenizer::train(&config, [characters]).unwrap()).with_chatml().unwrap()
+    TokenizerFiles::from(crate::tokenizer::tests::try_train(&config, [characters]).unwrap())
+        .with_chatml()
+        .unwrap()
 }
 
 fn rows(
@@ -420,7 +424,7 @@ fn rows(
     }
     config.train.objective = objective;
     config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
-    block_on(prepare_in_turns(&config, Some(files), folder, &mut |_| (), &Yielder::none()))
+    block_on(prepare(&config, Some(files), folder, &mut |_| (), &Yielder::none()))
 }
 
 fn chat_row(question: &str, answer: &str) -> String {
@@ -480,7 +484,7 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
     let text = |text: &str, name: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text.repeat(50)).unwrap();
-        block_on(prepare_in_turns(
+        block_on(prepare(
             &config(TokenizerKind::Byte, &[&path]),
             Some(&files),
             folder.path(),
@@ -611,10 +615,10 @@ fn judged(folder: &Path, rows: &str, loss: glasshouse_protocol::config::Preferen
     let mut config = config(TokenizerKind::Byte, &[&path]);
     (config.train.objective, config.train.preference.loss) = (Objective::Preference, loss);
     config.data.validation_files = vec![held_out.display().to_string()];
-    let files: TokenizerFiles = Tokenizer::train(&config.tokenizer, ["x"]).unwrap().into();
+    let files: TokenizerFiles = crate::tokenizer::tests::try_train(&config.tokenizer, ["x"]).unwrap().into();
     let files = TokenizerFiles { chat_template: Some(glasshouse_protocol::CHATML.to_owned()), ..files };
     let (mut told, yielder) = (|_: Progress| (), Yielder::none());
-    block_on(prepare_in_turns(&config, Some(&files), folder, &mut told, &yielder))
+    block_on(prepare(&config, Some(&files), folder, &mut told, &yielder))
 }
 
 #[test]
