@@ -1,5 +1,6 @@
 //! Blocking forms of the engine's async functions.
 
+use glasshouse_engine::checkpoint::{Checkpoints, Content, Loaded, Which};
 use glasshouse_engine::formats::{self, Found, huggingface};
 use glasshouse_engine::graph::Parameter;
 use glasshouse_engine::plan::arena::ArenaLayout;
@@ -15,6 +16,13 @@ pub fn initial_parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: 
 
 pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Trained> {
     block_on(Trained::load(run, checkpoint, &Yielder::none()))
+}
+
+/// # Panics
+/// There is no such checkpoint, or it is damaged.
+pub fn load_checkpoint(run: &Run, which: Which, parameters: &[Parameter], content: Content) -> Loaded {
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    block_on(checkpoints.load(which, parameters, content, &Yielder::none())).unwrap().unwrap()
 }
 
 pub fn import(project: &Project, found: &Found, name: &str) -> Result<Run> {

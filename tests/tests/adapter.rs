@@ -5,18 +5,17 @@ use crate::common;
 use crate::common::{deviation, draw_adapters, ids};
 use crate::export::{our_logits, small, write};
 use crate::runs::{config, create, project, session, store, with_trainer};
+use glasshouse_engine::Yielder;
 use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content, Which};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::formats::huggingface::export_adapter;
 use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
 use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::merge;
-use glasshouse_engine::project::{AsTrained, Project, Run, Trained, parameters_of};
+use glasshouse_engine::project::{Project, Run, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, TrainEvent};
-use glasshouse_engine::{Yielder, initial};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, AdapterBase, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig,
@@ -98,11 +97,7 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
         assert!(evaluated[1] < evaluated[0], "{evaluated:?}");
         let list = parameters(&adapted().model, &adapted().train).unwrap();
         let layout = ArenaLayout::from_parameters(&list);
-        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-        let loaded =
-            block_on(checkpoints.load(Which::Latest, &list, Content::WeightsAndMoments, &Yielder::none()))
-                .unwrap()
-                .unwrap();
+        let loaded = blocking::load_checkpoint(&run, Which::Latest, &list, Content::WeightsAndMoments);
         let first = blocking::initial_parameters(&list, &layout, adapted().seed);
         for (at, parameter) in list.iter().enumerate() {
             let range = layout.range(ParameterId(at as u32));
@@ -261,8 +256,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     assert_eq!(new.record().unwrap().state, RunState::Imported);
     let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
     let list = parameters_of(&config).unwrap();
-    let loaded =
-        block_on(checkpoints.load(Which::Best, &list, Content::Weights, &Yielder::none())).unwrap().unwrap();
+    let loaded = blocking::load_checkpoint(&run, Which::Best, &list, Content::Weights);
     assert_eq!(loaded.state.parameters, whole);
     // Everything that reads a run's weights gets the merged ones.
     assert_eq!(blocking::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);

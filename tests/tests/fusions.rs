@@ -2,6 +2,7 @@
 
 use crate::common;
 use crate::common::{deviation, ids};
+use glasshouse_engine::cpu;
 use glasshouse_engine::gpu::{self, DeviceChoice, Gpu};
 use glasshouse_engine::graph::{Graph, Input, Op, Origin, ValueId, ops, random, token_order};
 use glasshouse_engine::model::training_graphs;
@@ -11,7 +12,6 @@ use glasshouse_engine::plan::lower::Target;
 use glasshouse_engine::protocol::{ModelConfig, TrainConfig, presets};
 use glasshouse_engine::selftest::parity::floats;
 use glasshouse_engine::step::Data;
-use glasshouse_engine::{cpu, initial};
 use glasshouse_protocol::model::{Dropout, Mlp};
 use glasshouse_protocol::{Activation, Adapter, Gate, Position, Rope};
 use glasshouse_tests::blocking;

@@ -5,11 +5,11 @@
 use crate::export::{continues, small};
 use crate::gguf_models::{furthest, models, write};
 use crate::import::read_json;
+use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{self, Gguf};
-use glasshouse_engine::formats::{Found, import};
-use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{CheckpointChoice, Quantization, TokenizerConfig, TokenizerKind};
-use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
+use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_engine::{Yielder, block_on};
 use glasshouse_tests::{blocking, cache, output_of, python, repository};
 use serde_json::{Value as Json, json};

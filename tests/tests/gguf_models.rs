@@ -3,18 +3,18 @@
 
 use crate::export::{our_logits, small};
 use crate::import::{read_json, refusal};
+use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{
     self, Array, Export, GgmlType, Gguf, Metadata, TensorInfo, Value, Writer,
 };
-use glasshouse_engine::formats::{Found, import};
 use glasshouse_engine::graph::random;
-use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{
     Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Quantization, Rope,
     RopeScaling, RunConfig, TokenizerConfig, TokenizerKind,
 };
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
-use glasshouse_engine::{Yielder, block_on};
+use glasshouse_engine::{Result, Yielder, block_on};
 use glasshouse_tests::{blocking, output_of, python};
 use serde_json::{Value as Json, json};
 use std::path::Path;

@@ -3,9 +3,9 @@
 
 use crate::export::{continues, our_logits, small, write};
 use crate::gguf_models::furthest;
+use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::huggingface::{FAMILIES, export_trained};
-use glasshouse_engine::formats::{Found, import};
-use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{CheckpointChoice, RunConfig};
 use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_engine::{Yielder, block_on};

@@ -9,7 +9,6 @@ use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::inspection::{Indices, Lens, Subject, inspect};
 use glasshouse_engine::model::{Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::inspect::{Detail, ElementKind, InspectSettings, Inspected, View};
 use glasshouse_protocol::{ModelConfig, TokenizerConfig, TokenizerKind};
 use glasshouse_tests::blocking;

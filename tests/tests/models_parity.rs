@@ -6,7 +6,6 @@ use crate::common::{deviation, ids, starts};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::graph::{ParameterId, random};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::oracle::{Device, OracleExecutor};

@@ -4,7 +4,6 @@
 use crate::common;
 use crate::common::{deviation, ids, numbers};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::initial;
 use glasshouse_engine::model::{TrainingGraphs, training_graphs};
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::oracle::{Device, OracleExecutor};

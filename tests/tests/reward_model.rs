@@ -2,7 +2,6 @@
 
 use crate::common::{adapter, deviation, ids};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;

@@ -9,7 +9,6 @@ use glasshouse_engine::device::{self, DeviceDescription, DeviceKind};
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::project::{Project, Run, RunRecord};
 use glasshouse_engine::setup::{DeviceOptions, PreparedRun};
-use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::{Precision, RunConfig, RunState, TrainConfig};
 use glasshouse_tests::blocking;

@@ -15,10 +15,10 @@ use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
-use glasshouse_engine::project::{Run, RunRecord, metrics, parameters_of};
+use glasshouse_engine::project::{Project, Run, RunRecord, StagedRun, metrics, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_out_loss};
-use glasshouse_engine::{Yielder, initial};
+use glasshouse_engine::{Result, Yielder, initial};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
@@ -29,6 +29,10 @@ use glasshouse_tests::blocking;
 use pollster::block_on;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+fn restore(project: &Project, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
+    block_on(glasshouse_engine::training::restore(project, run, checkpoint, &Yielder::none()))
+}
 
 #[test]
 fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
@@ -64,13 +68,8 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
     assert_eq!((record.state, record.step, record.best_val_loss), (RunState::Finished, 60, Some(lowest)));
     assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&events));
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let best = block_on(Checkpoints::new(run.checkpoints_folder()).load(
-        Which::Best,
-        parameters,
-        Content::Weights,
-        &Yielder::none(),
-    ));
-    assert_eq!(best.unwrap().unwrap().info.val_loss, Some(lowest));
+    let best = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
+    assert_eq!(best.info.val_loss, Some(lowest));
 }
 
 #[test]
@@ -159,11 +158,7 @@ fn frozen_weights_are_where_a_model_has_them() {
         let weights =
             with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
         let parameters = parameters_of(&frozen()).unwrap();
-        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-        let saved =
-            block_on(checkpoints.load(Which::Latest, &parameters, Content::Weights, &Yielder::none()))
-                .unwrap()
-                .unwrap();
+        let saved = blocking::load_checkpoint(&run, Which::Latest, &parameters, Content::Weights);
         assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
         // Frozen weights keep their initial values.
         let layout = ArenaLayout::from_parameters(&parameters);
@@ -314,14 +309,7 @@ fn best_after(interrupt: impl FnOnce(&Run) -> Vec<TrainEvent>) {
     assert_eq!(best, [20]);
     session(&run, &store(), "cpu", Options { stop_after: Some(21), ..Options::default() }).unwrap();
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let loaded = block_on(Checkpoints::new(run.checkpoints_folder()).load(
-        Which::Best,
-        parameters,
-        Content::Weights,
-        &Yielder::none(),
-    ))
-    .unwrap()
-    .unwrap();
+    let loaded = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
     assert_eq!(loaded.info.step, 20);
     assert_eq!(loaded.info.best_val_loss, loaded.info.val_loss);
     assert!(loaded.info.val_loss.is_some());
@@ -626,19 +614,9 @@ fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
             "a run shorter than its window"
         );
         let parameters = &training_graphs(&config.model, &config.train).unwrap().train.parameters;
-        let best = block_on(Checkpoints::new(run.checkpoints_folder()).load(
-            Which::Best,
-            parameters,
-            Content::Weights,
-            &Yielder::none(),
-        ));
+        let best = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
         let Some(TrainEvent::Done { best_step, best_val_loss, .. }) = events.last() else { panic!("no end") };
-        (
-            best.unwrap().unwrap().info.step,
-            *best_step,
-            *best_val_loss == Some(losses[0].1),
-            run.record().unwrap(),
-        )
+        (best.info.step, *best_step, *best_val_loss == Some(losses[0].1), run.record().unwrap())
     };
     let start = Start { run: "1".to_owned(), checkpoint: CheckpointChoice::Best, project: None };
     let (step, told, is_first, record) = worse(Some(start));
@@ -1051,15 +1029,7 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     };
     let before = files(&run);
     let of_30 = before.iter().find(|file| file.starts_with("step-00000030")).unwrap();
-    let restored = block_on(glasshouse_engine::training::restore(
-        &project,
-        &run,
-        &of_30.as_str().into(),
-        &Yielder::none(),
-    ))
-    .unwrap()
-    .put()
-    .unwrap();
+    let restored = restore(&project, &run, &of_30.as_str().into()).unwrap().put().unwrap();
     assert_eq!(files(&run), before);
     assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
     let start = restored.summary().unwrap().start.unwrap();
@@ -1069,14 +1039,7 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     let rest = session(&restored, &store, "cpu", Options::default()).unwrap();
     assert_eq!(notices(&rest), [""; 0]);
     assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
-    let error = block_on(glasshouse_engine::training::restore(
-        &project,
-        &run,
-        &"step-00000031-000009.safetensors".into(),
-        &Yielder::none(),
-    ))
-    .unwrap_err()
-    .to_string();
+    let error = restore(&project, &run, &"step-00000031-000009.safetensors".into()).unwrap_err().to_string();
     assert!(error.contains("step-00000031"), "{error}");
     assert_eq!(project.runs().unwrap().len(), 3);
 }
@@ -1088,15 +1051,7 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     config.train.milestone_interval = 60;
     let run = create(&project, &config);
     let first = session(&run, &store(), "cpu", Options::default()).unwrap();
-    let restored = block_on(glasshouse_engine::training::restore(
-        &project,
-        &run,
-        &"milestone-00000060.safetensors".into(),
-        &Yielder::none(),
-    ))
-    .unwrap()
-    .put()
-    .unwrap();
+    let restored = restore(&project, &run, &"milestone-00000060.safetensors".into()).unwrap().put().unwrap();
     let options = Options { stop_after: Some(1), ..Options::default() };
     // There are no metrics yet, so the tests' session would start the run rather than resume it.
     std::fs::write(restored.metrics_path(), "").unwrap();

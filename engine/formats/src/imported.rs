@@ -1,8 +1,7 @@
 //! An imported model in a project: a run without steps whose first checkpoint is the model.
 
 use super::Found;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::{Project, Run, RunRecord, parameters_of};
 use glasshouse_protocol::presets;
@@ -129,7 +128,7 @@ mod tests {
     use crate::huggingface::{CardFacts, Export, export};
     use glasshouse_compiler::model::parameters;
     use glasshouse_compiler::plan::arena::ArenaLayout;
-    use glasshouse_platform::given_up_after;
+    use glasshouse_platform::{block_on, given_up_after};
     use glasshouse_project::Trained;
     use glasshouse_protocol::CheckpointChoice;
     use glasshouse_text::tokenizer::{Tokenizer, TokenizerFiles};

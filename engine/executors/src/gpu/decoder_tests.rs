@@ -14,7 +14,6 @@ use glasshouse_compiler::plan::lower::{Family, Target, Tier};
 use glasshouse_compiler::plan::{Buffer, compile, trial};
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::Data;
-use glasshouse_project::initial;
 use glasshouse_protocol::{
     Bias, GenerateConfig, ModelConfig, NormConfig, NormKind, Position, Residual, Rope, presets,
 };

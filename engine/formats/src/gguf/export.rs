@@ -171,7 +171,7 @@ pub async fn export_trained(
 ) -> Result<Exported> {
     let record = model.run.record()?;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
-    let export = Export {
+    let parts = Export {
         model: &with_whole_context(&model.config.model, &record),
         tokenizer: &tokenizer,
         family: record.family.as_deref(),
@@ -179,5 +179,5 @@ pub async fn export_trained(
         name: &model.run.name(),
         quantization,
     };
-    export(&export, path, replace, yielder).await
+    export(&parts, path, replace, yielder).await
 }

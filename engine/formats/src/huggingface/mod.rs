@@ -21,8 +21,7 @@ pub use peft::{another_base, export_adapter, merge_adapter};
 
 use super::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::{RunRecord, Trained, parameters_of, weights_crc32c};
 use glasshouse_protocol::{Evaluation, ModelConfig, Position, RunConfig, RunState};
 use glasshouse_text::data::prepare;
@@ -211,8 +210,8 @@ pub async fn export_trained(
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
     let family = record.family.as_deref();
     let dtype = record.dtype.as_deref().filter(|_| facts.imported);
-    let export = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
-    export(&export, folder, replace, yielder).await
+    let parts = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
+    export(&parts, folder, replace, yielder).await
 }
 
 /// The model with its context length from before the import shortened it. What it has learned since, it learned with the shorter
@@ -310,6 +309,7 @@ fn generation_config(model: &ModelConfig, files: &TokenizerFiles) -> Map<String,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_platform::block_on;
     use half::{bf16, f16};
     use std::io::ErrorKind;
 

@@ -13,8 +13,7 @@ use super::fields::shortest;
 use super::{Family, Format, pretty, write_tensors};
 use glasshouse_compiler::model::{LORA_A, LORA_B};
 use glasshouse_platform::storage::{self, Staging, check_place};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::{AsTrained, Project, Run};
 use glasshouse_protocol::{Adapter, RunState};
 use serde_json::{Value, json};
@@ -169,6 +168,7 @@ mod tests {
     use glasshouse_compiler::model::parameters;
     use glasshouse_compiler::plan::arena::ArenaLayout;
     use glasshouse_compiler::plan::merge::merged;
+    use glasshouse_platform::block_on;
     use glasshouse_protocol::{AdapterTarget, TrainConfig};
 
     fn model(config: Value) -> (&'static Family, glasshouse_protocol::ModelConfig) {

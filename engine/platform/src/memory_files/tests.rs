@@ -1,5 +1,4 @@
 use super::*;
-use crate::{Yielder, block_on};
 use proptest::prelude::*;
 use std::io::{Seek as _, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -206,6 +205,7 @@ fn handles_do_what_they_were_opened_for() {
 mod stored {
     use super::super::{lasting, rename};
     use super::*;
+    use crate::block_on;
     use glasshouse_compiler::graph::{Init, Parameter, Type};
     use glasshouse_compiler::step::ArenaState;
     use glasshouse_project::Project;
@@ -389,7 +389,7 @@ mod stored {
                 &parameters(),
                 &state,
                 step == 2 || step == 5,
-                &Yielder::none(),
+                &Default::default(),
             ))
             .unwrap();
             let mut record = run.record().unwrap();
@@ -443,7 +443,7 @@ mod stored {
                         Which::Latest,
                         &parameters(),
                         Content::WeightsAndMoments,
-                        &Yielder::none(),
+                        &Default::default(),
                     ));
                     let step = loaded.unwrap().map_or(0, |loaded| loaded.info.step);
                     assert!(step >= last as u64 && record.step >= last as u64, "{step} {last} at {stop}");
@@ -455,7 +455,7 @@ mod stored {
                         Which::Best,
                         &parameters(),
                         Content::Weights,
-                        &Yielder::none(),
+                        &Default::default(),
                     ));
                     best.unwrap();
                 }

@@ -161,7 +161,6 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::tokenizer::Tokenizer;
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
 
     fn config(kind: TokenizerKind) -> TokenizerConfig {

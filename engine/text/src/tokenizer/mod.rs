@@ -176,7 +176,7 @@ impl Tokenizer {
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let mut json: Value = serde_json::from_slice(bytes).map_err(|error| {
-            format!("not a tokenizer.json, because it is not JSON: error; is the file truncated?")
+            format!("not a tokenizer.json, because it is not JSON: {error}; is the file truncated?")
         })?;
         shape::check(&json)?;
         let mut translated = false;

@@ -18,7 +18,6 @@ pub(crate) fn config(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig 
     TokenizerConfig { kind, vocabulary, min_frequency: 2, special_tokens: Vec::new() }
 }
 
-/// Trains a tokenizer.
 pub(crate) fn try_train<T: AsRef<str>>(
     config: &TokenizerConfig,
     documents: impl IntoIterator<Item = T>,

@@ -10,7 +10,6 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode;
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::Data;
-use glasshouse_project::initial;
 use glasshouse_protocol::{GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope};
 
 /// Logits after `window`, computed in f64 loops over a graph without caches.

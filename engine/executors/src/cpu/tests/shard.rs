@@ -10,7 +10,6 @@ use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::IGNORED;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
-use glasshouse_project::initial;
 use glasshouse_protocol::{ModelConfig, TrainConfig, presets};
 use pollster::block_on;
 

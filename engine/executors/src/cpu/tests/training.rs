@@ -9,7 +9,6 @@ use glasshouse_compiler::model::{LossForm, Purpose, TrainingGraphs, build, train
 use glasshouse_compiler::optimizer::{Optimizer, Rate, entry};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput};
-use glasshouse_project::initial;
 use glasshouse_protocol::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
     OptimizerKind, Position, Residual, Rope, RopeScaling, TrainConfig, model::Dropout,

@@ -12,7 +12,6 @@ use glasshouse_compiler::plan::estimate::{estimate, ring};
 use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_platform::Error;
-use glasshouse_project::initial;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 use pollster::block_on;

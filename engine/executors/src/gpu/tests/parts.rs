@@ -12,7 +12,6 @@ use glasshouse_compiler::plan::fuse::{Fusions, HeadFusion};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::{Binding, Buffer, Plan, compile};
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput};
-use glasshouse_project::initial;
 use glasshouse_protocol::{Gate, GenerateConfig, ModelConfig, Precision, TrainConfig};
 use pollster::block_on;
 

@@ -14,7 +14,6 @@ use glasshouse_compiler::plan::fit::{DeviceLimits, fit};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_platform::Error;
-use glasshouse_project::initial;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{
     Gate, GenerateConfig, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig,

@@ -153,7 +153,7 @@ pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
     Ok((last(&base) != last(&own)).then(|| {
         let base: String = base.chars().take(MAX_NAME_CHARACTERS).collect();
         format!(
-            "the adapter's base is {base}, but {} comes from own; if these are different models, remove the adapter again or delete \
+            "the adapter's base is {base}, but {} comes from {own}; if these are different models, remove the adapter again or delete \
              the resulting run",
             run.name()
         )
