@@ -5,9 +5,9 @@ use glasshouse_engine::formats::{self, Found, huggingface};
 use glasshouse_engine::graph::Parameter;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{AsTrained, Project, Run, Trained};
+use glasshouse_engine::protocol::{CheckpointChoice, TokenizerConfig};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::{Result, Yielder, block_on, initial};
-use glasshouse_protocol::{CheckpointChoice, TokenizerConfig};
 use std::path::{Path, PathBuf};
 
 pub fn initial_parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: u64) -> Vec<f32> {

@@ -2,7 +2,6 @@
 //! reads them.
 
 use glasshouse_engine::data::{self, Batch, Batches, Split, prepare};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::Run;

@@ -743,7 +743,7 @@ fn a_run_is_measured_on_a_folder_as_its_own_evaluation_measures_it() {
     config.data.paths = vec![own.display().to_string()];
     config.tokenizer.kind = TokenizerKind::Byte;
     "cpu".clone_into(&mut config.device);
-    let prepared = block_on(prepare(&config, None, project.folder(), &mut |_| {}, &Yielder::none())).unwrap();
+    let prepared = prepare(&config, project.folder(), &mut |_| {}).unwrap();
     prepared.complete(&mut config);
     let run = project.create_run(&config, &prepared.folder).unwrap();
     let untrained = block_on(held_out_loss(&run, &own)).unwrap_err().to_string();

@@ -237,7 +237,7 @@ mod tests {
     use glasshouse_project::{Project, initial, parameters_of};
     use glasshouse_protocol::evaluation::TaskRequest;
     use glasshouse_protocol::{ChatMessage, Objective, Role, RunConfig, TokenizerKind, presets};
-    use glasshouse_text::data::prepare::prepare;
+    use glasshouse_text::data::prepare::prepare_in_turns;
     use glasshouse_text::tokenizer::Tokenizer;
     use serde_json::json;
 
@@ -339,7 +339,8 @@ mod tests {
         let files = TokenizerFiles::from(tokenizer).with_chatml().unwrap();
         let yielder = Yielder::none();
         let prepared =
-            block_on(prepare(&config, Some(&files), project.folder(), &mut |_| (), &yielder)).unwrap();
+            block_on(prepare_in_turns(&config, Some(&files), project.folder(), &mut |_| (), &yielder))
+                .unwrap();
         config.model.vocabulary = files.tokenizer.vocabulary_size();
         let run = project.create_run(&config, &prepared.folder).unwrap();
         Learned { _folder: folder, run, config, files }

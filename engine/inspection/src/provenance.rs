@@ -150,8 +150,7 @@ mod tests {
         config.tokenizer.kind = TokenizerKind::Byte;
         config.data.paths = vec![path.display().to_string()];
         config.data.validation = 0.25;
-        let prepared =
-            block_on(prepare(&config, None, folder.path(), &mut |_| (), &Yielder::none())).unwrap();
+        let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
         let (tokenizer, yielder) = (prepared.tokenizer, Yielder::none());
         let index = block_on(TextIndex::new(prepared.store, Limits::here(), &yielder)).unwrap();
         let text = tokenizer.encode(text).unwrap();

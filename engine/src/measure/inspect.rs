@@ -143,7 +143,8 @@ async fn measure_on(
     let staging = Staging::inside(&folder)?;
     let project = Project::open_or_create(&staging.path().join("project"))?;
     let text = text_of(config);
-    let prepared = prepare::prepare(&text, None, project.folder(), &mut |_| {}, &Yielder::new()).await?;
+    let prepared =
+        prepare::prepare_in_turns(&text, None, project.folder(), &mut |_| {}, &Yielder::new()).await?;
     let run = project.create_run(config, &prepared.folder)?;
 
     let graph = build(model, Purpose::STEP)?.graph;

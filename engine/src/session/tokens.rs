@@ -75,7 +75,8 @@ impl Session {
             }
         };
         let yielder = Yielder::new();
-        let prepared = data::prepare::prepare(config, given, &folder, &mut progress, &yielder).await?;
+        let prepared =
+            data::prepare::prepare_in_turns(config, given, &folder, &mut progress, &yielder).await?;
         if self.opened()?.is_beside_others() {
             self.sink.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
         } else if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {

@@ -25,8 +25,7 @@ fn begun(change: impl FnOnce(&mut RunConfig, &std::path::Path)) -> Begun {
     config.tokenizer.kind = TokenizerKind::Byte;
     (config.model.layers, config.model.context_length) = (1, 32);
     change(&mut config, folder.path());
-    let prepared =
-        block_on(prepare::prepare(&config, None, project.folder(), &mut |_| {}, &Yielder::none())).unwrap();
+    let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();
     prepared.complete(&mut config);
     let run = project.create_run(&config, &prepared.folder).unwrap();
     let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();

@@ -4,7 +4,7 @@ use crate::{Indices, Lens, Subject, Tensor, inspect};
 use glasshouse_compiler::model::{HookPoint, Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::sampler;
-use glasshouse_platform::{Result, Yielder};
+use glasshouse_platform::Result;
 use glasshouse_project::{Project, Run};
 use glasshouse_protocol::inspect::{InspectSettings, Inspected, View};
 use glasshouse_protocol::{
@@ -86,8 +86,7 @@ impl Bench {
         let project = Project::open_or_create(&folder.path().join("project")).unwrap();
         config.tokenizer.kind = TokenizerKind::Byte;
         config.data.corpus_bytes = 60_000;
-        let prepared =
-            block_on(prepare(&config, None, project.folder(), &mut |_| {}, &Yielder::none())).unwrap();
+        let prepared = prepare(&config, project.folder(), &mut |_| {}).unwrap();
         prepared.complete(&mut config);
         let run = project.create_run(&config, &prepared.folder).unwrap();
         let lens = lens(&config.model, 0.6);

@@ -31,8 +31,7 @@ fn step(step: u64) -> TrainEvent {
 fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     let mut config = tiny(20);
     config.train.adapter = adapter;
-    let prepared =
-        block_on(prepare::prepare(&config, None, project.folder(), &mut |_| {}, &Yielder::none())).unwrap();
+    let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();
     prepared.complete(&mut config);
     let list = parameters(&config.model, &config.train).unwrap();
     let weights =

@@ -198,8 +198,7 @@ mod tests {
         config.tokenizer.kind = TokenizerKind::Byte;
         config.data.paths = vec![path.display().to_string()];
         config.data.validation = 0.2;
-        let prepared =
-            block_on(prepare(&config, None, folder.path(), &mut |_| (), &Yielder::none())).unwrap();
+        let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
         let look = |tokenizer| {
             block_on(documents_at(&prepared.store, &[700, 1300], 64, tokenizer, &Yielder::new())).unwrap()
         };

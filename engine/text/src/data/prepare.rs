@@ -294,11 +294,19 @@ pub enum Progress {
 /// Prepares a run's text under `<project>/data/`, or reuses an earlier preparation.
 ///
 /// The tokenizer and its tokens share one folder. Other text or settings get another folder, so earlier runs keep theirs.
-/// A `given` tokenizer is used instead of training one. If the future is dropped, nothing is left on disk.
 ///
 /// # Errors
 /// Reading, training or writing failed; nothing is left on disk.
-pub async fn prepare(
+pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
+    block_on(prepare_in_turns(config, None, project, progress, &Yielder::none()))
+}
+
+/// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves
+/// nothing on disk.
+///
+/// # Errors
+/// Those of [`prepare`].
+pub async fn prepare_in_turns(
     config: &RunConfig,
     given: Option<&TokenizerFiles>,
     project: &Path,

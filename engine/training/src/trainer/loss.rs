@@ -9,7 +9,7 @@ use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::Run;
 use glasshouse_project::checkpoint::{Checkpoints, Content};
 use glasshouse_protocol::{CheckpointChoice, TrainConfig};
-use glasshouse_text::data::prepare::prepare;
+use glasshouse_text::data::prepare::prepare_in_turns;
 use glasshouse_text::data::{Batch, IGNORED, Split};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,7 +108,7 @@ pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
     let mut config = run.config()?;
     config.data.paths = vec![folder.display().to_string()];
     let (project, yielder) = (run.project()?, Yielder::new());
-    let prepared = prepare(&config, None, project.folder(), &mut |_| {}, &yielder).await?;
+    let prepared = prepare_in_turns(&config, None, project.folder(), &mut |_| {}, &yielder).await?;
     let graphs = training_graphs(&config.model, &config.train)?;
     let optimizer = Optimizer::new(&config.train);
     let (mut executor, _) = Executor::open(&config.device, &graphs, optimizer, None).await?;

@@ -15,8 +15,7 @@ fn config(kind: TokenizerKind, paths: &[&Path]) -> RunConfig {
 
 fn run(config: &RunConfig, project: &Path) -> Result<(Prepared, Vec<Progress>)> {
     let mut seen = Vec::new();
-    let prepared =
-        block_on(prepare(config, None, project, &mut |progress| seen.push(progress), &Yielder::none()))?;
+    let prepared = prepare(config, project, &mut |progress| seen.push(progress))?;
     Ok((prepared, seen))
 }
 
@@ -382,7 +381,7 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
             crate::tokenizer::tests::try_train(&config.tokenizer, ["x"]).unwrap().into();
         let files = TokenizerFiles { chat_template: Some(template.to_owned()), ..files };
         let (mut told, yielder) = (|_: Progress| (), Yielder::none());
-        let prepared = prepare(config, Some(&files), folder.path(), &mut told, &yielder);
+        let prepared = prepare_in_turns(config, Some(&files), folder.path(), &mut told, &yielder);
         block_on(prepared).unwrap_err().to_string()
     };
     for objective in [Objective::Chat, Objective::Reward] {
@@ -424,7 +423,7 @@ fn rows(
     }
     config.train.objective = objective;
     config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
-    block_on(prepare(&config, Some(files), folder, &mut |_| (), &Yielder::none()))
+    block_on(prepare_in_turns(&config, Some(files), folder, &mut |_| (), &Yielder::none()))
 }
 
 fn chat_row(question: &str, answer: &str) -> String {
@@ -484,7 +483,7 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
     let text = |text: &str, name: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text.repeat(50)).unwrap();
-        block_on(prepare(
+        block_on(prepare_in_turns(
             &config(TokenizerKind::Byte, &[&path]),
             Some(&files),
             folder.path(),
@@ -618,7 +617,7 @@ fn judged(folder: &Path, rows: &str, loss: glasshouse_protocol::config::Preferen
     let files: TokenizerFiles = crate::tokenizer::tests::try_train(&config.tokenizer, ["x"]).unwrap().into();
     let files = TokenizerFiles { chat_template: Some(glasshouse_protocol::CHATML.to_owned()), ..files };
     let (mut told, yielder) = (|_: Progress| (), Yielder::none());
-    block_on(prepare(&config, Some(&files), folder, &mut told, &yielder))
+    block_on(prepare_in_turns(&config, Some(&files), folder, &mut told, &yielder))
 }
 
 #[test]
