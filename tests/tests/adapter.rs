@@ -254,9 +254,8 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
         (run.name(), CheckpointChoice::from("step-00000003-000001.safetensors"))
     );
     assert_eq!(new.record().unwrap().state, RunState::Imported);
-    let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
     let list = parameters_of(&config).unwrap();
-    let loaded = blocking::load_checkpoint(&run, Which::Best, &list, Content::Weights);
+    let loaded = blocking::load_checkpoint(&new, Which::Best, &list, Content::Weights);
     assert_eq!(loaded.state.parameters, whole);
     // Everything that reads a run's weights gets the merged ones.
     assert_eq!(blocking::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);

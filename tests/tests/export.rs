@@ -2,7 +2,6 @@
 
 use glasshouse_engine::formats::huggingface::{CardFacts, Export, Family, export};
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::{LossForm, Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::{

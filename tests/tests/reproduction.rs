@@ -3,7 +3,6 @@
 use crate::common::adapter;
 use glasshouse_engine::data::{self, Batches, Prepared, Split};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;

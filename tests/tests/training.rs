@@ -18,7 +18,7 @@ use glasshouse_engine::plan::trial;
 use glasshouse_engine::project::{Project, Run, RunRecord, StagedRun, metrics, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_out_loss};
-use glasshouse_engine::{Result, Yielder, initial};
+use glasshouse_engine::{Result, Yielder};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
@@ -416,7 +416,6 @@ fn steps_whose_record_is_lost_are_told_of_once_and_stay_a_gap() {
 
 #[test]
 fn a_model_that_was_changed_in_run_toml_is_refused_by_name() {
-    use glasshouse_engine::project::Trained;
     let (_folder, project) = project();
     let (store, run) = (store(), create(&project, &config()));
     session(&run, &store, "cpu", Options { stop_after: Some(15), ..Options::default() }).unwrap();

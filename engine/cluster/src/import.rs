@@ -31,7 +31,7 @@ struct CheckpointState {
 }
 
 /// Creates a run from the latest checkpoint in `out` (by default the bundle's folder of that name), with the metrics of both, to
-/// continue as if it had never left. Yields regularly; if the future is dropped, the project is unchanged.
+/// continue as if it had never left. If the future is dropped, the project is unchanged.
 ///
 /// # Errors
 /// The bundle belongs to another project or model, or there is no complete, unmodified checkpoint; no run is created then.

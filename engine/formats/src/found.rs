@@ -196,7 +196,7 @@ impl Found {
         Ok(arena)
     }
 
-    /// Reads the weights, yielding regularly. `put` gets consecutive pieces of the parameters, in order, with their offset in the
+    /// Reads the weights. `put` gets consecutive pieces of the parameters, in order, with their offset in the
     /// arena; `progress` gets the number of bytes read, of [`Found::bytes`].
     ///
     /// # Errors

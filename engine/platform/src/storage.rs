@@ -94,7 +94,7 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies the rest of a file to another, yielding regularly.
+/// Copies the rest of a file to another.
 ///
 /// # Errors
 /// Reading or writing fails.
@@ -121,7 +121,7 @@ async fn copy_pieces<E>(
     }
 }
 
-/// Copies a file to a new path, yielding regularly. The system's own copy is not used, because it does not report which of the
+/// Copies a file to a new path. The system's own copy is not used, because it does not report which of the
 /// two files failed.
 ///
 /// # Errors
@@ -133,8 +133,6 @@ pub async fn copy_file(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> 
     copy_pieces(&mut source, &mut copy, (unread, unwritten), yielder).await
 }
 
-/// Reads a file, yielding regularly.
-///
 /// # Errors
 /// The file cannot be read or does not fit into memory.
 pub async fn read_file(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
@@ -148,7 +146,7 @@ pub async fn read_file(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Extends a CRC-32C by `bytes`, yielding between blocks.
+/// Extends a CRC-32C by `bytes`.
 pub async fn crc32c(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
     for piece in bytes.chunks(PIECE) {
         checksum = crc32c::crc32c_append(checksum, piece);

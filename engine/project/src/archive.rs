@@ -55,7 +55,7 @@ pub async fn pack(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)>
     pack_folder(folder, yielder).await
 }
 
-/// Packs any folder, such as an exported model, yielding regularly.
+/// Packs any folder, such as an exported model.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -64,7 +64,7 @@ pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, P
     Ok((file.into_inner(), packed))
 }
 
-/// Packs the project in a folder into a file, atomically and yielding regularly. An existing file is replaced only if `replace`
+/// Packs the project in a folder into a file, atomically. An existing file is replaced only if `replace`
 /// is set, and kept if the future is dropped.
 ///
 /// # Errors

@@ -91,7 +91,7 @@ impl Shelf {
         project.set_name(&self.free_name(name, Some(id))?)
     }
 
-    /// Copies a project, yielding regularly, and returns the copy's id.
+    /// Copies a project and returns the copy's id.
     ///
     /// # Errors
     /// The shelf has no project with this id, or copying fails; no partial copy remains.
@@ -101,19 +101,12 @@ impl Shelf {
         self.place(&name, async |staging| copy_folder(from.folder(), staging, yielder).await).await
     }
 
-    /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used.
+    /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used; `room`
+    /// is the free space in bytes, if known.
     ///
     /// # Errors
-    /// The file is invalid or unsafe to unpack; no project is created.
-    pub fn import(&self, bytes: &[u8], name: Option<&str>) -> Result<String> {
-        block_on(self.import_from(std::io::Cursor::new(bytes), name, None, &Yielder::none()))
-    }
-
-    /// Like [`Shelf::import`], from any file and yielding regularly; `room` is the free space in bytes, if known.
-    ///
-    /// # Errors
-    /// Same as [`Shelf::import`], or the project needs more than `room`.
-    pub async fn import_from<F: Read + Seek>(
+    /// The file is invalid, unsafe to unpack or needs more than `room`; no project is created.
+    pub async fn import<F: Read + Seek>(
         &self,
         file: F,
         name: Option<&str>,

@@ -339,7 +339,6 @@ fn file_name(path: &Path) -> Result<&OsStr> {
     path.file_name().ok_or_else(refused)
 }
 
-/// Copies a file, yielding regularly.
 async fn copy(from: &Path, to: &Path, yielder: &Yielder) -> std::io::Result<()> {
     let (mut from, mut to) = (files::File::open(from)?, files::File::create(to)?);
     storage::copy(&mut from, &mut to, yielder).await

@@ -281,11 +281,9 @@ impl Session {
         let project = match (from, bytes.into_iter().next()) {
             (Some(path), _) => {
                 let file = files::File::open(&path).map_err(Error::io(path))?;
-                self.shelf()?.import_from(BufReader::new(file), name, room, &yielder).await?
+                self.shelf()?.import(BufReader::new(file), name, room, &yielder).await?
             }
-            (None, Some(content)) => {
-                self.shelf()?.import_from(Cursor::new(content), name, room, &yielder).await?
-            }
+            (None, Some(content)) => self.shelf()?.import(Cursor::new(content), name, room, &yielder).await?,
             (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
         };
         let mut imported = Imported(Some(self.shelf()?.path_of(&project)?));

@@ -11,6 +11,10 @@ fn shelf() -> (tempfile::TempDir, Shelf) {
     (folder, shelf)
 }
 
+fn import(shelf: &Shelf, bytes: &[u8], name: Option<&str>) -> Result<String> {
+    block_on(shelf.import(std::io::Cursor::new(bytes), name, None, &Yielder::none()))
+}
+
 fn names(shelf: &Shelf) -> Vec<(String, String, bool)> {
     let mut names: Vec<_> = shelf
         .list()
@@ -227,17 +231,20 @@ fn a_copy_is_another_project_with_the_same_content() {
 fn an_import_is_a_new_project_or_nothing() {
     let (_folder, shelf) = shelf();
     let bytes = pack(trained(&shelf, "Owls").folder()).unwrap();
-    let imported = opened(&shelf, &shelf.import(&bytes, None).unwrap());
+    let imported = opened(&shelf, &import(&shelf, &bytes, None).unwrap());
     assert_eq!(imported.name(), "Owls 2");
-    let named = opened(&shelf, &shelf.import(&bytes, Some("Käuze")).unwrap());
+    let named = opened(&shelf, &import(&shelf, &bytes, Some("Käuze")).unwrap());
     assert_eq!((named.name().as_str(), named.runs().unwrap().len()), ("Käuze", 1));
     let before = std::fs::read_dir(shelf.folder()).unwrap().count();
     let mut damaged = bytes.clone();
     let middle = damaged.len() / 3;
     damaged[middle] ^= 0xff;
-    assert!(shelf.import(&damaged, None).is_err());
+    assert!(import(&shelf, &damaged, None).is_err());
     assert!(
-        shelf.import(b"no zip", None).unwrap_err().to_string().contains(".glasshouse file cannot be opened")
+        import(&shelf, b"no zip", None)
+            .unwrap_err()
+            .to_string()
+            .contains(".glasshouse file cannot be opened")
     );
     assert_eq!(std::fs::read_dir(shelf.folder()).unwrap().count(), before);
 }
@@ -260,7 +267,7 @@ fn a_copy_and_an_import_that_are_given_up_leave_nothing() {
     let mut polls = 1;
     loop {
         let yielder = Yielder::at_every_chance();
-        if given_up_after(polls, shelf.import_from(std::io::Cursor::new(&bytes), None, None, &yielder)) {
+        if given_up_after(polls, shelf.import(std::io::Cursor::new(&bytes), None, None, &yielder)) {
             break;
         }
         assert_eq!(count(), 2, "after {polls} turns");
