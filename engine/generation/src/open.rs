@@ -124,7 +124,7 @@ impl Decoder {
         if precision == Precision::Mixed {
             return Err(glasshouse_compiler::Error::writes_without_half("the CPU executor").into());
         }
-        Ok(Self::Cpu(Box::new(CpuDecoder::of_texts(model, parameters, threads, texts)?)))
+        Ok(Self::Cpu(Box::new(CpuDecoder::with_texts(model, parameters, threads, texts)?)))
     }
 
     pub fn precision(&self) -> Precision {

@@ -375,7 +375,7 @@ impl Mode {
         Ok(Self {
             read: Program::new(gpu, read, storage, at, 0).await?,
             sample: Program::new(gpu, sample, storage, at, sampler).await?,
-            pacing: Pacing::of(work(&plan.graph), gpu.wait()),
+            pacing: Pacing::new(work(&plan.graph), gpu.wait()),
         })
     }
 }

@@ -79,7 +79,7 @@ impl Repeater {
     /// # Errors
     /// The micro-batch does not suit the graph.
     pub fn upload(&self, plan: &Plan, step: &StepInput, optimizer: &Optimizer) -> Result<()> {
-        let rules = BatchRules::of(&plan.graph)?;
+        let rules = BatchRules::new(&plan.graph)?;
         let (first_correction, second_correction) = optimizer.corrections(step.step);
         let row = |batch: &MicroBatch| ScheduleRow {
             learning_rate: step.learning_rate,

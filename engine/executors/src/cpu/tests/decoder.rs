@@ -244,7 +244,7 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
         // Prompt lengths: one token, a chunk, beyond it, one length twice, around the context length.
         let prompts = [1, 5, 33, 33, context - 1, context, context + 9];
         let mut alone = CpuDecoder::new(&model, &arena, Some(1)).unwrap();
-        let mut together = CpuDecoder::of_texts(&model, &arena, Some(2), 6).unwrap();
+        let mut together = CpuDecoder::with_texts(&model, &arena, Some(2), 6).unwrap();
         let mut written: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
         // The text in each place; texts start and end at different times.
         let mut places = [None; 6];

@@ -30,7 +30,7 @@ pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeBucket]) -> R
             continue;
         }
         seen.push(kind);
-        let agrees = match Alone::of(graph, node) {
+        let agrees = match Alone::new(graph, node) {
             Ok(alone) => alone.agrees(gpu).await,
             Err(error) => Err(error),
         };
@@ -50,7 +50,7 @@ struct Alone {
 }
 
 impl Alone {
-    fn of(graph: &Graph, node: &Node) -> Result<Self> {
+    fn new(graph: &Graph, node: &Node) -> Result<Self> {
         let mut alone = Self { graph: Graph::default(), given: Vec::new(), read: Vec::new() };
         // The head's products are plain ones over chunks of rows, and the loss uses no matrices.
         let (op, inputs, outputs) = match node.op {
@@ -171,7 +171,7 @@ mod tests {
             assert!(buckets.iter().any(|bucket| bucket.in_f16));
             for node in &graph.nodes {
                 if trial::of_node(&graph, node).iter().any(|trial| trial.bucket.family.multiplies()) {
-                    let alone = Alone::of(&graph, node).unwrap();
+                    let alone = Alone::new(&graph, node).unwrap();
                     let results = block_on(alone.results(&gpu, &gpu.target())).unwrap();
                     let full = |entries: &Vec<f32>| entries.iter().any(|entry| *entry != 0.0);
                     assert!(!results.is_empty() && results.iter().all(full), "{:?}", node.op);
