@@ -60,7 +60,7 @@ pub async fn pack(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)>
 /// # Errors
 /// A file cannot be read.
 pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)> {
-    let (file, packed) = pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), yielder).await?;
+    let (file, packed) = pack_into(&Contents::from_folder(folder)?, Cursor::new(Vec::new()), yielder).await?;
     Ok((file.into_inner(), packed))
 }
 
@@ -78,7 +78,8 @@ pub async fn pack_file(folder: &Path, to: &Path, replace: bool, yielder: &Yielde
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
     let file = files::OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-    let (file, packed) = pack_into(&Contents::of(folder)?, file.map_err(Error::io(&path))?, yielder).await?;
+    let (file, packed) =
+        pack_into(&Contents::from_folder(folder)?, file.map_err(Error::io(&path))?, yielder).await?;
     file.sync_all().map_err(Error::io(to))?;
     drop(file);
     staging.put_file(EXTENSION, to)?;

@@ -255,7 +255,7 @@ fn id_from_name(name: &str) -> String {
 
 /// Copies a project's folder, except for files of running processes such as locks.
 async fn copy_folder(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> {
-    let contents = archive::Contents::of(from)?;
+    let contents = archive::Contents::from_folder(from)?;
     contents
         .for_each(async |file| {
             let target = to.join(file.place);

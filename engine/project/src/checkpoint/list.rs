@@ -93,7 +93,7 @@ impl Checkpoints {
         storage::create_folder(&self.folder)?;
         let path = self.folder.join(milestone_name(info.step));
         let partial = path.with_extension("partial");
-        let precision = StoredPrecision::of_weights(&state.parameters);
+        let precision = StoredPrecision::from_weights(&state.parameters);
         let written = state::write_weights(&partial, info, parameters, &state.parameters, precision)
             .and_then(|_| files::rename(&partial, &path).map_err(Error::io(&path)));
         if let Err(error) = written {

@@ -200,7 +200,7 @@ pub(super) enum StoredPrecision {
 
 impl StoredPrecision {
     /// Half precision, unless a weight exceeds its range.
-    pub(super) fn of_weights(weights: &[f32]) -> Self {
+    pub(super) fn from_weights(weights: &[f32]) -> Self {
         let fits = |weight: &f32| !weight.is_finite() || weight.abs() <= f16::MAX.to_f32();
         if weights.iter().all(fits) { Self::Half } else { Self::Full }
     }
