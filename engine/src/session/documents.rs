@@ -161,7 +161,7 @@ impl Session {
         let data = self.data_config()?;
         let known = self.opened()?.survey.as_ref().is_some_and(|(of, _)| *of == data);
         if !known {
-            let survey = Survey::of(&data, &Yielder::new()).await?;
+            let survey = Survey::new(&data, &Yielder::new()).await?;
             self.opened()?.survey = Some((data, survey));
         }
         let project = self.opened()?;

@@ -196,7 +196,7 @@ fn judge(text: &str) -> Result<Judge> {
         let reason = format!("the rule {name} needs a regular expression: rule:{name}=^[A-Z]");
         return Err(Error::Refused(reason));
     }
-    Judge::of(&format!("the pattern of rule:{name}"), &settings)
+    Judge::from_name(&format!("the pattern of rule:{name}"), &settings)
 }
 
 /// Moves rows without data for a metric to the broken ones.

@@ -93,7 +93,7 @@ impl Survey {
     ///
     /// # Errors
     /// Those of a preparation: a named file is missing or cannot be read.
-    pub async fn of(config: &DataConfig, yielder: &Yielder) -> Result<Self> {
+    pub async fn new(config: &DataConfig, yielder: &Yielder) -> Result<Self> {
         let problems = Problems::default();
         let mut train_files = None;
         let sources = if config.paths.is_empty() {
@@ -408,7 +408,7 @@ mod tests {
 
     fn survey(folder: &std::path::Path) -> Survey {
         let paths = vec![folder.display().to_string()];
-        block_on(Survey::of(&DataConfig { paths, ..DataConfig::default() }, &Yielder::none())).unwrap()
+        block_on(Survey::new(&DataConfig { paths, ..DataConfig::default() }, &Yielder::none())).unwrap()
     }
 
     #[test]
@@ -420,7 +420,7 @@ mod tests {
         }
         let paths = vec![folder.path().display().to_string()];
         let config = DataConfig { paths, validation_files: vec![place("b.txt")], ..DataConfig::default() };
-        let survey = block_on(Survey::of(&config, &Yielder::none())).unwrap();
+        let survey = block_on(Survey::new(&config, &Yielder::none())).unwrap();
         let overview = survey.overview(0.1);
         assert_eq!((overview.documents, overview.train.0, overview.validation), (3, 2, (1, 9)));
     }
@@ -479,7 +479,7 @@ mod tests {
     #[test]
     fn says_where_the_split_of_the_embedded_stories_falls() {
         let config = DataConfig { corpus_bytes: 100_000, ..DataConfig::default() };
-        let survey = block_on(Survey::of(&config, &Yielder::none())).unwrap();
+        let survey = block_on(Survey::new(&config, &Yielder::none())).unwrap();
         let overview = survey.overview(0.1);
         assert!(overview.embedded);
         let share = overview.validation.1 as f64 / overview.bytes as f64;

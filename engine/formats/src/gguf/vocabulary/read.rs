@@ -57,7 +57,7 @@ fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
     }
     // A single one is already `eos_token`.
     let ends = if ends.len() > 1 { ends.iter().map(|id| *id as u32).collect() } else { Vec::new() };
-    TokenizerFiles::of_json(&json, settings, &ends, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
+    TokenizerFiles::from_json(&json, settings, &ends, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
 }
 
 pub(super) struct Listed<'file> {
