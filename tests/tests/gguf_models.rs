@@ -410,18 +410,18 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         }),
         ("it has no tokenizer.ggml.pre", |parts| parts.keys.retain(|(key, _)| key != "tokenizer.ggml.pre")),
         ("token_type has 2 entries, but tokenizer.ggml.tokens has 300", |parts| {
-            parts.set("tokenizer.ggml.token_type", Array::of([1_i32, 1]));
+            parts.set("tokenizer.ggml.token_type", Array::new([1_i32, 1]));
         }),
         ("2 and 3 are both `#`", |parts| {
             let mut tokens = parts.tokens();
             (tokens[2], tokens[3]) = ("#".to_owned(), "#".to_owned());
-            parts.set("tokenizer.ggml.tokens", Array::of(tokens.iter().map(String::as_str)));
+            parts.set("tokenizer.ggml.tokens", Array::new(tokens.iter().map(String::as_str)));
         }),
         ("number 0, `Q Q`, needs a token `QQ`", |parts| {
-            parts.set("tokenizer.ggml.merges", Array::of(["Q Q"]));
+            parts.set("tokenizer.ggml.merges", Array::new(["Q Q"]));
         }),
         ("number 1, `ab`, is not two parts", |parts| {
-            parts.set("tokenizer.ggml.merges", Array::of(["∅ ∅", "ab"]));
+            parts.set("tokenizer.ggml.merges", Array::new(["∅ ∅", "ab"]));
         }),
     ];
     for (expected, change) in cases {

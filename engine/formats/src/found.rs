@@ -130,7 +130,7 @@ impl Found {
             ));
         }
         let bytes = (0..tensors.len()).map(|tensor| weights.bytes(tensor)).sum();
-        let (parameters, weights, path) = (Parameters::of(&model)?, Rc::from(weights), path.to_owned());
+        let (parameters, weights, path) = (Parameters::new(&model)?, Rc::from(weights), path.to_owned());
         let shortened_from = None;
         Ok(Self {
             family,
@@ -171,7 +171,7 @@ impl Found {
             let kept = self.model.context_length;
             self.notices
                 .push(format!("the context length was shortened from {whole} to {kept} tokens{advice}"));
-            self.parameters = Parameters::of(&self.model)?;
+            self.parameters = Parameters::new(&self.model)?;
             // The rest of a position table is dropped, so its original length cannot be restored.
             self.shortened_from = (self.model.position != Position::Learned).then_some(whole);
         }

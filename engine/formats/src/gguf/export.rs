@@ -61,7 +61,7 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     architecture.write(export.model, &mut metadata)?;
     let mut notices: Vec<String> = becomes.into_iter().collect();
     notices.extend(vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?);
-    let parameters = Parameters::of(export.model)?;
+    let parameters = Parameters::new(export.model)?;
     let tensors = architecture.tensors(export.model, &parameters);
     let divisors = architecture.divisors(export.model);
     let infos = infos(export, &tensors, &divisors);

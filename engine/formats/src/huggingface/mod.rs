@@ -98,7 +98,7 @@ async fn write_weights(
     path: &Path,
     yielder: &Yielder,
 ) -> Result<()> {
-    let parameters = Parameters::of(&export.config.model)?;
+    let parameters = Parameters::new(&export.config.model)?;
     let tensors = family.tensors(&export.config.model, &parameters);
     let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, export.parameters));
     write_tensors(&entries.collect::<Vec<_>>(), &parameters, format, path, yielder).await
@@ -337,7 +337,7 @@ mod tests {
             return;
         }
         let model = glasshouse_protocol::presets::gpt(29, 16, 2, 3, 24);
-        let parameters = Parameters::of(&model).unwrap();
+        let parameters = Parameters::new(&model).unwrap();
         let tensors = Family::of(&model, None).unwrap().tensors(&model, &parameters);
         let arena = vec![0.0; parameters.count()];
         let entries: Vec<_> =

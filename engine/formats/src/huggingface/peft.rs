@@ -45,7 +45,7 @@ pub async fn export_adapter(
     let family = Family::of(&config.model, run.record()?.family.as_deref())?;
     let parameters = Parameters::from_list(trained.parameters.clone());
     let tensors = family.tensors(&config.model, &parameters);
-    let modules = Modules::of(adapter, &tensors);
+    let modules = Modules::new(adapter, &tensors);
     check_place(folder, "an adapter", &[SETTINGS, WEIGHTS], replace)?;
     let staging = Staging::beside(folder)?;
     let base = begun_with(run).and_then(|base| imported_as(&base));
@@ -86,7 +86,7 @@ struct Modules<'table> {
 }
 
 impl<'table> Modules<'table> {
-    fn of(adapter: &Adapter, tensors: &'table [Tensor]) -> Self {
+    fn new(adapter: &Adapter, tensors: &'table [Tensor]) -> Self {
         let (mut adapted, mut others) = (Vec::new(), Vec::new());
         for tensor in tensors {
             let Some(module) = tensor.name.strip_suffix(".weight") else { continue };
@@ -207,9 +207,9 @@ mod tests {
             let length = ArenaLayout::from_parameters(&list).length;
             let values: Vec<f32> = (0..length).map(|at| ((at * 37 % 113) as f32 - 56.0) * 0.01).collect();
             let whole = block_on(merged(&list, Some(&adapter), values.clone(), &async || ()));
-            let (own, plain) = (Parameters::from_list(list), Parameters::of(&model).unwrap());
+            let (own, plain) = (Parameters::from_list(list), Parameters::new(&model).unwrap());
             let tensors = family.tensors(&model, &own);
-            let modules = Modules::of(&adapter, &tensors);
+            let modules = Modules::new(&adapter, &tensors);
             let pairs = modules.tensors(&adapter);
             assert_eq!(pairs.len(), 2 * modules.adapted.len());
             for ((_, _, weight), pair) in modules.adapted.iter().zip(pairs.chunks(2)) {
@@ -238,7 +238,7 @@ mod tests {
             let train = TrainConfig { adapter: Some(adapter.clone()), ..TrainConfig::default() };
             let own = Parameters::from_list(parameters(&model, &train).unwrap());
             let tensors = family.tensors(&model, &own);
-            Modules::of(&adapter, &tensors).targets().into_iter().collect::<Vec<_>>()
+            Modules::new(&adapter, &tensors).targets().into_iter().collect::<Vec<_>>()
         };
         assert_eq!(targets(&AdapterTarget::ALL[..4]), ["c_attn", "c_fc", "c_proj"]);
         assert_eq!(targets(&[AdapterTarget::Qkv, AdapterTarget::Output]), ["attn.c_proj", "c_attn"]);

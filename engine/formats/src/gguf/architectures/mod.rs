@@ -110,7 +110,7 @@ impl Architecture {
     fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
         let mut metadata = Metadata::new();
         self.write(model, &mut metadata)?;
-        let tensors = self.tensors(model, &Parameters::of(model)?);
+        let tensors = self.tensors(model, &Parameters::new(model)?);
         let shapes = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
         let mut facts =
             Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, self.divisors(model));

@@ -108,7 +108,7 @@ fn every_architecture_reads_what_it_writes() {
 fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
     for (name, model) in examples() {
         let architecture = Architecture::named(name).unwrap();
-        let parameters = Parameters::of(&model).unwrap();
+        let parameters = Parameters::new(&model).unwrap();
         let tensors = architecture.tensors(&model, &parameters);
         covers(&parameters, &tensors).unwrap_or_else(|reason| panic!("{name}: {reason}"));
         let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
@@ -130,7 +130,7 @@ fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
 #[test]
 fn queries_and_keys_of_llama_are_stored_as_the_converter_permutes_them() {
     let (_, model) = &examples()[1];
-    let parameters = Parameters::of(model).unwrap();
+    let parameters = Parameters::new(model).unwrap();
     let tensors = Architecture::named("llama").unwrap().tensors(model, &parameters);
     let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
     let entries = |name: &str| {

@@ -163,7 +163,7 @@ fn rotary_order(model: &ModelConfig) -> Vec<usize> {
 pub(crate) fn packed_rows(model: &ModelConfig) -> Rows {
     let (turned, size) = (model.heads + model.kv_heads, model.head_size);
     let values = turned * size..(turned + model.kv_heads) * size;
-    Rows::of_heads(0, turned, &rotary_order(model)).and(values)
+    Rows::from_heads(0, turned, &rotary_order(model)).and(values)
 }
 
 #[cfg(test)]
@@ -259,7 +259,7 @@ mod tests {
     fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
         for config in examples() {
             let (family, model) = read(&config);
-            let parameters = Parameters::of(&model).unwrap();
+            let parameters = Parameters::new(&model).unwrap();
             let tensors = family.tensors(&model, &parameters);
             covers(&parameters, &tensors).unwrap_or_else(|reason| panic!("{family:?}: {reason}"));
             let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();

@@ -64,7 +64,7 @@ pub async fn merge_adapter(
     if trained.config.model.tied_head && adapts_head(family, &trained.config.model, &stored)? {
         untie(family, &mut trained)?;
     }
-    let parameters = Parameters::of(&trained.config.model)?;
+    let parameters = Parameters::new(&trained.config.model)?;
     let tensors = family.tensors(&trained.config.model, &parameters);
     let another = settings.for_another(run);
     let Matched { pairs, wholes } = matched(&tensors, family.prefix, &stored, &another)
@@ -104,7 +104,7 @@ pub async fn merge_adapter(
 /// Whether an adapter has a pair for the model's head.
 fn adapts_head(family: &Family, model: &ModelConfig, stored: &Folder) -> Result<bool> {
     let untied = ModelConfig { tied_head: false, ..model.clone() };
-    let tensors = family.tensors(&untied, &Parameters::of(&untied)?);
+    let tensors = family.tensors(&untied, &Parameters::new(&untied)?);
     let heads = tensors.iter().filter(|tensor| tensor.parameter == HEAD);
     let mut modules = heads.filter_map(|tensor| tensor.name.strip_suffix(".weight"));
     Ok(modules.any(|module| stored.tensors.contains_key(&format!("{PREFIX}{module}{LORA_A}"))))
@@ -112,9 +112,9 @@ fn adapts_head(family: &Family, model: &ModelConfig, stored: &Folder) -> Result<
 
 /// Gives a model with a tied head a separate head with the same weights.
 fn untie(family: &Family, trained: &mut Trained) -> Result<()> {
-    let own = Parameters::of(&trained.config.model)?;
+    let own = Parameters::new(&trained.config.model)?;
     trained.config.model.tied_head = false;
-    let parameters = Parameters::of(&trained.config.model)?;
+    let parameters = Parameters::new(&trained.config.model)?;
     let mut weights = vec![0.0; parameters.count()];
     for tensor in family.tensors(&trained.config.model, &parameters) {
         let mut from = tensor.clone();
@@ -178,10 +178,10 @@ impl AdapterSettings {
             let reason = format!("it has no {SETTINGS}: not a PEFT adapter folder");
             return Err(Error::bad_file(folder, reason));
         };
-        Self::of(&fields).map_err(|reason| Error::bad_file(&path, reason))
+        Self::from_fields(&fields).map_err(|reason| Error::bad_file(&path, reason))
     }
 
-    fn of(fields: &Map<String, Value>) -> std::result::Result<Self, String> {
+    fn from_fields(fields: &Map<String, Value>) -> std::result::Result<Self, String> {
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
         let kind = text("peft_type").unwrap_or_default();
         if kind != "LORA" {
@@ -342,7 +342,7 @@ mod tests {
         let mut fields = json!({ "peft_type": "LORA", "r": 4, "lora_alpha": 8, "init_lora_weights": true, "bias": "none" });
         let (Value::Object(own), Value::Object(more)) = (&mut fields, more) else { panic!("objects") };
         own.extend(more);
-        AdapterSettings::of(own).err().unwrap_or_default()
+        AdapterSettings::from_fields(own).err().unwrap_or_default()
     }
 
     #[test]
