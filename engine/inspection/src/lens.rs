@@ -149,7 +149,7 @@ impl Lens {
     pub async fn probe(&mut self, tokens: &[u32], sites: &[HookPoint]) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key::of_sites(1, time, sites);
+        let key = Key::from_sites(1, time, sites);
         let found = self.run(key, Given { tokens, ..Given::default() }).await?;
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
     }
@@ -208,7 +208,7 @@ impl Lens {
         {
             row[..own.len()].copy_from_slice(own);
         }
-        Ok((Key { from: Some(from), ..Key::of_sites(batch, time, sites) }, padded))
+        Ok((Key { from: Some(from), ..Key::from_sites(batch, time, sites) }, padded))
     }
 
     /// Gradient of Σ logits·seed with respect to the values at the given sites, shape [T, …] each; `seed` is [T, V].
@@ -223,7 +223,7 @@ impl Lens {
     ) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { gradients: Gradients::HookPoints, ..Key::of_sites(1, time, sites) };
+        let key = Key { gradients: Gradients::HookPoints, ..Key::from_sites(1, time, sites) };
         let seed = Some(self.padded(seed, time)?);
         let found = self.run(key, Given { tokens, seed, ..Given::default() }).await?;
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
@@ -237,7 +237,7 @@ impl Lens {
     pub(super) async fn all_gradients(&mut self, tokens: &[u32], seed: &Tensor) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { gradients: Gradients::All, ..Key::of_sites(1, time, &[]) };
+        let key = Key { gradients: Gradients::All, ..Key::from_sites(1, time, &[]) };
         let seed = Some(self.padded(seed, time)?);
         self.read(key, Given { tokens, seed, ..Given::default() }).await
     }
@@ -249,7 +249,7 @@ impl Lens {
     pub(super) async fn loss_gradients(&mut self, tokens: &[u32]) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { gradients: Gradients::OfLoss, ..Key::of_sites(1, time, &[]) };
+        let key = Key { gradients: Gradients::OfLoss, ..Key::from_sites(1, time, &[]) };
         let targets = tokens.get(1..).unwrap_or_default();
         self.read(key, Given { tokens, targets, ..Given::default() }).await
     }

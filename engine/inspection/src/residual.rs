@@ -45,7 +45,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("attention_norms", "", &by_layer, norms(added.iter().copied().step_by(2)));
     found.floats("mlp_norms", "", &by_layer, norms(added.iter().copied().skip(1).step_by(2)));
     let last = stages.last().map(|last| last.row(position)).unwrap_or_default();
-    match Direction::of(subject.lens, last, output) {
+    match Direction::new(subject.lens, last, output) {
         Some(direction) => {
             let attribution = parts.iter().map(|part| direction.adds(part.row(position))).collect();
             found.floats("attribution", "", &[("part", parts.len())], attribution);

@@ -75,7 +75,7 @@ pub(super) struct Histograms {
 
 impl Histograms {
     async fn add(&mut self, entries: &[f32], yielder: &Yielder) {
-        let summary = Summary::of(entries, yielder).await;
+        let summary = Summary::new(entries, yielder).await;
         let (lowest, highest) = (summary.smallest, summary.largest);
         // If all entries are equal, there is one bin; NaN is counted there too.
         let bins = if highest > lowest { BINS as f32 / (highest - lowest) } else { 0.0 };

@@ -21,7 +21,7 @@ impl Lens {
         tokens: &[u32],
         targets: &[u32],
     ) -> Result<Vec<f32>> {
-        let key = Key { losses: true, ..Key::of_sites(batch, time, &[]) };
+        let key = Key { losses: true, ..Key::from_sites(batch, time, &[]) };
         let rows = self.run(key, Given { tokens, targets, ..Given::default() }).await?.pop();
         let rows = rows.ok_or_else(|| Error::Internal("losses that nobody read".to_owned()))?;
         Ok(rows.data.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
@@ -32,7 +32,7 @@ impl Lens {
     /// # Errors
     /// The device failed.
     pub async fn normed(&mut self, [batch, time]: [usize; 2], tokens: &[u32]) -> Result<Tensor> {
-        let key = Key::of_sites(batch, time, &[HookPoint::Normed]);
+        let key = Key::from_sites(batch, time, &[HookPoint::Normed]);
         let found = self.run(key, Given { tokens, ..Given::default() }).await?.pop();
         found.ok_or_else(|| Error::Internal("values that nobody read".to_owned()))
     }
@@ -48,7 +48,7 @@ impl Lens {
         let batch = rows.div_ceil(time).next_power_of_two();
         let mut padded = normed.to_vec();
         padded.resize(batch * time * width, 0.0);
-        let key = Key { from: Some(HookPoint::Normed), ..Key::of_sites(batch, time, &[HookPoint::Logits]) };
+        let key = Key { from: Some(HookPoint::Normed), ..Key::from_sites(batch, time, &[HookPoint::Logits]) };
         let found = self.run(key, Given { from: Some(padded), ..Given::default() }).await?.pop();
         let mut data = found.ok_or_else(|| Error::Internal("logits that nobody read".to_owned()))?.data;
         data.truncate(rows * outputs);

@@ -56,10 +56,12 @@ impl Lens {
         for (origin, value) in numbered() {
             statistics[value.index()] = match origin {
                 Origin::Constant(constant) => {
-                    Summary::of(&constant.data(graph.ty(value)), &yielder).await.statistics()
+                    Summary::new(&constant.data(graph.ty(value)), &yielder).await.statistics()
                 }
                 Origin::Parameter(id) => {
-                    Summary::of(&self.weights.parameters[self.layout.range(*id)], &yielder).await.statistics()
+                    Summary::new(&self.weights.parameters[self.layout.range(*id)], &yielder)
+                        .await
+                        .statistics()
                 }
                 _ => None,
             };

@@ -214,7 +214,7 @@ impl Lens {
     }
 
     async fn prepare(&self, key: Key) -> Result<Prepared> {
-        let part = Part::of(&self.config, &key)?;
+        let part = Part::new(&self.config, &key)?;
         let runner = match &self.place {
             LensDevice::Cpu(_) if key.losses || key.gradients == Gradients::OfLoss => {
                 Runner::Cpu(Box::new(Program::new(&fused(&part.graph, &part.read), &part.read)))
