@@ -81,7 +81,7 @@ pub async fn contaminations(
     groups: &[Vec<LookedUp>],
     tell: Tell<'_>,
 ) -> Result<Vec<Contamination>> {
-    let training = Texts::of(learner)?;
+    let training = Texts::from_run(learner)?;
     let yielder = Yielder::new();
     let mut lookups = Vec::with_capacity(groups.len());
     for texts in groups {
