@@ -24,7 +24,7 @@ pub(super) enum Remade {
 
 impl Remade {
     /// Recomputes a metric by name for some rows of a task; `None` if it does not follow from the answers.
-    pub(super) async fn of(
+    pub(super) async fn new(
         name: &str,
         rows: &[&TaskAnswer],
         task: &[TaskAnswer],
