@@ -61,7 +61,6 @@ impl Places {
         write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, yielder).await
     }
 
-    /// Writes AdamW's moments.
     pub(super) async fn write_moments(
         &self,
         state: &ArenaState,

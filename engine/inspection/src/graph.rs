@@ -142,7 +142,6 @@ fn name_of(forward: &Forward, value: ValueId) -> String {
     }
 }
 
-/// The name of a site.
 fn words(site: HookPoint) -> String {
     match site {
         HookPoint::Stream(0) => "residual stream after the embedding".to_owned(),

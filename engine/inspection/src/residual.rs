@@ -92,7 +92,6 @@ fn seed(logits: &[f32], output: u32, position: usize) -> Tensor {
     Tensor::new(&[position + 1, outputs], seed)
 }
 
-/// The norm of every row.
 fn norms<'values>(tensors: impl Iterator<Item = &'values Tensor>) -> Vec<f32> {
     tensors.flat_map(|tensor| tensor.rows().map(|row| norm(row) as f32)).collect()
 }

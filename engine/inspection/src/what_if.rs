@@ -154,7 +154,6 @@ async fn logits(lens: &mut Lens, tokens: &[u32], patches: &[Patch], position: us
     Ok(one(logits).row(position).to_vec())
 }
 
-/// The single result.
 fn one(found: Vec<Tensor>) -> Tensor {
     found.into_iter().next().unwrap_or_default()
 }

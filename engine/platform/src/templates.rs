@@ -3,7 +3,6 @@
 use glasshouse_protocol::{ChatExample, ChatMessage, Objective};
 use serde_json::{Map, Value};
 
-/// A compiled chat template.
 #[derive(Debug)]
 pub struct ChatRenderer {
     #[cfg(not(target_arch = "wasm32"))]

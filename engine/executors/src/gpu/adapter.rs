@@ -46,7 +46,6 @@ impl DeviceChoice {
 pub enum DeviceRequest {
     /// `auto`: the best real GPU, else the CPU.
     Auto,
-    /// `cpu`.
     Cpu,
     /// An adapter: `gpu` for the best one, anything else is part of a name.
     Gpu(DeviceChoice),

@@ -349,7 +349,6 @@ impl Survey {
     }
 }
 
-/// A document for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadDocument {
     /// The text, cut at 200,000 characters.
