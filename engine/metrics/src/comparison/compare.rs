@@ -117,7 +117,7 @@ impl Pair<'_> {
             });
             let values = [&first, &second]
                 .map(|items| scale(items.iter().fold([0.0, 0.0], |[a, b], item| [a + item[0], b + item[1]])));
-            let interval = self.bootstrap.paired_sums_in_turns(&first, &second, scale, give).await;
+            let interval = self.bootstrap.paired_sums(&first, &second, scale, give).await;
             out.push(if values.iter().all(|value| value.is_finite()) {
                 self.compared(name, &metric, &Values { values, interval, count: shared.len() }, &aside)
             } else {
