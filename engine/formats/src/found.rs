@@ -24,9 +24,6 @@ pub(super) trait Weights: Debug {
     fn bytes(&self, tensor: usize) -> u64;
 
     /// Reads rows of a tensor into `floats`; a vector is read whole.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()>;
 }
 
@@ -91,9 +88,6 @@ impl Found {
     }
 
     /// Like [`Self::look`], with the original context length.
-    ///
-    /// # Errors
-    /// Same as [`Self::look`].
     pub fn look_whole(path: &Path) -> Result<Self> {
         let looked = if files::is_dir(path) {
             huggingface::look(path)?

@@ -179,9 +179,6 @@ impl Lens {
 
     /// Like [`Self::probe_from`] for a single text and site, without copying from the device: shape [T, …], followed by padding
     /// rows.
-    ///
-    /// # Errors
-    /// Same as [`Self::probe_from`].
     pub(super) async fn read_from(
         &mut self,
         from: HookPoint,
@@ -231,9 +228,6 @@ impl Lens {
 
     /// Gradient of Σ logits·seed with respect to every node's output on the path to the logits ([`Values::of`]; shape [T, …]
     /// followed by padding rows) and to every parameter, in order; `seed` is [T, V].
-    ///
-    /// # Errors
-    /// Same as [`Self::gradients`].
     pub(super) async fn all_gradients(&mut self, tokens: &[u32], seed: &Tensor) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
@@ -243,9 +237,6 @@ impl Lens {
     }
 
     /// Gradient of the mean next-token cross-entropy of a text with respect to every parameter, in order.
-    ///
-    /// # Errors
-    /// Same as [`Self::probe`].
     pub(super) async fn loss_gradients(&mut self, tokens: &[u32]) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());

@@ -95,9 +95,6 @@ pub fn create_folder(folder: &Path) -> Result<()> {
 }
 
 /// Copies the rest of a file to another.
-///
-/// # Errors
-/// Reading or writing fails.
 pub async fn copy(from: &mut dyn Read, to: &mut dyn Write, yielder: &Yielder) -> std::io::Result<()> {
     copy_pieces(from, to, (identity, identity), yielder).await
 }
@@ -194,9 +191,6 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Res
 }
 
 /// Calls `read` with the path and `limit`, or returns `None` if the file does not exist.
-///
-/// # Errors
-/// Those of `read`.
 pub fn if_there<T>(path: &Path, limit: u64, read: impl FnOnce(&Path, u64) -> Result<T>) -> Result<Option<T>> {
     files::exists(path).then(|| read(path, limit)).transpose()
 }

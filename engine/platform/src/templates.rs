@@ -34,9 +34,6 @@ impl ChatRenderer {
     }
 
     /// Like [`Self::text`], with additional template variables.
-    ///
-    /// # Errors
-    /// Same as [`Self::text`].
     pub fn text_with(
         &self,
         messages: &[ChatMessage],
@@ -82,9 +79,6 @@ impl ChatRenderer {
     }
 
     /// Like [`Self::text`], with additional template variables.
-    ///
-    /// # Errors
-    /// Same as [`Self::text`].
     pub fn text_with(
         &self,
         messages: &[ChatMessage],

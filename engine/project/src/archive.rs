@@ -56,9 +56,6 @@ pub async fn pack(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)>
 }
 
 /// Packs any folder, such as an exported model.
-///
-/// # Errors
-/// A file cannot be read.
 pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)> {
     let (file, packed) = pack_into(&Contents::from_folder(folder)?, Cursor::new(Vec::new()), yielder).await?;
     Ok((file.into_inner(), packed))

@@ -45,9 +45,6 @@ impl Shelf {
     }
 
     /// All projects, most recently used first, followed by deleted ones. Damaged projects are listed with their problem.
-    ///
-    /// # Errors
-    /// The shelf cannot be read.
     pub fn list(&self) -> Result<Vec<ProjectSummary>> {
         let about = |id: &String| {
             let folder = self.folder.join(id);

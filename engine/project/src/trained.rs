@@ -57,9 +57,6 @@ pub struct AsTrained {
 
 impl AsTrained {
     /// Loads a checkpoint like [`Trained::load`].
-    ///
-    /// # Errors
-    /// Same as [`Trained::load`].
     pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;

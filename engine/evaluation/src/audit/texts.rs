@@ -90,9 +90,6 @@ impl Texts {
 
     /// Reads the texts: examples without the markers of their turns, or documents. Very long documents come in parts,
     /// which may cut a word.
-    ///
-    /// # Errors
-    /// A text cannot be read.
     pub(crate) async fn read(
         &self,
         tokenizer: &Tokenizer,

@@ -86,9 +86,6 @@ impl Asked {
     }
 
     /// A family of the project's own instruction tasks ([`families`]).
-    ///
-    /// # Errors
-    /// Those of [`Self::new`].
     pub fn family(file: TaskFile) -> Result<Self> {
         Ok(Self { suite: SUITE, ..Self::new(file, &TaskRequest::default(), Vec::new())? })
     }

@@ -132,9 +132,6 @@ impl<'a> Prompting<'a> {
 
     /// An unconditional answer, as a turn of its own or after a space: it follows the token that begins texts, else the
     /// one that ends them. `None` if there is neither.
-    ///
-    /// # Errors
-    /// The tokenizer fails.
     pub(super) fn alone(&self, answer: &str, chats: bool) -> Result<Option<Pair>> {
         let Some(prefix) = self.prefix() else { return Ok(None) };
         let answer = if chats { answer.to_owned() } else { continuation("", answer) };

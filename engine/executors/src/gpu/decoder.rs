@@ -134,9 +134,6 @@ impl GpuDecoder {
 
     /// Creates a decoder that reads the weights of a model in training in place; `None` if the device stores them in
     /// another order.
-    ///
-    /// # Errors
-    /// Those of [`Self::new`].
     pub async fn sharing(
         gpu: &Gpu,
         executor: &GpuExecutor,

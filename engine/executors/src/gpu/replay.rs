@@ -123,9 +123,6 @@ impl<'a> Recorder<'a> {
 
     /// Records a unit. A full submission is sent only when another unit follows, so that the last one also includes the
     /// copy of the reports.
-    ///
-    /// # Errors
-    /// The device was lost.
     pub(super) async fn record(&mut self, unit: Unit<'_>) -> Result<()> {
         let total: usize = unit.programs.iter().map(|program| program.len()).sum();
         let (most, pieces) = match self.cut {

@@ -159,9 +159,6 @@ fn check_place(path: &Path, replace: bool) -> Result<()> {
 }
 
 /// Exports a project's model. If the future is dropped, an existing file is unchanged.
-///
-/// # Errors
-/// Same as [`export`].
 pub async fn export_trained(
     model: &Trained,
     quantization: Quantization,

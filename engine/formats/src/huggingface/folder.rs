@@ -245,9 +245,6 @@ impl Folder {
     }
 
     /// Reads rows of a tensor (entries of a vector) into `floats`.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn read(&self, tensor: &Stored, rows: Range<usize>, floats: &mut [f32]) -> Result<()> {
         let path = &self.files[tensor.file];
         let format = Format::from_dtype(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;

@@ -12,9 +12,6 @@ const ROWS: usize = 16;
 impl Lens {
     /// The loss of each target of `batch` windows of `time` tokens, [B·T] in nats; 0 for [`glasshouse_text::data::IGNORED`] targets. Logits
     /// stay on the device.
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn losses(
         &mut self,
         [batch, time]: [usize; 2],
@@ -28,9 +25,6 @@ impl Lens {
     }
 
     /// The head's input for `batch` windows of `time` tokens, [B, T, C].
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn normed(&mut self, [batch, time]: [usize; 2], tokens: &[u32]) -> Result<Tensor> {
         let key = Key::from_sites(batch, time, &[HookPoint::Normed]);
         let found = self.run(key, Given { tokens, ..Given::default() }).await?.pop();
@@ -38,9 +32,6 @@ impl Lens {
     }
 
     /// The logits for rows of [`Self::normed`], [N, C] to [N, V].
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn logits_of(&mut self, normed: &[f32]) -> Result<Tensor> {
         let (width, outputs) = (self.config.width, self.config.outputs());
         let rows = normed.len() / width;

@@ -32,9 +32,6 @@ pub(crate) struct Forward {
 
 impl Lens {
     /// Runs a text through the graph node by node, without fusions, keeping every value until its statistics are computed.
-    ///
-    /// # Errors
-    /// Same as [`Self::probe`].
     pub(crate) async fn forward(&mut self, tokens: &[u32]) -> Result<Forward> {
         self.check(tokens)?;
         let time = self.window(tokens.len());

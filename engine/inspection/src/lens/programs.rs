@@ -96,9 +96,6 @@ impl Values<'_> {
     }
 
     /// All results as tensors.
-    ///
-    /// # Errors
-    /// Same as [`Self::floats`].
     pub(crate) fn tensors(self) -> Result<Vec<Tensor>> {
         let shapes = self.part.read.iter().map(|value| &self.part.graph.ty(*value).shape);
         match self.read {

@@ -42,9 +42,6 @@ pub struct Opened<'file> {
 
 impl Contents {
     /// Lists a folder.
-    ///
-    /// # Errors
-    /// A folder cannot be read.
     pub fn from_folder(folder: &Path) -> Result<Self> {
         let mut contents = Self { folder: folder.to_owned(), ..Self::default() };
         contents.walk(Path::new(""), "")?;

@@ -70,9 +70,6 @@ pub struct Begun {
 
 impl Begun {
     /// Writes the next floats.
-    ///
-    /// # Errors
-    /// Writing failed.
     pub fn put(&mut self, floats: &[f32]) -> Result<()> {
         self.file.put(floats)
     }
@@ -170,9 +167,6 @@ impl Checkpoints {
     }
 
     /// Begins a weights-only checkpoint; the weights follow in parameter order.
-    ///
-    /// # Errors
-    /// Writing failed.
     pub fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
         let shapes = parameters.iter().map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone()));
         self.begin_with(info, &shapes.collect::<Vec<_>>(), None)
@@ -201,9 +195,6 @@ impl Checkpoints {
     }
 
     /// Makes a begun checkpoint durable and the latest, and the best if `best` is set. Returns its path.
-    ///
-    /// # Errors
-    /// Those of [`Checkpoints::save`].
     pub fn finish(&mut self, begun: Begun, best: bool) -> Result<PathBuf> {
         let Begun { sequence, slot, entry, file } = begun;
         let (bytes, crc32c) = file.finish()?;

@@ -98,9 +98,6 @@ impl<'a> Prompts<'a> {
     }
 
     /// The prompts of a step. Every epoch uses each prompt once, in a new order.
-    ///
-    /// # Errors
-    /// A shard cannot be read.
     pub fn of_step(&self, step: u64) -> Result<Vec<Prompt>> {
         let PromptSettings { seed, prompts, .. } = self.settings;
         let rows = &self.rows[Split::Train as usize];
@@ -113,9 +110,6 @@ impl<'a> Prompts<'a> {
     }
 
     /// Up to `most` prompts of a split for evaluation; all evaluations of a run use the same ones.
-    ///
-    /// # Errors
-    /// Those of [`Prompts::of_step`].
     pub fn evaluation(&self, split: Split, most: usize) -> Result<Vec<Prompt>> {
         let count = self.rows[split as usize].len() as u64;
         let key = nth(self.settings.seed, EVALUATION, split as u64);

@@ -57,9 +57,6 @@ impl Judge {
     }
 
     /// Like [`Judge::new`], with the name of the pattern's setting in error messages.
-    ///
-    /// # Errors
-    /// Those of [`Judge::new`].
     pub fn from_name(name: &str, settings: &RewardSettings) -> Result<Self> {
         let expression = |source: &str| {
             let compiled = RegexBuilder::new(source).size_limit(MAX_PATTERN_BYTES).build();

@@ -53,9 +53,6 @@ impl<'data> Trainer<'data> {
 
     /// Like [`Trainer::start`] or [`Trainer::resume`], with the given initial weights (in the run's arena layout) instead of
     /// random ones.
-    ///
-    /// # Errors
-    /// Same as [`Trainer::start`] and [`Trainer::resume`].
     pub async fn begin(
         run: Run,
         graphs: &TrainingGraphs,

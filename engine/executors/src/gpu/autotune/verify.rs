@@ -15,9 +15,6 @@ const APART: f32 = 2e-3;
 
 /// Returns the buckets whose cooperative-matrix kernels are wrong: a node of the graph with that bucket, including its
 /// epilogue, differs from the default kernels or cannot run.
-///
-/// # Errors
-/// The device was lost.
 pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeBucket]) -> Result<Vec<ShapeBucket>> {
     let mut wrong = Vec::new();
     let mut seen: Vec<(Op, Vec<Type>)> = Vec::new();
