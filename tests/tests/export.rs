@@ -208,7 +208,7 @@ fn python_transformers_agrees_on_what_few_classes_have() {
 fn a_model_that_fits_no_class_is_refused_with_the_setting() {
     let refuse = |change: fn(&mut RunConfig), setting: &str| {
         let (config, ..) = small("nanogpt-cpu", change);
-        let error = Family::of(&config.model, None).unwrap_err().to_string();
+        let error = Family::for_model(&config.model, None).unwrap_err().to_string();
         assert!(error.contains(setting), "{error}");
     };
     refuse(|config| config.model.norm.placement = NormPlacement::Post, "model.norm.placement");

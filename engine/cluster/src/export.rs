@@ -162,7 +162,7 @@ fn look(run: &Run) -> Result<Exported> {
                       from its weights with document_mask false";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
-    let family = Family::of(&config.model, run.record()?.family.as_deref())?;
+    let family = Family::for_model(&config.model, run.record()?.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let loaded =

@@ -84,7 +84,7 @@ pub async fn import_bundle(
         )));
     }
     check_files(&folder, &state.files, yielder).await?;
-    let family = Family::of(&config.model, record.family.as_deref())?;
+    let family = Family::for_model(&config.model, record.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let arena = Places::new(family, &config.model, &trained)?.read(&folder, yielder).await?;
     let events = log(&out.join("metrics.jsonl"), manifest.step, state.step)?;

@@ -48,7 +48,7 @@ pub struct Exported {
 /// then nothing remains.
 pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Yielder) -> Result<Exported> {
     check_place(path, replace)?;
-    let (architecture, becomes) = Architecture::of(export.model, export.family)?;
+    let (architecture, becomes) = Architecture::for_model(export.model, export.family)?;
     let mut metadata = Metadata::new();
     let head: [(&str, Value<'_>); 5] = [
         (ARCHITECTURE_KEY, architecture.name.into()),

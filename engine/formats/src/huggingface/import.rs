@@ -63,7 +63,7 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
     }
     let labels = labels(&map).map_err(|reason| Error::bad_file(&config_path, reason))?;
     let mut fields = Fields::new(&config_path, map);
-    let family = Family::of_type(&model_type).ok_or_else(|| {
+    let family = Family::named(&model_type).ok_or_else(|| {
         let known = super::FAMILIES.map(|family| family.model_type).join(", ");
         let of = if has_parts { format!(" in the text part of {whole_type}") } else { String::new() };
         fields.error(format!("model_type is `{model_type}`{of}; these can be imported: {known}"))

@@ -58,7 +58,7 @@ pub async fn export(
 ) -> Result<Vec<PathBuf>> {
     let Export { config: RunConfig { model, .. }, tokenizer, facts, family, dtype, .. } = *export;
     let format = dtype.and_then(Format::named).unwrap_or(Format::F32);
-    let family = Family::of(model, family)?;
+    let family = Family::for_model(model, family)?;
     storage::check_place(folder, "an export", &NAMES, replace)?;
     let staging = Staging::beside(folder)?;
     let generation = generation_config(model, tokenizer);
@@ -338,7 +338,7 @@ mod tests {
         }
         let model = glasshouse_protocol::presets::gpt(29, 16, 2, 3, 24);
         let parameters = Parameters::new(&model).unwrap();
-        let tensors = Family::of(&model, None).unwrap().tensors(&model, &parameters);
+        let tensors = Family::for_model(&model, None).unwrap().tensors(&model, &parameters);
         let arena = vec![0.0; parameters.count()];
         let entries: Vec<_> =
             tensors.iter().map(|tensor| (tensor.name.clone(), tensor, arena.as_slice())).collect();

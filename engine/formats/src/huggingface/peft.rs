@@ -42,7 +42,7 @@ pub async fn export_adapter(
         let reason = "this run has no adapter; export its weights as huggingface or gguf";
         return Err(Error::bad_file(run.folder(), reason));
     };
-    let family = Family::of(&config.model, run.record()?.family.as_deref())?;
+    let family = Family::for_model(&config.model, run.record()?.family.as_deref())?;
     let parameters = Parameters::from_list(trained.parameters.clone());
     let tensors = family.tensors(&config.model, &parameters);
     let modules = Modules::new(adapter, &tensors);
@@ -173,7 +173,7 @@ mod tests {
 
     fn model(config: Value) -> (&'static Family, glasshouse_protocol::ModelConfig) {
         let map = object(config);
-        let family = Family::of_type(map["model_type"].as_str().unwrap()).unwrap();
+        let family = Family::named(map["model_type"].as_str().unwrap()).unwrap();
         (family, family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap())
     }
 

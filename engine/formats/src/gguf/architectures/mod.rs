@@ -74,8 +74,7 @@ impl Architecture {
 
     /// The class of `transformers` that computes it.
     pub fn family(&self) -> Result<&'static Family> {
-        Family::of_type(self.model_type())
-            .ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
+        Family::named(self.model_type()).ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
     }
 
     /// `model_type` of its class.
@@ -88,7 +87,7 @@ impl Architecture {
     ///
     /// # Errors
     /// No architecture does; the error names the settings that the closest one lacks.
-    pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
+    pub fn for_model(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
         let wished = wished.and_then(|wished| ARCHITECTURES.into_iter().find(|it| it.model_type() == wished));
         let nearly = |architecture: &Self| {
             let mut model = model.clone();

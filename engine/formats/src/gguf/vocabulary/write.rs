@@ -107,7 +107,7 @@ impl TokenizerForm {
                 return Ok(Self::Bytes);
             }
         }
-        let known = if bytes { PreTokenizer::of(json) } else { None };
+        let known = if bytes { PreTokenizer::find(json) } else { None };
         known.map(Self::Words).ok_or_else(|| {
             "this tokenizer splits text in a way that llama.cpp does not know (or is SentencePiece's), so its GGUF would be read \
              differently; export a Hugging Face folder"

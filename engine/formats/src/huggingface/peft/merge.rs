@@ -60,7 +60,7 @@ pub async fn merge_adapter(
     let stored = Folder::open(folder, WEIGHTS.trim_end_matches(".safetensors"))?;
     let checkpoint = checkpoint_of(run, checkpoint)?;
     let mut trained = Trained::load(run.clone(), &checkpoint, yielder).await?;
-    let family = Family::of(&trained.config.model, run.record()?.family.as_deref())?;
+    let family = Family::for_model(&trained.config.model, run.record()?.family.as_deref())?;
     if trained.config.model.tied_head && adapts_head(family, &trained.config.model, &stored)? {
         untie(family, &mut trained)?;
     }
