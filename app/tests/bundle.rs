@@ -6,6 +6,7 @@ use crate::support::program::{
 };
 use crate::support::tuning::{numbers, weights};
 use glasshouse_engine::project::Project;
+use glasshouse_engine::{Yielder, block_on};
 use glasshouse_protocol::{Command, Event, RunState};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -183,7 +184,12 @@ fn an_imported_run_continues_with_its_weights_moments_and_curves() {
             let parameters = glasshouse_engine::model::parameters(&config.model, &config.train).unwrap();
             let mut checkpoints = glasshouse_engine::checkpoint::Checkpoints::new(run.checkpoints_folder());
             let content = glasshouse_engine::checkpoint::Content::WeightsAndMoments;
-            let loaded = checkpoints.load(glasshouse_engine::checkpoint::Which::Latest, &parameters, content);
+            let loaded = block_on(checkpoints.load(
+                glasshouse_engine::checkpoint::Which::Latest,
+                &parameters,
+                content,
+                &Yielder::none(),
+            ));
             let state = loaded.unwrap().unwrap().state;
             (state.first_moments, state.second_moments)
         };

@@ -31,6 +31,7 @@ use crate::optimizer::Optimizer;
 #[cfg(feature = "oracle")]
 use crate::oracle::{Device, OracleExecutor};
 use crate::plan::arena::ArenaLayout;
+use crate::platform::{Yielder, block_on};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use crate::{Error, Result};
 use glasshouse_protocol::model::{Dropout, Initialisation};
@@ -257,7 +258,8 @@ impl Trial {
     fn new(name: &'static str, model: &ModelConfig, train: &TrainConfig) -> Result<Self> {
         let graphs = training_graphs(model, train)?;
         let layout = ArenaLayout::new(&graphs.train);
-        let parameters = initial::parameters(&graphs.train.parameters, &layout, SEED);
+        let parameters =
+            block_on(initial::parameters(&graphs.train.parameters, &layout, SEED, &Yielder::none()));
         let size = train.batch_size * model.context_length;
         let ids = |stream: u64| -> Vec<u32> {
             let id = |at| (random::nth(SEED, stream, at) % model.vocabulary as u64) as u32;

@@ -244,9 +244,6 @@ impl PreparedRun {
     }
 
     /// The run; a new one is created in the project.
-    ///
-    /// # Errors
-    /// Writing fails.
     pub fn run_of(&mut self, project: &Project) -> Result<Run> {
         let run = match self.run.take() {
             Some(run) => run,
@@ -267,9 +264,6 @@ impl PreparedRun {
     }
 
     /// The trainer, from the start or the latest checkpoint. Call [`PreparedRun::run_of`] first.
-    ///
-    /// # Errors
-    /// Same as [`Trainer::start`] and [`Trainer::resume`].
     pub async fn trainer(&mut self, options: Options) -> Result<Trainer<'_>> {
         let (Some(executor), Some(run)) = (self.executor.take(), self.run.clone()) else {
             return Err(without_device());

@@ -2,7 +2,6 @@
 //! reads them.
 
 use glasshouse_engine::data::{self, Batch, Batches, Split, prepare};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::Run;
@@ -82,7 +81,7 @@ fn put(tensors: &mut Tensors, name: &str, shape: &[usize], ids: &[u32]) {
 fn weights(config: &RunConfig, path: &Path) {
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let layout = ArenaLayout::new(&graph);
-    let arena = initial::parameters(&graph.parameters, &layout, config.seed);
+    let arena = crate::blocking::initial_parameters(&graph.parameters, &layout, config.seed);
     let mut tensors = Tensors::new();
     for (at, parameter) in graph.parameters.iter().enumerate() {
         let entries = &arena[layout.offsets[at]..layout.offsets[at] + layout.counts[at]];

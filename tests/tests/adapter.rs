@@ -5,23 +5,22 @@ use crate::common;
 use crate::common::{deviation, draw_adapters, ids};
 use crate::export::{our_logits, small, write};
 use crate::runs::{config, create, project, session, store, with_trainer};
+use glasshouse_engine::Yielder;
 use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content, Which};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::formats::huggingface::export_adapter;
 use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::merge;
-use glasshouse_engine::project::{AsTrained, Project, Run, Trained, parameters_of};
+use glasshouse_engine::project::{Project, Run, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, AdapterBase, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig,
 };
-use glasshouse_tests::{output_of, python};
+use glasshouse_tests::{blocking, output_of, python};
 use half::f16;
 use pollster::block_on;
 use serde_json::Value;
@@ -60,8 +59,8 @@ fn the_first_forward_is_that_of_the_model_to_the_bit_and_merged_weights_compute_
     let adapter = run.train.adapter.as_ref();
     let list = parameters(&run.model, &run.train).unwrap();
     let layout = ArenaLayout::from_parameters(&list);
-    let mut arena = initial::parameters(&list, &layout, 7);
-    let base = initial::parameters(
+    let mut arena = blocking::initial_parameters(&list, &layout, 7);
+    let base = blocking::initial_parameters(
         &parameters_of(&plain).unwrap(),
         &ArenaLayout::from_parameters(&parameters_of(&plain).unwrap()),
         7,
@@ -98,9 +97,8 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
         assert!(evaluated[1] < evaluated[0], "{evaluated:?}");
         let list = parameters(&adapted().model, &adapted().train).unwrap();
         let layout = ArenaLayout::from_parameters(&list);
-        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-        let loaded = checkpoints.load(Which::Latest, &list, Content::WeightsAndMoments).unwrap().unwrap();
-        let first = initial::parameters(&list, &layout, adapted().seed);
+        let loaded = blocking::load_checkpoint(&run, Which::Latest, &list, Content::WeightsAndMoments);
+        let first = blocking::initial_parameters(&list, &layout, adapted().seed);
         for (at, parameter) in list.iter().enumerate() {
             let range = layout.range(ParameterId(at as u32));
             let same = first[range.clone()] == loaded.state.parameters[range];
@@ -137,7 +135,7 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
         of_f16.iter().filter(|own| own.ty.element == Element::F16).map(|own| own.ty.count()).sum();
     assert!(held > 0 && to.length - to.floats_end >= held);
     assert!(of_f16.iter().all(|own| own.ty.element == Element::F32 || own.name.starts_with("blocks.")));
-    let mut arena = initial::parameters(&list, &layout, 7);
+    let mut arena = blocking::initial_parameters(&list, &layout, 7);
     draw_adapters(&list, &layout, &mut arena);
     // Includes subnormal 16-bit floats.
     let matrix = list.iter().position(|own| own.name == "blocks.0.mlp.up.weight").unwrap();
@@ -189,7 +187,7 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
     run.model.dropout = Dropout::everywhere(0.0);
     let list = parameters(&run.model, &run.train).unwrap();
     let layout = ArenaLayout::from_parameters(&list);
-    let mut arena = initial::parameters(&list, &layout, 7);
+    let mut arena = blocking::initial_parameters(&list, &layout, 7);
     draw_adapters(&list, &layout, &mut arena);
     for precision in [Precision::F32, Precision::Mixed] {
         run.train.precision = precision;
@@ -219,7 +217,13 @@ pub fn run_with(project: &Project, config: &RunConfig, parameters: Vec<f32>) -> 
     let fill = |run: &Run| {
         let info = CheckpointInfo::new(config, run.config_crc32c()?, 3);
         let state = ArenaState { parameters, ..ArenaState::default() };
-        Checkpoints::new(run.checkpoints_folder()).save(&info, &list, &state, true)?;
+        block_on(Checkpoints::new(run.checkpoints_folder()).save(
+            &info,
+            &list,
+            &state,
+            true,
+            &Yielder::none(),
+        ))?;
         Ok(())
     };
     project.create_run_with(config, &project.folder().join("data"), fill).unwrap()
@@ -236,11 +240,12 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     config.train.adapter = Some(Adapter { rank: 3, rslora: true, base, ..Adapter::default() });
     let list = parameters(&config.model, &config.train).unwrap();
     let layout = ArenaLayout::from_parameters(&list);
-    let mut arena = initial::parameters(&list, &layout, 5);
+    let mut arena = blocking::initial_parameters(&list, &layout, 5);
     draw_adapters(&list, &layout, &mut arena);
     let run = run_with(&project, &config, arena.clone());
     let whole = merged(&list, config.train.adapter.as_ref(), arena);
-    let new = project.merge(&run, &CheckpointChoice::Best).unwrap().put().unwrap();
+    let new =
+        block_on(project.merge(&run, &CheckpointChoice::Best, &Yielder::none())).unwrap().put().unwrap();
     let now = new.config().unwrap();
     assert_eq!((now.train.adapter.clone(), &now.model), (None, &config.model));
     let start = now.start.unwrap();
@@ -249,13 +254,13 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
         (run.name(), CheckpointChoice::from("step-00000003-000001.safetensors"))
     );
     assert_eq!(new.record().unwrap().state, RunState::Imported);
-    let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
     let list = parameters_of(&config).unwrap();
-    let loaded = checkpoints.load(Which::Best, &list, Content::Weights).unwrap().unwrap();
+    let loaded = blocking::load_checkpoint(&new, Which::Best, &list, Content::Weights);
     assert_eq!(loaded.state.parameters, whole);
     // Everything that reads a run's weights gets the merged ones.
-    assert_eq!(Trained::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);
-    let error = project.merge(&new, &CheckpointChoice::Best).unwrap_err().to_string();
+    assert_eq!(blocking::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);
+    let error =
+        block_on(project.merge(&new, &CheckpointChoice::Best, &Yielder::none())).unwrap_err().to_string();
     assert!(error.contains("has no adapter"), "{error}");
 }
 
@@ -295,7 +300,7 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
     draw_adapters(&list, &layout, &mut arena);
     let (_project_folder, project) = project();
     let run = run_with(&project, &config, arena.clone());
-    export_adapter(&AsTrained::load(run, &CheckpointChoice::Latest).unwrap(), &exported, false).unwrap();
+    blocking::export_adapter(run, &exported).unwrap();
 
     let all = ids(1, config.model.context_length + 1, config.model.vocabulary);
     let (tokens, targets) = (&all[..all.len() - 1], &all[1..]);
@@ -369,12 +374,12 @@ fn an_adapter_over_a_base_in_16_bits_is_exported_as_one_over_32() {
         config.train.adapter = Some(Adapter { rank: 4, base, ..Adapter::default() });
         let list = parameters(&config.model, &config.train).unwrap();
         let layout = ArenaLayout::from_parameters(&list);
-        let mut arena = initial::parameters(&list, &layout, 5);
+        let mut arena = blocking::initial_parameters(&list, &layout, 5);
         draw_adapters(&list, &layout, &mut arena);
         let (_project_folder, project) = project();
         let run = run_with(&project, &config, rounded(&list, &layout, arena));
         let to = folder.path().join(format!("{base:?}"));
-        export_adapter(&AsTrained::load(run, &CheckpointChoice::Latest).unwrap(), &to, false).unwrap();
+        blocking::export_adapter(run, &to).unwrap();
         std::fs::read(to.join("adapter_model.safetensors")).unwrap()
     });
     assert!(files[0] == files[1]);

@@ -1,9 +1,7 @@
 //! transformers opens an exported folder, computes the same logits and generates the same greedy text.
 
-use glasshouse_engine::cpu;
 use glasshouse_engine::formats::huggingface::{CardFacts, Export, Family, export};
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::{LossForm, Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::{
@@ -11,7 +9,8 @@ use glasshouse_engine::protocol::{
 };
 use glasshouse_engine::step::Data;
 use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_tests::{output_of, python};
+use glasshouse_engine::{Yielder, block_on, cpu};
+use glasshouse_tests::{blocking, output_of, python};
 use serde_json::Value;
 use std::path::Path;
 
@@ -27,7 +26,7 @@ pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, T
         min_frequency: 1,
         special_tokens: Vec::new(),
     };
-    let tokenizer = Tokenizer::train(&config.tokenizer, [TEXT, TEXT]).unwrap();
+    let tokenizer = blocking::train_tokenizer(&config.tokenizer, [TEXT, TEXT]).unwrap();
     let model = &mut config.model;
     model.vocabulary = tokenizer.vocabulary_size();
     (model.context_length, model.layers, model.width, model.head_size) = (32, 2, 24, 6);
@@ -36,7 +35,7 @@ pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, T
     change(&mut config);
     let graph = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph;
     let layout = ArenaLayout::new(&graph);
-    let mut arena = initial::parameters(&graph.parameters, &layout, 7);
+    let mut arena = blocking::initial_parameters(&graph.parameters, &layout, 7);
     for (at, _) in graph.parameters.iter().enumerate() {
         for (number, entry) in arena[layout.range(ParameterId(at as u32))].iter_mut().enumerate() {
             let draw = (random::nth(3, at as u64, number as u64) >> 40) as f32 / 16_777_216.0;
@@ -49,11 +48,12 @@ pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, T
 pub fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &Path) {
     let facts = CardFacts { name: "test".to_owned(), device: "cpu".to_owned(), ..CardFacts::default() };
     let tokenizer = &tokenizer.clone().into();
-    export(
+    block_on(export(
         &Export { config, tokenizer, family: None, dtype: None, parameters: arena, facts: &facts },
         folder,
         false,
-    )
+        &Yielder::none(),
+    ))
     .unwrap();
 }
 
@@ -208,7 +208,7 @@ fn python_transformers_agrees_on_what_few_classes_have() {
 fn a_model_that_fits_no_class_is_refused_with_the_setting() {
     let refuse = |change: fn(&mut RunConfig), setting: &str| {
         let (config, ..) = small("nanogpt-cpu", change);
-        let error = Family::of(&config.model, None).unwrap_err().to_string();
+        let error = Family::for_model(&config.model, None).unwrap_err().to_string();
         assert!(error.contains(setting), "{error}");
     };
     refuse(|config| config.model.norm.placement = NormPlacement::Post, "model.norm.placement");
@@ -227,7 +227,7 @@ fn a_folder_with_other_files_is_left_alone() {
     let tokenizer = &tokenizer.into();
     let wanted =
         Export { config: &config, tokenizer, family: None, dtype: None, parameters: &arena, facts: &facts };
-    let error = export(&wanted, folder.path(), false).unwrap_err().to_string();
+    let error = block_on(export(&wanted, folder.path(), false, &Yielder::none())).unwrap_err().to_string();
     assert!(error.contains("thesis.docx"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -2,6 +2,7 @@
 
 use crate::common;
 use crate::common::{deviation, ids};
+use glasshouse_engine::cpu;
 use glasshouse_engine::gpu::{self, DeviceChoice, Gpu};
 use glasshouse_engine::graph::{Graph, Input, Op, Origin, ValueId, ops, random, token_order};
 use glasshouse_engine::model::training_graphs;
@@ -11,9 +12,9 @@ use glasshouse_engine::plan::lower::Target;
 use glasshouse_engine::protocol::{ModelConfig, TrainConfig, presets};
 use glasshouse_engine::selftest::parity::floats;
 use glasshouse_engine::step::Data;
-use glasshouse_engine::{cpu, initial};
 use glasshouse_protocol::model::{Dropout, Mlp};
 use glasshouse_protocol::{Activation, Adapter, Gate, Position, Rope};
+use glasshouse_tests::blocking;
 use pollster::block_on;
 
 /// Small models of two families: GPT-2 with biases, and Llama with rotary positions and a gated MLP.
@@ -48,7 +49,7 @@ fn gradients(gpu: Option<&Gpu>, model: &ModelConfig, train: &TrainConfig, fusion
     let graphs = training_graphs(model, train).unwrap();
     let graph = graphs.train;
     let layout = ArenaLayout::new(&graph);
-    let mut parameters = initial::parameters(&graph.parameters, &layout, 5);
+    let mut parameters = blocking::initial_parameters(&graph.parameters, &layout, 5);
     common::draw_adapters(&graph.parameters, &layout, &mut parameters);
     let size = train.batch_size * model.context_length;
     let tokens = ids(0, size, model.vocabulary);

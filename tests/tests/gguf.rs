@@ -35,8 +35,8 @@ fn write_ours(folder: &Path, entries: &[f32]) {
     metadata.push("ours.wide", u64::MAX).unwrap();
     metadata.push("ours.float", 0.25_f32).unwrap();
     metadata.push("ours.truth", true).unwrap();
-    metadata.push("ours.tokens", Array::of(["a", "Käuze", ""])).unwrap();
-    metadata.push("ours.scores", Array::of([1.5_f32, -2.0])).unwrap();
+    metadata.push("ours.tokens", Array::new(["a", "Käuze", ""])).unwrap();
+    metadata.push("ours.scores", Array::new([1.5_f32, -2.0])).unwrap();
     let shape = vec![2, entries.len() / 512, 256];
     let written = GgmlType::ALL.into_iter().filter(|ty| ty.is_written());
     let infos: Vec<_> =
@@ -69,8 +69,8 @@ fn read_theirs(folder: &Path) {
     assert_eq!(value("f64"), Value::F64(0.1));
     assert_eq!(value("bool"), Value::Bool(true));
     assert_eq!(value("string"), "Käuze".into());
-    assert_eq!(value("strings"), Array::of(["a", "Ġb", ""]).into());
-    assert_eq!(value("floats"), Array::of([0.5_f32, -1.5]).into());
+    assert_eq!(value("strings"), Array::new(["a", "Ġb", ""]).into());
+    assert_eq!(value("floats"), Array::new([0.5_f32, -1.5]).into());
     let nested = value("nested");
     let nested = nested.as_array().unwrap();
     assert_eq!((nested.kind(), nested.len()), (Kind::Array, 2));

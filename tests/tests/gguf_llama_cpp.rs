@@ -5,12 +5,13 @@
 use crate::export::{continues, small};
 use crate::gguf_models::{furthest, models, write};
 use crate::import::read_json;
+use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{self, Gguf};
-use glasshouse_engine::formats::{Found, import};
-use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{CheckpointChoice, Quantization, TokenizerConfig, TokenizerKind};
-use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
-use glasshouse_tests::{cache, output_of, python, repository};
+use glasshouse_engine::tokenizer::TokenizerFiles;
+use glasshouse_engine::{Yielder, block_on};
+use glasshouse_tests::{blocking, cache, output_of, python, repository};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,7 +41,7 @@ fn slow_llama_cpp_computes_what_we_compute() {
     for kind in [TokenizerKind::Char, TokenizerKind::Byte] {
         let settings =
             TokenizerConfig { kind, vocabulary: 320, min_frequency: 1, special_tokens: Vec::new() };
-        let tokenizer = Tokenizer::train(&settings, [text, text]).unwrap();
+        let tokenizer = blocking::train_tokenizer(&settings, [text, text]).unwrap();
         let (config, _, arena) =
             small("llama-tiny", |config| config.model.vocabulary = tokenizer.vocabulary_size());
         all.push(("llama", config, tokenizer, arena));
@@ -153,8 +154,8 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
     let other = Found::look(&model, None).unwrap();
     assert_eq!(found.model.vocabulary, other.model.vocabulary);
     assert!(found.weights().unwrap() == other.weights().unwrap());
-    let run = import(&project, &found, "SmolLM2-135M-Instruct").unwrap();
-    let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
+    let run = blocking::import(&project, &found, "SmolLM2-135M-Instruct").unwrap();
+    let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
     assert_eq!(trained.tokenizer.token(trained.tokenizer.end_of_text().unwrap()).unwrap(), "<|im_end|>");
     for text in expected["texts"].as_array().unwrap() {
         let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
@@ -171,7 +172,9 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
     let floats = 4 * trained.parameters.len();
     for quantization in Quantization::ALL {
         let (path, began) = (folder.path().join("timed.gguf"), std::time::Instant::now());
-        let written = gguf::export_trained(&trained, quantization, &path, true).unwrap().bytes;
+        let written = block_on(gguf::export_trained(&trained, quantization, &path, true, &Yielder::none()))
+            .unwrap()
+            .bytes;
         let rate = |bytes: f64| bytes / 1e6 / began.elapsed().as_secs_f64();
         let (read, stored) = (rate(floats as f64), rate(written as f64));
         println!("{}: {read:.0} MB/s of f32 read, {stored:.0} MB/s written", quantization.name());
@@ -179,7 +182,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
 
     // Exported again as F32, llama.cpp computes the same as we do.
     let path = folder.path().join("f32.gguf");
-    gguf::export_trained(&trained, Quantization::F32, &path, false).unwrap();
+    block_on(gguf::export_trained(&trained, Quantization::F32, &path, false, &Yielder::none())).unwrap();
     ids.truncate(prompt);
     let request = json!([{ "file": path, "ids": ids, "texts": TEXTS, "greedy": 8 }]);
     let mut said = llama_cpp(&request, folder.path()).remove(0);

@@ -3,18 +3,19 @@
 
 use crate::export::{our_logits, small};
 use crate::import::{read_json, refusal};
+use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{
     self, Array, Export, GgmlType, Gguf, Metadata, TensorInfo, Value, Writer,
 };
-use glasshouse_engine::formats::{Found, import};
 use glasshouse_engine::graph::random;
-use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{
     Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Quantization, Rope,
     RopeScaling, RunConfig, TokenizerConfig, TokenizerKind,
 };
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
-use glasshouse_tests::{output_of, python};
+use glasshouse_engine::{Result, Yielder, block_on};
+use glasshouse_tests::{blocking, output_of, python};
 use serde_json::{Value as Json, json};
 use std::path::Path;
 
@@ -26,6 +27,10 @@ const TEXTS: [&str; 6] = [
     "<|endoftext|>The dog<|endoftext|>",
     "",
 ];
+
+fn write_gguf(export: &Export<'_>, path: &Path, replace: bool) -> Result<gguf::Exported> {
+    block_on(gguf::export(export, path, replace, &Yielder::none()))
+}
 
 /// A small model of each architecture: its class and the run. With `blocks`, rows are multiples of 32.
 pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>)> {
@@ -93,7 +98,7 @@ pub fn write(
     path: &Path,
 ) -> Vec<String> {
     let export = Export { model, tokenizer, family, parameters: arena, name: "test", quantization };
-    gguf::export(&export, path, false).unwrap().notices
+    write_gguf(&export, path, false).unwrap().notices
 }
 
 /// The file of a small Llama.
@@ -213,7 +218,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
         for count in [1, 2] {
             let settings =
                 TokenizerConfig { kind, vocabulary: 600, min_frequency: 1, special_tokens: Vec::new() };
-            let tokenizer = Tokenizer::train(&settings, documents.into_iter().take(count)).unwrap();
+            let tokenizer = blocking::train_tokenizer(&settings, documents.into_iter().take(count)).unwrap();
             // Three rows without a token.
             let model = ModelConfig { vocabulary: tokenizer.vocabulary_size() + 3, ..config.model.clone() };
             let (_, _, arena) = small("llama-tiny", |small| small.model.vocabulary = model.vocabulary);
@@ -227,7 +232,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
                 name: "test",
                 quantization: Quantization::F32,
             };
-            let written = gguf::export(&export, &path, false);
+            let written = write_gguf(&export, &path, false);
             if matches!(kind, TokenizerKind::WordPiece | TokenizerKind::Unigram) {
                 let error = written.unwrap_err().to_string();
                 assert!(error.contains("tokenizer cannot be written as GGUF"), "{error}");
@@ -256,7 +261,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
         let (model, quantization) = (&config.model, Quantization::F32);
         let export =
             Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
-        let error = gguf::export(&export, &path, false).unwrap_err().to_string();
+        let error = write_gguf(&export, &path, false).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{named}");
     };
@@ -276,7 +281,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     let (model, quantization) = (&config.model, Quantization::Q8_0);
     let tokenizer = &tokenizer;
     let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
-    let error = gguf::export(&export, &path, false).unwrap_err().to_string();
+    let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("token_embd.weight holds NaN"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -289,13 +294,13 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let (model, quantization) = (&config.model, Quantization::F16);
     let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
     std::fs::write(&path, "thesis").unwrap();
-    let error = gguf::export(&export, &path, false).unwrap_err().to_string();
+    let error = write_gguf(&export, &path, false).unwrap_err().to_string();
     assert!(error.contains("already exists; replace it"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"thesis");
-    let bytes = gguf::export(&export, &path, true).unwrap().bytes;
+    let bytes = write_gguf(&export, &path, true).unwrap().bytes;
     assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    let error = gguf::export(&export, folder.path(), true).unwrap_err().to_string();
+    let error = write_gguf(&export, folder.path(), true).unwrap_err().to_string();
     assert!(error.contains("is a folder; name the file"), "{error}");
 }
 
@@ -405,18 +410,18 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         }),
         ("it has no tokenizer.ggml.pre", |parts| parts.keys.retain(|(key, _)| key != "tokenizer.ggml.pre")),
         ("token_type has 2 entries, but tokenizer.ggml.tokens has 300", |parts| {
-            parts.set("tokenizer.ggml.token_type", Array::of([1_i32, 1]));
+            parts.set("tokenizer.ggml.token_type", Array::new([1_i32, 1]));
         }),
         ("2 and 3 are both `#`", |parts| {
             let mut tokens = parts.tokens();
             (tokens[2], tokens[3]) = ("#".to_owned(), "#".to_owned());
-            parts.set("tokenizer.ggml.tokens", Array::of(tokens.iter().map(String::as_str)));
+            parts.set("tokenizer.ggml.tokens", Array::new(tokens.iter().map(String::as_str)));
         }),
         ("number 0, `Q Q`, needs a token `QQ`", |parts| {
-            parts.set("tokenizer.ggml.merges", Array::of(["Q Q"]));
+            parts.set("tokenizer.ggml.merges", Array::new(["Q Q"]));
         }),
         ("number 1, `ab`, is not two parts", |parts| {
-            parts.set("tokenizer.ggml.merges", Array::of(["∅ ∅", "ab"]));
+            parts.set("tokenizer.ggml.merges", Array::new(["∅ ∅", "ab"]));
         }),
     ];
     for (expected, change) in cases {
@@ -526,7 +531,7 @@ fn a_file_that_becomes_shorter_while_it_is_imported_is_an_error_and_no_end() {
         let found = Found::look(&path, None).unwrap();
         let file = std::fs::File::options().write(true).open(&path).unwrap();
         file.set_len(file.metadata().unwrap().len() / 2).unwrap();
-        for error in [found.weights().unwrap_err(), import(&project, &found, name).unwrap_err()] {
+        for error in [found.weights().unwrap_err(), blocking::import(&project, &found, name).unwrap_err()] {
             let error = error.to_string();
             assert!(error.contains(name) && error.contains("it became shorter while it was read"), "{error}");
         }
@@ -568,12 +573,12 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         write(&config.model, &files, &arena, Quantization::F32, Some(name), &path);
         let found = Found::look(&path, Some(24)).unwrap();
         assert!(found.notices[0].contains("from 32 to 24 tokens"), "{:?}", found.notices);
-        let run = import(&project, &found, name).unwrap();
-        let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
+        let run = blocking::import(&project, &found, name).unwrap();
+        let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
         let ids = trained.tokenizer.encode("The fox sleeps").unwrap();
         assert_eq!(our_logits(&trained.config, &trained.parameters, &ids), our_logits(&config, &arena, &ids));
         let back = folder.path().join(format!("{number}-back.gguf"));
-        gguf::export_trained(&trained, Quantization::F32, &back, false).unwrap();
+        block_on(gguf::export_trained(&trained, Quantization::F32, &back, false, &Yielder::none())).unwrap();
         let [before, after] = [&path, &back].map(|path| std::fs::read(path).unwrap());
         let [before, after] = [&before, &after].map(|bytes| Gguf::read(&path, bytes).unwrap());
         for (one, other) in before.tensors().iter().zip(after.tensors()) {
@@ -590,7 +595,13 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         };
         assert_eq!(tokenizer_keys(&before), tokenizer_keys(&after), "{name}");
         let transformers = folder.path().join(format!("{number}-folder"));
-        glasshouse_engine::formats::huggingface::export_trained(&trained, &transformers, false).unwrap();
+        block_on(glasshouse_engine::formats::huggingface::export_trained(
+            &trained,
+            &transformers,
+            false,
+            &Yielder::none(),
+        ))
+        .unwrap();
         let again = Found::look(&transformers, None).unwrap();
         assert_eq!(again.weights().unwrap(), trained.parameters, "{name}");
     }
@@ -622,7 +633,8 @@ fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
         let notices = usize::from(name.ends_with("longrope"));
         assert_eq!(found.notices.len(), notices, "{name}: {:?}", found.notices);
         let trained =
-            Trained::load(import(&project, &found, name).unwrap(), &CheckpointChoice::Best).unwrap();
+            blocking::load(blocking::import(&project, &found, name).unwrap(), &CheckpointChoice::Best)
+                .unwrap();
         let (worst, largest) = furthest(&trained.config, &trained.parameters, expected);
         assert!(worst < 2e-4, "{name}: logits differ by {worst} of {largest}");
         for text in expected["texts"].as_array().unwrap() {

@@ -3,12 +3,13 @@
 
 use crate::export::{continues, our_logits, small, write};
 use crate::gguf_models::furthest;
+use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::huggingface::{FAMILIES, export_trained};
-use glasshouse_engine::formats::{Found, import};
-use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{CheckpointChoice, RunConfig};
 use glasshouse_engine::tokenizer::TokenizerFiles;
-use glasshouse_tests::{output_of, python};
+use glasshouse_engine::{Yielder, block_on};
+use glasshouse_tests::{blocking, output_of, python};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -72,9 +73,9 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     let notices = usize::from(name.ends_with("longrope"));
     let about_longrope = found.notices.iter().filter(|notice| notice.starts_with("LongRoPE")).count();
     assert_eq!((found.notices.len(), about_longrope), (notices, notices), "{name}: {:?}", found.notices);
-    let run = import(project, &found, name).unwrap();
+    let run = blocking::import(project, &found, name).unwrap();
 
-    let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
+    let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
     for text in expected["texts"].as_array().unwrap() {
         let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
         assert_eq!(json!(ids), text["ids"], "{name}: {}", text["text"]);
@@ -83,7 +84,7 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     assert!(worst < 2e-4, "{name}: logits differ by {worst}");
 
     let out = model.join("out");
-    export_trained(&trained, &out, false).unwrap();
+    block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
     let (before, after) = (tensors(model), tensors(&out));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{name}");
     for (tensor, stored) in &before {
@@ -121,8 +122,8 @@ fn slow_python_smollm2_is_imported_and_writes_what_transformers_writes() {
     let found = Found::look(&model, None).unwrap();
     assert!(found.notices[0].contains("from 8192 to 2048 tokens"), "{:?}", found.notices);
     assert_eq!(found.parameter_count(), 134_515_008);
-    let run = import(&project, &found, "SmolLM2-135M-Instruct").unwrap();
-    let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
+    let run = blocking::import(&project, &found, "SmolLM2-135M-Instruct").unwrap();
+    let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
     for text in expected["texts"].as_array().unwrap() {
         let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
         assert_eq!(json!(ids), text["ids"], "{}", text["text"]);
@@ -341,10 +342,10 @@ fn every_id_that_ends_a_text_is_kept_and_given_back() {
     let end = TokenizerFiles::read(path).unwrap().tokenizer.end_of_text().unwrap();
     let project = Project::open_or_create(&path.join("project")).unwrap();
     let round = |name: &str| {
-        let run = import(&project, &Found::look(path, None).unwrap(), name).unwrap();
-        let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
+        let run = blocking::import(&project, &Found::look(path, None).unwrap(), name).unwrap();
+        let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
         let out = path.join(name);
-        export_trained(&trained, &out, false).unwrap();
+        block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
         (
             trained.tokenizer.ends(),
             read_json(&out.join("generation_config.json")),
@@ -487,11 +488,11 @@ fn a_context_that_was_shortened_is_whole_again_in_an_export() {
     let path = folder.path();
     edit(path, "tokenizer_config.json", |settings| settings["model_max_length"] = json!(32));
     let project = Project::open_or_create(&path.join("project")).unwrap();
-    let run = import(&project, &Found::look(path, Some(8)).unwrap(), "short").unwrap();
-    let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
+    let run = blocking::import(&project, &Found::look(path, Some(8)).unwrap(), "short").unwrap();
+    let trained = blocking::load(run, &CheckpointChoice::Best).unwrap();
     assert_eq!(trained.config.model.context_length, 8);
     let out = path.join("out");
-    export_trained(&trained, &out, false).unwrap();
+    block_on(export_trained(&trained, &out, false, &Yielder::none())).unwrap();
     assert_eq!(read_json(&out.join("config.json"))["max_position_embeddings"], 32);
     assert_eq!(read_json(&out.join("tokenizer_config.json"))["model_max_length"], 32);
     assert_eq!(Found::look(&out, None).unwrap().weights().unwrap(), trained.parameters);

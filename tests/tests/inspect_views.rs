@@ -9,9 +9,9 @@ use glasshouse_engine::gpu::{DeviceChoice, Gpu};
 use glasshouse_engine::inspection::{Indices, Lens, Subject, inspect};
 use glasshouse_engine::model::{Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::inspect::{Detail, ElementKind, InspectSettings, Inspected, View};
 use glasshouse_protocol::{ModelConfig, TokenizerConfig, TokenizerKind};
+use glasshouse_tests::blocking;
 use pollster::block_on;
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -308,7 +308,7 @@ fn check(name: &str, place: Place) {
     let kind = TokenizerKind::Char;
     let vocabulary =
         TokenizerConfig { kind, vocabulary: LETTERS.len(), min_frequency: 1, special_tokens: vec![] };
-    let tokenizer = Tokenizer::train(&vocabulary, [LETTERS]).expect("a tokenizer");
+    let tokenizer = blocking::train_tokenizer(&vocabulary, [LETTERS]).expect("a tokenizer");
     let text =
         |ids: &[u32]| ids.iter().map(|id| LETTERS.as_bytes()[*id as usize] as char).collect::<String>();
     let (tokens, other) = (expected.ids("tokens"), expected.ids("other_tokens"));

@@ -4,6 +4,7 @@ use super::export::small;
 use glasshouse_engine::formats::huggingface::{CardFacts, Export, export};
 use glasshouse_engine::protocol::Evaluation;
 use glasshouse_engine::protocol::evaluation::{AnswerKind, Likelihood, Metric, TaskReport};
+use glasshouse_engine::{Yielder, block_on};
 use glasshouse_tests::{output_of, python};
 use serde_json::Value;
 
@@ -57,7 +58,7 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
     let tokenizer = &tokenizer.into();
     let parts =
         Export { config: &config, tokenizer, family: None, dtype: None, parameters: &arena, facts: &facts };
-    export(&parts, folder.path(), false).unwrap();
+    block_on(export(&parts, folder.path(), false, &Yielder::none())).unwrap();
     let card = folder.path().join("README.md");
     let text = std::fs::read_to_string(&card).unwrap();
     assert!(

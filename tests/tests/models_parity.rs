@@ -6,7 +6,6 @@ use crate::common::{deviation, ids, starts};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::graph::{ParameterId, random};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::oracle::{Device, OracleExecutor};
@@ -19,6 +18,7 @@ use glasshouse_protocol::{
     Activation, Adapter, AdapterTarget, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
     Objective, Position, Residual, Rope, RopeScaling, TrainConfig, Trainable,
 };
+use glasshouse_tests::blocking;
 use pollster::block_on;
 
 const MODELS: u64 = 32;
@@ -211,7 +211,7 @@ fn check(device: &str) {
         }
         let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::new(&graphs.train);
-        let mut parameters = initial::parameters(&graphs.train.parameters, &layout, number);
+        let mut parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, number);
         common::draw_adapters(&graphs.train.parameters, &layout, &mut parameters);
         let state = ArenaState { parameters, ..ArenaState::default() };
         let size = train.batch_size * model.context_length;

@@ -4,13 +4,13 @@
 use crate::common;
 use crate::common::{deviation, ids, numbers};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::initial;
 use glasshouse_engine::model::{TrainingGraphs, training_graphs};
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::oracle::{Device, OracleExecutor};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{ModelConfig, OptimizerKind, RunConfig, TrainConfig, presets};
+use glasshouse_tests::blocking;
 use pollster::block_on;
 
 /// Relative to the largest entry: a few roundings, amplified by Adam for those of the gradient.
@@ -77,7 +77,7 @@ impl Trial {
             arena
         };
         let start = ArenaState {
-            parameters: initial::parameters(&graphs.train.parameters, &layout, 5),
+            parameters: blocking::initial_parameters(&graphs.train.parameters, &layout, 5),
             first_moments: moments(optimizer.first_moments(), 10_000, 0.01, 0.0),
             second_moments: moments(optimizer.second_moments(), 20_000, 1e-4, 1.5),
             loss_scale: None,

@@ -6,17 +6,22 @@ use crate::export::{our_logits, small, write};
 use crate::import::rewrite_tensors;
 use crate::runs::project;
 use glasshouse_engine::formats::Found;
-use glasshouse_engine::formats::huggingface::{another_base, export_adapter, merge_adapter};
+use glasshouse_engine::formats::huggingface::{another_base, merge_adapter};
 use glasshouse_engine::graph::ParameterId;
 use glasshouse_engine::model::parameters;
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::project::{AsTrained, Project, Run, RunRecord, Trained, parameters_of};
+use glasshouse_engine::project::{Project, Run, RunRecord, StagedRun, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_engine::{Result, Yielder, block_on};
 use glasshouse_protocol::{Adapter, CheckpointChoice, RunState, Start};
-use glasshouse_tests::{output_of, python};
+use glasshouse_tests::{blocking, output_of, python};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+fn merge(project: &Project, run: &Run, folder: &Path, undo: bool) -> Result<StagedRun> {
+    block_on(merge_adapter(project, run, &CheckpointChoice::Best, (folder, undo), &Yielder::none()))
+}
 
 /// A project with a run of these weights and an adapter in PEFT's format.
 struct Apart {
@@ -52,7 +57,7 @@ fn apart(preset: &str) -> Apart {
     draw_adapters(&list, &layout, &mut arena);
     let adapter = folder.path().join("adapter");
     let adapted = run_with(&project, &config, arena.clone());
-    export_adapter(&AsTrained::load(adapted, &CheckpointChoice::Latest).unwrap(), &adapter, false).unwrap();
+    blocking::export_adapter(adapted, &adapter).unwrap();
     let whole = merged(&list, config.train.adapter.as_ref(), arena);
     Apart { _folder: folder, project, run, base, adapter, whole }
 }
@@ -61,18 +66,16 @@ fn apart(preset: &str) -> Apart {
 fn an_adapter_that_peft_wrote_is_added_to_the_weights_of_a_run_and_removed_again() {
     for preset in ["llama-tiny", "gpt2-124m"] {
         let Apart { _folder, project, run, base, adapter, whole } = apart(preset);
-        let new =
-            merge_adapter(&project, &run, &CheckpointChoice::Best, &adapter, false).unwrap().put().unwrap();
-        let now = Trained::load(new.clone(), &CheckpointChoice::Best).unwrap();
+        let new = merge(&project, &run, &adapter, false).unwrap().put().unwrap();
+        let now = blocking::load(new.clone(), &CheckpointChoice::Best).unwrap();
         assert!(deviation(&now.parameters, &whole) < 1e-6, "{preset}");
         assert!(deviation(&base, &whole) > 1e-3, "{preset}");
         assert_eq!((new.record().unwrap().state, now.config.train.adapter), (RunState::Imported, None));
         assert_eq!(now.config.start.unwrap().run, run.name());
-        let back =
-            merge_adapter(&project, &new, &CheckpointChoice::Best, &adapter, true).unwrap().put().unwrap();
+        let back = merge(&project, &new, &adapter, true).unwrap().put().unwrap();
         assert!(back.name().ends_with(&format!("{preset}-unmerged")), "{}", back.name());
         assert!(
-            deviation(&Trained::load(back, &CheckpointChoice::Best).unwrap().parameters, &base) < 1e-6,
+            deviation(&blocking::load(back, &CheckpointChoice::Best).unwrap().parameters, &base) < 1e-6,
             "{preset}"
         );
     }
@@ -91,8 +94,8 @@ fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
     rewrite_tensors(&adapter.join("adapter_model.safetensors"), |all| {
         twice(&mut all.get_mut("base_model.model.model.layers.0.self_attn.k_proj.lora_A.weight").unwrap().1);
     });
-    let new = Trained::load(
-        merge_adapter(&project, &run, &CheckpointChoice::Best, &adapter, false).unwrap().put().unwrap(),
+    let new = blocking::load(
+        merge(&project, &run, &adapter, false).unwrap().put().unwrap(),
         &CheckpointChoice::Best,
     )
     .unwrap();
@@ -142,8 +145,8 @@ fn merged_as_peft_computes_it(tied: bool, options: &[&str]) {
     let told = output_of(python("make_adapter.py").args([&model, &adapter]).args(words));
     let theirs: Value = serde_json::from_slice(&told).unwrap();
     assert!(theirs["changed"].as_f64().unwrap() > 1e-2, "{}", theirs["changed"]);
-    let new = Trained::load(
-        merge_adapter(&project, &run, &CheckpointChoice::Best, &adapter, false).unwrap().put().unwrap(),
+    let new = blocking::load(
+        merge(&project, &run, &adapter, false).unwrap().put().unwrap(),
         &CheckpointChoice::Best,
     )
     .unwrap();
@@ -178,8 +181,7 @@ fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
     let list = parameters(&config.model, &config.train).unwrap();
     let adapted = run_with(&project, &config, vec![0.01; ArenaLayout::from_parameters(&list).length]);
     let named = adapter.with_file_name("named");
-    export_adapter(&AsTrained::load(adapted.clone(), &CheckpointChoice::Latest).unwrap(), &named, false)
-        .unwrap();
+    blocking::export_adapter(adapted.clone(), &named).unwrap();
     assert_eq!(settings(&named)["base_model_name_or_path"], "tiny-owl");
     assert_eq!(another_base(&own, &named).unwrap(), None);
     // A descendant of the base, and a run of unknown origin, get no warning.
@@ -255,9 +257,7 @@ fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
             std::fs::copy(adapter.join(file), folder.path().join(file)).unwrap();
         }
         damage(folder.path());
-        let error = merge_adapter(&project, run, &CheckpointChoice::Best, folder.path(), false)
-            .unwrap_err()
-            .to_string();
+        let error = merge(&project, run, folder.path(), false).unwrap_err().to_string();
         assert!(error.contains(said), "{said}: {error}");
     }
     assert_eq!(project.runs().unwrap().len(), runs);

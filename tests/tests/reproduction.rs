@@ -3,14 +3,13 @@
 use crate::common::adapter;
 use glasshouse_engine::data::{self, Batches, Prepared, Split};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::model::Dropout;
 use glasshouse_engine::protocol::{RunConfig, presets};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
-use glasshouse_tests::{output_of, python, shared};
+use glasshouse_tests::{blocking, output_of, python, shared};
 use serde_json::Value;
 use std::path::Path;
 
@@ -36,7 +35,7 @@ impl<'data> Session<'data> {
         let optimizer = Optimizer::new(&config.train);
         let (mut executor, _) = pollster::block_on(Executor::open(device, &graphs, optimizer, None)).unwrap();
         let layout = ArenaLayout::new(&graphs.train);
-        let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+        let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
         pollster::block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
         let (batch, context) = (config.train.batch_size, config.model.context_length);
         let batches = Batches::windows(&prepared.store, config.seed, batch, context).unwrap();

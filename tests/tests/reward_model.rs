@@ -2,13 +2,13 @@
 
 use crate::common::{adapter, deviation, ids};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Objective, Trainable, presets};
+use glasshouse_tests::blocking;
 use pollster::block_on;
 
 const PAIRS: usize = 2;
@@ -40,7 +40,7 @@ fn executors_agree_on_scores_and_gradients() {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
         let layout = ArenaLayout::new(&graphs.train);
         // Scales the weights so that the scores differ enough.
-        let parameters: Vec<f32> = initial::parameters(&graphs.train.parameters, &layout, 5);
+        let parameters: Vec<f32> = blocking::initial_parameters(&graphs.train.parameters, &layout, 5);
         let parameters: Vec<f32> = parameters.into_iter().map(|weight| weight * 2.0).collect();
         let step = StepInput {
             step: 0,

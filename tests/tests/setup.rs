@@ -9,9 +9,9 @@ use glasshouse_engine::device::{self, DeviceDescription, DeviceKind};
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::project::{Project, Run, RunRecord};
 use glasshouse_engine::setup::{DeviceOptions, PreparedRun};
-use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::{Precision, RunConfig, RunState, TrainConfig};
+use glasshouse_tests::blocking;
 use pollster::block_on;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn open(
     (device, moved): (&str, bool),
 ) -> PreparedRun {
     let prepared = Prepared {
-        tokenizer: Tokenizer::train(&config.tokenizer, ["once"]).unwrap(),
+        tokenizer: blocking::train_tokenizer(&config.tokenizer, ["once"]).unwrap(),
         store: store(),
         folder: project.folder().join("data"),
         problems: Vec::new(),

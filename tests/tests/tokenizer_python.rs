@@ -7,7 +7,7 @@ use glasshouse_engine::data::stories;
 use glasshouse_engine::protocol::random::nth;
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
-use glasshouse_tests::{output_of, python};
+use glasshouse_tests::{blocking, output_of, python};
 use serde_json::Value;
 
 const KINDS: [TokenizerKind; 5] = [
@@ -107,7 +107,7 @@ fn ids_tokens_and_text_equal_hugging_faces() {
             min_frequency: 2,
             special_tokens: vec!["<|user|>".to_owned()],
         };
-        let tokenizer = Tokenizer::train(&config, &documents).unwrap();
+        let tokenizer = blocking::train_tokenizer(&config, &documents).unwrap();
         let path = folder.path().join("tokenizer.json");
         tokenizer.save(&path).unwrap();
         let tokenizer = Tokenizer::load(&path).unwrap();
@@ -141,7 +141,7 @@ fn merges_equal_hugging_faces() {
         min_frequency: 2,
         special_tokens: Vec::new(),
     };
-    let tokenizer = Tokenizer::train(&config, [&text]).unwrap();
+    let tokenizer = blocking::train_tokenizer(&config, [&text]).unwrap();
     let json: Value = serde_json::from_str(&tokenizer.to_json().unwrap()).unwrap();
     let theirs = run(&["--train", "1200", "2", path.to_str().unwrap()]);
     assert_eq!(json["model"]["merges"].as_array().unwrap().len(), theirs.as_array().unwrap().len());

@@ -10,24 +10,29 @@ use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{Batches, Split, TokenStore, prepare};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
-use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
-use glasshouse_engine::project::{Run, RunRecord, metrics, parameters_of};
+use glasshouse_engine::project::{Project, Run, RunRecord, StagedRun, metrics, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, Progress, TrainEvent, Trainer, held_out_loss};
+use glasshouse_engine::{Result, Yielder};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
     Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind,
     Precision, RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
 };
+use glasshouse_tests::blocking;
 use pollster::block_on;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+fn restore(project: &Project, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
+    block_on(glasshouse_engine::training::restore(project, run, checkpoint, &Yielder::none()))
+}
 
 #[test]
 fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
@@ -63,8 +68,8 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
     assert_eq!((record.state, record.step, record.best_val_loss), (RunState::Finished, 60, Some(lowest)));
     assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&events));
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let best = Checkpoints::new(run.checkpoints_folder()).load(Which::Best, parameters, Content::Weights);
-    assert_eq!(best.unwrap().unwrap().info.val_loss, Some(lowest));
+    let best = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
+    assert_eq!(best.info.val_loss, Some(lowest));
 }
 
 #[test]
@@ -153,12 +158,11 @@ fn frozen_weights_are_where_a_model_has_them() {
         let weights =
             with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
         let parameters = parameters_of(&frozen()).unwrap();
-        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-        let saved = checkpoints.load(Which::Latest, &parameters, Content::Weights).unwrap().unwrap();
+        let saved = blocking::load_checkpoint(&run, Which::Latest, &parameters, Content::Weights);
         assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
         // Frozen weights keep their initial values.
         let layout = ArenaLayout::from_parameters(&parameters);
-        let first = initial::parameters(&parameters, &layout, frozen().seed);
+        let first = blocking::initial_parameters(&parameters, &layout, frozen().seed);
         for (at, parameter) in parameters.iter().enumerate() {
             let range = layout.offsets[at]..layout.offsets[at] + layout.counts[at];
             let trained = frozen().train.trainable.includes(&parameter.name, 2, true);
@@ -305,10 +309,7 @@ fn best_after(interrupt: impl FnOnce(&Run) -> Vec<TrainEvent>) {
     assert_eq!(best, [20]);
     session(&run, &store(), "cpu", Options { stop_after: Some(21), ..Options::default() }).unwrap();
     let parameters = &training_graphs(&config().model, &config().train).unwrap().train.parameters;
-    let loaded = Checkpoints::new(run.checkpoints_folder())
-        .load(Which::Best, parameters, Content::Weights)
-        .unwrap()
-        .unwrap();
+    let loaded = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
     assert_eq!(loaded.info.step, 20);
     assert_eq!(loaded.info.best_val_loss, loaded.info.val_loss);
     assert!(loaded.info.val_loss.is_some());
@@ -415,7 +416,6 @@ fn steps_whose_record_is_lost_are_told_of_once_and_stay_a_gap() {
 
 #[test]
 fn a_model_that_was_changed_in_run_toml_is_refused_by_name() {
-    use glasshouse_engine::project::Trained;
     let (_folder, project) = project();
     let (store, run) = (store(), create(&project, &config()));
     session(&run, &store, "cpu", Options { stop_after: Some(15), ..Options::default() }).unwrap();
@@ -441,7 +441,7 @@ fn a_model_that_was_changed_in_run_toml_is_refused_by_name() {
             error.contains("run.toml") && error.contains(named) && error.contains("trained with"),
             "{error}"
         );
-        let error = Trained::load(run.clone(), &CheckpointChoice::Best).unwrap_err().to_string();
+        let error = blocking::load(run.clone(), &CheckpointChoice::Best).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }
     // Settings that affect only training may change.
@@ -504,7 +504,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
         let train = TrainConfig { batch_size: batch, accumulate, ..config.train.clone() };
         let graphs = training_graphs(&config.model, &train).unwrap();
         let layout = ArenaLayout::new(&graphs.train);
-        let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+        let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
         // The same eight windows per step, split differently.
         let batches = Batches::windows(&store, 1, 8, config.model.context_length).unwrap();
         let size = batch * config.model.context_length;
@@ -613,14 +613,9 @@ fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
             "a run shorter than its window"
         );
         let parameters = &training_graphs(&config.model, &config.train).unwrap().train.parameters;
-        let best = Checkpoints::new(run.checkpoints_folder()).load(Which::Best, parameters, Content::Weights);
+        let best = blocking::load_checkpoint(&run, Which::Best, parameters, Content::Weights);
         let Some(TrainEvent::Done { best_step, best_val_loss, .. }) = events.last() else { panic!("no end") };
-        (
-            best.unwrap().unwrap().info.step,
-            *best_step,
-            *best_val_loss == Some(losses[0].1),
-            run.record().unwrap(),
-        )
+        (best.info.step, *best_step, *best_val_loss == Some(losses[0].1), run.record().unwrap())
     };
     let start = Start { run: "1".to_owned(), checkpoint: CheckpointChoice::Best, project: None };
     let (step, told, is_first, record) = worse(Some(start));
@@ -706,7 +701,7 @@ fn the_whole_validation_split_can_be_evaluated() {
     let config = config();
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let layout = ArenaLayout::new(&graphs.train);
-    let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+    let parameters = blocking::initial_parameters(&graphs.train.parameters, &layout, config.seed);
     let batches =
         Batches::windows(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let (mut sum, mut count) = (0.0, 0.0);
@@ -974,14 +969,28 @@ fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let parameters = &graphs.train.parameters;
-    let last =
-        checkpoints.load_named(&CheckpointChoice::Latest, parameters, Content::WeightsAndMoments).unwrap();
+    let last = block_on(checkpoints.load_named(
+        &CheckpointChoice::Latest,
+        parameters,
+        Content::WeightsAndMoments,
+        &Yielder::none(),
+    ))
+    .unwrap();
     let path = steps_path(&without);
-    let other = glasshouse_engine::checkpoint::read_state(&path, parameters, Content::WeightsAndMoments);
+    let other = block_on(glasshouse_engine::checkpoint::read_state(
+        &path,
+        parameters,
+        Content::WeightsAndMoments,
+        &Yielder::none(),
+    ));
     assert_eq!(last.state, other.unwrap().1);
-    let milestone = checkpoints
-        .load_named(&"milestone-00000060.safetensors".into(), parameters, Content::Weights)
-        .unwrap();
+    let milestone = block_on(checkpoints.load_named(
+        &"milestone-00000060.safetensors".into(),
+        parameters,
+        Content::Weights,
+        &Yielder::none(),
+    ))
+    .unwrap();
     let apart = last.state.parameters.iter().zip(&milestone.state.parameters);
     assert!(apart.clone().all(|(one, other)| (one - other).abs() <= 1e-3 * one.abs().max(1e-4)));
     assert!(apart.clone().any(|(one, other)| one != other));
@@ -1019,8 +1028,7 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     };
     let before = files(&run);
     let of_30 = before.iter().find(|file| file.starts_with("step-00000030")).unwrap();
-    let restored =
-        glasshouse_engine::training::restore(&project, &run, &of_30.as_str().into()).unwrap().put().unwrap();
+    let restored = restore(&project, &run, &of_30.as_str().into()).unwrap().put().unwrap();
     assert_eq!(files(&run), before);
     assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
     let start = restored.summary().unwrap().start.unwrap();
@@ -1030,10 +1038,7 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     let rest = session(&restored, &store, "cpu", Options::default()).unwrap();
     assert_eq!(notices(&rest), [""; 0]);
     assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
-    let error =
-        glasshouse_engine::training::restore(&project, &run, &"step-00000031-000009.safetensors".into())
-            .unwrap_err()
-            .to_string();
+    let error = restore(&project, &run, &"step-00000031-000009.safetensors".into()).unwrap_err().to_string();
     assert!(error.contains("step-00000031"), "{error}");
     assert_eq!(project.runs().unwrap().len(), 3);
 }
@@ -1045,11 +1050,7 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     config.train.milestone_interval = 60;
     let run = create(&project, &config);
     let first = session(&run, &store(), "cpu", Options::default()).unwrap();
-    let restored =
-        glasshouse_engine::training::restore(&project, &run, &"milestone-00000060.safetensors".into())
-            .unwrap()
-            .put()
-            .unwrap();
+    let restored = restore(&project, &run, &"milestone-00000060.safetensors".into()).unwrap().put().unwrap();
     let options = Options { stop_after: Some(1), ..Options::default() };
     // There are no metrics yet, so the tests' session would start the run rather than resume it.
     std::fs::write(restored.metrics_path(), "").unwrap();

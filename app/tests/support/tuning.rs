@@ -6,6 +6,7 @@ use glasshouse_engine::graph::Parameter;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Project, Run, Trained, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_engine::{Yielder, block_on};
 use glasshouse_protocol::{CheckpointChoice, RunConfig};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +92,10 @@ pub fn run(folder: &Path, name: &str) -> Run {
 pub fn restored(folder: &Path, name: &str) -> Run {
     let project = Project::open(&folder.join("first")).unwrap();
     let of = project.run(name).unwrap();
-    glasshouse_engine::training::restore(&project, &of, &CheckpointChoice::Latest).unwrap().put().unwrap()
+    block_on(glasshouse_engine::training::restore(&project, &of, &CheckpointChoice::Latest, &Yielder::none()))
+        .unwrap()
+        .put()
+        .unwrap()
 }
 
 pub fn config(folder: &Path, name: &str) -> RunConfig {
@@ -104,7 +108,9 @@ pub fn weights(
     project: &str,
     run: &str,
 ) -> (BTreeMap<String, (Parameter, Vec<f32>)>, Tokenizer) {
-    let trained = Trained::load(run_of(folder, project, run), &CheckpointChoice::Latest).unwrap();
+    let trained =
+        block_on(Trained::load(run_of(folder, project, run), &CheckpointChoice::Latest, &Yielder::none()))
+            .unwrap();
     let parameters = parameters_of(&trained.config).unwrap();
     let layout = ArenaLayout::from_parameters(&parameters);
     let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();

@@ -7,11 +7,11 @@ use glasshouse_compiler::model::{parameters, training_graphs};
 use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_executors::executor::Executor;
-use glasshouse_formats::huggingface::{Family, export_trained_in_turns};
+use glasshouse_formats::huggingface::{Family, export_trained};
 use glasshouse_platform::Yielder;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, block_on};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded, Which, settings_of};
 use glasshouse_project::{Run, Trained};
 use glasshouse_protocol::model::Dropout;
@@ -72,7 +72,7 @@ pub async fn export_bundle(
         info: loaded.info.clone(),
         notices: Vec::new(),
     };
-    export_trained_in_turns(&trained, &folder.join("model"), true, yielder).await?;
+    export_trained(&trained, &folder.join("model"), true, yielder).await?;
     drop(trained);
     places.write_moments(&loaded.state, &folder.join("optimizer.safetensors"), yielder).await?;
     write_tokens(prepared, &folder.join("data"), yielder).await?;
@@ -162,10 +162,11 @@ fn look(run: &Run) -> Result<Exported> {
                       from its weights with document_mask false";
         return Err(refused(reason.to_owned()).hint(Hint::NewRun));
     }
-    let family = Family::of(&config.model, run.record()?.family.as_deref())?;
+    let family = Family::for_model(&config.model, run.record()?.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-    let loaded = checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments)?;
+    let loaded =
+        block_on(checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments, &Yielder::none()))?;
     let untrained =
         "this run has no checkpoint yet; train it for a step first, on the CPU if it fits no GPU here";
     let untrained = || refused(untrained.to_owned()).hint(Hint::OneStep).hint(Hint::Cpu);

@@ -31,7 +31,7 @@ struct CheckpointState {
 }
 
 /// Creates a run from the latest checkpoint in `out` (by default the bundle's folder of that name), with the metrics of both, to
-/// continue as if it had never left. Yields regularly; if the future is dropped, the project is unchanged.
+/// continue as if it had never left. If the future is dropped, the project is unchanged.
 ///
 /// # Errors
 /// The bundle belongs to another project or model, or there is no complete, unmodified checkpoint; no run is created then.
@@ -84,7 +84,7 @@ pub async fn import_bundle(
         )));
     }
     check_files(&folder, &state.files, yielder).await?;
-    let family = Family::of(&config.model, record.family.as_deref())?;
+    let family = Family::for_model(&config.model, record.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let arena = Places::new(family, &config.model, &trained)?.read(&folder, yielder).await?;
     let events = log(&out.join("metrics.jsonl"), manifest.step, state.step)?;
@@ -120,7 +120,7 @@ pub async fn import_bundle(
     };
     let is_best = state.val_loss.is_some() && state.val_loss == best;
     let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
-    checkpoints.save_in_turns(&info, &trained, &arena, is_best, yielder).await?;
+    checkpoints.save(&info, &trained, &arena, is_best, yielder).await?;
     let mut metrics = MetricsWriter::create(&new.metrics_path())?;
     for event in &past {
         metrics.write(event)?;

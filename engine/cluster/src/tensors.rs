@@ -27,7 +27,7 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new(family: &Family, model: &ModelConfig, trained: &[Parameter]) -> Result<Self> {
-        let parameters = Parameters::of(model)?;
+        let parameters = Parameters::new(model)?;
         let tensors = family.tensors(model, &parameters);
         let trainable = trained.iter().filter(|parameter| parameter.trainable);
         let trainable = trainable.map(|parameter| parameter.name.clone()).collect();
@@ -61,7 +61,6 @@ impl Places {
         write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, yielder).await
     }
 
-    /// Writes AdamW's moments.
     pub(super) async fn write_moments(
         &self,
         state: &ArenaState,

@@ -242,9 +242,6 @@ pub struct RowWithNotes {
 
 impl RowWithNotes {
     /// Like [`Row::read`]. Bad answers are accepted only for the preference objective.
-    ///
-    /// # Errors
-    /// Same as [`Row::read`].
     pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
         let row = &object(line)?;
         let format = Format::detect(row, objective)?;

@@ -175,10 +175,15 @@ impl Evaluated {
         let bits: Vec<f64> = nats.iter().map(|nats| nats / LN_2).collect();
         let (all, of) = (bits.iter().sum::<f64>(), self.bytes.iter().sum::<f64>());
         let tokens: f64 = self.tokens.iter().map(|tokens| f64::from(*tokens)).sum();
-        let difference = self.model.as_ref().map(|model| {
-            let interval = self.bootstrap.paired_difference((&bits, &self.bytes), (model, &self.bytes));
-            self.metric((all - model.iter().sum::<f64>()) / of, interval, Better::Higher)
-        });
+        let give = async || yielder.maybe_yield().await;
+        let difference = match &self.model {
+            Some(model) => {
+                let (own, other) = ((&bits[..], &self.bytes[..]), (&model[..], &self.bytes[..]));
+                let interval = self.bootstrap.paired_difference(own, other, &give).await;
+                Some(self.metric((all - model.iter().sum::<f64>()) / of, interval, Better::Higher))
+            }
+            None => None,
+        };
         yielder.maybe_yield().await;
         let interval = self.bootstrap.ratio(&bits, &self.bytes);
         yielder.maybe_yield().await;

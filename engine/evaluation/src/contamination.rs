@@ -81,7 +81,7 @@ pub async fn contaminations(
     groups: &[Vec<LookedUp>],
     tell: Tell<'_>,
 ) -> Result<Vec<Contamination>> {
-    let training = Texts::of(learner)?;
+    let training = Texts::from_run(learner)?;
     let yielder = Yielder::new();
     let mut lookups = Vec::with_capacity(groups.len());
     for texts in groups {
@@ -335,7 +335,7 @@ mod tests {
         };
         config.data.paths = write("train.jsonl", train);
         config.data.validation_files = write("held-out.jsonl", held_out);
-        let tokenizer = Tokenizer::train(&config.tokenizer, ["x", "y"]).unwrap();
+        let tokenizer = block_on(Tokenizer::train(&config.tokenizer, ["x", "y"], &Yielder::none())).unwrap();
         let files = TokenizerFiles::from(tokenizer).with_chatml().unwrap();
         let yielder = Yielder::none();
         let prepared =
@@ -368,7 +368,12 @@ mod tests {
         let train: Vec<String> = rows(0..10).iter().flat_map(|row| vec![row.clone(); 10]).collect();
         let own = learned(Objective::Chat, &train, &[rows(4..8), rows(20..24)].concat());
         let parameters = parameters_of(&own.config).unwrap();
-        let parameters = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 7);
+        let parameters = block_on(initial::parameters(
+            &parameters,
+            &ArenaLayout::from_parameters(&parameters),
+            7,
+            &Yielder::none(),
+        ));
         let mut scorer = block_on(Scorer::open(&own.config.model, &parameters, "cpu", Some(1))).unwrap();
         let subject =
             Subject { scorer: &mut scorer, tokenizer: &own.files, run: &own.run, parameters: &parameters };

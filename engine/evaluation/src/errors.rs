@@ -183,7 +183,7 @@ pub(super) struct WorstTokens {
 }
 
 impl WorstTokens {
-    pub(super) fn of(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self { most, found: Vec::new() }
     }
 
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn the_least_expected_tokens_come_first_and_are_few() {
-        let mut worst = WorstTokens::of(WORST);
+        let mut worst = WorstTokens::new(WORST);
         for at in 0..100_u32 {
             let log_probability = -((at * 37 % 100) as f32);
             worst.note(&[at], &TokenScore { token: at, log_probability, ..TokenScore::default() });

@@ -37,9 +37,6 @@ pub fn windows(tokens: usize, window: usize, stride: usize) -> Vec<Window> {
 
 /// Scores each token of a text but the first once, with at least window − `stride` tokens of context where available;
 /// `stride` is clamped to 1 … window. If the text starts with an end-of-text token, all of its own tokens are scored.
-///
-/// # Errors
-/// Those of [`Scorer::score`].
 pub async fn score_text(
     scorer: &mut Scorer,
     tokens: &[u32],

@@ -95,9 +95,6 @@ impl Executor {
     }
 
     /// Like [`Executor::open`], with GPU kernels chosen by `tuning`.
-    ///
-    /// # Errors
-    /// Those of [`Executor::open`].
     pub async fn open_tuned(
         device: &str,
         graphs: &TrainingGraphs,
@@ -154,9 +151,6 @@ impl Executor {
     /// Returns the norm statistics of the residual stream for a batch without dropout: per norm, in forward order, its
     /// name and an [N,2] array with the mean and reciprocal standard deviation of each row. The statistics come from
     /// the evaluation pass; no extra kernel runs. Empty for burn's executors.
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
         match self {
             Self::Cpu(executor) => executor.probes(batch).await,

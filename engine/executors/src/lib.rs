@@ -10,3 +10,14 @@ pub mod oracle;
 #[cfg(not(feature = "oracle"))]
 #[path = "oracle_absent.rs"]
 pub mod oracle;
+
+/// Initial weights of a model.
+#[cfg(test)]
+fn initial_parameters(
+    parameters: &[glasshouse_compiler::graph::Parameter],
+    layout: &glasshouse_compiler::plan::arena::ArenaLayout,
+    seed: u64,
+) -> Vec<f32> {
+    let yielder = glasshouse_platform::Yielder::none();
+    glasshouse_platform::block_on(glasshouse_project::initial::parameters(parameters, layout, seed, &yielder))
+}

@@ -24,9 +24,6 @@ pub(super) trait Weights: Debug {
     fn bytes(&self, tensor: usize) -> u64;
 
     /// Reads rows of a tensor into `floats`; a vector is read whole.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()>;
 }
 
@@ -91,9 +88,6 @@ impl Found {
     }
 
     /// Like [`Self::look`], with the original context length.
-    ///
-    /// # Errors
-    /// Same as [`Self::look`].
     pub fn look_whole(path: &Path) -> Result<Self> {
         let looked = if files::is_dir(path) {
             huggingface::look(path)?
@@ -130,7 +124,7 @@ impl Found {
             ));
         }
         let bytes = (0..tensors.len()).map(|tensor| weights.bytes(tensor)).sum();
-        let (parameters, weights, path) = (Parameters::of(&model)?, Rc::from(weights), path.to_owned());
+        let (parameters, weights, path) = (Parameters::new(&model)?, Rc::from(weights), path.to_owned());
         let shortened_from = None;
         Ok(Self {
             family,
@@ -171,7 +165,7 @@ impl Found {
             let kept = self.model.context_length;
             self.notices
                 .push(format!("the context length was shortened from {whole} to {kept} tokens{advice}"));
-            self.parameters = Parameters::of(&self.model)?;
+            self.parameters = Parameters::new(&self.model)?;
             // The rest of a position table is dropped, so its original length cannot be restored.
             self.shortened_from = (self.model.position != Position::Learned).then_some(whole);
         }
@@ -192,16 +186,16 @@ impl Found {
             arena[at..at + floats.len()].copy_from_slice(floats);
             Ok(())
         };
-        block_on(self.read_in_turns(&Yielder::none(), &mut |_| (), put))?;
+        block_on(self.read(&Yielder::none(), &mut |_| (), put))?;
         Ok(arena)
     }
 
-    /// Reads the weights, yielding regularly. `put` gets consecutive pieces of the parameters, in order, with their offset in the
+    /// Reads the weights. `put` gets consecutive pieces of the parameters, in order, with their offset in the
     /// arena; `progress` gets the number of bytes read, of [`Found::bytes`].
     ///
     /// # Errors
     /// Same as [`Found::weights`], after everything was put; or an error of `put`.
-    pub(crate) async fn read_in_turns(
+    pub(crate) async fn read(
         &self,
         yielder: &Yielder,
         progress: &mut dyn FnMut(u64),

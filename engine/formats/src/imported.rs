@@ -1,8 +1,7 @@
 //! An imported model in a project: a run without steps whose first checkpoint is the model.
 
 use super::Found;
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::{Project, Run, RunRecord, parameters_of};
 use glasshouse_protocol::presets;
@@ -13,15 +12,12 @@ use web_time::UNIX_EPOCH;
 
 /// Reads a model's weights and stores it in the project.
 ///
+/// The run's record stores `source` and whether the model serves only for comparison; `progress` gets the number of bytes read, of
+/// [`Found::bytes`]. If the future is dropped, the project is unchanged.
+///
 /// # Errors
 /// Same as [`Found::weights`], or writing fails; no run is created then.
-pub fn import(project: &Project, found: &Found, name: &str) -> Result<Run> {
-    block_on(import_in_turns(project, found, name, None, false, &Yielder::none(), &mut |_| ()))
-}
-
-/// Like [`import`], yielding regularly. The run's record stores `source` and whether the model serves only for comparison;
-/// `progress` gets the number of bytes read, of [`Found::bytes`]. If the future is dropped, the project is unchanged.
-pub async fn import_in_turns(
+pub async fn import(
     project: &Project,
     found: &Found,
     name: &str,
@@ -48,7 +44,7 @@ pub async fn import_in_turns(
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let mut begun = checkpoints.begin(&info, &parameters_of(&config)?)?;
     // Streams from file to file, so memory holds only a piece at a time.
-    found.read_in_turns(yielder, progress, &mut |_, floats| begun.put(floats)).await?;
+    found.read(yielder, progress, &mut |_, floats| begun.put(floats)).await?;
     checkpoints.finish(begun, true)?;
     let (count, family) = (found.parameter_count() as u64, Some(found.family.model_type.to_owned()));
     let record = run.record()?;
@@ -132,7 +128,7 @@ mod tests {
     use crate::huggingface::{CardFacts, Export, export};
     use glasshouse_compiler::model::parameters;
     use glasshouse_compiler::plan::arena::ArenaLayout;
-    use glasshouse_platform::given_up_after;
+    use glasshouse_platform::{block_on, given_up_after};
     use glasshouse_project::Trained;
     use glasshouse_protocol::CheckpointChoice;
     use glasshouse_text::tokenizer::{Tokenizer, TokenizerFiles};
@@ -141,7 +137,8 @@ mod tests {
     fn exported(folder: &Path, change: impl FnOnce(&mut [f32])) -> Vec<f32> {
         let mut config = presets::preset("gpt2-124m").unwrap();
         config.tokenizer.kind = TokenizerKind::Byte;
-        let tokenizer = Tokenizer::train(&config.tokenizer, ["owl", "fox"]).unwrap();
+        let tokenizer =
+            block_on(Tokenizer::train(&config.tokenizer, ["owl", "fox"], &Yielder::none())).unwrap();
         let model = &mut config.model;
         (model.vocabulary, model.context_length) = (tokenizer.vocabulary_size(), 16);
         (model.layers, model.width, model.head_size, model.heads) = (2, 8, 4, 2);
@@ -162,7 +159,7 @@ mod tests {
             parameters: &arena,
             facts: &facts,
         };
-        export(&export_of, folder, false).unwrap();
+        block_on(export(&export_of, folder, false, &Yielder::none())).unwrap();
         arena
     }
 
@@ -181,10 +178,8 @@ mod tests {
         let mut polls = 0;
         loop {
             let (yielder, mut progress) = (Yielder::at_every_chance(), |_| ());
-            if given_up_after(
-                polls,
-                import_in_turns(&project, &found, "small", None, false, &yielder, &mut progress),
-            ) {
+            if given_up_after(polls, import(&project, &found, "small", None, false, &yielder, &mut progress))
+            {
                 break;
             }
             assert_eq!(left(), 0, "after {polls} turns");
@@ -193,7 +188,8 @@ mod tests {
         assert!(polls > 10, "{polls} turns");
         assert_eq!(left(), 2);
         let [run] = &project.runs().unwrap()[..] else { panic!("one run") };
-        let trained = Trained::load(run.clone(), &CheckpointChoice::Latest).unwrap();
+        let trained =
+            block_on(Trained::load(run.clone(), &CheckpointChoice::Latest, &Yielder::none())).unwrap();
         assert_eq!(trained.parameters, arena);
     }
 
@@ -204,7 +200,9 @@ mod tests {
         exported(&model, |arena| arena[100] = f32::NAN);
         let project = Project::open_or_create(&place).unwrap();
         let found = Found::look(&model, None).unwrap();
-        let error = import(&project, &found, "small").unwrap_err().to_string();
+        let error = block_on(import(&project, &found, "small", None, false, &Yielder::none(), &mut |_| ()))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("1 weights are NaN or infinite, in 1 of its tensors"), "{error}");
         assert!(project.runs().unwrap().is_empty());
         for name in ["data", "runs"] {

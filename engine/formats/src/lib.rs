@@ -9,9 +9,7 @@ pub mod tensors;
 
 pub use address::{ModelAddress, RemoteFile, bytes_of};
 pub use found::Found;
-pub use imported::import;
-pub use imported::import_in_turns;
-pub use imported::source_of;
+pub use imported::{import, source_of};
 
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::checkpoint::settings_of;

@@ -49,7 +49,7 @@ impl Rows {
     }
 
     /// The rows of `heads` heads, starting at our row `first`, with each head's channels in the given `order`.
-    pub fn of_heads(first: usize, heads: usize, order: &[usize]) -> Self {
+    pub fn from_heads(first: usize, heads: usize, order: &[usize]) -> Self {
         let size = order.len();
         if order.iter().copied().eq(0..size) {
             return Self::Range(first..first + heads * size);
@@ -76,7 +76,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    pub fn of(model: &ModelConfig) -> Result<Self> {
+    pub fn new(model: &ModelConfig) -> Result<Self> {
         Ok(Self::from_list(build(model, Purpose::Window { time: 1 })?.graph.parameters))
     }
 

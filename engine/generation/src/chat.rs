@@ -95,6 +95,7 @@ fn text(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_platform::{Yielder, block_on};
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
     use glasshouse_text::tokenizer::Tokenizer;
     use serde_json::{Map, json};
@@ -111,7 +112,7 @@ mod tests {
             min_frequency: 1,
             special_tokens: Vec::new(),
         };
-        let tokenizer = Tokenizer::train(&config, ["x"]).unwrap();
+        let tokenizer = block_on(Tokenizer::train(&config, ["x"], &Yielder::none())).unwrap();
         TokenizerFiles { chat_template: Some(template.to_owned()), ..TokenizerFiles::from(tokenizer) }
     }
 

@@ -74,9 +74,6 @@ impl Decoder {
 
     /// Creates a decoder that shares the training executor's weights without copying, so that it follows the training.
     /// `None` on the CPU, or if the device stores the training weights in another order.
-    ///
-    /// # Errors
-    /// Those of [`Self::beside`].
     pub async fn sharing(executor: &Executor, model: &ModelConfig, texts: usize) -> Result<Option<Self>> {
         let Executor::Gpu(trains, gpu) = executor else { return Ok(None) };
         let decoder = GpuDecoder::sharing(gpu, trains, model, texts).await?;
@@ -84,9 +81,6 @@ impl Decoder {
     }
 
     /// Creates a decoder on an open device, or on the CPU if `None`.
-    ///
-    /// # Errors
-    /// Those of [`Self::beside`].
     pub async fn on(
         gpu: Option<Gpu>,
         model: &ModelConfig,
@@ -124,7 +118,7 @@ impl Decoder {
         if precision == Precision::Mixed {
             return Err(glasshouse_compiler::Error::writes_without_half("the CPU executor").into());
         }
-        Ok(Self::Cpu(Box::new(CpuDecoder::of_texts(model, parameters, threads, texts)?)))
+        Ok(Self::Cpu(Box::new(CpuDecoder::with_texts(model, parameters, threads, texts)?)))
     }
 
     pub fn precision(&self) -> Precision {

@@ -4,6 +4,7 @@ use super::*;
 use glasshouse_compiler::model::{Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_executors::gpu::test_gpu;
+use glasshouse_platform::{Yielder, block_on};
 use glasshouse_project::initial;
 use glasshouse_protocol::{ModelConfig, presets};
 
@@ -18,7 +19,8 @@ fn model() -> ModelConfig {
 
 async fn decoder(gpu: &Gpu, texts: usize) -> GpuDecoder {
     let graph = build(&model(), Purpose::Window { time: 1 }).unwrap().graph;
-    let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
+    let weights =
+        block_on(initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3, &Yielder::none()));
     GpuDecoder::new(gpu, &model(), &weights, false, texts).await.unwrap()
 }
 

@@ -55,6 +55,7 @@ pub fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
 mod tests {
     use super::super::Writer;
     use super::*;
+    use glasshouse_platform::{Yielder, block_on};
     use glasshouse_protocol::{Ending, TokenizerConfig, TokenizerKind};
 
     /// The text written for tokens, and why it ends.
@@ -74,7 +75,7 @@ mod tests {
             min_frequency: 1,
             special_tokens: vec!["<|x|>".to_owned()],
         };
-        let tokenizer = Tokenizer::train(&config, ["a", "b"]).unwrap();
+        let tokenizer = block_on(Tokenizer::train(&config, ["a", "b"], &Yielder::none())).unwrap();
         let (end, special) = (tokenizer.end_of_text().unwrap(), tokenizer.id("<|x|>").unwrap());
         let ids = |text: &str| text.bytes().map(u32::from).collect::<Vec<u32>>();
         let tokens = [ids("a"), vec![special], ids("b"), vec![end], ids("c!d")].concat();

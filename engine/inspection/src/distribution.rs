@@ -16,7 +16,7 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn of(logits: &[f32]) -> Self {
+    pub(super) fn from_logits(logits: &[f32]) -> Self {
         let (largest, sum) = scaled(logits);
         Self { largest, sum }
     }
@@ -97,7 +97,7 @@ mod tests {
     fn rows_are_the_distributions_that_doubles_give() {
         for count in [1, 3, 512, 1300] {
             let (one, other) = (row(count, 0.1), row(count, 1.7));
-            let [p, q] = [&one, &other].map(|row| Partition::of(row));
+            let [p, q] = [&one, &other].map(|row| Partition::from_logits(row));
             let totals = [p.logarithm(), q.logarithm()];
             for (total, row) in totals.iter().zip([&one, &other]) {
                 assert!((total - log_sum_exp(row)).abs() < 1e-6, "{total}");
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_not_a_number_stays_so() {
         let broken = [1.0, f32::NAN, 2.0];
-        let total = Partition::of(&broken).logarithm();
+        let total = Partition::from_logits(&broken).logarithm();
         assert!(total.is_nan());
         assert!(divergence((&[0.0; 3], 3f64.ln()), (&broken, total)).is_nan());
     }

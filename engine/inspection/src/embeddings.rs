@@ -45,11 +45,11 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let ids: Vec<u32> = listed.into_iter().collect();
 
     let mut found = Found::default();
-    let mut map = Map::of(rows_of(table, width, &ids), width, &yielder).await;
+    let mut map = Map::new(rows_of(table, width, &ids), width, &yielder).await;
     match subject.reference {
         // Widths may differ, because the maps' points are aligned.
         Some((reference, width)) if width > 0 && reference.len() == vocabulary * width => {
-            let other = Map::of(rows_of(reference, width, &ids), width, &yielder).await;
+            let other = Map::new(rows_of(reference, width, &ids), width, &yielder).await;
             map.align(&other);
         }
         Some(_) => {

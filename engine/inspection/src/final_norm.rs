@@ -20,7 +20,7 @@ impl Direction {
     ///
     /// With ρ = 1/√(var + eps) or 1/√(mean x² + eps), w the norm's weight, b its bias and u the head's row, the logit is Σ (x −
     /// μ)·ρ·w·u + b·u. Subtracting the mean from d = ρ·w·u instead is equivalent: Σ (x − μ)·d = Σ x·(d − mean d).
-    pub(super) fn of(lens: &Lens, stream: &[f32], output: u32) -> Option<Self> {
+    pub(super) fn new(lens: &Lens, stream: &[f32], output: u32) -> Option<Self> {
         let norm = &lens.config().norm;
         if !norm.placement.has_final() {
             return None;

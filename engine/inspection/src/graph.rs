@@ -52,7 +52,7 @@ async fn fill_gradients(
     let (tokens, yielder) = (subject.tokens, Yielder::new());
     let seed = cross_entropy_gradient(&forward.logits, tokens, &yielder).await;
     if let Some(value) = forward.sites.get(HookPoint::Logits) {
-        gradients[value.index()] = Summary::of(&seed.data, &yielder).await.statistics();
+        gradients[value.index()] = Summary::new(&seed.data, &yielder).await.statistics();
     }
     let found = subject.lens.all_gradients(tokens, &seed).await?;
     for (at, value) in found.of().iter().enumerate() {
@@ -60,12 +60,12 @@ async fn fill_gradients(
         // Only the rows of the text, not the rest of the window.
         let of_text = own.len() / forward.window * tokens.len();
         let own = own.get(..of_text).unwrap_or_default();
-        gradients[value.index()] = Summary::of(own, &yielder).await.statistics();
+        gradients[value.index()] = Summary::new(own, &yielder).await.statistics();
     }
     for (at, value) in forward.graph.values.iter().enumerate() {
         if let Origin::Parameter(id) = value.origin {
             let own = found.floats(found.of().len() + id.index())?;
-            gradients[at] = Summary::of(own, &yielder).await.statistics();
+            gradients[at] = Summary::new(own, &yielder).await.statistics();
         }
     }
     Ok(())
@@ -142,7 +142,6 @@ fn name_of(forward: &Forward, value: ValueId) -> String {
     }
 }
 
-/// The name of a site.
 fn words(site: HookPoint) -> String {
     match site {
         HookPoint::Stream(0) => "residual stream after the embedding".to_owned(),
@@ -217,7 +216,7 @@ mod tests {
         );
         // Equal to a probe of the same value.
         let logits = pollster::block_on(lens.probe(&tokens, &[HookPoint::Logits])).unwrap();
-        let own = pollster::block_on(Summary::of(&logits[0].data, &Yielder::none())).statistics();
+        let own = pollster::block_on(Summary::new(&logits[0].data, &Yielder::none())).statistics();
         assert_eq!(values[head.outputs[0]].statistics, own);
         assert_eq!(values[nodes[0].inputs[0]].name, "tokens");
     }

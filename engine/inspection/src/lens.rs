@@ -149,7 +149,7 @@ impl Lens {
     pub async fn probe(&mut self, tokens: &[u32], sites: &[HookPoint]) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key::of_sites(1, time, sites);
+        let key = Key::from_sites(1, time, sites);
         let found = self.run(key, Given { tokens, ..Given::default() }).await?;
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
     }
@@ -179,9 +179,6 @@ impl Lens {
 
     /// Like [`Self::probe_from`] for a single text and site, without copying from the device: shape [T, …], followed by padding
     /// rows.
-    ///
-    /// # Errors
-    /// Same as [`Self::probe_from`].
     pub(super) async fn read_from(
         &mut self,
         from: HookPoint,
@@ -208,7 +205,7 @@ impl Lens {
         {
             row[..own.len()].copy_from_slice(own);
         }
-        Ok((Key { from: Some(from), ..Key::of_sites(batch, time, sites) }, padded))
+        Ok((Key { from: Some(from), ..Key::from_sites(batch, time, sites) }, padded))
     }
 
     /// Gradient of Σ logits·seed with respect to the values at the given sites, shape [T, …] each; `seed` is [T, V].
@@ -223,7 +220,7 @@ impl Lens {
     ) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { gradients: Gradients::HookPoints, ..Key::of_sites(1, time, sites) };
+        let key = Key { gradients: Gradients::HookPoints, ..Key::from_sites(1, time, sites) };
         let seed = Some(self.padded(seed, time)?);
         let found = self.run(key, Given { tokens, seed, ..Given::default() }).await?;
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
@@ -231,25 +228,19 @@ impl Lens {
 
     /// Gradient of Σ logits·seed with respect to every node's output on the path to the logits ([`Values::of`]; shape [T, …]
     /// followed by padding rows) and to every parameter, in order; `seed` is [T, V].
-    ///
-    /// # Errors
-    /// Same as [`Self::gradients`].
     pub(super) async fn all_gradients(&mut self, tokens: &[u32], seed: &Tensor) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { gradients: Gradients::All, ..Key::of_sites(1, time, &[]) };
+        let key = Key { gradients: Gradients::All, ..Key::from_sites(1, time, &[]) };
         let seed = Some(self.padded(seed, time)?);
         self.read(key, Given { tokens, seed, ..Given::default() }).await
     }
 
     /// Gradient of the mean next-token cross-entropy of a text with respect to every parameter, in order.
-    ///
-    /// # Errors
-    /// Same as [`Self::probe`].
     pub(super) async fn loss_gradients(&mut self, tokens: &[u32]) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { gradients: Gradients::OfLoss, ..Key::of_sites(1, time, &[]) };
+        let key = Key { gradients: Gradients::OfLoss, ..Key::from_sites(1, time, &[]) };
         let targets = tokens.get(1..).unwrap_or_default();
         self.read(key, Given { tokens, targets, ..Given::default() }).await
     }

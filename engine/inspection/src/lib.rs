@@ -80,17 +80,11 @@ impl Subject<'_> {
     }
 
     /// The values at a site for the prompt, [T, …].
-    ///
-    /// # Errors
-    /// Same as [`Lens::probe`].
     pub async fn values(&mut self, site: HookPoint) -> Result<Tensor> {
         Ok(self.lens.probe(self.tokens, &[site]).await?.pop().unwrap_or_default())
     }
 
     /// The run's held-out text, if any.
-    ///
-    /// # Errors
-    /// It cannot be read.
     pub fn validation_text(&self) -> Result<Option<TokenStore>> {
         if self.run.is_imported() {
             return Ok(None);

@@ -79,7 +79,7 @@ pub(super) struct Map {
 impl Map {
     /// Projects rows [N, C] minus their mean onto the two directions of largest variance (PCA): the first two columns of U·S. The
     /// sign makes each direction's largest entry positive. Deterministic.
-    pub(super) async fn of(mut rows: Vec<f32>, columns: usize, yielder: &Yielder) -> Self {
+    pub(super) async fn new(mut rows: Vec<f32>, columns: usize, yielder: &Yielder) -> Self {
         let count = rows.len() / columns.max(1);
         if count == 0 {
             return Self::default();
@@ -310,7 +310,7 @@ mod tests {
     use glasshouse_platform::block_on;
 
     fn map(rows: &[f32], columns: usize) -> Map {
-        block_on(Map::of(rows.to_vec(), columns, &Yielder::none()))
+        block_on(Map::new(rows.to_vec(), columns, &Yielder::none()))
     }
 
     /// Numbers in [−1, 1) from a seed.

@@ -33,7 +33,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             totals = vec![0.0; count];
         }
         for (at, row) in read.chunks_exact(outputs).enumerate() {
-            let (place, partition) = (stage * count + at, Partition::of(row));
+            let (place, partition) = (stage * count + at, Partition::from_logits(row));
             let total = partition.logarithm();
             if stage == last {
                 totals[at] = total;

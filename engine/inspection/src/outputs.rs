@@ -88,7 +88,7 @@ pub(super) async fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32], yiel
     let mut data = vec![0.0; logits.data.len()];
     let rows = data.chunks_exact_mut(logits.columns().max(1)).zip(logits.rows());
     for ((gradient, row), target) in rows.zip(tokens.iter().skip(1)) {
-        probabilities(row, Partition::of(row).logarithm() as f32, share, gradient);
+        probabilities(row, Partition::from_logits(row).logarithm() as f32, share, gradient);
         if let Some(entry) = gradient.get_mut(*target as usize) {
             *entry -= share;
         }

@@ -45,7 +45,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("attention_norms", "", &by_layer, norms(added.iter().copied().step_by(2)));
     found.floats("mlp_norms", "", &by_layer, norms(added.iter().copied().skip(1).step_by(2)));
     let last = stages.last().map(|last| last.row(position)).unwrap_or_default();
-    match Direction::of(subject.lens, last, output) {
+    match Direction::new(subject.lens, last, output) {
         Some(direction) => {
             let attribution = parts.iter().map(|part| direction.adds(part.row(position))).collect();
             found.floats("attribution", "", &[("part", parts.len())], attribution);
@@ -92,7 +92,6 @@ fn seed(logits: &[f32], output: u32, position: usize) -> Tensor {
     Tensor::new(&[position + 1, outputs], seed)
 }
 
-/// The norm of every row.
 fn norms<'values>(tensors: impl Iterator<Item = &'values Tensor>) -> Vec<f32> {
     tensors.flat_map(|tensor| tensor.rows().map(|row| norm(row) as f32)).collect()
 }

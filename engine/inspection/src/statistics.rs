@@ -32,7 +32,7 @@ impl Default for Summary {
 }
 
 impl Summary {
-    pub(super) async fn of(entries: &[f32], yielder: &Yielder) -> Self {
+    pub(super) async fn new(entries: &[f32], yielder: &Yielder) -> Self {
         let mut own = Self::default();
         for entries in entries.chunks(BETWEEN) {
             own.add(entries);
@@ -111,7 +111,7 @@ mod tests {
     use glasshouse_platform::block_on;
 
     fn of(entries: &[f32]) -> Summary {
-        block_on(Summary::of(entries, &Yielder::none()))
+        block_on(Summary::new(entries, &Yielder::none()))
     }
 
     #[test]

@@ -287,7 +287,7 @@ fn a_part_switched_off_adds_nothing_and_its_weights_come_back() {
         let tokens = bench.tokens(PROMPT);
         let edits = [Edit::Layer { layer: 1, factor: 0.0 }, Edit::Attention { layer: 0, factor: 2.0 }];
         {
-            let changed = Changed::of(&mut bench.lens, &edits);
+            let changed = Changed::new(&mut bench.lens, &edits);
             assert_ne!(changed.lens.arena(), before);
             let sites = [
                 HookPoint::AttentionOutput(1),
@@ -301,7 +301,7 @@ fn a_part_switched_off_adds_nothing_and_its_weights_come_back() {
         }
         assert_eq!(bench.lens.arena(), before);
         // Twice by two equals by four, and afterwards everything is restored.
-        drop(Changed::of(&mut bench.lens, &[edits[1], edits[1]]));
+        drop(Changed::new(&mut bench.lens, &[edits[1], edits[1]]));
         assert_eq!(bench.lens.arena(), before);
         let with = |edits: Vec<Edit>| InspectSettings { edits, ..InspectSettings::default() };
         let mut after = |edits| bench.look(View::WhatIf, PROMPT, &with(edits)).unwrap().floats("after");

@@ -20,7 +20,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (mut log_probabilities, mut rank, mut entropy) = (vec![0.0], vec![0], Vec::new());
     let yielder = Yielder::new();
     for (at, row) in logits.rows().enumerate() {
-        let spread = Spread::of(row);
+        let spread = Spread::from_logits(row);
         entropy.push((spread.entropy / LN_2) as f32);
         if let Some(next) = tokens.get(at + 1) {
             let logit = row.get(*next as usize).copied().unwrap_or(f32::NAN);
@@ -46,7 +46,7 @@ struct Spread {
 }
 
 impl Spread {
-    fn of(logits: &[f32]) -> Self {
+    fn from_logits(logits: &[f32]) -> Self {
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let (mut sum, mut weighted) = (0.0, 0.0);
         for logit in logits {
@@ -81,10 +81,10 @@ mod tests {
 
     #[test]
     fn an_even_spread_has_the_entropy_of_its_count() {
-        let spread = Spread::of(&[700.0; 8]);
+        let spread = Spread::from_logits(&[700.0; 8]);
         assert!((spread.entropy / LN_2 - 3.0).abs() < 1e-9);
         assert!((spread.log_sum - 700.0 - 8f64.ln()).abs() < 1e-9);
-        let sure = Spread::of(&[0.0, f32::NEG_INFINITY, -400.0]);
+        let sure = Spread::from_logits(&[0.0, f32::NEG_INFINITY, -400.0]);
         assert_eq!((sure.entropy, sure.log_sum), (0.0, 0.0));
     }
 }

@@ -75,7 +75,7 @@ pub(super) struct Histograms {
 
 impl Histograms {
     async fn add(&mut self, entries: &[f32], yielder: &Yielder) {
-        let summary = Summary::of(entries, yielder).await;
+        let summary = Summary::new(entries, yielder).await;
         let (lowest, highest) = (summary.smallest, summary.largest);
         // If all entries are equal, there is one bin; NaN is counted there too.
         let bins = if highest > lowest { BINS as f32 / (highest - lowest) } else { 0.0 };
@@ -162,7 +162,7 @@ async fn along_run(subject: &mut Subject<'_>, yielder: &Yielder) -> Result<Along
         if checkpoints.is_empty() { Vec::new() } else { text_of_gradients(subject, &mut along.notices) };
     let mut lens: Option<Lens> = None;
     for checkpoint in &checkpoints {
-        let weights = match Trained::load(run.clone(), &checkpoint.choice()) {
+        let weights = match Trained::load(run.clone(), &checkpoint.choice(), yielder).await {
             Ok(trained) => trained.parameters,
             Err(error) => {
                 along.notices.push(format!("Step {} is skipped: {error}.", checkpoint.step));

@@ -27,7 +27,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let token = subject.output(&logits)?;
     let before = log_probabilities(&logits);
     let after = {
-        let changed = Changed::of(subject.lens, &settings.edits);
+        let changed = Changed::new(subject.lens, &settings.edits);
         log_probabilities(&self::logits(changed.lens, tokens, &patches, position).await?)
     };
     let probabilities = |logarithms: &[f64]| -> Vec<f32> {
@@ -154,7 +154,6 @@ async fn logits(lens: &mut Lens, tokens: &[u32], patches: &[Patch], position: us
     Ok(one(logits).row(position).to_vec())
 }
 
-/// The single result.
 fn one(found: Vec<Tensor>) -> Tensor {
     found.into_iter().next().unwrap_or_default()
 }
@@ -172,7 +171,7 @@ async fn every_part(
     let mlps = (0..layers).map(|layer| Edit::Mlp { layer, factor: 0.0 });
     let mut rows = Vec::new();
     for edit in (0..layers).flat_map(head).chain(mlps) {
-        let changed = Changed::of(lens, &[edit]);
+        let changed = Changed::new(lens, &[edit]);
         let stream = one(changed.lens.probe(tokens, &[HookPoint::Stream(layers)]).await?);
         rows.extend_from_slice(stream.row(position));
     }
@@ -209,7 +208,7 @@ pub(super) struct Changed<'lens> {
 
 impl<'lens> Changed<'lens> {
     /// Applies the scaling edits; patches do not change weights.
-    pub(super) fn of(lens: &'lens mut Lens, edits: &[Edit]) -> Self {
+    pub(super) fn new(lens: &'lens mut Lens, edits: &[Edit]) -> Self {
         let size = lens.config().head_size;
         let mut changed = Self { lens, before: Vec::new() };
         for edit in edits {

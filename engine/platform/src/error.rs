@@ -57,7 +57,6 @@ pub enum Error {
         held: Option<u64>,
         advice: String,
     },
-    /// Cancelled by the user.
     #[error("{0} was cancelled; nothing was changed")]
     Cancelled(String),
     /// Another operation is in progress.

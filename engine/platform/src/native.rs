@@ -176,9 +176,6 @@ pub async fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 }
 
 /// Runs long work that yields on its own thread. Once the returned future is dropped, the work is dropped at its next yield.
-///
-/// # Errors
-/// Same as [`spawn_blocking`].
 pub async fn spawn_yielding<T: Send + 'static>(
     work: impl AsyncFnOnce(Yielder) -> T + Send + 'static,
 ) -> Result<T> {
@@ -222,9 +219,6 @@ fn thread_beside(work: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 /// Makes a file executable, on systems that need it.
-///
-/// # Errors
-/// The file system refuses.
 pub fn make_executable(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {

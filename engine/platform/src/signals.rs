@@ -27,9 +27,6 @@ impl Signal {
 }
 
 /// Calls `heard` for every signal from now on, on its own thread. Must be called only once.
-///
-/// # Errors
-/// The system refuses.
 #[cfg(unix)]
 pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -53,9 +50,6 @@ pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
 }
 
 /// Calls `heard` for every signal from now on, on its own thread. Must be called only once.
-///
-/// # Errors
-/// The system refuses.
 #[cfg(not(unix))]
 pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<()> {
     ctrlc::set_handler(move || heard(Signal::Interrupt)).map_err(refused)

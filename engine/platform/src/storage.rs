@@ -94,10 +94,7 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies the rest of a file to another, yielding regularly.
-///
-/// # Errors
-/// Reading or writing fails.
+/// Copies the rest of a file to another.
 pub async fn copy(from: &mut dyn Read, to: &mut dyn Write, yielder: &Yielder) -> std::io::Result<()> {
     copy_pieces(from, to, (identity, identity), yielder).await
 }
@@ -121,7 +118,7 @@ async fn copy_pieces<E>(
     }
 }
 
-/// Copies a file to a new path, yielding regularly. The system's own copy is not used, because it does not report which of the
+/// Copies a file to a new path. The system's own copy is not used, because it does not report which of the
 /// two files failed.
 ///
 /// # Errors
@@ -133,11 +130,9 @@ pub async fn copy_file(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> 
     copy_pieces(&mut source, &mut copy, (unread, unwritten), yielder).await
 }
 
-/// Reads a file, yielding regularly.
-///
 /// # Errors
 /// The file cannot be read or does not fit into memory.
-pub async fn read_in_turns(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
+pub async fn read_file(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
     let length = files::metadata(path).map_err(Error::io(path))?.len();
     let mut bytes = Vec::new();
     bytes
@@ -148,7 +143,7 @@ pub async fn read_in_turns(path: &Path, yielder: &Yielder) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Extends a CRC-32C by `bytes`, yielding between blocks.
+/// Extends a CRC-32C by `bytes`.
 pub async fn crc32c(mut checksum: u32, bytes: &[u8], yielder: &Yielder) -> u32 {
     for piece in bytes.chunks(PIECE) {
         checksum = crc32c::crc32c_append(checksum, piece);
@@ -196,9 +191,6 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Res
 }
 
 /// Calls `read` with the path and `limit`, or returns `None` if the file does not exist.
-///
-/// # Errors
-/// Those of `read`.
 pub fn if_there<T>(path: &Path, limit: u64, read: impl FnOnce(&Path, u64) -> Result<T>) -> Result<Option<T>> {
     files::exists(path).then(|| read(path, limit)).transpose()
 }

@@ -3,7 +3,6 @@
 use glasshouse_protocol::{ChatExample, ChatMessage, Objective};
 use serde_json::{Map, Value};
 
-/// A compiled chat template.
 #[derive(Debug)]
 pub struct ChatRenderer {
     #[cfg(not(target_arch = "wasm32"))]
@@ -35,9 +34,6 @@ impl ChatRenderer {
     }
 
     /// Like [`Self::text`], with additional template variables.
-    ///
-    /// # Errors
-    /// Same as [`Self::text`].
     pub fn text_with(
         &self,
         messages: &[ChatMessage],
@@ -83,9 +79,6 @@ impl ChatRenderer {
     }
 
     /// Like [`Self::text`], with additional template variables.
-    ///
-    /// # Errors
-    /// Same as [`Self::text`].
     pub fn text_with(
         &self,
         messages: &[ChatMessage],

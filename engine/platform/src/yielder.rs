@@ -13,7 +13,8 @@ use web_time::{Duration, Instant};
 /// Time that work may hold its thread.
 pub const TURN: Duration = Duration::from_millis(40);
 
-/// Yields of a piece of work, at most one per [`TURN`].
+/// Yields of a piece of work, at most one per [`TURN`]. A function that takes one yields every few milliseconds; callers that
+/// block on it pass [`Yielder::none`].
 #[derive(Debug)]
 pub struct Yielder {
     given: bool,

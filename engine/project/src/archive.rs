@@ -50,29 +50,18 @@ pub struct Packed {
 ///
 /// # Errors
 /// The folder is not a project, or a file cannot be read.
-pub fn pack(folder: &Path) -> Result<Vec<u8>> {
-    block_on(pack_in_turns(folder, &Yielder::none())).map(|(bytes, _)| bytes)
-}
-
-/// Like [`pack`], yielding regularly.
-///
-/// # Errors
-/// Same as [`pack`].
-pub async fn pack_in_turns(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)> {
+pub async fn pack(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)> {
     Project::open(folder)?;
     pack_folder(folder, yielder).await
 }
 
-/// Packs any folder, such as an exported model, yielding regularly.
-///
-/// # Errors
-/// A file cannot be read.
+/// Packs any folder, such as an exported model.
 pub async fn pack_folder(folder: &Path, yielder: &Yielder) -> Result<(Vec<u8>, Packed)> {
-    let (file, packed) = pack_into(&Contents::of(folder)?, Cursor::new(Vec::new()), yielder).await?;
+    let (file, packed) = pack_into(&Contents::from_folder(folder)?, Cursor::new(Vec::new()), yielder).await?;
     Ok((file.into_inner(), packed))
 }
 
-/// Packs the project in a folder into a file, atomically and yielding regularly. An existing file is replaced only if `replace`
+/// Packs the project in a folder into a file, atomically. An existing file is replaced only if `replace`
 /// is set, and kept if the future is dropped.
 ///
 /// # Errors
@@ -86,7 +75,8 @@ pub async fn pack_file(folder: &Path, to: &Path, replace: bool, yielder: &Yielde
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
     let file = files::OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-    let (file, packed) = pack_into(&Contents::of(folder)?, file.map_err(Error::io(&path))?, yielder).await?;
+    let (file, packed) =
+        pack_into(&Contents::from_folder(folder)?, file.map_err(Error::io(&path))?, yielder).await?;
     file.sync_all().map_err(Error::io(to))?;
     drop(file);
     staging.put_file(EXTENSION, to)?;
@@ -181,10 +171,11 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
         Error::Refused(reason) => Error::bad_file(file, reason),
         other => other,
     };
-    let archive = Archive::read(std::io::BufReader::new(opened)).map_err(named)?;
+    let archive =
+        block_on(Archive::read(std::io::BufReader::new(opened), &Yielder::none())).map_err(named)?;
     archive.check_room(glasshouse_platform::persistence::room(folder))?;
     let staging = Staging::beside(folder)?;
-    archive.unpack(staging.path()).map_err(named)?;
+    block_on(archive.unpack(staging.path(), &Yielder::none())).map_err(named)?;
     Project::open(staging.path())?;
     if replace {
         staging.put(folder)?;
@@ -209,15 +200,7 @@ impl<F: Read + Seek> Archive<F> {
     ///
     /// # Errors
     /// The file is not a zip, not a supported project, damaged, or unsafe to unpack; the reason is one sentence.
-    pub fn read(file: F) -> Result<Self> {
-        block_on(Self::read_in_turns(file, &Yielder::none()))
-    }
-
-    /// Like [`Archive::read`], yielding regularly.
-    ///
-    /// # Errors
-    /// Same as [`Archive::read`].
-    pub(crate) async fn read_in_turns(file: F, yielder: &Yielder) -> Result<Self> {
+    pub async fn read(file: F, yielder: &Yielder) -> Result<Self> {
         Self::read_with(file, true, yielder).await
     }
 
@@ -318,15 +301,7 @@ impl<F: Read + Seek> Archive<F> {
     ///
     /// # Errors
     /// An entry is damaged, or writing fails; the folder may then hold an incomplete project.
-    pub fn unpack(self, folder: &Path) -> Result<()> {
-        block_on(self.unpack_in_turns(folder, &Yielder::none()))
-    }
-
-    /// Like [`Archive::unpack`], yielding regularly.
-    ///
-    /// # Errors
-    /// Same as [`Archive::unpack`].
-    pub async fn unpack_in_turns(self, folder: &Path, yielder: &Yielder) -> Result<()> {
+    pub async fn unpack(self, folder: &Path, yielder: &Yielder) -> Result<()> {
         let folders: BTreeSet<PathBuf> = self
             .entries
             .iter()
@@ -450,4 +425,4 @@ async fn marker_name<F: Read + Seek>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ use crate::initial;
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, is_of_classifier};
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::{
     CHATML_TOKENS, CheckpointChoice, CheckpointSummary, Hint, Invalid, RunConfig, Start, TokenizerConfig,
     Trainable, quantity::things,
@@ -201,7 +201,8 @@ impl Beginning {
     /// # Errors
     /// The checkpoint is damaged, or a parameter has another shape.
     pub fn weights(&self, config: &RunConfig) -> Result<Vec<f32>> {
-        let trained = Trained::load(self.run.clone(), &self.start.checkpoint)?.parameters;
+        let trained =
+            block_on(Trained::load(self.run.clone(), &self.start.checkpoint, &Yielder::none()))?.parameters;
         let (own, parameters) =
             (parameters_of(&self.config)?, model::parameters(&config.model, &config.train)?);
         let (from, to) = (ArenaLayout::from_parameters(&own), ArenaLayout::from_parameters(&parameters));

@@ -35,9 +35,6 @@ impl Project {
 
     /// Like [`Project::open_or_create`], for a command that may fail ([`Claim::discard`]). Safe to call from several processes at
     /// the same time.
-    ///
-    /// # Errors
-    /// Same as [`Project::open_or_create`].
     pub fn claim(folder: &Path) -> Result<Claim> {
         let lock_path = folder.join(USE_LOCK);
         for attempt in 0..TRIES {

@@ -13,12 +13,7 @@ use glasshouse_protocol::TrainConfig;
 const DRAWN: usize = 1 << 16;
 
 /// The parameter arena at the start of a run; padding is zero.
-pub fn parameters(parameters: &[Parameter], layout: &ArenaLayout, seed: u64) -> Vec<f32> {
-    block_on(parameters_in_turns(parameters, layout, seed, &Yielder::none()))
-}
-
-/// Like [`parameters`], yielding regularly: a large model takes seconds.
-pub async fn parameters_in_turns(
+pub async fn parameters(
     parameters: &[Parameter],
     layout: &ArenaLayout,
     seed: u64,

@@ -22,9 +22,6 @@ impl Run {
     }
 
     /// Stores an evaluation, replacing the previous one.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub fn keep_evaluation(&self, evaluation: &Evaluation) -> Result<()> {
         storage::write_json(&self.folder().join(EVALUATION), evaluation)
     }
@@ -38,9 +35,6 @@ impl Run {
     }
 
     /// Stores an audit, replacing the previous one.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub fn keep_audit(&self, audit: &Audit) -> Result<()> {
         storage::write_json(&self.folder().join(AUDIT), audit)
     }

@@ -59,9 +59,6 @@ fn text_of(path: &Path) -> std::result::Result<String, String> {
 
 impl Project {
     /// The learner's progress, by name of the lesson.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn lesson_progress(&self) -> Result<BTreeMap<String, LessonProgress>> {
         let kept = storage::if_there(&self.folder.join(PROGRESS), MAX_RECORD_BYTES, storage::read_json)?;
         Ok(kept.unwrap_or_default())

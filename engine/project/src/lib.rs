@@ -215,9 +215,6 @@ impl Project {
     }
 
     /// Summaries of all runs, by number. A damaged run is listed with its error.
-    ///
-    /// # Errors
-    /// The project folder cannot be read.
     pub fn run_summaries(&self) -> Result<Vec<RunSummary>> {
         Ok(self.runs()?.iter().map(Run::summary_or_error).collect())
     }

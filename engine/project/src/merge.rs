@@ -3,21 +3,16 @@
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Error, Result, Yielder, block_on};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::{CheckpointChoice, Hint, RunConfig, RunState, Start, TrainConfig};
 
 impl Project {
     /// Creates a run without steps (like an imported model) from a run's weights with its adapter merged: W + scale·B·A. The new
-    /// run's record names the checkpoint as its start.
+    /// run's record names the checkpoint as its start. If the future is dropped, the project is unchanged.
     ///
     /// # Errors
     /// The run has no adapter or no such checkpoint, the checkpoint is damaged, or writing fails; no run is created then.
-    pub fn merge(&self, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
-        block_on(self.merge_in_turns(run, checkpoint, &Yielder::none()))
-    }
-
-    /// Like [`Self::merge`], yielding regularly. If the future is dropped, the project is unchanged.
-    pub async fn merge_in_turns(
+    pub async fn merge(
         &self,
         run: &Run,
         checkpoint: &CheckpointChoice,
@@ -36,7 +31,7 @@ impl Project {
             });
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
-        let trained = Trained::load_in_turns(run.clone(), &checkpoint, yielder).await?;
+        let trained = Trained::load(run.clone(), &checkpoint, yielder).await?;
         self.keep_weights(trained, checkpoint, "merged", yielder).await
     }
 
@@ -76,7 +71,7 @@ impl Project {
         };
         let state = ArenaState { parameters: weights, ..ArenaState::default() };
         let mut checkpoints = Checkpoints::new(merged.checkpoints_folder());
-        checkpoints.save_in_turns(&info, &parameters, &state, true, yielder).await?;
+        checkpoints.save(&info, &parameters, &state, true, yielder).await?;
         let record = merged.record()?;
         let (state, parameters) = (RunState::Imported, count);
         merged.save_record(&RunRecord {

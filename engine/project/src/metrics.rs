@@ -270,9 +270,6 @@ pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
 
 /// Reads a run's metrics for a curve: at most `points` evenly spaced steps including the last, their preference metrics, and all
 /// other events, in order. Damaged lines are skipped; a missing file is an empty history.
-///
-/// # Errors
-/// The file cannot be read.
 pub fn thinned(path: &Path, points: usize) -> Result<Vec<TrainEvent>> {
     let bytes = match files::read(path) {
         Ok(bytes) => bytes,

@@ -48,9 +48,6 @@ impl TrainedTokenizer {
 
 impl Project {
     /// The stored next run; empty if none was stored.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn next(&self) -> Result<Next> {
         let kept = storage::if_there(&self.folder.join(FILE), MAX_RECORD_BYTES, storage::read_json)?;
         Ok(kept.unwrap_or_default())

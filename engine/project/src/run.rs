@@ -358,9 +358,6 @@ impl Run {
     }
 
     /// Summary for display.
-    ///
-    /// # Errors
-    /// The records cannot be read.
     pub fn summary(&self) -> Result<RunSummary> {
         let (config, record) = (self.config()?, self.record()?);
         let mut checkpoints = Checkpoints::new(self.checkpoints_folder()).list();

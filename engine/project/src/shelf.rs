@@ -45,9 +45,6 @@ impl Shelf {
     }
 
     /// All projects, most recently used first, followed by deleted ones. Damaged projects are listed with their problem.
-    ///
-    /// # Errors
-    /// The shelf cannot be read.
     pub fn list(&self) -> Result<Vec<ProjectSummary>> {
         let about = |id: &String| {
             let folder = self.folder.join(id);
@@ -91,7 +88,7 @@ impl Shelf {
         project.set_name(&self.free_name(name, Some(id))?)
     }
 
-    /// Copies a project, yielding regularly, and returns the copy's id.
+    /// Copies a project and returns the copy's id.
     ///
     /// # Errors
     /// The shelf has no project with this id, or copying fails; no partial copy remains.
@@ -101,29 +98,22 @@ impl Shelf {
         self.place(&name, async |staging| copy_folder(from.folder(), staging, yielder).await).await
     }
 
-    /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used.
+    /// Unpacks a `.glasshouse` file into a new project and returns its id. If `name` is `None`, the name in the file is used; `room`
+    /// is the free space in bytes, if known.
     ///
     /// # Errors
-    /// The file is invalid or unsafe to unpack; no project is created.
-    pub fn import(&self, bytes: &[u8], name: Option<&str>) -> Result<String> {
-        block_on(self.import_from(std::io::Cursor::new(bytes), name, None, &Yielder::none()))
-    }
-
-    /// Like [`Shelf::import`], from any file and yielding regularly; `room` is the free space in bytes, if known.
-    ///
-    /// # Errors
-    /// Same as [`Shelf::import`], or the project needs more than `room`.
-    pub async fn import_from<F: Read + Seek>(
+    /// The file is invalid, unsafe to unpack or needs more than `room`; no project is created.
+    pub async fn import<F: Read + Seek>(
         &self,
         file: F,
         name: Option<&str>,
         room: Option<u64>,
         yielder: &Yielder,
     ) -> Result<String> {
-        let opened = archive::Archive::read_in_turns(file, yielder).await?;
+        let opened = archive::Archive::read(file, yielder).await?;
         opened.check_room(room)?;
         let name = self.free_name(name.unwrap_or(opened.name()), None)?;
-        self.place(&name, async |staging| opened.unpack_in_turns(staging, yielder).await).await
+        self.place(&name, async |staging| opened.unpack(staging, yielder).await).await
     }
 
     /// Deletes a project; [`Shelf::restore`] can undo it for at least [`KEPT`] seconds.
@@ -262,7 +252,7 @@ fn id_from_name(name: &str) -> String {
 
 /// Copies a project's folder, except for files of running processes such as locks.
 async fn copy_folder(from: &Path, to: &Path, yielder: &Yielder) -> Result<()> {
-    let contents = archive::Contents::of(from)?;
+    let contents = archive::Contents::from_folder(from)?;
     contents
         .for_each(async |file| {
             let target = to.join(file.place);

@@ -5,7 +5,7 @@ use super::{Beginning, Project, Run, Trained};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{Purpose, build};
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_platform::{Error, Result};
+use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::{CheckpointChoice, ModelConfig, RunConfig, Start};
 use glasshouse_text::tokenizer::TokenizerFiles;
 
@@ -92,7 +92,7 @@ impl Teacher {
                 "the teacher {name} has changed since the run started; start a new run"
             )));
         }
-        let trained = Trained::load(run, &checkpoint)?.parameters;
+        let trained = block_on(Trained::load(run, &checkpoint, &Yielder::none()))?.parameters;
         let (from, to) = layouts(&own.model)?;
         Ok(from.moved_to(&to, trained))
     }

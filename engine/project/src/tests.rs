@@ -1,6 +1,7 @@
 use super::*;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
 use glasshouse_compiler::step::ArenaState;
+use glasshouse_platform::{Yielder, block_on};
 use glasshouse_protocol::{LearnsFrom, RunState, presets};
 
 fn project() -> (tempfile::TempDir, Project) {
@@ -243,7 +244,14 @@ fn a_run_is_listed_at_the_step_that_it_goes_on_from() {
     assert_eq!(run.summary().unwrap().step, 20);
     // As if killed between saving a checkpoint and the record.
     let info = CheckpointInfo { arena_version: ARENA_VERSION, step: 30, ..CheckpointInfo::default() };
-    Checkpoints::new(run.checkpoints_folder()).save(&info, &[], &ArenaState::default(), false).unwrap();
+    block_on(Checkpoints::new(run.checkpoints_folder()).save(
+        &info,
+        &[],
+        &ArenaState::default(),
+        false,
+        &Yielder::none(),
+    ))
+    .unwrap();
     assert_eq!(run.summary().unwrap().step, 30);
 }
 

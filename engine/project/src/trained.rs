@@ -1,11 +1,11 @@
 //! A trained model in a project: a run's settings, its tokenizer, and the weights of a checkpoint.
 
 use super::Run;
-use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state_in_turns};
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::model::{self, Purpose, build};
 use glasshouse_compiler::plan::merge::merged;
-use glasshouse_platform::{Error, Result, Yielder, block_on, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_protocol::{CheckpointChoice, RunConfig};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::Tokenizer;
@@ -30,13 +30,8 @@ impl Trained {
     ///
     /// # Errors
     /// The run has no checkpoint, or the chosen one cannot be read or belongs to another model.
-    pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
-        block_on(Self::load_in_turns(run, checkpoint, &Yielder::none()))
-    }
-
-    /// Like [`Self::load`], yielding regularly.
-    pub async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
-        let as_trained = AsTrained::load_in_turns(run, checkpoint, yielder).await?;
+    pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
+        let as_trained = AsTrained::load(run, checkpoint, yielder).await?;
         let AsTrained { run, config, parameters, weights, info, notices } = as_trained;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
         let give = async || yielder.maybe_yield().await;
@@ -62,14 +57,7 @@ pub struct AsTrained {
 
 impl AsTrained {
     /// Loads a checkpoint like [`Trained::load`].
-    ///
-    /// # Errors
-    /// Same as [`Trained::load`].
-    pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
-        block_on(Self::load_in_turns(run, checkpoint, &Yielder::none()))
-    }
-
-    async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
+    pub async fn load(run: Run, checkpoint: &CheckpointChoice, yielder: &Yielder) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
@@ -83,11 +71,11 @@ impl AsTrained {
                 let reason = checkpoints.instead_of(file).unwrap_or_else(unknown);
                 return Err(Error::bad_file(path, reason));
             }
-            let (info, state) = read_state_in_turns(path, &parameters, Content::Weights, yielder).await?;
+            let (info, state) = read_state(path, &parameters, Content::Weights, yielder).await?;
             (info, state, Vec::new())
         } else {
             let content = Content::Weights;
-            let loaded = checkpoints.load_named_in_turns(checkpoint, &parameters, content, yielder).await?;
+            let loaded = checkpoints.load_named(checkpoint, &parameters, content, yielder).await?;
             (loaded.info, loaded.state, loaded.notices)
         };
         run.check_model(&info, &config)?;

@@ -69,7 +69,6 @@ impl Default for CompletionSettings {
     }
 }
 
-/// A generated text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
     /// The run whose weights generated it.

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 /// Key in [`DeviceDescription::variants`] for the number of workers that share a step.
 const WORKERS: &str = "workers";
 
-/// Kind of executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceKind {

@@ -176,7 +176,6 @@ pub enum Event {
     TokenizerReady {
         tokenizer: TokenizerSummary,
     },
-    /// A tokenized text.
     Tokens {
         text: String,
         tokens: Vec<TokenSummary>,
@@ -305,7 +304,6 @@ pub enum Event {
         #[serde(default)]
         text: String,
     },
-    /// A text has ended.
     Completed {
         completion: Box<crate::Completion>,
     },

@@ -396,7 +396,6 @@ pub struct Inspection {
     pub device: String,
     pub layers: usize,
     pub heads: usize,
-    /// The prompt as given.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prompt: String,
     /// The prompt's tokens that fit the context.

@@ -79,7 +79,6 @@ pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 pub struct Invalid {
     /// Dotted path, as in the run's TOML file: `model.heads`.
     pub field: String,
-    /// The value as text.
     pub value: String,
     /// The broken rule, as a phrase that follows "must": `divide by model.kv_heads (4)`.
     pub rule: String,

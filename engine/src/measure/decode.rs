@@ -8,6 +8,7 @@ use crate::initial;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform;
+use crate::platform::Yielder;
 use crate::protocol::bench::DecodeMeasurement;
 use crate::protocol::{GenerateConfig, ModelConfig, RunConfig, random};
 use crate::{Error, Result};
@@ -88,7 +89,8 @@ pub async fn measure_decode(
     let model = &config.model;
     workload.check(model)?;
     let graph = build(model, Purpose::STEP)?.graph;
-    let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed);
+    let weights =
+        initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed, &Yielder::new()).await;
     let opening =
         Opening { threads, precision: config.train.precision, tuning: tuning.clone(), texts: workload.batch };
     let (mut decoder, warning) = Decoder::open(device, model, &weights, &opening).await?;

@@ -148,7 +148,8 @@ async fn measure_on(
     let run = project.create_run(config, &prepared.folder)?;
 
     let graph = build(model, Purpose::STEP)?.graph;
-    let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed);
+    let weights =
+        initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed, &Yielder::new()).await;
     let description = match &gpu {
         Some(gpu) => gpu.describe(),
         None => device::cpu(platform::threads(threads)),

@@ -45,9 +45,6 @@ impl Settled {
 /// Chooses the precision of a new run on a device (named as for [`crate::executor::Executor::open_tuned`]); `None` if the
 /// settings specify it. Without measuring, the choice is 32 bits. The same holds if the device cannot be opened; opening it later
 /// reports the error.
-///
-/// # Errors
-/// The device was lost.
 pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning) -> Result<Option<Settled>> {
     if config.train.precision != Precision::Auto {
         return Ok(None);
@@ -133,7 +130,7 @@ async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tunin
     let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::new(&train), ring).await?;
     let layout = ArenaLayout::new(&graphs.train);
     let parameters =
-        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
+        initial::parameters(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     let micro_batches = random_batches(config);
     let input = |step| StepInput { step, learning_rate: 1e-4, micro_batches: micro_batches.clone() };

@@ -79,7 +79,7 @@ pub async fn measure(
         Executor::open_tuned(device, &graphs, optimizer, threads, tuning).await?;
     let layout = ArenaLayout::new(&graphs.train);
     let parameters =
-        initial::parameters_in_turns(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
+        initial::parameters(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
     // A measurement limited by time runs while the user looks at a window.
     executor.set_interactive(matches!(extent, Extent::Seconds(_)));

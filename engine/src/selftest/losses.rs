@@ -14,6 +14,7 @@ use crate::plan::arena::ArenaLayout;
 use crate::plan::fuse::fused;
 use crate::plan::lower::{Target, Tier};
 use crate::plan::{compile, trial};
+use crate::platform::Yielder;
 use crate::protocol::{Precision, RunConfig, TrainConfig};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use crate::{Error, Result};
@@ -195,7 +196,8 @@ pub async fn reports(
     let train = TrainConfig { precision: way.precision, ..config.train.clone() };
     let optimizer = Optimizer::new(&train);
     let layout = ArenaLayout::new(&graphs.train);
-    let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
+    let parameters =
+        initial::parameters(&graphs.train.parameters, &layout, config.seed, &Yielder::new()).await;
     let tuning = match way.kernels {
         Kernels::Default => Tuning::Default,
         Kernels::Tuned => Tuning::before_a_run(),

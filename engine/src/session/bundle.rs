@@ -95,7 +95,7 @@ async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
         )));
     }
     let all = staging.path().join("bundle");
-    archive.unpack_in_turns(&all, &yielder).await?;
+    archive.unpack(&all, &yielder).await?;
     let folders = files::read_dir(&all).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut places = std::iter::once(all).chain(folders);
     let bundle = places.find(|place| is_bundle(place)).ok_or_else(|| {

@@ -56,7 +56,6 @@ impl Drop for Cleaning {
 }
 
 impl Session {
-    /// Handles the cleaning commands.
     pub(super) async fn clean(&mut self, id: u64, command: Command) -> Result<()> {
         match command {
             Command::ShowRecipe => {

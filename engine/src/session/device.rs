@@ -60,7 +60,7 @@ impl Session {
 
     pub(super) async fn choose_device(&mut self, id: u64, wish: &str) -> Result<()> {
         let adapters = gpu::devices().await;
-        let summary = match DeviceRequest::of(wish)? {
+        let summary = match DeviceRequest::from_name(wish)? {
             DeviceRequest::Auto => match adapters.first().filter(|adapter| !adapter.software) {
                 Some(adapter) => {
                     described(adapter, "chosen because it is a GPU, the fastest device here".to_owned())

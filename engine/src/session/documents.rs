@@ -161,7 +161,7 @@ impl Session {
         let data = self.data_config()?;
         let known = self.opened()?.survey.as_ref().is_some_and(|(of, _)| *of == data);
         if !known {
-            let survey = Survey::of(&data, &Yielder::new()).await?;
+            let survey = Survey::new(&data, &Yielder::new()).await?;
             self.opened()?.survey = Some((data, survey));
         }
         let project = self.opened()?;
@@ -339,7 +339,6 @@ fn file_name(path: &Path) -> Result<&OsStr> {
     path.file_name().ok_or_else(refused)
 }
 
-/// Copies a file, yielding regularly.
 async fn copy(from: &Path, to: &Path, yielder: &Yielder) -> std::io::Result<()> {
     let (mut from, mut to) = (files::File::open(from)?, files::File::create(to)?);
     storage::copy(&mut from, &mut to, yielder).await

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::event_sink::MOMENT;
-use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns, source_of};
+use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import, source_of};
 use crate::platform::{self, Yielder, files};
 use crate::project::{Project, Run};
 use crate::protocol::quantity::bytes;
@@ -114,8 +114,7 @@ impl Session {
         progress(0);
         let (name, source) = (&looked.name, looked.source.clone());
         let yielder = Yielder::new();
-        let run =
-            import_in_turns(&project, &found, name, source, for_comparison, &yielder, &mut progress).await?;
+        let run = import(&project, &found, name, source, for_comparison, &yielder, &mut progress).await?;
         self.looked = None;
         self.settle_claim(true);
         self.sink.answer(id, imported(&run, &found));

@@ -381,7 +381,7 @@ impl Session {
             return Ok(known);
         }
         let files = Checkpoints::new(run.checkpoints_folder());
-        let trained = Trained::load(run, checkpoint)?;
+        let trained = Trained::load(run, checkpoint, &Yielder::new()).await?;
         // Any other file may be overwritten, so it is read each time.
         if file.is_some_and(|file| files.list().iter().all(|own| own.file != file)) {
             key.2 = fingerprint(&trained.parameters);

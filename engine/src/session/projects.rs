@@ -256,9 +256,7 @@ impl Session {
         let yielder = Yielder::new();
         let (content, packed) = match &to {
             Some(path) => (None, archive::pack_file(&folder, path, !keep, &yielder).await?),
-            None => archive::pack_in_turns(&folder, &yielder)
-                .await
-                .map(|(bytes, packed)| (Some(bytes), packed))?,
+            None => archive::pack(&folder, &yielder).await.map(|(bytes, packed)| (Some(bytes), packed))?,
         };
         drop(looked);
         let archive::Packed { bytes, files, notes } = packed;
@@ -283,11 +281,9 @@ impl Session {
         let project = match (from, bytes.into_iter().next()) {
             (Some(path), _) => {
                 let file = files::File::open(&path).map_err(Error::io(path))?;
-                self.shelf()?.import_from(BufReader::new(file), name, room, &yielder).await?
+                self.shelf()?.import(BufReader::new(file), name, room, &yielder).await?
             }
-            (None, Some(content)) => {
-                self.shelf()?.import_from(Cursor::new(content), name, room, &yielder).await?
-            }
+            (None, Some(content)) => self.shelf()?.import(Cursor::new(content), name, room, &yielder).await?,
             (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
         };
         let mut imported = Imported(Some(self.shelf()?.path_of(&project)?));

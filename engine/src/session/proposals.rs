@@ -146,7 +146,7 @@ impl Session {
             // Use the CPU, where logits need no read-back.
             let places = PLACES.min(candidates.len());
             let mut decoder =
-                CpuDecoder::of_texts(&model.config, &model.parameters, self.options.threads, places)?;
+                CpuDecoder::with_texts(&model.config, &model.parameters, self.options.threads, places)?;
             decoder.keep_entropies();
             let greedy = GenerateConfig { temperature: 0.0, ..config.clone() };
             let asked = candidates.iter().map(|candidate| (candidate, greedy.clone()));

@@ -82,7 +82,7 @@ impl Session {
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
         let restore = async move |yielder: Yielder| {
-            crate::training::restore_in_turns(&project, &run, &checkpoint, &yielder).await
+            crate::training::restore(&project, &run, &checkpoint, &yielder).await
         };
         platform::spawn_yielding(restore).await??.put()?;
         self.list_runs(id)
@@ -104,12 +104,11 @@ impl Session {
                 Some(folder) => {
                     let asked = (folder.as_path(), undo);
                     let merged =
-                        huggingface::merge_adapter_in_turns(&project, &run, &checkpoint, asked, &yielder)
-                            .await?;
+                        huggingface::merge_adapter(&project, &run, &checkpoint, asked, &yielder).await?;
                     Ok((merged, huggingface::another_base(&run, &folder)?))
                 }
                 None if undo => Err(Error::Refused("specify the folder of the adapter to remove".to_owned())),
-                None => Ok((project.merge_in_turns(&run, &checkpoint, &yielder).await?, None)),
+                None => Ok((project.merge(&run, &checkpoint, &yielder).await?, None)),
             }
         };
         let (merged, notice) = platform::spawn_yielding(merge).await??;
@@ -153,24 +152,23 @@ impl Session {
         };
         let yielder = Yielder::new();
         yielder.maybe_yield().await;
-        let load = |run| {
-            let model = Trained::load(run, checkpoint)?;
+        let load = async |run| {
+            let model = Trained::load(run, checkpoint, &yielder).await?;
             model.notices.iter().for_each(|notice| self.sink.notice(notice));
             Ok::<_, Error>(model)
         };
         let written = match format {
             ExportFormat::HuggingFace => {
-                huggingface::export_trained_in_turns(&load(run)?, &path, replace, &yielder).await?
+                huggingface::export_trained(&load(run).await?, &path, replace, &yielder).await?
             }
             ExportFormat::Peft => {
-                let adapted = AsTrained::load(run, checkpoint)?;
+                let adapted = AsTrained::load(run, checkpoint, &yielder).await?;
                 adapted.notices.iter().for_each(|notice| self.sink.notice(notice));
-                huggingface::export_adapter_in_turns(&adapted, &path, replace, &yielder).await?
+                huggingface::export_adapter(&adapted, &path, replace, &yielder).await?
             }
             ExportFormat::Gguf { quantization } => {
-                let model = load(run)?;
-                let exported =
-                    gguf::export_trained_in_turns(&model, quantization, &path, replace, &yielder).await?;
+                let model = load(run).await?;
+                let exported = gguf::export_trained(&model, quantization, &path, replace, &yielder).await?;
                 for notice in &exported.notices {
                     self.sink.notice(notice);
                 }

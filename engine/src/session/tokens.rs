@@ -230,7 +230,7 @@ impl Session {
         let yielder = Yielder::new();
         for (done, config) in candidates.iter().enumerate() {
             self.sink.progress(done as u64, candidates.len() as u64);
-            let trained = Tokenizer::train_in_turns(config, &texts, &yielder).await?;
+            let trained = Tokenizer::train(config, &texts, &yielder).await?;
             yielder.maybe_yield().await;
             rows.push(row(&trained, config, false)?);
             yielder.maybe_yield().await;

@@ -12,6 +12,6 @@ pub mod tensorboard;
 mod trainer;
 
 pub use event::{Progress, SampleRequest, TrainEvent};
-pub use restore::{restore, restore_in_turns};
+pub use restore::restore;
 pub use sample::PendingSample;
 pub use trainer::{Fault, Options, Trainer, held_out_loss, step_input};

@@ -3,7 +3,7 @@
 use super::guard::Guard;
 use super::trainer::{REFERENCE_FILE, REWARD_MODEL_FILE, ROUND_FILE, TEACHER_FILE};
 use glasshouse_compiler::model;
-use glasshouse_platform::{Result, Yielder, block_on, files, storage};
+use glasshouse_platform::{Result, Yielder, files, storage};
 use glasshouse_project::checkpoint::{Checkpoints, Content, Loaded};
 use glasshouse_project::initial;
 use glasshouse_project::metrics::{self, MetricsWriter};
@@ -15,15 +15,11 @@ use glasshouse_protocol::{CheckpointChoice, RunState, Start};
 ///
 /// From a checkpoint with moments, it continues at that step, bit-identical to the first run, with its curves up to there. A
 /// milestone has only weights: the new run then starts at step 0 of its schedule, with zero moments.
+/// If the future is dropped, the project is unchanged.
 ///
 /// # Errors
 /// The checkpoint does not exist or is damaged, or the file system refuses; no run is created then.
-pub fn restore(project: &Project, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
-    block_on(restore_in_turns(project, run, checkpoint, &Yielder::none()))
-}
-
-/// Like [`restore`], yielding regularly. If the future is dropped, the project is unchanged.
-pub async fn restore_in_turns(
+pub async fn restore(
     project: &Project,
     run: &Run,
     checkpoint: &CheckpointChoice,
@@ -38,7 +34,7 @@ pub async fn restore_in_turns(
         !checkpoints.list().iter().any(|summary| is_meant(&summary.file) && !summary.resumable);
     let content = if is_resumable { Content::WeightsAndMoments } else { Content::Weights };
     let Loaded { mut info, mut state, path, .. } =
-        checkpoints.load_named_in_turns(checkpoint, &parameters, content, yielder).await?;
+        checkpoints.load_named(checkpoint, &parameters, content, yielder).await?;
     run.check_model(&info, &config)?;
     if !is_resumable {
         let zeros = initial::zero_moments(&config.train, &parameters);
@@ -56,7 +52,7 @@ pub async fn restore_in_turns(
     if is_resumable && Guard::new(&config, info.guard.clone()).keeps(info.step, &config.train) {
         checkpoints.keep_next();
     }
-    checkpoints.save_in_turns(&info, &parameters, &state, is_best, yielder).await?;
+    checkpoints.save(&info, &parameters, &state, is_best, yielder).await?;
     if is_resumable && files::is_file(&run.metrics_path()) {
         storage::copy_file(&run.metrics_path(), &restored.metrics_path(), yielder).await?;
         let [from, to] = [run, restored].map(|run| metrics::timed_path(&run.metrics_path()));

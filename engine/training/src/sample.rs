@@ -47,9 +47,6 @@ impl<'text> PendingSample<'text> {
     }
 
     /// Generates a few more tokens; returns the whole text once it is complete.
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn carry_on(&mut self) -> Result<Option<String>> {
         self.batch.next(&mut self.decoder).await?;
         Ok(self.batch.finished(0).map(|sample| format!("{}{}", self.before, sample.text)))

@@ -24,7 +24,6 @@ pub enum Role {
     Readback,
 }
 
-/// A buffer to create.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Allocation {
     pub role: Role,

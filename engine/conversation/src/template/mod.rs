@@ -215,9 +215,6 @@ impl ChatTemplate {
     }
 
     /// Like [`Self::text`], with additional variables (`apply_chat_template`'s other arguments).
-    ///
-    /// # Errors
-    /// Same as [`Self::text`].
     pub fn text_with(
         &self,
         conversation: &Conversation,

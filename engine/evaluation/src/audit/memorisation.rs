@@ -52,7 +52,7 @@ pub(super) struct Lengths {
 
 impl Lengths {
     /// The paper's lengths; a shorter context shortens the prefix, and a very short one both.
-    pub(super) fn of(context: usize) -> Self {
+    pub(super) fn new(context: usize) -> Self {
         let following = if context >= FOLLOWING + MIN_PREFIX { FOLLOWING } else { context.div_ceil(2) };
         let prefix = PREFIX.min(context.saturating_sub(following)).max(1);
         Self { prefix, following, near: following.div_ceil(2) }
@@ -92,7 +92,7 @@ pub(super) async fn memorisation(
         return Ok(skipped(AuditTopic::Memorisation, TITLE, reason));
     }
     let context = auditor.subject.scorer.config().context_length;
-    let lengths = Lengths::of(context);
+    let lengths = Lengths::new(context);
     let store = TokenStore::open(&folder)?;
     let wanted = settings.samples;
     let trained = drawn(&store, Split::Train, lengths, wanted, settings.seed, yielder).await?;

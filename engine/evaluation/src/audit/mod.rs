@@ -59,7 +59,7 @@ pub async fn audit(
     tell: Tell<'_>,
 ) -> Result<Vec<AuditSection>> {
     let (asked, yielder) = (asked(settings)?, Yielder::new());
-    let texts = Texts::of(auditor.subject.run)?;
+    let texts = Texts::from_run(auditor.subject.run)?;
     let mut sections = Vec::with_capacity(asked.len());
     // Invalid rules or classifiers are reported before the long work starts.
     let judges =

@@ -23,7 +23,7 @@ fn parts_are_told_in_their_order_and_samples_are_of_a_number_that_is_possible() 
 #[test]
 fn a_short_context_has_shorter_passages() {
     let of = |context| {
-        let Lengths { prefix, following, near } = Lengths::of(context);
+        let Lengths { prefix, following, near } = Lengths::new(context);
         (prefix, following, near)
     };
     assert_eq!(of(1024), (32, 50, 25));

@@ -38,7 +38,7 @@ impl Texts {
     ///
     /// # Errors
     /// The run's records or text are damaged.
-    pub(crate) fn of(run: &Run) -> Result<Self> {
+    pub(crate) fn from_run(run: &Run) -> Result<Self> {
         let mut found = Self { texts: Vec::new(), is_all: true, is_from_outside: run.is_from_outside()? };
         let mut next = Some(run.clone());
         for _ in 0..MAX_RUNS {
@@ -90,9 +90,6 @@ impl Texts {
 
     /// Reads the texts: examples without the markers of their turns, or documents. Very long documents come in parts,
     /// which may cut a word.
-    ///
-    /// # Errors
-    /// A text cannot be read.
     pub(crate) async fn read(
         &self,
         tokenizer: &Tokenizer,

@@ -30,7 +30,12 @@ fn begun(change: impl FnOnce(&mut RunConfig, &std::path::Path)) -> Begun {
     let run = project.create_run(&config, &prepared.folder).unwrap();
     let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
     let parameters = parameters_of(&config).unwrap();
-    let parameters = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 7);
+    let parameters = block_on(initial::parameters(
+        &parameters,
+        &ArenaLayout::from_parameters(&parameters),
+        7,
+        &Yielder::none(),
+    ));
     Begun { _folder: folder, run, config, prepared, tokenizer, parameters }
 }
 

@@ -18,7 +18,12 @@ fn config() -> ModelConfig {
 
 fn weights(config: &ModelConfig) -> Vec<f32> {
     let parameters = build(config, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    let mut arena = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 5);
+    let mut arena = block_on(initial::parameters(
+        &parameters,
+        &ArenaLayout::from_parameters(&parameters),
+        5,
+        &Yielder::none(),
+    ));
     arena.iter_mut().for_each(|weight| *weight *= 8.0);
     arena
 }

@@ -23,9 +23,6 @@ pub(super) struct Answered {
 }
 
 /// Generates answers to rows.
-///
-/// # Errors
-/// The device fails.
 pub(super) async fn answers(
     decoder: &mut Decoder,
     files: &TokenizerFiles,

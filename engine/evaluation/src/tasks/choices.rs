@@ -33,9 +33,6 @@ pub(super) struct Choosing {
 }
 
 /// Scores each row's options and chooses among them.
-///
-/// # Errors
-/// The device fails.
 pub(super) async fn choose<'a>(
     scorer: &mut Scorer,
     prompting: &Prompting<'_>,

@@ -37,7 +37,7 @@ impl TaskFile {
             let read = record.json.and_then(|json| {
                 crc32c = crc32c::crc32c_append(crc32c, &json);
                 let Some(fields) = fields_of(&json)? else { return Ok(None) };
-                let row = match *set.get_or_insert_with(|| Standard::of(name, &fields)) {
+                let row = match *set.get_or_insert_with(|| Standard::find(name, &fields)) {
                     Some(set) => {
                         let fields = set.row(&fields)?;
                         Row { marked: marked(&fields)?, ..row_of(&fields, record.line)? }

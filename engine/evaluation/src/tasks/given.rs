@@ -27,7 +27,7 @@ pub(super) struct AllGiven<'a> {
 
 impl<'a> AllGiven<'a> {
     /// Separates answered rows from failed ones.
-    pub(super) fn of(
+    pub(super) fn new(
         rows: &'a [Row],
         given: impl IntoIterator<Item = std::result::Result<Given, String>>,
     ) -> Self {
@@ -79,7 +79,7 @@ impl<'a> AllGiven<'a> {
             ));
         }
         let missing = || Err("its results have no entry for this row".to_owned());
-        let mut all = Self::of(&file.rows, found.into_iter().map(|given| given.map_or_else(missing, Ok)));
+        let mut all = Self::new(&file.rows, found.into_iter().map(|given| given.map_or_else(missing, Ok)));
         all.broken.extend(broken);
         Ok(all)
     }

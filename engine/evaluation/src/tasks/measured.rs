@@ -37,7 +37,7 @@ pub(super) struct AnswerMeasures {
 
 impl AnswerMeasures {
     /// Accuracy from row scores.
-    pub(super) fn of_accuracy(values: Vec<f64>, bootstrap: &Bootstrap) -> Self {
+    pub(super) fn from_accuracy(values: Vec<f64>, bootstrap: &Bootstrap) -> Self {
         let mut measured = Self::default();
         measured.mean("acc", values, bootstrap);
         measured
@@ -342,11 +342,11 @@ mod tests {
         measured.accuracy(&rows, &[], &BOOTSTRAP);
         assert_eq!(values(&measured), [("acc", 0.5), ("acc_norm", 0.0)]);
         assert_eq!(measured.scores[0], [1.0, 0.0]);
-        let chance = AnswerMeasures::of_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
+        let chance = AnswerMeasures::from_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
         // Chance scores are not 0 or 1, and two rows are too few for an interval of a mean.
         let difference = measured.difference(0, &chance, 0, &BOOTSTRAP).unwrap();
         assert_eq!((difference.value, difference.interval), (Some(0.0), None));
-        let wrong = AnswerMeasures::of_accuracy(vec![0.0, 0.0], &BOOTSTRAP);
+        let wrong = AnswerMeasures::from_accuracy(vec![0.0, 0.0], &BOOTSTRAP);
         let [low, high] = measured.difference(0, &wrong, 0, &BOOTSTRAP).unwrap().interval.unwrap();
         assert!((-0.4..0.0).contains(&low) && (0.9..1.0).contains(&high), "{low} {high}");
     }

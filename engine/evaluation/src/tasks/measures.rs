@@ -60,7 +60,7 @@ impl Measures {
     ///
     /// # Errors
     /// A metric is unknown, does not fit the rows, or can judge none of them.
-    pub(super) fn of(wanted: &[String], file: &mut TaskFile) -> Result<Self> {
+    pub(super) fn new(wanted: &[String], file: &mut TaskFile) -> Result<Self> {
         let named: Vec<String> = match wanted {
             [] => default_of(file).into_iter().map(str::to_owned).collect(),
             wanted => {
@@ -196,7 +196,7 @@ fn judge(text: &str) -> Result<Judge> {
         let reason = format!("the rule {name} needs a regular expression: rule:{name}=^[A-Z]");
         return Err(Error::Refused(reason));
     }
-    Judge::of(&format!("the pattern of rule:{name}"), &settings)
+    Judge::from_name(&format!("the pattern of rule:{name}"), &settings)
 }
 
 /// Moves rows without data for a metric to the broken ones.
@@ -247,7 +247,7 @@ mod tests {
 
     fn error(names: &[&str], line: &str) -> String {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        Measures::of(&names, &mut file(line)).unwrap_err().to_string()
+        Measures::new(&names, &mut file(line)).unwrap_err().to_string()
     }
 
     const ANSWERED: &str = r#"{"prompt":"a","answer":"b"}"#;
@@ -264,7 +264,7 @@ mod tests {
         let said = error(&["acc"], ANSWERED);
         assert!(said.ends_with("exact_match, f1, bleu, chrf, rouge, rule"), "{said}");
         let twice = ["f1", "exact_match", "f1"].map(str::to_owned);
-        assert_eq!(Measures::of(&twice, &mut file(ANSWERED)).unwrap().0.len(), 2);
+        assert_eq!(Measures::new(&twice, &mut file(ANSWERED)).unwrap().0.len(), 2);
         assert!(error(&["blue"], ANSWERED).contains("did you mean `bleu`"));
         // Names of other packages are unknown, and the valid ones are listed.
         for (other, listed) in
@@ -285,7 +285,7 @@ mod tests {
     /// Settings keep the case in which the user typed them.
     #[test]
     fn settings_of_metrics_are_taken_as_they_are_typed() {
-        let read = |list: &str| Measures::of(&metric_names(list), &mut file(ANSWERED)).unwrap().0;
+        let read = |list: &str| Measures::new(&metric_names(list), &mut file(ANSWERED)).unwrap().0;
         assert!(matches!(
             read("rouge, Rouge:stemmer")[..],
             [TaskMetric::Rouge(false), TaskMetric::Rouge(true)]
@@ -324,7 +324,7 @@ mod tests {
             let file = file(rows);
             for (name, _) in MEASURES.iter().filter(|(name, _)| fits(name, &file)) {
                 let mut own = file.clone();
-                let Ok(measures) = Measures::of(&[(*name).to_owned()], &mut own) else {
+                let Ok(measures) = Measures::new(&[(*name).to_owned()], &mut own) else {
                     panic!("{name}: {rows}")
                 };
                 let chosen = ModelChoice {
@@ -376,9 +376,9 @@ mod tests {
     fn rows_that_a_metric_cannot_judge_are_broken() {
         let two = format!("{ANSWERED}\n{}", r#"{"prompt":"a","check":{"type":"numeric","value":1}}"#);
         let mut both = file(&two);
-        Measures::of(&["rule".to_owned()], &mut both).unwrap();
+        Measures::new(&["rule".to_owned()], &mut both).unwrap();
         assert_eq!((both.rows.len(), both.broken.len()), (2, 0));
-        Measures::of(&["exact_match".to_owned()], &mut both).unwrap();
+        Measures::new(&["exact_match".to_owned()], &mut both).unwrap();
         assert_eq!((both.rows.len(), both.broken.len()), (1, 1));
         assert!(both.broken[0].1.contains("the metric exact_match compares with it"), "{:?}", both.broken);
     }

@@ -78,7 +78,7 @@ impl Asked {
     /// # Errors
     /// A metric is unknown or does not fit the rows, or a results file answers none of them.
     pub fn new(mut file: TaskFile, request: &TaskRequest, results: Vec<(String, Vec<u8>)>) -> Result<Self> {
-        let measures = Measures::of(&request.metrics, &mut file)?;
+        let measures = Measures::new(&request.metrics, &mut file)?;
         for (name, bytes) in &results {
             AllGiven::read(name, bytes, &file)?;
         }
@@ -86,9 +86,6 @@ impl Asked {
     }
 
     /// A family of the project's own instruction tasks ([`families`]).
-    ///
-    /// # Errors
-    /// Those of [`Self::new`].
     pub fn family(file: TaskFile) -> Result<Self> {
         Ok(Self { suite: SUITE, ..Self::new(file, &TaskRequest::default(), Vec::new())? })
     }
@@ -200,7 +197,7 @@ async fn given<'a>(
             if !unknown.is_empty() {
                 about.push(format!("The model has no such labels: {}.", unknown.join(", ")));
             }
-            AllGiven::of(
+            AllGiven::new(
                 rows,
                 labelled(reader, answerer.tokenizer, (labels, answerer.config.context_length), rows, tell)
                     .await?,
@@ -223,13 +220,13 @@ async fn given<'a>(
             let given = |answer: std::result::Result<String, String>| {
                 answer.map(|answer| Given { answer, chosen: None })
             };
-            AllGiven::of(rows, found.answers.into_iter().map(given))
+            AllGiven::new(rows, found.answers.into_iter().map(given))
         }
         (Answering::Writes { scorer, .. }, Kind::Choose) => {
             let found = choices::choose(scorer, prompting, rows, choices_of, tell).await?;
             about.extend(cut(found.cut));
             let each = rows.iter().zip(found.chosen);
-            AllGiven::of(
+            AllGiven::new(
                 rows,
                 each.map(|(row, chosen)| {
                     chosen.map(|chosen| Given {
@@ -243,7 +240,7 @@ async fn given<'a>(
             let found = choices::choose(scorer, prompting, rows, |_| names, tell).await?;
             about.extend(cut(found.cut));
             let label = |at: usize| names.get(at).cloned().unwrap_or_default();
-            AllGiven::of(
+            AllGiven::new(
                 rows,
                 found.chosen.into_iter().map(|chosen| {
                     chosen.map(|chosen| Given { answer: label(chosen.likeliest), chosen: None })
@@ -312,7 +309,7 @@ async fn beside(
     if let Some((name, about, worth)) = given::simplest(&all.rows)
         && let Some(at) = measured.metrics.iter().position(accuracy)
     {
-        let simple = AnswerMeasures::of_accuracy(worth, bootstrap);
+        let simple = AnswerMeasures::from_accuracy(worth, bootstrap);
         let differences = measured.difference(at, &simple, 0, bootstrap).into_iter().collect();
         let (name, metrics) = (name.to_owned(), simple.metrics);
         beside.push(TaskBaseline { name, about, metrics, differences, broken: Vec::new() });

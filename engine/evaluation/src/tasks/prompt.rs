@@ -132,9 +132,6 @@ impl<'a> Prompting<'a> {
 
     /// An unconditional answer, as a turn of its own or after a space: it follows the token that begins texts, else the
     /// one that ends them. `None` if there is neither.
-    ///
-    /// # Errors
-    /// The tokenizer fails.
     pub(super) fn alone(&self, answer: &str, chats: bool) -> Result<Option<Pair>> {
         let Some(prefix) = self.prefix() else { return Ok(None) };
         let answer = if chats { answer.to_owned() } else { continuation("", answer) };
@@ -246,12 +243,13 @@ pub(super) fn names_of(rows: &[Row]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_platform::{Yielder, block_on};
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind, presets};
 
     fn tokenizer(kind: TokenizerKind) -> Tokenizer {
         let preset = presets::preset("nanogpt-cpu").unwrap();
         let config = TokenizerConfig { kind, ..preset.tokenizer };
-        Tokenizer::train(&config, ["a cat and a dog"]).unwrap()
+        block_on(Tokenizer::train(&config, ["a cat and a dog"], &Yielder::none())).unwrap()
     }
 
     #[test]

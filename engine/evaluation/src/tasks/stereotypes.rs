@@ -33,7 +33,7 @@ type Named = (&'static str, Better, fn(&Scores) -> f64);
 
 impl Scores {
     /// Means over targets, each the mean of its rows.
-    fn of<'a>(rows: impl Iterator<Item = &'a Preferred>, targets: usize) -> Self {
+    fn new<'a>(rows: impl Iterator<Item = &'a Preferred>, targets: usize) -> Self {
         let mut sums = vec![(0.0, 0.0, 0.0); targets];
         for row in rows {
             if let Some((count, meaning, stereotype)) = sums.get_mut(row.target) {
@@ -90,17 +90,18 @@ impl AnswerMeasures {
             ("icat", Better::Higher, |scores| scores.icat),
         ];
         for (name, better, of) in of {
-            let drawn =
-                |drawn: &[u32]| of(&Scores::of(drawn.iter().filter_map(|at| all.get(*at as usize)), targets));
+            let drawn = |drawn: &[u32]| {
+                of(&Scores::new(drawn.iter().filter_map(|at| all.get(*at as usize)), targets))
+            };
             let give = async || yielder.maybe_yield().await;
             let interval = bootstrap.statistic_in_turns(all.len(), drawn, &give).await;
-            self.push(name, of(&Scores::of(all.iter(), targets)), interval, all.len(), Vec::new(), None);
+            self.push(name, of(&Scores::new(all.iter(), targets)), interval, all.len(), Vec::new(), None);
             if let Some(metric) = self.metrics.last_mut() {
                 metric.better = better;
             }
         }
         let line = |(kind, rows): (&str, Vec<Preferred>)| {
-            let scores = Scores::of(rows.iter(), targets);
+            let scores = Scores::new(rows.iter(), targets);
             let [lms, ss, icat] = [scores.lms, scores.ss, scores.icat].map(Cell::Number);
             vec![Cell::Text(kind.to_owned()), Cell::Count(rows.len() as u64), lms, ss, icat]
         };

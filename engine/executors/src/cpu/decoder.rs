@@ -182,14 +182,14 @@ impl CpuDecoder {
     /// # Errors
     /// [`Error::TooLarge`] if the machine has too little free memory.
     pub fn new(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
-        Self::of_texts(model, parameters, threads, 1)
+        Self::with_texts(model, parameters, threads, 1)
     }
 
     /// Creates a decoder for `texts` concurrent texts, each with its own caches.
     ///
     /// # Errors
     /// [`Error::TooLarge`] if the machine has too little free memory; [`Error::Refused`] if `texts` is 0.
-    pub fn of_texts(
+    pub fn with_texts(
         model: &ModelConfig,
         parameters: &[f32],
         threads: Option<usize>,
@@ -198,7 +198,7 @@ impl CpuDecoder {
         Self::within(glasshouse_platform::available_memory(), model, parameters, threads, texts)
     }
 
-    /// [`Self::of_texts`] with `available` bytes of memory.
+    /// [`Self::with_texts`] with `available` bytes of memory.
     fn within(
         available: Option<u64>,
         model: &ModelConfig,

@@ -165,7 +165,7 @@ unsafe impl Sync for Shared<'_> {}
 
 impl<'data> Shared<'data> {
     /// Borrows the slice for the lifetime of its pieces.
-    pub fn of(data: &'data mut [f32]) -> Self {
+    pub fn new(data: &'data mut [f32]) -> Self {
         Self { data: data.as_mut_ptr(), length: data.len(), borrow: PhantomData }
     }
 

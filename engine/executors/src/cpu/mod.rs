@@ -99,7 +99,7 @@ impl CpuExecutor {
         memory_demand(graphs, &optimizer, &layout).check(available)?;
         let divided = match partition {
             Partition::WHOLE => None,
-            partition => Some(OtherShards::of(&graphs.spec, &layout, partition)?),
+            partition => Some(OtherShards::new(&graphs.spec, &layout, partition)?),
         };
         let programs = match &divided {
             None => Programs::new(graphs)?,

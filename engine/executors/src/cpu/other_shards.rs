@@ -47,7 +47,7 @@ enum Computed {
 
 impl OtherShards {
     /// Creates the other shards, and returns the caller's own, the first.
-    pub fn of(spec: &TrainSpec, layout: &ArenaLayout, partition: Partition) -> Result<(Shard, Self)> {
+    pub fn new(spec: &TrainSpec, layout: &ArenaLayout, partition: Partition) -> Result<(Shard, Self)> {
         let mut shards = partition.shards(spec);
         let first = shards.next().ok_or_else(|| Error::Internal("a step in no shards".to_owned()))?;
         let mut found = Self { received: vec![0.0; layout.trained_end], ..Self::default() };

@@ -23,7 +23,7 @@ pub fn partial_sums(entries: usize) -> usize {
 
 /// L2 norm of the gradient. `partial` holds [`partial_sums`] entries.
 pub fn norm(workers: &Workers, gradient: &[f32], partial: &mut [f32]) -> f32 {
-    workers.rows(partial.len(), WORK / SEGMENT, Rows::of(partial, 1), |range, part, _| {
+    workers.rows(partial.len(), WORK / SEGMENT, Rows::new(partial, 1), |range, part, _| {
         for (segment, sum) in range.zip(part.data) {
             let from = segment * SEGMENT;
             *sum = squares(&gradient[from..gradient.len().min(from + SEGMENT)]);
@@ -45,7 +45,7 @@ pub fn apply(
     first: &mut [f32],
     second: &mut [f32],
 ) {
-    let parts = (Rows::of(parameters, 1), Rows::of(first, 1), Rows::of(second, 1));
+    let parts = (Rows::new(parameters, 1), Rows::new(first, 1), Rows::new(second, 1));
     workers.rows(gradients.len(), WORK, parts, |range, (parameters, first, second), _| {
         let gradients = &gradients[range];
         match optimizer.kind {
@@ -107,7 +107,7 @@ impl Muon {
         partial: &mut [f32],
     ) -> Result<()> {
         let Some(own) = self.0.iter_mut().find(|own| own.shape == matrix.shape()) else { return Ok(()) };
-        let parts = (Rows::of(gradients, 1), Rows::of(first, 1));
+        let parts = (Rows::new(gradients, 1), Rows::new(first, 1));
         workers.rows(matrix.count(), WORK, parts, |_, (gradients, first), _| {
             momentum(scale, gradients.data, first.data);
         });
@@ -115,7 +115,7 @@ impl Muon {
         let [rows, columns] = matrix.shape();
         let least = WORK.div_ceil(columns);
         let gradients = &gradients[..matrix.count()];
-        let x = Rows::of(own.program.input(own.input), columns);
+        let x = Rows::new(own.program.input(own.input), columns);
         workers.rows(rows, least, x, |range, part, _| {
             for (row, x) in range.zip(part.data.chunks_exact_mut(columns)) {
                 let stored = if matrix.is_tall() { (row, rows) } else { (row * columns, 1) };
@@ -126,7 +126,7 @@ impl Muon {
         own.program.run(&mut Weights::default(), [0, 0], workers)?;
         let x = own.program.floats(own.output);
         let (decay, learning_rate) = (optimizer.weight_decay, rate.learning_rate);
-        let parameters = Rows::of(&mut parameters[..matrix.count()], matrix.columns);
+        let parameters = Rows::new(&mut parameters[..matrix.count()], matrix.columns);
         workers.rows(matrix.rows, WORK.div_ceil(matrix.columns), parameters, |range, part, _| {
             for (row, parameters) in range.zip(part.data.chunks_exact_mut(matrix.columns)) {
                 let stored = if matrix.is_tall() { (row, matrix.rows) } else { (row * matrix.columns, 1) };

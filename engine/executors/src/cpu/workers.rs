@@ -45,7 +45,7 @@ pub struct Rows<'data> {
 
 impl<'data> Rows<'data> {
     /// Views `data` as rows of `columns`; the last row may be shorter.
-    pub fn of(data: &'data mut [f32], columns: usize) -> Self {
+    pub fn new(data: &'data mut [f32], columns: usize) -> Self {
         Self { data, columns }
     }
 }

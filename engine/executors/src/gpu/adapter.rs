@@ -46,7 +46,6 @@ impl DeviceChoice {
 pub enum DeviceRequest {
     /// `auto`: the best real GPU, else the CPU.
     Auto,
-    /// `cpu`.
     Cpu,
     /// An adapter: `gpu` for the best one, anything else is part of a name.
     Gpu(DeviceChoice),
@@ -57,7 +56,7 @@ impl DeviceRequest {
     ///
     /// # Errors
     /// The name is one of burn's devices, which only executors support.
-    pub fn of(word: &str) -> Result<Self> {
+    pub fn from_name(word: &str) -> Result<Self> {
         match word {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
@@ -134,7 +133,7 @@ pub struct AdapterLimits {
 
 /// All adapters of this machine.
 pub async fn devices() -> Vec<AdapterReport> {
-    adapters(&instance()).await.iter().map(AdapterReport::of).collect()
+    adapters(&instance()).await.iter().map(AdapterReport::from_adapter).collect()
 }
 
 /// Creates the wgpu instance. wgpu is thread-safe.
@@ -163,7 +162,7 @@ async fn adapters(instance: &Instance) -> Vec<Adapter> {
 
 pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result<(Adapter, AdapterReport)> {
     let all = adapters(instance).await;
-    let reports: Vec<AdapterReport> = all.iter().map(AdapterReport::of).collect();
+    let reports: Vec<AdapterReport> = all.iter().map(AdapterReport::from_adapter).collect();
     let at = choice.among(&reports)?;
     let found = all.into_iter().zip(reports).nth(at);
     found.ok_or_else(|| Error::Internal("an adapter that is not among its list".to_owned()))
@@ -172,7 +171,7 @@ pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result
 /// The best real GPU, if any.
 pub(super) async fn real(instance: &Instance) -> Option<(Adapter, AdapterReport)> {
     let best = adapters(instance).await.into_iter().next()?;
-    let report = AdapterReport::of(&best);
+    let report = AdapterReport::from_adapter(&best);
     (!report.software).then_some((best, report))
 }
 
@@ -236,7 +235,7 @@ impl AdapterReport {
             .with_cooperative(self.cooperative)
     }
 
-    fn of(adapter: &Adapter) -> Self {
+    fn from_adapter(adapter: &Adapter) -> Self {
         let info = adapter.get_info();
         let software = is_software(&info);
         let (features, cooperative) = (adapter.features(), cooperative(adapter));
@@ -267,14 +266,14 @@ impl AdapterReport {
                 true => vec![Precision::F32.name(), Precision::Mixed.name()],
                 false => vec![Precision::F32.name()],
             },
-            limits: AdapterLimits::of(&adapter.limits()),
+            limits: AdapterLimits::from_limits(&adapter.limits()),
             name: info.name,
         }
     }
 }
 
 impl AdapterLimits {
-    pub(super) fn of(limits: &Limits) -> Self {
+    pub(super) fn from_limits(limits: &Limits) -> Self {
         Self {
             buffer_bytes: limits.max_buffer_size,
             binding_bytes: limits.max_storage_buffer_binding_size,

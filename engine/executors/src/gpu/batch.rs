@@ -30,7 +30,7 @@ pub(super) struct BatchRules {
 
 impl BatchRules {
     /// Reads the requirements from a graph with a loss.
-    pub(super) fn of(graph: &Graph) -> Result<Self> {
+    pub(super) fn new(graph: &Graph) -> Result<Self> {
         let tokens = graph.find(Origin::Input(Input::Tokens));
         let missing = |what: &str| Error::Internal(format!("the graph has no {what}"));
         let embedding = graph.nodes.iter().rev().find(|node| matches!(node.op, Op::Embedding(_)));

@@ -134,9 +134,6 @@ impl GpuDecoder {
 
     /// Creates a decoder that reads the weights of a model in training in place; `None` if the device stores them in
     /// another order.
-    ///
-    /// # Errors
-    /// Those of [`Self::new`].
     pub async fn sharing(
         gpu: &Gpu,
         executor: &GpuExecutor,
@@ -375,7 +372,7 @@ impl Mode {
         Ok(Self {
             read: Program::new(gpu, read, storage, at, 0).await?,
             sample: Program::new(gpu, sample, storage, at, sampler).await?,
-            pacing: Pacing::of(work(&plan.graph), gpu.wait()),
+            pacing: Pacing::new(work(&plan.graph), gpu.wait()),
         })
     }
 }

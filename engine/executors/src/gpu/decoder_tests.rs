@@ -14,7 +14,6 @@ use glasshouse_compiler::plan::lower::{Family, Target, Tier};
 use glasshouse_compiler::plan::{Buffer, compile, trial};
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::Data;
-use glasshouse_project::initial;
 use glasshouse_protocol::{
     Bias, GenerateConfig, ModelConfig, NormConfig, NormKind, Position, Residual, Rope, presets,
 };
@@ -189,7 +188,7 @@ fn models() -> Vec<ModelConfig> {
 
 fn weights(model: &ModelConfig) -> Vec<f32> {
     let graph = build(model, Purpose::Window { time: 1 }).unwrap().graph;
-    initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3)
+    crate::initial_parameters(&graph.parameters, &ArenaLayout::new(&graph), 3)
 }
 
 fn parameters(graph: &Graph, arena: &[f32]) -> Vec<(ValueId, Data)> {

@@ -80,7 +80,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] lists the adapters if the requested one is missing.
     pub async fn adapter_of(device: &str) -> Result<Option<AdapterReport>> {
-        match DeviceRequest::of(device)? {
+        match DeviceRequest::from_name(device)? {
             // Avoids loading a driver.
             DeviceRequest::Cpu => Ok(None),
             DeviceRequest::Auto => Ok(adapter::real(&adapter::instance()).await.map(|(_, report)| report)),
@@ -107,7 +107,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] if a device requested by name is missing or cannot be opened.
     pub async fn from_request(device: &str) -> Result<(Option<Self>, Option<String>)> {
-        let gpu = match DeviceRequest::of(device)? {
+        let gpu = match DeviceRequest::from_name(device)? {
             DeviceRequest::Cpu => None,
             DeviceRequest::Auto => return Ok(real_or_cpu(Self::open_real().await)),
             DeviceRequest::Gpu(choice) => Some(Self::open(&choice).await?),
@@ -123,7 +123,7 @@ impl Gpu {
         let mut limits = adapter.limits();
         limits.max_buffer_size = bytes;
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(bytes);
-        report.limits = adapter::AdapterLimits::of(&limits);
+        report.limits = adapter::AdapterLimits::from_limits(&limits);
         Self::request(&adapter, report, limits).await
     }
 

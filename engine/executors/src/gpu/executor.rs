@@ -70,8 +70,8 @@ impl Mode {
         storage.fill_constants(gpu, at, plan).await?;
         Ok(Self {
             program: Program::new(gpu, &plan.dispatches, storage, at, 0).await?,
-            rules: BatchRules::of(&plan.graph)?,
-            pacing: Pacing::of(work(&plan.graph) + further, gpu.wait()),
+            rules: BatchRules::new(&plan.graph)?,
+            pacing: Pacing::new(work(&plan.graph) + further, gpu.wait()),
         })
     }
 }

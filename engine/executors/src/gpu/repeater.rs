@@ -60,9 +60,6 @@ impl Repeater {
     }
 
     /// Fills up to `most` entries of the plan's free 16-bit inputs with the values of `entry`.
-    ///
-    /// # Errors
-    /// The device was lost.
     pub async fn fill_f16(&self, plan: &Plan, most: usize, entry: impl Fn(usize) -> f32) -> Result<()> {
         for value in &plan.graph.values {
             if let (Origin::Input(input @ Input::Free(_)), Element::F16) = (&value.origin, value.ty.element) {
@@ -79,7 +76,7 @@ impl Repeater {
     /// # Errors
     /// The micro-batch does not suit the graph.
     pub fn upload(&self, plan: &Plan, step: &StepInput, optimizer: &Optimizer) -> Result<()> {
-        let rules = BatchRules::of(&plan.graph)?;
+        let rules = BatchRules::new(&plan.graph)?;
         let (first_correction, second_correction) = optimizer.corrections(step.step);
         let row = |batch: &MicroBatch| ScheduleRow {
             learning_rate: step.learning_rate,
@@ -99,9 +96,6 @@ impl Repeater {
     }
 
     /// Keeps the device busy with dispatches until its clock is up. Does nothing on a software adapter.
-    ///
-    /// # Errors
-    /// The device was lost.
     pub async fn warm_up(&self, dispatches: Range<usize>) -> Result<()> {
         let (begun, mut repeats) = (Instant::now(), 1);
         while !self.gpu.report().software && begun.elapsed() < WARM_UP {
@@ -116,17 +110,11 @@ impl Repeater {
 
     /// Seconds for `repeats` runs of one dispatch, from submission to an idle device until the last one ends. The runs
     /// are sequential, since they write the same buffers.
-    ///
-    /// # Errors
-    /// The device was lost.
     pub async fn seconds(&self, number: usize, repeats: usize) -> Result<f64> {
         self.seconds_of(number..number + 1, repeats).await
     }
 
     /// Like [`Repeater::seconds`], for several dispatches in sequence.
-    ///
-    /// # Errors
-    /// The device was lost.
     pub async fn seconds_of(&self, dispatches: Range<usize>, repeats: usize) -> Result<f64> {
         self.gpu.idle().await?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());

@@ -42,7 +42,7 @@ pub(super) struct Pacing {
 
 impl Pacing {
     /// Pacing for units of `work` floating-point operations, with `wait` seconds of overhead per wait.
-    pub(super) fn of(work: f64, wait: f64) -> Self {
+    pub(super) fn new(work: f64, wait: f64) -> Self {
         Self { first: (work / UNMEASURED_WORK).ceil() as usize, wait, ..Self::default() }
     }
 
@@ -123,9 +123,6 @@ impl<'a> Recorder<'a> {
 
     /// Records a unit. A full submission is sent only when another unit follows, so that the last one also includes the
     /// copy of the reports.
-    ///
-    /// # Errors
-    /// The device was lost.
     pub(super) async fn record(&mut self, unit: Unit<'_>) -> Result<()> {
         let total: usize = unit.programs.iter().map(|program| program.len()).sum();
         let (most, pieces) = match self.cut {
@@ -232,7 +229,7 @@ mod tests {
     #[test]
     fn waiting_is_not_taken_for_work() {
         let cut = |hears: bool| {
-            let mut pacing = Pacing::of(1e9, firefox::waited(0.0, hears));
+            let mut pacing = Pacing::new(1e9, firefox::waited(0.0, hears));
             pacing.interactive = true;
             for _ in 0..4 {
                 pacing.observe(firefox::waited(0.002, hears), 1);
@@ -242,7 +239,7 @@ mod tests {
         assert!(matches!(cut(true), Cut::Together(2..)), "{:?}", cut(true));
         assert_eq!(cut(false), Cut::Apart(2));
         // A long unit is still split, so that the desktop stays responsive.
-        let mut pacing = Pacing::of(1e9, firefox::waited(0.0, true));
+        let mut pacing = Pacing::new(1e9, firefox::waited(0.0, true));
         pacing.interactive = true;
         pacing.observe(firefox::waited(0.2, true), 1);
         assert!(matches!(pacing.cut(), Cut::Apart(24..=26)), "{:?}", pacing.cut());
@@ -250,8 +247,8 @@ mod tests {
 
     #[test]
     fn a_large_first_unit_is_split_before_anything_is_measured() {
-        assert_eq!(Pacing::of(1e9, 0.0).cut(), Cut::Together(1));
-        let mut pacing = Pacing::of(3.1e11, 0.0);
+        assert_eq!(Pacing::new(1e9, 0.0).cut(), Cut::Together(1));
+        let mut pacing = Pacing::new(3.1e11, 0.0);
         assert_eq!(pacing.cut(), Cut::Apart(62));
         pacing.observe(0.05, 1);
         assert_eq!(pacing.cut(), Cut::Together(4));

@@ -109,9 +109,6 @@ impl PreparedGraph {
     }
 
     /// Runs the graph like [`run_graph`], with previously uploaded parameters. Gradients start at zero.
-    ///
-    /// # Errors
-    /// Those of [`run_graph`].
     pub async fn run(&self, gpu: &Gpu, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Result<Vec<Data>> {
         given(&self.plan, inputs, true)?;
         self.upload(gpu, inputs).await?;
@@ -132,9 +129,6 @@ impl PreparedGraph {
     }
 
     /// Milliseconds of each of the plan's dispatches, measured in an extra run with one pass each; empty without timestamps.
-    ///
-    /// # Errors
-    /// The device was lost.
     pub async fn timings(&self, gpu: &Gpu) -> Result<Vec<f64>> {
         if !gpu.has_timestamps() {
             return Ok(Vec::new());

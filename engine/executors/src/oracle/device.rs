@@ -37,9 +37,6 @@ impl Device {
     }
 
     /// The device that a request names; `None` if it is not one of burn's.
-    ///
-    /// # Errors
-    /// Same as [`Device::burn_wgpu`].
     pub fn named(request: &str) -> Result<Option<Self>> {
         match request {
             "burn-wgpu" => Self::burn_wgpu().map(Some),

@@ -18,7 +18,7 @@ impl Express for Distil {
         let DistilInputs { logits, teacher, targets } = inputs;
         let (logits, teacher) = (run.floats(logits)?, run.floats(teacher)?.detach());
         let targets = run.ids(targets)?;
-        let counted = Counted::of(run.device, &targets, self.ignore_index);
+        let counted = Counted::new(run.device, &targets, self.ignore_index);
         expect_below(&node.scope, &counted.goals, logits.dims()[1])?;
         let indices = run.device.indices(&counted.goals).reshape([targets.len(), 1]);
         let (temperature, mix) = (f64::from(self.temperature), f64::from(self.mix));

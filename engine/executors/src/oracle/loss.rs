@@ -31,7 +31,7 @@ impl Express for Score {
     ) -> Result<Self::Outputs<Tensor<2>>> {
         let ScoreInputs { logits, targets } = inputs;
         let (logits, targets) = (run.floats(logits)?, run.ids(targets)?);
-        let counted = Counted::of(run.device, &targets, self.ignore_index);
+        let counted = Counted::new(run.device, &targets, self.ignore_index);
         expect_below(&node.scope, &counted.goals, 1)?;
         let each = -logits.clone() * counted.weights.clone();
         let loss = counted.mean(each.clone());
@@ -50,7 +50,7 @@ pub(super) struct Counted<'run> {
 }
 
 impl<'run> Counted<'run> {
-    pub(super) fn of(device: &'run Device, targets: &[u32], ignore_index: Option<u32>) -> Self {
+    pub(super) fn new(device: &'run Device, targets: &[u32], ignore_index: Option<u32>) -> Self {
         let counts = |target: &u32| Some(*target) != ignore_index;
         let goals = targets.iter().map(|target| if counts(target) { *target } else { 0 }).collect();
         let weights: Vec<f32> = targets.iter().map(|target| f32::from(u8::from(counts(target)))).collect();
@@ -74,7 +74,7 @@ pub(super) fn cross_entropy(
     targets: &[u32],
     (smoothing, ignore_index): (f32, Option<u32>),
 ) -> Result<CrossEntropyOutputs<Tensor<2>>> {
-    let counted = Counted::of(run.device, targets, ignore_index);
+    let counted = Counted::new(run.device, targets, ignore_index);
     expect_below(&node.scope, &counted.goals, logits.dims()[1])?;
     let indices = run.device.indices(&counted.goals).reshape([targets.len(), 1]);
     let lse = log_sum_exp(logits.clone(), 1);

@@ -21,7 +21,7 @@ impl Express for Unlikelihood {
         let (logits, tokens, targets) = (run.floats(logits)?, run.ids(tokens)?, run.ids(targets)?);
         let starts = starts.map(|starts| run.ids(starts)).transpose()?;
         let [rows, vocabulary] = logits.dims();
-        let counted = Counted::of(run.device, &targets, self.ignore_index);
+        let counted = Counted::new(run.device, &targets, self.ignore_index);
         expect_below(&node.scope, &counted.goals, vocabulary)?;
         expect_below(&node.scope, &tokens, vocabulary)?;
         let mut marks = vec![0.0_f32; rows * vocabulary];

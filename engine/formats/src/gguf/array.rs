@@ -16,7 +16,7 @@ pub struct Array<'file> {
 }
 
 impl<'file> Array<'file> {
-    pub fn of<T: Item>(items: impl IntoIterator<Item = T>) -> Self {
+    pub fn new<T: Item>(items: impl IntoIterator<Item = T>) -> Self {
         let (mut bytes, mut count) = (Vec::new(), 0);
         for item in items {
             item.put(&mut bytes);

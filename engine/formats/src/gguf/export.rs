@@ -6,7 +6,7 @@ use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::Staging;
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on, files};
+use glasshouse_platform::{Yielder, files};
 use glasshouse_project::Trained;
 use glasshouse_protocol::{Hint, ModelConfig, Quantization};
 use glasshouse_text::tokenizer::TokenizerFiles;
@@ -46,18 +46,9 @@ pub struct Exported {
 /// # Errors
 /// The model or its tokenizer has no equivalent in llama.cpp (the error gives details); the path is taken; or writing fails, and
 /// then nothing remains.
-pub fn export(export: &Export<'_>, path: &Path, replace: bool) -> Result<Exported> {
-    block_on(export_in_turns(export, path, replace, &Yielder::none()))
-}
-
-async fn export_in_turns(
-    export: &Export<'_>,
-    path: &Path,
-    replace: bool,
-    yielder: &Yielder,
-) -> Result<Exported> {
+pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Yielder) -> Result<Exported> {
     check_place(path, replace)?;
-    let (architecture, becomes) = Architecture::of(export.model, export.family)?;
+    let (architecture, becomes) = Architecture::for_model(export.model, export.family)?;
     let mut metadata = Metadata::new();
     let head: [(&str, Value<'_>); 5] = [
         (ARCHITECTURE_KEY, architecture.name.into()),
@@ -70,7 +61,7 @@ async fn export_in_turns(
     architecture.write(export.model, &mut metadata)?;
     let mut notices: Vec<String> = becomes.into_iter().collect();
     notices.extend(vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?);
-    let parameters = Parameters::of(export.model)?;
+    let parameters = Parameters::new(export.model)?;
     let tensors = architecture.tensors(export.model, &parameters);
     let divisors = architecture.divisors(export.model);
     let infos = infos(export, &tensors, &divisors);
@@ -167,21 +158,8 @@ fn check_place(path: &Path, replace: bool) -> Result<()> {
     Ok(())
 }
 
-/// Exports a project's model.
-///
-/// # Errors
-/// Same as [`export`].
-pub fn export_trained(
-    model: &Trained,
-    quantization: Quantization,
-    path: &Path,
-    replace: bool,
-) -> Result<Exported> {
-    block_on(export_trained_in_turns(model, quantization, path, replace, &Yielder::none()))
-}
-
-/// Like [`export_trained`], yielding regularly. If the future is dropped, an existing file is unchanged.
-pub async fn export_trained_in_turns(
+/// Exports a project's model. If the future is dropped, an existing file is unchanged.
+pub async fn export_trained(
     model: &Trained,
     quantization: Quantization,
     path: &Path,
@@ -190,7 +168,7 @@ pub async fn export_trained_in_turns(
 ) -> Result<Exported> {
     let record = model.run.record()?;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
-    let export = Export {
+    let parts = Export {
         model: &with_whole_context(&model.config.model, &record),
         tokenizer: &tokenizer,
         family: record.family.as_deref(),
@@ -198,5 +176,5 @@ pub async fn export_trained_in_turns(
         name: &model.run.name(),
         quantization,
     };
-    export_in_turns(&export, path, replace, yielder).await
+    export(&parts, path, replace, yielder).await
 }

@@ -136,7 +136,7 @@ fn matched(
         left.remove(name);
     }
     let (mut tensors, mut missing) = (Vec::new(), Vec::new());
-    for tensor in architecture.tensors(model, &Parameters::of(model)?) {
+    for tensor in architecture.tensors(model, &Parameters::new(model)?) {
         let Some(stored) = file.tensor(&tensor.name) else {
             missing.push(tensor.name);
             continue;

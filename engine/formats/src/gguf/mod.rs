@@ -39,7 +39,6 @@ mod tests;
 
 pub use array::{Array, Item};
 pub use dequantise::dequantise;
-pub use export::export_trained_in_turns;
 pub use export::{Export, Exported, export, export_trained};
 pub(super) use import::{is_gguf, look};
 pub use metadata::Metadata;

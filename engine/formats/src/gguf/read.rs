@@ -172,7 +172,7 @@ fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (
             })
             .collect::<Reading<Vec<_>>>()?;
         shape.reverse();
-        let ty = GgmlType::of(cursor.u32()?)?;
+        let ty = GgmlType::from_number(cursor.u32()?)?;
         Ok((TensorInfo { name: Cow::Borrowed(name), shape, ty }, cursor.u64()?))
     };
     rest().map_err(|reason| (Some(name), reason))

@@ -126,7 +126,7 @@ impl GgmlType {
         [self, narrower].into_iter().find(fits).unwrap_or(Self::F16)
     }
 
-    pub(super) fn of(number: u32) -> Reading<Self> {
+    pub(super) fn from_number(number: u32) -> Reading<Self> {
         Self::ALL.into_iter().find(|ty| ty.number() == number).ok_or_else(|| {
             let name = NOT_READ.iter().find(|(other, _)| *other == number);
             let name = name.map_or_else(|| format!("of number {number}"), |(_, name)| (*name).to_owned());

@@ -311,7 +311,6 @@ impl Fields {
         }
     }
 
-    /// The gate of a gated MLP.
     pub fn gate(&mut self, name: &str, default: &str) -> Result<Gate> {
         let word = self.word_or(name, default)?;
         match word.as_str() {

@@ -63,7 +63,7 @@ impl Format {
         }
     }
 
-    fn of(dtype: Dtype) -> std::result::Result<Self, String> {
+    fn from_dtype(dtype: Dtype) -> std::result::Result<Self, String> {
         match dtype {
             Dtype::F32 => Ok(Self::F32),
             Dtype::F16 => Ok(Self::F16),
@@ -101,7 +101,7 @@ impl Stored {
     }
 
     pub fn format(&self) -> Option<Format> {
-        Format::of(self.dtype).ok()
+        Format::from_dtype(self.dtype).ok()
     }
 
     /// Checks that the entries are floats of a supported format.
@@ -109,7 +109,7 @@ impl Stored {
     /// # Errors
     /// Describes the actual type.
     pub fn check(&self) -> std::result::Result<(), String> {
-        Format::of(self.dtype).map(drop)
+        Format::from_dtype(self.dtype).map(drop)
     }
 }
 
@@ -245,12 +245,9 @@ impl Folder {
     }
 
     /// Reads rows of a tensor (entries of a vector) into `floats`.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn read(&self, tensor: &Stored, rows: Range<usize>, floats: &mut [f32]) -> Result<()> {
         let path = &self.files[tensor.file];
-        let format = Format::of(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
+        let format = Format::from_dtype(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
         let columns: usize = tensor.shape.iter().skip(1).product();
         let start = tensor.start + (rows.start * columns * format.width()) as u64;
         // safetensors is little-endian, like every target.

@@ -63,7 +63,7 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
     }
     let labels = labels(&map).map_err(|reason| Error::bad_file(&config_path, reason))?;
     let mut fields = Fields::new(&config_path, map);
-    let family = Family::of_type(&model_type).ok_or_else(|| {
+    let family = Family::named(&model_type).ok_or_else(|| {
         let known = super::FAMILIES.map(|family| family.model_type).join(", ");
         let of = if has_parts { format!(" in the text part of {whole_type}") } else { String::new() };
         fields.error(format!("model_type is `{model_type}`{of}; these can be imported: {known}"))
@@ -81,7 +81,7 @@ pub(crate) fn look(path: &Path) -> Result<Looked> {
             "{head} is not the embedding, which config.json ties it to: it was kept as a separate head"
         ));
     }
-    let whole = Parameters::of(&model)?;
+    let whole = Parameters::new(&model)?;
     let (tensors, stored): (_, Vec<Stored>) =
         matched(family, &model, &whole, &folder, (path, has_parts))?.into_iter().unzip();
     // If all tensors have the same format.
@@ -135,7 +135,7 @@ fn other_head(family: &Family, model: &ModelConfig, folder: &Folder) -> Result<O
         return Ok(None);
     }
     let untied = ModelConfig { tied_head: false, ..model.clone() };
-    let tensors = family.tensors(&untied, &Parameters::of(&untied)?);
+    let tensors = family.tensors(&untied, &Parameters::new(&untied)?);
     let of = |parameter: &str| {
         let tensor = tensors.iter().find(|tensor| tensor.parameter == parameter)?;
         Some((tensor, find(folder, tensor, family)?))

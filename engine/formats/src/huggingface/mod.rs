@@ -17,14 +17,11 @@ pub(crate) use families::packed_rows;
 pub use families::{FAMILIES, Family};
 pub use folder::{Folder, Format, MAX_JSON_BYTES, shards_of};
 pub(super) use import::look;
-pub use peft::export_adapter_in_turns;
-pub use peft::merge_adapter_in_turns;
 pub use peft::{another_base, export_adapter, merge_adapter};
 
 use super::tensors::{Parameters, Tensor};
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on, files};
+use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::{RunRecord, Trained, parameters_of, weights_crc32c};
 use glasshouse_protocol::{Evaluation, ModelConfig, Position, RunConfig, RunState};
 use glasshouse_text::data::prepare;
@@ -53,11 +50,7 @@ pub struct Export<'run> {
 
 /// Writes the folder atomically and returns the names of its files. An existing export is replaced only if `replace` is set; a
 /// folder with other files is refused.
-pub fn export(export: &Export<'_>, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    block_on(export_in_turns(export, folder, replace, &Yielder::none()))
-}
-
-async fn export_in_turns(
+pub async fn export(
     export: &Export<'_>,
     folder: &Path,
     replace: bool,
@@ -65,7 +58,7 @@ async fn export_in_turns(
 ) -> Result<Vec<PathBuf>> {
     let Export { config: RunConfig { model, .. }, tokenizer, facts, family, dtype, .. } = *export;
     let format = dtype.and_then(Format::named).unwrap_or(Format::F32);
-    let family = Family::of(model, family)?;
+    let family = Family::for_model(model, family)?;
     storage::check_place(folder, "an export", &NAMES, replace)?;
     let staging = Staging::beside(folder)?;
     let generation = generation_config(model, tokenizer);
@@ -105,7 +98,7 @@ async fn write_weights(
     path: &Path,
     yielder: &Yielder,
 ) -> Result<()> {
-    let parameters = Parameters::of(&export.config.model)?;
+    let parameters = Parameters::new(&export.config.model)?;
     let tensors = family.tensors(&export.config.model, &parameters);
     let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, export.parameters));
     write_tensors(&entries.collect::<Vec<_>>(), &parameters, format, path, yielder).await
@@ -184,12 +177,8 @@ fn label_fields(family: &Family, model: &ModelConfig, padding: Option<u32>) -> M
 }
 
 /// Exports a project's model, with its run's and data's facts for the model card.
-pub fn export_trained(model: &Trained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    block_on(export_trained_in_turns(model, folder, replace, &Yielder::none()))
-}
-
-/// Like [`export_trained`], yielding regularly. If the future is dropped, an earlier export is unchanged.
-pub async fn export_trained_in_turns(
+/// If the future is dropped, an earlier export is unchanged.
+pub async fn export_trained(
     model: &Trained,
     folder: &Path,
     replace: bool,
@@ -221,8 +210,8 @@ pub async fn export_trained_in_turns(
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
     let family = record.family.as_deref();
     let dtype = record.dtype.as_deref().filter(|_| facts.imported);
-    let export = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
-    export_in_turns(&export, folder, replace, yielder).await
+    let parts = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
+    export(&parts, folder, replace, yielder).await
 }
 
 /// The model with its context length from before the import shortened it. What it has learned since, it learned with the shorter
@@ -320,6 +309,7 @@ fn generation_config(model: &ModelConfig, files: &TokenizerFiles) -> Map<String,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_platform::block_on;
     use half::{bf16, f16};
     use std::io::ErrorKind;
 
@@ -347,8 +337,8 @@ mod tests {
             return;
         }
         let model = glasshouse_protocol::presets::gpt(29, 16, 2, 3, 24);
-        let parameters = Parameters::of(&model).unwrap();
-        let tensors = Family::of(&model, None).unwrap().tensors(&model, &parameters);
+        let parameters = Parameters::new(&model).unwrap();
+        let tensors = Family::for_model(&model, None).unwrap().tensors(&model, &parameters);
         let arena = vec![0.0; parameters.count()];
         let entries: Vec<_> =
             tensors.iter().map(|tensor| (tensor.name.clone(), tensor, arena.as_slice())).collect();

@@ -6,7 +6,6 @@
 
 mod merge;
 
-pub use merge::merge_adapter_in_turns;
 pub use merge::{another_base, merge_adapter};
 
 use super::super::tensors::{Parameters, Rows, Tensor};
@@ -14,8 +13,7 @@ use super::fields::shortest;
 use super::{Family, Format, pretty, write_tensors};
 use glasshouse_compiler::model::{LORA_A, LORA_B};
 use glasshouse_platform::storage::{self, Staging, check_place};
-use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on};
+use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_project::{AsTrained, Project, Run};
 use glasshouse_protocol::{Adapter, RunState};
 use serde_json::{Value, json};
@@ -28,20 +26,12 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 /// Prefix that PEFT's wrappers add to a module's path.
 const PREFIX: &str = "base_model.model.";
 
-/// Blocking version of `export_adapter_in_turns`.
-///
-/// # Errors
-/// Same as there.
-pub fn export_adapter(trained: &AsTrained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
-    block_on(export_adapter_in_turns(trained, folder, replace, &Yielder::none()))
-}
-
 /// Writes a run's adapter atomically as a folder that PEFT can load onto the run's base model, and returns the names of its
 /// files.
 ///
 /// # Errors
 /// The run has no adapter, its model has no class in `transformers`, or writing fails.
-pub async fn export_adapter_in_turns(
+pub async fn export_adapter(
     trained: &AsTrained,
     folder: &Path,
     replace: bool,
@@ -52,10 +42,10 @@ pub async fn export_adapter_in_turns(
         let reason = "this run has no adapter; export its weights as huggingface or gguf";
         return Err(Error::bad_file(run.folder(), reason));
     };
-    let family = Family::of(&config.model, run.record()?.family.as_deref())?;
+    let family = Family::for_model(&config.model, run.record()?.family.as_deref())?;
     let parameters = Parameters::from_list(trained.parameters.clone());
     let tensors = family.tensors(&config.model, &parameters);
-    let modules = Modules::of(adapter, &tensors);
+    let modules = Modules::new(adapter, &tensors);
     check_place(folder, "an adapter", &[SETTINGS, WEIGHTS], replace)?;
     let staging = Staging::beside(folder)?;
     let base = begun_with(run).and_then(|base| imported_as(&base));
@@ -96,7 +86,7 @@ struct Modules<'table> {
 }
 
 impl<'table> Modules<'table> {
-    fn of(adapter: &Adapter, tensors: &'table [Tensor]) -> Self {
+    fn new(adapter: &Adapter, tensors: &'table [Tensor]) -> Self {
         let (mut adapted, mut others) = (Vec::new(), Vec::new());
         for tensor in tensors {
             let Some(module) = tensor.name.strip_suffix(".weight") else { continue };
@@ -178,11 +168,12 @@ mod tests {
     use glasshouse_compiler::model::parameters;
     use glasshouse_compiler::plan::arena::ArenaLayout;
     use glasshouse_compiler::plan::merge::merged;
+    use glasshouse_platform::block_on;
     use glasshouse_protocol::{AdapterTarget, TrainConfig};
 
     fn model(config: Value) -> (&'static Family, glasshouse_protocol::ModelConfig) {
         let map = object(config);
-        let family = Family::of_type(map["model_type"].as_str().unwrap()).unwrap();
+        let family = Family::named(map["model_type"].as_str().unwrap()).unwrap();
         (family, family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap())
     }
 
@@ -216,9 +207,9 @@ mod tests {
             let length = ArenaLayout::from_parameters(&list).length;
             let values: Vec<f32> = (0..length).map(|at| ((at * 37 % 113) as f32 - 56.0) * 0.01).collect();
             let whole = block_on(merged(&list, Some(&adapter), values.clone(), &async || ()));
-            let (own, plain) = (Parameters::from_list(list), Parameters::of(&model).unwrap());
+            let (own, plain) = (Parameters::from_list(list), Parameters::new(&model).unwrap());
             let tensors = family.tensors(&model, &own);
-            let modules = Modules::of(&adapter, &tensors);
+            let modules = Modules::new(&adapter, &tensors);
             let pairs = modules.tensors(&adapter);
             assert_eq!(pairs.len(), 2 * modules.adapted.len());
             for ((_, _, weight), pair) in modules.adapted.iter().zip(pairs.chunks(2)) {
@@ -247,7 +238,7 @@ mod tests {
             let train = TrainConfig { adapter: Some(adapter.clone()), ..TrainConfig::default() };
             let own = Parameters::from_list(parameters(&model, &train).unwrap());
             let tensors = family.tensors(&model, &own);
-            Modules::of(&adapter, &tensors).targets().into_iter().collect::<Vec<_>>()
+            Modules::new(&adapter, &tensors).targets().into_iter().collect::<Vec<_>>()
         };
         assert_eq!(targets(&AdapterTarget::ALL[..4]), ["c_attn", "c_fc", "c_proj"]);
         assert_eq!(targets(&[AdapterTarget::Qkv, AdapterTarget::Output]), ["attn.c_proj", "c_attn"]);

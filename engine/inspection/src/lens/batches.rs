@@ -12,35 +12,26 @@ const ROWS: usize = 16;
 impl Lens {
     /// The loss of each target of `batch` windows of `time` tokens, [B·T] in nats; 0 for [`glasshouse_text::data::IGNORED`] targets. Logits
     /// stay on the device.
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn losses(
         &mut self,
         [batch, time]: [usize; 2],
         tokens: &[u32],
         targets: &[u32],
     ) -> Result<Vec<f32>> {
-        let key = Key { losses: true, ..Key::of_sites(batch, time, &[]) };
+        let key = Key { losses: true, ..Key::from_sites(batch, time, &[]) };
         let rows = self.run(key, Given { tokens, targets, ..Given::default() }).await?.pop();
         let rows = rows.ok_or_else(|| Error::Internal("losses that nobody read".to_owned()))?;
         Ok(rows.data.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
     }
 
     /// The head's input for `batch` windows of `time` tokens, [B, T, C].
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn normed(&mut self, [batch, time]: [usize; 2], tokens: &[u32]) -> Result<Tensor> {
-        let key = Key::of_sites(batch, time, &[HookPoint::Normed]);
+        let key = Key::from_sites(batch, time, &[HookPoint::Normed]);
         let found = self.run(key, Given { tokens, ..Given::default() }).await?.pop();
         found.ok_or_else(|| Error::Internal("values that nobody read".to_owned()))
     }
 
     /// The logits for rows of [`Self::normed`], [N, C] to [N, V].
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn logits_of(&mut self, normed: &[f32]) -> Result<Tensor> {
         let (width, outputs) = (self.config.width, self.config.outputs());
         let rows = normed.len() / width;
@@ -48,7 +39,7 @@ impl Lens {
         let batch = rows.div_ceil(time).next_power_of_two();
         let mut padded = normed.to_vec();
         padded.resize(batch * time * width, 0.0);
-        let key = Key { from: Some(HookPoint::Normed), ..Key::of_sites(batch, time, &[HookPoint::Logits]) };
+        let key = Key { from: Some(HookPoint::Normed), ..Key::from_sites(batch, time, &[HookPoint::Logits]) };
         let found = self.run(key, Given { from: Some(padded), ..Given::default() }).await?.pop();
         let mut data = found.ok_or_else(|| Error::Internal("logits that nobody read".to_owned()))?.data;
         data.truncate(rows * outputs);

@@ -32,9 +32,6 @@ pub(crate) struct Forward {
 
 impl Lens {
     /// Runs a text through the graph node by node, without fusions, keeping every value until its statistics are computed.
-    ///
-    /// # Errors
-    /// Same as [`Self::probe`].
     pub(crate) async fn forward(&mut self, tokens: &[u32]) -> Result<Forward> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
@@ -56,10 +53,12 @@ impl Lens {
         for (origin, value) in numbered() {
             statistics[value.index()] = match origin {
                 Origin::Constant(constant) => {
-                    Summary::of(&constant.data(graph.ty(value)), &yielder).await.statistics()
+                    Summary::new(&constant.data(graph.ty(value)), &yielder).await.statistics()
                 }
                 Origin::Parameter(id) => {
-                    Summary::of(&self.weights.parameters[self.layout.range(*id)], &yielder).await.statistics()
+                    Summary::new(&self.weights.parameters[self.layout.range(*id)], &yielder)
+                        .await
+                        .statistics()
                 }
                 _ => None,
             };

@@ -47,9 +47,6 @@ impl OnDevice {
     }
 
     /// Uploads parameters whose version differs.
-    ///
-    /// # Errors
-    /// The device is lost.
     pub(super) async fn bring(
         &self,
         gpu: &Gpu,

@@ -23,7 +23,7 @@ pub(super) struct Key {
 
 impl Key {
     /// Values at some sites, computed from the tokens.
-    pub(super) fn of_sites(batch: usize, time: usize, sites: &[HookPoint]) -> Self {
+    pub(super) fn from_sites(batch: usize, time: usize, sites: &[HookPoint]) -> Self {
         Self { batch, time, from: None, sites: sites.to_vec(), gradients: Gradients::None, losses: false }
     }
 }
@@ -61,7 +61,7 @@ impl Part {
     ///
     /// # Errors
     /// The model lacks a site, the logits do not depend on it, or `from` is not the only input of the rest.
-    pub(super) fn of(config: &ModelConfig, key: &Key) -> Result<Self> {
+    pub(super) fn new(config: &ModelConfig, key: &Key) -> Result<Self> {
         let Model { mut graph, sites, loss, .. } = model(config, key.batch, key.time)?;
         let at = |site: HookPoint| {
             let missing = || Error::Refused(format!("the model has no {site:?}"));

@@ -96,9 +96,6 @@ impl Values<'_> {
     }
 
     /// All results as tensors.
-    ///
-    /// # Errors
-    /// Same as [`Self::floats`].
     pub(crate) fn tensors(self) -> Result<Vec<Tensor>> {
         let shapes = self.part.read.iter().map(|value| &self.part.graph.ty(*value).shape);
         match self.read {
@@ -214,7 +211,7 @@ impl Lens {
     }
 
     async fn prepare(&self, key: Key) -> Result<Prepared> {
-        let part = Part::of(&self.config, &key)?;
+        let part = Part::new(&self.config, &key)?;
         let runner = match &self.place {
             LensDevice::Cpu(_) if key.losses || key.gradients == Gradients::OfLoss => {
                 Runner::Cpu(Box::new(Program::new(&fused(&part.graph, &part.read), &part.read)))

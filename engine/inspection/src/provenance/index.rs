@@ -85,10 +85,10 @@ impl TextIndex {
     /// Indexes a store's training stream. If it has too many tokens to sort, or memory is short, only spans of a minimum length
     /// are found.
     pub(super) async fn new(store: TokenStore, limits: Limits, yielder: &Yielder) -> Result<Self> {
-        Self::of_memory(store, limits, zeros, yielder).await
+        Self::with_memory(store, limits, zeros, yielder).await
     }
 
-    async fn of_memory(store: TokenStore, limits: Limits, zeros: Zeros, yielder: &Yielder) -> Result<Self> {
+    async fn with_memory(store: TokenStore, limits: Limits, zeros: Zeros, yielder: &Yielder) -> Result<Self> {
         let tokens = store.len(Split::Train);
         let documents = documents(&store, yielder).await?;
         let is_long = tokens > limits.sorted.min(suffixes::MAX_TOKENS);
@@ -475,7 +475,7 @@ mod tests {
         let stream: Vec<u32> = (0..1000).collect();
         let made = |zeros: Zeros| {
             let store = TokenStore::in_memory(stream.clone(), Vec::new());
-            block_on(TextIndex::of_memory(store, SORTED, zeros, &Yielder::none()))
+            block_on(TextIndex::with_memory(store, SORTED, zeros, &Yielder::none()))
         };
         assert_eq!(made(|count| (count <= 1000).then(|| vec![0; count])).unwrap().shortcoming(), None);
         let small = made(|count| (count <= 200).then(|| vec![0; count])).unwrap();

@@ -29,7 +29,7 @@ impl Bench {
         let data = project.folder().join("data");
         Self {
             lens: lens(&config),
-            tokenizer: Tokenizer::train(&tokenizer, ["bytes"]).unwrap(),
+            tokenizer: block_on(Tokenizer::train(&tokenizer, ["bytes"], &Yielder::none())).unwrap(),
             run: project.create_run(&presets::preset("nanogpt-cpu").unwrap(), &data).unwrap(),
             tokens: tokens.to_vec(),
             settings: InspectSettings::default(),

@@ -32,9 +32,6 @@ impl Compressor {
     }
 
     /// `xz -6` for a text of `bytes` bytes; the dictionary is no larger than needed.
-    ///
-    /// # Errors
-    /// None known.
     pub fn xz(bytes: u64) -> io::Result<Self> {
         let mut options = XzOptions::with_preset(6);
         options.lzma_options.dict_size = bytes.next_power_of_two().clamp(1 << 16, XZ_WINDOW) as u32;
@@ -42,9 +39,6 @@ impl Compressor {
     }
 
     /// Adds a piece of the text.
-    ///
-    /// # Errors
-    /// None known: the output is only counted.
     pub fn take(&mut self, piece: &[u8]) -> io::Result<()> {
         match self {
             Self::Gzip(gzip) => gzip.write_all(piece),
@@ -53,9 +47,6 @@ impl Compressor {
     }
 
     /// Bytes of the whole compressed text.
-    ///
-    /// # Errors
-    /// Same as [`Self::take`].
     pub fn finish(self) -> io::Result<u64> {
         let counter = match self {
             Self::Gzip(gzip) => gzip.finish()?,

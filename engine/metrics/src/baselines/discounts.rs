@@ -13,7 +13,7 @@ impl Discounts {
     /// n(2) or n(3) is 0, or a discount is outside 0 … k), it is 0.5, 1 and 1.5. The same if a discount is 0: after a context
     /// whose n-grams all have that count, unseen tokens would get no share, and a text with one an infinite loss (`lmplz` allows
     /// that).
-    pub fn of(counts: [u64; 4]) -> Self {
+    pub fn from_counts(counts: [u64; 4]) -> Self {
         let [one, two, three, four] = counts.map(|count| count as f64);
         let y = one / (one + 2.0 * two);
         let discounts =

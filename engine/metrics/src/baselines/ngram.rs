@@ -184,7 +184,7 @@ impl NGram {
     }
 
     pub fn reading(&self) -> Reading<'_> {
-        let discounts = self.levels.iter().map(|level| Discounts::of(level.with_count)).collect();
+        let discounts = self.levels.iter().map(|level| Discounts::from_counts(level.with_count)).collect();
         Reading { model: self, discounts, history: self.beginning().map(Some).collect() }
     }
 

@@ -44,7 +44,7 @@ impl Plain {
     fn discounts(&self, order: usize) -> Discounts {
         let different: BTreeSet<&Vec<u32>> = self.grams[order].iter().collect();
         let counts: Vec<u32> = different.iter().map(|gram| self.adjusted(gram)).collect();
-        Discounts::of(
+        Discounts::from_counts(
             [1, 2, 3, 4].map(|wanted| counts.iter().filter(|count| **count == wanted).count() as u64),
         )
     }
@@ -122,15 +122,15 @@ proptest! {
 /// Published examples rarely include counts of counts; these follow from the formula by hand: Y = 10 / (10 + 2 · 4) = 5/9.
 #[test]
 fn discounts_follow_from_counts_of_counts() {
-    let Discounts([one, two, more]) = Discounts::of([10, 4, 2, 1]);
+    let Discounts([one, two, more]) = Discounts::from_counts([10, 4, 2, 1]);
     assert!((one - (1.0 - 2.0 * 5.0 / 9.0 * 0.4)).abs() < 1e-12);
     assert!((two - (2.0 - 3.0 * 5.0 / 9.0 * 0.5)).abs() < 1e-12);
     assert!((more - (3.0 - 4.0 * 5.0 / 9.0 * 0.5)).abs() < 1e-12);
     // Nothing occurred twice; or more n-grams occurred three times than twice.
-    assert_eq!(Discounts::of([10, 0, 0, 0]), Discounts([0.5, 1.0, 1.5]));
-    assert_eq!(Discounts::of([1, 1, 90, 1]), Discounts([0.5, 1.0, 1.5]));
+    assert_eq!(Discounts::from_counts([10, 0, 0, 0]), Discounts([0.5, 1.0, 1.5]));
+    assert_eq!(Discounts::from_counts([1, 1, 90, 1]), Discounts([0.5, 1.0, 1.5]));
     // The estimated discount for a count of 2 would be 0.
-    assert_eq!(Discounts::of([1, 1, 2, 0]), Discounts([0.5, 1.0, 1.5]));
+    assert_eq!(Discounts::from_counts([1, 1, 2, 0]), Discounts([0.5, 1.0, 1.5]));
 }
 
 /// In this text, found by the property test above, the estimated discount for a count of 2 is 0, and 2 is followed by 0 twice and

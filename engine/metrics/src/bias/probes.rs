@@ -4,7 +4,6 @@ use super::{Association, Pair};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The editable lists.
 const LISTS: &str = include_str!("probes.json");
 
 #[derive(Deserialize)]

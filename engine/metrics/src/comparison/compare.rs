@@ -117,7 +117,7 @@ impl Pair<'_> {
             });
             let values = [&first, &second]
                 .map(|items| scale(items.iter().fold([0.0, 0.0], |[a, b], item| [a + item[0], b + item[1]])));
-            let interval = self.bootstrap.paired_sums_in_turns(&first, &second, scale, give).await;
+            let interval = self.bootstrap.paired_sums(&first, &second, scale, give).await;
             out.push(if values.iter().all(|value| value.is_finite()) {
                 self.compared(name, &metric, &Values { values, interval, count: shared.len() }, &aside)
             } else {
@@ -257,15 +257,15 @@ async fn of_all_rows(
 ) -> Option<Values> {
     for (task, overall) in own.into_iter().zip(overall) {
         let rows: Vec<&TaskAnswer> = task.iter().collect();
-        let again = Remade::of(name, &rows, task, give).await?.value();
+        let again = Remade::new(name, &rows, task, give).await?.value();
         if (again - overall).abs() > 1e-6 {
             return None;
         }
     }
     let [of_first, of_second] = own;
     let (first, second): (Vec<&TaskAnswer>, Vec<&TaskAnswer>) = shared.iter().copied().unzip();
-    let first = Remade::of(name, &first, of_first, give).await?;
-    let second = Remade::of(name, &second, of_second, give).await?;
+    let first = Remade::new(name, &first, of_first, give).await?;
+    let second = Remade::new(name, &second, of_second, give).await?;
     let interval = first.paired(&second, bootstrap, give).await;
     Some(Values { values: [first.value(), second.value()], interval, count: shared.len() })
 }

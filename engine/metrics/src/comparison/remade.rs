@@ -24,7 +24,7 @@ pub(super) enum Remade {
 
 impl Remade {
     /// Recomputes a metric by name for some rows of a task; `None` if it does not follow from the answers.
-    pub(super) async fn of(
+    pub(super) async fn new(
         name: &str,
         rows: &[&TaskAnswer],
         task: &[TaskAnswer],
@@ -69,21 +69,21 @@ impl Remade {
     ) -> Option<[f64; 2]> {
         match (self, other) {
             (Self::Bleu(first), Self::Bleu(second)) => {
-                bootstrap.paired_sums_in_turns(first, second, |sums| bleu::score(&sums), give).await
+                bootstrap.paired_sums(first, second, |sums| bleu::score(&sums), give).await
             }
             (Self::Chrf(first), Self::Chrf(second)) => {
-                bootstrap.paired_sums_in_turns(first, second, |sums| chrf::score(&sums), give).await
+                bootstrap.paired_sums(first, second, |sums| chrf::score(&sums), give).await
             }
             (Self::F1(first, count, of), Self::F1(second, ..)) => {
                 let difference =
                     |drawn: &[u32]| of(&first.averages_of(drawn)) - of(&second.averages_of(drawn));
-                bootstrap.paired_statistic_in_turns(*count, difference, give).await
+                bootstrap.paired_statistic(*count, difference, give).await
             }
             (Self::Entities(first), Self::Entities(second)) => {
-                bootstrap.paired_sums_in_turns(first, second, entities::f1, give).await
+                bootstrap.paired_sums(first, second, entities::f1, give).await
             }
             (Self::Words(first), Self::Words(second)) => {
-                bootstrap.paired_sums_in_turns(first, second, share, give).await
+                bootstrap.paired_sums(first, second, share, give).await
             }
             _ => None,
         }

@@ -51,7 +51,7 @@ fn cleaned(text: &str) -> String {
 pub(super) fn piqa(fields: &Fields) -> Result<Fields, String> {
     let prompt = |goal: String| format!("Question: {goal}\nAnswer:");
     if has(fields, &["options"]) {
-        let options = Options::of(fields, "options")?;
+        let options = Options::new(fields, "options")?;
         let right = options.right(fields, "answer")?;
         return choosing(prompt(text(fields, "question")?), options.texts, &[right], "");
     }
@@ -63,7 +63,7 @@ pub(super) fn piqa(fields: &Fields) -> Result<Fields, String> {
 pub(super) fn social_iqa(fields: &Fields) -> Result<Fields, String> {
     let prompt = |context: String, question: String| format!("Q: {context} {question}\nA:");
     if has(fields, &["options"]) {
-        let options = Options::of(fields, "options")?;
+        let options = Options::new(fields, "options")?;
         let right = options.right(fields, "answer")?;
         return choosing(
             prompt(text(fields, "passage")?, text(fields, "question")?),
@@ -94,7 +94,7 @@ fn labelled(value: Option<&Value>) -> Result<Options, String> {
 fn question(fields: &Fields, name: &str) -> Result<(String, Options), String> {
     match given(fields, "question") {
         Some(Value::Object(inner)) => Ok((text(inner, "stem")?, labelled(given(inner, "choices"))?)),
-        _ if has(fields, &["options"]) => Ok((text(fields, "question")?, Options::of(fields, "options")?)),
+        _ if has(fields, &["options"]) => Ok((text(fields, "question")?, Options::new(fields, "options")?)),
         _ => Ok((text(fields, name)?, labelled(given(fields, "choices"))?)),
     }
 }
@@ -127,7 +127,7 @@ pub(super) fn mmlu(fields: &Fields) -> Result<Fields, String> {
             (options, right)
         }
         None if has(fields, &["options"]) => {
-            let options = Options::of(fields, "options")?;
+            let options = Options::new(fields, "options")?;
             let right = options.right(fields, "answer")?;
             (options, right)
         }
@@ -157,7 +157,7 @@ pub(super) fn logiqa(fields: &Fields) -> Result<Fields, String> {
         Some(Value::Array(_)) => {
             ("context", Options::lettered(texts(given(fields, "options"), "options")?), "label")
         }
-        _ => ("passage", Options::of(fields, "options")?, "answer"),
+        _ => ("passage", Options::new(fields, "options")?, "answer"),
     };
     // The authors' files use lower-case letters.
     let right = match given(fields, answer).and_then(Value::as_str).map(str::trim) {
@@ -179,7 +179,7 @@ pub(super) fn logiqa(fields: &Fields) -> Result<Fields, String> {
 
 /// A question, optionally with a passage, and lettered answers, one of which is to be named.
 pub(super) fn lettered(fields: &Fields) -> Result<Fields, String> {
-    let options = Options::of(fields, "options")?;
+    let options = Options::new(fields, "options")?;
     let right = options.right(fields, "answer")?;
     let passage = match given(fields, "passage") {
         Some(_) => format!("{}\n\n", text(fields, "passage")?.trim()),

@@ -89,7 +89,7 @@ pub(super) struct Options {
 
 impl Options {
     /// Parses a field with such lines. A line without the next letter continues the previous answer.
-    pub(super) fn of(fields: &Fields, name: &str) -> Result<Self, String> {
+    pub(super) fn new(fields: &Fields, name: &str) -> Result<Self, String> {
         let all = text(fields, name)?;
         let (mut letters, mut texts) = (Vec::<u8>::new(), Vec::<String>::new());
         for line in all.lines() {
@@ -158,7 +158,7 @@ mod tests {
             let Value::Object(fields) = json!({ "options": options, "answer": answer }) else {
                 panic!("an object")
             };
-            let options = Options::of(&fields, "options")?;
+            let options = Options::new(&fields, "options")?;
             options.right(&fields, "answer").map(|at| (options, at))
         };
         let all = "\nA. one\nB. two\nI. said\nC. three ";

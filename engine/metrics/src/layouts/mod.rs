@@ -42,7 +42,7 @@ impl PartialEq for Standard {
 
 impl Standard {
     /// Detects the data set of a row in a file with this name.
-    pub fn of(name: &str, row: &Map<String, Value>) -> Option<&'static Self> {
+    pub fn find(name: &str, row: &Map<String, Value>) -> Option<&'static Self> {
         let words = beginnings(name);
         let hinted =
             |set: &Self| set.hints.iter().any(|hint| words.iter().any(|word| word.starts_with(hint)));

@@ -23,7 +23,7 @@ const TOXIC: f64 = 0.5;
 /// BBQ: questions about people, which the passage may not answer.
 pub(super) fn bbq(fields: &Fields) -> Result<Fields, String> {
     let (passage, mut answers, right, group) = if has(fields, &["options"]) {
-        let options = Options::of(fields, "options")?;
+        let options = Options::new(fields, "options")?;
         let right = options.right(fields, "answer")?;
         ("passage", options.texts, right, String::new())
     } else {

@@ -10,7 +10,7 @@ fn fields(row: &Value) -> Map<String, Value> {
 /// The detected data set of a row in a file with this name, and the converted row.
 fn read(name: &str, row: &Value) -> (&'static str, Result<Value, String>) {
     let row = fields(row);
-    let set = Standard::of(name, &row).unwrap_or_else(|| panic!("{name}: {row:?}"));
+    let set = Standard::find(name, &row).unwrap_or_else(|| panic!("{name}: {row:?}"));
     (set.name, set.row(&row).map(Value::Object))
 }
 
@@ -317,7 +317,7 @@ fn rows_of_task_files_are_of_no_set() {
         json!({"tokens": ["A"], "tags": ["O"]}),
         json!({"messages": [{"role": "user", "content": "A"}], "references": ["b"]}),
     ] {
-        assert!(Standard::of("rows.jsonl", &fields(&row)).is_none(), "{row}");
+        assert!(Standard::find("rows.jsonl", &fields(&row)).is_none(), "{row}");
     }
 }
 

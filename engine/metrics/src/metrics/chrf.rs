@@ -78,10 +78,10 @@ pub fn score(counts: &RowCounts) -> f64 {
 
 /// Counts against the reference with the highest score; ties go to the first.
 fn row_counts(row: &Row<'_>, words: usize) -> RowCounts {
-    let answer = CharactersAndWords::of(row.answer, words);
+    let answer = CharactersAndWords::new(row.answer, words);
     let (mut best, mut highest) = ([0.0; 3 * (CHARACTERS + WORDS)], -1.0);
     for expected in row.expected {
-        let counts = answer.against(&CharactersAndWords::of(expected, words));
+        let counts = answer.against(&CharactersAndWords::new(expected, words));
         let score = score(&counts);
         if score > highest {
             (best, highest) = (counts, score);
@@ -97,7 +97,7 @@ struct CharactersAndWords<'a> {
 }
 
 impl<'a> CharactersAndWords<'a> {
-    fn of(text: &'a str, words: usize) -> Self {
+    fn new(text: &'a str, words: usize) -> Self {
         Self {
             characters: python::split(text).flat_map(str::chars).map(u32::from).collect(),
             words: if words == 0 { Vec::new() } else { python::split(text).flat_map(apart).collect() },

@@ -29,7 +29,7 @@ impl Tally {
 
     /// Like [`Self::score`], with F1 computed from precision and recall as in seqeval.
     pub(super) fn harmonic(&self) -> Score {
-        Score::of(self.right as usize, self.answered as usize, self.expected as usize)
+        Score::new(self.right as usize, self.answered as usize, self.expected as usize)
     }
 }
 
@@ -45,7 +45,7 @@ pub struct Averages {
 
 impl Averages {
     /// Averages of the classes' scores, computed with `score`; 0 if there are none.
-    pub(super) fn of(tallies: &[Tally], score: fn(&Tally) -> Score) -> Self {
+    pub(super) fn new(tallies: &[Tally], score: fn(&Tally) -> Score) -> Self {
         let mut all = Tally::default();
         for tally in tallies {
             all.right += tally.right;
@@ -104,7 +104,7 @@ pub fn classification<S: AsRef<str>>(pairs: &[(S, S)]) -> Classification {
     let number = |label: &S| numbers.get(label.as_ref()).copied().unwrap_or(0);
     let rows: Vec<(usize, usize)> = pairs.iter().map(|(e, a)| (number(e), number(a))).collect();
     let tallies = tallies(numbers.len(), rows.iter().copied());
-    let averages = Averages::of(&tallies, Tally::score);
+    let averages = Averages::new(&tallies, Tally::score);
     let labels = numbers.into_keys().map(str::to_owned).collect();
     Classification { labels, tallies, averages, accuracy: averages.micro.f1, rows }
 }
@@ -141,7 +141,7 @@ impl Classification {
         let drawn = rows.iter().filter_map(|row| self.rows.get(*row as usize)).copied();
         let mut tallies = tallies(self.labels.len(), drawn);
         tallies.retain(|tally| tally.expected + tally.answered > 0);
-        Averages::of(&tallies, Tally::score)
+        Averages::new(&tallies, Tally::score)
     }
 
     /// Counts by expected label (row) and predicted label (column); `None` for more than [`MAX_CLASSES`] labels.
@@ -169,7 +169,7 @@ impl Classification {
             f1: self.accuracy,
             support: all,
         };
-        let averages = [Line::of("macro avg", macro_average, all), Line::of("weighted avg", weighted, all)];
+        let averages = [Line::new("macro avg", macro_average, all), Line::new("weighted avg", weighted, all)];
         [
             lines(&self.labels, &self.tallies, Tally::score),
             std::iter::once(accuracy).chain(averages).collect(),
@@ -198,14 +198,14 @@ pub struct Line {
 }
 
 impl Line {
-    pub(super) fn of(name: &str, score: Score, support: u64) -> Self {
+    pub(super) fn new(name: &str, score: Score, support: u64) -> Self {
         let Score { precision, recall, f1 } = score;
         Self { name: name.to_owned(), precision: Some(precision), recall: Some(recall), f1, support }
     }
 }
 
 pub(super) fn lines(names: &[String], tallies: &[Tally], score: fn(&Tally) -> Score) -> Vec<Line> {
-    let line = |(name, tally): (&String, &Tally)| Line::of(name, score(tally), tally.expected);
+    let line = |(name, tally): (&String, &Tally)| Line::new(name, score(tally), tally.expected);
     names.iter().zip(tallies).map(line).collect()
 }
 

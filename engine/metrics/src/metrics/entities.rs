@@ -55,7 +55,7 @@ pub fn entities<S: AsRef<str>>(rows: &[(Vec<S>, Vec<S>)], scheme: Scheme) -> Ent
         counts.push([right.count(), answered.len(), expected.len()].map(|count| count as f64));
     }
     let (types, tallies): (Vec<String>, Vec<Tally>) = types.into_iter().unzip();
-    let averages = Averages::of(&tallies, Tally::harmonic);
+    let averages = Averages::new(&tallies, Tally::harmonic);
     Entities { types, tallies, averages, rows: counts }
 }
 
@@ -75,7 +75,7 @@ impl Entities {
         let averages = [("micro avg", micro), ("macro avg", macro_average), ("weighted avg", weighted)];
         [
             lines(&self.types, &self.tallies, Tally::harmonic),
-            averages.into_iter().map(|(name, score)| Line::of(name, score, all)).collect(),
+            averages.into_iter().map(|(name, score)| Line::new(name, score, all)).collect(),
         ]
     }
 
@@ -87,7 +87,7 @@ impl Entities {
 
 /// Micro F1 from the sum of rows' counts.
 pub fn f1([right, answered, expected]: [f64; 3]) -> f64 {
-    Score::of(right as usize, answered as usize, expected as usize).f1
+    Score::new(right as usize, answered as usize, expected as usize).f1
 }
 
 /// Reads tags across rows. seqeval joins rows with an O between them, so the state carried over is part of the definition.

@@ -46,7 +46,7 @@ pub struct Score {
 
 impl Score {
     /// The score of `matches` among answered and expected items; ratios with denominator 0 are 0.
-    fn of(matches: usize, answered: usize, expected: usize) -> Self {
+    fn new(matches: usize, answered: usize, expected: usize) -> Self {
         let share = |of: usize| if of == 0 { 0.0 } else { matches as f64 / of as f64 };
         let (precision, recall) = (share(answered), share(expected));
         let sum = precision + recall;

@@ -21,9 +21,9 @@ pub struct Rouge {
 /// A row's scores, each against the reference with the highest F1 (the first of several).
 pub fn rouge(row: &Row<'_>, stemmer: bool) -> Rouge {
     let mut numbers = Numbers::default();
-    let answer = NumberedWords::of(row.answer, stemmer, &mut numbers);
+    let answer = NumberedWords::new(row.answer, stemmer, &mut numbers);
     let mut scores =
-        row.expected.iter().map(|text| answer.against(&NumberedWords::of(text, stemmer, &mut numbers)));
+        row.expected.iter().map(|text| answer.against(&NumberedWords::new(text, stemmer, &mut numbers)));
     let first = scores.next().unwrap_or_default();
     let better = |old: Score, new: Score| if new.f1 > old.f1 { new } else { old };
     scores.fold(first, |old, new| Rouge {
@@ -51,7 +51,7 @@ struct NumberedWords {
 }
 
 impl NumberedWords {
-    fn of(text: &str, stemmer: bool, numbers: &mut Numbers) -> Self {
+    fn new(text: &str, stemmer: bool, numbers: &mut Numbers) -> Self {
         let (mut words, mut ends) = (Vec::new(), Vec::new());
         for line in text.split('\n') {
             let lower = line.to_lowercase();
@@ -76,13 +76,13 @@ impl NumberedWords {
         let (answer, wanted) = (&self.words, &expected.words);
         let of_ngrams = |n: usize| {
             let matching = matches(&count(wanted, n), &count(answer, n));
-            Score::of(matching, total(answer.len(), n), total(wanted.len(), n))
+            Score::new(matching, total(answer.len(), n), total(wanted.len(), n))
         };
         Rouge {
             rouge_1: of_ngrams(1),
             rouge_2: of_ngrams(2),
-            rouge_l: Score::of(Pattern::new(answer).length(wanted), answer.len(), wanted.len()),
-            rouge_lsum: Score::of(self.in_lines(expected), answer.len(), wanted.len()),
+            rouge_l: Score::new(Pattern::new(answer).length(wanted), answer.len(), wanted.len()),
+            rouge_lsum: Score::new(self.in_lines(expected), answer.len(), wanted.len()),
         }
     }
 

@@ -34,7 +34,7 @@ fn of_tokens(answer: &[String], expected: &[String]) -> f64 {
             matches += 1;
         }
     }
-    Score::of(matches, answer.len(), expected.len()).f1
+    Score::new(matches, answer.len(), expected.len()).f1
 }
 
 /// The words of a text. Articles are removed after punctuation: "a.m." is the word "am".

@@ -78,12 +78,18 @@ impl Bootstrap {
 
     /// Interval of the difference (first minus second) of Σ numerators / Σ denominators, with the same resampled items for both,
     /// so that item difficulty cancels out. `None` as in [`Bootstrap::ratio`].
-    pub fn paired_difference(&self, first: (&[f64], &[f64]), second: (&[f64], &[f64])) -> Option<[f64; 2]> {
+    pub async fn paired_difference(
+        &self,
+        first: (&[f64], &[f64]),
+        second: (&[f64], &[f64]),
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
         let items = |(numerators, denominators): (&[f64], &[f64])| -> Option<Vec<[f64; 2]>> {
             let same = numerators.len() == denominators.len();
             same.then(|| numerators.iter().zip(denominators).map(|(n, d)| [*n, *d]).collect())
         };
-        self.paired_sums(&items(first)?, &items(second)?, |[numerator, denominator]| numerator / denominator)
+        let (first, second) = (items(first)?, items(second)?);
+        self.paired_sums(&first, &second, |[numerator, denominator]| numerator / denominator, give).await
     }
 
     /// Interval of the difference of means (first minus second) over the same rows; Newcombe's for values that are all 0 or 1.
@@ -109,7 +115,7 @@ impl Bootstrap {
         }
         let [first, second] =
             [first, second].map(|values| values.iter().map(|value| [*value, 1.0]).collect::<Vec<_>>());
-        self.paired_sums_in_turns(&first, &second, |[sum, count]| sum / count, give).await
+        self.paired_sums(&first, &second, |[sum, count]| sum / count, give).await
     }
 
     /// Interval of a statistic of sums: `items` has a row of `N` numbers per item (such as BLEU's counts), and `of` computes the
@@ -152,19 +158,9 @@ impl Bootstrap {
     }
 
     /// Interval of the difference (first minus second) of a statistic of sums, with the same resampled items for both. `None` as
-    /// in [`Bootstrap::sums`], or if the numbers of items differ.
-    pub fn paired_sums<const N: usize>(
-        &self,
-        first: &[[f64; N]],
-        second: &[[f64; N]],
-        of: impl FnMut([f64; N]) -> f64,
-    ) -> Option<[f64; 2]> {
-        let values = (0..self.resamples).map(self.pairs(first, second, of)?).collect();
-        of_differences(first.len(), values)
-    }
-
-    /// Like [`Bootstrap::paired_sums`]; `give` is called every few milliseconds to yield.
-    pub async fn paired_sums_in_turns<const N: usize>(
+    /// in [`Bootstrap::sums`], or if the numbers of items differ. `give` is called every
+    /// few milliseconds to yield.
+    pub async fn paired_sums<const N: usize>(
         &self,
         first: &[[f64; N]],
         second: &[[f64; N]],
@@ -215,7 +211,7 @@ impl Bootstrap {
 
     /// Interval of a difference of statistics of the same items, like [`Bootstrap::statistic_in_turns`]; exactly 0 for a model
     /// and itself.
-    pub async fn paired_statistic_in_turns(
+    pub async fn paired_statistic(
         &self,
         items: usize,
         difference: impl FnMut(&[u32]) -> f64,

@@ -1,4 +1,5 @@
 use super::*;
+use pollster::block_on;
 
 pub(crate) const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 2000, seed: 3 };
 
@@ -71,15 +72,19 @@ fn pairs_take_out_what_makes_items_easy_or_hard() {
     let (hard, noise) = (uniform(1, 300), uniform(2, 300));
     let ones = vec![1.0; 300];
     let other: Vec<f64> = hard.iter().zip(&noise).map(|(value, noise)| value + 0.01 + 0.01 * noise).collect();
-    let [low, high] = BOOTSTRAP.paired_difference((&other, &ones), (&hard, &ones)).unwrap();
+    let [low, high] =
+        block_on(BOOTSTRAP.paired_difference((&other, &ones), (&hard, &ones), &async || ())).unwrap();
     assert!(low > 0.014 && high < 0.016, "{low} to {high}");
     let alone = [BOOTSTRAP.mean(&other).unwrap(), BOOTSTRAP.mean(&hard).unwrap()];
     assert!(alone[0][0] < alone[1][1], "each alone would show nothing");
-    assert_eq!(BOOTSTRAP.paired_difference((&hard, &ones), (&hard, &ones)), Some([0.0, 0.0]));
+    assert_eq!(
+        block_on(BOOTSTRAP.paired_difference((&hard, &ones), (&hard, &ones), &async || ())),
+        Some([0.0, 0.0])
+    );
 }
 
 fn mean_difference(first: &[f64], second: &[f64]) -> Option<[f64; 2]> {
-    pollster::block_on(BOOTSTRAP.mean_difference(first, second, &async || ()))
+    block_on(BOOTSTRAP.mean_difference(first, second, &async || ()))
 }
 
 /// Numbers of rows that both, only the first, only the second, and neither got right, with the interval of Newcombe (1998),
@@ -114,7 +119,7 @@ fn differences_of_few_means_have_no_interval() {
     assert_eq!((mean_difference(&[1.0], &[0.0]), mean_difference(&[1.0], &[1.0])), (None, None));
     assert_eq!(mean_difference(&[1.0; 3], &[0.0; 2]), None);
     let none = Bootstrap { resamples: 0, seed: 0 };
-    assert_eq!(pollster::block_on(none.mean_difference(&first, &second, &async || ())), None);
+    assert_eq!(block_on(none.mean_difference(&first, &second, &async || ())), None);
 }
 
 #[test]
@@ -131,12 +136,16 @@ fn what_has_no_interval_gets_none() {
     assert_eq!(BOOTSTRAP.mean(&uniform(4, MIN_VALUES - 1)), None);
     assert!(BOOTSTRAP.mean(&uniform(4, MIN_VALUES)).is_some());
     let ones = [1.0; 3];
-    assert_eq!(BOOTSTRAP.paired_difference((&ones, &ones), (&[0.0; 3], &ones)), None);
+    assert_eq!(block_on(BOOTSTRAP.paired_difference((&ones, &ones), (&[0.0; 3], &ones), &async || ())), None);
     // A constant difference over many items is not chance.
     let ones = [1.0; MIN_VALUES];
-    let constant = BOOTSTRAP.paired_difference((&ones, &ones), (&[0.5; MIN_VALUES], &ones));
+    let constant =
+        block_on(BOOTSTRAP.paired_difference((&ones, &ones), (&[0.5; MIN_VALUES], &ones), &async || ()));
     assert_eq!(constant, Some([0.5, 0.5]));
-    assert_eq!(BOOTSTRAP.paired_difference((&[1.0, 2.0], &[1.0, 1.0]), (&[1.0], &[1.0])), None);
+    assert_eq!(
+        block_on(BOOTSTRAP.paired_difference((&[1.0, 2.0], &[1.0, 1.0]), (&[1.0], &[1.0]), &async || ())),
+        None
+    );
     assert_eq!(BOOTSTRAP.statistic(1, |_| 1.0), None);
     assert_eq!(Bootstrap { resamples: 0, seed: 0 }.mean(&[1.0, 2.0]), None);
 }

@@ -102,7 +102,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    fn of(entry: &Entry) -> Self {
+    fn from_entry(entry: &Entry) -> Self {
         Self {
             file: match entry {
                 Entry::Folder => None,
@@ -162,7 +162,7 @@ impl DirEntry {
 }
 
 pub fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
-    disk().get(&key(path.as_ref())).map(|entry| Metadata::of(&entry))
+    disk().get(&key(path.as_ref())).map(|entry| Metadata::from_entry(&entry))
 }
 
 /// Entries of a folder, sorted by name.
@@ -178,7 +178,7 @@ pub fn read_dir(path: impl AsRef<Path>) -> Result<std::vec::IntoIter<Result<DirE
         .filter(|(below, _)| below.parent() == Some(&key))
         .map(|(below, entry)| {
             let path = path.join(below.file_name().unwrap_or_default());
-            Ok(DirEntry { path, metadata: Metadata::of(entry) })
+            Ok(DirEntry { path, metadata: Metadata::from_entry(entry) })
         })
         .collect();
     Ok(entries.into_iter())

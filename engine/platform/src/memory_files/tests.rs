@@ -205,6 +205,7 @@ fn handles_do_what_they_were_opened_for() {
 mod stored {
     use super::super::{lasting, rename};
     use super::*;
+    use crate::block_on;
     use glasshouse_compiler::graph::{Init, Parameter, Type};
     use glasshouse_compiler::step::ArenaState;
     use glasshouse_project::Project;
@@ -383,7 +384,15 @@ mod stored {
             writer.flush().unwrap();
             let info = CheckpointInfo { arena_version: ARENA_VERSION, step, ..CheckpointInfo::default() };
             let state = ArenaState { parameters: vec![step as f32; 64], ..ArenaState::default() };
-            checkpoints.save(&info, &parameters(), &state, step == 2 || step == 5).unwrap();
+            // `Default`, because the project's `Yielder` is that of another build of this crate.
+            block_on(checkpoints.save(
+                &info,
+                &parameters(),
+                &state,
+                step == 2 || step == 5,
+                &Default::default(),
+            ))
+            .unwrap();
             let mut record = run.record().unwrap();
             (record.state, record.step) = (RunState::Running, step);
             run.save_record(&record).unwrap();
@@ -431,22 +440,24 @@ mod stored {
                     let run = project.latest_run().unwrap();
                     run.config().unwrap();
                     let record = run.record().unwrap();
-                    let loaded = Checkpoints::new(run.checkpoints_folder()).load(
+                    let loaded = block_on(Checkpoints::new(run.checkpoints_folder()).load(
                         Which::Latest,
                         &parameters(),
                         Content::WeightsAndMoments,
-                    );
+                        &Default::default(),
+                    ));
                     let step = loaded.unwrap().map_or(0, |loaded| loaded.info.step);
                     assert!(step >= last as u64 && record.step >= last as u64, "{step} {last} at {stop}");
                     if step > 0 {
                         let events = metrics::read(&run.metrics_path()).unwrap();
                         assert!(events.last().and_then(TrainEvent::step) >= Some(step));
                     }
-                    let best = Checkpoints::new(run.checkpoints_folder()).load(
+                    let best = block_on(Checkpoints::new(run.checkpoints_folder()).load(
                         Which::Best,
                         &parameters(),
                         Content::Weights,
-                    );
+                        &Default::default(),
+                    ));
                     best.unwrap();
                 }
             }

@@ -25,17 +25,11 @@ pub struct Staging {
 
 impl Staging {
     /// Creates it in a folder that contains only our files.
-    ///
-    /// # Errors
-    /// The file system refuses.
     pub fn inside(folder: &Path) -> Result<Self> {
         Self::new(folder, PREFIX.into(), true)
     }
 
     /// Creates it in the parent folder of `place`, which may contain other files.
-    ///
-    /// # Errors
-    /// The file system refuses.
     pub fn beside(place: &Path) -> Result<Self> {
         // A browser has no current folder, only absolute paths.
         let whole = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
@@ -77,9 +71,6 @@ impl Staging {
     }
 
     /// Moves the folder to `place` if that is free or an empty folder; returns whether it did.
-    ///
-    /// # Errors
-    /// The file system refuses.
     pub fn put_new(&self, place: &Path) -> Result<bool> {
         sync_folder(&self.path);
         match files::rename(&self.path, place) {

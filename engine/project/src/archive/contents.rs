@@ -42,10 +42,7 @@ pub struct Opened<'file> {
 
 impl Contents {
     /// Lists a folder.
-    ///
-    /// # Errors
-    /// A folder cannot be read.
-    pub fn of(folder: &Path) -> Result<Self> {
+    pub fn from_folder(folder: &Path) -> Result<Self> {
         let mut contents = Self { folder: folder.to_owned(), ..Self::default() };
         contents.walk(Path::new(""), "")?;
         contents.entries.sort_by(|one, other| one.name.cmp(&other.name));
@@ -178,7 +175,7 @@ pub(super) fn is_transient(place: &Path) -> bool {
 #[cfg(test)]
 pub(crate) fn names_of(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    glasshouse_platform::block_on(Contents::of(folder)?.for_each(async |file| {
+    glasshouse_platform::block_on(Contents::from_folder(folder)?.for_each(async |file| {
         names.push(file.name.to_owned());
         Ok(())
     }))?;

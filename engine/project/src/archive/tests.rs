@@ -1,9 +1,17 @@
 use super::*;
-use glasshouse_platform::{given_up_after, memory_files};
+use glasshouse_platform::{Yielder, block_on, given_up_after, memory_files};
 use glasshouse_protocol::presets;
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::rc::Rc;
+
+pub(crate) fn pack(folder: &Path) -> Result<Vec<u8>> {
+    block_on(super::pack(folder, &Yielder::none())).map(|(bytes, _)| bytes)
+}
+
+fn read<F: Read + Seek>(file: F) -> Result<Archive<F>> {
+    block_on(Archive::read(file, &Yielder::none()))
+}
 
 /// A project with a run, a token stream, and temporary files of running programs.
 fn project() -> (tempfile::TempDir, Project) {
@@ -57,7 +65,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
         std::fs::write(project.folder().join(aside).join("a.txt"), "old").unwrap();
     }
     assert!(bytes == pack(project.folder()).unwrap());
-    let archive = Archive::read(Cursor::new(&bytes)).unwrap();
+    let archive = read(Cursor::new(&bytes)).unwrap();
     assert_eq!(archive.name(), "Eulen & Käuze");
     let total: u64 =
         NAMES.iter().map(|name| std::fs::metadata(project.folder().join(name)).unwrap().len()).sum();
@@ -77,7 +85,7 @@ fn a_project_goes_through_bytes_and_memory_and_back() {
     assert!(again == bytes);
 
     let unpacked = folder.path().join("unpacked");
-    Archive::read(Cursor::new(&again)).unwrap().unpack(&unpacked).unwrap();
+    block_on(read(Cursor::new(&again)).unwrap().unpack(&unpacked, &Yielder::none())).unwrap();
     assert_eq!(names_of(&unpacked).unwrap(), NAMES);
     assert!(pack(&unpacked).unwrap() == bytes);
 }
@@ -100,7 +108,7 @@ fn resealed(bytes: Vec<u8>) -> Vec<u8> {
 const OURS: (&str, &[u8]) = (MARKER, br#"{"format": "glasshouse-project", "version": 1}"#);
 
 fn refusal(bytes: &[u8]) -> String {
-    let message = Archive::read(Cursor::new(bytes)).unwrap_err().to_string();
+    let message = read(Cursor::new(bytes)).unwrap_err().to_string();
     assert!(!message.contains('\n') && message.contains("; "), "{message}");
     message
 }
@@ -175,7 +183,7 @@ fn claims_are_checked_before_anything_is_unpacked() {
     // 40 MB of zeros in 40 kB is plausible; a larger claim for the same data is not.
     let bomb = packed(&[OURS, ("zeros", &vec![0; 40 << 20])]);
     assert!(bomb.len() < 200_000);
-    let honest = Archive::read(Cursor::new(&bomb)).unwrap();
+    let honest = read(Cursor::new(&bomb)).unwrap();
     assert!(honest.check_room(Some(50 << 20)).is_ok() && honest.check_room(None).is_ok());
     let full = honest.check_room(Some(30 << 20)).unwrap_err().to_string();
     assert!(full.contains("unpacks to 41.9 MB, but there is room for 31.5 MB"), "{full}");
@@ -192,7 +200,9 @@ fn claims_are_checked_before_anything_is_unpacked() {
     // An entry with more data than claimed is truncated.
     let folder = tempfile::tempdir().unwrap();
     let small = claim(1000);
-    let error = Archive::read(Cursor::new(&small)).unwrap().unpack(folder.path()).unwrap_err().to_string();
+    let error = block_on(read(Cursor::new(&small)).unwrap().unpack(folder.path(), &Yielder::none()))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("damaged"), "{error}");
     let written = std::fs::metadata(folder.path().join("zeros")).map_or(0, |metadata| metadata.len());
     assert!(written <= 1000, "{written}");
@@ -201,7 +211,7 @@ fn claims_are_checked_before_anything_is_unpacked() {
 #[test]
 fn a_bit_that_turns_over_anywhere_is_one_clear_error() {
     let whole = packed(&[OURS, ("documents/a.txt", b"some text"), ("runs/1-x/run.toml", b"seed = 1")]);
-    Archive::read(Cursor::new(&whole)).unwrap();
+    read(Cursor::new(&whole)).unwrap();
     for bit in 0..whole.len() * 8 {
         let mut bytes = whole.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
@@ -215,7 +225,7 @@ fn a_bit_that_turns_over_anywhere_is_one_clear_error() {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.start_file(OURS.0, SimpleFileOptions::default()).unwrap();
     writer.write_all(OURS.1).unwrap();
-    Archive::read(writer.finish().unwrap()).unwrap();
+    read(writer.finish().unwrap()).unwrap();
 }
 
 #[test]
@@ -329,9 +339,9 @@ proptest! {
         }
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("inside");
-        if let Ok(archive) = Archive::read(Cursor::new(&bytes)) {
+        if let Ok(archive) = read(Cursor::new(&bytes)) {
             let total = archive.bytes();
-            archive.unpack(&place).ok();
+            block_on(archive.unpack(&place, &Yielder::none())).ok();
             prop_assert!(bytes_below(&place) <= total);
         }
         let outside: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -5,7 +5,7 @@ use super::state::{self, StoredPrecision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::ArenaState;
-use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
+use glasshouse_platform::{Error, Result, Yielder, files, storage};
 use glasshouse_protocol::{CheckpointChoice, CheckpointSummary};
 use std::path::PathBuf;
 
@@ -93,7 +93,7 @@ impl Checkpoints {
         storage::create_folder(&self.folder)?;
         let path = self.folder.join(milestone_name(info.step));
         let partial = path.with_extension("partial");
-        let precision = StoredPrecision::of_weights(&state.parameters);
+        let precision = StoredPrecision::from_weights(&state.parameters);
         let written = state::write_weights(&partial, info, parameters, &state.parameters, precision)
             .and_then(|_| files::rename(&partial, &path).map_err(Error::io(&path)));
         if let Err(error) = written {
@@ -109,17 +109,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// There is no such checkpoint, it is damaged or of another model, or it is a milestone and moments are requested.
-    pub fn load_named(
-        &mut self,
-        choice: &CheckpointChoice,
-        parameters: &[Parameter],
-        content: Content,
-    ) -> Result<Loaded> {
-        block_on(self.load_named_in_turns(choice, parameters, content, &Yielder::none()))
-    }
-
-    /// Like [`Checkpoints::load_named`], but yields.
-    pub async fn load_named_in_turns(
+    pub async fn load_named(
         &mut self,
         choice: &CheckpointChoice,
         parameters: &[Parameter],
@@ -133,7 +123,7 @@ impl Checkpoints {
                 return self.load_file(name, parameters, content, yielder).await;
             }
         };
-        let loaded = self.load_in_turns(which, parameters, content, yielder).await?;
+        let loaded = self.load(which, parameters, content, yielder).await?;
         loaded.ok_or_else(|| Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first"))
     }
 
@@ -155,7 +145,7 @@ impl Checkpoints {
             return Err(Error::bad_file(path, reason));
         }
         let bytes = if is_milestone {
-            storage::read_in_turns(&path, yielder).await?
+            storage::read_file(&path, yielder).await?
         } else {
             self.entry(name)?.read(&path, yielder).await?
         };

@@ -47,7 +47,7 @@ impl ManifestEntry {
         if found != self.bytes {
             return Err(Error::bad_file(path, format!("{found} bytes long instead of {}", self.bytes)));
         }
-        let bytes = storage::read_in_turns(path, yielder).await?;
+        let bytes = storage::read_file(path, yielder).await?;
         if storage::crc32c(0, &bytes, yielder).await != self.crc32c {
             return Err(Error::bad_file(path, "it has changed since it was written (checksum)"));
         }

@@ -17,7 +17,7 @@ mod state;
 
 pub use guard::GuardState;
 pub use moment::CarriedFile;
-pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, read_state_in_turns, settings_of};
+pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
 use glasshouse_compiler::graph::Parameter;
 use glasshouse_compiler::step::{ArenaState, LossScale};
@@ -70,9 +70,6 @@ pub struct Begun {
 
 impl Begun {
     /// Writes the next floats.
-    ///
-    /// # Errors
-    /// Writing failed.
     pub fn put(&mut self, floats: &[f32]) -> Result<()> {
         self.file.put(floats)
     }
@@ -88,16 +85,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// Every checkpoint is damaged or belongs to another model.
-    pub fn load(
-        &mut self,
-        which: Which,
-        parameters: &[Parameter],
-        content: Content,
-    ) -> Result<Option<Loaded>> {
-        block_on(self.load_in_turns(which, parameters, content, &Yielder::none()))
-    }
-
-    async fn load_in_turns(
+    pub async fn load(
         &mut self,
         which: Which,
         parameters: &[Parameter],
@@ -161,21 +149,11 @@ impl Checkpoints {
     }
 
     /// Saves the latest checkpoint, also as the best if `best` is set. Returns its path.
+    /// If the future is dropped, earlier checkpoints are unchanged.
     ///
     /// # Errors
     /// Writing failed, for example on a full disk. Earlier checkpoints are unchanged.
-    pub fn save(
-        &mut self,
-        info: &CheckpointInfo,
-        parameters: &[Parameter],
-        state: &ArenaState,
-        best: bool,
-    ) -> Result<PathBuf> {
-        block_on(self.save_in_turns(info, parameters, state, best, &Yielder::none()))
-    }
-
-    /// Like [`Checkpoints::save`], but yields. Dropping the future leaves earlier checkpoints unchanged.
-    pub async fn save_in_turns(
+    pub async fn save(
         &mut self,
         info: &CheckpointInfo,
         parameters: &[Parameter],
@@ -189,9 +167,6 @@ impl Checkpoints {
     }
 
     /// Begins a weights-only checkpoint; the weights follow in parameter order.
-    ///
-    /// # Errors
-    /// Writing failed.
     pub fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
         let shapes = parameters.iter().map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone()));
         self.begin_with(info, &shapes.collect::<Vec<_>>(), None)
@@ -220,9 +195,6 @@ impl Checkpoints {
     }
 
     /// Makes a begun checkpoint durable and the latest, and the best if `best` is set. Returns its path.
-    ///
-    /// # Errors
-    /// Those of [`Checkpoints::save`].
     pub fn finish(&mut self, begun: Begun, best: bool) -> Result<PathBuf> {
         let Begun { sequence, slot, entry, file } = begun;
         let (bytes, crc32c) = file.finish()?;

@@ -162,22 +162,13 @@ pub enum Content {
 ///
 /// # Errors
 /// The file is not a checkpoint, or belongs to another model.
-pub fn read_state(
-    path: &Path,
-    parameters: &[Parameter],
-    content: Content,
-) -> Result<(CheckpointInfo, ArenaState)> {
-    block_on(read_state_in_turns(path, parameters, content, &Yielder::none()))
-}
-
-/// Like [`read_state`], but yields.
-pub async fn read_state_in_turns(
+pub async fn read_state(
     path: &Path,
     parameters: &[Parameter],
     content: Content,
     yielder: &Yielder,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    let bytes = storage::read_in_turns(path, yielder).await?;
+    let bytes = storage::read_file(path, yielder).await?;
     read(path, &bytes, parameters, content, yielder).await
 }
 
@@ -209,7 +200,7 @@ pub(super) enum StoredPrecision {
 
 impl StoredPrecision {
     /// Half precision, unless a weight exceeds its range.
-    pub(super) fn of_weights(weights: &[f32]) -> Self {
+    pub(super) fn from_weights(weights: &[f32]) -> Self {
         let fits = |weight: &f32| !weight.is_finite() || weight.abs() <= f16::MAX.to_f32();
         if weights.iter().all(fits) { Self::Half } else { Self::Full }
     }

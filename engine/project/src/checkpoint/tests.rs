@@ -52,11 +52,28 @@ fn info(step: u64) -> CheckpointInfo {
 }
 
 fn save(checkpoints: &mut Checkpoints, step: u64, best: bool) -> PathBuf {
-    checkpoints.save(&info(step), &parameters(), &state(step as f32), best).unwrap()
+    block_on(checkpoints.save(&info(step), &parameters(), &state(step as f32), best, &Yielder::none()))
+        .unwrap()
+}
+
+fn read_state(
+    path: &Path,
+    parameters: &[Parameter],
+    content: Content,
+) -> Result<(CheckpointInfo, ArenaState)> {
+    block_on(super::read_state(path, parameters, content, &Yielder::none()))
+}
+
+fn load(checkpoints: &mut Checkpoints, which: Which, content: Content) -> Result<Option<Loaded>> {
+    block_on(checkpoints.load(which, &parameters(), content, &Yielder::none()))
+}
+
+fn load_named(checkpoints: &mut Checkpoints, choice: &CheckpointChoice, content: Content) -> Result<Loaded> {
+    block_on(checkpoints.load_named(choice, &parameters(), content, &Yielder::none()))
 }
 
 fn latest(folder: &Path) -> Result<Option<Loaded>> {
-    Checkpoints::new(folder).load(Which::Latest, &parameters(), Content::WeightsAndMoments)
+    load(&mut Checkpoints::new(folder), Which::Latest, Content::WeightsAndMoments)
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -94,16 +111,16 @@ fn the_latest_the_one_before_and_the_best_are_kept() {
         names.iter().map(|name| &name[5..13]).collect::<Vec<_>>(),
         ["00000002", "00000005", "00000006"]
     );
-    let load = |which| {
-        Checkpoints::new(folder.path()).load(which, &parameters(), Content::Weights).unwrap().unwrap()
+    let step_of = |which| {
+        load(&mut Checkpoints::new(folder.path()), which, Content::Weights).unwrap().unwrap().info.step
     };
-    assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (6, 2));
+    assert_eq!((step_of(Which::Latest), step_of(Which::Best)), (6, 2));
     // Another process continues the numbering and keeps the best checkpoint.
     let mut resumed = Checkpoints::new(folder.path());
-    resumed.load(Which::Latest, &parameters(), Content::Weights).unwrap();
+    load(&mut resumed, Which::Latest, Content::Weights).unwrap();
     assert_eq!(resumed.keep_best(), None);
     save(&mut resumed, 7, false);
-    assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (7, 2));
+    assert_eq!((step_of(Which::Latest), step_of(Which::Best)), (7, 2));
     assert_eq!(files(folder.path()).len(), 3);
 }
 
@@ -127,7 +144,7 @@ fn states_to_go_back_to_are_kept_until_the_run_went_back_beyond_them() {
     assert_eq!(steps(&checkpoints), [13, 20, 30, 31, 32]);
     // A new process finds the kept states.
     let mut again = Checkpoints::new(folder.path());
-    again.load(Which::Latest, &parameters(), Content::Weights).unwrap().unwrap();
+    load(&mut again, Which::Latest, Content::Weights).unwrap().unwrap();
     assert_eq!((again.keep_best(), again.kept_steps()), (None, vec![20, 30]));
     milestone(folder.path(), 25);
     milestone(folder.path(), 15);
@@ -161,7 +178,9 @@ fn a_manifest_that_cannot_be_written_leaves_no_state_behind() {
     let obstacle = folder.path().join("manifest-b.json.partial");
     std::fs::create_dir(&obstacle).unwrap();
     let before = files(folder.path());
-    assert!(checkpoints.save(&info(2), &parameters(), &state(2.0), true).is_err());
+    assert!(
+        block_on(checkpoints.save(&info(2), &parameters(), &state(2.0), true, &Yielder::none())).is_err()
+    );
     assert_eq!(files(folder.path()), before);
     assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 1);
     std::fs::remove_dir(&obstacle).unwrap();
@@ -183,7 +202,7 @@ fn a_state_for_which_there_is_no_room_is_refused_before_it_is_written() {
 fn without_an_evaluation_the_latest_serves_as_best() {
     let folder = tempfile::tempdir().unwrap();
     save(&mut Checkpoints::new(folder.path()), 4, false);
-    let best = Checkpoints::new(folder.path()).load(Which::Best, &parameters(), Content::Weights);
+    let best = load(&mut Checkpoints::new(folder.path()), Which::Best, Content::Weights);
     assert_eq!(best.unwrap().unwrap().info.step, 4);
 }
 
@@ -200,7 +219,7 @@ fn falls_back(newest: &str, damage: impl Fn(&mut Vec<u8>)) {
     damage(&mut bytes);
     std::fs::write(&path, bytes).unwrap();
     let mut checkpoints = Checkpoints::new(folder.path());
-    let loaded = checkpoints.load(Which::Latest, &parameters(), Content::WeightsAndMoments).unwrap().unwrap();
+    let loaded = load(&mut checkpoints, Which::Latest, Content::WeightsAndMoments).unwrap().unwrap();
     assert_eq!((loaded.info.step, loaded.state), (2, state(2.0)));
     assert!(loaded.notices.first().unwrap().contains(newest), "{:?}", loaded.notices);
     assert!(loaded.notices.last().unwrap().contains("of step 2"), "{:?}", loaded.notices);
@@ -262,12 +281,12 @@ fn a_lost_best_is_said_and_replaced() {
     save(&mut checkpoints, 2, false);
     std::fs::write(best, "rubbish").unwrap();
     let mut checkpoints = Checkpoints::new(folder.path());
-    let loaded = checkpoints.load(Which::Best, &parameters(), Content::Weights).unwrap().unwrap();
+    let loaded = load(&mut checkpoints, Which::Best, Content::Weights).unwrap().unwrap();
     assert_eq!(loaded.info.step, 2);
     assert!(!loaded.notices.is_empty());
     assert!(checkpoints.keep_best().unwrap().contains("best checkpoint is damaged"));
     save(&mut checkpoints, 3, false);
-    let best = Checkpoints::new(folder.path()).load(Which::Best, &parameters(), Content::Weights);
+    let best = load(&mut Checkpoints::new(folder.path()), Which::Best, Content::Weights);
     assert_eq!(best.unwrap().unwrap().info.step, 3);
 }
 
@@ -308,13 +327,12 @@ fn a_milestone_holds_the_weights_in_half_precision_and_nothing_removes_it() {
     }
     assert!(checkpoints.has_milestone(5) && !checkpoints.has_milestone(6));
     let name = CheckpointChoice::from(path.file_name().unwrap().to_str().unwrap());
-    let loaded = checkpoints.load_named(&name, &parameters(), Content::Weights).unwrap();
+    let loaded = load_named(&mut checkpoints, &name, Content::Weights).unwrap();
     assert_eq!(loaded.info, info(5));
     let wanted = state(5.0).parameters;
     let nearest: Vec<f32> = wanted.iter().map(|weight| half::f16::from_f32(*weight).to_f32()).collect();
     assert_eq!(loaded.state, ArenaState { parameters: nearest, ..ArenaState::default() });
-    let message =
-        checkpoints.load_named(&name, &parameters(), Content::WeightsAndMoments).unwrap_err().to_string();
+    let message = load_named(&mut checkpoints, &name, Content::WeightsAndMoments).unwrap_err().to_string();
     assert!(message.contains("only weights"), "{message}");
 }
 
@@ -346,9 +364,9 @@ fn the_list_names_what_can_be_loaded() {
             assert_eq!(summary.val_loss, loss);
             let length = std::fs::metadata(folder.path().join(&summary.file)).unwrap().len();
             assert_eq!(summary.bytes, length);
-            let loaded = Checkpoints::new(folder.path())
-                .load_named(&summary.choice(), &parameters(), Content::Weights)
-                .unwrap();
+            let loaded =
+                load_named(&mut Checkpoints::new(folder.path()), &summary.choice(), Content::Weights)
+                    .unwrap();
             assert_eq!(loaded.info.step, summary.step);
         }
         list.iter().map(|summary| (summary.step, summary.best, summary.resumable)).collect()
@@ -357,16 +375,14 @@ fn the_list_names_what_can_be_loaded() {
     assert_eq!(facts(&checkpoints), all);
     std::fs::write(folder.path().join("step-00000004-000004.safetensors"), "cut").unwrap();
     assert_eq!(facts(&checkpoints), all[..3]);
-    let milestone =
-        checkpoints.load_named(&"milestone-00000007.safetensors".into(), &parameters(), Content::Weights);
+    let milestone = load_named(&mut checkpoints, &"milestone-00000007.safetensors".into(), Content::Weights);
     let error = milestone.unwrap_err().to_string();
     assert!(error.contains("step 7") && error.contains("step 3, milestone-00000003"), "{error}");
     let instead = checkpoints.instead_of("step-00000002-000002.safetensors").unwrap();
     assert!(instead.contains("step 1"), "{instead}");
     assert_eq!(checkpoints.instead_of("rubbish"), None);
     for name in ["step-00000002-000002.safetensors", "../secret", "milestone-00000007.safetensors"] {
-        let error =
-            checkpoints.load_named(&name.into(), &parameters(), Content::Weights).unwrap_err().to_string();
+        let error = load_named(&mut checkpoints, &name.into(), Content::Weights).unwrap_err().to_string();
         assert!(!error.contains('\n'), "{error}");
     }
 }
@@ -382,7 +398,7 @@ fn a_loss_scale_is_kept_and_a_checkpoint_without_one_has_none() {
         loss_scale: Some(glasshouse_compiler::step::LossScale { scale: 4096.0, good_steps: 1999 }),
         ..state(2.0)
     };
-    let path = checkpoints.save(&info(2), &parameters(), &scaled, false).unwrap();
+    let path = block_on(checkpoints.save(&info(2), &parameters(), &scaled, false, &Yielder::none())).unwrap();
     assert_eq!(latest(folder.path()).unwrap().unwrap().state, scaled);
     let (_, weights) = read_state(&path, &parameters(), Content::Weights).unwrap();
     assert_eq!(weights.loss_scale, None);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::RunRecord;
+use crate::archive::tests::pack;
 use crate::metrics::MetricsWriter;
 use glasshouse_platform::given_up_after;
 use glasshouse_protocol::{RunState, TrainEvent, presets};
@@ -8,6 +9,10 @@ fn shelf() -> (tempfile::TempDir, Shelf) {
     let folder = tempfile::tempdir().unwrap();
     let shelf = Shelf::open(&folder.path().join("projects")).unwrap();
     (folder, shelf)
+}
+
+fn import(shelf: &Shelf, bytes: &[u8], name: Option<&str>) -> Result<String> {
+    block_on(shelf.import(std::io::Cursor::new(bytes), name, None, &Yielder::none()))
 }
 
 fn names(shelf: &Shelf) -> Vec<(String, String, bool)> {
@@ -170,15 +175,15 @@ fn a_damaged_project_is_listed_with_its_problem() {
 fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     let (_folder, shelf) = shelf();
     let project = trained(&shelf, "Owls");
-    let before = archive::pack(project.folder()).unwrap();
+    let before = pack(project.folder()).unwrap();
     shelf.delete("owls").unwrap();
     assert!(shelf.path_of("owls").is_err() && shelf.delete("owls").is_err());
     assert!(shelf.rename("owls", "Käuze").is_err() && duplicate(&shelf, "owls", "Käuze").is_err());
     assert_eq!(names(&shelf), [entry("owls", "Owls", true)]);
     // Nothing was moved: if the program dies now, the project is deleted but complete.
-    assert!(archive::pack(project.folder()).unwrap() == before);
+    assert!(pack(project.folder()).unwrap() == before);
     shelf.restore("owls").unwrap();
-    assert!(archive::pack(project.folder()).unwrap() == before);
+    assert!(pack(project.folder()).unwrap() == before);
     shelf.delete("owls").unwrap();
     // A new project may have the same name, but not the same folder.
     shelf.create("Owls").unwrap();
@@ -225,18 +230,21 @@ fn a_copy_is_another_project_with_the_same_content() {
 #[test]
 fn an_import_is_a_new_project_or_nothing() {
     let (_folder, shelf) = shelf();
-    let bytes = archive::pack(trained(&shelf, "Owls").folder()).unwrap();
-    let imported = opened(&shelf, &shelf.import(&bytes, None).unwrap());
+    let bytes = pack(trained(&shelf, "Owls").folder()).unwrap();
+    let imported = opened(&shelf, &import(&shelf, &bytes, None).unwrap());
     assert_eq!(imported.name(), "Owls 2");
-    let named = opened(&shelf, &shelf.import(&bytes, Some("Käuze")).unwrap());
+    let named = opened(&shelf, &import(&shelf, &bytes, Some("Käuze")).unwrap());
     assert_eq!((named.name().as_str(), named.runs().unwrap().len()), ("Käuze", 1));
     let before = std::fs::read_dir(shelf.folder()).unwrap().count();
     let mut damaged = bytes.clone();
     let middle = damaged.len() / 3;
     damaged[middle] ^= 0xff;
-    assert!(shelf.import(&damaged, None).is_err());
+    assert!(import(&shelf, &damaged, None).is_err());
     assert!(
-        shelf.import(b"no zip", None).unwrap_err().to_string().contains(".glasshouse file cannot be opened")
+        import(&shelf, b"no zip", None)
+            .unwrap_err()
+            .to_string()
+            .contains(".glasshouse file cannot be opened")
     );
     assert_eq!(std::fs::read_dir(shelf.folder()).unwrap().count(), before);
 }
@@ -244,7 +252,7 @@ fn an_import_is_a_new_project_or_nothing() {
 #[test]
 fn a_copy_and_an_import_that_are_given_up_leave_nothing() {
     let (_folder, shelf) = shelf();
-    let bytes = archive::pack(trained(&shelf, "Owls").folder()).unwrap();
+    let bytes = pack(trained(&shelf, "Owls").folder()).unwrap();
     let count = || std::fs::read_dir(shelf.folder()).unwrap().count();
     let mut polls = 1;
     loop {
@@ -259,7 +267,7 @@ fn a_copy_and_an_import_that_are_given_up_leave_nothing() {
     let mut polls = 1;
     loop {
         let yielder = Yielder::at_every_chance();
-        if given_up_after(polls, shelf.import_from(std::io::Cursor::new(&bytes), None, None, &yielder)) {
+        if given_up_after(polls, shelf.import(std::io::Cursor::new(&bytes), None, None, &yielder)) {
             break;
         }
         assert_eq!(count(), 2, "after {polls} turns");

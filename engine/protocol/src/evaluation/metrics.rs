@@ -107,7 +107,6 @@ impl Metric {
         is_share(&self.name)
     }
 
-    /// Its value as text.
     pub fn text(&self) -> String {
         self.value.map_or_else(|| NOTHING.to_owned(), |value| metric_text(&self.name, value))
     }

@@ -19,11 +19,9 @@ pub enum ErrorKind {
     BadFile,
     /// A device is missing or lacks a feature.
     Device,
-    /// A device stopped answering.
     DeviceLost,
     /// The request needs more than the device has.
     TooLarge,
-    /// The system is out of memory.
     OutOfMemory,
     /// The engine stopped; reported by the front end itself.
     EngineLost,

@@ -121,7 +121,6 @@ impl Behind {
     }
 }
 
-/// The reported tokens with their scores.
 fn tokens_of(asked: &Asked, generated: &Generated, scores: &[TokenScore]) -> Vec<CompletionToken> {
     let tokenizer: &Tokenizer = &asked.model.tokenizer;
     let count = asked.settings.log_probabilities.unwrap_or(0);

@@ -42,6 +42,7 @@ impl Models {
 mod tests {
     use super::super::SharedTokenizer;
     use super::*;
+    use crate::platform::{Yielder, block_on};
     use crate::protocol::{TokenizerConfig, TokenizerKind, presets};
     use crate::tokenizer::Tokenizer;
     use std::path::Path;
@@ -50,7 +51,7 @@ mod tests {
     fn model(checkpoint: &str, step: u64) -> Model {
         let preset = presets::preset("nanogpt-cpu").unwrap();
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };
-        let tokenizer = Tokenizer::train(&config, ["text"]).unwrap();
+        let tokenizer = block_on(Tokenizer::train(&config, ["text"], &Yielder::none())).unwrap();
         let tokenizer = SharedTokenizer::with(tokenizer, Path::new("/nowhere")).unwrap();
         let key = ("1-run".to_owned(), checkpoint.to_owned(), step);
         Model { key, config: preset.model, tokenizer, parameters: Arc::new(vec![0.0; 100]), step }

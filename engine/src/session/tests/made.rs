@@ -3,11 +3,11 @@
 use super::tiny;
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::data::prepare;
-use crate::formats::huggingface::{export_adapter, merge_adapter_in_turns};
+use crate::formats::huggingface::{export_adapter, merge_adapter};
 use crate::initial;
 use crate::model::parameters;
 use crate::plan::arena::ArenaLayout;
-use crate::platform::{Yielder, given_up_after};
+use crate::platform::{Yielder, block_on, given_up_after};
 use crate::project::metrics::{self, MetricsWriter};
 use crate::project::{AsTrained, Project, Run, StagedRun};
 use crate::protocol::{Adapter, CheckpointChoice, RunState, TrainEvent};
@@ -34,11 +34,18 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
     let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();
     prepared.complete(&mut config);
     let list = parameters(&config.model, &config.train).unwrap();
-    let weights = initial::parameters(&list, &ArenaLayout::from_parameters(&list), 5);
+    let weights =
+        block_on(initial::parameters(&list, &ArenaLayout::from_parameters(&list), 5, &Yielder::none()));
     let state = ArenaState { parameters: weights, ..initial::zero_moments(&config.train, &list) };
     let fill = |run: &Run| {
         let info = CheckpointInfo::new(&config, run.config_crc32c()?, 3);
-        Checkpoints::new(run.checkpoints_folder()).save(&info, &list, &state, true)?;
+        block_on(Checkpoints::new(run.checkpoints_folder()).save(
+            &info,
+            &list,
+            &state,
+            true,
+            &Yielder::none(),
+        ))?;
         let mut metrics = MetricsWriter::create(&run.metrics_path())?;
         (1..=3).try_for_each(|number| metrics.write(&step(number)))?;
         metrics.sync()
@@ -73,11 +80,11 @@ fn a_checkpoint_is_restored_yielding() {
     let (_folder, project) = project();
     let run = begun(&project, None);
     let latest = CheckpointChoice::Latest;
-    let restored = yielding(&project, &async |yielder| {
-        crate::training::restore_in_turns(&project, &run, &latest, yielder).await
+    let restored =
+        yielding(&project, &async |yielder| crate::training::restore(&project, &run, &latest, yielder).await);
+    let (record, weights) = (restored.record().unwrap(), |run| {
+        block_on(AsTrained::load(run, &latest, &Yielder::none())).unwrap().weights
     });
-    let (record, weights) =
-        (restored.record().unwrap(), |run| AsTrained::load(run, &latest).unwrap().weights);
     assert_eq!((record.state, record.step), (RunState::Stopped, 3));
     assert_eq!(metrics::read(&restored.metrics_path()).unwrap(), [step(1), step(2), step(3)]);
     assert_eq!(weights(restored), weights(run));
@@ -89,13 +96,19 @@ fn an_adapter_is_merged_yielding() {
     let run = begun(&project, None);
     let adapted = begun(&project, Some(Adapter { rank: 3, ..Adapter::default() }));
     let best = CheckpointChoice::Best;
-    let merged = yielding(&project, &async |yielder| project.merge_in_turns(&adapted, &best, yielder).await);
+    let merged = yielding(&project, &async |yielder| project.merge(&adapted, &best, yielder).await);
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
     assert!(!merged.is_from_outside().unwrap(), "it has the text of the run that it was made of");
     let apart = folder.path().join("adapter");
-    export_adapter(&AsTrained::load(adapted, &CheckpointChoice::Latest).unwrap(), &apart, false).unwrap();
+    block_on(export_adapter(
+        &block_on(AsTrained::load(adapted, &CheckpointChoice::Latest, &Yielder::none())).unwrap(),
+        &apart,
+        false,
+        &Yielder::none(),
+    ))
+    .unwrap();
     let merged = yielding(&project, &async |yielder| {
-        merge_adapter_in_turns(&project, &run, &best, (apart.as_path(), false), yielder).await
+        merge_adapter(&project, &run, &best, (apart.as_path(), false), yielder).await
     });
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
 }

@@ -50,25 +50,16 @@ impl<'task> From<&'task Task> for About<'task> {
 }
 
 /// A line of a conversation file.
-///
-/// # Errors
-/// None known: a task is plain data.
 pub fn line(task: &Task) -> serde_json::Result<String> {
     serde_json::to_string(&TaskRow { messages: &task.messages, about: task.into() })
 }
 
 /// A line of a prompt file, without the answer.
-///
-/// # Errors
-/// None known: a task is plain data.
 pub fn prompt_line(task: &Task) -> serde_json::Result<String> {
     serde_json::to_string(&PromptLine { prompt: task.prompt(), about: task.into() })
 }
 
 /// A line of a preference file: the task's answer, and a worse one.
-///
-/// # Errors
-/// None known: a task is plain data.
 pub fn pair_line(task: &Task, rejected: &str) -> serde_json::Result<String> {
     let (prompt, chosen) = task.messages.split_at(task.prompt().len());
     let rejected = [ChatMessage::new(Role::Assistant, rejected)];

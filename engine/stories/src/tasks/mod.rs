@@ -214,7 +214,6 @@ impl TaskOptions {
     }
 }
 
-/// Names and splits of all templates.
 pub fn templates() -> Vec<(String, TaskSplit)> {
     let all = WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots::wordings());
     all.flat_map(draw::Wordings::names).collect()

@@ -99,7 +99,6 @@ pub(super) fn of(plot: &Plot) -> Option<&'static About> {
     ALL.iter().find(|about| about.plot == plot.name)
 }
 
-/// The wordings of all questions.
 pub(super) fn wordings() -> impl Iterator<Item = &'static Wordings> {
     ALL.iter().flat_map(|about| about.questions.iter().map(|question| &question.ask))
 }

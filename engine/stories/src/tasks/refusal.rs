@@ -30,7 +30,6 @@ pub(super) const WORDINGS: &[&Wordings] = &[
     &INSISTING,
 ];
 
-/// A kind of secret.
 struct Secret {
     /// Its name in rules.
     called: &'static str,

@@ -52,9 +52,6 @@ pub enum Batches<'a> {
 
 impl<'a> Batches<'a> {
     /// Batches of windows of a token stream.
-    ///
-    /// # Errors
-    /// Those of [`Windows::new`].
     pub fn windows(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         Windows::new(store, seed, batch, context_length).map(Self::Windows)
     }
@@ -73,9 +70,6 @@ impl<'a> Batches<'a> {
     }
 
     /// Returns a training batch.
-    ///
-    /// # Errors
-    /// A shard cannot be read.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         match self {
             Self::Windows(windows) => windows.train(step, micro_batch),
@@ -86,9 +80,6 @@ impl<'a> Batches<'a> {
     }
 
     /// Returns an evaluation batch; all evaluations of a run use the same ones.
-    ///
-    /// # Errors
-    /// A shard cannot be read.
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
         match self {
             Self::Windows(windows) => windows.evaluation(split, index),

@@ -53,7 +53,6 @@ impl Canary {
         Self { name, number: nth(seed, NUMBERS, place) % SPACE, insertions: 1 << (place % DOUBLINGS) }
     }
 
-    /// The planted sentence.
     pub fn text(&self) -> String {
         self.with(self.number)
     }

@@ -21,9 +21,6 @@ const WORDS: usize = 80;
 impl Batches<'_> {
     /// Lists the first documents of a step's batches by number in the training text, or the first examples. Empty if
     /// the documents are unknown, and for pairs and prompts. With a tokenizer, each has an excerpt.
-    ///
-    /// # Errors
-    /// A shard cannot be read.
     pub async fn documents(
         &self,
         step: u64,

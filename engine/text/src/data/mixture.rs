@@ -36,7 +36,7 @@ impl MixtureSampler {
     ///
     /// # Errors
     /// A share names an unknown source, a source has no share, or no window of `context_length` tokens can start in a source.
-    pub(super) fn of(store: &TokenStore, context_length: usize) -> Result<Option<Self>> {
+    pub(super) fn from_store(store: &TokenStore, context_length: usize) -> Result<Option<Self>> {
         let Some(index) = store.index().filter(|index| !index.mixture.is_empty()) else { return Ok(None) };
         // The window and its last target must lie within the split.
         let last = store.len(Split::Train).saturating_sub(context_length as u64);

@@ -74,9 +74,6 @@ impl Prepared {
     }
 
     /// Notes for the user about the run's batches, one sentence each.
-    ///
-    /// # Errors
-    /// Those of [`Prepared::batches`].
     pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
         let of_step = (config.train.batch_size * config.train.accumulate) as u64;
         let batches = match self.batches(config)? {
@@ -205,9 +202,6 @@ impl Prepared {
 
 impl Prepared {
     /// Converts `epochs` to steps and returns a sentence with the result.
-    ///
-    /// # Errors
-    /// Those of [`Prepared::batches`].
     pub fn settle_epochs(&self, config: &mut RunConfig) -> Result<Option<String>> {
         let Some(epochs) = config.train.epochs else { return Ok(None) };
         let RunConfig { train, model, .. } = &*config;
@@ -303,9 +297,6 @@ pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Prog
 
 /// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves
 /// nothing on disk.
-///
-/// # Errors
-/// Those of [`prepare`].
 pub async fn prepare_in_turns(
     config: &RunConfig,
     given: Option<&TokenizerFiles>,
@@ -460,7 +451,7 @@ pub async fn open_aside(folder: PathBuf) -> Result<Prepared> {
 async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, yielder: &Yielder) -> Result<Prepared> {
     let (tokenizer, store) = (tokenizer?, TokenStore::open(folder)?);
     // Verification runs at disk speed, which is faster than training.
-    store.verify_in_turns(folder, yielder).await?;
+    store.verify(folder, yielder).await?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
         return Err(Error::bad_file(

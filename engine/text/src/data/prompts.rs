@@ -98,9 +98,6 @@ impl<'a> Prompts<'a> {
     }
 
     /// The prompts of a step. Every epoch uses each prompt once, in a new order.
-    ///
-    /// # Errors
-    /// A shard cannot be read.
     pub fn of_step(&self, step: u64) -> Result<Vec<Prompt>> {
         let PromptSettings { seed, prompts, .. } = self.settings;
         let rows = &self.rows[Split::Train as usize];
@@ -113,9 +110,6 @@ impl<'a> Prompts<'a> {
     }
 
     /// Up to `most` prompts of a split for evaluation; all evaluations of a run use the same ones.
-    ///
-    /// # Errors
-    /// Those of [`Prompts::of_step`].
     pub fn evaluation(&self, split: Split, most: usize) -> Result<Vec<Prompt>> {
         let count = self.rows[split as usize].len() as u64;
         let key = nth(self.settings.seed, EVALUATION, split as u64);
@@ -164,6 +158,7 @@ impl<'a> Prompts<'a> {
 mod tests {
     use super::*;
     use crate::data::store::Writer;
+    use glasshouse_platform::{Yielder, block_on};
     use glasshouse_protocol::config::{RewardRule, RewardSettings};
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind, presets};
 
@@ -185,7 +180,7 @@ mod tests {
     fn every_prompt_comes_once_before_any_comes_again() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path(), 14, &[0, 1]);
-        store.verify(folder.path()).unwrap();
+        block_on(store.verify(folder.path(), &Yielder::none())).unwrap();
         let preset = presets::preset("nanogpt-cpu").unwrap();
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };
         let tokenizer = crate::tokenizer::TokenizerTrainer::new(&config).unwrap().finish(false).unwrap();

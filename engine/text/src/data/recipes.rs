@@ -43,9 +43,6 @@ pub fn generated(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<
 }
 
 /// Generates held-out rows to evaluate a run trained on other data.
-///
-/// # Errors
-/// Those of [`generated`].
 pub fn generated_held_out(recipe: &TuningRecipe) -> Result<Vec<String>> {
     generated(recipe, TaskSplit::HeldOut, HELD_OUT)
 }
@@ -94,9 +91,6 @@ pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Re
 }
 
 /// The held-out rows belonging to a run's training data; `None` if the run did not train on this recipe's data.
-///
-/// # Errors
-/// The file cannot be read.
 pub fn held_out(recipe: &TuningRecipe, project: &Path, run: &RunConfig) -> Result<Option<Vec<String>>> {
     let learned = run.data.paths.first().and_then(|path| folder_of(recipe, Path::new(path)));
     let Some(folder) = learned else { return Ok(None) };
@@ -171,9 +165,6 @@ fn write(recipe: &TuningRecipe, project: &Path, train: &[String], held_out: &[St
 }
 
 /// Writes lines durably.
-///
-/// # Errors
-/// Writing failed.
 pub fn write_lines(path: &Path, lines: &[String]) -> Result<()> {
     let mut file = File::create(path).map_err(Error::io(path))?;
     file.write_all(text_of(lines).as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io(path))

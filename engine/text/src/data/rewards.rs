@@ -53,14 +53,11 @@ impl Judge {
     /// # Errors
     /// The regular expression is invalid or too large.
     pub fn new(settings: &RewardSettings) -> Result<Self> {
-        Self::of("train.reward.pattern", settings)
+        Self::from_name("train.reward.pattern", settings)
     }
 
     /// Like [`Judge::new`], with the name of the pattern's setting in error messages.
-    ///
-    /// # Errors
-    /// Those of [`Judge::new`].
-    pub fn of(name: &str, settings: &RewardSettings) -> Result<Self> {
+    pub fn from_name(name: &str, settings: &RewardSettings) -> Result<Self> {
         let expression = |source: &str| {
             let compiled = RegexBuilder::new(source).size_limit(MAX_PATTERN_BYTES).build();
             compiled.map(|regex| Pattern::Expression(Box::new(regex))).map_err(|error| {

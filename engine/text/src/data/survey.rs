@@ -93,7 +93,7 @@ impl Survey {
     ///
     /// # Errors
     /// Those of a preparation: a named file is missing or cannot be read.
-    pub async fn of(config: &DataConfig, yielder: &Yielder) -> Result<Self> {
+    pub async fn new(config: &DataConfig, yielder: &Yielder) -> Result<Self> {
         let problems = Problems::default();
         let mut train_files = None;
         let sources = if config.paths.is_empty() {
@@ -349,7 +349,6 @@ impl Survey {
     }
 }
 
-/// A document for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadDocument {
     /// The text, cut at 200,000 characters.
@@ -408,7 +407,7 @@ mod tests {
 
     fn survey(folder: &std::path::Path) -> Survey {
         let paths = vec![folder.display().to_string()];
-        block_on(Survey::of(&DataConfig { paths, ..DataConfig::default() }, &Yielder::none())).unwrap()
+        block_on(Survey::new(&DataConfig { paths, ..DataConfig::default() }, &Yielder::none())).unwrap()
     }
 
     #[test]
@@ -420,7 +419,7 @@ mod tests {
         }
         let paths = vec![folder.path().display().to_string()];
         let config = DataConfig { paths, validation_files: vec![place("b.txt")], ..DataConfig::default() };
-        let survey = block_on(Survey::of(&config, &Yielder::none())).unwrap();
+        let survey = block_on(Survey::new(&config, &Yielder::none())).unwrap();
         let overview = survey.overview(0.1);
         assert_eq!((overview.documents, overview.train.0, overview.validation), (3, 2, (1, 9)));
     }
@@ -479,7 +478,7 @@ mod tests {
     #[test]
     fn says_where_the_split_of_the_embedded_stories_falls() {
         let config = DataConfig { corpus_bytes: 100_000, ..DataConfig::default() };
-        let survey = block_on(Survey::of(&config, &Yielder::none())).unwrap();
+        let survey = block_on(Survey::new(&config, &Yielder::none())).unwrap();
         let overview = survey.overview(0.1);
         assert!(overview.embedded);
         let share = overview.validation.1 as f64 / overview.bytes as f64;
@@ -526,7 +525,7 @@ mod tests {
         // Token view: each character is one token, and so is the end of a turn.
         let config = presets::preset("nanogpt-cpu").unwrap().tokenizer;
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..config };
-        let files: TokenizerFiles = Tokenizer::train(&config, ["x"]).unwrap().into();
+        let files: TokenizerFiles = crate::tokenizer::tests::try_train(&config, ["x"]).unwrap().into();
         reader.tokenizer = Some(files.with_chatml().unwrap().tokenizer);
         let read = |number| block_on(survey.read(number, Some(&reader), &Yielder::none())).unwrap();
         let ReadDocument { text, tokens, .. } = read(second);

@@ -58,7 +58,7 @@ impl<'a> Windows<'a> {
                 )));
             }
         }
-        let mixture = MixtureSampler::of(store, context_length)?.map(Arc::new);
+        let mixture = MixtureSampler::from_store(store, context_length)?.map(Arc::new);
         Ok(Self { store, mixture, seed, batch, accumulate: 1, context_length, separator: None })
     }
 

@@ -40,7 +40,7 @@ impl TokenizerFiles {
     ///
     /// # Errors
     /// `json` is not a valid tokenizer.
-    pub fn of_json(
+    pub fn from_json(
         json: &Value,
         settings: Map<String, Value>,
         ends: &[u32],

@@ -29,7 +29,7 @@ pub(super) struct Merges {
 /// Merges the most frequent pair until the vocabulary has `limit` tokens or no pair occurs `min_frequency` times.
 ///
 /// `words` are sorted spellings over `alphabet` with their counts. Inside a word (not at its start), characters are prefixed with
-/// `prefix`, which is removed when two tokens merge. Yields regularly.
+/// `prefix`, which is removed when two tokens merge.
 pub(super) async fn train(
     words: &[(String, u64)],
     alphabet: Vec<String>,

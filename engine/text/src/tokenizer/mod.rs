@@ -31,7 +31,7 @@ mod unigram;
 use cut::{Cut, CutRule};
 pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use frame::Frame;
-use glasshouse_platform::{Error, Result, Yielder, block_on, storage};
+use glasshouse_platform::{Error, Result, Yielder, storage};
 pub use glasshouse_protocol::END_OF_TEXT;
 use regex::Regex;
 use serde_json::{Value, json};
@@ -95,15 +95,7 @@ impl std::fmt::Debug for Tokenizer {
 
 impl Tokenizer {
     /// Trains on whole documents. For longer texts, feed a [`TokenizerTrainer`] in pieces.
-    pub fn train<T: AsRef<str>>(
-        config: &glasshouse_protocol::TokenizerConfig,
-        documents: impl IntoIterator<Item = T>,
-    ) -> Result<Self> {
-        block_on(Self::train_in_turns(config, documents, &Yielder::none()))
-    }
-
-    /// Like [`Self::train`], yielding regularly.
-    pub async fn train_in_turns<T: AsRef<str>>(
+    pub async fn train<T: AsRef<str>>(
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
         yielder: &Yielder,

@@ -1,6 +1,7 @@
 //! Properties of every kind of tokenizer.
 
 use super::*;
+use glasshouse_platform::block_on;
 use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -17,8 +18,15 @@ pub(crate) fn config(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig 
     TokenizerConfig { kind, vocabulary, min_frequency: 2, special_tokens: Vec::new() }
 }
 
+pub(crate) fn try_train<T: AsRef<str>>(
+    config: &TokenizerConfig,
+    documents: impl IntoIterator<Item = T>,
+) -> Result<Tokenizer> {
+    block_on(Tokenizer::train(config, documents, &Yielder::none()))
+}
+
 pub(crate) fn train(kind: TokenizerKind, vocabulary: usize, documents: &[&str]) -> Tokenizer {
-    Tokenizer::train(&config(kind, vocabulary), documents).unwrap()
+    try_train(&config(kind, vocabulary), documents).unwrap()
 }
 
 /// Two documents with every character used in the random strings below.
@@ -37,7 +45,7 @@ const ALPHABET: &[char] = &[
 
 static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
     let documents = documents();
-    KINDS.iter().map(|kind| Tokenizer::train(&config(*kind, 640), &documents).unwrap()).collect()
+    KINDS.iter().map(|kind| try_train(&config(*kind, 640), &documents).unwrap()).collect()
 });
 
 fn nasty() -> impl Strategy<Value = String> {
@@ -115,7 +123,7 @@ fn two_trainings_give_one_file() {
     let documents = documents();
     for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
         for _ in 0..3 {
-            let again = Tokenizer::train(&config(*kind, 640), &documents).unwrap();
+            let again = try_train(&config(*kind, 640), &documents).unwrap();
             assert_eq!(again.to_json().unwrap(), tokenizer.to_json().unwrap(), "{kind:?}");
         }
         let json = tokenizer.to_json().unwrap();
@@ -176,7 +184,7 @@ fn a_single_document_needs_no_end_of_text() {
 fn special_tokens_follow_end_of_text() {
     let config =
         TokenizerConfig { special_tokens: vec!["<|user|>".into()], ..config(TokenizerKind::Bpe, 300) };
-    let tokenizer = Tokenizer::train(&config, ["the fox and the owl"]).unwrap();
+    let tokenizer = try_train(&config, ["the fox and the owl"]).unwrap();
     let end = tokenizer.end_of_text().unwrap();
     assert_eq!(tokenizer.id("<|user|>"), Some(end + 1));
     assert_eq!(tokenizer.encode("<|user|>").unwrap(), [end + 1]);
@@ -191,10 +199,10 @@ fn special_tokens_that_a_text_spells_are_named() {
 
 #[test]
 fn settings_that_cannot_work_are_named() {
-    let small = Tokenizer::train(&config(TokenizerKind::WordPiece, 300), ["x"]).unwrap_err().to_string();
+    let small = try_train(&config(TokenizerKind::WordPiece, 300), ["x"]).unwrap_err().to_string();
     assert!(small.starts_with("tokenizer.vocabulary = 300 must be at least 513"), "{small}");
     let spaced = TokenizerConfig { special_tokens: vec!["a b".into()], ..config(TokenizerKind::Bpe, 300) };
-    let spaced = Tokenizer::train(&spaced, ["x"]).unwrap_err().to_string();
+    let spaced = try_train(&spaced, ["x"]).unwrap_err().to_string();
     assert!(
         spaced.starts_with("tokenizer.special_tokens = \"a b\" must have only printable ASCII"),
         "{spaced}"
@@ -263,7 +271,7 @@ fn training_gives_others_their_turn_throughout() {
         let asked = |count: usize| {
             let yielder = Yielder::none();
             let text = words(count).repeat(2);
-            block_on(Tokenizer::train_in_turns(&config(kind, 1200), [text.as_str()], &yielder)).unwrap();
+            block_on(Tokenizer::train(&config(kind, 1200), [text.as_str()], &yielder)).unwrap();
             yielder.asked()
         };
         let (few, many) = (asked(200), asked(5_000));

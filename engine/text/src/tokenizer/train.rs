@@ -31,9 +31,6 @@ pub struct TokenizerTrainer {
 
 impl TokenizerTrainer {
     /// A trainer with validated settings.
-    ///
-    /// # Errors
-    /// Those of [`TokenizerConfig::validate`].
     pub fn new(config: &TokenizerConfig) -> Result<Self> {
         config.validate()?;
         let pattern = match config.kind {

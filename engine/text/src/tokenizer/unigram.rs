@@ -26,7 +26,7 @@ struct Model {
     words: Vec<(Lattice, f64)>,
 }
 
-/// Pieces and their log-probabilities, most probable first: at most `size`, including all 256 bytes. Yields regularly.
+/// Pieces and their log-probabilities, most probable first: at most `size`, including all 256 bytes.
 pub(super) async fn train(words: &[(Vec<u8>, u64)], size: usize, yielder: &Yielder) -> Vec<(Vec<u8>, f64)> {
     let mut model = Model::new(words, yielder).await;
     // Keep some extra pieces until the end, when the least probable are dropped.

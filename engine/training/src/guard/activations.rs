@@ -60,7 +60,6 @@ impl Guard {
         self.looks_at_activations() && is_due && !is_known
     }
 
-    /// Checks the activations at a step.
     pub(crate) fn activations(&mut self, found: &Activations, step: u64, is_settled: bool) -> Vec<Finding> {
         let mut all = Vec::new();
         let Activations { scales, silent } = found;

@@ -39,9 +39,6 @@ pub struct Drawing {
 }
 
 /// Samples answers with their rewards, ordered by prompt.
-///
-/// # Errors
-/// The device failed.
 pub async fn draw(
     decoder: &mut Decoder,
     prompts: &Prompts<'_>,

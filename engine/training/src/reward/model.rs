@@ -12,7 +12,7 @@ use glasshouse_compiler::plan::estimate::{Estimate, estimate};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch};
 use glasshouse_executors::executor::Executor;
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings};
 use glasshouse_protocol::{
@@ -115,7 +115,7 @@ impl RewardModel {
     /// # Errors
     /// The checkpoint is gone or damaged.
     pub fn weights(&self) -> Result<Vec<f32>> {
-        let trained = Trained::load(self.run.clone(), &self.named.checkpoint);
+        let trained = block_on(Trained::load(self.run.clone(), &self.named.checkpoint, &Yielder::none()));
         trained.map(|trained| trained.parameters).map_err(|error| cannot_judge(&self.named, &error))
     }
 
@@ -304,7 +304,7 @@ mod tests {
         let graphs = training_graphs(&model, &train).unwrap();
         let layout = ArenaLayout::new(&graphs.train);
         let parameters =
-            block_on(initial::parameters_in_turns(&graphs.train.parameters, &layout, 3, &Yielder::none()));
+            block_on(initial::parameters(&graphs.train.parameters, &layout, 3, &Yielder::none()));
         let parameters = parameters.into_iter().map(|weight| weight * scale).collect();
         let executor = block_on(async {
             let (mut executor, _) = Executor::open("cpu", &graphs, Optimizer::new(&train), Some(1)).await?;

@@ -53,9 +53,6 @@ impl<'data> Trainer<'data> {
 
     /// Like [`Trainer::start`] or [`Trainer::resume`], with the given initial weights (in the run's arena layout) instead of
     /// random ones.
-    ///
-    /// # Errors
-    /// Same as [`Trainer::start`] and [`Trainer::resume`].
     pub async fn begin(
         run: Run,
         graphs: &TrainingGraphs,
@@ -78,7 +75,7 @@ impl<'data> Trainer<'data> {
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let mut notices = Vec::new();
         let loaded = if resume {
-            checkpoints.load(Which::Latest, &parameters, Content::WeightsAndMoments)?
+            checkpoints.load(Which::Latest, &parameters, Content::WeightsAndMoments, &Yielder::new()).await?
         } else {
             None
         };
@@ -219,7 +216,7 @@ async fn initial_state(
     let layout = ArenaLayout::from_parameters(parameters);
     let weights = match weights {
         Some(weights) => weights,
-        None => initial::parameters_in_turns(parameters, &layout, config.seed, &Yielder::new()).await,
+        None => initial::parameters(parameters, &layout, config.seed, &Yielder::new()).await,
     };
     ArenaState { parameters: weights, ..initial::zero_moments(&config.train, parameters) }
 }

@@ -115,7 +115,7 @@ pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let parameters = &graphs.train.parameters;
     let latest = CheckpointChoice::Latest;
-    let loaded = checkpoints.load_named_in_turns(&latest, parameters, Content::Weights, &yielder).await?;
+    let loaded = checkpoints.load_named(&latest, parameters, Content::Weights, &yielder).await?;
     executor.set_state(&loaded.state).await?;
     let batches = prepared.batches(&config)?;
     let mut evaluator = Evaluator {

@@ -235,9 +235,6 @@ impl Trainer<'_> {
     }
 
     /// The current weights in an inference model's layout, with the run's adapter merged in.
-    ///
-    /// # Errors
-    /// The device failed.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
         let mut weights = self.executor.weights().await?;
         weights.truncate(self.parameter_count());

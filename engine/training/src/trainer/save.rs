@@ -2,7 +2,7 @@
 
 use super::{Action, Trainer};
 use crate::TrainEvent;
-use glasshouse_platform::{Result, storage};
+use glasshouse_platform::{Result, Yielder, block_on, storage};
 use glasshouse_project::checkpoint::{CheckpointInfo, Checkpoints};
 use glasshouse_protocol::RunState;
 use std::sync::atomic::Ordering;
@@ -68,8 +68,11 @@ impl Trainer<'_> {
         self.keep_round()?;
         let info = self.checkpoint_info();
         let (parameters, is_best) = (self.parameters.clone(), self.best_here);
-        let path =
-            self.store(move |checkpoints| checkpoints.save(&info, &parameters, &state, is_best)).await?;
+        let path = self
+            .store(move |checkpoints| {
+                block_on(checkpoints.save(&info, &parameters, &state, is_best, &Yielder::none()))
+            })
+            .await?;
         self.saved = Some(self.step);
         let best = std::mem::take(&mut self.best_here);
         self.emit(TrainEvent::Checkpoint { step: self.step, path: path.display().to_string(), best })?;

@@ -186,8 +186,8 @@ pub fn forward(
     let Sizes { heads, batch, time, .. } = sizes;
     let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
     let group = heads.heads / heads.kv_heads;
-    let y = Shared::of(y);
-    workers.rows(batch * heads.heads, 1, Rows::of(lse, time), |range, lse, scratch| {
+    let y = Shared::new(y);
+    workers.rows(batch * heads.heads, 1, Rows::new(lse, time), |range, lse, scratch| {
         let stride = sizes.score_stride();
         let Scratch { panel, floats } = scratch;
         let [turned, scores] = areas(floats, [size * stride, TILE * stride]);
@@ -230,7 +230,7 @@ pub fn forward(
 /// delta[b,h,t] = Σ_d dy·y.
 pub fn delta(workers: &Workers, sizes: Sizes<'_>, y: &[f32], dy: &[f32], delta: &mut [f32]) {
     let Sizes { heads, batch, time, .. } = sizes;
-    workers.rows(batch * heads.heads, 1, Rows::of(delta, time), |range, delta, _| {
+    workers.rows(batch * heads.heads, 1, Rows::new(delta, time), |range, delta, _| {
         for (unit, delta) in range.zip(delta.data.chunks_exact_mut(time)) {
             let (b, h) = (unit / heads.heads, unit % heads.heads);
             let from = b * time * heads.width() + h * heads.head_size;
@@ -254,7 +254,7 @@ pub fn backward(
     let Sizes { heads, batch, time, .. } = sizes;
     let (packed, width, size) = (heads.packed(), heads.width(), heads.head_size);
     let group = heads.heads / heads.kv_heads;
-    let dx = Shared::of(dx);
+    let dx = Shared::new(dx);
     workers.rows(batch * heads.kv_heads, 1, (), |range, (), scratch| {
         let stride = sizes.score_stride();
         let Scratch { panel, floats } = scratch;

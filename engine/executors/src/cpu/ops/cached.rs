@@ -94,7 +94,7 @@ pub fn forward(
     let longest = chunks.iter().map(|[start, length, _]| (start + length) as usize).max().unwrap_or(0);
     let least = (16_384 / (longest.max(1) * size)).max(1);
     let units = chunks.len() * time * heads.heads;
-    workers.rows(units, least, Rows::of(y, size), |range, y, scratch| {
+    workers.rows(units, least, Rows::new(y, size), |range, y, scratch| {
         for (unit, y) in range.zip(y.data.chunks_exact_mut(size)) {
             let (row, head) = (unit / heads.heads, unit % heads.heads);
             let ([start, length, text], t) = (chunk(row / time), row % time);

@@ -23,7 +23,7 @@ impl Interpret for Distil {
         let columns = logits.columns();
         call.known(targets, columns, self.ignore_index)?;
         let (logits, teacher, targets) = (logits.floats, teacher.floats, targets.words);
-        let parts = (Rows::of(rows, 2), Rows::of(softened, 2));
+        let parts = (Rows::new(rows, 2), Rows::new(softened, 2));
         call.workers.rows(targets.len(), WORK.div_ceil(columns), parts, |range, (rows, softened), _| {
             let entries = range.start * columns..range.end * columns;
             let (logits, teacher) = (&logits[entries.clone()], &teacher[entries]);
@@ -47,10 +47,10 @@ impl Interpret for DistilBackward {
         let DistilBackwardInputs { logits, teacher, targets, rows, softened, loss } = inputs;
         let columns = logits.columns();
         call.known(targets, columns, self.forward.ignore_index)?;
-        let factor = Factors::of(&call, self.scale, false, loss.floats).of_row(0);
+        let factor = Factors::new(&call, self.scale, false, loss.floats).of_row(0);
         let (logits, teacher, targets) = (logits.floats, teacher.floats, targets.words);
         let (sums, softened) = (rows.floats, softened.floats);
-        let rows = Rows::of(outputs.dx, columns);
+        let rows = Rows::new(outputs.dx, columns);
         call.workers.rows(targets.len(), WORK.div_ceil(columns), rows, |range, part, _| {
             let (entries, pairs) =
                 (range.start * columns..range.end * columns, range.start * 2..range.end * 2);

@@ -40,7 +40,7 @@ impl Interpret for Noise {
     ) -> Result<()> {
         let (first, seed) = (call.first_element(inputs.x.ty), call.seed);
         let (x, y) = (inputs.x.floats, outputs.y);
-        call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
             for ((at, y), x) in (first + range.start..).zip(part.data).zip(&x[range]) {
                 *y = x + self.size * random::signed(random::bits(seed, self.site, at as u32));
             }
@@ -72,7 +72,7 @@ impl Interpret for Scale {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let (Given { floats, f16s, .. }, y) = (inputs.x, outputs.y);
-        call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
             if f16s.is_empty() {
                 part.data.iter_mut().zip(&floats[range]).for_each(|(y, x)| *y = x * self.0);
             } else {
@@ -93,7 +93,7 @@ impl Interpret for Softcap {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let (x, y) = (inputs.x.floats, outputs.y);
-        call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| cap(self.0, &x[range], part.data));
+        call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| cap(self.0, &x[range], part.data));
         Ok(())
     }
 }
@@ -107,7 +107,7 @@ impl Interpret for SoftcapBackward {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let (SoftcapBackwardInputs { y, dy }, dx) = (inputs, outputs.dx);
-        call.workers.rows(dx.len(), WORK, Rows::of(dx, 1), |range, part, _| {
+        call.workers.rows(dx.len(), WORK, Rows::new(dx, 1), |range, part, _| {
             let given = y.floats[range.clone()].iter().zip(&dy.floats[range]);
             for (dx, (y, dy)) in part.data.iter_mut().zip(given) {
                 let share = y / self.0;
@@ -128,7 +128,7 @@ pub fn dropout(
     residual: Option<&[f32]>,
     y: &mut [f32],
 ) {
-    workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+    workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
         mask(site, seed, (first + range.start) as u32, &x[range.clone()], part.data);
         if let Some(residual) = residual {
             accumulate(&residual[range], part.data);
@@ -139,7 +139,7 @@ pub fn dropout(
 /// y = a + b.
 pub fn add(workers: &Workers, a: &[f32], b: &[f32], y: &mut [f32]) {
     workers
-        .rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| sum(&a[range.clone()], &b[range], part.data));
+        .rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| sum(&a[range.clone()], &b[range], part.data));
 }
 
 vectorised! {

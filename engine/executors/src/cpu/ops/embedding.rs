@@ -55,7 +55,7 @@ pub fn forward(
     y: &mut [f32],
     [time, columns]: [usize; 2],
 ) {
-    workers.rows(tokens.len(), WORK.div_ceil(columns), Rows::of(y, columns), |range, part, _| {
+    workers.rows(tokens.len(), WORK.div_ceil(columns), Rows::new(y, columns), |range, part, _| {
         for (at, y) in range.zip(part.data.chunks_exact_mut(columns)) {
             let from = tokens[at] as usize * columns;
             let row = &table[from..from + columns];
@@ -76,7 +76,7 @@ pub fn forward(
 pub fn backward(workers: &Workers, dy: &[f32], tokens: &[u32], gradient: &mut [f32], columns: usize) {
     let rows = gradient.len() / columns;
     let least = if tokens.len() * columns < WORK { rows } else { 1 };
-    workers.rows(rows, least, Rows::of(gradient, columns), |range, part, _| {
+    workers.rows(rows, least, Rows::new(gradient, columns), |range, part, _| {
         for (token, dy) in tokens.iter().zip(dy.chunks_exact(columns)) {
             let token = *token as usize;
             if range.contains(&token) {

@@ -50,7 +50,7 @@ impl Interpret for LinearCrossEntropyBackward {
         let [rows, inner, vocabulary] = [x.rows(), weight.columns(), weight.rows()];
         call.known(targets, vocabulary, ignore_index)?;
         let settings = loss::LossSettings { vocabulary, label_smoothing, ignore_index };
-        let factors = loss::Factors::of(&call, scale, weighted, share.floats);
+        let factors = loss::Factors::new(&call, scale, weighted, share.floats);
         let (workers, weight) = (call.workers, weight.floats);
         for part in chunks(rows, chunk) {
             let sizes = [part.len(), inner, vocabulary];

@@ -88,7 +88,7 @@ pub fn forward(
     y: &mut [f32],
     roots: &mut [f32],
 ) {
-    let parts = (Rows::of(y, packed), Rows::of(roots, normed));
+    let parts = (Rows::new(y, packed), Rows::new(roots, normed));
     workers.rows(qkv.len() / packed, WORK.div_ceil(packed), parts, |range, (y, roots), _| {
         let x = qkv[range.start * packed..range.end * packed].chunks_exact(packed);
         let outputs = y.data.chunks_exact_mut(packed).zip(roots.data.chunks_exact_mut(normed));
@@ -110,7 +110,7 @@ pub fn backward(
     dy: &[f32],
     dx: &mut [f32],
 ) {
-    workers.rows(qkv.len() / packed, WORK.div_ceil(packed), Rows::of(dx, packed), |range, dx, _| {
+    workers.rows(qkv.len() / packed, WORK.div_ceil(packed), Rows::new(dx, packed), |range, dx, _| {
         for (row, dx) in range.zip(dx.data.chunks_exact_mut(packed)) {
             let entries = row * packed..(row + 1) * packed;
             let roots = &roots[row * normed..(row + 1) * normed];

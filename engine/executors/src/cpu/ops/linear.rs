@@ -235,7 +235,7 @@ fn multiply(a: Matrix<'_>, b: Matrix<'_>, (c, old): (MatrixMut<'_>, Old), scratc
 pub fn sum_rows(workers: &Workers, dy: &[f32], groups: usize, gradient: &mut [f32]) {
     let columns = dy.len() / groups;
     let least = (WORK / groups.max(1)).max(16);
-    workers.rows(columns, least, Rows::of(&mut gradient[..columns], 1), |range, part, _| {
+    workers.rows(columns, least, Rows::new(&mut gradient[..columns], 1), |range, part, _| {
         for row in dy.chunks_exact(columns) {
             accumulate(&row[range.clone()], part.data);
         }

@@ -73,7 +73,7 @@ impl Interpret for CrossEntropyBackward {
         let Self { label_smoothing, ignore_index, scale, weighted } = *self;
         let settings = LossSettings { vocabulary: logits.columns(), label_smoothing, ignore_index };
         call.known(targets, settings.vocabulary, ignore_index)?;
-        let factors = Factors::of(&call, scale, weighted, share.floats);
+        let factors = Factors::new(&call, scale, weighted, share.floats);
         backward(call.workers, settings, factors, logits.floats, targets.words, rows.floats, outputs.dx);
         Ok(())
     }
@@ -89,7 +89,7 @@ pub struct Factors<'run> {
 
 impl<'run> Factors<'run> {
     /// `share` holds the rows' weights if `weighted`, else the loss output, whose count divides the gradient.
-    pub(super) fn of(call: &Call<'_>, scale: f32, weighted: bool, share: &'run [f32]) -> Self {
+    pub(super) fn new(call: &Call<'_>, scale: f32, weighted: bool, share: &'run [f32]) -> Self {
         if weighted {
             return Self { scale, weights: Some(share) };
         }
@@ -122,7 +122,7 @@ pub fn forward(
 /// Computes each row's (lse, loss).
 pub fn rows(workers: &Workers, settings: LossSettings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
     let columns = settings.vocabulary;
-    workers.rows(targets.len(), WORK.div_ceil(columns), Rows::of(rows, 2), |range, part, _| {
+    workers.rows(targets.len(), WORK.div_ceil(columns), Rows::new(rows, 2), |range, part, _| {
         let logits = &logits[range.start * columns..range.end * columns];
         forward_rows(settings, logits, &targets[range], part.data);
     });
@@ -153,7 +153,7 @@ pub fn backward(
     dx: &mut [f32],
 ) {
     let columns = settings.vocabulary;
-    workers.rows(targets.len(), WORK.div_ceil(columns), Rows::of(dx, columns), |range, part, _| {
+    workers.rows(targets.len(), WORK.div_ceil(columns), Rows::new(dx, columns), |range, part, _| {
         let logits = &logits[range.start * columns..range.end * columns];
         let rows = &rows[range.start * 2..range.end * 2];
         backward_rows(settings, factors.part(range.clone()), logits, &targets[range], rows, part.data);

@@ -80,7 +80,7 @@ impl Interpret for GateBackward {
 
 /// y = f(x).
 fn activation(workers: &Workers, kind: Activation, x: &[f32], y: &mut [f32]) {
-    workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+    workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
         let (x, y) = (&x[range], part.data);
         match kind {
             Activation::GeluExact => gelu_exact(x, y),
@@ -95,7 +95,7 @@ fn activation(workers: &Workers, kind: Activation, x: &[f32], y: &mut [f32]) {
 /// y = g(x₁)·x₂ on rows [x₁ | x₂] of 2·`hidden`.
 fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) {
     let rows = y.len() / hidden;
-    workers.rows(rows, WORK.div_ceil(hidden), Rows::of(y, hidden), |range, part, _| {
+    workers.rows(rows, WORK.div_ceil(hidden), Rows::new(y, hidden), |range, part, _| {
         let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
         for (x, y) in x.zip(part.data.chunks_exact_mut(hidden)) {
             let (gate, up) = x.split_at(hidden);
@@ -109,7 +109,7 @@ fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) 
 
 /// dx = dy·f′(x), in place: on entry `dx` contains dy.
 fn activation_backward(workers: &Workers, kind: Activation, x: &[f32], dx: &mut [f32]) {
-    workers.rows(dx.len(), WORK, Rows::of(dx, 1), |range, part, _| {
+    workers.rows(dx.len(), WORK, Rows::new(dx, 1), |range, part, _| {
         let (x, dx) = (&x[range], part.data);
         match kind {
             Activation::GeluExact => gelu_exact_backward(x, dx),
@@ -124,7 +124,7 @@ fn activation_backward(workers: &Workers, kind: Activation, x: &[f32], dx: &mut 
 /// dx₁ = dy·x₂·g′(x₁) and dx₂ = dy·g(x₁), in place: on entry the first `hidden` entries of each row of `dx` contain dy.
 fn gate_backward(workers: &Workers, kind: Gate, x: &[f32], dx: &mut [f32], hidden: usize) {
     let rows = dx.len() / (2 * hidden);
-    workers.rows(rows, WORK.div_ceil(hidden), Rows::of(dx, 2 * hidden), |range, part, _| {
+    workers.rows(rows, WORK.div_ceil(hidden), Rows::new(dx, 2 * hidden), |range, part, _| {
         let x = x[range.start * 2 * hidden..range.end * 2 * hidden].chunks_exact(2 * hidden);
         for (x, dx) in x.zip(part.data.chunks_exact_mut(2 * hidden)) {
             let ((gate, up), (dgate, dup)) = (x.split_at(hidden), dx.split_at_mut(hidden));

@@ -73,7 +73,7 @@ pub fn forward(
 ) {
     let columns = scale.len();
     let rows = x.len() / columns;
-    let parts = (Rows::of(y, columns), Rows::of(statistics, 2));
+    let parts = (Rows::new(y, columns), Rows::new(statistics, 2));
     workers.rows(rows, WORK.div_ceil(columns), parts, |range, (y, statistics), _| {
         let x = &x[range.start * columns..range.end * columns];
         forward_rows(form, x, scale, bias, y.data, statistics.data);
@@ -94,7 +94,7 @@ pub fn backward(
 ) {
     let columns = scale.len();
     let rows = x.len() / columns;
-    workers.rows(rows, WORK.div_ceil(columns), Rows::of(dx, columns), |range, dx, _| {
+    workers.rows(rows, WORK.div_ceil(columns), Rows::new(dx, columns), |range, dx, _| {
         let entries = range.start * columns..range.end * columns;
         let (x, dy) = (&x[entries.clone()], &dy[entries.clone()]);
         let statistics = &statistics[range.start * 2..range.end * 2];
@@ -118,11 +118,11 @@ pub fn weight_backward(
     let rows = x.len() / columns;
     let least = (WORK / rows.max(1)).max(16);
     match bias_gradient {
-        None => workers.rows(columns, least, Rows::of(scale_gradient, 1), |range, scale, _| {
+        None => workers.rows(columns, least, Rows::new(scale_gradient, 1), |range, scale, _| {
             weight_columns(x, statistics, dy, columns, range.start, scale.data, &mut []);
         }),
         Some(bias) => {
-            let parts = (Rows::of(scale_gradient, 1), Rows::of(bias, 1));
+            let parts = (Rows::new(scale_gradient, 1), Rows::new(bias, 1));
             workers.rows(columns, least, parts, |range, (scale, bias), _| {
                 weight_columns(x, statistics, dy, columns, range.start, scale.data, bias.data);
             });

@@ -40,7 +40,7 @@ pub fn turn_in_place(
     let (packed, size) = (heads.packed(), heads.head_size);
     let positions = table.len() / size;
     let turned = (heads.heads + heads.kv_heads) * size;
-    workers.rows(qkv.len() / packed, WORK.div_ceil(packed), Rows::of(qkv, packed), |range, part, _| {
+    workers.rows(qkv.len() / packed, WORK.div_ceil(packed), Rows::new(qkv, packed), |range, part, _| {
         for (at, row) in range.zip(part.data.chunks_exact_mut(packed)) {
             let position = (start(cursor, at / time) + at % time).min(positions - 1);
             let angles = &table[position * size..(position + 1) * size];

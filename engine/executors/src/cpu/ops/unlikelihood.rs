@@ -22,7 +22,7 @@ struct BatchContext<'run> {
 }
 
 impl<'run> BatchContext<'run> {
-    fn of(tokens: Given<'run>, targets: Given<'run>, starts: Option<Given<'run>>) -> Self {
+    fn new(tokens: Given<'run>, targets: Given<'run>, starts: Option<Given<'run>>) -> Self {
         let starts = starts.map(|starts| starts.words);
         Self { tokens: tokens.words, targets: targets.words, starts, time: tokens.columns() }
     }
@@ -51,8 +51,8 @@ impl Interpret for Unlikelihood {
         let columns = logits.columns();
         call.known(tokens, columns, None)?;
         call.known(targets, columns, self.ignore_index)?;
-        let context = BatchContext::of(tokens, targets, starts);
-        let parts = (Rows::of(rows, 2), Rows::of(sums, 2));
+        let context = BatchContext::new(tokens, targets, starts);
+        let parts = (Rows::new(rows, 2), Rows::new(sums, 2));
         let least = WORK.div_ceil(columns);
         call.workers.rows(targets.words.len(), least, parts, |range, (rows, sums), _| {
             let logits = &logits.floats[range.start * columns..range.end * columns];
@@ -77,9 +77,9 @@ impl Interpret for UnlikelihoodBackward {
         let columns = logits.columns();
         call.known(tokens, columns, None)?;
         call.known(targets, columns, self.forward.ignore_index)?;
-        let factor = Factors::of(&call, self.scale, false, loss.floats).of_row(0);
-        let context = BatchContext::of(tokens, targets, starts);
-        let (rows, least) = (Rows::of(outputs.dx, columns), WORK.div_ceil(columns));
+        let factor = Factors::new(&call, self.scale, false, loss.floats).of_row(0);
+        let context = BatchContext::new(tokens, targets, starts);
+        let (rows, least) = (Rows::new(outputs.dx, columns), WORK.div_ceil(columns));
         call.workers.rows(targets.words.len(), least, rows, |range, part, _| {
             let logits = &logits.floats[range.start * columns..range.end * columns];
             let sums = &sums.floats[range.start * 2..range.end * 2];

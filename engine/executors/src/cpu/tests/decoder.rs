@@ -10,7 +10,6 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode;
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::Data;
-use glasshouse_project::initial;
 use glasshouse_protocol::{GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope};
 
 /// Logits after `window`, computed in f64 loops over a graph without caches.
@@ -43,7 +42,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
 fn caches_write_what_windows_read_at_once_do() {
     for model in [gpt(), llama()] {
         let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-        let arena = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
+        let arena = crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
         let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
         decoder.keep_entropies();
         let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
@@ -91,7 +90,7 @@ fn caches_write_what_windows_read_at_once_do() {
 fn ends_are_drawn_once_there_are_enough_tokens() {
     let model = llama();
     let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    let arena = initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
+    let arena = crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11);
     let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     decoder.start(&[1, 2, 3], &greedy).unwrap();
@@ -134,7 +133,7 @@ fn models() -> Vec<ModelConfig> {
 
 fn weights(model: &ModelConfig) -> Vec<f32> {
     let parameters = build(model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
-    initial::parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11)
+    crate::initial_parameters(&parameters, &ArenaLayout::from_parameters(&parameters), 11)
 }
 
 fn number(stream: u64, n: usize) -> f32 {
@@ -245,7 +244,7 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
         // Prompt lengths: one token, a chunk, beyond it, one length twice, around the context length.
         let prompts = [1, 5, 33, 33, context - 1, context, context + 9];
         let mut alone = CpuDecoder::new(&model, &arena, Some(1)).unwrap();
-        let mut together = CpuDecoder::of_texts(&model, &arena, Some(2), 6).unwrap();
+        let mut together = CpuDecoder::with_texts(&model, &arena, Some(2), 6).unwrap();
         let mut written: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
         // The text in each place; texts start and end at different times.
         let mut places = [None; 6];

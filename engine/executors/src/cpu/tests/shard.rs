@@ -10,7 +10,6 @@ use glasshouse_compiler::optimizer::Optimizer;
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::IGNORED;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
-use glasshouse_project::initial;
 use glasshouse_protocol::{ModelConfig, TrainConfig, presets};
 use pollster::block_on;
 
@@ -43,7 +42,7 @@ fn step(model: &ModelConfig, train: &TrainConfig) -> StepInput {
 }
 
 fn parameters(graphs: &TrainingGraphs) -> Vec<f32> {
-    initial::parameters(&graphs.train.parameters, &ArenaLayout::new(&graphs.train), 5)
+    crate::initial_parameters(&graphs.train.parameters, &ArenaLayout::new(&graphs.train), 5)
 }
 
 fn executor(graphs: &TrainingGraphs, partition: Partition) -> CpuExecutor {

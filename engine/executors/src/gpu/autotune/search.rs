@@ -33,7 +33,7 @@ pub struct TunedBucket {
 impl TunedBucket {
     /// Chooses the fastest candidate if it beats the first, the default, by more than noise; else the default. `None`
     /// without candidates.
-    fn of(bucket: ShapeBucket, candidates: Vec<(Choice, f64)>) -> Option<Self> {
+    fn new(bucket: ShapeBucket, candidates: Vec<(Choice, f64)>) -> Option<Self> {
         let (default, seconds) = *candidates.first()?;
         let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
         let chosen = if fastest.1 < BETTER * seconds { fastest.0 } else { default };
@@ -43,7 +43,7 @@ impl TunedBucket {
     /// The result without a tier that proved wrong.
     pub(super) fn without(&self, tier: Tier) -> Option<Self> {
         let others = self.candidates.iter().copied().filter(|(choice, _)| choice.tier != tier);
-        Self::of(self.bucket, others.collect())
+        Self::new(self.bucket, others.collect())
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn search(
             continue;
         }
         let default = timed[0].0;
-        if let Some(mut winner) = TunedBucket::of(trial.bucket, timed) {
+        if let Some(mut winner) = TunedBucket::new(trial.bucket, timed) {
             if winner.chosen != default && !wins_again(bench, trial, &winner, budget).await? {
                 winner.chosen = default;
             }

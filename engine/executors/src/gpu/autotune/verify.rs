@@ -15,9 +15,6 @@ const APART: f32 = 2e-3;
 
 /// Returns the buckets whose cooperative-matrix kernels are wrong: a node of the graph with that bucket, including its
 /// epilogue, differs from the default kernels or cannot run.
-///
-/// # Errors
-/// The device was lost.
 pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeBucket]) -> Result<Vec<ShapeBucket>> {
     let mut wrong = Vec::new();
     let mut seen: Vec<(Op, Vec<Type>)> = Vec::new();
@@ -30,7 +27,7 @@ pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeBucket]) -> R
             continue;
         }
         seen.push(kind);
-        let agrees = match Alone::of(graph, node) {
+        let agrees = match Alone::new(graph, node) {
             Ok(alone) => alone.agrees(gpu).await,
             Err(error) => Err(error),
         };
@@ -50,7 +47,7 @@ struct Alone {
 }
 
 impl Alone {
-    fn of(graph: &Graph, node: &Node) -> Result<Self> {
+    fn new(graph: &Graph, node: &Node) -> Result<Self> {
         let mut alone = Self { graph: Graph::default(), given: Vec::new(), read: Vec::new() };
         // The head's products are plain ones over chunks of rows, and the loss uses no matrices.
         let (op, inputs, outputs) = match node.op {
@@ -171,7 +168,7 @@ mod tests {
             assert!(buckets.iter().any(|bucket| bucket.in_f16));
             for node in &graph.nodes {
                 if trial::of_node(&graph, node).iter().any(|trial| trial.bucket.family.multiplies()) {
-                    let alone = Alone::of(&graph, node).unwrap();
+                    let alone = Alone::new(&graph, node).unwrap();
                     let results = block_on(alone.results(&gpu, &gpu.target())).unwrap();
                     let full = |entries: &Vec<f32>| entries.iter().any(|entry| *entry != 0.0);
                     assert!(!results.is_empty() && results.iter().all(full), "{:?}", node.op);

@@ -12,7 +12,6 @@ use glasshouse_compiler::plan::estimate::{estimate, ring};
 use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_platform::Error;
-use glasshouse_project::initial;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 use pollster::block_on;
@@ -64,7 +63,7 @@ pub(super) fn steps(count: u64) -> Vec<StepInput> {
 pub(super) fn initial_state(graphs: &TrainingGraphs) -> ArenaState {
     let layout = ArenaLayout::new(&graphs.train);
     ArenaState {
-        parameters: initial::parameters(&graphs.train.parameters, &layout, 1),
+        parameters: crate::initial_parameters(&graphs.train.parameters, &layout, 1),
         ..ArenaState::default()
     }
 }

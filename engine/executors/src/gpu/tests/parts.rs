@@ -12,7 +12,6 @@ use glasshouse_compiler::plan::fuse::{Fusions, HeadFusion};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::{Binding, Buffer, Plan, compile};
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput};
-use glasshouse_project::initial;
 use glasshouse_protocol::{Gate, GenerateConfig, ModelConfig, Precision, TrainConfig};
 use pollster::block_on;
 
@@ -61,7 +60,7 @@ fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32
     let most = largest(&compile(graphs.train.clone(), &[], &gpu.target()).unwrap());
     assert_eq!(most <= BINDING, gpu.target().binding == BINDING, "{most}");
     let layout = ArenaLayout::new(&graphs.train);
-    let parameters = initial::parameters(&graphs.train.parameters, &layout, 1);
+    let parameters = crate::initial_parameters(&graphs.train.parameters, &layout, 1);
     let batch = |number: u64| {
         let ids = |purpose| -> Vec<u32> {
             let id = |at| (random::nth(5, purpose, number * 24 + at) % model.vocabulary as u64) as u32;
@@ -124,7 +123,7 @@ fn a_model_in_parts_writes_as_the_whole_one() {
         glasshouse_compiler::model::build(&model, glasshouse_compiler::model::Purpose::Window { time: 1 })
             .unwrap()
             .graph;
-    let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
+    let weights = crate::initial_parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
     let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
     let written = |target: Target| {
         block_on(async {

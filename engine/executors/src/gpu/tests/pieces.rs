@@ -14,7 +14,6 @@ use glasshouse_compiler::plan::fit::{DeviceLimits, fit};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_platform::Error;
-use glasshouse_project::initial;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{
     Gate, GenerateConfig, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig,
@@ -73,7 +72,7 @@ async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuEx
     let graphs = training_graphs(model, train).unwrap();
     assert_eq!(has_half(&graphs.train), train.precision == Precision::Mixed);
     let layout = ArenaLayout::on(&graphs.train, &gpu.target()).unwrap();
-    let parameters = initial::parameters(&graphs.train.parameters, &layout, 1);
+    let parameters = crate::initial_parameters(&graphs.train.parameters, &layout, 1);
     let ring = ring(train.accumulate);
     let mut executor = GpuExecutor::new(gpu, &graphs, Optimizer::new(train), ring).await.unwrap();
     let planned = estimate(model, train, &gpu.target()).unwrap();
@@ -173,7 +172,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
         )
         .unwrap()
         .graph;
-        let weights = initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
+        let weights = crate::initial_parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
         let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
         for (software, reads_f16) in [(true, false), (false, false), (true, true)] {
             let written = |gpu: Gpu| {

@@ -247,7 +247,7 @@ pub(super) fn shared_tensors(model: &ModelConfig, table: &mut TensorTable<'_>, o
         Order::Pairs => (0..size).map(|at| at % 2 * (size / 2) + at / 2).collect(),
     };
     let (query_rows, key_rows) =
-        (Rows::of_heads(0, model.heads, &order), Rows::of_heads(queries, model.kv_heads, &order));
+        (Rows::from_heads(0, model.heads, &order), Rows::from_heads(queries, model.kv_heads, &order));
     // llama.cpp stores all of a norm's scale.
     let offset = if model.norm.add_unit_offset { 1 } else { 0 };
     let value_rows = Rows::Range(queries + keys..queries + 2 * keys);

@@ -74,8 +74,7 @@ impl Architecture {
 
     /// The class of `transformers` that computes it.
     pub fn family(&self) -> Result<&'static Family> {
-        Family::of_type(self.model_type())
-            .ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
+        Family::named(self.model_type()).ok_or_else(|| Error::Internal(format!("{} has no class", self.name)))
     }
 
     /// `model_type` of its class.
@@ -88,7 +87,7 @@ impl Architecture {
     ///
     /// # Errors
     /// No architecture does; the error names the settings that the closest one lacks.
-    pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
+    pub fn for_model(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
         let wished = wished.and_then(|wished| ARCHITECTURES.into_iter().find(|it| it.model_type() == wished));
         let nearly = |architecture: &Self| {
             let mut model = model.clone();
@@ -110,7 +109,7 @@ impl Architecture {
     fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
         let mut metadata = Metadata::new();
         self.write(model, &mut metadata)?;
-        let tensors = self.tensors(model, &Parameters::of(model)?);
+        let tensors = self.tensors(model, &Parameters::new(model)?);
         let shapes = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
         let mut facts =
             Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, self.divisors(model));

@@ -90,25 +90,25 @@ fn every_architecture_reads_what_it_writes() {
         let architecture = Architecture::named(name).unwrap();
         assert_eq!(architecture.lacks(&model).unwrap(), Vec::<String>::new(), "{name}");
         let class = architecture.family().unwrap().model_type;
-        assert_eq!(Architecture::of(&model, Some(class)).unwrap().0.name, name);
+        assert_eq!(Architecture::for_model(&model, Some(class)).unwrap().0.name, name);
         assert_eq!(class.trim_end_matches("_text"), name);
         // If the wished architecture does not fit, another one is chosen.
         let other = if name == "gpt2" { "llama" } else { "gpt2" };
-        let (found, becomes) = Architecture::of(&model, Some(other)).unwrap();
+        let (found, becomes) = Architecture::for_model(&model, Some(other)).unwrap();
         assert_eq!(found.lacks(&model).unwrap(), Vec::<String>::new(), "{name}");
         assert_eq!(becomes, None);
     }
     let (_, plain) = &examples()[0];
-    assert_eq!(Architecture::of(plain, None).unwrap().0.name, "gpt2");
+    assert_eq!(Architecture::for_model(plain, None).unwrap().0.name, "gpt2");
     let (_, normed) = &examples()[4];
-    assert_eq!(Architecture::of(normed, None).unwrap().0.name, "qwen3");
+    assert_eq!(Architecture::for_model(normed, None).unwrap().0.name, "qwen3");
 }
 
 #[test]
 fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
     for (name, model) in examples() {
         let architecture = Architecture::named(name).unwrap();
-        let parameters = Parameters::of(&model).unwrap();
+        let parameters = Parameters::new(&model).unwrap();
         let tensors = architecture.tensors(&model, &parameters);
         covers(&parameters, &tensors).unwrap_or_else(|reason| panic!("{name}: {reason}"));
         let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
@@ -130,7 +130,7 @@ fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
 #[test]
 fn queries_and_keys_of_llama_are_stored_as_the_converter_permutes_them() {
     let (_, model) = &examples()[1];
-    let parameters = Parameters::of(model).unwrap();
+    let parameters = Parameters::new(model).unwrap();
     let tensors = Architecture::named("llama").unwrap().tensors(model, &parameters);
     let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
     let entries = |name: &str| {
@@ -199,7 +199,7 @@ fn factors_of_angles_come_back_as_the_formula_that_made_them() {
 fn what_no_architecture_has_is_named() {
     let (_, llama) = examples().swap_remove(1);
     let (_, gpt2) = examples().swap_remove(0);
-    let refused = |model: ModelConfig| Architecture::of(&model, None).unwrap_err().to_string();
+    let refused = |model: ModelConfig| Architecture::for_model(&model, None).unwrap_err().to_string();
     let partial = Position::Rope(Rope { channels: Some(4), ..Rope::new(1e4) });
     for (model, named) in [
         (
@@ -226,13 +226,13 @@ fn what_no_architecture_has_is_named() {
     // For an imported model, the error is about its own architecture.
     let (_, qwen3) = examples().into_iter().find(|(name, _)| *name == "qwen3").unwrap();
     let model = ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, width: 30, heads: 4, ..qwen3 };
-    let error = Architecture::of(&model, Some("qwen3")).unwrap_err().to_string();
+    let error = Architecture::for_model(&model, Some("qwen3")).unwrap_err().to_string();
     assert!(error.contains("the nearest, qwen3, has no model.bias.qkv = true;"), "{error}");
-    let error = Architecture::of(&model, None).unwrap_err().to_string();
+    let error = Architecture::for_model(&model, None).unwrap_err().to_string();
     assert!(error.contains("the nearest, llama, has no model.qk_norm = true;"), "{error}");
     // Exact GELU is written as the close approximation that llama.cpp computes.
     let exact = ModelConfig { mlp: Mlp { activation: Activation::GeluExact, ..gpt2.mlp }, ..gpt2 };
-    let (architecture, becomes) = Architecture::of(&exact, None).unwrap();
+    let (architecture, becomes) = Architecture::for_model(&exact, None).unwrap();
     assert_eq!(architecture.name, "gpt2");
     assert!(becomes.unwrap().contains("gelu_exact becomes gelu_tanh"));
 }

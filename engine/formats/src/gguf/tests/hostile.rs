@@ -115,7 +115,7 @@ fn tensors_that_cannot_be() {
 #[test]
 fn a_file_that_is_cut_off_anywhere() {
     let mut metadata = Metadata::new();
-    metadata.push("k", Array::of(["a", "b"])).unwrap();
+    metadata.push("k", Array::new(["a", "b"])).unwrap();
     let bytes = file(&metadata, &[(info("t", &[2, 32], GgmlType::F16), vec![0.5; 64])]);
     for length in 0..bytes.len() {
         assert!(read(&bytes[..length]).is_err(), "{length} of {}", bytes.len());

@@ -81,7 +81,7 @@ fn a_disk_that_is_full_at_any_byte_is_an_error() {
 fn the_bytes_of_a_small_file() {
     let mut metadata = Metadata::new();
     metadata.push("a.b", 7_u32).unwrap();
-    metadata.push("a.list", Array::of(["x", "yz"])).unwrap();
+    metadata.push("a.list", Array::new(["x", "yz"])).unwrap();
     let bytes = file(&metadata, &[(info("t", &[1, 2], GgmlType::F32), vec![1.0, -2.0])]);
     let mut expected = b"GGUF".to_vec();
     let numbers = |expected: &mut Vec<u8>, numbers: &[u64]| {
@@ -117,8 +117,8 @@ fn keys_are_found_by_what_is_expected_of_them() {
     metadata.push("llama.rope.freq_base", 10_000.0_f32).unwrap();
     metadata.push("below", -1_i32).unwrap();
     metadata.push("tokenizer.ggml.add_bos_token", true).unwrap();
-    metadata.push("tokenizer.ggml.tokens", Array::of(["a", "Ġb"])).unwrap();
-    metadata.push("nested", Array::of([Array::of([1_u8]), Array::of([2_u8, 3])])).unwrap();
+    metadata.push("tokenizer.ggml.tokens", Array::new(["a", "Ġb"])).unwrap();
+    metadata.push("nested", Array::new([Array::new([1_u8]), Array::new([2_u8, 3])])).unwrap();
     assert!(metadata.push("below", 1_i32).unwrap_err().contains("below"));
     let bytes = file(&metadata, &[]);
     let file = read(&bytes).unwrap();

@@ -23,12 +23,12 @@ fn scalar() -> impl Strategy<Value = Value<'static>> {
 fn list() -> impl Strategy<Value = Array<'static>> {
     let words = proptest::collection::vec("\\PC{0,5}", 0..5);
     let flat = prop_oneof![
-        proptest::collection::vec(any::<i32>(), 0..5).prop_map(Array::of),
-        proptest::collection::vec(any::<u8>(), 0..5).prop_map(Array::of),
-        proptest::collection::vec(any::<bool>(), 0..5).prop_map(Array::of),
-        words.prop_map(|words: Vec<String>| Array::of(words.iter().map(String::as_str))),
+        proptest::collection::vec(any::<i32>(), 0..5).prop_map(Array::new),
+        proptest::collection::vec(any::<u8>(), 0..5).prop_map(Array::new),
+        proptest::collection::vec(any::<bool>(), 0..5).prop_map(Array::new),
+        words.prop_map(|words: Vec<String>| Array::new(words.iter().map(String::as_str))),
     ];
-    flat.prop_recursive(3, 12, 3, |inner| proptest::collection::vec(inner, 0..3).prop_map(Array::of))
+    flat.prop_recursive(3, 12, 3, |inner| proptest::collection::vec(inner, 0..3).prop_map(Array::new))
 }
 
 fn metadata() -> impl Strategy<Value = Metadata<'static>> {

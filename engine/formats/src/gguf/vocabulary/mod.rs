@@ -45,7 +45,7 @@ enum TokenType {
 }
 
 impl TokenType {
-    fn of(number: u64) -> Option<Self> {
+    fn from_number(number: u64) -> Option<Self> {
         [Self::Normal, Self::Unknown, Self::Control, Self::UserDefined, Self::Unused, Self::Byte]
             .into_iter()
             .find(|ty| *ty as u64 == number)

@@ -91,7 +91,7 @@ impl PreTokenizer {
     }
 
     /// The pre-tokenizer of a `tokenizer.json`.
-    pub fn of(tokenizer: &Value) -> Option<&'static Self> {
+    pub fn find(tokenizer: &Value) -> Option<&'static Self> {
         let parts = flat(&tokenizer["pre_tokenizer"]);
         let ignores = tokenizer["model"]["ignore_merges"] == true;
         KNOWN.iter().find(|known| {
@@ -150,7 +150,7 @@ mod tests {
                 "pre_tokenizer": known.json(), "normalizer": known.normalizer(),
                 "model": { "ignore_merges": known.ignore_merges },
             });
-            assert_eq!(PreTokenizer::of(&tokenizer).unwrap().names, known.names);
+            assert_eq!(PreTokenizer::find(&tokenizer).unwrap().names, known.names);
             for name in known.names {
                 assert_eq!(PreTokenizer::named(name).unwrap().names, known.names);
             }
@@ -158,6 +158,6 @@ mod tests {
         let error = PreTokenizer::named("tekken").unwrap_err();
         assert!(error.contains("`tekken` is unknown; known are gpt-2, "), "{error}");
         let other = json!({ "pre_tokenizer": { "type": "Whitespace" }, "model": {} });
-        assert!(PreTokenizer::of(&other).is_none());
+        assert!(PreTokenizer::find(&other).is_none());
     }
 }

@@ -33,7 +33,7 @@ pub fn notice(metadata: &Metadata<'_>) -> Result<Option<String>, String> {
 }
 
 fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
-    let listed = Listed::of(metadata)?;
+    let listed = Listed::from_metadata(metadata)?;
     let json = match metadata.text(MODEL_KEY)? {
         Some("gpt2") => byte_pairs(metadata, &listed)?,
         Some("llama") => scores::tokenizer(metadata, &listed)?,
@@ -57,7 +57,7 @@ fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
     }
     // A single one is already `eos_token`.
     let ends = if ends.len() > 1 { ends.iter().map(|id| *id as u32).collect() } else { Vec::new() };
-    TokenizerFiles::of_json(&json, settings, &ends, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
+    TokenizerFiles::from_json(&json, settings, &ends, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
 }
 
 pub(super) struct Listed<'file> {
@@ -68,14 +68,14 @@ pub(super) struct Listed<'file> {
 }
 
 impl<'file> Listed<'file> {
-    fn of(metadata: &'file Metadata<'_>) -> Result<Self, String> {
+    fn from_metadata(metadata: &'file Metadata<'_>) -> Result<Self, String> {
         let array = metadata.array(TOKENS_KEY)?.ok_or_else(|| format!("it has no {TOKENS_KEY}"))?;
         let strings = array.strings().ok_or_else(|| format!("{TOKENS_KEY} does not hold strings"))?;
         let mut tokens: Vec<&str> = strings.collect();
         let mut types = match metadata.array(TYPES_KEY)? {
             None => vec![TokenType::Normal; tokens.len()],
             Some(types) if types.len() == tokens.len() => {
-                let ty = |number: Option<u64>| number.and_then(TokenType::of);
+                let ty = |number: Option<u64>| number.and_then(TokenType::from_number);
                 let types = types.items().map(|item| ty(item.to_count()).ok_or(item));
                 types
                     .collect::<Result<Vec<_>, _>>()

@@ -25,7 +25,7 @@ pub fn push_tokenizer(
 ) -> Result<Vec<String>> {
     let json: Value = serde_json::from_str(&files.tokenizer.to_json()?)
         .map_err(|error| Error::Internal(format!("tokenizer from JSON: {error}")))?;
-    let form = TokenizerForm::of(&json).map_err(Error::Refused)?;
+    let form = TokenizerForm::from_json(&json).map_err(Error::Refused)?;
     let listed = listed(files, &json, rows, &form)?;
     let merges = form.merges(&json, &listed);
     let end = files.tokenizer.end_of_text();
@@ -51,9 +51,9 @@ pub fn push_tokenizer(
         |key: &'static str, value: Stored<'static>| metadata.push(key, value).map_err(Error::Internal);
     push(MODEL_KEY, "gpt2".into())?;
     push(PRE_KEY, form.name().into())?;
-    push(TOKENS_KEY, Array::of(listed.iter().map(|(token, _)| token.as_str())).into())?;
-    push(TYPES_KEY, Array::of(listed.iter().map(|(_, ty)| *ty as i32)).into())?;
-    push(MERGES_KEY, Array::of(merges.iter().map(String::as_str)).into())?;
+    push(TOKENS_KEY, Array::new(listed.iter().map(|(token, _)| token.as_str())).into())?;
+    push(TYPES_KEY, Array::new(listed.iter().map(|(_, ty)| *ty as i32)).into())?;
+    push(MERGES_KEY, Array::new(merges.iter().map(String::as_str)).into())?;
     for (key, id) in special {
         push(key, id.into())?;
     }
@@ -86,7 +86,7 @@ enum TokenizerForm {
 }
 
 impl TokenizerForm {
-    fn of(json: &Value) -> std::result::Result<Self, String> {
+    fn from_json(json: &Value) -> std::result::Result<Self, String> {
         let model = &json["model"];
         let kind = model["type"].as_str().unwrap_or_default();
         if kind != "BPE" {
@@ -107,7 +107,7 @@ impl TokenizerForm {
                 return Ok(Self::Bytes);
             }
         }
-        let known = if bytes { PreTokenizer::of(json) } else { None };
+        let known = if bytes { PreTokenizer::find(json) } else { None };
         known.map(Self::Words).ok_or_else(|| {
             "this tokenizer splits text in a way that llama.cpp does not know (or is SentencePiece's), so its GGUF would be read \
              differently; export a Hugging Face folder"

@@ -67,7 +67,7 @@ pub const FAMILIES: [&Family; 15] = [
 ];
 
 impl Family {
-    pub fn of_type(model_type: &str) -> Option<&'static Self> {
+    pub fn named(model_type: &str) -> Option<&'static Self> {
         FAMILIES.into_iter().find(|family| family.model_type == model_type)
     }
 
@@ -75,8 +75,8 @@ impl Family {
     ///
     /// # Errors
     /// No class does; the error names the settings that the closest one lacks.
-    pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
-        let wished = wished.and_then(Self::of_type);
+    pub fn for_model(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
+        let wished = wished.and_then(Self::named);
         let (family, lacks) = crate::nearest(wished, &FAMILIES, |family| family.lacks(model))?;
         if lacks.is_empty() {
             return Ok(family);
@@ -163,7 +163,7 @@ fn rotary_order(model: &ModelConfig) -> Vec<usize> {
 pub(crate) fn packed_rows(model: &ModelConfig) -> Rows {
     let (turned, size) = (model.heads + model.kv_heads, model.head_size);
     let values = turned * size..(turned + model.kv_heads) * size;
-    Rows::of_heads(0, turned, &rotary_order(model)).and(values)
+    Rows::from_heads(0, turned, &rotary_order(model)).and(values)
 }
 
 #[cfg(test)]
@@ -238,7 +238,7 @@ mod tests {
 
     fn read(config: &Value) -> (&'static Family, ModelConfig) {
         let map = object(config.clone());
-        let family = Family::of_type(map["model_type"].as_str().unwrap()).unwrap();
+        let family = Family::named(map["model_type"].as_str().unwrap()).unwrap();
         let model = family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap();
         (family, model)
     }
@@ -248,9 +248,9 @@ mod tests {
         for config in examples() {
             let (family, model) = read(&config);
             assert_eq!(family.lacks(&model).unwrap(), Vec::<String>::new(), "{family:?}");
-            let first = Family::of(&model, None).unwrap();
+            let first = Family::for_model(&model, None).unwrap();
             assert_eq!(first.model_type, family.model_type, "{model:?}");
-            assert_eq!(Family::of(&model, Some("phi")).unwrap().model_type, family.model_type);
+            assert_eq!(Family::for_model(&model, Some("phi")).unwrap().model_type, family.model_type);
         }
         assert_eq!(examples().len(), FAMILIES.len());
     }
@@ -259,7 +259,7 @@ mod tests {
     fn every_tensor_is_a_place_of_its_own_and_goes_both_ways() {
         for config in examples() {
             let (family, model) = read(&config);
-            let parameters = Parameters::of(&model).unwrap();
+            let parameters = Parameters::new(&model).unwrap();
             let tensors = family.tensors(&model, &parameters);
             covers(&parameters, &tensors).unwrap_or_else(|reason| panic!("{family:?}: {reason}"));
             let arena: Vec<f32> = (0..parameters.count()).map(|at| at as f32).collect();
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn what_no_class_has_is_named() {
         let (_, llama) = read(&examples()[1]);
-        let refused = |model: ModelConfig| Family::of(&model, None).unwrap_err().to_string();
+        let refused = |model: ModelConfig| Family::for_model(&model, None).unwrap_err().to_string();
         let text = refused(ModelConfig { qk_norm: true, embedding_scale: 3.0, ..llama.clone() });
         assert!(text.contains("model.embedding_scale = 3"), "{text}");
         let partial = Position::Rope(Rope { channels: Some(4), ..Rope::new(1e4) });
@@ -353,7 +353,7 @@ mod tests {
         ] {
             let mut map = object(examples()[at].clone());
             map.insert(field.to_owned(), value);
-            let family = Family::of_type(map["model_type"].as_str().unwrap()).unwrap();
+            let family = Family::named(map["model_type"].as_str().unwrap()).unwrap();
             let error = family.read(&mut Fields::new(Path::new("config.json"), map)).unwrap_err().to_string();
             assert!(error.contains(named), "{field}: {error}");
         }
@@ -382,8 +382,7 @@ mod tests {
             let mut map = object(examples()[3].clone());
             map.remove("num_key_value_heads");
             map.extend(value.map(|value| ("num_key_value_heads".to_owned(), value)));
-            let model =
-                Family::of_type("qwen2").unwrap().read(&mut Fields::new(Path::new("config.json"), map));
+            let model = Family::named("qwen2").unwrap().read(&mut Fields::new(Path::new("config.json"), map));
             model.map(|model| model.kv_heads).map_err(|error| error.to_string())
         };
         assert_eq!(kv_heads(Some(Value::Null)), Ok(4));

@@ -80,8 +80,8 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
 fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let order = rotary_order(model);
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
-    let query_rows = Rows::of_heads(0, model.heads, &order);
-    let key_rows = Rows::of_heads(queries, model.kv_heads, &order);
+    let query_rows = Rows::from_heads(0, model.heads, &order);
+    let key_rows = Rows::from_heads(queries, model.kv_heads, &order);
     table.whole("model.embed_tokens.weight", "embedding.tokens");
     for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));

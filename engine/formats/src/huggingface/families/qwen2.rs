@@ -32,7 +32,6 @@ pub(super) fn windows(fields: &mut Fields, mut model: ModelConfig) -> Result<Mod
     Ok(model)
 }
 
-/// The corresponding fields.
 pub(super) fn window_fields(model: &ModelConfig) -> Map<String, Value> {
     let mut fields = llama::shared_fields(model);
     fields.insert("use_sliding_window".to_owned(), json!(model.sliding_window.is_some()));

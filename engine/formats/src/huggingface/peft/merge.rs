@@ -9,9 +9,9 @@ use crate::huggingface::folder::{Folder, MAX_JSON_BYTES, Stored};
 use crate::tensors::{Parameters, Tensor};
 use glasshouse_compiler::model::{LORA_A, LORA_B};
 use glasshouse_compiler::plan::merge::add_product;
+use glasshouse_platform::Yielder;
 use glasshouse_platform::storage;
 use glasshouse_platform::{Error, Result};
-use glasshouse_platform::{Yielder, block_on};
 use glasshouse_project::checkpoint::settings_of;
 use glasshouse_project::{Project, Run, StagedRun, Trained, checkpoint_of};
 use glasshouse_protocol::{CheckpointChoice, ModelConfig};
@@ -44,22 +44,12 @@ const HEAD: &str = "head.weight";
 const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
 /// Creates a run without steps from a checkpoint's weights with the adapter in `folder` added, or with `undo`, removed.
+/// If the future is dropped, the project is unchanged.
 ///
 /// # Errors
 /// The folder is not a LoRA adapter, is damaged or belongs to another base model (the error gives details); the run has no such
 /// checkpoint; or writing fails. No run is created then.
-pub fn merge_adapter(
-    project: &Project,
-    run: &Run,
-    checkpoint: &CheckpointChoice,
-    folder: &Path,
-    undo: bool,
-) -> Result<StagedRun> {
-    block_on(merge_adapter_in_turns(project, run, checkpoint, (folder, undo), &Yielder::none()))
-}
-
-/// Like [`merge_adapter`], yielding regularly. If the future is dropped, the project is unchanged.
-pub async fn merge_adapter_in_turns(
+pub async fn merge_adapter(
     project: &Project,
     run: &Run,
     checkpoint: &CheckpointChoice,
@@ -69,12 +59,12 @@ pub async fn merge_adapter_in_turns(
     let settings = AdapterSettings::read(folder)?;
     let stored = Folder::open(folder, WEIGHTS.trim_end_matches(".safetensors"))?;
     let checkpoint = checkpoint_of(run, checkpoint)?;
-    let mut trained = Trained::load_in_turns(run.clone(), &checkpoint, yielder).await?;
-    let family = Family::of(&trained.config.model, run.record()?.family.as_deref())?;
+    let mut trained = Trained::load(run.clone(), &checkpoint, yielder).await?;
+    let family = Family::for_model(&trained.config.model, run.record()?.family.as_deref())?;
     if trained.config.model.tied_head && adapts_head(family, &trained.config.model, &stored)? {
         untie(family, &mut trained)?;
     }
-    let parameters = Parameters::of(&trained.config.model)?;
+    let parameters = Parameters::new(&trained.config.model)?;
     let tensors = family.tensors(&trained.config.model, &parameters);
     let another = settings.for_another(run);
     let Matched { pairs, wholes } = matched(&tensors, family.prefix, &stored, &another)
@@ -114,7 +104,7 @@ pub async fn merge_adapter_in_turns(
 /// Whether an adapter has a pair for the model's head.
 fn adapts_head(family: &Family, model: &ModelConfig, stored: &Folder) -> Result<bool> {
     let untied = ModelConfig { tied_head: false, ..model.clone() };
-    let tensors = family.tensors(&untied, &Parameters::of(&untied)?);
+    let tensors = family.tensors(&untied, &Parameters::new(&untied)?);
     let heads = tensors.iter().filter(|tensor| tensor.parameter == HEAD);
     let mut modules = heads.filter_map(|tensor| tensor.name.strip_suffix(".weight"));
     Ok(modules.any(|module| stored.tensors.contains_key(&format!("{PREFIX}{module}{LORA_A}"))))
@@ -122,9 +112,9 @@ fn adapts_head(family: &Family, model: &ModelConfig, stored: &Folder) -> Result<
 
 /// Gives a model with a tied head a separate head with the same weights.
 fn untie(family: &Family, trained: &mut Trained) -> Result<()> {
-    let own = Parameters::of(&trained.config.model)?;
+    let own = Parameters::new(&trained.config.model)?;
     trained.config.model.tied_head = false;
-    let parameters = Parameters::of(&trained.config.model)?;
+    let parameters = Parameters::new(&trained.config.model)?;
     let mut weights = vec![0.0; parameters.count()];
     for tensor in family.tensors(&trained.config.model, &parameters) {
         let mut from = tensor.clone();
@@ -188,10 +178,10 @@ impl AdapterSettings {
             let reason = format!("it has no {SETTINGS}: not a PEFT adapter folder");
             return Err(Error::bad_file(folder, reason));
         };
-        Self::of(&fields).map_err(|reason| Error::bad_file(&path, reason))
+        Self::from_fields(&fields).map_err(|reason| Error::bad_file(&path, reason))
     }
 
-    fn of(fields: &Map<String, Value>) -> std::result::Result<Self, String> {
+    fn from_fields(fields: &Map<String, Value>) -> std::result::Result<Self, String> {
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
         let kind = text("peft_type").unwrap_or_default();
         if kind != "LORA" {
@@ -352,7 +342,7 @@ mod tests {
         let mut fields = json!({ "peft_type": "LORA", "r": 4, "lora_alpha": 8, "init_lora_weights": true, "bias": "none" });
         let (Value::Object(own), Value::Object(more)) = (&mut fields, more) else { panic!("objects") };
         own.extend(more);
-        AdapterSettings::of(own).err().unwrap_or_default()
+        AdapterSettings::from_fields(own).err().unwrap_or_default()
     }
 
     #[test]

@@ -139,9 +139,6 @@ impl<'a> ExampleBatches<'a> {
     }
 
     /// Returns a training batch.
-    ///
-    /// # Errors
-    /// A shard cannot be read.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         let mut batch = self.batch(Split::Train, self.drawn(step, micro_batch).map(Some))?;
         if self.prompt_weight > 0.0 {
@@ -196,9 +193,6 @@ impl<'a> ExampleBatches<'a> {
     }
 
     /// Returns an evaluation batch. All evaluations of a run use the same batches, and no row occurs twice.
-    ///
-    /// # Errors
-    /// Those of [`ExampleBatches::train`].
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
         let count = self.rows(split).count() as u64;
         let key = nth(self.seed, EVALUATION, split as u64);

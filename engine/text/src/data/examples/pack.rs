@@ -37,15 +37,15 @@ impl Rows {
                 room.insert((left - length, row));
             }
         }
-        Self::of(rows)
+        Self::new(rows)
     }
 
     /// One row per example.
     pub fn padded(lengths: &[(u32, usize)]) -> Self {
-        Self::of(lengths.iter().map(|(example, _)| vec![*example]).collect())
+        Self::new(lengths.iter().map(|(example, _)| vec![*example]).collect())
     }
 
-    fn of(rows: Vec<Vec<u32>>) -> Self {
+    fn new(rows: Vec<Vec<u32>>) -> Self {
         let mut all = Self::default();
         for row in rows {
             all.examples.extend(row);

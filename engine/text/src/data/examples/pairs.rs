@@ -105,9 +105,6 @@ impl<'a> PairBatches<'a> {
     }
 
     /// Returns a training batch.
-    ///
-    /// # Errors
-    /// A shard cannot be read.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         let BatchSettings { seed, accumulate, .. } = self.settings;
         let (count, pairs) = (self.count(Split::Train) as u64, self.pairs_of_batch());
@@ -120,9 +117,6 @@ impl<'a> PairBatches<'a> {
     }
 
     /// Returns an evaluation batch. All evaluations of a run use the same batches, and no pair occurs twice.
-    ///
-    /// # Errors
-    /// Those of [`PairBatches::train`].
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
         let (count, pairs) = (self.count(split) as u64, self.pairs_of_batch());
         let key = nth(self.settings.seed, EVALUATION, split as u64);
@@ -143,9 +137,6 @@ impl<'a> PairBatches<'a> {
     }
 
     /// Returns a batch of consecutive pairs starting at `from`.
-    ///
-    /// # Errors
-    /// Those of [`PairBatches::train`].
     pub fn part(&self, split: Split, from: usize) -> Result<Batch> {
         let (count, pairs) = (self.count(split), self.pairs_of_batch() as usize);
         self.batch(split, (from..from + pairs).map(|pair| (pair < count).then_some(pair)))

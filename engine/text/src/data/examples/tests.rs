@@ -1,5 +1,6 @@
 use super::*;
 use crate::data::store::{Index, Writer};
+use glasshouse_platform::{Yielder, block_on};
 use std::path::Path;
 
 /// A store of examples given as (tokens, learned mask).
@@ -44,7 +45,7 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
     let short: (&[u32], &[bool]) = (&[1, 2, 3, 4], &[GIVEN, GIVEN, LEARNED, LEARNED]);
     let long: (&[u32], &[bool]) = (&[5, 6, 7, 8, 9], &[GIVEN, LEARNED, GIVEN, GIVEN, LEARNED]);
     let store = store(folder.path(), &[short, long], &[short]);
-    store.verify(folder.path()).unwrap();
+    block_on(store.verify(folder.path(), &Yielder::none())).unwrap();
     let batches = ExampleBatches::new(&store, SETTINGS).unwrap();
     assert_eq!(
         batches.about(Split::Train),

@@ -97,17 +97,11 @@ pub(super) async fn encode(
 }
 
 /// Tokenizes a text as a text classifier reads it.
-///
-/// # Errors
-/// The tokenizer fails.
 pub fn text_tokens(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
     Ok(begun(tokenizer, tokenizer.encode(text)?))
 }
 
 /// Tokenizes raw text for a reward model, with the end-of-text token, which carries the score.
-///
-/// # Errors
-/// The tokenizer fails.
 pub fn scored_tokens(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
     let mut tokens = text_tokens(tokenizer, text)?;
     if !tokens.is_empty() {

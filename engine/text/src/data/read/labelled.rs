@@ -35,7 +35,7 @@ pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Res
         return Ok(Box::new(Lines::new(open()?, path.clone(), read)));
     }
     if source.is_json() {
-        return Ok(Box::new(Lines::of_array(open()?, path.clone(), read)));
+        return Ok(Box::new(Lines::from_array(open()?, path.clone(), read)));
     }
     if source.is_csv() {
         return Ok(Box::new(table(open()?, path)?));

@@ -48,7 +48,7 @@ impl<R: Read, F> Lines<R, F> {
     }
 
     /// Like [`Lines::new`], for a file with one JSON array.
-    pub(super) fn of_array(file: R, path: PathBuf, read_row: F) -> Self
+    pub(super) fn from_array(file: R, path: PathBuf, read_row: F) -> Self
     where
         R: Send + 'static,
     {

@@ -90,7 +90,7 @@ pub fn json_rows<T>(
     }
     let file = files::File::open(path).map_err(Error::io(path))?;
     Ok(if source.is_json() {
-        Lines::of_array(file, path.clone(), read)
+        Lines::from_array(file, path.clone(), read)
     } else {
         Lines::new(file, path.clone(), read)
     })

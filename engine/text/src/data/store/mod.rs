@@ -8,7 +8,7 @@ mod index;
 mod writer;
 
 pub use examples::Examples;
-use glasshouse_platform::{Error, Result, Yielder, block_on};
+use glasshouse_platform::{Error, Result, Yielder};
 pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
 use std::path::Path;
 pub use writer::Writer;
@@ -181,12 +181,7 @@ impl TokenStore {
     }
 
     /// Verifies the checksums of all shards.
-    pub fn verify(&self, folder: &Path) -> Result<()> {
-        block_on(self.verify_in_turns(folder, &Yielder::none()))
-    }
-
-    /// Like [`TokenStore::verify`], but yields.
-    pub async fn verify_in_turns(&self, folder: &Path, yielder: &Yielder) -> Result<()> {
+    pub async fn verify(&self, folder: &Path, yielder: &Yielder) -> Result<()> {
         let Some(index) = &self.index else { return Ok(()) };
         let beside = |split: &SplitRecord| {
             split.examples.clone().map_or_else(Vec::new, |examples| {

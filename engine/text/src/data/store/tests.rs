@@ -1,7 +1,7 @@
 //! Writing, reading and damaging stores.
 
 use super::*;
-use glasshouse_platform::given_up_after;
+use glasshouse_platform::{block_on, given_up_after};
 
 fn index(vocabulary: usize) -> Index {
     Index { vocabulary, documents: 1, ..Index::default() }
@@ -35,9 +35,9 @@ fn what_is_written_is_read_across_shards() {
         }
         assert_eq!(store.read(Split::Validation, 0, 3).unwrap(), [1, 2, 3]);
         assert!(store.read(Split::Validation, 1, 3).is_err());
-        store.verify(folder.path()).unwrap();
+        block_on(store.verify(folder.path(), &Yielder::none())).unwrap();
         let yielder = Yielder::at_every_chance();
-        let verifying = store.verify_in_turns(folder.path(), &yielder);
+        let verifying = store.verify(folder.path(), &yielder);
         assert!(!given_up_after(1, verifying), "others have their turn meanwhile");
     }
 }
@@ -53,7 +53,8 @@ fn damaged(damage: impl FnOnce(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 100, &(0..64).collect::<Vec<_>>(), &[1, 2]);
     damage(folder.path());
-    let opened = TokenStore::open(folder.path()).and_then(|store| store.verify(folder.path()));
+    let opened = TokenStore::open(folder.path())
+        .and_then(|store| block_on(store.verify(folder.path(), &Yielder::none())));
     opened.unwrap_err().to_string()
 }
 
