@@ -79,7 +79,7 @@ pub async fn import_bundle(
     if state.step <= manifest.step || state.step > config.train.steps {
         let (from, to) = (manifest.step, config.train.steps);
         return Err(bad(format!(
-            "step {} is not between {from} and {to}, where this run would continue: hand it over again and train with the new bundle",
+            "step {} is not between {from} and {to}, where this run would continue: export it again and train with the new bundle",
             state.step
         )));
     }
