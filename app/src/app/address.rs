@@ -118,9 +118,9 @@ impl App {
     /// Applies a new address while the application runs: page, preset and seed.
     pub fn follow(&mut self, address: &Address) {
         self.page = address.page.unwrap_or(self.page);
-        self.inspect.wish(address.inspect.clone());
+        self.pages.inspect.wish(address.inspect.clone());
         if let Some(number) = address.lesson {
-            self.learn.open(number);
+            self.pages.learn.open(number);
         }
         match &address.preset {
             // Its project brings them when opened.

@@ -120,11 +120,11 @@ impl App {
                 gone = true;
             }
             Some(Undo::Removal) => {
-                self.data.keep_file();
+                self.pages.data.keep_file();
                 gone = true;
             }
             Some(Undo::Conversation) => {
-                self.chat.put_back();
+                self.pages.chat.put_back();
                 gone = true;
             }
             None => {}

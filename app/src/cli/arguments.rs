@@ -19,37 +19,26 @@ mod serve;
 mod tokenizer;
 mod writing;
 
-pub use archive::{PackArguments, UnpackArguments};
-pub use audit::AuditArguments;
-pub use bench::{
-    BenchArguments, BenchCommand, BenchDecodeArguments, BenchInspectArguments, BenchKernelArguments,
-    BenchScalingArguments, BenchStepArguments,
-};
-pub use corpus::{CorpusArguments, CorpusCommand, CorpusStoriesArguments, CorpusTasksArguments};
-pub use data::{
-    DataArguments, DataCleanArguments, DataCommand, DataCompareArguments, DataExplainArguments,
-    DataFetchArguments, DataInspectArguments, DataRecipeArguments, DataScriptArguments,
-};
-pub use evaluate::{EvaluateArguments, SuiteName};
-pub use feedback::{FeedbackArguments, ProposeArguments};
-pub use inspect::{InspectArguments, ProvenanceArguments};
-pub use interchange::{
-    BundleArguments, BundleCommand, BundleExportArguments, BundleImportArguments, ExportArguments,
-    FormatName, ImportArguments, MergeArguments, QuantizationName,
-};
-pub use measuring::MeasuringArguments;
-pub use moderate::{ModerateArguments, ModerationArguments};
-pub use recipe::RecipeArguments;
-pub use reproduce::{PublishedRun, ReproduceArguments};
-pub use runs::{RunsArguments, RunsCommand};
-pub use serve::ServeArguments;
-pub use tokenizer::{
-    TokenizerArguments, TokenizerCommand, TokenizerDecodeArguments, TokenizerEncodeArguments, TokenizerPlace,
-    TokenizerTrainArguments,
-};
-pub use writing::{ChatArguments, ClassifyArguments, GenerateArguments, ModelArguments, SamplingArguments};
+pub use super::Command;
+pub use archive::*;
+pub use audit::*;
+pub use bench::*;
+pub use corpus::*;
+pub use data::*;
+pub use evaluate::*;
+pub use feedback::*;
+pub use inspect::*;
+pub use interchange::*;
+pub use measuring::*;
+pub use moderate::*;
+pub use recipe::*;
+pub use reproduce::*;
+pub use runs::*;
+pub use serve::*;
+pub use tokenizer::*;
+pub use writing::*;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::{GuardMode, Objective, Precision, TokenizerKind};
 use std::path::PathBuf;
@@ -60,7 +49,6 @@ pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 #[derive(Debug, Parser)]
 #[command(name = "glasshouse", version = env!("GLASSHOUSE_VERSION"), arg_required_else_help = true, after_help = first_steps())]
 pub struct Arguments {
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -82,78 +70,6 @@ const FIRST_STEPS: &str = "First steps:
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 failure, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
 129 (SIGHUP). SIGUSR1 saves a checkpoint of a run in training.";
-
-/// The subcommands.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Train a model; without arguments, a first one on the embedded stories
-    Train(TrainArguments),
-    /// Generate text with a trained model
-    Generate(GenerateArguments),
-    /// Chat with a model
-    Chat(ChatArguments),
-    /// Serve a project's runs through an OpenAI-compatible API
-    Serve(ServeArguments),
-    /// List, export or remove feedback on replies, or propose what to answer or label next
-    Feedback(FeedbackArguments),
-    /// Classify texts with a trained classifier, or score them with a reward model
-    Classify(ClassifyArguments),
-    /// Audit a model for bias, harmful text, memorised text, canaries and personal data
-    Audit(AuditArguments),
-    /// Find unwanted words by rules; train and check a classifier
-    Moderate(ModerateArguments),
-    /// Fine-tune a model for an application and measure it: summarise, translate, answer, tag, classify, sentiment, poems
-    Recipe(RecipeArguments),
-    /// Evaluate models on held-out text and tasks, with confidence intervals, baselines and cards
-    Evaluate(EvaluateArguments),
-    /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
-    Inspect(InspectArguments),
-    /// Find the longest spans of a text that occur in the training text
-    Provenance(ProvenanceArguments),
-    /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
-    Plan(PlanArguments),
-    /// List the GPU adapters, and which one `auto` selects
-    Devices(JsonArguments),
-    /// Check a device's results against the reference
-    Selftest(SelftestArguments),
-    /// Clean documents into a training corpus, with a reason for every removal
-    Data(DataArguments),
-    /// Print generated stories, or write instruction tasks
-    Corpus(CorpusArguments),
-    /// Train and try tokenizers
-    Tokenizer(TokenizerArguments),
-    /// List, rename, tag, delete and restore runs
-    Runs(RunsArguments),
-    /// Import a pretrained model: a Hugging Face folder or a GGUF file
-    Import(ImportArguments),
-    /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
-    Merge(MergeArguments),
-    /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
-    Export(ExportArguments),
-    /// Export a run as a bundle for training on many GPUs, and import the result
-    Bundle(BundleArguments),
-    /// Former name of `bundle export`
-    #[command(hide = true)]
-    Handover(BundleExportArguments),
-    /// Former name of `bundle import`
-    #[command(hide = true)]
-    BringBack(BundleImportArguments),
-    /// Pack a project into one .glasshouse file, for another machine or the browser
-    Pack(PackArguments),
-    /// Unpack a .glasshouse file into a project folder
-    Unpack(UnpackArguments),
-    /// Benchmark this machine
-    Bench(BenchArguments),
-    /// Repeat a published run and compare the results
-    Reproduce(ReproduceArguments),
-    /// Open the window, like `glasshouse` without arguments
-    Window(WindowArguments),
-    /// Print a shell's completion script
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-}
 
 /// Parses a non-negative integer.
 fn whole_number(text: &str) -> Result<usize, String> {
@@ -293,10 +209,8 @@ impl GuardArgument {
     }
 }
 
-/// `train`.
 #[derive(Args, Debug, Default)]
 pub struct TrainArguments {
-    /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Training data: files, folders, or a folder written by `data clean`
@@ -364,10 +278,8 @@ pub enum EvaluationArgument {
     Full,
 }
 
-/// `plan`.
 #[derive(Args, Debug)]
 pub struct PlanArguments {
-    /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Estimate training on N GPUs with PyTorch FSDP2; 0 finds the fewest that fit
@@ -387,6 +299,12 @@ pub struct PlanArguments {
     pub json: bool,
 }
 
+#[derive(Args, Debug)]
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
 /// A command whose only choice is its output.
 #[derive(Args, Debug)]
 pub struct JsonArguments {
@@ -395,7 +313,6 @@ pub struct JsonArguments {
     pub json: bool,
 }
 
-/// `selftest`.
 #[derive(Args, Debug)]
 pub struct SelftestArguments {
     /// Device: auto, cpu, gpu, burn-wgpu, or part of an adapter's name
@@ -427,7 +344,6 @@ pub struct SelftestArguments {
     pub json: bool,
 }
 
-/// `window`.
 #[derive(Args, Debug, Default)]
 pub struct WindowArguments {
     /// Project folder to open [default: the last one]

@@ -15,13 +15,13 @@ use glasshouse_engine::protocol::quantity::{bytes, counted, flops, percent, toke
 use glasshouse_engine::protocol::{BenchReport, Command, Event};
 use glasshouse_engine::session;
 
-pub(super) fn bench(command: BenchCommand) -> Result<()> {
+pub(super) fn bench(command: &BenchCommand) -> Result<()> {
     match command {
-        BenchCommand::Step(arguments) => step(&arguments),
-        BenchCommand::Decode(arguments) => decode::decode(&arguments),
-        BenchCommand::Scaling(arguments) => scaling::scaling(&arguments),
-        BenchCommand::Kernel(arguments) => kernel::kernel(&arguments),
-        BenchCommand::Inspect(arguments) => inspect::inspect(&arguments),
+        BenchCommand::Step(arguments) => step(arguments),
+        BenchCommand::Decode(arguments) => decode::decode(arguments),
+        BenchCommand::Scaling(arguments) => scaling::scaling(arguments),
+        BenchCommand::Kernel(arguments) => kernel::kernel(arguments),
+        BenchCommand::Inspect(arguments) => inspect::inspect(arguments),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `glasshouse bundle`: exports a run for training on many GPUs, and imports the result.
 
-use super::arguments::{BundleExportArguments, BundleImportArguments};
+use super::arguments::{BundleCommand, BundleExportArguments, BundleImportArguments};
 use super::driver::drive;
 use super::settings::checked_device;
 use super::trained;
@@ -8,6 +8,13 @@ use anyhow::Result;
 use glasshouse_engine::protocol::quantity::whole;
 use glasshouse_engine::protocol::{Command, Event};
 use glasshouse_engine::session;
+
+pub(super) fn bundle(command: &BundleCommand) -> Result<()> {
+    match command {
+        BundleCommand::Export(arguments) => export(arguments),
+        BundleCommand::Import(arguments) => import(arguments),
+    }
+}
 
 pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     let BundleExportArguments { project, run, to, steps, device, force } = arguments;

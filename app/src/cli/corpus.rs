@@ -1,6 +1,6 @@
 //! `glasshouse corpus`: generates stories and instruction tasks.
 
-use super::arguments::{CorpusArguments, CorpusCommand, CorpusStoriesArguments, CorpusTasksArguments};
+use super::arguments::{CorpusCommand, CorpusStoriesArguments, CorpusTasksArguments};
 use super::settings::usage;
 use glasshouse_engine::data::stories;
 use glasshouse_engine::data::task_folder::write_folder;
@@ -8,8 +8,8 @@ use glasshouse_engine::data::tasks::TaskOptions;
 use glasshouse_engine::protocol::quantity::counted;
 use std::io::{BufWriter, Write as _};
 
-pub(super) fn corpus(arguments: &CorpusArguments) -> anyhow::Result<()> {
-    match &arguments.command {
+pub(super) fn corpus(command: &CorpusCommand) -> anyhow::Result<()> {
+    match command {
         CorpusCommand::Stories(arguments) => print_stories(arguments),
         CorpusCommand::Tasks(arguments) => write_tasks(arguments),
     }

@@ -24,14 +24,14 @@ use indicatif::ProgressBar;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
-pub(super) fn data(command: DataCommand) -> Result<()> {
+pub(super) fn data(command: &DataCommand) -> Result<()> {
     match command {
-        DataCommand::Clean(arguments) => clean(&arguments),
-        DataCommand::Inspect(arguments) => inspect(&arguments),
-        DataCommand::Explain(arguments) => explain(&arguments),
-        DataCommand::Compare(arguments) => super::twins::compare(&arguments),
-        DataCommand::Recipe(arguments) => recipe(&arguments),
-        DataCommand::Script(arguments) => write_script(&arguments),
+        DataCommand::Clean(arguments) => clean(arguments),
+        DataCommand::Inspect(arguments) => inspect(arguments),
+        DataCommand::Explain(arguments) => explain(arguments),
+        DataCommand::Compare(arguments) => super::twins::compare(arguments),
+        DataCommand::Recipe(arguments) => recipe(arguments),
+        DataCommand::Script(arguments) => write_script(arguments),
         DataCommand::Catalogue(arguments) => super::fetch::catalogue(arguments.json),
         DataCommand::Fetch(arguments) => {
             super::fetch::fetch(&arguments.name, arguments.to.as_deref(), arguments.json)

@@ -14,11 +14,11 @@ use std::io::{Read as _, Write as _};
 /// Bytes of stories that a tokenizer is trained on by default.
 const CORPUS_BYTES: u64 = 2_000_000;
 
-pub(super) fn tokenizer(command: TokenizerCommand) -> Result<()> {
+pub(super) fn tokenizer(command: &TokenizerCommand) -> Result<()> {
     match command {
-        TokenizerCommand::Train(arguments) => train(&arguments),
-        TokenizerCommand::Encode(arguments) => encode(&arguments),
-        TokenizerCommand::Decode(arguments) => decode(&arguments),
+        TokenizerCommand::Train(arguments) => train(arguments),
+        TokenizerCommand::Encode(arguments) => encode(arguments),
+        TokenizerCommand::Decode(arguments) => decode(arguments),
     }
 }
 

@@ -10,10 +10,9 @@ mod forecast;
 mod numbers;
 mod settings;
 
-use super::Context;
 use super::parts::{Breakpoint, column, take_vocabulary};
+use super::{Context, Models, Page};
 use crate::theme::space;
-use crate::widgets::{self, what_is_this};
 use decoder::Component;
 use egui::Ui;
 use forecast::past_ui;
@@ -54,8 +53,12 @@ struct Draft {
     refused: Option<ErrorReport>,
 }
 
-impl ModelPage {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+impl Page for ModelPage {
+    fn introduction(&self) -> &'static str {
+        WHAT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
         if self.opening != opening {
             // Undo does not reach into another project's settings.
@@ -63,55 +66,58 @@ impl ModelPage {
         }
         take_vocabulary(context);
         let draft = draft(context);
-        widgets::page(ui, "model", |ui| {
-            what_is_this(ui, context.preferences, "model", WHAT);
-            let width = ui.available_width();
-            let gap = space::LARGE;
-            match Breakpoint::of(width) {
-                Breakpoint::Phone => {
-                    self.dial_ui(ui, context);
-                    self.forecast_ui(ui, context, &draft);
-                    self.beyond_ui(ui, context, &draft);
-                    past_ui(ui, context);
-                    self.diagram_ui(ui, context, &draft);
-                    self.settings_ui(ui, context, &draft);
-                }
-                Breakpoint::Tablet => {
-                    let left = ((width - gap) * 0.46).floor();
-                    ui.horizontal_top(|ui| {
-                        ui.spacing_mut().item_spacing.x = gap;
-                        column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
-                        column(ui, width - left - gap, |ui| {
-                            self.dial_ui(ui, context);
-                            self.settings_ui(ui, context, &draft);
-                        });
-                    });
-                    self.forecast_ui(ui, context, &draft);
-                    self.beyond_ui(ui, context, &draft);
-                    past_ui(ui, context);
-                }
-                Breakpoint::Desktop => {
-                    let rest = width - 2.0 * gap;
-                    let (left, middle) = ((rest * 0.32).floor(), (rest * 0.36).floor());
-                    ui.horizontal_top(|ui| {
-                        ui.spacing_mut().item_spacing.x = gap;
-                        column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
-                        column(ui, middle, |ui| {
-                            self.dial_ui(ui, context);
-                            self.settings_ui(ui, context, &draft);
-                        });
-                        column(ui, rest - left - middle, |ui| {
-                            self.forecast_ui(ui, context, &draft);
-                            past_ui(ui, context);
-                        });
-                    });
-                    // It is tall when open, so it goes below the columns.
-                    self.beyond_ui(ui, context, &draft);
-                }
+        let width = ui.available_width();
+        let gap = space::LARGE;
+        match Breakpoint::of(width) {
+            Breakpoint::Phone => {
+                self.dial_ui(ui, context);
+                self.forecast_ui(ui, context, &draft);
+                self.beyond_ui(ui, context, &draft);
+                past_ui(ui, context);
+                self.diagram_ui(ui, context, &draft);
+                self.settings_ui(ui, context, &draft);
             }
-        });
+            Breakpoint::Tablet => {
+                let left = ((width - gap) * 0.46).floor();
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = gap;
+                    column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
+                    column(ui, width - left - gap, |ui| {
+                        self.dial_ui(ui, context);
+                        self.settings_ui(ui, context, &draft);
+                    });
+                });
+                self.forecast_ui(ui, context, &draft);
+                self.beyond_ui(ui, context, &draft);
+                past_ui(ui, context);
+            }
+            Breakpoint::Desktop => {
+                let rest = width - 2.0 * gap;
+                let (left, middle) = ((rest * 0.32).floor(), (rest * 0.36).floor());
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = gap;
+                    column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
+                    column(ui, middle, |ui| {
+                        self.dial_ui(ui, context);
+                        self.settings_ui(ui, context, &draft);
+                    });
+                    column(ui, rest - left - middle, |ui| {
+                        self.forecast_ui(ui, context, &draft);
+                        past_ui(ui, context);
+                    });
+                });
+                // It is tall when open, so it goes below the columns.
+                self.beyond_ui(ui, context, &draft);
+            }
+        }
     }
 
+    fn models(&self) -> Models<'_> {
+        Models::Next
+    }
+}
+
+impl ModelPage {
     /// Replaces the draft as a whole; this can be undone.
     fn replace(&mut self, context: &mut Context<'_>, config: RunConfig, by: &str) {
         self.before = Some((std::mem::replace(context.draft, config), by.to_owned()));

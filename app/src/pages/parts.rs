@@ -112,15 +112,6 @@ pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
     })
 }
 
-/// Whether no project is open, which the page then shows instead of its content.
-pub(super) fn lacks_project(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) -> bool {
-    let lacks = context.state.projects.open.is_none();
-    if lacks && widgets::empty(ui, icon, "No project is open", text, "Choose a project") {
-        *context.go = Some(PageName::Home);
-    }
-    lacks
-}
-
 /// The content of a page that needs a model while there is none.
 pub(super) fn untrained_ui(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) {
     if widgets::empty(ui, icon, "Nothing has been trained yet", text, "Go to training") {

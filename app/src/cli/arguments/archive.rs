@@ -4,7 +4,6 @@ use super::DEFAULT_PROJECT;
 use clap::Args;
 use std::path::PathBuf;
 
-/// `pack`.
 #[derive(Args, Debug)]
 pub struct PackArguments {
     /// Project folder
@@ -18,7 +17,6 @@ pub struct PackArguments {
     pub force: bool,
 }
 
-/// `unpack`.
 #[derive(Args, Debug)]
 pub struct UnpackArguments {
     /// .glasshouse file to unpack

@@ -6,10 +6,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use std::path::PathBuf;
 
-/// `audit`.
 #[derive(Args, Debug)]
 pub struct AuditArguments {
-    /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
     /// Sections to run, separated by commas [default: all]
@@ -21,7 +19,6 @@ pub struct AuditArguments {
     /// Number of sampled texts, and of training passages
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: u16,
-    /// What figures are computed with
     #[command(flatten)]
     pub measuring: MeasuringArguments,
     /// Print one JSON object

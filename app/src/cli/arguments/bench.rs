@@ -4,15 +4,6 @@ use super::{ConfigArguments, thread_count};
 use clap::{Args, Subcommand};
 use glasshouse_engine::protocol::View;
 
-/// `bench`.
-#[derive(Args, Debug)]
-pub struct BenchArguments {
-    /// Benchmark to run
-    #[command(subcommand)]
-    pub command: BenchCommand,
-}
-
-/// Subcommands of `bench`.
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
     /// Time of a training step, on random tokens
@@ -27,10 +18,8 @@ pub enum BenchCommand {
     Scaling(BenchScalingArguments),
 }
 
-/// `bench step`.
 #[derive(Args, Debug)]
 pub struct BenchStepArguments {
-    /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Device: auto, cpu, gpu, burn-wgpu, burn-flex, or part of an adapter's name
@@ -53,10 +42,8 @@ pub struct BenchStepArguments {
     pub json: bool,
 }
 
-/// `bench decode`.
 #[derive(Args, Debug)]
 pub struct BenchDecodeArguments {
-    /// The model, as a run has it
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Device: auto, cpu, gpu, or part of an adapter's name
@@ -85,10 +72,8 @@ pub struct BenchDecodeArguments {
     pub json: bool,
 }
 
-/// `bench kernel`.
 #[derive(Args, Debug)]
 pub struct BenchKernelArguments {
-    /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Only kernels whose name contains TEXT; matmul selects all linear layers
@@ -108,10 +93,8 @@ pub struct BenchKernelArguments {
     pub json: bool,
 }
 
-/// `bench inspect`.
 #[derive(Args, Debug)]
 pub struct BenchInspectArguments {
-    /// The model, as a run has it; three of different sizes unless one is named
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Views to time, as in tokens,attention [default: all]
@@ -131,7 +114,6 @@ pub struct BenchInspectArguments {
     pub json: bool,
 }
 
-/// `bench scaling`.
 #[derive(Args, Debug)]
 pub struct BenchScalingArguments {
     /// Device: auto, cpu, gpu, or part of an adapter's name

@@ -5,15 +5,6 @@ use clap::{Args, Subcommand};
 use glasshouse_engine::data::tasks::{LEVELS, TaskKind};
 use std::path::PathBuf;
 
-/// `corpus`.
-#[derive(Args, Debug)]
-pub struct CorpusArguments {
-    /// Corpus to write
-    #[command(subcommand)]
-    pub command: CorpusCommand,
-}
-
-/// Subcommands of `corpus`.
 #[derive(Debug, Subcommand)]
 pub enum CorpusCommand {
     /// Print short children's stories from a seeded grammar
@@ -22,7 +13,6 @@ pub enum CorpusCommand {
     Tasks(CorpusTasksArguments),
 }
 
-/// `corpus stories`.
 #[derive(Args, Debug)]
 pub struct CorpusStoriesArguments {
     /// Amount of text, as in 500KB or 2MB (10³ and 10⁶ bytes); ends with a whole story
@@ -33,7 +23,6 @@ pub struct CorpusStoriesArguments {
     pub seed: u64,
 }
 
-/// `corpus tasks`.
 #[derive(Args, Debug)]
 pub struct CorpusTasksArguments {
     /// Seed of the generator

@@ -4,15 +4,6 @@ use super::{ConfigArguments, JsonArguments};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// `data`.
-#[derive(Args, Debug)]
-pub struct DataArguments {
-    /// Command to run
-    #[command(subcommand)]
-    pub command: DataCommand,
-}
-
-/// Subcommands of `data`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Clean files and folders into kept.jsonl, dropped.jsonl with reasons, report.json and report.html
@@ -33,7 +24,6 @@ pub enum DataCommand {
     Fetch(DataFetchArguments),
 }
 
-/// `data clean`.
 #[derive(Args, Debug)]
 pub struct DataCleanArguments {
     /// Files and folders to clean; - reads standard input (text or JSONL)
@@ -61,7 +51,6 @@ pub struct DataCleanArguments {
     pub json: bool,
 }
 
-/// `data inspect`.
 #[derive(Args, Debug)]
 pub struct DataInspectArguments {
     /// Folder of the cleaning
@@ -72,7 +61,6 @@ pub struct DataInspectArguments {
     pub json: bool,
 }
 
-/// `data explain`.
 #[derive(Args, Debug)]
 pub struct DataExplainArguments {
     /// Document id, from kept.jsonl or dropped.jsonl
@@ -92,10 +80,8 @@ pub struct DataExplainArguments {
     pub json: bool,
 }
 
-/// `data compare`.
 #[derive(Args, Debug)]
 pub struct DataCompareArguments {
-    /// The run's starting point and changes to it, the same for all runs
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Raw files and folders
@@ -118,7 +104,6 @@ pub struct DataCompareArguments {
     pub json: bool,
 }
 
-/// `data recipe`.
 #[derive(Args, Debug)]
 pub struct DataRecipeArguments {
     /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
@@ -126,7 +111,6 @@ pub struct DataRecipeArguments {
     pub recipe: String,
 }
 
-/// `data script`.
 #[derive(Args, Debug)]
 pub struct DataScriptArguments {
     /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
@@ -134,7 +118,6 @@ pub struct DataScriptArguments {
     pub recipe: String,
 }
 
-/// `data fetch`.
 #[derive(Args, Debug)]
 pub struct DataFetchArguments {
     /// Name from `glasshouse data catalogue`

@@ -9,11 +9,9 @@ use std::path::PathBuf;
 const SCRIPT_TAKES_NO: [&str; 9] =
     ["run", "runs", "suite", "against", "with_results", "card", "documents", "stride", "json"];
 
-/// `evaluate`.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub struct EvaluateArguments {
-    /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
     /// Runs to compare, separated by commas; paired by document and row
@@ -76,7 +74,6 @@ pub struct EvaluateArguments {
     /// Bootstrap resamples per interval
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RESAMPLES)))]
     pub resamples: u32,
-    /// What figures are computed with
     #[command(flatten)]
     pub measuring: MeasuringArguments,
     /// Print one JSON object per line: each evaluation, its memorisation audit, then each comparison

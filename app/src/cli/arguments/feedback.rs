@@ -5,7 +5,6 @@ use clap::Args;
 use glasshouse_engine::protocol::{CheckpointChoice, Uncertainty};
 use std::path::PathBuf;
 
-/// `feedback`.
 #[derive(Args, Debug)]
 pub struct FeedbackArguments {
     /// Project folder
@@ -33,7 +32,6 @@ pub struct FeedbackArguments {
     /// The file has JSON Lines with `prompt`, `messages` or `text`; for a run with labels, texts as in `classify`.
     #[arg(long, value_name = "FILE")]
     pub propose: Option<PathBuf>,
-    /// How they are looked for
     #[command(flatten)]
     pub proposing: ProposeArguments,
 }

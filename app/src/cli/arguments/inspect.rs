@@ -7,10 +7,8 @@ use glasshouse_engine::protocol::View;
 use glasshouse_engine::protocol::inspect::Edit;
 use std::path::PathBuf;
 
-/// `inspect`.
 #[derive(Args, Debug)]
 pub struct InspectArguments {
-    /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
     /// Step of a checkpoint or milestone, instead of --checkpoint
@@ -62,7 +60,6 @@ pub struct InspectArguments {
     /// With the view weights: also read the run's milestones
     #[arg(long)]
     pub along_run: bool,
-    /// How the next token would be drawn
     #[command(flatten)]
     pub drawn: DrawnArguments,
     /// Device: auto, cpu, gpu, or part of an adapter's name
@@ -99,7 +96,6 @@ pub struct DrawnArguments {
     pub repetition_penalty: f32,
 }
 
-/// `provenance`.
 #[derive(Args, Debug)]
 pub struct ProvenanceArguments {
     /// Project folder

@@ -5,7 +5,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use glasshouse_engine::protocol::{Quantization, VERIFIED_STEPS};
 use std::path::PathBuf;
 
-/// `import`.
 #[derive(Args, Debug)]
 pub struct ImportArguments {
     /// Model to import: a Hugging Face folder, a GGUF file, or the address of either
@@ -21,15 +20,6 @@ pub struct ImportArguments {
     pub context_length: Option<usize>,
 }
 
-/// `bundle`.
-#[derive(Args, Debug)]
-pub struct BundleArguments {
-    /// Command to run
-    #[command(subcommand)]
-    pub command: BundleCommand,
-}
-
-/// Subcommands of `bundle`.
 #[derive(Debug, Subcommand)]
 pub enum BundleCommand {
     /// Export a run as a bundle
@@ -38,7 +28,6 @@ pub enum BundleCommand {
     Import(BundleImportArguments),
 }
 
-/// `bundle export`.
 #[derive(Args, Debug)]
 pub struct BundleExportArguments {
     /// Project folder
@@ -61,7 +50,6 @@ pub struct BundleExportArguments {
     pub force: bool,
 }
 
-/// `bundle import`.
 #[derive(Args, Debug)]
 pub struct BundleImportArguments {
     /// Bundle folder
@@ -75,10 +63,8 @@ pub struct BundleImportArguments {
     pub project: PathBuf,
 }
 
-/// `merge`.
 #[derive(Args, Debug)]
 pub struct MergeArguments {
-    /// Which run's adapter
     #[command(flatten)]
     pub model: ModelArguments,
     /// Folder of a PEFT adapter to add (adapter_config.json, adapter_model.safetensors)
@@ -89,10 +75,8 @@ pub struct MergeArguments {
     pub undo: bool,
 }
 
-/// `export`.
 #[derive(Args, Debug)]
 pub struct ExportArguments {
-    /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
     /// Folder to write, or file for GGUF

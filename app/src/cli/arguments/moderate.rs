@@ -65,7 +65,6 @@ fn category(name: &str) -> Result<Category, String> {
     named.ok_or_else(|| names::unknown("category", name, known.into_iter().map(Category::name)))
 }
 
-/// `moderate`.
 #[derive(Args, Debug)]
 pub struct ModerateArguments {
     /// Project folder with rules (moderation.jsonl) and classifier (moderation-classifier.json)

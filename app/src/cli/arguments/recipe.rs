@@ -13,7 +13,6 @@ const MEASURE_TAKES_NO: [&str; 7] = ["from", "steps", "batch_size", "lr", "adapt
 const EXAMPLE_TAKES_NO: [&str; 11] =
     ["data", "measure", "from", "steps", "batch_size", "lr", "adapter", "seed", "set", "device", "threads"];
 
-/// `recipe`.
 #[derive(Args, Debug)]
 #[command(after_help = list())]
 pub struct RecipeArguments {

@@ -4,7 +4,6 @@ use super::thread_count;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// `reproduce`.
 #[derive(Args, Debug)]
 pub struct ReproduceArguments {
     /// Published run

@@ -4,7 +4,6 @@ use super::DEFAULT_PROJECT;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// `runs`.
 #[derive(Args, Debug)]
 pub struct RunsArguments {
     /// Project folder
@@ -13,7 +12,6 @@ pub struct RunsArguments {
     /// Print one JSON object per run
     #[arg(long, global = true)]
     pub json: bool,
-    /// Command to run [default: list the runs]
     #[command(subcommand)]
     pub command: Option<RunsCommand>,
 }

@@ -5,10 +5,8 @@ use clap::Args;
 use glasshouse_engine::protocol::completion::PLACES;
 use std::net::IpAddr;
 
-/// `serve`.
 #[derive(Args, Debug)]
 pub struct ServeArguments {
-    /// Which model answers a request that names none; any other run of the project is named by the request
     #[command(flatten)]
     pub model: ModelArguments,
     /// Port to listen on; 0 picks a free one
@@ -29,7 +27,6 @@ pub struct ServeArguments {
     /// Origin of web pages that may send requests, such as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]
     pub cors: Option<String>,
-    /// What of it is not shown
     #[command(flatten)]
     pub moderation: ModerationArguments,
     /// Precision in which a GPU reads weights

@@ -5,15 +5,6 @@ use clap::{Args, Subcommand};
 use glasshouse_engine::protocol::TokenizerKind;
 use std::path::PathBuf;
 
-/// `tokenizer`.
-#[derive(Args, Debug)]
-pub struct TokenizerArguments {
-    /// What to do with it
-    #[command(subcommand)]
-    pub command: TokenizerCommand,
-}
-
-/// Subcommands of `tokenizer`.
 #[derive(Debug, Subcommand)]
 pub enum TokenizerCommand {
     /// Train a tokenizer on text and save it as tokenizer.json
@@ -24,7 +15,6 @@ pub enum TokenizerCommand {
     Decode(TokenizerDecodeArguments),
 }
 
-/// `tokenizer train`.
 #[derive(Args, Debug)]
 pub struct TokenizerTrainArguments {
     /// What it is
@@ -61,10 +51,8 @@ pub struct TokenizerPlace {
     pub file: Option<PathBuf>,
 }
 
-/// `tokenizer encode`.
 #[derive(Args, Debug)]
 pub struct TokenizerEncodeArguments {
-    /// Which tokenizer
     #[command(flatten)]
     pub place: TokenizerPlace,
     /// Text to encode [default: standard input]
@@ -75,10 +63,8 @@ pub struct TokenizerEncodeArguments {
     pub json: bool,
 }
 
-/// `tokenizer decode`.
 #[derive(Args, Debug)]
 pub struct TokenizerDecodeArguments {
-    /// Which tokenizer
     #[command(flatten)]
     pub place: TokenizerPlace,
     /// Token ids

@@ -35,7 +35,6 @@ pub struct SamplingArguments {
     /// Stop before this text; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
-    /// What of it is not shown
     #[command(flatten)]
     pub moderation: ModerationArguments,
     /// Precision in which a GPU reads weights
@@ -60,16 +59,13 @@ pub struct ModelArguments {
     pub checkpoint: CheckpointChoice,
 }
 
-/// `generate`.
 #[derive(Args, Debug)]
 pub struct GenerateArguments {
-    /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
     /// Prompt
     #[arg(long, value_name = "TEXT", default_value = "\n")]
     pub prompt: String,
-    /// How tokens are drawn
     #[command(flatten)]
     pub sampling: SamplingArguments,
     /// Generate N texts in one batch, with consecutive seeds from --seed
@@ -85,10 +81,8 @@ pub struct GenerateArguments {
     pub json: bool,
 }
 
-/// `classify`.
 #[derive(Args, Debug)]
 pub struct ClassifyArguments {
-    /// Which model: a run whose objective is classify, or a reward model
     #[command(flatten)]
     pub model: ModelArguments,
     /// Text to classify; may be repeated
@@ -104,13 +98,10 @@ pub struct ClassifyArguments {
     pub json: bool,
 }
 
-/// `chat`.
 #[derive(Args, Debug)]
 pub struct ChatArguments {
-    /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
-    /// How tokens are drawn
     #[command(flatten)]
     pub sampling: SamplingArguments,
     /// System message, for models with a chat template

@@ -1,7 +1,8 @@
 //! Reports of the training guard: marks on the curves, and a list of sentences with the documents of each batch.
 
-use super::{Context, PageName};
+use super::Context;
 use crate::format;
+use crate::pages::PageName;
 use crate::pages::parts::{caption, icon_button};
 use crate::state::Training;
 use crate::theme::{self, Palette};
