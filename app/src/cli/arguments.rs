@@ -1,46 +1,11 @@
 //! Command-line arguments and their help.
 
-mod archive;
-mod audit;
-mod bench;
-mod corpus;
-mod data;
-mod evaluate;
-mod feedback;
-mod inspect;
-mod interchange;
-mod measuring;
-mod moderate;
 mod preset;
-mod recipe;
-mod reproduce;
-mod runs;
-mod serve;
-mod tokenizer;
-mod writing;
 
 pub use super::Command;
-pub use archive::*;
-pub use audit::*;
-pub use bench::*;
-pub use corpus::*;
-pub use data::*;
-pub use evaluate::*;
-pub use feedback::*;
-pub use inspect::*;
-pub use interchange::*;
-pub use measuring::*;
-pub use moderate::*;
-pub use recipe::*;
-pub use reproduce::*;
-pub use runs::*;
-pub use serve::*;
-pub use tokenizer::*;
-pub use writing::*;
-
 use clap::{Args, Parser, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
-use glasshouse_engine::protocol::{GuardMode, Objective, Precision, TokenizerKind};
+use glasshouse_engine::protocol::{CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind};
 use std::path::PathBuf;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
@@ -77,7 +42,7 @@ fn whole_number(text: &str) -> Result<usize, String> {
 }
 
 /// Parses a number of threads.
-fn thread_count(text: &str) -> Result<usize, String> {
+pub(super) fn thread_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=MAX_THREADS) => Ok(number),
         Ok(_) => Err(format!("expected 1 to {MAX_THREADS}")),
@@ -86,7 +51,7 @@ fn thread_count(text: &str) -> Result<usize, String> {
 }
 
 /// Names of the trainable tokenizers, after the text `first`.
-fn tokenizer_kinds(first: &str) -> String {
+pub(super) fn tokenizer_kinds(first: &str) -> String {
     format!("{first}{}", TokenizerKind::ALL.map(TokenizerKind::name).join(", "))
 }
 
@@ -279,27 +244,6 @@ pub enum EvaluationArgument {
 }
 
 #[derive(Args, Debug)]
-pub struct PlanArguments {
-    #[command(flatten)]
-    pub config: ConfigArguments,
-    /// Estimate training on N GPUs with PyTorch FSDP2; 0 finds the fewest that fit
-    #[arg(long, value_name = "N")]
-    pub gpus: Option<usize>,
-    /// GPU model: h100-80gb, h200-141gb, b200-180gb, a100-40gb, a100-80gb, l40s-48gb, l4-24gb, rtx4090-24gb, mi300x-192gb
-    #[arg(long, value_name = "NAME", default_value = "h100-80gb", requires = "gpus")]
-    pub gpu: String,
-    /// Share of the GPU's published peak that training reaches
-    #[arg(long, value_name = "SHARE", default_value_t = 0.4, requires = "gpus")]
-    pub utilization: f64,
-    /// Price of one GPU in US dollars per hour
-    #[arg(long, value_name = "DOLLARS", requires = "gpus")]
-    pub price: Option<f64>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Args, Debug)]
 pub struct CompletionsArguments {
     /// The shell
     pub shell: clap_complete::Shell,
@@ -308,37 +252,6 @@ pub struct CompletionsArguments {
 /// A command whose only choice is its output.
 #[derive(Args, Debug)]
 pub struct JsonArguments {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct SelftestArguments {
-    /// Device: auto, cpu, gpu, burn-wgpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Test every kernel variant of a GPU, operation by operation
-    #[arg(long, conflicts_with = "losses")]
-    pub variants: bool,
-    /// With --variants, only operations whose name contains TEXT
-    #[arg(long, value_name = "TEXT", default_value = "", requires = "variants")]
-    pub filter: String,
-    /// Train the same run in every precision and kernel tier of a GPU, and compare the losses
-    #[arg(long)]
-    pub losses: bool,
-    /// With --losses, the preset to train
-    #[arg(long, value_name = "NAME", default_value = "nanogpt-cpu", requires = "losses")]
-    pub preset: String,
-    /// With --losses, the number of steps
-    #[arg(long, value_name = "N", default_value_t = 200, requires = "losses")]
-    pub steps: u64,
-    /// With --losses, the training text [default: the embedded stories]
-    #[arg(long, value_name = "PATH", num_args = 1.., requires = "losses")]
-    pub data: Vec<PathBuf>,
-    /// With --variants or --losses, start nothing new after N seconds
-    #[arg(long, value_name = "N")]
-    pub seconds: Option<f64>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -369,19 +282,32 @@ pub struct WindowArguments {
     pub record: Option<PathBuf>,
 }
 
-/// Parses a size such as `2MB`, `500 KB` or `1048576` as bytes.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let split = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(split);
-    let factor = match unit.trim().to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "K" | "KB" => 1_000,
-        "M" | "MB" => 1_000_000,
-        "G" | "GB" => 1_000_000_000,
-        _ => return Err(format!("`{unit}` is not a unit of size; use B, KB, MB or GB")),
-    };
-    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is not a size; use one such as 2MB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large; use one such as 2GB"))
+/// What figures are computed with, shared by `evaluate` and `audit`.
+#[derive(Args, Clone, Debug)]
+pub struct MeasuringArguments {
+    /// Seed of samples and bootstrap resamples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+}
+
+/// Which trained model, shared by `generate`, `chat`, `export` and `tokenizer`.
+#[derive(Args, Clone, Debug)]
+pub struct ModelArguments {
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Run: number, name or title [default: the latest]
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Checkpoint: best, latest, or the path of a checkpoint file
+    #[arg(long, value_name = "WHICH", default_value = "best")]
+    pub checkpoint: CheckpointChoice,
 }
 
 #[cfg(test)]
@@ -399,14 +325,5 @@ mod tests {
         let version = Arguments::command().render_version();
         assert!(version.starts_with(&format!("glasshouse {} (", env!("CARGO_PKG_VERSION"))), "{version}");
         assert!(version.contains(std::env::consts::ARCH), "{version}");
-    }
-
-    #[test]
-    fn sizes_are_read_with_units() {
-        assert_eq!(parse_size("2MB"), Ok(2_000_000));
-        assert_eq!(parse_size("500 kb"), Ok(500_000));
-        assert_eq!(parse_size("17"), Ok(17));
-        assert!(parse_size("2 miles").is_err());
-        assert!(parse_size("99999999999GB").unwrap_err().ends_with("; use one such as 2GB"));
     }
 }

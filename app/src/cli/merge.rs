@@ -1,11 +1,13 @@
 //! `glasshouse merge`: merges a run's adapter into the weights it adapts.
 
-use super::arguments::{MergeArguments, ModelArguments};
+use super::arguments::ModelArguments;
 use super::driver::drive;
 use super::trained;
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::{Command, Event};
 use glasshouse_engine::session;
+use std::path::PathBuf;
 
 pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
@@ -32,4 +34,16 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
         };
         engine.ask(command, show).await
     })
+}
+
+#[derive(Args, Debug)]
+pub struct MergeArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Folder of a PEFT adapter to add (adapter_config.json, adapter_model.safetensors)
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+    /// Subtract that adapter from weights that contain it
+    #[arg(long, requires = "adapter")]
+    pub undo: bool,
 }

@@ -60,7 +60,7 @@ mod window;
 #[path = "no_window.rs"]
 mod window;
 
-use arguments::*;
+use arguments::{Arguments, CompletionsArguments, JsonArguments, TrainArguments, WindowArguments};
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _, Subcommand};
 use glasshouse_engine::protocol::config::without_types;
@@ -114,68 +114,68 @@ commands! {
     /// Train a model; without arguments, a first one on the embedded stories
     Train(TrainArguments) = train::train;
     /// Generate text with a trained model
-    Generate(GenerateArguments) = generate::generate;
+    Generate(generate::GenerateArguments) = generate::generate;
     /// Chat with a model
-    Chat(ChatArguments) = chat::chat;
+    Chat(chat::ChatArguments) = chat::chat;
     /// Serve a project's runs through an OpenAI-compatible API
-    Serve(ServeArguments) = serve::serve;
+    Serve(serve::ServeArguments) = serve::serve;
     /// List, export or remove feedback on replies, or propose what to answer or label next
-    Feedback(FeedbackArguments) = feedback::feedback;
+    Feedback(feedback::FeedbackArguments) = feedback::feedback;
     /// Classify texts with a trained classifier, or score them with a reward model
-    Classify(ClassifyArguments) = classify::classify;
+    Classify(classify::ClassifyArguments) = classify::classify;
     /// Audit a model for bias, harmful text, memorised text, canaries and personal data
-    Audit(AuditArguments) = audit::audit;
+    Audit(audit::AuditArguments) = audit::audit;
     /// Find unwanted words by rules; train and check a classifier
-    Moderate(ModerateArguments) = moderate::moderate;
+    Moderate(moderate::ModerateArguments) = moderate::moderate;
     /// Fine-tune a model for an application and measure it: summarise, translate, answer, tag, classify, sentiment, poems
-    Recipe(RecipeArguments) = recipe::recipe;
+    Recipe(recipe::RecipeArguments) = recipe::recipe;
     /// Evaluate models on held-out text and tasks, with confidence intervals, baselines and cards
-    Evaluate(EvaluateArguments) = evaluate::evaluate;
+    Evaluate(evaluate::EvaluateArguments) = evaluate::evaluate;
     /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
-    Inspect(InspectArguments) = inspect::inspect;
+    Inspect(inspect::InspectArguments) = inspect::inspect;
     /// Find the longest spans of a text that occur in the training text
-    Provenance(ProvenanceArguments) = inspect::provenance;
+    Provenance(inspect::ProvenanceArguments) = inspect::provenance;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
-    Plan(PlanArguments) = plan::plan;
+    Plan(plan::PlanArguments) = plan::plan;
     /// List the GPU adapters, and which one `auto` selects
     Devices(JsonArguments) = devices::devices;
     /// Check a device's results against the reference
-    Selftest(SelftestArguments) = selftest::selftest;
+    Selftest(selftest::SelftestArguments) = selftest::selftest;
     /// Clean documents into a training corpus, with a reason for every removal
     #[command(subcommand)]
-    Data(DataCommand) = data::data;
+    Data(data::DataCommand) = data::data;
     /// Print generated stories, or write instruction tasks
     #[command(subcommand)]
-    Corpus(CorpusCommand) = corpus::corpus;
+    Corpus(corpus::CorpusCommand) = corpus::corpus;
     /// Train and try tokenizers
     #[command(subcommand)]
-    Tokenizer(TokenizerCommand) = tokenizer::tokenizer;
+    Tokenizer(tokenizer::TokenizerCommand) = tokenizer::tokenizer;
     /// List, rename, tag, delete and restore runs
-    Runs(RunsArguments) = runs::runs;
+    Runs(runs::RunsArguments) = runs::runs;
     /// Import a pretrained model: a Hugging Face folder or a GGUF file
-    Import(ImportArguments) = import::import;
+    Import(import::ImportArguments) = import::import;
     /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
-    Merge(MergeArguments) = merge::merge;
+    Merge(merge::MergeArguments) = merge::merge;
     /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
-    Export(ExportArguments) = export::export;
+    Export(export::ExportArguments) = export::export;
     /// Export a run as a bundle for training on many GPUs, and import the result
     #[command(subcommand)]
-    Bundle(BundleCommand) = bundle::bundle;
+    Bundle(bundle::BundleCommand) = bundle::bundle;
     /// Former name of `bundle export`
     #[command(hide = true)]
-    Handover(BundleExportArguments) = bundle::export;
+    Handover(bundle::BundleExportArguments) = bundle::export;
     /// Former name of `bundle import`
     #[command(hide = true)]
-    BringBack(BundleImportArguments) = bundle::import;
+    BringBack(bundle::BundleImportArguments) = bundle::import;
     /// Pack a project into one .glasshouse file, for another machine or the browser
-    Pack(PackArguments) = carry::pack;
+    Pack(carry::PackArguments) = carry::pack;
     /// Unpack a .glasshouse file into a project folder
-    Unpack(UnpackArguments) = carry::unpack;
+    Unpack(carry::UnpackArguments) = carry::unpack;
     /// Benchmark this machine
     #[command(subcommand)]
-    Bench(BenchCommand) = bench::bench;
+    Bench(bench::BenchCommand) = bench::bench;
     /// Repeat a published run and compare the results
-    Reproduce(ReproduceArguments) = reproduce::reproduce;
+    Reproduce(reproduce::ReproduceArguments) = reproduce::reproduce;
     /// Open the window, like `glasshouse` without arguments
     Window(WindowArguments) = window::window;
     /// Print a shell's completion script

@@ -1,7 +1,7 @@
 //! `glasshouse generate --samples`: several texts from one prompt, generated concurrently.
 
-use super::arguments::GenerateArguments;
 use super::driver::drive;
+use super::generate::GenerateArguments;
 use super::generate::stop_by_signal;
 use super::trained;
 use anyhow::Result;

@@ -1,9 +1,10 @@
 //! `glasshouse bench inspect`: measures the time of each view of the lens.
 
 use super::measured;
-use crate::cli::arguments::BenchInspectArguments;
+use crate::cli::arguments::{ConfigArguments, thread_count};
 use crate::cli::settings::{run_config, session_options, usage};
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewPart, ViewTime};
 use glasshouse_engine::protocol::quantity::{count, counted};
 use glasshouse_engine::protocol::{BenchReport, Command, View};
@@ -79,4 +80,25 @@ fn print(measured: &InspectMeasurement) -> Result<()> {
 
 fn named(view: View, part: Option<ViewPart>) -> String {
     part.map_or_else(|| view.to_string(), |part| format!("{view}, {part}"))
+}
+
+#[derive(Args, Debug)]
+pub struct BenchInspectArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Views to time, as in tokens,attention [default: all]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub view: Vec<View>,
+    /// Device: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// Timed answers per view after the first; one if they take seconds
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeats: usize,
+    /// Print one JSON object per view as soon as it is timed, and one per model
+    #[arg(long)]
+    pub json: bool,
 }

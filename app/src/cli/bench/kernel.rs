@@ -1,9 +1,10 @@
 //! `glasshouse bench kernel`: measures every kernel of a training step.
 
 use super::measured;
-use crate::cli::arguments::BenchKernelArguments;
+use crate::cli::arguments::{ConfigArguments, thread_count};
 use crate::cli::settings::{run_config, session_options};
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::bench::KernelMeasurement;
 use glasshouse_engine::protocol::{BenchReport, Command};
 use std::collections::BTreeMap;
@@ -73,4 +74,25 @@ fn choices(measured: &[KernelMeasurement]) -> Result<()> {
         say!("{class:<classes$}  {}", texts.collect::<Vec<_>>().join("  "))?;
     }
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct BenchKernelArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Only kernels whose name contains TEXT; matmul selects all linear layers
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub filter: String,
+    /// Device: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// Choose GPU kernels by adapter kind instead of timing variants
+    #[arg(long)]
+    pub no_autotune: bool,
+    /// Print one JSON object per kernel
+    #[arg(long)]
+    pub json: bool,
 }

@@ -1,9 +1,10 @@
 //! `glasshouse bench scaling`: measures models of many sizes, and compares them with estimates.
 
 use super::measured;
-use crate::cli::arguments::BenchScalingArguments;
+use crate::cli::arguments::thread_count;
 use crate::cli::settings::session_options;
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::bench::{ScalingCell, ScalingSummary};
 use glasshouse_engine::protocol::quantity::bytes;
 use glasshouse_engine::protocol::{BenchReport, Command};
@@ -54,4 +55,20 @@ fn print(summary: &ScalingSummary) -> Result<()> {
         summary.skipped
     )?;
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct BenchScalingArguments {
+    /// Device: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// Only small models, with less time for each
+    #[arg(long)]
+    pub quick: bool,
+    /// Print one JSON object per model, and one at the end
+    #[arg(long)]
+    pub json: bool,
 }

@@ -1,11 +1,12 @@
 //! Reproduces an exercise of the book: finds its data and weights, trains as `train` does, and compares the result with the
 //! book's figure.
 
+use super::ReproduceArguments;
 use super::data;
 use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2, SFT};
 use super::report::FigureReport;
 use super::rows::ExerciseRows;
-use crate::cli::arguments::{ConfigArguments, EvaluationArgument, ReproduceArguments, TrainArguments};
+use crate::cli::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
 use crate::cli::driver::drive;
 use crate::cli::import::{is_address, is_place};
 use crate::cli::recipe::{check_before_import, runs_of};

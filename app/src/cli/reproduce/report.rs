@@ -1,6 +1,6 @@
 //! The result of a reproduced run, compared with the published one.
 
-use crate::cli::arguments::ReproduceArguments;
+use super::ReproduceArguments;
 use crate::cli::train::quoted;
 use anyhow::Result;
 use glasshouse_engine::protocol::RunSummary;
