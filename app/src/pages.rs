@@ -28,9 +28,6 @@ use glasshouse_protocol::RunConfig;
 
 /// A page of the application.
 pub trait Page {
-    /// The text at its top, until the person hides it.
-    fn introduction(&self) -> &'static str;
-
     fn needs(&self) -> Needs {
         Needs::Nothing
     }
@@ -101,6 +98,11 @@ macro_rules! pages {
                 match self { $(Self::$Name => stringify!($key)),+ }
             }
 
+            /// The text at its top, until the person hides it.
+            fn introduction(self) -> &'static str {
+                match self { $(Self::$Name => $key::WHAT),+ }
+            }
+
             pub fn icon(self) -> MaterialIcon {
                 match self { $(Self::$Name => icons::$icon),+ }
             }
@@ -145,7 +147,7 @@ impl Pages {
         let page = self.get_mut(name);
         let id = format!("{} {}", name.key(), page.part());
         widgets::page(ui, &id, |ui| {
-            widgets::what_is_this(ui, context.preferences, name.key(), page.introduction());
+            widgets::what_is_this(ui, context.preferences, name.key(), name.introduction());
             match page.needs() {
                 Needs::Project(text) | Needs::Model(text, _) if context.state.projects.open.is_none() => {
                     if widgets::empty(ui, name.icon(), "No project is open", text, "Choose a project") {

@@ -7,6 +7,8 @@ mod judging;
 mod queue;
 mod text;
 
+pub use text::WHAT;
+
 use super::parts::{Breakpoint, caption, column, moderation_ui};
 use super::train::Awaited;
 use super::written::{
@@ -85,10 +87,6 @@ struct Begins {
 }
 
 impl Page for ChatPage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn needs(&self) -> Needs {
         Needs::Model(
             "Chat needs a model, and models belong to a project. Open a project first.",

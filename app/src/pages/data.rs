@@ -36,7 +36,7 @@ const UNDO_SECONDS: f64 = 10.0;
 /// Documents that a changed recipe is tried on.
 const SAMPLE: usize = 100;
 
-const WHAT: &str = "A language model learns only from its training text. Add stories, notes or articles, read them, and choose the share to hold \
+pub const WHAT: &str = "A language model learns only from its training text. Add stories, notes or articles, read them, and choose the share to hold \
     out. The held-out part is never trained on: the loss on it distinguishes learning the language from memorising sentences. A recipe cleans the \
     text; each rule is a card with what it removes and why.";
 
@@ -94,10 +94,6 @@ pub struct DataPage {
 }
 
 impl Page for DataPage {
-    fn introduction(&self) -> &'static str {
-        WHAT
-    }
-
     fn needs(&self) -> Needs {
         Needs::Project("A project keeps its text, its tokenizer and its runs together in one folder.")
     }

@@ -14,6 +14,8 @@ mod suite;
 mod tasks;
 mod text;
 
+pub use text::WHAT;
+
 use super::parts::{called, untrained_ui};
 use super::{Context, Dot, Models, Needs, Page, PageName};
 use crate::state::{State, own_runs};
@@ -49,10 +51,6 @@ pub struct EvaluatePage {
 }
 
 impl Page for EvaluatePage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn needs(&self) -> Needs {
         Needs::Project(text::NO_PROJECT)
     }

@@ -3,6 +3,8 @@
 mod cards;
 mod text;
 
+pub use text::WHAT;
+
 use super::learn::NextLessons;
 use super::parts::column;
 use super::{Context, Page, PageName};
@@ -26,10 +28,6 @@ pub struct HomePage {
 }
 
 impl Page for HomePage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let wide = ui.available_width() > 760.0;
         if wide {

@@ -30,6 +30,7 @@ mod weights;
 mod what_if;
 mod wish;
 
+pub use text::WHAT;
 pub use wish::Wish;
 
 use super::parts::Once;
@@ -70,10 +71,6 @@ pub struct InspectPage {
 }
 
 impl Page for InspectPage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn needs(&self) -> Needs {
         Needs::Model(text::NO_PROJECT, text::NO_MODEL)
     }

@@ -13,6 +13,7 @@ mod text;
 
 pub use lesson::{BUILT_IN, Broken, Lesson};
 pub use library::Library;
+pub use text::WHAT;
 
 use super::parts::{caption, column, head};
 use super::{Context, Page, PageName};
@@ -78,10 +79,6 @@ enum Pressed {
 }
 
 impl Page for LearnPage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.read(context);
         if let Some(lacks) = &self.lacks {

@@ -19,7 +19,7 @@ use forecast::past_ui;
 use glasshouse_protocol::cluster::ClusterRequest;
 use glasshouse_protocol::{ErrorKind, ErrorReport, PlanSummary, RunConfig};
 
-const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
+pub const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
     more and take longer. Point at a part to see its cost; press it to open its settings.";
 
 #[derive(Debug)]
@@ -54,10 +54,6 @@ struct Draft {
 }
 
 impl Page for ModelPage {
-    fn introduction(&self) -> &'static str {
-        WHAT
-    }
-
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
         if self.opening != opening {

@@ -8,6 +8,8 @@ mod text;
 
 pub(super) use list::import_ui;
 
+pub use text::WHAT;
+
 use super::{Context, Models, Page, PageName, home};
 use crate::theme::space;
 use crate::widgets;
@@ -27,10 +29,6 @@ pub struct RunsPage {
 }
 
 impl Page for RunsPage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.runs.list.is_empty() {
             let (title, button) = match context.state.projects.open {

@@ -4,6 +4,8 @@
 mod serve;
 mod text;
 
+pub use text::WHAT;
+
 use super::{Context, Page};
 use crate::format;
 use crate::preferences::ThemeChoice;
@@ -28,10 +30,6 @@ pub struct SettingsPage {
 }
 
 impl Page for SettingsPage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if !self.listed && context.state.engine.is_some() {
             self.listed = true;

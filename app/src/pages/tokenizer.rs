@@ -15,7 +15,7 @@ use crate::widgets;
 use egui::Ui;
 use glasshouse_protocol::{Command, VocabularyOrder};
 
-const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
+pub const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
     vocabulary. Train a tokenizer on your text (without the held-out part), then type below to see its tokens.";
 
 #[derive(Debug)]
@@ -50,10 +50,6 @@ impl Default for TokenizerPage {
 }
 
 impl Page for TokenizerPage {
-    fn introduction(&self) -> &'static str {
-        WHAT
-    }
-
     fn needs(&self) -> Needs {
         Needs::Project("A tokenizer is trained on the text of a project and saved with it.")
     }

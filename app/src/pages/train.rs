@@ -13,6 +13,7 @@ pub(super) mod start;
 mod text;
 
 pub use earlier::{Awaited, await_history, want_history};
+pub use text::WHAT;
 
 use super::parts::column;
 use super::{Context, Dot, Page, home};
@@ -43,10 +44,6 @@ pub struct TrainPage {
 }
 
 impl Page for TrainPage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.projects.open.is_none() && context.state.training.run.is_none() {
             let idle = "Nothing to train yet";

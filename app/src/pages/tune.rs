@@ -13,6 +13,8 @@ mod text;
 pub(super) use judge::learn_by;
 pub(super) use settings::{learn, tuning_of};
 
+pub use text::WHAT;
+
 use super::train::changes::Change;
 use super::train::plots::Plots;
 use super::train::{
@@ -48,10 +50,6 @@ pub struct TunePage {
 }
 
 impl Page for TunePage {
-    fn introduction(&self) -> &'static str {
-        text::WHAT
-    }
-
     fn needs(&self) -> Needs {
         Needs::Project(text::EMPTY)
     }

@@ -16,7 +16,7 @@ use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 
-const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
+pub const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
     one token is drawn. Write a beginning and press Enter; then click any token to see its alternatives and continue from one of them.";
 
 #[derive(Debug)]
@@ -46,10 +46,6 @@ impl Default for WritePage {
 }
 
 impl Page for WritePage {
-    fn introduction(&self) -> &'static str {
-        WHAT
-    }
-
     fn needs(&self) -> Needs {
         Needs::Model(
             "Write needs a model, and models belong to a project. The sample project includes a trained one.",

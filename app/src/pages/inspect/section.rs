@@ -2,7 +2,6 @@
 
 use super::shown::Shown;
 use super::{InspectPage, attention, beginning, table, view_ui};
-use crate::asks::{self, Capture};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Breakpoint, caption, formula};
@@ -213,9 +212,7 @@ impl InspectPage {
         rect: Rect,
     ) {
         let Some(first) = self.asking.seen(0, view) else { return };
-        let named = |ending: &str| {
-            format::file_name(&format!("{} {}", first.answer.inspection.run, view.title()), ending)
-        };
+        let title = format!("{} {}", first.answer.inspection.run, view.title());
         match wanted {
             Some(SectionAction::Csv) => {
                 let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
@@ -230,23 +227,15 @@ impl InspectPage {
                 let text = table::csv(&shown.collect::<Vec<_>>());
                 match text {
                     Ok(text) if text.len() > COPIED => {
-                        context.asks.save = Some((named("csv"), text.into_bytes()));
+                        context.asks.save = Some((format::file_name(&title, "csv"), text.into_bytes()));
                     }
                     Ok(text) => {
-                        ui.ctx().copy_text(text);
-                        context.asks.tell("Copied as CSV");
+                        context.asks.copy_csv(ui, text);
                     }
                     Err(reason) => context.asks.tell(reason),
                 }
             }
-            Some(SectionAction::Png) => {
-                // Parts that are scrolled away are not drawn, and other content may cover them.
-                let seen = rect.intersect(ui.clip_rect());
-                if seen.height() < rect.height() - 1.0 {
-                    context.asks.tell(asks::IN_SIGHT);
-                }
-                context.asks.capture = Some(Capture { rect: seen, name: named("png") });
-            }
+            Some(SectionAction::Png) => context.asks.picture(ui, rect, &title),
             None => {}
         }
     }

@@ -187,8 +187,7 @@ impl List {
             });
         });
         if copied {
-            ui.ctx().copy_text(csv(&runs));
-            context.asks.tell("Copied as CSV");
+            context.asks.copy_csv(ui, csv(&runs));
         }
     }
 }

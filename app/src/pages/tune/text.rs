@@ -3,7 +3,7 @@
 use glasshouse_protocol::Objective;
 use glasshouse_protocol::config::{PreferenceLoss, RewardRule};
 
-pub(super) const WHAT: &str = "Fine-tune an existing model on conversations or on your own text. Train all parameters, some of them, or an adapter, \
+pub const WHAT: &str = "Fine-tune an existing model on conversations or on your own text. Train all parameters, some of them, or an adapter, \
     which takes a fraction of the memory. The base model stays unchanged.";
 
 pub(super) const EMPTY: &str =

@@ -102,8 +102,7 @@ fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &CorpusTable) {
             },
         );
         if copy {
-            ui.ctx().copy_text(as_csv(table));
-            context.asks.tell("Copied as CSV");
+            context.asks.copy_csv(ui, as_csv(table));
         }
         if !table.note.is_empty() {
             caption(ui, &table.note);
