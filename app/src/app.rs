@@ -79,7 +79,6 @@ pub struct App {
     shown: BTreeMap<u64, f64>,
     /// A path being typed, on systems without file dialogs.
     typed: Option<typed_path::TypedPath>,
-    /// The window was visible in the last frame.
     visible: bool,
     /// The window had the keyboard focus in the last frame.
     focused: bool,

@@ -26,7 +26,6 @@ use egui::Ui;
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::RunConfig;
 
-/// A page of the application.
 pub trait Page {
     fn needs(&self) -> Needs {
         Needs::Nothing
@@ -46,7 +45,6 @@ pub trait Page {
         Models::Runs(Vec::new())
     }
 
-    /// The dot in the rail.
     fn dot(&self, _state: &State) -> Option<Dot> {
         None
     }
@@ -62,7 +60,6 @@ pub enum Needs {
     Model(&'static str, &'static str),
 }
 
-/// The models that a page is about.
 #[derive(Clone, Debug)]
 pub enum Models<'a> {
     /// That of the next run.
@@ -73,7 +70,6 @@ pub enum Models<'a> {
     Runs(Vec<&'a str>),
 }
 
-/// Meaning of a page's dot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dot {
     Running,

@@ -6,7 +6,6 @@ use crate::pages::PageName;
 use crate::pages::inspect::Wish;
 use glasshouse_protocol::{ErrorKind, View, presets};
 
-/// Maximum characters of a prompt in an address.
 const MAX_PROMPT_CHARACTERS: usize = 10_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +74,6 @@ impl Address {
         address
     }
 
-    /// Reads the initial request of the Inspect page.
     fn read_inspect(&mut self, parameter: impl Fn(&str) -> Option<String>) {
         let problems = &mut self.problems;
         let mut number = |name: &str| {
@@ -134,7 +132,6 @@ impl App {
         self.complain(&address.problems);
     }
 
-    /// Shows problems with an address as messages.
     pub fn complain(&mut self, problems: &[String]) {
         for problem in problems {
             self.state.say(None, ErrorKind::Invalid, problem.clone());

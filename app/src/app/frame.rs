@@ -160,7 +160,6 @@ impl App {
         response
     }
 
-    /// A page's dot, if it has one.
     fn dot_ui(&self, ui: &Ui, page: PageName, place: Pos2) {
         if let Some(dot) = self.pages.get(page).dot(&self.state) {
             let palette = Palette::of(ui);

@@ -41,7 +41,6 @@ fn whole_number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
 }
 
-/// Parses a number of threads.
 pub(super) fn thread_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=MAX_THREADS) => Ok(number),
@@ -132,7 +131,6 @@ pub struct ConfigArguments {
     pub set: Vec<String>,
 }
 
-/// `train.precision`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionArgument {
     /// 32-bit floats, on every device
@@ -153,7 +151,6 @@ impl PrecisionArgument {
     }
 }
 
-/// `train.guard.mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GuardArgument {
     /// Report findings and change nothing

@@ -82,7 +82,6 @@ impl Said {
     }
 }
 
-/// The error for an unreadable line of standard input.
 fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::InvalidData => anyhow!("standard input, line {line}: not UTF-8; convert it to UTF-8"),

@@ -33,7 +33,6 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
     })
 }
 
-/// The texts named by the arguments.
 fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<LabelledText>>>> {
     let Some(file) = &arguments.file else {
         let of = |text: String| {

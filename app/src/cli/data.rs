@@ -81,7 +81,6 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
 }
 
-/// Prints the result of a cleaning, and commands to try.
 fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningReport) -> Result<()> {
     if arguments.json {
         let line = serde_json::json!({

@@ -160,7 +160,6 @@ impl Engine {
     }
 }
 
-/// An error reported by the engine.
 #[derive(Debug)]
 struct Refusal(ErrorReport);
 

@@ -288,7 +288,6 @@ fn settings_for(
     Ok(Some(settings))
 }
 
-/// The weights of a run that the arguments select.
 fn source_of(run: &Evaluated, arguments: &EvaluateArguments) -> WeightSource {
     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() }
 }
@@ -429,7 +428,6 @@ impl EvaluationBar {
     }
 }
 
-/// Options that `--script` excludes.
 const SCRIPT_TAKES_NO: [&str; 9] =
     ["run", "runs", "suite", "against", "with_results", "card", "documents", "stride", "json"];
 
@@ -505,7 +503,6 @@ pub struct EvaluateArguments {
     pub json: bool,
 }
 
-/// Suites of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SuiteName {
     /// The project's own instruction tasks

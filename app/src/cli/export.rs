@@ -74,7 +74,6 @@ pub struct ExportArguments {
     pub force: bool,
 }
 
-/// What a model is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatName {
     /// Folder for transformers

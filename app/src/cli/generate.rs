@@ -12,7 +12,6 @@ use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
-/// The generation settings of the arguments.
 pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateConfig> {
     let config = GenerateConfig {
         max_tokens: arguments.max_tokens,
@@ -34,7 +33,6 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
     Ok(config)
 }
 
-/// Stops generation on a termination signal.
 pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flags> {
     let signals = interrupt::flags("stopping")?;
     let sender = engine.sender();

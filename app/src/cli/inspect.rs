@@ -190,7 +190,6 @@ struct InspectionRequest<'a> {
 }
 
 impl InspectionRequest<'_> {
-    /// The answers, one per prompt.
     fn answers(self) -> Result<Vec<ViewsAnswer>> {
         let options = session::Options { device: self.device.to_owned(), ..session::Options::default() };
         let [prompt, further @ ..] = self.prompts else {

@@ -95,7 +95,6 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     Ok(())
 }
 
-/// The moderation settings of the arguments.
 pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> {
     let ModerationArguments {
         moderation,

@@ -24,7 +24,6 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Number of example rows.
 const EXAMPLES: u64 = 10;
 
 pub(super) fn recipe(arguments: &RecipeArguments) -> Result<ExitCode> {
@@ -188,7 +187,6 @@ fn list(json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file of ten example rows.
 fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
     if file.exists() {
         return Err(usage(format!("{} exists already; name another file", file.display())));
@@ -314,7 +312,6 @@ fn tell_perplexity(
 /// Training options, excluded by `--measure`.
 const MEASURE_TAKES_NO: [&str; 7] = ["from", "steps", "batch_size", "lr", "adapter", "seed", "set"];
 
-/// Options excluded by `--example`.
 const EXAMPLE_TAKES_NO: [&str; 11] =
     ["data", "measure", "from", "steps", "batch_size", "lr", "adapter", "seed", "set", "device", "threads"];
 
@@ -375,7 +372,6 @@ pub struct RecipeArguments {
     pub json: bool,
 }
 
-/// One line per recipe.
 fn names_list() -> String {
     let widest = RECIPES.iter().map(|recipe| recipe.name.len()).max().unwrap_or_default();
     let line = |name: &str, learns: &str| format!("  {name:<widest$}  {learns}\n");

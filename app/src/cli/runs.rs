@@ -90,7 +90,6 @@ pub struct RunsArguments {
     pub command: Option<RunsCommand>,
 }
 
-/// What is done with runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
     /// Set the title of a run; an empty one removes it

@@ -17,7 +17,6 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 
-/// Printed at the first interrupt.
 const ENDING: &str = "finishing the requests in progress";
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {

@@ -36,7 +36,6 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
     changed(config, arguments)
 }
 
-/// A configuration with the changes from the arguments.
 pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<RunConfig> {
     if let Some(kind) = arguments.tokenizer {
         config.tokenizer.kind = kind;
@@ -215,7 +214,6 @@ pub fn checked_device(device: &str) -> Result<&str> {
     Ok(device)
 }
 
-/// Session options given by the arguments.
 pub fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
     let device = checked_device(device)?.to_owned();
     Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })

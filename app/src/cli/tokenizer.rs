@@ -142,7 +142,6 @@ pub struct TokenizerTrainArguments {
     pub force: bool,
 }
 
-/// Where a tokenizer is found.
 #[derive(Args, Debug)]
 pub struct TokenizerPlace {
     /// Project folder with the tokenizer

@@ -45,7 +45,6 @@ pub(super) fn told<T>(json: bool, result: Result<T>) -> Result<T> {
     result
 }
 
-/// Trains a new run to its end and returns its summary.
 pub(super) fn to_the_end(arguments: &TrainArguments) -> Result<RunSummary> {
     run(arguments).map(|ended| ended.run)
 }
@@ -348,7 +347,6 @@ impl Follower {
         Ok(())
     }
 
-    /// Prints a preparation stage, once.
     fn prepares(&mut self, stage: PreparationStage) {
         if !self.json && self.stage.replace(stage) != Some(stage) {
             tell!("{}", stage.words());
@@ -469,7 +467,6 @@ pub(super) fn try_next(commands: &[(String, &str)]) -> String {
     format!("Try next:{}", lines.collect::<String>())
 }
 
-/// A path quoted for a shell.
 pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }

@@ -11,7 +11,6 @@ use glasshouse_engine::protocol::{Command, Event, Moderated, Precision, RunConfi
 use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
-/// The named run, or the project's latest.
 pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
     Ok(Project::open(project)?.run_or_latest(run)?)
 }
@@ -65,7 +64,6 @@ pub(super) async fn open(
     engine.ask_for(Command::OpenModel { source: source.clone(), precision }, pick).await
 }
 
-/// Prints notices.
 pub(super) fn note(event: &Event) {
     match event {
         Event::Notice { text, hints } => tell!("note: {text}{}", hints::words(hints)),
@@ -85,7 +83,6 @@ pub(super) fn tell_moderated(moderated: &Moderated) {
     }
 }
 
-/// The tokenizer of a project's latest run.
 pub(super) fn tokenizer_of_project(project: &Path) -> Result<Tokenizer> {
     let run = find_run(project, None)?;
     Ok(prepare::open_tokenizer(&run.data_folder()?)?)

@@ -73,7 +73,6 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     tell(arguments, &pairs)
 }
 
-/// Settings common to all runs.
 fn settings(arguments: &DataCompareArguments, seed: Option<u64>) -> TrainArguments {
     let mut config = arguments.config.clone();
     if config.preset.is_none() && config.config.is_none() && config.layers.is_none() {

@@ -167,7 +167,6 @@ impl ChatPage {
         }
     }
 
-    /// The opened model of the next reply.
     fn known<'a>(&self, state: &'a State) -> Option<&'a OpenedModel> {
         let source = &self.sampling.source;
         let run = start_of(source, state).map(|start| start.run);

@@ -63,7 +63,6 @@ pub struct DataPage {
     place: usize,
     /// The view still has to scroll to the hit.
     move_to_place: bool,
-    /// The public corpora are shown.
     corpora: bool,
     paste: Option<Paste>,
     /// A file pending removal, and when.
@@ -73,7 +72,6 @@ pub struct DataPage {
     /// Change count of the files that the page has seen.
     changes: u64,
     opening: u64,
-    /// The recipe was requested.
     asked: bool,
     list: Option<Listed>,
     /// The stage whose dropped documents are listed; `None` for all.
@@ -88,7 +86,6 @@ pub struct DataPage {
     passages: Passages,
     /// When the cleaning will be discarded.
     forgetting: Option<f64>,
-    /// A failed cleaning that was dismissed.
     dismissed: Option<ErrorReport>,
     bench: Bench,
 }
@@ -269,7 +266,6 @@ impl DataPage {
         }
     }
 
-    /// Removes the file once its time has come.
     fn remove_in_time(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some((_, at)) = &self.removal else { return };
         let left = at - ui.input(|input| input.time);

@@ -43,9 +43,7 @@ pub struct EvaluatePage {
     /// The last read: opening number, change count, run names.
     read: Option<(u64, u64, Vec<String>)>,
     asking: Asking,
-    /// Answer filters by run, task index and task name.
     answers: BTreeMap<String, tasks::Filter>,
-    /// Dismissed failures by request.
     dismissed: BTreeSet<u64>,
     opening: u64,
 }
@@ -165,7 +163,6 @@ fn is_in_training(state: &State, run: &RunSummary) -> bool {
     trains && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name)
 }
 
-/// A run's best checkpoint, or its newest.
 fn checkpoint_of(run: &RunSummary) -> Option<&CheckpointSummary> {
     run.checkpoints.iter().find(|checkpoint| checkpoint.best).or(run.checkpoints.last())
 }

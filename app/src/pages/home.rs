@@ -118,7 +118,6 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// A text or project of the person's own.
 fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.label(RichText::new("Or start with your own text").text_style(theme::strong()));
     widgets::quiet_text(ui, text::DROP);

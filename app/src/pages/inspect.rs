@@ -133,7 +133,6 @@ impl InspectPage {
         }
     }
 
-    /// The open views in page order.
     fn open(&self, context: &Context<'_>) -> Vec<View> {
         let open = |view: &View| section::is_open(context.preferences, *view);
         self.views().into_iter().filter(open).collect()

@@ -28,7 +28,6 @@ pub struct ModelPage {
     open: bool,
     /// The component under the pointer or with the keyboard focus.
     pointed: Option<Component>,
-    /// The component clicked last.
     chosen: Option<Component>,
     /// The chosen component's settings still have to be opened.
     reveal: bool,

@@ -67,7 +67,6 @@ impl<T: Clone + PartialEq> Debounce<T> {
         true
     }
 
-    /// Whether `value` was sent last.
     pub(super) fn is_sent(&self, value: &T) -> bool {
         self.sent.as_ref() == Some(value)
     }

@@ -41,7 +41,6 @@ pub struct TunePage {
     recipe: Option<&'static TuningRecipe>,
     /// The chosen base run until its settings are known, and the request for them.
     wanted: Option<(String, Option<u64>)>,
-    /// Histories that were requested.
     asked: BTreeSet<(String, u64)>,
     data: data::DataRequests,
     plots: Plots,

@@ -13,7 +13,6 @@ pub enum Importing {
         /// Total size, if the server tells.
         bytes: Option<u64>,
     },
-    /// It was inspected.
     Found { model: Box<FoundModel>, context_length: usize },
 }
 

@@ -6,7 +6,6 @@ use egui::Ui;
 use egui_material_icons::icons;
 use std::ops::Range;
 
-/// Maximum bytes of a leaf.
 const LEAF: usize = 16_000;
 
 #[derive(Debug, Default)]

@@ -21,7 +21,6 @@ pub(super) struct Passages {
 }
 
 impl Passages {
-    /// Splits a comparison if it is a new one.
     pub(super) fn take(&mut self, comparison: u64, changes: &[TextChange]) {
         if self.of != comparison {
             *self = Self { of: comparison, leaves: leaves(changes), open: 0 };

@@ -15,7 +15,6 @@ use glasshouse_protocol::evaluation::{
 };
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 
-/// Topics of an audit, with display names.
 const SECTIONS: [(AuditTopic, &str); 5] = [
     (AuditTopic::Bias, "Bias"),
     (AuditTopic::Moderation, "Moderation"),
@@ -100,7 +99,6 @@ impl Asking {
         Command::Audit { source, settings: Box::new(self.audits.clone()) }
     }
 
-    /// The evaluation in words.
     pub(super) fn summary(&self) -> String {
         let mut parts = Vec::new();
         if self.evaluates.likelihood {
@@ -131,7 +129,6 @@ impl Asking {
         format!("{parts} · {}", format::counted(self.audits.samples as u64, "sample"))
     }
 
-    /// Draws the settings of an evaluation.
     pub(super) fn evaluation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let settings = &mut self.evaluates;
         ui.checkbox(&mut settings.likelihood, "Prediction of the validation split");

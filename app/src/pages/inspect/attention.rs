@@ -39,7 +39,6 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     grid_ui(ui, shown, chosen, probabilities, [row, number]);
 }
 
-/// The chosen layer, or the last.
 fn looked_at(shown: &Shown<'_>, chosen: &Chosen) -> usize {
     chosen.layer.unwrap_or(shown.inspection.layers.saturating_sub(1))
 }

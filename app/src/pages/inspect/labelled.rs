@@ -15,7 +15,6 @@ pub(super) struct Labelled<'a> {
     pub(super) scale: Scale,
     /// Maximum cell width in points.
     pub(super) cell: f32,
-    /// The highlighted cell.
     pub(super) chosen: Option<(usize, usize)>,
 }
 

@@ -203,7 +203,6 @@ fn top(shown: &Shown<'_>, lens: &Lens<'_>, place: usize) -> String {
     lens.top.get(place).map_or_else(String::new, |id| shown.text(*id))
 }
 
-/// A cell as text.
 fn read(shown: &Shown<'_>, lens: &Lens<'_>, stage: usize, column: usize) -> String {
     let place = stage * lens.positions + column;
     let probability = lens.probabilities.get(place).copied().unwrap_or(f32::NAN);

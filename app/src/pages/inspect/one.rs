@@ -10,7 +10,6 @@ use crate::widgets::hint_line;
 use egui::{TextEdit, Ui};
 use glasshouse_protocol::{InspectSettings, View, WeightSource};
 
-/// A view with its prompt and choices.
 #[derive(Debug)]
 pub(in crate::pages) struct OneView {
     view: View,

@@ -13,7 +13,6 @@ use egui::{Align, Rect, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{View, WeightSource};
 
-/// Views that are open by default.
 const AT_FIRST: [View; 3] = [View::Walk, View::Tokens, View::Attention];
 /// Seconds after which an outdated view is marked as such; most answers arrive within a frame or two.
 const PATIENCE: f64 = 0.5;
@@ -202,7 +201,6 @@ impl InspectPage {
         }
     }
 
-    /// Carries out an action on a section.
     fn give(
         &self,
         ui: &Ui,

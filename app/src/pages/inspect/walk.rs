@@ -43,7 +43,6 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     next_ui(ui, shown);
 }
 
-/// The choice of the block.
 fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (layer, layers) = (shown.layer(), shown.inspection.layers);
     ui.horizontal_wrapped(|ui| {

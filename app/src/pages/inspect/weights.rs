@@ -195,7 +195,6 @@ fn heights(shares: &[f32]) -> Vec<f32> {
     shares.iter().map(height).collect()
 }
 
-/// Distributions of a parameter's weights and gradients.
 fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, name): (usize, &String)) {
     head(ui, name);
     let [weights, gradients, ..] = palette.series;

@@ -66,7 +66,6 @@ pub enum Missing {
     Histories(Vec<String>),
     /// Trained runs, described in a sentence; the person has to train them.
     Runs(String),
-    /// The end of the run in training.
     End,
     /// The answer arrived, but without the required number.
     Number,
@@ -125,7 +124,6 @@ pub fn source(state: &State) -> Option<WeightSource> {
     Some(WeightSource::Checkpoint { run: run.name.clone(), checkpoint })
 }
 
-/// The run that lessons look at.
 fn looked_at(state: &State) -> Option<&RunSummary> {
     let writes = state.runs.list.iter().filter(|run| run.writes() && !run.checkpoints.is_empty());
     writes.max_by_key(|run| run.step)

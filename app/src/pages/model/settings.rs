@@ -92,7 +92,6 @@ impl ModelPage {
         });
     }
 
-    /// Undoes a replacement of all settings.
     fn undo_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let Some((_, by)) = &self.before else { return };
         if plain(ui, icons::ICON_UNDO, &format!("Undo {by}")).clicked()
@@ -149,7 +148,6 @@ const GROUPS: [(&str, &str, bool); 6] = [
     ("model beginning", "Dropout and initialisation", false),
 ];
 
-/// The group with a component's settings.
 fn group(part: Component) -> &'static str {
     match part {
         Component::Embedding => "model size",
@@ -164,7 +162,6 @@ fn group(part: Component) -> &'static str {
     }
 }
 
-/// The group with a setting, by its dotted path.
 fn group_of_field(path: &str) -> Option<&'static str> {
     let starts = [
         ("model.heads", "model attention"),
@@ -274,7 +271,6 @@ fn optional_ui(
     }
 }
 
-/// Settings of rotary position embeddings, for a head size and a context length.
 fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_length): (usize, usize)) {
     form.fraction(ui, "Rotary base", "model.position.base", &mut rope.base, 2.0..=1e8, 100.0);
     let mut partial = rope.channels.is_some();

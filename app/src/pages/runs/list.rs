@@ -34,7 +34,6 @@ const COLUMNS: [Column<'static>; 9] = [
     column("Made", 84.0, Align::Left),
 ];
 
-/// Index of the device column.
 const DEVICE: usize = 7;
 /// Maximum points that the name column grows before the device column does.
 const NAME_GROWS: f32 = 240.0;
@@ -216,7 +215,6 @@ fn as_trees<'runs>(runs: &[&'runs RunSummary]) -> Vec<(usize, &'runs RunSummary)
     placed
 }
 
-/// The number in a run's name.
 fn number(run: &RunSummary) -> u64 {
     run.name.split('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }

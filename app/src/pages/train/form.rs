@@ -12,7 +12,6 @@ use glasshouse_protocol::{
 };
 use std::ops::RangeInclusive;
 
-/// Key of the form's fold in the preferences.
 pub(super) const FOLD: &str = "train:settings";
 
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {

@@ -32,7 +32,6 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Trai
     open(context, pressed.flatten());
 }
 
-/// Opens the clicked document on the Data page.
 pub(in crate::pages) fn open(context: &mut Context<'_>, pressed: Option<String>) {
     if let Some(words) = pressed {
         context.asks.document = Some(words);

@@ -8,7 +8,6 @@ use crate::widgets::{choice, field};
 use egui::Ui;
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
 
-/// Default steps of a first try.
 const STEPS: u64 = 200;
 /// Settings of a chat fine-tune of another run, whose settings are `config`. Settings of the machine and project rather than the
 /// model come from `draft`.

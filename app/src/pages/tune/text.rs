@@ -17,10 +17,8 @@ pub(super) const MODEL: &str =
 pub(super) const UNIFORM: &str =
     "Prompts with equal rewards for all their answers, which teach nothing: frac_reward_zero_std in TRL";
 
-/// Tooltip of the fraction of ties.
 pub(super) const TIES: &str = "Pairs whose rewards differ only by rounding; each counts half in the accuracy";
 
-/// Tooltip of the log-ratio to the reference.
 pub(super) const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. A proxy for the KL divergence from the \
     initial weights; it may be negative, because the answers come from the data";
 

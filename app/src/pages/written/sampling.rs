@@ -32,7 +32,6 @@ impl Sampling {
         Self { source: source.clone(), config: config.clone(), stop }
     }
 
-    /// The settings with the stop strings and a seed.
     pub(in crate::pages) fn settings(&self, seed: u64) -> GenerateConfig {
         let stop =
             self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();

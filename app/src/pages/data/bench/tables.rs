@@ -162,7 +162,6 @@ fn short(title: &str) -> &str {
     title.strip_prefix("Documents ").or_else(|| title.strip_prefix("Share ")).unwrap_or(title)
 }
 
-/// All cells of a row with exact values.
 fn whole_row(table: &CorpusTable, row: &[CorpusCell]) -> String {
     let cells = table.columns.iter().zip(row).map(|(column, cell)| {
         let value = match cell {

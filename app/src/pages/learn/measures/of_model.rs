@@ -5,7 +5,6 @@ use crate::format;
 use crate::pages::parts::visible;
 use crate::state::{InspectionAnswer, Tensor, ViewData};
 
-/// Index and value of the maximum.
 fn largest(values: &[f32]) -> Option<(usize, f32)> {
     let (place, value) =
         values.iter().copied().enumerate().max_by(|(_, left), (_, right)| left.total_cmp(right))?;
