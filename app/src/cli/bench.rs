@@ -35,7 +35,7 @@ fn step(arguments: &BenchStepArguments) -> Result<()> {
         return Err(usage("--repeats must be at least 1"));
     }
     let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
-    let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let options = arguments.machine.options()?;
     let unfused = arguments.unfused;
     let options = session::Options { unfused, ..options };
     let command = Command::BenchStep { config, repeats: arguments.repeats };
@@ -107,6 +107,26 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+/// What is measured, shared by all benchmarks.
+#[derive(Args, Debug)]
+pub struct MachineArguments {
+    /// Device: auto, cpu, gpu, or part of an adapter's name; for `step` also burn-wgpu or burn-flex
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// Choose GPU kernels by adapter kind instead of timing variants
+    #[arg(long)]
+    pub no_autotune: bool,
+}
+
+impl MachineArguments {
+    fn options(&self) -> Result<session::Options> {
+        session_options(&self.device, self.threads, self.no_autotune)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
     /// Time of a training step, on random tokens
@@ -125,15 +145,8 @@ pub enum BenchCommand {
 pub struct BenchStepArguments {
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// Device: auto, cpu, gpu, burn-wgpu, burn-flex, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
-    pub threads: Option<usize>,
-    /// Choose GPU kernels by adapter kind instead of timing variants
-    #[arg(long)]
-    pub no_autotune: bool,
+    #[command(flatten)]
+    pub machine: MachineArguments,
     /// Run every operation of a layer separately with the default kernels, to measure the gain of fusions
     #[arg(long)]
     pub unfused: bool,

@@ -1,7 +1,7 @@
 //! `glasshouse chat`: a conversation through the model's chat template, or plain completion for models without one.
 
 use super::arguments::ModelArguments;
-use super::driver::{Engine, drive, is_refused};
+use super::driver::{Engine, drive, is_of};
 use super::generate::SamplingArguments;
 use super::generate::generate_config;
 use super::settings::session_options;
@@ -140,7 +140,7 @@ async fn converse(
         match engine.ask(said.command(model, &config), show).await {
             Ok(()) => said.add_answer(answer),
             // A person at the terminal can rephrase it.
-            Err(error) if interactive && is_refused(&error) => {
+            Err(error) if interactive && is_of(&error, glasshouse_engine::protocol::ErrorKind::Refused) => {
                 tell!("{error}");
                 said = before;
             }

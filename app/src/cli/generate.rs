@@ -4,6 +4,7 @@ use super::arguments::{ModelArguments, PrecisionArgument};
 use super::driver::{Engine, drive};
 use super::moderate::ModerationArguments;
 use super::moderate::moderation;
+use super::report::joined;
 use super::settings::{session_options, usage};
 use super::{interrupt, samples, trained};
 use anyhow::Result;
@@ -80,7 +81,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                     }
                 }
                 Event::Completed { completion } if json => {
-                    let mut line = serde_json::json!({
+                    let line = serde_json::json!({
                         "event": "done",
                         "text": completion.text,
                         "prompt": prompt,
@@ -90,10 +91,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                         "seconds": completion.seconds,
                         "tokens_per_s": completion.tokens_per_s,
                     });
-                    if let (Some(line), Some(model)) = (line.as_object_mut(), model.as_object_mut()) {
-                        line.append(model);
-                    }
-                    writeln!(output, "{line}")?;
+                    writeln!(output, "{}", joined(line, &model))?;
                 }
                 Event::Completed { completion } => {
                     writeln!(output)?;

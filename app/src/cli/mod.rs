@@ -90,7 +90,8 @@ pub fn run() -> ExitCode {
             let cause = error.root_cause().downcast_ref::<std::io::Error>();
             let advice = cause.map_or("", glasshouse_engine::advice_for_io);
             tell!("error: {error:#}{advice}{}", hints::of_error(&error));
-            let mistyped = error.downcast_ref::<Usage>().is_some() || driver::is_unknown(&error);
+            let mistyped = error.downcast_ref::<Usage>().is_some()
+                || driver::is_of(&error, glasshouse_engine::protocol::ErrorKind::Unknown);
             ExitCode::from(if mistyped { 2 } else { 1 })
         }
     }

@@ -20,7 +20,6 @@ mod scrub;
 mod section;
 mod shading;
 mod shown;
-mod strip;
 mod table;
 mod text;
 mod tokens;

@@ -7,7 +7,6 @@ mod boxes;
 mod decoder;
 mod diagram;
 mod forecast;
-mod numbers;
 mod settings;
 
 use super::parts::{Breakpoint, column, take_vocabulary};

@@ -4,20 +4,20 @@
 mod bars;
 mod chips;
 mod clock;
-mod colours;
+mod form;
 mod moderation;
 mod once;
 mod ranked;
-mod run_name;
+mod runs;
 
 pub(super) use bars::{Bar, bars_ui, rows_ui};
 pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 pub(super) use clock::StepClock;
-pub(super) use colours::run_colour;
+pub(super) use form::{fraction, number, pick, switch};
 pub(super) use moderation::{moderation_of, moderation_ui};
 pub(super) use once::Once;
 pub(super) use ranked::{Ranked, Ranking};
-pub(super) use run_name::{called, holds};
+pub(super) use runs::{called, holds, run_colour};
 
 use super::{Context, PageName};
 use crate::theme::{self, Palette};

@@ -3,7 +3,6 @@
 
 mod adapter;
 mod data;
-mod distil;
 mod judge;
 mod measures;
 mod recipes;
@@ -173,7 +172,7 @@ impl TunePage {
             head(ui, "Learn");
             settings::objective_ui(ui, context.draft);
             judge::judge_ui(ui, context.draft, &context.state.runs, refused.as_ref());
-            distil::teacher_ui(ui, context, refused.as_ref());
+            judge::teacher_ui(ui, context, refused.as_ref());
         });
         ui.add_space(space::TIGHT);
         card(ui, |ui| {

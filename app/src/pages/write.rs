@@ -3,14 +3,13 @@
 
 mod column;
 mod history;
-mod settings;
 
-use super::parts::{Breakpoint, column};
-use super::written::{another_source, drawn_seed, named_run, silence};
+use super::parts::{Breakpoint, caption, column, moderation_ui};
+use super::written::{another_source, drawn_seed, named_run, sampling_ui, silence, stop_ui};
 use super::{Context, Dot, Models, Needs, Page};
 use crate::state::State;
 use crate::theme::{self, space};
-use crate::widgets::{self, plain, primary};
+use crate::widgets::{self, card, plain, primary, segmented};
 use column::Column;
 use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
@@ -212,5 +211,25 @@ impl WritePage {
         if let Some((place, prompt)) = on {
             self.write(context, &prompt, Some(place));
         }
+    }
+
+    fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        card(ui, |ui| {
+            if self.comparing {
+                segmented(ui, &mut self.setting, &[(0, "First column"), (1, "Second")]);
+            } else {
+                self.setting = 0;
+            }
+            let [first, second] = &mut self.columns;
+            let seed = first.sampling.config.seed;
+            let (column, given) = if self.setting == 1 { (second, Some(seed)) } else { (first, None) };
+            sampling_ui(ui, context.state, &mut column.sampling, &mut self.locked, given);
+            if self.comparing {
+                caption(ui, "Both columns use the same seed.");
+            }
+            stop_ui(ui, &mut column.sampling.stop);
+            ui.add_space(space::TIGHT);
+            moderation_ui(ui, context);
+        });
     }
 }

@@ -1,8 +1,8 @@
 //! `glasshouse bench decode`: measures a device's speed of prefill and decoding.
 
-use super::measured;
-use crate::cli::arguments::{ConfigArguments, thread_count};
-use crate::cli::settings::{run_config, session_options, usage};
+use super::{MachineArguments, measured};
+use crate::cli::arguments::ConfigArguments;
+use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::bench::DecodeMeasurement;
@@ -24,7 +24,7 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     if texts.contains(&0) {
         return Err(usage("--texts takes numbers, each at least 1"));
     }
-    let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let options = arguments.machine.options()?;
     let precision = Some(config.train.precision);
     let config = Box::new(config);
     let command =
@@ -78,15 +78,8 @@ fn print(measured: &DecodeMeasurement, single: Option<f64>) -> Result<()> {
 pub struct BenchDecodeArguments {
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
-    pub threads: Option<usize>,
-    /// Choose GPU kernels by adapter kind instead of timing variants
-    #[arg(long)]
-    pub no_autotune: bool,
+    #[command(flatten)]
+    pub machine: MachineArguments,
     /// Tokens of the prompt [default: half the context, at most 512]
     #[arg(long, value_name = "N")]
     pub prompt_tokens: Option<usize>,

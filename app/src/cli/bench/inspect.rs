@@ -1,8 +1,8 @@
 //! `glasshouse bench inspect`: measures the time of each view of the lens.
 
-use super::measured;
-use crate::cli::arguments::{ConfigArguments, thread_count};
-use crate::cli::settings::{run_config, session_options, usage};
+use super::{MachineArguments, measured};
+use crate::cli::arguments::ConfigArguments;
+use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewPart, ViewTime};
@@ -17,7 +17,7 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
     if *repeats == 0 {
         return Err(usage("--repeats must be at least 1"));
     }
-    let options = session_options(&arguments.device, arguments.threads, false)?;
+    let options = arguments.machine.options()?;
     let is_named = chosen.preset.is_some() || chosen.config.is_some() || chosen.layers.is_some();
     for model in MODELS.iter().take(if is_named { 1 } else { MODELS.len() }) {
         let config = Box::new(run_config(chosen, model)?);
@@ -89,12 +89,8 @@ pub struct BenchInspectArguments {
     /// Views to time, as in tokens,attention [default: all]
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     pub view: Vec<View>,
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub machine: MachineArguments,
     /// Timed answers per view after the first; one if they take seconds
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,

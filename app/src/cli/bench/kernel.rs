@@ -1,8 +1,8 @@
 //! `glasshouse bench kernel`: measures every kernel of a training step.
 
-use super::measured;
-use crate::cli::arguments::{ConfigArguments, thread_count};
-use crate::cli::settings::{run_config, session_options};
+use super::{MachineArguments, measured};
+use crate::cli::arguments::ConfigArguments;
+use crate::cli::settings::run_config;
 use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::bench::KernelMeasurement;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 pub(super) fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
     let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
-    let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let options = arguments.machine.options()?;
     let command = Command::BenchKernels { config, filter: arguments.filter.clone() };
     let mut kernels = Vec::new();
     measured(options, command, arguments.json, |report, _| {
@@ -83,15 +83,8 @@ pub struct BenchKernelArguments {
     /// Only kernels whose name contains TEXT; matmul selects all linear layers
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub filter: String,
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
-    pub threads: Option<usize>,
-    /// Choose GPU kernels by adapter kind instead of timing variants
-    #[arg(long)]
-    pub no_autotune: bool,
+    #[command(flatten)]
+    pub machine: MachineArguments,
     /// Print one JSON object per kernel
     #[arg(long)]
     pub json: bool,

@@ -1,8 +1,6 @@
 //! `glasshouse bench scaling`: measures models of many sizes, and compares them with estimates.
 
-use super::measured;
-use crate::cli::arguments::thread_count;
-use crate::cli::settings::session_options;
+use super::{MachineArguments, measured};
 use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::bench::{ScalingCell, ScalingSummary};
@@ -10,7 +8,7 @@ use glasshouse_engine::protocol::quantity::bytes;
 use glasshouse_engine::protocol::{BenchReport, Command};
 
 pub(super) fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
-    let options = session_options(&arguments.device, arguments.threads, false)?;
+    let options = arguments.machine.options()?;
     if !arguments.json {
         say!("layers width context vocabulary batch   ms/step estimated  ratio      memory   ratio")?;
     }
@@ -59,12 +57,8 @@ fn print(summary: &ScalingSummary) -> Result<()> {
 
 #[derive(Args, Debug)]
 pub struct BenchScalingArguments {
-    /// Device: auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor [default: all cores]
-    #[arg(long, value_name = "N", value_parser = thread_count)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub machine: MachineArguments,
     /// Only small models, with less time for each
     #[arg(long)]
     pub quick: bool,

@@ -48,7 +48,10 @@ pub(super) struct Gpt2 {
 pub(super) enum Figure {
     /// The text is memorised: the last evaluation's training loss, compared with the published one, is below 1, and the
     /// validation loss rose after its minimum.
-    Memorised { train: f64, validation: f64 },
+    Memorised {
+        train: f64,
+        validation: f64,
+    },
     Loss(f64),
     Accuracy(f64),
 }

@@ -117,7 +117,7 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some((id, point, at)) = pointer.and_then(|at| nearest(ids, points, &drawn.transform, at)) {
         ui.painter_at(*drawn.transform.frame()).circle_stroke(at, 6.0, (1.5, palette.text));
         if drawn.response.clicked() {
-            chosen.token = Some(id);
+            chosen.set.token = Some(id);
         }
         let mut cosines = shown.data.integers("neighbours").iter().zip(shown.data.floats("cosines"));
         let cosine = cosines.find(|(own, _)| **own == id).map(|(_, cosine)| *cosine);
@@ -200,7 +200,7 @@ fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     for token in found(shown.data.tokens(), &sought) {
         let text = shown.text(token.id);
         if widgets::quiet(ui, icons::ICON_SEARCH, &text).clicked() {
-            chosen.token = Some(token.id);
+            chosen.set.token = Some(token.id);
             sought.clear();
         }
     }
@@ -226,14 +226,14 @@ fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ui.horizontal(|ui| {
             let text = shown.text(*id);
             if widgets::quiet(ui, None, &text).on_hover_text(format!("Neighbours of {text}")).clicked() {
-                chosen.token = Some(*id);
+                chosen.set.token = Some(*id);
             }
             caption(ui, format!("{cosine:.3}"))
                 .on_hover_text("Cosine of the angle between the two embeddings");
         });
     }
     if shown.settings.token.is_some() && widgets::plain(ui, None, "The token at the position").clicked() {
-        chosen.token = None;
+        chosen.set.token = None;
     }
 }
 

@@ -177,7 +177,7 @@ impl InspectPage {
         let (answer, data) = (seen.answer.clone(), seen.data.clone());
         let (inspection, settings) = (&answer.inspection, &answer.settings);
         let shown = Shown { inspection, data: &data, settings, column, palette };
-        let (opacity, position) = (ui.opacity(), self.chosen.position);
+        let (opacity, position) = (ui.opacity(), self.chosen.set.position);
         if current {
             ui.data_mut(|data| data.remove::<f64>(old_since(ui)));
         } else if self.old_ui(ui, (column, view), &answer, &source) {
@@ -191,7 +191,7 @@ impl InspectPage {
         ui.set_opacity(opacity);
         if answer.prompt != self.chosen.prompt {
             // A position in another text does not apply here.
-            self.chosen.position = position;
+            self.chosen.set.position = position;
         }
         if current
             && (column, view) == (0, View::Attention)

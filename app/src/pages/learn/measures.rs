@@ -183,7 +183,8 @@ impl Measure {
                 if !wanted.is_empty() {
                     return Err(Missing::Histories(wanted));
                 }
-                let sweep = of(&known(state)).ok_or_else(|| self.needs_runs())?;
+                let needs = || format!("This needs runs that differ in one setting: {}.", self.about);
+                let sweep = of(&known(state)).ok_or_else(|| Missing::Runs(needs()))?;
                 (Some(sweep.found), None, None)
             }
         };
@@ -197,10 +198,6 @@ impl Measure {
             Of::Runs(of) => of(&known(state)).map(|sweep| sweep.runs).unwrap_or_default(),
             _ => Vec::new(),
         }
-    }
-
-    fn needs_runs(&self) -> Missing {
-        Missing::Runs(format!("This needs runs that differ in one setting: {}.", self.about))
     }
 }
 

@@ -260,24 +260,12 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
     let quiet = |ui: &mut Ui, text: &str| {
         ui.add(Label::new(RichText::new(text).color(palette.quiet)).truncate());
     };
-    match place {
-        1 => {
-            ui.label(format::count(run.parameters));
-        }
-        2 => {
-            if run.steps > 0 {
-                ui.label(format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
-            }
-        }
-        3 => {
-            ui.label(loss(run.val_loss));
-        }
-        4 => {
-            ui.label(loss(run.best_val_loss));
-        }
-        5 => {
-            ui.label(format::duration(run.seconds));
-        }
+    let text = match place {
+        1 => format::count(run.parameters),
+        2 if run.steps > 0 => format!("{} / {}", format::whole(run.step), format::whole(run.steps)),
+        3 => loss(run.val_loss),
+        4 => loss(run.best_val_loss),
+        5 => format::duration(run.seconds),
         6 => {
             let (icon, colour) = match run.state {
                 RunState::Failed => (icons::ICON_ERROR, palette.failure),
@@ -293,9 +281,12 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
             if !slim {
                 quiet(ui, run.state_words());
             }
+            return;
         }
-        _ => quiet(ui, &format::date_time(run.created)),
-    }
+        2 => return,
+        _ => return quiet(ui, &format::date_time(run.created)),
+    };
+    ui.label(text);
 }
 
 /// A device's short name, distinct from those of other rows, with the full name as a tooltip.

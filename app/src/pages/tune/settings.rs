@@ -2,8 +2,8 @@
 
 use super::text;
 use crate::format;
-use crate::pages::parts::caption;
-use crate::pages::train::form::{epochs_ui, learning_rate, number, prompt_loss_ui};
+use crate::pages::parts::{caption, number};
+use crate::pages::train::form::{epochs_ui, learning_rate, prompt_loss_ui};
 use crate::widgets::{choice, field};
 use egui::Ui;
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
