@@ -41,10 +41,12 @@ pub trait Page {
     /// Called in every frame in which another page is open.
     fn away(&mut self, _ui: &Ui, _context: &mut Context<'_>) {}
 
+    /// The models that the top bar names.
     fn models(&self) -> Models<'_> {
         Models::Runs(Vec::new())
     }
 
+    /// The dot in the rail.
     fn dot(&self, _state: &State) -> Option<Dot> {
         None
     }

@@ -30,8 +30,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let mut has_labels = false;
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
-        trained::use_project(engine, project, false).await?;
-        let (run, config) = trained::settings_of(engine, run.clone()).await?;
+        let (run, config) = trained::settings_of(engine, project, run.clone()).await?;
         has_labels = !config.model.labels.is_empty();
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(arguments.to.clone()));
         let command = Command::ExportModel { run, checkpoint, format, to, keep: !arguments.force };

@@ -196,8 +196,7 @@ impl InspectionRequest<'_> {
             return Err(usage("the prompt is missing; give one with --prompt"));
         };
         drive(options, async |engine| {
-            trained::use_project(engine, self.project, false).await?;
-            let (run, _) = trained::settings_of(engine, self.run.clone()).await?;
+            let (run, _) = trained::settings_of(engine, self.project, self.run.clone()).await?;
             let of_run = |checkpoint: &CheckpointChoice| {
                 let (run, checkpoint) = (run.clone(), checkpoint.clone());
                 WeightSource::Checkpoint { run, checkpoint }

@@ -19,8 +19,7 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
             Some(folder) => format!("with the adapter of {} added to them", folder.display()),
             None => "with its adapter added to them".to_owned(),
         };
-        trained::use_project(engine, project, false).await?;
-        let (run, _) = trained::settings_of(engine, run.clone()).await?;
+        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
         let checkpoint = Some(checkpoint.clone());
         let command = Command::MergeAdapter { run: run.clone(), checkpoint, adapter, undo };
         let show = |event| {

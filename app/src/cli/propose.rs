@@ -27,8 +27,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
     let settings = ProposalSettings { measure: *measure, count, samples, max_tokens: *max_tokens };
     let options = session_options(device, None, false)?;
     drive(options, async |engine| {
-        trained::use_project(engine, &arguments.project, false).await?;
-        let (run, _) = trained::settings_of(engine, run.clone()).await?;
+        let (run, _) = trained::settings_of(engine, &arguments.project, run.clone()).await?;
         let source = WeightSource::Checkpoint { run, checkpoint: checkpoint.clone() };
         // Fail before the work rather than after it.
         let mut file = to.as_deref().map(new_file).transpose()?;

@@ -123,8 +123,7 @@ async fn resumed(
 ) -> Result<(Command, u64)> {
     let TrainArguments { config: changes, device, .. } = arguments;
     device.as_deref().map(checked_device).transpose()?;
-    use_project(engine, &arguments.project, false).await?;
-    let (run, config) = settings_of(engine, arguments.run.clone()).await?;
+    let (run, config) = settings_of(engine, &arguments.project, arguments.run.clone()).await?;
     let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
     if !others.is_empty() {
         return Err(usage(format!(

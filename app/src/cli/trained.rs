@@ -20,16 +20,20 @@ pub(super) async fn use_project(engine: &mut Engine, project: &Path, make: bool)
     engine.ask(Command::UseProject { folder: project.to_owned(), make }, |_| Ok(())).await
 }
 
-/// Name and settings of the named run, or of the project's latest.
-pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Result<(String, RunConfig)> {
+/// Opens a project in the engine, and returns name and settings of the named run, or of the latest.
+pub(super) async fn settings_of(
+    engine: &mut Engine,
+    project: &Path,
+    run: Option<String>,
+) -> Result<(String, RunConfig)> {
+    use_project(engine, project, false).await?;
     let pick = |event| if let Event::Settings { run, config } = event { Some((run, *config)) } else { None };
     engine.ask_for(Command::ReadSettings { run }, pick).await
 }
 
 /// Opens the project of the arguments in the engine, and returns the source of their model.
 pub(super) async fn source(engine: &mut Engine, arguments: &ModelArguments) -> Result<WeightSource> {
-    use_project(engine, &arguments.project, false).await?;
-    let (run, _) = settings_of(engine, arguments.run.clone()).await?;
+    let (run, _) = settings_of(engine, &arguments.project, arguments.run.clone()).await?;
     Ok(WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() })
 }
 
