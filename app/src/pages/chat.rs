@@ -9,7 +9,7 @@ mod text;
 
 pub use text::WHAT;
 
-use super::parts::{Breakpoint, caption, column, moderation_ui};
+use super::parts::{Breakpoint, beside_ui, caption, moderation_ui};
 use super::train::Awaited;
 use super::written::{
     Sampling, drawn_seed, named_run, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
@@ -103,18 +103,10 @@ impl Page for ChatPage {
         self.open_model(context);
         self.rows.want(context, self.opening);
         self.train(context);
-        let width = ui.available_width();
-        if Breakpoint::of(width) == Breakpoint::Phone {
-            self.conversation_ui(ui, context);
-            self.settings_ui(ui, context);
-        } else {
-            let right = 248.0;
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::LARGE;
-                column(ui, width - right - space::LARGE, |ui| self.conversation_ui(ui, context));
-                column(ui, right, |ui| self.settings_ui(ui, context));
-            });
-        }
+        beside_ui(ui, 248.0, space::LARGE, |ui, place| match place {
+            0 => self.conversation_ui(ui, context),
+            _ => self.settings_ui(ui, context),
+        });
     }
 
     /// Drops a training start that is still pending.

@@ -197,6 +197,21 @@ pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) 
     .inner
 }
 
+/// Two columns, the right one `right` points wide, or one below the other on a phone. `part` draws the left one (0) and the right
+/// one (1).
+pub(super) fn beside_ui(ui: &mut Ui, right: f32, gap: f32, mut part: impl FnMut(&mut Ui, usize)) {
+    let width = ui.available_width();
+    if Breakpoint::of(width) == Breakpoint::Phone {
+        part(ui, 0);
+        return part(ui, 1);
+    }
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        column(ui, width - right - gap, |ui| part(ui, 0));
+        column(ui, right, |ui| part(ui, 1));
+    });
+}
+
 /// Text with all search hits highlighted.
 pub(super) fn lit_text(
     text: &str,

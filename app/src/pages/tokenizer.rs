@@ -7,7 +7,7 @@ mod settings;
 mod text;
 mod vocabulary;
 
-use super::parts::{Breakpoint, Debounce, column, take_vocabulary};
+use super::parts::{Breakpoint, Debounce, beside_ui, take_vocabulary};
 use super::{Context, Dot, Models, Needs, Page};
 use crate::state::State;
 use crate::theme::space;
@@ -63,17 +63,11 @@ impl Page for TokenizerPage {
         self.ask(ui, context);
         take_vocabulary(context);
         let width = ui.available_width();
-        if Breakpoint::of(width) == Breakpoint::Phone {
-            settings::settings_ui(ui, context);
-            self.results_ui(ui, context);
-        } else {
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::LARGE;
-                let left = if Breakpoint::of(width) == Breakpoint::Desktop { 320.0 } else { 260.0 };
-                column(ui, left, |ui| settings::settings_ui(ui, context));
-                column(ui, width - left - space::LARGE, |ui| self.results_ui(ui, context));
-            });
-        }
+        let left = if Breakpoint::of(width) == Breakpoint::Desktop { 320.0 } else { 260.0 };
+        beside_ui(ui, width - left - space::LARGE, space::LARGE, |ui, place| match place {
+            0 => settings::settings_ui(ui, context),
+            _ => self.results_ui(ui, context),
+        });
     }
 
     fn models(&self) -> Models<'_> {

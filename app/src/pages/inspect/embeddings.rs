@@ -3,7 +3,7 @@
 use super::chosen::Chosen;
 use super::shown::Shown;
 use crate::format;
-use crate::pages::parts::{Breakpoint, caption, column, head};
+use crate::pages::parts::{beside_ui, caption, head};
 use crate::theme::{Palette, space};
 use crate::widgets;
 use egui::{FontId, Galley, Pos2, Rect, Role, TextEdit, Ui, Vec2, WidgetInfo, vec2};
@@ -25,18 +25,10 @@ const BESIDE: f32 = 2.0;
 const FOUND: usize = 5;
 
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let width = ui.available_width();
-    if Breakpoint::of(width) == Breakpoint::Phone {
-        map_ui(ui, shown, chosen);
-        neighbours_ui(ui, shown, chosen);
-    } else {
-        let right = 240.0;
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = space::LARGE;
-            column(ui, width - right - space::LARGE, |ui| map_ui(ui, shown, chosen));
-            column(ui, right, |ui| neighbours_ui(ui, shown, chosen));
-        });
-    }
+    beside_ui(ui, 240.0, space::LARGE, |ui, place| match place {
+        0 => map_ui(ui, shown, chosen),
+        _ => neighbours_ui(ui, shown, chosen),
+    });
 }
 
 /// The inspected token: the clicked one, else the one at the position.
