@@ -23,10 +23,7 @@ pub use record::Recorder;
 
 use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
-use crate::pages::{
-    Context, PageName, chat, data, evaluate, home, inspect, learn, model, runs, settings, tokenizer, train,
-    tune, write,
-};
+use crate::pages::{Context, PageName, Pages, inspect};
 use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
@@ -82,7 +79,6 @@ pub struct App {
     shown: BTreeMap<u64, f64>,
     /// A path being typed, on systems without file dialogs.
     typed: Option<typed_path::TypedPath>,
-    /// The window was visible in the last frame.
     visible: bool,
     /// The window had the keyboard focus in the last frame.
     focused: bool,
@@ -94,19 +90,7 @@ pub struct App {
     #[cfg(feature = "command-line")]
     server: Option<crate::serve::Server>,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
-    home: home::HomePage,
-    data: data::DataPage,
-    tokenizer: tokenizer::TokenizerPage,
-    model: model::ModelPage,
-    train: train::TrainPage,
-    tune: tune::TunePage,
-    write: write::WritePage,
-    chat: chat::ChatPage,
-    inspect: inspect::InspectPage,
-    runs: runs::RunsPage,
-    evaluate: evaluate::EvaluatePage,
-    learn: learn::LearnPage,
-    settings: settings::SettingsPage,
+    pages: Pages,
 }
 
 /// Seconds without a change before a draft is stored.
@@ -133,6 +117,10 @@ impl App {
         let mut draft = presets::preset(start.preset.as_deref().unwrap_or("first-stories"))?;
         draft.seed = start.seed.unwrap_or(draft.seed);
         let inspect = inspect::InspectPage::beginning_with(start.inspect.clone(), start.embed);
+        let mut pages = Pages { inspect, ..Pages::default() };
+        if let Some(number) = start.lesson {
+            pages.learn.open(number);
+        }
         let mut app = Self {
             state: State::default(),
             link,
@@ -158,23 +146,8 @@ impl App {
             #[cfg(feature = "command-line")]
             server: None,
             answers: mpsc::channel(),
-            home: Default::default(),
-            data: Default::default(),
-            tokenizer: Default::default(),
-            model: Default::default(),
-            train: Default::default(),
-            tune: Default::default(),
-            write: Default::default(),
-            chat: Default::default(),
-            inspect,
-            runs: Default::default(),
-            evaluate: Default::default(),
-            learn: Default::default(),
-            settings: Default::default(),
+            pages,
         };
-        if let Some(number) = app.start.lesson {
-            app.learn.open(number);
-        }
         app.greet();
         Ok(app)
     }
@@ -375,13 +348,14 @@ impl App {
     }
 
     fn page_ui(&mut self, ui: &mut egui::Ui) {
-        let (mut go, mut look) = (None, None);
+        let (mut go, mut lesson, mut look) = (None, None, None);
         let mut context = Context {
             state: &self.state,
             palette: Palette::of(ui),
             draft: &mut self.draft,
             outbox: &mut self.outbox,
             go: &mut go,
+            lesson: &mut lesson,
             look: &mut look,
             preferences: &mut self.preferences,
             asks: &mut self.asks,
@@ -390,35 +364,12 @@ impl App {
         let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
         let of_project = if matches!(self.page, PageName::Home | PageName::Settings) { 0 } else { opening };
         let page = self.page;
-        ui.push_id(("project", of_project), |ui| match page {
-            PageName::Home => self.home.ui(ui, &mut context, &mut self.learn),
-            PageName::Data => self.data.ui(ui, &mut context),
-            PageName::Tokenizer => self.tokenizer.ui(ui, &mut context),
-            PageName::Model => self.model.ui(ui, &mut context),
-            PageName::Train => self.train.ui(ui, &mut context),
-            PageName::Tune => self.tune.ui(ui, &mut context),
-            PageName::Write => self.write.ui(ui, &mut context),
-            PageName::Chat => self.chat.ui(ui, &mut context),
-            PageName::Inspect => self.inspect.ui(ui, &mut context),
-            PageName::Runs => self.runs.ui(ui, &mut context),
-            PageName::Evaluate => self.evaluate.ui(ui, &mut context),
-            PageName::Learn => self.learn.ui(ui, &mut context),
-            PageName::Settings => self.settings.ui(ui, &mut context),
-        });
-        if self.page != PageName::Data {
-            self.data.away(ui, &mut context);
-        }
-        if self.page != PageName::Tune {
-            self.tune.away();
-        }
-        if self.page != PageName::Chat {
-            self.chat.away();
-        }
-        if self.page != PageName::Learn {
-            self.learn.away();
+        ui.push_id(("project", of_project), |ui| self.pages.ui(page, ui, &mut context));
+        if let Some(number) = lesson {
+            self.pages.learn.open(number);
         }
         if let Some(wish) = look {
-            self.inspect.wish(wish);
+            self.pages.inspect.wish(wish);
         }
         self.page = go.unwrap_or(self.page);
     }
@@ -451,7 +402,7 @@ impl App {
             )
         };
         if requests.iter().any(settles) {
-            self.data.settle(&mut self.outbox);
+            self.pages.data.settle(&mut self.outbox);
         }
         let removal = self.outbox.take();
         for request in removal.into_iter().chain(requests) {

@@ -1,7 +1,8 @@
 //! Requests of pages to the window, in addition to commands to the engine.
 
+use crate::format;
 use crate::link::Wish;
-use egui::Rect;
+use egui::{Rect, Ui};
 use glasshouse_protocol::{Command, Event, ExportFormat, Moderated, Report};
 
 /// Note when a part of the window is saved that is not entirely visible.
@@ -61,6 +62,21 @@ pub struct Capture {
 impl Asks {
     pub fn tell(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), ..Toast::default() });
+    }
+
+    /// Copies numbers to the clipboard.
+    pub fn copy_csv(&mut self, ui: &Ui, text: String) {
+        ui.ctx().copy_text(text);
+        self.tell("Copied as CSV");
+    }
+
+    /// Saves a part of the page as a picture. What is scrolled away is not drawn, and other content may cover it.
+    pub fn picture(&mut self, ui: &Ui, rect: Rect, title: &str) {
+        let seen = rect.intersect(ui.clip_rect());
+        if seen.height() < rect.height() - 1.0 {
+            self.tell(IN_SIGHT);
+        }
+        self.capture = Some(Capture { rect: seen, name: format::file_name(title, "png") });
     }
 
     /// Shows a toast, with an optional undo command, once a request succeeded.

@@ -103,7 +103,6 @@ impl Page {
     }
 }
 
-/// Starts the application on the canvas that the boot script created.
 pub fn web_start() {
     // eframe's own hook calls this one after it has noted the panic, and then stops drawing.
     std::panic::set_hook(Box::new(|panic| {

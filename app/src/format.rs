@@ -24,7 +24,6 @@ pub fn moderated(moderated: &Moderated) -> String {
     moderated.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
-/// Capitalizes the first letter.
 pub fn capitalized(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

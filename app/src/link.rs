@@ -44,7 +44,6 @@ pub(crate) use web::{boot, fonts, mirrored};
 
 use glasshouse_protocol::{Command, Envelope, Report, Request};
 
-/// A link to an engine, or to a script.
 #[derive(Debug)]
 pub enum Link {
     Engine(EngineLink),

@@ -1,4 +1,4 @@
-//! The pages, in workflow order. Each is a struct of the person's choices, and draws the engine's state.
+//! The pages, in workflow order: one list. Each is a struct of the person's choices, and draws the engine's state.
 
 pub mod chat;
 pub mod data;
@@ -21,69 +21,147 @@ use crate::asks::Asks;
 use crate::link::Outbox;
 use crate::state::State;
 use crate::theme::Palette;
+use crate::widgets;
+use egui::Ui;
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::RunConfig;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum PageName {
-    /// Projects and the first step.
-    #[default]
-    Home,
-    /// Documents and their cleaning.
-    Data,
-    Tokenizer,
-    /// The decoder and its size.
-    Model,
-    Train,
-    Tune,
-    Write,
-    /// Conversations, and feedback on replies.
-    Chat,
-    Inspect,
-    Runs,
-    /// Quality and safety of models.
-    Evaluate,
-    Learn,
-    /// Device, theme, text size.
-    Settings,
+pub trait Page {
+    fn needs(&self) -> Needs {
+        Needs::Nothing
+    }
+
+    /// Name of the part that is open, if the page scrolls back to the top for another one.
+    fn part(&self) -> &str {
+        ""
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>);
+
+    /// Called in every frame in which another page is open.
+    fn away(&mut self, _ui: &Ui, _context: &mut Context<'_>) {}
+
+    /// The models that the top bar names.
+    fn models(&self) -> Models<'_> {
+        Models::Runs(Vec::new())
+    }
+
+    /// The dot in the rail.
+    fn dot(&self, _state: &State) -> Option<Dot> {
+        None
+    }
+}
+
+/// What a page requires. Without it, the page shows the text instead.
+#[derive(Clone, Copy, Debug)]
+pub enum Needs {
+    Nothing,
+    /// An open project.
+    Project(&'static str),
+    /// An open project, and a model in it.
+    Model(&'static str, &'static str),
+}
+
+#[derive(Clone, Debug)]
+pub enum Models<'a> {
+    /// That of the next run.
+    Next,
+    /// Chosen runs, else the run of the current weights.
+    Weights(Vec<&'a str>),
+    /// Chosen runs, else the run in training, else the latest.
+    Runs(Vec<&'a str>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dot {
+    Running,
+    Attention,
 }
 
 macro_rules! pages {
-    ($($page:ident = $key:literal, $icon:ident;)+) => {
+    ($($(#[$meta:meta])* $key:ident: $Name:ident($Page:ty), $icon:ident;)+) => {
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        pub enum PageName { $($(#[$meta])* $Name,)+ }
+
         impl PageName {
             /// In the rail's order.
-            pub const ALL: [Self; [$($key),+].len()] = [$(Self::$page),+];
+            pub const ALL: [Self; [$(stringify!($key)),+].len()] = [$(Self::$Name),+];
 
             pub fn title(self) -> &'static str {
-                match self { $(Self::$page => stringify!($page)),+ }
+                match self { $(Self::$Name => stringify!($Name)),+ }
             }
 
             /// The name in preferences and addresses.
             pub fn key(self) -> &'static str {
-                match self { $(Self::$page => $key),+ }
+                match self { $(Self::$Name => stringify!($key)),+ }
+            }
+
+            /// The text at its top, until the person hides it.
+            fn introduction(self) -> &'static str {
+                match self { $(Self::$Name => $key::WHAT),+ }
             }
 
             pub fn icon(self) -> MaterialIcon {
-                match self { $(Self::$page => icons::$icon),+ }
+                match self { $(Self::$Name => icons::$icon),+ }
+            }
+        }
+
+        /// All pages, with the person's choices on them.
+        #[derive(Debug, Default)]
+        pub struct Pages { $(pub $key: $Page,)+ }
+
+        impl Pages {
+            pub fn get(&self, page: PageName) -> &dyn Page {
+                match page { $(PageName::$Name => &self.$key),+ }
+            }
+
+            fn get_mut(&mut self, page: PageName) -> &mut dyn Page {
+                match page { $(PageName::$Name => &mut self.$key),+ }
             }
         }
     };
 }
 
 pages! {
-    Home = "home", ICON_HOME;
-    Data = "data", ICON_DESCRIPTION;
-    Tokenizer = "tokenizer", ICON_SEGMENT;
-    Model = "model", ICON_LAYERS;
-    Train = "train", ICON_MONITORING;
-    Tune = "tune", ICON_SCHOOL;
-    Write = "write", ICON_EDIT_NOTE;
-    Chat = "chat", ICON_FORUM;
-    Inspect = "inspect", ICON_BIOTECH;
-    Runs = "runs", ICON_TABLE_ROWS;
-    Evaluate = "evaluate", ICON_FACT_CHECK;
-    Learn = "learn", ICON_MENU_BOOK;
-    Settings = "settings", ICON_SETTINGS;
+    #[default]
+    home: Home(home::HomePage), ICON_HOME;
+    data: Data(data::DataPage), ICON_DESCRIPTION;
+    tokenizer: Tokenizer(tokenizer::TokenizerPage), ICON_SEGMENT;
+    model: Model(model::ModelPage), ICON_LAYERS;
+    train: Train(train::TrainPage), ICON_MONITORING;
+    tune: Tune(tune::TunePage), ICON_SCHOOL;
+    write: Write(write::WritePage), ICON_EDIT_NOTE;
+    chat: Chat(chat::ChatPage), ICON_FORUM;
+    inspect: Inspect(inspect::InspectPage), ICON_BIOTECH;
+    runs: Runs(runs::RunsPage), ICON_TABLE_ROWS;
+    evaluate: Evaluate(evaluate::EvaluatePage), ICON_FACT_CHECK;
+    learn: Learn(learn::LearnPage), ICON_MENU_BOOK;
+    settings: Settings(settings::SettingsPage), ICON_SETTINGS;
+}
+
+impl Pages {
+    /// Draws a page in its scroll area, below its introduction.
+    pub fn ui(&mut self, name: PageName, ui: &mut Ui, context: &mut Context<'_>) {
+        let page = self.get_mut(name);
+        let id = format!("{} {}", name.key(), page.part());
+        widgets::page(ui, &id, |ui| {
+            widgets::what_is_this(ui, context.preferences, name.key(), name.introduction());
+            match page.needs() {
+                Needs::Project(text) | Needs::Model(text, _) if context.state.projects.open.is_none() => {
+                    if widgets::empty(ui, name.icon(), "No project is open", text, "Choose a project") {
+                        *context.go = Some(PageName::Home);
+                    }
+                }
+                Needs::Model(_, text) if !written::has_model(context) => {
+                    parts::untrained_ui(ui, context, name.icon(), text);
+                }
+                _ => page.ui(ui, context),
+            }
+        });
+        for other in PageName::ALL.into_iter().filter(|other| *other != name) {
+            self.get_mut(other).away(ui, context);
+        }
+    }
 }
 
 impl PageName {
@@ -102,6 +180,8 @@ pub struct Context<'a> {
     pub outbox: &'a mut Outbox,
     /// The page to open after this frame.
     pub go: &'a mut Option<PageName>,
+    /// The lesson to open on the Learn page after this frame, from 1.
+    pub lesson: &'a mut Option<usize>,
     /// A request to the Inspect page after this frame.
     pub look: &'a mut Option<inspect::Wish>,
     pub preferences: &'a mut crate::preferences::Preferences,

@@ -16,7 +16,6 @@ pub struct Preferences {
     pub device: String,
     /// Precision of a project's first run, if the device supports it.
     pub precision: Precision,
-    /// The last open project.
     pub project: Option<String>,
     /// Folds that were opened or closed, by key, including the "what is this?" texts.
     pub folds: BTreeMap<String, bool>,

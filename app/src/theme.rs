@@ -33,9 +33,7 @@ pub mod space {
 pub const CONTROL: f32 = 28.0;
 /// Height of a control on touch screens, in points.
 pub const TOUCH: f32 = 36.0;
-/// Corner radius of a control in points.
 pub const CONTROL_CORNER: u8 = 6;
-/// Corner radius of a card in points.
 pub const CARD_CORNER: u8 = 10;
 /// Maximum width of prose in points: about 72 characters of body text.
 pub const PROSE: f32 = 460.0;

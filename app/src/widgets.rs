@@ -30,7 +30,6 @@ pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{choice, field, field_error, whole_number};
 pub use fold::{fold, fold_head, is_open, tell_fold, what_is_this};
-pub use glossary::{Term, glossary};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use intervals::{Measured, diagram, interval_bar, interval_plot, interval_rows};
 pub use layout::{

@@ -6,7 +6,6 @@ use crate::pages::PageName;
 use crate::pages::inspect::Wish;
 use glasshouse_protocol::{ErrorKind, View, presets};
 
-/// Maximum characters of a prompt in an address.
 const MAX_PROMPT_CHARACTERS: usize = 10_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +74,6 @@ impl Address {
         address
     }
 
-    /// Reads the initial request of the Inspect page.
     fn read_inspect(&mut self, parameter: impl Fn(&str) -> Option<String>) {
         let problems = &mut self.problems;
         let mut number = |name: &str| {
@@ -118,9 +116,9 @@ impl App {
     /// Applies a new address while the application runs: page, preset and seed.
     pub fn follow(&mut self, address: &Address) {
         self.page = address.page.unwrap_or(self.page);
-        self.inspect.wish(address.inspect.clone());
+        self.pages.inspect.wish(address.inspect.clone());
         if let Some(number) = address.lesson {
-            self.learn.open(number);
+            self.pages.learn.open(number);
         }
         match &address.preset {
             // Its project brings them when opened.
@@ -134,7 +132,6 @@ impl App {
         self.complain(&address.problems);
     }
 
-    /// Shows problems with an address as messages.
     pub fn complain(&mut self, problems: &[String]) {
         for problem in problems {
             self.state.say(None, ErrorKind::Invalid, problem.clone());

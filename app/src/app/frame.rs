@@ -1,28 +1,19 @@
 //! The frame: a rail of pages at the left, or a bar at the bottom if narrow, and the top bar, messages and page next to it.
 
 use super::App;
-use crate::pages::PageName;
-use crate::state::Text;
+use crate::pages::{Dot, PageName};
 use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{
-    Align2, CentralPanel, FontId, Frame, Margin, Panel, Rect, Response, RichText, Role, Sense, Stroke, Ui,
-    Vec2, WidgetInfo, pos2,
+    Align2, CentralPanel, FontId, Frame, Margin, Panel, Pos2, Rect, Response, RichText, Role, Sense, Stroke,
+    Ui, Vec2, WidgetInfo, pos2,
 };
 use egui_material_icons::icons;
-use glasshouse_protocol::TrainingState;
 
 /// Width of the rail with titles, in points.
 const RAIL: f32 = 184.0;
 /// Width of the rail with icons only, in points.
 const SLIM_RAIL: f32 = 60.0;
-
-/// Meaning of a page's dot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dot {
-    Running,
-    Attention,
-}
 
 impl App {
     pub(super) fn frame_ui(&mut self, ui: &mut Ui) {
@@ -58,7 +49,6 @@ impl App {
     }
 
     fn rail_ui(&mut self, ui: &mut Ui, slim: bool) {
-        let palette = Palette::of(ui);
         ui.spacing_mut().item_spacing.y = 2.0;
         self.project_ui(ui, slim);
         ui.add_space(space::MEDIUM);
@@ -83,15 +73,12 @@ impl App {
                     ui.painter().text(place, Align2::LEFT_CENTER, page.title(), font, words);
                 }
             });
-            if let Some(dot) = self.dot(page) {
-                let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
-                let rect = response.rect;
-                let place = match slim {
-                    true => rect.right_top() + Vec2::new(-9.0, 9.0),
-                    false => rect.right_center() - Vec2::new(14.0, 0.0),
-                };
-                ui.painter().circle_filled(place, 3.5, colour);
-            }
+            let rect = response.rect;
+            let place = match slim {
+                true => rect.right_top() + Vec2::new(-9.0, 9.0),
+                false => rect.right_center() - Vec2::new(14.0, 0.0),
+            };
+            self.dot_ui(ui, page, place);
             if slim {
                 response.on_hover_text(page.title());
             }
@@ -129,7 +116,6 @@ impl App {
 
     /// Two lines of pages: in one, the buttons would be too small for fingers and titles.
     fn bar_ui(&mut self, ui: &mut Ui) {
-        let palette = Palette::of(ui);
         ui.spacing_mut().item_spacing = Vec2::ZERO;
         let columns = PageName::ALL.len().div_ceil(2);
         let width = ui.available_width() / columns as f32;
@@ -144,14 +130,7 @@ impl App {
                         let font = FontId::proportional(11.0);
                         ui.painter().text(place, Align2::CENTER_BOTTOM, page.title(), font, colour);
                     });
-                    if let Some(dot) = self.dot(page) {
-                        let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
-                        ui.painter().circle_filled(
-                            response.rect.center() + Vec2::new(13.0, -14.0),
-                            3.5,
-                            colour,
-                        );
-                    }
+                    self.dot_ui(ui, page, response.rect.center() + Vec2::new(13.0, -14.0));
                 }
             });
         }
@@ -181,27 +160,11 @@ impl App {
         response
     }
 
-    fn dot(&self, page: PageName) -> Option<Dot> {
-        let state = &self.state;
-        match page {
-            PageName::Train if state.training.state != TrainingState::Idle => Some(Dot::Running),
-            PageName::Train => {
-                let failed = state.training.run.as_ref().is_some_and(|run| run.error.is_some());
-                failed.then_some(Dot::Attention)
-            }
-            PageName::Data if state.cleaning.progress.is_some() => Some(Dot::Running),
-            PageName::Data => state.cleaning.failed.is_some().then_some(Dot::Attention),
-            PageName::Tokenizer => state.tokenizer.preparing.is_some().then_some(Dot::Running),
-            PageName::Evaluate => (!state.evaluation.under_way.is_empty()).then_some(Dot::Running),
-            PageName::Write => {
-                let writes = |text: &Text| text.ending.is_none() && !text.is_reply;
-                state.writing.texts.values().any(writes).then_some(Dot::Running)
-            }
-            PageName::Chat => {
-                let writes = |text: &Text| text.ending.is_none() && text.is_reply;
-                state.writing.texts.values().any(writes).then_some(Dot::Running)
-            }
-            _ => None,
+    fn dot_ui(&self, ui: &Ui, page: PageName, place: Pos2) {
+        if let Some(dot) = self.pages.get(page).dot(&self.state) {
+            let palette = Palette::of(ui);
+            let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
+            ui.painter().circle_filled(place, 3.5, colour);
         }
     }
 

@@ -118,8 +118,8 @@ impl App {
                 let to = first.map(PathBuf::from);
                 self.outbox.send(Command::WriteCard { run, to, keep: false });
             }
-            Wish::TaskFiles => self.evaluate.take_tasks(files),
-            Wish::SentencePairs => self.evaluate.take_pairs(files),
+            Wish::TaskFiles => self.pages.evaluate.take_tasks(files),
+            Wish::SentencePairs => self.pages.evaluate.take_pairs(files),
             Wish::ModerationRules => self.take_rules(files),
             Wish::OpenProjectFolder => {
                 if let Some(id) = first {

@@ -1,4 +1,4 @@
-//! Keyboard shortcuts: digits and minus open pages, the command key with a comma the settings, P pauses. Everything else works
+//! Keyboard shortcuts: the digit row opens pages, the command key with a comma the settings, P pauses. Everything else works
 //! with Tab and Space or Enter.
 
 use super::App;
@@ -9,8 +9,8 @@ use glasshouse_protocol::{Command, TrainingState};
 /// Seconds after a text field lost the focus during which letters and digits are not shortcuts.
 const STILL_WRITING: f64 = 1.0;
 
-/// The digit row of a keyboard and the key after it: 0 is the tenth page. The last page is Settings, which a comma opens.
-const NUMBERS: [Key; 11] = [
+/// The digit row of a keyboard: 0 is the tenth page. The last page is Settings, which a comma opens.
+const NUMBERS: [Key; PageName::ALL.len() - 1] = [
     Key::Num1,
     Key::Num2,
     Key::Num3,
@@ -22,6 +22,7 @@ const NUMBERS: [Key; 11] = [
     Key::Num9,
     Key::Num0,
     Key::Minus,
+    Key::Equals,
 ];
 
 impl App {
@@ -55,7 +56,7 @@ impl App {
         for (key, page) in NUMBERS.into_iter().zip(PageName::ALL) {
             let pressed = context.input_mut(|input| {
                 // With the command key, these change the text size.
-                let sizes = matches!(key, Key::Num0 | Key::Minus);
+                let sizes = matches!(key, Key::Num0 | Key::Minus | Key::Equals);
                 (!sizes && input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key)))
                     || (!writing && input.consume_key(Modifiers::NONE, key))
             });

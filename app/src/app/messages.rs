@@ -13,7 +13,6 @@ use std::time::Duration;
 
 /// Maximum number of floating messages.
 const SHOWN: usize = 2;
-/// Maximum width of a message in points.
 const MESSAGE_WIDTH: f32 = 440.0;
 /// Height of the top bar, which messages do not cover, in points.
 const TOP_BAR: f32 = 60.0;
@@ -120,11 +119,11 @@ impl App {
                 gone = true;
             }
             Some(Undo::Removal) => {
-                self.data.keep_file();
+                self.pages.data.keep_file();
                 gone = true;
             }
             Some(Undo::Conversation) => {
-                self.chat.put_back();
+                self.pages.chat.put_back();
                 gone = true;
             }
             None => {}

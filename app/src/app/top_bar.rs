@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::format;
-use crate::pages::PageName;
+use crate::pages::{Models, PageName};
 use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{Align, Frame, Label, Layout, Margin, Popup, RichText, Role, Ui, Vec2, WidgetInfo};
@@ -52,18 +52,13 @@ impl App {
         ui.add(label).on_hover_text(line);
     }
 
-    /// The runs whose models the page shows: those chosen there; else the run of the current weights on pages that compute with
-    /// them; else the one in training; else the latest. Empty if there is none, and on pages about the next run.
+    /// The runs of [`Models`] that exist; none on pages about the next run.
     fn shown_runs(&self) -> Vec<&RunSummary> {
         let (state, training) = (&self.state, &self.state.training);
-        let (chosen, of_weights): (Vec<&str>, bool) = match self.page {
-            PageName::Tokenizer | PageName::Model | PageName::Tune => return Vec::new(),
-            PageName::Write => (self.write.looks_at().into_iter().collect(), true),
-            PageName::Chat => (self.chat.looks_at().into_iter().collect(), true),
-            PageName::Inspect => (self.inspect.looks_at().into_iter().collect(), true),
-            PageName::Evaluate => (self.evaluate.looks_at().collect(), true),
-            PageName::Runs => (self.runs.looks_at().collect(), false),
-            _ => (Vec::new(), false),
+        let (chosen, of_weights) = match self.pages.get(self.page).models() {
+            Models::Next => return Vec::new(),
+            Models::Weights(chosen) => (chosen, true),
+            Models::Runs(chosen) => (chosen, false),
         };
         let chosen: Vec<&RunSummary> =
             state.runs.list.iter().filter(|run| chosen.contains(&run.name.as_str())).collect();

@@ -1,57 +1,11 @@
 //! Command-line arguments and their help.
 
-mod archive;
-mod audit;
-mod bench;
-mod corpus;
-mod data;
-mod evaluate;
-mod feedback;
-mod inspect;
-mod interchange;
-mod measuring;
-mod moderate;
 mod preset;
-mod recipe;
-mod reproduce;
-mod runs;
-mod serve;
-mod tokenizer;
-mod writing;
 
-pub use archive::{PackArguments, UnpackArguments};
-pub use audit::AuditArguments;
-pub use bench::{
-    BenchArguments, BenchCommand, BenchDecodeArguments, BenchInspectArguments, BenchKernelArguments,
-    BenchScalingArguments, BenchStepArguments,
-};
-pub use corpus::{CorpusArguments, CorpusCommand, CorpusStoriesArguments, CorpusTasksArguments};
-pub use data::{
-    DataArguments, DataCleanArguments, DataCommand, DataCompareArguments, DataExplainArguments,
-    DataFetchArguments, DataInspectArguments, DataRecipeArguments, DataScriptArguments,
-};
-pub use evaluate::{EvaluateArguments, SuiteName};
-pub use feedback::{FeedbackArguments, ProposeArguments};
-pub use inspect::{InspectArguments, ProvenanceArguments};
-pub use interchange::{
-    BundleArguments, BundleCommand, BundleExportArguments, BundleImportArguments, ExportArguments,
-    FormatName, ImportArguments, MergeArguments, QuantizationName,
-};
-pub use measuring::MeasuringArguments;
-pub use moderate::{ModerateArguments, ModerationArguments};
-pub use recipe::RecipeArguments;
-pub use reproduce::{PublishedRun, ReproduceArguments};
-pub use runs::{RunsArguments, RunsCommand};
-pub use serve::ServeArguments;
-pub use tokenizer::{
-    TokenizerArguments, TokenizerCommand, TokenizerDecodeArguments, TokenizerEncodeArguments, TokenizerPlace,
-    TokenizerTrainArguments,
-};
-pub use writing::{ChatArguments, ClassifyArguments, GenerateArguments, ModelArguments, SamplingArguments};
-
-use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use super::Command;
+use clap::{Args, Parser, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
-use glasshouse_engine::protocol::{GuardMode, Objective, Precision, TokenizerKind};
+use glasshouse_engine::protocol::{CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind};
 use std::path::PathBuf;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
@@ -60,7 +14,6 @@ pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 #[derive(Debug, Parser)]
 #[command(name = "glasshouse", version = env!("GLASSHOUSE_VERSION"), arg_required_else_help = true, after_help = first_steps())]
 pub struct Arguments {
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -83,85 +36,12 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 failure, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
 129 (SIGHUP). SIGUSR1 saves a checkpoint of a run in training.";
 
-/// The subcommands.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Train a model; without arguments, a first one on the embedded stories
-    Train(TrainArguments),
-    /// Generate text with a trained model
-    Generate(GenerateArguments),
-    /// Chat with a model
-    Chat(ChatArguments),
-    /// Serve a project's runs through an OpenAI-compatible API
-    Serve(ServeArguments),
-    /// List, export or remove feedback on replies, or propose what to answer or label next
-    Feedback(FeedbackArguments),
-    /// Classify texts with a trained classifier, or score them with a reward model
-    Classify(ClassifyArguments),
-    /// Audit a model for bias, harmful text, memorised text, canaries and personal data
-    Audit(AuditArguments),
-    /// Find unwanted words by rules; train and check a classifier
-    Moderate(ModerateArguments),
-    /// Fine-tune a model for an application and measure it: summarise, translate, answer, tag, classify, sentiment, poems
-    Recipe(RecipeArguments),
-    /// Evaluate models on held-out text and tasks, with confidence intervals, baselines and cards
-    Evaluate(EvaluateArguments),
-    /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
-    Inspect(InspectArguments),
-    /// Find the longest spans of a text that occur in the training text
-    Provenance(ProvenanceArguments),
-    /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
-    Plan(PlanArguments),
-    /// List the GPU adapters, and which one `auto` selects
-    Devices(JsonArguments),
-    /// Check a device's results against the reference
-    Selftest(SelftestArguments),
-    /// Clean documents into a training corpus, with a reason for every removal
-    Data(DataArguments),
-    /// Print generated stories, or write instruction tasks
-    Corpus(CorpusArguments),
-    /// Train and try tokenizers
-    Tokenizer(TokenizerArguments),
-    /// List, rename, tag, delete and restore runs
-    Runs(RunsArguments),
-    /// Import a pretrained model: a Hugging Face folder or a GGUF file
-    Import(ImportArguments),
-    /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
-    Merge(MergeArguments),
-    /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
-    Export(ExportArguments),
-    /// Export a run as a bundle for training on many GPUs, and import the result
-    Bundle(BundleArguments),
-    /// Former name of `bundle export`
-    #[command(hide = true)]
-    Handover(BundleExportArguments),
-    /// Former name of `bundle import`
-    #[command(hide = true)]
-    BringBack(BundleImportArguments),
-    /// Pack a project into one .glasshouse file, for another machine or the browser
-    Pack(PackArguments),
-    /// Unpack a .glasshouse file into a project folder
-    Unpack(UnpackArguments),
-    /// Benchmark this machine
-    Bench(BenchArguments),
-    /// Repeat a published run and compare the results
-    Reproduce(ReproduceArguments),
-    /// Open the window, like `glasshouse` without arguments
-    Window(WindowArguments),
-    /// Print a shell's completion script
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-}
-
 /// Parses a non-negative integer.
 fn whole_number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
 }
 
-/// Parses a number of threads.
-fn thread_count(text: &str) -> Result<usize, String> {
+pub(super) fn thread_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=MAX_THREADS) => Ok(number),
         Ok(_) => Err(format!("expected 1 to {MAX_THREADS}")),
@@ -170,7 +50,7 @@ fn thread_count(text: &str) -> Result<usize, String> {
 }
 
 /// Names of the trainable tokenizers, after the text `first`.
-fn tokenizer_kinds(first: &str) -> String {
+pub(super) fn tokenizer_kinds(first: &str) -> String {
     format!("{first}{}", TokenizerKind::ALL.map(TokenizerKind::name).join(", "))
 }
 
@@ -251,7 +131,6 @@ pub struct ConfigArguments {
     pub set: Vec<String>,
 }
 
-/// `train.precision`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionArgument {
     /// 32-bit floats, on every device
@@ -272,7 +151,6 @@ impl PrecisionArgument {
     }
 }
 
-/// `train.guard.mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GuardArgument {
     /// Report findings and change nothing
@@ -293,10 +171,8 @@ impl GuardArgument {
     }
 }
 
-/// `train`.
 #[derive(Args, Debug, Default)]
 pub struct TrainArguments {
-    /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Training data: files, folders, or a folder written by `data clean`
@@ -364,27 +240,10 @@ pub enum EvaluationArgument {
     Full,
 }
 
-/// `plan`.
 #[derive(Args, Debug)]
-pub struct PlanArguments {
-    /// The run's starting point and changes to it
-    #[command(flatten)]
-    pub config: ConfigArguments,
-    /// Estimate training on N GPUs with PyTorch FSDP2; 0 finds the fewest that fit
-    #[arg(long, value_name = "N")]
-    pub gpus: Option<usize>,
-    /// GPU model: h100-80gb, h200-141gb, b200-180gb, a100-40gb, a100-80gb, l40s-48gb, l4-24gb, rtx4090-24gb, mi300x-192gb
-    #[arg(long, value_name = "NAME", default_value = "h100-80gb", requires = "gpus")]
-    pub gpu: String,
-    /// Share of the GPU's published peak that training reaches
-    #[arg(long, value_name = "SHARE", default_value_t = 0.4, requires = "gpus")]
-    pub utilization: f64,
-    /// Price of one GPU in US dollars per hour
-    #[arg(long, value_name = "DOLLARS", requires = "gpus")]
-    pub price: Option<f64>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: clap_complete::Shell,
 }
 
 /// A command whose only choice is its output.
@@ -395,39 +254,6 @@ pub struct JsonArguments {
     pub json: bool,
 }
 
-/// `selftest`.
-#[derive(Args, Debug)]
-pub struct SelftestArguments {
-    /// Device: auto, cpu, gpu, burn-wgpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Test every kernel variant of a GPU, operation by operation
-    #[arg(long, conflicts_with = "losses")]
-    pub variants: bool,
-    /// With --variants, only operations whose name contains TEXT
-    #[arg(long, value_name = "TEXT", default_value = "", requires = "variants")]
-    pub filter: String,
-    /// Train the same run in every precision and kernel tier of a GPU, and compare the losses
-    #[arg(long)]
-    pub losses: bool,
-    /// With --losses, the preset to train
-    #[arg(long, value_name = "NAME", default_value = "nanogpt-cpu", requires = "losses")]
-    pub preset: String,
-    /// With --losses, the number of steps
-    #[arg(long, value_name = "N", default_value_t = 200, requires = "losses")]
-    pub steps: u64,
-    /// With --losses, the training text [default: the embedded stories]
-    #[arg(long, value_name = "PATH", num_args = 1.., requires = "losses")]
-    pub data: Vec<PathBuf>,
-    /// With --variants or --losses, start nothing new after N seconds
-    #[arg(long, value_name = "N")]
-    pub seconds: Option<f64>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `window`.
 #[derive(Args, Debug, Default)]
 pub struct WindowArguments {
     /// Project folder to open [default: the last one]
@@ -453,19 +279,32 @@ pub struct WindowArguments {
     pub record: Option<PathBuf>,
 }
 
-/// Parses a size such as `2MB`, `500 KB` or `1048576` as bytes.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let split = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(split);
-    let factor = match unit.trim().to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "K" | "KB" => 1_000,
-        "M" | "MB" => 1_000_000,
-        "G" | "GB" => 1_000_000_000,
-        _ => return Err(format!("`{unit}` is not a unit of size; use B, KB, MB or GB")),
-    };
-    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is not a size; use one such as 2MB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large; use one such as 2GB"))
+/// What figures are computed with, shared by `evaluate` and `audit`.
+#[derive(Args, Clone, Debug)]
+pub struct MeasuringArguments {
+    /// Seed of samples and bootstrap resamples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+}
+
+/// Which trained model, shared by `generate`, `chat`, `export` and `tokenizer`.
+#[derive(Args, Clone, Debug)]
+pub struct ModelArguments {
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Run: number, name or title [default: the latest]
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Checkpoint: best, latest, or the path of a checkpoint file
+    #[arg(long, value_name = "WHICH", default_value = "best")]
+    pub checkpoint: CheckpointChoice,
 }
 
 #[cfg(test)]
@@ -483,14 +322,5 @@ mod tests {
         let version = Arguments::command().render_version();
         assert!(version.starts_with(&format!("glasshouse {} (", env!("CARGO_PKG_VERSION"))), "{version}");
         assert!(version.contains(std::env::consts::ARCH), "{version}");
-    }
-
-    #[test]
-    fn sizes_are_read_with_units() {
-        assert_eq!(parse_size("2MB"), Ok(2_000_000));
-        assert_eq!(parse_size("500 kb"), Ok(500_000));
-        assert_eq!(parse_size("17"), Ok(17));
-        assert!(parse_size("2 miles").is_err());
-        assert!(parse_size("99999999999GB").unwrap_err().ends_with("; use one such as 2GB"));
     }
 }

@@ -5,23 +5,28 @@ mod inspect;
 mod kernel;
 mod scaling;
 
-use super::arguments::{BenchCommand, BenchStepArguments};
+use super::arguments::{ConfigArguments, thread_count};
 use super::driver::drive;
 use super::settings::{run_config, session_options, usage};
 use super::trained;
 use anyhow::Result;
+use clap::{Args, Subcommand};
+use decode::BenchDecodeArguments;
 use glasshouse_engine::protocol::bench::StepMeasurement;
 use glasshouse_engine::protocol::quantity::{bytes, counted, flops, percent, tokens_per_second};
 use glasshouse_engine::protocol::{BenchReport, Command, Event};
 use glasshouse_engine::session;
+use inspect::BenchInspectArguments;
+use kernel::BenchKernelArguments;
+use scaling::BenchScalingArguments;
 
-pub(super) fn bench(command: BenchCommand) -> Result<()> {
+pub(super) fn bench(command: &BenchCommand) -> Result<()> {
     match command {
-        BenchCommand::Step(arguments) => step(&arguments),
-        BenchCommand::Decode(arguments) => decode::decode(&arguments),
-        BenchCommand::Scaling(arguments) => scaling::scaling(&arguments),
-        BenchCommand::Kernel(arguments) => kernel::kernel(&arguments),
-        BenchCommand::Inspect(arguments) => inspect::inspect(&arguments),
+        BenchCommand::Step(arguments) => step(arguments),
+        BenchCommand::Decode(arguments) => decode::decode(arguments),
+        BenchCommand::Scaling(arguments) => scaling::scaling(arguments),
+        BenchCommand::Kernel(arguments) => kernel::kernel(arguments),
+        BenchCommand::Inspect(arguments) => inspect::inspect(arguments),
     }
 }
 
@@ -30,7 +35,7 @@ fn step(arguments: &BenchStepArguments) -> Result<()> {
         return Err(usage("--repeats must be at least 1"));
     }
     let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
-    let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let options = arguments.machine.options()?;
     let unfused = arguments.unfused;
     let options = session::Options { unfused, ..options };
     let command = Command::BenchStep { config, repeats: arguments.repeats };
@@ -100,4 +105,55 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
     }
     say!("loss {loss_first:.4} to {loss_last:.4} on one repeated batch")?;
     Ok(())
+}
+
+/// What is measured, shared by all benchmarks.
+#[derive(Args, Debug)]
+pub struct MachineArguments {
+    /// Device: auto, cpu, gpu, or part of an adapter's name; for `step` also burn-wgpu or burn-flex
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// Choose GPU kernels by adapter kind instead of timing variants
+    #[arg(long)]
+    pub no_autotune: bool,
+}
+
+impl MachineArguments {
+    fn options(&self) -> Result<session::Options> {
+        session_options(&self.device, self.threads, self.no_autotune)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time of a training step, on random tokens
+    Step(BenchStepArguments),
+    /// Prompt and generation tokens per second, with random weights
+    Decode(BenchDecodeArguments),
+    /// Throughput of every kernel of a training step, and its share of the device's peak
+    Kernel(BenchKernelArguments),
+    /// Time of each view of the lens, with random weights
+    Inspect(BenchInspectArguments),
+    /// Time and memory of a step for models of many sizes, compared with their estimates
+    Scaling(BenchScalingArguments),
+}
+
+#[derive(Args, Debug)]
+pub struct BenchStepArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Run every operation of a layer separately with the default kernels, to measure the gain of fusions
+    #[arg(long)]
+    pub unfused: bool,
+    /// Number of timed steps
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub repeats: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

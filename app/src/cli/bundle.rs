@@ -1,13 +1,23 @@
 //! `glasshouse bundle`: exports a run for training on many GPUs, and imports the result.
 
-use super::arguments::{BundleExportArguments, BundleImportArguments};
+use super::arguments::DEFAULT_PROJECT;
 use super::driver::drive;
 use super::settings::checked_device;
 use super::trained;
 use anyhow::Result;
+use clap::{Args, Subcommand};
+use glasshouse_engine::protocol::VERIFIED_STEPS;
 use glasshouse_engine::protocol::quantity::whole;
 use glasshouse_engine::protocol::{Command, Event};
 use glasshouse_engine::session;
+use std::path::PathBuf;
+
+pub(super) fn bundle(command: &BundleCommand) -> Result<()> {
+    match command {
+        BundleCommand::Export(arguments) => export(arguments),
+        BundleCommand::Import(arguments) => import(arguments),
+    }
+}
 
 pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     let BundleExportArguments { project, run, to, steps, device, force } = arguments;
@@ -60,4 +70,47 @@ pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {
         };
         engine.ask(Command::ImportBundle { from: Some(from), out }, show).await
     })
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Export a run as a bundle
+    Export(BundleExportArguments),
+    /// Import a run that was trained with a bundle
+    Import(BundleImportArguments),
+}
+
+#[derive(Args, Debug)]
+pub struct BundleExportArguments {
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Run: number, name or title [default: the latest]
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Steps to compute here, for comparison by `verify`
+    #[arg(long, value_name = "N", default_value_t = VERIFIED_STEPS, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub steps: u64,
+    /// Device for these steps: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Replace an existing bundle and its training results
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct BundleImportArguments {
+    /// Bundle folder
+    #[arg(value_name = "DIR")]
+    pub bundle: PathBuf,
+    /// Folder with train.py's metrics and checkpoints (its --out) [default: the bundle's folder `out`]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
 }

@@ -1,9 +1,10 @@
 //! `glasshouse pack` and `glasshouse unpack`: a project as a single file, to move it between this machine and a browser.
 
-use super::arguments::{PackArguments, UnpackArguments};
+use super::arguments::DEFAULT_PROJECT;
 use super::driver::drive;
 use super::trained;
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::project::archive;
 use glasshouse_engine::protocol::quantity::{self, counted};
 use glasshouse_engine::protocol::{Command, Event};
@@ -46,4 +47,30 @@ fn beside(project: &Path) -> PathBuf {
     let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
     let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
     PathBuf::from(format!("{name}.glasshouse"))
+}
+
+#[derive(Args, Debug)]
+pub struct PackArguments {
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// File to write [default: the project's name with .glasshouse]
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct UnpackArguments {
+    /// .glasshouse file to unpack
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Folder to create [default: the file's name without its extension]
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// Replace an existing project
+    #[arg(long)]
+    pub force: bool,
 }

@@ -1,11 +1,13 @@
 //! `glasshouse chat`: a conversation through the model's chat template, or plain completion for models without one.
 
-use super::arguments::ChatArguments;
-use super::driver::{Engine, drive, is_refused};
+use super::arguments::ModelArguments;
+use super::driver::{Engine, drive, is_of};
+use super::generate::SamplingArguments;
 use super::generate::generate_config;
 use super::settings::session_options;
 use super::trained::{self, OpenedModel};
 use anyhow::{Result, anyhow, bail};
+use clap::Args;
 use glasshouse_engine::protocol::{ChatMessage, Command, Event, GenerateConfig, Output, Prompt, Role};
 use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
@@ -80,7 +82,6 @@ impl Said {
     }
 }
 
-/// The error for an unreadable line of standard input.
 fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::InvalidData => anyhow!("standard input, line {line}: not UTF-8; convert it to UTF-8"),
@@ -139,7 +140,7 @@ async fn converse(
         match engine.ask(said.command(model, &config), show).await {
             Ok(()) => said.add_answer(answer),
             // A person at the terminal can rephrase it.
-            Err(error) if interactive && is_refused(&error) => {
+            Err(error) if interactive && is_of(&error, glasshouse_engine::protocol::ErrorKind::Refused) => {
                 tell!("{error}");
                 said = before;
             }
@@ -148,4 +149,21 @@ async fn converse(
         // Another seed per turn, so that repeated prompts give different replies.
         config = GenerateConfig { seed: config.seed.wrapping_add(1), ..config };
     }
+}
+
+#[derive(Args, Debug)]
+pub struct ChatArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    #[command(flatten)]
+    pub sampling: SamplingArguments,
+    /// System message, for models with a chat template
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Continue the plain text, even if the model has a chat template
+    #[arg(long, conflicts_with = "system")]
+    pub no_template: bool,
+    /// Device: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
 }

@@ -1,14 +1,16 @@
 //! `glasshouse classify`: labels texts with a classifier, or scores them with a reward model.
 
-use super::arguments::ClassifyArguments;
+use super::arguments::ModelArguments;
 use super::driver::{Engine, drive};
 use super::trained;
 use anyhow::{Context as _, Result, anyhow};
+use clap::Args;
 use glasshouse_engine::data::read::{LabelledText, Problems, RowLocation, find_sources, labelled_texts};
 use glasshouse_engine::protocol::quantity::{counted, percent};
 use glasshouse_engine::protocol::{Command, Event, WeightSource, likeliest};
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 
 /// Number of texts per request.
 const AT_ONCE: usize = 64;
@@ -31,7 +33,6 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
     })
 }
 
-/// The texts named by the arguments.
 fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<LabelledText>>>> {
     let Some(file) = &arguments.file else {
         let of = |text: String| {
@@ -117,4 +118,21 @@ impl ClassificationOutput {
         }
         Ok(())
     }
+}
+
+#[derive(Args, Debug)]
+pub struct ClassifyArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Text to classify; may be repeated
+    #[arg(long, value_name = "TEXT", required_unless_present = "file")]
+    pub text: Vec<String>,
+    /// File of texts: JSON Lines with a field `text`, or a table (.csv) with that column
+    ///
+    /// If the file has labels, the accuracy is printed.
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub file: Option<PathBuf>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
 }

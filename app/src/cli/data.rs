@@ -1,14 +1,14 @@
 //! `glasshouse data`: the data bench on the command line.
 
-use super::arguments::{
-    DataCleanArguments, DataCommand, DataExplainArguments, DataInspectArguments, DataRecipeArguments,
-    DataScriptArguments,
-};
+use super::arguments::JsonArguments;
 use super::bar::bar;
 use super::driver::drive;
+use super::fetch::DataFetchArguments;
 use super::settings::usage;
 use super::train::{quoted, try_next};
+use super::twins::DataCompareArguments;
 use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
@@ -22,16 +22,16 @@ use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-pub(super) fn data(command: DataCommand) -> Result<()> {
+pub(super) fn data(command: &DataCommand) -> Result<()> {
     match command {
-        DataCommand::Clean(arguments) => clean(&arguments),
-        DataCommand::Inspect(arguments) => inspect(&arguments),
-        DataCommand::Explain(arguments) => explain(&arguments),
-        DataCommand::Compare(arguments) => super::twins::compare(&arguments),
-        DataCommand::Recipe(arguments) => recipe(&arguments),
-        DataCommand::Script(arguments) => write_script(&arguments),
+        DataCommand::Clean(arguments) => clean(arguments),
+        DataCommand::Inspect(arguments) => inspect(arguments),
+        DataCommand::Explain(arguments) => explain(arguments),
+        DataCommand::Compare(arguments) => super::twins::compare(arguments),
+        DataCommand::Recipe(arguments) => recipe(arguments),
+        DataCommand::Script(arguments) => write_script(arguments),
         DataCommand::Catalogue(arguments) => super::fetch::catalogue(arguments.json),
         DataCommand::Fetch(arguments) => {
             super::fetch::fetch(&arguments.name, arguments.to.as_deref(), arguments.json)
@@ -81,7 +81,6 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
 }
 
-/// Prints the result of a cleaning, and commands to try.
 fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningReport) -> Result<()> {
     if arguments.json {
         let line = serde_json::json!({
@@ -277,4 +276,94 @@ fn recipe(arguments: &DataRecipeArguments) -> Result<()> {
 fn write_script(arguments: &DataScriptArguments) -> Result<()> {
     say!("{}", script::datatrove(&named(&arguments.recipe)?)?.trim_end())?;
     Ok(())
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Clean files and folders into kept.jsonl, dropped.jsonl with reasons, report.json and report.html
+    Clean(DataCleanArguments),
+    /// Print a cleaning's report: counts by rule, source and language, samples, lengths
+    Inspect(DataInspectArguments),
+    /// Show the result of every rule for one document, and the document before and after
+    Explain(DataExplainArguments),
+    /// Compare short runs on raw and cleaned documents, with several seeds, on the same held-out text
+    Compare(Box<DataCompareArguments>),
+    /// Print a recipe as TOML, to edit it
+    Recipe(DataRecipeArguments),
+    /// Print a recipe as a datatrove script in Python, for a cluster
+    Script(DataScriptArguments),
+    /// List the public corpora for `data fetch`
+    Catalogue(JsonArguments),
+    /// Download and verify a public corpus; interrupted downloads are resumed
+    Fetch(DataFetchArguments),
+}
+
+#[derive(Args, Debug)]
+pub struct DataCleanArguments {
+    /// Files and folders to clean; - reads standard input (text or JSONL)
+    ///
+    /// Text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; also as .gz, .zst, .bz2 and .zip
+    #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
+    pub input: Vec<PathBuf>,
+    /// Folder to write: new, or from an earlier cleaning
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Recipe: fineweb, gopher, c4, light (for your own files), raw (drops and alters nothing), or a TOML file
+    #[arg(long, value_name = "NAME", default_value = "light")]
+    pub recipe: String,
+    /// Field or column with the text, with dots for nested fields [default: text or content]
+    #[arg(long, value_name = "NAME")]
+    pub text_field: Option<String>,
+    /// Start over instead of continuing a stopped cleaning
+    #[arg(long)]
+    pub restart: bool,
+    /// Replace another cleaning, or write to a folder with other files
+    #[arg(long)]
+    pub force: bool,
+    /// Print JSON Lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DataInspectArguments {
+    /// Folder of the cleaning
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DataExplainArguments {
+    /// Document id, from kept.jsonl or dropped.jsonl
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Files and folders that were cleaned
+    #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
+    pub input: Vec<PathBuf>,
+    /// Recipe, or a cleaned folder's recipe.toml
+    #[arg(long, value_name = "NAME", default_value = "light")]
+    pub recipe: String,
+    /// Field or column with the text, as given for the cleaning
+    #[arg(long, value_name = "NAME")]
+    pub text_field: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DataRecipeArguments {
+    /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
+    #[arg(value_name = "NAME")]
+    pub recipe: String,
+}
+
+#[derive(Args, Debug)]
+pub struct DataScriptArguments {
+    /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
+    #[arg(long, value_name = "NAME")]
+    pub recipe: String,
 }

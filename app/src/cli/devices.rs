@@ -1,14 +1,15 @@
 //! `glasshouse devices`: lists this machine's adapters.
 
+use super::arguments::JsonArguments;
 use anyhow::Result;
 use glasshouse_engine::gpu::{self, AdapterLimits};
 use glasshouse_engine::protocol::quantity::{bytes, counted};
 
-pub(super) fn devices(json: bool) -> Result<()> {
+pub(super) fn devices(arguments: &JsonArguments) -> Result<()> {
     let adapters = pollster::block_on(gpu::devices());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let auto = adapters.iter().find(|adapter| !adapter.software);
-    if json {
+    if arguments.json {
         let report = serde_json::json!({
             "adapters": adapters,
             "tuned": adapters.iter().map(gpu::known).collect::<Vec<_>>(),

@@ -135,7 +135,7 @@ impl Engine {
         cancel(flags);
         flags.when_raised(cancel);
         match self.answers(request, |event, _| hear(event)).await {
-            Err(error) if is_cancelled(&error) && flags.stop.load(Ordering::SeqCst) => Ok(()),
+            Err(error) if is_of(&error, ErrorKind::Cancelled) && flags.stop.load(Ordering::SeqCst) => Ok(()),
             answered => answered,
         }
     }
@@ -160,7 +160,6 @@ impl Engine {
     }
 }
 
-/// An error reported by the engine.
 #[derive(Debug)]
 struct Refusal(ErrorReport);
 
@@ -172,22 +171,9 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-fn is_cancelled(error: &anyhow::Error) -> bool {
-    is_refusal(error, ErrorKind::Cancelled)
-}
-
-/// Whether the engine refused the request, so that another one may be tried.
-pub(super) fn is_refused(error: &anyhow::Error) -> bool {
-    is_refusal(error, ErrorKind::Refused)
-}
-
-/// Whether the engine, through a session or called directly, reported an unknown name.
-pub(super) fn is_unknown(error: &anyhow::Error) -> bool {
-    report_of(error).is_some_and(|report| report.kind == ErrorKind::Unknown)
-}
-
-fn is_refusal(error: &anyhow::Error, kind: ErrorKind) -> bool {
-    error.downcast_ref().is_some_and(|Refusal(error)| error.kind == kind)
+/// Whether the engine, through a session or called directly, reported an error of this kind.
+pub(super) fn is_of(error: &anyhow::Error, kind: ErrorKind) -> bool {
+    report_of(error).is_some_and(|report| report.kind == kind)
 }
 
 /// The report of an error of the engine, through a session or called directly.

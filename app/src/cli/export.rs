@@ -1,12 +1,14 @@
 //! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file.
 
-use super::arguments::{ExportArguments, FormatName, ModelArguments};
+use super::arguments::ModelArguments;
 use super::driver::drive;
 use super::settings::usage;
 use super::trained;
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 use glasshouse_engine::protocol::{Command, Event, ExportFormat, Quantization};
 use glasshouse_engine::session;
+use std::path::PathBuf;
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
@@ -28,8 +30,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let mut has_labels = false;
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
-        trained::use_project(engine, project, false).await?;
-        let (run, config) = trained::settings_of(engine, run.clone()).await?;
+        let (run, config) = trained::settings_of(engine, project, run.clone()).await?;
         has_labels = !config.model.labels.is_empty();
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(arguments.to.clone()));
         let command = Command::ExportModel { run, checkpoint, format, to, keep: !arguments.force };
@@ -52,4 +53,58 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         ExportFormat::Gguf { .. } => say!("open it with llama.cpp: llama-cli -m {to:?}")?,
     }
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Folder to write, or file for GGUF
+    #[arg(long, value_name = "PATH")]
+    pub to: PathBuf,
+    /// Format of the export
+    #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
+    pub format: FormatName,
+    /// Matrix type of a GGUF file [default: q8_0]
+    #[arg(long, value_name = "TYPE")]
+    pub quantization: Option<QuantizationName>,
+    /// Replace an existing export
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// Folder for transformers
+    Huggingface,
+    /// File for llama.cpp
+    Gguf,
+    /// The run's adapter, as a folder for PEFT
+    Peft,
+}
+
+/// How a GGUF file stores matrices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum QuantizationName {
+    /// 32 bits per weight, as trained
+    F32,
+    /// 16 bits per weight
+    F16,
+    /// 8 bits per weight, and a scale per 32 weights
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 4 bits per weight, and a scale per 32 weights; the head in 6 bits
+    #[value(name = "q4_0")]
+    Q4_0,
+}
+
+impl From<QuantizationName> for Quantization {
+    fn from(name: QuantizationName) -> Self {
+        match name {
+            QuantizationName::F32 => Self::F32,
+            QuantizationName::F16 => Self::F16,
+            QuantizationName::Q8_0 => Self::Q8_0,
+            QuantizationName::Q4_0 => Self::Q4_0,
+        }
+    }
 }

@@ -1,13 +1,16 @@
 //! `glasshouse feedback`: feedback on replies from the Chat page.
 
-use super::arguments::FeedbackArguments;
+use super::arguments::DEFAULT_PROJECT;
 use super::driver::drive;
+use super::propose::ProposeArguments;
 use super::propose::propose;
 use super::trained;
 use crate::format;
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::{Command, Event, Feedback};
 use glasshouse_engine::session;
+use std::path::PathBuf;
 
 /// Maximum characters of a message in a list.
 const SHOWN: usize = 48;
@@ -63,4 +66,35 @@ fn list(rows: &[Feedback], json: bool) -> Result<()> {
 /// The first words of a text, on one line.
 pub(super) fn short(text: &str) -> String {
     format::shortened(&format::in_one_line(text), SHOWN)
+}
+
+#[derive(Args, Debug)]
+pub struct FeedbackArguments {
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Write all rows to a folder
+    ///
+    /// chat.jsonl, preferences.jsonl and labels.jsonl, in the formats of TRL's trainers, and texts.jsonl with labelled texts.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["remove", "json", "propose"])]
+    pub export: Option<PathBuf>,
+    /// With --export, write the project's feedback.jsonl as a single file
+    #[arg(long, requires = "export")]
+    pub one: bool,
+    /// Replace an earlier export
+    #[arg(long, requires = "export")]
+    pub force: bool,
+    /// Remove a row by its number in the list
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "propose")]
+    pub remove: Option<u32>,
+    /// Print each row as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Propose what to answer or label next from a file: diverse prompts on which the model is uncertain
+    ///
+    /// The file has JSON Lines with `prompt`, `messages` or `text`; for a run with labels, texts as in `classify`.
+    #[arg(long, value_name = "FILE")]
+    pub propose: Option<PathBuf>,
+    #[command(flatten)]
+    pub proposing: ProposeArguments,
 }

@@ -3,6 +3,7 @@
 use super::bar::bar;
 use super::driver::drive;
 use super::settings::usage;
+use clap::Args;
 use glasshouse_corpus::catalogue::{self, Entry, Length};
 use glasshouse_engine::protocol::quantity::{bytes, duration};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress};
@@ -115,4 +116,17 @@ impl DownloadProgress {
             bar.finish_and_clear();
         }
     }
+}
+
+#[derive(Args, Debug)]
+pub struct DataFetchArguments {
+    /// Name from `glasshouse data catalogue`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Folder to write [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+    /// Print JSON Lines
+    #[arg(long)]
+    pub json: bool,
 }

@@ -1,16 +1,18 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{GenerateArguments, SamplingArguments};
+use super::arguments::{ModelArguments, PrecisionArgument};
 use super::driver::{Engine, drive};
+use super::moderate::ModerationArguments;
 use super::moderate::moderation;
+use super::report::joined;
 use super::settings::{session_options, usage};
 use super::{interrupt, samples, trained};
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
-/// The generation settings of the arguments.
 pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateConfig> {
     let config = GenerateConfig {
         max_tokens: arguments.max_tokens,
@@ -32,7 +34,6 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
     Ok(config)
 }
 
-/// Stops generation on a termination signal.
 pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flags> {
     let signals = interrupt::flags("stopping")?;
     let sender = engine.sender();
@@ -80,7 +81,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                     }
                 }
                 Event::Completed { completion } if json => {
-                    let mut line = serde_json::json!({
+                    let line = serde_json::json!({
                         "event": "done",
                         "text": completion.text,
                         "prompt": prompt,
@@ -90,10 +91,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                         "seconds": completion.seconds,
                         "tokens_per_s": completion.tokens_per_s,
                     });
-                    if let (Some(line), Some(model)) = (line.as_object_mut(), model.as_object_mut()) {
-                        line.append(model);
-                    }
-                    writeln!(output, "{line}")?;
+                    writeln!(output, "{}", joined(line, &model))?;
                 }
                 Event::Completed { completion } => {
                     writeln!(output)?;
@@ -107,4 +105,66 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
             Command::Generate { source, prompt: prompt.as_str().into(), config, output: Output::Tokens };
         engine.ask(command, show).await
     })
+}
+
+/// How the next token is drawn, shared by `generate` and `chat`.
+#[derive(Args, Clone, Debug)]
+pub struct SamplingArguments {
+    /// Maximum tokens to generate
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub max_tokens: usize,
+    /// Temperature, which divides the logits; 0 is greedy
+    #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
+    pub temperature: f32,
+    /// Always take the likeliest token (same as --temperature 0)
+    #[arg(long)]
+    pub greedy: bool,
+    /// Sample from the k likeliest tokens; 0 is all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub top_k: usize,
+    /// Sample from the likeliest tokens with this total probability; 1 is all
+    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub top_p: f32,
+    /// Exclude tokens below this share of the highest probability
+    #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub min_p: f32,
+    /// Penalty for tokens in the context window; 1 is none
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub repetition_penalty: f32,
+    /// Sampling seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Stop before this text; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    #[command(flatten)]
+    pub moderation: ModerationArguments,
+    /// Precision in which a GPU reads weights
+    #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
+    pub precision: PrecisionArgument,
+    /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
+    #[arg(long)]
+    pub no_autotune: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct GenerateArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Prompt
+    #[arg(long, value_name = "TEXT", default_value = "\n")]
+    pub prompt: String,
+    #[command(flatten)]
+    pub sampling: SamplingArguments,
+    /// Generate N texts in one batch, with consecutive seeds from --seed
+    ///
+    /// Each text is the same as when generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub samples: Option<u16>,
+    /// Device: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
 }

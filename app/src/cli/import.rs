@@ -1,15 +1,16 @@
 //! `glasshouse import`: imports a pretrained model into a project.
 
-use super::arguments::ImportArguments;
+use super::arguments::DEFAULT_PROJECT;
 use super::driver::{Engine, drive};
 use super::fetch::DownloadProgress;
 use super::trained;
 use anyhow::Result;
+use clap::Args;
 use glasshouse_corpus::catalogue::Length;
 use glasshouse_engine::protocol::quantity::{bytes, counted, whole};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress, ModelSource};
 use glasshouse_engine::session;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Whether it is a network address rather than a path.
 pub(super) fn is_address(text: &str) -> bool {
@@ -89,4 +90,19 @@ pub(super) async fn import_from(
     let command = Command::ImportModel { from, context_length, for_comparison };
     engine.ask_until_signal(command, "stopping", show).await?;
     Ok(imported)
+}
+
+#[derive(Args, Debug)]
+pub struct ImportArguments {
+    /// Model to import: a Hugging Face folder, a GGUF file, or the address of either
+    ///
+    /// A folder has config.json, model.safetensors (or its shards) and tokenizer.json. An address is written as huggingface.co/OWNER/NAME.
+    #[arg(value_name = "DIR|FILE.gguf|ADDRESS")]
+    pub from: PathBuf,
+    /// Project folder; created if missing
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Context length to keep [default: 2048, or the model's own]
+    #[arg(long, value_name = "TOKENS")]
+    pub context_length: Option<usize>,
 }

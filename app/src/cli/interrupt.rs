@@ -10,9 +10,7 @@ type Raised = Box<dyn Fn(&Flags) + Send>;
 
 #[derive(Default)]
 pub(super) struct Flags {
-    /// Finish and end.
     pub stop: Arc<AtomicBool>,
-    /// Save and continue.
     pub save: AtomicBool,
     /// Exit code of the termination signal; 0 before one.
     code: AtomicU8,
@@ -67,7 +65,6 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
     Ok(flags)
 }
 
-/// The exit code of the termination signal, if there was one.
 pub(super) fn exit_code() -> Option<u8> {
     FLAGS.get().map(|flags| flags.code.load(Ordering::SeqCst)).filter(|code| *code != 0)
 }

@@ -1,11 +1,13 @@
 //! `glasshouse merge`: merges a run's adapter into the weights it adapts.
 
-use super::arguments::{MergeArguments, ModelArguments};
+use super::arguments::ModelArguments;
 use super::driver::drive;
 use super::trained;
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::{Command, Event};
 use glasshouse_engine::session;
+use std::path::PathBuf;
 
 pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
@@ -17,8 +19,7 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
             Some(folder) => format!("with the adapter of {} added to them", folder.display()),
             None => "with its adapter added to them".to_owned(),
         };
-        trained::use_project(engine, project, false).await?;
-        let (run, _) = trained::settings_of(engine, run.clone()).await?;
+        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
         let checkpoint = Some(checkpoint.clone());
         let command = Command::MergeAdapter { run: run.clone(), checkpoint, adapter, undo };
         let show = |event| {
@@ -32,4 +33,16 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
         };
         engine.ask(command, show).await
     })
+}
+
+#[derive(Args, Debug)]
+pub struct MergeArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Folder of a PEFT adapter to add (adapter_config.json, adapter_model.safetensors)
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+    /// Subtract that adapter from weights that contain it
+    #[arg(long, requires = "adapter")]
+    pub undo: bool,
 }

@@ -60,13 +60,13 @@ mod window;
 #[path = "no_window.rs"]
 mod window;
 
-use arguments::{Arguments, BundleArguments, BundleCommand, Command};
+use arguments::{Arguments, CompletionsArguments, JsonArguments, TrainArguments, WindowArguments};
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, Parser as _, Subcommand};
 use glasshouse_engine::protocol::config::without_types;
 use settings::Usage;
 use std::io::Write as _;
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 
 /// Runs the command line. Exit codes: 0 success, 1 failure, 2 usage error, 128 plus the signal's number if a signal ended it.
 pub fn run() -> ExitCode {
@@ -82,8 +82,7 @@ pub fn run() -> ExitCode {
             Err(error) => error.exit(),
         },
     };
-    let done = dispatch(command);
-    match done {
+    match command.run() {
         Ok(code) => interrupt::exit_code().map_or(code, ExitCode::from),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -91,56 +90,103 @@ pub fn run() -> ExitCode {
             let cause = error.root_cause().downcast_ref::<std::io::Error>();
             let advice = cause.map_or("", glasshouse_engine::advice_for_io);
             tell!("error: {error:#}{advice}{}", hints::of_error(&error));
-            let mistyped = error.downcast_ref::<Usage>().is_some() || driver::is_unknown(&error);
+            let mistyped = error.downcast_ref::<Usage>().is_some()
+                || driver::is_of(&error, glasshouse_engine::protocol::ErrorKind::Unknown);
             ExitCode::from(if mistyped { 2 } else { 1 })
         }
     }
 }
 
-fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::Train(arguments) => train::train(&arguments),
-        Command::Generate(arguments) => generate::generate(&arguments).map(done),
-        Command::Chat(arguments) => chat::chat(&arguments).map(done),
-        Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
-        Command::Serve(arguments) => serve::serve(&arguments).map(done),
-        Command::Classify(arguments) => classify::classify(&arguments).map(done),
-        Command::Audit(arguments) => audit::audit(&arguments).map(done),
-        Command::Moderate(arguments) => moderate::moderate(&arguments).map(done),
-        Command::Recipe(arguments) => recipe::recipe(&arguments),
-        Command::Evaluate(arguments) => evaluate::evaluate(&arguments).map(done),
-        Command::Inspect(arguments) => inspect::inspect(&arguments).map(done),
-        Command::Provenance(arguments) => inspect::provenance(&arguments).map(done),
-        Command::Plan(arguments) => plan::plan(&arguments).map(done),
-        Command::Devices(arguments) => devices::devices(arguments.json).map(done),
-        Command::Selftest(arguments) => selftest::selftest(&arguments),
-        Command::Data(arguments) => data::data(arguments.command).map(done),
-        Command::Corpus(arguments) => corpus::corpus(&arguments).map(done),
-        Command::Tokenizer(arguments) => tokenizer::tokenizer(arguments.command).map(done),
-        Command::Runs(arguments) => runs::runs(&arguments).map(done),
-        Command::Import(arguments) => import::import(&arguments).map(done),
-        Command::Merge(arguments) => merge::merge(&arguments).map(done),
-        Command::Export(arguments) => export::export(&arguments).map(done),
-        Command::Bundle(BundleArguments { command: BundleCommand::Export(arguments) })
-        | Command::Handover(arguments) => bundle::export(&arguments).map(done),
-        Command::Bundle(BundleArguments { command: BundleCommand::Import(arguments) })
-        | Command::BringBack(arguments) => bundle::import(&arguments).map(done),
-        Command::Pack(arguments) => carry::pack(&arguments).map(done),
-        Command::Unpack(arguments) => carry::unpack(&arguments).map(done),
-        Command::Bench(arguments) => bench::bench(arguments.command).map(done),
-        Command::Reproduce(arguments) => reproduce::reproduce(&arguments),
-        Command::Window(arguments) => window::window(&arguments).map(done),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "glasshouse", &mut script);
-            std::io::stdout().write_all(&script)?;
-            Ok(ExitCode::SUCCESS)
+macro_rules! commands {
+    ($($(#[$meta:meta])* $Name:ident($Arguments:ty) = $run:path;)+) => {
+        #[derive(Debug, Subcommand)]
+        pub enum Command { $($(#[$meta])* $Name($Arguments),)+ }
+
+        impl Command {
+            fn run(&self) -> anyhow::Result<ExitCode> {
+                match self { $(Self::$Name(arguments) => $run(arguments).map(Termination::report)),+ }
+            }
         }
-    }
+    };
 }
 
-fn done((): ()) -> ExitCode {
-    ExitCode::SUCCESS
+// All commands: help, options, and the function that runs it.
+commands! {
+    /// Train a model; without arguments, a first one on the embedded stories
+    Train(TrainArguments) = train::train;
+    /// Generate text with a trained model
+    Generate(generate::GenerateArguments) = generate::generate;
+    /// Chat with a model
+    Chat(chat::ChatArguments) = chat::chat;
+    /// Serve a project's runs through an OpenAI-compatible API
+    Serve(serve::ServeArguments) = serve::serve;
+    /// List, export or remove feedback on replies, or propose what to answer or label next
+    Feedback(feedback::FeedbackArguments) = feedback::feedback;
+    /// Classify texts with a trained classifier, or score them with a reward model
+    Classify(classify::ClassifyArguments) = classify::classify;
+    /// Audit a model for bias, harmful text, memorised text, canaries and personal data
+    Audit(audit::AuditArguments) = audit::audit;
+    /// Find unwanted words by rules; train and check a classifier
+    Moderate(moderate::ModerateArguments) = moderate::moderate;
+    /// Fine-tune a model for an application and measure it: summarise, translate, answer, tag, classify, sentiment, poems
+    Recipe(recipe::RecipeArguments) = recipe::recipe;
+    /// Evaluate models on held-out text and tasks, with confidence intervals, baselines and cards
+    Evaluate(evaluate::EvaluateArguments) = evaluate::evaluate;
+    /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
+    Inspect(inspect::InspectArguments) = inspect::inspect;
+    /// Find the longest spans of a text that occur in the training text
+    Provenance(inspect::ProvenanceArguments) = inspect::provenance;
+    /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
+    Plan(plan::PlanArguments) = plan::plan;
+    /// List the GPU adapters, and which one `auto` selects
+    Devices(JsonArguments) = devices::devices;
+    /// Check a device's results against the reference
+    Selftest(selftest::SelftestArguments) = selftest::selftest;
+    /// Clean documents into a training corpus, with a reason for every removal
+    #[command(subcommand)]
+    Data(data::DataCommand) = data::data;
+    /// Print generated stories, or write instruction tasks
+    #[command(subcommand)]
+    Corpus(corpus::CorpusCommand) = corpus::corpus;
+    /// Train and try tokenizers
+    #[command(subcommand)]
+    Tokenizer(tokenizer::TokenizerCommand) = tokenizer::tokenizer;
+    /// List, rename, tag, delete and restore runs
+    Runs(runs::RunsArguments) = runs::runs;
+    /// Import a pretrained model: a Hugging Face folder or a GGUF file
+    Import(import::ImportArguments) = import::import;
+    /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
+    Merge(merge::MergeArguments) = merge::merge;
+    /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
+    Export(export::ExportArguments) = export::export;
+    /// Export a run as a bundle for training on many GPUs, and import the result
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand) = bundle::bundle;
+    /// Former name of `bundle export`
+    #[command(hide = true)]
+    Handover(bundle::BundleExportArguments) = bundle::export;
+    /// Former name of `bundle import`
+    #[command(hide = true)]
+    BringBack(bundle::BundleImportArguments) = bundle::import;
+    /// Pack a project into one .glasshouse file, for another machine or the browser
+    Pack(carry::PackArguments) = carry::pack;
+    /// Unpack a .glasshouse file into a project folder
+    Unpack(carry::UnpackArguments) = carry::unpack;
+    /// Benchmark this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand) = bench::bench;
+    /// Repeat a published run and compare the results
+    Reproduce(reproduce::ReproduceArguments) = reproduce::reproduce;
+    /// Open the window, like `glasshouse` without arguments
+    Window(WindowArguments) = window::window;
+    /// Print a shell's completion script
+    Completions(CompletionsArguments) = completions;
+}
+
+fn completions(arguments: &CompletionsArguments) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "glasshouse", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
 }
 
 /// Whether the reader of our output closed the pipe, as `head` does; this is not an error.

@@ -1,18 +1,21 @@
 //! `glasshouse moderate`: finds offensive words and phrases by rules and by a classifier trained on the person's rows.
 
-use super::arguments::{ModerateArguments, ModerationArguments};
+use super::arguments::DEFAULT_PROJECT;
 use super::report;
 use super::settings::usage;
 use anyhow::{Context as _, Result, anyhow, ensure};
+use clap::{Args, ValueEnum};
 use glasshouse_engine::metrics::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
 use glasshouse_engine::protocol::Moderation;
+use glasshouse_engine::protocol::config::Category;
 use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
 use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::{ModerationMode, Severity, names};
 use glasshouse_engine::storage;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Maximum size of a file of rows in bytes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -92,7 +95,6 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     Ok(())
 }
 
-/// The moderation settings of the arguments.
 pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> {
     let ModerationArguments {
         moderation,
@@ -161,4 +163,90 @@ fn read(path: &Path, most: u64) -> Result<String> {
     ensure!(size <= most, "{}: too large ({size} bytes)", at());
     let bytes = std::fs::read(path).with_context(at)?;
     String::from_utf8(bytes).map_err(|_| anyhow!("{} is not UTF-8; convert it to UTF-8", at()))
+}
+
+/// What is done about a finding in text that a model writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ModerationArgument {
+    /// No moderation
+    Off,
+    /// Count findings; the text stays as it is
+    Note,
+    /// Remove findings
+    Filter,
+    /// Mask their letters
+    Replace,
+    /// End the text before the first finding
+    Stop,
+}
+
+impl ModerationArgument {
+    pub fn mode(self) -> ModerationMode {
+        match self {
+            Self::Off => ModerationMode::Off,
+            Self::Note => ModerationMode::Note,
+            Self::Filter => ModerationMode::Filter,
+            Self::Replace => ModerationMode::Replace,
+            Self::Stop => ModerationMode::Stop,
+        }
+    }
+}
+
+/// Moderation of what a model writes, shared by `generate`, `chat` and `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ModerationArguments {
+    /// Moderation of the generated text, by the built-in rules and the project's (docs/moderation.md)
+    #[arg(long, value_name = "MODE", value_enum, default_value = "off")]
+    pub moderation: ModerationArgument,
+    /// Minimum severity: mild, medium, severe
+    #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "medium", requires = "moderation")]
+    pub moderation_severity: Severity,
+    /// Categories, separated by commas: profanity, insults, violence, sexual, self_harm, drugs, other [default: all]
+    #[arg(long, value_name = "NAME,NAME", value_parser = category, value_delimiter = ',', requires = "moderation")]
+    pub moderation_categories: Vec<Category>,
+    /// Rules file to use instead of the project's
+    #[arg(long, value_name = "FILE", requires = "moderation")]
+    pub moderation_rules: Option<PathBuf>,
+    /// Also moderate sentences that the project's classifier finds harmful (trained by `moderate --train`)
+    #[arg(long, requires = "moderation")]
+    pub moderation_classifier: bool,
+}
+
+fn severity(name: &str) -> Result<Severity, String> {
+    let known = Severity::ALL;
+    let named = known.into_iter().find(|severity| severity.name() == name);
+    named.ok_or_else(|| names::unknown("severity", name, known.into_iter().map(Severity::name)))
+}
+
+fn category(name: &str) -> Result<Category, String> {
+    let known = Category::ALL;
+    let named = known.into_iter().find(|category| category.name() == name);
+    named.ok_or_else(|| names::unknown("category", name, known.into_iter().map(Category::name)))
+}
+
+#[derive(Args, Debug)]
+pub struct ModerateArguments {
+    /// Project folder with rules (moderation.jsonl) and classifier (moderation-classifier.json)
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Train the project's classifier on rows {"text", "label"}
+    ///
+    /// Labels such as `innocent`, `ok`, `clean` and 0 are innocent; all others are harmful.
+    #[arg(long, value_name = "ROWS")]
+    pub train: Option<PathBuf>,
+    /// Measure rules and classifier on rows {"text", "label"}: precision, recall, F1, false alarms
+    #[arg(long, value_name = "ROWS")]
+    pub check: Option<PathBuf>,
+    /// Rules file to use instead of the project's (docs/moderation.md)
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Text to check; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub text: Vec<String>,
+    /// Seed of training and intervals
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

@@ -30,10 +30,8 @@ enum OutputMode {
     Bar(ProgressBar),
     Lines {
         steps: u64,
-        /// When a step was last printed.
         last: Option<Instant>,
     },
-    /// One JSON object per line.
     Json,
 }
 
@@ -153,7 +151,6 @@ impl Output {
     }
 }
 
-/// Pair metrics to append to an evaluation's losses.
 fn of_pairs(pairs: &PreferenceMetrics) -> String {
     let PreferenceMetrics { margin, accuracy, ties, chosen_reward, rejected_reward, log_ratio } = pairs;
     let ties =
@@ -196,7 +193,6 @@ fn of_guard(report: &GuardReport) -> String {
     format!("{}: {}{documents}", report.kind.name(), report.text)
 }
 
-/// An event as a line of text.
 fn line(event: &TrainEvent) -> String {
     match event {
         TrainEvent::Step { loss, lr, grad_norm, tokens_per_s, skipped, .. } => {

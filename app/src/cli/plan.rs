@@ -1,9 +1,10 @@
 //! `glasshouse plan`: memory and time of a run, computed without a device.
 
-use super::arguments::PlanArguments;
+use super::arguments::ConfigArguments;
 use super::driver::{Engine, drive};
 use super::settings::run_config;
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::cluster::ClusterRequest;
 use glasshouse_engine::protocol::quantity::{bytes, counted, flop, percent, quantity, whole};
 use glasshouse_engine::protocol::{
@@ -169,4 +170,25 @@ async fn trade(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> R
         )?;
     }
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Estimate training on N GPUs with PyTorch FSDP2; 0 finds the fewest that fit
+    #[arg(long, value_name = "N")]
+    pub gpus: Option<usize>,
+    /// GPU model: h100-80gb, h200-141gb, b200-180gb, a100-40gb, a100-80gb, l40s-48gb, l4-24gb, rtx4090-24gb, mi300x-192gb
+    #[arg(long, value_name = "NAME", default_value = "h100-80gb", requires = "gpus")]
+    pub gpu: String,
+    /// Share of the GPU's published peak that training reaches
+    #[arg(long, value_name = "SHARE", default_value_t = 0.4, requires = "gpus")]
+    pub utilization: f64,
+    /// Price of one GPU in US dollars per hour
+    #[arg(long, value_name = "DOLLARS", requires = "gpus")]
+    pub price: Option<f64>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

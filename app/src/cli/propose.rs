@@ -1,11 +1,13 @@
 //! `glasshouse feedback --propose`: proposes what to answer or label next.
 
-use super::arguments::{FeedbackArguments, ProposeArguments};
 use super::driver::drive;
+use super::feedback::FeedbackArguments;
 use super::feedback::short;
 use super::settings::session_options;
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
+use clap::Args;
+use glasshouse_engine::protocol::CheckpointChoice;
 use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::{
     ChatMessage, Command, Event, Proposal, ProposalSettings, Role, Uncertainty, WeightSource,
@@ -13,7 +15,7 @@ use glasshouse_engine::protocol::{
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Steps of the progress bar.
 const PARTS: u64 = 1000;
@@ -25,8 +27,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
     let settings = ProposalSettings { measure: *measure, count, samples, max_tokens: *max_tokens };
     let options = session_options(device, None, false)?;
     drive(options, async |engine| {
-        trained::use_project(engine, &arguments.project, false).await?;
-        let (run, _) = trained::settings_of(engine, run.clone()).await?;
+        let (run, _) = trained::settings_of(engine, &arguments.project, run.clone()).await?;
         let source = WeightSource::Checkpoint { run, checkpoint: checkpoint.clone() };
         // Fail before the work rather than after it.
         let mut file = to.as_deref().map(new_file).transpose()?;
@@ -101,6 +102,42 @@ fn to_be_answered(row: &Proposal) -> Value {
     }
     let messages = [&prompt[..], &[ChatMessage::new(Role::Assistant, "")]].concat();
     json!({ "messages": messages, "said": said, "share": share, "uncertainty": uncertainty })
+}
+
+/// How `feedback --propose` looks.
+#[derive(Args, Debug)]
+pub struct ProposeArguments {
+    /// Number of proposals
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]
+    pub count: u32,
+    /// Uncertainty measure: entropy, disagreement or margin [default: margin for a run with labels, else entropy]
+    ///
+    /// entropy of the answer's tokens (on the CPU), disagreement of several answers, or margin between the likeliest labels
+    #[arg(long, value_name = "MEASURE", value_parser = uncertainty, requires = "propose")]
+    pub measure: Option<Uncertainty>,
+    /// Answers per prompt for disagreement
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=64), requires = "propose")]
+    pub samples: u32,
+    /// Maximum tokens of an answer
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "propose")]
+    pub max_tokens: usize,
+    /// Run: number, name or title [default: the latest]
+    #[arg(long, value_name = "RUN", requires = "propose")]
+    pub run: Option<String>,
+    /// Checkpoint: best, latest, or the path of a checkpoint file
+    #[arg(long, value_name = "WHICH", default_value = "best", requires = "propose")]
+    pub checkpoint: CheckpointChoice,
+    /// Device: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "propose")]
+    pub device: String,
+    /// Write the proposals to a new file, to be answered or labelled and trained on
+    #[arg(long, value_name = "FILE", requires = "propose")]
+    pub to: Option<PathBuf>,
+}
+
+fn uncertainty(name: &str) -> Result<Uncertainty, String> {
+    let found = Uncertainty::ALL.into_iter().find(|known| known.name() == name);
+    found.ok_or_else(|| format!("expected {}", Uncertainty::ALL.map(Uncertainty::name).join(", ")))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod own;
 
-use super::arguments::{ConfigArguments, EvaluationArgument, RecipeArguments, TrainArguments};
+use super::arguments::{ConfigArguments, DEFAULT_PROJECT, EvaluationArgument, TrainArguments, thread_count};
 use super::driver::drive;
 use super::import::is_place;
 use super::score::{Score, ScoringOptions};
@@ -10,6 +10,7 @@ use super::settings::{changed, check_device, usage};
 use super::train::{quoted, taken_in, to_the_end, told};
 use super::trained;
 use anyhow::{Context as _, Result};
+use clap::Args;
 use glasshouse_engine::data::recipes::{generated, write_lines, write_own};
 use glasshouse_engine::data::tasks::TaskSplit;
 use glasshouse_engine::project::{Project, Run};
@@ -20,10 +21,9 @@ use glasshouse_engine::protocol::recipes::{
 use glasshouse_engine::protocol::{Objective, RunConfig, RunSummary, Start, presets};
 use glasshouse_engine::session;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Number of example rows.
 const EXAMPLES: u64 = 10;
 
 pub(super) fn recipe(arguments: &RecipeArguments) -> Result<ExitCode> {
@@ -187,7 +187,6 @@ fn list(json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file of ten example rows.
 fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
     if file.exists() {
         return Err(usage(format!("{} exists already; name another file", file.display())));
@@ -308,4 +307,74 @@ fn tell_perplexity(
         run.name
     )?;
     Ok(())
+}
+
+/// Training options, excluded by `--measure`.
+const MEASURE_TAKES_NO: [&str; 7] = ["from", "steps", "batch_size", "lr", "adapter", "seed", "set"];
+
+const EXAMPLE_TAKES_NO: [&str; 11] =
+    ["data", "measure", "from", "steps", "batch_size", "lr", "adapter", "seed", "set", "device", "threads"];
+
+#[derive(Args, Debug)]
+#[command(after_help = names_list())]
+pub struct RecipeArguments {
+    /// Recipe [default: list all recipes]
+    pub name: Option<String>,
+    /// Your rows, a tenth of which is held out [default: generated rows]
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub data: Option<PathBuf>,
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT, requires = "name")]
+    pub project: PathBuf,
+    /// Model to start from: a run of the project, a Hugging Face folder, a GGUF file, or an address
+    #[arg(
+        long,
+        value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS",
+        default_value = Start::LATEST,
+        requires = "name"
+    )]
+    pub from: String,
+    /// Write ten example rows and train nothing
+    #[arg(long, value_name = "FILE", requires = "name", conflicts_with_all = EXAMPLE_TAKES_NO)]
+    pub example: Option<PathBuf>,
+    /// Measure a run and train nothing: number, name or title
+    ///
+    /// Measures on the held-out rows of the run's data, on generated rows if it was not trained with this recipe, or with --data on all rows of
+    /// the file.
+    #[arg(long, value_name = "RUN", requires = "name", conflicts_with_all = MEASURE_TAKES_NO)]
+    pub measure: Option<String>,
+    /// Optimizer steps [default: the recipe's, or that of the starting run]
+    #[arg(long, value_name = "N", requires = "name")]
+    pub steps: Option<u64>,
+    /// Sequences per micro-batch
+    #[arg(long, value_name = "N", requires = "name")]
+    pub batch_size: Option<usize>,
+    /// Peak learning rate [default: the recipe's]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, requires = "name")]
+    pub lr: Option<f64>,
+    /// Train an adapter and freeze the model: lora
+    #[arg(long, value_name = "KIND", requires = "name")]
+    pub adapter: Option<String>,
+    /// Seed of batches and dropout
+    #[arg(long, value_name = "N", requires = "name")]
+    pub seed: Option<u64>,
+    /// Set any field of run.toml, as in `train`; may be repeated
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", requires = "name")]
+    pub set: Vec<String>,
+    /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", requires = "name")]
+    pub device: Option<String>,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count, requires = "name")]
+    pub threads: Option<usize>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn names_list() -> String {
+    let widest = RECIPES.iter().map(|recipe| recipe.name.len()).max().unwrap_or_default();
+    let line = |name: &str, learns: &str| format!("  {name:<widest$}  {learns}\n");
+    let lines: String = RECIPES.iter().map(|recipe| line(recipe.name, recipe.learns)).collect();
+    format!("Recipes:\n{lines}")
 }

@@ -36,9 +36,13 @@ pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
 
 /// The JSON object `value` with an `event` field.
 pub(super) fn with_event(event: &str, value: &Value) -> Value {
-    let mut line = json!({ "event": event });
-    if let (Some(line), Some(fields)) = (line.as_object_mut(), value.as_object()) {
-        line.extend(fields.clone());
+    joined(json!({ "event": event }), value)
+}
+
+/// A JSON object with the fields of another.
+pub(super) fn joined(mut line: Value, more: &Value) -> Value {
+    if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {
+        line.extend(more.clone());
     }
     line
 }

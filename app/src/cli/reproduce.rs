@@ -5,10 +5,11 @@ mod exercise;
 mod report;
 mod rows;
 
-use super::arguments::{ConfigArguments, PublishedRun, ReproduceArguments, TrainArguments};
+use super::arguments::{ConfigArguments, TrainArguments, thread_count};
 use super::settings::{check_device, run_config, usage};
 use super::{fetch, train, trained};
 use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
 use exercise::Exercise;
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
 use glasshouse_engine::protocol::quantity::things;
@@ -206,6 +207,60 @@ fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Op
         tell!("note: {other}; there will be no verdict");
     }
     Ok(Some(file.clone()))
+}
+
+#[derive(Args, Debug)]
+pub struct ReproduceArguments {
+    /// Published run
+    #[arg(value_enum)]
+    pub run: PublishedRun,
+    /// Data file, verified by checksum [default: downloaded like `glasshouse data fetch NAME`]
+    ///
+    /// Datasets: tiny-shakespeare, the-verdict, sms-spam, book-instructions, book-preferences.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// GPT-2 for spam, sft and dpo: a Hugging Face folder or an address [default for dpo: the project's latest `sft` run]
+    #[arg(long, value_name = "DIR|ADDRESS", conflicts_with = "resume")]
+    pub weights: Option<String>,
+    /// Change a setting of an exercise, as in `train`; may be repeated, and gives no verdict
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
+    /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Threads of the CPU executor [default: all cores]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// Number of steps other than the published run's; gives no verdict
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Resume an interrupted reproduction, the project's latest run
+    #[arg(long, conflicts_with_all = ["data", "steps"])]
+    pub resume: bool,
+    /// Project folder; an existing project gets a new run unless resumed
+    #[arg(long, value_name = "DIR", default_value = "glasshouse-reproduce")]
+    pub project: PathBuf,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The published runs that can be repeated: presets of the same names, and exercises of Raschka 2024, "Build a large language model (from
+/// scratch)".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PublishedRun {
+    /// nanoGPT's shakespeare-char on a laptop: validation loss 1.88
+    NanogptCpu,
+    /// nanoGPT's shakespeare-char on a GPU: best validation loss 1.4697
+    NanogptGpu,
+    /// Raschka's chapter 5: a GPT-2 memorises a short story
+    Verdict,
+    /// Chapter 6: GPT-2 classifies spam, test accuracy 95.67 %
+    Spam,
+    /// Chapter 7: GPT-2 medium follows instructions, validation loss 0.657
+    Sft,
+    /// Chapter 7: preference for polite answers by DPO, validation loss 0.610
+    Dpo,
 }
 
 #[cfg(test)]

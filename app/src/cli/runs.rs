@@ -1,11 +1,13 @@
 //! `glasshouse runs`: a project's runs as a table, and their titles, tags and notes.
 
-use super::arguments::{RunsArguments, RunsCommand};
+use super::arguments::DEFAULT_PROJECT;
 use super::report::aligned;
 use anyhow::Result;
+use clap::{Args, Subcommand};
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::RunSummary;
 use glasshouse_engine::protocol::quantity::{count, duration};
+use std::path::PathBuf;
 
 pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
     let project = Project::open(&arguments.project)?;
@@ -74,4 +76,51 @@ fn row(run: &RunSummary) -> Vec<String> {
         run.title.clone(),
         run.tags.join(", "),
     ]
+}
+
+#[derive(Args, Debug)]
+pub struct RunsArguments {
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT, global = true)]
+    pub project: PathBuf,
+    /// Print one JSON object per run
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Set the title of a run; an empty one removes it
+    Rename {
+        /// Run: number, name or title
+        run: String,
+        /// The title
+        title: String,
+    },
+    /// Set a run's tags; without any, they are removed
+    Tag {
+        /// Run: number, name or title
+        run: String,
+        /// The tags
+        tags: Vec<String>,
+    },
+    /// Print the command line that trains another run with a run's settings
+    Command {
+        /// Run: number, name or title
+        run: String,
+    },
+    /// Delete runs; `glasshouse runs restore` restores them until the project is next opened in the window
+    Delete {
+        /// Runs: number, name or title
+        #[arg(required = true)]
+        runs: Vec<String>,
+    },
+    /// Restore deleted runs
+    Restore {
+        /// Names of runs
+        #[arg(required = true)]
+        runs: Vec<String>,
+    },
 }

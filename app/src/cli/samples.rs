@@ -1,8 +1,9 @@
 //! `glasshouse generate --samples`: several texts from one prompt, generated concurrently.
 
-use super::arguments::GenerateArguments;
 use super::driver::drive;
+use super::generate::GenerateArguments;
 use super::generate::stop_by_signal;
+use super::report::joined;
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::quantity::{counted, tokens_per_second};
@@ -67,7 +68,7 @@ pub(super) fn samples(
             tell!("{} together, {}", counted(tokens as u64, "token"), tokens_per_second(speed));
             return Ok(());
         }
-        let mut line = serde_json::json!({
+        let line = serde_json::json!({
             "event": "done",
             "prompt": prompt,
             "samples": count,
@@ -75,9 +76,6 @@ pub(super) fn samples(
             "seconds": seconds,
             "tokens_per_s": speed,
         });
-        if let (Some(line), Some(model)) = (line.as_object_mut(), model.as_object_mut()) {
-            line.append(model);
-        }
-        Ok(say!("{line}")?)
+        Ok(say!("{}", joined(line, &model))?)
     })
 }

@@ -53,7 +53,6 @@ impl Score {
     }
 }
 
-/// The project and settings for scoring.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScoringOptions<'a> {
     pub(super) project: &'a Path,

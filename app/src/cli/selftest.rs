@@ -1,16 +1,16 @@
 //! `glasshouse selftest`: compares a device with the reference on this machine.
 
-use super::arguments::SelftestArguments;
 use super::hints;
 use super::settings::{checked_device, usage};
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::data::{self, Batches};
 use glasshouse_engine::protocol::{Hint, RunConfig, presets};
 use glasshouse_engine::selftest::losses::{self, LossesReport};
 use glasshouse_engine::selftest::{self, variants};
 use serde::Serialize;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
@@ -69,4 +69,35 @@ fn trained(
     let (batch, context) = (config.train.batch_size, config.model.context_length);
     let batches = Batches::windows(&prepared.store, config.seed, batch, context)?;
     Ok(pollster::block_on(losses::run(device, &config, &batches, arguments.steps, seconds))?)
+}
+
+#[derive(Args, Debug)]
+pub struct SelftestArguments {
+    /// Device: auto, cpu, gpu, burn-wgpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Test every kernel variant of a GPU, operation by operation
+    #[arg(long, conflicts_with = "losses")]
+    pub variants: bool,
+    /// With --variants, only operations whose name contains TEXT
+    #[arg(long, value_name = "TEXT", default_value = "", requires = "variants")]
+    pub filter: String,
+    /// Train the same run in every precision and kernel tier of a GPU, and compare the losses
+    #[arg(long)]
+    pub losses: bool,
+    /// With --losses, the preset to train
+    #[arg(long, value_name = "NAME", default_value = "nanogpt-cpu", requires = "losses")]
+    pub preset: String,
+    /// With --losses, the number of steps
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "losses")]
+    pub steps: u64,
+    /// With --losses, the training text [default: the embedded stories]
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "losses")]
+    pub data: Vec<PathBuf>,
+    /// With --variants or --losses, start nothing new after N seconds
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<f64>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

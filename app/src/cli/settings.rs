@@ -36,7 +36,6 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
     changed(config, arguments)
 }
 
-/// A configuration with the changes from the arguments.
 pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<RunConfig> {
     if let Some(kind) = arguments.tokenizer {
         config.tokenizer.kind = kind;
@@ -125,56 +124,47 @@ pub fn differing(
     [data, held_out]: [&[PathBuf]; 2],
     run: &RunConfig,
 ) -> Result<Vec<String>> {
-    let mut others = Vec::new();
-    let mut compare = |name: &str, typed: Option<String>, has: String| {
-        if let Some(typed) = typed.filter(|typed| *typed != has) {
-            others.push(format!("--{name} is {typed} instead of {has}"));
-        }
-    };
     let preset = |name: &String| presets::preset(name).map(|config| config.preset).map_err(usage);
-    compare("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone());
     let derived = |layers| presets::from_layers(layers).map(|config| config.preset).map_err(usage);
-    compare("layers", arguments.layers.map(derived).transpose()?, run.preset.clone());
-    compare(
-        "tokenizer",
-        arguments.tokenizer.map(|kind| format!("{kind:?}")),
-        format!("{:?}", run.tokenizer.kind),
-    );
-    compare(
-        "vocabulary",
-        arguments.vocabulary.map(|typed| typed.to_string()),
-        run.tokenizer.vocabulary.to_string(),
-    );
-    let has = run.train.epochs.map_or_else(|| "none".to_owned(), |epochs| epochs.to_string());
-    compare("epochs", arguments.epochs.map(|typed| typed.to_string()), has);
-    let patience = arguments.patience.map(|typed| typed.to_string());
-    compare("patience", patience, run.train.early_stopping.patience.to_string());
-    let rate = arguments.lr.map(|typed| typed.to_string());
-    compare("lr", rate, run.train.learning_rate.to_string());
-    compare(
-        "batch-size",
-        arguments.batch_size.map(|typed| typed.to_string()),
-        run.train.batch_size.to_string(),
-    );
-    let has = run.train.adapter.as_ref().map_or("none", |_| "lora");
-    compare("adapter", arguments.adapter.clone(), has.to_owned());
-    let canaries = arguments.canaries.map(|typed| typed.to_string());
-    compare("canaries", canaries, run.data.canaries.to_string());
-    compare("seed", arguments.seed.map(|typed| typed.to_string()), run.seed.to_string());
-    let guard = arguments.guard.map(|guard| guard.mode().name().to_owned());
-    compare("guard", guard, run.train.guard.mode.name().to_owned());
-    let typed: Vec<String> = data.iter().map(|path| path.display().to_string()).collect();
-    let has =
-        if run.data.paths.is_empty() { "the embedded stories".to_owned() } else { run.data.paths.join(" ") };
-    compare("data", (!typed.is_empty()).then(|| typed.join(" ")), has);
-    let typed: Vec<String> = held_out.iter().map(|path| path.display().to_string()).collect();
-    let has = match &run.data.validation_files[..] {
+    let joined = |paths: &[PathBuf]| {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        (!names.is_empty()).then(|| names.join(" "))
+    };
+    let paths = match &run.data.paths[..] {
+        [] => "the embedded stories".to_owned(),
+        paths => paths.join(" "),
+    };
+    let files = match &run.data.validation_files[..] {
         [] => format!("a share of {}", run.data.validation),
         files => files.join(" "),
     };
-    compare("validation", (!typed.is_empty()).then(|| typed.join(" ")), has);
-    let objective = arguments.objective.map(|objective| objective.to_string());
-    compare("objective", objective, run.train.objective.to_string());
+    let (train, tokenizer) = (&run.train, &run.tokenizer);
+    let epochs = train.epochs.map_or_else(|| "none".to_owned(), |epochs| epochs.to_string());
+    let adapter = train.adapter.as_ref().map_or("none", |_| "lora").to_owned();
+    let kind = arguments.tokenizer.map(|kind| format!("{kind:?}"));
+    let guard = arguments.guard.map(|guard| guard.mode().name().to_owned());
+    let rows = [
+        ("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone()),
+        ("layers", arguments.layers.map(derived).transpose()?, run.preset.clone()),
+        ("tokenizer", kind, format!("{:?}", tokenizer.kind)),
+        ("vocabulary", text(&arguments.vocabulary), tokenizer.vocabulary.to_string()),
+        ("epochs", text(&arguments.epochs), epochs),
+        ("patience", text(&arguments.patience), train.early_stopping.patience.to_string()),
+        ("lr", text(&arguments.lr), train.learning_rate.to_string()),
+        ("batch-size", text(&arguments.batch_size), train.batch_size.to_string()),
+        ("adapter", arguments.adapter.clone(), adapter),
+        ("canaries", text(&arguments.canaries), run.data.canaries.to_string()),
+        ("seed", text(&arguments.seed), run.seed.to_string()),
+        ("guard", guard, train.guard.mode.name().to_owned()),
+        ("data", joined(data), paths),
+        ("validation", joined(held_out), files),
+        ("objective", text(&arguments.objective), train.objective.to_string()),
+    ];
+    let differ = |(name, typed, has): (&str, Option<String>, String)| {
+        let typed = typed.filter(|typed| *typed != has)?;
+        Some(format!("--{name} is {typed} instead of {has}"))
+    };
+    let mut others: Vec<String> = rows.into_iter().filter_map(differ).collect();
     if let Some(file) = &arguments.config {
         // The text determines these, the device is chosen anew, and the precision may change.
         let mut typed = config_file(file)?;
@@ -202,6 +192,10 @@ pub fn differing(
     Ok(others)
 }
 
+fn text<T: ToString>(typed: &Option<T>) -> Option<String> {
+    typed.as_ref().map(T::to_string)
+}
+
 fn config_file(file: &Path) -> Result<RunConfig> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     RunConfig::from_toml(&text).map_err(|reason| usage(format!("{}: {reason}", file.display())))
@@ -215,7 +209,6 @@ pub fn checked_device(device: &str) -> Result<&str> {
     Ok(device)
 }
 
-/// Session options given by the arguments.
 pub fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
     let device = checked_device(device)?.to_owned();
     Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })

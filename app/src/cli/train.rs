@@ -45,7 +45,6 @@ pub(super) fn told<T>(json: bool, result: Result<T>) -> Result<T> {
     result
 }
 
-/// Trains a new run to its end and returns its summary.
 pub(super) fn to_the_end(arguments: &TrainArguments) -> Result<RunSummary> {
     run(arguments).map(|ended| ended.run)
 }
@@ -124,8 +123,7 @@ async fn resumed(
 ) -> Result<(Command, u64)> {
     let TrainArguments { config: changes, device, .. } = arguments;
     device.as_deref().map(checked_device).transpose()?;
-    use_project(engine, &arguments.project, false).await?;
-    let (run, config) = settings_of(engine, arguments.run.clone()).await?;
+    let (run, config) = settings_of(engine, &arguments.project, arguments.run.clone()).await?;
     let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
     if !others.is_empty() {
         return Err(usage(format!(
@@ -348,7 +346,6 @@ impl Follower {
         Ok(())
     }
 
-    /// Prints a preparation stage, once.
     fn prepares(&mut self, stage: PreparationStage) {
         if !self.json && self.stage.replace(stage) != Some(stage) {
             tell!("{}", stage.words());
@@ -469,7 +466,6 @@ pub(super) fn try_next(commands: &[(String, &str)]) -> String {
     format!("Try next:{}", lines.collect::<String>())
 }
 
-/// A path quoted for a shell.
 pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }

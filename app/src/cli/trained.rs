@@ -11,7 +11,6 @@ use glasshouse_engine::protocol::{Command, Event, Moderated, Precision, RunConfi
 use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
-/// The named run, or the project's latest.
 pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
     Ok(Project::open(project)?.run_or_latest(run)?)
 }
@@ -21,16 +20,20 @@ pub(super) async fn use_project(engine: &mut Engine, project: &Path, make: bool)
     engine.ask(Command::UseProject { folder: project.to_owned(), make }, |_| Ok(())).await
 }
 
-/// Name and settings of the named run, or of the project's latest.
-pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Result<(String, RunConfig)> {
+/// Opens a project in the engine, and returns name and settings of the named run, or of the latest.
+pub(super) async fn settings_of(
+    engine: &mut Engine,
+    project: &Path,
+    run: Option<String>,
+) -> Result<(String, RunConfig)> {
+    use_project(engine, project, false).await?;
     let pick = |event| if let Event::Settings { run, config } = event { Some((run, *config)) } else { None };
     engine.ask_for(Command::ReadSettings { run }, pick).await
 }
 
 /// Opens the project of the arguments in the engine, and returns the source of their model.
 pub(super) async fn source(engine: &mut Engine, arguments: &ModelArguments) -> Result<WeightSource> {
-    use_project(engine, &arguments.project, false).await?;
-    let (run, _) = settings_of(engine, arguments.run.clone()).await?;
+    let (run, _) = settings_of(engine, &arguments.project, arguments.run.clone()).await?;
     Ok(WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() })
 }
 
@@ -65,7 +68,6 @@ pub(super) async fn open(
     engine.ask_for(Command::OpenModel { source: source.clone(), precision }, pick).await
 }
 
-/// Prints notices.
 pub(super) fn note(event: &Event) {
     match event {
         Event::Notice { text, hints } => tell!("note: {text}{}", hints::words(hints)),
@@ -85,7 +87,6 @@ pub(super) fn tell_moderated(moderated: &Moderated) {
     }
 }
 
-/// The tokenizer of a project's latest run.
 pub(super) fn tokenizer_of_project(project: &Path) -> Result<Tokenizer> {
     let run = find_run(project, None)?;
     Ok(prepare::open_tokenizer(&run.data_folder()?)?)

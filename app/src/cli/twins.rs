@@ -1,10 +1,11 @@
 //! `glasshouse data compare`: short runs on the raw and on the cleaned documents, a pair for each of several seeds, measured on
 //! the same held-out documents in their cleaned and raw form.
 
-use super::arguments::{DataCompareArguments, TrainArguments};
+use super::arguments::{ConfigArguments, TrainArguments};
 use super::settings::{check_device, run_config, usage};
 use super::train;
 use anyhow::{Context as _, Result};
+use clap::Args;
 use glasshouse_corpus::{SystemFiles, twins};
 use glasshouse_engine::metrics::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::project::Project;
@@ -72,7 +73,6 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     tell(arguments, &pairs)
 }
 
-/// Settings common to all runs.
 fn settings(arguments: &DataCompareArguments, seed: Option<u64>) -> TrainArguments {
     let mut config = arguments.config.clone();
     if config.preset.is_none() && config.config.is_none() && config.layers.is_none() {
@@ -165,4 +165,28 @@ fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
         say!("{}", json!({ "event": "compared", "pairs": runs, "held_out": results }))?;
     }
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct DataCompareArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Raw files and folders
+    #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
+    pub input: Vec<PathBuf>,
+    /// Folder with the cleaned documents
+    #[arg(long, value_name = "DIR")]
+    pub clean: PathBuf,
+    /// Number of seeds, each with a pair of runs
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub seeds: usize,
+    /// Project folder for the runs
+    #[arg(long, value_name = "DIR", default_value = "glasshouse-comparison")]
+    pub project: PathBuf,
+    /// Device: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Print JSON Lines
+    #[arg(long)]
+    pub json: bool,
 }

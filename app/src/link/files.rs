@@ -64,7 +64,6 @@ pub enum Wish {
         run: String,
     },
     Dropped,
-    /// A file was saved, or saving failed.
     Saved,
 }
 

@@ -15,7 +15,6 @@ pub fn load_preferences() -> Preferences {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// Stores preferences; failures are ignored.
 pub fn store_preferences(preferences: &Preferences) {
     let Some(file) = file() else { return };
     let Ok(text) = serde_json::to_string_pretty(preferences) else { return };

@@ -7,16 +7,18 @@ mod judging;
 mod queue;
 mod text;
 
-use super::parts::{Breakpoint, caption, column, lacks_project, moderation_ui, untrained_ui};
+pub use text::WHAT;
+
+use super::parts::{Breakpoint, beside_ui, caption, moderation_ui};
 use super::train::Awaited;
 use super::written::{
-    Sampling, drawn_seed, has_model, named_run, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
+    Sampling, drawn_seed, named_run, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
 };
-use super::{Context, PageName, train, tune};
+use super::{Context, Dot, Models, Needs, Page, PageName, train, tune};
 use crate::asks::{Toast, Undo};
 use crate::state::{OpenedModel, State};
 use crate::theme::{self, space};
-use crate::widgets::{self, card, fold, plain, primary, quiet, quiet_text, what_is_this};
+use crate::widgets::{self, card, fold, plain, primary, quiet, quiet_text};
 use conversation::{Exchange, Reply, messages};
 use egui::{ComboBox, Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
@@ -84,46 +86,44 @@ struct Begins {
     request: Option<u64>,
 }
 
-impl ChatPage {
-    /// The run whose model the person chose, if any.
-    pub fn looks_at(&self) -> Option<&str> {
-        named_run(&self.sampling.source)
+impl Page for ChatPage {
+    fn needs(&self) -> Needs {
+        Needs::Model(
+            "Chat needs a model, and models belong to a project. Open a project first.",
+            "Train or import a model, fine-tune it on conversations, then chat with it here.",
+        )
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
             *self = Self { opening, locked: self.locked, ..Self::default() };
         }
         self.take(ui, context);
-        widgets::page(ui, "chat", |ui| {
-            what_is_this(ui, context.preferences, PageName::Chat.key(), text::WHAT);
-            let words = "Chat needs a model, and models belong to a project. Open a project first.";
-            if lacks_project(ui, context, icons::ICON_FORUM, words) {
-                return;
-            }
-            if !has_model(context) {
-                let words = "Train or import a model, fine-tune it on conversations, then chat with it here.";
-                return untrained_ui(ui, context, icons::ICON_FORUM, words);
-            }
-            self.open_model(context);
-            self.rows.want(context, self.opening);
-            self.train(context);
-            let width = ui.available_width();
-            if Breakpoint::of(width) == Breakpoint::Phone {
-                self.conversation_ui(ui, context);
-                self.settings_ui(ui, context);
-            } else {
-                let right = 248.0;
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::LARGE;
-                    column(ui, width - right - space::LARGE, |ui| self.conversation_ui(ui, context));
-                    column(ui, right, |ui| self.settings_ui(ui, context));
-                });
-            }
+        self.open_model(context);
+        self.rows.want(context, self.opening);
+        self.train(context);
+        beside_ui(ui, 248.0, space::LARGE, |ui, place| match place {
+            0 => self.conversation_ui(ui, context),
+            _ => self.settings_ui(ui, context),
         });
     }
 
+    /// Drops a training start that is still pending.
+    fn away(&mut self, _: &Ui, _: &mut Context<'_>) {
+        self.trains = None;
+    }
+
+    fn models(&self) -> Models<'_> {
+        Models::Weights(named_run(&self.sampling.source).into_iter().collect())
+    }
+
+    fn dot(&self, state: &State) -> Option<Dot> {
+        state.writing.is_writing(true).then_some(Dot::Running)
+    }
+}
+
+impl ChatPage {
     /// Takes in generated text, and requests details of selected tokens.
     fn take(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let writing = &context.state.writing;
@@ -159,7 +159,6 @@ impl ChatPage {
         }
     }
 
-    /// The opened model of the next reply.
     fn known<'a>(&self, state: &'a State) -> Option<&'a OpenedModel> {
         let source = &self.sampling.source;
         let run = start_of(source, state).map(|start| start.run);
@@ -378,11 +377,6 @@ impl ChatPage {
                 }
             }
         }
-        self.trains = None;
-    }
-
-    /// Called when another page opens: drops a training start that is still pending.
-    pub fn away(&mut self) {
         self.trains = None;
     }
 

@@ -16,16 +16,15 @@ mod paste;
 mod reading;
 mod stages;
 
-use super::Context;
-use super::parts::{Breakpoint, Debounce, column, lacks_project};
+use super::parts::{Breakpoint, Debounce, column};
+use super::{Context, Dot, Needs, Page};
 use crate::asks::{Toast, Undo};
 use crate::link::Outbox;
+use crate::state::State;
 use crate::theme::space;
-use crate::widgets::{self, what_is_this};
 use bench::Bench;
 use comparison::Looked;
 use egui::{ScrollArea, Ui};
-use egui_material_icons::icons;
 use glasshouse_protocol::{Command, ErrorReport};
 use leaves::Leaves;
 use passages::Passages;
@@ -37,7 +36,7 @@ const UNDO_SECONDS: f64 = 10.0;
 /// Documents that a changed recipe is tried on.
 const SAMPLE: usize = 100;
 
-const WHAT: &str = "A language model learns only from its training text. Add stories, notes or articles, read them, and choose the share to hold \
+pub const WHAT: &str = "A language model learns only from its training text. Add stories, notes or articles, read them, and choose the share to hold \
     out. The held-out part is never trained on: the loss on it distinguishes learning the language from memorising sentences. A recipe cleans the \
     text; each rule is a card with what it removes and why.";
 
@@ -64,7 +63,6 @@ pub struct DataPage {
     place: usize,
     /// The view still has to scroll to the hit.
     move_to_place: bool,
-    /// The public corpora are shown.
     corpora: bool,
     paste: Option<Paste>,
     /// A file pending removal, and when.
@@ -74,7 +72,6 @@ pub struct DataPage {
     /// Change count of the files that the page has seen.
     changes: u64,
     opening: u64,
-    /// The recipe was requested.
     asked: bool,
     list: Option<Listed>,
     /// The stage whose dropped documents are listed; `None` for all.
@@ -89,21 +86,18 @@ pub struct DataPage {
     passages: Passages,
     /// When the cleaning will be discarded.
     forgetting: Option<f64>,
-    /// A failed cleaning that was dismissed.
     dismissed: Option<ErrorReport>,
     bench: Bench,
 }
 
-impl DataPage {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let Some(opening) = context.state.projects.open.as_ref().map(|open| open.opening) else {
-            widgets::page(ui, "data", |ui| {
-                what_is_this(ui, context.preferences, "data", WHAT);
-                let text = "A project keeps its text, its tokenizer and its runs together in one folder.";
-                lacks_project(ui, context, icons::ICON_DESCRIPTION, text);
-            });
-            return;
-        };
+impl Page for DataPage {
+    fn needs(&self) -> Needs {
+        Needs::Project("A project keeps its text, its tokenizer and its runs together in one folder.")
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let Some(open) = &context.state.projects.open else { return };
+        let opening = open.opening;
         if self.opening != opening {
             *self = Self { opening, ..Self::default() };
         }
@@ -114,60 +108,79 @@ impl DataPage {
         self.ask_bench(ui, context);
         self.paste_ui(ui, context);
         self.catalogue_ui(ui, context);
-        widgets::page(ui, "data", |ui| {
-            what_is_this(ui, context.preferences, "data", WHAT);
-            next::next_ui(ui, context);
-            self.flow_ui(ui, context);
-            let width = ui.available_width();
-            let gap = space::LARGE;
-            match Breakpoint::of(width) {
-                Breakpoint::Phone => {
-                    let own = self.own(context);
-                    if !own {
-                        self.side_ui(ui, context);
-                    }
-                    self.documents_ui(ui, context, 360.0);
-                    if self.open.is_some() || self.looked.is_some() {
-                        self.middle_ui(ui, context, 480.0);
-                    }
-                    if own {
-                        self.side_ui(ui, context);
-                    }
-                }
-                Breakpoint::Tablet => {
-                    let height = 420.0;
-                    ui.horizontal_top(|ui| {
-                        ui.spacing_mut().item_spacing.x = gap;
-                        let left = (width * 0.4).floor();
-                        column(ui, left, |ui| self.documents_ui(ui, context, height));
-                        column(ui, width - left - gap, |ui| self.middle_ui(ui, context, height));
-                    });
+        next::next_ui(ui, context);
+        self.flow_ui(ui, context);
+        let width = ui.available_width();
+        let gap = space::LARGE;
+        match Breakpoint::of(width) {
+            Breakpoint::Phone => {
+                let own = self.own(context);
+                if !own {
                     self.side_ui(ui, context);
                 }
-                Breakpoint::Desktop => {
-                    // Fit the rest of the window, so that the lists and the text scroll separately.
-                    let height =
-                        (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
-                    ui.horizontal_top(|ui| {
-                        ui.spacing_mut().item_spacing.x = gap;
-                        let left = (width * 0.22).floor().clamp(288.0, 520.0);
-                        let right = (width * 0.2).floor().clamp(312.0, 420.0);
-                        column(ui, left, |ui| self.documents_ui(ui, context, height));
-                        column(ui, width - left - right - 2.0 * gap, |ui| {
-                            self.middle_ui(ui, context, height);
-                        });
-                        column(ui, right, |ui| {
-                            let area = ScrollArea::vertical().id_salt("bench").auto_shrink([false, true]);
-                            area.min_scrolled_height(height).max_height(height).show(ui, |ui| {
-                                self.side_ui(ui, context);
-                            });
-                        });
-                    });
+                self.documents_ui(ui, context, 360.0);
+                if self.open.is_some() || self.looked.is_some() {
+                    self.middle_ui(ui, context, 480.0);
+                }
+                if own {
+                    self.side_ui(ui, context);
                 }
             }
-        });
+            Breakpoint::Tablet => {
+                let height = 420.0;
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = gap;
+                    let left = (width * 0.4).floor();
+                    column(ui, left, |ui| self.documents_ui(ui, context, height));
+                    column(ui, width - left - gap, |ui| self.middle_ui(ui, context, height));
+                });
+                self.side_ui(ui, context);
+            }
+            Breakpoint::Desktop => {
+                // Fit the rest of the window, so that the lists and the text scroll separately.
+                let height =
+                    (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = gap;
+                    let left = (width * 0.22).floor().clamp(288.0, 520.0);
+                    let right = (width * 0.2).floor().clamp(312.0, 420.0);
+                    column(ui, left, |ui| self.documents_ui(ui, context, height));
+                    column(ui, width - left - right - 2.0 * gap, |ui| {
+                        self.middle_ui(ui, context, height);
+                    });
+                    column(ui, right, |ui| {
+                        let area = ScrollArea::vertical().id_salt("bench").auto_shrink([false, true]);
+                        area.min_scrolled_height(height).max_height(height).show(ui, |ui| {
+                            self.side_ui(ui, context);
+                        });
+                    });
+                });
+            }
+        }
     }
 
+    /// A pending removal continues on other pages, and can be undone there.
+    fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
+        self.remove_in_time(ui, context);
+        self.forget_in_time(ui, context);
+        if let Some((name, at)) = &self.removal
+            && !std::mem::replace(&mut self.told, true)
+        {
+            let shown_at = Some(at - UNDO_SECONDS);
+            let text = format!("Removed {name}");
+            context.asks.toast = Some(Toast { text, undo: Some(Undo::Removal), shown_at });
+        }
+    }
+
+    fn dot(&self, state: &State) -> Option<Dot> {
+        match state.cleaning.progress {
+            Some(_) => Some(Dot::Running),
+            None => state.cleaning.failed.is_some().then_some(Dot::Attention),
+        }
+    }
+}
+
+impl DataPage {
     /// The document that is read or compared, or a hint if there is none.
     fn middle_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
         if self.looked.is_some() {
@@ -223,19 +236,6 @@ impl DataPage {
         }
     }
 
-    /// Called while another page is drawn: a pending removal continues, and can be undone there.
-    pub fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        self.remove_in_time(ui, context);
-        self.forget_in_time(ui, context);
-        if let Some((name, at)) = &self.removal
-            && !std::mem::replace(&mut self.told, true)
-        {
-            let shown_at = Some(at - UNDO_SECONDS);
-            let text = format!("Removed {name}");
-            context.asks.toast = Some(Toast { text, undo: Some(Undo::Removal), shown_at });
-        }
-    }
-
     pub fn keep_file(&mut self) {
         self.removal = None;
     }
@@ -266,7 +266,6 @@ impl DataPage {
         }
     }
 
-    /// Removes the file once its time has come.
     fn remove_in_time(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some((_, at)) = &self.removal else { return };
         let left = at - ui.input(|input| input.time);

@@ -14,11 +14,13 @@ mod suite;
 mod tasks;
 mod text;
 
-use super::parts::{called, lacks_project, untrained_ui};
-use super::{Context, PageName};
+pub use text::WHAT;
+
+use super::parts::{called, untrained_ui};
+use super::{Context, Dot, Models, Needs, Page, PageName};
 use crate::state::{State, own_runs};
 use crate::theme::space;
-use crate::widgets::{self, what_is_this};
+use crate::widgets;
 use asking::Asking;
 use egui::Ui;
 use glasshouse_protocol::evaluation::Likelihood;
@@ -41,45 +43,45 @@ pub struct EvaluatePage {
     /// The last read: opening number, change count, run names.
     read: Option<(u64, u64, Vec<String>)>,
     asking: Asking,
-    /// Answer filters by run, task index and task name.
     answers: BTreeMap<String, tasks::Filter>,
-    /// Dismissed failures by request.
     dismissed: BTreeSet<u64>,
     opening: u64,
 }
 
-impl EvaluatePage {
-    /// Names of the runs whose models are shown.
-    pub fn looks_at(&self) -> impl Iterator<Item = &str> {
-        self.chosen.iter().map(String::as_str)
+impl Page for EvaluatePage {
+    fn needs(&self) -> Needs {
+        Needs::Project(text::NO_PROJECT)
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;
         let opening = state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
             *self = Self { opening, ..Self::default() };
         }
-        widgets::page(ui, PageName::Evaluate.key(), |ui| {
-            what_is_this(ui, context.preferences, PageName::Evaluate.key(), text::WHAT);
-            let icon = PageName::Evaluate.icon();
-            if lacks_project(ui, context, icon, text::NO_PROJECT) {
-                return;
-            }
-            let runs = with_weights(state);
-            if runs.is_empty() {
-                return untrained_ui(ui, context, icon, text::NO_MODEL);
-            }
-            self.follow(&runs);
-            self.want(context);
-            self.choosing_ui(ui, context, &runs);
-            ui.add_space(space::TIGHT);
-            self.failures_ui(ui, context);
-            progress::working_ui(ui, context);
-            self.found_ui(ui, context, &runs);
-        });
+        let runs = with_weights(state);
+        if runs.is_empty() {
+            return untrained_ui(ui, context, PageName::Evaluate.icon(), text::NO_MODEL);
+        }
+        self.follow(&runs);
+        self.want(context);
+        self.choosing_ui(ui, context, &runs);
+        ui.add_space(space::TIGHT);
+        self.failures_ui(ui, context);
+        progress::working_ui(ui, context);
+        self.found_ui(ui, context, &runs);
     }
 
+    fn models(&self) -> Models<'_> {
+        Models::Weights(self.chosen.iter().map(String::as_str).collect())
+    }
+
+    fn dot(&self, state: &State) -> Option<Dot> {
+        (!state.evaluation.under_way.is_empty()).then_some(Dot::Running)
+    }
+}
+
+impl EvaluatePage {
     /// Selects the latest run until the person chooses, and deselects deleted runs.
     fn follow(&mut self, runs: &[&RunSummary]) {
         self.chosen.retain(|name| runs.iter().any(|run| run.name == *name));
@@ -161,7 +163,6 @@ fn is_in_training(state: &State, run: &RunSummary) -> bool {
     trains && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name)
 }
 
-/// A run's best checkpoint, or its newest.
 fn checkpoint_of(run: &RunSummary) -> Option<&CheckpointSummary> {
     run.checkpoints.iter().find(|checkpoint| checkpoint.best).or(run.checkpoints.last())
 }

@@ -3,9 +3,11 @@
 mod cards;
 mod text;
 
-use super::learn::LearnPage;
+pub use text::WHAT;
+
+use super::learn::NextLessons;
 use super::parts::column;
-use super::{Context, PageName};
+use super::{Context, Page, PageName};
 use crate::link::{self, Wish};
 use crate::theme::{self, space};
 use crate::widgets;
@@ -22,39 +24,39 @@ const NEW: &str = "New project";
 #[derive(Debug, Default)]
 pub struct HomePage {
     cards: cards::Cards,
+    lessons: NextLessons,
+}
+
+impl Page for HomePage {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let wide = ui.available_width() > 760.0;
+        if wide {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::SECTION;
+                ui.vertical(|ui| {
+                    ui.set_width(theme::PROSE.min(ui.available_width() * 0.55));
+                    first_step_ui(ui, context);
+                });
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::SMALL;
+                    own_text_ui(ui, context);
+                });
+            });
+        } else {
+            first_step_ui(ui, context);
+            ui.add_space(space::SMALL);
+            own_text_ui(ui, context);
+        }
+        ui.add_space(space::PAGE);
+        self.projects_ui(ui, context);
+        if context.state.projects.listed {
+            ui.add_space(space::PAGE);
+            self.lessons.ui(ui, context);
+        }
+    }
 }
 
 impl HomePage {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, learn: &mut LearnPage) {
-        widgets::page(ui, "home", |ui| {
-            widgets::what_is_this(ui, context.preferences, PageName::Home.key(), text::WHAT);
-            let wide = ui.available_width() > 760.0;
-            if wide {
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::SECTION;
-                    ui.vertical(|ui| {
-                        ui.set_width(theme::PROSE.min(ui.available_width() * 0.55));
-                        first_step_ui(ui, context);
-                    });
-                    ui.vertical(|ui| {
-                        ui.spacing_mut().item_spacing.x = space::SMALL;
-                        own_text_ui(ui, context);
-                    });
-                });
-            } else {
-                first_step_ui(ui, context);
-                ui.add_space(space::SMALL);
-                own_text_ui(ui, context);
-            }
-            ui.add_space(space::PAGE);
-            self.projects_ui(ui, context);
-            if context.state.projects.listed {
-                ui.add_space(space::PAGE);
-                learn.next_ui(ui, context);
-            }
-        });
-    }
-
     fn projects_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if !context.state.projects.listed {
             widgets::working(ui, text::STARTING, None, None);
@@ -116,7 +118,6 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// A text or project of the person's own.
 fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.label(RichText::new("Or start with your own text").text_style(theme::strong()));
     widgets::quiet_text(ui, text::DROP);

@@ -20,7 +20,6 @@ mod scrub;
 mod section;
 mod shading;
 mod shown;
-mod strip;
 mod table;
 mod text;
 mod tokens;
@@ -30,13 +29,13 @@ mod weights;
 mod what_if;
 mod wish;
 
+pub use text::WHAT;
 pub use wish::Wish;
 
-use super::parts::{Once, lacks_project, untrained_ui};
-use super::written::{has_model, named_run, run_of};
-use super::{Context, PageName};
+use super::parts::Once;
+use super::written::{named_run, run_of};
+use super::{Context, Models, Needs, Page};
 use crate::theme::space;
-use crate::widgets::{self, what_is_this};
 use asking::Asking;
 use chosen::{Chosen, takes_long};
 use egui::Ui;
@@ -70,50 +69,45 @@ pub struct InspectPage {
     alone: Option<View>,
 }
 
-impl InspectPage {
-    /// The run whose model the person chose, if any.
-    pub fn looks_at(&self) -> Option<&str> {
-        named_run(&self.chosen.source)
+impl Page for InspectPage {
+    fn needs(&self) -> Needs {
+        Needs::Model(text::NO_PROJECT, text::NO_MODEL)
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
             let (wished, embedded, alone) = (self.wished.take(), self.embedded, self.alone);
             *self = Self { opening, wished, embedded, alone, ..Self::default() };
         }
-        widgets::page(ui, PageName::Inspect.key(), |ui| {
-            what_is_this(ui, context.preferences, PageName::Inspect.key(), text::WHAT);
-            let icon = PageName::Inspect.icon();
-            if lacks_project(ui, context, icon, text::NO_PROJECT) {
-                return;
-            }
-            if !has_model(context) {
-                return untrained_ui(ui, context, icon, text::NO_MODEL);
-            }
-            self.begin(context);
-            self.follow_run(context);
-            self.take_wish(context);
-            let open = self.open(context);
-            let [quick, slow] = self.moments(ui, context);
-            let trains = context.state.training.state != TrainingState::Idle;
-            let moment = |view: View| match view {
-                // Occurrences in the training text do not depend on the weights.
-                View::Provenance if trains => 0,
-                _ if takes_long(view) => slow,
-                _ => quick,
-            };
-            // The prompt's tokens are always needed.
-            let asked = if open.is_empty() { &[View::Tokens] } else { open.as_slice() };
-            self.asking.ask_each(context, &self.chosen, asked, moment);
-            let before = self.chosen.clone();
-            self.top_ui(ui, context, &open);
-            ui.add_space(space::SMALL);
-            self.sections_ui(ui, context);
-            self.follow(ui, &before, context);
-        });
+        self.begin(context);
+        self.follow_run(context);
+        self.take_wish(context);
+        let open = self.open(context);
+        let [quick, slow] = self.moments(ui, context);
+        let trains = context.state.training.state != TrainingState::Idle;
+        let moment = |view: View| match view {
+            // Occurrences in the training text do not depend on the weights.
+            View::Provenance if trains => 0,
+            _ if takes_long(view) => slow,
+            _ => quick,
+        };
+        // The prompt's tokens are always needed.
+        let asked = if open.is_empty() { &[View::Tokens] } else { open.as_slice() };
+        self.asking.ask_each(context, &self.chosen, asked, moment);
+        let before = self.chosen.clone();
+        self.top_ui(ui, context, &open);
+        ui.add_space(space::SMALL);
+        self.sections_ui(ui, context);
+        self.follow(ui, &before, context);
     }
 
+    fn models(&self) -> Models<'_> {
+        Models::Weights(named_run(&self.chosen.source).into_iter().collect())
+    }
+}
+
+impl InspectPage {
     /// Sets the initial prompt from the person's own text, if there is any.
     fn begin(&mut self, context: &mut Context<'_>) {
         if self.typed {
@@ -138,7 +132,6 @@ impl InspectPage {
         }
     }
 
-    /// The open views in page order.
     fn open(&self, context: &Context<'_>) -> Vec<View> {
         let open = |view: &View| section::is_open(context.preferences, *view);
         self.views().into_iter().filter(open).collect()

@@ -13,11 +13,12 @@ mod text;
 
 pub use lesson::{BUILT_IN, Broken, Lesson};
 pub use library::Library;
+pub use text::WHAT;
 
 use super::parts::{caption, column, head};
-use super::{Context, PageName};
+use super::{Context, Page, PageName};
 use crate::theme::{self, space};
-use crate::widgets::{self, hint_line, what_is_this};
+use crate::widgets::{self, hint_line};
 use crate::{format, link};
 use check::Checking;
 use egui::{Label, RichText, Sense, Ui, WidgetInfo};
@@ -41,6 +42,35 @@ pub struct LearnPage {
     checking: Checking,
 }
 
+/// The next lessons, as a row of the home page.
+#[derive(Debug, Default)]
+pub struct NextLessons {
+    library: Library,
+    /// As in [`LearnPage`].
+    read: Option<u64>,
+}
+
+impl NextLessons {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let lessons = &context.state.lessons;
+        if self.read.replace(lessons.revision) != Some(lessons.revision) {
+            self.library = Library::of(&lessons.files);
+        }
+        let all = self.library.lessons.iter().enumerate();
+        let next = all.filter(|(_, lesson)| !is_done(context, lesson)).take(columns(ui).0);
+        let next: Vec<(usize, &Lesson)> = next.collect();
+        if next.is_empty() {
+            return;
+        }
+        widgets::section(ui, "Lessons");
+        ui.add_space(space::SMALL);
+        if let Some(place) = row_ui(ui, context, &next) {
+            *context.lesson = Some(place + 1);
+            *context.go = Some(PageName::Learn);
+        }
+    }
+}
+
 enum Pressed {
     All,
     Lesson(usize),
@@ -48,34 +78,35 @@ enum Pressed {
     Link,
 }
 
+impl Page for LearnPage {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        self.read(context);
+        if let Some(lacks) = &self.lacks {
+            hint_line(ui, lacks);
+        }
+        let name = self.open.as_ref();
+        let place = name.and_then(|name| self.library.lessons.iter().position(|lesson| lesson.name == *name));
+        match place.and_then(|place| Some((place, self.library.lessons.get(place)?.clone()))) {
+            Some((place, lesson)) => self.lesson_ui(ui, context, place, &lesson),
+            None => self.list_ui(ui, context),
+        }
+    }
+
+    /// A new lesson starts at its top.
+    fn part(&self) -> &str {
+        self.open.as_deref().unwrap_or_default()
+    }
+
+    /// Drops the queued runs.
+    fn away(&mut self, _: &Ui, _: &mut Context<'_>) {
+        self.checking.away();
+    }
+}
+
 impl LearnPage {
     /// Opens a lesson by its number from 1.
     pub fn open(&mut self, number: usize) {
         self.wanted = Some(number);
-    }
-
-    /// Called when another page opens: drops the queued runs.
-    pub fn away(&mut self) {
-        self.checking.away();
-    }
-
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        self.read(context);
-        // A new lesson starts at its top.
-        let id = format!("learn {}", self.open.as_deref().unwrap_or_default());
-        widgets::page(ui, &id, |ui| {
-            what_is_this(ui, context.preferences, PageName::Learn.key(), text::WHAT);
-            if let Some(lacks) = &self.lacks {
-                hint_line(ui, lacks);
-            }
-            let name = self.open.as_ref();
-            let place =
-                name.and_then(|name| self.library.lessons.iter().position(|lesson| lesson.name == *name));
-            match place.and_then(|place| Some((place, self.library.lessons.get(place)?.clone()))) {
-                Some((place, lesson)) => self.lesson_ui(ui, context, place, &lesson),
-                None => self.list_ui(ui, context),
-            }
-        });
     }
 
     /// Requests a teacher's lessons when a project opens, reads them, and opens the lesson named in the address.
@@ -107,25 +138,6 @@ impl LearnPage {
             self.read = Some(revision);
             self.library = Library::of(&context.state.lessons.files);
             (self.shown, self.checking) = (Shown::default(), Checking::default());
-        }
-    }
-
-    /// A row of the next lessons, for the home page.
-    pub fn next_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        self.parse(context.state.lessons.revision, context);
-        let (columns, _) = columns(ui);
-        let next = self.library.lessons.iter().enumerate().filter(|(_, lesson)| !is_done(context, lesson));
-        let next: Vec<(usize, Lesson)> =
-            next.take(columns).map(|(place, lesson)| (place, lesson.clone())).collect();
-        if next.is_empty() {
-            return;
-        }
-        widgets::section(ui, "Lessons");
-        ui.add_space(space::SMALL);
-        let lessons: Vec<_> = next.iter().map(|(place, lesson)| (*place, lesson)).collect();
-        if let Some(place) = row_ui(ui, context, &lessons) {
-            self.go(place);
-            *context.go = Some(PageName::Learn);
         }
     }
 

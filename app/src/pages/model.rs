@@ -7,20 +7,18 @@ mod boxes;
 mod decoder;
 mod diagram;
 mod forecast;
-mod numbers;
 mod settings;
 
-use super::Context;
 use super::parts::{Breakpoint, column, take_vocabulary};
+use super::{Context, Models, Page};
 use crate::theme::space;
-use crate::widgets::{self, what_is_this};
 use decoder::Component;
 use egui::Ui;
 use forecast::past_ui;
 use glasshouse_protocol::cluster::ClusterRequest;
 use glasshouse_protocol::{ErrorKind, ErrorReport, PlanSummary, RunConfig};
 
-const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
+pub const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
     more and take longer. Point at a part to see its cost; press it to open its settings.";
 
 #[derive(Debug)]
@@ -29,7 +27,6 @@ pub struct ModelPage {
     open: bool,
     /// The component under the pointer or with the keyboard focus.
     pointed: Option<Component>,
-    /// The component clicked last.
     chosen: Option<Component>,
     /// The chosen component's settings still have to be opened.
     reveal: bool,
@@ -54,8 +51,8 @@ struct Draft {
     refused: Option<ErrorReport>,
 }
 
-impl ModelPage {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+impl Page for ModelPage {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
         if self.opening != opening {
             // Undo does not reach into another project's settings.
@@ -63,55 +60,58 @@ impl ModelPage {
         }
         take_vocabulary(context);
         let draft = draft(context);
-        widgets::page(ui, "model", |ui| {
-            what_is_this(ui, context.preferences, "model", WHAT);
-            let width = ui.available_width();
-            let gap = space::LARGE;
-            match Breakpoint::of(width) {
-                Breakpoint::Phone => {
-                    self.dial_ui(ui, context);
-                    self.forecast_ui(ui, context, &draft);
-                    self.beyond_ui(ui, context, &draft);
-                    past_ui(ui, context);
-                    self.diagram_ui(ui, context, &draft);
-                    self.settings_ui(ui, context, &draft);
-                }
-                Breakpoint::Tablet => {
-                    let left = ((width - gap) * 0.46).floor();
-                    ui.horizontal_top(|ui| {
-                        ui.spacing_mut().item_spacing.x = gap;
-                        column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
-                        column(ui, width - left - gap, |ui| {
-                            self.dial_ui(ui, context);
-                            self.settings_ui(ui, context, &draft);
-                        });
-                    });
-                    self.forecast_ui(ui, context, &draft);
-                    self.beyond_ui(ui, context, &draft);
-                    past_ui(ui, context);
-                }
-                Breakpoint::Desktop => {
-                    let rest = width - 2.0 * gap;
-                    let (left, middle) = ((rest * 0.32).floor(), (rest * 0.36).floor());
-                    ui.horizontal_top(|ui| {
-                        ui.spacing_mut().item_spacing.x = gap;
-                        column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
-                        column(ui, middle, |ui| {
-                            self.dial_ui(ui, context);
-                            self.settings_ui(ui, context, &draft);
-                        });
-                        column(ui, rest - left - middle, |ui| {
-                            self.forecast_ui(ui, context, &draft);
-                            past_ui(ui, context);
-                        });
-                    });
-                    // It is tall when open, so it goes below the columns.
-                    self.beyond_ui(ui, context, &draft);
-                }
+        let width = ui.available_width();
+        let gap = space::LARGE;
+        match Breakpoint::of(width) {
+            Breakpoint::Phone => {
+                self.dial_ui(ui, context);
+                self.forecast_ui(ui, context, &draft);
+                self.beyond_ui(ui, context, &draft);
+                past_ui(ui, context);
+                self.diagram_ui(ui, context, &draft);
+                self.settings_ui(ui, context, &draft);
             }
-        });
+            Breakpoint::Tablet => {
+                let left = ((width - gap) * 0.46).floor();
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = gap;
+                    column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
+                    column(ui, width - left - gap, |ui| {
+                        self.dial_ui(ui, context);
+                        self.settings_ui(ui, context, &draft);
+                    });
+                });
+                self.forecast_ui(ui, context, &draft);
+                self.beyond_ui(ui, context, &draft);
+                past_ui(ui, context);
+            }
+            Breakpoint::Desktop => {
+                let rest = width - 2.0 * gap;
+                let (left, middle) = ((rest * 0.32).floor(), (rest * 0.36).floor());
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = gap;
+                    column(ui, left, |ui| self.diagram_ui(ui, context, &draft));
+                    column(ui, middle, |ui| {
+                        self.dial_ui(ui, context);
+                        self.settings_ui(ui, context, &draft);
+                    });
+                    column(ui, rest - left - middle, |ui| {
+                        self.forecast_ui(ui, context, &draft);
+                        past_ui(ui, context);
+                    });
+                });
+                // It is tall when open, so it goes below the columns.
+                self.beyond_ui(ui, context, &draft);
+            }
+        }
     }
 
+    fn models(&self) -> Models<'_> {
+        Models::Next
+    }
+}
+
+impl ModelPage {
     /// Replaces the draft as a whole; this can be undone.
     fn replace(&mut self, context: &mut Context<'_>, config: RunConfig, by: &str) {
         self.before = Some((std::mem::replace(context.draft, config), by.to_owned()));

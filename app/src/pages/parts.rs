@@ -4,20 +4,20 @@
 mod bars;
 mod chips;
 mod clock;
-mod colours;
+mod form;
 mod moderation;
 mod once;
 mod ranked;
-mod run_name;
+mod runs;
 
 pub(super) use bars::{Bar, bars_ui, rows_ui};
 pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 pub(super) use clock::StepClock;
-pub(super) use colours::run_colour;
+pub(super) use form::{fraction, number, pick, switch};
 pub(super) use moderation::{moderation_of, moderation_ui};
 pub(super) use once::Once;
 pub(super) use ranked::{Ranked, Ranking};
-pub(super) use run_name::{called, holds};
+pub(super) use runs::{called, holds, run_colour};
 
 use super::{Context, PageName};
 use crate::theme::{self, Palette};
@@ -67,7 +67,6 @@ impl<T: Clone + PartialEq> Debounce<T> {
         true
     }
 
-    /// Whether `value` was sent last.
     pub(super) fn is_sent(&self, value: &T) -> bool {
         self.sent.as_ref() == Some(value)
     }
@@ -110,15 +109,6 @@ pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
             "The text, or its held-out part, is too short for context length {length}. Add more text, or choose a shorter context length."
         )
     })
-}
-
-/// Whether no project is open, which the page then shows instead of its content.
-pub(super) fn lacks_project(ui: &mut Ui, context: &mut Context<'_>, icon: MaterialIcon, text: &str) -> bool {
-    let lacks = context.state.projects.open.is_none();
-    if lacks && widgets::empty(ui, icon, "No project is open", text, "Choose a project") {
-        *context.go = Some(PageName::Home);
-    }
-    lacks
 }
 
 /// The content of a page that needs a model while there is none.
@@ -205,6 +195,21 @@ pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) 
         contents(ui)
     })
     .inner
+}
+
+/// Two columns, the right one `right` points wide, or one below the other on a phone. `part` draws the left one (0) and the right
+/// one (1).
+pub(super) fn beside_ui(ui: &mut Ui, right: f32, gap: f32, mut part: impl FnMut(&mut Ui, usize)) {
+    let width = ui.available_width();
+    if Breakpoint::of(width) == Breakpoint::Phone {
+        part(ui, 0);
+        return part(ui, 1);
+    }
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        column(ui, width - right - gap, |ui| part(ui, 0));
+        column(ui, right, |ui| part(ui, 1));
+    });
 }
 
 /// Text with all search hits highlighted.

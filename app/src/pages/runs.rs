@@ -8,7 +8,9 @@ mod text;
 
 pub(super) use list::import_ui;
 
-use super::{Context, PageName, home};
+pub use text::WHAT;
+
+use super::{Context, Models, Page, PageName, home};
 use crate::theme::space;
 use crate::widgets;
 use egui::Ui;
@@ -26,60 +28,50 @@ pub struct RunsPage {
     opening: u64,
 }
 
-impl RunsPage {
-    /// Names of the chosen runs.
-    pub fn looks_at(&self) -> impl Iterator<Item = &str> {
-        self.chosen.iter().map(String::as_str)
+impl Page for RunsPage {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if context.state.runs.list.is_empty() {
+            let (title, button) = match context.state.projects.open {
+                Some(_) => ("No runs yet", "Go to Train"),
+                None => ("No project is open", home::GROW),
+            };
+            if widgets::empty(ui, icons::ICON_TABLE_ROWS, title, text::EMPTY, button) {
+                match context.state.projects.open {
+                    Some(_) => *context.go = Some(PageName::Train),
+                    None => home::grow_first_model(context),
+                }
+            }
+            if context.state.projects.open.is_some() {
+                ui.vertical_centered(|ui| list::import_ui(ui, context));
+            }
+            return;
+        }
+        let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
+        if self.opening != opening {
+            self.opening = opening;
+            self.chosen.clear();
+            self.details = Default::default();
+        }
+        let runs = &context.state.runs.list;
+        self.chosen.retain(|name| runs.iter().any(|run| run.name == *name));
+        self.list.ui(ui, context, &mut self.chosen);
+        ui.add_space(space::LARGE);
+        let chosen: Vec<_> =
+            context.state.runs.list.iter().filter(|run| self.chosen.contains(&run.name)).cloned().collect();
+        for run in &chosen {
+            super::train::want_history(context, &mut self.asked, &run.name);
+        }
+        match chosen.as_slice() {
+            [] => {
+                widgets::quiet_text(ui, text::CHOOSE);
+            }
+            [one] => self.details.ui(ui, context, one),
+            several => self.compare.ui(ui, context, several),
+        }
+        export::ask_ui(ui, context);
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        widgets::page(ui, "runs", |ui| {
-            widgets::what_is_this(ui, context.preferences, PageName::Runs.key(), text::WHAT);
-            if context.state.runs.list.is_empty() {
-                let (title, button) = match context.state.projects.open {
-                    Some(_) => ("No runs yet", "Go to Train"),
-                    None => ("No project is open", home::GROW),
-                };
-                if widgets::empty(ui, icons::ICON_TABLE_ROWS, title, text::EMPTY, button) {
-                    match context.state.projects.open {
-                        Some(_) => *context.go = Some(PageName::Train),
-                        None => home::grow_first_model(context),
-                    }
-                }
-                if context.state.projects.open.is_some() {
-                    ui.vertical_centered(|ui| list::import_ui(ui, context));
-                }
-                return;
-            }
-            let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
-            if self.opening != opening {
-                self.opening = opening;
-                self.chosen.clear();
-                self.details = Default::default();
-            }
-            let runs = &context.state.runs.list;
-            self.chosen.retain(|name| runs.iter().any(|run| run.name == *name));
-            self.list.ui(ui, context, &mut self.chosen);
-            ui.add_space(space::LARGE);
-            let chosen: Vec<_> = context
-                .state
-                .runs
-                .list
-                .iter()
-                .filter(|run| self.chosen.contains(&run.name))
-                .cloned()
-                .collect();
-            for run in &chosen {
-                super::train::want_history(context, &mut self.asked, &run.name);
-            }
-            match chosen.as_slice() {
-                [] => {
-                    widgets::quiet_text(ui, text::CHOOSE);
-                }
-                [one] => self.details.ui(ui, context, one),
-                several => self.compare.ui(ui, context, several),
-            }
-            export::ask_ui(ui, context);
-        });
+    fn models(&self) -> Models<'_> {
+        Models::Runs(self.chosen.iter().map(String::as_str).collect())
     }
 }

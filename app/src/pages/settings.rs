@@ -4,7 +4,9 @@
 mod serve;
 mod text;
 
-use super::{Context, PageName};
+pub use text::WHAT;
+
+use super::{Context, Page};
 use crate::format;
 use crate::preferences::ThemeChoice;
 use crate::theme::{self, space};
@@ -14,7 +16,7 @@ use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
 
 /// Keyboard shortcuts and their effects (`app/keys.rs`).
 const SHORTCUTS: [(&str, &str); 6] = [
-    ("1 … 9, 0 and −, or Ctrl + 1 … 9", "Open a page, in the order of the rail"),
+    ("1 … 9, 0, − and =, or Ctrl + 1 … 9", "Open a page, in the order of the rail"),
     ("Tab, Shift + Tab", "Go to the next or the previous control"),
     ("Space, Enter", "Press the control"),
     ("Arrow keys", "Change a slider, move in a text"),
@@ -27,40 +29,37 @@ pub struct SettingsPage {
     listed: bool,
 }
 
-impl SettingsPage {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+impl Page for SettingsPage {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if !self.listed && context.state.engine.is_some() {
             self.listed = true;
             context.outbox.send(Command::ListDevices);
         }
-        widgets::page(ui, "settings", |ui| {
-            widgets::what_is_this(ui, context.preferences, PageName::Settings.key(), text::WHAT);
-            let wide = ui.available_width() > 760.0;
-            if wide {
-                widgets::halves(ui, space::LARGE, |ui, column| {
-                    ui.spacing_mut().item_spacing.y = space::LARGE;
-                    if column == 0 {
-                        device_ui(ui, context);
-                        #[cfg(feature = "command-line")]
-                        serve::serve_ui(ui, context);
-                        storage_ui(ui, context);
-                        about_ui(ui, context);
-                    } else {
-                        look_ui(ui, context);
-                        keys_ui(ui);
-                    }
-                });
-            } else {
-                ui.spacing_mut().item_spacing.y = space::MEDIUM;
-                device_ui(ui, context);
-                look_ui(ui, context);
-                #[cfg(feature = "command-line")]
-                serve::serve_ui(ui, context);
-                storage_ui(ui, context);
-                keys_ui(ui);
-                about_ui(ui, context);
-            }
-        });
+        let wide = ui.available_width() > 760.0;
+        if wide {
+            widgets::halves(ui, space::LARGE, |ui, column| {
+                ui.spacing_mut().item_spacing.y = space::LARGE;
+                if column == 0 {
+                    device_ui(ui, context);
+                    #[cfg(feature = "command-line")]
+                    serve::serve_ui(ui, context);
+                    storage_ui(ui, context);
+                    about_ui(ui, context);
+                } else {
+                    look_ui(ui, context);
+                    keys_ui(ui);
+                }
+            });
+        } else {
+            ui.spacing_mut().item_spacing.y = space::MEDIUM;
+            device_ui(ui, context);
+            look_ui(ui, context);
+            #[cfg(feature = "command-line")]
+            serve::serve_ui(ui, context);
+            storage_ui(ui, context);
+            keys_ui(ui);
+            about_ui(ui, context);
+        }
     }
 }
 

@@ -7,15 +7,15 @@ mod settings;
 mod text;
 mod vocabulary;
 
-use super::Context;
-use super::parts::{Breakpoint, Debounce, column, lacks_project, take_vocabulary};
+use super::parts::{Breakpoint, Debounce, beside_ui, take_vocabulary};
+use super::{Context, Dot, Models, Needs, Page};
+use crate::state::State;
 use crate::theme::space;
-use crate::widgets::{self, what_is_this};
+use crate::widgets;
 use egui::Ui;
-use egui_material_icons::icons;
 use glasshouse_protocol::{Command, VocabularyOrder};
 
-const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
+pub const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
     vocabulary. Train a tokenizer on your text (without the held-out part), then type below to see its tokens.";
 
 #[derive(Debug)]
@@ -49,36 +49,37 @@ impl Default for TokenizerPage {
     }
 }
 
-impl TokenizerPage {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+impl Page for TokenizerPage {
+    fn needs(&self) -> Needs {
+        Needs::Project("A tokenizer is trained on the text of a project and saved with it.")
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
             let text = std::mem::take(&mut self.text);
             *self = Self { opening, text, ..Self::default() };
         }
-        widgets::page(ui, "tokenizer", |ui| {
-            what_is_this(ui, context.preferences, "tokenizer", WHAT);
-            let text = "A tokenizer is trained on the text of a project and saved with it.";
-            if lacks_project(ui, context, icons::ICON_DESCRIPTION, text) {
-                return;
-            }
-            self.ask(ui, context);
-            take_vocabulary(context);
-            let width = ui.available_width();
-            if Breakpoint::of(width) == Breakpoint::Phone {
-                settings::settings_ui(ui, context);
-                self.results_ui(ui, context);
-            } else {
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::LARGE;
-                    let left = if Breakpoint::of(width) == Breakpoint::Desktop { 320.0 } else { 260.0 };
-                    column(ui, left, |ui| settings::settings_ui(ui, context));
-                    column(ui, width - left - space::LARGE, |ui| self.results_ui(ui, context));
-                });
-            }
+        self.ask(ui, context);
+        take_vocabulary(context);
+        let width = ui.available_width();
+        let left = if Breakpoint::of(width) == Breakpoint::Desktop { 320.0 } else { 260.0 };
+        beside_ui(ui, width - left - space::LARGE, space::LARGE, |ui, place| match place {
+            0 => settings::settings_ui(ui, context),
+            _ => self.results_ui(ui, context),
         });
     }
 
+    fn models(&self) -> Models<'_> {
+        Models::Next
+    }
+
+    fn dot(&self, state: &State) -> Option<Dot> {
+        state.tokenizer.preparing.is_some().then_some(Dot::Running)
+    }
+}
+
+impl TokenizerPage {
     fn results_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if context.state.tokenizer.summary.is_none() {
             widgets::card(ui, |ui| {

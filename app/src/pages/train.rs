@@ -13,11 +13,12 @@ pub(super) mod start;
 mod text;
 
 pub use earlier::{Awaited, await_history, want_history};
+pub use text::WHAT;
 
 use super::parts::column;
-use super::{Context, PageName, home};
+use super::{Context, Dot, Page, home};
 use crate::format;
-use crate::state::Training;
+use crate::state::{State, Training};
 use crate::theme::space;
 use crate::widgets::{self, Failed};
 use egui::Ui;
@@ -42,40 +43,47 @@ pub struct TrainPage {
     past: Option<(String, u64, Training)>,
 }
 
-impl TrainPage {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        widgets::page(ui, "train", |ui| {
-            widgets::what_is_this(ui, context.preferences, PageName::Train.key(), text::WHAT);
-            if context.state.projects.open.is_none() && context.state.training.run.is_none() {
-                let idle = "Nothing to train yet";
-                if widgets::empty(ui, icons::ICON_POTTED_PLANT, idle, text::EMPTY, home::GROW) {
-                    home::grow_first_model(context);
-                }
-                return;
+impl Page for TrainPage {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if context.state.projects.open.is_none() && context.state.training.run.is_none() {
+            let idle = "Nothing to train yet";
+            if widgets::empty(ui, icons::ICON_POTTED_PLANT, idle, text::EMPTY, home::GROW) {
+                home::grow_first_model(context);
             }
-            self.refresh(context);
-            if context.state.training.state == TrainingState::Idle {
-                failure_ui(ui, context);
-            }
-            preparing_ui(ui, context);
-            let past = self.past.take();
-            let shown = match (&context.state.training.run, &past) {
-                (Some(_), _) => Some(&context.state.training),
-                (None, Some((_, _, past))) => Some(past),
-                (None, None) => None,
-            };
-            match shown {
-                Some(training) => self.run_ui(ui, context, training),
-                // The draft's settings are not those of the run being started.
-                None if starting(context) => {}
-                None => self.ready_ui(ui, context),
-            }
-            self.past = past;
-            self.folds_ui(ui, context);
-            confirm::confirm_ui(ui, context);
-        });
+            return;
+        }
+        self.refresh(context);
+        if context.state.training.state == TrainingState::Idle {
+            failure_ui(ui, context);
+        }
+        preparing_ui(ui, context);
+        let past = self.past.take();
+        let shown = match (&context.state.training.run, &past) {
+            (Some(_), _) => Some(&context.state.training),
+            (None, Some((_, _, past))) => Some(past),
+            (None, None) => None,
+        };
+        match shown {
+            Some(training) => self.run_ui(ui, context, training),
+            // The draft's settings are not those of the run being started.
+            None if starting(context) => {}
+            None => self.ready_ui(ui, context),
+        }
+        self.past = past;
+        self.folds_ui(ui, context);
+        confirm::confirm_ui(ui, context);
     }
 
+    fn dot(&self, state: &State) -> Option<Dot> {
+        if state.training.state != TrainingState::Idle {
+            return Some(Dot::Running);
+        }
+        let failed = state.training.run.as_ref().is_some_and(|run| run.error.is_some());
+        failed.then_some(Dot::Attention)
+    }
+}
+
+impl TrainPage {
     /// Requests missing histories that the page shows.
     fn refresh(&mut self, context: &mut Context<'_>) {
         let live = &context.state.training;

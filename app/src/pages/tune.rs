@@ -3,7 +3,6 @@
 
 mod adapter;
 mod data;
-mod distil;
 mod judge;
 mod measures;
 mod recipes;
@@ -13,14 +12,16 @@ mod text;
 pub(super) use judge::learn_by;
 pub(super) use settings::{learn, tuning_of};
 
+pub use text::WHAT;
+
 use super::train::changes::Change;
 use super::train::plots::Plots;
 use super::train::{
     Awaited, await_history, busy, confirm, controls, failure_ui, notices_ui, preparing_ui, samples, start,
     want_history,
 };
-use super::{Context, PageName};
-use crate::pages::parts::{called, caption, column, head, lacks_project};
+use super::{Context, Models, Needs, Page};
+use crate::pages::parts::{called, caption, column, head};
 use crate::state::{Runs, Training};
 use crate::theme::space;
 use crate::widgets::{self, card, hint_line, primary, quiet_text};
@@ -39,7 +40,6 @@ pub struct TunePage {
     recipe: Option<&'static TuningRecipe>,
     /// The chosen base run until its settings are known, and the request for them.
     wanted: Option<(String, Option<u64>)>,
-    /// Histories that were requested.
     asked: BTreeSet<(String, u64)>,
     data: data::DataRequests,
     plots: Plots,
@@ -47,44 +47,54 @@ pub struct TunePage {
     opening: u64,
 }
 
-impl TunePage {
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        widgets::page(ui, "tune", |ui| {
-            widgets::what_is_this(ui, context.preferences, PageName::Tune.key(), text::WHAT);
-            let Some(opening) = context.state.projects.open.as_ref().map(|open| open.opening) else {
-                lacks_project(ui, context, icons::ICON_SCHOOL, text::EMPTY);
-                return;
-            };
-            if self.opening != opening {
-                *self = Self { opening, ..Self::default() };
-            }
-            self.begin(context);
-            self.data.want(context, opening);
-            let run = context.state.training.run.as_ref().or(context.state.runs.latest());
-            let tunes = run.is_some_and(|run| run.start.is_some());
-            if tunes && context.state.training.state == TrainingState::Idle {
-                failure_ui(ui, context);
-            }
-            preparing_ui(ui, context);
-            self.run_ui(ui, context);
-            if tunes {
-                notices_ui(ui, context);
-            }
-            if widgets::is_narrow(ui) || ui.available_width() < NARROW {
-                self.choices_ui(ui, context);
-                self.takes_ui(ui, context);
-            } else {
-                let width = ui.available_width();
-                let right = 392.0;
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::LARGE;
-                    column(ui, width - right - space::LARGE, |ui| self.choices_ui(ui, context));
-                    column(ui, right, |ui| self.takes_ui(ui, context));
-                });
-            }
-        });
+impl Page for TunePage {
+    fn needs(&self) -> Needs {
+        Needs::Project(text::EMPTY)
     }
 
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let Some(open) = &context.state.projects.open else { return };
+        let opening = open.opening;
+        if self.opening != opening {
+            *self = Self { opening, ..Self::default() };
+        }
+        self.begin(context);
+        self.data.want(context, opening);
+        let run = context.state.training.run.as_ref().or(context.state.runs.latest());
+        let tunes = run.is_some_and(|run| run.start.is_some());
+        if tunes && context.state.training.state == TrainingState::Idle {
+            failure_ui(ui, context);
+        }
+        preparing_ui(ui, context);
+        self.run_ui(ui, context);
+        if tunes {
+            notices_ui(ui, context);
+        }
+        if widgets::is_narrow(ui) || ui.available_width() < NARROW {
+            self.choices_ui(ui, context);
+            self.takes_ui(ui, context);
+        } else {
+            let width = ui.available_width();
+            let right = 392.0;
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::LARGE;
+                column(ui, width - right - space::LARGE, |ui| self.choices_ui(ui, context));
+                column(ui, right, |ui| self.takes_ui(ui, context));
+            });
+        }
+    }
+
+    /// Drops a base run whose settings are still unknown.
+    fn away(&mut self, _: &Ui, _: &mut Context<'_>) {
+        self.wanted = None;
+    }
+
+    fn models(&self) -> Models<'_> {
+        Models::Next
+    }
+}
+
+impl TunePage {
     /// Sets the draft to the chosen base run's settings once they are known.
     fn begin(&mut self, context: &mut Context<'_>) {
         let Some((name, request)) = &mut self.wanted else { return };
@@ -108,11 +118,6 @@ impl TunePage {
                 }
             }
         }
-        self.wanted = None;
-    }
-
-    /// Called when another page opens: drops a base run whose settings are still unknown.
-    pub fn away(&mut self) {
         self.wanted = None;
     }
 
@@ -167,7 +172,7 @@ impl TunePage {
             head(ui, "Learn");
             settings::objective_ui(ui, context.draft);
             judge::judge_ui(ui, context.draft, &context.state.runs, refused.as_ref());
-            distil::teacher_ui(ui, context, refused.as_ref());
+            judge::teacher_ui(ui, context, refused.as_ref());
         });
         ui.add_space(space::TIGHT);
         card(ui, |ui| {

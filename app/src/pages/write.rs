@@ -3,19 +3,19 @@
 
 mod column;
 mod history;
-mod settings;
 
-use super::Context;
-use super::parts::{Breakpoint, column, lacks_project, untrained_ui};
-use super::written::{another_source, drawn_seed, has_model, named_run, silence};
+use super::parts::{Breakpoint, caption, column, moderation_ui};
+use super::written::{another_source, drawn_seed, named_run, sampling_ui, silence, stop_ui};
+use super::{Context, Dot, Models, Needs, Page};
+use crate::state::State;
 use crate::theme::{self, space};
-use crate::widgets::{self, plain, primary, what_is_this};
+use crate::widgets::{self, card, plain, primary, segmented};
 use column::Column;
 use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 
-const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
+pub const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
     one token is drawn. Write a beginning and press Enter; then click any token to see its alternatives and continue from one of them.";
 
 #[derive(Debug)]
@@ -44,13 +44,15 @@ impl Default for WritePage {
     }
 }
 
-impl WritePage {
-    /// The run whose model the person chose, if any.
-    pub fn looks_at(&self) -> Option<&str> {
-        named_run(&self.columns[0].sampling.source)
+impl Page for WritePage {
+    fn needs(&self) -> Needs {
+        Needs::Model(
+            "Write needs a model, and models belong to a project. The sample project includes a trained one.",
+            "Train for a minute, then read the model's first text here, even during training.",
+        )
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
             let prompt = std::mem::take(&mut self.prompt);
@@ -60,46 +62,45 @@ impl WritePage {
         for column in self.columns.iter_mut().take(shown) {
             column.ask(ui, context);
         }
-        widgets::page(ui, "write", |ui| {
-            what_is_this(ui, context.preferences, "write", WHAT);
-            let text = "Write needs a model, and models belong to a project. The sample project includes a trained one.";
-            if lacks_project(ui, context, icons::ICON_EDIT, text) {
-                return;
-            }
-            if !has_model(context) {
-                let text = "Train for a minute, then read the model's first text here, even during training.";
-                return untrained_ui(ui, context, icons::ICON_EDIT, text);
-            }
-            let width = ui.available_width();
-            if Breakpoint::of(width) == Breakpoint::Phone {
-                self.prompt_ui(ui, context);
-                self.columns_ui(ui, context);
-                self.settings_ui(ui, context);
-                self.history_ui(ui, context);
-            } else {
-                let wide = width >= widgets::WIDE && self.earlier(context).next().is_some();
-                let right = 248.0;
-                // On wide pages the history is a column on the left.
-                let before = if wide { (width * 0.22).floor() } else { 0.0 };
-                let gaps = if wide { 2.0 } else { 1.0 } * space::LARGE;
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::LARGE;
-                    column(ui, width - right - before - gaps, |ui| {
-                        self.prompt_ui(ui, context);
-                        self.columns_ui(ui, context);
-                        if !wide {
-                            self.history_ui(ui, context);
-                        }
-                    });
-                    if wide {
-                        column(ui, before, |ui| self.history_ui(ui, context));
+        let width = ui.available_width();
+        if Breakpoint::of(width) == Breakpoint::Phone {
+            self.prompt_ui(ui, context);
+            self.columns_ui(ui, context);
+            self.settings_ui(ui, context);
+            self.history_ui(ui, context);
+        } else {
+            let wide = width >= widgets::WIDE && self.earlier(context).next().is_some();
+            let right = 248.0;
+            // On wide pages the history is a column on the left.
+            let before = if wide { (width * 0.22).floor() } else { 0.0 };
+            let gaps = if wide { 2.0 } else { 1.0 } * space::LARGE;
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::LARGE;
+                column(ui, width - right - before - gaps, |ui| {
+                    self.prompt_ui(ui, context);
+                    self.columns_ui(ui, context);
+                    if !wide {
+                        self.history_ui(ui, context);
                     }
-                    column(ui, right, |ui| self.settings_ui(ui, context));
                 });
-            }
-        });
+                if wide {
+                    column(ui, before, |ui| self.history_ui(ui, context));
+                }
+                column(ui, right, |ui| self.settings_ui(ui, context));
+            });
+        }
     }
 
+    fn models(&self) -> Models<'_> {
+        Models::Weights(named_run(&self.columns[0].sampling.source).into_iter().collect())
+    }
+
+    fn dot(&self, state: &State) -> Option<Dot> {
+        state.writing.is_writing(false).then_some(Dot::Running)
+    }
+}
+
+impl WritePage {
     fn prompt_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::card(ui, |ui| {
             let newline = KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter);
@@ -210,5 +211,25 @@ impl WritePage {
         if let Some((place, prompt)) = on {
             self.write(context, &prompt, Some(place));
         }
+    }
+
+    fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        card(ui, |ui| {
+            if self.comparing {
+                segmented(ui, &mut self.setting, &[(0, "First column"), (1, "Second")]);
+            } else {
+                self.setting = 0;
+            }
+            let [first, second] = &mut self.columns;
+            let seed = first.sampling.config.seed;
+            let (column, given) = if self.setting == 1 { (second, Some(seed)) } else { (first, None) };
+            sampling_ui(ui, context.state, &mut column.sampling, &mut self.locked, given);
+            if self.comparing {
+                caption(ui, "Both columns use the same seed.");
+            }
+            stop_ui(ui, &mut column.sampling.stop);
+            ui.add_space(space::TIGHT);
+            moderation_ui(ui, context);
+        });
     }
 }

@@ -41,7 +41,6 @@ impl Head {
         body
     }
 
-    /// A complete response.
     pub(super) fn whole(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
         let run = completions.first().map_or("", |completion| completion.run.as_str());
         if self.endpoint == Endpoint::Responses {
@@ -74,7 +73,6 @@ impl Head {
         Value::Object(body)
     }
 
-    /// A chunk of a stream.
     pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
         let mut choice = match self.endpoint {
             Endpoint::Completions => {

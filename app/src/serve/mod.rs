@@ -160,7 +160,6 @@ impl Server {
         format!("http://{reached}/v1")
     }
 
-    /// Sets the moderation of all later requests.
     pub fn set_moderation(&self, settings: &Moderation) {
         let mut moderating = self.served.moderating();
         if moderating.settings != *settings {

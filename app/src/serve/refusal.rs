@@ -12,7 +12,6 @@ const AGAIN: u16 = 1;
 pub(super) struct Refusal {
     status: StatusCode,
     message: String,
-    /// The invalid field.
     param: Option<String>,
     code: Option<&'static str>,
 }

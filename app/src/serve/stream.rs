@@ -14,7 +14,6 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use tokio::sync::mpsc;
 
-/// The last event of a stream.
 const DONE: &str = "data: [DONE]\n\n";
 /// Maximum chunks waiting for the client.
 const PIECES: usize = 64;

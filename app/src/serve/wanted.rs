@@ -115,7 +115,6 @@ impl Wanted {
     }
 }
 
-/// The requested model name and its weights.
 fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
     let settings = &served.settings;
     let named = fields.text("model")?.filter(|name| !name.is_empty());

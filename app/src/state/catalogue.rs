@@ -12,7 +12,6 @@ pub struct Catalogue {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetching {
     pub request: u64,
-    /// Display name.
     pub name: String,
     /// Bytes downloaded.
     pub done: u64,

@@ -24,11 +24,9 @@ pub struct Cleaning {
     pub comparisons: u64,
     pub request: Option<u64>,
     pub progress: Option<CleaningProgress>,
-    /// The cleaning was cancelled and is stopping.
     pub stopping: bool,
     /// Documents already processed by the interrupted cleaning that this one resumes.
     pub resumed: Option<u64>,
-    /// Result of the last cleaning, if the documents are cleaned.
     pub report: Option<Box<CleaningReport>>,
     /// Number of reports so far, to detect a new one.
     pub reports: u64,
@@ -125,12 +123,10 @@ impl Cleaning {
         self.stopping = false;
     }
 
-    /// The sample's result for a stage.
     pub fn sample(&self, stage: &str) -> Option<&SampleStage> {
         self.judgement.as_ref()?.stages.iter().find(|sample| sample.name == stage)
     }
 
-    /// The last cleaning's result for a stage.
     pub fn stage(&self, name: &str) -> Option<&Stage> {
         self.report.as_ref()?.stages.iter().find(|stage| stage.about.name == name)
     }

@@ -10,7 +10,6 @@ pub struct Documents {
     pub search: String,
     /// Index of the page's first document.
     pub offset: usize,
-    /// Number of matching documents.
     pub found: usize,
     pub page: Vec<DocumentSummary>,
     pub read: Option<ReadDocument>,

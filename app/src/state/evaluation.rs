@@ -32,7 +32,6 @@ pub struct Work {
     pub done: u64,
     /// All items; 0 if unknown.
     pub total: u64,
-    /// It was cancelled and is stopping.
     pub stopping: bool,
 }
 

@@ -11,7 +11,6 @@ pub const MIN_ROWS: usize = 2;
 pub struct Said {
     /// Oldest first; `None` until listed, and if listing failed.
     pub rows: Option<Vec<Feedback>>,
-    /// Why listing failed.
     pub failed: Option<String>,
     /// Replies for supervised fine-tuning.
     pub learned: usize,

@@ -13,8 +13,10 @@ pub enum Importing {
         /// Total size, if the server tells.
         bytes: Option<u64>,
     },
-    /// It was inspected.
-    Found { model: Box<FoundModel>, context_length: usize },
+    Found {
+        model: Box<FoundModel>,
+        context_length: usize,
+    },
 }
 
 impl Importing {

@@ -141,7 +141,6 @@ impl Tensor {
         Self { summary: summary.clone(), floats, integers }
     }
 
-    /// Size of an axis; 0 if there is no such axis.
     pub fn size(&self, axis: usize) -> usize {
         self.summary.axes.get(axis).map_or(0, |axis| axis.size)
     }
@@ -167,7 +166,6 @@ impl Tensor {
 }
 
 impl ViewData {
-    /// The tensor of that name, if it has its entries.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         let named = self.tensors.iter().find(|tensor| tensor.summary.name == name);
         named.filter(|tensor| !tensor.floats.is_empty() || !tensor.integers.is_empty())

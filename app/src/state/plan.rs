@@ -8,7 +8,6 @@ use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, PlanSummary, R
 pub struct Planning {
     /// The pending plan request; answers to older ones are ignored.
     pub asked: Option<u64>,
-    /// The last plan and its settings.
     pub plan: Option<(RunConfig, PlanSummary)>,
     /// Why the last settings have no plan: a rule they break.
     pub refused: Option<ErrorReport>,
@@ -28,7 +27,6 @@ pub struct Measured {
     pub tokens_per_s: f64,
     pub flops_per_s: f64,
     pub device: String,
-    /// Estimated seconds of the whole run.
     pub run_seconds: f64,
 }
 

@@ -28,7 +28,6 @@ impl Runs {
         own_runs(self.list.iter())
     }
 
-    /// The latest of the project's own runs.
     pub fn latest(&self) -> Option<&RunSummary> {
         self.own().next()
     }

@@ -17,7 +17,6 @@ pub struct Tokenizing {
     pub vocabulary: Option<(usize, usize, Vec<VocabularyEntry>)>,
     /// Pieces and merges of the text replayed last.
     pub merges: Option<(Vec<String>, Vec<MergeStep>)>,
-    /// Comparison with other tokenizers.
     pub compression: Vec<CompressionSummary>,
     /// Number of trainings so far; each outdates earlier answers.
     pub trained: u64,

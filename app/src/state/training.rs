@@ -70,7 +70,6 @@ pub struct Training {
     pub guard: Vec<GuardReport>,
     /// Newest last.
     pub notices: Vec<String>,
-    /// Step of the last checkpoint.
     pub saved: Option<u64>,
     /// The last profile of a step: entries, milliseconds per step, milliseconds of launch overhead, method.
     pub profile: Option<(Vec<ProfileEntry>, f64, f64, ProfileMethod)>,
@@ -273,7 +272,6 @@ impl Training {
         thin_measured(&mut self.pairs, self.stride);
     }
 
-    /// Seconds per step at the current speed, if known.
     pub fn seconds_per_step(&self, tokens_per_step: u64) -> Option<f64> {
         self.tokens_per_s.filter(|speed| *speed > 0.0).map(|speed| tokens_per_step as f64 / speed)
     }

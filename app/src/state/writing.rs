@@ -72,6 +72,11 @@ pub struct Distribution {
 const MAX_KEPT: usize = 64;
 
 impl Writing {
+    /// Whether a text is being generated: a reply, or a text of Write.
+    pub fn is_writing(&self, reply: bool) -> bool {
+        self.texts.values().any(|text| text.ending.is_none() && text.is_reply == reply)
+    }
+
     /// Records a requested text. `run` is the run of the current weights, and `step` its step if it is in training.
     pub(super) fn sent(&mut self, id: u64, command: &Command, (run, step): (Option<&str>, Option<u64>)) {
         if let Command::Generate { source, prompt, config, .. } = command {

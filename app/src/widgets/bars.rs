@@ -4,7 +4,6 @@ use crate::format;
 use crate::theme::{self, Palette};
 use egui::{Color32, Rect, RichText, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 
-/// A progress bar; `share` is from 0 to 1.
 pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
     let palette = Palette::of(ui);
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };

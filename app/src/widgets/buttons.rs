@@ -19,7 +19,6 @@ pub fn primary(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -
     toned(ui, icon.into(), text, &tone, theme::strong())
 }
 
-/// A secondary action.
 pub fn plain(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
     let palette = Palette::of(ui);
     let tone = Tone { rest: palette.raised, lit: palette.lit(), text: palette.text };

@@ -11,12 +11,10 @@ use crate::theme::{self, Palette};
 use egui::{Color32, Rect, RichText, Sense, Stroke, Ui, Vec2, pos2};
 use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points, VLine};
 
-/// Unit of the horizontal axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Axis {
     #[default]
     Steps,
-    /// Seconds of training.
     Time,
 }
 

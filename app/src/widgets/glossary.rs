@@ -1,57 +1,35 @@
-//! Technical terms, each with a short explanation, a formula and a link.
+//! Technical terms, each with a short explanation, a formula and a source. They are in `glossary.txt`.
 
-mod evaluate;
-mod inspect;
-mod model;
-mod tokenizer;
-mod train;
-mod tune;
-mod write;
+use std::sync::LazyLock;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
 pub struct Term {
-    /// In lower case, as the pages write it.
-    pub term: &'static str,
-    /// Other spellings on the pages.
-    pub also: &'static [&'static str],
-    /// The explanation, in a sentence or two.
+    /// As the pages write it, followed by its other spellings there.
+    pub names: Vec<&'static str>,
+    /// A sentence or two.
     pub meaning: &'static str,
     /// May be empty.
     pub formula: &'static str,
-    /// Further reading.
-    pub more: &'static str,
+    /// May be empty.
+    pub source: &'static str,
 }
 
-impl Term {
-    /// Whether a text is this term, ignoring case.
-    pub fn names(&self, text: &str) -> bool {
-        text.eq_ignore_ascii_case(self.term) || self.also.iter().any(|also| text.eq_ignore_ascii_case(also))
+static TERMS: LazyLock<Vec<Term>> = LazyLock::new(|| {
+    let mut terms: Vec<Term> = Vec::new();
+    for line in include_str!("glossary.txt").lines() {
+        if let Some((names, meaning)) = line.split_once(" :: ") {
+            terms.push(Term { names: names.split("; ").collect(), meaning, ..Term::default() });
+        } else if let Some(term) = terms.last_mut() {
+            term.formula = line.strip_prefix("  = ").unwrap_or(term.formula);
+            term.source = line.strip_prefix("  @ ").unwrap_or(term.source);
+        }
     }
-}
+    terms
+});
 
-const fn entry(
-    term: &'static str,
-    also: &'static [&'static str],
-    meaning: &'static str,
-    formula: &'static str,
-    more: &'static str,
-) -> Term {
-    Term { term, also, meaning, formula, more }
-}
-
-/// All terms, by the page where they first occur.
-const PAGES: &[&[Term]] = &[
-    tokenizer::TERMS,
-    model::TERMS,
-    train::TERMS,
-    tune::TERMS,
-    write::TERMS,
-    inspect::TERMS,
-    evaluate::TERMS,
-];
-
-pub fn glossary() -> impl Iterator<Item = &'static Term> {
-    PAGES.iter().copied().flatten()
+/// The term of this name, ignoring case.
+pub fn explained(name: &str) -> Option<&'static Term> {
+    TERMS.iter().find(|term| term.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
 }
 
 #[cfg(test)]
@@ -61,12 +39,23 @@ mod tests {
     #[test]
     fn every_word_is_explained_once() {
         let mut seen = std::collections::BTreeSet::new();
-        for entry in glossary() {
-            for name in entry.also.iter().chain([&entry.term]) {
-                assert!(seen.insert(name.to_lowercase()), "{name} is explained twice");
+        for term in TERMS.iter() {
+            for name in &term.names {
+                assert!(!name.is_empty() && seen.insert(name.to_lowercase()), "{name} is explained twice");
+                assert!(explained(&name.to_ascii_uppercase()).is_some());
             }
-            assert!(entry.meaning.ends_with('.'), "{}", entry.term);
-            assert!(entry.names(&entry.term.to_uppercase()));
+            assert!(term.meaning.ends_with('.'), "{:?}", term.names);
         }
+        let term = explained("Attention").unwrap();
+        assert_eq!((term.formula, term.source), ("softmax(QKᵀ / √D) V", "Vaswani et al. 2017, §3.2"));
+    }
+
+    #[test]
+    fn every_line_is_a_term_or_belongs_to_one() {
+        let mut lines = include_str!("glossary.txt").lines().filter(|line| !line.is_empty());
+        let read = |line: &str| {
+            line.contains(" :: ") || ["# ", "  = ", "  @ "].iter().any(|mark| line.starts_with(mark))
+        };
+        assert!(lines.all(read));
     }
 }

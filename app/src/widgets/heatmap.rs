@@ -24,12 +24,10 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// The signed scale that just covers `values`.
     pub fn signed(values: &[f32]) -> Self {
         Self::Signed(largest(values))
     }
 
-    /// The magnitude scale that just covers `values`.
     pub fn magnitude(values: &[f32]) -> Self {
         Self::Magnitude(largest(values))
     }
@@ -42,7 +40,6 @@ impl Scale {
     }
 }
 
-/// The largest finite absolute value.
 fn largest(values: &[f32]) -> f32 {
     let size = |value: f32| if value.is_finite() { value.abs() } else { 0.0 };
     // Eight independent lanes.
@@ -68,7 +65,6 @@ pub struct Heatmap<'a> {
     pub scale: Scale,
     /// Size in points; [`fitted`] keeps cells square.
     pub size: Vec2,
-    /// The highlighted cell.
     pub chosen: Option<(usize, usize)>,
 }
 

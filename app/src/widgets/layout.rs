@@ -75,7 +75,6 @@ pub fn prose(ui: &mut Ui, text: impl Into<WidgetText>) {
     });
 }
 
-/// A line in a muted colour.
 pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();

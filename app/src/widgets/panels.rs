@@ -37,10 +37,8 @@ pub fn working(ui: &mut Ui, text: &str, share: Option<f32>, cancel: Option<&str>
     })
 }
 
-/// Reaction to a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failed {
-    /// None so far.
     Waits,
     /// The action button was clicked.
     Acted,

@@ -6,9 +6,7 @@ use egui::{RichText, Ui};
 #[derive(Clone, Copy, Debug)]
 pub struct Stat<'a> {
     pub name: &'a str,
-    /// The number with its unit.
     pub value: &'a str,
-    /// The exact value, as a tooltip.
     pub exact: &'a str,
 }
 

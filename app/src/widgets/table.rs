@@ -36,7 +36,6 @@ const GAP: f32 = 14.0;
 const EDGE: f32 = 8.0;
 
 impl Table<'_> {
-    /// Width of the table in points.
     pub fn width(&self) -> f32 {
         let sum: f32 = self.columns.iter().map(|column| column.width).sum();
         sum + GAP * (self.columns.len().saturating_sub(1)) as f32 + 2.0 * EDGE

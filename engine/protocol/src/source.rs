@@ -90,10 +90,11 @@ impl fmt::Display for CheckpointChoice {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum WeightSource {
     /// The current weights of the training run, or, if none is training, the latest run's best checkpoint.
+    #[default]
     Current,
     Checkpoint {
         run: String,

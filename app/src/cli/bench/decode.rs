@@ -1,9 +1,10 @@
 //! `glasshouse bench decode`: measures a device's speed of prefill and decoding.
 
-use super::measured;
-use crate::cli::arguments::BenchDecodeArguments;
-use crate::cli::settings::{run_config, session_options, usage};
+use super::{MachineArguments, measured};
+use crate::cli::arguments::ConfigArguments;
+use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::bench::DecodeMeasurement;
 use glasshouse_engine::protocol::quantity::{bytes, counted, tokens_per_second};
 use glasshouse_engine::protocol::{BenchReport, Command};
@@ -23,7 +24,7 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     if texts.contains(&0) {
         return Err(usage("--texts takes numbers, each at least 1"));
     }
-    let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let options = arguments.machine.options()?;
     let precision = Some(config.train.precision);
     let config = Box::new(config);
     let command =
@@ -71,4 +72,27 @@ fn print(measured: &DecodeMeasurement, single: Option<f64>) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct BenchDecodeArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Tokens of the prompt [default: half the context, at most 512]
+    #[arg(long, value_name = "N")]
+    pub prompt_tokens: Option<usize>,
+    /// Tokens to generate after the first [default: the rest of the context, at most 128]
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
+    /// Batch sizes: one number, or several to compare
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
+    pub texts: Vec<usize>,
+    /// Number of timed repetitions
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeats: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

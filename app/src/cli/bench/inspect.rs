@@ -1,9 +1,10 @@
 //! `glasshouse bench inspect`: measures the time of each view of the lens.
 
-use super::measured;
-use crate::cli::arguments::BenchInspectArguments;
-use crate::cli::settings::{run_config, session_options, usage};
+use super::{MachineArguments, measured};
+use crate::cli::arguments::ConfigArguments;
+use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewPart, ViewTime};
 use glasshouse_engine::protocol::quantity::{count, counted};
 use glasshouse_engine::protocol::{BenchReport, Command, View};
@@ -16,7 +17,7 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
     if *repeats == 0 {
         return Err(usage("--repeats must be at least 1"));
     }
-    let options = session_options(&arguments.device, arguments.threads, false)?;
+    let options = arguments.machine.options()?;
     let is_named = chosen.preset.is_some() || chosen.config.is_some() || chosen.layers.is_some();
     for model in MODELS.iter().take(if is_named { 1 } else { MODELS.len() }) {
         let config = Box::new(run_config(chosen, model)?);
@@ -79,4 +80,21 @@ fn print(measured: &InspectMeasurement) -> Result<()> {
 
 fn named(view: View, part: Option<ViewPart>) -> String {
     part.map_or_else(|| view.to_string(), |part| format!("{view}, {part}"))
+}
+
+#[derive(Args, Debug)]
+pub struct BenchInspectArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Views to time, as in tokens,attention [default: all]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub view: Vec<View>,
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Timed answers per view after the first; one if they take seconds
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeats: usize,
+    /// Print one JSON object per view as soon as it is timed, and one per model
+    #[arg(long)]
+    pub json: bool,
 }

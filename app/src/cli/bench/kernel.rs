@@ -1,16 +1,17 @@
 //! `glasshouse bench kernel`: measures every kernel of a training step.
 
-use super::measured;
-use crate::cli::arguments::BenchKernelArguments;
-use crate::cli::settings::{run_config, session_options};
+use super::{MachineArguments, measured};
+use crate::cli::arguments::ConfigArguments;
+use crate::cli::settings::run_config;
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::bench::KernelMeasurement;
 use glasshouse_engine::protocol::{BenchReport, Command};
 use std::collections::BTreeMap;
 
 pub(super) fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
     let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
-    let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
+    let options = arguments.machine.options()?;
     let command = Command::BenchKernels { config, filter: arguments.filter.clone() };
     let mut kernels = Vec::new();
     measured(options, command, arguments.json, |report, _| {
@@ -73,4 +74,18 @@ fn choices(measured: &[KernelMeasurement]) -> Result<()> {
         say!("{class:<classes$}  {}", texts.collect::<Vec<_>>().join("  "))?;
     }
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct BenchKernelArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Only kernels whose name contains TEXT; matmul selects all linear layers
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub filter: String,
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Print one JSON object per kernel
+    #[arg(long)]
+    pub json: bool,
 }

@@ -1,15 +1,14 @@
 //! `glasshouse bench scaling`: measures models of many sizes, and compares them with estimates.
 
-use super::measured;
-use crate::cli::arguments::BenchScalingArguments;
-use crate::cli::settings::session_options;
+use super::{MachineArguments, measured};
 use anyhow::Result;
+use clap::Args;
 use glasshouse_engine::protocol::bench::{ScalingCell, ScalingSummary};
 use glasshouse_engine::protocol::quantity::bytes;
 use glasshouse_engine::protocol::{BenchReport, Command};
 
 pub(super) fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
-    let options = session_options(&arguments.device, arguments.threads, false)?;
+    let options = arguments.machine.options()?;
     if !arguments.json {
         say!("layers width context vocabulary batch   ms/step estimated  ratio      memory   ratio")?;
     }
@@ -54,4 +53,16 @@ fn print(summary: &ScalingSummary) -> Result<()> {
         summary.skipped
     )?;
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct BenchScalingArguments {
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Only small models, with less time for each
+    #[arg(long)]
+    pub quick: bool,
+    /// Print one JSON object per model, and one at the end
+    #[arg(long)]
+    pub json: bool,
 }

@@ -9,7 +9,6 @@ use glasshouse_engine::protocol::quantity::{counted, duration, figures, percent,
 use glasshouse_engine::protocol::{Comparison, Evaluation};
 use std::io::Result;
 
-/// Maximum number of reported invalid lines.
 const LINES: usize = 12;
 
 pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
@@ -167,7 +166,6 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     Ok(())
 }
 
-/// Prints rows with aligned columns.
 fn columns(rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
     say!("{}", indented(&aligned(&rows.collect::<Vec<_>>(), &[])))
 }

@@ -1,7 +1,7 @@
 //! `glasshouse evaluate --script`: writes a Python program and rows, so that models which do not run here can answer the same
 //! tasks.
 
-use crate::cli::arguments::EvaluateArguments;
+use super::EvaluateArguments;
 use crate::cli::settings::usage;
 use crate::cli::train::quoted;
 use anyhow::{Context as _, Result};

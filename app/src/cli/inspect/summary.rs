@@ -27,7 +27,6 @@ const IDS: &[&str] = &["ids", "neighbours", "token", "top"];
 /// Tensors of the token view that depend on the preceding tokens; the first token has no entry.
 const BY_THOSE_BEFORE: &[&str] = &["log_probabilities", "surprise", "rank"];
 
-/// Units by tensor name.
 const UNITS: &[(&str, &str)] =
     &[("log_probabilities", "nats"), ("surprise", "bits"), ("entropy", "bits"), ("divergence", "bits")];
 
@@ -118,7 +117,6 @@ impl<'a> Words<'a> {
         known.unwrap_or_else(|| format!("{} {at}", axis.name))
     }
 
-    /// The entries of a tensor, formatted.
     fn cells(&self, tensor: &ViewTensor<'_>) -> Vec<String> {
         let name = tensor.summary.name.as_str();
         let mut cells: Vec<String> = match tensor.summary.element {
@@ -347,7 +345,6 @@ mod tests {
         assert_eq!(quoted(r"\xE6"), r#""\xE6""#);
     }
 
-    /// A tensor's cells in a view of the tokens "One" and " day".
     fn cells(view: View, name: &str, axes: &[(&str, usize)], entries: &[u32]) -> Vec<String> {
         let tokens = ["One", " day"].map(str::to_owned);
         let tokens: Vec<TokenText> =

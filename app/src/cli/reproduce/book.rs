@@ -1,11 +1,12 @@
 //! Reproduces an exercise of the book: finds its data and weights, trains as `train` does, and compares the result with the
 //! book's figure.
 
+use super::ReproduceArguments;
 use super::data;
 use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2, SFT};
 use super::report::FigureReport;
 use super::rows::ExerciseRows;
-use crate::cli::arguments::{ConfigArguments, EvaluationArgument, ReproduceArguments, TrainArguments};
+use crate::cli::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
 use crate::cli::driver::drive;
 use crate::cli::import::{is_address, is_place};
 use crate::cli::recipe::{check_before_import, runs_of};
@@ -176,7 +177,6 @@ fn rows(exercise: &Exercise, file: &Path) -> Result<Option<ExerciseRows>> {
     Ok(Some(rows))
 }
 
-/// The exercise's folder of rows in the project.
 fn folder(arguments: &ReproduceArguments, exercise: &Exercise) -> PathBuf {
     arguments.project.join(FOLDER).join(exercise.name)
 }
@@ -331,7 +331,6 @@ mod tests {
     use super::*;
     use glasshouse_engine::protocol::{Start, presets};
 
-    /// Settings of imported GPT-2 weights of a size.
     fn imported(shape: Gpt2) -> RunConfig {
         let mut config = presets::preset(PRESET).unwrap();
         config.tokenizer.kind = TokenizerKind::Imported;
@@ -341,7 +340,6 @@ mod tests {
         config
     }
 
-    /// The recorded settings of a run of the exercise.
     fn ran(exercise: &Exercise, begun: &RunConfig) -> RunConfig {
         let start = Some(Start::best_of("1-gpt2"));
         let mut run = changed(RunConfig { start, ..begun.clone() }, &published(exercise)).unwrap();

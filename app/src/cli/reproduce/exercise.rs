@@ -27,7 +27,6 @@ pub(super) struct Exercise {
     pub differs: &'static str,
 }
 
-/// The base weights of an exercise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begins {
     Fresh,
@@ -49,10 +48,11 @@ pub(super) struct Gpt2 {
 pub(super) enum Figure {
     /// The text is memorised: the last evaluation's training loss, compared with the published one, is below 1, and the
     /// validation loss rose after its minimum.
-    Memorised { train: f64, validation: f64 },
-    /// Final validation loss.
+    Memorised {
+        train: f64,
+        validation: f64,
+    },
     Loss(f64),
-    /// Accuracy on the test texts.
     Accuracy(f64),
 }
 

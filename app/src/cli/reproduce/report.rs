@@ -1,11 +1,11 @@
 //! The result of a reproduced run, compared with the published one.
 
-use crate::cli::arguments::ReproduceArguments;
+use super::ReproduceArguments;
 use crate::cli::train::quoted;
 use anyhow::Result;
 use glasshouse_engine::protocol::RunSummary;
 use glasshouse_engine::protocol::quantity::{duration, things};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::process::ExitCode;
 
 pub(super) struct FigureReport<'run> {
@@ -47,14 +47,11 @@ impl FigureReport<'_> {
             ..
         } = self;
         if arguments.json {
-            let mut line = json!({
-                "event": "reproduction", "figure": figure, "published": published, "source": source, "published_steps": steps,
-                "ours": ours, "best_val_loss": run.best_val_loss, "note": note, "differs": differs, "run": run.name,
+            let line = json!({
+                "event": "reproduction", (*kind): name, "figure": figure, "published": published, "source": source,
+                "published_steps": steps, "ours": ours, "best_val_loss": run.best_val_loss, "note": note, "differs": differs, "run": run.name,
                 "step": run.step, "seconds": run.seconds, "device": run.device, "reproduced": verdict,
             });
-            if let Some(fields) = line.as_object_mut() {
-                fields.insert((*kind).to_owned(), Value::from(*name));
-            }
             return Ok(say!("{line}")?);
         }
         let shown = ours.map_or_else(|| "none".to_owned(), |ours| format!("{ours:.4}"));

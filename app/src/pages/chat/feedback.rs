@@ -14,7 +14,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
 
-/// Rows per page.
 const ROWS: usize = 8;
 
 #[derive(Debug, Default)]

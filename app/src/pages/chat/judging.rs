@@ -118,7 +118,6 @@ impl ChatPage {
     }
 }
 
-/// Whether a row is a thumb for a reply to a conversation.
 fn is_thumb(row: &Feedback, messages: &[ChatMessage], said: &str) -> bool {
     let replies = row.completion.iter().map(|reply| reply.content.as_str());
     row.label.is_some() && row.prompt == messages && replies.eq([said])

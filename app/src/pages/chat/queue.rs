@@ -21,7 +21,6 @@ const SHOWN: usize = 6;
 enum QueueAction {
     /// Answer the prompt in the conversation.
     Answer(Vec<ChatMessage>),
-    /// Give the text this label.
     Label(String, String),
 }
 
@@ -96,7 +95,6 @@ impl ChatPage {
         }
     }
 
-    /// Opens a prompt in a new conversation.
     fn take_up(&mut self, context: &mut Context<'_>, mut prompt: Vec<ChatMessage>) {
         let Some(asked) = prompt.pop() else { return };
         let left = self.leave(context);

@@ -1,6 +1,6 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "Chat with a model fine-tuned on conversations, in the format of its chat template. Type a message and press Enter. \
+pub const WHAT: &str = "Chat with a model fine-tuned on conversations, in the format of its chat template. Type a message and press Enter. \
     Any message can be edited, which removes the messages after it; any token of a reply can be clicked. Your ratings of replies become training \
     data.";
 

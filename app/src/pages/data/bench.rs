@@ -44,13 +44,10 @@ const RECIPES: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// The tabs of the right side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// Files and statistics of the text.
     Files,
     Recipe,
-    /// Result of the last cleaning.
     Report,
 }
 

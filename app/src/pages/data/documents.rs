@@ -149,7 +149,6 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
 }
 
 pub(super) struct TwoLineRow {
-    /// Accessible name.
     pub(super) name: String,
     pub(super) first: LayoutJob,
     pub(super) below: String,

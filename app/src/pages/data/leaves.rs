@@ -6,7 +6,6 @@ use egui::Ui;
 use egui_material_icons::icons;
 use std::ops::Range;
 
-/// Maximum bytes of a leaf.
 const LEAF: usize = 16_000;
 
 #[derive(Debug, Default)]
@@ -52,7 +51,6 @@ impl Leaves {
     }
 }
 
-/// Splits a text at the last line break that fits, else at the last space, else between characters.
 /// Buttons to the neighbouring parts of a document that has several.
 pub(super) fn parts_ui(ui: &mut Ui, open: &mut usize, count: usize) {
     if count < 2 {
@@ -70,17 +68,23 @@ pub(super) fn parts_ui(ui: &mut Ui, open: &mut usize, count: usize) {
     });
 }
 
+/// Bytes of a text's first part of at most `most` bytes, at whose end it is split: after the last line break that fits, else after
+/// the last space, else between characters, for which `otherwise` is asked.
+pub(super) fn cut(text: &str, most: usize, otherwise: impl FnOnce(usize) -> usize) -> usize {
+    let fits = text.floor_char_boundary(most);
+    let whole = text.get(..fits).unwrap_or_default();
+    if fits == text.len() {
+        return fits;
+    }
+    let cut = whole.rfind('\n').or_else(|| whole.rfind(' '));
+    cut.map_or_else(|| otherwise(fits), |at| at + 1)
+}
+
 fn leaves(text: &str) -> Vec<Range<usize>> {
     let mut leaves = Vec::new();
     let mut from = 0;
     while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
-        let fits = rest.floor_char_boundary(LEAF);
-        let whole = rest.get(..fits).unwrap_or_default();
-        let end = if fits == rest.len() {
-            fits
-        } else {
-            whole.rfind('\n').or_else(|| whole.rfind(' ')).map_or(fits, |at| at + 1)
-        };
+        let end = cut(rest, LEAF, |fits| fits);
         leaves.push(from..from + end);
         from += end;
     }

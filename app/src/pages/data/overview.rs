@@ -2,9 +2,7 @@
 
 use super::flow::counted;
 use super::{DataPage, Paste, UNDO_SECONDS};
-use crate::asks::Capture;
 use crate::format;
-use crate::format::file_name;
 use crate::link::{FOLDERS, Wish};
 use crate::pages::Context;
 use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
@@ -229,11 +227,10 @@ fn histogram_ui(
         pressed
     });
     if copy {
-        ui.ctx().copy_text(csv(label, value, bars));
-        context.asks.tell("Copied as CSV");
+        context.asks.copy_csv(ui, csv(label, value, bars));
     }
     if save {
-        context.asks.capture = Some(Capture { rect: card.rect, name: file_name(title, "png") });
+        context.asks.picture(ui, card.rect, title);
     }
 }
 

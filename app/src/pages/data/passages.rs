@@ -1,6 +1,7 @@
 //! A compared document split into leaves, one of which is drawn at a time, so that a frame's cost does not grow with the
 //! document.
 
+use super::leaves::cut;
 use crate::theme::{self, Palette};
 use egui::text::LayoutJob;
 use egui::{Color32, FontId, Stroke, TextFormat};
@@ -21,7 +22,6 @@ pub(super) struct Passages {
 }
 
 impl Passages {
-    /// Splits a comparison if it is a new one.
     pub(super) fn take(&mut self, comparison: u64, changes: &[TextChange]) {
         if self.of != comparison {
             *self = Self { of: comparison, leaves: leaves(changes), open: 0 };
@@ -68,15 +68,8 @@ fn leaves(changes: &[TextChange]) -> Vec<Vec<(usize, Range<usize>)>> {
     for (number, change) in changes.iter().enumerate() {
         let mut from = 0;
         while let Some(rest) = change.text.get(from..).filter(|rest| !rest.is_empty()) {
-            let fits = rest.floor_char_boundary(LEAF.saturating_sub(used));
-            let whole = rest.get(..fits).unwrap_or_default();
-            let end = if fits == rest.len() {
-                fits
-            } else {
-                let cut = whole.rfind('\n').or_else(|| whole.rfind(' ')).map(|at| at + 1);
-                // A non-empty leaf may end here; an empty one takes what fits.
-                cut.unwrap_or(if leaf.is_empty() { fits } else { 0 })
-            };
+            // A non-empty leaf may end here; an empty one takes what fits.
+            let end = cut(rest, LEAF.saturating_sub(used), |fits| if leaf.is_empty() { fits } else { 0 });
             if end > 0 {
                 leaf.push((number, from..from + end));
                 from += end;

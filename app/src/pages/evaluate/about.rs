@@ -78,7 +78,6 @@ fn rows(evaluation: &Evaluation) -> Vec<(&'static str, String, String)> {
     rows
 }
 
-/// When, where and how long.
 fn made(evaluation: &Evaluation) -> String {
     format!(
         "Made {} on {} in {}; intervals from {} resamples, seed {}; checkpoint {}, CRC-32C of its weights {:08x}.",

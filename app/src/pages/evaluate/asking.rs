@@ -4,8 +4,7 @@ use super::text;
 use crate::format;
 use crate::link::{self, Chosen, Wish};
 use crate::pages::Context;
-use crate::pages::parts::{caption, head, line_ui};
-use crate::pages::train::form::number;
+use crate::pages::parts::{caption, head, line_ui, number};
 use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
@@ -15,7 +14,6 @@ use glasshouse_protocol::evaluation::{
 };
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 
-/// Topics of an audit, with display names.
 const SECTIONS: [(AuditTopic, &str); 5] = [
     (AuditTopic::Bias, "Bias"),
     (AuditTopic::Moderation, "Moderation"),
@@ -100,7 +98,6 @@ impl Asking {
         Command::Audit { source, settings: Box::new(self.audits.clone()) }
     }
 
-    /// The evaluation in words.
     pub(super) fn summary(&self) -> String {
         let mut parts = Vec::new();
         if self.evaluates.likelihood {
@@ -131,7 +128,6 @@ impl Asking {
         format!("{parts} · {}", format::counted(self.audits.samples as u64, "sample"))
     }
 
-    /// Draws the settings of an evaluation.
     pub(super) fn evaluation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let settings = &mut self.evaluates;
         ui.checkbox(&mut settings.likelihood, "Prediction of the validation split");

@@ -59,7 +59,6 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSe
     limits_ui(ui, "Limitations", &part.limits);
 }
 
-/// Limitations, one sentence each.
 pub(super) fn limits_ui(ui: &mut Ui, title: &str, limits: &[String]) {
     if limits.is_empty() {
         return;

@@ -14,7 +14,6 @@ use glasshouse_protocol::evaluation::{AuditTopic, Contamination, Likelihood, Met
 use glasshouse_protocol::{Audit, Evaluation, RunSummary};
 use std::collections::BTreeMap;
 
-/// Minimum width of a card in points.
 const MIN_CARD_WIDTH: f32 = 250.0;
 /// Width of an interval's line in points.
 const BAR: f32 = 64.0;
@@ -51,7 +50,6 @@ fn even(available: f32, most: usize, gap: f32) -> (usize, f32) {
     (columns, (available - gap * (columns - 1) as f32) / columns as f32)
 }
 
-/// The lines of a run's card, in order.
 fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut add = |metric: &Metric| lines.push((metric_title(&metric.name), metric.clone()));

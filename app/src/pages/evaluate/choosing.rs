@@ -26,7 +26,6 @@ impl EvaluatePage {
         self.asking.take_pairs(files);
     }
 
-    /// Draws the runs and the actions on them.
     pub(super) fn choosing_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[&RunSummary]) {
         card(ui, |ui| {
             head(ui, "Runs");

@@ -5,7 +5,7 @@ use super::section::{Head, kept_ui, section_ui, table_ui};
 use super::{look, same_text, text};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Breakpoint, called, caption, column, run_colour};
+use crate::pages::parts::{beside_ui, called, caption, column, run_colour};
 use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Measured, columns_fit, diagram, interval_plot, interval_rows, report_csv};
 use egui::{Label, RichText, Ui};
@@ -189,16 +189,10 @@ fn csv_by(by: &[LossBy]) -> String {
 
 /// The reliability diagram, and the effect of temperature scaling.
 fn calibration_ui(ui: &mut Ui, calibration: &Calibration) {
-    let width = ui.available_width();
-    if Breakpoint::of(width) == Breakpoint::Phone {
-        diagram_ui(ui, calibration, width.min(SIDE));
-        calibrated_ui(ui, calibration);
-        return;
-    }
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = space::SECTION;
-        column(ui, SIDE, |ui| diagram_ui(ui, calibration, SIDE));
-        column(ui, width - SIDE - space::SECTION, |ui| calibrated_ui(ui, calibration));
+    let right = ui.available_width() - SIDE - space::SECTION;
+    beside_ui(ui, right, space::SECTION, |ui, place| match place {
+        0 => diagram_ui(ui, calibration, ui.available_width().min(SIDE)),
+        _ => calibrated_ui(ui, calibration),
     });
 }
 

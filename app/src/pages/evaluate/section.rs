@@ -1,6 +1,5 @@
 //! A part of the page: a fold in a card with export buttons, and the link from a passage to the Inspect page.
 
-use crate::asks::{self, Capture};
 use crate::format;
 use crate::pages::inspect::Wish;
 use crate::pages::parts::{caption, head};
@@ -53,16 +52,10 @@ pub(super) fn section_ui(
         });
     });
     if let Some(csv) = csv.filter(|_| copied) {
-        ui.ctx().copy_text(csv());
-        context.asks.tell("Copied as CSV");
+        context.asks.copy_csv(ui, csv());
     }
     if captured {
-        // Parts that are scrolled away are not drawn, and other content may cover them.
-        let seen = card.rect.intersect(ui.clip_rect());
-        if seen.height() < card.rect.height() - 1.0 {
-            context.asks.tell(asks::IN_SIGHT);
-        }
-        context.asks.capture = Some(Capture { rect: seen, name: format::file_name(title, "png") });
+        context.asks.picture(ui, card.rect, title);
     }
 }
 

@@ -55,7 +55,6 @@ fn has_failed(answer: &TaskAnswer) -> bool {
     }
 }
 
-/// What the model has to do in a task.
 fn does(kind: AnswerKind) -> &'static str {
     match kind {
         AnswerKind::Generate => "writes answers",

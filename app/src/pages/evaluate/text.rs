@@ -1,6 +1,6 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "Measures how well a model predicts held-out text and solves tasks with known answers. Every value has a 95 % interval \
+pub const WHAT: &str = "Measures how well a model predicts held-out text and solves tasks with known answers. Every value has a 95 % interval \
     and simple baselines without a neural network: n-grams and compressors. Compare up to four runs to see whether a difference is more than chance. \
     An audit looks for bias, memorised text and personal data.";
 

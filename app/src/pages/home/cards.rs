@@ -12,7 +12,6 @@ use glasshouse_protocol::{Command, ProjectSummary, RunState};
 
 /// Minimum and maximum card width in points.
 const CARD_WIDTHS: [f32; 2] = [264.0, 840.0];
-/// Height of a card and of its curve in points.
 const HEIGHTS: [f32; 2] = [172.0, 40.0];
 /// Card widths on pages with room for a third column ([`widgets::WIDE`]).
 const WIDE_CARD_WIDTHS: [f32; 2] = [400.0, 1200.0];

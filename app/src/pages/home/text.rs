@@ -1,6 +1,6 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "Glasshouse trains small language models from scratch, on this device, and shows every part of them during training. \
+pub const WHAT: &str = "Glasshouse trains small language models from scratch, on this device, and shows every part of them during training. \
     Your texts, models and results stay with you. A project holds a text, its tokenizer, and every run trained on it.";
 
 pub(super) const DROP: &str =

@@ -51,7 +51,6 @@ struct ColumnView {
     seen: BTreeMap<View, Seen>,
     /// Failed views: what was requested, and the error message.
     failed: BTreeMap<View, (Key, String)>,
-    /// Notices about the last answer.
     notices: Vec<String>,
 }
 

@@ -28,7 +28,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let layer = looked_at(shown, chosen);
     // The large map shows the chosen layer, whose answer may still be on its way.
     let row = layers.iter().position(|of| *of as usize == layer).unwrap_or(layers.len().saturating_sub(1));
-    let number = chosen.head.unwrap_or(0).min(probabilities.size(1).saturating_sub(1));
+    let number = chosen.set.head.unwrap_or(0).min(probabilities.size(1).saturating_sub(1));
     large_ui(ui, shown, chosen, probabilities, [row, number]);
     ui.add_space(space::SMALL);
     head(ui, "All heads");
@@ -39,9 +39,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     grid_ui(ui, shown, chosen, probabilities, [row, number]);
 }
 
-/// The chosen layer, or the last.
 fn looked_at(shown: &Shown<'_>, chosen: &Chosen) -> usize {
-    chosen.layer.unwrap_or(shown.inspection.layers.saturating_sub(1))
+    chosen.set.layer.unwrap_or(shown.inspection.layers.saturating_sub(1))
 }
 
 /// The chosen layer if the answer lacks it because not all layers fit: it has to be requested separately.
@@ -67,14 +66,14 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
         head(ui, &format!("Layer {layer}, head {}", of[1]));
         name_ui(ui, shown, layer, of[1]);
         if widgets::quiet(ui, None, "Its arithmetic").clicked() {
-            chosen.layer = Some(layer);
-            chosen.head = Some(of[1]);
+            chosen.set.layer = Some(layer);
+            chosen.set.head = Some(of[1]);
             chosen.go = Some(View::Head);
         }
     });
     let width = ui.available_width();
     let draw_map = |ui: &mut Ui, chosen: &mut Chosen, width: f32| {
-        let position = chosen.position.unwrap_or(tokens.saturating_sub(1));
+        let position = chosen.set.position.unwrap_or(tokens.saturating_sub(1));
         let map = Heatmap {
             name: "Attention of the head",
             rows: tokens,
@@ -88,7 +87,7 @@ fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, o
             format!("{} reads {value:.3} from {}", shown.place(query), shown.place(key))
         });
         if let Some((query, _)) = touched.clicked {
-            chosen.position = Some(query);
+            chosen.set.position = Some(query);
         }
         touched.pointed.map_or(position, |(query, _)| query)
     };
@@ -147,8 +146,8 @@ fn grid_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, of
                             ui.painter().rect_stroke(ring, 2.0, stroke, egui::StrokeKind::Outside);
                         }
                         if touched.response.clicked() {
-                            chosen.layer = Some(layer);
-                            chosen.head = Some(*number);
+                            chosen.set.layer = Some(layer);
+                            chosen.set.head = Some(*number);
                         }
                         name_ui(ui, shown, layer, *number);
                     });

@@ -1,73 +1,25 @@
 //! Choices on the Inspect page.
 
 use glasshouse_protocol::inspect::{Edit, TokenText};
-use glasshouse_protocol::{GenerateConfig, InspectSettings, View, WeightSource};
+use glasshouse_protocol::{InspectSettings, View, WeightSource};
 
 /// The prompt, the weights, and the inspected parts of both. Views write clicks into it; the page then requests whatever changed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Chosen {
     pub(super) prompt: String,
     pub(super) source: WeightSource,
     /// The weights in the second column.
     pub(super) beside: Option<WeightSource>,
-    /// Layer of the single-layer views; `None` for the last.
-    pub(super) layer: Option<usize>,
     /// Layer to request attention for while none is chosen; `None` if all layers fit into one answer.
     pub(super) one_layer: Option<usize>,
-    /// Head of the single-head views; `None` for the first.
-    pub(super) head: Option<usize>,
-    /// `None` for the last.
-    pub(super) position: Option<usize>,
-    /// The token whose logit and neighbours are shown; `None` for the likeliest next token, or the one at the position.
-    pub(super) token: Option<u32>,
-    /// The neuron whose top passages are searched for.
-    pub(super) neuron: Option<usize>,
-    /// Number of listed entries.
-    pub(super) count: usize,
-    pub(super) sampling: GenerateConfig,
-    /// Ablations, scalings and patches.
-    pub(super) edits: Vec<Edit>,
-    /// Additionally ablates each head and MLP separately.
-    pub(super) every_part: bool,
-    /// The prompt that patched activations come from.
-    pub(super) other_prompt: String,
-    /// Show weights at all milestones of the run.
-    pub(super) along_run: bool,
-    /// Weights whose maps others are aligned with; set by the page.
-    pub(super) reference: Option<WeightSource>,
+    /// What views can read; the page sets the reference.
+    pub(super) set: InspectSettings,
     /// The likeliest next tokens as last listed, to choose from in single-token views.
     pub(super) listed: Vec<TokenText>,
     /// Use the last written text as the prompt.
     pub(super) take_written: bool,
     /// The view to switch to, requested by another view.
     pub(super) go: Option<View>,
-}
-
-impl Default for Chosen {
-    fn default() -> Self {
-        let settings = InspectSettings::default();
-        Self {
-            prompt: String::new(),
-            source: WeightSource::Current,
-            beside: None,
-            layer: None,
-            one_layer: None,
-            head: None,
-            position: None,
-            token: None,
-            neuron: None,
-            count: settings.count,
-            sampling: settings.sampling,
-            edits: Vec::new(),
-            every_part: false,
-            other_prompt: String::new(),
-            along_run: false,
-            reference: None,
-            listed: Vec::new(),
-            take_written: false,
-            go: None,
-        }
-    }
 }
 
 pub(super) const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
@@ -88,23 +40,25 @@ impl Chosen {
     /// changed that it shows.
     pub(super) fn settings(&self, views: &[View]) -> InspectSettings {
         let reads = |of: &[View]| views.iter().any(|view| of.contains(view));
-        let default = InspectSettings::default();
+        let (set, default) = (self.set.clone(), InspectSettings::default());
         let changes = reads(&[View::WhatIf]);
-        let layer = self.layer.filter(|_| reads(&OF_LAYER));
+        let layer = set.layer.filter(|_| reads(&OF_LAYER));
         let alone = self.one_layer.filter(|_| reads(&[View::Attention]));
+        let possible = |edit: &Edit| !set.other_prompt.is_empty() || !is_patch(edit);
+        let edits = set.edits.iter().copied().filter(possible).collect();
         InspectSettings {
-            layer: layer.or(alone.map(|alone| self.layer.unwrap_or(alone))),
-            head: self.head.filter(|_| reads(&[View::Head])),
-            position: self.position.filter(|_| reads(&OF_POSITION)),
-            token: self.token.filter(|_| reads(&OF_TOKEN)),
-            neuron: self.neuron.filter(|_| reads(&[View::Neurons])),
-            count: self.count,
-            sampling: if reads(&[View::NextToken]) { self.sampling.clone() } else { default.sampling },
-            edits: if changes { self.possible_edits() } else { default.edits },
-            every_part: changes && self.every_part,
-            other_prompt: if changes { self.other_prompt.clone() } else { default.other_prompt },
-            reference: self.reference.clone().filter(|_| reads(&[View::Embeddings])),
-            along_run: self.along_run && reads(&[View::Weights]),
+            layer: layer.or(alone.map(|alone| set.layer.unwrap_or(alone))),
+            head: set.head.filter(|_| reads(&[View::Head])),
+            position: set.position.filter(|_| reads(&OF_POSITION)),
+            token: set.token.filter(|_| reads(&OF_TOKEN)),
+            neuron: set.neuron.filter(|_| reads(&[View::Neurons])),
+            count: set.count,
+            sampling: if reads(&[View::NextToken]) { set.sampling } else { default.sampling },
+            edits: if changes { edits } else { default.edits },
+            every_part: changes && set.every_part,
+            other_prompt: if changes { set.other_prompt } else { default.other_prompt },
+            reference: set.reference.filter(|_| reads(&[View::Embeddings])),
+            along_run: set.along_run && reads(&[View::Weights]),
         }
     }
 
@@ -120,28 +74,18 @@ impl Chosen {
         views.iter().filter(alike).copied().collect()
     }
 
-    /// The edits, without patches if there is no other prompt.
-    fn possible_edits(&self) -> Vec<Edit> {
-        let possible = |edit: &&Edit| !self.other_prompt.is_empty() || !is_patch(edit);
-        self.edits.iter().filter(possible).copied().collect()
-    }
-
     /// Resets the choices that belong to a prompt.
     pub(super) fn another_prompt(&mut self) {
-        self.position = None;
-        self.token = None;
-        self.one_layer = None;
-        self.edits.retain(|edit| !is_patch(edit));
+        (self.set.position, self.set.token, self.one_layer) = (None, None, None);
+        self.set.edits.retain(|edit| !is_patch(edit));
         self.listed.clear();
     }
 
     /// Resets the choices that belong to a model's shape.
     pub(super) fn another_model(&mut self) {
         self.another_prompt();
-        self.layer = None;
-        self.head = None;
-        self.neuron = None;
-        self.edits.clear();
+        (self.set.layer, self.set.head, self.set.neuron) = (None, None, None);
+        self.set.edits.clear();
     }
 }
 
@@ -162,11 +106,13 @@ mod tests {
     #[test]
     fn a_view_is_asked_for_again_only_when_it_shows_what_changed() {
         let before = Chosen::default();
-        let after = Chosen { head: Some(1), every_part: true, ..before.clone() };
+        let set = InspectSettings { head: Some(1), every_part: true, ..InspectSettings::default() };
+        let after = Chosen { set, ..before.clone() };
         let changed = |view: View| before.settings(&[view]) != after.settings(&[view]);
         let shown: Vec<View> = View::ALL.into_iter().filter(|view| changed(*view)).collect();
         assert_eq!(shown, [View::Head, View::WhatIf]);
-        let layer = Chosen { layer: Some(0), ..before.clone() };
+        let mut layer = before.clone();
+        layer.set.layer = Some(0);
         assert_eq!(layer.settings(&[View::Attention]).layer, None, "the grid has all layers");
         assert_eq!(layer.settings(&[View::Attention, View::Head]).layer, Some(0));
     }
@@ -178,7 +124,7 @@ mod tests {
         assert_eq!(chosen.settings(&[View::Tokens]).layer, None);
         let open = [View::Walk, View::Tokens, View::Attention];
         assert_eq!(chosen.together(&open), [View::Walk, View::Attention]);
-        chosen.layer = Some(1);
+        chosen.set.layer = Some(1);
         assert_eq!(chosen.settings(&[View::Attention]).layer, Some(1));
         chosen.another_prompt();
         assert_eq!(chosen.settings(&[View::Attention]).layer, None, "it may be a short one");
@@ -189,12 +135,13 @@ mod tests {
     fn patches_wait_for_the_other_prompt_and_go_with_the_first() {
         let (head, patch) =
             (Edit::Head { layer: 0, head: 1, factor: 0.0 }, Edit::Patch { layer: 1, position: 7 });
-        let mut chosen = Chosen { edits: vec![head, patch], ..Chosen::default() };
+        let mut chosen = Chosen::default();
+        chosen.set.edits = vec![head, patch];
         assert_eq!(chosen.settings(&[View::WhatIf]).edits, [head]);
-        chosen.other_prompt = "Twice".to_owned();
+        chosen.set.other_prompt = "Twice".to_owned();
         assert_eq!(chosen.settings(&[View::WhatIf]).edits, [head, patch]);
         chosen.another_prompt();
-        assert_eq!(chosen.edits, [head], "the position was one of the prompt before");
+        assert_eq!(chosen.set.edits, [head], "the position was one of the prompt before");
     }
 
     #[test]

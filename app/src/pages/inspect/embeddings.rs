@@ -3,7 +3,7 @@
 use super::chosen::Chosen;
 use super::shown::Shown;
 use crate::format;
-use crate::pages::parts::{Breakpoint, caption, column, head};
+use crate::pages::parts::{beside_ui, caption, head};
 use crate::theme::{Palette, space};
 use crate::widgets;
 use egui::{FontId, Galley, Pos2, Rect, Role, TextEdit, Ui, Vec2, WidgetInfo, vec2};
@@ -25,18 +25,10 @@ const BESIDE: f32 = 2.0;
 const FOUND: usize = 5;
 
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let width = ui.available_width();
-    if Breakpoint::of(width) == Breakpoint::Phone {
-        map_ui(ui, shown, chosen);
-        neighbours_ui(ui, shown, chosen);
-    } else {
-        let right = 240.0;
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = space::LARGE;
-            column(ui, width - right - space::LARGE, |ui| map_ui(ui, shown, chosen));
-            column(ui, right, |ui| neighbours_ui(ui, shown, chosen));
-        });
-    }
+    beside_ui(ui, 240.0, space::LARGE, |ui, place| match place {
+        0 => map_ui(ui, shown, chosen),
+        _ => neighbours_ui(ui, shown, chosen),
+    });
 }
 
 /// The inspected token: the clicked one, else the one at the position.
@@ -117,7 +109,7 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some((id, point, at)) = pointer.and_then(|at| nearest(ids, points, &drawn.transform, at)) {
         ui.painter_at(*drawn.transform.frame()).circle_stroke(at, 6.0, (1.5, palette.text));
         if drawn.response.clicked() {
-            chosen.token = Some(id);
+            chosen.set.token = Some(id);
         }
         let mut cosines = shown.data.integers("neighbours").iter().zip(shown.data.floats("cosines"));
         let cosine = cosines.find(|(own, _)| **own == id).map(|(_, cosine)| *cosine);
@@ -200,7 +192,7 @@ fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     for token in found(shown.data.tokens(), &sought) {
         let text = shown.text(token.id);
         if widgets::quiet(ui, icons::ICON_SEARCH, &text).clicked() {
-            chosen.token = Some(token.id);
+            chosen.set.token = Some(token.id);
             sought.clear();
         }
     }
@@ -226,14 +218,14 @@ fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ui.horizontal(|ui| {
             let text = shown.text(*id);
             if widgets::quiet(ui, None, &text).on_hover_text(format!("Neighbours of {text}")).clicked() {
-                chosen.token = Some(*id);
+                chosen.set.token = Some(*id);
             }
             caption(ui, format!("{cosine:.3}"))
                 .on_hover_text("Cosine of the angle between the two embeddings");
         });
     }
     if shown.settings.token.is_some() && widgets::plain(ui, None, "The token at the position").clicked() {
-        chosen.token = None;
+        chosen.set.token = None;
     }
 }
 

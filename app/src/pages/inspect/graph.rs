@@ -28,7 +28,6 @@ struct Look {
     search: String,
     open: BTreeSet<String>,
     node: Option<usize>,
-    /// The kernel whose source is shown.
     kernel: Option<String>,
 }
 

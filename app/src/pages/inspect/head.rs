@@ -2,9 +2,9 @@
 //! sum of values, and the contribution to the residual stream.
 
 use super::chosen::Chosen;
+use super::labelled::strip_ui;
 use super::remembered::remembered;
 use super::shown::Shown;
-use super::strip::strip_ui;
 use crate::format;
 use crate::pages::parts::{Breakpoint, caption, head, icon_button};
 use crate::state::Tensor;
@@ -123,10 +123,10 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         head(ui, &format!("Layer {layer}, head {number}, at {}", shown.place(steps.query)));
         let (query, last) = (steps.query, steps.queries.size(0).saturating_sub(1));
         if icon_button(ui, query > 0, icons::ICON_CHEVRON_LEFT, "Previous token") {
-            chosen.position = Some(query.saturating_sub(1));
+            chosen.set.position = Some(query.saturating_sub(1));
         }
         if icon_button(ui, query < last, icons::ICON_CHEVRON_RIGHT, "Next token") {
-            chosen.position = Some(query + 1);
+            chosen.set.position = Some(query + 1);
         }
     });
     ui.add_space(space::TIGHT);

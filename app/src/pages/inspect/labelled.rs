@@ -1,9 +1,9 @@
-//! A heat map with row names on the left, and column names below if they fit.
+//! Heat maps: with row names on the left, and column names below if they fit; and a vector as a strip.
 
 use super::remembered::anchored;
-use crate::theme::Palette;
+use crate::theme::{Palette, space};
 use crate::widgets::{Heatmap, Scale, Touched};
-use egui::{Align2, FontId, Rect, Sense, Ui, pos2, vec2};
+use egui::{Align2, AsIdSalt, FontId, Rect, Sense, Ui, pos2, vec2};
 
 pub(super) struct Labelled<'a> {
     /// Accessible name, and id among its siblings.
@@ -15,7 +15,6 @@ pub(super) struct Labelled<'a> {
     pub(super) scale: Scale,
     /// Maximum cell width in points.
     pub(super) cell: f32,
-    /// The highlighted cell.
     pub(super) chosen: Option<(usize, usize)>,
 }
 
@@ -88,4 +87,18 @@ impl Labelled<'_> {
             }
         }
     }
+}
+
+/// A vector's entries from left to right, blue below 0 and orange above. `id` distinguishes strips of the same name.
+pub(super) fn strip_ui(
+    ui: &mut Ui,
+    id: impl AsIdSalt,
+    name: &str,
+    values: &[f32],
+    scale: Scale,
+    width: f32,
+) -> Touched {
+    let size = vec2(width.max(24.0), space::LARGE);
+    let map = Heatmap { name, rows: 1, columns: values.len().max(1), values, scale, size, chosen: None };
+    ui.push_id(id, |ui| map.ui(ui, |_, entry, value| format!("{name}, entry {entry}: {value:.4}"))).inner
 }

@@ -109,7 +109,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
             if response.clicked() {
                 response.request_focus();
                 if let Some(at) = response.interact_pointer_pos() {
-                    chosen.position = Some(cell_at(at).1);
+                    chosen.set.position = Some(cell_at(at).1);
                 }
             }
             if response.gained_focus() {
@@ -120,7 +120,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
                 let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
                 ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
                 // The answer may be for a position that was left since.
-                let position = chosen.position.unwrap_or(shown.inspection.position);
+                let position = chosen.set.position.unwrap_or(shown.inspection.position);
                 let pressed = |key: Key| ui.input(|input| input.key_pressed(key));
                 let moved = match (pressed(Key::ArrowLeft), pressed(Key::ArrowRight)) {
                     (true, _) => Some(position.saturating_sub(1)),
@@ -128,7 +128,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
                     _ => None,
                 };
                 if let Some(column) = moved {
-                    chosen.position = Some(column);
+                    chosen.set.position = Some(column);
                     let left = rect.left() + size.x * column as f32;
                     ui.scroll_to_rect(Rect::from_min_size(pos2(left, rect.top()), size), None);
                 }
@@ -203,7 +203,6 @@ fn top(shown: &Shown<'_>, lens: &Lens<'_>, place: usize) -> String {
     lens.top.get(place).map_or_else(String::new, |id| shown.text(*id))
 }
 
-/// A cell as text.
 fn read(shown: &Shown<'_>, lens: &Lens<'_>, stage: usize, column: usize) -> String {
     let place = stage * lens.positions + column;
     let probability = lens.probabilities.get(place).copied().unwrap_or(f32::NAN);

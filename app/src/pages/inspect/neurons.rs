@@ -30,13 +30,13 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         hover: format!(
             "Neuron {neuron}: {activation}. Press it to find the passages with its strongest activations."
         ),
-        chosen: chosen.neuron == Some(*neuron as usize),
+        chosen: chosen.set.neuron == Some(*neuron as usize),
         ..Ranked::default()
     };
     let rows: Vec<Ranked> = neurons.iter().zip(activations).map(row).collect();
     let ranking = Ranking { font: FontId::monospace(13.0), figures: 64.0, presses: true };
     if let Some(neuron) = ranking.ui(ui, palette, &rows).and_then(|place| neurons.get(place)) {
-        chosen.neuron = Some(*neuron as usize);
+        chosen.set.neuron = Some(*neuron as usize);
     }
     ui.add_space(space::MEDIUM);
     strip_ui(ui, shown, chosen);
@@ -53,7 +53,7 @@ fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let rows: Vec<String> = neurons.iter().map(u32::to_string).collect();
     let columns: Vec<String> = (0..positions).map(|place| shown.token(place)).collect();
     head(ui, "Along the prompt");
-    let lit = chosen.neuron.and_then(|neuron| neurons.iter().position(|own| *own as usize == neuron));
+    let lit = chosen.set.neuron.and_then(|neuron| neurons.iter().position(|own| *own as usize == neuron));
     let map = Labelled {
         name: "Activations along the prompt",
         rows: &rows,
@@ -68,14 +68,14 @@ fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         format!("Neuron {neuron}, position {}: {}", shown.place(column), format::signed(value, 4))
     });
     if let Some((row, column)) = touched.clicked {
-        chosen.position = Some(column);
-        chosen.neuron = neurons.get(row).map(|neuron| *neuron as usize);
+        chosen.set.position = Some(column);
+        chosen.set.neuron = neurons.get(row).map(|neuron| *neuron as usize);
     }
     ui.add_space(space::MEDIUM);
 }
 
 fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
-    let Some(neuron) = chosen.neuron else {
+    let Some(neuron) = chosen.set.neuron else {
         caption(ui, "Press a neuron to find the passages of the validation text that activate it most.");
         return;
     };

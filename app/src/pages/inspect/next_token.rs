@@ -32,8 +32,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 }
 
 fn settings_ui(ui: &mut Ui, chosen: &mut Chosen) {
-    let refused = chosen.sampling.validate().err().map(ErrorReport::from);
-    narrowing_ui(ui, &mut chosen.sampling, refused.as_ref());
+    let refused = chosen.set.sampling.validate().err().map(ErrorReport::from);
+    narrowing_ui(ui, &mut chosen.set.sampling, refused.as_ref());
 }
 
 fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
@@ -60,9 +60,9 @@ fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         caption(ui, "There is no distribution to show.");
         return;
     }
-    let pressed = candidates_ui(ui, shown.palette, &candidates, chosen.token, Some("Look into"));
+    let pressed = candidates_ui(ui, shown.palette, &candidates, chosen.set.token, Some("Look into"));
     if let Some(candidate) = pressed.and_then(|place| candidates.get(place)) {
-        chosen.token = Some(candidate.id);
+        chosen.set.token = Some(candidate.id);
     }
     ui.add_space(space::TIGHT);
     caption(

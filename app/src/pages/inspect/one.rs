@@ -10,7 +10,6 @@ use crate::widgets::hint_line;
 use egui::{TextEdit, Ui};
 use glasshouse_protocol::{InspectSettings, View, WeightSource};
 
-/// A view with its prompt and choices.
 #[derive(Debug)]
 pub(in crate::pages) struct OneView {
     view: View,
@@ -20,16 +19,8 @@ pub(in crate::pages) struct OneView {
 
 impl OneView {
     pub(in crate::pages) fn new(view: View, prompt: &str, settings: &InspectSettings) -> Self {
-        let chosen = Chosen {
-            prompt: prompt.to_owned(),
-            layer: settings.layer,
-            head: settings.head,
-            position: settings.position,
-            neuron: settings.neuron,
-            count: settings.count,
-            sampling: settings.sampling.clone(),
-            ..Chosen::default()
-        };
+        let set = InspectSettings { every_part: false, ..settings.clone() };
+        let chosen = Chosen { prompt: prompt.to_owned(), set, ..Chosen::default() };
         Self { view, chosen, asking: Asking::default() }
     }
 
@@ -79,9 +70,8 @@ impl OneView {
         }
         // A view may open another one, which is on the Inspect page.
         if let Some(view) = self.chosen.go.take() {
-            let Chosen { prompt, layer, head, position, .. } = &self.chosen;
-            let (view, prompt) = (Some(view), Some(prompt.clone()));
-            let (layer, head, position) = (*layer, *head, *position);
+            let InspectSettings { layer, head, position, .. } = self.chosen.set;
+            let (view, prompt) = (Some(view), Some(self.chosen.prompt.clone()));
             *context.look = Some(Wish { view, prompt, layer, head, position, step: None, source: None });
             *context.go = Some(PageName::Inspect);
         }

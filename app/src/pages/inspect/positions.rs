@@ -27,7 +27,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         if let Some((row, _)) = touched.clicked
             && row < shown.inspection.tokens.len()
         {
-            chosen.position = Some(row);
+            chosen.set.position = Some(row);
         }
         caption(ui, "Cosine similarity: orange is similar, blue is opposite, neither is orthogonal.");
     }

@@ -159,7 +159,6 @@ fn span_ui(ui: &mut Ui, palette: &Palette, span: &Match) {
     ui.add_space(space::SMALL);
 }
 
-/// All spans, longest first.
 fn list_ui(ui: &mut Ui, palette: &Palette, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     if found.count == 0 {
         caption(ui, "No span of the text occurs in the training text: all of it was composed.");

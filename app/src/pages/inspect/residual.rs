@@ -73,7 +73,7 @@ fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen
     let cursor = pieces.iter().position(|piece| piece.lit);
     let pressed = shaded_text(ui, "Likely next tokens", &pieces, true, cursor);
     if let Some(id) = pressed.and_then(|place| Some(chosen.listed.get(place)?.id)) {
-        chosen.token = Some(id);
+        chosen.set.token = Some(id);
     }
     ui.add_space(space::TIGHT);
 }
@@ -91,9 +91,9 @@ fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     });
     let (tokens, most) = (&shown.inspection.tokens, largest(saliency));
     let pieces = shaded_tokens(palette, tokens, saliency, most, shown.inspection.position);
-    let cursor = Some(chosen.position.unwrap_or(shown.inspection.position));
+    let cursor = Some(chosen.set.position.unwrap_or(shown.inspection.position));
     if let Some(place) = shaded_text(ui, "Saliency of the prompt's tokens", &pieces, true, cursor) {
-        chosen.position = Some(place);
+        chosen.set.position = Some(place);
     }
     caption(
         ui,
@@ -144,7 +144,7 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             format!("{row}, position {}: {value:.4}", shown.place(column))
         });
         if let Some((_, column)) = touched.clicked {
-            chosen.position = Some(column);
+            chosen.set.position = Some(column);
         }
         ui.add_space(space::MEDIUM);
     }

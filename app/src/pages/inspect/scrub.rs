@@ -15,7 +15,6 @@ use glasshouse_protocol::{CheckpointSummary, RunSummary, TrainingState, View, We
 /// Minimum seconds per step during playback.
 const EACH: f64 = 1.0 / 3.0;
 
-/// Playback state.
 #[derive(Debug, Default)]
 pub(super) struct Scrub {
     playing: bool,
@@ -35,7 +34,6 @@ fn source(run: &RunSummary, checkpoint: &CheckpointSummary) -> WeightSource {
     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
 }
 
-/// A run's stored weights nearest to a step.
 pub(super) fn nearest(run: &RunSummary, step: u64) -> Option<WeightSource> {
     let nearest = kept(run).into_iter().min_by_key(|checkpoint| checkpoint.step.abs_diff(step))?;
     Some(source(run, nearest))

@@ -2,7 +2,6 @@
 
 use super::shown::Shown;
 use super::{InspectPage, attention, beginning, table, view_ui};
-use crate::asks::{self, Capture};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Breakpoint, caption, formula};
@@ -14,7 +13,6 @@ use egui::{Align, Rect, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{View, WeightSource};
 
-/// Views that are open by default.
 const AT_FIRST: [View; 3] = [View::Walk, View::Tokens, View::Attention];
 /// Seconds after which an outdated view is marked as such; most answers arrive within a frame or two.
 const PATIENCE: f64 = 0.5;
@@ -179,7 +177,7 @@ impl InspectPage {
         let (answer, data) = (seen.answer.clone(), seen.data.clone());
         let (inspection, settings) = (&answer.inspection, &answer.settings);
         let shown = Shown { inspection, data: &data, settings, column, palette };
-        let (opacity, position) = (ui.opacity(), self.chosen.position);
+        let (opacity, position) = (ui.opacity(), self.chosen.set.position);
         if current {
             ui.data_mut(|data| data.remove::<f64>(old_since(ui)));
         } else if self.old_ui(ui, (column, view), &answer, &source) {
@@ -193,7 +191,7 @@ impl InspectPage {
         ui.set_opacity(opacity);
         if answer.prompt != self.chosen.prompt {
             // A position in another text does not apply here.
-            self.chosen.position = position;
+            self.chosen.set.position = position;
         }
         if current
             && (column, view) == (0, View::Attention)
@@ -203,7 +201,6 @@ impl InspectPage {
         }
     }
 
-    /// Carries out an action on a section.
     fn give(
         &self,
         ui: &Ui,
@@ -213,9 +210,7 @@ impl InspectPage {
         rect: Rect,
     ) {
         let Some(first) = self.asking.seen(0, view) else { return };
-        let named = |ending: &str| {
-            format::file_name(&format!("{} {}", first.answer.inspection.run, view.title()), ending)
-        };
+        let title = format!("{} {}", first.answer.inspection.run, view.title());
         match wanted {
             Some(SectionAction::Csv) => {
                 let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
@@ -230,23 +225,15 @@ impl InspectPage {
                 let text = table::csv(&shown.collect::<Vec<_>>());
                 match text {
                     Ok(text) if text.len() > COPIED => {
-                        context.asks.save = Some((named("csv"), text.into_bytes()));
+                        context.asks.save = Some((format::file_name(&title, "csv"), text.into_bytes()));
                     }
                     Ok(text) => {
-                        ui.ctx().copy_text(text);
-                        context.asks.tell("Copied as CSV");
+                        context.asks.copy_csv(ui, text);
                     }
                     Err(reason) => context.asks.tell(reason),
                 }
             }
-            Some(SectionAction::Png) => {
-                // Parts that are scrolled away are not drawn, and other content may cover them.
-                let seen = rect.intersect(ui.clip_rect());
-                if seen.height() < rect.height() - 1.0 {
-                    context.asks.tell(asks::IN_SIGHT);
-                }
-                context.asks.capture = Some(Capture { rect: seen, name: named("png") });
-            }
+            Some(SectionAction::Png) => context.asks.picture(ui, rect, &title),
             None => {}
         }
     }

@@ -1,6 +1,6 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "A model turns text into tokens, tokens into vectors, and changes those vectors layer by layer to predict the next \
+pub const WHAT: &str = "A model turns text into tokens, tokens into vectors, and changes those vectors layer by layer to predict the next \
     token. Type a text to see every number along the way. Press a token to choose its position; open a part below for details. Only open parts are \
     computed.";
 

@@ -22,12 +22,12 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if !surprise.is_empty() {
         summary_ui(ui, surprise, shown.data.floats("entropy"));
     }
-    let position = chosen.position.unwrap_or(tokens - 1);
+    let position = chosen.set.position.unwrap_or(tokens - 1);
     ui.spacing_mut().item_spacing = Vec2::new(2.0, 6.0);
     ui.horizontal_wrapped(|ui| {
         for place in 0..tokens {
             if token_ui(ui, shown, place, place == position) {
-                chosen.position = Some(place);
+                chosen.set.position = Some(place);
             }
         }
     });

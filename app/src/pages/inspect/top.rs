@@ -41,7 +41,7 @@ impl InspectPage {
             }
             positions_ui(ui, &self.asking, &mut self.chosen);
         });
-        self.chosen.reference = scrub::reference(&self.chosen, context.state);
+        self.chosen.set.reference = scrub::reference(&self.chosen, context.state);
     }
 
     fn prompt_ui(&mut self, ui: &mut Ui) {
@@ -86,8 +86,8 @@ impl InspectPage {
 pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let Some(seen) = asking.last(0, &chosen.prompt) else { return };
     let (layers, heads) = (seen.answer.inspection.layers, seen.answer.inspection.heads);
-    let layer = chosen.layer.unwrap_or(layers.saturating_sub(1));
-    let head = chosen.head.unwrap_or(0);
+    let layer = chosen.set.layer.unwrap_or(layers.saturating_sub(1));
+    let head = chosen.set.head.unwrap_or(0);
     let of = &seen.answer.inspection;
     let mut about = format!("{} · step {} · {}", of.run, format::whole(of.step), of.device);
     if let Some(ms) = of.held_training_ms {
@@ -95,10 +95,10 @@ pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     }
     ui.horizontal_wrapped(|ui| {
         if let Some(layer) = number_ui(ui, "Layer", layer, layers) {
-            chosen.layer = Some(layer);
+            chosen.set.layer = Some(layer);
         }
         if let Some(head) = number_ui(ui, "Head", head, heads) {
-            chosen.head = Some(head);
+            chosen.set.head = Some(head);
         }
     });
     caption(ui, about);
@@ -108,7 +108,7 @@ pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
 pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let Some(seen) = asking.last(0, &chosen.prompt) else { return };
     let of = &seen.answer.inspection;
-    let position = chosen.position.unwrap_or(of.tokens.len().saturating_sub(1));
+    let position = chosen.set.position.unwrap_or(of.tokens.len().saturating_sub(1));
     let chip = |(place, token): (usize, &glasshouse_protocol::inspect::TokenText)| Chip {
         text: visible(&token.text),
         below: token.id.to_string(),
@@ -129,7 +129,7 @@ pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips)
         && seen.answer.prompt == chosen.prompt
     {
-        chosen.position = Some(place);
+        chosen.set.position = Some(place);
     }
 }
 

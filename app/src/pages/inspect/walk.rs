@@ -4,8 +4,8 @@
 mod boxes;
 
 use super::chosen::Chosen;
+use super::labelled::strip_ui;
 use super::shown::Shown;
-use super::strip::strip_ui;
 use crate::format;
 use crate::pages::parts::{Bar, caption, head, rows_ui};
 use crate::state::{Tensor, ViewData};
@@ -43,7 +43,6 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     next_ui(ui, shown);
 }
 
-/// The choice of the block.
 fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (layer, layers) = (shown.layer(), shown.inspection.layers);
     ui.horizontal_wrapped(|ui| {
@@ -51,7 +50,7 @@ fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         let mut turn = |ui: &mut Ui, can: bool, icon, name: &str, to: usize| {
             let button = ui.add_enabled_ui(can, |ui| widgets::icon_button(ui, icon, name)).inner;
             if button.clicked() {
-                chosen.layer = Some(to);
+                chosen.set.layer = Some(to);
             }
         };
         turn(ui, layer > 0, icons::ICON_CHEVRON_LEFT, "Previous block", layer.saturating_sub(1));

@@ -39,12 +39,12 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         histograms_ui(ui, palette, data, (parameter, name));
     }
     ui.horizontal(|ui| {
-        if switch(ui, chosen.along_run, "Along the run").clicked() {
-            chosen.along_run ^= true;
+        if switch(ui, chosen.set.along_run, "Along the run").clicked() {
+            chosen.set.along_run ^= true;
         }
         ui.label("Along the run");
     });
-    if chosen.along_run {
+    if chosen.set.along_run {
         run_ui(ui, shown, (names, steps), parameter);
     }
 }
@@ -195,7 +195,6 @@ fn heights(shares: &[f32]) -> Vec<f32> {
     shares.iter().map(height).collect()
 }
 
-/// Distributions of a parameter's weights and gradients.
 fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, name): (usize, &String)) {
     head(ui, name);
     let [weights, gradients, ..] = palette.series;

@@ -39,12 +39,12 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.add_space(space::MEDIUM);
     ui.horizontal_wrapped(|ui| {
         let name = "Ablate every head and MLP";
-        if switch(ui, chosen.every_part, name).clicked() {
-            chosen.every_part ^= true;
+        if switch(ui, chosen.set.every_part, name).clicked() {
+            chosen.set.every_part ^= true;
         }
         ui.label(name);
     });
-    if chosen.every_part {
+    if chosen.set.every_part {
         anchored(ui, "parts", |ui| parts_ui(ui, shown, chosen));
     }
 }
@@ -53,7 +53,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let inspection = shown.inspection;
     head(ui, "Changes");
     let mut removed = None;
-    for (place, edit) in chosen.edits.iter_mut().enumerate() {
+    for (place, edit) in chosen.set.edits.iter_mut().enumerate() {
         anchored(ui, &format!("edit {place}"), |ui| {
             if edit_ui(ui, shown.palette, inspection, (place, edit)) {
                 removed = Some(place);
@@ -61,16 +61,16 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         });
     }
     if let Some(place) = removed {
-        chosen.edits.remove(place);
+        chosen.set.edits.remove(place);
     }
-    if chosen.edits.is_empty() {
+    if chosen.set.edits.is_empty() {
         caption(
             ui,
             "No changes yet. Ablate a head, an MLP or a layer, or patch in a value from another prompt.",
         );
     }
-    let layer = chosen.layer.unwrap_or(0).min(inspection.layers.saturating_sub(1));
-    let head = chosen.head.unwrap_or(0).min(inspection.heads.saturating_sub(1));
+    let layer = chosen.set.layer.unwrap_or(0).min(inspection.layers.saturating_sub(1));
+    let head = chosen.set.head.unwrap_or(0).min(inspection.heads.saturating_sub(1));
     let position = inspection.position;
     let factor = 0.0;
     let kinds = [
@@ -80,7 +80,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ("Layer", Edit::Layer { layer, factor }),
         ("Patch", Edit::Patch { layer, position }),
     ];
-    ui.add_enabled_ui(chosen.edits.len() < MAX_EDITS, |ui| {
+    ui.add_enabled_ui(chosen.set.edits.len() < MAX_EDITS, |ui| {
         ui.horizontal_wrapped(|ui| {
             for (name, edit) in kinds {
                 let means = match edit {
@@ -90,14 +90,14 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
                     _ => "Scale its contribution to the residual stream: 0 ablates it",
                 };
                 if plain(ui, icons::ICON_ADD, name).on_hover_text(means).clicked() {
-                    chosen.edits.push(edit);
+                    chosen.set.edits.push(edit);
                 }
             }
         });
     });
-    if chosen.edits.iter().any(|edit| matches!(edit, Edit::Patch { .. })) {
+    if chosen.set.edits.iter().any(|edit| matches!(edit, Edit::Patch { .. })) {
         ui.label("The other prompt");
-        let field = TextEdit::singleline(&mut chosen.other_prompt)
+        let field = TextEdit::singleline(&mut chosen.set.other_prompt)
             .hint_text("Source of the patched residual stream")
             .desired_width(f32::INFINITY)
             .id_salt("other prompt");
@@ -121,29 +121,23 @@ fn edit_ui(
     let last = inspection.layers.saturating_sub(1);
     let mut remove = false;
     ui.horizontal_wrapped(|ui| {
-        let name = |ui: &mut Ui, name: &str| {
-            ui.label(RichText::new(name).text_style(theme::strong()));
+        let name = match edit {
+            Edit::Head { .. } => "Head",
+            Edit::Attention { .. } => "Attention",
+            Edit::Mlp { .. } => "MLP",
+            Edit::Layer { .. } => "Layer",
+            Edit::Patch { .. } => "Patch",
         };
+        ui.label(RichText::new(name).text_style(theme::strong()));
         match edit {
             Edit::Head { layer, head, .. } => {
-                name(ui, "Head");
                 part(ui, "layer", layer, last);
                 part(ui, "head", head, inspection.heads.saturating_sub(1));
             }
-            Edit::Attention { layer, .. } => {
-                name(ui, "Attention");
-                part(ui, "layer", layer, last);
-            }
-            Edit::Mlp { layer, .. } => {
-                name(ui, "MLP");
-                part(ui, "layer", layer, last);
-            }
-            Edit::Layer { layer, .. } => {
-                name(ui, "Layer");
+            Edit::Attention { layer, .. } | Edit::Mlp { layer, .. } | Edit::Layer { layer, .. } => {
                 part(ui, "layer", layer, last);
             }
             Edit::Patch { layer, position } => {
-                name(ui, "Patch");
                 part(ui, "before layer", layer, inspection.layers);
                 part(ui, "position", position, inspection.tokens.len().saturating_sub(1));
             }
@@ -185,14 +179,14 @@ fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             bars: vec![(*before, first), (*after, palette.accent)],
             figure: format!("{} → {}", share(*before), share(*after)),
             hover: format!("id {id} · {before:.6} before, {after:.6} after"),
-            chosen: chosen.token == Some(*id),
+            chosen: chosen.set.token == Some(*id),
             ..Ranked::default()
         }
     };
     let rows: Vec<Ranked> = ids.iter().zip(before).zip(after).map(row).collect();
     let ranking = Ranking { font: FontId::monospace(14.0), figures: 110.0, presses: true };
     if let Some(id) = ranking.ui(ui, palette, &rows).and_then(|place| ids.get(place)) {
-        chosen.token = Some(*id);
+        chosen.set.token = Some(*id);
     }
 }
 
@@ -248,7 +242,7 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         }
     });
     if let Some((layer, column)) = touched.clicked {
-        toggle(&mut chosen.edits, layer, (column < count).then_some(column));
+        toggle(&mut chosen.set.edits, layer, (column < count).then_some(column));
     }
     caption(ui, "One column per head, the MLP last. Press a part to ablate it, and again to restore it.");
 }

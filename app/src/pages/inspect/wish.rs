@@ -47,9 +47,9 @@ impl InspectPage {
             chosen.prompt = prompt;
             self.typed = true;
         }
-        chosen.layer = layer.or(chosen.layer);
-        chosen.head = head.or(chosen.head);
-        chosen.position = position.or(chosen.position);
+        chosen.set.layer = layer.or(chosen.set.layer);
+        chosen.set.head = head.or(chosen.set.head);
+        chosen.set.position = position.or(chosen.set.position);
         chosen.go = view.or(chosen.go);
         let run = run_of(&chosen.source, context.state);
         if let Some(source) = step.zip(run).and_then(|(step, run)| scrub::nearest(run, step)) {

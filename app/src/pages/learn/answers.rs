@@ -5,7 +5,6 @@ use glasshouse_protocol::LessonProgress;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Version of the file format.
 const VERSION: u32 = 1;
 
 /// Answers to the lessons that were begun, as JSON in lesson order. Missing measurements are null.

@@ -22,7 +22,6 @@ pub(super) struct Checking {
     chosen: Option<f64>,
     /// A measurement was started and is not finished.
     measuring: bool,
-    /// The request it waits for, and the missing data that the request fetches.
     request: Option<(u64, Missing)>,
     asked: BTreeSet<(String, u64)>,
     /// Names of runs whose history could not be read, which are left out of the comparison.

@@ -19,7 +19,6 @@ const MAX_CHARACTERS: usize = 2_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    /// The view, once it was drawn.
     view: Option<OneView>,
     text: Option<String>,
     cutting: Debounce<(u64, u64, String)>,

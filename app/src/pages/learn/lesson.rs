@@ -23,7 +23,6 @@ pub struct Lesson {
     pub text: Vec<Block>,
 }
 
-/// The declaration at the head of a lesson.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
@@ -36,7 +35,6 @@ pub struct Head {
     /// Places in the source code that implement the lesson's subject.
     #[serde(default)]
     pub code: Vec<Code>,
-    /// Runs the lesson offers to train.
     #[serde(default)]
     pub run: Vec<Offer>,
 }
@@ -48,7 +46,6 @@ pub struct Instrument {
     #[serde(deserialize_with = "named_view")]
     pub view: Option<View>,
     pub plot: Option<Plot>,
-    /// A text to tokenize.
     pub tokens: Option<String>,
     pub prompt: String,
     /// Layer index from 0.
@@ -74,7 +71,6 @@ pub enum Plot {
     Loss,
     LearningRate,
     GradientNorm,
-    /// Validation losses of all runs.
     Runs,
 }
 
@@ -121,7 +117,6 @@ pub struct Check {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Code {
-    /// What the code does.
     pub what: String,
     /// Path from the repository root.
     pub file: String,

@@ -13,7 +13,6 @@ pub struct Library {
 }
 
 impl Library {
-    /// The built-in lessons and those in `files`.
     pub fn of(files: &[LessonFile]) -> Self {
         let mut library = Self::default();
         for (file, text) in BUILT_IN {

@@ -103,7 +103,6 @@ fn item(line: &str) -> Option<(bool, &str)> {
     is_number.then_some((true, words))
 }
 
-/// The spans of a line. A marker without an end is literal.
 fn spans(line: &str) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut plain = String::new();
@@ -172,7 +171,6 @@ pub fn ui(ui: &mut Ui, blocks: &[Block]) {
     });
 }
 
-/// A line's spans in their fonts.
 fn job(ui: &Ui, spans: &[Span], font: &FontId) -> LayoutJob {
     let palette = Palette::of(ui);
     let strong = theme::strong().resolve(ui.style());

@@ -11,6 +11,8 @@ use glasshouse_protocol::{
     CheckpointSummary, LessonMeasurement, RunState, RunSummary, TokenSummary, TrainingState, View,
     WeightSource,
 };
+use of_model::*;
+use of_runs::*;
 use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug)]
@@ -64,37 +66,51 @@ pub enum Missing {
     Histories(Vec<String>),
     /// Trained runs, described in a sentence; the person has to train them.
     Runs(String),
-    /// The end of the run in training.
     End,
     /// The answer arrived, but without the required number.
     Number,
 }
 
-/// All measures, in the order of the lessons.
-pub const ALL: &[Measure] = &[
-    Measure {
-        name: "characters_per_token",
-        about: "characters of the lesson's text per token",
-        of: Of::Tokens(characters_per_token),
-    },
-    of_model::NEAREST_COSINE,
-    of_model::ATTENTION_PEAK,
-    of_model::PREVIOUS_TOKEN_SCORE,
-    of_model::INDUCTION_SCORE,
-    of_model::MLP_OVER_HEAD,
-    of_model::RESIDUAL_GROWTH,
-    of_model::FIRST_LEADING_LAYER,
-    of_model::TOKENS_KEPT,
-    of_model::TOP_PROBABILITY_RATIO,
-    of_model::SURPRISE_SHARE,
-    of_model::MATCH_LENGTH,
-    of_runs::FIRST_LOSS_RATIO,
-    of_runs::LOSS_FALLS,
-    of_runs::HALF_FALL_SHARE,
-    of_runs::VALIDATION_GAP,
-    of_runs::DEPTH_LOSS_RATIO,
-    of_runs::LEARNING_RATE_LOSS_RATIO,
-];
+/// Measures by the functions that compute them, whose names lessons use.
+macro_rules! measures {
+    ($($name:ident: $kind:ident$(($view:expr))?, $about:literal;)+) => {
+        /// All measures, in the order of the lessons.
+        pub const ALL: &[Measure] =
+            &[$(Measure { name: stringify!($name), about: $about, of: Of::$kind($($view,)? $name) }),+];
+    };
+}
+
+measures! {
+    characters_per_token: Tokens, "characters of the lesson's text per token";
+    nearest_cosine: View(View::Embeddings),
+        "cosine similarity of the chosen token's embedding and its nearest neighbour's";
+    attention_peak: View(View::Head), "largest attention probability of the chosen position, in one head";
+    previous_token_score: View(View::Attention),
+        "mean attention to the previous token, in the head with the highest mean";
+    induction_score: View(View::Attention),
+        "mean attention to the token after an earlier equal token, in the head with the highest mean";
+    mlp_over_head: View(View::WhatIf),
+        "effect of ablating one MLP on the next token's distribution, divided by that of one head";
+    residual_growth: View(View::Residual),
+        "norm of the residual stream after the last block, divided by that of the embedding";
+    first_leading_layer: View(View::LogitLens),
+        "number of layers after which the final prediction leads for good";
+    tokens_kept: View(View::NextToken), "number of tokens left by the sampler's settings";
+    top_probability_ratio: View(View::NextToken),
+        "probability of the likeliest token at the lesson's temperature, divided by that without it";
+    surprise_share: View(View::Tokens),
+        "mean surprise of the prompt's tokens, divided by that of a uniform guess";
+    longest_match: View(View::Provenance),
+        "tokens in the longest span of the prompt that occurs in the training text";
+    first_loss_ratio: Run, "first loss of the latest run, divided by ln V";
+    loss_falls: Run, "last loss of the latest run, divided by its first";
+    half_fall_share: Run, "share of the steps for the first half of the decrease in loss";
+    validation_gap: Run, "validation loss minus training loss at the last evaluation";
+    depth_loss_ratio: Runs,
+        "best validation loss of the deepest run, divided by that of the shallowest, all else equal";
+    learning_rate_loss_ratio: Runs,
+        "best validation loss of the run with the highest learning rate, divided by that with the lowest, all else equal";
+}
 
 pub fn find(name: &str) -> Option<&'static Measure> {
     ALL.iter().find(|measure| measure.name == name)
@@ -108,7 +124,6 @@ pub fn source(state: &State) -> Option<WeightSource> {
     Some(WeightSource::Checkpoint { run: run.name.clone(), checkpoint })
 }
 
-/// The run that lessons look at.
 fn looked_at(state: &State) -> Option<&RunSummary> {
     let writes = state.runs.list.iter().filter(|run| run.writes() && !run.checkpoints.is_empty());
     writes.max_by_key(|run| run.step)
@@ -168,7 +183,8 @@ impl Measure {
                 if !wanted.is_empty() {
                     return Err(Missing::Histories(wanted));
                 }
-                let sweep = of(&known(state)).ok_or_else(|| self.needs_runs())?;
+                let needs = || format!("This needs runs that differ in one setting: {}.", self.about);
+                let sweep = of(&known(state)).ok_or_else(|| Missing::Runs(needs()))?;
                 (Some(sweep.found), None, None)
             }
         };
@@ -182,10 +198,6 @@ impl Measure {
             Of::Runs(of) => of(&known(state)).map(|sweep| sweep.runs).unwrap_or_default(),
             _ => Vec::new(),
         }
-    }
-
-    fn needs_runs(&self) -> Missing {
-        Missing::Runs(format!("This needs runs that differ in one setting: {}.", self.about))
     }
 }
 

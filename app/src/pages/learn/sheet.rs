@@ -5,7 +5,6 @@ use super::markdown::{self, escaped};
 use super::measures;
 use std::fmt::Write as _;
 
-/// Styles for screen and paper.
 const STYLE: &str = "@page{margin:18mm}body{font:11pt/1.5 'Noto Sans',system-ui,sans-serif;max-width:40em;margin:2em auto;padding:0 1em;\
     color:#14201a;background:#fff}h1{font-size:20pt;line-height:1.2;margin:0}h2{font-size:13pt;margin:1.2em 0 .3em}code,pre{font:10pt \
     ui-monospace,monospace}pre{background:#edf3ee;padding:.6em;white-space:pre-wrap}.quiet{color:#5a6a62}section{border-top:1px solid \
@@ -57,7 +56,6 @@ pub fn html(lesson: &Lesson, number: usize, address: &str) -> String {
     page
 }
 
-/// The instrument in a sentence.
 fn looked_at(instrument: &Instrument) -> String {
     match (instrument.view, instrument.plot, &instrument.tokens) {
         (Some(view), ..) => format!("Looked at: {}, with the prompt “{}”.", view.title(), instrument.prompt),

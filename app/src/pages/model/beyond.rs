@@ -11,7 +11,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GPUS};
 
-/// Key of the fold in the preferences.
 const FOLD: &str = "model beyond";
 
 impl ModelPage {
@@ -125,7 +124,6 @@ fn further_ui(ui: &mut Ui, plan: Option<&ClusterPlan>) -> bool {
         .clicked()
 }
 
-/// The rounded price of a GPU.
 fn price_of(gpu: &str) -> f64 {
     GPUS.iter().find(|known| known.name == gpu).map_or(0.0, |gpu| gpu.price)
 }

@@ -6,10 +6,8 @@ use glasshouse_protocol::{Gate, ModelConfig, NormKind, NormPlacement, PlanSummar
 /// A component of the decoder. Those of a block stand for all blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Component {
-    /// Token and position embedding.
     Embedding,
     AttentionNorm,
-    /// Attention with its projections.
     Attention,
     /// The second norm of attention, with `NormPlacement::Sandwich`.
     AttentionOutputNorm,
@@ -18,7 +16,6 @@ pub(super) enum Component {
     Mlp,
     /// The second norm of the MLP.
     MlpOutputNorm,
-    /// The norm before the head.
     FinalNorm,
     Head,
 }

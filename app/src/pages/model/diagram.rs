@@ -105,7 +105,6 @@ impl Sketch<'_, '_> {
         self.end("the next token", "");
     }
 
-    /// An input or output.
     fn end(&mut self, text: &str, shape: &str) {
         let font = FontId::proportional(13.0);
         let at = pos2(self.middle, self.y + 9.0);

@@ -108,7 +108,6 @@ fn on_disk(plan: &PlanSummary) -> String {
     }
 }
 
-/// Memory by kind.
 fn parts(plan: &PlanSummary) -> Vec<Segment> {
     plan.bytes_by_kind
         .iter()

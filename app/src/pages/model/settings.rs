@@ -1,11 +1,10 @@
 //! The settings of the decoder and its batches, in groups that correspond to components of the diagram.
 
 use super::decoder::Component;
-use super::numbers::Form;
 use super::{Draft, ModelPage};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, head};
+use crate::pages::parts::{caption, fraction, head, number, pick, switch};
 use crate::theme::{self, Palette};
 use crate::widgets::{Stat, card, field, fold, plain, slider, stat_row, with_code};
 use egui::text::{LayoutJob, TextFormat};
@@ -13,7 +12,8 @@ use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, Wi
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::{
-    Activation, Gate, ModelConfig, NormKind, NormPlacement, Position, Residual, Rope, RopeScaling, RunConfig,
+    Activation, ErrorReport, Gate, ModelConfig, NormKind, NormPlacement, Position, Residual, Rope,
+    RopeScaling, RunConfig,
 };
 use std::mem::discriminant;
 use std::ops::RangeInclusive;
@@ -92,7 +92,6 @@ impl ModelPage {
         });
     }
 
-    /// Undoes a replacement of all settings.
     fn undo_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let Some((_, by)) = &self.before else { return };
         if plain(ui, icons::ICON_UNDO, &format!("Undo {by}")).clicked()
@@ -103,7 +102,7 @@ impl ModelPage {
     }
 
     pub(super) fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
-        let form = Form { refused: draft.refused.as_ref() };
+        let refused = draft.refused.as_ref();
         if std::mem::take(&mut self.reveal)
             && let Some(part) = self.chosen
         {
@@ -116,19 +115,11 @@ impl ModelPage {
             context.preferences.folds.insert(name.to_owned(), true);
         }
         card(ui, |ui| {
-            let vocabulary = draft.config.model.vocabulary;
             let shared = self.chosen.map(group);
-            for (name, title, open) in GROUPS {
+            for (name, title, open, draw) in GROUPS {
                 let note = if shared == Some(name) { "the part that you pressed" } else { "" };
                 let config = &mut *context.draft;
-                fold(ui, context.preferences, name, (title, note), open, |ui, _| match name {
-                    "model size" => size_ui(ui, &form, config, vocabulary),
-                    "model attention" => attention_ui(ui, &form, config),
-                    "model mlp" => mlp_ui(ui, &form, config),
-                    "model norm" => norm_ui(ui, &form, config),
-                    "model beginning" => beginning_ui(ui, &form, config),
-                    _ => batch_ui(ui, &form, config),
-                });
+                fold(ui, context.preferences, name, (title, note), open, |ui, _| draw(ui, refused, config));
             }
             if let Some(error) = draft.refused.as_ref().filter(|error| error.field.is_none()) {
                 let failure = context.palette.failure;
@@ -139,17 +130,18 @@ impl ModelPage {
     }
 }
 
-/// Each group's fold key, title, and whether it is open by default.
-const GROUPS: [(&str, &str, bool); 6] = [
-    ("model size", "Size", true),
-    ("model batch", "Batch and length", true),
-    ("model attention", "Attention and positions", false),
-    ("model mlp", "MLP", false),
-    ("model norm", "Norms, head and biases", false),
-    ("model beginning", "Dropout and initialisation", false),
+type GroupUi = fn(&mut Ui, Option<&ErrorReport>, &mut RunConfig);
+
+/// Each group's fold key, title, whether it is open by default, and settings.
+const GROUPS: [(&str, &str, bool, GroupUi); 6] = [
+    ("model size", "Size", true, size_ui),
+    ("model batch", "Batch and length", true, batch_ui),
+    ("model attention", "Attention and positions", false, attention_ui),
+    ("model mlp", "MLP", false, mlp_ui),
+    ("model norm", "Norms, head and biases", false, norm_ui),
+    ("model beginning", "Dropout and initialisation", false, beginning_ui),
 ];
 
-/// The group with a component's settings.
 fn group(part: Component) -> &'static str {
     match part {
         Component::Embedding => "model size",
@@ -164,29 +156,21 @@ fn group(part: Component) -> &'static str {
     }
 }
 
-/// The group with a setting, by its dotted path.
 fn group_of_field(path: &str) -> Option<&'static str> {
-    let starts = [
-        ("model.heads", "model attention"),
-        ("model.kv_heads", "model attention"),
-        ("model.head_size", "model attention"),
-        ("model.position", "model attention"),
-        ("model.sliding_window", "model attention"),
-        ("model.attention_scale", "model attention"),
-        ("model.qk_norm", "model attention"),
-        ("model.logit", "model norm"),
-        ("model.residual", "model norm"),
-        ("model.bias", "model norm"),
-        ("model.mlp", "model mlp"),
-        ("model.norm", "model norm"),
-        ("model.dropout", "model beginning"),
-        ("model.init", "model beginning"),
-        ("model.", "model size"),
-        ("train.steps", "model batch"),
-        ("train.batch_size", "model batch"),
-        ("train.accumulate", "model batch"),
+    let groups: [(&str, &[&str]); 6] = [
+        ("model attention", &["heads", "kv_heads", "head_size", "position", "sliding_window"]),
+        ("model attention", &["attention_scale", "qk_norm"]),
+        ("model norm", &["logit", "residual", "bias", "norm"]),
+        ("model mlp", &["mlp"]),
+        ("model beginning", &["dropout", "init"]),
+        ("model size", &[""]),
     ];
-    starts.iter().find(|(start, _)| path.starts_with(start)).map(|(_, group)| *group)
+    if let Some(name) = path.strip_prefix("model.") {
+        let holds = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+        return groups.iter().find(|(_, starts)| holds(starts)).map(|(group, _)| *group);
+    }
+    let of_batch = ["train.steps", "train.batch_size", "train.accumulate"];
+    of_batch.iter().any(|start| path.starts_with(start)).then_some("model batch")
 }
 
 /// New settings with the draft's text and device.
@@ -194,41 +178,41 @@ fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
     RunConfig { data: draft.data.clone(), device: draft.device.clone(), ..config }
 }
 
-fn size_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig, vocabulary: usize) {
+fn size_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     let model = &mut config.model;
-    form.whole(ui, "Layers", "model.layers", &mut model.layers, 1..=1024);
-    form.whole(ui, "Width", "model.width", &mut model.width, 1..=65_536);
-    form.whole(ui, "Context length", "model.context_length", &mut model.context_length, 1..=1 << 20);
-    form.fraction(
+    number(ui, ("Layers", "model.layers"), &mut model.layers, 1..=1024, refused);
+    number(ui, ("Width", "model.width"), &mut model.width, 1..=65_536, refused);
+    number(ui, ("Context length", "model.context_length"), &mut model.context_length, 1..=1 << 20, refused);
+    fraction(
         ui,
-        "Embedding scale",
-        "model.embedding_scale",
+        ("Embedding scale", "model.embedding_scale"),
         &mut model.embedding_scale,
         0.001..=1000.0,
         0.01,
+        refused,
     );
-    let value = format!("{} from the tokenizer", format::whole(vocabulary as u64));
+    let value = format!("{} from the tokenizer", format::whole(model.vocabulary as u64));
     stat_row(ui, Stat { name: "Vocabulary", value: &value, exact: "" });
 }
 
-fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     let model = &mut config.model;
-    form.whole(ui, "Heads", "model.heads", &mut model.heads, 1..=1024);
-    form.whole(ui, "Key-value heads", "model.kv_heads", &mut model.kv_heads, 1..=1024);
-    form.whole(ui, "Head size", "model.head_size", &mut model.head_size, 1..=256);
+    number(ui, ("Heads", "model.heads"), &mut model.heads, 1..=1024, refused);
+    number(ui, ("Key-value heads", "model.kv_heads"), &mut model.kv_heads, 1..=1024, refused);
+    number(ui, ("Head size", "model.head_size"), &mut model.head_size, 1..=256, refused);
     let (path, names) = ("model.attention_scale", ("Attention scale", "Factor on scores"));
     let default = 1.0 / (model.head_size.max(1) as f32).sqrt();
-    optional_ui(ui, form, names, path, &mut model.attention_scale, (default, 0.0001..=1000.0, 0.01));
-    form.switch(ui, "Query-key norm", "model.qk_norm", &mut model.qk_norm);
+    optional_ui(ui, refused, names, path, &mut model.attention_scale, (default, 0.0001..=1000.0, 0.01));
+    switch(ui, ("Query-key norm", "model.qk_norm"), &mut model.qk_norm, refused);
     model.qk_norm_whole &= model.qk_norm;
     if model.qk_norm {
-        form.switch(ui, "Over all heads", "model.qk_norm_whole", &mut model.qk_norm_whole);
+        switch(ui, ("Over all heads", "model.qk_norm_whole"), &mut model.qk_norm_whole, refused);
     }
     let mut slides = model.sliding_window.is_some();
-    form.switch(ui, "Sliding window", "model.sliding_window", &mut slides);
+    switch(ui, ("Sliding window", "model.sliding_window"), &mut slides, refused);
     model.sliding_window = slides.then(|| model.sliding_window.unwrap_or(model.context_length.div_ceil(2)));
     if let Some(window) = &mut model.sliding_window {
-        form.whole(ui, "Positions seen", "model.sliding_window", window, 1..=1 << 20);
+        number(ui, ("Positions seen", "model.sliding_window"), window, 1..=1 << 20, refused);
     }
     let mut position = match model.position {
         Position::Learned => 0,
@@ -238,7 +222,7 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     };
     let before = position;
     let choices: Vec<(usize, &str)> = POSITIONS.into_iter().enumerate().collect();
-    form.choice(ui, "Positions", "model.position", &mut position, &choices);
+    pick(ui, ("Positions", "model.position"), &mut position, &choices, refused);
     if position != before {
         model.position = match position {
             0 => Position::Learned,
@@ -251,37 +235,41 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
         if model.sliding_window.is_some() {
             let (path, names) =
                 ("model.position.local_base", ("Local rotary base", "Base of windowed layers"));
-            optional_ui(ui, form, names, path, &mut rope.local_base, (10_000.0, 2.0..=1e8, 100.0));
+            optional_ui(ui, refused, names, path, &mut rope.local_base, (10_000.0, 2.0..=1e8, 100.0));
         }
-        rope_ui(ui, form, rope, (model.head_size, model.context_length));
+        rope_ui(ui, refused, rope, (model.head_size, model.context_length));
     }
 }
 
 /// A switch for an optional number, and while it is on the number, with its value when switched on, range and speed.
 fn optional_ui(
     ui: &mut Ui,
-    form: &Form<'_>,
-    (switch, name): (&str, &str),
+    refused: Option<&ErrorReport>,
+    (title, name): (&str, &str),
     path: &str,
     value: &mut Option<f32>,
     (default, range, speed): (f32, RangeInclusive<f32>, f64),
 ) {
     let mut on = value.is_some();
-    form.switch(ui, switch, path, &mut on);
+    switch(ui, (title, path), &mut on, refused);
     *value = on.then(|| value.unwrap_or(default));
     if let Some(value) = value {
-        form.fraction(ui, name, path, value, range, speed);
+        fraction(ui, (name, path), value, range, speed, refused);
     }
 }
 
-/// Settings of rotary position embeddings, for a head size and a context length.
-fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_length): (usize, usize)) {
-    form.fraction(ui, "Rotary base", "model.position.base", &mut rope.base, 2.0..=1e8, 100.0);
+fn rope_ui(
+    ui: &mut Ui,
+    refused: Option<&ErrorReport>,
+    rope: &mut Rope,
+    (head_size, context_length): (usize, usize),
+) {
+    fraction(ui, ("Rotary base", "model.position.base"), &mut rope.base, 2.0..=1e8, 100.0, refused);
     let mut partial = rope.channels.is_some();
-    form.switch(ui, "Partial rotary", "model.position.channels", &mut partial);
+    switch(ui, ("Partial rotary", "model.position.channels"), &mut partial, refused);
     rope.channels = partial.then(|| rope.channels.unwrap_or((head_size / 4).max(1) * 2));
     if let Some(channels) = &mut rope.channels {
-        form.whole(ui, "Rotary channels", "model.position.channels", channels, 2..=256);
+        number(ui, ("Rotary channels", "model.position.channels"), channels, 2..=256, refused);
     }
     let original = context_length;
     let mut scalings = vec![
@@ -318,7 +306,7 @@ fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_le
     let before = scalings.iter().position(|(_, scaling)| kind_of(scaling) == own).unwrap_or(0);
     let mut kind = before;
     let kinds: Vec<(usize, &str)> = scalings.iter().map(|(name, _)| *name).enumerate().collect();
-    form.choice(ui, "Rotary scaling", "model.position.scaling", &mut kind, &kinds);
+    pick(ui, ("Rotary scaling", "model.position.scaling"), &mut kind, &kinds, refused);
     if kind != before {
         rope.scaling = scalings.swap_remove(kind).1;
     }
@@ -330,7 +318,7 @@ fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_le
             | RopeScaling::Llama3 { factor, .. }
             | RopeScaling::Dynamic { factor, .. }
             | RopeScaling::Yarn { factor, .. },
-        ) => form.fraction(ui, "Scaling factor", path, factor, 1.0..=1e4, 0.1),
+        ) => fraction(ui, ("Scaling factor", path), factor, 1.0..=1e4, 0.1, refused),
     }
     let pair = match &mut rope.scaling {
         Some(RopeScaling::Llama3 { low_freq_factor, high_freq_factor, .. }) => vec![
@@ -344,7 +332,7 @@ fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_le
         _ => Vec::new(),
     };
     for (name, path, bound) in pair {
-        form.fraction(ui, name, path, bound, 0.01..=1e3, 0.1);
+        fraction(ui, (name, path), bound, 0.01..=1e3, 0.1, refused);
     }
     let path = "model.position.scaling.original_context_length";
     match &mut rope.scaling {
@@ -354,16 +342,16 @@ fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_le
             | RopeScaling::Dynamic { original_context_length, .. }
             | RopeScaling::Yarn { original_context_length, .. }
             | RopeScaling::Longrope { original_context_length, .. },
-        ) => form.whole(ui, "Original context length", path, original_context_length, 2..=1 << 20),
+        ) => number(ui, ("Original context length", path), original_context_length, 2..=1 << 20, refused),
     }
-    form.whole(ui, "NoPE layers: every", "model.position.skip_every", &mut rope.skip_every, 0..=1024);
+    number(ui, ("NoPE layers: every", "model.position.skip_every"), &mut rope.skip_every, 0..=1024, refused);
 }
 
-fn mlp_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+fn mlp_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     let mlp = &mut config.model.mlp;
-    form.whole(ui, "Hidden size", "model.mlp.hidden", &mut mlp.hidden, 1..=1 << 18);
+    number(ui, ("Hidden size", "model.mlp.hidden"), &mut mlp.hidden, 1..=1 << 18, refused);
     let gates = [(Gate::None, "none"), (Gate::Swiglu, "SwiGLU (Llama)"), (Gate::Geglu, "GeGLU (Gemma)")];
-    form.choice(ui, "Gate", "model.mlp.gate", &mut mlp.gate, &gates);
+    pick(ui, ("Gate", "model.mlp.gate"), &mut mlp.gate, &gates, refused);
     let activations = [
         (Activation::GeluExact, "GELU"),
         (Activation::GeluTanh, "GELU (tanh)"),
@@ -373,11 +361,11 @@ fn mlp_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     ];
     // A gate determines the activation.
     ui.add_enabled_ui(mlp.gate == Gate::None, |ui| {
-        form.choice(ui, "Activation", "model.mlp.activation", &mut mlp.activation, &activations);
+        pick(ui, ("Activation", "model.mlp.activation"), &mut mlp.activation, &activations, refused);
     });
 }
 
-fn bias_ui(ui: &mut Ui, form: &Form<'_>, model: &mut ModelConfig) {
+fn bias_ui(ui: &mut Ui, refused: Option<&ErrorReport>, model: &mut ModelConfig) {
     let bias = &mut model.bias;
     for (name, path, has) in [
         ("Query, key and value biases", "model.bias.qkv", &mut bias.qkv),
@@ -385,43 +373,43 @@ fn bias_ui(ui: &mut Ui, form: &Form<'_>, model: &mut ModelConfig) {
         ("MLP biases", "model.bias.mlp", &mut bias.mlp),
         ("Head bias", "model.bias.head", &mut bias.head),
     ] {
-        form.switch(ui, name, path, has);
+        switch(ui, (name, path), has, refused);
     }
 }
 
-fn norm_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     let model = &mut config.model;
     let kinds = [(NormKind::Rms, "RMSNorm"), (NormKind::Layer, "LayerNorm")];
-    form.choice(ui, "Norm", "model.norm.kind", &mut model.norm.kind, &kinds);
+    pick(ui, ("Norm", "model.norm.kind"), &mut model.norm.kind, &kinds, refused);
     let places = [
         (NormPlacement::Pre, "before each part"),
         (NormPlacement::Post, "after each addition"),
         (NormPlacement::Output, "on outputs (OLMo 2)"),
         (NormPlacement::Sandwich, "before and on outputs (Gemma 3)"),
     ];
-    form.choice(ui, "Norm placement", "model.norm.placement", &mut model.norm.placement, &places);
-    form.switch(ui, "Norm bias", "model.norm.bias", &mut model.norm.bias);
-    form.fraction(ui, "Norm epsilon", "model.norm.eps", &mut model.norm.eps, 1e-12..=0.1, 1e-6);
-    form.switch(ui, "Norm unit offset", "model.norm.add_unit_offset", &mut model.norm.add_unit_offset);
+    pick(ui, ("Norm placement", "model.norm.placement"), &mut model.norm.placement, &places, refused);
+    switch(ui, ("Norm bias", "model.norm.bias"), &mut model.norm.bias, refused);
+    fraction(ui, ("Norm epsilon", "model.norm.eps"), &mut model.norm.eps, 1e-12..=0.1, 1e-6, refused);
+    switch(ui, ("Norm unit offset", "model.norm.add_unit_offset"), &mut model.norm.add_unit_offset, refused);
     let forms = [
         (Residual::Sequential, "sequential"),
         (Residual::Parallel, "parallel (GPT-NeoX)"),
         (Residual::ParallelOneNorm, "parallel, one norm (Phi)"),
     ];
-    form.choice(ui, "Residual", "model.residual", &mut model.residual, &forms);
+    pick(ui, ("Residual", "model.residual"), &mut model.residual, &forms, refused);
     for (name, path, factor) in [
         ("Residual scale", "model.residual_scale", &mut model.residual_scale),
         ("Logit divisor", "model.logit_divisor", &mut model.logit_divisor),
     ] {
-        form.fraction(ui, name, path, factor, 0.001..=1000.0, 0.01);
+        fraction(ui, (name, path), factor, 0.001..=1000.0, 0.01, refused);
     }
     let (path, names) = ("model.logit_softcap", ("Logit cap", "Largest logit"));
-    optional_ui(ui, form, names, path, &mut model.logit_softcap, (30.0, 0.1..=1000.0, 0.1));
-    form.switch(ui, "Tied head", "model.tied_head", &mut model.tied_head);
-    bias_ui(ui, form, model);
+    optional_ui(ui, refused, names, path, &mut model.logit_softcap, (30.0, 0.1..=1000.0, 0.1));
+    switch(ui, ("Tied head", "model.tied_head"), &mut model.tied_head, refused);
+    bias_ui(ui, refused, model);
 }
 
-fn beginning_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+fn beginning_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     let model = &mut config.model;
     let rates = [
         ("Embedding dropout", "model.dropout.embedding", &mut model.dropout.embedding),
@@ -429,22 +417,29 @@ fn beginning_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
         ("Residual dropout", "model.dropout.residual", &mut model.dropout.residual),
     ];
     for (name, path, rate) in rates {
-        form.fraction(ui, name, path, rate, 0.0..=0.99, 0.005);
+        fraction(ui, (name, path), rate, 0.0..=0.99, 0.005, refused);
     }
-    form.fraction(ui, "Initial standard deviation", "model.init.std", &mut model.init.std, 0.0..=1.0, 0.001);
-    form.switch(
+    fraction(
         ui,
-        "Scaled residual initialisation",
-        "model.init.scale_residual",
+        ("Initial standard deviation", "model.init.std"),
+        &mut model.init.std,
+        0.0..=1.0,
+        0.001,
+        refused,
+    );
+    switch(
+        ui,
+        ("Scaled residual initialisation", "model.init.scale_residual"),
         &mut model.init.scale_residual,
+        refused,
     );
 }
 
-fn batch_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
+fn batch_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     let train = &mut config.train;
-    form.whole(ui, "Batch size", "train.batch_size", &mut train.batch_size, 1..=65_536);
-    form.whole(ui, "Gradient accumulation", "train.accumulate", &mut train.accumulate, 1..=65_536);
-    form.whole(ui, "Steps", "train.steps", &mut train.steps, 1..=10_000_000);
+    number(ui, ("Batch size", "train.batch_size"), &mut train.batch_size, 1..=65_536, refused);
+    number(ui, ("Gradient accumulation", "train.accumulate"), &mut train.accumulate, 1..=65_536, refused);
+    number(ui, ("Steps", "train.steps"), &mut train.steps, 1..=10_000_000, refused);
     let value = format::whole(config.tokens_per_step());
     stat_row(
         ui,

@@ -60,7 +60,6 @@ pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, b
     }
 }
 
-/// Rows with a name, a bar and a value.
 pub(crate) fn rows_ui(ui: &mut Ui, palette: &Palette, bars: &[(Bar, String)]) {
     let most = bars.iter().map(|(bar, _)| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
     let font = FontId::proportional(13.0);

@@ -12,7 +12,6 @@ pub(crate) struct Chip {
     pub(crate) below: String,
     /// Tooltip and accessible name.
     pub(crate) hover: String,
-    /// Index of the tint.
     pub(crate) tint: usize,
     pub(crate) lit: bool,
     pub(crate) ends_line: bool,

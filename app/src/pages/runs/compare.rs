@@ -151,8 +151,7 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
             line.extend(values.iter().cloned());
             line
         });
-        ui.ctx().copy_text(widgets::csv(&head, lines));
-        context.asks.tell("Copied as CSV");
+        context.asks.copy_csv(ui, widgets::csv(&head, lines));
     }
 }
 

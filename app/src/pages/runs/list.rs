@@ -34,7 +34,6 @@ const COLUMNS: [Column<'static>; 9] = [
     column("Made", 84.0, Align::Left),
 ];
 
-/// Index of the device column.
 const DEVICE: usize = 7;
 /// Maximum points that the name column grows before the device column does.
 const NAME_GROWS: f32 = 240.0;
@@ -187,8 +186,7 @@ impl List {
             });
         });
         if copied {
-            ui.ctx().copy_text(csv(&runs));
-            context.asks.tell("Copied as CSV");
+            context.asks.copy_csv(ui, csv(&runs));
         }
     }
 }
@@ -217,7 +215,6 @@ fn as_trees<'runs>(runs: &[&'runs RunSummary]) -> Vec<(usize, &'runs RunSummary)
     placed
 }
 
-/// The number in a run's name.
 fn number(run: &RunSummary) -> u64 {
     run.name.split('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
@@ -263,24 +260,12 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
     let quiet = |ui: &mut Ui, text: &str| {
         ui.add(Label::new(RichText::new(text).color(palette.quiet)).truncate());
     };
-    match place {
-        1 => {
-            ui.label(format::count(run.parameters));
-        }
-        2 => {
-            if run.steps > 0 {
-                ui.label(format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
-            }
-        }
-        3 => {
-            ui.label(loss(run.val_loss));
-        }
-        4 => {
-            ui.label(loss(run.best_val_loss));
-        }
-        5 => {
-            ui.label(format::duration(run.seconds));
-        }
+    let text = match place {
+        1 => format::count(run.parameters),
+        2 if run.steps > 0 => format!("{} / {}", format::whole(run.step), format::whole(run.steps)),
+        3 => loss(run.val_loss),
+        4 => loss(run.best_val_loss),
+        5 => format::duration(run.seconds),
         6 => {
             let (icon, colour) = match run.state {
                 RunState::Failed => (icons::ICON_ERROR, palette.failure),
@@ -296,9 +281,12 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
             if !slim {
                 quiet(ui, run.state_words());
             }
+            return;
         }
-        _ => quiet(ui, &format::date_time(run.created)),
-    }
+        2 => return,
+        _ => return quiet(ui, &format::date_time(run.created)),
+    };
+    ui.label(text);
 }
 
 /// A device's short name, distinct from those of other rows, with the full name as a tooltip.

@@ -1,6 +1,6 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "Every run is saved with its settings, curves and checkpoints. Choose one to see its samples and to resume from any of \
+pub const WHAT: &str = "Every run is saved with its settings, curves and checkpoints. Choose one to see its samples and to resume from any of \
     its checkpoints; choose two or more to compare their curves and settings.";
 
 pub(super) const EMPTY: &str = "Runs appear here with their settings and loss.";

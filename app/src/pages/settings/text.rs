@@ -1,6 +1,6 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "These settings apply to every project on this device. A run stays on the device on which it was started, so that it \
+pub const WHAT: &str = "These settings apply to every project on this device. A run stays on the device on which it was started, so that it \
     resumes bit for bit.";
 
 pub(super) const AUTO: &str = "The GPU if there is one, otherwise the CPU.";

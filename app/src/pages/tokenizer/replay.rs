@@ -13,7 +13,6 @@ use glasshouse_protocol::MergeStep;
 
 const MAX_CHARACTERS: usize = 400;
 
-/// The replayed part of a text.
 pub(super) fn beginning(text: &str) -> String {
     text.chars().take(MAX_CHARACTERS).collect()
 }

@@ -10,7 +10,6 @@ use egui::{ComboBox, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{VocabularyEntry, VocabularyOrder};
 
-/// Entries per page.
 pub(super) const PAGE: usize = 50;
 
 const ORDERS: [(VocabularyOrder, &str); 4] = [

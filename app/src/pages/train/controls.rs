@@ -1,7 +1,8 @@
 //! The main figure, the other figures, and the buttons.
 
-use super::{Context, PageName, busy, changes};
+use super::{Context, busy, changes};
 use crate::format;
+use crate::pages::PageName;
 use crate::state::Training;
 use crate::theme::{self, space};
 use crate::widgets::{self, Stat};

@@ -2,17 +2,15 @@
 
 use super::Context;
 use crate::format;
+use crate::pages::parts::{number, pick};
 use crate::theme::space;
-use crate::widgets::{self, choice, field, whole_number};
-use egui::emath::Numeric;
+use crate::widgets::{self, field};
 use egui::{DragValue, Ui};
 use glasshouse_protocol::{
     Decay, ErrorReport, GuardMode, MAX_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
     RunSummary, TrainConfig,
 };
-use std::ops::RangeInclusive;
 
-/// Key of the form's fold in the preferences.
 pub(super) const FOLD: &str = "train:settings";
 
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -64,21 +62,6 @@ pub(in crate::pages) fn learning_rate(value: &mut f64) -> DragValue<'_> {
         .custom_parser(|text| text.trim().parse().ok())
 }
 
-/// A numeric setting with its name and dotted path.
-pub(in crate::pages) fn number<T: Numeric>(
-    ui: &mut Ui,
-    (name, path): (&str, &str),
-    value: &mut T,
-    range: RangeInclusive<T>,
-    refused: Option<&ErrorReport>,
-) {
-    let speed = (value.to_f64().abs() * 0.01).max(if T::INTEGRAL { 0.2 } else { 0.001 });
-    field(ui, name, path, refused, |ui| {
-        let drag = if T::INTEGRAL { whole_number(value) } else { DragValue::new(value) };
-        ui.add(drag.range(range).speed(speed)).accessible_name(name)
-    });
-}
-
 /// Number of epochs; 0 sets the length by steps, otherwise the steps follow from the data.
 pub(in crate::pages) fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let mut epochs = train.epochs.unwrap_or_default();
@@ -114,22 +97,20 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
     epochs_ui(ui, train, refused);
     number(ui, ("Batch size", "train.batch_size"), &mut train.batch_size, 0..=65_536, refused);
     number(ui, ("Gradient accumulation", "train.accumulate"), &mut train.accumulate, 0..=65_536, refused);
-    field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
-        ui.add(learning_rate(&mut train.learning_rate)).accessible_name("Learning rate");
-    });
-    field(ui, "Minimum learning rate", "train.min_learning_rate", refused, |ui| {
-        ui.add(learning_rate(&mut train.min_learning_rate)).accessible_name("Minimum learning rate");
-    });
+    for (name, path, rate) in [
+        ("Learning rate", "train.learning_rate", &mut train.learning_rate),
+        ("Minimum learning rate", "train.min_learning_rate", &mut train.min_learning_rate),
+    ] {
+        field(ui, name, path, refused, |ui| ui.add(learning_rate(rate)).accessible_name(name));
+    }
     number(ui, ("Warm-up", "train.warmup_steps"), &mut train.warmup_steps, 0..=1_000_000, refused);
-    field(ui, "Schedule", "train.decay", refused, |ui| {
-        let schedules = [
-            (Decay::Constant, "constant"),
-            (Decay::Linear, "linear"),
-            (Decay::Cosine, "cosine"),
-            (Decay::WarmupStableDecay, "warm-up, stable, decay"),
-        ];
-        choice(ui, "Schedule", &mut train.decay, None, &schedules);
-    });
+    let schedules = [
+        (Decay::Constant, "constant"),
+        (Decay::Linear, "linear"),
+        (Decay::Cosine, "cosine"),
+        (Decay::WarmupStableDecay, "warm-up, stable, decay"),
+    ];
+    pick(ui, ("Schedule", "train.decay"), &mut train.decay, &schedules, refused);
     if train.decay == Decay::WarmupStableDecay {
         number(ui, ("Decay steps", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
     }
@@ -142,16 +123,14 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
 /// The optimizer, and periodic work such as evaluations and checkpoints.
 fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<&ErrorReport>) {
     let train = &mut draft.train;
-    field(ui, "Optimizer", "train.optimizer", refused, |ui| {
-        let optimizers = [
-            (OptimizerKind::Adamw, "AdamW"),
-            (OptimizerKind::Adam, "Adam"),
-            (OptimizerKind::Sgd, "SGD"),
-            (OptimizerKind::Rmsprop, "RMSProp"),
-            (OptimizerKind::Muon, "Muon"),
-        ];
-        choice(ui, "Optimizer", &mut train.optimizer, None, &optimizers);
-    });
+    let optimizers = [
+        (OptimizerKind::Adamw, "AdamW"),
+        (OptimizerKind::Adam, "Adam"),
+        (OptimizerKind::Sgd, "SGD"),
+        (OptimizerKind::Rmsprop, "RMSProp"),
+        (OptimizerKind::Muon, "Muon"),
+    ];
+    pick(ui, ("Optimizer", "train.optimizer"), &mut train.optimizer, &optimizers, refused);
     number(ui, ("Weight decay", "train.weight_decay"), &mut train.weight_decay, 0.0..=10.0, refused);
     number(
         ui,
@@ -190,27 +169,23 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
     stopping_ui(ui, train, refused);
     let every = "train.checkpoint_interval";
     number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
-    field(ui, "Milestones", "train.milestones", refused, |ui| {
-        let milestones = [
-            (Milestones::Auto, "if they are small"),
-            (Milestones::Log, "dense at first, then sparse"),
-            (Milestones::Off, "none"),
-        ];
-        let chosen = choice(ui, "Milestones", &mut train.milestones, None, &milestones);
-        let says = format!(
-            "Weights saved in half precision and kept, for looking at the model at earlier steps: up to {MAX_MILESTONES} steps, in geometric \
-             progression. Their size on disk is on the Model page."
-        );
-        chosen.on_hover_text(says);
-    });
-    field(ui, "Guard", "train.guard.mode", refused, |ui| {
-        let modes = [
-            (GuardMode::Note, "reports only"),
-            (GuardMode::Act, "returns to a checkpoint after a loss spike"),
-            (GuardMode::Off, "off"),
-        ];
-        choice(ui, "Guard", &mut train.guard.mode, None, &modes);
-    });
+    let milestones = [
+        (Milestones::Auto, "if they are small"),
+        (Milestones::Log, "dense at first, then sparse"),
+        (Milestones::Off, "none"),
+    ];
+    let says = format!(
+        "Weights saved in half precision and kept, for looking at the model at earlier steps: up to {MAX_MILESTONES} steps, in geometric \
+         progression. Their size on disk is on the Model page."
+    );
+    let named = ("Milestones", "train.milestones");
+    pick(ui, named, &mut train.milestones, &milestones, refused).on_hover_text(says);
+    let modes = [
+        (GuardMode::Note, "reports only"),
+        (GuardMode::Act, "returns to a checkpoint after a loss spike"),
+        (GuardMode::Off, "off"),
+    ];
+    pick(ui, ("Guard", "train.guard.mode"), &mut train.guard.mode, &modes, refused);
     number(ui, ("Sample every", "train.sample_interval"), &mut train.sample_interval, 0..=1_000_000, refused);
     number(ui, ("Sample length", "train.sample_tokens"), &mut train.sample_tokens, 0..=4096, refused);
     field(ui, "Sample prompt", "train.sample_prompt", refused, |ui| {

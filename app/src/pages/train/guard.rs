@@ -1,7 +1,8 @@
 //! Reports of the training guard: marks on the curves, and a list of sentences with the documents of each batch.
 
-use super::{Context, PageName};
+use super::Context;
 use crate::format;
+use crate::pages::PageName;
 use crate::pages::parts::{caption, icon_button};
 use crate::state::Training;
 use crate::theme::{self, Palette};
@@ -31,7 +32,6 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Trai
     open(context, pressed.flatten());
 }
 
-/// Opens the clicked document on the Data page.
 pub(in crate::pages) fn open(context: &mut Context<'_>, pressed: Option<String>) {
     if let Some(words) = pressed {
         context.asks.document = Some(words);

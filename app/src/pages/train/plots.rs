@@ -97,12 +97,10 @@ impl Plots {
         });
         match asked {
             Some(More::Csv) => {
-                ui.ctx().copy_text(curves_csv(&curves, self.axis, self.tab.name()));
-                context.asks.tell("Copied as CSV");
+                context.asks.copy_csv(ui, curves_csv(&curves, self.axis, self.tab.name()));
             }
             Some(More::Png) => {
-                let name = crate::format::file_name(&format!("{run} {}", self.tab.name()), "png");
-                context.asks.capture = Some(crate::asks::Capture { rect: card.rect, name });
+                context.asks.picture(ui, card.rect, &format!("{run} {}", self.tab.name()));
             }
             None => {}
         }

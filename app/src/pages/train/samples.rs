@@ -10,7 +10,6 @@ use glasshouse_protocol::TrainingState;
 
 /// Minimum height of a sample in points, so that longer ones do not move the page.
 const ROOM: f32 = 124.0;
-/// Number of earlier samples to choose from.
 const EARLIER: usize = 8;
 
 pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training, chosen: &mut Option<u64>) {

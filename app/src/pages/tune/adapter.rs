@@ -1,8 +1,7 @@
 //! The trainable part of a model: its own parameters, or an adapter.
 
 use super::settings::follow_rate;
-use crate::pages::parts::caption;
-use crate::pages::train::form::number;
+use crate::pages::parts::{caption, number};
 use crate::pages::train::start::trainable_ui;
 use crate::widgets::{field, segmented};
 use egui::Ui;

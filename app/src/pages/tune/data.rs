@@ -39,7 +39,6 @@ impl DataRequests {
     }
 }
 
-/// Description of the instruction tasks for an objective.
 fn tasks(objective: Objective) -> String {
     let with = match (objective.learns_pairs(), objective.answers_prompts()) {
         (true, _) => "each with a correct and a wrong answer",

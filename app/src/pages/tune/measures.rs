@@ -32,7 +32,6 @@ pub(super) fn measures_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     rewards_ui(ui, palette, training);
 }
 
-/// Metrics of the training pairs by step.
 fn pairs_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     let Some((_, last)) = training.pairs.last() else { return };
     let points = |of: fn(&PreferenceMetrics) -> f32| {

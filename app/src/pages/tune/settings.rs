@@ -2,13 +2,12 @@
 
 use super::text;
 use crate::format;
-use crate::pages::parts::caption;
-use crate::pages::train::form::{epochs_ui, learning_rate, number, prompt_loss_ui};
+use crate::pages::parts::{caption, number};
+use crate::pages::train::form::{epochs_ui, learning_rate, prompt_loss_ui};
 use crate::widgets::{choice, field};
 use egui::Ui;
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
 
-/// Default steps of a first try.
 const STEPS: u64 = 200;
 /// Settings of a chat fine-tune of another run, whose settings are `config`. Settings of the machine and project rather than the
 /// model come from `draft`.

@@ -3,7 +3,7 @@
 use glasshouse_protocol::Objective;
 use glasshouse_protocol::config::{PreferenceLoss, RewardRule};
 
-pub(super) const WHAT: &str = "Fine-tune an existing model on conversations or on your own text. Train all parameters, some of them, or an adapter, \
+pub const WHAT: &str = "Fine-tune an existing model on conversations or on your own text. Train all parameters, some of them, or an adapter, \
     which takes a fraction of the memory. The base model stays unchanged.";
 
 pub(super) const EMPTY: &str =
@@ -17,10 +17,8 @@ pub(super) const MODEL: &str =
 pub(super) const UNIFORM: &str =
     "Prompts with equal rewards for all their answers, which teach nothing: frac_reward_zero_std in TRL";
 
-/// Tooltip of the fraction of ties.
 pub(super) const TIES: &str = "Pairs whose rewards differ only by rounding; each counts half in the accuracy";
 
-/// Tooltip of the log-ratio to the reference.
 pub(super) const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. A proxy for the KL divergence from the \
     initial weights; it may be negative, because the answers come from the data";
 

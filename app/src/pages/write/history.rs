@@ -10,7 +10,6 @@ use crate::widgets::{card, fold, icon_button, quiet};
 use egui::Ui;
 use egui_material_icons::icons;
 
-/// Maximum listed texts.
 const LISTED: usize = 24;
 
 enum HistoryAction {

@@ -23,7 +23,6 @@ pub(super) fn prefix(text: &Text, place: usize) -> Option<(Vec<u32>, u32)> {
 
 pub(super) struct Explained<'a> {
     pub(super) token: &'a WrittenToken,
-    /// Its index in the text.
     pub(super) place: usize,
     /// The distribution there, once answered.
     pub(super) distribution: Option<&'a Distribution>,

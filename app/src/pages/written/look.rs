@@ -13,7 +13,6 @@ use egui::Ui;
 use glasshouse_protocol::{Command, GenerateConfig, WrittenToken};
 use std::collections::BTreeMap;
 
-/// Number of listed candidates.
 const CANDIDATES: usize = 10;
 
 /// What is known of a text's tokens, and the selected one.

@@ -17,7 +17,6 @@ const MAX_LINE_WIDTH: f32 = 600.0;
 /// Bytes per layout pass: a few screens of text, and more than any row.
 const BLOCK: usize = 4_000;
 
-/// A laid-out text.
 #[derive(Debug, Default)]
 pub(super) struct Paper {
     of: Option<Of>,
@@ -196,7 +195,6 @@ impl Paper {
         self.tokens.get(token).filter(|range| range.contains(&letter)).map(|_| token)
     }
 
-    /// The rectangles of a token, one per line.
     pub(super) fn rects(&self, ui: &Ui, palette: &Palette, token: usize) -> Vec<Rect> {
         let Some(letters) = self.tokens.get(token).filter(|letters| !letters.is_empty()) else {
             return Vec::new();

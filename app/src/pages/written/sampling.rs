@@ -10,18 +10,12 @@ use egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{ErrorReport, GenerateConfig, WeightSource};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::pages) struct Sampling {
     pub(in crate::pages) source: WeightSource,
     pub(in crate::pages) config: GenerateConfig,
     /// Stop strings as typed, one per line.
     pub(in crate::pages) stop: String,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Self { source: WeightSource::Current, config: GenerateConfig::default(), stop: String::new() }
-    }
 }
 
 impl Sampling {
@@ -32,7 +26,6 @@ impl Sampling {
         Self { source: source.clone(), config: config.clone(), stop }
     }
 
-    /// The settings with the stop strings and a seed.
     pub(in crate::pages) fn settings(&self, seed: u64) -> GenerateConfig {
         let stop =
             self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();

@@ -102,8 +102,7 @@ fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &CorpusTable) {
             },
         );
         if copy {
-            ui.ctx().copy_text(as_csv(table));
-            context.asks.tell("Copied as CSV");
+            context.asks.copy_csv(ui, as_csv(table));
         }
         if !table.note.is_empty() {
             caption(ui, &table.note);
@@ -163,7 +162,6 @@ fn short(title: &str) -> &str {
     title.strip_prefix("Documents ").or_else(|| title.strip_prefix("Share ")).unwrap_or(title)
 }
 
-/// All cells of a row with exact values.
 fn whole_row(table: &CorpusTable, row: &[CorpusCell]) -> String {
     let cells = table.columns.iter().zip(row).map(|(column, cell)| {
         let value = match cell {

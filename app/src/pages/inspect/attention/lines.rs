@@ -26,7 +26,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
         let size = vec2(ui.available_width(), LINE * tokens as f32);
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let row_at = |at: Pos2| (((at.y - rect.top()) / LINE) as usize).min(tokens.saturating_sub(1));
-        let position = chosen.position.unwrap_or(tokens.saturating_sub(1)).min(tokens.saturating_sub(1));
+        let position = chosen.set.position.unwrap_or(tokens.saturating_sub(1)).min(tokens.saturating_sub(1));
         // Scroll the chosen token into view.
         let seen = [shown.layer(), shown.head(), position];
         if remembered(ui, "line in sight", |_, before: &mut Option<[usize; 3]>| {
@@ -45,14 +45,14 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
             let (up, down) =
                 ui.input(|input| (input.key_pressed(Key::ArrowUp), input.key_pressed(Key::ArrowDown)));
             if up {
-                chosen.position = Some(position.saturating_sub(1));
+                chosen.set.position = Some(position.saturating_sub(1));
             } else if down && position + 1 < tokens {
-                chosen.position = Some(position + 1);
+                chosen.set.position = Some(position + 1);
             }
         }
         let pointed = response.hover_pos().map(row_at);
         if let Some(place) = pointed.filter(|_| response.clicked()) {
-            chosen.position = Some(place);
+            chosen.set.position = Some(place);
         }
         let reads = pointed.or(query).unwrap_or(position);
         let said = sentence(shown, matrix, tokens, reads);
@@ -159,7 +159,8 @@ mod tests {
         let settings = InspectSettings::default();
         let shown =
             Shown { inspection: &inspection, data: &data, settings: &settings, column: 0, palette: &DARK };
-        let mut chosen = Chosen { position: Some(position), ..Chosen::default() };
+        let mut chosen = Chosen::default();
+        chosen.set.position = Some(position);
         let matrix = vec![0.0; TOKENS * TOKENS];
         let context = egui::Context::default();
         theme::prepare(&context, &Preferences::default());

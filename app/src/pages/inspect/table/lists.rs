@@ -108,7 +108,9 @@ impl<'a> List<'a> {
     /// The cells of a row; empty if out of range.
     pub(super) fn row(&self, number: usize) -> Vec<String> {
         let cells = match self {
-            Self::Tokens(tokens) => tokens.get(number).map(token_cells),
+            Self::Tokens(tokens) => {
+                tokens.get(number).map(|token| vec![token.id.to_string(), token.text.clone()])
+            }
             Self::Parameters(names) => names.get(number).map(|name| vec![name.clone()]),
             Self::Steps(steps) => steps.get(number).map(|step| vec![step.to_string()]),
             Self::Matches(matches) => matches.get(number).map(match_cells),
@@ -121,10 +123,6 @@ impl<'a> List<'a> {
         };
         cells.map_or_else(Vec::new, |cells| [vec![number.to_string()], cells].concat())
     }
-}
-
-fn token_cells(token: &TokenText) -> Vec<String> {
-    vec![token.id.to_string(), token.text.clone()]
 }
 
 fn match_cells(span: &Match) -> Vec<String> {

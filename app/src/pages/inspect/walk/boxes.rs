@@ -10,7 +10,6 @@ pub(super) enum WalkStage {
 }
 
 impl WalkStage {
-    /// In order of computation.
     pub(super) const ALL: [Self; 3] = [Self::Begin, Self::Block, Self::End];
 
     pub(super) fn title(self) -> &'static str {

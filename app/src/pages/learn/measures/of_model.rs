@@ -1,74 +1,10 @@
 //! Measures of a model on a lesson's prompt.
 
-use super::{Found, Measure, Of, matches};
+use super::{Found, matches};
 use crate::format;
 use crate::pages::parts::visible;
 use crate::state::{InspectionAnswer, Tensor, ViewData};
-use glasshouse_protocol::View;
 
-pub(super) const NEAREST_COSINE: Measure = Measure {
-    name: "nearest_cosine",
-    about: "cosine similarity of the chosen token's embedding and its nearest neighbour's",
-    of: Of::View(View::Embeddings, nearest_cosine),
-};
-pub(super) const ATTENTION_PEAK: Measure = Measure {
-    name: "attention_peak",
-    about: "largest attention probability of the chosen position, in one head",
-    of: Of::View(View::Head, attention_peak),
-};
-pub(super) const PREVIOUS_TOKEN_SCORE: Measure = Measure {
-    name: "previous_token_score",
-    about: "mean attention to the previous token, in the head with the highest mean",
-    of: Of::View(View::Attention, |answer, data, _| best_head(answer, data, 0, "to the previous token")),
-};
-pub(super) const INDUCTION_SCORE: Measure = Measure {
-    name: "induction_score",
-    about: "mean attention to the token after an earlier equal token, in the head with the highest mean",
-    of: Of::View(View::Attention, |answer, data, _| {
-        best_head(answer, data, 3, "to the token after an earlier equal one")
-    }),
-};
-pub(super) const MLP_OVER_HEAD: Measure = Measure {
-    name: "mlp_over_head",
-    about: "effect of ablating one MLP on the next token's distribution, divided by that of one head",
-    of: Of::View(View::WhatIf, mlp_over_head),
-};
-pub(super) const RESIDUAL_GROWTH: Measure = Measure {
-    name: "residual_growth",
-    about: "norm of the residual stream after the last block, divided by that of the embedding",
-    of: Of::View(View::Residual, residual_growth),
-};
-pub(super) const FIRST_LEADING_LAYER: Measure = Measure {
-    name: "first_leading_layer",
-    about: "number of layers after which the final prediction leads for good",
-    of: Of::View(View::LogitLens, first_leading_layer),
-};
-pub(super) const TOKENS_KEPT: Measure = Measure {
-    name: "tokens_kept",
-    about: "number of tokens left by the sampler's settings",
-    of: Of::View(View::NextToken, tokens_kept),
-};
-pub(super) const TOP_PROBABILITY_RATIO: Measure = Measure {
-    name: "top_probability_ratio",
-    about: "probability of the likeliest token at the lesson's temperature, divided by that without it",
-    of: Of::View(View::NextToken, top_probability_ratio),
-};
-pub(super) const SURPRISE_SHARE: Measure = Measure {
-    name: "surprise_share",
-    about: "mean surprise of the prompt's tokens, divided by that of a uniform guess",
-    of: Of::View(View::Tokens, surprise_share),
-};
-pub(super) const MATCH_LENGTH: Measure = Measure {
-    name: "longest_match",
-    about: "tokens in the longest span of the prompt that occurs in the training text",
-    of: Of::View(View::Provenance, |_, data, _| {
-        let length = matches(data)?.iter().map(|found| found.length).max().unwrap_or(0);
-        let sentence = format!("The longest span that occurs in the training text has {length} tokens.");
-        Some((length as f64, sentence))
-    }),
-};
-
-/// Index and value of the maximum.
 fn largest(values: &[f32]) -> Option<(usize, f32)> {
     let (place, value) =
         values.iter().copied().enumerate().max_by(|(_, left), (_, right)| left.total_cmp(right))?;
@@ -81,7 +17,7 @@ fn token(answer: &InspectionAnswer, place: usize) -> String {
     token.map_or_else(|| format!("token {place}"), |token| format!("“{}”", visible(&token.text)))
 }
 
-fn nearest_cosine(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub(super) fn nearest_cosine(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let place = answer.inspection.position;
     let own = answer.settings.token.or_else(|| Some(answer.inspection.tokens.get(place)?.id));
     let pairs = data.integers("neighbours").iter().zip(data.floats("cosines"));
@@ -96,7 +32,7 @@ fn nearest_cosine(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) 
     Some((f64::from(*cosine), sentence))
 }
 
-fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub(super) fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let position = answer.inspection.position;
     let row = data.tensor("probabilities")?.at(&[position]);
     let (place, peak) = largest(row)?;
@@ -107,8 +43,16 @@ fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) 
     Some((f64::from(peak), sentence))
 }
 
+pub(super) fn previous_token_score(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    best_head(data, 0, "to the previous token")
+}
+
+pub(super) fn induction_score(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    best_head(data, 3, "to the token after an earlier equal one")
+}
+
 /// The head with the highest score of a kind; kinds are the last axis.
-fn best_head(_: &InspectionAnswer, data: &ViewData, kind: usize, what: &str) -> Option<Found> {
+fn best_head(data: &ViewData, kind: usize, what: &str) -> Option<Found> {
     let scores: &Tensor = data.tensor("scores")?;
     let (layers, heads) = (scores.size(0), scores.size(1));
     let all = (0..layers).flat_map(|layer| (0..heads).map(move |head| (layer, head)));
@@ -120,7 +64,7 @@ fn best_head(_: &InspectionAnswer, data: &ViewData, kind: usize, what: &str) -> 
     Some((f64::from(score), sentence))
 }
 
-fn mlp_over_head(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub(super) fn mlp_over_head(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let heads = data.tensor("heads")?;
     let (place, head) = largest(&heads.floats)?;
     let (layer, mlp) = largest(data.floats("mlps"))?;
@@ -136,7 +80,7 @@ fn mlp_over_head(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Opt
     Some((ratio, sentence))
 }
 
-fn residual_growth(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub(super) fn residual_growth(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let norms = data.tensor("norms")?;
     let position = answer.inspection.position;
     let last_stage = norms.size(0).checked_sub(1)?;
@@ -150,7 +94,11 @@ fn residual_growth(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>)
     Some((growth, sentence))
 }
 
-fn first_leading_layer(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub(super) fn first_leading_layer(
+    answer: &InspectionAnswer,
+    data: &ViewData,
+    _: Option<usize>,
+) -> Option<Found> {
     let top = data.tensor("top")?;
     let (stages, positions) = (top.size(0), top.size(1));
     let position = answer.inspection.position;
@@ -164,7 +112,7 @@ fn first_leading_layer(answer: &InspectionAnswer, data: &ViewData, _: Option<usi
     Some((leads as f64, sentence))
 }
 
-fn tokens_kept(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub(super) fn tokens_kept(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let [kept] = data.integers("kept") else { return None };
     let sampling = &answer.settings.sampling;
     let sentence = format!(
@@ -176,7 +124,11 @@ fn tokens_kept(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> 
     Some((f64::from(*kept), sentence))
 }
 
-fn top_probability_ratio(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+pub(super) fn top_probability_ratio(
+    answer: &InspectionAnswer,
+    data: &ViewData,
+    _: Option<usize>,
+) -> Option<Found> {
     let (_, before) = largest(data.floats("probability"))?;
     let (_, after) = largest(data.floats("tempered"))?;
     let ratio = f64::from(after) / f64::from(before);
@@ -188,7 +140,11 @@ fn top_probability_ratio(answer: &InspectionAnswer, data: &ViewData, _: Option<u
     Some((ratio, sentence))
 }
 
-fn surprise_share(_: &InspectionAnswer, data: &ViewData, vocabulary: Option<usize>) -> Option<Found> {
+pub(super) fn surprise_share(
+    _: &InspectionAnswer,
+    data: &ViewData,
+    vocabulary: Option<usize>,
+) -> Option<Found> {
     // The first token has no context.
     let surprise = data.floats("surprise").get(1..).filter(|rest| !rest.is_empty())?;
     let mean = surprise.iter().map(|bits| f64::from(*bits)).sum::<f64>() / surprise.len() as f64;
@@ -198,4 +154,10 @@ fn surprise_share(_: &InspectionAnswer, data: &ViewData, vocabulary: Option<usiz
         "The tokens have a mean surprise of {mean:.2} bits; a uniform guess has {even:.2} bits: {share:.2} of that."
     );
     Some((share, sentence))
+}
+
+pub(super) fn longest_match(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    let length = matches(data)?.iter().map(|found| found.length).max().unwrap_or(0);
+    let sentence = format!("The longest span that occurs in the training text has {length} tokens.");
+    Some((length as f64, sentence))
 }

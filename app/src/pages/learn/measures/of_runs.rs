@@ -1,50 +1,9 @@
 //! Measures of runs and their losses.
 
-use super::{Found, Measure, Of, Sweep};
+use super::{Found, Sweep};
 use crate::format;
 use crate::state::History;
 use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
-
-pub(super) const FIRST_LOSS_RATIO: Measure = Measure {
-    name: "first_loss_ratio",
-    about: "first loss of the latest run, divided by ln V",
-    of: Of::Run(first_loss_ratio),
-};
-pub(super) const LOSS_FALLS: Measure = Measure {
-    name: "loss_falls",
-    about: "last loss of the latest run, divided by its first",
-    of: Of::Run(loss_falls),
-};
-pub(super) const HALF_FALL_SHARE: Measure = Measure {
-    name: "half_fall_share",
-    about: "share of the steps for the first half of the decrease in loss",
-    of: Of::Run(half_fall_share),
-};
-pub(super) const VALIDATION_GAP: Measure = Measure {
-    name: "validation_gap",
-    about: "validation loss minus training loss at the last evaluation",
-    of: Of::Run(validation_gap),
-};
-pub(super) const DEPTH_LOSS_RATIO: Measure = Measure {
-    name: "depth_loss_ratio",
-    about: "best validation loss of the deepest run, divided by that of the shallowest, all else equal",
-    of: Of::Runs(|runs| {
-        let layers = |config: &mut RunConfig| std::mem::take(&mut config.model.layers) as f64;
-        compare(runs, layers, |layers| format!("{layers} {}", if layers == 1.0 { "layer" } else { "layers" }))
-    }),
-};
-pub(super) const LEARNING_RATE_LOSS_RATIO: Measure = Measure {
-    name: "learning_rate_loss_ratio",
-    about: "best validation loss of the run with the highest learning rate, divided by that with the lowest, all else equal",
-    of: Of::Runs(|runs| {
-        let rate = |config: &mut RunConfig| {
-            // The minimum depends on it.
-            config.train.min_learning_rate = 0.0;
-            std::mem::take(&mut config.train.learning_rate)
-        };
-        compare(runs, rate, |rate| format!("a learning rate of {}", format::scientific(rate)))
-    }),
-};
 
 /// Losses of a run's steps: (step, loss), without gaps.
 fn losses(history: &History) -> Vec<(u64, f64)> {
@@ -55,7 +14,7 @@ fn losses(history: &History) -> Vec<(u64, f64)> {
     history.events.iter().filter_map(loss).collect()
 }
 
-fn first_loss_ratio(history: &History) -> Option<Found> {
+pub(super) fn first_loss_ratio(history: &History) -> Option<Found> {
     let (step, loss) = losses(history).first().copied()?;
     let vocabulary = history.config.model.vocabulary;
     let even = (vocabulary as f64).ln();
@@ -76,7 +35,7 @@ fn tail(losses: &[(u64, f64)]) -> &[(u64, f64)] {
     losses.get(losses.len().saturating_sub(count)..).unwrap_or_default()
 }
 
-fn loss_falls(history: &History) -> Option<Found> {
+pub(super) fn loss_falls(history: &History) -> Option<Found> {
     let losses = losses(history);
     let (_, first) = losses.first().copied()?;
     let last = mean(tail(&losses));
@@ -84,7 +43,7 @@ fn loss_falls(history: &History) -> Option<Found> {
     Some((ratio, format!("The loss went from {first:.3} to {last:.3}: {ratio:.3} of its first value.")))
 }
 
-fn half_fall_share(history: &History) -> Option<Found> {
+pub(super) fn half_fall_share(history: &History) -> Option<Found> {
     let losses = losses(history);
     let (_, first) = losses.first().copied()?;
     let last = mean(tail(&losses));
@@ -105,7 +64,7 @@ fn half_fall_share(history: &History) -> Option<Found> {
     Some((share, sentence))
 }
 
-fn validation_gap(history: &History) -> Option<Found> {
+pub(super) fn validation_gap(history: &History) -> Option<Found> {
     let last = history.events.iter().rev().find_map(|event| match event {
         TrainEvent::Eval { step, train_loss, val_loss, .. } => Some((*step, *train_loss, *val_loss)),
         _ => None,
@@ -117,6 +76,20 @@ fn validation_gap(history: &History) -> Option<Found> {
         format::signed(gap, 3)
     );
     Some((gap, sentence))
+}
+
+pub(super) fn depth_loss_ratio(runs: &[(&RunSummary, &History)]) -> Option<Sweep> {
+    let layers = |config: &mut RunConfig| std::mem::take(&mut config.model.layers) as f64;
+    compare(runs, layers, |layers| format!("{layers} {}", if layers == 1.0 { "layer" } else { "layers" }))
+}
+
+pub(super) fn learning_rate_loss_ratio(runs: &[(&RunSummary, &History)]) -> Option<Sweep> {
+    let rate = |config: &mut RunConfig| {
+        // The minimum depends on it.
+        config.train.min_learning_rate = 0.0;
+        std::mem::take(&mut config.train.learning_rate)
+    };
+    compare(runs, rate, |rate| format!("a learning rate of {}", format::scientific(rate)))
 }
 
 /// Tag of the sample project's runs, which are compared only if the person has too few.
