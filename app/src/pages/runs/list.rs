@@ -68,7 +68,7 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
             icons::ICON_UPLOAD_FILE,
             "Import a model",
             match FOLDERS {
-                true => "A Hugging Face folder of GPT-2, Llama, Mistral, Qwen, SmolLM, Gemma, Pythia or Phi",
+                true => "A Hugging Face folder of GPT-2, GPT-Neo, Llama, Mistral, Qwen, SmolLM, Gemma, Granite, OLMo, Pythia or Phi",
                 false => {
                     "A GGUF file, or all files of a Hugging Face folder: safetensors, config.json, tokenizer.json"
                 }
@@ -78,7 +78,7 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
         (
             icons::ICON_UPLOAD_FILE,
             "Import a GGUF file",
-            "A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen2 or Qwen3, quantised or not",
+            "A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen, Gemma 3, Phi-3, Granite or OLMo 2, quantised or not",
             Wish::ImportModelFile,
         ),
         (
