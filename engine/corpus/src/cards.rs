@@ -79,9 +79,6 @@ const OTHERS: [Other; 5] = [
 
 impl Recipe {
     /// The recipe as cards.
-    ///
-    /// # Errors
-    /// Never for a validated recipe.
     pub fn summary(&self) -> Result<RecipeSummary> {
         let mut cards: Vec<StageCard> =
             self.rules.iter().map(|rule| rule_card(rule, self.is_on(rule))).collect();
@@ -107,9 +104,6 @@ impl Recipe {
     }
 
     /// Enables or disables a stage; a rule that the recipe does not contain is added after the others.
-    ///
-    /// # Errors
-    /// There is no stage with that name.
     pub fn switch(&mut self, stage: &str, on: bool) -> Result<()> {
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
             *(other.switch)(self) = on;
@@ -129,9 +123,6 @@ impl Recipe {
     }
 
     /// Sets a number of a stage.
-    ///
-    /// # Errors
-    /// There is no such stage or number, or the value breaks a rule; the recipe is unchanged.
     pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
         let mut changed = self.clone();
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
@@ -155,9 +146,6 @@ impl Recipe {
     }
 
     /// Sets the action for a class of personal data.
-    ///
-    /// # Errors
-    /// There is no such class.
     pub fn set_personal(&mut self, class: &str, action: Action) -> Result<()> {
         let known = || Class::ALL.iter().map(|class| class.name());
         let class = Class::ALL.iter().copied().find(|own| own.name() == class).ok_or_else(|| {

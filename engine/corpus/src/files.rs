@@ -21,9 +21,6 @@ pub enum FileType {
 /// A file system: the operating system's, or a browser's files in memory.
 pub trait Files: Sync {
     /// The type of a path, following links.
-    ///
-    /// # Errors
-    /// The path does not exist or is not accessible.
     fn file_type(&self, path: &Path) -> io::Result<FileType>;
 
     fn is_link(&self, _path: &Path) -> bool {
@@ -31,15 +28,8 @@ pub trait Files: Sync {
     }
 
     /// The paths in a folder, sorted by name.
-    ///
-    /// # Errors
-    /// It is not a folder or not readable.
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
 
-    /// Opens a file for reading.
-    ///
-    /// # Errors
-    /// It cannot be opened.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>>;
 
     /// Creates or truncates a file for writing; its folder exists.
@@ -64,34 +54,21 @@ pub trait Files: Sync {
     }
 
     /// Creates a folder and its parents.
-    ///
-    /// # Errors
-    /// It cannot be created.
     fn create_folder(&self, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Renames a file within its folder, replacing an existing one.
-    ///
-    /// # Errors
-    /// It cannot be renamed.
     fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Removes a file.
-    ///
-    /// # Errors
-    /// It cannot be removed.
     fn remove(&self, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Acquires the lock of a lock file; `None` if another program holds it. By default, for file systems without other
     /// programs, nothing is locked.
-    ///
-    /// # Errors
-    /// The file cannot be created.
     fn lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
         Ok(Some(Lock::default()))
     }
@@ -121,9 +98,6 @@ pub struct LockFile(std::fs::File);
 
 impl LockFile {
     /// Opens the file, creating it if missing.
-    ///
-    /// # Errors
-    /// The file system refuses.
     pub fn open(path: &Path) -> std::io::Result<Self> {
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
     }

@@ -81,9 +81,6 @@ impl CorpusIndex {
     }
 
     /// Reads the index of a folder; `None` if it is not the output of a cleaning.
-    ///
-    /// # Errors
-    /// It is damaged or of another version.
     pub fn find(files: &dyn Files, folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(CORPUS_FILE);
         match files.file_type(&path) {

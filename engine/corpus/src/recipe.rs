@@ -60,9 +60,6 @@ impl Recipe {
     /// `fineweb` (Penedo et al. 2024, arXiv:2406.17557), `gopher` (Rae et al. 2021) and `c4` (Raffel et al. 2020) are the rules
     /// of their papers; each also drops near duplicates and replaces personal data. `light` suits your own files: it requires
     /// little of a text and drops broken ones. `raw` reads and extracts, drops nothing and changes no text.
-    ///
-    /// # Errors
-    /// There is no recipe with that name; suggests the nearest one.
     pub fn published(name: &str) -> Result<Self> {
         let rules = match name {
             "fineweb" => rules::presets::fineweb(),
@@ -87,9 +84,6 @@ impl Recipe {
     }
 
     /// Loads a published recipe by name, or a file.
-    ///
-    /// # Errors
-    /// It is neither.
     pub fn named(name: &str) -> Result<Self> {
         let path = Path::new(name);
         if NAMES.contains(&name) {
@@ -103,9 +97,6 @@ impl Recipe {
     }
 
     /// The recipe of a cleaned folder.
-    ///
-    /// # Errors
-    /// It is missing or damaged.
     pub fn of_cleaning(files: &dyn Files, folder: &Path) -> Result<Self> {
         let path = folder.join(RECIPE_FILE);
         let damaged = |reason: String| Error::bad_file(&path, format!("{reason}; clean again"));
@@ -116,9 +107,6 @@ impl Recipe {
     }
 
     /// Parses a recipe from TOML.
-    ///
-    /// # Errors
-    /// The fault, with the nearest name for a misspelt one.
     pub fn from_toml(text: &str) -> Result<Self> {
         let recipe: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| {
@@ -134,17 +122,10 @@ impl Recipe {
     }
 
     /// The recipe as TOML.
-    ///
-    /// # Errors
-    /// Never for a validated recipe.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| Error::Invalid(format!("recipe: {error}")))
     }
 
-    /// Checks all settings.
-    ///
-    /// # Errors
-    /// The first setting that breaks a rule.
     pub fn validate(&self) -> Result<()> {
         if !(0.0..=MAX_VALIDATION).contains(&self.validation) {
             return Err(Error::Invalid(format!(

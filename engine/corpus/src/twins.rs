@@ -27,9 +27,6 @@ pub struct RawTwin {
 
 /// Creates the raw twin of a cleaned folder in `out`, from the same inputs, read with its recipe's settings; and in `held_out`
 /// a folder with the raw forms of the held-out documents.
-///
-/// # Errors
-/// `cleaned` is not a cleaned folder or holds nothing out, the inputs cannot be read, or a folder cannot be written.
 pub fn raw_twin(
     files: &dyn Files,
     inputs: &[PathBuf],

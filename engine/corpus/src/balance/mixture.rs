@@ -44,10 +44,6 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// Checks all settings.
-    ///
-    /// # Errors
-    /// Names the setting that breaks its rule.
     pub fn validate(&self) -> Result<()> {
         let invalid = |reason: String| Err(Error::Invalid(format!("mixture.{reason}")));
         if !(self.temperature.is_finite() && self.temperature >= 1.0) {
@@ -79,9 +75,6 @@ impl Mixture {
     /// A mixture never excludes the whole corpus: weights of unknown sources are ignored, shares follow sizes if all weights
     /// are 0, and a maximum share too small for the number of sources becomes an equal one. [`Mixture::remarks`] reports these
     /// cases.
-    ///
-    /// # Errors
-    /// A setting breaks its rule.
     pub fn shares(&self, sizes: &[(&str, u64)]) -> Result<BTreeMap<String, f64>> {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(BTreeMap::new());
@@ -90,9 +83,6 @@ impl Mixture {
     }
 
     /// The mixture as a table, if shares differ from sizes.
-    ///
-    /// # Errors
-    /// As for [`Mixture::shares`].
     pub fn table(&self, sizes: &[(&str, u64)]) -> Result<Option<CorpusTable>> {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(None);

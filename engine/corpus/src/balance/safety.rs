@@ -38,9 +38,6 @@ pub struct Safety {
 
 impl Safety {
     /// Creates an empty count; reads the list.
-    ///
-    /// # Errors
-    /// Settings break a rule, or the list cannot be read.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
         let entries = lists::gather(&settings.safety_words, settings.safety_file.as_deref(), files)?;

@@ -31,9 +31,6 @@ pub struct Settings {
 
 impl Settings {
     /// Checks everything that does not need files.
-    ///
-    /// # Errors
-    /// Names the field that breaks its rule.
     pub fn validate(&self) -> Result<()> {
         let invalid = |reason: String| Err(Error::Invalid(format!("balance.{reason}")));
         if self.pairs.len() > MAX_PAIRS {

@@ -63,10 +63,6 @@ pub(super) struct Side {
 }
 
 impl Terms {
-    /// Creates an empty count.
-    ///
-    /// # Errors
-    /// Settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         let mut owned: std::collections::BTreeMap<String, Vec<usize>> = std::collections::BTreeMap::new();

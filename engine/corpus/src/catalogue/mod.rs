@@ -71,9 +71,6 @@ impl Length {
 }
 
 /// Finds an entry by name.
-///
-/// # Errors
-/// There is no such entry; the message lists all names.
 pub fn find(name: &str) -> crate::Result<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<&str> = ENTRIES.iter().map(|entry| entry.name).collect();

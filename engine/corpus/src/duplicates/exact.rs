@@ -146,9 +146,6 @@ impl Default for ExactIndex {
 
 impl ExactIndex {
     /// Returns the number of the earlier document with this hash, or stores this one and returns `None`.
-    ///
-    /// # Errors
-    /// The number is 2³² − 1, which is reserved.
     pub fn first(&mut self, fingerprint: Fingerprint, document: u32) -> Result<Option<u32>> {
         if document == u32::MAX {
             return Err(super::too_many());

@@ -60,10 +60,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks all fields.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         self.near.validate()?;
         self.paragraphs.validate()
@@ -107,9 +103,6 @@ pub struct Marker {
 
 impl Marker {
     /// Creates a marker for these settings.
-    ///
-    /// # Errors
-    /// The settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         Ok(Self {

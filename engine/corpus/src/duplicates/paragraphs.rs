@@ -45,10 +45,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks all fields.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         within("duplicates.paragraphs.minimum_words", self.minimum_words, 1, 10_000)?;
         within("duplicates.paragraphs.memory_megabytes", self.memory_megabytes, 1, 65_536)
@@ -111,10 +107,6 @@ pub struct Index {
 }
 
 impl Index {
-    /// Creates an empty index.
-    ///
-    /// # Errors
-    /// The settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         let most_bytes = usize::try_from(u64::from(settings.memory_megabytes) << 20).unwrap_or(usize::MAX);

@@ -22,10 +22,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule that it breaks.
     pub fn validate(&self) -> Result<()> {
         self.html.validate()
     }
@@ -51,9 +47,6 @@ pub struct Prepared {
 
 /// Converts a document in place to prose if it is a page or wikitext. Unknown title, language, date and licence are filled in
 /// from the page. `readers` are used if this program has no page reader.
-///
-/// # Errors
-/// One sentence: the page is too large.
 pub fn prose(
     document: &mut Document,
     settings: &Settings,
@@ -92,9 +85,6 @@ pub fn prose(
 
 /// Converts a document in place to clean text, by its kind. Unknown title, language, date and licence are filled in from the
 /// page.
-///
-/// # Errors
-/// One sentence: the page is too large.
 pub fn prepare(
     document: &mut Document,
     extract: &Settings,

@@ -77,9 +77,6 @@ const TRIGGERS: [Trigger; 256] = {
 
 impl Detector {
     /// Prepares a detector; files named in the settings are read through `files`.
-    ///
-    /// # Errors
-    /// A setting, list or pattern is invalid, or a file cannot be read.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
         let mask = MASK.to_string();

@@ -38,9 +38,6 @@ pub(super) struct Lists {
 }
 
 /// Checks a list.
-///
-/// # Errors
-/// The reason why it cannot be used.
 pub(crate) fn check(list: &[String]) -> Result<(), String> {
     if list.len() > MAX_ENTRIES {
         return Err(format!("{} entries; at most {MAX_ENTRIES} are allowed", list.len()));
@@ -61,9 +58,6 @@ pub(crate) fn check(list: &[String]) -> Result<(), String> {
 }
 
 /// Compiles patterns.
-///
-/// # Errors
-/// There are too many, or one is not a regular expression, matches the empty text or grows too large.
 pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
     let invalid = |reason: String| Error::Invalid(format!("personal.patterns: {reason}"));
     if patterns.len() > MAX_PATTERNS {
@@ -86,9 +80,6 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
 }
 
 /// The entries of a file of at most `largest` bytes, one per line; empty lines and lines that start with `#` are skipped.
-///
-/// # Errors
-/// The file cannot be read, is too large or not UTF-8.
 pub(crate) fn read(path: &Path, largest: u64, files: &dyn Files) -> Result<Vec<String>> {
     let mut bytes = Vec::new();
     let input = files.open(path).map_err(Error::io(path))?;
@@ -104,9 +95,6 @@ pub(crate) fn read(path: &Path, largest: u64, files: &dyn Files) -> Result<Vec<S
 
 /// The entries of a list and of a file, sorted and without duplicates; empty lines and lines of the file that start with `#`
 /// are skipped.
-///
-/// # Errors
-/// The file cannot be read or used.
 pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) -> Result<Vec<String>> {
     let mut all: Vec<String> = list.iter().map(|entry| entry.trim().to_owned()).collect();
     if let Some(path) = file {
@@ -121,9 +109,6 @@ pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) ->
 
 impl WordList {
     /// Compiles a list, ignoring case if asked.
-    ///
-    /// # Errors
-    /// The reason why it cannot be searched.
     pub(crate) fn new(entries: &[String], ignore_case: bool) -> Result<Self, String> {
         let mut patterns: Vec<(usize, Cow<'_, str>)> = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
@@ -163,9 +148,6 @@ impl WordList {
 
 impl Lists {
     /// Reads and compiles the lists and patterns of settings.
-    ///
-    /// # Errors
-    /// A file cannot be read, or a list or pattern cannot be used.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         let mut entries = gather(&settings.names, settings.names_file.as_deref(), files)?;
         let names = entries.len();

@@ -121,9 +121,6 @@ pub(super) struct Prefixes {
 
 impl Prefixes {
     /// Builds the automaton.
-    ///
-    /// # Errors
-    /// It exceeds its limits, which does not happen with the lists above.
     pub fn new() -> Result<Self> {
         let key = |prefix, &(_, alphabet, shortest): &_| Key { prefix, alphabet, shortest };
         let mut keys: Vec<Key> = SHAPES.iter().map(|shape| key(shape.0, shape)).collect();

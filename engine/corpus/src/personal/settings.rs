@@ -80,9 +80,6 @@ impl Settings {
     }
 
     /// Checks everything that does not need files.
-    ///
-    /// # Errors
-    /// Names the list or pattern that cannot be used.
     pub fn validate(&self) -> Result<()> {
         for (field, list) in [("names", &self.names), ("identifiers", &self.identifiers)] {
             lists::check(list).map_err(|reason| Error::Invalid(format!("personal.{field}: {reason}")))?;

@@ -42,9 +42,6 @@ struct Judged {
 }
 
 /// Judges the first documents of each source, at most `count` in total.
-///
-/// # Errors
-/// The recipe breaks a rule, the inputs contain nothing to read, or `count` exceeds [`MAX_JUDGED`].
 pub async fn judge_sample(
     files: &dyn Files,
     recipe: &Recipe,
@@ -134,9 +131,6 @@ fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
 
 /// Compares a document as read and extracted with the recipe's result, and lists every rule's verdict. Personal data is masked
 /// in both texts.
-///
-/// # Errors
-/// There is no document with that id.
 pub async fn compare(
     files: &dyn Files,
     recipe: &Recipe,

@@ -39,9 +39,6 @@ pub(super) struct Folder<'a> {
 
 impl<'a> Folder<'a> {
     /// Claims a folder for a cleaning, creating it if missing.
-    ///
-    /// # Errors
-    /// The path is a file, or another program cleans into the folder.
     pub(super) fn claim(files: &'a dyn Files, path: &Path) -> Result<Self> {
         if matches!(files.file_type(path), Ok(FileType::File(_) | FileType::Other)) {
             return Err(Error::bad_file(path, "this is a file; name a folder"));

@@ -264,9 +264,6 @@ impl<'a> Cleaner<'a> {
     }
 
     /// Writes the report and the index, which makes the folder a finished corpus.
-    ///
-    /// # Errors
-    /// The output cannot be written.
     pub fn finish(self) -> Result<CleaningReport> {
         let Bench { worker, mut folder, recorders } = self.bench;
         let (report, index) = recorders.finish(&worker.recipe)?;
@@ -275,9 +272,6 @@ impl<'a> Cleaner<'a> {
     }
 
     /// Runs the whole cleaning.
-    ///
-    /// # Errors
-    /// As for [`advance`](Self::advance) and [`finish`](Self::finish).
     pub fn run(mut self) -> Result<CleaningReport> {
         while self.advance()?.phase != Phase::Done {}
         self.finish()
@@ -285,9 +279,6 @@ impl<'a> Cleaner<'a> {
 
     /// Stops before the end, so that a later cleaning can resume: returns the number of documents to resume after, or `None` if
     /// that is not possible. An earlier finished cleaning in the folder stays.
-    ///
-    /// # Errors
-    /// Files that cannot be resumed from cannot be removed.
     pub fn stop(self) -> Result<Option<u64>> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.is_kept());

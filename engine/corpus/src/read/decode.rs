@@ -237,9 +237,6 @@ impl Read for Utf8 {
 }
 
 /// Decodes a plain-text file in memory.
-///
-/// # Errors
-/// It is binary: names the first zero byte.
 pub fn text(bytes: Vec<u8>) -> Result<String, String> {
     let mut text = String::new();
     let mut stream = Utf8::new(io::Cursor::new(bytes));
@@ -367,9 +364,6 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
 ///
 /// Browsers do not prefer UTF-8 to a declaration. We do, since non-ASCII bytes that are valid UTF-8 are so by design, and many
 /// servers declare every page as ISO 8859-1. The exception is ISO-2022-JP, which consists of ASCII bytes.
-///
-/// # Errors
-/// It is binary.
 pub(super) fn page(bytes: Vec<u8>, server: Option<&str>) -> Result<String, String> {
     let text = match Encoding::for_bom(&bytes) {
         Some((encoding, _)) => encoding.decode_with_bom_removal(&bytes).0.into_owned(),

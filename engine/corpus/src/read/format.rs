@@ -117,9 +117,6 @@ pub(super) struct Named {
 }
 
 /// Parses the extensions of a name.
-///
-/// # Errors
-/// The kind of file is known and not supported: says what it is and what to do.
 pub(super) fn named(name: &str) -> Result<Named, String> {
     let mut stem = name;
     let mut packing = Packing::Plain;

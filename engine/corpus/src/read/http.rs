@@ -21,9 +21,6 @@ pub(super) struct HttpResponse {
 }
 
 /// Parses a response: its head, and its body with chunks joined and encodings removed.
-///
-/// # Errors
-/// Describes the fault.
 pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<HttpResponse, String> {
     let (head, body) = parts(bytes).ok_or("has an HTTP header without an end")?;
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);

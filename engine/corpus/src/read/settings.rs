@@ -73,10 +73,6 @@ pub struct Limits {
 }
 
 impl Settings {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// Names the setting, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         if self.text_field.is_some() && !self.text_fields.is_empty() {
             return Err(Error::Invalid(

@@ -171,9 +171,6 @@ struct WikiPage {
 }
 
 /// Parses a page; `None` if it is not an article.
-///
-/// # Errors
-/// It is not XML, contains an unknown entity, or nests too deep.
 fn parse(page: &str) -> Result<Option<WikiPage>, String> {
     let mut reader = Reader::from_str(page);
     let mut found = WikiPage::default();

@@ -32,9 +32,6 @@ pub struct AddressFinder {
 
 impl Address {
     /// Compiles the lists.
-    ///
-    /// # Errors
-    /// A file cannot be read, an entry is not a host, or there are too many words.
     pub fn finder(&self, files: &dyn Files) -> Result<AddressFinder> {
         let mut hosts = self.hosts.clone();
         if let Some(file) = &self.hosts_file {
@@ -52,9 +49,6 @@ impl Address {
 
 impl AddressFinder {
     /// Judges a document by its address; one without an address passes.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, address: Option<&str>) -> Result<(), Reason> {
         let Some(address) = address else { return Ok(()) };
         let host = host(address).to_lowercase();

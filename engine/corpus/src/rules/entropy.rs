@@ -25,10 +25,6 @@ const LOOKED_AT: usize = 16_384;
 const LONG_RUN: usize = 5;
 
 impl Entropy {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);

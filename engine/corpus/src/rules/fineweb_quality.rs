@@ -24,10 +24,6 @@ settings! {
 }
 
 impl FinewebQuality {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let (mut all, mut ended, mut short) = (0, 0, 0);

@@ -81,9 +81,6 @@ impl Gibberish {
     }
 
     /// Judges a text by its score only.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, text: &str, model: &Trigrams, highest: Option<f64>) -> Result<(), Reason> {
         let Some(highest) = highest else { return Ok(()) };
         if text.chars().take(self.minimum_characters).count() < self.minimum_characters {

@@ -28,10 +28,6 @@ settings! {
 }
 
 impl GopherQuality {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         self.words(measured)?;
         self.symbols(measured)?;

@@ -39,10 +39,6 @@ settings! {
 }
 
 impl GopherRepetition {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         if text.is_empty() {

@@ -41,9 +41,6 @@ enum Ready {
 
 impl Judge {
     /// Compiles rules; lists named in them are read from `files`.
-    ///
-    /// # Errors
-    /// A setting breaks a rule, or a list cannot be read.
     pub fn new(rules: &[Rule], files: &dyn Files) -> Result<Self> {
         rules.iter().try_for_each(Rule::validate)?;
         let ready = |rule: &Rule| {

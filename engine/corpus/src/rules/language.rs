@@ -75,10 +75,6 @@ pub fn name(code: &str) -> String {
 }
 
 impl Language {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let length = self.minimum_characters;
         if measured.text().len() < length || measured.text().chars().take(length).count() < length {

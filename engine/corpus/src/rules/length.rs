@@ -13,10 +13,6 @@ settings! {
 }
 
 impl Length {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let words = measured.words().iter().filter(|word| !word.is_symbols()).count() as f64;
         at_least!(self.minimum_words, "words", words)?;

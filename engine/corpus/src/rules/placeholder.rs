@@ -38,9 +38,6 @@ pub struct PlaceholderFinder {
 
 impl Placeholder {
     /// Compiles the phrases.
-    ///
-    /// # Errors
-    /// A phrase is empty, or there are too many.
     pub fn finder(&self) -> Result<PlaceholderFinder> {
         let all: Vec<&str> = FILLER.into_iter().chain(self.phrases.iter().map(String::as_str)).collect();
         Ok(PlaceholderFinder { settings: self.clone(), finder: searched("placeholder", "phrases", &all)? })
@@ -48,10 +45,6 @@ impl Placeholder {
 }
 
 impl PlaceholderFinder {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let (text, settings) = (measured.text(), &self.settings);
         let (mut first, mut count) = (None, 0_usize);

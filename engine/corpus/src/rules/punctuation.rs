@@ -13,10 +13,6 @@ settings! {
 }
 
 impl Punctuation {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let all = measured.words();
         let marks = all.iter().filter(|word| word.is_symbols()).count();

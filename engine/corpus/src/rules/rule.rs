@@ -104,9 +104,6 @@ impl Rule {
     }
 
     /// Sets a threshold.
-    ///
-    /// # Errors
-    /// The rule has no such threshold, or the value is out of its bounds.
     pub fn set_threshold(&mut self, name: &str, value: f64) -> Result<()> {
         let thresholds = self.thresholds();
         let Some(threshold) = thresholds.iter().find(|threshold| threshold.name == name) else {
@@ -120,10 +117,6 @@ impl Rule {
         Ok(())
     }
 
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// A threshold is out of its bounds, or a list entry is invalid.
     pub fn validate(&self) -> Result<()> {
         for threshold in self.thresholds() {
             threshold.check(self.name(), threshold.value)?;

@@ -15,9 +15,6 @@ use crate::rules::{Rule, Threshold, Unit};
 const TEMPLATE: &str = include_str!("datatrove.py");
 
 /// Generates the script.
-///
-/// # Errors
-/// The recipe breaks a rule.
 pub fn datatrove(recipe: &Recipe) -> Result<String> {
     recipe.validate()?;
     let on = || recipe.rules.iter().filter(|rule| recipe.is_on(rule));

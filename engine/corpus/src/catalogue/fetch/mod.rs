@@ -62,9 +62,6 @@ pub enum Progress {
 }
 
 /// The default folder of corpora: `glasshouse/corpora` in the user's cache folder.
-///
-/// # Errors
-/// The system defines neither a cache folder nor a home folder.
 pub fn cache_folder() -> Result<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).or_else(|| {
@@ -94,9 +91,6 @@ pub fn fetch(
 }
 
 /// [`fetch`] with custom retry settings.
-///
-/// # Errors
-/// As for [`fetch`].
 pub fn fetch_with(
     settings: &Settings,
     entry: &Entry,
@@ -141,9 +135,6 @@ pub fn fetch_with(
 }
 
 /// The SHA-256 of a file in lower-case hexadecimal.
-///
-/// # Errors
-/// The file cannot be read.
 pub fn sha256(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     let mut hasher = Sha256::new();

@@ -68,10 +68,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks all fields.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         within("contamination.words", self.words, 3, 32)?;
         within("contamination.smallest_item_words", self.smallest_item_words, 3, self.words)?;

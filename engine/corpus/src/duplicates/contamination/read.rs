@@ -14,9 +14,6 @@ const MAX_ITEM_BYTES: u64 = 64 << 20;
 
 impl Set {
     /// Reads the items of all files in the settings; `None` if there are no files.
-    ///
-    /// # Errors
-    /// A file cannot be read or has no items, or there are too many items.
     pub fn read(settings: &Settings, files: &dyn Files) -> Result<Option<Self>> {
         settings.validate()?;
         if settings.against.is_empty() {

@@ -25,10 +25,6 @@ pub struct Index {
 }
 
 impl Index {
-    /// Creates an empty index.
-    ///
-    /// # Errors
-    /// The settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0 })
@@ -112,9 +108,6 @@ impl Index {
     /// Decides which documents are copies: see [the module](super). `load` returns the texts of documents by number, in the
     /// given order and unchanged since their keys were made: at most 512 documents per call, and 2 million words unless one has
     /// more. Each text is loaded about once, and about 100 MB are cached. The result does not depend on the number of threads.
-    ///
-    /// # Errors
-    /// Any error of `load`.
     pub fn decide(&self, load: &mut dyn FnMut(&[u32]) -> Result<Vec<String>>) -> Result<Decision> {
         let mut families = Families::new(self.documents);
         let mut comparer = Comparer::new(self, load);

@@ -87,10 +87,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks all fields.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         within("duplicates.near.permutations", self.permutations, 1, 1024)?;
         within("duplicates.near.bands", self.bands, 1, 1024)?;

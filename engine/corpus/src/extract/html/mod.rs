@@ -68,10 +68,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// A limit is zero, or too large to bound memory.
     pub fn validate(&self) -> Result<()> {
         // Positions in the tree's text have 32 bits.
         const MAX_LIMIT: usize = 1 << 30;
@@ -106,19 +102,12 @@ pub struct Page {
     pub lost: Option<String>,
 }
 
-/// Extracts the text of a page.
-///
-/// # Errors
-/// The page exceeds the size limit.
 pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String> {
     check_size(html, settings)?;
     tree::page(html, settings)
 }
 
 /// Like [`page`], with a reader outside of this program.
-///
-/// # Errors
-/// The page exceeds the size limit, or the reader fails.
 pub fn page_elsewhere(
     html: &str,
     settings: &Settings,

@@ -10,10 +10,6 @@ use super::writer::{TextWriter, first_number};
 use super::{Mode, Page, Settings, sift, streamed};
 use crate::extract::conservation;
 
-/// Extracts the text of a page.
-///
-/// # Errors
-/// None here; a build without this reader has one.
 pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
     let (mut html, elements) = sift::parse(page);
     let metadata = Metadata::of(&html);

@@ -12,9 +12,6 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 /// Parses the record with this number. The library limits its nesting to 128.
-///
-/// # Errors
-/// The fault and its position: the record is not JSON, or its text field occurs twice.
 pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8]) -> Result<Value, Trouble> {
     let text = decode::part(bytes);
     let (value, doubled) = read(&text).or_else(|error| {

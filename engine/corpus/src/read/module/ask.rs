@@ -28,9 +28,6 @@ pub(in crate::read) struct Asked {
 
 impl Asked {
     /// Passes a file to the module.
-    ///
-    /// # Errors
-    /// The file is too large or cannot be read, or the module rejects it or is unavailable.
     pub(in crate::read) fn new(
         readers: Readers,
         context: Context,

@@ -58,9 +58,6 @@ impl Chunks {
     }
 
     /// Checks that the pages of a column in a row group match its metadata and are within the limit. Reads only their headers.
-    ///
-    /// # Errors
-    /// Describes the fault.
     pub(super) fn check(
         &self,
         chunk: &ColumnChunkMetaData,

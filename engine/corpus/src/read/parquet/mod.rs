@@ -63,9 +63,6 @@ pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counte
 
 impl Parquet {
     /// Opens a file.
-    ///
-    /// # Errors
-    /// It is not a Parquet file, is broken, or has no text column.
     fn new(context: &Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
         let wrong = |reason: String| context.trouble(None, reason);
         let length = file.seek(SeekFrom::End(0)).map_err(|error| wrong(open::cannot(&error)))?;
