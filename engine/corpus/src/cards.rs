@@ -13,7 +13,6 @@ use glasshouse_protocol::names;
 struct Number {
     name: &'static str,
     meaning: &'static str,
-    /// Minimum and maximum.
     bounds: (f64, f64),
     unit: Unit,
     get: fn(&Recipe) -> f64,
@@ -57,7 +56,6 @@ const PARAGRAPHS: [Number; 1] = [
 const RECIPE: [Number; 1] =
     [number!([] validation: f64, 0.0 to MAX_VALIDATION, "share of each source to hold out")];
 
-/// A stage other than a rule.
 struct Other {
     at: At,
     numbers: &'static [Number],
@@ -78,7 +76,6 @@ const OTHERS: [Other; 5] = [
 ];
 
 impl Recipe {
-    /// The recipe as cards.
     pub fn summary(&self) -> Result<RecipeSummary> {
         let mut cards: Vec<StageCard> =
             self.rules.iter().map(|rule| rule_card(rule, self.is_on(rule))).collect();
@@ -122,7 +119,6 @@ impl Recipe {
         Ok(())
     }
 
-    /// Sets a number of a stage.
     pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
         let mut changed = self.clone();
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
@@ -145,7 +141,6 @@ impl Recipe {
         Ok(())
     }
 
-    /// Sets the action for a class of personal data.
     pub fn set_personal(&mut self, class: &str, action: Action) -> Result<()> {
         let known = || Class::ALL.iter().map(|class| class.name());
         let class = Class::ALL.iter().copied().find(|own| own.name() == class).ok_or_else(|| {

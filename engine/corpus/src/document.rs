@@ -30,7 +30,6 @@ impl Kind {
         matches!(self, Self::Html | Self::HtmlFragment | Self::Wikitext)
     }
 
-    /// Whether it is plain text, the default.
     pub fn is_plain(&self) -> bool {
         *self == Self::Plain
     }
@@ -58,12 +57,10 @@ pub struct Document {
     /// Date as stated, for example `2024-05-01`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
-    /// Address of publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Markup of the text.
     #[serde(skip_serializing_if = "Kind::is_plain")]
     pub kind: Kind,
     /// The text: as read, later as extracted, repaired and edited by rules.

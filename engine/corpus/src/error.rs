@@ -18,7 +18,6 @@ pub enum Error {
     #[error("{}: {reason}", path.display())]
     BadFile {
         path: PathBuf,
-        /// The problem, its position, and what to do.
         reason: String,
     },
     /// A setting breaks a rule: names it, its value and the rule.
@@ -45,7 +44,6 @@ impl Error {
         Self::BadFile { path: path.into(), reason: reason.into() }
     }
 
-    /// Adds a remedy.
     #[must_use]
     pub fn hint(self, hint: Hint) -> Self {
         Self::Hinted { error: Box::new(self), hint }

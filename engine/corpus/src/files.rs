@@ -5,7 +5,6 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// A file opened for reading.
 pub trait Input: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Input for T {}
 
@@ -27,7 +26,6 @@ pub trait Files: Sync {
         false
     }
 
-    /// The paths in a folder, sorted by name.
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>>;
@@ -53,7 +51,6 @@ pub trait Files: Sync {
         None
     }
 
-    /// Creates a folder and its parents.
     fn create_folder(&self, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -121,7 +118,6 @@ impl LockFile {
         self.0.lock().ok();
     }
 
-    /// Waits for a shared lock.
     pub fn share(&self) {
         self.0.lock_shared().ok();
     }

@@ -17,7 +17,6 @@ pub const DROPPED_FILE: &str = "dropped.jsonl";
 pub const REPORT_FILE: &str = "report.json";
 pub const REPORT_PAGE: &str = "report.html";
 pub const RECIPE_FILE: &str = "recipe.toml";
-/// The index of the folder.
 pub const CORPUS_FILE: &str = "corpus.json";
 
 /// Layout version written by this program.
@@ -25,19 +24,16 @@ const FORMAT: u32 = 1;
 /// Maximum bytes of an index: a hundred bytes per source.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
 
-/// `corpus.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CorpusIndex {
     /// Layout version.
     pub format: u32,
     pub recipe: String,
-    /// Number of kept documents.
     pub documents: u64,
     /// UTF-8 bytes of their text.
     pub bytes: u64,
     /// Fraction of each source's documents marked as held out.
     pub validation: f64,
-    /// The sources, in order of their documents.
     pub sources: Vec<SourceIndex>,
     /// The fraction of training windows that begin in each source, if a mixture changes it from the sources' lengths; otherwise
     /// empty.
@@ -47,7 +43,6 @@ pub struct CorpusIndex {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceIndex {
     pub name: String,
-    /// Number of kept documents.
     pub documents: u64,
     /// UTF-8 bytes of their text.
     pub bytes: u64,

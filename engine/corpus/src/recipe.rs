@@ -96,7 +96,6 @@ impl Recipe {
         Self::published(name)
     }
 
-    /// The recipe of a cleaned folder.
     pub fn of_cleaning(files: &dyn Files, folder: &Path) -> Result<Self> {
         let path = folder.join(RECIPE_FILE);
         let damaged = |reason: String| Error::bad_file(&path, format!("{reason}; clean again"));
@@ -106,7 +105,6 @@ impl Recipe {
         Self::from_toml(&text).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Parses a recipe from TOML.
     pub fn from_toml(text: &str) -> Result<Self> {
         let recipe: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| {
@@ -121,7 +119,6 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The recipe as TOML.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| Error::Invalid(format!("recipe: {error}")))
     }

@@ -16,7 +16,6 @@ const PARTS: f64 = 1e9;
 pub struct Cap {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub documents: Option<u64>,
-    /// Bytes of text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }

@@ -9,7 +9,6 @@ use crate::personal::{around, hide};
 use crate::report::{Column, CorpusTable, Unit, lot};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum number of examples.
 const MAX_PLACES: usize = 20;
 /// Bytes of context shown on each side of a word.
 const MARGIN: usize = 60;

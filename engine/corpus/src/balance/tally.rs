@@ -10,7 +10,6 @@ const MAX_NAMES: usize = 10_000;
 /// Maximum bytes of a name; longer ones are truncated.
 const MAX_NAME_BYTES: usize = 200;
 const MAX_ROWS: usize = 100;
-/// Name for missing values.
 const UNKNOWN: &str = "unknown";
 /// Name for values beyond the limit.
 const OTHER: &str = "(others)";

@@ -47,7 +47,6 @@ pub struct Terms {
     shown: usize,
     words: u64,
     list: WordList,
-    /// The sides of each list entry.
     owners: Vec<Vec<usize>>,
     sides: Vec<Side>,
 }
@@ -238,7 +237,6 @@ pub(super) fn log_odds(own: [f64; 2], other: [f64; 2], prior: [f64; 2]) -> f64 {
     (odds(own) - odds(other)) / variance.sqrt()
 }
 
-/// Whether a character belongs to a word.
 fn is_part(character: char) -> bool {
     character.is_alphanumeric()
 }

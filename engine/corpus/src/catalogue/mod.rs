@@ -36,7 +36,6 @@ pub struct Entry {
     pub note: &'static str,
 }
 
-/// Size of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Length {
@@ -47,7 +46,6 @@ pub enum Length {
 }
 
 impl Length {
-    /// Number of bytes, exact or not.
     pub fn bytes(self) -> u64 {
         match self {
             Self::Exact(bytes) | Self::About(bytes) => bytes,
@@ -70,7 +68,6 @@ impl Length {
     }
 }
 
-/// Finds an entry by name.
 pub fn find(name: &str) -> crate::Result<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<&str> = ENTRIES.iter().map(|entry| entry.name).collect();

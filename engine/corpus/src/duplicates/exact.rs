@@ -106,7 +106,6 @@ impl Visitor for Lanes {
     fn word(&mut self, _hash: u64) {}
 }
 
-/// Maximum bytes that [`ExactIndex`] takes per kept document.
 pub const BYTES_PER_DOCUMENT: u64 = 24;
 
 /// The documents seen so far by hash: between 19 and 24 bytes for each kept document, nothing for a copy.

@@ -55,7 +55,6 @@ pub struct Settings {
     pub exact: exact::Settings,
     /// Documents with nearly the same words.
     pub near: near::Settings,
-    /// Paragraphs of earlier documents.
     pub paragraphs: paragraphs::Settings,
 }
 
@@ -85,7 +84,6 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least
     Err(Error::Invalid(format!("{field} is {value}; it must be from {least} to {most}")))
 }
 
-/// Data of a document from which its copies are found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// For [`exact::ExactIndex`].
@@ -102,7 +100,6 @@ pub struct Marker {
 }
 
 impl Marker {
-    /// Creates a marker for these settings.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         Ok(Self {

@@ -43,7 +43,6 @@ impl<E: Entry> ShardedSet<E> {
         self.length
     }
 
-    /// Bytes allocated for the entries.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -13,7 +13,6 @@ pub(super) trait Visitor {
     #[inline(always)]
     fn chunk(&mut self, _packed: u64, _continues: bool) {}
 
-    /// The hash of a whole word.
     fn word(&mut self, hash: u64);
 }
 

@@ -16,7 +16,6 @@ pub(super) enum Hint {
 
 /// Maximum distance of a word in bytes.
 const REACH: usize = 56;
-/// Maximum number of words considered.
 const WORDS: usize = 6;
 
 /// The hint of the nearest informative word before `start`, on its line and in its sentence.

@@ -16,7 +16,6 @@ const MAX_ENTRIES: usize = 200_000;
 const MAX_ENTRY_BYTES: usize = 256;
 const MAX_FILE_BYTES: u64 = 8 << 20;
 const MAX_PATTERNS: usize = 64;
-/// Maximum bytes of a compiled pattern.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// Words and phrases, matched as whole words.
@@ -32,12 +31,10 @@ pub(crate) struct WordList {
 pub(super) struct Lists {
     /// Names first, then identifiers.
     words: WordList,
-    /// Number of names.
     names: usize,
     patterns: Vec<Regex>,
 }
 
-/// Checks a list.
 pub(crate) fn check(list: &[String]) -> Result<(), String> {
     if list.len() > MAX_ENTRIES {
         return Err(format!("{} entries; at most {MAX_ENTRIES} are allowed", list.len()));
@@ -57,7 +54,6 @@ pub(crate) fn check(list: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Compiles patterns.
 pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
     let invalid = |reason: String| Error::Invalid(format!("personal.patterns: {reason}"));
     if patterns.len() > MAX_PATTERNS {
@@ -161,7 +157,6 @@ impl Lists {
         self.words.is_empty() && self.patterns.is_empty()
     }
 
-    /// Adds the findings in a text.
     pub fn find(&self, text: &str, findings: &mut Vec<Finding>) {
         findings.extend(self.words.find(text).map(|(entry, start, end)| {
             let class = if entry < self.names { Class::Name } else { Class::Identifier };

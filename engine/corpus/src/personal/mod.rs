@@ -85,7 +85,6 @@ impl Class {
         }
     }
 
-    /// Name in settings and reports.
     pub fn name(self) -> &'static str {
         self.into()
     }

@@ -68,7 +68,6 @@ impl Number {
         self.groups.get(..self.count).unwrap_or_default()
     }
 
-    /// The first `count` groups, if there are as many, and their number of digits.
     pub fn prefix(&self, count: usize) -> Option<(&[DigitGroup], usize)> {
         let groups = self.groups().get(..count).filter(|groups| !groups.is_empty())?;
         Some((groups, groups.iter().map(DigitGroup::len).sum()))

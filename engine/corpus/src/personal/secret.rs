@@ -17,7 +17,6 @@ use memchr::memmem;
 /// A key format: prefix and continuation.
 #[derive(Debug)]
 struct Key {
-    /// Documented prefix.
     prefix: &'static str,
     /// Bytes that may follow.
     alphabet: Alphabet,
@@ -112,7 +111,6 @@ impl Scanned {
     }
 }
 
-/// Finds keys by their prefixes.
 #[derive(Debug)]
 pub(super) struct Prefixes {
     keys: Vec<Key>,
@@ -132,7 +130,6 @@ impl Prefixes {
         Ok(Self { keys, automaton })
     }
 
-    /// Adds the findings in a text.
     pub fn find(&self, bytes: &[u8], scanned: &mut Scanned, findings: &mut Vec<Finding>) {
         let mut past = 0;
         for found in self.automaton.find_iter(bytes) {
@@ -339,7 +336,6 @@ fn block(bytes: &[u8], start: usize) -> Option<usize> {
     Some(end)
 }
 
-/// The kind of value that a name announces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Name {
     /// A password, which may be a short word.
@@ -348,7 +344,6 @@ enum Name {
     Token,
 }
 
-/// Endings of names of passwords.
 const PASSWORDS: &str = "password passwd passphrase pwd passwort _pass -pass";
 /// Parts of names of keys and tokens.
 const TOKENS: &str = "accountkey account_key account-key sharedaccesskey shared_access_key secret token api_key apikey \

@@ -35,7 +35,6 @@ pub struct Settings {
     pub iban: Action,
     /// Action for passwords, access tokens and private keys.
     pub secret: Action,
-    /// Action for listed names.
     pub name: Action,
     /// Action for listed identifiers and matches of the patterns.
     pub identifier: Action,

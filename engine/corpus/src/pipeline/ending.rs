@@ -21,7 +21,6 @@ const BATCH_BYTES: u64 = 8 << 20;
 /// Training documents sampled for n-grams that many of them share.
 const SAMPLE: usize = 20_000;
 
-/// The number of documents in the next batch, given their sizes; at least one if there is one.
 fn batch(sizes: impl Iterator<Item = u32>) -> usize {
     let mut sum = 0;
     let before = |size: &u32| {
@@ -36,7 +35,6 @@ pub(super) struct Ending {
     staging: Staging,
     copies: ReadCopies,
     near: near::Index,
-    /// Names of the sources by number.
     sources: Vec<String>,
     /// Whether a later cleaning can resume from here.
     kept: bool,
@@ -58,7 +56,6 @@ enum EndingStep {
 struct Scoring {
     model: Trigrams,
     scores: Scores,
-    /// Bits per character of each scored document.
     bits: Vec<f32>,
 }
 
@@ -184,7 +181,6 @@ impl Ending {
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }
 
-    /// Drops documents with unusual scores.
     fn unusual(&mut self, scoring: &Scoring, bench: &mut Bench<'_>) -> Result<()> {
         let Some((at, rule)) = bench.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
             return Ok(());

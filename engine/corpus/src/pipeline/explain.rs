@@ -20,7 +20,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-/// Maximum bytes of a document in a comparison.
 const COMPARED: usize = 200_000;
 
 fn sources(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf]) -> Result<Vec<Source>> {
@@ -171,7 +170,6 @@ pub async fn compare(
     Ok(ComparedDocument { id: id.to_owned(), changes, verdicts, cut: cut || cut_after })
 }
 
-/// The document with an id.
 async fn named(
     files: &dyn Files,
     recipe: &Recipe,

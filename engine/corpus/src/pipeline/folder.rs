@@ -94,7 +94,6 @@ impl<'a> Folder<'a> {
         if same { Ok(()) } else { holds("cleaning", "of other files") }
     }
 
-    /// Creates the files for documents.
     pub(super) fn open(&mut self) -> Result<()> {
         let output = |name: &str| Output::new(self.files, self.path.join(format!("{name}{PARTIAL}")));
         (self.kept, self.dropped) = (Some(output(KEPT_FILE)?), Some(output(DROPPED_FILE)?));

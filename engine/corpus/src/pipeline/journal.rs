@@ -43,7 +43,6 @@ pub(super) struct Step {
     pub next: (usize, u64),
     pub troubles: Vec<Trouble>,
     pub documents: Vec<(Told, Outcome)>,
-    /// Bytes of the staging file after the batch.
     pub staged: u64,
 }
 
@@ -120,7 +119,6 @@ pub(super) fn resume(files: &dyn Files, folder: &Path, length: u64) -> Result<Ou
 /// Reads the journal of an earlier pass.
 pub(super) struct Reader {
     lines: BufReader<Box<dyn Input>>,
-    /// Bytes of the lines read.
     pub length: u64,
     staging: Box<dyn Input>,
     staged: u64,

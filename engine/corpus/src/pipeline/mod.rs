@@ -78,7 +78,6 @@ impl Bench<'_> {
         self.folder.dropped(dropped)
     }
 
-    /// Drops a document after the first pass.
     fn drop_document(&mut self, at: At, reason: String, document: &Document) -> Result<()> {
         let dropped =
             self.worker.dropped(at, reason, document, Amount::from_text(&document.text), &document.text);
@@ -93,7 +92,6 @@ enum State<'a> {
     Over,
 }
 
-/// The first pass.
 struct Reading<'a> {
     items: Box<dyn Iterator<Item = Numbered> + Send + 'a>,
     next: Option<Batch>,
@@ -107,7 +105,6 @@ struct Reading<'a> {
     journal: Option<Output>,
 }
 
-/// Options for a folder that is not empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartOptions {
     /// Whether to start over even if a stopped cleaning of the same recipe and files could be resumed.

@@ -20,7 +20,6 @@ use glasshouse_protocol::quantity::counted;
 /// Counter of overlapping documents that are kept because the recipe only reports them.
 pub(super) const OVERLAPS: &str = "overlapping_documents_kept";
 
-/// Maximum number of licences per source in the index.
 const LICENCES: usize = 64;
 
 #[derive(Debug)]
@@ -43,7 +42,6 @@ pub(super) struct Recorders {
 }
 
 impl Recorders {
-    /// Reads the word lists of the recipe.
     pub(super) fn new(recipe: &Recipe, files: &dyn Files) -> Result<Self> {
         let duplicates = &recipe.duplicates;
         Ok(Self {
@@ -79,7 +77,6 @@ impl Recorders {
         })
     }
 
-    /// Number of documents read and kept so far.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.raw.documents, self.kept.documents)
     }
@@ -134,7 +131,6 @@ impl Recorders {
         }
     }
 
-    /// Counts a dropped document.
     pub(super) fn dropped(&mut self, at: At, dropped: &Dropped) {
         let amount = Amount { documents: 1, bytes: dropped.bytes, words: dropped.words };
         if let Some(recorder) = self.stages.at(at) {
@@ -198,7 +194,6 @@ impl Recorders {
         }
     }
 
-    /// The report, and the index of the folder.
     pub(super) fn finish(mut self, recipe: &Recipe) -> Result<(CleaningReport, CorpusIndex)> {
         let sizes: Vec<(&str, u64)> =
             self.index.sources.iter().map(|source| (source.name.as_str(), source.bytes)).collect();

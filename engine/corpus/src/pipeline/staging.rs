@@ -24,13 +24,11 @@ pub(super) struct StagedDocument {
     offset: u64,
     length: u32,
     pub source: u32,
-    /// Bytes of its text.
     pub bytes: u32,
     /// See [`lot`](crate::report::lot).
     pub lot: u64,
 }
 
-/// Appends documents to the staging file.
 pub(super) struct StagingWriter {
     path: PathBuf,
     /// `None` while it replays an earlier pass.
@@ -80,7 +78,6 @@ impl StagingWriter {
         self.entries.len()
     }
 
-    /// Finishes writing and opens the file for reading.
     pub(super) fn finish(mut self, files: &dyn Files) -> Result<Staging> {
         self.flush()?;
         drop(self.output);

@@ -16,10 +16,8 @@ use crate::report::Amount;
 use crate::rules::{self, Gibberish, Judge, Rule};
 use serde::{Deserialize, Serialize};
 
-/// Maximum characters of an excerpt.
 const EXCERPT: usize = 240;
 
-/// A recipe prepared for documents.
 pub(super) struct Worker {
     pub recipe: Recipe,
     pub detector: Detector,
@@ -42,7 +40,6 @@ pub(super) struct Worked {
 /// What to record about a document, whatever its outcome.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Told {
-    /// Index of its input.
     pub input: usize,
     /// Metadata without text, including the identified language.
     pub about: Document,
@@ -54,7 +51,6 @@ pub(super) struct Told {
     pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with its size before each.
     pub edits: Vec<Edit>,
-    /// Personal data found in it.
     pub found: Counts,
     pub samples: Vec<Sample>,
 }
@@ -75,7 +71,6 @@ pub(super) enum Outcome {
     /// An exact copy of the staged document with this number.
     Copy(u32, Dropped),
     Staged {
-        /// Bytes of its line.
         length: u32,
         amount: Amount,
         mark: Mark,
@@ -284,7 +279,6 @@ fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
     met.map(|(at, name, count)| (at, name.to_owned(), count)).collect()
 }
 
-/// A document without its text and record.
 fn without_text(document: &mut Document) -> Document {
     let (text, record) = (std::mem::take(&mut document.text), document.record.take());
     let about = document.clone();

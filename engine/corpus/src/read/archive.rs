@@ -17,7 +17,6 @@ pub struct Member {
     pub(super) packed: u64,
     /// Unpacked size in bytes.
     pub(super) size: u64,
-    /// Whether it is compressed with DEFLATE.
     pub(super) deflated: bool,
     checksum: u32,
 }

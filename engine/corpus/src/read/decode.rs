@@ -44,7 +44,6 @@ pub struct Utf8 {
     /// Decoded text, and the length already read.
     text: Vec<u8>,
     taken: usize,
-    /// Bytes of the file before `raw`.
     position: u64,
     replaced: Arc<AtomicU64>,
     state: DecoderState,

@@ -16,7 +16,6 @@ pub(super) enum Element {
     End,
 }
 
-/// A stream of elements that start and end with the given bytes.
 pub(super) struct Elements {
     stream: Stream,
     limit: usize,
@@ -49,7 +48,6 @@ impl Elements {
         }
     }
 
-    /// Reads the next element into the buffer.
     pub(super) fn next(&mut self, element: &mut Vec<u8>) -> io::Result<Element> {
         element.clear();
         loop {

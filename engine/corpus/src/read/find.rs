@@ -177,7 +177,6 @@ fn refuse_code(format: &Format, settings: &Settings) -> Result<(), String> {
     }
 }
 
-/// Whether a file is a zip archive.
 pub(super) fn is_archive(file_name: &str, head: &[u8]) -> bool {
     head.starts_with(archive::MAGIC)
         && file_name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("zip"))
@@ -360,7 +359,6 @@ fn unknown(file_name: &str) -> String {
     }
 }
 
-/// The folders between the given path and the file.
 fn folders_below(named: &Path, path: &Path) -> Vec<String> {
     let below = path.parent().and_then(|parent| parent.strip_prefix(named).ok());
     let names = below.into_iter().flat_map(Path::components);

@@ -29,7 +29,6 @@ pub enum Format {
     Pdf,
 }
 
-/// Compression of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Packing {
@@ -170,7 +169,6 @@ pub(super) enum Signature {
     Packed(Packing),
     /// Certainly of this format.
     Is(Format),
-    /// Not supported: what it is and what to do.
     Refused(&'static str),
 }
 
@@ -206,7 +204,6 @@ pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     page(head).then_some(Signature::Is(Format::Html))
 }
 
-/// Whether the bytes start like a web page.
 fn page(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let starts = |mark: &[u8]| head.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));

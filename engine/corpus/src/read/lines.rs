@@ -17,7 +17,6 @@ pub(super) struct Lines {
     limit: usize,
     /// Whether the stream is inside an oversized line.
     within: bool,
-    /// Number of lines started.
     pub(super) number: u64,
 }
 

@@ -82,7 +82,6 @@ pub fn conversation(line: &str) -> Option<String> {
 /// A fault in a file or in one of its records. It is reported, and reading continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
-    /// A path, with `#number` for a record in it.
     pub place: String,
     /// The fault, in one sentence.
     pub reason: String,

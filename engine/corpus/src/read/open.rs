@@ -183,12 +183,10 @@ pub(super) fn one(item: Item) -> Items {
     Box::new(std::iter::once(item))
 }
 
-/// The bytes of a file that is one document.
 pub(super) fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, Trouble> {
     read_whole(context, stream, "document", context.settings.limits.document)
 }
 
-/// A file's bytes, up to the limit of this name.
 fn read_whole(context: &Context, mut stream: Stream, name: &str, limit: usize) -> Result<Vec<u8>, Trouble> {
     match whole(&mut stream, limit) {
         Ok(Some(bytes)) => Ok(bytes),

@@ -36,7 +36,6 @@ impl Context {
         self.notices.add(notice, number);
     }
 
-    /// Takes the repairs so far, one trouble per kind.
     pub(super) fn noticed(&self) -> Vec<Trouble> {
         self.notices.take().into_iter().map(|reason| self.trouble(None, reason)).collect()
     }
@@ -49,7 +48,6 @@ impl Context {
         }
     }
 
-    /// A fault in a record or in the file.
     pub(super) fn trouble(&self, number: Option<u64>, reason: impl Into<String>) -> Trouble {
         let path = self.source.path.display();
         let place = number.map_or_else(|| path.to_string(), |number| format!("{path}#{number}"));
@@ -60,7 +58,6 @@ impl Context {
         Trouble { place: plain(place), reason: plain(reason.into()) }
     }
 
-    /// A record or document above the limit of this name.
     pub(super) fn too_long(&self, number: Option<u64>, what: &str, limit: &str, value: usize) -> Trouble {
         let value = bytes(value as u64);
         self.trouble(
@@ -71,7 +68,6 @@ impl Context {
         )
     }
 
-    /// A document with the properties of its file.
     pub(super) fn document(&self, number: Option<u64>, kind: Kind, text: String) -> Document {
         Document {
             id: self.id(number),
@@ -216,7 +212,6 @@ impl Context {
         named.any(|field| field == name || outer(field).is_some_and(|(outer, _)| outer == name))
     }
 
-    /// The first of some names, for a message.
     fn list<'name>(&self, names: impl Iterator<Item = &'name str>, count: usize) -> String {
         let shown: Vec<String> = names
             .take(NAMES)
@@ -226,7 +221,6 @@ impl Context {
         shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
     }
 
-    /// Takes a field's text out of a record.
     fn field(
         &self,
         number: Option<u64>,

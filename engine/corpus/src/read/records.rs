@@ -6,7 +6,6 @@ use super::{Item, Trouble};
 use crate::document::Document;
 use std::io;
 
-/// Splits a file into records.
 pub(super) trait Records: Send + 'static {
     /// Advances to the next record, or by a part of the file.
     fn step(&mut self, context: &Context) -> io::Result<RecordStep>;

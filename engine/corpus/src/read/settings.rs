@@ -30,7 +30,6 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// What to do with a record whose text is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
@@ -109,14 +108,12 @@ impl Settings {
         Ok(())
     }
 
-    /// Whether source code in this language is read.
     pub(super) fn reads_code(&self, language: &str) -> bool {
         self.code
             && (self.code_languages.is_empty() || self.code_languages.iter().any(|known| known == language))
     }
 }
 
-/// Formats a number of bytes.
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let mut size = count;

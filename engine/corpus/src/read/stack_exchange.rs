@@ -105,7 +105,6 @@ impl Records for StackExchange {
     }
 }
 
-/// A number, or the text if it is not one.
 fn value_of(value: &str) -> Value {
     value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
 }

@@ -15,7 +15,6 @@ use std::io::{self, BufRead};
 /// The line between documents, as in GPT-2 and nanoGPT.
 const SEPARATOR: &[u8] = b"<|endoftext|>";
 
-/// The documents of a text file.
 pub(super) struct Text {
     context: Context,
     stream: Stream,
@@ -24,7 +23,6 @@ pub(super) struct Text {
     pending: Vec<u8>,
     /// Number of bytes of `pending` without a separator.
     searched: usize,
-    /// Number of documents started.
     number: u64,
     /// Whether the file has more than one document, so that each gets a number.
     several: bool,

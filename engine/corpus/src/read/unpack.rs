@@ -52,7 +52,6 @@ impl Counter {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Counts the rest of the file.
     pub(super) fn finish(&self) {
         self.add(self.size.saturating_sub(self.read()));
     }
@@ -71,7 +70,6 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Counts a file's bytes as they are read.
 pub(super) fn counted<R: Read>(file: R, counter: &Arc<Counter>) -> impl Read + use<R> {
     Counted { file, counter: counter.clone() }
 }

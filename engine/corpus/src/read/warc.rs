@@ -13,10 +13,8 @@ use crate::document::{Document, Kind};
 use crate::fields;
 use std::io;
 
-/// Maximum bytes of a header line.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
-/// The records of a WARC file.
 pub(super) struct Warc {
     lines: Lines,
     line: Vec<u8>,

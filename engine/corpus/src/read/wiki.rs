@@ -162,7 +162,6 @@ fn in_english(text: String, spaces: &[(String, &'static str)]) -> String {
     result
 }
 
-/// A page with its last revision.
 #[derive(Default)]
 struct WikiPage {
     title: String,

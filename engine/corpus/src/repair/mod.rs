@@ -85,7 +85,6 @@ pub struct Counts {
     pub line_endings: u64,
     /// Texts normalized to form C.
     pub composed: u64,
-    /// Removed bytes of white space.
     pub white_space: u64,
     /// Replacement characters (`U+FFFD`) in the result: data lost earlier.
     pub replacements: u64,

@@ -235,7 +235,6 @@ impl Pass<'_> {
 /// Indentation of code in Markdown, in spaces.
 const CODE_INDENTATION: usize = 4;
 
-/// Minimum length of a Markdown fence.
 const FENCE: usize = 3;
 
 /// Whether a word boundary between these characters is meaningful: both belong to a script without spaces (Thai, Lao, Burmese,

@@ -17,7 +17,6 @@ pub(crate) const CLUSTERS_SHOWN: usize = 12;
 const MEMBERS_SHOWN: usize = 6;
 /// Maximum bytes of an id, source, reason or masked value in a report: all are untrusted.
 const NAME_BYTES: usize = 300;
-/// Maximum bytes of an excerpt in a report.
 const EXCERPT_BYTES: usize = 800;
 /// Maximum bytes shown of a changed document, around its first change.
 const EXAMPLE_BYTES: usize = 1200;
@@ -258,11 +257,9 @@ fn kind(reason: &str) -> String {
     kind
 }
 
-/// Lists troubles in the given order.
 #[derive(Clone, Debug, Default)]
 pub struct TroubleRecorder {
     troubles: Troubles,
-    /// Indices into the list of kinds.
     kinds: BTreeMap<String, usize>,
 }
 

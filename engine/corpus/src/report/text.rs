@@ -11,9 +11,7 @@ use super::{CleaningReport, CorpusTable, Stage, Unit, number};
 const WIDTH: usize = 100;
 /// Maximum columns of a stage's or row's title.
 const TITLE: usize = 34;
-/// Maximum rows of a table.
 const ROWS: usize = 12;
-/// Maximum kinds of troubles.
 const TROUBLES: usize = 5;
 /// Columns of the longest bar of a histogram.
 const BAR: usize = 40;
@@ -102,7 +100,6 @@ fn stages(lines: &mut Lines, report: &CleaningReport) {
     }
 }
 
-/// A count, or nothing for 0.
 fn some(count: u64) -> String {
     if count == 0 { String::new() } else { number::whole(count) }
 }

@@ -23,7 +23,6 @@ settings! {
     }
 }
 
-/// The rule with its lists compiled.
 #[derive(Debug)]
 pub struct AddressFinder {
     hosts: FxHashSet<String>,
@@ -31,7 +30,6 @@ pub struct AddressFinder {
 }
 
 impl Address {
-    /// Compiles the lists.
     pub fn finder(&self, files: &dyn Files) -> Result<AddressFinder> {
         let mut hosts = self.hosts.clone();
         if let Some(file) = &self.hosts_file {

@@ -153,7 +153,6 @@ impl Left {
     }
 }
 
-/// Phrases found in a text, by line.
 struct Phrases<'a> {
     found: Box<dyn Iterator<Item = (usize, u8)> + 'a>,
     next: Option<(usize, u8)>,
@@ -187,7 +186,6 @@ impl<'a> Phrases<'a> {
     }
 }
 
-/// The byte range of a part of a text.
 fn range_within(text: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
     start..start + part.len()

@@ -46,7 +46,6 @@ impl Entropy {
 struct Counts {
     bins: [u32; 512],
     characters: usize,
-    /// Number of Latin letters.
     letters: usize,
     /// Number of Latin letters in long runs of consonants.
     in_runs: usize,

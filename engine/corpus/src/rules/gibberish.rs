@@ -80,7 +80,6 @@ impl Gibberish {
         identify(text).filter(|found| found.confidence >= self.language_confidence).map(|found| found.code)
     }
 
-    /// Judges a text by its score only.
     pub fn judge(&self, text: &str, model: &Trigrams, highest: Option<f64>) -> Result<(), Reason> {
         let Some(highest) = highest else { return Ok(()) };
         if text.chars().take(self.minimum_characters).count() < self.minimum_characters {

@@ -15,13 +15,11 @@ use crate::files::Files;
 /// The combined verdict of the rules on a document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judgement {
-    /// The rule that dropped it, by index, and the reason.
     pub dropped: Option<(usize, Reason)>,
     /// The text, if rules edited it (up to the one that dropped it).
     pub text: Option<String>,
     /// The rules that edited it, in order.
     pub edited_by: Vec<usize>,
-    /// The language, if a rule identified it.
     pub language: Option<Identified>,
 }
 
@@ -31,7 +29,6 @@ pub struct Judge {
     ready: Vec<Ready>,
 }
 
-/// Data that a rule needs before the first document.
 enum Ready {
     Settings,
     Placeholder(PlaceholderFinder),

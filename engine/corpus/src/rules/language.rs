@@ -29,7 +29,6 @@ pub struct Identified {
 /// used if the first leaves doubt. More samples would not change the result, and this is the most expensive step of any rule.
 const PIECES: [usize; 2] = [4, 16];
 
-/// Bytes per sample.
 const PIECE: usize = 128;
 
 /// Confidence from which on no more samples are taken.
@@ -96,7 +95,6 @@ impl Language {
         at_least!(self.minimum_confidence, &what, found.confidence)
     }
 
-    /// The first unknown language code, if there is one.
     pub(super) fn unknown_code(&self) -> Option<&str> {
         self.languages.iter().map(String::as_str).find(|code| whatlang::Lang::from_code(*code).is_none())
     }

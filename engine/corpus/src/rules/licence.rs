@@ -29,7 +29,6 @@ const ALLOWED: [&str; 10] = [
 ];
 
 impl Licence {
-    /// Judges a document by its licence.
     pub fn judge(&self, licence: Option<&str>) -> Result<(), Reason> {
         match licence.map(str::trim).filter(|licence| !licence.is_empty()) {
             Some(licence) if self.allowed.iter().any(|allowed| matches(allowed, licence)) => Ok(()),

@@ -80,7 +80,6 @@ impl Scratch {
         self.live.extend(places.map(|(place, word)| Live { hash: word.hash, place, slot: 0 }));
     }
 
-    /// Characters of the n words from a position on.
     fn characters(&self, place: u32, n: usize) -> usize {
         let place = place as usize;
         match (self.sums.get(place), self.sums.get(place + n)) {

@@ -37,13 +37,11 @@ impl Reason {
         Self { threshold, text: text.into() }
     }
 
-    /// Fails if the value is above its threshold.
     pub(super) fn above(threshold: &'static str, what: &str, value: f64, most: f64) -> Result<(), Self> {
         let text = || format!("{what}: {}, at most {} allowed", Short(value), Short(most));
         if value > most { Err(Self::new(threshold, text())) } else { Ok(()) }
     }
 
-    /// Fails if the value is below its threshold.
     pub(super) fn below(threshold: &'static str, what: &str, value: f64, least: f64) -> Result<(), Self> {
         let text = || format!("{what}: {}, at least {} required", Short(value), Short(least));
         if value < least { Err(Self::new(threshold, text())) } else { Ok(()) }

@@ -56,7 +56,6 @@ macro_rules! rules {
                 match self { $( Self::$variant(_) => $prose, )* }
             }
 
-            /// Thresholds, for display on a card.
             pub fn thresholds(&self) -> Vec<Threshold> {
                 match self { $( Self::$variant(settings) => settings.thresholds(), )* }
             }
@@ -98,12 +97,10 @@ rules! {
 }
 
 impl Rule {
-    /// The rule with this name, with default settings.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|rule| rule.name() == name)
     }
 
-    /// Sets a threshold.
     pub fn set_threshold(&mut self, name: &str, value: f64) -> Result<()> {
         let thresholds = self.thresholds();
         let Some(threshold) = thresholds.iter().find(|threshold| threshold.name == name) else {

@@ -40,7 +40,6 @@ pub struct Settings {
     pub wait: Duration,
 }
 
-/// Bytes per read.
 const BLOCK: usize = 64 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +53,6 @@ pub enum Progress {
     /// An attempt failed and will be repeated.
     Again {
         reason: String,
-        /// Wait before the next attempt.
         wait: Duration,
     },
     /// All bytes are here; their checksum is being verified.

@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 pub(super) struct PartialFile {
     pub(super) path: PathBuf,
     file: File,
-    /// Number of bytes received.
     pub(super) bytes: u64,
     /// Whether it consists of more than one response, possibly of an earlier run.
     pub(super) sewn: bool,

@@ -27,7 +27,6 @@ use smart_default::SmartDefault;
 use super::within;
 use crate::Result;
 
-/// What to do with an overlapping document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {

@@ -87,7 +87,6 @@ impl Set {
         Ok(())
     }
 
-    /// Adds a block of text as an item.
     fn block(&mut self, name: &str, line: u64, block: &mut String) {
         if !block.is_empty() {
             self.add(&format!("{name}, line {line}"), block);
@@ -95,7 +94,6 @@ impl Set {
         }
     }
 
-    /// Calls `take` with each line and its number.
     fn lines(
         &mut self,
         input: &mut impl BufRead,

@@ -50,7 +50,6 @@ struct Link {
     more: u32,
 }
 
-/// End of the list.
 const NONE: u32 = u32::MAX;
 /// The n-gram is in too many items and does not count.
 const COMMON: u32 = u32::MAX - 1;

@@ -62,7 +62,6 @@ impl Families {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropped {
     pub document: u32,
-    /// The kept document that it is a copy of.
     pub kept: u32,
     /// True Jaccard similarity of both documents, at least the threshold.
     pub similarity: f64,
@@ -70,7 +69,6 @@ pub struct Dropped {
     pub bands: u32,
 }
 
-/// A kept document with its copies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
     pub kept: u32,
@@ -91,7 +89,6 @@ pub struct Decision {
     /// family kept more than 64.
     pub uncompared: u64,
     threshold: f64,
-    /// Total number of bands.
     bands: u32,
 }
 

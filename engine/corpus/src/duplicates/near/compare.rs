@@ -96,7 +96,6 @@ fn has_zeros(hash: u64, count: u32) -> bool {
     hash.trailing_zeros() >= count
 }
 
-/// Loads the texts of documents by number.
 pub(super) type Load<'a> = &'a mut dyn FnMut(&[u32]) -> Result<Vec<String>>;
 
 /// Compares documents, with caches of sets and results.
@@ -200,7 +199,6 @@ impl<'a> Comparer<'a> {
     }
 }
 
-/// An unordered pair of documents as one number.
 fn pair(one: u32, other: u32) -> u64 {
     u64::from(one.min(other)) << 32 | u64::from(one.max(other))
 }

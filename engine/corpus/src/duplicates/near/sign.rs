@@ -13,7 +13,6 @@ use super::Settings;
 /// The keys of a document's bands, and its number of words.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Keys {
-    /// One key per band.
     pub(super) bands: Box<[u32]>,
     /// Number of words, at most 2³² − 1.
     pub(super) words: u32,
@@ -132,7 +131,6 @@ impl Signature<'_> {
         (words > 0).then(|| self.signer.keys(&self.minima, words))
     }
 
-    /// The minima, one per permutation.
     #[cfg(test)]
     pub(super) fn minima(mut self) -> Vec<u32> {
         self.flush();

@@ -16,7 +16,6 @@ use trafilatura::{ExtractionFocus, HtmlDateMode, Options};
 /// Private-use characters of planes 15 and 16.
 const MARKS: [std::ops::RangeInclusive<u32>; 2] = [0xf_0000..=0xf_fffd, 0x10_0000..=0x10_fffd];
 
-/// Maximum bytes of an attribute in the sketch.
 const ATTRIBUTE: usize = 200;
 
 /// The selected content.
@@ -73,14 +72,12 @@ fn mark(paragraph: usize) -> Option<char> {
     char::from_u32(code).filter(|mark| number(*mark).is_some())
 }
 
-/// The paragraph of a mark.
 fn number(mark: char) -> Option<usize> {
     let place = MARKS.iter().position(|marks| marks.contains(&u32::from(mark)))?;
     let before = if place == 0 { 0 } else { MARKS[0].clone().count() };
     Some(before + (u32::from(mark) - MARKS[place].start()) as usize)
 }
 
-/// The sketch of the page for `trafilatura`.
 fn sketch(html: &Html, content: &Content<'_>) -> String {
     let mut sketch = String::from("<html><head>");
     // Indicates whether a page is a forum, and contains some forums' text.

@@ -14,7 +14,6 @@ use std::ops::Range;
 /// Maximum letters of a cell in a data table.
 const CELL: usize = 1000;
 
-/// The visible content of a page.
 #[derive(Default)]
 pub(super) struct Content<'t> {
     pub(super) events: Vec<Event<'t>>,
@@ -48,13 +47,11 @@ pub(super) struct Paragraph {
 
 struct Table {
     id: NodeId,
-    /// Index of the first paragraph.
     first: usize,
     rows: usize,
     cells: usize,
     heads: usize,
     lays_out: bool,
-    /// Start of the text of its last cell.
     cell: usize,
 }
 
@@ -200,7 +197,6 @@ impl<'t> Content<'t> {
         self.events.push(Event::Text(number, text));
     }
 
-    /// The current paragraph and its index.
     fn last(&mut self) -> (usize, &mut Paragraph) {
         if self.paragraphs.is_empty() {
             self.paragraphs.push(Paragraph::default());

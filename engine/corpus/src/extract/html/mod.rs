@@ -94,7 +94,6 @@ pub struct Page {
     pub licence: Option<String>,
     /// Whether all visible text was used because no main content was found.
     pub fallback: bool,
-    /// Number of words visible on the page.
     pub words: usize,
     /// Number of words in the selected paragraphs.
     pub words_taken: usize,

@@ -41,7 +41,6 @@ struct Guard<Builder> {
 
 #[derive(Default)]
 struct Open {
-    /// Number of start tags so far.
     elements: usize,
     /// The open elements that count, outermost first, and their number by name.
     stack: Vec<LocalName>,

@@ -13,13 +13,11 @@ pub(super) enum Template {
     Unknown,
 }
 
-/// Templates that output their first value.
 const FIRST: &str = "nowrap|nobr|nowr|nobreak|small|smaller|big|bigger|larger|large|bold|em|strong|italic|italics|mono|code|tt|kbd|samp|\
     var|mvar|math|sc|smallcaps|sic|not a typo|notatypo|typo|proper name|vanchor|visible anchor|tooltip|abbr|abréviation|hover|hover title|\
     aka|formatnum|nts|ntsh|number|num|nombre|quote box|citation bloc|zitat|citat|cytat|citaat|flag|flagcountry|flagu|pays|ucfirst|\
     lcfirst|chem2|romanum|no italic|noitalic|normal|nihongo2|ja-r|okina|angbr|unicode|polytonic|rtl|lien|as written|button|keypress|\
     key press|center|centre|dts|仮リンク|link-en|le|ruby|ルビ|読み仮名";
-/// Templates that output their last value.
 const LAST: &str = "lang|langx|langue|w|translit|transliteration|transl|m|l|mention|link|wikt-lang|wikilang|color|colour|font color|\
     fontcolor|ipa|script|multilingual text|rtl-lang|ref-lang";
 /// Templates that output all values separated by spaces.

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 /// Preferred variants, in order: those of most readers of Chinese and Serbian.
 const PREFERRED: [&str; 5] = ["zh-hans", "zh-cn", "zh-hant", "sr-ec", "sr-el"];
 
-/// Maximum bytes of a conversion.
 const MAX_BYTES: usize = 2000;
 
 /// Replaces each conversion by one of its variants.

@@ -136,7 +136,6 @@ impl Ending {
     }
 }
 
-/// A group, with the kept document first.
 fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
     members.insert(
         0,

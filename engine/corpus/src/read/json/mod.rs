@@ -64,7 +64,6 @@ impl JsonArray {
     }
 }
 
-/// The records of a JSON file.
 pub(super) struct Json {
     values: Values,
     buffer: Vec<u8>,

@@ -66,7 +66,6 @@ struct Unique<'count> {
     place: Place,
 }
 
-/// Position of a value in its record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// The record itself, or an entry of an array of records.

@@ -35,7 +35,6 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Splits a stream into values of at most `limit` bytes.
     pub(super) fn new(stream: Stream, limit: usize) -> Self {
         Self {
             stream,
@@ -51,7 +50,6 @@ impl Values {
         }
     }
 
-    /// Reads the next value into the buffer.
     pub(super) fn next(&mut self, value: &mut Vec<u8>) -> io::Result<ValueCut> {
         value.clear();
         if self.within {

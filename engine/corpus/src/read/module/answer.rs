@@ -7,7 +7,6 @@ use crate::read::unpack::Counter;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// Approximate bytes of items per batch.
 const BATCH: usize = 1 << 20;
 
 /// A file that is read for another program.
@@ -22,7 +21,6 @@ impl std::fmt::Debug for FileDocuments {
 }
 
 impl FileDocuments {
-    /// Opens a file.
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, String> {
         let question: ModuleRequest = serde_json::from_str(question).map_err(|error| error.to_string())?;
         let ModuleRequest { source, settings } = question;

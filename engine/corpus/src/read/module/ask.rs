@@ -15,13 +15,11 @@ use std::sync::Arc;
 /// Maximum bytes of a file, which is in memory twice while it is read.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// The documents of a file read by a module.
 pub(in crate::read) struct Asked {
     readers: Readers,
     reading: u32,
     context: Context,
     counter: Arc<Counter>,
-    /// Items of the last call.
     items: VecDeque<Item>,
     done: bool,
 }

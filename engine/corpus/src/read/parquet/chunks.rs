@@ -31,7 +31,6 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// For a file of this length.
     pub(super) fn new(file: Box<dyn Input>, length: u64, counter: Arc<Counter>) -> Self {
         Self { file: Arc::new(Mutex::new(file)), length, counter }
     }
@@ -42,7 +41,6 @@ impl Chunks {
         file.read(buffer)
     }
 
-    /// Reads `length` bytes at an offset.
     pub(super) fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
         if place.checked_add(length as u64).is_none_or(|end| end > self.length) {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -35,13 +35,11 @@ use thrift::Fault;
 /// Maximum bytes of a file's metadata; a file of a terabyte has some megabytes.
 const MAX_METADATA_BYTES: u64 = 32 << 20;
 
-/// Bytes counted for a row without text.
 const ROW: u64 = 8;
 
 /// Rows of a column decoded at a time.
 const ROWS: usize = 16;
 
-/// The rows of a Parquet file.
 struct Parquet {
     chunks: Chunks,
     reader: SerializedFileReader<Chunks>,
@@ -62,7 +60,6 @@ pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counte
 }
 
 impl Parquet {
-    /// Opens a file.
     fn new(context: &Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
         let wrong = |reason: String| context.trouble(None, reason);
         let length = file.seek(SeekFrom::End(0)).map_err(|error| wrong(open::cannot(&error)))?;

@@ -18,7 +18,6 @@ pub(super) enum Fault {
     Broken(&'static str),
 }
 
-/// A position in encoded bytes.
 struct Thrift<'bytes> {
     bytes: &'bytes [u8],
     position: usize,
@@ -69,7 +68,6 @@ impl Thrift<'_> {
         }
     }
 
-    /// The length of a list and the type of its entries, each of which takes at least a byte.
     fn list(&mut self) -> Result<(u64, u8), Fault> {
         let head = self.byte()?;
         let length = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
@@ -153,7 +151,6 @@ pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> 
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PageHead {
-    /// Bytes of the header.
     pub(super) head: usize,
     /// Compressed bytes of the content.
     pub(super) packed: i64,

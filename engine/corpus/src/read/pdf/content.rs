@@ -14,7 +14,6 @@ use std::rc::Rc;
 /// Maximum nesting of content streams.
 const DEPTH: usize = 12;
 
-/// Maximum pieces of text on a page.
 pub(super) const FRAGMENTS: usize = 200_000;
 
 /// Maximum depth of the graphics state stack.

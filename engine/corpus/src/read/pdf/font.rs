@@ -34,11 +34,9 @@ enum Codes {
     Mapped(Box<CMap>),
     /// UTF-16 code units.
     Utf16,
-    /// One or two bytes of a legacy encoding.
     Legacy(&'static Encoding),
 }
 
-/// One code of a string.
 pub(super) struct Shown {
     /// The characters; `None` if the font does not define them.
     pub text: Option<String>,

@@ -42,7 +42,6 @@ pub(super) struct Line {
     pub is_full: bool,
 }
 
-/// What starts with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Starts {
     /// Nothing: it continues the previous one.
@@ -137,7 +136,6 @@ impl Fragments {
     }
 }
 
-/// Normalizes a letter.
 fn plain(letter: char) -> char {
     match letter {
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\t' | '\n' | '\r' => ' ',
@@ -312,7 +310,6 @@ fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
     values.get((values.len() as f64 * share) as usize).copied().unwrap_or(0.0)
 }
 
-/// Adjacent fragments as one row.
 struct Row {
     text: String,
     left: f64,
@@ -321,7 +318,6 @@ struct Row {
     size: f64,
     /// Number of pieces separated by wide gaps, as in a table.
     cells: usize,
-    /// Width of the first word.
     first_word: f64,
 }
 

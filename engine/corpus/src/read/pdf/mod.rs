@@ -30,7 +30,6 @@ use std::sync::Arc;
 /// Bytes searched for the PDF mark.
 const HEAD: usize = 1024;
 
-/// Maximum number of pages.
 const PAGES: usize = 100_000;
 
 pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
@@ -320,7 +319,6 @@ fn run_length(data: &[u8]) -> u64 {
     sum
 }
 
-/// Unpacked length of LZW.
 fn lzw_length(data: &[u8], early: bool) -> u64 {
     const CLEAR: usize = 256;
     const END: usize = 257;

@@ -85,7 +85,6 @@ fn edges(page: &[Line]) -> Vec<usize> {
     (0..head).chain(foot..page.len()).chain(alone.then_some(1)).collect()
 }
 
-/// A line with each number replaced by `0`.
 fn pattern(line: &str) -> String {
     let mut pattern = String::new();
     for letter in line.chars() {
@@ -164,7 +163,6 @@ impl Prose {
         self.text.push_str(&line.text);
     }
 
-    /// The role of the hyphen at the end of the text, before a line.
     fn hyphen(&self, line: &str) -> Hyphen {
         let last = self.text.rsplit([' ', '\n']).next().unwrap_or_default();
         let next = line.split(' ').next().unwrap_or_default();
