@@ -16,10 +16,7 @@ pub enum Error {
     },
     /// A recipe, list or folder cannot be used.
     #[error("{}: {reason}", path.display())]
-    BadFile {
-        path: PathBuf,
-        reason: String,
-    },
+    BadFile { path: PathBuf, reason: String },
     /// A setting breaks a rule: names it, its value and the rule.
     #[error("{0}")]
     Invalid(String),

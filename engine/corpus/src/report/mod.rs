@@ -11,6 +11,7 @@ pub mod diff;
 pub mod html;
 pub(crate) mod number;
 mod record;
+mod rows;
 mod sample;
 pub mod text;
 

@@ -51,10 +51,7 @@ pub enum Progress {
         of: Option<u64>,
     },
     /// An attempt failed and will be repeated.
-    Again {
-        reason: String,
-        wait: Duration,
-    },
+    Again { reason: String, wait: Duration },
     /// All bytes are here; their checksum is being verified.
     Verifying,
 }
