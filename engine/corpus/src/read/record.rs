@@ -199,7 +199,7 @@ impl Context {
 
     /// Whether text may be taken from a field of this name.
     pub(super) fn may_be_text(&self, name: &str) -> bool {
-        self.is_text(name) || shapes::NAMES.contains(&name)
+        self.is_text(name) || shapes::is_text(name)
     }
 
     /// Whether the text is in the column of this name, or in a field inside it.

@@ -2,21 +2,12 @@
 
 use serde_json::{Map, Value};
 
-/// All fields that a shape's text is taken from, including those of its turns.
-pub(super) const NAMES: [&str; 12] = [
-    "messages",
-    "conversations",
-    "prompt",
-    "chosen",
-    "rejected",
-    "completion",
-    "instruction",
-    "input",
-    "output",
-    "role",
-    "from",
-    "value",
-];
+/// Whether a shape's text is taken from fields of this name, including those of its turns.
+pub(super) fn is_text(name: &str) -> bool {
+    "messages conversations prompt chosen rejected completion instruction input output role from value"
+        .split(' ')
+        .any(|known| known == name)
+}
 
 /// The text of a record with a known shape, or the reason why it is invalid; `None` for other records.
 ///

@@ -18,15 +18,7 @@ use std::io;
 const MAX_DEPTH: usize = 32;
 
 /// Wikimedia projects, which share one licence.
-const WIKIMEDIA: &[&str] = &[
-    "wikipedia.org",
-    "wiktionary.org",
-    "wikibooks.org",
-    "wikiquote.org",
-    "wikisource.org",
-    "wikivoyage.org",
-    "wikiversity.org",
-];
+const WIKIMEDIA: &str = "wikipedia wiktionary wikibooks wikiquote wikisource wikivoyage wikiversity";
 
 /// The pages of a dump.
 pub(super) struct Wiki {
@@ -108,7 +100,8 @@ fn site(head: &str) -> SiteInfo {
     let base =
         head.split_once("<base>").and_then(|(_, rest)| rest.split_once("</base>")).map(|(base, _)| base);
     let base = base.filter(|base| base.starts_with("http") && base.len() < 256);
-    let wikimedia = base.is_some_and(|base| WIKIMEDIA.iter().any(|project| base.contains(project)));
+    let wikimedia =
+        base.is_some_and(|base| WIKIMEDIA.split(' ').any(|name| base.contains(&format!("{name}.org"))));
     let encyclopedia = base.is_some_and(|base| base.contains("wikipedia.org"));
     SiteInfo {
         spaces: spaces(head),

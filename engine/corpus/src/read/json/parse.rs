@@ -79,7 +79,7 @@ enum Place {
 impl Place {
     fn field(self, name: &str) -> Self {
         match self {
-            Self::Record if shapes::NAMES.contains(&name) => Self::Messages,
+            Self::Record if shapes::is_text(name) => Self::Messages,
             Self::Messages => Self::Messages,
             Self::Record | Self::Other => Self::Other,
         }
