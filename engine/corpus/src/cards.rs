@@ -9,7 +9,6 @@ use crate::rules::{self, Rule, Unit, Value};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
 use glasshouse_protocol::names;
 
-/// A number of a stage other than a rule, accessed by name.
 struct Number {
     name: &'static str,
     meaning: &'static str,
@@ -59,7 +58,6 @@ const RECIPE: [Number; 1] =
 struct Other {
     at: At,
     numbers: &'static [Number],
-    /// The field that enables it.
     switch: fn(&mut Recipe) -> &mut bool,
 }
 

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Markup of a document's text, which determines its extraction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -25,7 +24,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether prose must be extracted from it.
     pub fn is_marked_up(&self) -> bool {
         matches!(self, Self::Html | Self::HtmlFragment | Self::Wikitext)
     }

@@ -55,7 +55,6 @@ pub trait Files: Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Renames a file within its folder, replacing an existing one.
     fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -94,7 +93,6 @@ impl Drop for Lock {
 pub struct LockFile(std::fs::File);
 
 impl LockFile {
-    /// Opens the file, creating it if missing.
     pub fn open(path: &Path) -> std::io::Result<Self> {
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
     }
@@ -113,7 +111,6 @@ impl LockFile {
         path.exists()
     }
 
-    /// Waits for an exclusive lock.
     pub fn hold(&self) {
         self.0.lock().ok();
     }
@@ -137,14 +134,12 @@ pub const STANDARD_INPUT: &str = "-";
 /// Standard input, spooled to an unlinked temporary file: it is read more than once.
 static PIPED: OnceLock<Result<Mutex<std::fs::File>, String>> = OnceLock::new();
 
-/// A reader of the spooled standard input.
 struct Piped {
     file: &'static Mutex<std::fs::File>,
     position: u64,
 }
 
 impl Piped {
-    /// Opens it; spools standard input on first use.
     fn open() -> io::Result<Self> {
         let spooled = PIPED
             .get_or_init(|| spool(io::stdin().lock()).map(Mutex::new).map_err(|error| error.to_string()));

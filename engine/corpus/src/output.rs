@@ -26,7 +26,6 @@ const MAX_INDEX_BYTES: u64 = 16 << 20;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CorpusIndex {
-    /// Layout version.
     pub format: u32,
     pub recipe: String,
     pub documents: u64,
@@ -62,7 +61,6 @@ pub struct KeptLine {
 }
 
 impl CorpusIndex {
-    /// An index in the current layout.
     pub fn new(recipe: &str, validation: f64) -> Self {
         Self {
             format: FORMAT,

@@ -26,11 +26,9 @@ const MAX_RECIPE_BYTES: u64 = 16 << 20;
 /// Maximum held-out fraction: something must be left for training.
 pub const MAX_VALIDATION: f64 = 0.99;
 
-/// A complete pipeline.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
-    /// Display name.
     #[default = "own"]
     pub name: String,
     /// Disabled stages, by name.
@@ -39,18 +37,14 @@ pub struct Recipe {
     #[default = 0.1]
     pub validation: f64,
     pub reading: read::Settings,
-    /// Extraction of prose from web pages, wikitext and PDF.
     pub extract: extract::Settings,
     pub repair: repair::Settings,
     /// Quality rules, in order of execution.
     pub rules: Vec<Rule>,
     pub duplicates: duplicates::Settings,
-    /// Overlap with evaluation data.
     pub contamination: contamination::Settings,
     pub personal: personal::Settings,
-    /// Composition report.
     pub balance: balance::Settings,
-    /// Training shares of the sources.
     pub mixture: balance::Mixture,
 }
 
@@ -72,7 +66,6 @@ impl Recipe {
         Ok(Self { name: name.to_owned(), rules, ..Self::default() })
     }
 
-    /// Reads and extracts, and keeps every character.
     fn raw() -> Self {
         let mut recipe = Self { name: "raw".to_owned(), ..Self::default() };
         recipe.duplicates.exact.enabled = false;

@@ -81,7 +81,6 @@ impl Mixture {
         Ok(self.weigh(sizes)?.into_iter().map(|(source, share)| (source.to_owned(), share)).collect())
     }
 
-    /// The mixture as a table, if shares differ from sizes.
     pub fn table(&self, sizes: &[(&str, u64)]) -> Result<Option<CorpusTable>> {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(None);
@@ -135,7 +134,6 @@ impl Mixture {
         remarks
     }
 
-    /// The shares, in the order of `sizes`.
     fn weigh<'a>(&self, sizes: &[(&'a str, u64)]) -> Result<Vec<(&'a str, f64)>> {
         self.validate()?;
         let largest = sizes.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1) as f64;

@@ -10,7 +10,6 @@ use crate::report::{Column, CorpusTable, Unit, lot};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_PLACES: usize = 20;
-/// Bytes of context shown on each side of a word.
 const MARGIN: usize = 60;
 /// Maximum number of distinct sources; later ones are counted together.
 const MAX_SOURCES: usize = 10_000;
@@ -23,7 +22,6 @@ struct Occurrence {
     excerpt: String,
 }
 
-/// Counts listed words in documents given in a fixed order.
 #[derive(Debug)]
 pub struct Safety {
     entries: Vec<String>,
@@ -36,7 +34,6 @@ pub struct Safety {
 }
 
 impl Safety {
-    /// Creates an empty count; reads the list.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
         let entries = lists::gather(&settings.safety_words, settings.safety_file.as_deref(), files)?;
@@ -100,14 +97,12 @@ impl Safety {
         }
     }
 
-    /// The context of a range, with all listed words masked.
     fn excerpt(&self, text: &str, start: usize, end: usize, mask: impl FnOnce(&str) -> String) -> String {
         let line = mask(text.get(around(text, start..end, MARGIN)).unwrap_or_default());
         let hidden = hide(&line, self.list.find(&line).map(|(_, start, end)| start..end));
         hidden.replace(char::is_control, " ").trim().to_owned()
     }
 
-    /// Tables by word and by source, and of some occurrences.
     pub fn tables(&self) -> Vec<CorpusTable> {
         if self.examined == 0 {
             return Vec::new();

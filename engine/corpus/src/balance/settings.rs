@@ -8,11 +8,9 @@ use std::path::PathBuf;
 
 /// Maximum number of pairs: each side has its own counts of neighbours.
 const MAX_PAIRS: usize = 32;
-/// Maximum window on each side of a term.
 pub(super) const MAX_WINDOW: usize = 50;
 const MAX_SHOWN: usize = 100;
 
-/// The table `[balance]` of a recipe.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -21,7 +19,6 @@ pub struct Settings {
     /// Words on each side of a term that count as neighbours.
     #[default = 5]
     pub window: usize,
-    /// Neighbours shown per term.
     #[default = 12]
     pub shown: usize,
     pub safety_words: Vec<String>,
@@ -30,7 +27,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks everything that does not need files.
     pub fn validate(&self) -> Result<()> {
         let invalid = |reason: String| Err(Error::Invalid(format!("balance.{reason}")));
         if self.pairs.len() > MAX_PAIRS {

@@ -35,7 +35,6 @@ impl Names {
     }
 }
 
-/// Composition of a set of documents.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub source: Names,
@@ -107,7 +106,6 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<CorpusTable> {
     tables
 }
 
-/// The lengths in words of a bin.
 fn range(bin: u32) -> String {
     let from = |bin: u32| 1_u64.checked_shl(bin.saturating_sub(1)).unwrap_or(u64::MAX);
     match bin {

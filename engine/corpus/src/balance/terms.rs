@@ -28,18 +28,15 @@ const GRAMMAR: [&str; 64] = [
     "when", "which", "who", "will", "with", "would",
 ];
 
-/// A neighbour of a term.
 #[derive(Clone, Debug)]
 pub(super) struct Beside {
     /// In lower case.
     pub(super) word: String,
-    /// Number of occurrences next to the term.
     pub(super) count: u64,
     /// Significance of belonging to this term rather than the other: the log-odds ratio divided by its standard deviation.
     score: f64,
 }
 
-/// Counts pairs of terms in documents given in a fixed order.
 #[derive(Debug)]
 pub struct Terms {
     pairs: Vec<[String; 2]>,
@@ -88,7 +85,6 @@ impl Terms {
         self.list.is_empty()
     }
 
-    /// Counts a document's text, which has `words` words.
     pub fn add(&mut self, text: &str, words: u64) {
         if self.is_empty() {
             return;
@@ -180,7 +176,6 @@ impl Terms {
         words
     }
 
-    /// The neighbours of a term with their scores, unordered.
     fn scored(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let (own_total, other_total) = (own.total(), other.total());
         let all = (own_total + other_total) as f64;
@@ -202,7 +197,6 @@ impl Terms {
 }
 
 impl Side {
-    /// Counts a neighbour.
     fn meet(&mut self, word: &str, small: &mut String) {
         small.clear();
         small.extend(word.chars().flat_map(char::to_lowercase));

@@ -14,7 +14,6 @@ use crate::report::number;
 
 pub use entries::ENTRIES;
 
-/// A public corpus in one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Identifier, for example `tiny-stories`.
@@ -25,7 +24,6 @@ pub struct Entry {
     pub address: &'static str,
     /// Local file name; its extension determines the format.
     pub file: &'static str,
-    /// For example `plain text`.
     pub format: &'static str,
     pub length: Length,
     /// SHA-256 in lower-case hexadecimal.

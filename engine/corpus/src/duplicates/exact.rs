@@ -12,11 +12,9 @@ use super::table::{Entry, ShardedSet};
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
 use crate::Result;
 
-/// The recipe's table `[duplicates.exact]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether to drop later copies.
     #[default = true]
     pub enabled: bool,
     /// Whether to fold case, punctuation and white space before comparing, see [the words](super::Marker). Otherwise, and

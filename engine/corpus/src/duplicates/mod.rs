@@ -47,13 +47,10 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 use words::Visitor;
 
-/// The recipe's table `[duplicates]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Documents with the same words.
     pub exact: exact::Settings,
-    /// Documents with nearly the same words.
     pub near: near::Settings,
     pub paragraphs: paragraphs::Settings,
 }
@@ -64,7 +61,6 @@ impl Settings {
         self.paragraphs.validate()
     }
 
-    /// Bytes kept per document while a corpus is read.
     pub fn bytes_per_document(&self) -> u64 {
         let exact = if self.exact.enabled { exact::BYTES_PER_DOCUMENT } else { 0 };
         let near = if self.near.enabled { self.near.bytes_per_document() } else { 0 };
@@ -92,7 +88,6 @@ pub struct Mark {
     pub keys: Option<near::Keys>,
 }
 
-/// Computes marks of texts: the expensive part, for any number of threads.
 #[derive(Clone, Debug)]
 pub struct Marker {
     normalised: bool,
@@ -114,7 +109,6 @@ impl Marker {
         Mark { fingerprint: exact::Fingerprint::of_bytes(text), keys: None }
     }
 
-    /// The mark of a text, computed in one pass.
     pub fn mark(&self, text: &str) -> Mark {
         let Some(signer) = &self.signer else {
             return Mark { fingerprint: self.fingerprint(text), keys: None };
@@ -126,13 +120,11 @@ impl Marker {
         Mark { fingerprint, keys: both.signature.finish() }
     }
 
-    /// Only the hash for exact copies.
     pub fn fingerprint(&self, text: &str) -> exact::Fingerprint {
         if self.normalised { exact::Fingerprint::of_words(text) } else { exact::Fingerprint::of_bytes(text) }
     }
 }
 
-/// Hash and signature in one pass.
 struct Both<'a> {
     lanes: exact::Lanes,
     signature: near::Signature<'a>,

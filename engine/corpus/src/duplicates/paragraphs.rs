@@ -14,7 +14,6 @@ use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::Result;
 use crate::rules::{Outcome, Reason};
 
-/// Definition of a paragraph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -26,7 +25,6 @@ pub enum Unit {
     Block,
 }
 
-/// The recipe's table `[duplicates.paragraphs]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -147,7 +145,6 @@ impl Index {
         Outcome::Edited(kept)
     }
 
-    /// Number of distinct paragraphs remembered.
     pub fn remembered(&self) -> u64 {
         self.seen.length() as u64
     }

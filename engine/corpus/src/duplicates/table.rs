@@ -15,7 +15,6 @@ pub(super) trait Entry: Copy {
 
 const SHARDS: usize = 256;
 
-/// A set with 256 shards.
 #[derive(Clone, Debug)]
 pub(super) struct ShardedSet<E> {
     shards: Vec<Shard<E>>,
@@ -47,7 +46,6 @@ impl<E: Entry> ShardedSet<E> {
         self.bytes
     }
 
-    /// The stored entry equal to this one.
     pub(super) fn get(&self, shard: u8, entry: &E) -> Option<E> {
         let shard = self.shards.get(usize::from(shard))?;
         shard.places.get(shard.find(entry)?).copied().filter(|held| !held.is_vacant())
@@ -105,7 +103,6 @@ impl<E: Entry> Shard<E> {
     }
 }
 
-/// A set of hashes.
 impl Entry for u64 {
     const VACANT: Self = 0;
 

@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::readers::Readers;
 use crate::repair;
 
-/// Settings for documents that are not plain text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -27,7 +26,6 @@ impl Settings {
     }
 }
 
-/// Changes made to a document's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {
     /// Web pages without main content, of which all visible text was used.

@@ -2,7 +2,6 @@
 
 use super::bytes::{at, before, between};
 
-/// The kind of number announced by the preceding words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
     Phone,

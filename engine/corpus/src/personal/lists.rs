@@ -18,15 +18,12 @@ const MAX_FILE_BYTES: u64 = 8 << 20;
 const MAX_PATTERNS: usize = 64;
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
-/// Words and phrases, matched as whole words.
 #[derive(Debug)]
 pub(crate) struct WordList {
     automaton: Option<AhoCorasick>,
-    /// The entry of each of the automaton's patterns.
     entries: Vec<usize>,
 }
 
-/// The user's lists and patterns, compiled.
 #[derive(Debug)]
 pub(super) struct Lists {
     /// Names first, then identifiers.
@@ -104,7 +101,6 @@ pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) ->
 }
 
 impl WordList {
-    /// Compiles a list, ignoring case if asked.
     pub(crate) fn new(entries: &[String], ignore_case: bool) -> Result<Self, String> {
         let mut patterns: Vec<(usize, Cow<'_, str>)> = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
@@ -143,7 +139,6 @@ impl WordList {
 }
 
 impl Lists {
-    /// Reads and compiles the lists and patterns of settings.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         let mut entries = gather(&settings.names, settings.names_file.as_deref(), files)?;
         let names = entries.len();

@@ -69,7 +69,6 @@ pub enum Class {
 }
 
 impl Class {
-    /// All classes, in order of priority.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     pub fn placeholder(self) -> &'static str {

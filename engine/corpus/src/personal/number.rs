@@ -6,7 +6,6 @@ use super::bytes::{at, before, between, is_word};
 const MAX_DIGITS: usize = 20;
 const MAX_GROUPS: usize = 10;
 
-/// Separator before a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Joint {
     /// The first group.
@@ -74,7 +73,6 @@ impl Number {
     }
 }
 
-/// The digits of groups, in order.
 pub(super) fn digits<'a>(
     bytes: &'a [u8],
     groups: &'a [DigitGroup],

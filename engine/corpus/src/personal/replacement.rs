@@ -5,7 +5,6 @@ use super::{Class, Finding, Style};
 
 pub const MASK: char = '•';
 
-/// FineWeb's replacements for e-mail addresses.
 pub const FINEWEB_EMAILS: [&str; 2] = ["email@example.com", "firstname.lastname@example.org"];
 
 /// FineWeb's replacements for IP addresses: drawn at random, and unresponsive when its authors checked.
@@ -15,7 +14,6 @@ pub const FINEWEB_ADDRESSES: [&str; 6] =
 /// Maximum characters of a mask, however long the original.
 const MAX_MASK_CHARACTERS: usize = 64;
 
-/// Supplies placeholders; lists of replacements are used in rotation.
 #[derive(Debug, Default)]
 pub(super) struct Placeholders {
     style: Style,
@@ -55,7 +53,6 @@ pub(super) fn is_stand_in(style: Style, text: &str, finding: &Finding) -> bool {
     list.iter().any(|stand_in| stand_in.as_bytes() == between(text.as_bytes(), finding.start, finding.end))
 }
 
-/// All replacements that a style may insert.
 pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
     Class::ALL.iter().flat_map(|&class| [&[class.placeholder()][..], list(style, class)].concat()).collect()
 }

@@ -14,7 +14,6 @@ use crate::error::{Error, Result};
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 
-/// A key format: prefix and continuation.
 #[derive(Debug)]
 struct Key {
     prefix: &'static str,
@@ -47,7 +46,6 @@ impl Alphabet {
     }
 }
 
-/// Prefixes of formats with their own checks.
 const SHAPES: &[(&str, Alphabet, usize)] = &[
     ("-----BEGIN ", Alphabet::Plain, 0),
     ("PuTTY-User-Key-File-", Alphabet::Plain, 0),
@@ -118,7 +116,6 @@ pub(super) struct Prefixes {
 }
 
 impl Prefixes {
-    /// Builds the automaton.
     pub fn new() -> Result<Self> {
         let key = |prefix, &(_, alphabet, shortest): &_| Key { prefix, alphabet, shortest };
         let mut keys: Vec<Key> = SHAPES.iter().map(|shape| key(shape.0, shape)).collect();

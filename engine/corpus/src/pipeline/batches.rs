@@ -7,7 +7,6 @@ use crate::read::{Item, Trouble};
 const BATCH_BYTES: usize = 8 << 20;
 const BATCH_DOCUMENTS: usize = 4096;
 
-/// Consecutive documents, and what could not be read between them.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub documents: Vec<(usize, Document)>,

@@ -52,14 +52,12 @@ enum EndingStep {
     Write(Box<Writing>),
 }
 
-/// Scoring of documents under the trigram model.
 struct Scoring {
     model: Trigrams,
     scores: Scores,
     bits: Vec<f32>,
 }
 
-/// The second pass.
 struct Writing {
     /// Documents by source, in order within each.
     order: Vec<u32>,
@@ -85,7 +83,6 @@ impl Ending {
         Self { staging, copies, near, sources, kept, alive, step: EndingStep::Compare }
     }
 
-    /// Whether a later cleaning can resume from here.
     pub(super) fn is_kept(&self) -> bool {
         self.kept
     }

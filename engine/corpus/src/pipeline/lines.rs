@@ -25,7 +25,6 @@ pub(super) fn kept(document: &mut Document, split: Option<&'static str>, source:
     line(&Kept { own_source: Some(own).filter(|own| own != source), split, document })
 }
 
-/// A line of `dropped.jsonl`.
 #[derive(Clone, Debug, Serialize, serde::Deserialize)]
 pub struct Dropped {
     pub id: String,
@@ -65,7 +64,6 @@ impl Output {
         self.file.write_all(bytes).map_err(Error::io(&self.path))
     }
 
-    /// Writes a value as a line of JSON.
     pub(super) fn line(&mut self, value: &impl Serialize) -> Result<()> {
         self.write(&line(value)?)
     }

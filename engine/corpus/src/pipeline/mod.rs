@@ -72,7 +72,6 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Counts and writes a dropped document.
     fn gone(&mut self, at: At, dropped: &Dropped) -> Result<()> {
         self.recorders.dropped(at, dropped);
         self.folder.dropped(dropped)
@@ -268,7 +267,6 @@ impl<'a> Cleaner<'a> {
         Ok(report)
     }
 
-    /// Runs the whole cleaning.
     pub fn run(mut self) -> Result<CleaningReport> {
         while self.advance()?.phase != Phase::Done {}
         self.finish()
@@ -286,7 +284,6 @@ impl<'a> Cleaner<'a> {
         Ok(None)
     }
 
-    /// Removes the files of an unfinished cleaning.
     fn clear_away(self) -> Result<()> {
         drop(self.state);
         self.bench.folder.clear_away()

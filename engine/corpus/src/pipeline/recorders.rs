@@ -144,7 +144,6 @@ impl Recorders {
         }
     }
 
-    /// Counts a document changed in the second pass.
     pub(super) fn edited(&mut self, at: At, document: &Document, before: Amount, text: &str) {
         if let Some(recorder) = self.stages.at(at) {
             recorder.edit(&document.id, &document.source, before, Amount::from_text(text), || {
@@ -153,7 +152,6 @@ impl Recorders {
         }
     }
 
-    /// Counts repeated paragraphs.
     pub(super) fn paragraphs(&mut self, index: Option<&paragraphs::Index>) {
         if let Some(index) = index {
             self.count(At::Paragraphs, "paragraphs_removed", index.removed());

@@ -6,7 +6,6 @@ use crate::repair;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
 
-/// A stage of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum At {
     Extraction,

@@ -61,7 +61,6 @@ impl StagingWriter {
         u32::try_from(line.len()).map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))
     }
 
-    /// Records the next document's line.
     pub(super) fn note(&mut self, length: u32, source: u32, lot: u64, amount: Amount) {
         let bytes = amount.bytes as u32;
         self.entries.push(StagedDocument { offset: self.offset, length, source, bytes, lot });
@@ -86,7 +85,6 @@ impl StagingWriter {
     }
 }
 
-/// Staged documents with random access.
 pub(super) struct Staging {
     path: PathBuf,
     file: Box<dyn Input>,
@@ -106,7 +104,6 @@ impl Staging {
         }
     }
 
-    /// A document's line of JSON.
     pub(super) fn line(&mut self, number: u32) -> Result<Vec<u8>> {
         let missing = || Error::Refused(format!("there is no document {number} in {}", self.path.display()));
         let StagedDocument { offset, length, .. } = *self.entries.get(number as usize).ok_or_else(missing)?;

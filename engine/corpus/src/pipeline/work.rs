@@ -23,7 +23,6 @@ pub(super) struct Worker {
     pub detector: Detector,
     marker: Marker,
     contamination: Option<contamination::Set>,
-    /// The enabled rules.
     judge: Judge,
     /// Indices of the enabled rules in the recipe.
     places: Vec<usize>,
@@ -37,7 +36,6 @@ pub(super) struct Worked {
     pub fate: Fate,
 }
 
-/// What to record about a document, whatever its outcome.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Told {
     pub input: usize,
@@ -47,7 +45,6 @@ pub(super) struct Told {
     pub raw: Amount,
     /// Description of missing text in a usable document.
     pub trouble: Option<String>,
-    /// Repairs by stage and name.
     pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with its size before each.
     pub edits: Vec<Edit>,
@@ -64,7 +61,6 @@ pub(super) struct Edit {
     pub texts: Option<(String, String)>,
 }
 
-/// Outcome of a document, decided in document order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Outcome {
     Dropped(At, Dropped),
@@ -77,7 +73,6 @@ pub(super) enum Outcome {
     },
 }
 
-/// Result of processing a document on its own.
 #[derive(Debug)]
 pub(super) enum Fate {
     Dropped(At, Dropped),
@@ -91,7 +86,6 @@ pub(super) enum Fate {
 }
 
 impl Worker {
-    /// Reads the word lists and evaluation sets of the recipe.
     pub(super) fn new(recipe: Recipe, files: &dyn Files) -> Result<Self> {
         recipe.validate()?;
         let on = || recipe.rules.iter().enumerate().filter(|(_, rule)| recipe.is_on(rule));
@@ -258,7 +252,6 @@ impl Worker {
     }
 }
 
-/// Repairs of a document by stage and name.
 fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
     let repaired = &extracted.repaired;
     let counters = [

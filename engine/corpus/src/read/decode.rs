@@ -154,7 +154,6 @@ impl Utf8 {
         Ok(())
     }
 
-    /// Detects the encoding from the file's first bytes.
     fn begin(&mut self) -> io::Result<()> {
         if let Some((encoding, mark)) = Encoding::for_bom(&self.raw) {
             self.take(mark);
@@ -235,7 +234,6 @@ impl Read for Utf8 {
     }
 }
 
-/// Decodes a plain-text file in memory.
 pub fn text(bytes: Vec<u8>) -> Result<String, String> {
     let mut text = String::new();
     let mut stream = Utf8::new(io::Cursor::new(bytes));
@@ -352,7 +350,6 @@ fn is_binary(bytes: &[u8]) -> bool {
     nuls * NULS_IN > bytes.len() || controls * CONTROLS_IN > bytes.len()
 }
 
-/// The encoding a browser would assume for undeclared bytes.
 fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(bytes, true);

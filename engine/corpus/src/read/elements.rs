@@ -6,7 +6,6 @@ use super::unpack::Stream;
 use memchr::memmem::Finder;
 use std::io::{self, BufRead};
 
-/// Result of reading an element.
 pub(super) enum Element {
     /// It is in the buffer, including its tags.
     Whole,

@@ -44,7 +44,6 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// Display name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Plain => "nothing",
@@ -55,7 +54,6 @@ impl Packing {
     }
 }
 
-/// Extensions of formats other than source code.
 const FORMATS: &[(&str, Format)] = &[
     ("txt text log rst", Format::Text),
     ("md markdown mdx", Format::Markdown),
@@ -80,7 +78,6 @@ const LANGUAGES: &str = "ada=ada assembly=asm shell=bash,sh,zsh c=c,h c++=cc,cpp
     verilog=v visual-basic=vb vhdl=vhd vim-script=vim vue=vue webassembly=wat wgsl=wgsl yaml=yaml,yml \
     zig=zig";
 
-/// Extensions of compression formats.
 const PACKINGS: &[(&str, Packing)] = &[
     ("gz", Packing::Gzip),
     ("gzip", Packing::Gzip),
@@ -105,7 +102,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("pickle pkl", "a Python pickle, which can run code when it is read; save it as Parquet or JSONL"),
 ];
 
-/// Information from a file's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     /// The format, if the extension before the packing is known.
@@ -115,7 +111,6 @@ pub(super) struct Named {
     pub stem: String,
 }
 
-/// Parses the extensions of a name.
 pub(super) fn named(name: &str) -> Result<Named, String> {
     let mut stem = name;
     let mut packing = Packing::Plain;
@@ -163,7 +158,6 @@ pub(super) fn known() -> String {
     format!("supported are {}, source code, any of these with .gz, .zst or .bz2, and .zip", names.join(", "))
 }
 
-/// Information from a file's first bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Signature {
     Packed(Packing),

@@ -21,7 +21,6 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Reads a stream by lines of at most `limit` bytes.
     pub(super) fn new(stream: Stream, limit: usize) -> Self {
         Self { stream, limit, within: false, number: 0 }
     }

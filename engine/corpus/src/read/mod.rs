@@ -83,7 +83,6 @@ pub fn conversation(line: &str) -> Option<String> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     pub place: String,
-    /// The fault, in one sentence.
     pub reason: String,
 }
 

@@ -85,10 +85,8 @@ pub fn prose(
     }))
 }
 
-/// A file's documents and troubles.
 pub(super) type Items = Box<dyn Iterator<Item = Item> + Send>;
 
-/// Opens a file by its format. `replaced` will count its invalid pieces.
 fn documents(
     files: &dyn Files,
     context: &Context,
@@ -212,7 +210,6 @@ pub(super) fn broken_off(error: &io::Error) -> String {
     format!("{}; what was read so far is kept", broken(error))
 }
 
-/// Why reading stopped inside a file.
 pub(super) fn broken(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "vanished while it was read".to_owned(),
@@ -227,12 +224,10 @@ fn is_binary(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<decode::Binary>)
 }
 
-/// A file's documents, ended early if nothing in it is valid.
 struct Watched {
     items: Option<Items>,
     context: Context,
     counter: Arc<Counter>,
-    /// Number of invalid pieces.
     replaced: Arc<AtomicU64>,
     /// The remaining parts of a document that was cut.
     parts: VecDeque<Document>,

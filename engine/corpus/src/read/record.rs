@@ -18,7 +18,6 @@ const TEXT: [&str; 2] = ["text", "content"];
 /// Field names listed in a message; further ones are counted.
 const NAMES: usize = 12;
 
-/// The file being read, and its settings.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
     pub(super) source: Source,
@@ -31,7 +30,6 @@ impl Context {
         Self { source, settings, notices: Notices::default() }
     }
 
-    /// Counts a repair in the record with this number.
     pub(super) fn notice(&self, notice: Notice, number: Option<u64>) {
         self.notices.add(notice, number);
     }
@@ -259,7 +257,6 @@ impl Context {
     }
 }
 
-/// The default text field.
 pub(super) fn found(has: impl Fn(&str) -> bool) -> &'static str {
     TEXT.into_iter().find(|name| has(name)).unwrap_or("text")
 }
@@ -290,7 +287,6 @@ fn named(record: &Map<String, Value>, names: &[&str]) -> Option<String> {
     places.find_map(|place| names.iter().find_map(|name| short(place.get(*name)?)))
 }
 
-/// Copies metadata from a record to its document.
 fn describe(document: &mut Document, record: &Map<String, Value>) {
     if let Some(source) = named(record, &["source"]) {
         document.source = source;

@@ -33,7 +33,6 @@ impl From<Result<Option<Document>, Trouble>> for RecordStep {
     }
 }
 
-/// The documents and troubles of a file's records.
 pub(super) fn items<R: Records>(context: Context, open: impl FnOnce(&Context) -> R) -> Items {
     let (mut records, mut done) = (open(&context), false);
     Box::new(std::iter::from_fn(move || {

@@ -20,7 +20,6 @@ pub struct Settings {
     /// Whether a table's first row names its columns. Without a header they are named `1`, `2`, ….
     #[default = true]
     pub header: bool,
-    /// Delimiter of tables; detected by default.
     pub delimiter: Option<char>,
     /// Whether to read source code.
     #[default = true]
@@ -52,7 +51,6 @@ pub struct Limits {
     /// Maximum bytes of a line or record in the file, before its text is extracted.
     #[default(64 << 20)]
     pub record: usize,
-    /// Maximum bytes of a PDF file, which is read whole.
     #[default(256 << 20)]
     pub pdf: usize,
     /// Maximum expansion factor of a packed file. Text compresses to a third or a tenth; gzip reaches at most 1032.
@@ -66,7 +64,6 @@ pub struct Limits {
     pub unpacked: u64,
     /// Maximum records read per file; 0 for all.
     pub records: u64,
-    /// Maximum nesting of folders.
     #[default = 64]
     pub depth: usize,
 }

@@ -52,7 +52,6 @@ pub(super) fn fields(has: impl Fn(&str) -> bool) -> Option<&'static [&'static st
     }
 }
 
-/// Adds a field: a text or a list of turns.
 fn push(text: &mut String, value: &Value, join: &str) -> Result<(), &'static str> {
     match value {
         Value::String(part) => add(text, part, join),

@@ -16,7 +16,6 @@ use std::io;
 /// Maximum attributes of a row; the format has about twenty.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// The rows of a dump.
 pub(super) struct StackExchange {
     lines: Lines,
     line: Vec<u8>,

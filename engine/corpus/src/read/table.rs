@@ -22,7 +22,6 @@ const MAX_COLUMNS: usize = 4096;
 /// Delimiters to detect in a `.csv` file, in order of preference.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// Bytes used to detect the dialect.
 const HEAD: usize = 64 << 10;
 
 /// Number of lines after a doubtful row that must be valid rows.
@@ -71,7 +70,6 @@ enum NextRow {
 }
 
 impl TableReader {
-    /// Reads a stream and detects its delimiter and quoting from the first bytes.
     pub(super) fn new(context: &Context, stream: Stream) -> Self {
         let mut table = Self {
             stream,
@@ -233,7 +231,6 @@ impl TableReader {
         true
     }
 
-    /// Skips the rest of an oversized row.
     fn pass(&mut self) -> io::Result<()> {
         while self.passing == Passing::Quoted {
             let bytes = self.pending.get(self.start..).unwrap_or_default();
@@ -383,7 +380,6 @@ fn said(head: &[u8]) -> Option<(u8, usize)> {
     .then_some((*delimiter, end))
 }
 
-/// The most frequent delimiter in the first line, outside of quotes.
 fn likeliest(head: &[u8]) -> u8 {
     let mut counts = [0_usize; DELIMITERS.len()];
     let mut quoted = false;

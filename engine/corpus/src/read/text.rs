@@ -26,7 +26,6 @@ pub(super) struct Text {
     number: u64,
     /// Whether the file has more than one document, so that each gets a number.
     several: bool,
-    /// Whether a cut was already reported.
     cut: bool,
     ready: VecDeque<Item>,
     state: State,
@@ -120,7 +119,6 @@ impl Text {
         None
     }
 
-    /// Cuts an oversized document.
     fn divide(&mut self, limit: usize) {
         let end = place_to_cut(&self.pending, limit);
         self.several = true;
@@ -170,7 +168,6 @@ pub(super) fn place_to_cut(text: &[u8], limit: usize) -> usize {
     blank.or_else(line).or_else(space).or_else(character).filter(|at| *at > 0).unwrap_or(head.len())
 }
 
-/// The message about a cut.
 pub(super) fn cut_up(what: &str, limit: usize) -> String {
     format!(
         "has {what} of more than {}; it is split into documents of at most that size, at line ends or spaces",

@@ -166,7 +166,6 @@ fn skip_zeros(stream: &mut impl BufRead) -> io::Result<bool> {
     }
 }
 
-/// Fails once a stream expanded beyond the limits.
 struct Bounded<R> {
     stream: R,
     unpacked: u64,
@@ -213,7 +212,6 @@ impl<R: BufRead> Zstandard<R> {
         Self { file, decoder, inside: false }
     }
 
-    /// Opens the next frame; false at the file's end.
     fn frame(&mut self) -> io::Result<bool> {
         loop {
             if skip_zeros(&mut self.file)? {

@@ -71,7 +71,6 @@ impl Warc {
         RecordStep::End(Some(context.trouble(Some(self.number), reason)))
     }
 
-    /// The document in a record; `None` if it is not a page.
     fn document(
         &self,
         context: &Context,

@@ -20,7 +20,6 @@ const MAX_DEPTH: usize = 32;
 /// Wikimedia projects, which share one licence.
 const WIKIMEDIA: &str = "wikipedia wiktionary wikibooks wikiquote wikisource wikivoyage wikiversity";
 
-/// The pages of a dump.
 pub(super) struct Wiki {
     elements: Elements,
     page: Vec<u8>,
@@ -29,7 +28,6 @@ pub(super) struct Wiki {
     site: SiteInfo,
 }
 
-/// Contents of a dump's head.
 #[derive(Default)]
 struct SiteInfo {
     language: Option<String>,
@@ -94,7 +92,6 @@ impl Records for Wiki {
     }
 }
 
-/// Parses a dump's head.
 fn site(head: &str) -> SiteInfo {
     let language = head.split_once("xml:lang=\"").and_then(|(_, rest)| rest.split_once('"'));
     let base =

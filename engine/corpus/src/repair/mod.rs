@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// Repairs to make; all by default.
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -72,7 +71,6 @@ impl Settings {
     }
 }
 
-/// Number of changes in one or more texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Characters decoded from mojibake.
@@ -139,7 +137,6 @@ fn settled<'a>(text: &'a str, settings: &Settings) -> Option<(Cow<'a, str>, Coun
     None
 }
 
-/// One round of all repairs; `None` if nothing changed.
 fn round(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
     let mut result = None;
     if settings.mojibake {

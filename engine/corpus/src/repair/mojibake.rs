@@ -124,7 +124,6 @@ impl<'a> Sequences<'a> {
         Some(Sequence { start, end, character: 'à', implausible })
     }
 
-    /// Number of adjacent sequences from here, counted up to three.
     fn followers(&self, mut position: usize) -> usize {
         let mut count = 0;
         while count < 3 {

@@ -2,7 +2,6 @@
 
 use super::{Counts, Settings};
 
-/// Class of a character in this pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Ordinary,
@@ -16,7 +15,6 @@ enum Class {
     Border,
 }
 
-/// Cleans up a text; `None` if nothing changes.
 pub(super) fn tidy(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
     if is_tidy(text.as_bytes()) {
         return None;

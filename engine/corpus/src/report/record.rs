@@ -10,9 +10,7 @@ use super::{
 
 /// Maximum troubles listed in a report; more are counted.
 const TROUBLES_LISTED: usize = 1000;
-/// Maximum distinct kinds of troubles.
 const KINDS: usize = 100;
-/// Maximum duplicate groups shown per detection method.
 pub(crate) const CLUSTERS_SHOWN: usize = 12;
 const MEMBERS_SHOWN: usize = 6;
 /// Maximum bytes of an id, source, reason or masked value in a report: all are untrusted.
@@ -202,7 +200,6 @@ impl DuplicateRecorder {
         }
     }
 
-    /// Whether a group of this size would be among the largest so far.
     pub fn shows(&self, size: u64) -> bool {
         self.found.largest.partition_point(|other| other.size >= size) < CLUSTERS_SHOWN
     }
@@ -264,7 +261,6 @@ pub struct TroubleRecorder {
 }
 
 impl TroubleRecorder {
-    /// Records something that could not be read.
     pub fn add(&mut self, place: &str, reason: &str) {
         self.troubles.count += 1;
         let entry = || TroubleEntry { place: cut(place, NAME_BYTES), reason: cut(reason, 2 * NAME_BYTES) };

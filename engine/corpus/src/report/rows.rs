@@ -24,7 +24,6 @@ pub(super) fn change(before: u64, after: u64, write: fn(u64) -> String) -> Strin
     }
 }
 
-/// The stages that removed or changed something.
 pub(super) fn steps(report: &CleaningReport) -> CorpusTable {
     let some = |count: u64, text: String| CorpusCell::from(if count == 0 { String::new() } else { text });
     let rows = report.stages.iter().filter(|stage| stage.acted()).map(|stage| {
@@ -47,7 +46,6 @@ pub(super) fn steps(report: &CleaningReport) -> CorpusTable {
     table("", columns, rows)
 }
 
-/// Findings of personal data by class.
 pub(super) fn personal(report: &CleaningReport) -> CorpusTable {
     let rows = report.personal.iter().map(|class| {
         [
@@ -66,7 +64,6 @@ pub(super) fn personal(report: &CleaningReport) -> CorpusTable {
     table("", columns, rows)
 }
 
-/// The input files.
 pub(super) fn files(report: &CleaningReport) -> CorpusTable {
     let rows = report.inputs.iter().map(|input| {
         [

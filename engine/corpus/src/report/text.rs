@@ -45,7 +45,6 @@ fn account(report: &CleaningReport, whole: bool) -> String {
     lines.0
 }
 
-/// Input and output totals.
 fn head(lines: &mut Lines, report: &CleaningReport) {
     lines.put(format_args!(
         "{} of {} kept ({}) with the recipe {}",
@@ -177,7 +176,6 @@ fn samples(lines: &mut Lines, report: &CleaningReport) {
     }
 }
 
-/// Files and records that could not be read.
 fn troubles(lines: &mut Lines, report: &CleaningReport) {
     if report.troubles.count == 0 {
         return;

@@ -24,7 +24,6 @@ settings! {
 
 pub(super) const MAX_LIST_BYTES: u64 = 64 << 20;
 
-/// The rule with its words compiled.
 #[derive(Debug)]
 pub struct BlocklistFinder {
     maximum_words: usize,
@@ -32,7 +31,6 @@ pub struct BlocklistFinder {
 }
 
 impl Blocklist {
-    /// Compiles the words.
     pub fn finder(&self, files: &dyn Files) -> Result<BlocklistFinder> {
         let mut words = self.words.clone();
         if let Some(file) = &self.file {

@@ -61,13 +61,11 @@ const JAVASCRIPT: u8 = 2;
 const CURLY_BRACKET: u8 = 4;
 const POLICY: u8 = 8;
 
-/// The remaining text and its words.
 pub(super) struct Left {
     pub(super) text: String,
     pub(super) words: Vec<Word>,
 }
 
-/// Decision about a line.
 enum Fate {
     Goes,
     Stays,
@@ -205,7 +203,6 @@ fn moved(words: &[Word], from: usize, to: usize) -> impl Iterator<Item = Word> {
     words.iter().map(move |word| word.at(word.start as usize + to - from))
 }
 
-/// A line without `[1]`, `[edit]` and the like, if it contains any.
 fn without_citations(line: &str) -> Option<String> {
     let mut without: Option<String> = None;
     let (mut from, mut copied) = (0, 0);

@@ -18,7 +18,6 @@ settings! {
     }
 }
 
-/// Maximum number of characters examined.
 const LOOKED_AT: usize = 16_384;
 
 /// Minimum length of a run of consonants that counts.

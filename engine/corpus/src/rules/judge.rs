@@ -12,13 +12,11 @@ use crate::document::{Document, Kind};
 use crate::error::Result;
 use crate::files::Files;
 
-/// The combined verdict of the rules on a document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judgement {
     pub dropped: Option<(usize, Reason)>,
     /// The text, if rules edited it (up to the one that dropped it).
     pub text: Option<String>,
-    /// The rules that edited it, in order.
     pub edited_by: Vec<usize>,
     pub language: Option<Identified>,
 }
@@ -37,7 +35,6 @@ enum Ready {
 }
 
 impl Judge {
-    /// Compiles rules; lists named in them are read from `files`.
     pub fn new(rules: &[Rule], files: &dyn Files) -> Result<Self> {
         rules.iter().try_for_each(Rule::validate)?;
         let ready = |rule: &Rule| {

@@ -5,7 +5,6 @@ use rustc_hash::FxHashSet;
 
 use super::hash::hash;
 
-/// Repetition among lines or paragraphs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repeats {
     pub all: usize,

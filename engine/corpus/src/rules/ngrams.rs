@@ -11,7 +11,6 @@ use super::words::Word;
 
 pub const MAX_N: usize = 10;
 
-/// Counts for one n.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repetition {
     /// Characters of the most frequent n-gram, with spaces, times its count; the first among equally frequent ones. 0 if there

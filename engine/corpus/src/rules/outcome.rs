@@ -57,7 +57,6 @@ macro_rules! at_most {
 }
 pub(super) use at_most;
 
-/// Compares a value with the rule's threshold of this name, a minimum.
 macro_rules! at_least {
     ($rule:ident.$threshold:ident, $what:expr, $value:expr) => {{
         let least = $crate::rules::threshold::Value::number($rule.$threshold);

@@ -29,7 +29,6 @@ const PHRASES: &str = "under construction|coming soon|check back soon|check back
 const FILLER: [&str; 5] =
     ["lorem ipsum", "dolor sit amet", "consectetur adipiscing", "sed do eiusmod", "ut enim ad minim veniam"];
 
-/// The rule with its phrases compiled.
 #[derive(Debug)]
 pub struct PlaceholderFinder {
     settings: Placeholder,
@@ -37,7 +36,6 @@ pub struct PlaceholderFinder {
 }
 
 impl Placeholder {
-    /// Compiles the phrases.
     pub fn finder(&self) -> Result<PlaceholderFinder> {
         let all: Vec<&str> = FILLER.into_iter().chain(self.phrases.iter().map(String::as_str)).collect();
         Ok(PlaceholderFinder { settings: self.clone(), finder: searched("placeholder", "phrases", &all)? })

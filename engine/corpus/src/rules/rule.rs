@@ -26,22 +26,18 @@ macro_rules! rules {
         }
 
         impl Rule {
-            /// All rules with their default settings.
             pub fn all() -> Vec<Self> {
                 vec![ $( Self::$variant($variant::default()), )* ]
             }
 
-            /// Name in recipes and reports.
             pub fn name(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $name, )* }
             }
 
-            /// Display name.
             pub fn title(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $title, )* }
             }
 
-            /// Source of its thresholds.
             pub fn paper(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $paper, )* }
             }

@@ -14,7 +14,6 @@ use crate::rules::{Rule, Threshold, Unit};
 
 const TEMPLATE: &str = include_str!("datatrove.py");
 
-/// Generates the script.
 pub fn datatrove(recipe: &Recipe) -> Result<String> {
     recipe.validate()?;
     let on = || recipe.rules.iter().filter(|rule| recipe.is_on(rule));
@@ -89,7 +88,6 @@ fn numbers(recipe: &Recipe) -> String {
     sentences.collect()
 }
 
-/// Differences in the handling of personal data.
 fn missing_classes(settings: &personal::Settings) -> Vec<String> {
     if !settings.enabled {
         return Vec::new();

@@ -26,7 +26,6 @@ use partial_file::PartialFile;
 pub use receive::agent;
 use receive::receive;
 
-/// Retry settings of a download.
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Settings {
     /// Consecutive attempts without progress before giving up.
@@ -85,7 +84,6 @@ pub fn fetch(
     fetch_with(&Settings::default(), entry, folder, progress)
 }
 
-/// [`fetch`] with custom retry settings.
 pub fn fetch_with(
     settings: &Settings,
     entry: &Entry,

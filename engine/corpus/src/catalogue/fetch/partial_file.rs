@@ -43,12 +43,10 @@ impl PartialFile {
         Ok(())
     }
 
-    /// Syncs written data to disk.
     pub(super) fn flush(&mut self) -> Result<()> {
         self.file.sync_data().map_err(Error::io(&self.path))
     }
 
-    /// Renames the complete file to its target.
     pub(super) fn finish(self, target: &Path) -> Result<()> {
         self.file.sync_all().map_err(Error::io(&self.path))?;
         // Some systems cannot rename an open file.
@@ -56,7 +54,6 @@ impl PartialFile {
         std::fs::rename(&self.path, target).map_err(Error::io(target))
     }
 
-    /// Removes the part; a failure is harmless.
     pub(super) fn remove(&mut self) {
         std::fs::remove_file(&self.path).ok();
     }

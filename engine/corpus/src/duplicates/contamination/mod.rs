@@ -36,14 +36,12 @@ pub enum Action {
     Report,
 }
 
-/// The recipe's table `[contamination]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Files of evaluation items: JSONL or JSON (all strings of a record belong to its item), or text with items separated by
     /// empty lines.
     pub against: Vec<PathBuf>,
-    /// Whether to compare training documents with those held out for validation as well.
     #[default = true]
     pub held_out: bool,
     /// Words in an n-gram: 13, as for GPT-3.
@@ -62,7 +60,6 @@ pub struct Settings {
     /// limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).
     #[default = 10]
     pub common_items: u32,
-    /// What to do with an overlapping document: `drop` or `report`.
     pub action: Action,
 }
 

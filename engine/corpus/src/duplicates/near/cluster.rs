@@ -74,14 +74,11 @@ pub struct Cluster {
     pub kept: u32,
     /// Why this one is kept, for example `the longest of 4 copies, with 1203 words`.
     pub why: String,
-    /// The dropped documents, in corpus order.
     pub copies: Vec<Dropped>,
 }
 
-/// The documents to drop, and statistics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// The documents to drop, in corpus order.
     pub dropped: Vec<Dropped>,
     pub comparisons: u64,
     pub loads: u64,
@@ -106,7 +103,6 @@ impl Decision {
         format!("{} of {} bands agree", dropped.bands, self.bands)
     }
 
-    /// All kept documents with copies, in corpus order.
     pub fn clusters(&self, index: &Index) -> Vec<Cluster> {
         let mut by_kept: BTreeMap<u32, Vec<Dropped>> = BTreeMap::new();
         for dropped in &self.dropped {

@@ -23,7 +23,6 @@ const WORDS_AHEAD: u64 = 2_000_000;
 /// Number of remembered comparisons, so that a pair that meets in several bands is compared once: about 25 MB.
 const REMEMBERED: usize = 1 << 20;
 
-/// The shingles of a document, sorted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Set {
     hashes: Vec<u64>,
@@ -98,7 +97,6 @@ fn has_zeros(hash: u64, count: u32) -> bool {
 
 pub(super) type Load<'a> = &'a mut dyn FnMut(&[u32]) -> Result<Vec<String>>;
 
-/// Compares documents, with caches of sets and results.
 pub(super) struct Comparer<'a> {
     index: &'a Index,
     load: Load<'a>,
@@ -162,7 +160,6 @@ impl<'a> Comparer<'a> {
         Ok(())
     }
 
-    /// Caches a set, and evicts the oldest if there are too many.
     fn hold(&mut self, document: u32, set: Arc<Set>) {
         self.held_bytes += set.hashes.len() * 8;
         self.held.insert(document, set);
@@ -183,7 +180,6 @@ impl<'a> Comparer<'a> {
         self.held.get(&document).map(Arc::clone).ok_or_else(missing)
     }
 
-    /// The true similarity of two documents.
     pub(super) fn similarity(&mut self, one: u32, other: u32) -> Result<f64> {
         let pair = pair(one, other);
         if let Some(&similarity) = self.found.get(&pair) {

@@ -15,7 +15,6 @@ const REPRESENTATIVES: usize = 16;
 /// Documents read together.
 pub(super) const BATCH: usize = 512;
 
-/// The keys of a corpus, in document order.
 #[derive(Clone, Debug)]
 pub struct Index {
     settings: Settings,
@@ -60,7 +59,6 @@ impl Index {
         Ok(document)
     }
 
-    /// Bytes taken by the keys.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.capacity() as u64 * 4).sum()
     }
@@ -81,7 +79,6 @@ impl Index {
         self.row(document).last().copied().unwrap_or(0)
     }
 
-    /// Number of equal bands of two documents.
     pub(super) fn agreeing(&self, one: u32, other: u32) -> u32 {
         let bands = self.settings.bands as usize;
         let pairs = self.row(one).iter().zip(self.row(other)).take(bands);
@@ -139,7 +136,6 @@ impl Index {
         super::cluster::decide(self, &mut families, &mut comparer, uncompared)
     }
 
-    /// Joins similar documents in each of the waiting buckets.
     fn join_all(
         &self,
         waiting: &mut Vec<Vec<u32>>,

@@ -43,7 +43,6 @@ use smart_default::SmartDefault;
 use super::within;
 use crate::{Error, Result};
 
-/// Which of several copies is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
@@ -54,11 +53,9 @@ pub enum Keep {
     Longest,
 }
 
-/// The recipe's table `[duplicates.near]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether to drop near copies.
     #[default = true]
     pub enabled: bool,
     /// Number of MinHash values, at least `bands` × `rows`. Signing time is proportional to it.
@@ -82,7 +79,6 @@ pub struct Settings {
     /// changes, and nothing below is dropped.
     #[default = 0.5]
     pub similarity: f64,
-    /// Which copy to keep: `first` or `longest`.
     pub keep: Keep,
 }
 

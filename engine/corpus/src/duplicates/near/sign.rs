@@ -22,7 +22,6 @@ pub struct Keys {
 const LANES: usize = 32;
 /// Shingles processed together: 4 KB, well within the L1 cache.
 const BLOCK: usize = 1024;
-/// The permutations, the same for all documents.
 #[derive(Clone, Debug)]
 pub(crate) struct Signer {
     factors: Vec<[u32; LANES]>,
@@ -82,7 +81,6 @@ impl Signer {
         });
     }
 
-    /// A hash of each band's minima.
     fn keys(&self, minima: &[[u32; LANES]], words: u32) -> Keys {
         let minima = minima.as_flattened();
         let key = |band: &[u32]| {
@@ -95,7 +93,6 @@ impl Signer {
     }
 }
 
-/// A document's minima while its words arrive.
 pub(crate) struct Signature<'a> {
     signer: &'a Signer,
     minima: Vec<[u32; LANES]>,

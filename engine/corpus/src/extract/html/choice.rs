@@ -18,7 +18,6 @@ const MARKS: [std::ops::RangeInclusive<u32>; 2] = [0xf_0000..=0xf_fffd, 0x10_000
 
 const ATTRIBUTE: usize = 200;
 
-/// The selected content.
 pub(super) enum Choice {
     /// Whether each paragraph is content.
     Paragraphs(Vec<bool>),
@@ -147,7 +146,6 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
     }
 }
 
-/// Copies the attributes that matter.
 fn attributes(sketch: &mut String, element: &Element) {
     for (name, value) in element.attrs() {
         let mut value = &value[..value.floor_char_boundary(ATTRIBUTE)];

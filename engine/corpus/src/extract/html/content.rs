@@ -56,7 +56,6 @@ struct Table {
 }
 
 impl<'t> Content<'t> {
-    /// Reads a tree without hidden parts.
     pub(super) fn of(html: &'t Html, hidden: &Hidden) -> Self {
         let mut content = Self { paragraphs: vec![Paragraph::default()], ..Self::default() };
         let mut tables: Vec<Table> = Vec::new();
@@ -223,7 +222,6 @@ impl<'t> Content<'t> {
     }
 }
 
-/// Updates a table for the start or end of an element.
 fn note_cell(table: &mut Table, tag: &str, opens: bool, letters: usize) {
     match (tag, opens) {
         ("tr", true) => table.rows += 1,

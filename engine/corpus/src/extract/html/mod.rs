@@ -41,7 +41,6 @@ use smart_default::SmartDefault;
 use crate::error::{Error, Result};
 use crate::readers::Readers;
 
-/// The part of a page to extract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {

@@ -33,7 +33,6 @@ pub(super) fn parse(page: &str) -> (Html, usize) {
     (html5ever::tree_builder::TreeSink::finish(tokenizer.sink.builder.sink), elements)
 }
 
-/// The tree builder, with limited nesting.
 struct Guard<Builder> {
     builder: Builder,
     open: RefCell<Open>,

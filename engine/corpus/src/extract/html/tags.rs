@@ -23,7 +23,6 @@ pub(super) fn name(element: &Element) -> &str {
     }
 }
 
-/// Role of an element in the flow of text.
 pub(super) fn flow(name: &str) -> Flow {
     match name {
         "div" | "li" | "dd" | "dt" | "tr" | "td" | "th" | "center" | "legend" | "figcaption" | "summary"
@@ -38,7 +37,6 @@ pub(super) fn flow(name: &str) -> Flow {
     }
 }
 
-/// Whether an element keeps its white space.
 pub(super) fn is_preformatted(name: &str) -> bool {
     name == "pre"
 }

@@ -61,7 +61,6 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
     Ok(Page { title, text, language, date, licence, fallback, words, words_taken, lost })
 }
 
-/// The text of the selected paragraphs.
 pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
     let mut writer = TextWriter::default();
     let is_taken = |paragraph: usize| taken.get(paragraph).is_some_and(|taken| *taken);

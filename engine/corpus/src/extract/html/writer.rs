@@ -155,14 +155,12 @@ impl TextWriter {
         }
     }
 
-    /// Begins or ends an inline quotation.
     pub(super) fn quote(&mut self, opens: bool) {
         self.space &= opens;
         self.word("\"");
         self.space = false;
     }
 
-    /// Writes a formula; TeX in dollar signs.
     pub(super) fn formula(&mut self, formula: &Formula) {
         let Formula { text, is_tex, is_display } = formula;
         let is_display = *is_display && !self.in_cell;

@@ -40,7 +40,6 @@ fn is_listed(list: &str, name: &str) -> bool {
     list.split('|').any(|listed| listed == name)
 }
 
-/// Result of extraction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prose {
     pub text: String,
@@ -86,7 +85,6 @@ fn is_redirect(text: &str) -> bool {
     target.contains("]]") && is_listed(REDIRECT, &word.to_lowercase())
 }
 
-/// An open element, and the start of its output.
 struct Open {
     kind: MarkupKind,
     start: usize,
@@ -194,7 +192,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Removes the output since `start`.
     fn take_out(&mut self, start: usize) {
         self.result.truncate(start);
         if !self.result.ends_with(TAKEN) {

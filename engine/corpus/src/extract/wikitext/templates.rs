@@ -5,7 +5,6 @@ use super::is_listed;
 use chrono::Month;
 use std::fmt::Write as _;
 
-/// Result of expanding a template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Template {
     Printed(String),

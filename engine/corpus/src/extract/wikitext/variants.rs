@@ -7,7 +7,6 @@ const PREFERRED: [&str; 5] = ["zh-hans", "zh-cn", "zh-hant", "sr-ec", "sr-el"];
 
 const MAX_BYTES: usize = 2000;
 
-/// Replaces each conversion by one of its variants.
 pub(super) fn choose(text: &str) -> Cow<'_, str> {
     let (mut result, mut copied, mut from) = (String::new(), 0, 0);
     while let Some(at) = text.get(from..).and_then(|rest| rest.find("-{")) {

@@ -91,7 +91,6 @@ impl Ending {
         Ok(shown)
     }
 
-    /// Decides near copies and drops them.
     pub(super) fn near_copies(&mut self, bench: &mut Bench<'_>) -> Result<()> {
         if !bench.worker.recipe.duplicates.near.enabled {
             return Ok(());

@@ -61,7 +61,6 @@ const MANY: &str = "has more than 1048576 values in one record; write one record
 struct Unique<'count> {
     /// Number of values still allowed.
     left: &'count Cell<u32>,
-    /// Names of dropped fields.
     doubled: &'count RefCell<Vec<(String, bool)>>,
     place: Place,
 }

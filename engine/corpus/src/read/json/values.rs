@@ -4,7 +4,6 @@ use crate::read::lines::fill;
 use crate::read::unpack::Stream;
 use std::io::{self, BufRead};
 
-/// Result of reading a value.
 pub(super) enum ValueCut {
     /// It is in the buffer.
     Whole,
@@ -17,7 +16,6 @@ pub(super) enum ValueCut {
     End,
 }
 
-/// The values of a file, split without parsing.
 pub(super) struct Values {
     stream: Stream,
     limit: usize,

@@ -25,7 +25,6 @@ pub(in crate::read) struct Asked {
 }
 
 impl Asked {
-    /// Passes a file to the module.
     pub(in crate::read) fn new(
         readers: Readers,
         context: Context,

@@ -100,7 +100,6 @@ impl Parquet {
         Ok(read.into())
     }
 
-    /// Opens the next row group.
     fn begin(&mut self, limits: &Limits) -> Result<(), String> {
         let index = self.group;
         self.group += 1;

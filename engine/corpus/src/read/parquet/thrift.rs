@@ -139,7 +139,6 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
     })
 }
 
-/// The unsigned numbers at the start of bytes, as in the headers of delta encoding.
 pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> {
     let mut thrift = Thrift { bytes, position: 0 };
     let mut numbers = [0; COUNT];

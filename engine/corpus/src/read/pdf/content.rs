@@ -31,7 +31,6 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Charges a cost; breaks if the budget is exceeded.
     fn charge(&mut self, cost: usize) -> ControlFlow<()> {
         match self.left.checked_sub(cost as u64) {
             Some(left) => {
@@ -46,7 +45,6 @@ impl Budget {
     }
 }
 
-/// Why a page was not read, or only in part.
 pub(super) enum Fault {
     /// The content stream is broken.
     Content,
@@ -61,7 +59,6 @@ pub(super) type Fonts = FxHashMap<FontKey, Rc<Font>>;
 
 type FontKey = (ObjectIdentifier, Option<Vec<u8>>);
 
-/// The number, clamped and finite.
 pub(super) fn number(number: Number) -> f64 {
     let value = number.as_f64();
     if value.is_finite() { value.clamp(-1e9, 1e9) } else { 0.0 }

@@ -133,7 +133,6 @@ impl Font {
         Self { codes, to_unicode, widths, default_width, is_vertical, cost }
     }
 
-    /// Calls `hear` with each code of a string.
     pub(super) fn read(&self, mut bytes: &[u8], mut hear: impl FnMut(Shown)) {
         while let Some(&lead) = bytes.first() {
             let (length, code, character) = self.code(bytes);

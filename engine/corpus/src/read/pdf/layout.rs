@@ -176,7 +176,6 @@ impl Fragment {
         said.chars().all(char::is_alphabetic) && self.accents_at(left)
     }
 
-    /// Combines the accent at the end with a letter.
     fn accent(&mut self, said: impl Iterator<Item = char>) {
         let accent = self.text.pop().and_then(mark);
         let dotted = said.map(|letter| match letter {
@@ -370,7 +369,6 @@ fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
     lines
 }
 
-/// Groups fragments, sorted from the top, into rows.
 fn rows(fragments: Vec<Fragment>) -> Vec<Row> {
     let mut rows: Vec<Vec<Fragment>> = Vec::new();
     for fragment in fragments {

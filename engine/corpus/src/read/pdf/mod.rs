@@ -183,14 +183,12 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
     sum
 }
 
-/// The number of bytes, up to `left` + 1.
 fn count(reader: impl Read, left: u64) -> u64 {
     let mut sink = Sink(0);
     let _ = io::copy(&mut reader.take(left.saturating_add(1)), &mut sink);
     sink.0
 }
 
-/// Counts written bytes, even if an error follows.
 struct Sink(u64);
 
 impl io::Write for Sink {
@@ -307,7 +305,6 @@ impl Packed {
     }
 }
 
-/// Unpacked length of run-length encoding.
 fn run_length(data: &[u8]) -> u64 {
     let (mut at, mut sum) = (0, 0);
     while let Some(length) = data.get(at).filter(|length| **length != 128) {

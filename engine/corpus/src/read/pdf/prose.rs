@@ -226,7 +226,6 @@ fn same(size: f64, other: f64) -> bool {
     (0.87..1.15).contains(&(size / other))
 }
 
-/// Whether a character belongs to a script without spaces between words.
 fn is_wide(letter: Option<char>) -> bool {
     letter.is_some_and(|letter| matches!(letter, '\u{3000}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ff00}'..='\u{ff60}'))
 }

@@ -23,7 +23,6 @@ pub(super) enum Lines {
     Any,
 }
 
-/// Result of splitting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     /// A row of this many bytes.
@@ -198,7 +197,6 @@ impl Dialect {
         plain
     }
 
-    /// Counts the rows in a file's first bytes.
     fn counts(self, head: &[u8], ended: bool) -> Counts {
         let mut row = Row::default();
         let mut first = None;
@@ -259,7 +257,6 @@ impl Dialect {
     }
 }
 
-/// Result of splitting a file's first bytes.
 #[derive(Default)]
 struct Counts {
     rows: usize,

@@ -65,7 +65,6 @@ pub fn page(report: &CleaningReport) -> String {
     Page { title: &title, version: &version, style: STYLE, script: SCRIPT }.around(&contents)
 }
 
-/// The result in a sentence, and links to the sections.
 fn header(report: &CleaningReport) -> Markup {
     let headline = match (report.raw.documents, report.kept.documents) {
         (0, _) => "Nothing was read".to_owned(),
@@ -277,7 +276,6 @@ fn part_of_most(table: &CorpusTable, cell: &CorpusCell, unit: Unit) -> Option<f6
     Some(100.0 * (cell.number()? / most).clamp(0.0, 1.0))
 }
 
-/// The recipe, with which the cleaning can be repeated.
 fn recipe(report: &CleaningReport) -> Markup {
     html! {
         section #recipe.recipe {
@@ -291,7 +289,6 @@ fn recipe(report: &CleaningReport) -> Markup {
     }
 }
 
-/// A note about the omitted entries.
 fn more(all: u64, shown: usize, what: &str) -> Markup {
     let rest = all.saturating_sub(shown as u64);
     html! {
@@ -301,7 +298,6 @@ fn more(all: u64, shown: usize, what: &str) -> Markup {
     }
 }
 
-/// A document's text with its metadata, and the reason for dropping it.
 fn text(id: &str, source: &str, words: u64, why: &str, body: &str) -> Markup {
     html! {
         div.text {

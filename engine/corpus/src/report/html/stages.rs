@@ -94,7 +94,6 @@ fn some(shown: u64, all: u64) -> String {
     }
 }
 
-/// Removed and changed amounts.
 fn effect(stage: &Stage) -> Markup {
     let (removed, edited) = (&stage.removed, &stage.edited);
     let documents = |count: u64| if count == 1 { "document" } else { "documents" };
@@ -128,7 +127,6 @@ fn effect(stage: &Stage) -> Markup {
     }
 }
 
-/// Groups of copies by detection method.
 pub(super) fn duplicates(report: &CleaningReport) -> Markup {
     html! {
         @if !report.duplicates.is_empty() {

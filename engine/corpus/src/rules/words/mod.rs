@@ -45,12 +45,10 @@ const SENTENCE_END: u8 = 4;
 const MARKS: u8 = 8;
 
 impl Word {
-    /// Whether it contains a letter.
     pub fn is_alphabetic(&self) -> bool {
         self.kind & ALPHABETIC > 0
     }
 
-    /// Whether it consists of punctuation and symbols only.
     pub fn is_symbols(&self) -> bool {
         self.kind & SYMBOLS > 0
     }
@@ -65,7 +63,6 @@ impl Word {
         self.kind & MARKS > 0
     }
 
-    /// The same word at another position.
     pub(super) fn at(self, start: usize) -> Self {
         Self { start: start as u32, ..self }
     }
@@ -167,7 +164,6 @@ impl Splitter {
         });
     }
 
-    /// Adds a piece: a word, or several in a script without spaces.
     fn push(&mut self, piece: &str, start: usize) {
         if piece.len() > 1 && !piece.is_ascii() && piece.chars().any(|c| flags(c) & UNSPACED > 0) {
             for (offset, word) in piece.split_word_bound_indices() {
