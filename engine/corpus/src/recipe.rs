@@ -5,7 +5,7 @@
 
 use crate::balance;
 use crate::duplicates::{self, contamination};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::extract;
 use crate::files::Files;
 use crate::output::RECIPE_FILE;
@@ -117,12 +117,7 @@ impl Recipe {
     }
 
     pub fn validate(&self) -> Result<()> {
-        if !(0.0..=MAX_VALIDATION).contains(&self.validation) {
-            return Err(Error::Invalid(format!(
-                "validation = {} must be from 0 to {MAX_VALIDATION}",
-                self.validation
-            )));
-        }
+        within("validation", self.validation, 0.0, MAX_VALIDATION)?;
         self.reading.validate()?;
         self.extract.validate()?;
         let mut seen: Vec<&str> = Vec::new();

@@ -1,7 +1,7 @@
 //! Training shares of the sources, and caps on sources.
 
 use crate::error::{Error, Result};
-use crate::report::{Column, CorpusTable, Unit};
+use crate::report::{CorpusTable, Unit};
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -89,24 +89,19 @@ impl Mixture {
         let row = |((source, share), (_, size)): ((&str, f64), &(&str, u64))| {
             let part = *size as f64;
             let seen = if *size > 0 { total * share / part } else { 0.0 };
-            vec![source.into(), (*size).into(), (part / total.max(1.0)).into(), share.into(), seen.into()]
+            [source.into(), (*size).into(), (part / total.max(1.0)).into(), share.into(), seen.into()]
         };
         let rows = self.weigh(sizes)?.into_iter().zip(sizes).map(row);
-        Ok(Some(CorpusTable {
-            key: "mixture".to_owned(),
-            title: "Mixture".to_owned(),
-            note: "The share of each source in a run, and how often each is read in as much text as the corpus holds; more than four repetitions \
-                teach little (Muennighoff et al. 2023)."
-                .to_owned(),
-            columns: vec![
-                Column::new("Source", Unit::Text),
-                Column::new("Text", Unit::Bytes),
-                Column::new("Share of text", Unit::Share),
-                Column::new("Share of training", Unit::Share),
-                Column::new("Times seen", Unit::Number),
-            ],
-            rows: rows.collect(),
-        }))
+        let note = "The share of each source in a run, and how often each is read in as much text as the corpus holds; more than four repetitions \
+            teach little (Muennighoff et al. 2023).";
+        let columns = [
+            ("Source", Unit::Text),
+            ("Text", Unit::Bytes),
+            ("Share of text", Unit::Share),
+            ("Share of training", Unit::Share),
+            ("Times seen", Unit::Number),
+        ];
+        Ok(Some(CorpusTable::new(["mixture", "Mixture", note], columns, rows)))
     }
 
     /// Sentences about settings that could not be applied, to be shown with the mixture.

@@ -1,6 +1,6 @@
 //! Settings of the composition report.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::personal::lists;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -40,12 +40,8 @@ impl Settings {
                 ));
             }
         }
-        if !(1..=MAX_WINDOW).contains(&self.window) {
-            return invalid(format!("window = {} must be from 1 to {MAX_WINDOW} words", self.window));
-        }
-        if !(1..=MAX_SHOWN).contains(&self.shown) {
-            return invalid(format!("shown = {} must be from 1 to {MAX_SHOWN}", self.shown));
-        }
+        within("balance.window", self.window, 1, MAX_WINDOW)?;
+        within("balance.shown", self.shown, 1, MAX_SHOWN)?;
         lists::check(&self.safety_words).or_else(|reason| invalid(format!("safety_words: {reason}")))
     }
 }

@@ -1,7 +1,7 @@
 //! Counts documents, bytes and words by metadata.
 
 use crate::document::Document;
-use crate::report::{Amount, Column, CorpusCell, CorpusTable, Unit};
+use crate::report::{Amount, CorpusCell, CorpusTable, Unit};
 use crate::rules::language_name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -138,7 +138,7 @@ fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Am
     }
     let share = |part: u64, whole: u64| CorpusCell::from(part as f64 / whole as f64);
     let rows = rows.into_iter().map(|(name, before, after)| {
-        vec![
+        [
             name.into(),
             before.documents.into(),
             after.documents.into(),
@@ -148,19 +148,14 @@ fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Am
             after.words.into(),
         ]
     });
-    CorpusTable {
-        key: key.to_owned(),
-        title: title.to_owned(),
-        note: note.to_owned(),
-        columns: vec![
-            Column::new(first, Unit::Text),
-            Column::new("Documents raw", Unit::Count),
-            Column::new("Documents kept", Unit::Count),
-            Column::new("Share raw", Unit::Share),
-            Column::new("Share kept", Unit::Share),
-            Column::new("Text kept", Unit::Bytes),
-            Column::new("Words kept", Unit::Count),
-        ],
-        rows: rows.collect(),
-    }
+    let columns = [
+        (first, Unit::Text),
+        ("Documents raw", Unit::Count),
+        ("Documents kept", Unit::Count),
+        ("Share raw", Unit::Share),
+        ("Share kept", Unit::Share),
+        ("Text kept", Unit::Bytes),
+        ("Words kept", Unit::Count),
+    ];
+    CorpusTable::new([key, title, note], columns, rows)
 }

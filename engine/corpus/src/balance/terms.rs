@@ -7,7 +7,7 @@
 use super::Settings;
 use crate::error::{Error, Result};
 use crate::personal::lists::WordList;
-use crate::report::{Column, CorpusCell, CorpusTable, Unit};
+use crate::report::{CorpusCell, CorpusTable, Unit};
 use rustc_hash::FxHashMap;
 
 /// Maximum number of neighbours per term; beyond it, the rarest are forgotten (lossy counting, Manku and Motwani 2002).
@@ -117,7 +117,7 @@ impl Terms {
             CorpusCell::from(words.iter().map(|one| one.word.as_str()).collect::<Vec<_>>().join(", "))
         };
         let rows = self.sides().map(|(term, own, other)| {
-            vec![
+            [
                 term.into(),
                 own.count.into(),
                 (own.count as f64 * 1e6 / self.words as f64).into(),
@@ -132,24 +132,20 @@ impl Terms {
         } else {
             String::new()
         };
-        Some(CorpusTable {
-            key: "terms".to_owned(),
-            title: "Pairs of terms".to_owned(),
-            note: format!(
-                "How often each term occurs in the kept text, and the words within {} of it: the most distinctive compared with the other term, by \
-                 log-odds with a prior (Monroe et al. 2008), and the most frequent.{bound}",
-                self.window
-            ),
-            columns: vec![
-                Column::new("Term", Unit::Text),
-                Column::new("Found", Unit::Count),
-                Column::new("Per million words", Unit::Number),
-                Column::new("Documents", Unit::Count),
-                Column::new("Most distinctive", Unit::Text),
-                Column::new("Most frequent", Unit::Text),
-            ],
-            rows: rows.collect(),
-        })
+        let note = format!(
+            "How often each term occurs in the kept text, and the words within {} of it: the most distinctive compared with the other term, by \
+             log-odds with a prior (Monroe et al. 2008), and the most frequent.{bound}",
+            self.window
+        );
+        let columns = [
+            ("Term", Unit::Text),
+            ("Found", Unit::Count),
+            ("Per million words", Unit::Number),
+            ("Documents", Unit::Count),
+            ("Most distinctive", Unit::Text),
+            ("Most frequent", Unit::Text),
+        ];
+        Some(CorpusTable::new(["terms", "Pairs of terms", &note], columns, rows))
     }
 
     /// Each term as written by the user, with its counts and those of the other term of the pair.

@@ -73,13 +73,6 @@ fn too_many() -> Error {
     Error::Refused("the corpus has more than 4,294,967,295 documents: clean it in parts".into())
 }
 
-fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least: T, most: T) -> Result<()> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::Invalid(format!("{field} is {value}; it must be from {least} to {most}")))
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// For [`exact::ExactIndex`].

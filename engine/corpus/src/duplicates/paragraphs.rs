@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 use super::table::ShardedSet;
-use super::within;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::Result;
+use crate::error::within;
 use crate::rules::{Outcome, Reason};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Settings for reading files: text fields, missing values, and limits for untrusted files.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
@@ -83,26 +83,17 @@ impl Settings {
                 "reading.delimiter is {delimiter:?}; it must be one ASCII character, not a quote or a line end"
             )));
         }
-        let limits = &self.limits;
         // Limits on data held in memory as a whole are at most 1 GiB.
-        let within = [
-            ("document", limits.document as u64, 1 << 10, 1 << 30),
-            ("record", limits.record as u64, 1 << 10, 1 << 30),
-            ("pdf", limits.pdf as u64, 1 << 10, 1 << 30),
-            ("expansion", limits.expansion, 1, 1 << 20),
-            ("expansion_free", limits.expansion_free, 0, 1 << 50),
-            ("unpacked", limits.unpacked, 1 << 10, 1 << 50),
-            ("records", limits.records, 0, 1 << 50),
-            ("depth", limits.depth as u64, 1, 1 << 10),
-        ];
-        for (name, value, least, most) in within {
-            if !(least..=most).contains(&value) {
-                return Err(Error::Invalid(format!(
-                    "reading.limits.{name} is {value}; it must be from {least} to {most}"
-                )));
-            }
-        }
-        Ok(())
+        let Limits { document, record, pdf, expansion, expansion_free, unpacked, records, depth } =
+            self.limits;
+        within("reading.limits.document", document, 1 << 10, 1 << 30)?;
+        within("reading.limits.record", record, 1 << 10, 1 << 30)?;
+        within("reading.limits.pdf", pdf, 1 << 10, 1 << 30)?;
+        within("reading.limits.expansion", expansion, 1, 1 << 20)?;
+        within("reading.limits.expansion_free", expansion_free, 0, 1 << 50)?;
+        within("reading.limits.unpacked", unpacked, 1 << 10, 1 << 50)?;
+        within("reading.limits.records", records, 0, 1 << 50)?;
+        within("reading.limits.depth", depth, 1, 1 << 10)
     }
 
     pub(super) fn reads_code(&self, language: &str) -> bool {

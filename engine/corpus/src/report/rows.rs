@@ -1,19 +1,6 @@
 //! Tables that both the page and the terminal show.
 
-use super::{CleaningReport, Column, CorpusCell, CorpusTable, Unit, number};
-
-fn table<const N: usize>(
-    title: &str,
-    columns: [(&str, Unit); N],
-    rows: impl Iterator<Item = [CorpusCell; N]>,
-) -> CorpusTable {
-    CorpusTable {
-        title: title.to_owned(),
-        columns: columns.map(|(title, unit)| Column::new(title, unit)).to_vec(),
-        rows: rows.map(Vec::from).collect(),
-        ..CorpusTable::default()
-    }
-}
+use super::{CleaningReport, CorpusCell, CorpusTable, Unit, number};
 
 /// The change from one amount to another with its sign; empty if they are equal.
 pub(super) fn change(before: u64, after: u64, write: fn(u64) -> String) -> String {
@@ -43,7 +30,7 @@ pub(super) fn steps(report: &CleaningReport) -> CorpusTable {
         ("Changed", Unit::Count),
         ("Text", Unit::Bytes),
     ];
-    table("", columns, rows)
+    CorpusTable::new([""; 3], columns, rows)
 }
 
 pub(super) fn personal(report: &CleaningReport) -> CorpusTable {
@@ -61,7 +48,7 @@ pub(super) fn personal(report: &CleaningReport) -> CorpusTable {
         ("Found", Unit::Count),
         ("Documents", Unit::Count),
     ];
-    table("", columns, rows)
+    CorpusTable::new([""; 3], columns, rows)
 }
 
 pub(super) fn files(report: &CleaningReport) -> CorpusTable {
@@ -75,5 +62,5 @@ pub(super) fn files(report: &CleaningReport) -> CorpusTable {
     });
     let columns =
         [("File", Unit::Text), ("Format", Unit::Text), ("Size", Unit::Bytes), ("Documents", Unit::Count)];
-    table("", columns, rows)
+    CorpusTable::new([""; 3], columns, rows)
 }

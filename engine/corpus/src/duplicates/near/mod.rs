@@ -40,7 +40,7 @@ pub(super) use sign::{Signature, Signer};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use super::within;
+use crate::error::within;
 use crate::{Error, Result};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,13 +97,7 @@ impl Settings {
                 self.permutations
             )));
         }
-        if !(0.1..=1.0).contains(&self.similarity) {
-            return Err(Error::Invalid(format!(
-                "duplicates.near.similarity is {}; it must be from 0.1 to 1",
-                self.similarity
-            )));
-        }
-        Ok(())
+        within("duplicates.near.similarity", self.similarity, 0.1, 1.0)
     }
 
     /// Probability that two documents of this similarity are compared: the S-curve of the bands.

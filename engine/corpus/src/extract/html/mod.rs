@@ -38,7 +38,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, within};
 use crate::readers::Readers;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,14 +70,8 @@ impl Settings {
     pub fn validate(&self) -> Result<()> {
         // Positions in the tree's text have 32 bits.
         const MAX_LIMIT: usize = 1 << 30;
-        for (name, value) in [("largest_page", self.largest_page), ("most_elements", self.most_elements)] {
-            if value == 0 || value > MAX_LIMIT {
-                return Err(Error::Invalid(format!(
-                    "extract.html.{name} is {value}; it must be from 1 to {MAX_LIMIT}."
-                )));
-            }
-        }
-        Ok(())
+        within("extract.html.largest_page", self.largest_page, 1, MAX_LIMIT)?;
+        within("extract.html.most_elements", self.most_elements, 1, MAX_LIMIT)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A card for each stage: description, removed amounts, and examples; and the groups of copies.
 
 use super::super::{
-    CleaningReport, Cluster, Column, CorpusTable, Duplicates, Stage, Unit, class_of, diff, number, rows,
+    CleaningReport, Cluster, CorpusTable, Duplicates, Stage, Unit, class_of, diff, number, rows,
 };
 use super::{ROWS_SHOWN, grid, shown, text};
 use glasshouse_protocol::cleaning::TextFate;
@@ -140,11 +140,11 @@ pub(super) fn duplicates(report: &CleaningReport) -> Markup {
 }
 
 fn copies(found: &Duplicates) -> Markup {
-    let sizes = CorpusTable {
-        columns: vec![Column::new("Documents in a group", Unit::Text), Column::new("Groups", Unit::Count)],
-        rows: found.sizes.iter().map(|size| vec![size.size.into(), size.clusters.into()]).collect(),
-        ..CorpusTable::default()
-    };
+    let sizes = CorpusTable::new(
+        [""; 3],
+        [("Documents in a group", Unit::Text), ("Groups", Unit::Count)],
+        found.sizes.iter().map(|size| [size.size.into(), size.clusters.into()]),
+    );
     html! {
         div.card {
             h4 { (shown(&found.title)) }
