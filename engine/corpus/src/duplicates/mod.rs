@@ -29,7 +29,7 @@
 //! every difference of their decisions.
 //!
 //! Other parameters change the cost: bands take four bytes per document each; permutations take time; rows and bands together
-//! determine [how likely documents of a similarity are to meet](near::Settings::probability_of_meeting). To find copies down to
+//! determine how likely documents of a similarity are to meet (see [`near`]). To find copies down to
 //! 0.7, set `similarity = 0.7`, `bands = 25`, `rows = 5`: 99 % meet, at 104 bytes per document and many more comparisons.
 
 pub mod contamination;

@@ -82,9 +82,6 @@ pub struct Decision {
     pub dropped: Vec<Dropped>,
     pub comparisons: u64,
     pub loads: u64,
-    /// Number of times a document was not compared with some that it met, since more than 16 distinct ones share a key or its
-    /// family kept more than 64.
-    pub uncompared: u64,
     threshold: f64,
     bands: u32,
 }
@@ -125,7 +122,6 @@ pub(super) fn decide(
     index: &Index,
     families: &mut Families,
     comparer: &mut Comparer<'_>,
-    mut uncompared: u64,
 ) -> Result<Decision> {
     let threshold = index.settings().similarity;
     let mut dropped = Vec::new();
@@ -149,11 +145,10 @@ pub(super) fn decide(
                     continue 'members;
                 }
             }
-            uncompared += u64::from(kept.len() > KEPT_COMPARED);
             kept.push(document);
         }
     }
     dropped.sort_unstable_by_key(|dropped| dropped.document);
     let (comparisons, loads, bands) = (comparer.comparisons, comparer.loads, index.settings().bands);
-    Ok(Decision { dropped, comparisons, loads, uncompared, threshold, bands })
+    Ok(Decision { dropped, comparisons, loads, threshold, bands })
 }

@@ -109,7 +109,6 @@ impl Index {
         let mut families = Families::new(self.documents);
         let mut comparer = Comparer::new(self, load);
         let mut entries = Vec::new();
-        let mut uncompared = 0;
         for band in 0..self.settings.bands as usize {
             self.band(band, &mut entries);
             // Buckets are collected until there are enough documents to read and shingle on all threads.
@@ -126,14 +125,14 @@ impl Index {
                 documents += members.len();
                 waiting.push(members);
                 if documents >= BATCH {
-                    uncompared += self.join_all(&mut waiting, &mut families, &mut comparer)?;
+                    self.join_all(&mut waiting, &mut families, &mut comparer)?;
                     documents = 0;
                 }
             }
-            uncompared += self.join_all(&mut waiting, &mut families, &mut comparer)?;
+            self.join_all(&mut waiting, &mut families, &mut comparer)?;
         }
         drop(entries);
-        super::cluster::decide(self, &mut families, &mut comparer, uncompared)
+        super::cluster::decide(self, &mut families, &mut comparer)
     }
 
     fn join_all(
@@ -141,15 +140,11 @@ impl Index {
         waiting: &mut Vec<Vec<u32>>,
         families: &mut Families,
         comparer: &mut Comparer<'_>,
-    ) -> Result<u64> {
+    ) -> Result<()> {
         let small: Vec<u32> =
             waiting.iter().filter(|members| members.len() <= BATCH).flatten().copied().collect();
         comparer.read_ahead(&small)?;
-        let mut uncompared = 0;
-        for members in waiting.drain(..) {
-            uncompared += self.join(&members, families, comparer)?;
-        }
-        Ok(uncompared)
+        waiting.drain(..).try_for_each(|members| self.join(&members, families, comparer))
     }
 
     /// Sorts the documents to keep preferably to the front.
@@ -163,11 +158,9 @@ impl Index {
     }
 
     /// Joins similar documents of a bucket. Each is compared only with the first of each family in the bucket, so that a
-    /// thousand copies take a thousand comparisons; one that already belongs to a family takes none. Returns the number of
-    /// documents not compared with some, since the bucket has too many families.
-    fn join(&self, members: &[u32], families: &mut Families, comparer: &mut Comparer<'_>) -> Result<u64> {
+    /// thousand copies take a thousand comparisons; one that already belongs to a family takes none.
+    fn join(&self, members: &[u32], families: &mut Families, comparer: &mut Comparer<'_>) -> Result<()> {
         let mut representatives: Vec<u32> = Vec::new();
-        let mut uncompared = 0;
         'members: for (at, &member) in members.iter().enumerate() {
             if members.len() > BATCH && at % BATCH == 0 {
                 let next = members.get(at..).unwrap_or_default();
@@ -185,10 +178,8 @@ impl Index {
             }
             if representatives.len() < REPRESENTATIVES {
                 representatives.push(member);
-            } else {
-                uncompared += 1;
             }
         }
-        Ok(uncompared)
+        Ok(())
     }
 }

@@ -100,11 +100,6 @@ impl Settings {
         within("duplicates.near.similarity", self.similarity, 0.1, 1.0)
     }
 
-    /// Probability that two documents of this similarity are compared: the S-curve of the bands.
-    pub fn probability_of_meeting(&self, similarity: f64) -> f64 {
-        1.0 - (1.0 - similarity.clamp(0.0, 1.0).powf(f64::from(self.rows))).powf(f64::from(self.bands))
-    }
-
     /// Bytes per document while the corpus is read: a key per band, and the number of words.
     pub fn bytes_per_document(&self) -> u64 {
         4 * u64::from(self.bands) + 4

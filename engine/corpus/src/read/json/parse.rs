@@ -101,6 +101,10 @@ impl<'de> DeserializeSeed<'de> for Unique<'_> {
     }
 }
 
+macro_rules! scalars {
+    ($($name:ident $type:ty),*) => { $( fn $name<E>(self, value: $type) -> Result<Value, E> { Ok(value.into()) } )* };
+}
+
 impl<'de> Visitor<'de> for Unique<'_> {
     type Value = Value;
 
@@ -108,29 +112,7 @@ impl<'de> Visitor<'de> for Unique<'_> {
         formatter.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
+    scalars! { visit_bool bool, visit_i64 i64, visit_u64 u64, visit_f64 f64, visit_str &str, visit_string String }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
         Ok(Value::Null)

@@ -1,6 +1,6 @@
 //! Random access to a Parquet file, and a check of its page sizes.
 
-use super::thrift::{self, Fault};
+use super::thrift;
 use crate::files::Input;
 use crate::read::settings::{Limits, bytes};
 use crate::read::unpack::Counter;
@@ -122,7 +122,7 @@ impl Chunks {
             let head = self.read(place, length).map_err(|error| error.to_string())?;
             match thrift::page(&head) {
                 Ok(page) => return Ok(page),
-                Err(Fault::Short) if length < left && window < MAX_HEAD_BYTES => window *= 4,
+                Err(_) if length < left && window < MAX_HEAD_BYTES => window *= 4,
                 Err(_) => return Err(format!("has a broken page at byte {place}")),
             }
         }

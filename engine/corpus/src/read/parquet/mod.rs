@@ -30,7 +30,6 @@ use serde_json::{Map, Value};
 use std::io::{self, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use thrift::Fault;
 
 /// Maximum bytes of a file's metadata; a file of a terabyte has some megabytes.
 const MAX_METADATA_BYTES: u64 = 32 << 20;
@@ -159,10 +158,7 @@ fn metadata(chunks: &Chunks, length: u64) -> Result<ParquetMetaData, String> {
     }
     let content = chunks.read(length - 8 - size, usize::try_from(size).unwrap_or_default());
     let content = content.map_err(|error| open::cannot(&error))?;
-    thrift::check_metadata(&content).map_err(|fault| match fault {
-        Fault::Short => "has metadata that ends too early".to_owned(),
-        Fault::Broken(what) => format!("has broken metadata: {what}"),
-    })?;
+    thrift::check_metadata(&content).map_err(|fault| format!("has broken metadata: {fault}"))?;
     guarded(|| ParquetMetaDataReader::decode_metadata(&content))
         .map_err(|reason| format!("has broken metadata: {reason}"))
 }

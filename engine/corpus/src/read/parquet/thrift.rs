@@ -10,13 +10,10 @@ const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const STRUCTURE: u8 = 12;
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// They end too early; more bytes may complete them.
-    Short,
-    /// They are broken, whatever follows.
-    Broken(&'static str),
-}
+/// What is wrong with encoded bytes; more of them may complete those that end too early.
+type Fault = &'static str;
+
+const SHORT: Fault = "it ends too early";
 
 struct Thrift<'bytes> {
     bytes: &'bytes [u8],
@@ -25,7 +22,7 @@ struct Thrift<'bytes> {
 
 impl Thrift<'_> {
     fn byte(&mut self) -> Result<u8, Fault> {
-        let byte = self.bytes.get(self.position).copied().ok_or(Fault::Short)?;
+        let byte = self.bytes.get(self.position).copied().ok_or(SHORT)?;
         self.position += 1;
         Ok(byte)
     }
@@ -39,7 +36,7 @@ impl Thrift<'_> {
                 return Ok(value);
             }
         }
-        Err(Fault::Broken("a number is too long"))
+        Err("a number is too long")
     }
 
     fn number(&mut self) -> Result<i64, Fault> {
@@ -49,7 +46,7 @@ impl Thrift<'_> {
 
     fn advance(&mut self, count: u64) -> Result<(), Fault> {
         let left = self.bytes.len().saturating_sub(self.position);
-        let count = usize::try_from(count).ok().filter(|count| *count <= left).ok_or(Fault::Short)?;
+        let count = usize::try_from(count).ok().filter(|count| *count <= left).ok_or(SHORT)?;
         self.position += count;
         Ok(())
     }
@@ -72,14 +69,14 @@ impl Thrift<'_> {
         let head = self.byte()?;
         let length = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
         if length > self.bytes.len() as u64 {
-            return Err(Fault::Broken("a list is longer than the file"));
+            return Err("a list is longer than the file");
         }
         Ok((length, head & 0x0f))
     }
 
     fn skip(&mut self, kind: u8, depth: usize) -> Result<(), Fault> {
         if depth == MAX_DEPTH {
-            return Err(Fault::Broken("it nests too deep"));
+            return Err("it nests too deep");
         }
         match kind {
             1 | 2 => Ok(()),
@@ -96,7 +93,7 @@ impl Thrift<'_> {
                 (0..length).try_for_each(|_| self.skip(if kind <= 2 { 3 } else { kind }, depth + 1))
             }
             STRUCTURE => self.fields(|thrift, _, kind| thrift.skip(kind, depth + 1)),
-            _ => Err(Fault::Broken("it has a type of value that Parquet does not use")),
+            _ => Err("it has a type of value that Parquet does not use"),
         }
     }
 }
@@ -119,20 +116,20 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
             }
             let mut children = 0;
             if kind != STRUCTURE {
-                return Err(Fault::Broken("its schema is not a list of elements"));
+                return Err("its schema is not a list of elements");
             }
             thrift.fields(|thrift, field, kind| match (field, kind) {
                 (5, 5) => thrift.number().map(|number| children = number),
                 _ => thrift.skip(kind, 0),
             })?;
             if !(0..=length as i64).contains(&children) {
-                return Err(Fault::Broken("its schema has an impossible number of fields"));
+                return Err("its schema has an impossible number of fields");
             }
             if children > 0 {
                 open.push(children);
             }
             if open.len() > MAX_SCHEMA_DEPTH {
-                return Err(Fault::Broken("its schema nests too deep"));
+                return Err("its schema nests too deep");
             }
         }
         Ok(())
