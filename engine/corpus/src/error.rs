@@ -7,7 +7,6 @@ use std::path::PathBuf;
 /// and the cleaning continues.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or folder could not be read or written.
     #[error("{}: {cause}", path.display())]
     Io {
         path: PathBuf,
@@ -20,7 +19,6 @@ pub enum Error {
     /// A setting breaks a rule: names it, its value and the rule.
     #[error("{0}")]
     Invalid(String),
-    /// A request that cannot be met; the message is one sentence.
     #[error("{0}")]
     Refused(String),
     /// Another error, with a remedy.

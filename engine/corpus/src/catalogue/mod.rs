@@ -37,7 +37,6 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Length {
-    /// Exact number of bytes.
     Exact(u64),
     /// Approximate number of bytes: the publisher states no exact one, and only the SHA-256 decides.
     About(u64),

@@ -7,7 +7,6 @@ pub(super) enum Hint {
     Phone,
     Card,
     Address,
-    /// A version or a section.
     Version,
     /// Another kind of number: an order, an ISBN, a page.
     Other,

@@ -59,10 +59,8 @@ pub enum Class {
     /// A payment card's number (ISO/IEC 7812).
     Card,
     Email,
-    /// An IP address, version 4 or 6.
     IpAddress,
     Phone,
-    /// A name from the user's list.
     Name,
     /// An identifier from the user's list or matching one of the user's patterns.
     Identifier,

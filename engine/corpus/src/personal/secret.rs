@@ -25,9 +25,7 @@ struct Key {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alphabet {
-    /// Capitals and digits.
     Capitals,
-    /// Letters and digits.
     Plain,
     /// Letters, digits, `_` and `-`.
     Address,

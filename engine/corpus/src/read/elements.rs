@@ -10,7 +10,6 @@ pub(super) enum Element {
     /// It is in the buffer, including its tags.
     Whole,
     TooLong,
-    /// The file ends inside it.
     Unfinished,
     End,
 }

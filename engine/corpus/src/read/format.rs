@@ -32,7 +32,6 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Packing {
-    /// Not compressed.
     #[default]
     Plain,
     /// gzip, with one or more members.

@@ -11,9 +11,7 @@ pub(super) enum Notice {
     Surrogate,
     /// `NaN`, `Infinity` or an overflowing number, which JSON does not have.
     NoNumber,
-    /// A value nested too deep.
     Deep,
-    /// A field with two values in one record.
     Twice,
     /// A duplicate column name in a table.
     Column,

@@ -13,11 +13,8 @@ pub(super) trait Records: Send + 'static {
 
 #[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 pub(super) enum RecordStep {
-    /// A document, or a fault in a record.
     Item(Item),
-    /// No document yet.
     Nothing,
-    /// The file has ended or cannot be read further.
     End(Option<Trouble>),
 }
 

@@ -35,7 +35,6 @@ pub enum Missing {
     /// Report it as a trouble.
     #[default]
     Report,
-    /// Drop it silently.
     Drop,
     /// Use this text: `missing = { fill = "TEXT" }`.
     Fill(String),

@@ -64,7 +64,6 @@ enum NextRow {
     /// A value's quote is never closed, and the row's first line is not a valid row.
     Open,
     TooLong,
-    /// It has too many columns.
     TooWide,
     End,
 }

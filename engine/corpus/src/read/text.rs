@@ -34,7 +34,6 @@ pub(super) struct Text {
 #[derive(PartialEq)]
 enum State {
     Reading,
-    /// The stream has ended.
     Draining,
     Done,
 }

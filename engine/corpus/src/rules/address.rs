@@ -13,7 +13,6 @@ use crate::files::Files;
 use crate::personal::lists;
 
 settings! {
-    /// Drops pages of hosts, or with words in their address, that you list.
     Address {
     }
     lists {

@@ -12,7 +12,6 @@ use crate::files::Files;
 use crate::personal::lists;
 
 settings! {
-    /// Drops texts that hold words of your list.
     Blocklist {
         maximum_words: usize = 0, 0 to 1_000_000_000, "Most matches allowed in a text; 0 drops a text at its first match.";
     }

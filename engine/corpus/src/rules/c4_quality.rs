@@ -21,7 +21,6 @@ use super::threshold::settings;
 use super::words::{self, Word};
 
 settings! {
-    /// Takes away lines that are not sentences, and drops texts with too few of these, with code or with filler.
     C4Quality {
         require_terminal_punctuation: bool = true, 0 to 1,
             "Removes lines that do not end in . ? ! \" or '. The FineWeb recipe switches this off.";

@@ -6,7 +6,6 @@ use super::threshold::settings;
 use crate::entropy::entropy_of;
 
 settings! {
-    /// Drops texts of one character over and over, encoded data, and keys hit at random.
     Entropy {
         minimum_characters: usize = 40, 1 to 1_000_000, "Shorter texts pass: too little data.";
         minimum_bits: f64 = 2.5, 0 to 16,

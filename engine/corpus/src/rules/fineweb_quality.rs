@@ -12,7 +12,6 @@ use super::threshold::settings;
 use super::words::is_sentence_end;
 
 settings! {
-    /// Drops texts that are lists, menus or tables rather than prose.
     FinewebQuality {
         minimum_line_punctuation_fraction: f64 = 0.12, 0 to 1, "Smallest share of lines that end like a sentence.";
         maximum_short_line_fraction: f64 = 0.67, 0 to 1, "Largest share of short lines.";

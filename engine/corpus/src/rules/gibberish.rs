@@ -13,7 +13,6 @@ use super::trigrams::TrigramModel;
 use super::trigrams::Trigrams;
 
 settings! {
-    /// Drops texts whose spelling is far from that of the rest of the corpus.
     Gibberish {
         deviations: f64 = 8.0, 0 to 1000,
             "Largest distance of a text's bits per character above the median, in deviations of the corpus's scores.";

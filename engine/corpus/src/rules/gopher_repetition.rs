@@ -7,7 +7,6 @@ use super::outcome::{Reason, at_most};
 use super::threshold::settings;
 
 settings! {
-    /// Drops texts that repeat themselves: their lines, paragraphs, or runs of words.
     GopherRepetition {
         duplicate_paragraph_fraction: f64 = 0.30, 0 to 1,
             "Largest share of repeated paragraphs; 1 switches it off.";

@@ -6,7 +6,6 @@ use super::threshold::settings;
 use std::borrow::Cow;
 
 settings! {
-    /// Drops texts in other languages than these.
     Language {
         minimum_confidence: f64 = 0.3, 0 to 1,
             "Least confidence of the detection, where 1 is certain. FineWeb uses 0.65 with fastText, whose scale is different.";

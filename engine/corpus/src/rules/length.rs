@@ -5,7 +5,6 @@ use super::outcome::{Reason, at_least, at_most};
 use super::threshold::settings;
 
 settings! {
-    /// Drops texts that are too short to teach anything, or too long to be one document.
     Length {
         minimum_words: usize = 10, 0 to 1_000_000_000, "Fewest words, without punctuation.";
         maximum_words: usize = 10_000_000, 1 to 1_000_000_000, "Most words, without punctuation.";

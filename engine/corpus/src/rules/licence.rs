@@ -4,7 +4,6 @@ use super::outcome::Reason;
 use super::threshold::settings;
 
 settings! {
-    /// Keeps texts under the licences that you list.
     Licence {
         keep_unknown: bool = false, 0 to 1, "Whether to keep texts without a stated licence.";
     }

@@ -4,7 +4,6 @@ use std::fmt;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Unchanged.
     Kept,
     /// Kept with this text: lines were removed.
     Edited(String),

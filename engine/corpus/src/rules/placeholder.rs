@@ -9,7 +9,6 @@ use super::threshold::settings;
 use crate::error::Result;
 
 settings! {
-    /// Drops filler Latin, and short texts that say little more than "coming soon".
     Placeholder {
         drop_filler_latin: bool = true, 0 to 1, "Drops texts with lorem ipsum or its best-known phrases.";
         short_text_words: usize = 100, 0 to 1_000_000, "Drops texts of up to this many words for a single phrase.";

@@ -18,7 +18,6 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 pub(super) enum Failure {
     /// Temporary: worth retrying.
     Passing(String),
-    /// Permanent.
     Final(Error),
 }
 

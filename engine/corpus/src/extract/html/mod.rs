@@ -44,10 +44,8 @@ use crate::readers::Readers;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// The main content, found by trafilatura.
     #[default]
     MainContent,
-    /// All visible text, including navigation.
     AllText,
 }
 

@@ -46,11 +46,8 @@ impl Budget {
 }
 
 pub(super) enum Fault {
-    /// The content stream is broken.
     Content,
-    /// The page has too many pieces of text.
     Fragments,
-    /// The file's budget is exhausted.
     Budget,
 }
 

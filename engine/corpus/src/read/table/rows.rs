@@ -27,7 +27,6 @@ pub(super) enum Lines {
 pub(super) enum Cut {
     /// A row of this many bytes.
     Row(usize),
-    /// The row continues beyond the available bytes.
     More,
     /// A quote is never closed, or only after other quotes and line ends; with the number of bytes scanned.
     Doubted(usize),
