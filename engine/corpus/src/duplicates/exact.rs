@@ -107,8 +107,9 @@ impl Visitor for Lanes {
 pub const BYTES_PER_DOCUMENT: u64 = 24;
 
 /// The documents seen so far by hash: between 19 and 24 bytes for each kept document, nothing for a copy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, SmartDefault)]
 pub struct ExactIndex {
+    #[default(ShardedSet::new())]
     seen: ShardedSet<SeenDocument>,
 }
 
@@ -132,12 +133,6 @@ impl Entry for SeenDocument {
 
     fn equals(&self, other: &Self) -> bool {
         self.high == other.high
-    }
-}
-
-impl Default for ExactIndex {
-    fn default() -> Self {
-        Self { seen: ShardedSet::new() }
     }
 }
 

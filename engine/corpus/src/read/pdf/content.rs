@@ -100,31 +100,18 @@ pub(super) fn fragments(
     (reader.shown.all, fault)
 }
 
-#[derive(Clone)]
+#[derive(Clone, smart_default::SmartDefault)]
 struct State {
+    #[default(IDENTITY)]
     matrix: Matrix,
     font: Option<Rc<Font>>,
     size: f64,
     letter_spacing: f64,
     word_spacing: f64,
+    #[default = 1.0]
     stretch: f64,
     leading: f64,
     rise: f64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            matrix: IDENTITY,
-            font: None,
-            size: 0.0,
-            letter_spacing: 0.0,
-            word_spacing: 0.0,
-            stretch: 1.0,
-            leading: 0.0,
-            rise: 0.0,
-        }
-    }
 }
 
 const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
