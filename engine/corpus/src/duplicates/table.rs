@@ -18,7 +18,6 @@ const SHARDS: usize = 256;
 #[derive(Clone, Debug)]
 pub(super) struct ShardedSet<E> {
     shards: Vec<Shard<E>>,
-    length: usize,
     bytes: usize,
 }
 
@@ -31,15 +30,12 @@ struct Shard<E> {
 impl<E: Entry> ShardedSet<E> {
     /// Creates an empty set, which allocates almost nothing.
     pub(super) fn new() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Shard { places: Vec::new(), length: 0 }).collect(),
-            length: 0,
-            bytes: 0,
-        }
+        Self { shards: (0..SHARDS).map(|_| Shard { places: Vec::new(), length: 0 }).collect(), bytes: 0 }
     }
 
+    #[cfg(test)]
     pub(super) fn length(&self) -> usize {
-        self.length
+        self.shards.iter().map(|shard| shard.length).sum()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -66,7 +62,6 @@ impl<E: Entry> ShardedSet<E> {
         }
         *held = entry;
         shard.length += 1;
-        self.length += 1;
         None
     }
 }

@@ -5,10 +5,10 @@ use super::{Class, Finding, Style};
 
 pub const MASK: char = '•';
 
-pub const FINEWEB_EMAILS: [&str; 2] = ["email@example.com", "firstname.lastname@example.org"];
+const FINEWEB_EMAILS: [&str; 2] = ["email@example.com", "firstname.lastname@example.org"];
 
 /// FineWeb's replacements for IP addresses: drawn at random, and unresponsive when its authors checked.
-pub const FINEWEB_ADDRESSES: [&str; 6] =
+const FINEWEB_ADDRESSES: [&str; 6] =
     ["22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168"];
 
 /// Maximum characters of a mask, however long the original.
@@ -57,14 +57,7 @@ pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
     Class::ALL.iter().flat_map(|&class| [&[class.placeholder()][..], list(style, class)].concat()).collect()
 }
 
-/// The shape of personal data without its characters: `j•••@•••.com`.
-pub fn masked(class: Class, hidden: &str) -> String {
-    let mut shape = String::new();
-    push_mask(class, hidden, &mut shape);
-    shape
-}
-
-/// Appends the shape of personal data without its characters.
+/// Appends the shape of personal data without its characters: `j•••@•••.com`.
 pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
     let several = hidden.chars().nth(1).is_some();
     let first = hidden.chars().next().filter(|character| several && character.is_alphanumeric());

@@ -234,13 +234,6 @@ impl Read for Utf8 {
     }
 }
 
-pub fn text(bytes: Vec<u8>) -> Result<String, String> {
-    let mut text = String::new();
-    let mut stream = Utf8::new(io::Cursor::new(bytes));
-    stream.read_to_string(&mut text).map_err(|error| error.to_string())?;
-    Ok(text)
-}
-
 /// Decodes bytes that should be UTF-8: a value of a binary table, or a part of a UTF-8 stream. Invalid bytes become U+FFFD;
 /// zero bytes are removed.
 pub(super) fn part(bytes: &[u8]) -> Cow<'_, str> {
