@@ -6,7 +6,7 @@
 
 use super::content::{Content, Event};
 use super::hidden::Hidden;
-use super::tags::{Flow, flow, is_preformatted, name};
+use super::tags::{Flow, flow, name};
 use ego_tree::NodeRef;
 use scraper::node::Element;
 use scraper::{Html, Node};
@@ -124,9 +124,9 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
         "a" | "span" | "br" => Some(tag),
         // A figure is removed for its picture, but not for a listing.
         "figure"
-            if node.descendants().any(|node| {
-                node.value().as_element().is_some_and(|inside| is_preformatted(name(inside)))
-            }) =>
+            if node
+                .descendants()
+                .any(|node| node.value().as_element().is_some_and(|inside| name(inside) == "pre")) =>
         {
             Some("div")
         }

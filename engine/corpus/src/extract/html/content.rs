@@ -2,7 +2,7 @@
 
 use super::formula::{Formula, formula, is_shown_formula};
 use super::hidden::{self, Hidden, skip};
-use super::tags::{Flow, flow, heading_level, is_preformatted, name};
+use super::tags::{Flow, flow, heading_level, name};
 use super::writer::language_of;
 use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
@@ -103,7 +103,7 @@ impl<'t> Content<'t> {
                     continue;
                 }
             }
-            let ends_code = !opens && preformatted == 1 && is_preformatted(tag);
+            let ends_code = !opens && preformatted == 1 && tag == "pre";
             if is_block && (preformatted == 0 || ends_code) {
                 content.divide();
                 if opens {
@@ -115,7 +115,7 @@ impl<'t> Content<'t> {
             }
             let change =
                 |count: &mut usize| if opens { *count += 1 } else { *count = count.saturating_sub(1) };
-            if is_preformatted(tag) {
+            if tag == "pre" {
                 change(&mut preformatted);
                 let classes = node.descendants().filter_map(|node| node.value().as_element()?.attr("class"));
                 if let Some(language) = opens.then(|| classes.filter_map(language_of).next()).flatten() {
@@ -165,7 +165,7 @@ impl<'t> Content<'t> {
                 _ => {}
             }
             // Code has only its own structure.
-            if preformatted == 0 || is_preformatted(tag) {
+            if preformatted == 0 || tag == "pre" {
                 content.events.push(if opens {
                     Event::Start(node, element)
                 } else {

@@ -37,10 +37,6 @@ pub(super) fn flow(name: &str) -> Flow {
     }
 }
 
-pub(super) fn is_preformatted(name: &str) -> bool {
-    name == "pre"
-}
-
 /// The level of a heading, from 1.
 pub(super) fn heading_level(name: &str) -> Option<usize> {
     ["h1", "h2", "h3", "h4", "h5", "h6"].iter().position(|heading| *heading == name).map(|index| index + 1)

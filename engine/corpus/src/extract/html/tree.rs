@@ -5,7 +5,7 @@ use super::choice;
 use super::content::{Content, Event};
 use super::hidden::Hidden;
 use super::metadata::Metadata;
-use super::tags::{is_preformatted, name};
+use super::tags::name;
 use super::writer::{TextWriter, first_number};
 use super::{Mode, Page, Settings, sift, streamed};
 use crate::extract::conservation;
@@ -70,7 +70,7 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
                 writer.data_table |= content.data_tables.contains_key(&node.id());
                 let tag = name(element);
                 writer.start(tag, if tag == "ol" { first_number(element.attr("start")) } else { 0 });
-                if is_preformatted(tag) {
+                if tag == "pre" {
                     writer.language(content.languages.get(&node.id()).map_or("", String::as_str));
                 }
             }

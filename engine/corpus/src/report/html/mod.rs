@@ -207,12 +207,12 @@ fn totals(report: &CleaningReport) -> Markup {
                 div.label { "From raw to kept, by bytes of text" }
                 svg.flow viewBox="0 0 1000 40" preserveAspectRatio="none" aria-hidden="true" {
                     @for (class, start, width) in rectangles {
-                        rect class={ "fill-" (class) } x=(format!("{start:.2}")) y="0" width=(format!("{width:.2}")) height="40" {}
+                        rect.fill style={ "--part:var(--" (class) ")" } x=(format!("{start:.2}")) y="0" width=(format!("{width:.2}")) height="40" {}
                     }
                 }
                 ul.legend {
                     @for (title, class, bytes) in &parts {
-                        li { span class={ "swatch fill-" (class) } {} (title) " " b { (number::percent(number::ratio(*bytes, whole))) } }
+                        li { span.swatch.fill style={ "--part:var(--" (class) ")" } {} (title) " " b { (number::percent(number::ratio(*bytes, whole))) } }
                     }
                 }
             }

@@ -48,7 +48,7 @@ fn card(stage: &Stage, place: usize, open: bool) -> Markup {
     let about = &stage.about;
     let chips = [&about.threshold, &about.paper].into_iter().filter(|text| !text.is_empty());
     html! {
-        article class={ "card stage edge-" (class_of(about.group)) } id={ "stage-" (place) } {
+        article.card.stage style={ "--part:var(--" (class_of(about.group)) ")" } id={ "stage-" (place) } {
             div.stage-head { h4 { (shown(&about.title)) } bdi.mono { (shown(&about.name)) } }
             @if !about.sentence.is_empty() { p { (shown(&about.sentence)) } }
             @if chips.clone().next().is_some() {
