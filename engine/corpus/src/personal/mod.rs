@@ -27,7 +27,7 @@ mod tests;
 
 pub use detector::{Applied, Detector, Sample};
 pub(crate) use detector::{around, hide};
-pub use replacement::MASK;
+pub use replacement::{MASK, masked};
 pub use settings::{Action, Settings, Style};
 
 use serde::{Deserialize, Serialize};

@@ -57,7 +57,13 @@ pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
     Class::ALL.iter().flat_map(|&class| [&[class.placeholder()][..], list(style, class)].concat()).collect()
 }
 
-/// Appends the shape of personal data without its characters: `j•••@•••.com`.
+/// The shape of personal data without its characters: `j•••@•••.com`.
+pub fn masked(class: Class, hidden: &str) -> String {
+    let mut shape = String::new();
+    push_mask(class, hidden, &mut shape);
+    shape
+}
+
 pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
     let several = hidden.chars().nth(1).is_some();
     let first = hidden.chars().next().filter(|character| several && character.is_alphanumeric());
