@@ -31,17 +31,11 @@ pub trait Files: Sync {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>>;
 
     /// Creates or truncates a file for writing; its folder exists.
-    ///
-    /// # Errors
-    /// It cannot be written, or the file system is read-only.
     fn create(&self, _path: &Path) -> io::Result<Box<dyn Write + Send>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Opens a file for writing after its first `length` bytes, and truncates the rest.
-    ///
-    /// # Errors
-    /// It cannot be written, or files do not outlive the program.
     fn append(&self, _path: &Path, _length: u64) -> io::Result<Box<dyn Write + Send>> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -89,8 +89,8 @@ impl Context {
                     Value::Bool(_) => "a boolean",
                     _ => "a number",
                 };
-                Err(self
-                    .trouble(number, format!("is {name}, not a record; each record is an object in {{}}")))
+                let reason = format!("is {name}, not a record; each record is an object in {{}}");
+                Err(self.trouble(number, reason))
             }
         }
     }
@@ -125,11 +125,8 @@ impl Context {
         if !named && let Some(text) = shapes::text(&record, &settings.join) {
             let text = text.map_err(|reason| self.trouble(number, reason))?;
             if text.trim().is_empty() {
-                return match self.absent(number, "the conversation") {
-                    Err(trouble) => Err(trouble),
-                    // A conversation has no place for a replacement text.
-                    Ok(_) => Ok(None),
-                };
+                // A conversation has no place for a replacement text.
+                return self.absent(number, "the conversation").map(|_| None);
             }
             document.text = text;
             document.kind = Kind::Conversation;

@@ -6,6 +6,7 @@ use hayro_cmap::{BfString, CMap};
 use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use pdf_encoding::{ForwardMap, MACEXPERT, MACROMAN, STANDARD, SYMBOL, WINANSI, ZDINGBAT};
 use rustc_hash::FxHashMap;
+use unicode_normalization::UnicodeNormalization as _;
 
 pub(super) struct Font {
     codes: Codes,
@@ -347,14 +348,7 @@ fn standard_width(name: &str, letter: char) -> f64 {
     }
     let is_serif = name.contains("Times") || name.contains("Serif");
     let widths = if is_serif { TIMES } else { HELVETICA };
-    let plain = unicode_normalization::char::decompose_canonical;
-    let mut base = letter;
-    let mut is_first = true;
-    plain(letter, |part| {
-        if std::mem::take(&mut is_first) {
-            base = part;
-        }
-    });
+    let base = letter.nfd().next().unwrap_or(letter);
     let at = (base as usize).wrapping_sub(32);
     widths.get(at).map_or(0.5, |width| f64::from(*width) / 1000.0)
 }
