@@ -24,7 +24,7 @@ const FORMAT: u32 = 1;
 /// Maximum bytes of an index: a hundred bytes per source.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CorpusIndex {
     pub format: u32,
     pub recipe: String,
@@ -39,7 +39,7 @@ pub struct CorpusIndex {
     pub mixture: BTreeMap<String, f64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceIndex {
     pub name: String,
     pub documents: u64,
@@ -62,15 +62,7 @@ pub struct KeptLine {
 
 impl CorpusIndex {
     pub fn new(recipe: &str, validation: f64) -> Self {
-        Self {
-            format: FORMAT,
-            recipe: recipe.to_owned(),
-            documents: 0,
-            bytes: 0,
-            validation,
-            sources: Vec::new(),
-            mixture: BTreeMap::new(),
-        }
+        Self { format: FORMAT, recipe: recipe.to_owned(), validation, ..Self::default() }
     }
 
     /// Reads the index of a folder; `None` if it is not the output of a cleaning.

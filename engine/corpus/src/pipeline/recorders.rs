@@ -173,12 +173,7 @@ impl Recorders {
         self.index.documents += 1;
         self.index.bytes += amount.bytes;
         if self.index.sources.last().is_none_or(|last| last.name != source) {
-            self.index.sources.push(SourceIndex {
-                name: source.to_owned(),
-                documents: 0,
-                bytes: 0,
-                licences: Vec::new(),
-            });
+            self.index.sources.push(SourceIndex { name: source.to_owned(), ..SourceIndex::default() });
         }
         if let Some(source) = self.index.sources.last_mut() {
             source.documents += 1;

@@ -11,7 +11,7 @@ const REMEMBERED: usize = 65_536;
 const MAX_NAME_BYTES: usize = 200;
 pub(super) const OTHERS: &str = "(other sources)";
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sources {
     names: Vec<String>,
     bytes: Vec<u64>,
@@ -22,8 +22,7 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn new(mixture: &Mixture) -> Self {
-        let mut sources =
-            Self { names: Vec::new(), bytes: Vec::new(), numbers: FxHashMap::default(), named: 0 };
+        let mut sources = Self::default();
         for name in mixture.weights.keys().chain(mixture.caps.keys()) {
             sources.number(name, 0);
         }

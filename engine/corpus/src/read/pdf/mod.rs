@@ -184,22 +184,10 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
 }
 
 fn count(reader: impl Read, left: u64) -> u64 {
-    let mut sink = Sink(0);
-    let _ = io::copy(&mut reader.take(left.saturating_add(1)), &mut sink);
-    sink.0
-}
-
-struct Sink(u64);
-
-impl io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let most = left.saturating_add(1);
+    let mut reader = reader.take(most);
+    io::copy(&mut reader, &mut io::sink()).ok();
+    most - reader.limit()
 }
 
 /// Whether a dictionary names its filters indirectly, as in `/Filter 5 0 R` and `/Filter [5 0 R]`.
