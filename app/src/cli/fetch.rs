@@ -18,7 +18,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Lists the catalogue: an object per line as JSON, otherwise a paragraph per entry.
 pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
-    for entry in catalogue::ENTRIES {
+    for entry in catalogue::ENTRIES.iter() {
         if json {
             say!("{}", serde_json::to_string(entry)?)?;
         } else {

@@ -9,11 +9,9 @@ use crate::rules::{self, Rule, Unit, Value};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
 use glasshouse_protocol::names;
 
-/// A number of a stage other than a rule, accessed by name.
 struct Number {
     name: &'static str,
     meaning: &'static str,
-    /// Minimum and maximum.
     bounds: (f64, f64),
     unit: Unit,
     get: fn(&Recipe) -> f64,
@@ -57,11 +55,9 @@ const PARAGRAPHS: [Number; 1] = [
 const RECIPE: [Number; 1] =
     [number!([] validation: f64, 0.0 to MAX_VALIDATION, "share of each source to hold out")];
 
-/// A stage other than a rule.
 struct Other {
     at: At,
     numbers: &'static [Number],
-    /// The field that enables it.
     switch: fn(&mut Recipe) -> &mut bool,
 }
 
@@ -78,10 +74,6 @@ const OTHERS: [Other; 5] = [
 ];
 
 impl Recipe {
-    /// The recipe as cards.
-    ///
-    /// # Errors
-    /// Never for a validated recipe.
     pub fn summary(&self) -> Result<RecipeSummary> {
         let mut cards: Vec<StageCard> =
             self.rules.iter().map(|rule| rule_card(rule, self.is_on(rule))).collect();
@@ -107,9 +99,6 @@ impl Recipe {
     }
 
     /// Enables or disables a stage; a rule that the recipe does not contain is added after the others.
-    ///
-    /// # Errors
-    /// There is no stage with that name.
     pub fn switch(&mut self, stage: &str, on: bool) -> Result<()> {
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
             *(other.switch)(self) = on;
@@ -128,10 +117,6 @@ impl Recipe {
         Ok(())
     }
 
-    /// Sets a number of a stage.
-    ///
-    /// # Errors
-    /// There is no such stage or number, or the value breaks a rule; the recipe is unchanged.
     pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
         let mut changed = self.clone();
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
@@ -154,10 +139,6 @@ impl Recipe {
         Ok(())
     }
 
-    /// Sets the action for a class of personal data.
-    ///
-    /// # Errors
-    /// There is no such class.
     pub fn set_personal(&mut self, class: &str, action: Action) -> Result<()> {
         let known = || Class::ALL.iter().map(|class| class.name());
         let class = Class::ALL.iter().copied().find(|own| own.name() == class).ok_or_else(|| {

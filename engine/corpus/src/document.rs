@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Markup of a document's text, which determines its extraction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -25,12 +24,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether prose must be extracted from it.
     pub fn is_marked_up(&self) -> bool {
         matches!(self, Self::Html | Self::HtmlFragment | Self::Wikitext)
     }
 
-    /// Whether it is plain text, the default.
     pub fn is_plain(&self) -> bool {
         *self == Self::Plain
     }
@@ -58,12 +55,10 @@ pub struct Document {
     /// Date as stated, for example `2024-05-01`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
-    /// Address of publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Markup of the text.
     #[serde(skip_serializing_if = "Kind::is_plain")]
     pub kind: Kind,
     /// The text: as read, later as extracted, repaired and edited by rules.

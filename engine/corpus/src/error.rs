@@ -7,7 +7,6 @@ use std::path::PathBuf;
 /// and the cleaning continues.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or folder could not be read or written.
     #[error("{}: {cause}", path.display())]
     Io {
         path: PathBuf,
@@ -16,15 +15,10 @@ pub enum Error {
     },
     /// A recipe, list or folder cannot be used.
     #[error("{}: {reason}", path.display())]
-    BadFile {
-        path: PathBuf,
-        /// The problem, its position, and what to do.
-        reason: String,
-    },
+    BadFile { path: PathBuf, reason: String },
     /// A setting breaks a rule: names it, its value and the rule.
     #[error("{0}")]
     Invalid(String),
-    /// A request that cannot be met; the message is one sentence.
     #[error("{0}")]
     Refused(String),
     /// Another error, with a remedy.
@@ -45,9 +39,21 @@ impl Error {
         Self::BadFile { path: path.into(), reason: reason.into() }
     }
 
-    /// Adds a remedy.
     #[must_use]
     pub fn hint(self, hint: Hint) -> Self {
         Self::Hinted { error: Box::new(self), hint }
     }
+}
+
+/// Checks that a setting is within its bounds, which are included.
+pub(crate) fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    field: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<()> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("{field} is {value}; it must be from {least} to {most}")))
 }

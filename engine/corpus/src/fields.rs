@@ -24,7 +24,6 @@ const LANGUAGES: &str = "af afr ak aka am amh ar ara az aze be bel bg bul bn ben
     sn sna so som sq sqi sr srp sv swe sw swa ta tam te tel tg tgk th tha tk tuk tl tgl tr tur tt tat ug uig uk ukr ur urd uz uzb vi vie \
     xh xho yi yid yo yor zh cmn zu zul";
 
-/// Languages by two-letter and three-letter code.
 pub(crate) fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
     LANGUAGES.split(' ').zip(LANGUAGES.split(' ').skip(1)).step_by(2)
 }
@@ -102,14 +101,12 @@ pub(crate) fn day(value: &str) -> Option<String> {
     (1000..3000).contains(&day.year()).then(|| day.to_string())
 }
 
-/// Genres, and the folder names that imply them.
 const GENRES: &str = "academic=academic,papers article=article,articles blog=blog,blogs book=book,books \
     conversation=chat,chats,conversations,dialogue,dialogues code=code drama=drama,plays \
     mail=email,emails,mail,mails encyclopedia=encyclopedia,wiki,wikipedia fiction=fiction,novels,stories \
     forum=forum,forums legal=law,legal letter=letters news=news poetry=poems,poetry recipe=recipes \
     review=reviews speech=speeches subtitle=subtitles textbook=textbooks web=web";
 
-/// The genre implied by a folder's name, the innermost first.
 pub(crate) fn genre_of_folders(folders: &[String]) -> Option<String> {
     let known = |folder: &String| {
         let folder = folder.to_ascii_lowercase();

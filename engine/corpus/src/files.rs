@@ -5,7 +5,6 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// A file opened for reading.
 pub trait Input: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Input for T {}
 
@@ -21,39 +20,22 @@ pub enum FileType {
 /// A file system: the operating system's, or a browser's files in memory.
 pub trait Files: Sync {
     /// The type of a path, following links.
-    ///
-    /// # Errors
-    /// The path does not exist or is not accessible.
     fn file_type(&self, path: &Path) -> io::Result<FileType>;
 
     fn is_link(&self, _path: &Path) -> bool {
         false
     }
 
-    /// The paths in a folder, sorted by name.
-    ///
-    /// # Errors
-    /// It is not a folder or not readable.
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
 
-    /// Opens a file for reading.
-    ///
-    /// # Errors
-    /// It cannot be opened.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>>;
 
     /// Creates or truncates a file for writing; its folder exists.
-    ///
-    /// # Errors
-    /// It cannot be written, or the file system is read-only.
     fn create(&self, _path: &Path) -> io::Result<Box<dyn Write + Send>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Opens a file for writing after its first `length` bytes, and truncates the rest.
-    ///
-    /// # Errors
-    /// It cannot be written, or files do not outlive the program.
     fn append(&self, _path: &Path, _length: u64) -> io::Result<Box<dyn Write + Send>> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -63,35 +45,20 @@ pub trait Files: Sync {
         None
     }
 
-    /// Creates a folder and its parents.
-    ///
-    /// # Errors
-    /// It cannot be created.
     fn create_folder(&self, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Renames a file within its folder, replacing an existing one.
-    ///
-    /// # Errors
-    /// It cannot be renamed.
     fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Removes a file.
-    ///
-    /// # Errors
-    /// It cannot be removed.
     fn remove(&self, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Acquires the lock of a lock file; `None` if another program holds it. By default, for file systems without other
     /// programs, nothing is locked.
-    ///
-    /// # Errors
-    /// The file cannot be created.
     fn lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
         Ok(Some(Lock::default()))
     }
@@ -120,10 +87,6 @@ impl Drop for Lock {
 pub struct LockFile(std::fs::File);
 
 impl LockFile {
-    /// Opens the file, creating it if missing.
-    ///
-    /// # Errors
-    /// The file system refuses.
     pub fn open(path: &Path) -> std::io::Result<Self> {
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
     }
@@ -142,12 +105,10 @@ impl LockFile {
         path.exists()
     }
 
-    /// Waits for an exclusive lock.
     pub fn hold(&self) {
         self.0.lock().ok();
     }
 
-    /// Waits for a shared lock.
     pub fn share(&self) {
         self.0.lock_shared().ok();
     }
@@ -167,14 +128,12 @@ pub const STANDARD_INPUT: &str = "-";
 /// Standard input, spooled to an unlinked temporary file: it is read more than once.
 static PIPED: OnceLock<Result<Mutex<std::fs::File>, String>> = OnceLock::new();
 
-/// A reader of the spooled standard input.
 struct Piped {
     file: &'static Mutex<std::fs::File>,
     position: u64,
 }
 
 impl Piped {
-    /// Opens it; spools standard input on first use.
     fn open() -> io::Result<Self> {
         let spooled = PIPED
             .get_or_init(|| spool(io::stdin().lock()).map(Mutex::new).map_err(|error| error.to_string()));

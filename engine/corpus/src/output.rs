@@ -17,7 +17,6 @@ pub const DROPPED_FILE: &str = "dropped.jsonl";
 pub const REPORT_FILE: &str = "report.json";
 pub const REPORT_PAGE: &str = "report.html";
 pub const RECIPE_FILE: &str = "recipe.toml";
-/// The index of the folder.
 pub const CORPUS_FILE: &str = "corpus.json";
 
 /// Layout version written by this program.
@@ -25,29 +24,24 @@ const FORMAT: u32 = 1;
 /// Maximum bytes of an index: a hundred bytes per source.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
 
-/// `corpus.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CorpusIndex {
-    /// Layout version.
     pub format: u32,
     pub recipe: String,
-    /// Number of kept documents.
     pub documents: u64,
     /// UTF-8 bytes of their text.
     pub bytes: u64,
     /// Fraction of each source's documents marked as held out.
     pub validation: f64,
-    /// The sources, in order of their documents.
     pub sources: Vec<SourceIndex>,
     /// The fraction of training windows that begin in each source, if a mixture changes it from the sources' lengths; otherwise
     /// empty.
     pub mixture: BTreeMap<String, f64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceIndex {
     pub name: String,
-    /// Number of kept documents.
     pub documents: u64,
     /// UTF-8 bytes of their text.
     pub bytes: u64,
@@ -67,23 +61,11 @@ pub struct KeptLine {
 }
 
 impl CorpusIndex {
-    /// An index in the current layout.
     pub fn new(recipe: &str, validation: f64) -> Self {
-        Self {
-            format: FORMAT,
-            recipe: recipe.to_owned(),
-            documents: 0,
-            bytes: 0,
-            validation,
-            sources: Vec::new(),
-            mixture: BTreeMap::new(),
-        }
+        Self { format: FORMAT, recipe: recipe.to_owned(), validation, ..Self::default() }
     }
 
     /// Reads the index of a folder; `None` if it is not the output of a cleaning.
-    ///
-    /// # Errors
-    /// It is damaged or of another version.
     pub fn find(files: &dyn Files, folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(CORPUS_FILE);
         match files.file_type(&path) {

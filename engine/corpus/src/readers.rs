@@ -1,6 +1,5 @@
 //! Interface to external readers of large formats; [`read`](crate::read) defines the messages.
 
-/// Functions that call readers outside of this program.
 #[derive(Clone, Copy, Debug)]
 pub struct Readers {
     /// Starts reading a file, given the reader's name (`parquet` or `pdf`), the request and the file's bytes; returns a handle.

@@ -5,7 +5,7 @@
 
 use crate::balance;
 use crate::duplicates::{self, contamination};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::extract;
 use crate::files::Files;
 use crate::output::RECIPE_FILE;
@@ -26,11 +26,9 @@ const MAX_RECIPE_BYTES: u64 = 16 << 20;
 /// Maximum held-out fraction: something must be left for training.
 pub const MAX_VALIDATION: f64 = 0.99;
 
-/// A complete pipeline.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
-    /// Display name.
     #[default = "own"]
     pub name: String,
     /// Disabled stages, by name.
@@ -39,18 +37,14 @@ pub struct Recipe {
     #[default = 0.1]
     pub validation: f64,
     pub reading: read::Settings,
-    /// Extraction of prose from web pages, wikitext and PDF.
     pub extract: extract::Settings,
     pub repair: repair::Settings,
     /// Quality rules, in order of execution.
     pub rules: Vec<Rule>,
     pub duplicates: duplicates::Settings,
-    /// Overlap with evaluation data.
     pub contamination: contamination::Settings,
     pub personal: personal::Settings,
-    /// Composition report.
     pub balance: balance::Settings,
-    /// Training shares of the sources.
     pub mixture: balance::Mixture,
 }
 
@@ -60,9 +54,6 @@ impl Recipe {
     /// `fineweb` (Penedo et al. 2024, arXiv:2406.17557), `gopher` (Rae et al. 2021) and `c4` (Raffel et al. 2020) are the rules
     /// of their papers; each also drops near duplicates and replaces personal data. `light` suits your own files: it requires
     /// little of a text and drops broken ones. `raw` reads and extracts, drops nothing and changes no text.
-    ///
-    /// # Errors
-    /// There is no recipe with that name; suggests the nearest one.
     pub fn published(name: &str) -> Result<Self> {
         let rules = match name {
             "fineweb" => rules::presets::fineweb(),
@@ -75,7 +66,6 @@ impl Recipe {
         Ok(Self { name: name.to_owned(), rules, ..Self::default() })
     }
 
-    /// Reads and extracts, and keeps every character.
     fn raw() -> Self {
         let mut recipe = Self { name: "raw".to_owned(), ..Self::default() };
         recipe.duplicates.exact.enabled = false;
@@ -87,9 +77,6 @@ impl Recipe {
     }
 
     /// Loads a published recipe by name, or a file.
-    ///
-    /// # Errors
-    /// It is neither.
     pub fn named(name: &str) -> Result<Self> {
         let path = Path::new(name);
         if NAMES.contains(&name) {
@@ -102,10 +89,6 @@ impl Recipe {
         Self::published(name)
     }
 
-    /// The recipe of a cleaned folder.
-    ///
-    /// # Errors
-    /// It is missing or damaged.
     pub fn of_cleaning(files: &dyn Files, folder: &Path) -> Result<Self> {
         let path = folder.join(RECIPE_FILE);
         let damaged = |reason: String| Error::bad_file(&path, format!("{reason}; clean again"));
@@ -115,10 +98,6 @@ impl Recipe {
         Self::from_toml(&text).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Parses a recipe from TOML.
-    ///
-    /// # Errors
-    /// The fault, with the nearest name for a misspelt one.
     pub fn from_toml(text: &str) -> Result<Self> {
         let recipe: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| {
@@ -133,25 +112,12 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The recipe as TOML.
-    ///
-    /// # Errors
-    /// Never for a validated recipe.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| Error::Invalid(format!("recipe: {error}")))
     }
 
-    /// Checks all settings.
-    ///
-    /// # Errors
-    /// The first setting that breaks a rule.
     pub fn validate(&self) -> Result<()> {
-        if !(0.0..=MAX_VALIDATION).contains(&self.validation) {
-            return Err(Error::Invalid(format!(
-                "validation = {} must be from 0 to {MAX_VALIDATION}",
-                self.validation
-            )));
-        }
+        within("validation", self.validation, 0.0, MAX_VALIDATION)?;
         self.reading.validate()?;
         self.extract.validate()?;
         let mut seen: Vec<&str> = Vec::new();

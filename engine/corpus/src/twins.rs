@@ -17,7 +17,6 @@ use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RawTwin {
-    /// Number of training documents.
     pub documents: u64,
     /// Number of documents left out because they contain held-out text.
     pub left_out: u64,
@@ -27,9 +26,6 @@ pub struct RawTwin {
 
 /// Creates the raw twin of a cleaned folder in `out`, from the same inputs, read with its recipe's settings; and in `held_out`
 /// a folder with the raw forms of the held-out documents.
-///
-/// # Errors
-/// `cleaned` is not a cleaned folder or holds nothing out, the inputs cannot be read, or a folder cannot be written.
 pub fn raw_twin(
     files: &dyn Files,
     inputs: &[PathBuf],
@@ -123,7 +119,6 @@ fn damaged(path: &Path) -> impl Fn(serde_json::Error) -> Error {
     move |error| Error::bad_file(path, format!("is damaged: {error}; clean again"))
 }
 
-/// A line with another split.
 fn split(path: &Path, line: &str, split: &str) -> Result<String> {
     let mut fields: Map<String, Value> = serde_json::from_str(line).map_err(damaged(path))?;
     fields.insert("split".to_owned(), split.into());

@@ -11,9 +11,6 @@ pub struct Template(ChatTemplate);
 #[wasm_bindgen]
 impl Template {
     /// Compiles a template, with the special tokens of a `tokenizer_config.json`.
-    ///
-    /// # Errors
-    /// The template is invalid.
     #[wasm_bindgen(constructor)]
     pub fn new(template: &str, settings: &str) -> Result<Template, JsError> {
         let settings: serde_json::Map<_, _> = serde_json::from_str(settings)?;
@@ -22,18 +19,12 @@ impl Template {
 
     /// Renders messages (JSON), followed by the start of the assistant's reply if `answer` is set. `variables` (JSON) are
     /// passed to the template.
-    ///
-    /// # Errors
-    /// The template rejects the messages or fails.
     pub fn text(&self, messages: &str, answer: bool, variables: &str) -> Result<String, JsError> {
         let (messages, variables) = (serde_json::from_str(messages)?, serde_json::from_str(variables)?);
         Ok(self.0.text_with(&Conversation::new(messages), answer, &variables)?)
     }
 
     /// Converts a line of a dataset to an objective's example, as JSON.
-    ///
-    /// # Errors
-    /// The line is not valid for the objective.
     pub fn example(&self, line: &str, objective: &str) -> Result<String, JsError> {
         let read = objective.parse().and_then(|objective| example(line, objective, &self.0));
         let example = read.map_err(|reason| JsError::new(&reason))?;

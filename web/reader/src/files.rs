@@ -12,9 +12,6 @@ pub struct Reading {
 #[wasm_bindgen]
 impl Reading {
     /// Opens a file: the engine's request (JSON) and the file's bytes.
-    ///
-    /// # Errors
-    /// The request comes from another version of the engine.
     #[wasm_bindgen(constructor)]
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, JsError> {
         let documents = FileDocuments::new(question, file).map_err(|reason| JsError::new(&reason))?;
@@ -22,9 +19,6 @@ impl Reading {
     }
 
     /// The next documents and troubles, one JSON value per line; `undefined` at the end.
-    ///
-    /// # Errors
-    /// One of them cannot be written as JSON.
     pub fn next_lines(&mut self) -> Result<Option<Vec<u8>>, JsError> {
         self.documents.next_lines().map_err(|reason| JsError::new(&reason))
     }

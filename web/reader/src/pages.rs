@@ -4,9 +4,6 @@ use glasshouse_corpus::extract::html;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 /// Extracts the text of a page; the settings and the result are JSON.
-///
-/// # Errors
-/// The page is refused, or the settings come from another version of the engine.
 #[wasm_bindgen]
 pub fn page(settings: &str, html: &str) -> Result<String, JsError> {
     let settings = serde_json::from_str(settings).map_err(|error| JsError::new(&error.to_string()))?;

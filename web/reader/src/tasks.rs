@@ -7,9 +7,6 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Rows of a split, one per line: of the recipe `name`, or instruction tasks of all kinds in the objective's format.
-///
-/// # Errors
-/// The recipe, objective or split is unknown.
 #[wasm_bindgen]
 pub fn rows(name: Option<String>, objective: &str, split: &str, count: u32) -> Result<String, JsError> {
     let recipe = name.map(|name| recipe(&name)).transpose().map_err(|reason| JsError::new(&reason))?;

@@ -1,7 +1,7 @@
 //! Training shares of the sources, and caps on sources.
 
 use crate::error::{Error, Result};
-use crate::report::{Column, CorpusTable, Unit};
+use crate::report::{CorpusTable, Unit};
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -16,7 +16,6 @@ const PARTS: f64 = 1e9;
 pub struct Cap {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub documents: Option<u64>,
-    /// Bytes of text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }
@@ -44,10 +43,6 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// Checks all settings.
-    ///
-    /// # Errors
-    /// Names the setting that breaks its rule.
     pub fn validate(&self) -> Result<()> {
         let invalid = |reason: String| Err(Error::Invalid(format!("mixture.{reason}")));
         if !(self.temperature.is_finite() && self.temperature >= 1.0) {
@@ -79,9 +74,6 @@ impl Mixture {
     /// A mixture never excludes the whole corpus: weights of unknown sources are ignored, shares follow sizes if all weights
     /// are 0, and a maximum share too small for the number of sources becomes an equal one. [`Mixture::remarks`] reports these
     /// cases.
-    ///
-    /// # Errors
-    /// A setting breaks its rule.
     pub fn shares(&self, sizes: &[(&str, u64)]) -> Result<BTreeMap<String, f64>> {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(BTreeMap::new());
@@ -89,10 +81,6 @@ impl Mixture {
         Ok(self.weigh(sizes)?.into_iter().map(|(source, share)| (source.to_owned(), share)).collect())
     }
 
-    /// The mixture as a table, if shares differ from sizes.
-    ///
-    /// # Errors
-    /// As for [`Mixture::shares`].
     pub fn table(&self, sizes: &[(&str, u64)]) -> Result<Option<CorpusTable>> {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(None);
@@ -101,24 +89,19 @@ impl Mixture {
         let row = |((source, share), (_, size)): ((&str, f64), &(&str, u64))| {
             let part = *size as f64;
             let seen = if *size > 0 { total * share / part } else { 0.0 };
-            vec![source.into(), (*size).into(), (part / total.max(1.0)).into(), share.into(), seen.into()]
+            [source.into(), (*size).into(), (part / total.max(1.0)).into(), share.into(), seen.into()]
         };
         let rows = self.weigh(sizes)?.into_iter().zip(sizes).map(row);
-        Ok(Some(CorpusTable {
-            key: "mixture".to_owned(),
-            title: "Mixture".to_owned(),
-            note: "The share of each source in a run, and how often each is read in as much text as the corpus holds; more than four repetitions \
-                teach little (Muennighoff et al. 2023)."
-                .to_owned(),
-            columns: vec![
-                Column::new("Source", Unit::Text),
-                Column::new("Text", Unit::Bytes),
-                Column::new("Share of text", Unit::Share),
-                Column::new("Share of training", Unit::Share),
-                Column::new("Times seen", Unit::Number),
-            ],
-            rows: rows.collect(),
-        }))
+        let note = "The share of each source in a run, and how often each is read in as much text as the corpus holds; more than four repetitions \
+            teach little (Muennighoff et al. 2023).";
+        let columns = [
+            ("Source", Unit::Text),
+            ("Text", Unit::Bytes),
+            ("Share of text", Unit::Share),
+            ("Share of training", Unit::Share),
+            ("Times seen", Unit::Number),
+        ];
+        Ok(Some(CorpusTable::new(["mixture", "Mixture", note], columns, rows)))
     }
 
     /// Sentences about settings that could not be applied, to be shown with the mixture.
@@ -146,7 +129,6 @@ impl Mixture {
         remarks
     }
 
-    /// The shares, in the order of `sizes`.
     fn weigh<'a>(&self, sizes: &[(&'a str, u64)]) -> Result<Vec<(&'a str, f64)>> {
         self.validate()?;
         let largest = sizes.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1) as f64;

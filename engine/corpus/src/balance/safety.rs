@@ -6,12 +6,10 @@ use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::personal::lists::{self, WordList};
 use crate::personal::{around, hide};
-use crate::report::{Column, CorpusTable, Unit, lot};
+use crate::report::{CorpusTable, Unit, lot};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum number of examples.
 const MAX_PLACES: usize = 20;
-/// Bytes of context shown on each side of a word.
 const MARGIN: usize = 60;
 /// Maximum number of distinct sources; later ones are counted together.
 const MAX_SOURCES: usize = 10_000;
@@ -24,7 +22,6 @@ struct Occurrence {
     excerpt: String,
 }
 
-/// Counts listed words in documents given in a fixed order.
 #[derive(Debug)]
 pub struct Safety {
     entries: Vec<String>,
@@ -37,10 +34,6 @@ pub struct Safety {
 }
 
 impl Safety {
-    /// Creates an empty count; reads the list.
-    ///
-    /// # Errors
-    /// Settings break a rule, or the list cannot be read.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
         let entries = lists::gather(&settings.safety_words, settings.safety_file.as_deref(), files)?;
@@ -104,14 +97,12 @@ impl Safety {
         }
     }
 
-    /// The context of a range, with all listed words masked.
     fn excerpt(&self, text: &str, start: usize, end: usize, mask: impl FnOnce(&str) -> String) -> String {
         let line = mask(text.get(around(text, start..end, MARGIN)).unwrap_or_default());
         let hidden = hide(&line, self.list.find(&line).map(|(_, start, end)| start..end));
         hidden.replace(char::is_control, " ").trim().to_owned()
     }
 
-    /// Tables by word and by source, and of some occurrences.
     pub fn tables(&self) -> Vec<CorpusTable> {
         if self.examined == 0 {
             return Vec::new();
@@ -125,18 +116,14 @@ impl Safety {
             let title = "Listed words by source";
             tables.push(self.ranked("safety_sources", title, String::new(), "Source", sources));
             let texts = |(_, place): &(u64, Occurrence)| {
-                [&place.id, &place.source, &place.excerpt].map(|text| text.as_str().into()).to_vec()
+                [&place.id, &place.source, &place.excerpt].map(|text| text.as_str().into())
             };
-            tables.push(CorpusTable {
-                key: "safety_places".to_owned(),
-                title: "Listed words in context".to_owned(),
-                note: "A random sample of these documents; listed words and personal data are masked."
-                    .to_owned(),
-                columns: ["Document", "Source", "Context"]
-                    .map(|title| Column::new(title, Unit::Text))
-                    .to_vec(),
-                rows: self.occurrences.iter().map(texts).collect(),
-            });
+            let note = "A random sample of these documents; listed words and personal data are masked.";
+            tables.push(CorpusTable::new(
+                ["safety_places", "Listed words in context", note],
+                ["Document", "Source", "Context"].map(|title| (title, Unit::Text)),
+                self.occurrences.iter().map(texts),
+            ));
         }
         tables
     }
@@ -154,19 +141,14 @@ impl Safety {
         counts.sort_by_key(|(name, [found, _])| (std::cmp::Reverse(*found), *name));
         let row = |(name, [found, documents]): &(&String, [u64; 2])| {
             let share = *documents as f64 / self.examined as f64;
-            vec![name.as_str().into(), (*found).into(), (*documents).into(), share.into()]
+            [name.as_str().into(), (*found).into(), (*documents).into(), share.into()]
         };
-        CorpusTable {
-            key: key.to_owned(),
-            title: title.to_owned(),
-            note,
-            columns: vec![
-                Column::new(first, Unit::Text),
-                Column::new("Found", Unit::Count),
-                Column::new("Documents", Unit::Count),
-                Column::new("Share of all documents", Unit::Share),
-            ],
-            rows: counts.iter().take(100).map(row).collect(),
-        }
+        let columns = [
+            (first, Unit::Text),
+            ("Found", Unit::Count),
+            ("Documents", Unit::Count),
+            ("Share of all documents", Unit::Share),
+        ];
+        CorpusTable::new([key, title, &note], columns, counts.iter().take(100).map(row))
     }
 }

@@ -1,6 +1,6 @@
 //! Settings of the composition report.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::personal::lists;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -8,11 +8,9 @@ use std::path::PathBuf;
 
 /// Maximum number of pairs: each side has its own counts of neighbours.
 const MAX_PAIRS: usize = 32;
-/// Maximum window on each side of a term.
 pub(super) const MAX_WINDOW: usize = 50;
 const MAX_SHOWN: usize = 100;
 
-/// The table `[balance]` of a recipe.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -21,7 +19,6 @@ pub struct Settings {
     /// Words on each side of a term that count as neighbours.
     #[default = 5]
     pub window: usize,
-    /// Neighbours shown per term.
     #[default = 12]
     pub shown: usize,
     pub safety_words: Vec<String>,
@@ -30,10 +27,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks everything that does not need files.
-    ///
-    /// # Errors
-    /// Names the field that breaks its rule.
     pub fn validate(&self) -> Result<()> {
         let invalid = |reason: String| Err(Error::Invalid(format!("balance.{reason}")));
         if self.pairs.len() > MAX_PAIRS {
@@ -47,12 +40,8 @@ impl Settings {
                 ));
             }
         }
-        if !(1..=MAX_WINDOW).contains(&self.window) {
-            return invalid(format!("window = {} must be from 1 to {MAX_WINDOW} words", self.window));
-        }
-        if !(1..=MAX_SHOWN).contains(&self.shown) {
-            return invalid(format!("shown = {} must be from 1 to {MAX_SHOWN}", self.shown));
-        }
+        within("balance.window", self.window, 1, MAX_WINDOW)?;
+        within("balance.shown", self.shown, 1, MAX_SHOWN)?;
         lists::check(&self.safety_words).or_else(|reason| invalid(format!("safety_words: {reason}")))
     }
 }

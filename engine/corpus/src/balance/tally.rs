@@ -1,7 +1,7 @@
 //! Counts documents, bytes and words by metadata.
 
 use crate::document::Document;
-use crate::report::{Amount, Column, CorpusCell, CorpusTable, Unit};
+use crate::report::{Amount, CorpusCell, CorpusTable, Unit};
 use crate::rules::language_name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,6 @@ const MAX_NAMES: usize = 10_000;
 /// Maximum bytes of a name; longer ones are truncated.
 const MAX_NAME_BYTES: usize = 200;
 const MAX_ROWS: usize = 100;
-/// Name for missing values.
 const UNKNOWN: &str = "unknown";
 /// Name for values beyond the limit.
 const OTHER: &str = "(others)";
@@ -36,7 +35,6 @@ impl Names {
     }
 }
 
-/// Composition of a set of documents.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub source: Names,
@@ -108,7 +106,6 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<CorpusTable> {
     tables
 }
 
-/// The lengths in words of a bin.
 fn range(bin: u32) -> String {
     let from = |bin: u32| 1_u64.checked_shl(bin.saturating_sub(1)).unwrap_or(u64::MAX);
     match bin {
@@ -141,7 +138,7 @@ fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Am
     }
     let share = |part: u64, whole: u64| CorpusCell::from(part as f64 / whole as f64);
     let rows = rows.into_iter().map(|(name, before, after)| {
-        vec![
+        [
             name.into(),
             before.documents.into(),
             after.documents.into(),
@@ -151,19 +148,14 @@ fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Am
             after.words.into(),
         ]
     });
-    CorpusTable {
-        key: key.to_owned(),
-        title: title.to_owned(),
-        note: note.to_owned(),
-        columns: vec![
-            Column::new(first, Unit::Text),
-            Column::new("Documents raw", Unit::Count),
-            Column::new("Documents kept", Unit::Count),
-            Column::new("Share raw", Unit::Share),
-            Column::new("Share kept", Unit::Share),
-            Column::new("Text kept", Unit::Bytes),
-            Column::new("Words kept", Unit::Count),
-        ],
-        rows: rows.collect(),
-    }
+    let columns = [
+        (first, Unit::Text),
+        ("Documents raw", Unit::Count),
+        ("Documents kept", Unit::Count),
+        ("Share raw", Unit::Share),
+        ("Share kept", Unit::Share),
+        ("Text kept", Unit::Bytes),
+        ("Words kept", Unit::Count),
+    ];
+    CorpusTable::new([key, title, note], columns, rows)
 }

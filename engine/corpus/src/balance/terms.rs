@@ -7,7 +7,7 @@
 use super::Settings;
 use crate::error::{Error, Result};
 use crate::personal::lists::WordList;
-use crate::report::{Column, CorpusCell, CorpusTable, Unit};
+use crate::report::{CorpusCell, CorpusTable, Unit};
 use rustc_hash::FxHashMap;
 
 /// Maximum number of neighbours per term; beyond it, the rarest are forgotten (lossy counting, Manku and Motwani 2002).
@@ -28,18 +28,15 @@ const GRAMMAR: [&str; 64] = [
     "when", "which", "who", "will", "with", "would",
 ];
 
-/// A neighbour of a term.
 #[derive(Clone, Debug)]
 pub(super) struct Beside {
     /// In lower case.
     pub(super) word: String,
-    /// Number of occurrences next to the term.
     pub(super) count: u64,
     /// Significance of belonging to this term rather than the other: the log-odds ratio divided by its standard deviation.
     score: f64,
 }
 
-/// Counts pairs of terms in documents given in a fixed order.
 #[derive(Debug)]
 pub struct Terms {
     pairs: Vec<[String; 2]>,
@@ -47,7 +44,6 @@ pub struct Terms {
     shown: usize,
     words: u64,
     list: WordList,
-    /// The sides of each list entry.
     owners: Vec<Vec<usize>>,
     sides: Vec<Side>,
 }
@@ -63,10 +59,6 @@ pub(super) struct Side {
 }
 
 impl Terms {
-    /// Creates an empty count.
-    ///
-    /// # Errors
-    /// Settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         let mut owned: std::collections::BTreeMap<String, Vec<usize>> = std::collections::BTreeMap::new();
@@ -93,7 +85,6 @@ impl Terms {
         self.list.is_empty()
     }
 
-    /// Counts a document's text, which has `words` words.
     pub fn add(&mut self, text: &str, words: u64) {
         if self.is_empty() {
             return;
@@ -126,7 +117,7 @@ impl Terms {
             CorpusCell::from(words.iter().map(|one| one.word.as_str()).collect::<Vec<_>>().join(", "))
         };
         let rows = self.sides().map(|(term, own, other)| {
-            vec![
+            [
                 term.into(),
                 own.count.into(),
                 (own.count as f64 * 1e6 / self.words as f64).into(),
@@ -141,24 +132,20 @@ impl Terms {
         } else {
             String::new()
         };
-        Some(CorpusTable {
-            key: "terms".to_owned(),
-            title: "Pairs of terms".to_owned(),
-            note: format!(
-                "How often each term occurs in the kept text, and the words within {} of it: the most distinctive compared with the other term, by \
-                 log-odds with a prior (Monroe et al. 2008), and the most frequent.{bound}",
-                self.window
-            ),
-            columns: vec![
-                Column::new("Term", Unit::Text),
-                Column::new("Found", Unit::Count),
-                Column::new("Per million words", Unit::Number),
-                Column::new("Documents", Unit::Count),
-                Column::new("Most distinctive", Unit::Text),
-                Column::new("Most frequent", Unit::Text),
-            ],
-            rows: rows.collect(),
-        })
+        let note = format!(
+            "How often each term occurs in the kept text, and the words within {} of it: the most distinctive compared with the other term, by \
+             log-odds with a prior (Monroe et al. 2008), and the most frequent.{bound}",
+            self.window
+        );
+        let columns = [
+            ("Term", Unit::Text),
+            ("Found", Unit::Count),
+            ("Per million words", Unit::Number),
+            ("Documents", Unit::Count),
+            ("Most distinctive", Unit::Text),
+            ("Most frequent", Unit::Text),
+        ];
+        Some(CorpusTable::new(["terms", "Pairs of terms", &note], columns, rows))
     }
 
     /// Each term as written by the user, with its counts and those of the other term of the pair.
@@ -185,7 +172,6 @@ impl Terms {
         words
     }
 
-    /// The neighbours of a term with their scores, unordered.
     fn scored(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let (own_total, other_total) = (own.total(), other.total());
         let all = (own_total + other_total) as f64;
@@ -207,7 +193,6 @@ impl Terms {
 }
 
 impl Side {
-    /// Counts a neighbour.
     fn meet(&mut self, word: &str, small: &mut String) {
         small.clear();
         small.extend(word.chars().flat_map(char::to_lowercase));
@@ -242,7 +227,6 @@ pub(super) fn log_odds(own: [f64; 2], other: [f64; 2], prior: [f64; 2]) -> f64 {
     (odds(own) - odds(other)) / variance.sqrt()
 }
 
-/// Whether a character belongs to a word.
 fn is_part(character: char) -> bool {
     character.is_alphanumeric()
 }

@@ -235,7 +235,7 @@ fn settings_are_checked() {
         refuses(Settings { pairs: pair("two words"), ..Settings::default() }).starts_with("balance.pairs")
     );
     assert!(refuses(Settings { pairs: pair("a//b"), ..Settings::default() }).contains("is not a word"));
-    assert!(refuses(Settings { window: 0, ..Settings::default() }).starts_with("balance.window = 0"));
+    assert!(refuses(Settings { window: 0, ..Settings::default() }).starts_with("balance.window is 0"));
     assert!(refuses(Settings { shown: 1000, ..Settings::default() }).starts_with("balance.shown"));
     assert!(
         refuses(Settings { safety_words: vec![String::new()], ..Settings::default() })

@@ -1,184 +1,31 @@
-//! The catalogue.
-//!
-//! Sources of the numbers: files in GitHub repositories were read at the commit in their address and measured. For files on
-//! Hugging Face, length and SHA-256 are those of the Git LFS pointer at the revision in the address, as recorded independently
-//! by several projects. The Stanford Alpaca file is too large for the copy at hand: its SHA-256 is the one that several
-//! projects record for this commit, its length is the displayed one.
+//! The catalogue, read from `entries.toml`.
 
 use super::{Entry, Length};
-
-/// Note on every book of Project Gutenberg.
-const GUTENBERG: &str = "In the public domain in the United States; the file begins and ends with Project Gutenberg's own text, whose \
-                         licence applies as long as it contains that name.";
+use std::sync::LazyLock;
+use toml::{Table, Value};
 
 /// The corpora, the smallest of a kind first.
-pub const ENTRIES: &[Entry] = &[
-    Entry {
-        name: "tiny-shakespeare",
-        title: "Tiny Shakespeare",
-        sentence: "Forty thousand lines of Shakespeare's plays in one file: the traditional first corpus for character models.",
-        address: "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
-        file: "tiny-shakespeare.txt",
-        format: "plain text",
-        length: Length::Exact(1_115_394),
-        sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-        licence: "public domain",
-        note: "The plays are in the public domain; the repository that holds this selection is MIT.",
-    },
-    Entry {
-        name: "tiny-stories-small",
-        title: "TinyStories, validation part",
-        sentence: "Some 27,600 short stories in words that a small child knows, written by GPT-4: enough for a first try.",
-        address: "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/f54c09fd23315a6f9c86f9dc80f725de7d8f9c64/TinyStoriesV2-GPT4-valid.txt",
-        file: "tiny-stories-small.txt",
-        format: "plain text, a line <|endoftext|> between stories",
-        length: Length::Exact(22_502_601),
-        sha256: "6874bae9a4c1a4e7edcf0e53b86c17817e9cf881fc75ff2368da457b80c0585d",
-        licence: "CDLA-Sharing-1.0",
-        note: "The held-out part of tiny-stories: train on this, and measure elsewhere.",
-    },
-    Entry {
-        name: "tiny-stories",
-        title: "TinyStories",
-        sentence: "Some 2.7 million short stories in words that a small child knows, written by GPT-4 (Eldan and Li, 2023).",
-        address: "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/f54c09fd23315a6f9c86f9dc80f725de7d8f9c64/TinyStoriesV2-GPT4-train.txt",
-        file: "tiny-stories.txt",
-        format: "plain text, a line <|endoftext|> between stories",
-        length: Length::Exact(2_227_753_162),
-        sha256: "6418d412de72888f52b5142c761ac21a582f7d1166f0bfbdb5f03ccfdec90443",
-        licence: "CDLA-Sharing-1.0",
-        note: "",
-    },
-    Entry {
-        name: "wikitext-2",
-        title: "WikiText-2, raw training part",
-        sentence: "Some 600 good articles of the English Wikipedia, on which language models have long been compared (Merity et al., 2016).",
-        address: "https://huggingface.co/datasets/Salesforce/wikitext/resolve/b08601e04326c79dfdd32d625aee71d232d685c3/wikitext-2-raw-v1/train-00000-of-00001.parquet",
-        file: "wikitext-2.parquet",
-        format: "Parquet, column text",
-        length: Length::Exact(6_357_543),
-        sha256: "e83889baabc497075506f91975be5fac0d45c5290b6b20582c8cd1e853d0c9f7",
-        licence: "CC-BY-SA-3.0",
-        note: "A row is a line of an article, headings between = signs.",
-    },
-    Entry {
-        name: "simple-wikipedia",
-        title: "Simple English Wikipedia, 1 November 2023",
-        sentence: "The 241,787 articles of the Wikipedia in simple English, as plain text, made by Wikimedia from that day's dump.",
-        address: "https://huggingface.co/datasets/wikimedia/wikipedia/resolve/cf26be8eef6bc935da5d2281be5aad4813e49e90/20231101.simple/train-00000-of-00001.parquet",
-        file: "simple-wikipedia.parquet",
-        format: "Parquet, columns id, url, title, text",
-        length: Length::Exact(156_885_218),
-        sha256: "31bded16768a47c286becd292079122f5d7d4397a17b87d4250a00ccd581e6f0",
-        licence: "CC-BY-SA-4.0",
-        note: "The dataset's page still states CC-BY-SA-3.0 with the GFDL, the articles' licences until June 2023.",
-    },
-    Entry {
-        name: "alice-in-wonderland",
-        title: "Alice's Adventures in Wonderland, by Lewis Carroll",
-        sentence: "The novel of 1865 in Project Gutenberg's edition 11.",
-        address: "https://raw.githubusercontent.com/GITenberg/Alice-s-Adventures-in-Wonderland_11/7f18748e114b994d5d9454d5793581bc0b9cf9d7/11-0.txt",
-        file: "alice-in-wonderland.txt",
-        format: "plain text",
-        length: Length::Exact(173_595),
-        sha256: "49a0b2726606e1290ac03a63978fa1dd1bd38a8d805704d98265f393533ea094",
-        licence: "public domain",
-        note: GUTENBERG,
-    },
-    Entry {
-        name: "frankenstein",
-        title: "Frankenstein, by Mary Wollstonecraft Shelley",
-        sentence: "The novel of 1818 in Project Gutenberg's edition 84.",
-        address: "https://raw.githubusercontent.com/GITenberg/Frankenstein_84/c98a483bd1f34e7366126b81bcedd1a6faee636e/84-0.txt",
-        file: "frankenstein.txt",
-        format: "plain text",
-        length: Length::Exact(450_783),
-        sha256: "c29a4f56dd91aa894a3f17d5f96b356ccb499e3e2c5a27964de911845e39efab",
-        licence: "public domain",
-        note: GUTENBERG,
-    },
-    Entry {
-        name: "pride-and-prejudice",
-        title: "Pride and Prejudice, by Jane Austen",
-        sentence: "The novel of 1813 in Project Gutenberg's edition 1342.",
-        address: "https://raw.githubusercontent.com/GITenberg/Pride-and-Prejudice_1342/81db45c9c48c592f0b77f01fc59e677ad0a5634e/1342-0.txt",
-        file: "pride-and-prejudice.txt",
-        format: "plain text",
-        length: Length::Exact(724_725),
-        sha256: "48e0522844402a86a3ea98f0947ba85ea54838db3c59022299298ed968a5a163",
-        licence: "public domain",
-        note: GUTENBERG,
-    },
-    Entry {
-        name: "moby-dick",
-        title: "Moby-Dick, by Herman Melville",
-        sentence: "The novel of 1851 in Project Gutenberg's edition 2701.",
-        address: "https://raw.githubusercontent.com/GITenberg/Moby-Dick--Or-The-Whale_2701/bdf1948e6cd00963730971e5624e764a35f238c3/2701-0.txt",
-        file: "moby-dick.txt",
-        format: "plain text",
-        length: Length::Exact(1_276_201),
-        sha256: "baf9b04fcf6e0008f30eaaa6697277751448c1070b20175e0082f28cbb161fd3",
-        licence: "public domain",
-        note: GUTENBERG,
-    },
-    Entry {
-        name: "alpaca",
-        title: "Stanford Alpaca",
-        sentence: "52,002 instructions with answers, written by an OpenAI model, for instruction tuning.",
-        address: "https://raw.githubusercontent.com/tatsu-lab/stanford_alpaca/761dc5bfbdeeffa89b8bff5d038781a4055f796a/alpaca_data.json",
-        file: "alpaca.json",
-        format: "JSON, fields instruction, input, output",
-        length: Length::About(22_800_000),
-        sha256: "2eddafc6b977608d778aaab8dfc7e50e547b3af9826dfb9e909d9fc362e4a419",
-        licence: "CC-BY-NC-4.0",
-        note: "For research: no commercial use.",
-    },
-    Entry {
-        name: "the-verdict",
-        title: "The Verdict, by Edith Wharton",
-        sentence: "The short story of 1908, on which a GPT-2 is trained for the first time in Raschka's \"Build a large language model (from scratch)\", chapter 5.",
-        address: "https://raw.githubusercontent.com/rasbt/LLMs-from-scratch/28c65cdfbc3338e2e040016eea4b7fdf556e4d57/ch02/01_main-chapter-code/the-verdict.txt",
-        file: "the-verdict.txt",
-        format: "plain text",
-        length: Length::Exact(20_479),
-        sha256: "b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f",
-        licence: "public domain",
-        note: "Five thousand tokens: a model that learns them memorises them.",
-    },
-    Entry {
-        name: "book-instructions",
-        title: "Instructions of \"Build a large language model (from scratch)\"",
-        sentence: "1,100 short instructions with answers, written for chapter 7 of Raschka's book.",
-        address: "https://raw.githubusercontent.com/rasbt/LLMs-from-scratch/28c65cdfbc3338e2e040016eea4b7fdf556e4d57/ch07/01_main-chapter-code/instruction-data.json",
-        file: "book-instructions.json",
-        format: "JSON, fields instruction, input, output",
-        length: Length::Exact(203_524),
-        sha256: "7e09a9af353722ca15c18bc580f093f9c39d3178335a75177319cb1e1d163944",
-        licence: "Apache-2.0",
-        note: "The licence is that of its repository.",
-    },
-    Entry {
-        name: "book-preferences",
-        title: "Preferences of \"Build a large language model (from scratch)\"",
-        sentence: "The same instructions with a polite and a rude answer each, made for the book by a model, Llama 3.1.",
-        address: "https://raw.githubusercontent.com/rasbt/LLMs-from-scratch/28c65cdfbc3338e2e040016eea4b7fdf556e4d57/ch07/04_preference-tuning-with-dpo/instruction-data-with-preference.json",
-        file: "book-preferences.json",
-        format: "JSON, fields instruction, input, output, chosen, rejected",
-        length: Length::Exact(386_968),
-        sha256: "305315abf14f65fa42c01a0877572f832606571c2a7d49f152ac1d758b16756e",
-        licence: "Apache-2.0",
-        note: "The licence is that of its repository; the answers are by Llama 3.1, which has its own licence.",
-    },
-    Entry {
-        name: "sms-spam",
-        title: "SMS Spam Collection",
-        sentence: "5,574 short messages in English, each with the word ham or spam (Almeida, Hidalgo and Yamakami, 2011).",
-        address: "https://raw.githubusercontent.com/justmarkham/pycon-2016-tutorial/5339710562cc46c4a32a369d63f1e8751a18a54e/data/sms.tsv",
-        file: "sms-spam.tsv",
-        format: "tab-separated, without headings: label, message",
-        length: Length::Exact(477_907),
-        sha256: "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d",
-        licence: "CC-BY-4.0",
-        note: "A copy of the file from the UCI Machine Learning Repository, under that repository's licence.",
-    },
-];
+pub static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    // The file is part of the program, and a test checks every entry.
+    let table: Table = toml::from_str(include_str!("entries.toml")).unwrap_or_default();
+    let entry = |entry: &Value| {
+        let text = |key: &str| -> &'static str {
+            entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned().leak()
+        };
+        let bytes = |key: &str| entry.get(key).and_then(Value::as_integer).map(i64::unsigned_abs);
+        let about = || Length::About(bytes("about_bytes").unwrap_or_default());
+        Entry {
+            name: text("name"),
+            title: text("title"),
+            sentence: text("sentence"),
+            address: text("address"),
+            file: text("file"),
+            format: text("format"),
+            length: bytes("bytes").map_or_else(about, Length::Exact),
+            sha256: text("sha256"),
+            licence: text("licence"),
+            note: text("note"),
+        }
+    };
+    table.get("corpus").and_then(Value::as_array).into_iter().flatten().map(entry).collect()
+});

@@ -14,7 +14,6 @@ use crate::report::number;
 
 pub use entries::ENTRIES;
 
-/// A public corpus in one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Identifier, for example `tiny-stories`.
@@ -25,7 +24,6 @@ pub struct Entry {
     pub address: &'static str,
     /// Local file name; its extension determines the format.
     pub file: &'static str,
-    /// For example `plain text`.
     pub format: &'static str,
     pub length: Length,
     /// SHA-256 in lower-case hexadecimal.
@@ -36,18 +34,15 @@ pub struct Entry {
     pub note: &'static str,
 }
 
-/// Size of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Length {
-    /// Exact number of bytes.
     Exact(u64),
     /// Approximate number of bytes: the publisher states no exact one, and only the SHA-256 decides.
     About(u64),
 }
 
 impl Length {
-    /// Number of bytes, exact or not.
     pub fn bytes(self) -> u64 {
         match self {
             Self::Exact(bytes) | Self::About(bytes) => bytes,
@@ -70,10 +65,6 @@ impl Length {
     }
 }
 
-/// Finds an entry by name.
-///
-/// # Errors
-/// There is no such entry; the message lists all names.
 pub fn find(name: &str) -> crate::Result<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<&str> = ENTRIES.iter().map(|entry| entry.name).collect();

@@ -6,7 +6,8 @@ use super::*;
 
 #[test]
 fn every_entry_is_whole_and_pinned() {
-    for entry in ENTRIES {
+    assert_eq!(ENTRIES.len(), 14);
+    for entry in ENTRIES.iter() {
         assert!(entry.address.starts_with("https://"), "{}", entry.name);
         let revision = entry
             .address

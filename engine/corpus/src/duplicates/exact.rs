@@ -12,11 +12,9 @@ use super::table::{Entry, ShardedSet};
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
 use crate::Result;
 
-/// The recipe's table `[duplicates.exact]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether to drop later copies.
     #[default = true]
     pub enabled: bool,
     /// Whether to fold case, punctuation and white space before comparing, see [the words](super::Marker). Otherwise, and
@@ -106,12 +104,12 @@ impl Visitor for Lanes {
     fn word(&mut self, _hash: u64) {}
 }
 
-/// Maximum bytes that [`ExactIndex`] takes per kept document.
 pub const BYTES_PER_DOCUMENT: u64 = 24;
 
 /// The documents seen so far by hash: between 19 and 24 bytes for each kept document, nothing for a copy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, SmartDefault)]
 pub struct ExactIndex {
+    #[default(ShardedSet::new())]
     seen: ShardedSet<SeenDocument>,
 }
 
@@ -138,17 +136,8 @@ impl Entry for SeenDocument {
     }
 }
 
-impl Default for ExactIndex {
-    fn default() -> Self {
-        Self { seen: ShardedSet::new() }
-    }
-}
-
 impl ExactIndex {
     /// Returns the number of the earlier document with this hash, or stores this one and returns `None`.
-    ///
-    /// # Errors
-    /// The number is 2³² − 1, which is reserved.
     pub fn first(&mut self, fingerprint: Fingerprint, document: u32) -> Result<Option<u32>> {
         if document == u32::MAX {
             return Err(super::too_many());

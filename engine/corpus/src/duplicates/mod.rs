@@ -29,7 +29,7 @@
 //! every difference of their decisions.
 //!
 //! Other parameters change the cost: bands take four bytes per document each; permutations take time; rows and bands together
-//! determine [how likely documents of a similarity are to meet](near::Settings::probability_of_meeting). To find copies down to
+//! determine how likely documents of a similarity are to meet (see [`near`]). To find copies down to
 //! 0.7, set `similarity = 0.7`, `bands = 25`, `rows = 5`: 99 % meet, at 104 bytes per document and many more comparisons.
 
 pub mod contamination;
@@ -47,29 +47,20 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 use words::Visitor;
 
-/// The recipe's table `[duplicates]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Documents with the same words.
     pub exact: exact::Settings,
-    /// Documents with nearly the same words.
     pub near: near::Settings,
-    /// Paragraphs of earlier documents.
     pub paragraphs: paragraphs::Settings,
 }
 
 impl Settings {
-    /// Checks all fields.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         self.near.validate()?;
         self.paragraphs.validate()
     }
 
-    /// Bytes kept per document while a corpus is read.
     pub fn bytes_per_document(&self) -> u64 {
         let exact = if self.exact.enabled { exact::BYTES_PER_DOCUMENT } else { 0 };
         let near = if self.near.enabled { self.near.bytes_per_document() } else { 0 };
@@ -82,14 +73,6 @@ fn too_many() -> Error {
     Error::Refused("the corpus has more than 4,294,967,295 documents: clean it in parts".into())
 }
 
-fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least: T, most: T) -> Result<()> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::Invalid(format!("{field} is {value}; it must be from {least} to {most}")))
-}
-
-/// Data of a document from which its copies are found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// For [`exact::ExactIndex`].
@@ -98,7 +81,6 @@ pub struct Mark {
     pub keys: Option<near::Keys>,
 }
 
-/// Computes marks of texts: the expensive part, for any number of threads.
 #[derive(Clone, Debug)]
 pub struct Marker {
     normalised: bool,
@@ -106,10 +88,6 @@ pub struct Marker {
 }
 
 impl Marker {
-    /// Creates a marker for these settings.
-    ///
-    /// # Errors
-    /// The settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         Ok(Self {
@@ -124,7 +102,6 @@ impl Marker {
         Mark { fingerprint: exact::Fingerprint::of_bytes(text), keys: None }
     }
 
-    /// The mark of a text, computed in one pass.
     pub fn mark(&self, text: &str) -> Mark {
         let Some(signer) = &self.signer else {
             return Mark { fingerprint: self.fingerprint(text), keys: None };
@@ -136,13 +113,11 @@ impl Marker {
         Mark { fingerprint, keys: both.signature.finish() }
     }
 
-    /// Only the hash for exact copies.
     pub fn fingerprint(&self, text: &str) -> exact::Fingerprint {
         if self.normalised { exact::Fingerprint::of_words(text) } else { exact::Fingerprint::of_bytes(text) }
     }
 }
 
-/// Hash and signature in one pass.
 struct Both<'a> {
     lanes: exact::Lanes,
     signature: near::Signature<'a>,

@@ -9,12 +9,11 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 use super::table::ShardedSet;
-use super::within;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::Result;
+use crate::error::within;
 use crate::rules::{Outcome, Reason};
 
-/// Definition of a paragraph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -26,7 +25,6 @@ pub enum Unit {
     Block,
 }
 
-/// The recipe's table `[duplicates.paragraphs]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -45,10 +43,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks all fields.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         within("duplicates.paragraphs.minimum_words", self.minimum_words, 1, 10_000)?;
         within("duplicates.paragraphs.memory_megabytes", self.memory_megabytes, 1, 65_536)
@@ -111,10 +105,6 @@ pub struct Index {
 }
 
 impl Index {
-    /// Creates an empty index.
-    ///
-    /// # Errors
-    /// The settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         let most_bytes = usize::try_from(u64::from(settings.memory_megabytes) << 20).unwrap_or(usize::MAX);
@@ -155,11 +145,6 @@ impl Index {
         Outcome::Edited(kept)
     }
 
-    /// Number of distinct paragraphs remembered.
-    pub fn remembered(&self) -> u64 {
-        self.seen.length() as u64
-    }
-
     /// Number of paragraphs not remembered because the memory was full.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
@@ -167,11 +152,6 @@ impl Index {
 
     pub fn removed(&self) -> u64 {
         self.removed
-    }
-
-    /// Memory in bytes.
-    pub fn bytes(&self) -> usize {
-        self.seen.bytes()
     }
 }
 
@@ -204,7 +184,7 @@ mod tests {
         let third = format!("A third.\n{NOTICE}");
         assert_eq!(filter(&mut index, &settings, &third), Outcome::Edited("A third.".into()));
         assert!(matches!(filter(&mut index, &settings, NOTICE), Outcome::Dropped(_)));
-        assert_eq!((index.removed(), index.remembered(), index.forgotten()), (3, 1, 0));
+        assert_eq!((index.removed(), index.seen.length() as u64, index.forgotten()), (3, 1, 0));
     }
 
     #[test]
@@ -236,9 +216,9 @@ mod tests {
         for number in 0..200_000 {
             filter(&mut index, &settings, &format!("paragraph {number}"));
         }
-        assert!(index.bytes() <= 1 << 20, "{}", index.bytes());
-        assert!(index.remembered() > 80_000, "{}", index.remembered());
-        assert_eq!(index.remembered() + index.forgotten(), 200_000);
+        assert!(index.seen.bytes() <= 1 << 20, "{}", index.seen.bytes());
+        assert!(index.seen.length() as u64 > 80_000, "{}", index.seen.length() as u64);
+        assert_eq!(index.seen.length() as u64 + index.forgotten(), 200_000);
         assert!(
             matches!(filter(&mut index, &settings, "new\nParagraph 17!"), Outcome::Edited(text) if text == "new")
         );

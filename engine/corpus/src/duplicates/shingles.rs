@@ -5,7 +5,6 @@ use super::words::{FIRST_FACTOR, SECOND_FACTOR, mixed};
 
 const MAX_SHINGLE_WORDS: usize = 32;
 
-/// Rolling hash of runs of words.
 #[derive(Clone, Debug)]
 pub(super) struct Shingles {
     recent: [u64; MAX_SHINGLE_WORDS],

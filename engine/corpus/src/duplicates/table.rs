@@ -15,11 +15,9 @@ pub(super) trait Entry: Copy {
 
 const SHARDS: usize = 256;
 
-/// A set with 256 shards.
 #[derive(Clone, Debug)]
 pub(super) struct ShardedSet<E> {
     shards: Vec<Shard<E>>,
-    length: usize,
     bytes: usize,
 }
 
@@ -32,23 +30,18 @@ struct Shard<E> {
 impl<E: Entry> ShardedSet<E> {
     /// Creates an empty set, which allocates almost nothing.
     pub(super) fn new() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Shard { places: Vec::new(), length: 0 }).collect(),
-            length: 0,
-            bytes: 0,
-        }
+        Self { shards: (0..SHARDS).map(|_| Shard { places: Vec::new(), length: 0 }).collect(), bytes: 0 }
     }
 
+    #[cfg(test)]
     pub(super) fn length(&self) -> usize {
-        self.length
+        self.shards.iter().map(|shard| shard.length).sum()
     }
 
-    /// Bytes allocated for the entries.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The stored entry equal to this one.
     pub(super) fn get(&self, shard: u8, entry: &E) -> Option<E> {
         let shard = self.shards.get(usize::from(shard))?;
         shard.places.get(shard.find(entry)?).copied().filter(|held| !held.is_vacant())
@@ -69,7 +62,6 @@ impl<E: Entry> ShardedSet<E> {
         }
         *held = entry;
         shard.length += 1;
-        self.length += 1;
         None
     }
 }
@@ -106,7 +98,6 @@ impl<E: Entry> Shard<E> {
     }
 }
 
-/// A set of hashes.
 impl Entry for u64 {
     const VACANT: Self = 0;
 

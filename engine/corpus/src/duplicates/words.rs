@@ -6,18 +6,15 @@
 //! Thai, Lao, Burmese, Khmer), each letter is a word. Numbers are kept: pages that differ only in numbers are often tables
 //! worth keeping, which folding would turn into copies.
 
-/// Receives the words of a text.
 pub(super) trait Visitor {
     /// Up to eight bytes of a word, packed; `continues` if more of the word follow. Two texts have the same chunks if and only
     /// if they have the same words.
     #[inline(always)]
     fn chunk(&mut self, _packed: u64, _continues: bool) {}
 
-    /// The hash of a whole word.
     fn word(&mut self, hash: u64);
 }
 
-/// A closure receives whole words.
 impl<F: FnMut(u64)> Visitor for F {
     #[inline(always)]
     fn word(&mut self, hash: u64) {
@@ -59,7 +56,6 @@ const FOLDED: [u8; 256] = {
     folded
 };
 
-/// A word under construction.
 struct Open {
     packed: u64,
     folded: u64,
@@ -86,7 +82,6 @@ impl Open {
     }
 }
 
-/// Passes all words of a text to a visitor.
 #[inline(always)]
 pub(super) fn scan(text: &str, visitor: &mut impl Visitor) {
     let bytes = text.as_bytes();
@@ -120,7 +115,6 @@ fn signs(bytes: &[u8]) -> usize {
     if goes_on { 0 } else { signs }
 }
 
-/// Processes a non-ASCII character.
 fn beyond(character: char, open: &mut Open, visitor: &mut impl Visitor) {
     if character.is_alphanumeric() {
         let alone = stands_alone(character);

@@ -18,7 +18,6 @@ pub struct Lost {
     /// Number of words in all paragraphs.
     pub of: usize,
     pub paragraphs: usize,
-    /// The beginning of the first one.
     pub first: String,
 }
 

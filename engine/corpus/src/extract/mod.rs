@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::readers::Readers;
 use crate::repair;
 
-/// Settings for documents that are not plain text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -22,16 +21,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule that it breaks.
     pub fn validate(&self) -> Result<()> {
         self.html.validate()
     }
 }
 
-/// Changes made to a document's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {
     /// Web pages without main content, of which all visible text was used.
@@ -51,9 +45,6 @@ pub struct Prepared {
 
 /// Converts a document in place to prose if it is a page or wikitext. Unknown title, language, date and licence are filled in
 /// from the page. `readers` are used if this program has no page reader.
-///
-/// # Errors
-/// One sentence: the page is too large.
 pub fn prose(
     document: &mut Document,
     settings: &Settings,
@@ -92,9 +83,6 @@ pub fn prose(
 
 /// Converts a document in place to clean text, by its kind. Unknown title, language, date and licence are filled in from the
 /// page.
-///
-/// # Errors
-/// One sentence: the page is too large.
 pub fn prepare(
     document: &mut Document,
     extract: &Settings,

@@ -13,7 +13,6 @@ pub(super) enum Dotted {
     Nothing,
 }
 
-/// Reads the digits at `start`.
 pub(super) fn find_v4(bytes: &[u8], start: usize, private: bool) -> Dotted {
     let mut octets = [0_u8; 4];
     let mut end = start;

@@ -2,13 +2,11 @@
 
 use super::bytes::{at, before, between};
 
-/// The kind of number announced by the preceding words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
     Phone,
     Card,
     Address,
-    /// A version or a section.
     Version,
     /// Another kind of number: an order, an ISBN, a page.
     Other,
@@ -16,7 +14,6 @@ pub(super) enum Hint {
 
 /// Maximum distance of a word in bytes.
 const REACH: usize = 56;
-/// Maximum number of words considered.
 const WORDS: usize = 6;
 
 /// The hint of the nearest informative word before `start`, on its line and in its sentence.

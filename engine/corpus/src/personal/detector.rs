@@ -32,7 +32,6 @@ pub struct Detector {
     own: AhoCorasick,
 }
 
-/// A finding prepared for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     pub class: Class,
@@ -40,7 +39,6 @@ pub struct Sample {
     pub excerpt: String,
 }
 
-/// Result of processing a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// The new text; `None` if it is unchanged or dropped.
@@ -76,10 +74,6 @@ const TRIGGERS: [Trigger; 256] = {
 };
 
 impl Detector {
-    /// Prepares a detector; files named in the settings are read through `files`.
-    ///
-    /// # Errors
-    /// A setting, list or pattern is invalid, or a file cannot be read.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
         let mask = MASK.to_string();
@@ -239,7 +233,6 @@ impl Detector {
         samples
     }
 
-    /// All findings, unordered and overlapping.
     fn scan(&self, text: &str) -> Vec<Finding> {
         self.scan_counting(text).0
     }
@@ -360,7 +353,6 @@ pub(crate) fn hide(text: &str, places: impl Iterator<Item = Range<usize>>) -> St
     rewrite(text, &united(findings.collect()), push_mask)
 }
 
-/// Sorts findings and merges overlapping ones.
 fn united(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| (finding.start, finding.end, finding.class));
     let mut united: Vec<Finding> = Vec::with_capacity(findings.len());

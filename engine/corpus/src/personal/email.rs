@@ -5,7 +5,6 @@ use super::{Class, Finding};
 
 /// A local part has at most 64 bytes (RFC 5321); runs up to this length are taken as a whole, longer ones are not addresses.
 const MAX_LOCAL_BYTES: usize = 256;
-/// A domain has at most 253 bytes (RFC 1035).
 const MAX_DOMAIN_BYTES: usize = 253;
 
 /// File extensions after a resolution or version, as in `icon@2x.png`, which are not top-level domains.

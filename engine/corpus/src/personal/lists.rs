@@ -16,31 +16,22 @@ const MAX_ENTRIES: usize = 200_000;
 const MAX_ENTRY_BYTES: usize = 256;
 const MAX_FILE_BYTES: u64 = 8 << 20;
 const MAX_PATTERNS: usize = 64;
-/// Maximum bytes of a compiled pattern.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
-/// Words and phrases, matched as whole words.
 #[derive(Debug)]
 pub(crate) struct WordList {
     automaton: Option<AhoCorasick>,
-    /// The entry of each of the automaton's patterns.
     entries: Vec<usize>,
 }
 
-/// The user's lists and patterns, compiled.
 #[derive(Debug)]
 pub(super) struct Lists {
     /// Names first, then identifiers.
     words: WordList,
-    /// Number of names.
     names: usize,
     patterns: Vec<Regex>,
 }
 
-/// Checks a list.
-///
-/// # Errors
-/// The reason why it cannot be used.
 pub(crate) fn check(list: &[String]) -> Result<(), String> {
     if list.len() > MAX_ENTRIES {
         return Err(format!("{} entries; at most {MAX_ENTRIES} are allowed", list.len()));
@@ -60,10 +51,6 @@ pub(crate) fn check(list: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Compiles patterns.
-///
-/// # Errors
-/// There are too many, or one is not a regular expression, matches the empty text or grows too large.
 pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
     let invalid = |reason: String| Error::Invalid(format!("personal.patterns: {reason}"));
     if patterns.len() > MAX_PATTERNS {
@@ -86,9 +73,6 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
 }
 
 /// The entries of a file of at most `largest` bytes, one per line; empty lines and lines that start with `#` are skipped.
-///
-/// # Errors
-/// The file cannot be read, is too large or not UTF-8.
 pub(crate) fn read(path: &Path, largest: u64, files: &dyn Files) -> Result<Vec<String>> {
     let mut bytes = Vec::new();
     let input = files.open(path).map_err(Error::io(path))?;
@@ -104,9 +88,6 @@ pub(crate) fn read(path: &Path, largest: u64, files: &dyn Files) -> Result<Vec<S
 
 /// The entries of a list and of a file, sorted and without duplicates; empty lines and lines of the file that start with `#`
 /// are skipped.
-///
-/// # Errors
-/// The file cannot be read or used.
 pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) -> Result<Vec<String>> {
     let mut all: Vec<String> = list.iter().map(|entry| entry.trim().to_owned()).collect();
     if let Some(path) = file {
@@ -120,10 +101,6 @@ pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) ->
 }
 
 impl WordList {
-    /// Compiles a list, ignoring case if asked.
-    ///
-    /// # Errors
-    /// The reason why it cannot be searched.
     pub(crate) fn new(entries: &[String], ignore_case: bool) -> Result<Self, String> {
         let mut patterns: Vec<(usize, Cow<'_, str>)> = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
@@ -162,10 +139,6 @@ impl WordList {
 }
 
 impl Lists {
-    /// Reads and compiles the lists and patterns of settings.
-    ///
-    /// # Errors
-    /// A file cannot be read, or a list or pattern cannot be used.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         let mut entries = gather(&settings.names, settings.names_file.as_deref(), files)?;
         let names = entries.len();
@@ -179,7 +152,6 @@ impl Lists {
         self.words.is_empty() && self.patterns.is_empty()
     }
 
-    /// Adds the findings in a text.
     pub fn find(&self, text: &str, findings: &mut Vec<Finding>) {
         findings.extend(self.words.find(text).map(|(entry, start, end)| {
             let class = if entry < self.names { Class::Name } else { Class::Identifier };

@@ -27,7 +27,7 @@ mod tests;
 
 pub use detector::{Applied, Detector, Sample};
 pub(crate) use detector::{around, hide};
-pub use replacement::{FINEWEB_ADDRESSES, FINEWEB_EMAILS, MASK, masked};
+pub use replacement::{MASK, masked};
 pub use settings::{Action, Settings, Style};
 
 use serde::{Deserialize, Serialize};
@@ -59,17 +59,14 @@ pub enum Class {
     /// A payment card's number (ISO/IEC 7812).
     Card,
     Email,
-    /// An IP address, version 4 or 6.
     IpAddress,
     Phone,
-    /// A name from the user's list.
     Name,
     /// An identifier from the user's list or matching one of the user's patterns.
     Identifier,
 }
 
 impl Class {
-    /// All classes, in order of priority.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     pub fn placeholder(self) -> &'static str {
@@ -85,7 +82,6 @@ impl Class {
         }
     }
 
-    /// Name in settings and reports.
     pub fn name(self) -> &'static str {
         self.into()
     }

@@ -6,7 +6,6 @@ use super::bytes::{at, before, between, is_word};
 const MAX_DIGITS: usize = 20;
 const MAX_GROUPS: usize = 10;
 
-/// Separator before a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Joint {
     /// The first group.
@@ -68,14 +67,12 @@ impl Number {
         self.groups.get(..self.count).unwrap_or_default()
     }
 
-    /// The first `count` groups, if there are as many, and their number of digits.
     pub fn prefix(&self, count: usize) -> Option<(&[DigitGroup], usize)> {
         let groups = self.groups().get(..count).filter(|groups| !groups.is_empty())?;
         Some((groups, groups.iter().map(DigitGroup::len).sum()))
     }
 }
 
-/// The digits of groups, in order.
 pub(super) fn digits<'a>(
     bytes: &'a [u8],
     groups: &'a [DigitGroup],

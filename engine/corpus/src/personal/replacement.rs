@@ -5,17 +5,15 @@ use super::{Class, Finding, Style};
 
 pub const MASK: char = '•';
 
-/// FineWeb's replacements for e-mail addresses.
-pub const FINEWEB_EMAILS: [&str; 2] = ["email@example.com", "firstname.lastname@example.org"];
+const FINEWEB_EMAILS: [&str; 2] = ["email@example.com", "firstname.lastname@example.org"];
 
 /// FineWeb's replacements for IP addresses: drawn at random, and unresponsive when its authors checked.
-pub const FINEWEB_ADDRESSES: [&str; 6] =
+const FINEWEB_ADDRESSES: [&str; 6] =
     ["22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168"];
 
 /// Maximum characters of a mask, however long the original.
 const MAX_MASK_CHARACTERS: usize = 64;
 
-/// Supplies placeholders; lists of replacements are used in rotation.
 #[derive(Debug, Default)]
 pub(super) struct Placeholders {
     style: Style,
@@ -55,7 +53,6 @@ pub(super) fn is_stand_in(style: Style, text: &str, finding: &Finding) -> bool {
     list.iter().any(|stand_in| stand_in.as_bytes() == between(text.as_bytes(), finding.start, finding.end))
 }
 
-/// All replacements that a style may insert.
 pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
     Class::ALL.iter().flat_map(|&class| [&[class.placeholder()][..], list(style, class)].concat()).collect()
 }
@@ -67,7 +64,6 @@ pub fn masked(class: Class, hidden: &str) -> String {
     shape
 }
 
-/// Appends the shape of personal data without its characters.
 pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
     let several = hidden.chars().nth(1).is_some();
     let first = hidden.chars().next().filter(|character| several && character.is_alphanumeric());

@@ -14,10 +14,8 @@ use crate::error::{Error, Result};
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 
-/// A key format: prefix and continuation.
 #[derive(Debug)]
 struct Key {
-    /// Documented prefix.
     prefix: &'static str,
     /// Bytes that may follow.
     alphabet: Alphabet,
@@ -27,9 +25,7 @@ struct Key {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alphabet {
-    /// Capitals and digits.
     Capitals,
-    /// Letters and digits.
     Plain,
     /// Letters, digits, `_` and `-`.
     Address,
@@ -48,7 +44,6 @@ impl Alphabet {
     }
 }
 
-/// Prefixes of formats with their own checks.
 const SHAPES: &[(&str, Alphabet, usize)] = &[
     ("-----BEGIN ", Alphabet::Plain, 0),
     ("PuTTY-User-Key-File-", Alphabet::Plain, 0),
@@ -112,7 +107,6 @@ impl Scanned {
     }
 }
 
-/// Finds keys by their prefixes.
 #[derive(Debug)]
 pub(super) struct Prefixes {
     keys: Vec<Key>,
@@ -120,10 +114,6 @@ pub(super) struct Prefixes {
 }
 
 impl Prefixes {
-    /// Builds the automaton.
-    ///
-    /// # Errors
-    /// It exceeds its limits, which does not happen with the lists above.
     pub fn new() -> Result<Self> {
         let key = |prefix, &(_, alphabet, shortest): &_| Key { prefix, alphabet, shortest };
         let mut keys: Vec<Key> = SHAPES.iter().map(|shape| key(shape.0, shape)).collect();
@@ -135,7 +125,6 @@ impl Prefixes {
         Ok(Self { keys, automaton })
     }
 
-    /// Adds the findings in a text.
     pub fn find(&self, bytes: &[u8], scanned: &mut Scanned, findings: &mut Vec<Finding>) {
         let mut past = 0;
         for found in self.automaton.find_iter(bytes) {
@@ -342,7 +331,6 @@ fn block(bytes: &[u8], start: usize) -> Option<usize> {
     Some(end)
 }
 
-/// The kind of value that a name announces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Name {
     /// A password, which may be a short word.
@@ -351,7 +339,6 @@ enum Name {
     Token,
 }
 
-/// Endings of names of passwords.
 const PASSWORDS: &str = "password passwd passphrase pwd passwort _pass -pass";
 /// Parts of names of keys and tokens.
 const TOKENS: &str = "accountkey account_key account-key sharedaccesskey shared_access_key secret token api_key apikey \

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::path::PathBuf;
 
-/// The replacements to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
@@ -19,7 +18,6 @@ pub enum Style {
     Fineweb,
 }
 
-/// The table `[personal]` of a recipe.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -29,19 +27,14 @@ pub struct Settings {
     pub email: Action,
     pub phone: Action,
     pub ip_address: Action,
-    /// Action for payment card numbers.
     pub card: Action,
-    /// Action for bank account numbers.
     pub iban: Action,
-    /// Action for passwords, access tokens and private keys.
     pub secret: Action,
-    /// Action for listed names.
     pub name: Action,
     /// Action for listed identifiers and matches of the patterns.
     pub identifier: Action,
     /// Whether non-public addresses count too: private, loopback, link-local and multicast ones (RFC 6890).
     pub private_addresses: bool,
-    /// Names to look for, as whole words.
     pub names: Vec<String>,
     /// File of names, one per line; lines that start with `#` are comments.
     pub names_file: Option<PathBuf>,
@@ -74,15 +67,10 @@ impl Settings {
         !self.names.is_empty() || self.names_file.is_some()
     }
 
-    /// Whether there are listed identifiers or patterns.
     pub fn has_identifiers(&self) -> bool {
         !self.identifiers.is_empty() || self.identifiers_file.is_some() || !self.patterns.is_empty()
     }
 
-    /// Checks everything that does not need files.
-    ///
-    /// # Errors
-    /// Names the list or pattern that cannot be used.
     pub fn validate(&self) -> Result<()> {
         for (field, list) in [("names", &self.names), ("identifiers", &self.identifiers)] {
             lists::check(list).map_err(|reason| Error::Invalid(format!("personal.{field}: {reason}")))?;

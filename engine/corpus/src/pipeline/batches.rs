@@ -7,10 +7,8 @@ use crate::read::{Item, Trouble};
 const BATCH_BYTES: usize = 8 << 20;
 const BATCH_DOCUMENTS: usize = 4096;
 
-/// Consecutive documents, and what could not be read between them.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// Each with the index of its input.
     pub documents: Vec<(usize, Document)>,
     pub troubles: Vec<Trouble>,
     /// The input of the last item, and the number of items taken from it.

@@ -21,7 +21,6 @@ const BATCH_BYTES: u64 = 8 << 20;
 /// Training documents sampled for n-grams that many of them share.
 const SAMPLE: usize = 20_000;
 
-/// The number of documents in the next batch, given their sizes; at least one if there is one.
 fn batch(sizes: impl Iterator<Item = u32>) -> usize {
     let mut sum = 0;
     let before = |size: &u32| {
@@ -32,11 +31,16 @@ fn batch(sizes: impl Iterator<Item = u32>) -> usize {
     sizes.take(BATCH).take_while(before).count()
 }
 
+fn mark(documents: &mut [bool], number: u32, value: bool) {
+    if let Some(own) = documents.get_mut(number as usize) {
+        *own = value;
+    }
+}
+
 pub(super) struct Ending {
     staging: Staging,
     copies: ReadCopies,
     near: near::Index,
-    /// Names of the sources by number.
     sources: Vec<String>,
     /// Whether a later cleaning can resume from here.
     kept: bool,
@@ -54,15 +58,12 @@ enum EndingStep {
     Write(Box<Writing>),
 }
 
-/// Scoring of documents under the trigram model.
 struct Scoring {
     model: Trigrams,
     scores: Scores,
-    /// Bits per character of each scored document.
     bits: Vec<f32>,
 }
 
-/// The second pass.
 struct Writing {
     /// Documents by source, in order within each.
     order: Vec<u32>,
@@ -88,7 +89,6 @@ impl Ending {
         Self { staging, copies, near, sources, kept, alive, step: EndingStep::Compare }
     }
 
-    /// Whether a later cleaning can resume from here.
     pub(super) fn is_kept(&self) -> bool {
         self.kept
     }
@@ -184,7 +184,6 @@ impl Ending {
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }
 
-    /// Drops documents with unusual scores.
     fn unusual(&mut self, scoring: &Scoring, bench: &mut Bench<'_>) -> Result<()> {
         let Some((at, rule)) = bench.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
             return Ok(());
@@ -230,9 +229,7 @@ impl Ending {
 
     /// Marks a staged document as dropped.
     fn bury(&mut self, number: u32) {
-        if let Some(alive) = self.alive.get_mut(number as usize) {
-            *alive = false;
-        }
+        mark(&mut self.alive, number, false);
     }
 
     /// Orders the remaining documents by source and draws the validation split.
@@ -244,11 +241,7 @@ impl Ending {
         let bytes = |number: u32| entries.get(number as usize).map_or(0, |entry| u64::from(entry.bytes));
         order.sort_by_key(|number| (source(*number), *number));
         let mut held_out = vec![false; entries.len()];
-        let mut hold = |number: u32| {
-            if let Some(held) = held_out.get_mut(number as usize) {
-                *held = true;
-            }
-        };
+        let mut hold = |number: u32| mark(&mut held_out, number, true);
         let mut by_lot = order.clone();
         by_lot.sort_by_key(|number| (source(*number), lot(*number), *number));
         let share = |documents: usize| (documents as f64 * worker.recipe.validation).round() as usize;
@@ -272,8 +265,8 @@ impl Ending {
             let fits = |number: u32| (lowest..=highest).contains(&(bytes(number) as f64));
             let fitting = order.iter().filter(|number| fits(**number));
             let first = fitting.min_by_key(|number| (lot(**number), **number));
-            if let Some(held) = first.and_then(|number| held_out.get_mut(*number as usize)) {
-                *held = true;
+            if let Some(number) = first {
+                mark(&mut held_out, *number, true);
             }
         }
         // If that is most of the text, the largest drawn documents become training documents.
@@ -285,9 +278,7 @@ impl Ending {
             let Some(largest) = drawn.pop() else { break };
             sum -= bytes(largest);
             others -= bytes(largest);
-            if let Some(held) = held_out.get_mut(largest as usize) {
-                *held = false;
-            }
+            mark(&mut held_out, largest, false);
         }
         // Hold out nothing rather than a negligible part: training then holds out a share of the text instead of whole
         // documents.

@@ -20,7 +20,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-/// Maximum bytes of a document in a comparison.
 const COMPARED: usize = 200_000;
 
 fn sources(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf]) -> Result<Vec<Source>> {
@@ -42,9 +41,6 @@ struct Judged {
 }
 
 /// Judges the first documents of each source, at most `count` in total.
-///
-/// # Errors
-/// The recipe breaks a rule, the inputs contain nothing to read, or `count` exceeds [`MAX_JUDGED`].
 pub async fn judge_sample(
     files: &dyn Files,
     recipe: &Recipe,
@@ -134,9 +130,6 @@ fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
 
 /// Compares a document as read and extracted with the recipe's result, and lists every rule's verdict. Personal data is masked
 /// in both texts.
-///
-/// # Errors
-/// There is no document with that id.
 pub async fn compare(
     files: &dyn Files,
     recipe: &Recipe,
@@ -177,7 +170,6 @@ pub async fn compare(
     Ok(ComparedDocument { id: id.to_owned(), changes, verdicts, cut: cut || cut_after })
 }
 
-/// The document with an id.
 async fn named(
     files: &dyn Files,
     recipe: &Recipe,

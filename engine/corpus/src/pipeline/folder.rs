@@ -13,9 +13,7 @@ use glasshouse_protocol::Hint;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// Suffix of incomplete files.
 const PARTIAL: &str = ".partial";
-/// Lock file in the output folder of a running cleaning.
 const LOCK_FILE: &str = ".cleaning.lock";
 
 /// Message for a folder for which [`is_unfinished`] is true.
@@ -38,10 +36,6 @@ pub(super) struct Folder<'a> {
 }
 
 impl<'a> Folder<'a> {
-    /// Claims a folder for a cleaning, creating it if missing.
-    ///
-    /// # Errors
-    /// The path is a file, or another program cleans into the folder.
     pub(super) fn claim(files: &'a dyn Files, path: &Path) -> Result<Self> {
         if matches!(files.file_type(path), Ok(FileType::File(_) | FileType::Other)) {
             return Err(Error::bad_file(path, "this is a file; name a folder"));
@@ -97,7 +91,6 @@ impl<'a> Folder<'a> {
         if same { Ok(()) } else { holds("cleaning", "of other files") }
     }
 
-    /// Creates the files for documents.
     pub(super) fn open(&mut self) -> Result<()> {
         let output = |name: &str| Output::new(self.files, self.path.join(format!("{name}{PARTIAL}")));
         (self.kept, self.dropped) = (Some(output(KEPT_FILE)?), Some(output(DROPPED_FILE)?));
@@ -150,7 +143,6 @@ impl<'a> Folder<'a> {
         output.flush()
     }
 
-    /// Removes unfinished files.
     pub(super) fn clear_away(mut self) -> Result<()> {
         drop((self.kept.take(), self.dropped.take()));
         for entry in self.files.entries(&self.path).map_err(Error::io(&self.path))? {

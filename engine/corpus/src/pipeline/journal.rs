@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 /// File name in the output folder; removed at the end.
 pub(super) const JOURNAL_FILE: &str = ".journal.jsonl";
 
-/// Dependencies of a first pass.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Header {
     program: String,
@@ -27,7 +26,6 @@ pub(super) struct Header {
     files: Vec<Seen>,
 }
 
-/// A file's state when the pass began.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Seen {
     /// Lossy text, since it is only compared.
@@ -43,7 +41,6 @@ pub(super) struct Step {
     pub next: (usize, u64),
     pub troubles: Vec<Trouble>,
     pub documents: Vec<(Told, Outcome)>,
-    /// Bytes of the staging file after the batch.
     pub staged: u64,
 }
 
@@ -117,10 +114,8 @@ pub(super) fn resume(files: &dyn Files, folder: &Path, length: u64) -> Result<Ou
     Output::behind(files, folder.join(JOURNAL_FILE), length)
 }
 
-/// Reads the journal of an earlier pass.
 pub(super) struct Reader {
     lines: BufReader<Box<dyn Input>>,
-    /// Bytes of the lines read.
     pub length: u64,
     staging: Box<dyn Input>,
     staged: u64,

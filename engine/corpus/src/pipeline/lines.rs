@@ -25,23 +25,18 @@ pub(super) fn kept(document: &mut Document, split: Option<&'static str>, source:
     line(&Kept { own_source: Some(own).filter(|own| own != source), split, document })
 }
 
-/// A line of `dropped.jsonl`.
 #[derive(Clone, Debug, Serialize, serde::Deserialize)]
 pub struct Dropped {
     pub id: String,
     pub source: String,
-    /// The stage that dropped it.
     pub rule: String,
     pub reason: String,
-    /// Number of words when it was dropped.
     pub words: u64,
-    /// Bytes of text when it was dropped.
     pub bytes: u64,
     /// Beginning of the text, with personal data masked.
     pub excerpt: String,
 }
 
-/// Serializes a line of JSON.
 pub(super) fn line(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut line = serde_json::to_vec(value)
         .map_err(|error| Error::Refused(format!("cannot write a document as JSON: {error}")))?;
@@ -55,13 +50,11 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Creates or truncates a file.
     pub(crate) fn new(files: &dyn Files, path: PathBuf) -> Result<Self> {
         let file = files.create(&path).map_err(Error::io(&path))?;
         Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file) })
     }
 
-    /// Continues a file after `length` bytes.
     pub(super) fn behind(files: &dyn Files, path: PathBuf, length: u64) -> Result<Self> {
         let file = files.append(&path, length).map_err(Error::io(&path))?;
         Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file) })
@@ -71,7 +64,6 @@ impl Output {
         self.file.write_all(bytes).map_err(Error::io(&self.path))
     }
 
-    /// Writes a value as a line of JSON.
     pub(super) fn line(&mut self, value: &impl Serialize) -> Result<()> {
         self.write(&line(value)?)
     }

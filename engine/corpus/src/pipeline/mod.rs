@@ -72,13 +72,11 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Counts and writes a dropped document.
     fn gone(&mut self, at: At, dropped: &Dropped) -> Result<()> {
         self.recorders.dropped(at, dropped);
         self.folder.dropped(dropped)
     }
 
-    /// Drops a document after the first pass.
     fn drop_document(&mut self, at: At, reason: String, document: &Document) -> Result<()> {
         let dropped =
             self.worker.dropped(at, reason, document, Amount::from_text(&document.text), &document.text);
@@ -93,7 +91,6 @@ enum State<'a> {
     Over,
 }
 
-/// The first pass.
 struct Reading<'a> {
     items: Box<dyn Iterator<Item = Numbered> + Send + 'a>,
     next: Option<Batch>,
@@ -107,7 +104,6 @@ struct Reading<'a> {
     journal: Option<Output>,
 }
 
-/// Options for a folder that is not empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartOptions {
     /// Whether to start over even if a stopped cleaning of the same recipe and files could be resumed.
@@ -264,9 +260,6 @@ impl<'a> Cleaner<'a> {
     }
 
     /// Writes the report and the index, which makes the folder a finished corpus.
-    ///
-    /// # Errors
-    /// The output cannot be written.
     pub fn finish(self) -> Result<CleaningReport> {
         let Bench { worker, mut folder, recorders } = self.bench;
         let (report, index) = recorders.finish(&worker.recipe)?;
@@ -274,10 +267,6 @@ impl<'a> Cleaner<'a> {
         Ok(report)
     }
 
-    /// Runs the whole cleaning.
-    ///
-    /// # Errors
-    /// As for [`advance`](Self::advance) and [`finish`](Self::finish).
     pub fn run(mut self) -> Result<CleaningReport> {
         while self.advance()?.phase != Phase::Done {}
         self.finish()
@@ -285,9 +274,6 @@ impl<'a> Cleaner<'a> {
 
     /// Stops before the end, so that a later cleaning can resume: returns the number of documents to resume after, or `None` if
     /// that is not possible. An earlier finished cleaning in the folder stays.
-    ///
-    /// # Errors
-    /// Files that cannot be resumed from cannot be removed.
     pub fn stop(self) -> Result<Option<u64>> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.is_kept());
@@ -298,7 +284,6 @@ impl<'a> Cleaner<'a> {
         Ok(None)
     }
 
-    /// Removes the files of an unfinished cleaning.
     fn clear_away(self) -> Result<()> {
         drop(self.state);
         self.bench.folder.clear_away()

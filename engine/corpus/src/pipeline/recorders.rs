@@ -20,7 +20,6 @@ use glasshouse_protocol::quantity::counted;
 /// Counter of overlapping documents that are kept because the recipe only reports them.
 pub(super) const OVERLAPS: &str = "overlapping_documents_kept";
 
-/// Maximum number of licences per source in the index.
 const LICENCES: usize = 64;
 
 #[derive(Debug)]
@@ -43,7 +42,6 @@ pub(super) struct Recorders {
 }
 
 impl Recorders {
-    /// Reads the word lists of the recipe.
     pub(super) fn new(recipe: &Recipe, files: &dyn Files) -> Result<Self> {
         let duplicates = &recipe.duplicates;
         Ok(Self {
@@ -79,7 +77,6 @@ impl Recorders {
         })
     }
 
-    /// Number of documents read and kept so far.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.raw.documents, self.kept.documents)
     }
@@ -134,7 +131,6 @@ impl Recorders {
         }
     }
 
-    /// Counts a dropped document.
     pub(super) fn dropped(&mut self, at: At, dropped: &Dropped) {
         let amount = Amount { documents: 1, bytes: dropped.bytes, words: dropped.words };
         if let Some(recorder) = self.stages.at(at) {
@@ -148,7 +144,6 @@ impl Recorders {
         }
     }
 
-    /// Counts a document changed in the second pass.
     pub(super) fn edited(&mut self, at: At, document: &Document, before: Amount, text: &str) {
         if let Some(recorder) = self.stages.at(at) {
             recorder.edit(&document.id, &document.source, before, Amount::from_text(text), || {
@@ -157,7 +152,6 @@ impl Recorders {
         }
     }
 
-    /// Counts repeated paragraphs.
     pub(super) fn paragraphs(&mut self, index: Option<&paragraphs::Index>) {
         if let Some(index) = index {
             self.count(At::Paragraphs, "paragraphs_removed", index.removed());
@@ -179,12 +173,7 @@ impl Recorders {
         self.index.documents += 1;
         self.index.bytes += amount.bytes;
         if self.index.sources.last().is_none_or(|last| last.name != source) {
-            self.index.sources.push(SourceIndex {
-                name: source.to_owned(),
-                documents: 0,
-                bytes: 0,
-                licences: Vec::new(),
-            });
+            self.index.sources.push(SourceIndex { name: source.to_owned(), ..SourceIndex::default() });
         }
         if let Some(source) = self.index.sources.last_mut() {
             source.documents += 1;
@@ -198,7 +187,6 @@ impl Recorders {
         }
     }
 
-    /// The report, and the index of the folder.
     pub(super) fn finish(mut self, recipe: &Recipe) -> Result<(CleaningReport, CorpusIndex)> {
         let sizes: Vec<(&str, u64)> =
             self.index.sources.iter().map(|source| (source.name.as_str(), source.bytes)).collect();

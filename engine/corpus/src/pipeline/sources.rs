@@ -9,11 +9,9 @@ const MAX_SOURCES: usize = 1024;
 /// Maximum number of names remembered until the largest are known: at most about 15 MB.
 const REMEMBERED: usize = 65_536;
 const MAX_NAME_BYTES: usize = 200;
-/// Name of the merged sources.
 pub(super) const OTHERS: &str = "(other sources)";
 
-/// Sources with the staged bytes of each.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sources {
     names: Vec<String>,
     bytes: Vec<u64>,
@@ -24,8 +22,7 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn new(mixture: &Mixture) -> Self {
-        let mut sources =
-            Self { names: Vec::new(), bytes: Vec::new(), numbers: FxHashMap::default(), named: 0 };
+        let mut sources = Self::default();
         for name in mixture.weights.keys().chain(mixture.caps.keys()) {
             sources.number(name, 0);
         }
@@ -33,7 +30,6 @@ impl Sources {
         sources
     }
 
-    /// The number of a source; adds `bytes` to its size.
     pub(super) fn number(&mut self, name: &str, bytes: u64) -> u32 {
         let name = name.get(..name.floor_char_boundary(MAX_NAME_BYTES)).unwrap_or_default();
         let full = self.names.len() >= REMEMBERED && !self.numbers.contains_key(name);

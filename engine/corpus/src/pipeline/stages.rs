@@ -6,7 +6,6 @@ use crate::repair;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
 
-/// A stage of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum At {
     Extraction,
@@ -93,7 +92,7 @@ impl At {
     fn is_on(self, recipe: &Recipe) -> bool {
         match self {
             Self::Extraction => true,
-            Self::Repair => is_repairing(&recipe.repair),
+            Self::Repair => recipe.repair != repair::Settings::none(),
             Self::Rule(number) => recipe.rules.get(number).is_some_and(|rule| recipe.is_on(rule)),
             Self::Contamination => !recipe.contamination.against.is_empty(),
             Self::Personal => recipe.personal.enabled,
@@ -133,21 +132,6 @@ impl At {
         let [name, title, sentence, paper] = [name, title, self.sentence(), self.paper()].map(str::to_owned);
         About { name, group, title, sentence, threshold, paper, is_off: !self.is_on(recipe) }
     }
-}
-
-fn is_repairing(repair: &repair::Settings) -> bool {
-    let repair::Settings {
-        mojibake,
-        compose,
-        controls,
-        invisible,
-        line_endings,
-        line_ends,
-        blank_lines,
-        spaces,
-        ..
-    } = *repair;
-    [mojibake, compose, controls, invisible, line_endings, line_ends, blank_lines, spaces].contains(&true)
 }
 
 pub(crate) fn about_rule(rule: &Rule) -> About {

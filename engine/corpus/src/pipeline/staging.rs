@@ -24,13 +24,11 @@ pub(super) struct StagedDocument {
     offset: u64,
     length: u32,
     pub source: u32,
-    /// Bytes of its text.
     pub bytes: u32,
     /// See [`lot`](crate::report::lot).
     pub lot: u64,
 }
 
-/// Appends documents to the staging file.
 pub(super) struct StagingWriter {
     path: PathBuf,
     /// `None` while it replays an earlier pass.
@@ -63,7 +61,6 @@ impl StagingWriter {
         u32::try_from(line.len()).map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))
     }
 
-    /// Records the next document's line.
     pub(super) fn note(&mut self, length: u32, source: u32, lot: u64, amount: Amount) {
         let bytes = amount.bytes as u32;
         self.entries.push(StagedDocument { offset: self.offset, length, source, bytes, lot });
@@ -80,7 +77,6 @@ impl StagingWriter {
         self.entries.len()
     }
 
-    /// Finishes writing and opens the file for reading.
     pub(super) fn finish(mut self, files: &dyn Files) -> Result<Staging> {
         self.flush()?;
         drop(self.output);
@@ -89,7 +85,6 @@ impl StagingWriter {
     }
 }
 
-/// Staged documents with random access.
 pub(super) struct Staging {
     path: PathBuf,
     file: Box<dyn Input>,
@@ -109,7 +104,6 @@ impl Staging {
         }
     }
 
-    /// A document's line of JSON.
     pub(super) fn line(&mut self, number: u32) -> Result<Vec<u8>> {
         let missing = || Error::Refused(format!("there is no document {number} in {}", self.path.display()));
         let StagedDocument { offset, length, .. } = *self.entries.get(number as usize).ok_or_else(missing)?;

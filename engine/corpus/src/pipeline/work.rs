@@ -16,16 +16,13 @@ use crate::report::Amount;
 use crate::rules::{self, Gibberish, Judge, Rule};
 use serde::{Deserialize, Serialize};
 
-/// Maximum characters of an excerpt.
 const EXCERPT: usize = 240;
 
-/// A recipe prepared for documents.
 pub(super) struct Worker {
     pub recipe: Recipe,
     pub detector: Detector,
     marker: Marker,
     contamination: Option<contamination::Set>,
-    /// The enabled rules.
     judge: Judge,
     /// Indices of the enabled rules in the recipe.
     places: Vec<usize>,
@@ -39,10 +36,8 @@ pub(super) struct Worked {
     pub fate: Fate,
 }
 
-/// What to record about a document, whatever its outcome.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Told {
-    /// Index of its input.
     pub input: usize,
     /// Metadata without text, including the identified language.
     pub about: Document,
@@ -50,11 +45,9 @@ pub(super) struct Told {
     pub raw: Amount,
     /// Description of missing text in a usable document.
     pub trouble: Option<String>,
-    /// Repairs by stage and name.
     pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with its size before each.
     pub edits: Vec<Edit>,
-    /// Personal data found in it.
     pub found: Counts,
     pub samples: Vec<Sample>,
 }
@@ -68,21 +61,18 @@ pub(super) struct Edit {
     pub texts: Option<(String, String)>,
 }
 
-/// Outcome of a document, decided in document order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Outcome {
     Dropped(At, Dropped),
     /// An exact copy of the staged document with this number.
     Copy(u32, Dropped),
     Staged {
-        /// Bytes of its line.
         length: u32,
         amount: Amount,
         mark: Mark,
     },
 }
 
-/// Result of processing a document on its own.
 #[derive(Debug)]
 pub(super) enum Fate {
     Dropped(At, Dropped),
@@ -96,7 +86,6 @@ pub(super) enum Fate {
 }
 
 impl Worker {
-    /// Reads the word lists and evaluation sets of the recipe.
     pub(super) fn new(recipe: Recipe, files: &dyn Files) -> Result<Self> {
         recipe.validate()?;
         let on = || recipe.rules.iter().enumerate().filter(|(_, rule)| recipe.is_on(rule));
@@ -263,7 +252,6 @@ impl Worker {
     }
 }
 
-/// Repairs of a document by stage and name.
 fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
     let repaired = &extracted.repaired;
     let counters = [
@@ -284,7 +272,6 @@ fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
     met.map(|(at, name, count)| (at, name.to_owned(), count)).collect()
 }
 
-/// A document without its text and record.
 fn without_text(document: &mut Document) -> Document {
     let (text, record) = (std::mem::take(&mut document.text), document.record.take());
     let about = document.clone();

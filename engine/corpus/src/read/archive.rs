@@ -17,7 +17,6 @@ pub struct Member {
     pub(super) packed: u64,
     /// Unpacked size in bytes.
     pub(super) size: u64,
-    /// Whether it is compressed with DEFLATE.
     pub(super) deflated: bool,
     checksum: u32,
 }
@@ -26,9 +25,6 @@ pub struct Member {
 type Members = Vec<Result<Member, (String, String)>>;
 
 /// Lists the members of an archive in order, without folders; for an unreadable one its name and the reason.
-///
-/// # Errors
-/// The reason why the file is not a valid archive.
 pub(super) fn members(file: Box<dyn Input>) -> Result<Members, String> {
     let mut archive = ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))?;
     let members = (0..archive.len()).filter_map(|number| {

@@ -11,7 +11,6 @@ const LICENCE: &str = "SPDX-License-Identifier:";
 /// Number of lines searched for it.
 const HEAD: usize = 50;
 
-/// A file of source code as a document.
 pub(super) fn file(context: &Context, language: &str, bytes: &[u8]) -> Document {
     let text = decode::part(bytes).into_owned();
     let licence = licence(&text);

@@ -44,7 +44,6 @@ pub struct Utf8 {
     /// Decoded text, and the length already read.
     text: Vec<u8>,
     taken: usize,
-    /// Bytes of the file before `raw`.
     position: u64,
     replaced: Arc<AtomicU64>,
     state: DecoderState,
@@ -155,7 +154,6 @@ impl Utf8 {
         Ok(())
     }
 
-    /// Detects the encoding from the file's first bytes.
     fn begin(&mut self) -> io::Result<()> {
         if let Some((encoding, mark)) = Encoding::for_bom(&self.raw) {
             self.take(mark);
@@ -234,17 +232,6 @@ impl Read for Utf8 {
         self.consume(count);
         Ok(count)
     }
-}
-
-/// Decodes a plain-text file in memory.
-///
-/// # Errors
-/// It is binary: names the first zero byte.
-pub fn text(bytes: Vec<u8>) -> Result<String, String> {
-    let mut text = String::new();
-    let mut stream = Utf8::new(io::Cursor::new(bytes));
-    stream.read_to_string(&mut text).map_err(|error| error.to_string())?;
-    Ok(text)
 }
 
 /// Decodes bytes that should be UTF-8: a value of a binary table, or a part of a UTF-8 stream. Invalid bytes become U+FFFD;
@@ -356,7 +343,6 @@ fn is_binary(bytes: &[u8]) -> bool {
     nuls * NULS_IN > bytes.len() || controls * CONTROLS_IN > bytes.len()
 }
 
-/// The encoding a browser would assume for undeclared bytes.
 fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(bytes, true);
@@ -367,9 +353,6 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
 ///
 /// Browsers do not prefer UTF-8 to a declaration. We do, since non-ASCII bytes that are valid UTF-8 are so by design, and many
 /// servers declare every page as ISO 8859-1. The exception is ISO-2022-JP, which consists of ASCII bytes.
-///
-/// # Errors
-/// It is binary.
 pub(super) fn page(bytes: Vec<u8>, server: Option<&str>) -> Result<String, String> {
     let text = match Encoding::for_bom(&bytes) {
         Some((encoding, _)) => encoding.decode_with_bom_removal(&bytes).0.into_owned(),

@@ -6,17 +6,14 @@ use super::unpack::Stream;
 use memchr::memmem::Finder;
 use std::io::{self, BufRead};
 
-/// Result of reading an element.
 pub(super) enum Element {
     /// It is in the buffer, including its tags.
     Whole,
     TooLong,
-    /// The file ends inside it.
     Unfinished,
     End,
 }
 
-/// A stream of elements that start and end with the given bytes.
 pub(super) struct Elements {
     stream: Stream,
     limit: usize,
@@ -49,7 +46,6 @@ impl Elements {
         }
     }
 
-    /// Reads the next element into the buffer.
     pub(super) fn next(&mut self, element: &mut Vec<u8>) -> io::Result<Element> {
         element.clear();
         loop {

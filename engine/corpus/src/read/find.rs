@@ -143,7 +143,6 @@ fn look(
         FileType::File(0) => return Err("is empty; leave it out, or put text into it".to_owned()),
         FileType::File(size) => size,
     };
-    let name = format::named(&file_name)?;
     let head = head(files, path)?;
     let folders = folders_below(named, path);
     let root = below.then(|| named.file_name()).flatten().map(OsStr::to_string_lossy);
@@ -152,32 +151,41 @@ fn look(
         return members(files, path, size, &display, &folders, root, settings, names)
             .map(VisitedPath::Archive);
     }
-    let (format, packing) = decide(&name, &file_name, &head)?;
-    refuse_code(&format, settings)?;
-    let mixture = mixture(root, &folders, &format, &name.stem);
-    let display = display(path, visit, &folders, &file_name, names);
-    Ok(VisitedPath::Source(Source {
-        path: path.clone(),
-        name: display,
+    let source = source(&file_name, &head, &folders, root, settings)?;
+    let name = display(path, visit, &folders, &file_name, names);
+    Ok(VisitedPath::Source(Source { path: path.clone(), name, size, ..source }))
+}
+
+/// A source with the properties that follow from its name, its first bytes and the folders that it is in.
+fn source(
+    file_name: &str,
+    head: &[u8],
+    folders: &[String],
+    root: Option<Cow<'_, str>>,
+    settings: &Settings,
+) -> Result<Source, String> {
+    let named = format::named(file_name)?;
+    let (format, packing) = decide(&named, file_name, head)?;
+    if let Format::Code(language) = &format
+        && !settings.reads_code(language)
+    {
+        return Err(format!(
+            "is source code ({language}), which the recipe does not read; allow it in reading.code_languages"
+        ));
+    }
+    let code = matches!(format, Format::Code(_)).then(|| "code".to_owned());
+    Ok(Source {
+        path: PathBuf::new(),
+        name: String::new(),
         packing,
         member: None,
-        size,
-        mixture,
-        genre: fields::genre_of_folders(&folders).or_else(|| genre_of_format(&format)),
+        size: 0,
+        mixture: mixture(root, folders, &format, &named.stem),
+        genre: fields::genre_of_folders(folders).or(code),
         format,
-    }))
+    })
 }
 
-fn refuse_code(format: &Format, settings: &Settings) -> Result<(), String> {
-    match format {
-        Format::Code(language) if !settings.reads_code(language) => Err(format!(
-            "is source code ({language}), which the recipe does not read; allow it in reading.code_languages"
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Whether a file is a zip archive.
 pub(super) fn is_archive(file_name: &str, head: &[u8]) -> bool {
     head.starts_with(archive::MAGIC)
         && file_name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("zip"))
@@ -220,25 +228,15 @@ fn members(
                 format!("unpacks, with the members before it, to more than {most} MiB; if this is intended, raise reading.limits.expansion")
             })?;
             let (folder, file_name) = name.rsplit_once('/').unwrap_or(("", &name));
-            let named = format::named(file_name)?;
             let head = member_head(files, path, &member)?;
-            let (format, packing) = decide(&named, file_name, &head)?;
-            refuse_code(&format, settings)?;
+            let below = folder.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
+            let folders: Vec<String> = within.iter().cloned().chain(below).collect();
+            let source = source(file_name, &head, &folders, Some(root.clone()), settings)?;
             if member.size == 0 {
                 return Err("is empty; leave it out, or put text into it".to_owned());
             }
-            let below = folder.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
-            let folders: Vec<String> = within.iter().cloned().chain(below).collect();
-            Ok(Source {
-                path: path.to_owned(),
-                name: unique(format!("{display}/{}", plain(&name)), names),
-                packing,
-                size: member.packed,
-                mixture: mixture(Some(root.clone()), &folders, &format, &named.stem),
-                genre: fields::genre_of_folders(&folders).or_else(|| genre_of_format(&format)),
-                format,
-                member: Some(member),
-            })
+            let name = unique(format!("{display}/{}", plain(&name)), names);
+            Ok(Source { path: path.to_owned(), name, size: member.packed, member: Some(member), ..source })
         };
         if hidden(&name) {
             return None;
@@ -360,7 +358,6 @@ fn unknown(file_name: &str) -> String {
     }
 }
 
-/// The folders between the given path and the file.
 fn folders_below(named: &Path, path: &Path) -> Vec<String> {
     let below = path.parent().and_then(|parent| parent.strip_prefix(named).ok());
     let names = below.into_iter().flat_map(Path::components);
@@ -380,10 +377,6 @@ fn mixture(root: Option<Cow<'_, str>>, folders: &[String], format: &Format, stem
     let root = root.filter(|root| root != "documents");
     let among = pages.map(|kind| root.as_deref().unwrap_or(kind)).filter(|_| below);
     plain(folders.first().map(String::as_str).or(among).unwrap_or(stem))
-}
-
-fn genre_of_format(format: &Format) -> Option<String> {
-    matches!(format, Format::Code(_)).then(|| "code".to_owned())
 }
 
 /// The prefix of document ids: the path below the given one, preceded by outer folders if two given paths contain the same.

@@ -29,11 +29,9 @@ pub enum Format {
     Pdf,
 }
 
-/// Compression of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Packing {
-    /// Not compressed.
     #[default]
     Plain,
     /// gzip, with one or more members.
@@ -45,7 +43,6 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// Display name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Plain => "nothing",
@@ -56,7 +53,6 @@ impl Packing {
     }
 }
 
-/// Extensions of formats other than source code.
 const FORMATS: &[(&str, Format)] = &[
     ("txt text log rst", Format::Text),
     ("md markdown mdx", Format::Markdown),
@@ -81,7 +77,6 @@ const LANGUAGES: &str = "ada=ada assembly=asm shell=bash,sh,zsh c=c,h c++=cc,cpp
     verilog=v visual-basic=vb vhdl=vhd vim-script=vim vue=vue webassembly=wat wgsl=wgsl yaml=yaml,yml \
     zig=zig";
 
-/// Extensions of compression formats.
 const PACKINGS: &[(&str, Packing)] = &[
     ("gz", Packing::Gzip),
     ("gzip", Packing::Gzip),
@@ -106,7 +101,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("pickle pkl", "a Python pickle, which can run code when it is read; save it as Parquet or JSONL"),
 ];
 
-/// Information from a file's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     /// The format, if the extension before the packing is known.
@@ -116,10 +110,6 @@ pub(super) struct Named {
     pub stem: String,
 }
 
-/// Parses the extensions of a name.
-///
-/// # Errors
-/// The kind of file is known and not supported: says what it is and what to do.
 pub(super) fn named(name: &str) -> Result<Named, String> {
     let mut stem = name;
     let mut packing = Packing::Plain;
@@ -167,13 +157,11 @@ pub(super) fn known() -> String {
     format!("supported are {}, source code, any of these with .gz, .zst or .bz2, and .zip", names.join(", "))
 }
 
-/// Information from a file's first bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Signature {
     Packed(Packing),
     /// Certainly of this format.
     Is(Format),
-    /// Not supported: what it is and what to do.
     Refused(&'static str),
 }
 
@@ -209,7 +197,6 @@ pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     page(head).then_some(Signature::Is(Format::Html))
 }
 
-/// Whether the bytes start like a web page.
 fn page(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let starts = |mark: &[u8]| head.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));

@@ -5,7 +5,6 @@ use super::unpack::Zstandard;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 
-/// Maximum number of nested content encodings.
 const MAX_ENCODINGS: usize = 3;
 
 /// Bytes that a response may always unpack to.
@@ -20,10 +19,6 @@ pub(super) struct HttpResponse {
     pub(super) body: Vec<u8>,
 }
 
-/// Parses a response: its head, and its body with chunks joined and encodings removed.
-///
-/// # Errors
-/// Describes the fault.
 pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<HttpResponse, String> {
     let (head, body) = parts(bytes).ok_or("has an HTTP header without an end")?;
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -127,7 +122,6 @@ fn joined(body: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Removes one content encoding.
 fn unpacked(body: Vec<u8>, encoding: &str, limits: &Limits) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
     // A record is compressed in addition to the file, whose expansion is limited separately.

@@ -7,7 +7,6 @@ use super::records::{RecordStep, Records};
 use super::unpack::Stream;
 use std::io;
 
-/// The lines of a JSONL file.
 pub(super) struct JsonLines {
     lines: Lines,
     line: Vec<u8>,

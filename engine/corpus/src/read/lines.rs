@@ -17,12 +17,10 @@ pub(super) struct Lines {
     limit: usize,
     /// Whether the stream is inside an oversized line.
     within: bool,
-    /// Number of lines started.
     pub(super) number: u64,
 }
 
 impl Lines {
-    /// Reads a stream by lines of at most `limit` bytes.
     pub(super) fn new(stream: Stream, limit: usize) -> Self {
         Self { stream, limit, within: false, number: 0 }
     }

@@ -42,7 +42,6 @@ pub(super) fn take_front_matter(document: &mut Document) {
     }
 }
 
-/// The front matter, and the offset of the text after it.
 fn front_matter(text: &str) -> Option<(&str, usize)> {
     let mark = ["---", "+++"].into_iter().find(|mark| text.starts_with(*mark))?;
     let start = text.find('\n')? + 1;

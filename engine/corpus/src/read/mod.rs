@@ -2,7 +2,7 @@
 //!
 //! [`find()`] walks the given paths and determines how each file is read, or why it is not; [`open()`] reads a file's
 //! documents, [`prose()`] reads them as training text. [`Utf8`] reads a plain-text file as a UTF-8 stream whatever its
-//! encoding, [`text()`] one in memory. A fault in one file or record does not end the work: it is reported as a [`Trouble`].
+//! encoding. A fault in one file or record does not end the work: it is reported as a [`Trouble`].
 //!
 //! ```text
 //! file ─ counted ─ unpacked (zip, gzip, zstd, bzip2; growth bounded) ─ any encoding turned to UTF-8 ─ the format's reader ─► Item
@@ -50,7 +50,7 @@ mod wiki;
 mod xml;
 
 pub use archive::Member;
-pub use decode::{Utf8, text};
+pub use decode::Utf8;
 pub use find::{Found, HEAD, Source, find};
 pub use format::{Format, Packing};
 pub use json::JsonArray;
@@ -82,9 +82,7 @@ pub fn conversation(line: &str) -> Option<String> {
 /// A fault in a file or in one of its records. It is reported, and reading continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
-    /// A path, with `#number` for a record in it.
     pub place: String,
-    /// The fault, in one sentence.
     pub reason: String,
 }
 

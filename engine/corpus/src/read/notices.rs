@@ -11,9 +11,7 @@ pub(super) enum Notice {
     Surrogate,
     /// `NaN`, `Infinity` or an overflowing number, which JSON does not have.
     NoNumber,
-    /// A value nested too deep.
     Deep,
-    /// A field with two values in one record.
     Twice,
     /// A duplicate column name in a table.
     Column,
@@ -22,15 +20,12 @@ pub(super) enum Notice {
     InnerQuote,
 }
 
-/// The number of faults of each kind, and the record of the first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notices(Arc<Mutex<Noted>>);
 
-/// Count and first record by kind.
 type Noted = BTreeMap<Notice, (u64, Option<u64>)>;
 
 impl Notices {
-    /// Counts one in the record with this number.
     pub(super) fn add(&self, notice: Notice, number: Option<u64>) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.entry(notice).or_insert((0, number)).0 += 1;

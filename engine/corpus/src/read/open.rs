@@ -85,10 +85,8 @@ pub fn prose(
     }))
 }
 
-/// A file's documents and troubles.
 pub(super) type Items = Box<dyn Iterator<Item = Item> + Send>;
 
-/// Opens a file by its format. `replaced` will count its invalid pieces.
 fn documents(
     files: &dyn Files,
     context: &Context,
@@ -183,12 +181,10 @@ pub(super) fn one(item: Item) -> Items {
     Box::new(std::iter::once(item))
 }
 
-/// The bytes of a file that is one document.
 pub(super) fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, Trouble> {
     read_whole(context, stream, "document", context.settings.limits.document)
 }
 
-/// A file's bytes, up to the limit of this name.
 fn read_whole(context: &Context, mut stream: Stream, name: &str, limit: usize) -> Result<Vec<u8>, Trouble> {
     match whole(&mut stream, limit) {
         Ok(Some(bytes)) => Ok(bytes),
@@ -214,7 +210,6 @@ pub(super) fn broken_off(error: &io::Error) -> String {
     format!("{}; what was read so far is kept", broken(error))
 }
 
-/// Why reading stopped inside a file.
 pub(super) fn broken(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "vanished while it was read".to_owned(),
@@ -229,12 +224,10 @@ fn is_binary(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<decode::Binary>)
 }
 
-/// A file's documents, ended early if nothing in it is valid.
 struct Watched {
     items: Option<Items>,
     context: Context,
     counter: Arc<Counter>,
-    /// Number of invalid pieces.
     replaced: Arc<AtomicU64>,
     /// The remaining parts of a document that was cut.
     parts: VecDeque<Document>,

@@ -18,7 +18,6 @@ const TEXT: [&str; 2] = ["text", "content"];
 /// Field names listed in a message; further ones are counted.
 const NAMES: usize = 12;
 
-/// The file being read, and its settings.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
     pub(super) source: Source,
@@ -31,12 +30,10 @@ impl Context {
         Self { source, settings, notices: Notices::default() }
     }
 
-    /// Counts a repair in the record with this number.
     pub(super) fn notice(&self, notice: Notice, number: Option<u64>) {
         self.notices.add(notice, number);
     }
 
-    /// Takes the repairs so far, one trouble per kind.
     pub(super) fn noticed(&self) -> Vec<Trouble> {
         self.notices.take().into_iter().map(|reason| self.trouble(None, reason)).collect()
     }
@@ -49,7 +46,6 @@ impl Context {
         }
     }
 
-    /// A fault in a record or in the file.
     pub(super) fn trouble(&self, number: Option<u64>, reason: impl Into<String>) -> Trouble {
         let path = self.source.path.display();
         let place = number.map_or_else(|| path.to_string(), |number| format!("{path}#{number}"));
@@ -60,7 +56,6 @@ impl Context {
         Trouble { place: plain(place), reason: plain(reason.into()) }
     }
 
-    /// A record or document above the limit of this name.
     pub(super) fn too_long(&self, number: Option<u64>, what: &str, limit: &str, value: usize) -> Trouble {
         let value = bytes(value as u64);
         self.trouble(
@@ -71,7 +66,6 @@ impl Context {
         )
     }
 
-    /// A document with the properties of its file.
     pub(super) fn document(&self, number: Option<u64>, kind: Kind, text: String) -> Document {
         Document {
             id: self.id(number),
@@ -95,8 +89,8 @@ impl Context {
                     Value::Bool(_) => "a boolean",
                     _ => "a number",
                 };
-                Err(self
-                    .trouble(number, format!("is {name}, not a record; each record is an object in {{}}")))
+                let reason = format!("is {name}, not a record; each record is an object in {{}}");
+                Err(self.trouble(number, reason))
             }
         }
     }
@@ -131,11 +125,8 @@ impl Context {
         if !named && let Some(text) = shapes::text(&record, &settings.join) {
             let text = text.map_err(|reason| self.trouble(number, reason))?;
             if text.trim().is_empty() {
-                return match self.absent(number, "the conversation") {
-                    Err(trouble) => Err(trouble),
-                    // A conversation has no place for a replacement text.
-                    Ok(_) => Ok(None),
-                };
+                // A conversation has no place for a replacement text.
+                return self.absent(number, "the conversation").map(|_| None);
             }
             document.text = text;
             document.kind = Kind::Conversation;
@@ -203,7 +194,7 @@ impl Context {
 
     /// Whether text may be taken from a field of this name.
     pub(super) fn may_be_text(&self, name: &str) -> bool {
-        self.is_text(name) || shapes::NAMES.contains(&name)
+        self.is_text(name) || shapes::is_text(name)
     }
 
     /// Whether the text is in the column of this name, or in a field inside it.
@@ -216,7 +207,6 @@ impl Context {
         named.any(|field| field == name || outer(field).is_some_and(|(outer, _)| outer == name))
     }
 
-    /// The first of some names, for a message.
     fn list<'name>(&self, names: impl Iterator<Item = &'name str>, count: usize) -> String {
         let shown: Vec<String> = names
             .take(NAMES)
@@ -226,7 +216,6 @@ impl Context {
         shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
     }
 
-    /// Takes a field's text out of a record.
     fn field(
         &self,
         number: Option<u64>,
@@ -265,7 +254,6 @@ impl Context {
     }
 }
 
-/// The default text field.
 pub(super) fn found(has: impl Fn(&str) -> bool) -> &'static str {
     TEXT.into_iter().find(|name| has(name)).unwrap_or("text")
 }
@@ -296,7 +284,6 @@ fn named(record: &Map<String, Value>, names: &[&str]) -> Option<String> {
     places.find_map(|place| names.iter().find_map(|name| short(place.get(*name)?)))
 }
 
-/// Copies metadata from a record to its document.
 fn describe(document: &mut Document, record: &Map<String, Value>) {
     if let Some(source) = named(record, &["source"]) {
         document.source = source;

@@ -6,7 +6,6 @@ use super::{Item, Trouble};
 use crate::document::Document;
 use std::io;
 
-/// Splits a file into records.
 pub(super) trait Records: Send + 'static {
     /// Advances to the next record, or by a part of the file.
     fn step(&mut self, context: &Context) -> io::Result<RecordStep>;
@@ -14,11 +13,8 @@ pub(super) trait Records: Send + 'static {
 
 #[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 pub(super) enum RecordStep {
-    /// A document, or a fault in a record.
     Item(Item),
-    /// No document yet.
     Nothing,
-    /// The file has ended or cannot be read further.
     End(Option<Trouble>),
 }
 
@@ -34,7 +30,6 @@ impl From<Result<Option<Document>, Trouble>> for RecordStep {
     }
 }
 
-/// The documents and troubles of a file's records.
 pub(super) fn items<R: Records>(context: Context, open: impl FnOnce(&Context) -> R) -> Items {
     let (mut records, mut done) = (open(&context), false);
     Box::new(std::iter::from_fn(move || {

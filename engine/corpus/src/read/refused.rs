@@ -6,7 +6,6 @@ use super::unpack::Counter;
 use crate::files::Input;
 use std::sync::Arc;
 
-/// Reports that the file cannot be read.
 pub(super) fn items(context: Context, _: Box<dyn Input>, _: &Arc<Counter>) -> Items {
     let reason =
         "cannot be read by this build, which has no reader for files of its kind; use the desktop program";

@@ -1,6 +1,6 @@
 //! Settings for reading files: text fields, missing values, and limits for untrusted files.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
@@ -20,7 +20,6 @@ pub struct Settings {
     /// Whether a table's first row names its columns. Without a header they are named `1`, `2`, ….
     #[default = true]
     pub header: bool,
-    /// Delimiter of tables; detected by default.
     pub delimiter: Option<char>,
     /// Whether to read source code.
     #[default = true]
@@ -30,14 +29,12 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// What to do with a record whose text is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// Report it as a trouble.
     #[default]
     Report,
-    /// Drop it silently.
     Drop,
     /// Use this text: `missing = { fill = "TEXT" }`.
     Fill(String),
@@ -53,7 +50,6 @@ pub struct Limits {
     /// Maximum bytes of a line or record in the file, before its text is extracted.
     #[default(64 << 20)]
     pub record: usize,
-    /// Maximum bytes of a PDF file, which is read whole.
     #[default(256 << 20)]
     pub pdf: usize,
     /// Maximum expansion factor of a packed file. Text compresses to a third or a tenth; gzip reaches at most 1032.
@@ -67,16 +63,11 @@ pub struct Limits {
     pub unpacked: u64,
     /// Maximum records read per file; 0 for all.
     pub records: u64,
-    /// Maximum nesting of folders.
     #[default = 64]
     pub depth: usize,
 }
 
 impl Settings {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// Names the setting, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         if self.text_field.is_some() && !self.text_fields.is_empty() {
             return Err(Error::Invalid(
@@ -91,36 +82,25 @@ impl Settings {
                 "reading.delimiter is {delimiter:?}; it must be one ASCII character, not a quote or a line end"
             )));
         }
-        let limits = &self.limits;
         // Limits on data held in memory as a whole are at most 1 GiB.
-        let within = [
-            ("document", limits.document as u64, 1 << 10, 1 << 30),
-            ("record", limits.record as u64, 1 << 10, 1 << 30),
-            ("pdf", limits.pdf as u64, 1 << 10, 1 << 30),
-            ("expansion", limits.expansion, 1, 1 << 20),
-            ("expansion_free", limits.expansion_free, 0, 1 << 50),
-            ("unpacked", limits.unpacked, 1 << 10, 1 << 50),
-            ("records", limits.records, 0, 1 << 50),
-            ("depth", limits.depth as u64, 1, 1 << 10),
-        ];
-        for (name, value, least, most) in within {
-            if !(least..=most).contains(&value) {
-                return Err(Error::Invalid(format!(
-                    "reading.limits.{name} is {value}; it must be from {least} to {most}"
-                )));
-            }
-        }
-        Ok(())
+        let Limits { document, record, pdf, expansion, expansion_free, unpacked, records, depth } =
+            self.limits;
+        within("reading.limits.document", document, 1 << 10, 1 << 30)?;
+        within("reading.limits.record", record, 1 << 10, 1 << 30)?;
+        within("reading.limits.pdf", pdf, 1 << 10, 1 << 30)?;
+        within("reading.limits.expansion", expansion, 1, 1 << 20)?;
+        within("reading.limits.expansion_free", expansion_free, 0, 1 << 50)?;
+        within("reading.limits.unpacked", unpacked, 1 << 10, 1 << 50)?;
+        within("reading.limits.records", records, 0, 1 << 50)?;
+        within("reading.limits.depth", depth, 1, 1 << 10)
     }
 
-    /// Whether source code in this language is read.
     pub(super) fn reads_code(&self, language: &str) -> bool {
         self.code
             && (self.code_languages.is_empty() || self.code_languages.iter().any(|known| known == language))
     }
 }
 
-/// Formats a number of bytes.
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let mut size = count;

@@ -2,21 +2,12 @@
 
 use serde_json::{Map, Value};
 
-/// All fields that a shape's text is taken from, including those of its turns.
-pub(super) const NAMES: [&str; 12] = [
-    "messages",
-    "conversations",
-    "prompt",
-    "chosen",
-    "rejected",
-    "completion",
-    "instruction",
-    "input",
-    "output",
-    "role",
-    "from",
-    "value",
-];
+/// Whether a shape's text is taken from fields of this name, including those of its turns.
+pub(super) fn is_text(name: &str) -> bool {
+    "messages conversations prompt chosen rejected completion instruction input output role from value"
+        .split(' ')
+        .any(|known| known == name)
+}
 
 /// The text of a record with a known shape, or the reason why it is invalid; `None` for other records.
 ///
@@ -61,7 +52,6 @@ pub(super) fn fields(has: impl Fn(&str) -> bool) -> Option<&'static [&'static st
     }
 }
 
-/// Adds a field: a text or a list of turns.
 fn push(text: &mut String, value: &Value, join: &str) -> Result<(), &'static str> {
     match value {
         Value::String(part) => add(text, part, join),

@@ -16,7 +16,6 @@ use std::io;
 /// Maximum attributes of a row; the format has about twenty.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// The rows of a dump.
 pub(super) struct StackExchange {
     lines: Lines,
     line: Vec<u8>,
@@ -105,7 +104,6 @@ impl Records for StackExchange {
     }
 }
 
-/// A number, or the text if it is not one.
 fn value_of(value: &str) -> Value {
     value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
 }

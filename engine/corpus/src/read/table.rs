@@ -22,7 +22,6 @@ const MAX_COLUMNS: usize = 4096;
 /// Delimiters to detect in a `.csv` file, in order of preference.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// Bytes used to detect the dialect.
 const HEAD: usize = 64 << 10;
 
 /// Number of lines after a doubtful row that must be valid rows.
@@ -65,13 +64,11 @@ enum NextRow {
     /// A value's quote is never closed, and the row's first line is not a valid row.
     Open,
     TooLong,
-    /// It has too many columns.
     TooWide,
     End,
 }
 
 impl TableReader {
-    /// Reads a stream and detects its delimiter and quoting from the first bytes.
     pub(super) fn new(context: &Context, stream: Stream) -> Self {
         let mut table = Self {
             stream,
@@ -233,7 +230,6 @@ impl TableReader {
         true
     }
 
-    /// Skips the rest of an oversized row.
     fn pass(&mut self) -> io::Result<()> {
         while self.passing == Passing::Quoted {
             let bytes = self.pending.get(self.start..).unwrap_or_default();
@@ -302,41 +298,28 @@ impl Records for TableReader {
         let row = self.read(context)?;
         let columns = self.header.as_ref().map(Vec::len);
         self.number += u64::from(columns.is_some());
-        let number = Some(self.number);
+        let number = self.number;
+        let end = |reason: String| RecordStep::End(Some(context.trouble(None, reason)));
+        let trouble = |reason: String| -> RecordStep {
+            context.trouble(Some(number), format!("row {number} (line {line}) {reason}")).into()
+        };
         let limit = context.settings.limits.record;
         Ok(match (row, columns) {
             (NextRow::End, _) => RecordStep::End(None),
-            (NextRow::TooLong, None) => {
-                RecordStep::End(Some(context.trouble(None, "its first row is not a header: it is too long")))
-            }
-            (NextRow::TooLong, Some(_)) => context.too_long(number, "the row", "record", limit).into(),
+            (NextRow::TooLong, None) => end("its first row is not a header: it is too long".to_owned()),
+            (NextRow::TooLong, Some(_)) => context.too_long(Some(number), "the row", "record", limit).into(),
             (NextRow::TooWide, None) => {
-                let reason = format!("its header has more than {MAX_COLUMNS} columns; leave some out");
-                RecordStep::End(Some(context.trouble(None, reason)))
+                end(format!("its header has more than {MAX_COLUMNS} columns; leave some out"))
             }
             (NextRow::TooWide, Some(_)) => {
-                let reason = format!(
-                    "row {} (line {line}) has more than {MAX_COLUMNS} columns and was skipped; check its delimiters",
-                    self.number
-                );
-                context.trouble(number, reason).into()
+                trouble(format!("has more than {MAX_COLUMNS} columns and was skipped; check its delimiters"))
             }
-            (NextRow::Open, _) => {
-                let reason = format!(
-                    "row {} (line {line}) has an unclosed quote and was skipped; close it",
-                    self.number
-                );
-                context.trouble(number, reason).into()
-            }
+            (NextRow::Open, _) => trouble("has an unclosed quote and was skipped; close it".to_owned()),
             (NextRow::Whole, None) => self.begin(context),
-            (NextRow::Whole, Some(columns)) if self.row.len() != columns => {
-                let reason = format!(
-                    "row {} (line {line}) has {} values, but {columns} are expected; fix it, or quote values that contain the delimiter",
-                    self.number,
-                    self.row.len()
-                );
-                context.trouble(number, reason).into()
-            }
+            (NextRow::Whole, Some(columns)) if self.row.len() != columns => trouble(format!(
+                "has {} values, but {columns} are expected; fix it, or quote values that contain the delimiter",
+                self.row.len()
+            )),
             (NextRow::Whole, Some(_)) => self.document(context),
         })
     }
@@ -383,7 +366,6 @@ fn said(head: &[u8]) -> Option<(u8, usize)> {
     .then_some((*delimiter, end))
 }
 
-/// The most frequent delimiter in the first line, outside of quotes.
 fn likeliest(head: &[u8]) -> u8 {
     let mut counts = [0_usize; DELIMITERS.len()];
     let mut quoted = false;

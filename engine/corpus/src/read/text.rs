@@ -15,7 +15,6 @@ use std::io::{self, BufRead};
 /// The line between documents, as in GPT-2 and nanoGPT.
 const SEPARATOR: &[u8] = b"<|endoftext|>";
 
-/// The documents of a text file.
 pub(super) struct Text {
     context: Context,
     stream: Stream,
@@ -24,11 +23,9 @@ pub(super) struct Text {
     pending: Vec<u8>,
     /// Number of bytes of `pending` without a separator.
     searched: usize,
-    /// Number of documents started.
     number: u64,
     /// Whether the file has more than one document, so that each gets a number.
     several: bool,
-    /// Whether a cut was already reported.
     cut: bool,
     ready: VecDeque<Item>,
     state: State,
@@ -37,7 +34,6 @@ pub(super) struct Text {
 #[derive(PartialEq)]
 enum State {
     Reading,
-    /// The stream has ended.
     Draining,
     Done,
 }
@@ -122,7 +118,6 @@ impl Text {
         None
     }
 
-    /// Cuts an oversized document.
     fn divide(&mut self, limit: usize) {
         let end = place_to_cut(&self.pending, limit);
         self.several = true;
@@ -172,7 +167,6 @@ pub(super) fn place_to_cut(text: &[u8], limit: usize) -> usize {
     blank.or_else(line).or_else(space).or_else(character).filter(|at| *at > 0).unwrap_or(head.len())
 }
 
-/// The message about a cut.
 pub(super) fn cut_up(what: &str, limit: usize) -> String {
     format!(
         "has {what} of more than {}; it is split into documents of at most that size, at line ends or spaces",

@@ -52,7 +52,6 @@ impl Counter {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Counts the rest of the file.
     pub(super) fn finish(&self) {
         self.add(self.size.saturating_sub(self.read()));
     }
@@ -71,7 +70,6 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Counts a file's bytes as they are read.
 pub(super) fn counted<R: Read>(file: R, counter: &Arc<Counter>) -> impl Read + use<R> {
     Counted { file, counter: counter.clone() }
 }
@@ -103,21 +101,11 @@ pub(super) fn unpack(stream: Stream, packing: Packing, counter: &Arc<Counter>, l
     match packing {
         Packing::Plain => stream,
         Packing::Gzip => {
-            let members = Members {
-                at_hand: Some(GzDecoder::new(stream)),
-                open: GzDecoder::new,
-                close: GzDecoder::into_inner,
-            };
-            bounded(members, counter, limits)
+            bounded(Members::new(stream, GzDecoder::new, GzDecoder::into_inner), counter, limits)
         }
         Packing::Zstandard => bounded(Zstandard::new(stream), counter, limits),
         Packing::Bzip2 => {
-            let members = Members {
-                at_hand: Some(BzDecoder::new(stream)),
-                open: BzDecoder::new,
-                close: BzDecoder::into_inner,
-            };
-            bounded(members, counter, limits)
+            bounded(Members::new(stream, BzDecoder::new, BzDecoder::into_inner), counter, limits)
         }
     }
 }
@@ -133,6 +121,12 @@ struct Members<R, D> {
     at_hand: Option<D>,
     open: fn(R) -> D,
     close: fn(D) -> R,
+}
+
+impl<R, D> Members<R, D> {
+    fn new(stream: R, open: fn(R) -> D, close: fn(D) -> R) -> Self {
+        Self { at_hand: Some(open(stream)), open, close }
+    }
 }
 
 impl<R: BufRead, D: Read> Read for Members<R, D> {
@@ -168,7 +162,6 @@ fn skip_zeros(stream: &mut impl BufRead) -> io::Result<bool> {
     }
 }
 
-/// Fails once a stream expanded beyond the limits.
 struct Bounded<R> {
     stream: R,
     unpacked: u64,
@@ -182,19 +175,17 @@ impl<R: Read> Read for Bounded<R> {
         self.unpacked += count as u64;
         let packed = self.counter.read();
         let Limits { expansion, expansion_free, unpacked, .. } = &self.limits;
+        let exceeded = |reason: String| Err(io::Error::new(io::ErrorKind::QuotaExceeded, reason));
         if self.unpacked > *expansion_free && self.unpacked > packed.saturating_mul(*expansion) {
-            return Err(io::Error::new(
-                io::ErrorKind::QuotaExceeded,
-                format!(
-                    "unpacks to more than {expansion} times its size, like a decompression bomb; if this is intended, unpack it or raise \
-                     reading.limits.expansion"
-                ),
+            return exceeded(format!(
+                "unpacks to more than {expansion} times its size, like a decompression bomb; if this is intended, unpack it or raise \
+                 reading.limits.expansion"
             ));
         }
         if self.unpacked > *unpacked {
-            return Err(io::Error::new(
-                io::ErrorKind::QuotaExceeded,
-                format!("unpacks to more than {}; raise reading.limits.unpacked", bytes(*unpacked)),
+            return exceeded(format!(
+                "unpacks to more than {}; raise reading.limits.unpacked",
+                bytes(*unpacked)
             ));
         }
         Ok(count)
@@ -215,7 +206,6 @@ impl<R: BufRead> Zstandard<R> {
         Self { file, decoder, inside: false }
     }
 
-    /// Opens the next frame; false at the file's end.
     fn frame(&mut self) -> io::Result<bool> {
         loop {
             if skip_zeros(&mut self.file)? {

@@ -13,10 +13,8 @@ use crate::document::{Document, Kind};
 use crate::fields;
 use std::io;
 
-/// Maximum bytes of a header line.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
-/// The records of a WARC file.
 pub(super) struct Warc {
     lines: Lines,
     line: Vec<u8>,
@@ -73,7 +71,6 @@ impl Warc {
         RecordStep::End(Some(context.trouble(Some(self.number), reason)))
     }
 
-    /// The document in a record; `None` if it is not a page.
     fn document(
         &self,
         context: &Context,

@@ -18,17 +18,8 @@ use std::io;
 const MAX_DEPTH: usize = 32;
 
 /// Wikimedia projects, which share one licence.
-const WIKIMEDIA: &[&str] = &[
-    "wikipedia.org",
-    "wiktionary.org",
-    "wikibooks.org",
-    "wikiquote.org",
-    "wikisource.org",
-    "wikivoyage.org",
-    "wikiversity.org",
-];
+const WIKIMEDIA: &str = "wikipedia wiktionary wikibooks wikiquote wikisource wikivoyage wikiversity";
 
-/// The pages of a dump.
 pub(super) struct Wiki {
     elements: Elements,
     page: Vec<u8>,
@@ -37,7 +28,6 @@ pub(super) struct Wiki {
     site: SiteInfo,
 }
 
-/// Contents of a dump's head.
 #[derive(Default)]
 struct SiteInfo {
     language: Option<String>,
@@ -102,13 +92,13 @@ impl Records for Wiki {
     }
 }
 
-/// Parses a dump's head.
 fn site(head: &str) -> SiteInfo {
     let language = head.split_once("xml:lang=\"").and_then(|(_, rest)| rest.split_once('"'));
     let base =
         head.split_once("<base>").and_then(|(_, rest)| rest.split_once("</base>")).map(|(base, _)| base);
     let base = base.filter(|base| base.starts_with("http") && base.len() < 256);
-    let wikimedia = base.is_some_and(|base| WIKIMEDIA.iter().any(|project| base.contains(project)));
+    let wikimedia =
+        base.is_some_and(|base| WIKIMEDIA.split(' ').any(|name| base.contains(&format!("{name}.org"))));
     let encyclopedia = base.is_some_and(|base| base.contains("wikipedia.org"));
     SiteInfo {
         spaces: spaces(head),
@@ -162,7 +152,6 @@ fn in_english(text: String, spaces: &[(String, &'static str)]) -> String {
     result
 }
 
-/// A page with its last revision.
 #[derive(Default)]
 struct WikiPage {
     title: String,
@@ -171,9 +160,6 @@ struct WikiPage {
 }
 
 /// Parses a page; `None` if it is not an article.
-///
-/// # Errors
-/// It is not XML, contains an unknown entity, or nests too deep.
 fn parse(page: &str) -> Result<Option<WikiPage>, String> {
     let mut reader = Reader::from_str(page);
     let mut found = WikiPage::default();

@@ -12,10 +12,6 @@ use std::io;
 /// Bytes searched for the root.
 const HEAD: usize = 4096;
 
-/// Reads a stream as the detected kind of dump.
-///
-/// # Errors
-/// The stream cannot be read.
 pub(super) fn dump(context: Context, mut stream: Stream) -> io::Result<Items> {
     let head = fill(&mut stream)?;
     let head = head.get(..head.len().min(HEAD)).unwrap_or_default();

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// Repairs to make; all by default.
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -72,7 +71,6 @@ impl Settings {
     }
 }
 
-/// Number of changes in one or more texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Characters decoded from mojibake.
@@ -85,7 +83,6 @@ pub struct Counts {
     pub line_endings: u64,
     /// Texts normalized to form C.
     pub composed: u64,
-    /// Removed bytes of white space.
     pub white_space: u64,
     /// Replacement characters (`U+FFFD`) in the result: data lost earlier.
     pub replacements: u64,
@@ -140,7 +137,6 @@ fn settled<'a>(text: &'a str, settings: &Settings) -> Option<(Cow<'a, str>, Coun
     None
 }
 
-/// One round of all repairs; `None` if nothing changed.
 fn round(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
     let mut result = None;
     if settings.mojibake {

@@ -61,7 +61,6 @@ struct Sequence {
     /// Start in bytes.
     start: usize,
     end: usize,
-    /// The intended character.
     character: char,
     /// Whether nobody would write it.
     implausible: bool,
@@ -80,7 +79,6 @@ impl<'a> Sequences<'a> {
         Self { text, position: 0, chain: (usize::MAX, 0) }
     }
 
-    /// The sequence that starts at a byte, if there is one.
     fn sequence_at(&self, start: usize) -> Option<Sequence> {
         let mut characters = self.text.get(start..)?.chars();
         let lead = characters.next()?;
@@ -126,7 +124,6 @@ impl<'a> Sequences<'a> {
         Some(Sequence { start, end, character: 'à', implausible })
     }
 
-    /// Number of adjacent sequences from here, counted up to three.
     fn followers(&self, mut position: usize) -> usize {
         let mut count = 0;
         while count < 3 {

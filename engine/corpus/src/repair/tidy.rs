@@ -2,7 +2,6 @@
 
 use super::{Counts, Settings};
 
-/// Class of a character in this pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Ordinary,
@@ -16,7 +15,6 @@ enum Class {
     Border,
 }
 
-/// Cleans up a text; `None` if nothing changes.
 pub(super) fn tidy(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
     if is_tidy(text.as_bytes()) {
         return None;
@@ -112,15 +110,9 @@ impl Pass<'_> {
                     self.counts.controls += 1;
                     continue;
                 }
-                Class::Invisible if self.settings.invisible => {
-                    self.counts.invisible += 1;
-                    continue;
-                }
-                Class::Joiner if self.settings.invisible && !joins(before, rest.chars().next()) => {
-                    self.counts.invisible += 1;
-                    continue;
-                }
-                Class::Border if self.settings.invisible && !parts(before, rest.chars().next()) => {
+                kind @ (Class::Invisible | Class::Joiner | Class::Border)
+                    if self.settings.invisible && !acts(kind, before, rest.chars().next()) =>
+                {
                     self.counts.invisible += 1;
                     continue;
                 }
@@ -235,18 +227,19 @@ impl Pass<'_> {
 /// Indentation of code in Markdown, in spaces.
 const CODE_INDENTATION: usize = 4;
 
-/// Minimum length of a Markdown fence.
 const FENCE: usize = 3;
 
-/// Whether a word boundary between these characters is meaningful: both belong to a script without spaces (Thai, Lao, Burmese,
-/// Khmer).
-fn parts(before: Option<char>, after: Option<char>) -> bool {
-    let unspaced = |character: Option<char>| {
-        character.is_some_and(|character| {
+/// Whether an invisible character between these is meaningful: a joiner if both are emoji or letters of scripts that use it,
+/// which are non-ASCII; a word boundary if both belong to a script without spaces (Thai, Lao, Burmese, Khmer).
+fn acts(kind: Class, before: Option<char>, after: Option<char>) -> bool {
+    let fits = |character: char| match kind {
+        Class::Joiner => !character.is_ascii() && class(character) == Class::Ordinary,
+        Class::Border => {
             matches!(character, '\u{E00}'..='\u{EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}')
-        })
+        }
+        _ => false,
     };
-    unspaced(before) && unspaced(after)
+    before.is_some_and(fits) && after.is_some_and(fits)
 }
 
 /// Bytes of the tags at the start that spell a region, such as `gbsct` for Scotland: three to six and a terminator.
@@ -258,14 +251,6 @@ fn region(text: &str) -> usize {
     let length = 4 * tags;
     let ends = text.get(length..).is_some_and(|rest| rest.starts_with('\u{E007F}'));
     if (3..=6).contains(&tags) && ends { length + 4 } else { 0 }
-}
-
-/// Whether a joiner between these characters is meaningful: emoji and letters of scripts that use it are non-ASCII.
-fn joins(before: Option<char>, after: Option<char>) -> bool {
-    let joinable = |character: Option<char>| {
-        character.is_some_and(|character| !character.is_ascii() && class(character) == Class::Ordinary)
-    };
-    joinable(before) && joinable(after)
 }
 
 fn class(character: char) -> Class {

@@ -15,7 +15,6 @@ fn about(group: Group, name: &str, title: &str) -> About {
     About { name, group, title, sentence, threshold, paper, is_off: false }
 }
 
-/// A rule that removed this amount, with examples.
 fn rule(name: &str, title: &str, removed: Amount, victims: &[(u64, &str, &str)]) -> StageRecorder {
     let mut recorder = StageRecorder::new(about(Group::Rules, name, title));
     let mut rest = removed;

@@ -70,7 +70,6 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Bytes of the first piece of a text.
 fn piece_end(text: &str) -> usize {
     if text.starts_with(char::is_whitespace) {
         return text.find(|letter: char| !letter.is_whitespace()).unwrap_or(text.len());

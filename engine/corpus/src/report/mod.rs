@@ -11,6 +11,7 @@ pub mod diff;
 pub mod html;
 pub(crate) mod number;
 mod record;
+mod rows;
 mod sample;
 pub mod text;
 
@@ -22,7 +23,7 @@ pub(crate) use sample::lot;
 pub use glasshouse_protocol::cleaning::report::*;
 pub use glasshouse_protocol::cleaning::table::{Column, CorpusCell, CorpusTable, Unit};
 
-/// The groups in pipeline order, each with the part of its CSS class that selects its colour.
+/// The groups in pipeline order, each with the CSS variable of its colour.
 const GROUPS: [(Group, &str); 8] = [
     (Group::Reading, "reading"),
     (Group::Extraction, "extraction"),
@@ -34,7 +35,7 @@ const GROUPS: [(Group, &str); 8] = [
     (Group::Balance, "balance"),
 ];
 
-/// The part of a group's CSS class.
+/// The CSS variable of a group's colour.
 fn class_of(group: Group) -> &'static str {
     GROUPS.into_iter().find(|(known, _)| *known == group).map_or("", |(_, class)| class)
 }

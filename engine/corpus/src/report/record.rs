@@ -10,14 +10,11 @@ use super::{
 
 /// Maximum troubles listed in a report; more are counted.
 const TROUBLES_LISTED: usize = 1000;
-/// Maximum distinct kinds of troubles.
 const KINDS: usize = 100;
-/// Maximum duplicate groups shown per detection method.
 pub(crate) const CLUSTERS_SHOWN: usize = 12;
 const MEMBERS_SHOWN: usize = 6;
 /// Maximum bytes of an id, source, reason or masked value in a report: all are untrusted.
 const NAME_BYTES: usize = 300;
-/// Maximum bytes of an excerpt in a report.
 const EXCERPT_BYTES: usize = 800;
 /// Maximum bytes shown of a changed document, around its first change.
 const EXAMPLE_BYTES: usize = 1200;
@@ -203,7 +200,6 @@ impl DuplicateRecorder {
         }
     }
 
-    /// Whether a group of this size would be among the largest so far.
     pub fn shows(&self, size: u64) -> bool {
         self.found.largest.partition_point(|other| other.size >= size) < CLUSTERS_SHOWN
     }
@@ -258,16 +254,13 @@ fn kind(reason: &str) -> String {
     kind
 }
 
-/// Lists troubles in the given order.
 #[derive(Clone, Debug, Default)]
 pub struct TroubleRecorder {
     troubles: Troubles,
-    /// Indices into the list of kinds.
     kinds: BTreeMap<String, usize>,
 }
 
 impl TroubleRecorder {
-    /// Records something that could not be read.
     pub fn add(&mut self, place: &str, reason: &str) {
         self.troubles.count += 1;
         let entry = || TroubleEntry { place: cut(place, NAME_BYTES), reason: cut(reason, 2 * NAME_BYTES) };

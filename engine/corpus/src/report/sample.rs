@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-/// Items shown of each kind.
 const SHOWN: usize = 5;
 
 /// The first `limit` bytes of a text, cut between words if possible, with `…` if it continues.

@@ -5,15 +5,13 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{CleaningReport, CorpusTable, Stage, Unit, number};
+use super::{CleaningReport, CorpusTable, Unit, number, rows};
 
 /// Maximum columns of a line; untrusted texts are truncated.
 const WIDTH: usize = 100;
 /// Maximum columns of a stage's or row's title.
 const TITLE: usize = 34;
-/// Maximum rows of a table.
 const ROWS: usize = 12;
-/// Maximum kinds of troubles.
 const TROUBLES: usize = 5;
 /// Columns of the longest bar of a histogram.
 const BAR: usize = 40;
@@ -37,7 +35,7 @@ fn account(report: &CleaningReport, whole: bool) -> String {
     stages(&mut lines, report);
     findings(&mut lines, report);
     if whole {
-        report.tables.iter().for_each(|table| grid(&mut lines, table));
+        report.tables.iter().for_each(|table| grid(&mut lines, table, ROWS));
         if let Some(table) = report.table("length") {
             histogram(&mut lines, table);
         }
@@ -47,7 +45,6 @@ fn account(report: &CleaningReport, whole: bool) -> String {
     lines.0
 }
 
-/// Input and output totals.
 fn head(lines: &mut Lines, report: &CleaningReport) {
     lines.put(format_args!(
         "{} of {} kept ({}) with the recipe {}",
@@ -66,49 +63,17 @@ fn head(lines: &mut Lines, report: &CleaningReport) {
     ));
 }
 
-/// A line for each stage that did something.
+/// The stages that did something, and the number of the others.
 fn stages(lines: &mut Lines, report: &CleaningReport) {
-    let acted: Vec<&Stage> = report.stages.iter().filter(|stage| stage.acted()).collect();
-    if acted.is_empty() {
-        return;
-    }
-    lines.put(format_args!(
-        "\n{:TITLE$}{:>12}{:>14}{:>12}{:>12}",
-        "Step", "removed", "of its input", "changed", "text"
-    ));
-    for stage in acted {
-        let after = stage.after().bytes;
-        let text = match after.cmp(&stage.before.bytes) {
-            std::cmp::Ordering::Less => format!("-{}", number::bytes(stage.before.bytes - after)),
-            std::cmp::Ordering::Equal => String::new(),
-            std::cmp::Ordering::Greater => format!("+{}", number::bytes(after - stage.before.bytes)),
-        };
-        let removed = stage.removed.documents;
-        let share = if removed == 0 {
-            String::new()
-        } else {
-            number::percent(number::ratio(removed, stage.before.documents))
-        };
-        lines.put(format_args!(
-            "{:TITLE$}{:>12}{share:>14}{:>12}{text:>12}",
-            plain(&stage.about.title, TITLE),
-            some(removed),
-            some(stage.edited.before.documents),
-        ));
-    }
+    grid(lines, &rows::steps(report), usize::MAX);
     let idle = report.stages.iter().filter(|stage| !stage.acted() && !stage.about.is_off).count();
-    if idle > 0 {
+    if idle > 0 && report.stages.iter().any(super::Stage::acted) {
         lines.put(format_args!("{} found nothing", number::counted(idle as u64, "further step")));
     }
 }
 
-/// A count, or nothing for 0.
-fn some(count: u64) -> String {
-    if count == 0 { String::new() } else { number::whole(count) }
-}
-
 fn findings(lines: &mut Lines, report: &CleaningReport) {
-    if !report.duplicates.is_empty() || !report.personal.is_empty() {
+    if !report.duplicates.is_empty() {
         lines.put(format_args!(""));
     }
     for found in &report.duplicates {
@@ -119,26 +84,22 @@ fn findings(lines: &mut Lines, report: &CleaningReport) {
             number::counted(found.documents, "document"),
         ));
     }
-    for class in &report.personal {
-        lines.put(format_args!(
-            "Personal data, {}: {} in {}, {}",
-            plain(&class.class.replace('_', " "), TITLE),
-            number::whole(class.found),
-            number::counted(class.documents, "document"),
-            plain(&class.treatment, 40),
-        ));
-    }
+    grid(lines, &rows::personal(report), usize::MAX);
 }
 
-/// A table with the first column aligned left and numbers aligned right.
-fn grid(lines: &mut Lines, table: &CorpusTable) {
+/// A table with numbers aligned right.
+fn grid(lines: &mut Lines, table: &CorpusTable, most: usize) {
     if table.columns.is_empty() || table.rows.is_empty() {
         return;
     }
-    lines.put(format_args!("\n{}", plain(&table.title, WIDTH)));
+    lines.put(format_args!(
+        "{}{}",
+        if table.title.is_empty() { "" } else { "\n" },
+        plain(&table.title, WIDTH)
+    ));
     let mut lettering =
         vec![table.columns.iter().map(|column| plain(&column.title, TITLE)).collect::<Vec<_>>()];
-    for row in table.rows.iter().take(ROWS) {
+    for row in table.rows.iter().take(most) {
         let cells = table.columns.iter().zip(row);
         lettering.push(cells.map(|(column, cell)| plain(&cell.text(column.unit), TITLE)).collect());
     }
@@ -150,13 +111,13 @@ fn grid(lines: &mut Lines, table: &CorpusTable) {
         let mut line = String::new();
         for ((text, &width), column) in row.iter().zip(&widths).zip(&table.columns) {
             line += &match column.unit {
-                Unit::Text => format!("  {text:<width$}"),
-                _ => format!("  {text:>width$}"),
+                Unit::Text => format!("{text:<width$}  "),
+                _ => format!("{text:>width$}  "),
             };
         }
         lines.put(format_args!("{}", line.trim_end()));
     }
-    if let Some(rest) = table.rows.len().checked_sub(ROWS).filter(|rest| *rest > 0) {
+    if let Some(rest) = table.rows.len().checked_sub(most).filter(|rest| *rest > 0) {
         lines.put(format_args!("  and {}", number::counted(rest as u64, "more row")));
     }
 }
@@ -215,7 +176,6 @@ fn samples(lines: &mut Lines, report: &CleaningReport) {
     }
 }
 
-/// Files and records that could not be read.
 fn troubles(lines: &mut Lines, report: &CleaningReport) {
     if report.troubles.count == 0 {
         return;

@@ -13,7 +13,6 @@ use crate::files::Files;
 use crate::personal::lists;
 
 settings! {
-    /// Drops pages of hosts, or with words in their address, that you list.
     Address {
     }
     lists {
@@ -23,7 +22,6 @@ settings! {
     }
 }
 
-/// The rule with its lists compiled.
 #[derive(Debug)]
 pub struct AddressFinder {
     hosts: FxHashSet<String>,
@@ -31,10 +29,6 @@ pub struct AddressFinder {
 }
 
 impl Address {
-    /// Compiles the lists.
-    ///
-    /// # Errors
-    /// A file cannot be read, an entry is not a host, or there are too many words.
     pub fn finder(&self, files: &dyn Files) -> Result<AddressFinder> {
         let mut hosts = self.hosts.clone();
         if let Some(file) = &self.hosts_file {
@@ -52,9 +46,6 @@ impl Address {
 
 impl AddressFinder {
     /// Judges a document by its address; one without an address passes.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, address: Option<&str>) -> Result<(), Reason> {
         let Some(address) = address else { return Ok(()) };
         let host = host(address).to_lowercase();

@@ -12,7 +12,6 @@ use crate::files::Files;
 use crate::personal::lists;
 
 settings! {
-    /// Drops texts that hold words of your list.
     Blocklist {
         maximum_words: usize = 0, 0 to 1_000_000_000, "Most matches allowed in a text; 0 drops a text at its first match.";
     }
@@ -24,7 +23,6 @@ settings! {
 
 pub(super) const MAX_LIST_BYTES: u64 = 64 << 20;
 
-/// The rule with its words compiled.
 #[derive(Debug)]
 pub struct BlocklistFinder {
     maximum_words: usize,
@@ -32,10 +30,6 @@ pub struct BlocklistFinder {
 }
 
 impl Blocklist {
-    /// Compiles the words.
-    ///
-    /// # Errors
-    /// A file cannot be read, a word is empty, or there are too many words.
     pub fn finder(&self, files: &dyn Files) -> Result<BlocklistFinder> {
         let mut words = self.words.clone();
         if let Some(file) = &self.file {
@@ -54,9 +48,6 @@ impl Blocklist {
 }
 
 /// Compiles the words of a rule's list, ignoring ASCII case.
-///
-/// # Errors
-/// A word is empty, or there are too many words.
 pub(super) fn searched(rule: &str, list: &str, words: &[impl AsRef<str>]) -> Result<AhoCorasick> {
     let invalid = |what: String| Error::Invalid(format!("{rule}: {list} {what}"));
     if words.iter().any(|word| word.as_ref().trim().is_empty()) {
@@ -76,9 +67,6 @@ fn title(word: &str) -> String {
 
 impl BlocklistFinder {
     /// Judges a text. The reason does not repeat the word, since people read reports.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let whole = |start: usize, end: usize| {

@@ -21,7 +21,6 @@ use super::threshold::settings;
 use super::words::{self, Word};
 
 settings! {
-    /// Takes away lines that are not sentences, and drops texts with too few of these, with code or with filler.
     C4Quality {
         require_terminal_punctuation: bool = true, 0 to 1,
             "Removes lines that do not end in . ? ! \" or '. The FineWeb recipe switches this off.";
@@ -40,34 +39,22 @@ settings! {
 }
 
 /// Phrases searched in every line, ignoring case: filler, script, then policies.
-const PHRASES: [&str; 9] = [
-    "lorem ipsum",
-    "javascript",
-    "{",
-    "terms of use",
-    "privacy policy",
-    "cookie policy",
-    "uses cookies",
-    "use of cookies",
-    "use cookies",
-];
+const PHRASES: &str = "lorem ipsum|javascript|{|terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies";
 
 /// `None` only if the library rejected constant patterns, which a test would show.
 static FINDER: LazyLock<Option<AhoCorasick>> =
-    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(PHRASES).ok());
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(PHRASES.split('|')).ok());
 
 const LOREM_IPSUM: u8 = 1;
 const JAVASCRIPT: u8 = 2;
 const CURLY_BRACKET: u8 = 4;
 const POLICY: u8 = 8;
 
-/// The remaining text and its words.
 pub(super) struct Left {
     pub(super) text: String,
     pub(super) words: Vec<Word>,
 }
 
-/// Decision about a line.
 enum Fate {
     Goes,
     Stays,
@@ -153,7 +140,6 @@ impl Left {
     }
 }
 
-/// Phrases found in a text, by line.
 struct Phrases<'a> {
     found: Box<dyn Iterator<Item = (usize, u8)> + 'a>,
     next: Option<(usize, u8)>,
@@ -187,7 +173,6 @@ impl<'a> Phrases<'a> {
     }
 }
 
-/// The byte range of a part of a text.
 fn range_within(text: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
     start..start + part.len()
@@ -207,7 +192,6 @@ fn moved(words: &[Word], from: usize, to: usize) -> impl Iterator<Item = Word> {
     words.iter().map(move |word| word.at(word.start as usize + to - from))
 }
 
-/// A line without `[1]`, `[edit]` and the like, if it contains any.
 fn without_citations(line: &str) -> Option<String> {
     let mut without: Option<String> = None;
     let (mut from, mut copied) = (0, 0);

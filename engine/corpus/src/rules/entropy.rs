@@ -6,7 +6,6 @@ use super::threshold::settings;
 use crate::entropy::entropy_of;
 
 settings! {
-    /// Drops texts of one character over and over, encoded data, and keys hit at random.
     Entropy {
         minimum_characters: usize = 40, 1 to 1_000_000, "Shorter texts pass: too little data.";
         minimum_bits: f64 = 2.5, 0 to 16,
@@ -18,17 +17,12 @@ settings! {
     }
 }
 
-/// Maximum number of characters examined.
 const LOOKED_AT: usize = 16_384;
 
 /// Minimum length of a run of consonants that counts.
 const LONG_RUN: usize = 5;
 
 impl Entropy {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
@@ -50,7 +44,6 @@ impl Entropy {
 struct Counts {
     bins: [u32; 512],
     characters: usize,
-    /// Number of Latin letters.
     letters: usize,
     /// Number of Latin letters in long runs of consonants.
     in_runs: usize,

@@ -12,7 +12,6 @@ use super::threshold::settings;
 use super::words::is_sentence_end;
 
 settings! {
-    /// Drops texts that are lists, menus or tables rather than prose.
     FinewebQuality {
         minimum_line_punctuation_fraction: f64 = 0.12, 0 to 1, "Smallest share of lines that end like a sentence.";
         maximum_short_line_fraction: f64 = 0.67, 0 to 1, "Largest share of short lines.";
@@ -24,10 +23,6 @@ settings! {
 }
 
 impl FinewebQuality {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let (mut all, mut ended, mut short) = (0, 0, 0);

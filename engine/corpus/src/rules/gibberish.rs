@@ -13,7 +13,6 @@ use super::trigrams::TrigramModel;
 use super::trigrams::Trigrams;
 
 settings! {
-    /// Drops texts whose spelling is far from that of the rest of the corpus.
     Gibberish {
         deviations: f64 = 8.0, 0 to 1000,
             "Largest distance of a text's bits per character above the median, in deviations of the corpus's scores.";
@@ -80,10 +79,6 @@ impl Gibberish {
         identify(text).filter(|found| found.confidence >= self.language_confidence).map(|found| found.code)
     }
 
-    /// Judges a text by its score only.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, text: &str, model: &Trigrams, highest: Option<f64>) -> Result<(), Reason> {
         let Some(highest) = highest else { return Ok(()) };
         if text.chars().take(self.minimum_characters).count() < self.minimum_characters {

@@ -11,7 +11,6 @@ use super::threshold::settings;
 const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
 settings! {
-    /// Drops texts whose words or lines are not those of prose.
     GopherQuality {
         minimum_words: usize = 50, 0 to 1_000_000_000, "Fewest words, without punctuation.";
         maximum_words: usize = 100_000, 1 to 1_000_000_000, "Most words, without punctuation.";
@@ -28,10 +27,6 @@ settings! {
 }
 
 impl GopherQuality {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         self.words(measured)?;
         self.symbols(measured)?;

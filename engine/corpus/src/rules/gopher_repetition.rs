@@ -7,7 +7,6 @@ use super::outcome::{Reason, at_most};
 use super::threshold::settings;
 
 settings! {
-    /// Drops texts that repeat themselves: their lines, paragraphs, or runs of words.
     GopherRepetition {
         duplicate_paragraph_fraction: f64 = 0.30, 0 to 1,
             "Largest share of repeated paragraphs; 1 switches it off.";
@@ -39,10 +38,6 @@ settings! {
 }
 
 impl GopherRepetition {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         if text.is_empty() {

@@ -12,16 +12,12 @@ use crate::document::{Document, Kind};
 use crate::error::Result;
 use crate::files::Files;
 
-/// The combined verdict of the rules on a document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judgement {
-    /// The rule that dropped it, by index, and the reason.
     pub dropped: Option<(usize, Reason)>,
     /// The text, if rules edited it (up to the one that dropped it).
     pub text: Option<String>,
-    /// The rules that edited it, in order.
     pub edited_by: Vec<usize>,
-    /// The language, if a rule identified it.
     pub language: Option<Identified>,
 }
 
@@ -31,7 +27,6 @@ pub struct Judge {
     ready: Vec<Ready>,
 }
 
-/// Data that a rule needs before the first document.
 enum Ready {
     Settings,
     Placeholder(PlaceholderFinder),
@@ -40,10 +35,6 @@ enum Ready {
 }
 
 impl Judge {
-    /// Compiles rules; lists named in them are read from `files`.
-    ///
-    /// # Errors
-    /// A setting breaks a rule, or a list cannot be read.
     pub fn new(rules: &[Rule], files: &dyn Files) -> Result<Self> {
         rules.iter().try_for_each(Rule::validate)?;
         let ready = |rule: &Rule| {

@@ -6,7 +6,6 @@ use super::threshold::settings;
 use std::borrow::Cow;
 
 settings! {
-    /// Drops texts in other languages than these.
     Language {
         minimum_confidence: f64 = 0.3, 0 to 1,
             "Least confidence of the detection, where 1 is certain. FineWeb uses 0.65 with fastText, whose scale is different.";
@@ -29,7 +28,6 @@ pub struct Identified {
 /// used if the first leaves doubt. More samples would not change the result, and this is the most expensive step of any rule.
 const PIECES: [usize; 2] = [4, 16];
 
-/// Bytes per sample.
 const PIECE: usize = 128;
 
 /// Confidence from which on no more samples are taken.
@@ -75,10 +73,6 @@ pub fn name(code: &str) -> String {
 }
 
 impl Language {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let length = self.minimum_characters;
         if measured.text().len() < length || measured.text().chars().take(length).count() < length {
@@ -100,7 +94,6 @@ impl Language {
         at_least!(self.minimum_confidence, &what, found.confidence)
     }
 
-    /// The first unknown language code, if there is one.
     pub(super) fn unknown_code(&self) -> Option<&str> {
         self.languages.iter().map(String::as_str).find(|code| whatlang::Lang::from_code(*code).is_none())
     }

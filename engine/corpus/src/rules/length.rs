@@ -5,7 +5,6 @@ use super::outcome::{Reason, at_least, at_most};
 use super::threshold::settings;
 
 settings! {
-    /// Drops texts that are too short to teach anything, or too long to be one document.
     Length {
         minimum_words: usize = 10, 0 to 1_000_000_000, "Fewest words, without punctuation.";
         maximum_words: usize = 10_000_000, 1 to 1_000_000_000, "Most words, without punctuation.";
@@ -13,10 +12,6 @@ settings! {
 }
 
 impl Length {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let words = measured.words().iter().filter(|word| !word.is_symbols()).count() as f64;
         at_least!(self.minimum_words, "words", words)?;

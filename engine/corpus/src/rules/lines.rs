@@ -5,14 +5,10 @@ use rustc_hash::FxHashSet;
 
 use super::hash::hash;
 
-/// Repetition among lines or paragraphs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repeats {
-    /// Total number.
     pub all: usize,
-    /// Number of those that occurred before.
     pub repeated: usize,
-    /// Number of characters of those that occurred before.
     pub characters: usize,
 }
 

@@ -11,7 +11,6 @@ use super::words::Word;
 
 pub const MAX_N: usize = 10;
 
-/// Counts for one n.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repetition {
     /// Characters of the most frequent n-gram, with spaces, times its count; the first among equally frequent ones. 0 if there
@@ -80,7 +79,6 @@ impl Scratch {
         self.live.extend(places.map(|(place, word)| Live { hash: word.hash, place, slot: 0 }));
     }
 
-    /// Characters of the n words from a position on.
     fn characters(&self, place: u32, n: usize) -> usize {
         let place = place as usize;
         match (self.sums.get(place), self.sums.get(place + n)) {

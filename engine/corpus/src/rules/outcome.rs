@@ -4,7 +4,6 @@ use std::fmt;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Unchanged.
     Kept,
     /// Kept with this text: lines were removed.
     Edited(String),
@@ -37,13 +36,11 @@ impl Reason {
         Self { threshold, text: text.into() }
     }
 
-    /// Fails if the value is above its threshold.
     pub(super) fn above(threshold: &'static str, what: &str, value: f64, most: f64) -> Result<(), Self> {
         let text = || format!("{what}: {}, at most {} allowed", Short(value), Short(most));
         if value > most { Err(Self::new(threshold, text())) } else { Ok(()) }
     }
 
-    /// Fails if the value is below its threshold.
     pub(super) fn below(threshold: &'static str, what: &str, value: f64, least: f64) -> Result<(), Self> {
         let text = || format!("{what}: {}, at least {} required", Short(value), Short(least));
         if value < least { Err(Self::new(threshold, text())) } else { Ok(()) }
@@ -59,7 +56,6 @@ macro_rules! at_most {
 }
 pub(super) use at_most;
 
-/// Compares a value with the rule's threshold of this name, a minimum.
 macro_rules! at_least {
     ($rule:ident.$threshold:ident, $what:expr, $value:expr) => {{
         let least = $crate::rules::threshold::Value::number($rule.$threshold);

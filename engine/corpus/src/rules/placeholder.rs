@@ -9,7 +9,6 @@ use super::threshold::settings;
 use crate::error::Result;
 
 settings! {
-    /// Drops filler Latin, and short texts that say little more than "coming soon".
     Placeholder {
         drop_filler_latin: bool = true, 0 to 1, "Drops texts with lorem ipsum or its best-known phrases.";
         short_text_words: usize = 100, 0 to 1_000_000, "Drops texts of up to this many words for a single phrase.";
@@ -29,7 +28,6 @@ const PHRASES: &str = "under construction|coming soon|check back soon|check back
 const FILLER: [&str; 5] =
     ["lorem ipsum", "dolor sit amet", "consectetur adipiscing", "sed do eiusmod", "ut enim ad minim veniam"];
 
-/// The rule with its phrases compiled.
 #[derive(Debug)]
 pub struct PlaceholderFinder {
     settings: Placeholder,
@@ -37,10 +35,6 @@ pub struct PlaceholderFinder {
 }
 
 impl Placeholder {
-    /// Compiles the phrases.
-    ///
-    /// # Errors
-    /// A phrase is empty, or there are too many.
     pub fn finder(&self) -> Result<PlaceholderFinder> {
         let all: Vec<&str> = FILLER.into_iter().chain(self.phrases.iter().map(String::as_str)).collect();
         Ok(PlaceholderFinder { settings: self.clone(), finder: searched("placeholder", "phrases", &all)? })
@@ -48,10 +42,6 @@ impl Placeholder {
 }
 
 impl PlaceholderFinder {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let (text, settings) = (measured.text(), &self.settings);
         let (mut first, mut count) = (None, 0_usize);

@@ -5,7 +5,6 @@ use super::outcome::{Reason, at_most};
 use super::threshold::settings;
 
 settings! {
-    /// Drops texts that are more marks than words: tables, drawings of characters, remains of a page's layout.
     Punctuation {
         maximum_punctuation_word_ratio: f64 = 0.5, 0 to 1000,
             "Most punctuation marks per word. English prose has 0.1 to 0.25, dialogue up to 0.35, technical notes up to 1.";
@@ -13,10 +12,6 @@ settings! {
 }
 
 impl Punctuation {
-    /// Judges a text.
-    ///
-    /// # Errors
-    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let all = measured.words();
         let marks = all.iter().filter(|word| word.is_symbols()).count();

@@ -26,22 +26,18 @@ macro_rules! rules {
         }
 
         impl Rule {
-            /// All rules with their default settings.
             pub fn all() -> Vec<Self> {
                 vec![ $( Self::$variant($variant::default()), )* ]
             }
 
-            /// Name in recipes and reports.
             pub fn name(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $name, )* }
             }
 
-            /// Display name.
             pub fn title(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $title, )* }
             }
 
-            /// Source of its thresholds.
             pub fn paper(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $paper, )* }
             }
@@ -56,7 +52,6 @@ macro_rules! rules {
                 match self { $( Self::$variant(_) => $prose, )* }
             }
 
-            /// Thresholds, for display on a card.
             pub fn thresholds(&self) -> Vec<Threshold> {
                 match self { $( Self::$variant(settings) => settings.thresholds(), )* }
             }
@@ -98,15 +93,10 @@ rules! {
 }
 
 impl Rule {
-    /// The rule with this name, with default settings.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|rule| rule.name() == name)
     }
 
-    /// Sets a threshold.
-    ///
-    /// # Errors
-    /// The rule has no such threshold, or the value is out of its bounds.
     pub fn set_threshold(&mut self, name: &str, value: f64) -> Result<()> {
         let thresholds = self.thresholds();
         let Some(threshold) = thresholds.iter().find(|threshold| threshold.name == name) else {
@@ -120,10 +110,6 @@ impl Rule {
         Ok(())
     }
 
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// A threshold is out of its bounds, or a list entry is invalid.
     pub fn validate(&self) -> Result<()> {
         for threshold in self.thresholds() {
             threshold.check(self.name(), threshold.value)?;

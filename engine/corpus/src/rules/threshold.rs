@@ -3,10 +3,8 @@
 
 use crate::error::{Error, Result};
 
-/// A threshold of a rule, for display on a card.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// Name in a recipe.
     pub name: &'static str,
     /// Current value; 0 or 1 for a switch.
     pub value: f64,
@@ -21,7 +19,6 @@ pub struct Threshold {
 
 pub use glasshouse_protocol::cleaning::ThresholdKind as Unit;
 
-/// A type of thresholds.
 pub(crate) trait Value: Copy {
     const UNIT: Unit;
     fn number(self) -> f64;
@@ -70,7 +67,6 @@ impl Value for bool {
 }
 
 impl Threshold {
-    /// Checks a new or current value.
     pub(crate) fn check(&self, rule: &str, value: f64) -> Result<()> {
         let Self { name, lowest, highest, unit, .. } = self;
         let (kind, fits) = match unit {

@@ -6,7 +6,6 @@
 
 /// Letters, digits, ASCII marks, white space, and bins for other characters.
 const SYMBOLS: usize = 96;
-/// White space of any kind and length.
 const SPACE: usize = 0;
 /// Costs are integers in this fraction of a bit.
 const PART: f64 = 1024.0;
@@ -39,7 +38,6 @@ fn trigrams(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Trigram counts of the kept texts.
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct TrigramModel {
     #[default(vec![0; SYMBOLS * SYMBOLS * SYMBOLS])]

@@ -5,19 +5,14 @@
 //! are ours. The script starts with a list of what datatrove cannot do. Its template is `datatrove.py` next to this file, with
 //! `@NAME@` for the recipe's parts; `tests/benches/datatrove/script_compare.py` runs it and compares its decisions with ours.
 
-mod languages;
-
 use crate::error::Result;
+use crate::fields;
 use crate::personal::{self, Action, Class, Style};
 use crate::recipe::Recipe;
 use crate::rules::{Rule, Threshold, Unit};
 
 const TEMPLATE: &str = include_str!("datatrove.py");
 
-/// Generates the script.
-///
-/// # Errors
-/// The recipe breaks a rule.
 pub fn datatrove(recipe: &Recipe) -> Result<String> {
     recipe.validate()?;
     let on = || recipe.rules.iter().filter(|rule| recipe.is_on(rule));
@@ -46,7 +41,7 @@ fn missing(recipe: &Recipe) -> Vec<String> {
         if filter(rule).is_none() {
             missing.push(rule.name().to_owned());
         } else if let Rule::Language(rule) = rule {
-            let unknown = rule.languages.iter().filter(|code| languages::label(code).is_none());
+            let unknown = rule.languages.iter().filter(|code| label(code).is_none());
             missing.extend(
                 unknown.map(|code| format!("language: {code}, which fastText's model does not know")),
             );
@@ -92,7 +87,6 @@ fn numbers(recipe: &Recipe) -> String {
     sentences.collect()
 }
 
-/// Differences in the handling of personal data.
 fn missing_classes(settings: &personal::Settings) -> Vec<String> {
     if !settings.enabled {
         return Vec::new();
@@ -145,8 +139,7 @@ fn personal_data(settings: &personal::Settings) -> String {
 fn filter(rule: &Rule) -> Option<String> {
     let filter = match rule {
         Rule::Language(rule) => {
-            let labels: Vec<&str> =
-                rule.languages.iter().map(|code| languages::label(code).unwrap_or(code)).collect();
+            let labels: Vec<&str> = rule.languages.iter().map(|code| label(code).unwrap_or(code)).collect();
             return Some(format!("*language_filter({labels:?})"));
         }
         Rule::GopherRepetition(_) => {
@@ -183,6 +176,13 @@ fn filter(rule: &Rule) -> Option<String> {
             if *unit == Unit::Switch { python(*value != 0.0).to_owned() } else { value.to_string() };
         filter.replace(&format!("{{{name}}}"), &written).replace(&format!("{{!{name}}}"), &most(*value))
     }))
+}
+
+/// The label of a language in fastText's model `lid.176`: mostly ISO 639-1, while `whatlang` uses ISO 639-3; `None` for those
+/// that it does not know, Akan, Shona and Zulu.
+fn label(code: &str) -> Option<&'static str> {
+    let known = !matches!(code, "aka" | "sna" | "zul");
+    fields::languages().find(|(_, own)| known && *own == code).map(|(label, _)| label)
 }
 
 /// Formats a maximum. 0 is written as a tiny number, since datatrove treats 0 as no limit.
@@ -244,5 +244,14 @@ mod tests {
         let script = datatrove(&Recipe::published("raw").unwrap()).unwrap();
         assert!(script.contains("NEAR_DUPLICATES = False") && script.contains("PERSONAL_DATA = []"));
         assert!(!script.contains("personal-data") && !script.contains("held-out-overlap"));
+    }
+
+    #[test]
+    fn every_language_has_a_label_or_is_none_of_the_models() {
+        for language in whatlang::Lang::all() {
+            let code = language.code();
+            assert_eq!(label(code).is_none(), ["aka", "sna", "zul"].contains(&code), "{code}");
+        }
+        assert_eq!((label("cmn"), label("pes"), label("cym")), (Some("zh"), Some("fa"), Some("cy")));
     }
 }

@@ -64,9 +64,6 @@ impl Default for CleaningReport {
 
 impl CleaningReport {
     /// Parses a `report.json`.
-    ///
-    /// # Errors
-    /// If the text is not a report, or a report of a later format; the message starts with what is wrong.
     pub fn from_json(text: &str) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Shape {
@@ -84,9 +81,6 @@ impl CleaningReport {
     }
 
     /// Serialises as `report.json`: indented, with a final newline.
-    ///
-    /// # Errors
-    /// Never for a report made by this crate: every key is a string.
     pub fn to_json(&self) -> serde_json::Result<String> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');

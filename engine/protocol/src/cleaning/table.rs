@@ -17,6 +17,22 @@ pub struct CorpusTable {
     pub rows: Vec<Vec<CorpusCell>>,
 }
 
+impl CorpusTable {
+    pub fn new<const N: usize>(
+        [key, title, note]: [&str; 3],
+        columns: [(&str, Unit); N],
+        rows: impl IntoIterator<Item = [CorpusCell; N]>,
+    ) -> Self {
+        Self {
+            key: key.to_owned(),
+            title: title.to_owned(),
+            note: note.to_owned(),
+            columns: columns.map(|(title, unit)| Column::new(title, unit)).to_vec(),
+            rows: rows.into_iter().map(Vec::from).collect(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     pub title: String,

@@ -26,7 +26,6 @@ use partial_file::PartialFile;
 pub use receive::agent;
 use receive::receive;
 
-/// Retry settings of a download.
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Settings {
     /// Consecutive attempts without progress before giving up.
@@ -40,7 +39,6 @@ pub struct Settings {
     pub wait: Duration,
 }
 
-/// Bytes per read.
 const BLOCK: usize = 64 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,19 +50,12 @@ pub enum Progress {
         of: Option<u64>,
     },
     /// An attempt failed and will be repeated.
-    Again {
-        reason: String,
-        /// Wait before the next attempt.
-        wait: Duration,
-    },
+    Again { reason: String, wait: Duration },
     /// All bytes are here; their checksum is being verified.
     Verifying,
 }
 
 /// The default folder of corpora: `glasshouse/corpora` in the user's cache folder.
-///
-/// # Errors
-/// The system defines neither a cache folder nor a home folder.
 pub fn cache_folder() -> Result<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).or_else(|| {
@@ -93,10 +84,6 @@ pub fn fetch(
     fetch_with(&Settings::default(), entry, folder, progress)
 }
 
-/// [`fetch`] with custom retry settings.
-///
-/// # Errors
-/// As for [`fetch`].
 pub fn fetch_with(
     settings: &Settings,
     entry: &Entry,
@@ -141,9 +128,6 @@ pub fn fetch_with(
 }
 
 /// The SHA-256 of a file in lower-case hexadecimal.
-///
-/// # Errors
-/// The file cannot be read.
 pub fn sha256(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     let mut hasher = Sha256::new();

@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 pub(super) struct PartialFile {
     pub(super) path: PathBuf,
     file: File,
-    /// Number of bytes received.
     pub(super) bytes: u64,
     /// Whether it consists of more than one response, possibly of an earlier run.
     pub(super) sewn: bool,
@@ -44,12 +43,10 @@ impl PartialFile {
         Ok(())
     }
 
-    /// Syncs written data to disk.
     pub(super) fn flush(&mut self) -> Result<()> {
         self.file.sync_data().map_err(Error::io(&self.path))
     }
 
-    /// Renames the complete file to its target.
     pub(super) fn finish(self, target: &Path) -> Result<()> {
         self.file.sync_all().map_err(Error::io(&self.path))?;
         // Some systems cannot rename an open file.
@@ -57,7 +54,6 @@ impl PartialFile {
         std::fs::rename(&self.path, target).map_err(Error::io(target))
     }
 
-    /// Removes the part; a failure is harmless.
     pub(super) fn remove(&mut self) {
         std::fs::remove_file(&self.path).ok();
     }

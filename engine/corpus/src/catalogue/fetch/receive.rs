@@ -15,11 +15,9 @@ use crate::error::{Error, Result};
 const ATTEMPTS_IN_ALL: u32 = 100;
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// Why an attempt ended without the whole file.
 pub(super) enum Failure {
     /// Temporary: worth retrying.
     Passing(String),
-    /// Permanent.
     Final(Error),
 }
 
@@ -29,7 +27,6 @@ impl From<Error> for Failure {
     }
 }
 
-/// Receives until the part has the length of the file.
 pub(super) fn receive(
     settings: &Settings,
     entry: &Entry,
@@ -63,7 +60,6 @@ fn refused(entry: &Entry, reason: &str) -> Error {
     Error::Refused(format!("{}: {reason}", entry.name))
 }
 
-/// The download was stopped by the user.
 fn stopped(entry: &Entry) -> Error {
     refused(entry, "the download was stopped; what arrived is kept and continued next time")
 }
@@ -78,7 +74,6 @@ fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
     refused(entry, &format!("{reason}; {hint}"))
 }
 
-/// The response is not the file: discards the data.
 fn not_taken(entry: &Entry, part: &mut PartialFile, reason: &str) -> Failure {
     if let Err(error) = part.restart() {
         return Failure::Final(error);
@@ -106,7 +101,6 @@ pub fn agent(address: &str, silence: Duration) -> ureq::Agent {
     ureq::Agent::new_with_config(config)
 }
 
-/// Requests the missing bytes once, and writes them.
 fn attempt(
     agent: &ureq::Agent,
     entry: &Entry,
@@ -176,7 +170,6 @@ fn check_length(entry: &Entry, said: u64, part: &mut PartialFile) -> Result<(), 
     Err(not_taken(entry, part, &reason))
 }
 
-/// Writes the body to the part until it ends or exceeds the limit.
 fn copy(
     entry: &Entry,
     mut body: impl Read,
@@ -222,7 +215,6 @@ fn copy(
     }
 }
 
-/// Classifies a connection error.
 pub(super) fn fault(entry: &Entry, error: &ureq::Error) -> Failure {
     match error {
         ureq::Error::RequireHttpsOnly(address) => {

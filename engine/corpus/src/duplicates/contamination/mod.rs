@@ -24,10 +24,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use super::within;
 use crate::Result;
+use crate::error::within;
 
-/// What to do with an overlapping document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -37,14 +36,12 @@ pub enum Action {
     Report,
 }
 
-/// The recipe's table `[contamination]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Files of evaluation items: JSONL or JSON (all strings of a record belong to its item), or text with items separated by
     /// empty lines.
     pub against: Vec<PathBuf>,
-    /// Whether to compare training documents with those held out for validation as well.
     #[default = true]
     pub held_out: bool,
     /// Words in an n-gram: 13, as for GPT-3.
@@ -63,15 +60,10 @@ pub struct Settings {
     /// limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).
     #[default = 10]
     pub common_items: u32,
-    /// What to do with an overlapping document: `drop` or `report`.
     pub action: Action,
 }
 
 impl Settings {
-    /// Checks all fields.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         within("contamination.words", self.words, 3, 32)?;
         within("contamination.smallest_item_words", self.smallest_item_words, 3, self.words)?;

@@ -14,9 +14,6 @@ const MAX_ITEM_BYTES: u64 = 64 << 20;
 
 impl Set {
     /// Reads the items of all files in the settings; `None` if there are no files.
-    ///
-    /// # Errors
-    /// A file cannot be read or has no items, or there are too many items.
     pub fn read(settings: &Settings, files: &dyn Files) -> Result<Option<Self>> {
         settings.validate()?;
         if settings.against.is_empty() {
@@ -90,7 +87,6 @@ impl Set {
         Ok(())
     }
 
-    /// Adds a block of text as an item.
     fn block(&mut self, name: &str, line: u64, block: &mut String) {
         if !block.is_empty() {
             self.add(&format!("{name}, line {line}"), block);
@@ -98,7 +94,6 @@ impl Set {
         }
     }
 
-    /// Calls `take` with each line and its number.
     fn lines(
         &mut self,
         input: &mut impl BufRead,

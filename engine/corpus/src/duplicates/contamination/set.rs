@@ -15,7 +15,6 @@ const FINDS: usize = 1 << 16;
 /// Sampled documents that must share an n-gram before it is extrapolated to the documents between them.
 const SAMPLED: u32 = 3;
 
-/// A set of evaluation items or held-out documents.
 #[derive(Clone, Debug)]
 pub struct Set {
     settings: Settings,
@@ -39,7 +38,6 @@ pub struct Set {
 #[derive(Clone, Debug)]
 struct Item {
     id: String,
-    /// Number of distinct n-grams that are considered and count.
     runs: u32,
 }
 
@@ -50,7 +48,6 @@ struct Link {
     more: u32,
 }
 
-/// End of the list.
 const NONE: u32 = u32::MAX;
 /// The n-gram is in too many items and does not count.
 const COMMON: u32 = u32::MAX - 1;
@@ -59,7 +56,6 @@ const COMMON: u32 = u32::MAX - 1;
 pub struct Overlap {
     /// The item's id, for example `questions.jsonl#17`.
     pub item: String,
-    /// Number of its distinct n-grams found in the document.
     pub runs: u32,
     /// Number of its n-grams; in a sampled set, of those considered.
     pub item_runs: u32,
@@ -68,12 +64,10 @@ pub struct Overlap {
 }
 
 impl Overlap {
-    /// Fraction of the item's n-grams found in the document.
     pub fn item_share(&self) -> f64 {
         f64::from(self.runs) / f64::from(self.item_runs.max(1))
     }
 
-    /// Fraction of the document's n-grams found in the item.
     pub fn document_share(&self) -> f64 {
         f64::from(self.runs) / self.document_runs.max(1) as f64
     }
@@ -137,12 +131,10 @@ impl Set {
         !self.samples && self.runs.len() >= self.most_runs
     }
 
-    /// Whether an n-gram is considered.
     fn takes(&self, hash: u64) -> bool {
         hash.trailing_zeros() >= self.zeros
     }
 
-    /// Number of distinct n-grams.
     pub fn runs(&self) -> usize {
         self.runs.len()
     }
@@ -365,7 +357,6 @@ impl Set {
     }
 }
 
-/// Sets a hash's bit in the bitmap, whose length is a power of two.
 fn pass(sieve: &mut [u64], hash: u64) {
     let at = (hash >> 32) as usize & (sieve.len() - 1);
     if let Some(bits) = sieve.get_mut(at) {
@@ -373,7 +364,6 @@ fn pass(sieve: &mut [u64], hash: u64) {
     }
 }
 
-/// Whether a hash may be in the bitmap.
 fn passes(sieve: &[u64], hash: u64) -> bool {
     let at = (hash >> 32) as usize & (sieve.len() - 1);
     sieve.get(at).is_some_and(|bits| bits >> (hash >> 26 & 63) & 1 == 1)

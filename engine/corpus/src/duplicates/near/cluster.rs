@@ -62,7 +62,6 @@ impl Families {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropped {
     pub document: u32,
-    /// The kept document that it is a copy of.
     pub kept: u32,
     /// True Jaccard similarity of both documents, at least the threshold.
     pub similarity: f64,
@@ -70,28 +69,20 @@ pub struct Dropped {
     pub bands: u32,
 }
 
-/// A kept document with its copies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
     pub kept: u32,
     /// Why this one is kept, for example `the longest of 4 copies, with 1203 words`.
     pub why: String,
-    /// The dropped documents, in corpus order.
     pub copies: Vec<Dropped>,
 }
 
-/// The documents to drop, and statistics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// The documents to drop, in corpus order.
     pub dropped: Vec<Dropped>,
     pub comparisons: u64,
     pub loads: u64,
-    /// Number of times a document was not compared with some that it met, since more than 16 distinct ones share a key or its
-    /// family kept more than 64.
-    pub uncompared: u64,
     threshold: f64,
-    /// Total number of bands.
     bands: u32,
 }
 
@@ -109,7 +100,6 @@ impl Decision {
         format!("{} of {} bands agree", dropped.bands, self.bands)
     }
 
-    /// All kept documents with copies, in corpus order.
     pub fn clusters(&self, index: &Index) -> Vec<Cluster> {
         let mut by_kept: BTreeMap<u32, Vec<Dropped>> = BTreeMap::new();
         for dropped in &self.dropped {
@@ -132,7 +122,6 @@ pub(super) fn decide(
     index: &Index,
     families: &mut Families,
     comparer: &mut Comparer<'_>,
-    mut uncompared: u64,
 ) -> Result<Decision> {
     let threshold = index.settings().similarity;
     let mut dropped = Vec::new();
@@ -156,11 +145,10 @@ pub(super) fn decide(
                     continue 'members;
                 }
             }
-            uncompared += u64::from(kept.len() > KEPT_COMPARED);
             kept.push(document);
         }
     }
     dropped.sort_unstable_by_key(|dropped| dropped.document);
     let (comparisons, loads, bands) = (comparer.comparisons, comparer.loads, index.settings().bands);
-    Ok(Decision { dropped, comparisons, loads, uncompared, threshold, bands })
+    Ok(Decision { dropped, comparisons, loads, threshold, bands })
 }

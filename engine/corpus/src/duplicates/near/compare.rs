@@ -23,7 +23,6 @@ const WORDS_AHEAD: u64 = 2_000_000;
 /// Number of remembered comparisons, so that a pair that meets in several bands is compared once: about 25 MB.
 const REMEMBERED: usize = 1 << 20;
 
-/// The shingles of a document, sorted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Set {
     hashes: Vec<u64>,
@@ -96,10 +95,8 @@ fn has_zeros(hash: u64, count: u32) -> bool {
     hash.trailing_zeros() >= count
 }
 
-/// Loads the texts of documents by number.
 pub(super) type Load<'a> = &'a mut dyn FnMut(&[u32]) -> Result<Vec<String>>;
 
-/// Compares documents, with caches of sets and results.
 pub(super) struct Comparer<'a> {
     index: &'a Index,
     load: Load<'a>,
@@ -163,7 +160,6 @@ impl<'a> Comparer<'a> {
         Ok(())
     }
 
-    /// Caches a set, and evicts the oldest if there are too many.
     fn hold(&mut self, document: u32, set: Arc<Set>) {
         self.held_bytes += set.hashes.len() * 8;
         self.held.insert(document, set);
@@ -184,7 +180,6 @@ impl<'a> Comparer<'a> {
         self.held.get(&document).map(Arc::clone).ok_or_else(missing)
     }
 
-    /// The true similarity of two documents.
     pub(super) fn similarity(&mut self, one: u32, other: u32) -> Result<f64> {
         let pair = pair(one, other);
         if let Some(&similarity) = self.found.get(&pair) {
@@ -200,7 +195,6 @@ impl<'a> Comparer<'a> {
     }
 }
 
-/// An unordered pair of documents as one number.
 fn pair(one: u32, other: u32) -> u64 {
     u64::from(one.min(other)) << 32 | u64::from(one.max(other))
 }

@@ -15,7 +15,6 @@ const REPRESENTATIVES: usize = 16;
 /// Documents read together.
 pub(super) const BATCH: usize = 512;
 
-/// The keys of a corpus, in document order.
 #[derive(Clone, Debug)]
 pub struct Index {
     settings: Settings,
@@ -25,10 +24,6 @@ pub struct Index {
 }
 
 impl Index {
-    /// Creates an empty index.
-    ///
-    /// # Errors
-    /// The settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0 })
@@ -64,7 +59,6 @@ impl Index {
         Ok(document)
     }
 
-    /// Bytes taken by the keys.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.capacity() as u64 * 4).sum()
     }
@@ -85,7 +79,6 @@ impl Index {
         self.row(document).last().copied().unwrap_or(0)
     }
 
-    /// Number of equal bands of two documents.
     pub(super) fn agreeing(&self, one: u32, other: u32) -> u32 {
         let bands = self.settings.bands as usize;
         let pairs = self.row(one).iter().zip(self.row(other)).take(bands);
@@ -112,14 +105,10 @@ impl Index {
     /// Decides which documents are copies: see [the module](super). `load` returns the texts of documents by number, in the
     /// given order and unchanged since their keys were made: at most 512 documents per call, and 2 million words unless one has
     /// more. Each text is loaded about once, and about 100 MB are cached. The result does not depend on the number of threads.
-    ///
-    /// # Errors
-    /// Any error of `load`.
     pub fn decide(&self, load: &mut dyn FnMut(&[u32]) -> Result<Vec<String>>) -> Result<Decision> {
         let mut families = Families::new(self.documents);
         let mut comparer = Comparer::new(self, load);
         let mut entries = Vec::new();
-        let mut uncompared = 0;
         for band in 0..self.settings.bands as usize {
             self.band(band, &mut entries);
             // Buckets are collected until there are enough documents to read and shingle on all threads.
@@ -136,31 +125,26 @@ impl Index {
                 documents += members.len();
                 waiting.push(members);
                 if documents >= BATCH {
-                    uncompared += self.join_all(&mut waiting, &mut families, &mut comparer)?;
+                    self.join_all(&mut waiting, &mut families, &mut comparer)?;
                     documents = 0;
                 }
             }
-            uncompared += self.join_all(&mut waiting, &mut families, &mut comparer)?;
+            self.join_all(&mut waiting, &mut families, &mut comparer)?;
         }
         drop(entries);
-        super::cluster::decide(self, &mut families, &mut comparer, uncompared)
+        super::cluster::decide(self, &mut families, &mut comparer)
     }
 
-    /// Joins similar documents in each of the waiting buckets.
     fn join_all(
         &self,
         waiting: &mut Vec<Vec<u32>>,
         families: &mut Families,
         comparer: &mut Comparer<'_>,
-    ) -> Result<u64> {
+    ) -> Result<()> {
         let small: Vec<u32> =
             waiting.iter().filter(|members| members.len() <= BATCH).flatten().copied().collect();
         comparer.read_ahead(&small)?;
-        let mut uncompared = 0;
-        for members in waiting.drain(..) {
-            uncompared += self.join(&members, families, comparer)?;
-        }
-        Ok(uncompared)
+        waiting.drain(..).try_for_each(|members| self.join(&members, families, comparer))
     }
 
     /// Sorts the documents to keep preferably to the front.
@@ -174,11 +158,9 @@ impl Index {
     }
 
     /// Joins similar documents of a bucket. Each is compared only with the first of each family in the bucket, so that a
-    /// thousand copies take a thousand comparisons; one that already belongs to a family takes none. Returns the number of
-    /// documents not compared with some, since the bucket has too many families.
-    fn join(&self, members: &[u32], families: &mut Families, comparer: &mut Comparer<'_>) -> Result<u64> {
+    /// thousand copies take a thousand comparisons; one that already belongs to a family takes none.
+    fn join(&self, members: &[u32], families: &mut Families, comparer: &mut Comparer<'_>) -> Result<()> {
         let mut representatives: Vec<u32> = Vec::new();
-        let mut uncompared = 0;
         'members: for (at, &member) in members.iter().enumerate() {
             if members.len() > BATCH && at % BATCH == 0 {
                 let next = members.get(at..).unwrap_or_default();
@@ -196,10 +178,8 @@ impl Index {
             }
             if representatives.len() < REPRESENTATIVES {
                 representatives.push(member);
-            } else {
-                uncompared += 1;
             }
         }
-        Ok(uncompared)
+        Ok(())
     }
 }

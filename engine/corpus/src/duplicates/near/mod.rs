@@ -40,10 +40,9 @@ pub(super) use sign::{Signature, Signer};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use super::within;
+use crate::error::within;
 use crate::{Error, Result};
 
-/// Which of several copies is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
@@ -54,11 +53,9 @@ pub enum Keep {
     Longest,
 }
 
-/// The recipe's table `[duplicates.near]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether to drop near copies.
     #[default = true]
     pub enabled: bool,
     /// Number of MinHash values, at least `bands` × `rows`. Signing time is proportional to it.
@@ -82,15 +79,10 @@ pub struct Settings {
     /// changes, and nothing below is dropped.
     #[default = 0.5]
     pub similarity: f64,
-    /// Which copy to keep: `first` or `longest`.
     pub keep: Keep,
 }
 
 impl Settings {
-    /// Checks all fields.
-    ///
-    /// # Errors
-    /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
         within("duplicates.near.permutations", self.permutations, 1, 1024)?;
         within("duplicates.near.bands", self.bands, 1, 1024)?;
@@ -105,18 +97,7 @@ impl Settings {
                 self.permutations
             )));
         }
-        if !(0.1..=1.0).contains(&self.similarity) {
-            return Err(Error::Invalid(format!(
-                "duplicates.near.similarity is {}; it must be from 0.1 to 1",
-                self.similarity
-            )));
-        }
-        Ok(())
-    }
-
-    /// Probability that two documents of this similarity are compared: the S-curve of the bands.
-    pub fn probability_of_meeting(&self, similarity: f64) -> f64 {
-        1.0 - (1.0 - similarity.clamp(0.0, 1.0).powf(f64::from(self.rows))).powf(f64::from(self.bands))
+        within("duplicates.near.similarity", self.similarity, 0.1, 1.0)
     }
 
     /// Bytes per document while the corpus is read: a key per band, and the number of words.

@@ -13,7 +13,6 @@ use super::Settings;
 /// The keys of a document's bands, and its number of words.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Keys {
-    /// One key per band.
     pub(super) bands: Box<[u32]>,
     /// Number of words, at most 2³² − 1.
     pub(super) words: u32,
@@ -23,7 +22,6 @@ pub struct Keys {
 const LANES: usize = 32;
 /// Shingles processed together: 4 KB, well within the L1 cache.
 const BLOCK: usize = 1024;
-/// The permutations, the same for all documents.
 #[derive(Clone, Debug)]
 pub(crate) struct Signer {
     factors: Vec<[u32; LANES]>,
@@ -83,7 +81,6 @@ impl Signer {
         });
     }
 
-    /// A hash of each band's minima.
     fn keys(&self, minima: &[[u32; LANES]], words: u32) -> Keys {
         let minima = minima.as_flattened();
         let key = |band: &[u32]| {
@@ -96,7 +93,6 @@ impl Signer {
     }
 }
 
-/// A document's minima while its words arrive.
 pub(crate) struct Signature<'a> {
     signer: &'a Signer,
     minima: Vec<[u32; LANES]>,
@@ -132,7 +128,6 @@ impl Signature<'_> {
         (words > 0).then(|| self.signer.keys(&self.minima, words))
     }
 
-    /// The minima, one per permutation.
     #[cfg(test)]
     pub(super) fn minima(mut self) -> Vec<u32> {
         self.flush();

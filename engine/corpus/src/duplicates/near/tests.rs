@@ -122,6 +122,11 @@ fn minhash_estimates_without_bias() {
     assert!(outside <= 8, "{outside} of {pairs} estimates lie beyond three deviations");
 }
 
+/// Probability that two documents of this similarity share a band.
+fn probability_of_meeting(settings: &Settings, similarity: f64) -> f64 {
+    1.0 - (1.0 - similarity.powf(f64::from(settings.rows))).powf(f64::from(settings.bands))
+}
+
 #[test]
 fn documents_meet_as_often_as_the_curve_says() {
     let settings = Settings::default();
@@ -131,7 +136,7 @@ fn documents_meet_as_often_as_the_curve_says() {
     for pair in 0..1500 {
         let words = random.words(250);
         let (one, other) = (words.join(" "), random.edited(&words, 4 + pair % 16).join(" "));
-        let probability = settings.probability_of_meeting(similarity_of(&one, &other, 5));
+        let probability = probability_of_meeting(&settings, similarity_of(&one, &other, 5));
         let (first, second) = (keys(&signer, &one).unwrap(), keys(&signer, &other).unwrap());
         met += f64::from(u8::from(first.bands.iter().zip(&second.bands).any(|(one, other)| one == other)));
         expected += probability;
@@ -148,10 +153,10 @@ fn the_curve_is_the_documented_one() {
     for (similarity, probability) in
         [(0.5, 0.061), (0.7, 0.613), (0.8, 0.947), (0.85, 0.994), (1.0, 1.0), (0.0, 0.0)]
     {
-        assert!((settings.probability_of_meeting(similarity) - probability).abs() < 0.0006, "{similarity}");
+        assert!((probability_of_meeting(&settings, similarity) - probability).abs() < 0.0006, "{similarity}");
     }
     let fineweb = Settings { bands: 14, ..Settings::default() };
-    assert!((fineweb.probability_of_meeting(0.75) - 0.772).abs() < 0.0006);
+    assert!((probability_of_meeting(&fineweb, 0.75) - 0.772).abs() < 0.0006);
 }
 
 /// Shuffled originals and copies of many similarities; with the true similarity of each copy to its original.
@@ -203,7 +208,6 @@ fn planted_copies_are_found_with_stated_precision_and_recall() {
     let below = || truth.iter().filter(|(_, _, similarity)| *similarity < settings.similarity);
     assert_eq!(below().filter(|(_, later, _)| dropped.contains(later)).count(), 0);
     assert!(below().count() > 5, "{}", below().count());
-    assert_eq!(decision.uncompared, 0);
 }
 
 /// Pairs of 300 words that differ in one word of `one_in`, evenly spread or at random: returns how many are dropped, and how
@@ -261,7 +265,6 @@ fn unlike_pages_that_meet_at_one_key_take_no_square_of_comparisons() {
     let texts: Vec<String> = (0..2000).map(|_| format!("{frame} {}", random.words(80).join(" "))).collect();
     let decision = decide(&settings, &texts);
     assert!(decision.dropped.is_empty());
-    assert!(decision.uncompared > 0);
     assert!(decision.comparisons <= 2000 * 4 * 16, "{}", decision.comparisons);
 }
 

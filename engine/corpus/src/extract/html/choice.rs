@@ -6,7 +6,7 @@
 
 use super::content::{Content, Event};
 use super::hidden::Hidden;
-use super::tags::{Flow, flow, is_preformatted, name};
+use super::tags::{Flow, flow, name};
 use ego_tree::NodeRef;
 use scraper::node::Element;
 use scraper::{Html, Node};
@@ -16,10 +16,8 @@ use trafilatura::{ExtractionFocus, HtmlDateMode, Options};
 /// Private-use characters of planes 15 and 16.
 const MARKS: [std::ops::RangeInclusive<u32>; 2] = [0xf_0000..=0xf_fffd, 0x10_0000..=0x10_fffd];
 
-/// Maximum bytes of an attribute in the sketch.
 const ATTRIBUTE: usize = 200;
 
-/// The selected content.
 pub(super) enum Choice {
     /// Whether each paragraph is content.
     Paragraphs(Vec<bool>),
@@ -73,14 +71,12 @@ fn mark(paragraph: usize) -> Option<char> {
     char::from_u32(code).filter(|mark| number(*mark).is_some())
 }
 
-/// The paragraph of a mark.
 fn number(mark: char) -> Option<usize> {
     let place = MARKS.iter().position(|marks| marks.contains(&u32::from(mark)))?;
     let before = if place == 0 { 0 } else { MARKS[0].clone().count() };
     Some(before + (u32::from(mark) - MARKS[place].start()) as usize)
 }
 
-/// The sketch of the page for `trafilatura`.
 fn sketch(html: &Html, content: &Content<'_>) -> String {
     let mut sketch = String::from("<html><head>");
     // Indicates whether a page is a forum, and contains some forums' text.
@@ -128,9 +124,9 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
         "a" | "span" | "br" => Some(tag),
         // A figure is removed for its picture, but not for a listing.
         "figure"
-            if node.descendants().any(|node| {
-                node.value().as_element().is_some_and(|inside| is_preformatted(name(inside)))
-            }) =>
+            if node
+                .descendants()
+                .any(|node| node.value().as_element().is_some_and(|inside| name(inside) == "pre")) =>
         {
             Some("div")
         }
@@ -150,7 +146,6 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
     }
 }
 
-/// Copies the attributes that matter.
 fn attributes(sketch: &mut String, element: &Element) {
     for (name, value) in element.attrs() {
         let mut value = &value[..value.floor_char_boundary(ATTRIBUTE)];

@@ -2,7 +2,7 @@
 
 use super::formula::{Formula, formula, is_shown_formula};
 use super::hidden::{self, Hidden, skip};
-use super::tags::{Flow, flow, heading_level, is_preformatted, name};
+use super::tags::{Flow, flow, heading_level, name};
 use super::writer::language_of;
 use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
@@ -14,7 +14,6 @@ use std::ops::Range;
 /// Maximum letters of a cell in a data table.
 const CELL: usize = 1000;
 
-/// The visible content of a page.
 #[derive(Default)]
 pub(super) struct Content<'t> {
     pub(super) events: Vec<Event<'t>>,
@@ -48,18 +47,15 @@ pub(super) struct Paragraph {
 
 struct Table {
     id: NodeId,
-    /// Index of the first paragraph.
     first: usize,
     rows: usize,
     cells: usize,
     heads: usize,
     lays_out: bool,
-    /// Start of the text of its last cell.
     cell: usize,
 }
 
 impl<'t> Content<'t> {
-    /// Reads a tree without hidden parts.
     pub(super) fn of(html: &'t Html, hidden: &Hidden) -> Self {
         let mut content = Self { paragraphs: vec![Paragraph::default()], ..Self::default() };
         let mut tables: Vec<Table> = Vec::new();
@@ -107,7 +103,7 @@ impl<'t> Content<'t> {
                     continue;
                 }
             }
-            let ends_code = !opens && preformatted == 1 && is_preformatted(tag);
+            let ends_code = !opens && preformatted == 1 && tag == "pre";
             if is_block && (preformatted == 0 || ends_code) {
                 content.divide();
                 if opens {
@@ -119,7 +115,7 @@ impl<'t> Content<'t> {
             }
             let change =
                 |count: &mut usize| if opens { *count += 1 } else { *count = count.saturating_sub(1) };
-            if is_preformatted(tag) {
+            if tag == "pre" {
                 change(&mut preformatted);
                 let classes = node.descendants().filter_map(|node| node.value().as_element()?.attr("class"));
                 if let Some(language) = opens.then(|| classes.filter_map(language_of).next()).flatten() {
@@ -169,7 +165,7 @@ impl<'t> Content<'t> {
                 _ => {}
             }
             // Code has only its own structure.
-            if preformatted == 0 || is_preformatted(tag) {
+            if preformatted == 0 || tag == "pre" {
                 content.events.push(if opens {
                     Event::Start(node, element)
                 } else {
@@ -200,7 +196,6 @@ impl<'t> Content<'t> {
         self.events.push(Event::Text(number, text));
     }
 
-    /// The current paragraph and its index.
     fn last(&mut self) -> (usize, &mut Paragraph) {
         if self.paragraphs.is_empty() {
             self.paragraphs.push(Paragraph::default());
@@ -227,7 +222,6 @@ impl<'t> Content<'t> {
     }
 }
 
-/// Updates a table for the start or end of an element.
 fn note_cell(table: &mut Table, tag: &str, opens: bool, letters: usize) {
     match (tag, opens) {
         ("tr", true) => table.rows += 1,

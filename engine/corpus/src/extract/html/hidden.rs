@@ -86,7 +86,6 @@ fn outermost(html: &Html, shown: &HashSet<NodeId>) -> (Vec<(NodeId, usize)>, usi
     (hidden, visible + letters)
 }
 
-/// Banners and advertisements.
 fn intrusions(html: &Html, gone: &HashSet<NodeId>) -> Vec<NodeId> {
     #[derive(Clone, Copy, Default)]
     struct Count {
@@ -185,7 +184,6 @@ fn is_article(element: &Element) -> bool {
     matches!(element.name(), "article" | "main")
 }
 
-/// Whether an element is a button or similar.
 fn is_control(element: &Element) -> bool {
     match element.name() {
         "button" | "input" => true,

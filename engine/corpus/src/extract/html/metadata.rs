@@ -158,7 +158,6 @@ fn offer(place: &mut Ranked, rank: Rank, value: Option<String>) {
     }
 }
 
-/// A title on one line.
 fn title_of(text: &str) -> Option<String> {
     let words = text.split_whitespace().take(TITLE).collect::<Vec<_>>().join(" ");
     let title: String = words.chars().take(TITLE).collect();

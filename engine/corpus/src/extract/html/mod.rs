@@ -38,17 +38,14 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, within};
 use crate::readers::Readers;
 
-/// The part of a page to extract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// The main content, found by trafilatura.
     #[default]
     MainContent,
-    /// All visible text, including navigation.
     AllText,
 }
 
@@ -68,21 +65,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// A limit is zero, or too large to bound memory.
     pub fn validate(&self) -> Result<()> {
         // Positions in the tree's text have 32 bits.
         const MAX_LIMIT: usize = 1 << 30;
-        for (name, value) in [("largest_page", self.largest_page), ("most_elements", self.most_elements)] {
-            if value == 0 || value > MAX_LIMIT {
-                return Err(Error::Invalid(format!(
-                    "extract.html.{name} is {value}; it must be from 1 to {MAX_LIMIT}."
-                )));
-            }
-        }
-        Ok(())
+        within("extract.html.largest_page", self.largest_page, 1, MAX_LIMIT)?;
+        within("extract.html.most_elements", self.most_elements, 1, MAX_LIMIT)
     }
 }
 
@@ -98,7 +85,6 @@ pub struct Page {
     pub licence: Option<String>,
     /// Whether all visible text was used because no main content was found.
     pub fallback: bool,
-    /// Number of words visible on the page.
     pub words: usize,
     /// Number of words in the selected paragraphs.
     pub words_taken: usize,
@@ -106,19 +92,12 @@ pub struct Page {
     pub lost: Option<String>,
 }
 
-/// Extracts the text of a page.
-///
-/// # Errors
-/// The page exceeds the size limit.
 pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String> {
     check_size(html, settings)?;
     tree::page(html, settings)
 }
 
 /// Like [`page`], with a reader outside of this program.
-///
-/// # Errors
-/// The page exceeds the size limit, or the reader fails.
 pub fn page_elsewhere(
     html: &str,
     settings: &Settings,

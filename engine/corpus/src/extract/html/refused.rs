@@ -2,7 +2,6 @@
 
 use super::{Page, Settings};
 
-/// Reports that the page cannot be read.
 pub(super) fn page(_: &str, _: &Settings) -> Result<Page, String> {
     Err("cannot be read by this build, which has no reader for web pages; use the desktop program".to_owned())
 }

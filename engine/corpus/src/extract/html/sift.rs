@@ -33,7 +33,6 @@ pub(super) fn parse(page: &str) -> (Html, usize) {
     (html5ever::tree_builder::TreeSink::finish(tokenizer.sink.builder.sink), elements)
 }
 
-/// The tree builder, with limited nesting.
 struct Guard<Builder> {
     builder: Builder,
     open: RefCell<Open>,
@@ -41,7 +40,6 @@ struct Guard<Builder> {
 
 #[derive(Default)]
 struct Open {
-    /// Number of start tags so far.
     elements: usize,
     /// The open elements that count, outermost first, and their number by name.
     stack: Vec<LocalName>,

@@ -7,7 +7,6 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::{Html, Node};
 use std::collections::{HashMap, HashSet};
 
-/// Maximum number of parts.
 const PARTS: usize = 1000;
 
 /// Maximum nesting after parts were moved: twice the parser's limit.

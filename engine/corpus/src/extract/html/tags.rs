@@ -23,7 +23,6 @@ pub(super) fn name(element: &Element) -> &str {
     }
 }
 
-/// Role of an element in the flow of text.
 pub(super) fn flow(name: &str) -> Flow {
     match name {
         "div" | "li" | "dd" | "dt" | "tr" | "td" | "th" | "center" | "legend" | "figcaption" | "summary"
@@ -36,11 +35,6 @@ pub(super) fn flow(name: &str) -> Flow {
         | "svg" | "template" | "textarea" | "title" | "video" => Flow::Gone,
         _ => Flow::Inline,
     }
-}
-
-/// Whether an element keeps its white space.
-pub(super) fn is_preformatted(name: &str) -> bool {
-    name == "pre"
 }
 
 /// The level of a heading, from 1.

@@ -5,15 +5,11 @@ use super::choice;
 use super::content::{Content, Event};
 use super::hidden::Hidden;
 use super::metadata::Metadata;
-use super::tags::{is_preformatted, name};
+use super::tags::name;
 use super::writer::{TextWriter, first_number};
 use super::{Mode, Page, Settings, sift, streamed};
 use crate::extract::conservation;
 
-/// Extracts the text of a page.
-///
-/// # Errors
-/// None here; a build without this reader has one.
 pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
     let (mut html, elements) = sift::parse(page);
     let metadata = Metadata::of(&html);
@@ -65,7 +61,6 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
     Ok(Page { title, text, language, date, licence, fallback, words, words_taken, lost })
 }
 
-/// The text of the selected paragraphs.
 pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
     let mut writer = TextWriter::default();
     let is_taken = |paragraph: usize| taken.get(paragraph).is_some_and(|taken| *taken);
@@ -75,7 +70,7 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
                 writer.data_table |= content.data_tables.contains_key(&node.id());
                 let tag = name(element);
                 writer.start(tag, if tag == "ol" { first_number(element.attr("start")) } else { 0 });
-                if is_preformatted(tag) {
+                if tag == "pre" {
                     writer.language(content.languages.get(&node.id()).map_or("", String::as_str));
                 }
             }

@@ -2,7 +2,7 @@
 //! fences or backticks, a line per table row with ` | ` between cells, and blank lines between paragraphs.
 
 use super::formula::Formula;
-use super::tags::{Flow, flow, heading_level, is_preformatted};
+use super::tags::{Flow, flow, heading_level};
 
 /// Maximum indentation levels of quotations and lists, so that prefixes cannot blow up a page of nested lists.
 const QUOTATIONS: usize = 4;
@@ -93,7 +93,7 @@ impl TextWriter {
                 self.in_cell = true;
             }
             "code" => self.code += 1,
-            _ if is_preformatted(tag) => self.preformatted += 1,
+            "pre" => self.preformatted += 1,
             _ => {}
         }
         if let Some(level) = heading_level(tag) {
@@ -137,7 +137,7 @@ impl TextWriter {
                     self.result.push('`');
                 }
             }
-            _ if is_preformatted(tag) => {
+            "pre" => {
                 self.preformatted = self.preformatted.saturating_sub(1);
                 if self.preformatted == 0 {
                     self.write_block();
@@ -155,14 +155,12 @@ impl TextWriter {
         }
     }
 
-    /// Begins or ends an inline quotation.
     pub(super) fn quote(&mut self, opens: bool) {
         self.space &= opens;
         self.word("\"");
         self.space = false;
     }
 
-    /// Writes a formula; TeX in dollar signs.
     pub(super) fn formula(&mut self, formula: &Formula) {
         let Formula { text, is_tex, is_display } = formula;
         let is_display = *is_display && !self.in_cell;

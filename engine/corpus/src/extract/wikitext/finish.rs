@@ -57,7 +57,6 @@ pub(super) fn finish(text: &str) -> Prose {
     Prose { text: result, templates, sentences }
 }
 
-/// A line without the sentences that have a hole, and their number.
 fn without_holes(line: &str) -> (String, u64) {
     let (mut left, mut gone, mut start) = (String::new(), 0, 0);
     let ends = line.char_indices().filter(|(at, letter)| ends_sentence(line, *at, *letter));

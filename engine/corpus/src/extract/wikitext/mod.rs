@@ -40,7 +40,6 @@ fn is_listed(list: &str, name: &str) -> bool {
     list.split('|').any(|listed| listed == name)
 }
 
-/// Result of extraction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prose {
     pub text: String,
@@ -86,11 +85,9 @@ fn is_redirect(text: &str) -> bool {
     target.contains("]]") && is_listed(REDIRECT, &word.to_lowercase())
 }
 
-/// An open element, and the start of its output.
 struct Open {
     kind: MarkupKind,
     start: usize,
-    /// Position of the first `|` of a link.
     label: Option<usize>,
 }
 
@@ -113,7 +110,6 @@ struct Scanner<'a> {
     deeper: usize,
     /// Start and end of the `=` after a heading.
     heading_end: Option<(usize, usize)>,
-    /// The last number at each level of a numbered list.
     numbers: Vec<u32>,
     /// Position of the first `>` at or after any queried position so far.
     next_greater: usize,
@@ -179,12 +175,10 @@ impl<'a> Scanner<'a> {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    /// Length of the run of a byte at the current position.
     fn run_of(&self, byte: u8) -> usize {
         self.rest().bytes().take_while(|&found| found == byte).count()
     }
 
-    /// Copies `count` bytes.
     fn literal(&mut self, count: usize) {
         self.result.push_str(self.rest().get(..count).unwrap_or_default());
         self.position += count;
@@ -198,7 +192,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Removes the output since `start`.
     fn take_out(&mut self, start: usize) {
         self.result.truncate(start);
         if !self.result.ends_with(TAKEN) {

@@ -2,9 +2,9 @@
 //! their output is simple: a measure, a number, a foreign word, a date.
 
 use super::is_listed;
+use chrono::Month;
 use std::fmt::Write as _;
 
-/// Result of expanding a template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Template {
     Printed(String),
@@ -13,13 +13,11 @@ pub(super) enum Template {
     Unknown,
 }
 
-/// Templates that output their first value.
 const FIRST: &str = "nowrap|nobr|nowr|nobreak|small|smaller|big|bigger|larger|large|bold|em|strong|italic|italics|mono|code|tt|kbd|samp|\
     var|mvar|math|sc|smallcaps|sic|not a typo|notatypo|typo|proper name|vanchor|visible anchor|tooltip|abbr|abréviation|hover|hover title|\
     aka|formatnum|nts|ntsh|number|num|nombre|quote box|citation bloc|zitat|citat|cytat|citaat|flag|flagcountry|flagu|pays|ucfirst|\
     lcfirst|chem2|romanum|no italic|noitalic|normal|nihongo2|ja-r|okina|angbr|unicode|polytonic|rtl|lien|as written|button|keypress|\
     key press|center|centre|dts|仮リンク|link-en|le|ruby|ルビ|読み仮名";
-/// Templates that output their last value.
 const LAST: &str = "lang|langx|langue|w|translit|transliteration|transl|m|l|mention|link|wikt-lang|wikilang|color|colour|font color|\
     fontcolor|ipa|script|multilingual text|rtl-lang|ref-lang";
 /// Templates that output all values separated by spaces.
@@ -42,44 +40,9 @@ const SILENT_STARTS: [&str; 12] = [
 ];
 
 /// Units whose sign differs from their name.
-const SIGNS: &[(&str, &str)] = &[
-    ("m2", "m²"),
-    ("m3", "m³"),
-    ("km2", "km²"),
-    ("km3", "km³"),
-    ("cm2", "cm²"),
-    ("cm3", "cm³"),
-    ("mm2", "mm²"),
-    ("sqmi", "sq mi"),
-    ("sqft", "sq ft"),
-    ("sqkm", "km²"),
-    ("sqm", "m²"),
-    ("cuft", "cu ft"),
-    ("C", "°C"),
-    ("F", "°F"),
-    ("K", "K"),
-    ("kph", "km/h"),
-    ("lb", "lb"),
-    ("foot", "ft"),
-    ("feet", "ft"),
-    ("acre", "acres"),
-    ("mile", "miles"),
-];
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+const SIGNS: &str = "m2=m²|m3=m³|km2=km²|km3=km³|cm2=cm²|cm3=cm³|mm2=mm²|sqmi=sq mi|sqft=sq ft|sqkm=km²|sqm=m²|\
+    cuft=cu ft|C=°C|F=°F|K=K|kph=km/h|lb=lb|foot=ft|feet=ft|acre=acres|\
+    mile=miles";
 
 /// The values of a template: unnamed and numbered ones in order, the others by name.
 struct Values<'a> {
@@ -240,7 +203,8 @@ fn measure(values: &Values<'_>) -> Option<String> {
             && value.bytes().any(|byte| byte.is_ascii_digit())
     };
     let sign = |unit: &str| {
-        SIGNS.iter().find(|(known, _)| *known == unit).map_or(unit, |(_, sign)| *sign).to_owned()
+        let mut signs = SIGNS.split('|').filter_map(|sign| sign.split_once('='));
+        signs.find(|(known, _)| *known == unit).map_or(unit, |(_, sign)| sign).to_owned()
     };
     let mut text = String::new();
     let mut places = values.places.iter().copied().peekable();
@@ -278,7 +242,7 @@ fn date(values: &Values<'_>) -> Option<String> {
     let month = match values.place(1) {
         "" => None,
         name if name.starts_with(char::is_alphabetic) => Some(name),
-        _ => MONTHS.get(number(1)?.checked_sub(1)?).copied(),
+        _ => Month::try_from(u8::try_from(number(1)?).ok()?).ok().map(|month| month.name()),
     };
     let day_first = values.named("df").is_some_and(|value| value.starts_with('y'));
     Some(match (month, number(2)) {

@@ -5,10 +5,8 @@ use std::borrow::Cow;
 /// Preferred variants, in order: those of most readers of Chinese and Serbian.
 const PREFERRED: [&str; 5] = ["zh-hans", "zh-cn", "zh-hant", "sr-ec", "sr-el"];
 
-/// Maximum bytes of a conversion.
 const MAX_BYTES: usize = 2000;
 
-/// Replaces each conversion by one of its variants.
 pub(super) fn choose(text: &str) -> Cow<'_, str> {
     let (mut result, mut copied, mut from) = (String::new(), 0, 0);
     while let Some(at) = text.get(from..).and_then(|rest| rest.find("-{")) {

@@ -61,16 +61,10 @@ impl Ending {
 
     /// Reads the first few copies of the largest groups again, now that these are known.
     fn shown_copies(&mut self, counts: &BTreeMap<u32, u64>) -> Result<BTreeMap<u32, Vec<Member>>> {
-        let mut largest: Vec<(u64, u32)> = Vec::new();
-        for (first, size) in counts {
-            let place = largest.partition_point(|(other, _)| other >= size);
-            if place < CLUSTERS_SHOWN {
-                largest.insert(place, (*size, *first));
-                largest.truncate(CLUSTERS_SHOWN);
-            }
-        }
+        let mut largest: Vec<(&u32, &u64)> = counts.iter().collect();
+        largest.sort_by_key(|(_, size)| std::cmp::Reverse(**size));
         let mut shown: BTreeMap<u32, Vec<Member>> =
-            largest.into_iter().map(|(_, first)| (first, Vec::new())).collect();
+            largest.into_iter().take(CLUSTERS_SHOWN).map(|(first, _)| (*first, Vec::new())).collect();
         if shown.is_empty() {
             return Ok(shown);
         }
@@ -91,7 +85,6 @@ impl Ending {
         Ok(shown)
     }
 
-    /// Decides near copies and drops them.
     pub(super) fn near_copies(&mut self, bench: &mut Bench<'_>) -> Result<()> {
         if !bench.worker.recipe.duplicates.near.enabled {
             return Ok(());
@@ -136,7 +129,6 @@ impl Ending {
     }
 }
 
-/// A group, with the kept document first.
 fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
     members.insert(
         0,

@@ -30,7 +30,6 @@ impl std::fmt::Debug for JsonArray {
 }
 
 impl JsonArray {
-    /// Reads a file whose rows have at most `longest` bytes.
     pub fn new(file: impl Read + Send + 'static, longest: usize) -> Self {
         let utf8 = Utf8::new(file);
         let replaced = utf8.replaced();
@@ -64,7 +63,6 @@ impl JsonArray {
     }
 }
 
-/// The records of a JSON file.
 pub(super) struct Json {
     values: Values,
     buffer: Vec<u8>,

@@ -12,9 +12,6 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 /// Parses the record with this number. The library limits its nesting to 128.
-///
-/// # Errors
-/// The fault and its position: the record is not JSON, or its text field occurs twice.
 pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8]) -> Result<Value, Trouble> {
     let text = decode::part(bytes);
     let (value, doubled) = read(&text).or_else(|error| {
@@ -64,12 +61,10 @@ const MANY: &str = "has more than 1048576 values in one record; write one record
 struct Unique<'count> {
     /// Number of values still allowed.
     left: &'count Cell<u32>,
-    /// Names of dropped fields.
     doubled: &'count RefCell<Vec<(String, bool)>>,
     place: Place,
 }
 
-/// Position of a value in its record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// The record itself, or an entry of an array of records.
@@ -83,7 +78,7 @@ enum Place {
 impl Place {
     fn field(self, name: &str) -> Self {
         match self {
-            Self::Record if shapes::NAMES.contains(&name) => Self::Messages,
+            Self::Record if shapes::is_text(name) => Self::Messages,
             Self::Messages => Self::Messages,
             Self::Record | Self::Other => Self::Other,
         }
@@ -106,6 +101,10 @@ impl<'de> DeserializeSeed<'de> for Unique<'_> {
     }
 }
 
+macro_rules! scalars {
+    ($($name:ident $type:ty),*) => { $( fn $name<E>(self, value: $type) -> Result<Value, E> { Ok(value.into()) } )* };
+}
+
 impl<'de> Visitor<'de> for Unique<'_> {
     type Value = Value;
 
@@ -113,29 +112,7 @@ impl<'de> Visitor<'de> for Unique<'_> {
         formatter.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
+    scalars! { visit_bool bool, visit_i64 i64, visit_u64 u64, visit_f64 f64, visit_str &str, visit_string String }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
         Ok(Value::Null)

@@ -4,7 +4,6 @@ use crate::read::lines::fill;
 use crate::read::unpack::Stream;
 use std::io::{self, BufRead};
 
-/// Result of reading a value.
 pub(super) enum ValueCut {
     /// It is in the buffer.
     Whole,
@@ -17,7 +16,6 @@ pub(super) enum ValueCut {
     End,
 }
 
-/// The values of a file, split without parsing.
 pub(super) struct Values {
     stream: Stream,
     limit: usize,
@@ -35,7 +33,6 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Splits a stream into values of at most `limit` bytes.
     pub(super) fn new(stream: Stream, limit: usize) -> Self {
         Self {
             stream,
@@ -51,7 +48,6 @@ impl Values {
         }
     }
 
-    /// Reads the next value into the buffer.
     pub(super) fn next(&mut self, value: &mut Vec<u8>) -> io::Result<ValueCut> {
         value.clear();
         if self.within {

@@ -7,7 +7,6 @@ use crate::read::unpack::Counter;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// Approximate bytes of items per batch.
 const BATCH: usize = 1 << 20;
 
 /// A file that is read for another program.
@@ -22,10 +21,6 @@ impl std::fmt::Debug for FileDocuments {
 }
 
 impl FileDocuments {
-    /// Opens a file.
-    ///
-    /// # Errors
-    /// The request is invalid: the two programs have different versions.
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, String> {
         let question: ModuleRequest = serde_json::from_str(question).map_err(|error| error.to_string())?;
         let ModuleRequest { source, settings } = question;
@@ -34,9 +29,6 @@ impl FileDocuments {
     }
 
     /// The next items, one JSON value per line; `None` at the end.
-    ///
-    /// # Errors
-    /// An item cannot be written as JSON.
     pub fn next_lines(&mut self) -> Result<Option<Vec<u8>>, String> {
         let mut lines = Vec::new();
         while lines.len() < BATCH {

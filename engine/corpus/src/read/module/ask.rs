@@ -15,22 +15,16 @@ use std::sync::Arc;
 /// Maximum bytes of a file, which is in memory twice while it is read.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// The documents of a file read by a module.
 pub(in crate::read) struct Asked {
     readers: Readers,
     reading: u32,
     context: Context,
     counter: Arc<Counter>,
-    /// Items of the last call.
     items: VecDeque<Item>,
     done: bool,
 }
 
 impl Asked {
-    /// Passes a file to the module.
-    ///
-    /// # Errors
-    /// The file is too large or cannot be read, or the module rejects it or is unavailable.
     pub(in crate::read) fn new(
         readers: Readers,
         context: Context,

@@ -17,7 +17,6 @@ use super::find::Source;
 use super::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-/// The file, and how to read it.
 #[derive(Debug, Serialize, Deserialize)]
 struct ModuleRequest {
     source: Source,

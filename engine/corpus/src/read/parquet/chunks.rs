@@ -1,6 +1,6 @@
 //! Random access to a Parquet file, and a check of its page sizes.
 
-use super::thrift::{self, Fault};
+use super::thrift;
 use crate::files::Input;
 use crate::read::settings::{Limits, bytes};
 use crate::read::unpack::Counter;
@@ -31,7 +31,6 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// For a file of this length.
     pub(super) fn new(file: Box<dyn Input>, length: u64, counter: Arc<Counter>) -> Self {
         Self { file: Arc::new(Mutex::new(file)), length, counter }
     }
@@ -42,7 +41,6 @@ impl Chunks {
         file.read(buffer)
     }
 
-    /// Reads `length` bytes at an offset.
     pub(super) fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
         if place.checked_add(length as u64).is_none_or(|end| end > self.length) {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -58,9 +56,6 @@ impl Chunks {
     }
 
     /// Checks that the pages of a column in a row group match its metadata and are within the limit. Reads only their headers.
-    ///
-    /// # Errors
-    /// Describes the fault.
     pub(super) fn check(
         &self,
         chunk: &ColumnChunkMetaData,
@@ -127,7 +122,7 @@ impl Chunks {
             let head = self.read(place, length).map_err(|error| error.to_string())?;
             match thrift::page(&head) {
                 Ok(page) => return Ok(page),
-                Err(Fault::Short) if length < left && window < MAX_HEAD_BYTES => window *= 4,
+                Err(_) if length < left && window < MAX_HEAD_BYTES => window *= 4,
                 Err(_) => return Err(format!("has a broken page at byte {place}")),
             }
         }

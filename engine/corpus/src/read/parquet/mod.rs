@@ -30,18 +30,15 @@ use serde_json::{Map, Value};
 use std::io::{self, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use thrift::Fault;
 
 /// Maximum bytes of a file's metadata; a file of a terabyte has some megabytes.
 const MAX_METADATA_BYTES: u64 = 32 << 20;
 
-/// Bytes counted for a row without text.
 const ROW: u64 = 8;
 
 /// Rows of a column decoded at a time.
 const ROWS: usize = 16;
 
-/// The rows of a Parquet file.
 struct Parquet {
     chunks: Chunks,
     reader: SerializedFileReader<Chunks>,
@@ -62,10 +59,6 @@ pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counte
 }
 
 impl Parquet {
-    /// Opens a file.
-    ///
-    /// # Errors
-    /// It is not a Parquet file, is broken, or has no text column.
     fn new(context: &Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
         let wrong = |reason: String| context.trouble(None, reason);
         let length = file.seek(SeekFrom::End(0)).map_err(|error| wrong(open::cannot(&error)))?;
@@ -106,7 +99,6 @@ impl Parquet {
         Ok(read.into())
     }
 
-    /// Opens the next row group.
     fn begin(&mut self, limits: &Limits) -> Result<(), String> {
         let index = self.group;
         self.group += 1;
@@ -166,10 +158,7 @@ fn metadata(chunks: &Chunks, length: u64) -> Result<ParquetMetaData, String> {
     }
     let content = chunks.read(length - 8 - size, usize::try_from(size).unwrap_or_default());
     let content = content.map_err(|error| open::cannot(&error))?;
-    thrift::check_metadata(&content).map_err(|fault| match fault {
-        Fault::Short => "has metadata that ends too early".to_owned(),
-        Fault::Broken(what) => format!("has broken metadata: {what}"),
-    })?;
+    thrift::check_metadata(&content).map_err(|fault| format!("has broken metadata: {fault}"))?;
     guarded(|| ParquetMetaDataReader::decode_metadata(&content))
         .map_err(|reason| format!("has broken metadata: {reason}"))
 }

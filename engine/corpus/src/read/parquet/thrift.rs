@@ -10,15 +10,11 @@ const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const STRUCTURE: u8 = 12;
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// They end too early; more bytes may complete them.
-    Short,
-    /// They are broken, whatever follows.
-    Broken(&'static str),
-}
+/// What is wrong with encoded bytes; more of them may complete those that end too early.
+type Fault = &'static str;
 
-/// A position in encoded bytes.
+const SHORT: Fault = "it ends too early";
+
 struct Thrift<'bytes> {
     bytes: &'bytes [u8],
     position: usize,
@@ -26,7 +22,7 @@ struct Thrift<'bytes> {
 
 impl Thrift<'_> {
     fn byte(&mut self) -> Result<u8, Fault> {
-        let byte = self.bytes.get(self.position).copied().ok_or(Fault::Short)?;
+        let byte = self.bytes.get(self.position).copied().ok_or(SHORT)?;
         self.position += 1;
         Ok(byte)
     }
@@ -40,7 +36,7 @@ impl Thrift<'_> {
                 return Ok(value);
             }
         }
-        Err(Fault::Broken("a number is too long"))
+        Err("a number is too long")
     }
 
     fn number(&mut self) -> Result<i64, Fault> {
@@ -50,7 +46,7 @@ impl Thrift<'_> {
 
     fn advance(&mut self, count: u64) -> Result<(), Fault> {
         let left = self.bytes.len().saturating_sub(self.position);
-        let count = usize::try_from(count).ok().filter(|count| *count <= left).ok_or(Fault::Short)?;
+        let count = usize::try_from(count).ok().filter(|count| *count <= left).ok_or(SHORT)?;
         self.position += count;
         Ok(())
     }
@@ -69,19 +65,18 @@ impl Thrift<'_> {
         }
     }
 
-    /// The length of a list and the type of its entries, each of which takes at least a byte.
     fn list(&mut self) -> Result<(u64, u8), Fault> {
         let head = self.byte()?;
         let length = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
         if length > self.bytes.len() as u64 {
-            return Err(Fault::Broken("a list is longer than the file"));
+            return Err("a list is longer than the file");
         }
         Ok((length, head & 0x0f))
     }
 
     fn skip(&mut self, kind: u8, depth: usize) -> Result<(), Fault> {
         if depth == MAX_DEPTH {
-            return Err(Fault::Broken("it nests too deep"));
+            return Err("it nests too deep");
         }
         match kind {
             1 | 2 => Ok(()),
@@ -98,7 +93,7 @@ impl Thrift<'_> {
                 (0..length).try_for_each(|_| self.skip(if kind <= 2 { 3 } else { kind }, depth + 1))
             }
             STRUCTURE => self.fields(|thrift, _, kind| thrift.skip(kind, depth + 1)),
-            _ => Err(Fault::Broken("it has a type of value that Parquet does not use")),
+            _ => Err("it has a type of value that Parquet does not use"),
         }
     }
 }
@@ -121,27 +116,26 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
             }
             let mut children = 0;
             if kind != STRUCTURE {
-                return Err(Fault::Broken("its schema is not a list of elements"));
+                return Err("its schema is not a list of elements");
             }
             thrift.fields(|thrift, field, kind| match (field, kind) {
                 (5, 5) => thrift.number().map(|number| children = number),
                 _ => thrift.skip(kind, 0),
             })?;
             if !(0..=length as i64).contains(&children) {
-                return Err(Fault::Broken("its schema has an impossible number of fields"));
+                return Err("its schema has an impossible number of fields");
             }
             if children > 0 {
                 open.push(children);
             }
             if open.len() > MAX_SCHEMA_DEPTH {
-                return Err(Fault::Broken("its schema nests too deep"));
+                return Err("its schema nests too deep");
             }
         }
         Ok(())
     })
 }
 
-/// The unsigned numbers at the start of bytes, as in the headers of delta encoding.
 pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> {
     let mut thrift = Thrift { bytes, position: 0 };
     let mut numbers = [0; COUNT];
@@ -153,7 +147,6 @@ pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> 
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PageHead {
-    /// Bytes of the header.
     pub(super) head: usize,
     /// Compressed bytes of the content.
     pub(super) packed: i64,

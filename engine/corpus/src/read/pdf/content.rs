@@ -14,7 +14,6 @@ use std::rc::Rc;
 /// Maximum nesting of content streams.
 const DEPTH: usize = 12;
 
-/// Maximum pieces of text on a page.
 pub(super) const FRAGMENTS: usize = 200_000;
 
 /// Maximum depth of the graphics state stack.
@@ -32,7 +31,6 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Charges a cost; breaks if the budget is exceeded.
     fn charge(&mut self, cost: usize) -> ControlFlow<()> {
         match self.left.checked_sub(cost as u64) {
             Some(left) => {
@@ -47,13 +45,9 @@ impl Budget {
     }
 }
 
-/// Why a page was not read, or only in part.
 pub(super) enum Fault {
-    /// The content stream is broken.
     Content,
-    /// The page has too many pieces of text.
     Fragments,
-    /// The file's budget is exhausted.
     Budget,
 }
 
@@ -62,7 +56,6 @@ pub(super) type Fonts = FxHashMap<FontKey, Rc<Font>>;
 
 type FontKey = (ObjectIdentifier, Option<Vec<u8>>);
 
-/// The number, clamped and finite.
 pub(super) fn number(number: Number) -> f64 {
     let value = number.as_f64();
     if value.is_finite() { value.clamp(-1e9, 1e9) } else { 0.0 }
@@ -107,31 +100,18 @@ pub(super) fn fragments(
     (reader.shown.all, fault)
 }
 
-#[derive(Clone)]
+#[derive(Clone, smart_default::SmartDefault)]
 struct State {
+    #[default(IDENTITY)]
     matrix: Matrix,
     font: Option<Rc<Font>>,
     size: f64,
     letter_spacing: f64,
     word_spacing: f64,
+    #[default = 1.0]
     stretch: f64,
     leading: f64,
     rise: f64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            matrix: IDENTITY,
-            font: None,
-            size: 0.0,
-            letter_spacing: 0.0,
-            word_spacing: 0.0,
-            stretch: 1.0,
-            leading: 0.0,
-            rise: 0.0,
-        }
-    }
 }
 
 const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];

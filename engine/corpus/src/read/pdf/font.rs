@@ -6,6 +6,7 @@ use hayro_cmap::{BfString, CMap};
 use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use pdf_encoding::{ForwardMap, MACEXPERT, MACROMAN, STANDARD, SYMBOL, WINANSI, ZDINGBAT};
 use rustc_hash::FxHashMap;
+use unicode_normalization::UnicodeNormalization as _;
 
 pub(super) struct Font {
     codes: Codes,
@@ -34,11 +35,9 @@ enum Codes {
     Mapped(Box<CMap>),
     /// UTF-16 code units.
     Utf16,
-    /// One or two bytes of a legacy encoding.
     Legacy(&'static Encoding),
 }
 
-/// One code of a string.
 pub(super) struct Shown {
     /// The characters; `None` if the font does not define them.
     pub text: Option<String>,
@@ -135,7 +134,6 @@ impl Font {
         Self { codes, to_unicode, widths, default_width, is_vertical, cost }
     }
 
-    /// Calls `hear` with each code of a string.
     pub(super) fn read(&self, mut bytes: &[u8], mut hear: impl FnMut(Shown)) {
         while let Some(&lead) = bytes.first() {
             let (length, code, character) = self.code(bytes);
@@ -350,14 +348,7 @@ fn standard_width(name: &str, letter: char) -> f64 {
     }
     let is_serif = name.contains("Times") || name.contains("Serif");
     let widths = if is_serif { TIMES } else { HELVETICA };
-    let plain = unicode_normalization::char::decompose_canonical;
-    let mut base = letter;
-    let mut is_first = true;
-    plain(letter, |part| {
-        if std::mem::take(&mut is_first) {
-            base = part;
-        }
-    });
+    let base = letter.nfd().next().unwrap_or(letter);
     let at = (base as usize).wrapping_sub(32);
     widths.get(at).map_or(0.5, |width| f64::from(*width) / 1000.0)
 }

@@ -42,7 +42,6 @@ pub(super) struct Line {
     pub is_full: bool,
 }
 
-/// What starts with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Starts {
     /// Nothing: it continues the previous one.
@@ -137,7 +136,6 @@ impl Fragments {
     }
 }
 
-/// Normalizes a letter.
 fn plain(letter: char) -> char {
     match letter {
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\t' | '\n' | '\r' => ' ',
@@ -178,7 +176,6 @@ impl Fragment {
         said.chars().all(char::is_alphabetic) && self.accents_at(left)
     }
 
-    /// Combines the accent at the end with a letter.
     fn accent(&mut self, said: impl Iterator<Item = char>) {
         let accent = self.text.pop().and_then(mark);
         let dotted = said.map(|letter| match letter {
@@ -312,7 +309,6 @@ fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
     values.get((values.len() as f64 * share) as usize).copied().unwrap_or(0.0)
 }
 
-/// Adjacent fragments as one row.
 struct Row {
     text: String,
     left: f64,
@@ -321,7 +317,6 @@ struct Row {
     size: f64,
     /// Number of pieces separated by wide gaps, as in a table.
     cells: usize,
-    /// Width of the first word.
     first_word: f64,
 }
 
@@ -374,7 +369,6 @@ fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
     lines
 }
 
-/// Groups fragments, sorted from the top, into rows.
 fn rows(fragments: Vec<Fragment>) -> Vec<Row> {
     let mut rows: Vec<Vec<Fragment>> = Vec::new();
     for fragment in fragments {

@@ -30,7 +30,6 @@ use std::sync::Arc;
 /// Bytes searched for the PDF mark.
 const HEAD: usize = 1024;
 
-/// Maximum number of pages.
 const PAGES: usize = 100_000;
 
 pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
@@ -184,25 +183,11 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
     sum
 }
 
-/// The number of bytes, up to `left` + 1.
 fn count(reader: impl Read, left: u64) -> u64 {
-    let mut sink = Sink(0);
-    let _ = io::copy(&mut reader.take(left.saturating_add(1)), &mut sink);
-    sink.0
-}
-
-/// Counts written bytes, even if an error follows.
-struct Sink(u64);
-
-impl io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let most = left.saturating_add(1);
+    let mut reader = reader.take(most);
+    io::copy(&mut reader, &mut io::sink()).ok();
+    most - reader.limit()
 }
 
 /// Whether a dictionary names its filters indirectly, as in `/Filter 5 0 R` and `/Filter [5 0 R]`.
@@ -308,7 +293,6 @@ impl Packed {
     }
 }
 
-/// Unpacked length of run-length encoding.
 fn run_length(data: &[u8]) -> u64 {
     let (mut at, mut sum) = (0, 0);
     while let Some(length) = data.get(at).filter(|length| **length != 128) {
@@ -320,7 +304,6 @@ fn run_length(data: &[u8]) -> u64 {
     sum
 }
 
-/// Unpacked length of LZW.
 fn lzw_length(data: &[u8], early: bool) -> u64 {
     const CLEAR: usize = 256;
     const END: usize = 257;

@@ -85,7 +85,6 @@ fn edges(page: &[Line]) -> Vec<usize> {
     (0..head).chain(foot..page.len()).chain(alone.then_some(1)).collect()
 }
 
-/// A line with each number replaced by `0`.
 fn pattern(line: &str) -> String {
     let mut pattern = String::new();
     for letter in line.chars() {
@@ -133,7 +132,7 @@ impl Prose {
     fn add(&mut self, line: &Line, starts: Starts) {
         let last = self.last.replace((line.size, line.is_full));
         let Some(first) = line.text.chars().next() else { return };
-        let is_listed = matches!(first, '•' | '◦' | '▪' | '‣' | '–' | '*');
+        let is_item = matches!(first, '•' | '◦' | '▪' | '‣' | '–' | '*');
         let is_hyphened = self.text.ends_with(HYPHENS) && first.is_alphabetic();
         let is_divided = is_hyphened && first.is_lowercase();
         let goes_on = match starts {
@@ -148,7 +147,7 @@ impl Prose {
         if self.text.is_empty() {
         } else if !goes_on && starts != Starts::Line {
             self.text.push_str("\n\n");
-        } else if !goes_on || is_listed {
+        } else if !goes_on || is_item {
             self.text.push('\n');
         } else if self.text.ends_with('\u{ad}') {
             self.text.pop();
@@ -164,7 +163,6 @@ impl Prose {
         self.text.push_str(&line.text);
     }
 
-    /// The role of the hyphen at the end of the text, before a line.
     fn hyphen(&self, line: &str) -> Hyphen {
         let last = self.text.rsplit([' ', '\n']).next().unwrap_or_default();
         let next = line.split(' ').next().unwrap_or_default();
@@ -180,7 +178,7 @@ impl Prose {
         if self.words.contains(&format!("{before}{after}")) {
             return Hyphen::Goes;
         }
-        if JOINING.contains(&after.as_str()) {
+        if is_listed(JOINING, &after) {
             return Hyphen::Hangs;
         }
         if self.words.contains(&format!("{before}-{after}")) {
@@ -192,8 +190,8 @@ impl Prose {
             // Words are not divided after one letter or a number.
             || before.chars().count() == 1
             || before.ends_with(|letter: char| letter.is_ascii_digit())
-            || HEADS.contains(&part)
-            || TAILS.contains(&after.as_str());
+            || is_listed(HEADS, part)
+            || is_listed(TAILS, &after);
         if stays { Hyphen::Stays } else { Hyphen::Goes }
     }
 }
@@ -209,72 +207,25 @@ enum Hyphen {
 }
 
 /// Words before which a hyphen is suspended: "and", "or" and "to" in several languages.
-const JOINING: [&str; 22] = [
-    "and", "or", "to", "und", "oder", "bzw", "bis", "sowie", "en", "of", "tot", "et", "ou", "och", "eller",
-    "og", "i", "ja", "tai", "y", "o", "e",
-];
+const JOINING: &str = "and or to und oder bzw bis sowie en of tot et ou och eller og i ja tai y o e";
 
 /// First parts of hyphenated English compounds, rarely parts of divided words.
-const HEADS: [&str; 39] = [
-    "all", "anti", "best", "cost", "cross", "eight", "ever", "ex", "five", "four", "full", "half", "hand",
-    "hard", "high", "ill", "large", "left", "long", "low", "much", "multi", "near", "nine", "non", "one",
-    "open", "quasi", "right", "self", "semi", "seven", "short", "single", "six", "small", "three", "two",
-    "well",
-];
+const HEADS: &str = "all anti best cost cross eight ever ex five four full half hand hard high ill large left long low \
+    much multi near nine non one open quasi right self semi seven short single six small three two well";
 
 /// Second parts of hyphenated English compounds.
-const TAILS: [&str; 44] = [
-    "art",
-    "based",
-    "bound",
-    "class",
-    "cost",
-    "date",
-    "dependent",
-    "determining",
-    "driven",
-    "effective",
-    "efficient",
-    "end",
-    "fold",
-    "free",
-    "friendly",
-    "hand",
-    "independent",
-    "intensive",
-    "in-law",
-    "known",
-    "led",
-    "level",
-    "like",
-    "made",
-    "minded",
-    "old",
-    "only",
-    "oriented",
-    "quality",
-    "range",
-    "rated",
-    "ready",
-    "related",
-    "rich",
-    "scale",
-    "shaped",
-    "sized",
-    "specific",
-    "style",
-    "term",
-    "time",
-    "type",
-    "wide",
-    "year",
-];
+const TAILS: &str = "art based bound class cost date dependent determining driven effective efficient end fold free \
+    friendly hand independent intensive in-law known led level like made minded old only oriented quality \
+    range rated ready related rich scale shaped sized specific style term time type wide year";
+
+fn is_listed(list: &str, word: &str) -> bool {
+    list.split(' ').any(|listed| listed == word)
+}
 
 fn same(size: f64, other: f64) -> bool {
     (0.87..1.15).contains(&(size / other))
 }
 
-/// Whether a character belongs to a script without spaces between words.
 fn is_wide(letter: Option<char>) -> bool {
     letter.is_some_and(|letter| matches!(letter, '\u{3000}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ff00}'..='\u{ff60}'))
 }

@@ -23,12 +23,10 @@ pub(super) enum Lines {
     Any,
 }
 
-/// Result of splitting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     /// A row of this many bytes.
     Row(usize),
-    /// The row continues beyond the available bytes.
     More,
     /// A quote is never closed, or only after other quotes and line ends; with the number of bytes scanned.
     Doubted(usize),
@@ -198,7 +196,6 @@ impl Dialect {
         plain
     }
 
-    /// Counts the rows in a file's first bytes.
     fn counts(self, head: &[u8], ended: bool) -> Counts {
         let mut row = Row::default();
         let mut first = None;
@@ -259,7 +256,6 @@ impl Dialect {
     }
 }
 
-/// Result of splitting a file's first bytes.
 #[derive(Default)]
 struct Counts {
     rows: usize,

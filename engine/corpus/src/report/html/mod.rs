@@ -4,17 +4,15 @@
 //! All texts in it are untrusted: `maud` escapes them, `shown` replaces control characters, and right-to-left text is isolated
 //! from its surroundings. A content security policy forbids all requests.
 
-mod copies;
-mod corpus;
-mod flow;
 mod stages;
 
 use glasshouse_report::{Page, brand, links};
 use maud::{Markup, html};
 
-use super::{CleaningReport, number};
+use super::{CleaningReport, CorpusCell, CorpusTable, GROUPS, Unit, number, rows};
 
-/// Maximum files listed on the page; all are in `report.json`.
+/// Maximum rows of a table on the page, and maximum files; all are in `report.json`.
+const ROWS_SHOWN: usize = 40;
 const FILES_SHOWN: usize = 60;
 /// Maximum troubles listed on the page; more are in `report.json`.
 const TROUBLES_SHOWN: usize = 100;
@@ -30,12 +28,25 @@ pub fn page(report: &CleaningReport) -> String {
     let contents = html! {
         (header(report))
         main {
-            (flow::section(report))
+            (totals(report))
             (stages::section(report))
-            (copies::personal(report))
-            (copies::duplicates(report))
-            (corpus::tables(report))
-            (corpus::samples(report))
+            (personal(report))
+            (stages::duplicates(report))
+            @if !report.tables.is_empty() {
+                section #tables {
+                    h2 { "Composition" }
+                    p.lead { "Raw and kept text, to show how the rules changed the balance." }
+                    @for table in &report.tables { (grid(table, ROWS_SHOWN, "more rows")) }
+                }
+            }
+            @if !report.samples.is_empty() {
+                section #samples {
+                    h2 { "Samples of the kept documents" }
+                    @for sample in &report.samples {
+                        (text(&sample.id, &sample.source, sample.amount.words, "", &sample.excerpt))
+                    }
+                }
+            }
             (troubles(report))
             (inputs(report))
             (recipe(report))
@@ -54,7 +65,6 @@ pub fn page(report: &CleaningReport) -> String {
     Page { title: &title, version: &version, style: STYLE, script: SCRIPT }.around(&contents)
 }
 
-/// The result in a sentence, and links to the sections.
 fn header(report: &CleaningReport) -> Markup {
     let headline = match (report.raw.documents, report.kept.documents) {
         (0, _) => "Nothing was read".to_owned(),
@@ -125,34 +135,147 @@ fn troubles(report: &CleaningReport) -> Markup {
 
 fn inputs(report: &CleaningReport) -> Markup {
     let bytes = report.inputs.iter().map(|input| input.bytes).sum();
-    let count = report.inputs.len() as u64;
     html! {
-        @if count > 0 {
+        @if !report.inputs.is_empty() {
             section #inputs {
                 h2 { "Files" }
-                p.lead { (number::counted(count, "file")) ", " (number::bytes(bytes)) " on disk." }
-                div.card.scroll {
-                    table.grid {
-                        thead { tr { th.words { "File" } th.words { "Format" } th { "Size" } th { "Documents" } } }
-                        tbody {
-                            @for input in report.inputs.iter().take(FILES_SHOWN) {
-                                tr {
-                                    td.words { bdi.mono { (shown(&input.path)) } }
-                                    td.words { (shown(&input.format)) }
-                                    td title={ (number::whole(input.bytes)) " bytes" } { (number::bytes(input.bytes)) }
-                                    td { (number::whole(input.documents)) }
-                                }
+                p.lead { (number::counted(report.inputs.len() as u64, "file")) ", " (number::bytes(bytes)) " on disk." }
+                (grid(&rows::files(report), FILES_SHOWN, "more files"))
+            }
+        }
+    }
+}
+
+fn personal(report: &CleaningReport) -> Markup {
+    html! {
+        @if !report.personal.is_empty() {
+            section #personal {
+                h2 { "Personal data" }
+                p.lead { "Personal data never reached the output. The samples below are masked." }
+                (grid(&rows::personal(report), ROWS_SHOWN, "more rows"))
+                @for class in report.personal.iter().filter(|class| !class.samples.is_empty()) {
+                    details {
+                        summary { "Masked samples: " (shown(&class.class.replace('_', " "))) }
+                        div.text {
+                            @for sample in &class.samples {
+                                p.sample { bdi.mono { (shown(&sample.id)) } bdi { (shown(&sample.masked)) } }
                             }
                         }
                     }
-                    (more(count, FILES_SHOWN, "more files"))
                 }
             }
         }
     }
 }
 
-/// The recipe, with which the cleaning can be repeated.
+/// The three totals, and a bar of the bytes kept and removed by each group of stages.
+fn totals(report: &CleaningReport) -> Markup {
+    let (kept, raw) = (&report.kept, &report.raw);
+    let figures = [
+        ("Documents", number::whole as fn(u64) -> String, kept.documents, raw.documents),
+        ("Words", number::count, kept.words, raw.words),
+        ("Text", number::bytes, kept.bytes, raw.bytes),
+    ];
+    let loss = |group| {
+        let stages = report.stages.iter().filter(|stage| stage.about.group == group);
+        stages.map(|stage| stage.before.bytes.saturating_sub(stage.after().bytes)).sum::<u64>()
+    };
+    let parts: Vec<(String, &str, u64)> = std::iter::once(("Kept".to_owned(), "kept", kept.bytes))
+        .chain(GROUPS.map(|(group, class)| (format!("{} took", group.heading()), class, loss(group))))
+        .filter(|(_, class, bytes)| *class == "kept" || *bytes > 0)
+        .collect();
+    let whole = parts.iter().map(|(.., bytes)| bytes).sum::<u64>().max(1);
+    let mut left = 0.0;
+    let rectangles = parts.iter().map(|(_, class, bytes)| {
+        let (start, width) = (left, 1000.0 * number::ratio(*bytes, whole));
+        left += width;
+        // Even the smallest part is visible, with a gap to its neighbour.
+        (class, start, (width - 1.5).max(0.8))
+    });
+    html! {
+        div.figures {
+            @for (label, write, kept, raw) in figures {
+                div.card {
+                    div.label { (label) " kept" }
+                    div.figure title=(number::whole(kept)) { (write(kept)) }
+                    div.quiet title=(number::whole(raw)) { "of " (write(raw)) " · " (number::percent(number::ratio(kept, raw))) }
+                }
+            }
+        }
+        @if raw.bytes > 0 {
+            div.card {
+                div.label { "From raw to kept, by bytes of text" }
+                svg.flow viewBox="0 0 1000 40" preserveAspectRatio="none" aria-hidden="true" {
+                    @for (class, start, width) in rectangles {
+                        rect.fill style={ "--part:var(--" (class) ")" } x=(format!("{start:.2}")) y="0" width=(format!("{width:.2}")) height="40" {}
+                    }
+                }
+                ul.legend {
+                    @for (title, class, bytes) in &parts {
+                        li { span.swatch.fill style={ "--part:var(--" (class) ")" } {} (title) " " b { (number::percent(number::ratio(*bytes, whole))) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A table, with a thin bar under each number that shows its share of the maximum.
+fn grid(table: &CorpusTable, most: usize, what: &str) -> Markup {
+    let is_text = |unit: Unit| unit == Unit::Text;
+    html! {
+        @if !table.columns.is_empty() {
+            div.whole {
+                @if !table.title.is_empty() { h3 { (shown(&table.title)) } }
+                @if !table.note.is_empty() { p.note { (shown(&table.note)) } }
+                div.card.scroll {
+                    table.grid {
+                        thead {
+                            tr { @for column in &table.columns { th.words[is_text(column.unit)] { (shown(&column.title)) } } }
+                        }
+                        tbody {
+                            @for row in table.rows.iter().take(most) {
+                                tr {
+                                    @for (column, cell) in table.columns.iter().zip(row) {
+                                        td.words[is_text(column.unit)] title=[in_full(cell, column.unit)] {
+                                            bdi { (shown(&cell.text(column.unit))) }
+                                            @if let Some(part) = part_of_most(table, cell, column.unit) {
+                                                svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true" {
+                                                    rect.fill-bar x=(format!("{:.1}", 100.0 - part)) y="0" width=(format!("{part:.1}")) height="3" {}
+                                                }
+                                            }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    (more(table.rows.len() as u64, most, what))
+                }
+            }
+        }
+    }
+}
+
+/// The full value of a count that is displayed rounded.
+fn in_full(cell: &CorpusCell, unit: Unit) -> Option<String> {
+    match cell {
+        CorpusCell::Whole(value) if matches!(unit, Unit::Count | Unit::Bytes) => Some(number::whole(*value)),
+        _ => None,
+    }
+}
+
+/// Percentage of the largest value of all columns with this unit: raw and kept share a scale.
+fn part_of_most(table: &CorpusTable, cell: &CorpusCell, unit: Unit) -> Option<f64> {
+    if !matches!(unit, Unit::Count | Unit::Bytes | Unit::Share) {
+        return None;
+    }
+    let cells = table.rows.iter().take(ROWS_SHOWN).flat_map(|row| table.columns.iter().zip(row));
+    let values = cells.filter(|(column, _)| column.unit == unit).filter_map(|(_, cell)| cell.number());
+    let most = Some(values.fold(0.0, f64::max)).filter(|most| *most > 0.0)?;
+    Some(100.0 * (cell.number()? / most).clamp(0.0, 1.0))
+}
+
 fn recipe(report: &CleaningReport) -> Markup {
     html! {
         section #recipe.recipe {
@@ -166,7 +289,6 @@ fn recipe(report: &CleaningReport) -> Markup {
     }
 }
 
-/// A note about the omitted entries.
 fn more(all: u64, shown: usize, what: &str) -> Markup {
     let rest = all.saturating_sub(shown as u64);
     html! {
@@ -176,7 +298,6 @@ fn more(all: u64, shown: usize, what: &str) -> Markup {
     }
 }
 
-/// A document's text with its metadata, and the reason for dropping it.
 fn text(id: &str, source: &str, words: u64, why: &str, body: &str) -> Markup {
     html! {
         div.text {

@@ -1,7 +1,9 @@
-//! A card for each stage: description, removed amounts, and examples.
+//! A card for each stage: description, removed amounts, and examples; and the groups of copies.
 
-use super::super::{CleaningReport, Stage, class_of, diff, number};
-use super::{shown, text};
+use super::super::{
+    CleaningReport, Cluster, CorpusTable, Duplicates, Stage, Unit, class_of, diff, number, rows,
+};
+use super::{ROWS_SHOWN, grid, shown, text};
 use glasshouse_protocol::cleaning::TextFate;
 use maud::{Markup, html};
 
@@ -21,6 +23,7 @@ pub(super) fn section(report: &CleaningReport) -> Markup {
                     "In order. Each step saw only the output of the steps before it. With each step: a few of its "
                     "documents, a fixed random sample."
                 }
+                (grid(&rows::steps(report), usize::MAX, ""))
                 @for group in acted.chunk_by(|(_, one), (_, next)| one.about.group == next.about.group) {
                     @if let Some((_, first)) = group.first() { h3 { (first.about.group.heading()) } }
                     @for (place, stage) in group { (card(stage, *place, open == Some(*place))) }
@@ -45,7 +48,7 @@ fn card(stage: &Stage, place: usize, open: bool) -> Markup {
     let about = &stage.about;
     let chips = [&about.threshold, &about.paper].into_iter().filter(|text| !text.is_empty());
     html! {
-        article class={ "card stage edge-" (class_of(about.group)) } id={ "stage-" (place) } {
+        article.card.stage style={ "--part:var(--" (class_of(about.group)) ")" } id={ "stage-" (place) } {
             div.stage-head { h4 { (shown(&about.title)) } bdi.mono { (shown(&about.name)) } }
             @if !about.sentence.is_empty() { p { (shown(&about.sentence)) } }
             @if chips.clone().next().is_some() {
@@ -91,14 +94,13 @@ fn some(shown: u64, all: u64) -> String {
     }
 }
 
-/// Removed and changed amounts.
 fn effect(stage: &Stage) -> Markup {
     let (removed, edited) = (&stage.removed, &stage.edited);
     let documents = |count: u64| if count == 1 { "document" } else { "documents" };
-    let change = |before: u64, after: u64, write: fn(u64) -> String| match after.cmp(&before) {
-        std::cmp::Ordering::Less => format!("−{}", write(before - after)),
-        std::cmp::Ordering::Equal => "±0".to_owned(),
-        std::cmp::Ordering::Greater => format!("+{}", write(after - before)),
+    let change = |before: u64, after: u64, write: fn(u64) -> String| match rows::change(before, after, write)
+    {
+        same if same.is_empty() => "±0".to_owned(),
+        change => change,
     };
     html! {
         div.effect {
@@ -117,7 +119,7 @@ fn effect(stage: &Stage) -> Markup {
                     span {
                         (documents(edited.before.documents)) " changed · "
                         (change(edited.before.words, edited.after.words, number::count)) " words · "
-                        (change(edited.before.bytes, edited.after.bytes, number::bytes).replace("±0", "same size"))
+                        (change(edited.before.bytes, edited.after.bytes, number::bytes))
                     }
                 }
             }
@@ -125,8 +127,76 @@ fn effect(stage: &Stage) -> Markup {
     }
 }
 
+pub(super) fn duplicates(report: &CleaningReport) -> Markup {
+    html! {
+        @if !report.duplicates.is_empty() {
+            section #duplicates {
+                h2 { "Copies" }
+                p.lead { "One document of each group was kept. Below: the sizes of the groups, and the largest groups." }
+                @for found in &report.duplicates { (copies(found)) }
+            }
+        }
+    }
+}
+
+fn copies(found: &Duplicates) -> Markup {
+    let sizes = CorpusTable::new(
+        [""; 3],
+        [("Documents in a group", Unit::Text), ("Groups", Unit::Count)],
+        found.sizes.iter().map(|size| [size.size.into(), size.clusters.into()]),
+    );
+    html! {
+        div.card {
+            h4 { (shown(&found.title)) }
+            p.note { (shown(&found.method)) }
+            @if found.clusters == 0 {
+                p { "None were found." }
+            } @else {
+                p {
+                    (number::counted(found.clusters, "group")) " of " (number::counted(found.documents, "document"))
+                    @if let Some(bytes) = found.bytes_per_document { ", " (number::bytes(bytes)) " of memory a document" }
+                }
+                (grid(&sizes, ROWS_SHOWN, "more sizes"))
+                @for (place, cluster) in found.largest.iter().enumerate() { (members(cluster, place)) }
+            }
+        }
+    }
+}
+
+/// A group: the kept document in full, the others by their differences. Only the first groups are printed.
+fn members(cluster: &Cluster, place: usize) -> Markup {
+    let kept = cluster.members.iter().find(|member| member.kept).map(|member| member.excerpt.as_str());
+    let rest = cluster.size.saturating_sub(cluster.members.len() as u64);
+    html! {
+        details open[place == 0] .later[place >= 3] {
+            summary {
+                (number::counted(cluster.size, "document"))
+                @if !cluster.reason.is_empty() { "; kept: " (shown(&cluster.reason)) }
+            }
+            @for member in &cluster.members {
+                div.text {
+                    div.text-head {
+                        bdi { (shown(&member.id)) }
+                        span {
+                            (shown(&member.source)) " · " (number::counted(member.words, "word"))
+                            @if let Some(share) = member.similarity.filter(|_| !member.kept) {
+                                " · " (number::percent(share)) " alike, " (shown(&member.found_by))
+                            }
+                        }
+                        @if member.kept { span.tag { "kept" } }
+                    }
+                    @if member.kept || kept != Some(&member.excerpt) {
+                        (changed(kept.unwrap_or(&member.excerpt), &member.excerpt))
+                    }
+                }
+            }
+            @if rest > 0 && !cluster.members.is_empty() { p.note { "And " (number::whole(rest)) " more." } }
+        }
+    }
+}
+
 /// Both versions of a text in one: removed parts struck through, added parts underlined.
-pub(super) fn changed(before: &str, after: &str) -> Markup {
+fn changed(before: &str, after: &str) -> Markup {
     html! {
         div.body dir="auto" {
             @for change in diff::words(before, after) {

@@ -29,7 +29,6 @@ use super::hash::hash;
 /// A word: its position in the text, and the properties that rules use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// Hash of its bytes.
     pub hash: u64,
     /// Start in bytes.
     pub start: u32,
@@ -46,12 +45,10 @@ const SENTENCE_END: u8 = 4;
 const MARKS: u8 = 8;
 
 impl Word {
-    /// Whether it contains a letter.
     pub fn is_alphabetic(&self) -> bool {
         self.kind & ALPHABETIC > 0
     }
 
-    /// Whether it consists of punctuation and symbols only.
     pub fn is_symbols(&self) -> bool {
         self.kind & SYMBOLS > 0
     }
@@ -66,18 +63,15 @@ impl Word {
         self.kind & MARKS > 0
     }
 
-    /// The same word at another position.
     pub(super) fn at(self, start: usize) -> Self {
         Self { start: start as u32, ..self }
     }
 
-    /// Byte range in the original text.
     pub fn range(&self) -> std::ops::Range<usize> {
         let start = self.start as usize;
         start..start + self.bytes as usize
     }
 
-    /// The word in the text that it was split from.
     pub fn of<'a>(&self, text: &'a str) -> &'a str {
         text.get(self.range()).unwrap_or_default()
     }
@@ -86,7 +80,6 @@ impl Word {
 /// Maximum bytes of a text that are split: positions have 32 bits.
 const MAX_TEXT_BYTES: usize = u32::MAX as usize;
 
-/// The words of a text, in order.
 pub fn split(text: &str) -> Vec<Word> {
     let text = text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or_default();
     let mut splitter = Splitter {
@@ -104,7 +97,6 @@ struct Splitter {
     words: Vec<Word>,
     /// Ends of the pieces of the current chunk, in order.
     pieces: Vec<usize>,
-    /// Starts of its suffixes, the last one first.
     suffixes: Vec<usize>,
 }
 
@@ -172,7 +164,6 @@ impl Splitter {
         });
     }
 
-    /// Adds a piece: a word, or several in a script without spaces.
     fn push(&mut self, piece: &str, start: usize) {
         if piece.len() > 1 && !piece.is_ascii() && piece.chars().any(|c| flags(c) & UNSPACED > 0) {
             for (offset, word) in piece.split_word_bound_indices() {
@@ -331,7 +322,6 @@ impl Splitter {
     }
 }
 
-/// Bytes of the prefix of a word.
 fn prefix(word: &str) -> usize {
     let mut characters = word.chars();
     let Some(first) = characters.next() else { return 0 };
@@ -349,7 +339,6 @@ fn leading_dots(text: &str) -> usize {
     text.bytes().take_while(|&byte| byte == b'.').count()
 }
 
-/// Bytes of the longest suffix of a word.
 fn suffix(word: &str) -> usize {
     let mut backwards = word.chars().rev();
     let Some(last) = backwards.next() else { return 0 };
@@ -419,7 +408,6 @@ fn infix(before: u16, rest: &str) -> usize {
     }
 }
 
-/// Bytes of the hyphen before a letter.
 fn hyphen(rest: &str) -> usize {
     let hyphens = ["-", "–", "—", "--", "---", "——", "~"].iter();
     let before_letter = |hyphen: &&&str| {

@@ -6,7 +6,6 @@ use rustc_hash::FxHashMap;
 
 use crate::rules::hash::hash;
 
-/// Maximum bytes of a special.
 const MAX_BYTES: usize = 16;
 
 /// Pronouns and similar words, and their contractions; a space marks a split. Each is known with and without apostrophes, and
@@ -72,7 +71,6 @@ impl Specials {
         TABLE.get_or_init(Self::new)
     }
 
-    /// The pieces of a word, if it is special.
     pub(super) fn cuts(&self, word: &str) -> Option<Cuts> {
         if word.len() > MAX_BYTES {
             return None;
