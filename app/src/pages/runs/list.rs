@@ -68,7 +68,9 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
             icons::ICON_UPLOAD_FILE,
             "Import a model",
             match FOLDERS {
-                true => "A Hugging Face folder of GPT-2, GPT-Neo, Llama, Mistral, Qwen, SmolLM, Gemma, Granite, OLMo, Pythia or Phi",
+                true => {
+                    "A Hugging Face folder of GPT-2, GPT-Neo, Llama, Mistral, Qwen, SmolLM, Gemma, Granite, OLMo, Pythia or Phi"
+                }
                 false => {
                     "A GGUF file, or all files of a Hugging Face folder: safetensors, config.json, tokenizer.json"
                 }

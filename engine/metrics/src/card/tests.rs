@@ -271,7 +271,7 @@ fn too_few_things_are_said_to_be() {
     let explained = format!("show “too few” for fewer than {MIN_VALUES} items");
     assert!(text.contains(&explained) && html(&own, None, &[]).contains(&explained), "{explained}");
     for wanted in
-        ["| 1.0000 | too few | 12 pairs |", "| 1.0000 | – | 1,200 pairs |", "story, 100 rows of all levels:"]
+        ["| 100 % | too few | 12 pairs |", "| 100 % | – | 1,200 pairs |", "story, 100 rows of all levels:"]
     {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }

@@ -127,7 +127,10 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
         Evaluation { run: "other".to_owned(), tasks: vec![task(&answers, 2)], ..Evaluation::default() };
     let found = compare(&one, &other, &BOOTSTRAP);
     let [exact, bleu, entities] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((exact.what.as_str(), exact.first_value, exact.second_value), ("qa.jsonl: exact", 1.0, 0.1));
+    assert_eq!(
+        (exact.what.as_str(), exact.first_value, exact.second_value),
+        ("qa.jsonl: exact_match", 1.0, 0.1)
+    );
     assert_eq!(exact.difference.count, 10);
     assert_eq!(exact.verdict, "one is better.");
     assert!((bleu.first_value - 100.0).abs() < 1e-9 && bleu.second_value < 60.0);

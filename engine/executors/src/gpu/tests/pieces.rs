@@ -59,11 +59,11 @@ fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
 }
 
 /// The device with its own and with small buffers, with the kernels for one kind of adapter.
-fn devices(software: bool) -> [Gpu; 2] {
+fn devices(software: bool, buffer: u64) -> [Gpu; 2] {
     let mut whole = test_gpu();
     whole.target = Target::new(software);
-    let mut small = test_gpu_with_buffers_of(BUFFER);
-    small.target = Target::new(software).with_binding(BUFFER).with_buffer(BUFFER);
+    let mut small = test_gpu_with_buffers_of(buffer);
+    small.target = Target::new(software).with_binding(buffer).with_buffer(buffer);
     [whole, small]
 }
 
@@ -85,7 +85,7 @@ async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuEx
 /// State after four steps, with the reports and an evaluation loss.
 async fn trained(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (ArenaState, Vec<StepReport>, f32) {
     let (mut executor, pieces) = executor(gpu, model, train).await;
-    assert!(if gpu.target().buffer == BUFFER { pieces >= 3 } else { pieces == 1 }, "{pieces}");
+    assert!(if gpu.target().buffer <= 2 * BUFFER { pieces >= 3 } else { pieces == 1 }, "{pieces}");
     let steps = steps(model, 4);
     let reports = executor.train(&steps).await.unwrap();
     assert!(reports.iter().all(|report| !report.skipped));
@@ -108,7 +108,9 @@ fn pieces_between_parameters_leave_the_same_bits() {
         let (model, mut train) = config(120, precision);
         // High enough that no step is clipped.
         (train.optimizer, train.gradient_clipping) = (optimizer, 1e4);
-        let [whole, small] = devices(software).map(|gpu| block_on(trained(&gpu, &model, &train)));
+        // The arguments of Muon's dispatches need more room.
+        let buffer = if optimizer == OptimizerKind::Muon { 2 * BUFFER } else { BUFFER };
+        let [whole, small] = devices(software, buffer).map(|gpu| block_on(trained(&gpu, &model, &train)));
         assert!(whole.0 == small.0, "{optimizer:?} {precision:?}");
         assert_eq!(whole.2, small.2);
         for (whole, small) in whole.1.iter().zip(&small.1) {
@@ -125,7 +127,7 @@ fn pieces_of_a_parameter_learn_as_the_whole_one() {
         let (model, mut train) = config(700, precision);
         train.gradient_clipping = 0.5;
         for software in [true, false] {
-            let [whole, small] = devices(software).map(|gpu| block_on(trained(&gpu, &model, &train)));
+            let [whole, small] = devices(software, BUFFER).map(|gpu| block_on(trained(&gpu, &model, &train)));
             assert!(whole.1.iter().all(|report| f64::from(report.gradient_norm) > train.gradient_clipping));
             near(&small.0.parameters, &whole.0.parameters, bound);
             near(&small.0.first_moments, &whole.0.first_moments, bound);
@@ -185,7 +187,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
                     decoder.advance(model.context_length + 6).await.unwrap()
                 })
             };
-            let [whole, small] = devices(software).map(written);
+            let [whole, small] = devices(software, BUFFER).map(written);
             assert_eq!(whole, small);
         }
     }
