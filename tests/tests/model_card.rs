@@ -63,7 +63,7 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
     let text = std::fs::read_to_string(&card).unwrap();
     assert!(
         text.contains("## Evaluation")
-            && text.contains("| Bits per byte | 4.0000 | 3.0000 … 5.0000 | 100 rows |")
+            && text.contains("| Bits per byte | 4.0000 | 3.0000 to 5.0000 | 100 rows |")
     );
     let read: Value = serde_json::from_slice(&output_of(python("check_model_card.py").arg(&card))).unwrap();
     assert_eq!(read["name"], facts.name);

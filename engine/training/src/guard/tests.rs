@@ -306,7 +306,7 @@ fn layers_that_explode_or_learn_nothing_are_told_of_when_they_begin_to() {
     assert_eq!(look(100, &large, false), [], "a warm-up's updates are large");
     let told = look(200, &large, true);
     let [(GuardKind::ExplodingLayer, text)] = &told[..] else { panic!("{told:?}") };
-    assert!(text.starts_with("An update at step 200 changed the weights of blocks.1 by 45 %"), "{text}");
+    assert!(text.starts_with("An update at step 200 changed the weights of blocks.1 by 45.0 %"), "{text}");
     // Reported once until it recovers; non-finite values are reported at any time.
     assert_eq!((look(300, &large, true), look(400, &healthy, true)), (Vec::new(), Vec::new()));
     let told = look(500, &of(2e-3, false, &[]), false);
