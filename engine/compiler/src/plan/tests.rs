@@ -257,7 +257,8 @@ fn muon_updates_the_matrices_of_blocks() {
     ranges.sort_by_key(|range| range.start);
     assert!(ranges.windows(2).all(|two| two[0].end == two[1].start), "{ranges:?}");
     assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, layout.trained_end));
-    assert_eq!(optimizer(OptimizerKind::Adamw).entrywise(&layout), [0..layout.trained_end]);
+    let all = 0..layout.trained_end;
+    assert_eq!(optimizer(OptimizerKind::Adamw).entrywise(&layout), [all]);
     let adapted = TrainConfig { adapter: Some(Adapter::default()), ..run.train };
     assert!(ArenaLayout::new(&training_graphs(&run.model, &adapted).unwrap().train).hidden.is_empty());
     let refused = TrainConfig { optimizer: OptimizerKind::Muon, ..adapted }.validate();

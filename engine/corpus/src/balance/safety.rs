@@ -110,11 +110,11 @@ impl Safety {
         let words = self.entries.iter().zip(self.words.iter().copied()).collect();
         let note =
             format!("{} of {} kept documents contain words of the list.", self.affected, self.examined);
-        let mut tables = vec![self.ranked("safety", "Listed words", note, "Word", words)];
+        let mut tables = vec![self.ranked("safety", "Listed words", &note, "Word", words)];
         if !self.occurrences.is_empty() {
             let sources = self.sources.iter().map(|(name, counts)| (name, *counts)).collect();
             let title = "Listed words by source";
-            tables.push(self.ranked("safety_sources", title, String::new(), "Source", sources));
+            tables.push(self.ranked("safety_sources", title, "", "Source", sources));
             let texts = |(_, place): &(u64, Occurrence)| {
                 [&place.id, &place.source, &place.excerpt].map(|text| text.as_str().into())
             };
@@ -133,7 +133,7 @@ impl Safety {
         &self,
         key: &str,
         title: &str,
-        note: String,
+        note: &str,
         first: &str,
         mut counts: Vec<(&String, [u64; 2])>,
     ) -> CorpusTable {
@@ -149,6 +149,6 @@ impl Safety {
             ("Documents", Unit::Count),
             ("Share of all documents", Unit::Share),
         ];
-        CorpusTable::new([key, title, &note], columns, counts.iter().take(100).map(row))
+        CorpusTable::new([key, title, note], columns, counts.iter().take(100).map(row))
     }
 }
