@@ -104,6 +104,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
         mlp: draw.of(&[false, true]),
         head: draw.of(&[false, false, true]),
     };
+    let least_hidden = if norm.placement.output_norm().is_some() { 24 } else { 1 };
     let rates = |draw: &mut Draw| draw.of(&[0.0, 0.0, 0.1, 0.4]);
     ModelConfig {
         vocabulary: 2 + draw.below(70),
@@ -115,10 +116,10 @@ fn model(draw: &mut Draw) -> ModelConfig {
         kv_heads,
         head_size,
         embedding_scale: draw.of(&[1.0, 1.0, 3.5]),
-        attention_scale: draw.of(&[None, None, Some(0.25)]),
+        attention_scale: draw.of(&[None, None, Some(0.5)]),
         residual_scale: draw.of(&[1.0, 1.0, 0.4]),
         logit_divisor: if bias.head { 1.0 } else { draw.of(&[1.0, 1.0, 3.0]) },
-        logit_softcap: draw.of(&[None, None, Some(10.0)]),
+        logit_softcap: draw.of(&[None, None, Some(2.0)]),
         qk_norm,
         qk_norm_whole: qk_norm && draw.of(&[false, true]),
         sliding_window: draw.of(&[None, None, Some(window)]),
@@ -132,7 +133,8 @@ fn model(draw: &mut Draw) -> ModelConfig {
             Position::None,
         ]),
         mlp: Mlp {
-            hidden: 1 + draw.below(90),
+            // A norm of the output divides by its size, which is rounding alone where few hidden channels are all near 0.
+            hidden: (1 + draw.below(90)).max(least_hidden),
             activation: draw.of(&[
                 Activation::GeluExact,
                 Activation::GeluTanh,
