@@ -18,6 +18,8 @@ use glasshouse_shaders::{
     Kernel, advance, cast_f16, gradient_norm, gradient_squares, muon_momentum, muon_normalise, muon_update,
     optimizer,
 };
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -82,17 +84,13 @@ pub fn update_dispatches(
     for chunk in optimizer.entrywise(arena).into_iter().flat_map(|range| chunks(arena, range)) {
         all.push(update(arena, optimizer, &chunk, &scope)?);
     }
-    let mut shapes: Vec<([usize; 2], Orthogonalisation)> = Vec::new();
+    let mut by_shape = BTreeMap::new();
     for matrix in optimizer.matrices(arena) {
-        let shape = matrix.shape();
-        let at = match shapes.iter().position(|(other, _)| *other == shape) {
-            Some(at) => at,
-            None => {
-                shapes.push((shape, Orthogonalisation::new(shape, target)?));
-                shapes.len() - 1
-            }
+        let orthogonalisation = match by_shape.entry(matrix.shape()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Orthogonalisation::new(matrix.shape(), target)?),
         };
-        all.extend(muon_dispatches(arena, optimizer, matrix, &shapes[at].1, target)?);
+        all.extend(muon_dispatches(arena, optimizer, matrix, orthogonalisation, target)?);
     }
     if optimizer.mixed {
         all.extend(cast_dispatches(arena)?);

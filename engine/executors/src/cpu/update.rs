@@ -6,9 +6,10 @@ use glasshouse_compiler::graph::ValueId;
 use glasshouse_compiler::muon::{self, Matrix};
 use glasshouse_compiler::optimizer::{Optimizer, Rate, entry};
 use glasshouse_compiler::plan::arena::ArenaLayout;
-use glasshouse_platform::Result;
 use glasshouse_platform::lanes::{BLOCK, vectorised};
+use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::OptimizerKind;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Minimum entries per thread.
 const WORK: usize = 1 << 14;
@@ -63,7 +64,6 @@ pub fn apply(
 /// Muon's iterations for matrices of one shape.
 #[derive(Debug)]
 struct Orthogonalisation {
-    shape: [usize; 2],
     program: Program,
     input: ValueId,
     output: ValueId,
@@ -71,13 +71,13 @@ struct Orthogonalisation {
 
 /// Muon's memory; empty with another optimizer.
 #[derive(Debug, Default)]
-pub struct Muon(Vec<Orthogonalisation>);
+pub struct Muon(BTreeMap<[usize; 2], Orthogonalisation>);
 
 impl Muon {
     pub fn new(optimizer: &Optimizer, layout: &ArenaLayout) -> Result<Self> {
         let program = |shape: [usize; 2]| {
             let (graph, input, output) = muon::orthogonalisation(shape)?;
-            Ok(Orthogonalisation { shape, program: Program::new(&graph, &[output]), input, output })
+            Ok((shape, Orthogonalisation { program: Program::new(&graph, &[output]), input, output }))
         };
         shapes(optimizer, layout).into_iter().map(program).collect::<Result<_>>().map(Self)
     }
@@ -89,7 +89,7 @@ impl Muon {
     }
 
     pub fn bytes(&self) -> u64 {
-        self.0.iter().map(|own| own.program.bytes()).sum()
+        self.0.values().map(|own| own.program.bytes()).sum()
     }
 
     /// Updates a matrix; its gradient is overwritten. `partial` holds its [`partial_sums`].
@@ -106,7 +106,8 @@ impl Muon {
         first: &mut [f32],
         partial: &mut [f32],
     ) -> Result<()> {
-        let Some(own) = self.0.iter_mut().find(|own| own.shape == matrix.shape()) else { return Ok(()) };
+        let missing = || Error::Internal("a matrix without its orthogonalisation".to_owned());
+        let own = self.0.get_mut(&matrix.shape()).ok_or_else(missing)?;
         let parts = (Rows::new(gradients, 1), Rows::new(first, 1));
         workers.rows(matrix.count(), WORK, parts, |_, (gradients, first), _| {
             momentum(scale, gradients.data, first.data);
@@ -142,11 +143,8 @@ impl Muon {
 }
 
 /// The distinct shapes of Muon's matrices.
-fn shapes(optimizer: &Optimizer, layout: &ArenaLayout) -> Vec<[usize; 2]> {
-    let mut shapes: Vec<_> = optimizer.matrices(layout).iter().map(Matrix::shape).collect();
-    shapes.sort_unstable();
-    shapes.dedup();
-    shapes
+fn shapes(optimizer: &Optimizer, layout: &ArenaLayout) -> BTreeSet<[usize; 2]> {
+    optimizer.matrices(layout).iter().map(Matrix::shape).collect()
 }
 
 vectorised! {
