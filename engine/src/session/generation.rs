@@ -61,7 +61,8 @@ impl Scoring {
 /// A prompt's tokens, and what a completion reports of it.
 pub(super) struct Encoded {
     ids: Vec<u32>,
-    text: String,
+    /// `None` if it follows from the tokens.
+    text: Option<String>,
     /// Number of leading tokens that have no text.
     unwritten: usize,
     /// Number of messages left out because they do not fit.
@@ -72,6 +73,13 @@ pub(super) struct Encoded {
     special: usize,
     /// Tokens that end an answer, in addition to the tokenizer's own.
     ends: Vec<u32>,
+}
+
+impl Encoded {
+    fn text(&self, tokenizer: &Tokenizer) -> String {
+        let decode = || pieces(DecodeStream::new(tokenizer), &self.ids, true).concat();
+        self.text.clone().unwrap_or_else(decode)
+    }
 }
 
 /// A completion that only lacks log-probabilities.
@@ -299,10 +307,10 @@ impl Session {
     ) {
         let Asked { id, number, seed, model, prompt, settings, .. } = asked;
         let completion = Box::new(Completion {
+            echoed: if settings.echo { prompt.text(&model.tokenizer) } else { String::new() },
             run: model.key.0,
             number,
             seed,
-            echoed: if settings.echo { prompt.text.clone() } else { String::new() },
             text: generated.text,
             ending: generated.ending,
             prompt_tokens: prompt.ids.len(),
@@ -358,13 +366,12 @@ fn read(model: &Model, prompt: Prompt, max_tokens: usize) -> Result<Encoded> {
     let lost = |text: &str| -> String { model.tokenizer.unknown_characters(text).into_iter().collect() };
     let special =
         |text: &str| model.tokenizer.special_pattern().map_or(0, |special| special.find_iter(text).count());
-    let text_of = |ids: &[u32]| pieces(DecodeStream::new(&*model.tokenizer), ids, true).concat();
     match prompt {
         Prompt::Text { text } => {
             let ids = prompt_tokens(&model.tokenizer, &text)?;
             let unwritten = if text.is_empty() { ids.len() } else { model.tokenizer.begins().len() };
             let (lost, special) = (lost(&text), special(&text));
-            Ok(Encoded { ids, unwritten, left_out: 0, ends: Vec::new(), lost, special, text })
+            Ok(Encoded { ids, unwritten, left_out: 0, ends: Vec::new(), lost, special, text: Some(text) })
         }
         Prompt::Tokens { ids } => {
             if ids.is_empty() {
@@ -379,7 +386,7 @@ fn read(model: &Model, prompt: Prompt, max_tokens: usize) -> Result<Encoded> {
                 )));
             }
             Ok(Encoded {
-                text: text_of(&ids),
+                text: None,
                 ids,
                 unwritten: 0,
                 left_out: 0,
@@ -401,7 +408,7 @@ fn read(model: &Model, prompt: Prompt, max_tokens: usize) -> Result<Encoded> {
             }
             let (lost, special) = (lost(&contents), special(&contents));
             let ends = files.turn_end(&messages).into_iter().collect();
-            Ok(Encoded { text: text_of(&ids), ids, unwritten: 0, left_out, ends, lost, special })
+            Ok(Encoded { text: None, ids, unwritten: 0, left_out, ends, lost, special })
         }
     }
 }

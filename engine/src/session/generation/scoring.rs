@@ -132,7 +132,9 @@ fn tokens_of(asked: &Asked, generated: &Generated, scores: &[TokenScore]) -> Vec
             told.push((*id, offset));
             offset += if at < asked.prompt.unwritten { 0 } else { piece.chars().count() };
         }
-        offset = asked.prompt.text.chars().count();
+        if let Some(text) = &asked.prompt.text {
+            offset = text.chars().count();
+        }
     }
     let unscored = told.len().min(1);
     let behind = DecodeStream::after(tokenizer, &asked.prompt.ids);
