@@ -10,6 +10,9 @@ use glasshouse_protocol::ErrorReport;
 /// Width of a setting's name in points.
 const NAME: f32 = 148.0;
 
+/// Width of a setting's name in a narrow window.
+const NARROW_NAME: f32 = 112.0;
+
 /// A row of a form. `path` is the setting's dotted path, such as `train.steps`; if `refused` names it, the broken rule is shown
 /// below.
 pub fn field<R>(
@@ -19,13 +22,14 @@ pub fn field<R>(
     refused: Option<&ErrorReport>,
     control: impl FnOnce(&mut Ui) -> R,
 ) -> R {
+    let width = if super::is_narrow(ui) { NARROW_NAME } else { NAME };
     let shown = ui.horizontal(|ui| {
         let height = ui.spacing().interact_size.y;
         ui.allocate_ui_with_layout(
-            Vec2::new(NAME, height),
+            Vec2::new(width, height),
             egui::Layout::left_to_right(egui::Align::Center),
             |ui| {
-                ui.set_min_width(NAME);
+                ui.set_min_width(width);
                 super::term(ui, name, Some(Palette::of(ui).quiet));
             },
         );

@@ -3,7 +3,7 @@
 use crate::pages::parts::too_short;
 use crate::pages::{Context, PageName};
 use crate::theme::{self, space};
-use crate::widgets::{card, hint_line, plain, primary};
+use crate::widgets::{card, hint_line, is_narrow, plain, primary};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::TrainingState;
@@ -41,6 +41,9 @@ pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 *context.go = Some(PageName::Train);
             }
             if short.is_none() {
+                if is_narrow(ui) {
+                    ui.end_row();
+                }
                 ui.label(RichText::new(words).text_style(theme::strong()));
             }
         });
