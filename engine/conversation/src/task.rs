@@ -6,7 +6,7 @@ use crate::yaml;
 use glasshouse_protocol::evaluation::TaskSet;
 use glasshouse_protocol::names;
 use minijinja::value::{Rest, Serde, Value, ValueKind};
-use minijinja::{Environment, Error, State, UndefinedBehavior, syntax::SyntaxConfig};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, syntax::SyntaxConfig};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -72,8 +72,9 @@ impl Task {
             }
             hinted |= is_named;
             variables.insert("named".to_owned(), is_named.into());
-            let when = environment.compile_expression(text("when").unwrap_or_default()).map_err(reason)?;
-            if when.eval(Value::from(variables.clone())).is_ok_and(|fits| fits.is_true()) {
+            let when = text("when").unwrap_or_default().to_owned();
+            let when = environment.compile_expression_owned(when).map_err(reason)?;
+            if when.eval(context(&variables)).is_ok_and(|fits| fits.is_true()) {
                 return Self::new(description).map(Some);
             }
         }
@@ -105,9 +106,9 @@ impl Task {
                 let inner = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
                 let single = inner.filter(|inner| !["{{", "}}", "{%", "%}"].iter().any(|part| inner.contains(part)));
                 let source = single.map_or(source.to_owned(), |inner| format!("{{% set {VALUE} = ({}) %}}", inner.trim_matches('-')));
-                let fault = |error: TemplateError| format!("`{key}`: {error}");
-                let source = template::rewritten(&source).map_err(fault)?;
-                environment.add_template_owned(key.clone(), source).map_err(|error| format!("`{key}`: {}", reason(error)))?;
+                let fault = |reason: String| format!("`{key}`: {reason}");
+                let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?;
+                environment.add_template_owned(key.clone(), source).map_err(|error| fault(reason(error)))?;
             }
         }
         let set = set(&description, &metadata)?;
@@ -177,25 +178,26 @@ impl Task {
             return Ok(field.clone());
         }
         let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
-        if !text.is_empty() && text.chars().all(is_name) {
+        if key != "description" && !text.is_empty() && text.chars().all(is_name) {
             return Err(format!("`{text}`: missing (`{key}`)"));
         }
         let value = self.rendered(key, variables)?;
         if value.is_undefined() {
-            return if key == "doc_to_target" { Ok(Json::Null) } else { Err(self.missing(key, variables)) };
+            let may_lack = key == "doc_to_target" || key.starts_with("row.");
+            return if may_lack { Ok(Json::Null) } else { Err(self.missing(key, variables)) };
         }
         serde_json::to_value(value).map_err(|error| format!("`{key}`: {error}"))
     }
 
     /// Renders a template; variables that `set` computes are added.
     fn rendered(&self, key: &str, variables: &mut Variables) -> Result<Value, String> {
-        let failed = |error: Error, variables: &Variables| match template::failed(error) {
-            (TemplateError::Refused(message), _) => message,
-            (_, true) => self.missing(key, variables),
-            (error, _) => format!("`{key}`: {error}"),
+        let failed = |error: Error| match (error.kind(), template::failed(error)) {
+            (_, TemplateError::Refused(message)) => message,
+            (ErrorKind::UndefinedError, _) => self.missing(key, variables),
+            (_, error) => format!("`{key}`: {}", brief(error)),
         };
-        let template = self.environment.get_template(key).map_err(|error| failed(error, variables))?;
-        let rendered = template.render_captured(Value::from(variables.clone())).map_err(|error| failed(error, variables))?;
+        let template = self.environment.get_template(key).map_err(failed)?;
+        let rendered = template.render_captured(context(variables)).map_err(failed)?;
         let state = rendered.state();
         if key == "set" {
             for name in state.exports() {
@@ -228,7 +230,7 @@ fn set(description: &Fields, metadata: &Json) -> Result<TaskSet, String> {
     let task = description.get("task").map(word).unwrap_or_default();
     let has = |key: &str| description.contains_key(key);
     match description.get("output_type").map_or("", |kind| kind.as_str().unwrap_or("?")) {
-        "" if has("row.text") || has("row.tokens") || text("title") == "CrowS-Pairs" => {}
+        "" if has("row.text") || has("row.tokens") => {}
         "multiple_choice" if !has("doc_to_choice") => return Err("`doc_to_choice`: missing; it lists the choices".to_owned()),
         "" | "multiple_choice" | "loglikelihood" | "generate_until" => {
             if let Some(key) = ["doc_to_text", "doc_to_target"].into_iter().find(|key| !has(key)) {
@@ -287,30 +289,40 @@ fn set(description: &Fields, metadata: &Json) -> Result<TaskSet, String> {
 /// lm-eval's environment, with functions for rows of published tasks.
 fn environment() -> Result<Environment<'static>, String> {
     let mut environment = template::environment();
-    environment.set_syntax(SyntaxConfig::default());
-    environment.set_keep_trailing_newline(true);
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.map_err(reason)?);
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_fuel(Some(FUEL));
     environment.add_filter("regex_replace", regex_replace);
-    environment.add_function("has", |state: &State<'_, '_>, names: Rest<String>| {
-        let given = |value: Value| !value.is_none() && !value.is_undefined();
-        names.iter().all(|name| state.lookup(name).is_some_and(given))
-    });
-    environment.add_function("lettered", |given: &Value| {
-        options(given).map(|(label, text)| Value::from_iter([("label", label), ("text", text)]))
-    });
-    environment.add_function("lines", |given: &Value| {
-        let (labels, texts) = options(given)?;
-        let lines = labels.iter().zip(&texts).map(|(label, text)| format!("{label}. {text}\n"));
-        Ok::<String, Error>(lines.collect())
-    });
+    environment.add_function("has", has);
+    environment.add_function("lettered", lettered);
+    environment.add_function("lines", lines);
     environment.add_function("right", right);
-    environment.add_function("places", |list: &Value, wanted: &Value| {
-        let wanted: Vec<Value> = wanted.try_iter()?.collect();
-        let places = list.try_iter()?.enumerate().filter(|(_, item)| wanted.contains(item)).map(|(at, _)| at);
-        Ok::<Vec<usize>, Error>(places.collect())
-    });
+    environment.add_function("places", places);
     Ok(environment)
+}
+
+/// Whether all fields are given.
+fn has(state: &State<'_, '_>, names: Rest<String>) -> bool {
+    let given = |value: Value| !value.is_none() && !value.is_undefined();
+    names.iter().all(|name| state.lookup(name).is_some_and(given))
+}
+
+fn lettered(given: &Value) -> Result<Value, Error> {
+    options(given).map(|(label, text)| Value::from_pairs([("label", label), ("text", text)]))
+}
+
+/// Choices, one per line, with their letters.
+fn lines(given: &Value) -> Result<String, Error> {
+    let (labels, texts) = options(given)?;
+    Ok(labels.iter().zip(&texts).map(|(label, text)| format!("{label}. {text}\n")).collect())
+}
+
+/// The indices of a list's items that are among others.
+fn places(list: &Value, wanted: &Value) -> Result<Vec<usize>, Error> {
+    let wanted: Vec<Value> = wanted.try_iter()?.collect();
+    let places = list.try_iter()?.enumerate().filter(|(_, item)| wanted.contains(item));
+    Ok(places.map(|(at, _)| at).collect())
 }
 
 /// Python's `re.sub`, as in lm-eval's filter.
@@ -331,15 +343,13 @@ fn options(given: &Value) -> Result<(Vec<String>, Vec<String>), Error> {
         ValueKind::String => {
             for line in given.as_str().unwrap_or_default().lines() {
                 let (begin, rest) = line.trim_start().split_once('.').unwrap_or_default();
-                let next = |last: &String| begin.len() == 1 && begin.bytes().next() == last.bytes().next().map(|last| last + 1);
-                let is_letter = matches!(begin.as_bytes(), [b'A'..=b'Z']);
-                match all.last_mut() {
-                    _ if is_letter && labels.last().is_none_or(next) => {
-                        labels.push(begin.to_owned());
-                        all.push(rest.trim().to_owned());
-                    }
-                    Some(text) if !line.trim().is_empty() => *text = format!("{text}\n{}", line.trim_end()),
-                    _ => {}
+                let letter = begin.bytes().next().filter(|letter| begin.len() == 1 && letter.is_ascii_uppercase());
+                let is_next = |last: &String| letter == last.bytes().next().map(|last| last + 1);
+                if letter.is_some() && labels.last().is_none_or(is_next) {
+                    labels.push(begin.to_owned());
+                    all.push(rest.trim().to_owned());
+                } else if let Some(text) = all.last_mut().filter(|_| !line.trim().is_empty()) {
+                    *text = format!("{text}\n{}", line.trim_end());
                 }
             }
         }
@@ -383,6 +393,10 @@ fn variables(row: &Fields) -> Variables {
     fields.chain([("doc".to_owned(), Value::from(Serde(row.clone())))]).collect()
 }
 
+fn context(variables: &Variables) -> Value {
+    Value::from_pairs(variables.iter().map(|(name, value)| (name.as_str(), value.clone())))
+}
+
 fn has_all(row: &Fields, names: &[&str]) -> bool {
     names.iter().all(|name| row.get(*name).is_some_and(|value| !value.is_null()))
 }
@@ -396,7 +410,16 @@ fn word(value: &Json) -> String {
 }
 
 fn reason(error: Error) -> String {
-    template::failed(error).0.to_string()
+    brief(template::failed(error))
+}
+
+fn brief(error: TemplateError) -> String {
+    match error {
+        TemplateError::Failed { line, reason } | TemplateError::Syntax { line, reason } => format!("line {line}: {reason}"),
+        TemplateError::Nested { line } => format!("line {line}: nested too deeply, or an expression is too long"),
+        TemplateError::TooMuch => "it takes too long, or does not end".to_owned(),
+        error => error.to_string(),
+    }
 }
 
 /// The suffixes of a name that start at a word, in lower-case letters and digits. So `MultiLexSum` does not match `xsum`.

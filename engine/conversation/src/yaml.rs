@@ -58,19 +58,16 @@ fn node<'text>(
             check(tag.as_ref(), "", line)?;
             let mut fields = Map::new();
             loop {
-                let (event, span) = match next(parser)? {
+                let (name, span) = match next(parser)? {
                     (Event::MappingEnd, _) => return Ok(Value::Object(fields)),
-                    (Event::Scalar(name, ..), _) => {
-                        let (event, span) = next(parser)?;
-                        let value = node(event, span, parser, depth + 1)?;
-                        if fields.insert(name.to_string(), value).is_none() {
-                            continue;
-                        }
-                        (format!("the key `{name}` is given twice"), span)
-                    }
-                    (_, span) => ("expected a name as key".to_owned(), span),
+                    (Event::Scalar(name, ..), span) => (name, span),
+                    (_, span) => return Err(format!("line {}: expected a name as key", span.start.line())),
                 };
-                return Err(format!("line {}: {event}", span.start.line()));
+                let (event, own) = next(parser)?;
+                let value = node(event, own, parser, depth + 1)?;
+                if fields.insert(name.to_string(), value).is_some() {
+                    return Err(format!("line {}: the key `{name}` is given twice", span.start.line()));
+                }
             }
         }
         _ => Err(format!("line {line}: anchors and aliases are not read; write the value out")),
