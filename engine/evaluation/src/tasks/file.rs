@@ -1,9 +1,11 @@
 //! A task file: its rows and its invalid lines.
 
-use super::rows::{Kind, Row, fields_of, marked, row_of};
-use glasshouse_metrics::layouts::{Standard, records};
-use glasshouse_platform::{Error, Result};
+use super::rows::{Kind, Row, fields_of, of_set, row_of};
+use glasshouse_metrics::records::records;
+use glasshouse_platform::{Error, Result, TaskReader};
 use glasshouse_protocol::Hint;
+use glasshouse_protocol::evaluation::TaskSet;
+use serde_json::{Map, Value};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskFile {
@@ -15,20 +17,27 @@ pub struct TaskFile {
     pub rows: Vec<Row>,
     /// Invalid lines with reasons, up to a maximum.
     pub broken: Vec<(u64, String)>,
-    /// The standard benchmark whose layout the rows have.
-    pub set: Option<&'static Standard>,
+    /// The task that describes the rows.
+    pub set: Option<TaskSet>,
 }
 
 impl TaskFile {
     /// Reads the first `most` rows of a file: JSON Lines, a JSON list, a table or CoNLL columns, by file extension.
-    /// Invalid lines are recorded and skipped. Rows of a standard benchmark are read in its published layout, which is
-    /// recognised by the first row.
+    /// Invalid lines are recorded and skipped. Rows of a published task are recognised by the first one.
     ///
     /// # Errors
     /// No line is valid; the message gives the first one's fault.
     pub fn read(name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
+        Self::read_as("", name, bytes, most)
+    }
+
+    /// Like [`Self::read`], for a task given by name or described as YAML ([`TaskReader::find`]), unless `task` is empty.
+    ///
+    /// # Errors
+    /// The description is invalid or does not fit the rows, or no line is valid.
+    pub fn read_as(task: &str, name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
         let most = most.unwrap_or(usize::MAX);
-        let (mut rows, mut broken, mut set) = (Vec::<Row>::new(), Vec::new(), None);
+        let (mut rows, mut broken, mut reader) = (Vec::<Row>::new(), Vec::new(), None);
         let mut crc32c = 0;
         for record in records(name, bytes).map_err(|reason| Error::bad_file(name, reason))? {
             if rows.len() >= most {
@@ -36,19 +45,24 @@ impl TaskFile {
             }
             let read = record.json.and_then(|json| {
                 crc32c = crc32c::crc32c_append(crc32c, &json);
-                let Some(fields) = fields_of(&json)? else { return Ok(None) };
-                let row = match *set.get_or_insert_with(|| Standard::find(name, &fields)) {
-                    Some(set) => {
-                        let fields = set.row(&fields)?;
-                        Row { marked: marked(&fields)?, ..row_of(&fields, record.line)? }
-                    }
-                    None => row_of(&fields, record.line)?,
-                };
-                Ok(Some(row))
+                fields_of(&json)
             });
+            let read = match read {
+                Ok(None) => continue,
+                Ok(Some(fields)) => {
+                    let reader = match &reader {
+                        Some(reader) => reader,
+                        None => reader.insert(reader_of(task, name, &fields)?),
+                    };
+                    match reader {
+                        Some(reader) => reader.row(&fields).and_then(|own| of_set(&own, record.line)),
+                        None => row_of(&fields, record.line),
+                    }
+                }
+                Err(reason) => Err(reason),
+            };
             match read {
-                Ok(None) => {}
-                Ok(Some(row)) => match rows.first().map(Row::kind) {
+                Ok(row) => match rows.first().map(Row::kind) {
                     Some(first) if first != row.kind() => {
                         let [first, own] = [first, row.kind()].map(Kind::words);
                         broken.push((record.line, format!("rows above {first}, but this one would {own}")));
@@ -58,18 +72,30 @@ impl TaskFile {
                 Err(reason) => broken.push((record.line, reason)),
             }
         }
+        let set = reader.flatten().map(|reader| reader.set.clone());
         let Some(kind) = rows.first().map(Row::kind) else {
             let reason = match broken.first() {
                 Some((line, reason)) => format!("no line is a row; line {line}: {reason}"),
                 None => "it has no rows".to_owned(),
             };
             let error = Error::bad_file(name, reason);
-            let is_for_audit = set.flatten().is_some_and(|set| set.name == "CrowS-Pairs");
+            let is_for_audit = set.is_some_and(|set| set.name == "CrowS-Pairs");
             return Err(if is_for_audit { error.hint(Hint::AuditPairs) } else { error });
         };
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned();
-        Ok(Self { name, crc32c, kind, rows, broken, set: set.flatten() })
+        Ok(Self { name, crc32c, kind, rows, broken, set })
     }
+}
+
+/// The task that describes a file's rows. Rows with messages or a text as `prompt` are a person's own.
+fn reader_of(task: &str, name: &str, first: &Map<String, Value>) -> Result<Option<TaskReader>> {
+    let own = first.contains_key("messages") || first.get("prompt").is_some_and(|own| !own.is_object());
+    if task.is_empty() && own {
+        return Ok(None);
+    }
+    let called = task.lines().find_map(|line| line.strip_prefix("task:")).unwrap_or(task).trim();
+    TaskReader::find(task, name, first)
+        .map_err(|reason| Error::Refused(format!("the task {called}: {reason}")).hint(Hint::Task))
 }
 
 #[cfg(test)]
@@ -127,7 +153,7 @@ mod tests {
     fn standard_sets_are_read_as_they_are_published() {
         let text = "{\"goal\":\"a\",\"sol1\":\"b\",\"sol2\":\"c\",\"label\":1}\n{\"goal\":\"a\",\"sol1\":\"b\",\"sol2\":\"c\"}\n";
         let file = read(text);
-        assert_eq!((file.set.map(|set| set.name), file.rows.len(), file.broken.len()), (Some("PIQA"), 1, 1));
+        assert_eq!((file.set.as_ref().map(|set| set.name.as_str()), file.rows.len(), file.broken.len()), (Some("PIQA"), 1, 1));
         assert_eq!((file.rows[0].expected(), file.rows[0].plain), (vec!["c".to_owned()], true));
         assert!(file.broken[0].1.contains("test splits are published without"));
         let table = TaskFile::read("a/rows.csv", b"prompt,answer\na,\"b,c\"\nd\n", None).unwrap();
