@@ -12,8 +12,8 @@ mod yaml;
 
 pub use example::example;
 pub use glasshouse_protocol::{ChatExample, Role};
-pub use task::Task;
 pub use rows::{Format, Preference, Row, RowError, RowWithNotes, modernise_calls};
+pub use task::Task;
 pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
 
 use serde::{Deserialize, Serialize};

@@ -17,12 +17,34 @@ const FUEL: u64 = 4_000_000;
 
 /// Keys that are read, and keys that do not change how a given file is asked.
 const KEYS: [&str; 12] = [
-    "task", "output_type", "description", "doc_to_text", "doc_to_choice", "doc_to_target", "multiple_inputs", "target_delimiter",
-    "num_fewshot", "metric_list", "generation_kwargs", "metadata",
+    "task",
+    "output_type",
+    "description",
+    "doc_to_text",
+    "doc_to_choice",
+    "doc_to_target",
+    "multiple_inputs",
+    "target_delimiter",
+    "num_fewshot",
+    "metric_list",
+    "generation_kwargs",
+    "metadata",
 ];
 const IGNORED: [&str; 15] = [
-    "task_alias", "tag", "group", "dataset_path", "dataset_name", "dataset_kwargs", "training_split", "validation_split",
-    "test_split", "fewshot_split", "fewshot_delimiter", "should_decontaminate", "doc_to_decontamination_query", "template_aliases",
+    "task_alias",
+    "tag",
+    "group",
+    "dataset_path",
+    "dataset_name",
+    "dataset_kwargs",
+    "training_split",
+    "validation_split",
+    "test_split",
+    "fewshot_split",
+    "fewshot_delimiter",
+    "should_decontaminate",
+    "doc_to_decontamination_query",
+    "template_aliases",
     "unsafe_code",
 ];
 
@@ -92,7 +114,10 @@ impl Task {
         let known = || KEYS.into_iter().chain(IGNORED);
         if let Some(key) = description.keys().find(|key| !known().any(|known| known == key.as_str())) {
             let what = "key of a task description";
-            return Err(format!("{}; prepare the rows in the file instead", names::unknown(what, key, known())));
+            return Err(format!(
+                "{}; prepare the rows in the file instead",
+                names::unknown(what, key, known())
+            ));
         }
         let mut environment = environment()?;
         let metadata = description.remove("metadata").unwrap_or_default();
@@ -102,10 +127,15 @@ impl Task {
         description.extend(metadata.get("set").map(|set| ("set".to_owned(), set.clone())));
         for (key, source) in &description {
             let made = |key: &str| key.starts_with("doc_to_") || key.starts_with("row.");
-            if let Some(source) = source.as_str().filter(|_| made(key) || ["description", "set"].contains(&key.as_str())) {
+            if let Some(source) =
+                source.as_str().filter(|_| made(key) || ["description", "set"].contains(&key.as_str()))
+            {
                 let inner = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-                let single = inner.filter(|inner| !["{{", "}}", "{%", "%}"].iter().any(|part| inner.contains(part)));
-                let source = single.map_or(source.to_owned(), |inner| format!("{{% set {VALUE} = ({}) %}}", inner.trim_matches('-')));
+                let single =
+                    inner.filter(|inner| !["{{", "}}", "{%", "%}"].iter().any(|part| inner.contains(part)));
+                let source = single.map_or(source.to_owned(), |inner| {
+                    format!("{{% set {VALUE} = ({}) %}}", inner.trim_matches('-'))
+                });
                 let fault = |reason: String| format!("`{key}`: {reason}");
                 let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?;
                 environment.add_template_owned(key.clone(), source).map_err(|error| fault(reason(error)))?;
@@ -136,7 +166,10 @@ impl Task {
         if self.description.contains_key("doc_to_target") {
             let right = value(target)?;
             if [json!(null), json!(""), json!("-1"), json!(-1)].contains(&right) {
-                return Err(format!("`{}`: {UNLABELLED}", self.names(target).first().map_or(target, String::as_str)));
+                return Err(format!(
+                    "`{}`: {UNLABELLED}",
+                    self.names(target).first().map_or(target, String::as_str)
+                ));
             }
             let name = match self.output() {
                 "multiple_choice" => "answer",
@@ -158,7 +191,9 @@ impl Task {
         for key in self.description.keys() {
             if let Some(name) = key.strip_prefix("row.") {
                 let own = value(key)?;
-                made.extend(Some((name.to_owned(), own)).filter(|(_, own)| !own.is_null() && *own != json!("")));
+                made.extend(
+                    Some((name.to_owned(), own)).filter(|(_, own)| !own.is_null() && *own != json!("")),
+                );
             }
         }
         Ok(made)
@@ -166,7 +201,8 @@ impl Task {
 
     /// `multiple_choice`, `loglikelihood` or `generate_until`. Choices imply the first.
     fn output(&self) -> &str {
-        let implied = if self.description.contains_key("doc_to_choice") { "multiple_choice" } else { "generate_until" };
+        let implied =
+            if self.description.contains_key("doc_to_choice") { "multiple_choice" } else { "generate_until" };
         self.description.get("output_type").and_then(Json::as_str).unwrap_or(implied)
     }
 
@@ -211,7 +247,8 @@ impl Task {
     fn names(&self, key: &str) -> Vec<String> {
         let source = self.description.get(key).and_then(Json::as_str).unwrap_or_default();
         let template = self.environment.get_template(key);
-        let mut names: Vec<String> = template.map_or_else(|_| Vec::new(), |own| own.undeclared_variables(false).into_iter().collect());
+        let mut names: Vec<String> =
+            template.map_or_else(|_| Vec::new(), |own| own.undeclared_variables(false).into_iter().collect());
         names.retain(|name| !self.environment.globals().any(|(global, _)| global == name));
         names.sort_by_key(|name| source.find(name.as_str()));
         if names.is_empty() { vec![source.to_owned()] } else { names }
@@ -219,8 +256,11 @@ impl Task {
 
     fn missing(&self, key: &str, variables: &Variables) -> String {
         let missing = self.names(key).into_iter().find(|name| !variables.contains_key(name));
-        let missing = missing.map(|name| format!("`{name}`: missing"));
-        missing.unwrap_or_else(|| "a field that it reads is missing".to_owned()) + &format!(" (`{key}`)")
+        match missing {
+            Some(name) if key == "doc_to_target" => format!("`{name}`: {UNLABELLED}"),
+            Some(name) => format!("`{name}`: missing (`{key}`)"),
+            None => format!("`{key}`: a part of a field that it reads is missing"),
+        }
     }
 }
 
@@ -231,7 +271,9 @@ fn set(description: &Fields, metadata: &Json) -> Result<TaskSet, String> {
     let has = |key: &str| description.contains_key(key);
     match description.get("output_type").map_or("", |kind| kind.as_str().unwrap_or("?")) {
         "" if has("row.text") || has("row.tokens") => {}
-        "multiple_choice" if !has("doc_to_choice") => return Err("`doc_to_choice`: missing; it lists the choices".to_owned()),
+        "multiple_choice" if !has("doc_to_choice") => {
+            return Err("`doc_to_choice`: missing; it lists the choices".to_owned());
+        }
         "" | "multiple_choice" | "loglikelihood" | "generate_until" => {
             if let Some(key) = ["doc_to_text", "doc_to_target"].into_iter().find(|key| !has(key)) {
                 return Err(format!("`{key}`: missing; name a field or write a template"));
@@ -243,13 +285,17 @@ fn set(description: &Fields, metadata: &Json) -> Result<TaskSet, String> {
         }
     }
     if description.get("num_fewshot").is_some_and(|number| !number.is_null() && *number != json!(0)) {
-        return Err("`num_fewshot`: examples are not drawn; set it to 0, or write them into `description`".to_owned());
+        return Err(
+            "`num_fewshot`: examples are not drawn; set it to 0, or write them into `description`".to_owned()
+        );
     }
     let mut set = TaskSet { name: text("title").to_owned(), ..TaskSet::default() };
     set.about = match (text("source"), text("title")) {
         ("", "") => format!("Asked as in the task description {task}."),
         ("", _) => text("about").to_owned(),
-        (source, title) => format!("{title} ({source}), asked as in lm-eval's `{task}` without examples. {}", text("about")),
+        (source, title) => {
+            format!("{title} ({source}), asked as in lm-eval's `{task}` without examples. {}", text("about"))
+        }
     };
     set.about.truncate(set.about.trim_end().len());
     if set.name.is_empty() {
@@ -272,15 +318,27 @@ fn set(description: &Fields, metadata: &Json) -> Result<TaskSet, String> {
             set.metrics.push(name.to_owned());
         }
     }
-    set.delimiter = description.get("target_delimiter").and_then(Json::as_str).filter(|own| *own != " ").map(str::to_owned);
-    for (name, value) in description.get("generation_kwargs").and_then(Json::as_object).into_iter().flatten() {
+    set.delimiter = description
+        .get("target_delimiter")
+        .and_then(Json::as_str)
+        .filter(|own| *own != " ")
+        .map(str::to_owned);
+    for (name, value) in description.get("generation_kwargs").and_then(Json::as_object).into_iter().flatten()
+    {
         match (name.as_str(), value) {
             ("until", Json::Array(all)) => set.until = all.iter().map(word).collect(),
             ("until", one) => set.until = vec![word(one)],
-            ("max_gen_toks", most) => set.max_tokens = most.as_u64().and_then(|most| usize::try_from(most).ok()),
+            ("max_gen_toks", most) => {
+                set.max_tokens = most.as_u64().and_then(|most| usize::try_from(most).ok())
+            }
             ("do_sample", Json::Bool(false)) | ("num_beams", _) => {}
-            ("temperature" | "top_p", value) if value.as_f64().is_some_and(|value| value == 0.0 || value == 1.0) => {}
-            _ => return Err(format!("`generation_kwargs.{name}`: answers are greedy; only until and max_gen_toks are read")),
+            ("temperature" | "top_p", value)
+                if value.as_f64().is_some_and(|value| value == 0.0 || value == 1.0) => {}
+            _ => {
+                return Err(format!(
+                    "`generation_kwargs.{name}`: answers are greedy; only until and max_gen_toks are read"
+                ));
+            }
         }
     }
     Ok(set)
@@ -337,13 +395,15 @@ fn regex_replace(text: &str, pattern: &str, with: &str, count: Option<usize>) ->
 /// Labels and texts of choices: lines such as `A. one` (a line without the next letter continues the previous choice), an object of
 /// two lists, a list of objects, or a list of texts, which get letters.
 fn options(given: &Value) -> Result<(Vec<String>, Vec<String>), Error> {
-    let texts = |value: Value| Ok::<_, Error>(value.try_iter()?.map(|one| one.to_string()).collect::<Vec<String>>());
+    let texts =
+        |value: Value| Ok::<_, Error>(value.try_iter()?.map(|one| one.to_string()).collect::<Vec<String>>());
     let (mut labels, mut all) = (Vec::<String>::new(), Vec::<String>::new());
     match given.kind() {
         ValueKind::String => {
             for line in given.as_str().unwrap_or_default().lines() {
                 let (begin, rest) = line.trim_start().split_once('.').unwrap_or_default();
-                let letter = begin.bytes().next().filter(|letter| begin.len() == 1 && letter.is_ascii_uppercase());
+                let letter =
+                    begin.bytes().next().filter(|letter| begin.len() == 1 && letter.is_ascii_uppercase());
                 let is_next = |last: &String| letter == last.bytes().next().map(|last| last + 1);
                 if letter.is_some() && labels.last().is_none_or(is_next) {
                     labels.push(begin.to_owned());
@@ -363,7 +423,9 @@ fn options(given: &Value) -> Result<(Vec<String>, Vec<String>), Error> {
         }
     }
     if all.len() < 2 || all.len() != labels.len() {
-        return Err(template::raised("expected at least two choices with letters: a list, or one per line, such as `A. one`"));
+        return Err(template::raised(
+            "expected at least two choices with letters: a list, or one per line, such as `A. one`",
+        ));
     }
     Ok((labels, all))
 }
@@ -384,7 +446,9 @@ fn right(given: &Value, answer: &Value) -> Result<Value, Error> {
     let place = texts.iter().position(|own| own == said);
     let place = place.or_else(|| labels.iter().position(|own| own.eq_ignore_ascii_case(letter)));
     place.map(Value::from).ok_or_else(|| {
-        template::raised(&format!("`answer`: {said:?} is not one of the answers and does not begin with the letter of one"))
+        template::raised(&format!(
+            "`answer`: {said:?} is not one of the answers and does not begin with the letter of one"
+        ))
     })
 }
 
@@ -415,8 +479,12 @@ fn reason(error: Error) -> String {
 
 fn brief(error: TemplateError) -> String {
     match error {
-        TemplateError::Failed { line, reason } | TemplateError::Syntax { line, reason } => format!("line {line}: {reason}"),
-        TemplateError::Nested { line } => format!("line {line}: nested too deeply, or an expression is too long"),
+        TemplateError::Failed { line, reason } | TemplateError::Syntax { line, reason } => {
+            format!("line {line}: {reason}")
+        }
+        TemplateError::Nested { line } => {
+            format!("line {line}: nested too deeply, or an expression is too long")
+        }
         TemplateError::TooMuch => "it takes too long, or does not end".to_owned(),
         error => error.to_string(),
     }
@@ -426,7 +494,8 @@ fn brief(error: TemplateError) -> String {
 fn beginnings(name: &str) -> Vec<String> {
     let name = name.to_ascii_lowercase();
     let begins = |at: &usize| !name.get(..*at).unwrap_or_default().ends_with(char::is_alphanumeric);
-    let suffix = |at: usize| name.get(at..).unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
+    let suffix =
+        |at: usize| name.get(at..).unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
     name.char_indices().map(|(at, _)| at).filter(begins).map(suffix).collect()
 }
 

@@ -26,7 +26,9 @@ type Source<'text> = Parser<'text, StrInput<'text>>;
 
 fn next<'text>(parser: &mut Source<'text>) -> Result<(Event<'text>, Span), String> {
     let event = parser.next_event().unwrap_or(Ok((Event::StreamEnd, Span::default())));
-    event.map_err(|error: ScanError| format!("line {}: it is not YAML: {}", error.marker().line(), error.info()))
+    event.map_err(|error: ScanError| {
+        format!("line {}: it is not YAML: {}", error.marker().line(), error.info())
+    })
 }
 
 fn node<'text>(

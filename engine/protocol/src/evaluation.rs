@@ -79,8 +79,8 @@ impl EvaluateSettings {
 pub struct TaskRequest {
     /// Path natively, else the file's name; its bytes are attached in the order of the tasks.
     pub file: String,
-    /// The task that the rows are of: a published one by its name, or a description as YAML, with lm-eval's keys. Empty: recognised by
-    /// the rows.
+    /// The task that the rows are of: a published one by its name, or a description as YAML, or the path of one natively. Empty:
+    /// recognised by the rows.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub task: String,
     /// Metric names: `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `acc`, `classification_report`, `entities`,
@@ -97,6 +97,11 @@ pub struct TaskRequest {
     /// did not train on the recipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
+}
+
+/// Whether a file describes a task, by its name.
+pub fn is_description(name: &str) -> bool {
+    [".yaml", ".yml"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// What a task's description says of all its rows.

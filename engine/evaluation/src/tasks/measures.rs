@@ -143,7 +143,9 @@ fn default_of(file: &TaskFile) -> Vec<String> {
 /// Whether a metric applies to a file. A benchmark's own scores need its rows.
 fn fits(name: &str, file: &TaskFile) -> bool {
     let of_kind = MEASURES.iter().any(|(own, kinds)| *own == name && kinds.contains(&file.kind));
-    of_kind && (!OF_SETS.contains(&name) || file.set.as_ref().is_some_and(|set| set.metrics.iter().any(|own| own == name)))
+    of_kind
+        && (!OF_SETS.contains(&name)
+            || file.set.as_ref().is_some_and(|set| set.metrics.iter().any(|own| own == name)))
 }
 
 fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
@@ -325,8 +327,10 @@ mod tests {
             r#"{"prompt":"a","answer":"red","check":{"type":"contains","all":["red","blue"],"max_words":9}}"#;
         let (labelled, tagged) = (r#"{"text":"a","label":"b"}"#, r#"{"tokens":["Ada"],"tags":["B-PER"]}"#);
         let (mut measured, mut seen) = (Vec::new(), Vec::new());
-        for rows in [parts, CHOICES, labelled, tagged, &stereotypes, &bbq, truth] {
-            let file = file(rows);
+        let continued = r#"{"text":"a b"}"#;
+        for rows in [parts, CHOICES, labelled, tagged, &stereotypes, &bbq, truth, continued] {
+            let named = if rows == continued { "lambada.jsonl" } else { "rows.jsonl" };
+            let file = TaskFile::read(named, rows.as_bytes(), None).unwrap();
             for (name, _) in MEASURES.iter().filter(|(name, _)| fits(name, &file)) {
                 let mut own = file.clone();
                 let Ok(measures) = Measures::new(&[(*name).to_owned()], &mut own) else {

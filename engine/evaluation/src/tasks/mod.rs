@@ -216,8 +216,7 @@ async fn given<'a>(
         (Answering::Writes { decoder, .. }, Kind::Generate | Kind::Tag) => {
             let until = file.set.as_ref().map(|set| set.until.as_slice()).unwrap_or_default();
             let limits = (asked.max_tokens, until);
-            let found =
-                answers::answers(decoder, answerer.tokenizer, prompting, rows, limits, tell).await?;
+            let found = answers::answers(decoder, answerer.tokenizer, prompting, rows, limits, tell).await?;
             about.push(found.about(file.kind));
             about.extend(cut(found.cut));
             let given = |answer: std::result::Result<String, String>| {

@@ -132,7 +132,8 @@ impl<'a> Prompting<'a> {
         };
         // Templates write the tokens that begin a text themselves.
         let begins: &[u32] = if self.chats(row) { &[] } else { self.files.tokenizer.begins() };
-        let answer = if self.chats(row) { answer.to_owned() } else { continuation(&text, answer, self.delimiter) };
+        let answer =
+            if self.chats(row) { answer.to_owned() } else { continuation(&text, answer, self.delimiter) };
         pair(&self.files.tokenizer, begins, self.prefix(), &text, &answer, self.context)
     }
 

@@ -35,7 +35,11 @@ impl TaskFile {
     /// # Errors
     /// The rows have continuations to score, which the program does not.
     pub fn questions(&self, max_tokens: Option<usize>) -> Result<Vec<String>> {
-        if self.rows.iter().any(|row| row.kind() == Kind::Continue || matches!(row.marked, Marked::Contexts(_))) {
+        if self
+            .rows
+            .iter()
+            .any(|row| row.kind() == Kind::Continue || matches!(row.marked, Marked::Contexts(_)))
+        {
             let name = &self.name;
             return Err(Error::Refused(format!(
                 "{name}: the program scores no continuations; leave this task out, and compare with --against instead"
