@@ -329,7 +329,7 @@ fn set(description: &Fields, metadata: &Json) -> Result<TaskSet, String> {
             ("until", Json::Array(all)) => set.until = all.iter().map(word).collect(),
             ("until", one) => set.until = vec![word(one)],
             ("max_gen_toks", most) => {
-                set.max_tokens = most.as_u64().and_then(|most| usize::try_from(most).ok())
+                set.max_tokens = most.as_u64().and_then(|most| usize::try_from(most).ok());
             }
             ("do_sample", Json::Bool(false)) | ("num_beams", _) => {}
             ("temperature" | "top_p", value)
@@ -361,6 +361,7 @@ fn environment() -> Result<Environment<'static>, String> {
 }
 
 /// Whether all fields are given.
+#[expect(clippy::needless_pass_by_value, reason = "the form of a minijinja function")]
 fn has(state: &State<'_, '_>, names: Rest<String>) -> bool {
     let given = |value: Value| !value.is_none() && !value.is_undefined();
     names.iter().all(|name| state.lookup(name).is_some_and(given))
