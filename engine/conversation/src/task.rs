@@ -7,59 +7,91 @@ use glasshouse_protocol::evaluation::TaskSet;
 use glasshouse_protocol::names;
 use minijinja::value::{Rest, Serde, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, syntax::SyntaxConfig};
+use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 const PUBLISHED: &str = include_str!("tasks.yaml");
 
-/// Work per template of a row.
-const FUEL: u64 = 4_000_000;
-
-/// Keys that are read, and keys that do not change how a given file is asked.
-const KEYS: [&str; 12] = [
-    "task",
-    "output_type",
-    "description",
-    "doc_to_text",
-    "doc_to_choice",
-    "doc_to_target",
-    "multiple_inputs",
-    "target_delimiter",
-    "num_fewshot",
-    "metric_list",
-    "generation_kwargs",
-    "metadata",
-];
-const IGNORED: [&str; 15] = [
-    "task_alias",
-    "tag",
-    "group",
-    "dataset_path",
-    "dataset_name",
-    "dataset_kwargs",
-    "training_split",
-    "validation_split",
-    "test_split",
-    "fewshot_split",
-    "fewshot_delimiter",
-    "should_decontaminate",
-    "doc_to_decontamination_query",
-    "template_aliases",
-    "unsafe_code",
-];
+/// Keys that say where lm-eval finds rows, or how it lists results.
+const IGNORED: &str = "task_alias tag group dataset_path dataset_name dataset_kwargs training_split validation_split test_split \
+     fewshot_split fewshot_delimiter should_decontaminate doc_to_decontamination_query template_aliases";
 
 /// The variable that holds the value of a source that is a single expression.
 const VALUE: &str = "glasshouse_value";
+/// Work per template of a row.
+const FUEL: u64 = 4_000_000;
 const UNLABELLED: &str = "missing; some test splits are published without answers; use a validation split";
 
 type Fields = Map<String, Json>;
 type Variables = BTreeMap<String, Value>;
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Description {
+    task: String,
+    output_type: Option<Output>,
+    description: Json,
+    doc_to_text: Json,
+    doc_to_choice: Json,
+    doc_to_target: Json,
+    multiple_inputs: bool,
+    target_delimiter: Option<String>,
+    num_fewshot: Option<u64>,
+    metric_list: Vec<MetricEntry>,
+    generation_kwargs: Generation,
+    metadata: Metadata,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Output {
+    MultipleChoice,
+    Loglikelihood,
+    GenerateUntil,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename = "metric_list entry")]
+struct MetricEntry {
+    metric: String,
+    #[serde(default, rename = "aggregation")]
+    _aggregation: Json,
+    #[serde(default, rename = "higher_is_better")]
+    _higher_is_better: Json,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Generation {
+    until: Json,
+    max_gen_toks: Option<usize>,
+    do_sample: bool,
+    temperature: f64,
+}
+
+/// Keys of ours (see `tasks.yaml`).
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    title: String,
+    about: String,
+    source: String,
+    names: Vec<String>,
+    when: String,
+    set: Json,
+    row: Fields,
+}
+
 /// A compiled description.
 #[derive(Debug)]
 pub struct Task {
     pub set: TaskSet,
-    description: Fields,
+    output: Output,
+    /// Whether the choices are contexts of a text.
+    contexts: bool,
+    /// Fields, templates and constants by key.
+    sources: BTreeMap<String, Json>,
     environment: Environment<'static>,
 }
 
@@ -71,78 +103,75 @@ impl Task {
     /// The description is invalid, no task has this name, or its rows have other fields.
     pub fn find(named: &str, file: &str, row: &Fields) -> Result<Option<Self>, String> {
         if named.contains('\n') {
-            let mut own = yaml::documents(named)?;
-            return match (own.pop(), own.is_empty()) {
-                (Some(Json::Object(description)), true) => Self::new(description).map(Some),
-                _ => Err("a task description is one mapping, with keys such as `doc_to_text`".to_owned()),
+            return match &mut yaml::documents(named)?[..] {
+                [own] => Self::new(read(own.take())?).map(Some),
+                _ => Err("expected one task description".to_owned()),
             };
         }
         let words = beginnings(if named.is_empty() { file } else { named });
-        let letters = has_all(row, &["question"]) && row.get("options").is_some_and(Json::is_string);
+        let letters = row.contains_key("question") && row.get("options").is_some_and(Json::is_string);
         let (environment, mut variables) = (environment()?, variables(row));
         variables.insert("letters".to_owned(), letters.into());
-        let (mut known, mut hinted) = (Vec::new(), false);
-        for description in yaml::documents(PUBLISHED)? {
-            let Json::Object(description) = description else { continue };
-            let text = |name: &str| description.get("metadata")?.get(name)?.as_str();
-            let hints = description.get("metadata").and_then(|own| own.get("names")?.as_array());
-            let hints = || hints.into_iter().flatten().filter_map(Json::as_str);
-            let is_named = hints().any(|hint| words.iter().any(|word| word.starts_with(hint)));
-            known.extend(description.get("task").and_then(Json::as_str).map(str::to_owned));
+        let (mut known, mut any) = (Vec::new(), false);
+        for own in yaml::documents(PUBLISHED)? {
+            let own = read(own)?;
+            let hinted = |hint: &String| words.iter().any(|word| word.starts_with(hint.as_str()));
+            let is_named = own.task == named || own.metadata.names.iter().any(hinted);
+            known.push(own.task.clone());
             if !named.is_empty() && !is_named {
                 continue;
             }
-            hinted |= is_named;
+            any |= is_named;
             variables.insert("named".to_owned(), is_named.into());
-            let when = text("when").unwrap_or_default().to_owned();
-            let when = environment.compile_expression_owned(when).map_err(reason)?;
+            let when = environment.compile_expression_owned(own.metadata.when.clone()).map_err(reason)?;
             if when.eval(context(&variables)).is_ok_and(|fits| fits.is_true()) {
-                return Self::new(description).map(Some);
+                return Self::new(own).map(Some);
             }
         }
-        match (named, hinted) {
+        match (named, any) {
             ("", _) => Ok(None),
             (_, true) => Err(format!(
-                "the rows are not those of {named}: the first has the fields {}; use the data set's own field names",
+                "the first row has other fields: {}; use the published field names",
                 row.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
             )),
             _ => Err(names::unknown("task", named, known.iter().map(String::as_str))),
         }
     }
 
-    fn new(mut description: Fields) -> Result<Self, String> {
-        let known = || KEYS.into_iter().chain(IGNORED);
-        if let Some(key) = description.keys().find(|key| !known().any(|known| known == key.as_str())) {
-            let what = "key of a task description";
-            return Err(format!(
-                "{}; prepare the rows in the file instead",
-                names::unknown(what, key, known())
-            ));
+    fn new(own: Description) -> Result<Self, String> {
+        let implied =
+            if own.doc_to_choice.is_null() { Output::GenerateUntil } else { Output::MultipleChoice };
+        let (set, output) = (own.set()?, own.output_type.unwrap_or(implied));
+        let Metadata { row, set: program, .. } = own.metadata;
+        let fields_only = row.contains_key("text") || row.contains_key("tokens");
+        let keys = [
+            ("doc_to_text", own.doc_to_text, !fields_only),
+            ("doc_to_target", own.doc_to_target, !fields_only),
+            ("doc_to_choice", own.doc_to_choice, output == Output::MultipleChoice),
+            ("description", own.description, false),
+            ("set", program, false),
+        ];
+        if let Some((key, ..)) = keys.iter().find(|(_, source, needed)| *needed && source.is_null()) {
+            return Err(format!("`{key}`: missing; name a field or write a template"));
         }
+        let row = row.into_iter().map(|(name, source)| (format!("row.{name}"), source));
+        let keys = keys.into_iter().map(|(key, source, _)| (key.to_owned(), source));
+        let sources: BTreeMap<String, Json> =
+            keys.chain(row).filter(|(_, source)| !source.is_null()).collect();
         let mut environment = environment()?;
-        let metadata = description.remove("metadata").unwrap_or_default();
-        for (name, source) in metadata.get("row").and_then(Json::as_object).cloned().unwrap_or_default() {
-            description.insert(format!("row.{name}"), source);
+        for (key, source) in &sources {
+            let Some(source) = source.as_str() else { continue };
+            let inner = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+            let single =
+                inner.filter(|inner| !["{{", "}}", "{%", "%}"].iter().any(|part| inner.contains(part)));
+            let source = single.map_or(source.to_owned(), |inner| {
+                format!("{{% set {VALUE} = ({}) %}}", inner.trim_matches('-'))
+            });
+            let fault = |reason: String| format!("`{key}`: {reason}");
+            let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?;
+            environment.add_template_owned(key.clone(), source).map_err(|error| fault(reason(error)))?;
         }
-        description.extend(metadata.get("set").map(|set| ("set".to_owned(), set.clone())));
-        for (key, source) in &description {
-            let made = |key: &str| key.starts_with("doc_to_") || key.starts_with("row.");
-            if let Some(source) =
-                source.as_str().filter(|_| made(key) || ["description", "set"].contains(&key.as_str()))
-            {
-                let inner = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-                let single =
-                    inner.filter(|inner| !["{{", "}}", "{%", "%}"].iter().any(|part| inner.contains(part)));
-                let source = single.map_or(source.to_owned(), |inner| {
-                    format!("{{% set {VALUE} = ({}) %}}", inner.trim_matches('-'))
-                });
-                let fault = |reason: String| format!("`{key}`: {reason}");
-                let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?;
-                environment.add_template_owned(key.clone(), source).map_err(|error| fault(reason(error)))?;
-            }
-        }
-        let set = set(&description, &metadata)?;
-        Ok(Self { set, description, environment })
+        Ok(Self { set, output, contexts: own.multiple_inputs, sources, environment })
     }
 
     /// Converts a row of the data set to a task row.
@@ -151,44 +180,41 @@ impl Task {
     /// The row lacks a field or a right answer, or a template fails; the error names the key or field.
     pub fn row(&self, row: &Fields) -> Result<Fields, String> {
         let mut variables = variables(row);
-        if self.description.contains_key("set") {
-            self.rendered("set", &mut variables)?;
+        if self.sources.contains_key("set") {
+            let (_, computed) = self.rendered("set", &variables)?;
+            variables.extend(computed);
         }
-        let mut value = |key: &str| self.value(key, row, &mut variables);
-        let mut made = Fields::new();
-        let (text, target) = match self.description.get("multiple_inputs") {
-            Some(Json::Bool(true)) => {
-                made.insert("continuation".to_owned(), value("doc_to_target")?);
-                ("", "doc_to_text")
-            }
-            _ => ("doc_to_text", "doc_to_target"),
-        };
-        if self.description.contains_key("doc_to_target") {
+        let value = |key: &str| self.value(key, row, &variables);
+        let (mut made, mut add) = (Fields::new(), Vec::new());
+        let (text, target) =
+            if self.contexts { ("", "doc_to_text") } else { ("doc_to_text", "doc_to_target") };
+        if self.sources.contains_key(target) {
             let right = value(target)?;
             if [json!(null), json!(""), json!("-1"), json!(-1)].contains(&right) {
-                return Err(format!(
-                    "`{}`: {UNLABELLED}",
-                    self.names(target).first().map_or(target, String::as_str)
-                ));
+                return Err(format!("`{}`: {UNLABELLED}", self.names(target).remove(0)));
             }
-            let name = match self.output() {
-                "multiple_choice" => "answer",
-                "loglikelihood" => "continuation",
-                _ => "answers",
-            };
-            let is_list = name != "answers" || right.is_array();
-            made.insert(name.to_owned(), if is_list { right } else { json!([right]) });
-            let prompt = [value("description")?, value(text)?].map(|part| word(&part)).concat();
-            made.insert("prompt".to_owned(), prompt.into());
-            if self.output() == "multiple_choice" {
-                let choices = match value("doc_to_choice")? {
-                    Json::Object(choices) => choices.into_iter().map(|(_, choice)| choice).collect(),
-                    choices => choices,
-                };
-                made.insert("choices".to_owned(), choices);
+            add.push(match self.output {
+                Output::MultipleChoice => ("answer", right),
+                Output::Loglikelihood => ("continuation", right),
+                Output::GenerateUntil if right.is_array() => ("answers", right),
+                Output::GenerateUntil => ("answers", json!([right])),
+            });
+            if self.contexts {
+                add.push(("continuation", value("doc_to_target")?));
+            }
+            add.push((
+                "prompt",
+                [value("description")?, value(text)?].map(|part| word(&part)).concat().into(),
+            ));
+            if self.output == Output::MultipleChoice {
+                add.push(match value("doc_to_choice")? {
+                    Json::Object(choices) => ("choices", choices.into_iter().map(|(_, own)| own).collect()),
+                    choices => ("choices", choices),
+                });
             }
         }
-        for key in self.description.keys() {
+        made.extend(add.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        for key in self.sources.keys() {
             if let Some(name) = key.strip_prefix("row.") {
                 let own = value(key)?;
                 made.extend(
@@ -199,34 +225,27 @@ impl Task {
         Ok(made)
     }
 
-    /// `multiple_choice`, `loglikelihood` or `generate_until`. Choices imply the first.
-    fn output(&self) -> &str {
-        let implied =
-            if self.description.contains_key("doc_to_choice") { "multiple_choice" } else { "generate_until" };
-        self.description.get("output_type").and_then(Json::as_str).unwrap_or(implied)
-    }
-
     /// The value of a key: a field of this name, a template's value or text, or the constant itself.
-    fn value(&self, key: &str, row: &Fields, variables: &mut Variables) -> Result<Json, String> {
-        let Some(source) = self.description.get(key) else { return Ok(Json::Null) };
+    fn value(&self, key: &str, row: &Fields, variables: &Variables) -> Result<Json, String> {
+        let Some(source) = self.sources.get(key) else { return Ok(Json::Null) };
         let Json::String(text) = source else { return Ok(source.clone()) };
         if let Some(field) = row.get(text) {
             return Ok(field.clone());
         }
         let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
-        if key != "description" && !text.is_empty() && text.chars().all(is_name) {
+        if key.starts_with("doc_to_") && !text.is_empty() && text.chars().all(is_name) {
             return Err(format!("`{text}`: missing (`{key}`)"));
         }
-        let value = self.rendered(key, variables)?;
-        if value.is_undefined() {
-            let may_lack = key == "doc_to_target" || key.starts_with("row.");
-            return if may_lack { Ok(Json::Null) } else { Err(self.missing(key, variables)) };
+        let (value, _) = self.rendered(key, variables)?;
+        match value.is_undefined() {
+            true if key == "doc_to_target" || key.starts_with("row.") => Ok(Json::Null),
+            true => Err(self.missing(key, variables)),
+            false => serde_json::to_value(value).map_err(|error| format!("`{key}`: {error}")),
         }
-        serde_json::to_value(value).map_err(|error| format!("`{key}`: {error}"))
     }
 
-    /// Renders a template; variables that `set` computes are added.
-    fn rendered(&self, key: &str, variables: &mut Variables) -> Result<Value, String> {
+    /// A template's value or text, and the variables that it computes.
+    fn rendered(&self, key: &str, variables: &Variables) -> Result<(Value, Variables), String> {
         let failed = |error: Error| match (error.kind(), template::failed(error)) {
             (_, TemplateError::Refused(message)) => message,
             (ErrorKind::UndefinedError, _) => self.missing(key, variables),
@@ -235,28 +254,24 @@ impl Task {
         let template = self.environment.get_template(key).map_err(failed)?;
         let rendered = template.render_captured(context(variables)).map_err(failed)?;
         let state = rendered.state();
-        if key == "set" {
-            for name in state.exports() {
-                variables.extend(state.lookup(name).map(|value| (name.to_owned(), value)));
-            }
-        }
-        Ok(state.lookup(VALUE).unwrap_or_else(|| Value::from(rendered.output())))
+        let computed = |name: &str| Some((name.to_owned(), state.lookup(name)?));
+        let value = state.lookup(VALUE).unwrap_or_else(|| Value::from(rendered.output()));
+        Ok((value, state.exports().into_iter().filter_map(computed).collect()))
     }
 
-    /// The fields that a template reads, in order; a field's own name for a source that is one.
+    /// The fields that a template reads, in order; or the source itself.
     fn names(&self, key: &str) -> Vec<String> {
-        let source = self.description.get(key).and_then(Json::as_str).unwrap_or_default();
+        let source = self.sources.get(key).map(word).unwrap_or_default();
         let template = self.environment.get_template(key);
-        let mut names: Vec<String> =
-            template.map_or_else(|_| Vec::new(), |own| own.undeclared_variables(false).into_iter().collect());
-        names.retain(|name| !self.environment.globals().any(|(global, _)| global == name));
+        let names = template.map(|template| template.undeclared_variables(false)).unwrap_or_default();
+        let is_field = |name: &String| !self.environment.globals().any(|(global, _)| global == name);
+        let mut names: Vec<String> = names.into_iter().filter(is_field).collect();
         names.sort_by_key(|name| source.find(name.as_str()));
-        if names.is_empty() { vec![source.to_owned()] } else { names }
+        if names.is_empty() { vec![source] } else { names }
     }
 
     fn missing(&self, key: &str, variables: &Variables) -> String {
-        let missing = self.names(key).into_iter().find(|name| !variables.contains_key(name));
-        match missing {
+        match self.names(key).into_iter().find(|name| !variables.contains_key(name)) {
             Some(name) if key == "doc_to_target" => format!("`{name}`: {UNLABELLED}"),
             Some(name) => format!("`{name}`: missing (`{key}`)"),
             None => format!("`{key}`: a part of a field that it reads is missing"),
@@ -264,84 +279,56 @@ impl Task {
     }
 }
 
-/// What a description says of a whole file.
-fn set(description: &Fields, metadata: &Json) -> Result<TaskSet, String> {
-    let text = |name: &str| metadata.get(name).and_then(Json::as_str).unwrap_or_default();
-    let task = description.get("task").map(word).unwrap_or_default();
-    let has = |key: &str| description.contains_key(key);
-    match description.get("output_type").map_or("", |kind| kind.as_str().unwrap_or("?")) {
-        "" if has("row.text") || has("row.tokens") => {}
-        "multiple_choice" if !has("doc_to_choice") => {
-            return Err("`doc_to_choice`: missing; it lists the choices".to_owned());
-        }
-        "" | "multiple_choice" | "loglikelihood" | "generate_until" => {
-            if let Some(key) = ["doc_to_text", "doc_to_target"].into_iter().find(|key| !has(key)) {
-                return Err(format!("`{key}`: missing; name a field or write a template"));
-            }
-        }
-        kind => {
-            let known = ["multiple_choice", "loglikelihood", "generate_until"].into_iter();
-            return Err(names::unknown("`output_type`", kind, known));
-        }
+/// # Errors
+/// It has unknown keys or values.
+fn read(mut description: Json) -> Result<Description, String> {
+    if let Json::Object(keys) = &mut description {
+        keys.retain(|key, _| !IGNORED.split(' ').any(|own| own == key));
     }
-    if description.get("num_fewshot").is_some_and(|number| !number.is_null() && *number != json!(0)) {
-        return Err(
-            "`num_fewshot`: examples are not drawn; set it to 0, or write them into `description`".to_owned()
-        );
-    }
-    let mut set = TaskSet { name: text("title").to_owned(), ..TaskSet::default() };
-    set.about = match (text("source"), text("title")) {
-        ("", "") => format!("Asked as in the task description {task}."),
-        ("", _) => text("about").to_owned(),
-        (source, title) => {
-            format!("{title} ({source}), asked as in lm-eval's `{task}` without examples. {}", text("about"))
+    serde_json::from_value(description).map_err(|error| {
+        let fault = names::with_suggestion(&error.to_string());
+        format!("{fault}; Python is not run: process rows in the file, or in templates")
+    })
+}
+
+impl Description {
+    /// What it says of a whole file.
+    fn set(&self) -> Result<TaskSet, String> {
+        let (Metadata { title, about, source, .. }, task) = (&self.metadata, &self.task);
+        let Generation { until, max_gen_toks, do_sample, temperature } = &self.generation_kwargs;
+        if self.num_fewshot.unwrap_or(0) > 0 {
+            return Err("`num_fewshot`: set it to 0, and write examples into `description`".to_owned());
         }
-    };
-    set.about.truncate(set.about.trim_end().len());
-    if set.name.is_empty() {
-        set.name = task;
-    }
-    for metric in description.get("metric_list").and_then(Json::as_array).into_iter().flatten() {
-        let known = ["metric", "aggregation", "higher_is_better", "ignore_case", "ignore_punctuation"];
-        let fields = metric.as_object().ok_or("`metric_list`: expected entries such as `- metric: acc`")?;
-        if let Some(key) = fields.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(format!("`metric_list`: {}", names::unknown("key", key, known.into_iter())));
+        if *do_sample || *temperature > 0.0 {
+            return Err(
+                "`generation_kwargs`: answers are greedy; remove `do_sample` and `temperature`".to_owned()
+            );
         }
-        let name = fields.get("metric").map(word).unwrap_or_default();
-        let name = match name.as_str() {
-            // `acc` reports all three.
-            "acc_norm" | "acc_mutual_info" => "acc",
-            "rouge1" | "rouge2" | "rougeL" => "rouge",
-            name => name,
+        // `acc` and `rouge` report the others too.
+        let metric = |entry: &MetricEntry| match entry.metric.as_str() {
+            "acc_norm" | "acc_mutual_info" => "acc".to_owned(),
+            "rouge1" | "rouge2" | "rougeL" => "rouge".to_owned(),
+            name => name.to_owned(),
         };
-        if !set.metrics.iter().any(|own| own == name) {
-            set.metrics.push(name.to_owned());
-        }
+        let mut metrics: Vec<String> = self.metric_list.iter().map(metric).collect();
+        metrics.dedup();
+        let about = match (source.as_str(), title.as_str()) {
+            ("", "") => format!("Asked as in the task description {task}."),
+            ("", _) => about.clone(),
+            _ => format!("{title} ({source}), asked as in lm-eval's `{task}` without examples. {about}"),
+        };
+        Ok(TaskSet {
+            name: if title.is_empty() { task.clone() } else { title.clone() },
+            about: about.trim_end().to_owned(),
+            metrics,
+            delimiter: self.target_delimiter.clone().filter(|delimiter| delimiter != " "),
+            until: match until {
+                Json::Array(all) => all.iter().map(word).collect(),
+                one => Some(word(one)).filter(|one| !one.is_empty()).into_iter().collect(),
+            },
+            max_tokens: *max_gen_toks,
+        })
     }
-    set.delimiter = description
-        .get("target_delimiter")
-        .and_then(Json::as_str)
-        .filter(|own| *own != " ")
-        .map(str::to_owned);
-    for (name, value) in description.get("generation_kwargs").and_then(Json::as_object).into_iter().flatten()
-    {
-        match (name.as_str(), value) {
-            ("until", Json::Array(all)) => set.until = all.iter().map(word).collect(),
-            ("until", one) => set.until = vec![word(one)],
-            ("max_gen_toks", most) => {
-                set.max_tokens = most.as_u64().and_then(|most| usize::try_from(most).ok());
-            }
-            ("do_sample", Json::Bool(false)) | ("num_beams", _) => {}
-            ("temperature" | "top_p", value)
-                if value.as_f64().is_some_and(|value| value == 0.0 || value == 1.0) => {}
-            _ => {
-                return Err(format!(
-                    "`generation_kwargs.{name}`: answers are greedy; only until and max_gen_toks are read"
-                ));
-            }
-        }
-    }
-    Ok(set)
 }
 
 /// lm-eval's environment, with functions for rows of published tasks.
@@ -460,10 +447,6 @@ fn variables(row: &Fields) -> Variables {
 
 fn context(variables: &Variables) -> Value {
     Value::from_pairs(variables.iter().map(|(name, value)| (name.as_str(), value.clone())))
-}
-
-fn has_all(row: &Fields, names: &[&str]) -> bool {
-    names.iter().all(|name| row.get(*name).is_some_and(|value| !value.is_null()))
 }
 
 fn word(value: &Json) -> String {

@@ -1,89 +1,68 @@
 //! YAML as JSON, without anchors and tags.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 
 /// Maximum nesting of lists and mappings.
 const MAX_DEPTH: usize = 32;
 
+/// A list or mapping that is not complete, and the key of the value to come.
+type Open = (Value, Option<String>);
+
 /// The documents of a YAML text.
 ///
 /// # Errors
-/// The text is not YAML, or has an anchor or a tag such as `!function`; the error names the line.
+/// The text is not YAML, or has an alias or a tag such as `!function`; the error names the line.
 pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
-    let (mut parser, mut documents) = (Parser::new_from_str(text), Vec::new());
-    loop {
-        match next(&mut parser)? {
-            (Event::StreamEnd, _) => return Ok(documents),
-            (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing, _) => {}
-            (event, span) => documents.push(node(event, span, &mut parser, 0)?),
-        }
-    }
-}
-
-type Source<'text> = Parser<'text, StrInput<'text>>;
-
-fn next<'text>(parser: &mut Source<'text>) -> Result<(Event<'text>, Span), String> {
-    let event = parser.next_event().unwrap_or(Ok((Event::StreamEnd, Span::default())));
-    event.map_err(|error: ScanError| {
-        format!("line {}: it is not YAML: {}", error.marker().line(), error.info())
-    })
-}
-
-fn node<'text>(
-    event: Event<'text>,
-    span: Span,
-    parser: &mut Source<'text>,
-    depth: usize,
-) -> Result<Value, String> {
-    let line = span.start.line();
-    if depth > MAX_DEPTH {
-        return Err(format!("line {line}: nested too deeply"));
-    }
-    match event {
-        Event::Scalar(text, style, _, tag) => {
-            check(tag.as_ref(), &text, line)?;
-            Ok(if style == ScalarStyle::Plain { plain(&text) } else { Value::from(text) })
-        }
-        Event::SequenceStart(_, tag) => {
-            check(tag.as_ref(), "", line)?;
-            let mut list = Vec::new();
-            loop {
-                match next(parser)? {
-                    (Event::SequenceEnd, _) => return Ok(Value::Array(list)),
-                    (event, span) => list.push(node(event, span, parser, depth + 1)?),
-                }
+    let (mut open, mut documents): (Vec<Open>, Vec<Value>) = (Vec::new(), Vec::new());
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event
+            .map_err(|error| format!("line {}: it is not YAML: {}", error.marker().line(), error.info()))?;
+        let fault = |reason: &str| Err(format!("line {}: {reason}", span.start.line()));
+        let value = match event {
+            Event::Scalar(text, _, _, Some(tag)) => {
+                return fault(&format!(
+                    "`!{} {text}` is a program in Python, which is not run; write a Jinja template, such as \"{{{{ question }}}}\"",
+                    tag.suffix
+                ));
             }
-        }
-        Event::MappingStart(_, tag) => {
-            check(tag.as_ref(), "", line)?;
-            let mut fields = Map::new();
-            loop {
-                let (name, span) = match next(parser)? {
-                    (Event::MappingEnd, _) => return Ok(Value::Object(fields)),
-                    (Event::Scalar(name, ..), span) => (name, span),
-                    (_, span) => return Err(format!("line {}: expected a name as key", span.start.line())),
-                };
-                let (event, own) = next(parser)?;
-                let value = node(event, own, parser, depth + 1)?;
-                if fields.insert(name.to_string(), value).is_some() {
-                    return Err(format!("line {}: the key `{name}` is given twice", span.start.line()));
+            Event::Scalar(text, style, _, None) => match open.last_mut() {
+                Some((Value::Object(fields), key @ None)) => {
+                    if fields.contains_key(&*text) {
+                        return fault(&format!("the key `{text}` is given twice"));
+                    }
+                    *key = Some(text.into_owned());
+                    continue;
                 }
+                _ if style == ScalarStyle::Plain => plain(&text),
+                _ => Value::from(text),
+            },
+            Event::SequenceStart(..) | Event::MappingStart(..) if open.len() >= MAX_DEPTH => {
+                return fault("nested too deeply");
             }
+            Event::SequenceStart(..) => {
+                open.push((Value::Array(Vec::new()), None));
+                continue;
+            }
+            Event::MappingStart(..) => {
+                open.push((Value::Object(Map::new()), None));
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => open.pop().unwrap_or_default().0,
+            Event::Alias(_) => return fault("aliases are not read; write the value out"),
+            _ => continue,
+        };
+        match open.last_mut() {
+            None => documents.push(value),
+            Some((Value::Array(list), _)) => list.push(value),
+            Some((Value::Object(fields), key)) => match key.take() {
+                Some(key) => drop(fields.insert(key, value)),
+                None => return fault("expected a name as key"),
+            },
+            Some(_) => {}
         }
-        _ => Err(format!("line {line}: anchors and aliases are not read; write the value out")),
     }
-}
-
-fn check(tag: Option<&Cow<'_, Tag>>, text: &str, line: usize) -> Result<(), String> {
-    match tag {
-        None => Ok(()),
-        Some(tag) => Err(format!(
-            "line {line}: `!{} {text}` is a program in Python, which is not run; write it as a Jinja template, such as \"{{{{ question }}}}\"",
-            tag.suffix
-        )),
-    }
+    Ok(documents)
 }
 
 /// A scalar without quotes, by the core schema.

@@ -7,7 +7,7 @@ fn fields(row: &Json) -> Fields {
 }
 
 /// The task of a row in a file with this name, and the row made of it.
-fn read(name: &str, row: &Json) -> (String, Result<Json, String>) {
+fn converted(name: &str, row: &Json) -> (String, Result<Json, String>) {
     let row = fields(row);
     let task = Task::find("", name, &row).unwrap().unwrap_or_else(|| panic!("{name}: {row:?}"));
     let made = task.row(&row).map(Json::Object);
@@ -17,7 +17,7 @@ fn read(name: &str, row: &Json) -> (String, Result<Json, String>) {
 /// Asserts that rows of a task are converted as expected.
 fn becomes(set: &str, rows: &[(&str, Json, Json)]) {
     for (name, row, wanted) in rows {
-        let (found, made) = read(name, row);
+        let (found, made) = converted(name, row);
         assert_eq!(found, set, "{name}: {row}");
         let mut made = made.unwrap_or_else(|reason| panic!("{row}: {reason}"));
         // The right choice is an index, as a number or text, or the choice itself.
@@ -261,7 +261,7 @@ fn sets_about_stereotypes_and_toxic_language() {
         json!({"sent_more": "a", "sent_less": "b"}),
         json!({"sentence": "[MASK] c", "mask1": "a", "mask2": "b"}),
     ] {
-        let (set, row) = read("a.csv", &row);
+        let (set, row) = converted("a.csv", &row);
         assert!(set == "CrowS-Pairs" && row.unwrap_err().contains("an audit compares"));
     }
 }
@@ -307,7 +307,7 @@ fn rows_without_what_is_right_say_so() {
             "not one of the answers",
         ),
     ] {
-        let error = read(name, &row).1.unwrap_err();
+        let error = converted(name, &row).1.unwrap_err();
         assert!(error.contains(said), "{row}: {error}");
     }
 }
@@ -372,8 +372,14 @@ fn a_description_of_a_persons_own_is_read() {
     assert_eq!((made, set.name.as_str(), set.delimiter.as_deref()), (wanted, "mine", Some("")));
     assert_eq!((set.metrics.as_slice(), set.about.contains("mine")), (["acc".to_owned()].as_slice(), true));
 
-    let description = "task: mine\noutput_type: generate_until\ndoc_to_text: \"{{ q }}\\n\"\ndoc_to_target: \"{{ a | regex_replace('#+ *([0-9]+)', '$\\\\1') }}\"\n\
-        generation_kwargs: { until: [\"\\n\\n\"], max_gen_toks: 9, do_sample: false }\nmetric_list: [{ metric: exact_match }]";
+    let description = r#"
+task: mine
+output_type: generate_until
+doc_to_text: "{{ q }}\n"
+doc_to_target: >-
+  {{ a | regex_replace('#+ *([0-9]+)', '$\\1') }}
+generation_kwargs: { until: ["\n\n"], max_gen_toks: 9, do_sample: false }
+metric_list: [{ metric: exact_match }]"#;
     let (set, made) = own(description, &json!({"q": "How many?", "a": "### 42"})).unwrap();
     assert_eq!(made, json!({"prompt": "How many?\n", "answers": ["$42"]}));
     assert_eq!((set.until.as_slice(), set.max_tokens), (["\n\n".to_owned()].as_slice(), Some(9)));
@@ -388,14 +394,14 @@ fn a_broken_description_says_what_to_change() {
         ("doc_to_text: [".to_owned(), "it is not YAML"),
         ("doc_to_text: !function utils.f".to_owned(), "`!function utils.f`"),
         (format!("{asked}doc_to_txt: q"), "did you mean `doc_to_text`"),
-        (format!("{asked}process_docs: x"), "prepare the rows"),
+        (format!("{asked}process_docs: x"), "process rows in the file"),
         (format!("{asked}output_type: loglikelihood_rolling"), "did you mean `loglikelihood`"),
         (format!("{asked}output_type: multiple_choice"), "`doc_to_choice`: missing"),
         ("doc_to_text: q".to_owned(), "`doc_to_target`: missing"),
         (format!("{asked}num_fewshot: 5"), "`num_fewshot`"),
-        (format!("{asked}metric_list: [acc]"), "`metric_list`"),
-        (format!("{asked}metric_list: [{{ metric: acc, weight: 2 }}]"), "unknown key `weight`"),
-        (format!("{asked}generation_kwargs: {{ temperature: 0.7 }}"), "`generation_kwargs.temperature`"),
+        (format!("{asked}metric_list: [acc]"), "metric_list entry"),
+        (format!("{asked}metric_list: [{{ metric: acc, weight: 2 }}]"), "unknown field `weight`"),
+        (format!("{asked}generation_kwargs: {{ temperature: 0.7 }}"), "`generation_kwargs`"),
         ("doc_to_text: \"{{ q\"\ndoc_to_target: y".to_owned(), "`doc_to_text`: line 1"),
         ("doc_to_text: \"{{ z }}\"\ndoc_to_target: y".to_owned(), "`z`: missing (`doc_to_text`)"),
         ("doc_to_text: z\ndoc_to_target: y".to_owned(), "`z`: missing (`doc_to_text`)"),
@@ -412,7 +418,7 @@ fn a_broken_description_says_what_to_change() {
 fn each_published_task_compiles_and_says_what_it_is() {
     let mut seen = Vec::new();
     for description in yaml::documents(PUBLISHED).unwrap() {
-        let task = Task::new(description.as_object().unwrap().clone()).unwrap();
+        let task = Task::new(read(description.clone()).unwrap()).unwrap();
         assert!(task.set.about.ends_with('.') && !task.set.name.is_empty(), "{:?}", task.set);
         let name = description["task"].as_str().unwrap().to_owned();
         assert!(!seen.contains(&name), "{name}");
