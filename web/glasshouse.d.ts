@@ -484,7 +484,7 @@ export interface TaskReport {
   name: string;
   /** The suite that it is a family of; absent of a file of one's own. */
   suite?: string;
-  kind: "generate" | "choose" | "classify" | "tag";
+  kind: "generate" | "choose" | "classify" | "tag" | "continue";
   rows: number;
   keptFrom?: number;
   about: string[];
