@@ -415,6 +415,8 @@ declare global {
 
 /** A file of rows whose right answers are known: a File, or a name with a text or bytes. */
 export type TaskFile = (File | { name: string; text: string } | { name: string; bytes: Uint8Array }) & {
+  /** A published task, such as `lambada_openai`, or a description in lm-eval's YAML; recognised by the rows unless given. */
+  task?: string;
   /** `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `rule`, `rule:regex=^[A-Z]`; of choices `acc`; of labels `acc`, `classification_report`; of tags `entities`, `acc`. */
   metrics?: string[];
   /** Rows at most. */
@@ -482,7 +484,7 @@ export interface TaskReport {
   name: string;
   /** The suite that it is a family of; absent of a file of one's own. */
   suite?: string;
-  kind: "generate" | "choose" | "classify" | "tag";
+  kind: "generate" | "choose" | "classify" | "tag" | "continue";
   rows: number;
   keptFrom?: number;
   about: string[];

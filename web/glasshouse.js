@@ -40,7 +40,7 @@ async function documents({ text, files }) {
 /** What an evaluation is asked for, and each task: JavaScript's names and the protocol's. */
 const EVALUATION = { likelihood: "likelihood", baselines: "baselines", textOf: "text_of", documents: "documents", stride: "stride",
   suite: "suite", suiteRows: "suite_rows", resamples: "resamples", seed: "seed", keep: "keep" };
-const TASK = { metrics: "metrics", rows: "rows", maxTokens: "max_tokens" };
+const TASK = { task: "task", metrics: "metrics", rows: "rows", maxTokens: "max_tokens" };
 
 /** A file's bytes, by its address. */
 async function fetched(address) {

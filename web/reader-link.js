@@ -77,6 +77,19 @@ globalThis.readerChat = (number, ...given) => guarded("templates", () => compile
 
 globalThis.readerExample = (number, ...given) => guarded("templates", () => compiled.get(number).example(...given));
 
+globalThis.readerTask = (...given) =>
+  guarded("templates", ({ Task }) => {
+    const task = Task.find(...given);
+    if (!task) return 0;
+    last += 1;
+    compiled.set(last, task);
+    return last;
+  });
+
+globalThis.readerTaskSet = (number) => guarded("templates", () => compiled.get(number).set());
+
+globalThis.readerTaskRow = (number, row) => guarded("templates", () => compiled.get(number).row(row));
+
 globalThis.readerTemplateEnd = (number) => {
   if (!readers.templates.failed) compiled.get(number)?.free();
   compiled.delete(number);

@@ -376,6 +376,63 @@ fn slow_python_lm_eval_chooses_the_same() {
     }
 }
 
+/// The same descriptions, read by lm-eval and by us: continuations, and contexts of a text.
+#[test]
+fn slow_python_lm_eval_reads_the_same_descriptions() {
+    const LAST_WORDS: &str = r#"
+task: described
+output_type: loglikelihood
+doc_to_text: "{{text.split(' ')[:-1] | join(' ')}}"
+doc_to_target: "{{' ' + text.split(' ')[-1]}}"
+target_delimiter: ""
+metric_list: [{ metric: perplexity }, { metric: acc }]
+"#;
+    const CONTEXTS: &str = r#"
+task: described
+output_type: multiple_choice
+multiple_inputs: true
+doc_to_text: "{{answer}}"
+doc_to_choice: "{{[text + ' cat', text + ' dog']}}"
+doc_to_target: "{{rest}}"
+metric_list: [{ metric: acc }]
+"#;
+    const DELIMITED: &str = r###"
+task: described
+output_type: multiple_choice
+description: "Say: "
+doc_to_text: "{{text | regex_replace('(o+)', '<\\\\1>')}}"
+doc_to_choice: ["cat", "big dog"]
+doc_to_target: answer
+target_delimiter: "\n"
+metric_list: [{ metric: acc }, { metric: acc_norm }]
+"###;
+    let folder = with_run();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "exported"]);
+    let texts = [
+        "One day Lily went to the park",
+        "The dog ran after the ball",
+        "Once upon a time",
+        "Tom said hello to Lily",
+    ];
+    let row = |(at, text): (usize, &str)| json!({ "text": text, "answer": at % 2, "rest": "ran home." });
+    write_rows(&folder.join("described.jsonl"), texts.into_iter().enumerate().map(row));
+    for (description, names) in
+        [(LAST_WORDS, &["perplexity", "acc"][..]), (CONTEXTS, &["acc"]), (DELIMITED, &["acc", "acc_norm"])]
+    {
+        std::fs::write(folder.join("described.yaml"), description).unwrap();
+        let told = evaluate(folder, &["--no-likelihood", "--task", "described.yaml"]);
+        let task = &of(&told, "evaluation")[0]["tasks"][0];
+        let theirs =
+            last(&referee(folder, "lm_eval_choices.py", &["exported", "described.jsonl", "described.yaml"]));
+        for name in names {
+            let (own, wanted) =
+                (metric(task, name)["value"].as_f64().unwrap(), theirs[*name].as_f64().unwrap());
+            assert!((own - wanted).abs() <= 1e-4 * wanted.abs(), "{name}: {own} for {theirs}");
+        }
+    }
+}
+
 /// The script for transformers gives our answers with a decoder, and with an encoder-decoder results to compare with.
 #[test]
 fn slow_python_models_that_do_not_run_here_answer_the_same_rows() {

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Multiple-choice accuracies of an exported folder on a file of rows, by lm-eval.
+"""Metrics of an exported folder on a file of rows, by lm-eval.
 
-    python lm_eval_choices.py DIR FILE.jsonl
+    python lm_eval_choices.py DIR FILE.jsonl [TASK.yaml]
 
-Rows have `prompt`, `choices` and `answer`, a number. Prints one JSON object: `acc`, `acc_norm`, `acc_mutual_info`.
+Rows have `prompt`, `choices` and `answer`, a number, unless a task named `described` says otherwise. Prints one JSON object: `acc`, `acc_norm`,
+`acc_mutual_info`, or the metrics of the task.
 """
 
 import json
@@ -18,16 +19,18 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_CACHE=CACHE, TOKENIZERS_PARALL
 import lm_eval  # noqa: E402
 from lm_eval.tasks import TaskManager  # noqa: E402
 
-TASK = """
-task: choices
+ROWS = """
 dataset_path: json
 dataset_kwargs:
   data_files:
     test: {file}
 test_split: test
+"""
+TASK = """
+task: described
 output_type: multiple_choice
-doc_to_text: "{{{{prompt}}}}"
-doc_to_choice: "{{{{choices}}}}"
+doc_to_text: "{{prompt}}"
+doc_to_choice: "{{choices}}"
 doc_to_target: answer
 metric_list:
   - metric: acc
@@ -36,19 +39,21 @@ metric_list:
 """
 
 
-def main(folder, rows):
+def main(folder, rows, task=None):
     tasks = Path(CACHE) / "tasks"
     tasks.mkdir()
-    (tasks / "choices.yaml").write_text(TASK.format(file=json.dumps(str(Path(rows).resolve()))))
+    where = ROWS.format(file=json.dumps(str(Path(rows).resolve())))
+    (tasks / "described.yaml").write_text(where + (Path(task).read_text() if task else TASK))
     found = lm_eval.simple_evaluate(
         model="hf",
         model_args=f"pretrained={folder},dtype=float32",
-        tasks=["choices"],
+        tasks=["described"],
         task_manager=TaskManager(include_path=str(tasks), include_defaults=False),
         device="cpu",
         bootstrap_iters=0,
-    )["results"]["choices"]
-    print(json.dumps({name: found[f"{name},none"] for name in ("acc", "acc_norm", "acc_mutual_info")}))
+    )["results"]["described"]
+    metrics = {name.removesuffix(",none"): value for name, value in found.items() if name.endswith(",none")}
+    print(json.dumps({name: value for name, value in metrics.items() if not name.endswith("_stderr")}))
 
 
 if __name__ == "__main__":

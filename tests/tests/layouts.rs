@@ -67,7 +67,11 @@ fn slow_python_each_row_of_langtests_sets_becomes_one_of_a_task() {
         // One of its documents is empty.
         let broken = if set == "XSum" { vec![(220, "`document`: empty".to_owned())] } else { Vec::new() };
         assert_eq!(file.broken, broken, "{name}");
-        assert_eq!((file.set.map(|set| set.name), file.rows.len()), (Some(set), rows), "{name}");
+        assert_eq!(
+            (file.set.as_ref().map(|own| own.name.as_str()), file.rows.len()),
+            (Some(set), rows),
+            "{name}"
+        );
         assert!(file.rows.is_sorted_by(|one, next| one.line < next.line), "{name}");
         for row in &file.rows {
             let expected = row.expected();

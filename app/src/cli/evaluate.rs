@@ -15,7 +15,9 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::evaluation::MAX_RESAMPLES;
-use glasshouse_engine::protocol::evaluation::{AuditTopic, TaskRequest, TaskResults, metric_names};
+use glasshouse_engine::protocol::evaluation::{
+    AuditTopic, TaskRequest, TaskResults, is_description, metric_names,
+};
 use glasshouse_engine::protocol::{
     Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
 };
@@ -139,8 +141,10 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Some(TaskResults { name: name.get(at).cloned().unwrap_or(stem), file: file.display().to_string() })
     };
-    let tasks = task.iter().enumerate().map(|(at, file)| TaskRequest {
+    let tasks = task.iter().map(|given| named(given)).collect::<Result<Vec<_>>>()?;
+    let tasks = tasks.into_iter().enumerate().map(|(at, (described, file))| TaskRequest {
         file: file.display().to_string(),
+        task: described,
         metrics: arguments.metrics.iter().flat_map(|list| metric_names(list)).collect(),
         rows: number(arguments.rows),
         max_tokens: number(arguments.max_tokens),
@@ -163,6 +167,24 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
         seed: arguments.measuring.seed,
         keep: true,
     })
+}
+
+/// The task of an argument, by name or as the path of its description (empty: recognised by the rows), and its file of rows.
+fn named(given: &Path) -> Result<(String, PathBuf)> {
+    let text = given.to_string_lossy();
+    let (task, rows) = match text.split_once('=') {
+        Some((task, rows)) if !given.exists() => (task, Some(PathBuf::from(rows))),
+        _ if is_description(&text) => (&*text, None),
+        _ => return Ok((String::new(), given.to_owned())),
+    };
+    let beside = || {
+        let mut files =
+            ["jsonl", "json", "csv", "tsv"].map(|ending| Path::new(task).with_extension(ending)).into_iter();
+        files.find(|file| file.exists()).ok_or_else(|| {
+            usage(format!("{task} describes a task, but its rows are missing; put them next to it as a .jsonl, .json, .csv or .tsv file of the same name, or name them: --task {task}=FILE"))
+        })
+    };
+    Ok((task.to_owned(), rows.map_or_else(beside, Ok)?))
 }
 
 struct Evaluated {
@@ -443,7 +465,10 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "RUN|DIR|FILE.gguf|ADDRESS")]
     pub against: Vec<String>,
     /// Task file: JSON Lines with known answers; may be repeated
-    #[arg(long, value_name = "FILE")]
+    ///
+    /// Published tasks are recognised by their rows, or named: lambada_openai=FILE, arc_easy=FILE. A description in lm-eval's YAML has its rows
+    /// in the file of the same name next to it, or TASK.yaml=FILE.
+    #[arg(long, value_name = "[TASK=]FILE")]
     pub task: Vec<PathBuf>,
     /// Metrics, separated by commas; may be repeated [default: by kind of row]
     ///

@@ -112,7 +112,7 @@ pub const ENDINGS: &[&str] = &[
 /// Extensions of prompt files, and of texts to classify.
 pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
 /// Extensions of task files, and of sentence pairs.
-pub const TASKS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "tsv"];
+pub const TASKS: [&str; 7] = ["jsonl", "ndjson", "json", "csv", "tsv", "yaml", "yml"];
 pub const RULES: [&str; 3] = ["jsonl", "ndjson", "json"];
 /// Extensions of compressed single files.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];

@@ -1,16 +1,19 @@
 //! Training conversations: rows of JSON Lines in common data set formats ([`rows`]), and chat templates that render them to text
-//! and mark the assistant's parts ([`template`]).
+//! and mark the assistant's parts ([`template`]). Also tasks of evaluation, described in YAML ([`Task`]).
 //!
 //! This crate does no I/O and has no notion of tokens: the caller provides lines and template sources, and maps byte ranges to
 //! tokens.
 
 mod example;
 pub mod rows;
+mod task;
 pub mod template;
+mod yaml;
 
 pub use example::example;
 pub use glasshouse_protocol::{ChatExample, Role};
 pub use rows::{Format, Preference, Row, RowError, RowWithNotes, modernise_calls};
+pub use task::Task;
 pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
 
 use serde::{Deserialize, Serialize};

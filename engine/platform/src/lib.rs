@@ -51,7 +51,7 @@ pub use native::{
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
-pub use templates::ChatRenderer;
+pub use templates::{ChatRenderer, TaskReader};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
     INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, LockFile, MILESTONE_BYTES, Mapping, SORTED_TOKENS,

@@ -1,4 +1,5 @@
-//! Chat templates. In a browser, their interpreter is a separate module (`web/reader`), because most visitors never need it.
+//! Chat templates and task descriptions. In a browser, their interpreter is a separate module (`web/reader`), because most visitors never
+//! need it.
 
 use glasshouse_protocol::{ChatExample, ChatMessage, Objective};
 use serde_json::{Map, Value};
@@ -108,10 +109,16 @@ impl ChatRenderer {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use glasshouse_conversation::Task as TaskReader;
+#[cfg(target_arch = "wasm32")]
+pub use in_module::TaskReader;
+
 /// Templates in the module, identified by number.
 #[cfg(target_arch = "wasm32")]
 mod in_module {
     use super::super::readers::message;
+    use glasshouse_protocol::evaluation::TaskSet;
     use wasm_bindgen::JsValue;
     use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -128,9 +135,17 @@ mod in_module {
         ) -> Result<String, JsValue>;
         #[wasm_bindgen(js_name = readerExample, catch)]
         fn reader_example(template: u32, line: &str, objective: &str) -> Result<String, JsValue>;
+        #[wasm_bindgen(js_name = readerTask, catch)]
+        fn reader_task(task: &str, file: &str, first: &str) -> Result<u32, JsValue>;
+        #[wasm_bindgen(js_name = readerTaskSet, catch)]
+        fn reader_task_set(task: u32) -> Result<String, JsValue>;
+        #[wasm_bindgen(js_name = readerTaskRow, catch)]
+        fn reader_task_row(task: u32, row: &str) -> Result<String, JsValue>;
         #[wasm_bindgen(js_name = readerTemplateEnd, catch)]
         fn reader_template_end(template: u32) -> Result<(), JsValue>;
     }
+
+    type Fields = serde_json::Map<String, serde_json::Value>;
 
     #[derive(Debug)]
     pub(super) struct Template(u32);
@@ -147,6 +162,36 @@ mod in_module {
         pub(super) fn example(&self, line: &str, objective: &str) -> Result<String, String> {
             reader_example(self.0, line, objective).map_err(|error| message(&error))
         }
+    }
+
+    /// A task's description, as `glasshouse_conversation::Task`.
+    #[derive(Debug)]
+    pub struct TaskReader {
+        pub set: TaskSet,
+        task: Template,
+    }
+
+    impl TaskReader {
+        /// # Errors
+        /// The description is invalid, there is no such task, its rows are different, or the interpreter cannot be loaded.
+        pub fn find(named: &str, file: &str, row: &Fields) -> Result<Option<Self>, String> {
+            let found = reader_task(named, file, &json(row)?).map_err(|error| message(&error))?;
+            // Numbers start at 1.
+            let Some(task) = Some(found).filter(|found| *found > 0).map(Template) else { return Ok(None) };
+            let set = reader_task_set(task.0).map_err(|error| message(&error))?;
+            Ok(Some(Self { set: serde_json::from_str(&set).map_err(|error| error.to_string())?, task }))
+        }
+
+        /// # Errors
+        /// The row lacks a field or a right answer, or a template fails.
+        pub fn row(&self, row: &Fields) -> Result<Fields, String> {
+            let made = reader_task_row(self.task.0, &json(row)?).map_err(|error| message(&error))?;
+            serde_json::from_str(&made).map_err(|error| error.to_string())
+        }
+    }
+
+    fn json(row: &Fields) -> Result<String, String> {
+        serde_json::to_string(row).map_err(|error| error.to_string())
     }
 
     impl Drop for Template {

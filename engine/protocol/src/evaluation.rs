@@ -79,6 +79,10 @@ impl EvaluateSettings {
 pub struct TaskRequest {
     /// Path natively, else the file's name; its bytes are attached in the order of the tasks.
     pub file: String,
+    /// The task that the rows are of: a published one by its name, or a description as YAML, or the path of one natively. Empty:
+    /// recognised by the rows.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub task: String,
     /// Metric names: `exact_match`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `acc`, `classification_report`, `entities`,
     /// `stereotypes`, `bbq`, `mc2`, `rule`, or a reward rule such as `rule:numeric` or `rule:regex=^[A-Z]`. [`metric_names`] parses a
     /// list of them. Empty: the defaults for the rows.
@@ -93,6 +97,26 @@ pub struct TaskRequest {
     /// did not train on the recipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
+}
+
+/// Whether a file describes a task, by its name.
+pub fn is_description(name: &str) -> bool {
+    [".yaml", ".yml"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// What a task's description says of all its rows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TaskSet {
+    pub name: String,
+    /// How its rows are asked, and its source.
+    pub about: String,
+    /// Metric names; empty: the defaults for the rows.
+    pub metrics: Vec<String>,
+    /// Text between a prompt and its continuation; `None`: a space, unless there is white space.
+    pub delimiter: Option<String>,
+    /// Strings that end an answer; empty: by the references.
+    pub until: Vec<String>,
+    pub max_tokens: Option<usize>,
 }
 
 /// Parses a user's list of metrics, separated by commas or spaces: `exact_match, rule:numeric`. Names are case-insensitive; settings are kept
@@ -442,10 +466,12 @@ pub enum AnswerKind {
     Classify,
     /// A tag for each word.
     Tag,
+    /// The likelihood of the given continuation.
+    Continue,
 }
 
 impl AnswerKind {
-    crate::names::named! { Generate = "generate", Choose = "choose", Classify = "classify", Tag = "tag" }
+    crate::names::named! { Generate = "generate", Choose = "choose", Classify = "classify", Tag = "tag", Continue = "continue" }
 
     /// A description that follows "rows that".
     pub fn words(self) -> &'static str {
@@ -454,6 +480,7 @@ impl AnswerKind {
             Self::Choose => "choose among answers",
             Self::Classify => "have labels",
             Self::Tag => "have tags",
+            Self::Continue => "have a continuation",
         }
     }
 }

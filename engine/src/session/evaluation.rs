@@ -318,7 +318,7 @@ fn tasks_of(
             asked.push(task_of_recipe(name, request, &mut held_out)?);
             continue;
         }
-        let file = TaskFile::read(&request.file, &read(&request.file)?, request.rows)?;
+        let file = TaskFile::read_as(&request.task, &request.file, &read(&request.file)?, request.rows)?;
         let results = request.results.iter().map(|results| Ok((results.name.clone(), read(&results.file)?)));
         asked.push(Asked::new(file, request, results.collect::<Result<_>>()?)?);
     }

@@ -1,6 +1,6 @@
-//! Chat templates.
+//! Chat templates and task descriptions.
 
-use glasshouse_conversation::{ChatTemplate, Conversation, SpecialTokens, example};
+use glasshouse_conversation::{self as conversation, ChatTemplate, Conversation, SpecialTokens, example};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -29,5 +29,29 @@ impl Template {
         let read = objective.parse().and_then(|objective| example(line, objective, &self.0));
         let example = read.map_err(|reason| JsError::new(&reason))?;
         Ok(serde_json::to_string(&example)?)
+    }
+}
+
+/// A task's description.
+#[wasm_bindgen]
+pub struct Task(conversation::Task);
+
+#[wasm_bindgen]
+impl Task {
+    /// The named or described task, or the one whose rows are like the first (JSON) of this file.
+    pub fn find(task: &str, file: &str, first: &str) -> Result<Option<Task>, JsError> {
+        let found = conversation::Task::find(task, file, &serde_json::from_str(first)?);
+        Ok(found.map_err(|reason| JsError::new(&reason))?.map(Self))
+    }
+
+    /// Its settings, as JSON.
+    pub fn set(&self) -> Result<String, JsError> {
+        Ok(serde_json::to_string(&self.0.set)?)
+    }
+
+    /// The task row of a row, both as JSON.
+    pub fn row(&self, row: &str) -> Result<String, JsError> {
+        let row = self.0.row(&serde_json::from_str(row)?).map_err(|reason| JsError::new(&reason))?;
+        Ok(serde_json::to_string(&row)?)
     }
 }

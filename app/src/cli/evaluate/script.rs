@@ -1,7 +1,7 @@
 //! `glasshouse evaluate --script`: writes a Python program and rows, so that models which do not run here can answer the same
 //! tasks.
 
-use super::EvaluateArguments;
+use super::{EvaluateArguments, named};
 use crate::cli::settings::usage;
 use crate::cli::train::quoted;
 use anyhow::{Context as _, Result};
@@ -15,15 +15,16 @@ const NAME: &str = "answer.py";
 /// Writes the program and each task's rows into a folder.
 pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> {
     let mut rows = Vec::with_capacity(arguments.task.len());
-    for file in &arguments.task {
-        let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    for given in &arguments.task {
+        let (described, file) = named(given)?;
+        let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
         let most = arguments.rows.map(|rows| rows as usize);
-        let task = TaskFile::read(&file.display().to_string(), &bytes, most)?;
+        let task = TaskFile::read_as(&described, &file.display().to_string(), &bytes, most)?;
         for (line, reason) in &task.broken {
             tell!("note: {} line {line} left out: {reason}", task.name);
         }
         let stem = task.name.strip_suffix(".jsonl").unwrap_or(&task.name).to_owned();
-        rows.push((stem, task.questions(arguments.max_tokens.map(|tokens| tokens as usize))));
+        rows.push((stem, task.questions(arguments.max_tokens.map(|tokens| tokens as usize))?));
     }
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let names = rows.iter().map(|(stem, _)| format!("{stem}.rows.jsonl")).chain([NAME.to_owned()]);

@@ -10,7 +10,7 @@ use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::evaluation::{
-    AuditTopic, MAX_AUDIT_SAMPLES, MAX_RESAMPLES, TaskRequest, metric_names,
+    AuditTopic, MAX_AUDIT_SAMPLES, MAX_RESAMPLES, TaskRequest, is_description, metric_names,
 };
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 
@@ -82,15 +82,28 @@ impl Asking {
 
     /// The command to evaluate, and the bytes of the task files. The text is the model's own, or that of the run `text_of`.
     pub(super) fn evaluate(&self, source: WeightSource, text_of: Option<String>) -> (Command, Vec<Vec<u8>>) {
-        let task = |file: &TaskFile| {
+        let stem = |file: &TaskFile| file.name.rsplit_once('.').map(|(stem, _)| stem.to_owned());
+        let (descriptions, mut rows): (Vec<&TaskFile>, Vec<&TaskFile>) =
+            self.files.iter().partition(|file| is_description(&file.name));
+        // A description without rows is refused by the engine.
+        let described = |own: &&TaskFile| rows.iter().any(|rows| stem(rows) == stem(own));
+        let alone: Vec<&TaskFile> = descriptions.iter().copied().filter(|own| !described(own)).collect();
+        rows.extend(alone);
+        let task = |file: &&TaskFile| {
             let metrics = metric_names(&file.metrics);
-            TaskRequest { file: file.name.clone(), metrics, ..TaskRequest::default() }
+            let own = descriptions.iter().find(|own| stem(own) == stem(file) && own.name != file.name);
+            let task = own.map(|own| match &own.bytes {
+                Some(bytes) => String::from_utf8_lossy(bytes).into_owned() + "\n",
+                None => own.name.clone(),
+            });
+            let task = task.unwrap_or_default();
+            TaskRequest { file: file.name.clone(), task, metrics, ..TaskRequest::default() }
         };
         let mut settings = self.evaluates.clone();
-        settings.tasks = self.files.iter().map(task).collect();
+        settings.tasks = rows.iter().map(task).collect();
         settings.baselines &= settings.likelihood;
         settings.text_of = text_of.filter(|_| settings.likelihood);
-        let bytes = self.files.iter().filter_map(|file| file.bytes.clone()).collect();
+        let bytes = rows.iter().filter_map(|file| file.bytes.clone()).collect();
         (Command::Evaluate { source, settings: Box::new(settings) }, bytes)
     }
 
@@ -257,6 +270,19 @@ mod tests {
         assert_eq!(settings.tasks[1].metrics, ["exact_match", "f1", "rule:regex=^[A-Z]"]);
         assert!(settings.keep && settings.baselines && settings.documents.is_none());
         assert_eq!(asking.summary(), "the whole validation split · baselines · 2 task files");
+    }
+
+    #[test]
+    fn a_description_goes_with_the_rows_of_its_name() {
+        let mut asking = Asking::default();
+        let files = [("qa.jsonl", "1"), ("qa.yaml", "task: qa"), ("b.csv", "2"), ("alone.yml", "task: b")];
+        asking.take_tasks(files.map(|(name, text)| chosen(name, Some(text.as_bytes()))).to_vec());
+        let (command, bytes) = asking.evaluate(WeightSource::Current, None);
+        assert_eq!(bytes, [b"1".to_vec(), b"2".to_vec(), b"task: b".to_vec()]);
+        let Command::Evaluate { settings, .. } = command else { panic!("{command:?}") };
+        let tasks: Vec<_> =
+            settings.tasks.iter().map(|task| (task.file.as_str(), task.task.as_str())).collect();
+        assert_eq!(tasks, [("qa.jsonl", "task: qa\n"), ("b.csv", ""), ("alone.yml", "")]);
     }
 
     #[test]

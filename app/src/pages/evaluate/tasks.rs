@@ -61,6 +61,7 @@ fn does(kind: AnswerKind) -> &'static str {
         AnswerKind::Choose => "chooses among answers by likelihood",
         AnswerKind::Classify => "predicts labels",
         AnswerKind::Tag => "predicts a tag for each word",
+        AnswerKind::Continue => "scores continuations",
     }
 }
 

@@ -14,7 +14,8 @@ pub(super) const NOTHING_YET: &str = "Press Evaluate: in a few minutes this page
     baselines. Results are saved with the run.";
 
 pub(super) const TASKS: &str = "JSON Lines. Each row has a \"prompt\" and its \"answer\", for generation; also \"choices\", for multiple choice; a \
-    \"text\" and its \"label\"; or \"tokens\" and their \"tags\".";
+    \"text\" and its \"label\"; or \"tokens\" and their \"tags\". Published tasks are recognised; other rows need a description in lm-eval's YAML \
+    of the same file name.";
 
 pub(super) const PAIRS: &str =
     "Your own pairs of sentences that differ in one word, in addition to those included in Glasshouse.";

@@ -26,6 +26,13 @@ pub(super) fn call(
             let lazy = pycompat::unknown_method_callback(state, value, method, given)?;
             listed(state, &lazy)
         }
+        ValueKind::Seq if method == "index" => {
+            let (wanted,): (&Value,) = from_args(given)?;
+            let at = value.try_iter()?.position(|item| item == *wanted);
+            at.map(Value::from).ok_or_else(|| {
+                Error::new(ErrorKind::InvalidOperation, format!("index: the list has no {wanted}"))
+            })
+        }
         _ => pycompat::unknown_method_callback(state, value, method, given),
     }
 }

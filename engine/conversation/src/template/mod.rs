@@ -167,21 +167,12 @@ impl ChatTemplate {
         if rewritten.source.len() > MAX_SOURCE_BYTES {
             return Err(TemplateError::TooLong(rewritten.source.len()));
         }
-        let mut environment = Environment::new();
+        let mut environment = environment();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(failed)?);
-        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment.set_recursion_limit(RECURSION);
-        environment.set_unknown_method_callback(methods::call);
-        environment.add_filter("tojson", json::tojson);
         environment.add_filter("indent", methods::indent);
-        environment.add_filter(rewrite::BOUNDED, values::bounded);
-        environment.add_filter(rewrite::KEPT, values::kept);
-        environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_now);
         environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
-        // `debug` exposes the whole environment to the template.
-        environment.remove_global("debug");
         let compiled = environment.add_template_owned(NAME, rewritten.source);
         compiled.map_err(|error| TemplateError::Syntax { line: line(&error), reason: reason(&error) })?;
         Ok(Self { environment, source: source.into(), specials, tagged: rewritten.generation })
@@ -259,6 +250,29 @@ impl ChatTemplate {
         }
         Ok(Completion { rendered, prompt: given.len() })
     }
+}
+
+/// An environment for untrusted templates, with Python's methods; its sources must be [`rewritten`].
+pub(crate) fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_recursion_limit(RECURSION);
+    environment.set_unknown_method_callback(methods::call);
+    environment.add_filter("tojson", json::tojson);
+    environment.add_filter(rewrite::BOUNDED, values::bounded);
+    environment.add_filter(rewrite::KEPT, values::kept);
+    environment.add_function("raise_exception", raise_exception);
+    // `debug` exposes the whole environment to the template.
+    environment.remove_global("debug");
+    environment
+}
+
+/// A source whose assignments are bounded.
+pub(crate) fn rewritten(source: &str) -> Result<String, TemplateError> {
+    if source.len() > MAX_SOURCE_BYTES {
+        return Err(TemplateError::TooLong(source.len()));
+    }
+    Ok(rewrite::rewrite(source)?.source)
 }
 
 struct Rendering<'template> {
@@ -423,8 +437,13 @@ fn generation(marks: [char; 2]) -> Value {
 }
 
 fn raise_exception(message: &Value) -> Result<Value, Error> {
-    let message: String = message.as_str().unwrap_or_default().chars().take(1000).collect();
-    Err(Error::new(ErrorKind::InvalidOperation, message.clone()).with_source(Raised(message)))
+    Err(raised(message.as_str().unwrap_or_default()))
+}
+
+/// A refusal by the template, whose message is reported as it is.
+pub(crate) fn raised(message: &str) -> Error {
+    let message: String = message.chars().take(1000).collect();
+    Error::new(ErrorKind::InvalidOperation, message.clone()).with_source(Raised(message))
 }
 
 /// Formats the local time like C's `strftime`.
@@ -449,7 +468,7 @@ fn reason(error: &Error) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
-fn failed(error: Error) -> TemplateError {
+pub(crate) fn failed(error: Error) -> TemplateError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(inner) = cause {
         if let Some(Raised(message)) = inner.downcast_ref() {

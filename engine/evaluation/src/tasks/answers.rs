@@ -28,7 +28,7 @@ pub(super) async fn answers(
     files: &TokenizerFiles,
     prompting: &Prompting<'_>,
     rows: &[Row],
-    max_tokens: Option<usize>,
+    (max_tokens, until): (Option<usize>, &[String]),
     tell: Tell<'_>,
 ) -> Result<Answered> {
     let yielder = Yielder::new();
@@ -38,7 +38,7 @@ pub(super) async fn answers(
     };
     let lines = rows.iter().flat_map(Row::expected).any(|text| text.contains('\n'));
     let tags = rows.first().is_some_and(|row| matches!(row.right, Right::Tags { .. }));
-    let of_a_line = !lines && rows.iter().any(|row| !prompting.chats(row));
+    let of_a_line = until.is_empty() && !lines && rows.iter().any(|row| !prompting.chats(row));
     let (mut answers, mut requests, mut cut) = (Vec::with_capacity(rows.len()), Vec::new(), 0);
     let mut asked = Vec::new();
     for (at, row) in rows.iter().enumerate() {
@@ -46,7 +46,11 @@ pub(super) async fn answers(
         match prompting.question(row, max_tokens) {
             Err(error) => answers.push(Err(error.to_string())),
             Ok(prompt) => {
-                let stop = if lines || prompting.chats(row) { Vec::new() } else { vec!["\n".to_owned()] };
+                let stop = match until {
+                    [] if lines || prompting.chats(row) => Vec::new(),
+                    [] => vec!["\n".to_owned()],
+                    until => until.to_vec(),
+                };
                 let config =
                     GenerateConfig { max_tokens, temperature: 0.0, stop, ..GenerateConfig::default() };
                 requests.push(request(&files.tokenizer, &prompt.tokens, &prompt.ends, &config));

@@ -156,7 +156,7 @@ mod tests {
             lines.iter().map(|(condition, polarity, label, _)| row(condition, polarity, *label)).collect();
         let file = TaskFile::read("bbq.jsonl", text.as_bytes(), None).unwrap();
         assert_eq!(
-            (file.set.map(|set| set.name), file.rows.len(), &file.broken),
+            (file.set.as_ref().map(|set| set.name.as_str()), file.rows.len(), &file.broken),
             (Some("BBQ"), 7, &Vec::new())
         );
         let given = lines.map(|(.., likeliest)| Given {

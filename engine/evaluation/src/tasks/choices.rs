@@ -1,8 +1,8 @@
 //! Multiple choice, and labelling of texts, by the likelihood of each option.
 
 use super::prompt::{Pair, Prompting};
-use super::rows::Row;
-use crate::{Detail, Scorer, Scoring, Tell};
+use super::rows::{Kind, Marked, Row};
+use crate::{Detail, Scorer, Scoring, Tell, TokenScore};
 use glasshouse_platform::{Result, Yielder};
 use std::collections::HashMap;
 
@@ -23,6 +23,8 @@ pub(super) struct ModelChoice {
     pub(super) sums: Vec<f64>,
     /// Mean log p per token of each option; `None` if unknown.
     pub(super) per_token: Option<Vec<f64>>,
+    /// Whether each token of a continuation is the likeliest one.
+    pub(super) greedy: bool,
 }
 
 pub(super) struct Choosing {
@@ -42,6 +44,8 @@ pub(super) async fn choose<'a>(
 ) -> Result<Choosing> {
     let (yielder, mut alone) = (Yielder::new(), HashMap::<String, Option<f64>>::new());
     let (mut chosen, mut cut) = (Vec::with_capacity(rows.len()), 0);
+    let continues = rows.first().is_some_and(|row| row.kind() == Kind::Continue);
+    let detail = if continues { Detail::Tokens } else { Detail::Losses };
     for part in rows.chunks(AT_ONCE) {
         let (mut pairs, mut counts) = (Vec::<Pair>::new(), Vec::with_capacity(part.len()));
         for row in part {
@@ -60,7 +64,8 @@ pub(super) async fn choose<'a>(
         }
         // After the rows' pairs come unconditional answers that were not scored before.
         let (mut new, chats) = (Vec::new(), part.iter().any(|row| prompting.chats(row)));
-        for choice in part.iter().flat_map(choices) {
+        let compares = |row: &&Row| !continues && !matches!(row.marked, Marked::Contexts(_));
+        for choice in part.iter().filter(compares).flat_map(choices) {
             if !alone.contains_key(choice) {
                 alone.insert(choice.clone(), None);
                 if let Some(pair) = prompting.alone(choice, chats)? {
@@ -72,15 +77,22 @@ pub(super) async fn choose<'a>(
         let tokens = |pair: &Pair| pair.tokens.len().saturating_sub(pair.from).max(1) as f64;
         let tokens: Vec<f64> = pairs.iter().map(tokens).collect();
         let mut tokens = tokens.into_iter();
-        let mut sums = sums(scorer, &pairs, (chosen.len(), rows.len()), tell).await?.into_iter();
-        let mut own: Vec<std::result::Result<Vec<f64>, String>> = Vec::with_capacity(part.len());
+        let mut sums = sums(scorer, (&pairs, detail), (chosen.len(), rows.len()), tell).await?.into_iter();
+        let mut own: Vec<std::result::Result<Vec<(f64, bool)>, String>> = Vec::with_capacity(part.len());
         own.extend(counts.into_iter().map(|count| count.map(|count| sums.by_ref().take(count).collect())));
-        alone.extend(new.into_iter().zip(sums.map(Some)));
+        alone.extend(new.into_iter().zip(sums.map(|(sum, _)| Some(sum))));
         let each = part.iter().zip(own);
         chosen.extend(each.map(|(row, own)| {
             own.map(|own| {
+                let greedy = own.iter().all(|(_, greedy)| *greedy);
+                let own: Vec<f64> = own.into_iter().map(|(sum, _)| sum).collect();
                 let per_token = own.iter().zip(tokens.by_ref()).map(|(sum, tokens)| sum / tokens).collect();
-                ModelChoice { per_token: Some(per_token), ..best(&own, choices(row), row.asked(), &alone) }
+                let mut best = best(&own, choices(row), row.asked(), &alone);
+                if matches!(row.marked, Marked::Contexts(_)) {
+                    // The choices are not what is scored, so their lengths say nothing.
+                    best.per_character = None;
+                }
+                ModelChoice { per_token: Some(per_token), greedy, ..best }
             })
         }));
     }
@@ -88,13 +100,13 @@ pub(super) async fn choose<'a>(
     Ok(Choosing { chosen, cut })
 }
 
-/// Σ log p of each pair's answer.
+/// Σ log p of each pair's answer, and whether each of its tokens is the likeliest one.
 async fn sums(
     scorer: &mut Scorer,
-    pairs: &[Pair],
+    (pairs, detail): (&[Pair], Detail),
     (begun, rows): (usize, usize),
     tell: Tell<'_>,
-) -> Result<Vec<f64>> {
+) -> Result<Vec<(f64, bool)>> {
     let texts: Vec<Scoring<'_>> =
         pairs.iter().map(|pair| Scoring { tokens: &pair.tokens, from: pair.from }).collect();
     if texts.is_empty() {
@@ -104,8 +116,12 @@ async fn sums(
         let part = (rows - begun).min(AT_ONCE) as f64 * done as f64 / of.max(1) as f64;
         tell("choosing", begun as u64 + part as u64, rows as u64);
     };
-    let scored = scorer.score(&texts, Detail::Losses, &mut progress).await?;
-    Ok(scored.iter().map(|text| text.iter().map(|token| f64::from(token.log_probability)).sum()).collect())
+    let scored = scorer.score(&texts, detail, &mut progress).await?;
+    let sum = |text: &Vec<TokenScore>| {
+        let sum = text.iter().map(|token| f64::from(token.log_probability)).sum();
+        (sum, text.iter().all(|token| token.rank == 1))
+    };
+    Ok(scored.iter().map(sum).collect())
 }
 
 /// The best of the first `asked` options by each measure; the first of equal ones, like NumPy's argmax.
@@ -126,6 +142,7 @@ pub(super) fn best(
         mutual_info: mutual_info.as_deref().map(largest),
         sums: all.to_vec(),
         per_token: None,
+        greedy: false,
     }
 }
 

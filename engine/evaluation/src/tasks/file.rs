@@ -1,9 +1,12 @@
 //! A task file: its rows and its invalid lines.
 
-use super::rows::{Kind, Row, fields_of, marked, row_of};
-use glasshouse_metrics::layouts::{Standard, records};
-use glasshouse_platform::{Error, Result};
+use super::rows::{Kind, Row, fields_of, of_set, row_of};
+use glasshouse_metrics::records::records;
+use glasshouse_platform::{Error, Result, TaskReader, storage};
 use glasshouse_protocol::Hint;
+use glasshouse_protocol::evaluation::{TaskSet, is_description};
+use serde_json::{Map, Value};
+use std::path::Path;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskFile {
@@ -15,20 +18,32 @@ pub struct TaskFile {
     pub rows: Vec<Row>,
     /// Invalid lines with reasons, up to a maximum.
     pub broken: Vec<(u64, String)>,
-    /// The standard benchmark whose layout the rows have.
-    pub set: Option<&'static Standard>,
+    /// The task that describes the rows.
+    pub set: Option<TaskSet>,
 }
 
 impl TaskFile {
     /// Reads the first `most` rows of a file: JSON Lines, a JSON list, a table or CoNLL columns, by file extension.
-    /// Invalid lines are recorded and skipped. Rows of a standard benchmark are read in its published layout, which is
-    /// recognised by the first row.
+    /// Invalid lines are recorded and skipped. Rows of a published task are recognised by the first one.
     ///
     /// # Errors
     /// No line is valid; the message gives the first one's fault.
     pub fn read(name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
+        Self::read_as("", name, bytes, most)
+    }
+
+    /// Like [`Self::read`], for a task given by name or described as YAML ([`TaskReader::find`]), unless `task` is empty.
+    ///
+    /// # Errors
+    /// The description is invalid or does not fit the rows, or no line is valid.
+    pub fn read_as(task: &str, name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
+        if is_description(name) {
+            let reason =
+                "it describes a task; choose its rows too, in a file of the same name, such as .jsonl";
+            return Err(Error::bad_file(name, reason).hint(Hint::Task));
+        }
         let most = most.unwrap_or(usize::MAX);
-        let (mut rows, mut broken, mut set) = (Vec::<Row>::new(), Vec::new(), None);
+        let (mut rows, mut broken, mut reader) = (Vec::<Row>::new(), Vec::new(), None);
         let mut crc32c = 0;
         for record in records(name, bytes).map_err(|reason| Error::bad_file(name, reason))? {
             if rows.len() >= most {
@@ -36,19 +51,24 @@ impl TaskFile {
             }
             let read = record.json.and_then(|json| {
                 crc32c = crc32c::crc32c_append(crc32c, &json);
-                let Some(fields) = fields_of(&json)? else { return Ok(None) };
-                let row = match *set.get_or_insert_with(|| Standard::find(name, &fields)) {
-                    Some(set) => {
-                        let fields = set.row(&fields)?;
-                        Row { marked: marked(&fields)?, ..row_of(&fields, record.line)? }
-                    }
-                    None => row_of(&fields, record.line)?,
-                };
-                Ok(Some(row))
+                fields_of(&json)
             });
+            let read = match read {
+                Ok(None) => continue,
+                Ok(Some(fields)) => {
+                    let reader = match &reader {
+                        Some(reader) => reader,
+                        None => reader.insert(reader_of(task, name, &fields)?),
+                    };
+                    match reader {
+                        Some(reader) => reader.row(&fields).and_then(|own| of_set(&own, record.line)),
+                        None => row_of(&fields, record.line),
+                    }
+                }
+                Err(reason) => Err(reason),
+            };
             match read {
-                Ok(None) => {}
-                Ok(Some(row)) => match rows.first().map(Row::kind) {
+                Ok(row) => match rows.first().map(Row::kind) {
                     Some(first) if first != row.kind() => {
                         let [first, own] = [first, row.kind()].map(Kind::words);
                         broken.push((record.line, format!("rows above {first}, but this one would {own}")));
@@ -58,22 +78,45 @@ impl TaskFile {
                 Err(reason) => broken.push((record.line, reason)),
             }
         }
+        let set = reader.flatten().map(|reader| reader.set.clone());
         let Some(kind) = rows.first().map(Row::kind) else {
             let reason = match broken.first() {
                 Some((line, reason)) => format!("no line is a row; line {line}: {reason}"),
                 None => "it has no rows".to_owned(),
             };
             let error = Error::bad_file(name, reason);
-            let is_for_audit = set.flatten().is_some_and(|set| set.name == "CrowS-Pairs");
+            let is_for_audit = set.is_some_and(|set| set.name == "CrowS-Pairs");
             return Err(if is_for_audit { error.hint(Hint::AuditPairs) } else { error });
         };
-        let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned();
-        Ok(Self { name, crc32c, kind, rows, broken, set: set.flatten() })
+        Ok(Self {
+            name: name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned(),
+            crc32c,
+            kind,
+            rows,
+            broken,
+            set,
+        })
     }
+}
+
+/// The task that describes a file's rows. Rows with messages or a text as `prompt` are a person's own.
+fn reader_of(task: &str, name: &str, first: &Map<String, Value>) -> Result<Option<TaskReader>> {
+    let own = first.contains_key("messages") || first.get("prompt").is_some_and(|own| !own.is_object());
+    if task.is_empty() && own {
+        return Ok(None);
+    }
+    let own = match is_description(task) {
+        true => String::from_utf8_lossy(&storage::read(Path::new(task))?).into_owned() + "\n",
+        false => task.to_owned(),
+    };
+    let called = own.lines().find_map(|line| line.strip_prefix("task:")).unwrap_or(task).trim();
+    TaskReader::find(&own, name, first)
+        .map_err(|reason| Error::Refused(format!("the task {called}: {reason}")).hint(Hint::Task))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rows::{Marked, Right};
     use super::*;
 
     fn read(text: &str) -> TaskFile {
@@ -127,7 +170,10 @@ mod tests {
     fn standard_sets_are_read_as_they_are_published() {
         let text = "{\"goal\":\"a\",\"sol1\":\"b\",\"sol2\":\"c\",\"label\":1}\n{\"goal\":\"a\",\"sol1\":\"b\",\"sol2\":\"c\"}\n";
         let file = read(text);
-        assert_eq!((file.set.map(|set| set.name), file.rows.len(), file.broken.len()), (Some("PIQA"), 1, 1));
+        assert_eq!(
+            (file.set.as_ref().map(|set| set.name.as_str()), file.rows.len(), file.broken.len()),
+            (Some("PIQA"), 1, 1)
+        );
         assert_eq!((file.rows[0].expected(), file.rows[0].plain), (vec!["c".to_owned()], true));
         assert!(file.broken[0].1.contains("test splits are published without"));
         let table = TaskFile::read("a/rows.csv", b"prompt,answer\na,\"b,c\"\nd\n", None).unwrap();
@@ -136,6 +182,41 @@ mod tests {
             (None, 1, vec!["b,c".to_owned()])
         );
         assert_eq!(table.broken, [(3, "1 columns, but the header has 2".to_owned())]);
+    }
+
+    #[test]
+    fn rows_of_a_described_task_name_its_keys() {
+        let task =
+            "task: mine\noutput_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: c\ndoc_to_target: a\n";
+        let text = "{\"q\":\"Who?\",\"c\":[\"b\",\"d\"],\"a\":\"d\"}\n{\"q\":\"Who?\",\"c\":[\"b\",\"d\"],\"a\":\"e f\"}\n\
+                    {\"q\":\"Who?\",\"c\":[],\"a\":0}\n{\"c\":[\"b\",\"d\"],\"a\":0}\n{\"q\":\"Who?\",\"c\":[\"b\",\"d\"],\"a\":2}\n";
+        let file = TaskFile::read_as(task, "rows.jsonl", text.as_bytes(), None).unwrap();
+        assert_eq!((file.rows.len(), file.rows[0].expected()), (1, vec!["d".to_owned()]));
+        let said = [
+            (2, "`doc_to_target`: \"e f\" is not one of the choices"),
+            (3, "`doc_to_choice`: expected at least two answers"),
+            (4, "`q`: missing"),
+            (5, "`doc_to_target`: 2 is beyond"),
+        ];
+        assert_eq!(file.broken.len(), said.len());
+        for ((line, reason), (wanted, part)) in file.broken.iter().zip(said) {
+            assert!(*line == wanted && reason.contains(part), "{line}: {reason}");
+        }
+        let error = TaskFile::read_as("nothing", "rows.jsonl", text.as_bytes(), None).unwrap_err();
+        assert_eq!(error.hints(), [Hint::Task]);
+        let error = TaskFile::read("mine.yaml", task.as_bytes(), None).unwrap_err();
+        assert_eq!(error.hints(), [Hint::Task]);
+    }
+
+    #[test]
+    fn continuations_are_rows() {
+        let of =
+            |task: &str, text: &str| TaskFile::read_as(task, "rows.jsonl", text.as_bytes(), None).unwrap();
+        let file = of("lambada_openai", "{\"text\":\"a b c\"}\n");
+        assert_eq!((file.kind, &file.rows[0].right), (Kind::Continue, &Right::Continuation(" c".to_owned())));
+        let file = of("", "{\"sentence\":\"a _ b.\",\"option1\":\"c\",\"option2\":\"d\",\"answer\":\"2\"}\n");
+        assert_eq!((file.kind, &file.rows[0].marked), (Kind::Choose, &Marked::Contexts("b.".to_owned())));
+        assert!(file.questions(None).is_err());
     }
 
     #[test]

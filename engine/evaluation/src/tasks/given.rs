@@ -149,7 +149,7 @@ pub(super) fn simplest(rows: &[(&Row, Given)]) -> Option<(&'static str, String, 
             let about = format!("The most frequent label of the file, {commonest}, for every text.");
             Some(("majority", about, worth.collect()))
         }
-        Right::Answers { .. } | Right::Tags { .. } => None,
+        Right::Answers { .. } | Right::Tags { .. } | Right::Continuation(_) => None,
     }
 }
 

@@ -137,6 +137,13 @@ impl AnswerMeasures {
             }
             return;
         }
+        if rows.iter().any(|(row, _)| matches!(row.right, Right::Continuation(_))) {
+            let greedy = |(_, given): &(&Row, Given)| given.chosen.as_ref().map(|chosen| is(chosen.greedy));
+            if let Some(values) = rows.iter().map(greedy).collect() {
+                self.mean("acc", values, bootstrap);
+            }
+            return;
+        }
         let tagged: Vec<_> = rows.iter().filter_map(|(row, given)| tags(row, given, names)).collect();
         if tagged.is_empty() {
             let named = |(row, given): &(&Row, Given)| is(row.right == Right::Label(given.answer.clone()));
@@ -151,6 +158,18 @@ impl AnswerMeasures {
             tagged.iter().map(|row| (same(row), row.0.len() as f64)).unzip();
         let value = right.iter().sum::<f64>() / words.iter().sum::<f64>();
         self.push("acc", value, bootstrap.ratio(&right, &words), rows.len(), Vec::new(), None);
+    }
+
+    /// Adds e to the mean loss of a continuation, lm-eval's `perplexity`.
+    pub(super) fn perplexity(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
+        let loss = |(_, given): &(&Row, Given)| Some([-given.chosen.as_ref()?.sums.first()?, 1.0]);
+        let Some(losses) = rows.iter().map(loss).collect::<Option<Vec<[f64; 2]>>>() else { return };
+        let of = |[loss, count]: [f64; 2]| libm::exp(loss / count);
+        let sum = losses.iter().fold([0.0; 2], |sum, own| [sum[0] + own[0], sum[1] + own[1]]);
+        self.push("perplexity", of(sum), bootstrap.sums(&losses, of), losses.len(), Vec::new(), None);
+        if let Some(metric) = self.metrics.last_mut() {
+            metric.better = Better::Lower;
+        }
     }
 
     /// Adds a metric of each row's answer and references.

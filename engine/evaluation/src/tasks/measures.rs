@@ -23,6 +23,8 @@ enum TaskMetric {
     /// Whether words are stemmed.
     Rouge(bool),
     Accuracy,
+    /// Of continuations.
+    Perplexity,
     Report,
     Entities,
     Stereotypes,
@@ -34,13 +36,14 @@ enum TaskMetric {
 }
 
 /// Metrics by name, with the kinds of row they apply to.
-const MEASURES: [(&str, &[Kind]); 12] = [
+const MEASURES: [(&str, &[Kind]); 13] = [
     ("exact_match", &[Kind::Generate]),
     ("f1", &[Kind::Generate]),
     ("bleu", &[Kind::Generate]),
     ("chrf", &[Kind::Generate]),
     ("rouge", &[Kind::Generate]),
-    ("acc", &[Kind::Choose, Kind::Classify, Kind::Tag]),
+    ("acc", &[Kind::Choose, Kind::Classify, Kind::Tag, Kind::Continue]),
+    ("perplexity", &[Kind::Continue]),
     ("classification_report", &[Kind::Classify]),
     ("entities", &[Kind::Tag]),
     ("rule", &[Kind::Generate]),
@@ -62,7 +65,7 @@ impl Measures {
     /// A metric is unknown, does not fit the rows, or can judge none of them.
     pub(super) fn new(wanted: &[String], file: &mut TaskFile) -> Result<Self> {
         let named: Vec<String> = match wanted {
-            [] => default_of(file).into_iter().map(str::to_owned).collect(),
+            [] => default_of(file),
             wanted => {
                 // Ignore duplicates.
                 let first = |(at, name): (usize, &String)| {
@@ -96,6 +99,7 @@ impl Measures {
                 TaskMetric::Chrf => measured.chrf(rows, bootstrap, &yielder).await,
                 TaskMetric::Rouge(stems) => measured.rouge(rows, *stems, bootstrap, &yielder).await,
                 TaskMetric::Accuracy => measured.accuracy(rows, names, bootstrap),
+                TaskMetric::Perplexity => measured.perplexity(rows, bootstrap),
                 TaskMetric::Report => measured.report(rows, bootstrap, &yielder).await,
                 TaskMetric::Entities => measured.entities(rows, names, bootstrap),
                 TaskMetric::Stereotypes => measured.stereotypes(rows, bootstrap, &yielder).await,
@@ -109,13 +113,12 @@ impl Measures {
     }
 }
 
-fn default_of(file: &TaskFile) -> Vec<&'static str> {
-    let of_set = file.set.map(|set| set.metrics).unwrap_or_default();
-    let of_set: Vec<&str> = of_set.iter().copied().filter(|name| fits(name, file)).collect();
-    if !of_set.is_empty() {
-        return of_set;
+fn default_of(file: &TaskFile) -> Vec<String> {
+    if let Some(set) = file.set.as_ref().filter(|set| !set.metrics.is_empty()) {
+        return set.metrics.clone();
     }
-    match file.kind {
+    let names = match file.kind {
+        Kind::Continue => vec!["perplexity", "acc"],
         Kind::Choose => vec!["acc"],
         Kind::Classify => vec!["acc", "classification_report"],
         Kind::Tag => vec!["entities", "acc"],
@@ -133,13 +136,16 @@ fn default_of(file: &TaskFile) -> Vec<&'static str> {
                 (false, true) => vec!["f1", "bleu", "chrf", "rouge"],
             }
         }
-    }
+    };
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// Whether a metric applies to a file. A benchmark's own scores need its rows.
 fn fits(name: &str, file: &TaskFile) -> bool {
     let of_kind = MEASURES.iter().any(|(own, kinds)| *own == name && kinds.contains(&file.kind));
-    of_kind && (!OF_SETS.contains(&name) || file.set.is_some_and(|set| set.metrics.contains(&name)))
+    of_kind
+        && (!OF_SETS.contains(&name)
+            || file.set.as_ref().is_some_and(|set| set.metrics.iter().any(|own| own == name)))
 }
 
 fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
@@ -172,6 +178,7 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
         ("chrf", _) => TaskMetric::Chrf,
         ("classification_report", _) => TaskMetric::Report,
         ("entities", _) => TaskMetric::Entities,
+        ("perplexity", _) => TaskMetric::Perplexity,
         ("stereotypes", _) => TaskMetric::Stereotypes,
         ("bbq", _) => TaskMetric::Bbq,
         ("mc2", _) => TaskMetric::Mc2,
@@ -320,8 +327,10 @@ mod tests {
             r#"{"prompt":"a","answer":"red","check":{"type":"contains","all":["red","blue"],"max_words":9}}"#;
         let (labelled, tagged) = (r#"{"text":"a","label":"b"}"#, r#"{"tokens":["Ada"],"tags":["B-PER"]}"#);
         let (mut measured, mut seen) = (Vec::new(), Vec::new());
-        for rows in [parts, CHOICES, labelled, tagged, &stereotypes, &bbq, truth] {
-            let file = file(rows);
+        let continued = r#"{"text":"a b"}"#;
+        for rows in [parts, CHOICES, labelled, tagged, &stereotypes, &bbq, truth, continued] {
+            let named = if rows == continued { "lambada.jsonl" } else { "rows.jsonl" };
+            let file = TaskFile::read(named, rows.as_bytes(), None).unwrap();
             for (name, _) in MEASURES.iter().filter(|(name, _)| fits(name, &file)) {
                 let mut own = file.clone();
                 let Ok(measures) = Measures::new(&[(*name).to_owned()], &mut own) else {

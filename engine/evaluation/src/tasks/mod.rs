@@ -1,6 +1,7 @@
 //! Tasks: rows with known answers, from a user's file or the project's own families; asking a model and measuring its answers.
 //!
-//! `rows` reads the rows, `prompt` builds the prompts, `answers` (free-form) or `choices` (by likelihood) collect the
+//! `rows` reads the rows (made by the descriptions of
+//! `engine/conversation/src/tasks.yaml` for published tasks), `prompt` builds the prompts, `answers` (free-form) or `choices` (by likelihood) collect the
 //! answers, and `measures` measures them, with StereoSet's scores in `stereotypes`, BBQ's in `bbq` and TruthfulQA's in
 //! `truth`; `tables` shows where a model fails.
 
@@ -29,7 +30,6 @@ use given::{AllGiven, Given};
 use glasshouse_compiler::sampler;
 use glasshouse_executors::cpu::CpuDecoder;
 use glasshouse_generation::Decoder;
-use glasshouse_metrics::layouts::Standard;
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
 use glasshouse_protocol::evaluation::{TaskAnswer, TaskBaseline, TaskReport, TaskRequest};
@@ -82,7 +82,8 @@ impl Asked {
         for (name, bytes) in &results {
             AllGiven::read(name, bytes, &file)?;
         }
-        Ok(Self { file, measures, max_tokens: request.max_tokens, results, suite: "" })
+        let max_tokens = request.max_tokens.or(file.set.as_ref().and_then(|set| set.max_tokens));
+        Ok(Self { file, measures, max_tokens, results, suite: "" })
     }
 
     /// A family of the project's own instruction tasks ([`families`]).
@@ -116,8 +117,9 @@ pub async fn task(
 ) -> Result<TaskReport> {
     let file = &asked.file;
     let names = names_of(&file.rows);
-    let prompting =
+    let mut prompting =
         Prompting::new(answerer.tokenizer, answerer.config.context_length, file.kind, names.clone());
+    prompting.delimiter = file.set.as_ref().and_then(|set| set.delimiter.as_deref());
     let mut tell = |what: &str, done: u64, of: u64| tell(&format!("{}: {what}", file.name), done, of);
     let (all, about) = given(answerer, asked, (&prompting, &names), &mut tell).await?;
     if all.rows.is_empty() {
@@ -129,7 +131,7 @@ pub async fn task(
     let beside = beside(asked, &all, &measured, (&names, bootstrap)).await?;
     let mut broken = [file.broken.as_slice(), &all.broken].concat();
     broken.sort_by_key(|(line, _)| *line);
-    let mut sentences: Vec<String> = file.set.map(Standard::about).into_iter().chain(about).collect();
+    let mut sentences: Vec<String> = file.set.iter().map(|set| set.about.clone()).chain(about).collect();
     if !asked.suite.is_empty() {
         sentences.push(
             "Rows of all levels, equally often, in held-out wordings: a model that learned only one level does better on that level."
@@ -212,9 +214,9 @@ async fn given<'a>(
             .hint(Hint::Run));
         }
         (Answering::Writes { decoder, .. }, Kind::Generate | Kind::Tag) => {
-            let found =
-                answers::answers(decoder, answerer.tokenizer, prompting, rows, asked.max_tokens, tell)
-                    .await?;
+            let until = file.set.as_ref().map(|set| set.until.as_slice()).unwrap_or_default();
+            let limits = (asked.max_tokens, until);
+            let found = answers::answers(decoder, answerer.tokenizer, prompting, rows, limits, tell).await?;
             about.push(found.about(file.kind));
             about.extend(cut(found.cut));
             let given = |answer: std::result::Result<String, String>| {
@@ -222,16 +224,17 @@ async fn given<'a>(
             };
             AllGiven::new(rows, found.answers.into_iter().map(given))
         }
-        (Answering::Writes { scorer, .. }, Kind::Choose) => {
+        (Answering::Writes { scorer, .. }, Kind::Choose | Kind::Continue) => {
             let found = choices::choose(scorer, prompting, rows, choices_of, tell).await?;
             about.extend(cut(found.cut));
             let each = rows.iter().zip(found.chosen);
             AllGiven::new(
                 rows,
                 each.map(|(row, chosen)| {
-                    chosen.map(|chosen| Given {
-                        answer: choices_of(row).get(chosen.likeliest).cloned().unwrap_or_default(),
-                        chosen: Some(chosen),
+                    chosen.map(|chosen| {
+                        let said = choices_of(row).get(chosen.likeliest);
+                        let said = said.filter(|_| file.kind == Kind::Choose || chosen.greedy);
+                        Given { answer: said.cloned().unwrap_or_default(), chosen: Some(chosen) }
                     })
                 }),
             )
@@ -254,6 +257,7 @@ async fn given<'a>(
 fn choices_of(row: &Row) -> &[String] {
     match &row.right {
         Right::Choice { choices, .. } => choices,
+        Right::Continuation(text) => std::slice::from_ref(text),
         _ => &[],
     }
 }

@@ -1,7 +1,7 @@
 //! Prompts for the rows of a task: written by the chat template if the model has one and the row is a question,
 //! otherwise as text to continue.
 
-use super::rows::{Kind, Right, Row};
+use super::rows::{Kind, Marked, Right, Row};
 use glasshouse_generation::{chat_prompt, chat_room, prompt_tokens};
 use glasshouse_platform::Result;
 use glasshouse_protocol::ChatMessage;
@@ -34,7 +34,7 @@ impl Wording {
         let names = self.names.join(", ");
         if let Some(last) = messages.last_mut() {
             let asks = match self.kind {
-                Kind::Generate | Kind::Choose => return messages,
+                Kind::Generate | Kind::Choose | Kind::Continue => return messages,
                 Kind::Classify => {
                     format!("Which label fits this text: {names}? Answer with the label alone.")
                 }
@@ -49,7 +49,7 @@ impl Wording {
         let mut messages = row.messages.clone();
         if let Some(last) = messages.last_mut() {
             last.content.push_str(match self.kind {
-                Kind::Generate | Kind::Choose => "",
+                Kind::Generate | Kind::Choose | Kind::Continue => "",
                 Kind::Classify => LABEL,
                 Kind::Tag => TAGS,
             });
@@ -68,11 +68,13 @@ pub(super) struct Prompting<'a> {
     files: &'a TokenizerFiles,
     context: usize,
     wording: Wording,
+    /// Text between a prompt and its continuation; `None`: a space, unless there is white space.
+    pub(super) delimiter: Option<&'a str>,
 }
 
 impl<'a> Prompting<'a> {
     pub(super) fn new(files: &'a TokenizerFiles, context: usize, kind: Kind, names: Vec<String>) -> Self {
-        Self { files, context, wording: Wording { kind, names } }
+        Self { files, context, wording: Wording { kind, names }, delimiter: None }
     }
 
     /// Whether a row is asked with the chat template.
@@ -124,9 +126,14 @@ impl<'a> Prompting<'a> {
         } else {
             joined(&messages)
         };
+        let (text, answer) = match &row.marked {
+            Marked::Contexts(continuation) => (answer.to_owned(), continuation.as_str()),
+            _ => (text, answer),
+        };
         // Templates write the tokens that begin a text themselves.
         let begins: &[u32] = if self.chats(row) { &[] } else { self.files.tokenizer.begins() };
-        let answer = if self.chats(row) { answer.to_owned() } else { continuation(&text, answer) };
+        let answer =
+            if self.chats(row) { answer.to_owned() } else { continuation(&text, answer, self.delimiter) };
         pair(&self.files.tokenizer, begins, self.prefix(), &text, &answer, self.context)
     }
 
@@ -134,7 +141,7 @@ impl<'a> Prompting<'a> {
     /// one that ends them. `None` if there is neither.
     pub(super) fn alone(&self, answer: &str, chats: bool) -> Result<Option<Pair>> {
         let Some(prefix) = self.prefix() else { return Ok(None) };
-        let answer = if chats { answer.to_owned() } else { continuation("", answer) };
+        let answer = if chats { answer.to_owned() } else { continuation("", answer, self.delimiter) };
         pair(&self.files.tokenizer, &[], Some(prefix), "", &answer, self.context)
     }
 
@@ -155,6 +162,9 @@ impl<'a> Prompting<'a> {
             (Kind::Choose, false) => {
                 "Each choice has its likelihood after the prompt and a space, tokenised as in lm-eval."
                     .to_owned()
+            }
+            (Kind::Continue, _) => {
+                "Each continuation has its likelihood after the prompt, tokenised as in lm-eval.".to_owned()
             }
             (Kind::Classify, true) => {
                 "A question with the labels in the model's chat template; the likeliest label as its answer."
@@ -190,8 +200,11 @@ fn joined(messages: &[ChatMessage]) -> String {
     messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// An answer with a leading space, unless there is white space already.
-fn continuation(text: &str, answer: &str) -> String {
+/// An answer after the delimiter; by default a space, unless there is white space already.
+fn continuation(text: &str, answer: &str, delimiter: Option<&str>) -> String {
+    if let Some(delimiter) = delimiter {
+        return format!("{delimiter}{answer}");
+    }
     let parted = text.ends_with(char::is_whitespace) || answer.starts_with(char::is_whitespace);
     if parted { answer.to_owned() } else { format!(" {answer}") }
 }
@@ -232,7 +245,7 @@ pub(super) fn names_of(rows: &[Row]) -> Vec<String> {
         match &row.right {
             Right::Label(label) => names.push(label.clone()),
             Right::Tags { tags, .. } => names.extend(tags.iter().cloned()),
-            Right::Answers { .. } | Right::Choice { .. } => {}
+            Right::Answers { .. } | Right::Choice { .. } | Right::Continuation(_) => {}
         }
     }
     names.sort_unstable();
@@ -279,9 +292,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_parted_by_one_space() {
-        assert_eq!(continuation("A", "cat"), " cat");
-        assert_eq!(continuation("A\n", "cat"), "cat");
-        assert_eq!(continuation("A", " cat"), " cat");
-        assert_eq!(continuation("", "cat"), " cat");
+        assert_eq!(continuation("A", "cat", None), " cat");
+        assert_eq!(continuation("A\n", "cat", None), "cat");
+        assert_eq!(continuation("A", " cat", None), " cat");
+        assert_eq!(continuation("", "cat", None), " cat");
+        assert_eq!(continuation("A", "cat", Some("")), "cat");
     }
 }

@@ -1,5 +1,5 @@
-//! Rows of a task file. Rows of standard benchmarks are converted to this form by the `layouts` of
-//! `glasshouse-metrics`.
+//! Rows of a task file. Rows of published tasks are converted to this form by their descriptions
+//! (`engine/conversation/src/task.rs`).
 //!
 //! | kind | keys |
 //! |---|---|
@@ -9,7 +9,8 @@
 //! | tag | `tokens`, `tags` |
 //!
 //! `group`, `template`, `category`, `subject` or `kind` name a row's group. Rows converted from BBQ and TruthfulQA hold
-//! the data of their own scores in `biased`, `unknown`, `ambiguous`, `asked` and `true`.
+//! the data of their own scores in `biased`, `unknown`, `ambiguous`, `asked` and `true`; `continuation` is a text whose
+//! likelihood is measured after `prompt`, or after each of `choices`.
 
 pub use glasshouse_protocol::evaluation::AnswerKind as Kind;
 use glasshouse_protocol::{ChatMessage, Role};
@@ -48,6 +49,8 @@ pub enum Right {
         right: Vec<usize>,
     },
     Label(String),
+    /// A text after the prompt.
+    Continuation(String),
     Tags {
         words: Vec<String>,
         /// One tag per word.
@@ -76,6 +79,8 @@ pub enum Marked {
         /// Indices of all true choices.
         choices: Vec<usize>,
     },
+    /// WinoGrande: the choices are contexts of this text.
+    Contexts(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -108,7 +113,7 @@ impl Row {
             Right::Choice { choices, right } => {
                 right.iter().filter_map(|at| choices.get(*at).cloned()).collect()
             }
-            Right::Label(label) => vec![label.clone()],
+            Right::Label(text) | Right::Continuation(text) => vec![text.clone()],
             Right::Tags { tags, .. } => vec![tags.join(" ")],
         }
     }
@@ -119,6 +124,7 @@ impl Row {
             Right::Choice { .. } => Kind::Choose,
             Right::Label(_) => Kind::Classify,
             Right::Tags { .. } => Kind::Tag,
+            Right::Continuation(_) => Kind::Continue,
         }
     }
 }
@@ -155,8 +161,31 @@ pub(super) fn row_of(fields: &Map<String, Value>, line: u64) -> Result<Row, Stri
     Ok(Row { line, messages, plain, right, group, marked: Marked::Nothing })
 }
 
+/// A row that a task's description made.
+pub(super) fn of_set(fields: &Map<String, Value>, line: u64) -> Result<Row, String> {
+    let row = match (given(fields, "continuation").and_then(word), given(fields, "choices")) {
+        (Some(text), None) => messages_of(fields, "prompt").map(|messages| Row {
+            line,
+            messages,
+            plain: true,
+            right: Right::Continuation(text),
+            group: given(fields, "group").and_then(word),
+            marked: Marked::Nothing,
+        }),
+        (Some(text), _) => row_of(fields, line).map(|row| Row { marked: Marked::Contexts(text), ..row }),
+        _ => row_of(fields, line).and_then(|row| Ok(Row { marked: marked(fields)?, ..row })),
+    };
+    // Errors name the keys of the description.
+    let keys = [("prompt", "text"), ("choices", "choice"), ("answer", "target"), ("answers", "target")];
+    row.map_err(|reason| {
+        keys.iter().fold(reason, |reason, (field, key)| {
+            reason.replace(&format!("`{field}`"), &format!("`doc_to_{key}`"))
+        })
+    })
+}
+
 /// Reads the benchmark-specific fields. In users' own rows these names have no meaning.
-pub(super) fn marked(fields: &Map<String, Value>) -> Result<Marked, String> {
+fn marked(fields: &Map<String, Value>) -> Result<Marked, String> {
     let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
     let numbers = |name: &str| -> Result<Option<Vec<usize>>, String> {
         let Some(value) = given(fields, name) else { return Ok(None) };

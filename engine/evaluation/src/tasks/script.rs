@@ -3,7 +3,8 @@
 
 use super::file::TaskFile;
 use super::prompt::{Wording, names_of};
-use super::rows::{Kind, Right, Row};
+use super::rows::{Kind, Marked, Right, Row};
+use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::ChatMessage;
 use serde::Serialize;
 
@@ -30,7 +31,20 @@ struct ScriptLine<'a> {
 
 impl TaskFile {
     /// The rows as JSON lines for a program based on `transformers`.
-    pub fn questions(&self, max_tokens: Option<usize>) -> Vec<String> {
+    ///
+    /// # Errors
+    /// The rows have continuations to score, which the program does not.
+    pub fn questions(&self, max_tokens: Option<usize>) -> Result<Vec<String>> {
+        if self
+            .rows
+            .iter()
+            .any(|row| row.kind() == Kind::Continue || matches!(row.marked, Marked::Contexts(_)))
+        {
+            let name = &self.name;
+            return Err(Error::Refused(format!(
+                "{name}: the program scores no continuations; leave this task out, and compare with --against instead"
+            )));
+        }
         let names = names_of(&self.rows);
         let wording = Wording { kind: self.kind, names: names.clone() };
         let expected: Vec<String> = self.rows.iter().flat_map(Row::expected).collect();
@@ -53,6 +67,6 @@ impl TaskFile {
             };
             serde_json::to_string(&line).unwrap_or_default()
         };
-        self.rows.iter().map(line).collect()
+        Ok(self.rows.iter().map(line).collect())
     }
 }

@@ -132,7 +132,7 @@ mod tests {
         };
         let text = ["x", "x", "y"].map(line).concat();
         let file = TaskFile::read("rows.jsonl", text.as_bytes(), None).unwrap();
-        assert_eq!(file.set.map(|set| set.name), Some("StereoSet"));
+        assert_eq!(file.set.as_ref().map(|set| set.name.as_str()), Some("StereoSet"));
         let given = [[-1.0, -2.0, -3.0], [-2.0, -1.0, -3.0], [-1.0, -3.0, -2.0]].map(|scores| Given {
             answer: String::new(),
             chosen: Some(ModelChoice { per_token: Some(scores.to_vec()), ..ModelChoice::default() }),

@@ -50,7 +50,7 @@ mod tests {
         let row = r#"{"question":"Is fog wet?","mc1_targets":{"choices":["Fire.","Wet."],"labels":[0,1]},
             "mc2_targets":{"choices":["Wet.","Yes.","Fire.","No."],"labels":[1,1,0,0]}}"#;
         let file = TaskFile::read("a.jsonl", row.replace('\n', " ").as_bytes(), None).unwrap();
-        assert_eq!(file.set.map(|set| set.metrics), Some(["acc", "mc2"].as_slice()));
+        assert_eq!(file.set.map(|set| set.metrics), Some(["acc", "mc2"].map(str::to_owned).to_vec()));
         assert_eq!(file.rows[0].marked, Marked::True { asked: 2, choices: vec![1, 2] });
         // Options in order: Fire, Wet, Yes, No.
         let sums = [0.1, 0.2, 0.4, 0.1].map(f64::ln).to_vec();

@@ -55,7 +55,7 @@ fn of_task(own: &TaskReport) -> Results<'_> {
         AnswerKind::Choose => ("multiple-choice", "Multiple choice"),
         AnswerKind::Classify => ("text-classification", "Text classification"),
         AnswerKind::Tag => ("token-classification", "Token classification"),
-        AnswerKind::Generate => TEXT_GENERATION,
+        AnswerKind::Generate | AnswerKind::Continue => TEXT_GENERATION,
     };
     let stem = own.name.rsplit_once('.').map_or(own.name.as_str(), |(stem, _)| stem);
     Results { task, dataset: (stem.to_owned(), own.name.clone(), None), metrics: finite(own.metrics.iter()) }

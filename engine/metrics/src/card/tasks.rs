@@ -92,6 +92,7 @@ fn way(kind: AnswerKind) -> &'static str {
         AnswerKind::Choose => "The likeliest of the given answers counts.",
         AnswerKind::Classify => "Texts are labelled.",
         AnswerKind::Tag => "Words are tagged.",
+        AnswerKind::Continue => "Given continuations are scored.",
     }
 }
 

