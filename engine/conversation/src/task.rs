@@ -52,7 +52,7 @@ enum Output {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename = "metric_list entry")]
+#[serde(deny_unknown_fields, expecting = "a metric_list entry, such as `metric: acc`")]
 struct MetricEntry {
     metric: String,
     #[serde(default, rename = "aggregation")]
@@ -161,7 +161,7 @@ impl Task {
         let mut environment = environment()?;
         for (key, source) in &sources {
             let Some(source) = source.as_str() else { continue };
-            let inner = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+            let inner = source.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
             let single =
                 inner.filter(|inner| !["{{", "}}", "{%", "%}"].iter().any(|part| inner.contains(part)));
             let source = single.map_or(source.to_owned(), |inner| {
