@@ -391,6 +391,7 @@ metric_list: [{ metric: perplexity }, { metric: acc }]
 task: described
 output_type: multiple_choice
 multiple_inputs: true
+description: "Say: "
 doc_to_text: "{{answer}}"
 doc_to_choice: "{{[text + ' cat', text + ' dog']}}"
 doc_to_target: "{{rest}}"

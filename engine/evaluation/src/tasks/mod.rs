@@ -1,9 +1,8 @@
 //! Tasks: rows with known answers, from a user's file or the project's own families; asking a model and measuring its answers.
 //!
-//! `rows` reads the rows (made by the descriptions of
-//! `engine/conversation/src/tasks.yaml` for published tasks), `prompt` builds the prompts, `answers` (free-form) or `choices` (by likelihood) collect the
-//! answers, and `measures` measures them, with StereoSet's scores in `stereotypes`, BBQ's in `bbq` and TruthfulQA's in
-//! `truth`; `tables` shows where a model fails.
+//! `rows` reads the rows, which for published tasks the descriptions of `engine/conversation/src/tasks.yaml` make; `prompt` builds
+//! the prompts; `answers` (free-form) or `choices` (by likelihood) collect the answers; `measures` measures them, with StereoSet's
+//! scores in `stereotypes`, BBQ's in `bbq` and TruthfulQA's in `truth`; `tables` shows where a model fails.
 
 mod answers;
 mod bbq;

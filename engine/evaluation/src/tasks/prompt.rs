@@ -127,7 +127,8 @@ impl<'a> Prompting<'a> {
             joined(&messages)
         };
         let (text, answer) = match &row.marked {
-            Marked::Contexts(continuation) => (answer.to_owned(), continuation.as_str()),
+            // The prompt is the task's description.
+            Marked::Contexts(continuation) => (text + answer, continuation.as_str()),
             _ => (text, answer),
         };
         // Templates write the tokens that begin a text themselves.
@@ -159,12 +160,12 @@ impl<'a> Prompting<'a> {
                 "Questions in the model's chat template; each choice has the likelihood of that answer."
                     .to_owned()
             }
-            (Kind::Choose, false) => {
+            (Kind::Choose, false) if self.delimiter.is_none() => {
                 "Each choice has its likelihood after the prompt and a space, tokenised as in lm-eval."
                     .to_owned()
             }
-            (Kind::Continue, _) => {
-                "Each continuation has its likelihood after the prompt, tokenised as in lm-eval.".to_owned()
+            (Kind::Choose | Kind::Continue, _) => {
+                "Each text has its likelihood after the prompt, tokenised as in lm-eval.".to_owned()
             }
             (Kind::Classify, true) => {
                 "A question with the labels in the model's chat template; the likeliest label as its answer."
