@@ -390,7 +390,6 @@ metric_list: [{ metric: perplexity }, { metric: acc }]
     const CONTEXTS: &str = r#"
 task: described
 output_type: multiple_choice
-multiple_inputs: true
 description: "Say: "
 doc_to_text: "{{answer}}"
 doc_to_choice: "{{[text + ' cat', text + ' dog']}}"

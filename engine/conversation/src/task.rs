@@ -35,7 +35,6 @@ struct Description {
     doc_to_text: Json,
     doc_to_choice: Json,
     doc_to_target: Json,
-    multiple_inputs: bool,
     target_delimiter: Option<String>,
     num_fewshot: Option<u64>,
     metric_list: Vec<MetricEntry>,
@@ -88,7 +87,7 @@ struct Metadata {
 pub struct Task {
     pub set: TaskSet,
     output: Output,
-    /// Whether the choices are contexts of a text.
+    /// Whether the choices are contexts of a text. As in lm-eval, `doc_to_text` of the first row is then an index.
     contexts: bool,
     /// Fields, templates and constants by key.
     sources: BTreeMap<String, Json>,
@@ -104,7 +103,7 @@ impl Task {
     pub fn find(named: &str, file: &str, row: &Fields) -> Result<Option<Self>, String> {
         if named.contains('\n') {
             return match &mut yaml::documents(named)?[..] {
-                [own] => Self::new(read(own.take())?).map(Some),
+                [own] => Self::of_rows(read(own.take())?, row).map(Some),
                 _ => Err("expected one task description".to_owned()),
             };
         }
@@ -125,7 +124,7 @@ impl Task {
             variables.insert("named".to_owned(), is_named.into());
             let when = environment.compile_expression_owned(own.metadata.when.clone()).map_err(reason)?;
             if when.eval(context(&variables)).is_ok_and(|fits| fits.is_true()) {
-                return Self::new(own).map(Some);
+                return Self::of_rows(own, row).map(Some);
             }
         }
         match (named, any) {
@@ -136,6 +135,14 @@ impl Task {
             )),
             _ => Err(names::unknown("task", named, known.iter().map(String::as_str))),
         }
+    }
+
+    fn of_rows(own: Description, first: &Fields) -> Result<Self, String> {
+        let mut task = Self::new(own)?;
+        // An error of the row is reported with its line.
+        let text = task.variables(first).and_then(|variables| task.value("doc_to_text", first, &variables));
+        task.contexts = task.output == Output::MultipleChoice && text.is_ok_and(|text| text.is_u64());
+        Ok(task)
     }
 
     fn new(own: Description) -> Result<Self, String> {
@@ -171,7 +178,7 @@ impl Task {
             let source = template::rewritten(&source).map_err(|error| fault(brief(error)))?;
             environment.add_template_owned(key.clone(), source).map_err(|error| fault(reason(error)))?;
         }
-        Ok(Self { set, output, contexts: own.multiple_inputs, sources, environment })
+        Ok(Self { set, output, contexts: false, sources, environment })
     }
 
     /// Converts a row of the data set to a task row.
@@ -179,11 +186,7 @@ impl Task {
     /// # Errors
     /// The row lacks a field or a right answer, or a template fails; the error names the key or field.
     pub fn row(&self, row: &Fields) -> Result<Fields, String> {
-        let mut variables = variables(row);
-        if self.sources.contains_key("set") {
-            let (_, computed) = self.rendered("set", &variables)?;
-            variables.extend(computed);
-        }
+        let variables = self.variables(row)?;
         let value = |key: &str| self.value(key, row, &variables);
         let (mut made, mut add) = (Fields::new(), Vec::new());
         let (text, target) =
@@ -225,7 +228,18 @@ impl Task {
         Ok(made)
     }
 
-    /// The value of a key: a field of this name, a template's value or text, or the constant itself.
+    /// A row's fields, and what `set` computes.
+    fn variables(&self, row: &Fields) -> Result<Variables, String> {
+        let mut variables = variables(row);
+        if self.sources.contains_key("set") {
+            let (_, computed) = self.rendered("set", &variables)?;
+            variables.extend(computed);
+        }
+        Ok(variables)
+    }
+
+    /// The value of a key: a field of this name, a template's value or text, or the constant itself. Digits that a template makes
+    /// of a text or target of choices are an index, as in lm-eval.
     fn value(&self, key: &str, row: &Fields, variables: &Variables) -> Result<Json, String> {
         let Some(source) = self.sources.get(key) else { return Ok(Json::Null) };
         let Json::String(text) = source else { return Ok(source.clone()) };
@@ -240,7 +254,14 @@ impl Task {
         match value.is_undefined() {
             true if key == "doc_to_target" || key.starts_with("row.") => Ok(Json::Null),
             true => Err(self.missing(key, variables)),
-            false => serde_json::to_value(value).map_err(|error| format!("`{key}`: {error}")),
+            false => {
+                let value = serde_json::to_value(value).map_err(|error| format!("`{key}`: {error}"))?;
+                let is_indexed =
+                    self.output == Output::MultipleChoice && matches!(key, "doc_to_text" | "doc_to_target");
+                let text = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+                let index = text.filter(|_| is_indexed).and_then(|text| text.parse::<u64>().ok());
+                Ok(index.map_or(value, Json::from))
+            }
         }
     }
 

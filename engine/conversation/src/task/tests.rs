@@ -372,6 +372,13 @@ fn a_description_of_a_persons_own_is_read() {
     assert_eq!((made, set.name.as_str(), set.delimiter.as_deref()), (wanted, "mine", Some("")));
     assert_eq!((set.metrics.as_slice(), set.about.contains("mine")), (["acc".to_owned()].as_slice(), true));
 
+    let indexed = "task: mine\ndoc_to_text: q\ndoc_to_choice: c\ndoc_to_target: \"{{ a }}\"";
+    let row = json!({"q": "How many?", "c": ["1", "0"], "a": "1"});
+    assert_eq!(own(indexed, &row).unwrap().1["answer"], json!(1));
+    let contexts = json!({"q": 1, "c": ["A cat", "A dog"], "a": "ran."});
+    let wanted = json!({"prompt": "", "choices": ["A cat", "A dog"], "answer": 1, "continuation": "ran."});
+    assert_eq!(own(indexed, &contexts).unwrap().1, wanted);
+
     let description = r#"
 task: mine
 output_type: generate_until
