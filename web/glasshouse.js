@@ -210,7 +210,7 @@ export class Glasshouse {
 
   /** Holds training after the step in flight. */
   async pause() {
-    await this.#link.request({ command: "pause" });
+    await this.#link.request({ command: "steer", action: "pause" });
     this.#paused = this.#training !== null;
   }
 
@@ -222,7 +222,7 @@ export class Glasshouse {
         return this.#follow({ command: "resume", run: options.run ?? null }, options);
       });
     }
-    if (this.#paused) await this.#link.request({ command: "continue" });
+    if (this.#paused) await this.#link.request({ command: "steer", action: "continue" });
     this.#paused = false;
     return undefined;
   }
@@ -232,7 +232,7 @@ export class Glasshouse {
     this.#aborted = true;
     const training = this.#training;
     if (!training) return;
-    await this.#link.request({ command: "stop_training" });
+    await this.#link.request({ command: "steer", action: "stop" });
     await training.catch(() => {});
   }
 
@@ -251,12 +251,16 @@ export class Glasshouse {
     };
     let forget = () => {};
     const sent = (request) => {
-      forget = onAbort(signal, () => this.#link.request({ command: "stop_writing", request }).catch(() => {}));
+      forget = onAbort(signal, () => this.#link.request({ command: "cancel", request }).catch(() => {}));
     };
     try {
       const events = await this.#link.request({ command: "generate", source, prompt: { kind: "text", text: prompt }, config }, { onEvent, sent });
       const { text, ending, tokens_per_s: tokensPerSecond, moderated = {} } = last(events, "completed").completion;
       return { text, ending, tokensPerSecond, moderated };
+    } catch (error) {
+      // Called off before it began.
+      if (error.kind !== "cancelled" || !signal?.aborted) throw error;
+      return { text: "", ending: "interrupted", tokensPerSecond: 0, moderated: {} };
     } finally {
       forget();
     }
@@ -349,8 +353,8 @@ export class Glasshouse {
     const name = run ?? (await this.evaluations()).evaluations.at(-1)?.run;
     if (name === undefined) throw new GlasshouseError("refused", "nothing was evaluated yet, so that there is no card", "run");
     await this.#open();
-    const events = await this.#link.request({ command: "write_card", run: name, to: null });
-    return new TextDecoder().decode(last(events, "card_written").files[0]);
+    const events = await this.#link.request({ command: "export", what: { card: { run: name } } });
+    return new TextDecoder().decode(last(events, "exported").files[0]);
   }
 
   /** The project's runs, oldest first. */
@@ -362,8 +366,8 @@ export class Glasshouse {
   /** The project as a `.glasshouse` file's bytes: the program on a desktop opens it, too. */
   async save() {
     const { id } = await this.#open();
-    const events = await this.#link.request({ command: "export_project", id, to: null });
-    return last(events, "project_exported").files[0];
+    const events = await this.#link.request({ command: "export", what: { project: { id } } });
+    return last(events, "exported").files[0];
   }
 
   /** Opens a `.glasshouse` file, given as bytes or by its address, as the lab's project. */

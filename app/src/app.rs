@@ -28,7 +28,9 @@ use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{Command, Envelope, Precision, Request, RunConfig, message, presets};
+use glasshouse_protocol::{
+    Command, Envelope, Export, Precision, ProjectChange, Request, RunConfig, message, presets,
+};
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
@@ -397,8 +399,8 @@ impl App {
                     | Command::OpenProject { .. }
                     | Command::CloseProject
                     | Command::ImportProject { .. }
-                    | Command::DuplicateProject { .. }
-                    | Command::ExportProject { .. }
+                    | Command::ChangeProject { change: ProjectChange::Duplicate(_), .. }
+                    | Command::Export { what: Export::Project { .. }, .. }
             )
         };
         if requests.iter().any(settles) {

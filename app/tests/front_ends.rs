@@ -5,8 +5,8 @@ use crate::support::program::{RUN, error_of, folder, last, lines, program, stori
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    BenchReport, Command, Envelope, ErrorKind, Event, GenerateConfig, LearnsFrom, ModelSource, Output,
-    Precision, Prompt, Report, Request, RunConfig, RunLaunch, View, WeightSource,
+    Bench, BenchReport, Command, Envelope, ErrorKind, Event, Export, GenerateConfig, LearnsFrom, ModelSource,
+    Output, Precision, Prompt, Report, Request, RunConfig, RunLaunch, View, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -264,28 +264,28 @@ fn the_same_is_measured_alike() {
     let file = folder.join("run.toml");
     std::fs::write(&file, config.to_toml().unwrap()).unwrap();
     let config = || Box::new(config.clone());
-    let decode = Command::BenchDecode {
+    let decode = Command::Bench(Bench::Decode {
         batches: Vec::new(),
         config: config(),
         repeats: 1,
         prompt_tokens: Some(3),
         tokens: None,
         precision: None,
-    };
+    });
     for (typed, command) in [
-        (&["step", "--repeats", "2"][..], Command::BenchStep { config: config(), repeats: 2 }),
+        (&["step", "--repeats", "2"][..], Command::Bench(Bench::Step { config: config(), repeats: 2 })),
         (&["decode", "--repeats", "1", "--prompt-tokens", "3"], decode),
         (
             &["kernel", "--filter", "norm"],
-            Command::BenchKernels { config: config(), filter: "norm".to_owned() },
+            Command::Bench(Bench::Kernels { config: config(), filter: "norm".to_owned() }),
         ),
         (
             &["inspect", "--repeats", "1", "--view", "tokens,logit-lens"],
-            Command::BenchInspect {
+            Command::Bench(Bench::Inspect {
                 config: config(),
                 repeats: 1,
                 views: vec![View::Tokens, View::LogitLens],
-            },
+            }),
         ),
     ] {
         let common = ["--config", file.to_str().unwrap(), "--device", "cpu", "--threads", "2", "--json"];
@@ -357,8 +357,8 @@ fn an_interrupt_cancels_a_bench() {
 fn the_same_project_is_packed_alike() {
     let (folder, _) = folder();
     let folder = folder.path();
-    let export = |name: &str| Command::ExportProject {
-        id: folder.join("first").display().to_string(),
+    let export = |name: &str| Command::Export {
+        what: Export::Project { id: folder.join("first").display().to_string() },
         to: Some(folder.join(name)),
         keep: true,
     };
@@ -367,7 +367,7 @@ fn the_same_project_is_packed_alike() {
     let heard = play(folder, vec![used.clone(), export("sent.glasshouse")]).unwrap();
     let packed = |name: &str| std::fs::read(folder.join(name)).unwrap();
     assert!(packed("typed.glasshouse") == packed("sent.glasshouse"));
-    let Some(Event::ProjectExported { bytes, files, .. }) = heard.last() else { panic!("{heard:?}") };
+    let Some(Event::Exported { bytes, packed: files, .. }) = heard.last() else { panic!("{heard:?}") };
     assert_eq!(*bytes, packed("sent.glasshouse").len() as u64);
     assert!(said.contains(&format!(", {files} files, read back)")), "{said}");
     let taken = folder.join("typed.glasshouse").display().to_string();
@@ -527,7 +527,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     play(folder, vec![use_project(place.clone(), true), sent("model")]).unwrap();
     assert!(succeed(folder, &["runs", "--project", "twice"]).contains("1-model"));
     // Another failure removes no project.
-    let missing = Command::ReadSettings { run: Some("7".to_owned()) };
+    let missing = Command::ReadRun { run: Some("7".to_owned()), points: 0 };
     play(folder, vec![use_project(folder.join("empty"), true), missing]).unwrap_err();
     assert!(folder.join("empty/project.json").exists());
 

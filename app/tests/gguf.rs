@@ -11,7 +11,7 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::{
-    Command, Envelope, Event, ExportFormat, ModelSource, Quantization, Report, Request,
+    Command, Envelope, Event, Export, ExportFormat, ModelSource, Quantization, Report, Request,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -22,7 +22,14 @@ fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<
     let (requests, inbox) = async_channel::unbounded();
     let send = |id, command| requests.try_send(Envelope::plain(Request { id, command })).unwrap();
     send(1, use_project(project.to_owned(), false));
-    send(2, Command::ExportModel { run: RUN.to_owned(), checkpoint: None, format, to: None, keep: false });
+    send(
+        2,
+        Command::Export {
+            what: Export::Model { run: RUN.to_owned(), checkpoint: None, format },
+            to: None,
+            keep: false,
+        },
+    );
     let heard = Rc::new(RefCell::new(None));
     let ear = heard.clone();
     let tell = move |envelope: Envelope<Report>| match envelope.body.event {
@@ -100,7 +107,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
         folder,
         vec![
             use_project(folder.join("first"), false),
-            Command::ExportModel { run, checkpoint: None, format, to, keep: true },
+            Command::Export { what: Export::Model { run, checkpoint: None, format }, to, keep: true },
         ],
     )
     .unwrap();
@@ -183,8 +190,12 @@ fn the_window_asks_what_a_model_is_written_as() {
         let files = Ok(vec![Chosen { name: name.to_owned(), bytes: None }]);
         window.state_mut().answer(Answer { wish, files });
         window.run_steps(2);
-        let models =
-            |command: &Command| matches!(command, Command::ExportModel { .. } | Command::LookAtModel { .. });
+        let models = |command: &Command| {
+            matches!(
+                command,
+                Command::Export { what: Export::Model { .. }, .. } | Command::LookAtModel { .. }
+            )
+        };
         sent(window.state_mut()).into_iter().find(models)
     };
     let run = || "2-llama-tiny".to_owned();
@@ -194,7 +205,8 @@ fn the_window_asks_what_a_model_is_written_as() {
     ] {
         let wish = Wish::ExportModel { run: run(), format };
         let to = Some(to.into());
-        let command = Command::ExportModel { run: run(), checkpoint: None, format, to, keep: false };
+        let command =
+            Command::Export { what: Export::Model { run: run(), checkpoint: None, format }, to, keep: false };
         assert_eq!(answer(&mut window, wish, chosen), Some(command));
     }
     let from = "/models/m.gguf";

@@ -13,8 +13,8 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, Completion, CorpusSummary, ErrorKind, ErrorReport, Event, FetchProgress, Objective, RunState,
-    RunSummary, Start, TrainEvent, TrainingState, WeightSource, WrittenToken,
+    Command, Completion, CorpusSummary, ErrorKind, ErrorReport, Event, FetchProgress, Objective, RunChange,
+    RunState, RunSummary, Start, Steer, TrainEvent, TrainingState, WeightSource, WrittenToken,
 };
 
 fn failed(message: &str) -> Event {
@@ -485,11 +485,14 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     let run = || "2-llama-tiny".to_owned();
     let asked = sent(window.state_mut());
     assert!(
-        asked.contains(&Command::RenameRun { run: run(), title: "Owls by night".to_owned() }),
+        asked.contains(&Command::ChangeRun {
+            run: run(),
+            change: RunChange::Title("Owls by night".to_owned())
+        }),
         "{asked:?}"
     );
     let tags = || vec!["birds".to_owned(), "small".to_owned()];
-    assert!(asked.contains(&Command::TagRun { run: run(), tags: tags() }), "{asked:?}");
+    assert!(asked.contains(&Command::ChangeRun { run: run(), change: RunChange::Tags(tags()) }), "{asked:?}");
 
     (owls.title, owls.tags) = ("Owls by night".to_owned(), tags());
     tell(window.state_mut(), [Event::Runs { runs: [others(), vec![owls]].concat() }]);
@@ -502,13 +505,17 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     assert!(row(&window, "2 · Owls by night") && !row(&window, "3-nanogpt-cpu"), "the search finds no tags");
 
     press(&mut window, "Delete");
-    let deletes = |command: &Command| *command == Command::DeleteRun { run: "2-llama-tiny".to_owned() };
+    let deletes = |command: &Command| {
+        *command == Command::ChangeRun { run: "2-llama-tiny".to_owned(), change: RunChange::Delete }
+    };
     assert!(!is_shown(&window, "Undo"), "nothing is deleted yet");
     answer(window.state_mut(), deletes, [Event::Runs { runs: others() }, Event::Finished]);
     window.run_steps(3);
     assert!(is_shown(&window, "Deleted 2 · Owls by night") && !row(&window, "2 · Owls by night"));
     press(&mut window, "Undo");
-    assert!(sent(window.state_mut()).contains(&Command::RestoreRun { run: run() }));
+    assert!(
+        sent(window.state_mut()).contains(&Command::ChangeRun { run: run(), change: RunChange::Restore })
+    );
 }
 
 #[test]
@@ -613,7 +620,7 @@ fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
     );
     window.run_steps(2);
     assert!(is_shown(&window, &message) && is_shown(&window, "Pause"));
-    assert!(!sent(window.state_mut()).contains(&Command::StopTraining));
+    assert!(!sent(window.state_mut()).contains(&Command::Steer(Steer::Stop)));
     assert_eq!(window.state().state().training.state, TrainingState::Running);
 
     tell(
@@ -699,7 +706,7 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
     let mut history = support::history(name, 1e-3);
     let Event::History { config, .. } = &mut history else { panic!("a history") };
     config.train.objective = Objective::Chat;
-    let asks = |command: &Command| matches!(command, Command::ReadHistory { run, .. } if run == name);
+    let asks = |command: &Command| matches!(command, Command::ReadRun { run: Some(run), .. } if run == name);
     answer(window.state_mut(), asks, [history]);
     window.run_steps(2);
     let buttons = |label: &str| window.query_all_by_role_and_label(Role::Button, label).count();

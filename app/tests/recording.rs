@@ -20,8 +20,8 @@ use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, CheckpointChoice, Command, EvaluateSettings, ExportFormat, GuardMode, LearnsFrom,
-    Objective, Quantization, RunConfig, RunLaunch, RunState, Start, TrainingState, View, WeightSource,
+    AuditSettings, CheckpointChoice, Command, EvaluateSettings, Export, ExportFormat, GuardMode, LearnsFrom,
+    Objective, Quantization, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState, View, WeightSource,
     presets,
 };
 use serde_json::{Value, json};
@@ -158,7 +158,11 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     session.press("Cancel");
     let to = work.join("shakespeare.gguf");
     let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: Quantization::Q8_0 });
-    session.ask(Command::ExportModel { run, checkpoint: None, format, to: Some(to.clone()), keep: true });
+    session.ask(Command::Export {
+        what: Export::Model { run, checkpoint: None, format },
+        to: Some(to.clone()),
+        keep: true,
+    });
     let model = std::env::var_os("GLASSHOUSE_RECORD_MODEL").map_or(to, PathBuf::from);
     let chosen = Chosen { name: model.display().to_string(), bytes: None };
     session.window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![chosen]) });
@@ -337,9 +341,9 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     session.until("steps to look back on", |state| {
         state.training.state == TrainingState::Running && state.training.step >= raised
     });
-    session.ask(Command::ChangeTraining { learning_rate: Some(10.0 * rate), steps: None });
+    session.ask(Steer::Change { learning_rate: Some(10.0 * rate), steps: None });
     session.until("what comes of it", |state| state.training.step >= ends);
-    session.send(Command::StopTraining);
+    session.send(Steer::Stop);
     session.until("the end of training", |state| state.training.state == TrainingState::Idle);
     session.show(PageName::Train, "light");
     let training = &session.state().training;

@@ -123,8 +123,8 @@ async function walk(browser, address, lasting) {
 
   const { id } = await opened(browser, "Walk");
   const packed = await browser.evaluate(async (id) => {
-    const events = await globalThis.glasshouse.send({ command: "export_project", id, to: null });
-    const [file] = events.findLast(({ event }) => event === "project_exported").files;
+    const events = await globalThis.glasshouse.send({ command: "export", what: { project: { id } } });
+    const [file] = events.findLast(({ event }) => event === "exported").files;
     let text = "";
     for (let at = 0; at < file.length; at += 32_768) text += String.fromCharCode(...file.subarray(at, at + 32_768));
     return btoa(text);

@@ -25,8 +25,8 @@ async function packed(page) {
   await send(page, { command: "train", config: await tiny(page, 30), stop_after: 10 });
   const { project } = await until(page, ({ project }) => project?.name === "Traveller", "the project");
   const text = await page.evaluate(async (id) => {
-    const events = await globalThis.glasshouse.send({ command: "export_project", id, to: null });
-    const [file] = events.findLast(({ event }) => event === "project_exported").files;
+    const events = await globalThis.glasshouse.send({ command: "export", what: { project: { id } } });
+    const [file] = events.findLast(({ event }) => event === "exported").files;
     return btoa(Array.from(file, (byte) => String.fromCharCode(byte)).join(""));
   }, project.id);
   return Buffer.from(text, "base64");

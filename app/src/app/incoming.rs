@@ -8,7 +8,9 @@ use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
 use glasshouse_protocol::config::MAX_RULES_BYTES;
-use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind};
+use glasshouse_protocol::{
+    Command, ErrorKind, Export, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind,
+};
 use std::path::{Path, PathBuf};
 
 pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd, \
@@ -69,7 +71,7 @@ impl App {
             Wish::ExportProject { id, .. } => {
                 // The dialog already asked before replacing a file.
                 let to = first.map(PathBuf::from);
-                self.outbox.send(Command::ExportProject { id, to, keep: false });
+                self.outbox.send(Command::Export { what: Export::Project { id }, to, keep: false });
             }
             Wish::ExportModel { run, format } => {
                 // The dialog already asked before replacing a file; in a folder, the run gets a subfolder.
@@ -77,7 +79,11 @@ impl App {
                     ExportFormat::HuggingFace | ExportFormat::Peft => Path::new(&place).join(&run),
                     ExportFormat::Gguf { .. } => PathBuf::from(place),
                 });
-                self.outbox.send(Command::ExportModel { run, checkpoint: None, format, to, keep: false });
+                self.outbox.send(Command::Export {
+                    what: Export::Model { run, checkpoint: None, format },
+                    to,
+                    keep: false,
+                });
             }
             Wish::ImportModel | Wish::ImportModelFile => self.look_at_model(files),
             Wish::ImportModelAddress => {
@@ -88,12 +94,17 @@ impl App {
             Wish::ExportBundle { run } => {
                 let to = first.map(|folder| Path::new(&folder).join(format!("{run}-bundle")));
                 let (device, steps) = (None, VERIFIED_STEPS);
-                self.outbox.send(Command::ExportBundle { run: Some(run), to, keep: true, device, steps });
+                self.outbox.send(Command::Export {
+                    what: Export::Bundle { run: Some(run), device, steps },
+                    to,
+                    keep: true,
+                });
             }
             Wish::ExportFeedback { one } => {
                 let to = first.map(|folder| Path::new(&folder).join("feedback"));
                 let place = to.as_ref().map_or_else(String::new, |to| format!(" to {}", to.display()));
-                let sent = self.outbox.send(Command::ExportFeedback { to, one, keep: true });
+                let sent =
+                    self.outbox.send(Command::Export { what: Export::Feedback { one }, to, keep: true });
                 self.asks.tell_when_done(sent, format!("Exported the feedback{place}"), None);
             }
             Wish::Propose { source, measure } => {
@@ -111,12 +122,16 @@ impl App {
                 }
             }
             Wish::ExportReport { .. } => {
-                self.outbox.send(Command::ExportReport { to: first });
+                self.outbox.send(Command::Export {
+                    what: Export::Report,
+                    to: first.map(PathBuf::from),
+                    keep: false,
+                });
             }
             Wish::WriteCard { run } => {
                 // The dialog already asked before replacing a file.
                 let to = first.map(PathBuf::from);
-                self.outbox.send(Command::WriteCard { run, to, keep: false });
+                self.outbox.send(Command::Export { what: Export::Card { run }, to, keep: false });
             }
             Wish::TaskFiles => self.pages.evaluate.take_tasks(files),
             Wish::SentencePairs => self.pages.evaluate.take_pairs(files),

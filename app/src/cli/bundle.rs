@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use glasshouse_engine::protocol::VERIFIED_STEPS;
 use glasshouse_engine::protocol::quantity::whole;
-use glasshouse_engine::protocol::{Command, Event};
+use glasshouse_engine::protocol::{Command, Event, Export};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -24,12 +24,10 @@ pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     device.as_deref().map(checked_device).transpose()?;
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, project, false).await?;
-        let command = Command::ExportBundle {
-            run: run.clone(),
+        let command = Command::Export {
+            what: Export::Bundle { run: run.clone(), device: device.clone(), steps: *steps },
             to: Some(to.clone()),
             keep: !force,
-            device: device.clone(),
-            steps: *steps,
         };
         let show = |event| {
             match event {

@@ -19,7 +19,8 @@ use glasshouse_engine::protocol::evaluation::{
     AuditTopic, TaskRequest, TaskResults, is_description, metric_names,
 };
 use glasshouse_engine::protocol::{
-    Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
+    Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, Export, RunState,
+    WeightSource,
 };
 use indicatif::ProgressBar;
 use std::io::IsTerminal as _;
@@ -404,10 +405,10 @@ async fn write_card(
         bail!("{} is a folder; name a file for the card", card.display());
     }
     let to = Some(std::path::absolute(card)?);
-    let command = Command::WriteCard { run: run.to_owned(), to, keep: !arguments.force };
+    let command = Command::Export { what: Export::Card { run: run.to_owned() }, to, keep: !arguments.force };
     let hear = |event| {
         match event {
-            Event::CardWritten { .. } => tell!("card: {}", card.display()),
+            Event::Exported { .. } => tell!("card: {}", card.display()),
             event => trained::note(&event),
         }
         Ok(())

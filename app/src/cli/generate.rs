@@ -38,7 +38,7 @@ pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flag
     let signals = interrupt::flags("stopping")?;
     let sender = engine.sender();
     signals.when_raised(move |_| {
-        sender.send(Command::StopWriting { request: 0 });
+        sender.send(Command::Cancel { request: 0 });
     });
     Ok(signals)
 }
@@ -68,7 +68,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                         write!(output, "{}", prompt.trim_start_matches('\n'))?;
                     }
                     if signals.stop.load(Ordering::SeqCst) {
-                        sender.send(Command::StopWriting { request: 0 });
+                        sender.send(Command::Cancel { request: 0 });
                     }
                 }
                 Event::Written { tokens: written, text, .. } => {

@@ -14,7 +14,7 @@ use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
 use glasshouse_engine::protocol::{
     AuditSettings, Command, DeviceKind, Event, FileProblem, LearnsFrom, OpenedRun, PreparationStage,
-    RunConfig, RunLaunch, RunSummary, Start, TrainEvent, WeightSource,
+    RunConfig, RunLaunch, RunSummary, Start, Steer, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -368,10 +368,10 @@ fn heed(flags: &interrupt::Flags, trains: &AtomicBool, engine: &Sender) {
         return;
     }
     if flags.save.swap(false, Ordering::SeqCst) {
-        engine.send(Command::SaveCheckpoint);
+        engine.send(Steer::SaveCheckpoint);
     }
     if flags.stop.load(Ordering::SeqCst) {
-        engine.send(Command::StopTraining);
+        engine.send(Steer::Stop);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The open project's runs.
 
-use glasshouse_protocol::{CheckpointSummary, Command, Event, RunConfig, RunState, RunSummary, TrainEvent};
+use glasshouse_protocol::{
+    CheckpointSummary, Command, Event, RunConfig, RunState, RunSummary, Steer, TrainEvent,
+};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -38,7 +40,7 @@ impl Runs {
                 // A changed setting is stored in the run's file, as the answer confirms. The run in training may be a resumed
                 // older one.
                 let in_training = self.list.iter().find(|run| run.state == RunState::Running);
-                if let Some(Command::ChangeTraining { learning_rate, steps }) = asked
+                if let Some(Command::Steer(Steer::Change { learning_rate, steps })) = asked
                     && let Some(run) = in_training.or(self.list.last())
                     && let Some(history) = self.histories.get_mut(&run.name)
                 {
@@ -107,7 +109,7 @@ mod tests {
             runs.apply(None, &history);
         }
         let steps = config.train.steps + 100;
-        let asked = Command::ChangeTraining { learning_rate: None, steps: Some(steps) };
+        let asked = Command::Steer(Steer::Change { learning_rate: None, steps: Some(steps) });
         runs.apply(Some(&asked), &Event::Finished);
         let known = |name: &str| runs.histories[name].config.train.steps;
         assert_eq!([known("1-a"), known("2-b")], [steps, config.train.steps]);

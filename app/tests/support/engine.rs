@@ -204,7 +204,7 @@ impl Engine {
                 self.audited = true;
                 vec![Event::Audited { audit: Box::new(super::evaluation::audit(&evaluated(source))) }]
             }
-            Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
+            Command::ReadRun { run: Some(run), .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
             Command::Inspect { source, prompt, views, settings, .. } => {
                 vec![super::inspect::answer(source, prompt, views, settings)]

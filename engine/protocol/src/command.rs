@@ -1,19 +1,23 @@
 //! The requests a front end can send to the engine. Each variant names the events that answer it; the last one is always
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
+mod bench;
+mod change;
 mod export;
 mod launch;
+mod steer;
 
-pub use export::{ExportFormat, Quantization};
+pub use bench::Bench;
+pub use change::{ProjectChange, RecipeChange, RunChange};
+pub use export::{Export, ExportFormat, Quantization, VERIFIED_STEPS};
 pub use launch::{LearnsFrom, RunLaunch};
+pub use steer::Steer;
 
-use crate::cleaning::PersonalAction;
 use crate::{
-    CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Precision, Prompt,
-    ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
+    Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Precision, Prompt, ProposalSettings,
+    RunConfig, TokenizerConfig, View, WeightSource,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A request to the engine.
@@ -31,8 +35,8 @@ pub enum Command {
     /// The window or tab was shown or hidden. While it is visible, GPU submissions are kept to about 8 ms.
     Visible { visible: bool },
     /// Cancels a running request within 0.2 s, or removes a queued one; results finished earlier are untouched. The request is answered
-    /// by `Failed` of the kind `cancelled`. Training is stopped and saved as by [`Command::StopTraining`], a generation as by
-    /// [`Command::StopWriting`]. Cancelling a finished request is not an error.
+    /// by `Failed` of the kind `cancelled`. Training is stopped and saved as by [`Steer::Stop`]. A generation ends with its
+    /// `Completed`s; 0 ends all generations. Cancelling a finished request is not an error.
     Cancel { request: u64 },
     /// Lists devices. Answered by `Devices`.
     ListDevices,
@@ -59,24 +63,8 @@ pub enum Command {
     },
     /// Closes the open project. Refused while a run trains, like opening another project. Answered by `ProjectClosed`.
     CloseProject,
-    /// Renames a project. Answered by `Projects`.
-    RenameProject { id: String, name: String },
-    /// Copies a project with all its files. Answered by `Projects`.
-    DuplicateProject { id: String, name: String },
-    /// Deletes a project. [`Command::RestoreProject`] can undo this until the program ends or starts again. Answered by `Projects`.
-    DeleteProject { id: String },
-    /// Undoes a deletion. Answered by `Projects`.
-    RestoreProject { id: String },
-    /// Packs a project into one `.glasshouse` file. Answered by `ProjectExported`: after writing `to` natively, with the file's bytes
-    /// attached in the browser.
-    ExportProject {
-        id: String,
-        /// Output path (native).
-        to: Option<PathBuf>,
-        /// Fail if the file exists.
-        #[serde(default)]
-        keep: bool,
-    },
+    /// Answered by `Projects`.
+    ChangeProject { id: String, change: ProjectChange },
     /// Unpacks a `.glasshouse` file, from the attached bytes or from a path, into a new project and opens it. Answered by
     /// `ProjectOpened`.
     ImportProject {
@@ -140,31 +128,8 @@ pub enum Command {
     // ---- Cleaning -----------------------------------------------------------------------------------------------------
     /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaned` if the project's documents were cleaned.
     ShowRecipe,
-    /// Replaces the project's recipe with a preset: `fineweb`, `gopher`, `c4`, `light` or `raw`. Answered by `Recipe`.
-    ChooseRecipe { name: String },
-    /// Replaces the project's recipe. Answered by `Recipe`.
-    SetRecipe { toml: String },
-    /// Switches a stage of the recipe on or off. Answered by `Recipe`.
-    SwitchStage {
-        /// [`StageCard::name`](crate::cleaning::StageCard::name).
-        stage: String,
-        on: bool,
-    },
-    /// Sets a number of a stage. Answered by `Recipe`.
-    SetThreshold {
-        stage: String,
-        /// The name of the threshold within the stage.
-        threshold: String,
-        value: f64,
-    },
-    /// Sets the action for a class of personal data. Answered by `Recipe`.
-    SetPersonal { class: String, action: PersonalAction },
-    /// Sets the mixture of sources. Answered by `Recipe`.
-    SetMixture {
-        weights: BTreeMap<String, f64>,
-        /// Temperature, at least 1.
-        temperature: f64,
-    },
+    /// Changes the project's recipe. Answered by `Recipe`.
+    ChangeRecipe(RecipeChange),
     /// Applies the recipe to a sample of the raw documents without writing anything. Answered by `SampleJudged`.
     JudgeSample {
         /// Maximum number of documents, up to [`MAX_JUDGED`](crate::cleaning::MAX_JUDGED).
@@ -201,12 +166,6 @@ pub enum Command {
     },
     /// Deletes the cleaned documents and uses the raw ones again. Answered by `Documents`.
     ForgetCleaning,
-    /// Exports the last cleaning's report as an HTML page. Answered by `ReportPage`: after writing `to` natively, with the page's bytes
-    /// attached in the browser.
-    ExportReport {
-        /// Output path (native).
-        to: Option<String>,
-    },
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------
     /// Trains a tokenizer on the project's text and tokenizes the text. Answered by `Preparing`s and `TokenizerReady`.
@@ -276,24 +235,8 @@ pub enum Command {
         #[serde(flatten)]
         launch: RunLaunch,
     },
-    /// Pauses training after the current step. Answered at once by `TrainingState`.
-    Pause,
-    /// Resumes training after a pause. Answered by `TrainingState`.
-    Continue,
-    /// Trains one step, then pauses. Answered by `TrainingState`.
-    StepOnce,
-    /// Saves a checkpoint after the next step; training continues. Answered by `TrainingState`.
-    SaveCheckpoint,
-    /// Stops training after the current step and saves a resumable checkpoint. Answered by `TrainingState`, then by `TrainingEnded`.
-    StopTraining,
-    /// Changes settings of the training run; the change is recorded in the run's file and metrics. Answered by `TrainingState`.
-    ChangeTraining {
-        /// New peak learning rate; the schedule keeps its shape.
-        learning_rate: Option<f64>,
-        steps: Option<u64>,
-    },
-    /// Profiles one training step. Answered by `Profile`; the run continues afterwards.
-    ProfileStep,
+    /// Controls the run in training. Answered by `TrainingState`.
+    Steer(Steer),
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
     /// Loads a model for generation, so that the first text starts without delay. Answered by `ModelOpened`.
@@ -304,18 +247,13 @@ pub enum Command {
     },
     /// Generates texts after a prompt; works during training. Answered by `ModelOpened`, `CharactersLost` if the vocabulary lacks
     /// characters of the prompt, `Written`s unless samples are requested, and a `Completed` as each text ends.
-    /// [`Command::StopWriting`] and [`Command::Cancel`] end it early.
+    /// [`Command::Cancel`] ends it early.
     Generate {
         source: WeightSource,
         prompt: Prompt,
         config: GenerateConfig,
         #[serde(default)]
         output: Output,
-    },
-    /// Ends a generation. Answered by that generation's `Completed`s.
-    StopWriting {
-        /// The generation's request number; 0 ends all.
-        request: u64,
     },
     /// Lists the lessons that are not built in, and the progress of all lessons in the open project. Answered by `Lessons`.
     ListLessons,
@@ -341,17 +279,6 @@ pub enum Command {
         expected: Vec<Feedback>,
         #[serde(default)]
         rows: Vec<Feedback>,
-    },
-    /// Exports the feedback to files in the formats of TRL's trainers; in the browser, packed as one zip. Answered by `Exported`.
-    ExportFeedback {
-        /// Output folder (native).
-        to: Option<PathBuf>,
-        /// Write all rows to one file in the project's own format.
-        #[serde(default)]
-        one: bool,
-        /// Fail if the output exists.
-        #[serde(default)]
-        keep: bool,
     },
     /// Finds the prompts in a file about which a model is least certain (texts, for a classifier). Skips those already answered or
     /// labelled, and reports how many others were considered. Answered by `Proposed`.
@@ -397,67 +324,25 @@ pub enum Command {
         /// Names of runs; runs without an evaluation are omitted.
         runs: Vec<String>,
     },
-    /// Writes the model card of an evaluated run as one HTML page. Answered by `CardWritten`.
-    WriteCard {
-        run: String,
-        /// Output path (native); otherwise the page is attached to the answer.
-        to: Option<PathBuf>,
-        /// Fail if the file exists.
-        #[serde(default)]
-        keep: bool,
-    },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     /// Lists the project's runs. Answered by `Runs`.
     ListRuns,
-    /// Reads a run's settings. Answered by `Settings`.
-    ReadSettings { run: Option<String> },
-    /// Reads a run's curves and samples. Answered by `History`.
-    ReadHistory {
-        run: String,
-        /// Maximum number of points per curve; longer curves are thinned evenly.
+    /// Reads a run's settings, curves and samples. Answered by `History`.
+    ReadRun {
+        /// `None` means the latest.
+        run: Option<String>,
+        /// Maximum number of points per curve; longer curves are thinned evenly. 0 reads no curves or samples.
         points: usize,
     },
-    /// Saves a note for a run. Answered by `Runs`.
-    SaveNotes { run: String, notes: String },
-    /// Sets a run's title. Answered by `Runs`.
-    RenameRun {
-        run: String,
-        /// Empty removes the title.
-        title: String,
-    },
-    /// Replaces a run's tags. Answered by `Runs`.
-    TagRun { run: String, tags: Vec<String> },
-    /// Deletes a run. [`Command::RestoreRun`] can undo this until the project is opened again. Refused while it trains. Answered by
-    /// `Runs`.
-    DeleteRun { run: String },
-    /// Undoes a run's deletion. Answered by `Runs`.
-    RestoreRun { run: String },
-    /// Creates a new run that starts at another run's checkpoint, with the same settings and schedule. Answered by `Runs`.
-    RestoreCheckpoint { run: String, checkpoint: CheckpointChoice },
-    /// Creates a new run, without steps, from a run's weights with its adapter merged into them. Answered by `AdapterMerged` and
-    /// `Runs`.
-    MergeAdapter {
-        run: String,
-        /// `None` means the best checkpoint.
+    /// Changes a run, or derives a new one from it. Answered by `Runs`.
+    ChangeRun { run: String, change: RunChange },
+    /// Exports to a file or folder. Answered by `Exported`: after writing `to` natively, with the file's bytes attached in the browser,
+    /// where a folder is packed as one zip.
+    Export {
+        what: Export,
+        /// Output path (native).
         #[serde(default)]
-        checkpoint: Option<CheckpointChoice>,
-        /// Folder of a PEFT adapter to merge instead (native).
-        #[serde(default)]
-        adapter: Option<PathBuf>,
-        /// Subtract that adapter from the weights instead of adding it.
-        #[serde(default)]
-        undo: bool,
-    },
-    /// Exports a run for other programs; in the browser, a Hugging Face folder is packed as one zip. Answered by `Exported`.
-    ExportModel {
-        run: String,
-        /// `None` means the best checkpoint.
-        #[serde(default)]
-        checkpoint: Option<CheckpointChoice>,
-        #[serde(default)]
-        format: ExportFormat,
-        /// Output folder or file (native).
         to: Option<PathBuf>,
         /// Fail if the output exists.
         #[serde(default)]
@@ -483,21 +368,6 @@ pub enum Command {
     },
     /// Estimates the resources of a run on many GPUs. Answered by `ClusterPlanned`.
     PlanCluster { config: Box<RunConfig>, request: crate::cluster::ClusterRequest },
-    /// Exports a bundle for continuing a run on many GPUs; in the browser, packed as one zip. Answered by `Exported`.
-    ExportBundle {
-        run: Option<String>,
-        /// Output folder (native).
-        to: Option<PathBuf>,
-        /// Fail if the bundle exists.
-        #[serde(default)]
-        keep: bool,
-        /// Device that takes the verification steps; `None` means the chosen device.
-        #[serde(default)]
-        device: Option<String>,
-        /// Number of verification steps.
-        #[serde(default = "verified_steps")]
-        steps: u64,
-    },
     /// Imports the result of training with a bundle as a run. Answered by `BundleImported`.
     ImportBundle {
         /// The bundle's folder (native); `None` if the folder is attached as a zip.
@@ -507,52 +377,80 @@ pub enum Command {
         #[serde(default)]
         out: Option<PathBuf>,
     },
-    /// Benchmarks a training step on synthetic tokens. Answered by `Bench`.
-    BenchStep {
-        config: Box<RunConfig>,
-        /// Number of measured steps.
-        repeats: usize,
-    },
-    /// Benchmarks prefill and decoding. Answered by a `Bench` for each batch size.
-    BenchDecode {
-        config: Box<RunConfig>,
-        /// Number of measurements.
-        repeats: usize,
-        /// Prompt tokens; `None` means half the context length, at most 512.
-        #[serde(default)]
-        prompt_tokens: Option<usize>,
-        /// Tokens to generate after the first; `None` means the rest of the context, at most 128.
-        #[serde(default)]
-        tokens: Option<usize>,
-        /// Weight precision; `None` means the device's default.
-        #[serde(default)]
-        precision: Option<Precision>,
-        /// Batch sizes, each measured separately; empty means 1.
-        #[serde(default)]
-        batches: Vec<usize>,
-    },
-    /// Benchmarks every kernel of a training step separately. Answered by a `Bench` for each kernel.
-    BenchKernels {
-        config: Box<RunConfig>,
-        /// Only kernels with this text in their name; `matmul` selects the linear layers' kernels.
-        filter: String,
-    },
-    /// Benchmarks lens views on a model with random weights. Answered by a `Bench`.
-    BenchInspect {
-        config: Box<RunConfig>,
-        /// Number of measurements of each view.
-        repeats: usize,
-        /// Empty means all views.
-        #[serde(default)]
-        views: Vec<View>,
-    },
-    /// Benchmarks training steps of models of many sizes and compares them with their estimates. Answered by a `Bench` for each model
-    /// and one for all.
-    BenchScaling {
-        /// Only small models, with less time for each.
-        quick: bool,
-    },
+    /// Benchmarks the chosen device. Answered by `Bench`s.
+    Bench(Bench),
 }
+
+impl Command {
+    /// The work of a request that may take long and can be cancelled; `None` for the others.
+    pub fn label(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::TrainTokenizer { .. } => "training a tokenizer",
+            Self::CompareTokenizers { .. } => "comparing tokenizers",
+            Self::Measure { .. } | Self::Bench(_) | Self::FitFirst { .. } | Self::TrainFirst { .. } => {
+                "measuring the speed"
+            }
+            Self::OpenProject { .. } => "opening the project",
+            Self::Plan { .. } => "planning the run",
+            Self::FitToDevice { .. } => "fitting the run to the device",
+            Self::AddDocuments { .. }
+            | Self::ReplaceDocuments { .. }
+            | Self::RemoveDocument { .. }
+            | Self::ListDocuments { .. }
+            | Self::ReadDocument { .. } => "reading documents",
+            Self::FetchCorpus { .. } | Self::DownloadCorpus { .. } => "fetching a corpus",
+            Self::JudgeSample { .. } => "trying the recipe",
+            Self::CompareDocument { .. } => "comparing a document",
+            Self::ListDropped { .. } => "listing dropped documents",
+            Self::Clean | Self::CleanFiles { .. } => "cleaning documents",
+            Self::ImportProject { .. } => "unpacking the project",
+            Self::ChangeProject { change: ProjectChange::Duplicate(_), .. } => "copying the project",
+            Self::ChangeRun { change: RunChange::RestoreCheckpoint(_), .. } => "restoring the checkpoint",
+            Self::ChangeRun { change: RunChange::MergeAdapter { .. }, .. } => "merging the adapter",
+            Self::Export { what, .. } => return what.label(),
+            Self::ListModelFiles { .. } => "requesting the model",
+            Self::LookAtModel { .. } => "reading the model",
+            Self::ImportModel { .. } => "importing the model",
+            Self::ImportBundle { .. } => "reading the bundle",
+            Self::OpenModel { .. } | Self::Generate { .. } | Self::Explain { .. } => "loading the model",
+            Self::Inspect { .. } => "looking inside the model",
+            Self::Classify { .. } => "classifying texts",
+            Self::Evaluate { .. } | Self::ReadEvaluations { .. } => EVALUATING,
+            Self::Audit { .. } => AUDITING,
+            Self::Propose { .. } => "searching for texts to label next",
+            _ => return None,
+        })
+    }
+
+    /// Whether the command is refused while a run trains: it opens another project, changes the run's text, or needs the device for
+    /// itself.
+    pub fn needs_idle(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateProject { .. }
+                | Self::OpenProject { .. }
+                | Self::UseProject { .. }
+                | Self::CloseProject
+                | Self::ImportProject { .. }
+                | Self::AddDocuments { .. }
+                | Self::FetchCorpus { .. }
+                | Self::ReplaceDocuments { .. }
+                | Self::Measure { .. }
+                | Self::FitFirst { .. }
+                | Self::Bench(_)
+                | Self::Train { .. }
+                | Self::TrainFirst { .. }
+                | Self::Resume { .. }
+                | Self::Propose { .. }
+                | Self::LookAtModel { .. }
+                | Self::ImportModel { .. }
+        )
+    }
+}
+
+/// Labels of evaluations and audits in progress.
+pub const EVALUATING: &str = "evaluating the model";
+pub const AUDITING: &str = "auditing the model";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -563,11 +461,4 @@ pub enum VocabularyOrder {
     /// Least used first, starting with unused entries.
     LeastUsed,
     Longest,
-}
-
-/// Default number of verification steps of a bundle.
-pub const VERIFIED_STEPS: u64 = 20;
-
-fn verified_steps() -> u64 {
-    VERIFIED_STEPS
 }

@@ -70,16 +70,6 @@ pub enum Event {
         runs: Vec<RunSummary>,
     },
     ProjectClosed,
-    /// A project was packed; in the browser, its bytes are attached to this event.
-    ProjectExported {
-        /// A suggested file name.
-        name: String,
-        path: Option<String>,
-        #[serde(default)]
-        bytes: u64,
-        #[serde(default)]
-        files: usize,
-    },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// A page of the project's documents.
@@ -158,10 +148,6 @@ pub enum Event {
         /// Number of documents that match.
         found: usize,
         documents: Vec<DroppedDocument>,
-    },
-    /// The report as an HTML page, written to `path` or attached.
-    ReportPage {
-        path: Option<String>,
     },
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------
@@ -370,23 +356,15 @@ pub enum Event {
     Audited {
         audit: Box<crate::Audit>,
     },
-    CardWritten {
-        /// Output path (native); otherwise the page is attached.
-        path: Option<std::path::PathBuf>,
-    },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     Runs {
         /// Oldest first.
         runs: Vec<RunSummary>,
     },
-    Settings {
-        run: String,
-        /// As in its `run.toml`.
-        config: Box<RunConfig>,
-    },
     History {
         run: String,
+        /// As in its `run.toml`.
         config: Box<RunConfig>,
         /// Steps (thinned), evaluations, samples and notices, in order.
         events: Vec<TrainEvent>,
@@ -431,14 +409,20 @@ pub enum Event {
     BundleImported {
         run: RunSummary,
     },
-    /// A model was exported; in the browser, its zip is attached to this event.
+    /// An export was written to `path`; in the browser, its file is attached to this event.
     Exported {
         /// A suggested file name.
         name: String,
-        /// Output folder (native).
+        /// Output file or folder (native).
         path: Option<String>,
+        /// Written files (native).
         #[serde(default)]
         files: Vec<String>,
+        /// Number of files packed into a project's file.
+        #[serde(default)]
+        packed: usize,
+        #[serde(default)]
+        bytes: u64,
     },
     Bench {
         /// The report that `glasshouse bench --json` prints.
@@ -457,7 +441,7 @@ pub enum TrainingState {
     Idle,
     Preparing,
     Running,
-    /// Paused until `Continue`, `StepOnce` or `StopTraining`.
+    /// Until `Continue`, `StepOnce` or `Stop`.
     Paused,
     /// The last step is being saved.
     Stopping,

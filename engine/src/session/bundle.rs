@@ -30,17 +30,14 @@ impl Session {
         match to {
             Some(to) => {
                 let files = export_bundle(&request, &to, !keep, &yielder, &mut progress).await?;
-                let files = files.iter().map(|file| file.display().to_string()).collect();
-                let path = Some(to.display().to_string());
-                self.sink.answer(id, Event::Exported { name, path, files });
+                self.sink.exported(id, name, &to, &files);
             }
             None => {
                 let staging = Staging::inside(run.folder())?;
                 let folder = staging.path().join("bundle");
                 export_bundle(&request, &folder, true, &yielder, &mut progress).await?;
                 let (packed, _) = archive::pack_folder(&folder, &yielder).await?;
-                let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
-                self.sink.answer_with(id, event, vec![packed]);
+                self.sink.attached(id, format!("{name}.zip"), packed);
             }
         }
         Ok(())

@@ -21,8 +21,9 @@ mod made;
 
 use super::{Options, run};
 use crate::protocol::{
-    CheckpointChoice, Command, Ending, Envelope, ErrorKind, Event, GenerateConfig, Output, Report, Request,
-    RunConfig, RunLaunch, RunState, TrainEvent, TrainingState, WeightSource, message, presets,
+    Bench, CheckpointChoice, Command, Ending, Envelope, ErrorKind, Event, Export, GenerateConfig, Output,
+    ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig, RunLaunch, RunState, Steer,
+    TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -122,8 +123,8 @@ fn play_trained(config: RunConfig, steps: Vec<(Option<Trigger>, Command)>) -> Ve
 /// Triggers at a step of a run.
 const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
 
-fn after(command: Command) -> (Option<Trigger>, Command) {
-    (None, command)
+fn after(command: impl Into<Command>) -> (Option<Trigger>, Command) {
+    (None, command.into())
 }
 
 fn tiny(steps: u64) -> RunConfig {
@@ -182,7 +183,7 @@ fn samples_at_once_are_what_each_is_by_itself() {
             alone(21),
             after(samples(0)),
             after(endless),
-            (Some(|event| matches!(event, Event::ModelOpened { .. })), Command::StopWriting { request: 0 }),
+            (Some(|event| matches!(event, Event::ModelOpened { .. })), Command::Cancel { request: 0 }),
             after(Command::ListRuns),
         ],
     );
@@ -312,10 +313,10 @@ fn a_project_is_made_trained_written_with_and_found_again() {
             after(Command::ListProjects),
             after(Command::OpenProject { id: "owls".to_owned() }),
             after(explain),
-            after(Command::ReadHistory { run: "1".to_owned(), points: 5 }),
-            after(Command::ExportProject { id: "owls".to_owned(), to: None, keep: false }),
-            after(Command::DeleteProject { id: "owls".to_owned() }),
-            after(Command::RestoreProject { id: "owls".to_owned() }),
+            after(Command::ReadRun { run: Some("1".to_owned()), points: 5 }),
+            after(Command::Export { what: Export::Project { id: "owls".to_owned() }, to: None, keep: false }),
+            after(Command::ChangeProject { id: "owls".to_owned(), change: ProjectChange::Delete }),
+            after(Command::ChangeProject { id: "owls".to_owned(), change: ProjectChange::Restore }),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -340,21 +341,21 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
     let heard = play_trained(
         endless,
         vec![
-            (Some(TRAINS), Command::Pause),
+            (Some(TRAINS), Command::Steer(Steer::Pause)),
             (
                 Some(|event| matches!(event, Event::TrainingState { state: TrainingState::Paused, .. })),
-                Command::StepOnce,
+                Command::Steer(Steer::StepOnce),
             ),
             after(generate("A")),
-            (Some(|event| matches!(event, Event::Completed { .. })), Command::Continue),
+            (Some(|event| matches!(event, Event::Completed { .. })), Command::Steer(Steer::Continue)),
             after(generate("B")),
             (
                 Some(|event| matches!(event, Event::Completed { .. })),
-                Command::ChangeTraining { learning_rate: Some(5e-4), steps: None },
+                Command::Steer(Steer::Change { learning_rate: Some(5e-4), steps: None }),
             ),
-            after(Command::ProfileStep),
+            after(Steer::Profile),
             after(Command::OpenProject { id: "p".to_owned() }),
-            after(Command::StopTraining),
+            after(Steer::Stop),
         ],
     );
     let failed = failures(&heard);
@@ -421,7 +422,13 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     assert_eq!(summary.unwrap().config, tokenizer);
 
     // A copy has them too, and a damaged record affects only itself.
-    play(shelf.path(), vec![after(Command::DuplicateProject { id: "p".to_owned(), name: "q".to_owned() })]);
+    play(
+        shelf.path(),
+        vec![after(Command::ChangeProject {
+            id: "p".to_owned(),
+            change: ProjectChange::Duplicate("q".to_owned()),
+        })],
+    );
     let heard = play(shelf.path(), vec![after(Command::OpenProject { id: "q".to_owned() })]);
     assert_eq!(opened(&heard).0.seed, 4242);
     std::fs::write(shelf.path().join("q/next.json"), "{").unwrap();
@@ -449,7 +456,7 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
         shelf.path(),
         vec![
             after(train(tiny(10), None)),
-            after(Command::Pause),
+            after(Steer::Pause),
             after(Command::OpenProject { id: "../../etc".to_owned() }),
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(impossible, None)),
@@ -487,13 +494,13 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
             after(train(config, None)),
             (
                 Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
-                Command::Pause,
+                Command::Steer(Steer::Pause),
             ),
             after(generate("A")),
-            (Some(|event| matches!(event, Event::Completed { .. })), Command::StepOnce),
+            (Some(|event| matches!(event, Event::Completed { .. })), Command::Steer(Steer::StepOnce)),
             (
                 Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
-                Command::StopTraining,
+                Command::Steer(Steer::Stop),
             ),
         ],
     );
@@ -524,7 +531,9 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
         std::thread::spawn(move || {
             // Opening waits for the writer, whose first bytes fill the pipe and block it.
             let mut file = std::fs::File::open(&place).unwrap();
-            requests.try_send(Envelope::plain(Request { id: 3, command: Command::Pause })).unwrap();
+            requests
+                .try_send(Envelope::plain(Request { id: 3, command: Command::Steer(Steer::Pause) }))
+                .unwrap();
             let heard = acknowledged.recv_timeout(std::time::Duration::from_secs(60));
             std::io::copy(&mut file, &mut std::io::sink()).unwrap();
             heard
@@ -583,7 +592,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     let tokenizer = |kind| crate::protocol::TokenizerConfig { kind, vocabulary: 30_000, ..tiny(1).tokenizer };
     let (bpe, unigram) = (crate::protocol::TokenizerKind::Bpe, crate::protocol::TokenizerKind::Unigram);
     let cancel = |request| (Some(underway as Trigger), Command::Cancel { request });
-    let short_passages = Command::BenchDecode {
+    let short_passages = Command::Bench(Bench::Decode {
         batches: Vec::new(),
         config: Box::new(RunConfig {
             model: crate::protocol::ModelConfig { vocabulary: 30, ..tiny(1).model },
@@ -593,7 +602,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
         prompt_tokens: Some(2),
         tokens: Some(1),
         precision: None,
-    };
+    });
     let heard = play(
         &shelf.path().join("shelf"),
         vec![
@@ -606,8 +615,8 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
             after(Command::CompareTokenizers { candidates: vec![tokenizer(bpe), tokenizer(unigram)] }),
             cancel(8),
             after(train(RunConfig { tokenizer: tokenizer(unigram), ..slow(10) }, None)),
-            (Some(underway), Command::StopTraining),
-            after(Command::BenchStep { config: Box::new(slow(1)), repeats: 100 }),
+            (Some(underway), Command::Steer(Steer::Stop)),
+            after(Bench::Step { config: Box::new(slow(1)), repeats: 100 }),
             cancel(12),
             after(short_passages),
             cancel(14),
@@ -641,7 +650,7 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(Command::AddDocuments { names: vec![text.display().to_string()] }),
-            after(Command::ChooseRecipe { name: "raw".to_owned() }),
+            after(RecipeChange::Preset { name: "raw".to_owned() }),
             after(Command::Clean),
             (Some(|event| matches!(event, Event::Cleaning { .. })), Command::Cancel { request: 5 }),
             after(Command::Clean),
@@ -698,8 +707,11 @@ fn packing_is_given_up_in_the_midst_of_it() {
     std::fs::write(place.join("documents/noise.txt"), noise.take(64 << 20).collect::<Vec<_>>()).unwrap();
     let to = shelf.path().join("out");
     std::fs::create_dir(&to).unwrap();
-    let export =
-        |file: &str| Command::ExportProject { id: "p".to_owned(), to: Some(to.join(file)), keep: false };
+    let export = |file: &str| Command::Export {
+        what: Export::Project { id: "p".to_owned() },
+        to: Some(to.join(file)),
+        keep: false,
+    };
     let heard = play(
         &shelf.path().join("shelf"),
         vec![after(export("p.glasshouse")), (Some(underway), Command::Cancel { request: 2 })],
@@ -718,7 +730,7 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
         }
         _ => false,
     };
-    let heard = play_trained(config, vec![(Some(written), Command::StopTraining)]);
+    let heard = play_trained(config, vec![(Some(written), Command::Steer(Steer::Stop))]);
     assert_eq!(failures(&heard), Vec::<String>::new());
     let samples: Vec<u64> = told!(heard, Event::Training { events } => events)
         .flatten()
@@ -756,8 +768,8 @@ fn added_names_are_those_that_every_file_system_takes() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(Command::AddDocuments { names: names.clone() }),
-            after(Command::ExportProject {
-                id: "p".to_owned(),
+            after(Command::Export {
+                what: Export::Project { id: "p".to_owned() },
                 to: Some(folder.path().join("p.glasshouse")),
                 keep: false,
             }),
@@ -862,7 +874,7 @@ fn a_stop_is_heard_in_the_midst_of_a_long_step_and_of_a_long_evaluation() {
             vec![
                 after(Command::CreateProject { name: "p".to_owned() }),
                 after(train(config, None)),
-                (Some(|event| matches!(event, Event::TrainingStarted { .. })), Command::StopTraining),
+                (Some(|event| matches!(event, Event::TrainingStarted { .. })), Command::Steer(Steer::Stop)),
             ],
         );
         assert_eq!(failures(&heard), Vec::<String>::new());
@@ -958,17 +970,20 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(tiny(3), None)),
-            after(Command::RenameRun { run: run(), title: " Owls\n by night ".to_owned() }),
-            after(Command::TagRun { run: run(), tags }),
-            after(Command::DeleteRun { run: run() }),
-            after(Command::RestoreRun { run: run() }),
+            after(Command::ChangeRun {
+                run: run(),
+                change: RunChange::Title(" Owls\n by night ".to_owned()),
+            }),
+            after(Command::ChangeRun { run: run(), change: RunChange::Tags(tags) }),
+            after(Command::ChangeRun { run: run(), change: RunChange::Delete }),
+            after(Command::ChangeRun { run: run(), change: RunChange::Restore }),
             after(train(tiny(100_000), None)),
             (
                 Some(|event| matches!(event, Event::Training { .. })),
-                Command::DeleteRun { run: "2".to_owned() },
+                Command::ChangeRun { run: "2".to_owned(), change: RunChange::Delete },
             ),
-            after(Command::DeleteRun { run: "1".to_owned() }),
-            after(Command::StopTraining),
+            after(Command::ChangeRun { run: "1".to_owned(), change: RunChange::Delete }),
+            after(Steer::Stop),
         ],
     );
     let failed = failures(&heard);
@@ -981,7 +996,10 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
     assert_eq!(told[4].iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["2-first-stories"]);
     // Its number is not reused while it can be restored; then it is gone.
     assert!(shelf.path().join("p/runs/1-first-stories").exists());
-    let heard = play(shelf.path(), vec![opened(), after(Command::RestoreRun { run: run() })]);
+    let heard = play(
+        shelf.path(),
+        vec![opened(), after(Command::ChangeRun { run: run(), change: RunChange::Restore })],
+    );
     assert!(failures(&heard)[0].contains("no deleted run"), "{heard:?}");
     assert!(!shelf.path().join("p/runs/1-first-stories").exists());
 }
@@ -1009,9 +1027,9 @@ fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
                 Some(|event| matches!(event, Event::Training { .. })),
                 Command::TrainFirst { project: "First".to_owned(), seconds: 1.0 },
             ),
-            after(Command::Pause),
+            after(Steer::Pause),
             after(Command::ListProjects),
-            after(Command::StopTraining),
+            after(Steer::Stop),
         ],
     );
     assert_eq!(ended(&heard, 4), Some(ErrorKind::Busy));
@@ -1050,7 +1068,7 @@ fn a_document_is_held_out_by_its_name() {
             after(Command::SaveDraft { config: Box::new(config.clone()) }),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 9, validation: 0.1 }),
             after(train(config, None)),
-            after(Command::ReadSettings { run: None }),
+            after(Command::ReadRun { run: None, points: 0 }),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -1062,7 +1080,7 @@ fn a_document_is_held_out_by_its_name() {
         documents.iter().map(|document| (document.file.as_str(), document.validation)).collect();
     assert_eq!(held, [("own.txt", false), ("held.txt", true)]);
     let trained =
-        told!(heard, Event::Settings { config, .. } => config.data.validation_files.clone()).next_back();
+        told!(heard, Event::History { config, .. } => config.data.validation_files.clone()).next_back();
     let place = shelf.join("p").join("documents").join("held.txt");
     assert_eq!(trained.unwrap(), [place.display().to_string()]);
 }

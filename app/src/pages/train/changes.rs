@@ -5,7 +5,7 @@ use super::form::learning_rate;
 use crate::state::Training;
 use crate::widgets;
 use egui::Ui;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::Steer;
 
 /// New values that are not sent yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub(super) fn fold_ui(
             if widgets::plain(ui, None, "Apply").clicked() {
                 let rate = (values.learning_rate != now.learning_rate).then_some(values.learning_rate);
                 let steps = (values.steps != now.steps).then_some(values.steps);
-                outbox.send(Command::ChangeTraining { learning_rate: rate, steps });
+                outbox.send(Steer::Change { learning_rate: rate, steps });
                 sent = true;
             }
         });

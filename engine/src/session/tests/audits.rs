@@ -4,7 +4,7 @@ use super::evaluation::endless;
 use super::{TRAINS, Trigger, after, ended, failures, play_trained, tiny, train};
 use crate::protocol::evaluation::AuditTopic::{self, Bias, Canaries, Personal};
 use crate::protocol::{
-    Audit, AuditSettings, CheckpointChoice, Command, ErrorKind, Event, Report, WeightSource,
+    Audit, AuditSettings, CheckpointChoice, Command, ErrorKind, Event, Report, Steer, WeightSource,
 };
 
 const EVALUATING: Trigger = |event| matches!(event, Event::Evaluating { .. });
@@ -67,7 +67,7 @@ fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alon
             after(first()),
             after(train(endless(), None)),
             (Some(TRAINS), first()),
-            (Some(audited), Command::StopTraining),
+            (Some(audited), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -90,7 +90,7 @@ fn a_run_stops_while_its_model_is_audited() {
         endless(),
         vec![
             (Some(TRAINS), audit(&[Personal], 10_000)),
-            (Some(EVALUATING), Command::StopTraining),
+            (Some(EVALUATING), Command::Steer(Steer::Stop)),
             (Some(stopped), Command::Cancel { request: 4 }),
         ],
     );

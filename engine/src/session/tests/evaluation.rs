@@ -5,8 +5,8 @@ use crate::data::recipes::write_own;
 use crate::protocol::evaluation::TaskRequest;
 use crate::protocol::recipes::recipe;
 use crate::protocol::{
-    CheckpointChoice, Command, ErrorKind, EvaluateSettings, Evaluation, Event, Objective, Report, RunConfig,
-    Start, WeightSource,
+    CheckpointChoice, Command, ErrorKind, EvaluateSettings, Evaluation, Event, Objective, Report, RunChange,
+    RunConfig, Start, Steer, WeightSource,
 };
 use std::path::Path;
 
@@ -64,7 +64,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
             after(evaluate(folder.path(), first())),
             after(train(endless(), None)),
             (Some(TRAINS), evaluate(folder.path(), first())),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -102,7 +102,7 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
             (Some(TRAINS), Command::Cancel { request: 4 }),
             (Some(cancelled), Command::Cancel { request: 5 }),
             (Some(cancelled), evaluate(folder.path(), WeightSource::Current)),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(
@@ -134,10 +134,10 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
             (Some(TRAINS), evaluate_long(folder.path(), WeightSource::Current)),
             (Some(evaluating), inspection::look_slowly()),
             (Some(looks), Command::Cancel { request: 4 }),
-            (Some(seen), Command::StopTraining),
+            (Some(seen), Command::Steer(Steer::Stop)),
         ];
         if !beside {
-            steps.insert(1, (Some(evaluating), Command::StopTraining));
+            steps.insert(1, (Some(evaluating), Command::Steer(Steer::Stop)));
             (steps[2].0, steps[4].1) = (Some(stopped), Command::ListRuns);
         }
         let heard = play_trained(inspection::endless(), steps);
@@ -159,9 +159,9 @@ fn a_deleted_run_is_evaluated_no_more() {
             (Some(TRAINS), evaluate_long(folder.path(), first)),
             (
                 Some(|event| matches!(event, Event::Evaluating { .. })),
-                Command::DeleteRun { run: "1".to_owned() },
+                Command::ChangeRun { run: "1".to_owned(), change: RunChange::Delete },
             ),
-            (Some(TRAINS), Command::StopTraining),
+            (Some(TRAINS), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(ended(&heard, 5), Some(ErrorKind::Cancelled));
@@ -176,9 +176,11 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
     let open = || after(Command::UseProject { folder: project.clone(), make: true });
     let mut config = tiny(4);
     config.model.context_length = 64;
-    let heard =
-        play(&shelf, vec![open(), after(train(config, None)), after(Command::ReadSettings { run: None })]);
-    let settings = told!(heard, Event::Settings { config, .. } => (**config).clone()).next_back();
+    let heard = play(
+        &shelf,
+        vec![open(), after(train(config, None)), after(Command::ReadRun { run: None, points: 0 })],
+    );
+    let settings = told!(heard, Event::History { config, .. } => (**config).clone()).next_back();
     let answer = recipe("answer").unwrap();
     let row = |at: usize| {
         let messages = format!(
@@ -209,7 +211,7 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
             open(),
             after(train(tuned, None)),
             (Some(TRAINS), measure(WeightSource::Current)),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
             (Some(|event| matches!(event, Event::TrainingEnded { .. })), measure(kept)),
         ],
     );

@@ -1,0 +1,81 @@
+//! Changes of projects, recipes and runs.
+
+use super::Command;
+use crate::CheckpointChoice;
+use crate::cleaning::PersonalAction;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectChange {
+    Rename(String),
+    /// Copies the project with all its files, under this name.
+    Duplicate(String),
+    /// [`Self::Restore`] can undo this until the program ends or starts again.
+    Delete,
+    Restore,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum RecipeChange {
+    /// `fineweb`, `gopher`, `c4`, `light` or `raw`.
+    Preset { name: String },
+    /// A whole recipe.
+    Toml { toml: String },
+    /// Switches a stage on or off.
+    Stage {
+        /// [`StageCard::name`](crate::cleaning::StageCard::name).
+        stage: String,
+        on: bool,
+    },
+    /// A number of a stage.
+    Threshold {
+        stage: String,
+        /// Its name within the stage.
+        threshold: String,
+        value: f64,
+    },
+    /// The action for a class of personal data.
+    Personal { class: String, action: PersonalAction },
+    /// The mixture of sources.
+    Mixture {
+        weights: BTreeMap<String, f64>,
+        /// Temperature, at least 1.
+        temperature: f64,
+    },
+}
+
+impl From<RecipeChange> for Command {
+    fn from(change: RecipeChange) -> Self {
+        Self::ChangeRecipe(change)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunChange {
+    Notes(String),
+    /// Empty removes the title.
+    Title(String),
+    Tags(Vec<String>),
+    /// [`Self::Restore`] can undo this until the project is opened again. Refused while the run trains.
+    Delete,
+    Restore,
+    /// Creates a new run that starts at this checkpoint, with the same settings and schedule.
+    RestoreCheckpoint(CheckpointChoice),
+    /// Creates a new run, without steps, from the weights with the run's adapter merged into them. Answered by `AdapterMerged` first.
+    MergeAdapter {
+        /// `None` means the best checkpoint.
+        #[serde(default)]
+        checkpoint: Option<CheckpointChoice>,
+        /// Folder of a PEFT adapter to merge instead (native).
+        #[serde(default)]
+        adapter: Option<PathBuf>,
+        /// Subtract that adapter from the weights instead of adding it.
+        #[serde(default)]
+        undo: bool,
+    },
+}
