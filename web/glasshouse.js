@@ -326,7 +326,7 @@ export class Glasshouse {
   /** An evaluation or an audit, whose progress is told and which can be cancelled. */
   async #judge(command, { onProgress, signal }, files = []) {
     const onEvent = ({ event, what, done, total }) => {
-      if (event === "evaluating") onProgress?.({ what, done, total });
+      if (event === "progress") onProgress?.({ what, done, total });
     };
     let forget = () => {};
     const sent = (request) => {

@@ -178,21 +178,8 @@ impl State {
                 }
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
             }
-            Event::ModelImported { run, class, parameters, shape } => {
-                let parameters = crate::format::whole(parameters);
-                let text = format!("{run} was imported: {class}, {parameters} parameters, {shape}.");
-                self.say(None, ErrorKind::Notice, text);
-            }
-            Event::AdapterMerged { run } => {
-                self.say(
-                    None,
-                    ErrorKind::Notice,
-                    format!("{run} has the weights with the adapter added to them."),
-                );
-            }
-            Event::BundleImported { run } => {
-                let step = crate::format::whole(run.step);
-                self.say(None, ErrorKind::Notice, format!("{} was imported at step {step}.", run.name));
+            Event::RunAdded { run, about } => {
+                self.say(None, ErrorKind::Notice, format!("{} was added: {about}.", run.name));
             }
             Event::CleaningStopped { documents } => {
                 let next = match documents {

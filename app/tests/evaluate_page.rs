@@ -137,7 +137,7 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
     assert!(settings.likelihood && settings.baselines && settings.keep && settings.documents.is_none());
     let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
     assert!(node.accesskit_node().is_disabled(), "one at a time");
-    let event = Event::Evaluating { what: "reading the text".to_owned(), done: 16_000, total: 64_000 };
+    let event = Event::Progress { what: "reading the text".to_owned(), done: 16_000, total: 64_000 };
     support::answer(scene.harness.state_mut(), silent, [event]);
     scene.settle();
     assert!(scene.says("Evaluating 2-first-stories: reading the text, 16,000 of 64,000 · 25 %"));

@@ -497,9 +497,10 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     )
     .unwrap();
     let imported =
-        found!(heard.iter(), Event::ModelImported { run, class, .. } => (&run[..], &class[..])).next();
-    assert_eq!(imported, Some(("1-model", "GPT2LMHeadModel")));
-    let progress = found!(heard.iter(), Event::ImportProgress { done, total } => (done, total)).next_back();
+        found!(heard.iter(), Event::RunAdded { run, about } => (&run.name[..], about.split(',').next()))
+            .next();
+    assert_eq!(imported, Some(("1-model", Some("GPT2LMHeadModel"))));
+    let progress = found!(heard.iter(), Event::Progress { done, total, .. } => (done, total)).next_back();
     assert!(progress.is_some_and(|(done, total)| done == total && *total > 1000), "{progress:?}");
 
     let write = |project: &str| {

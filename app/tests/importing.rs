@@ -130,7 +130,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     let found = found!(heard.iter(), Event::ModelFound { model } => model.clone()).next();
     let found = found.unwrap();
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
-    assert!(heard.iter().any(|event| matches!(event, Event::ModelImported { run, .. } if run == "1-owl")));
+    assert!(heard.iter().any(|event| matches!(event, Event::RunAdded { run, .. } if run.name == "1-owl")));
     let refused = play(folder, vec![use_project(folder.join("tab"), true), looked]).unwrap_err();
     assert!(refused.contains("no longer"), "{refused}");
     // Another context length needs no second download.
@@ -316,7 +316,7 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
     // A timeout would take longer.
     assert!(at.duration_since(cancelled) < Duration::from_secs(10), "{:?}", at.duration_since(cancelled));
     assert_eq!((kind, left), (ErrorKind::Cancelled, 0));
-    let imported = |event: &Event| matches!(event, Event::ModelImported { .. });
+    let imported = |event: &Event| matches!(event, Event::RunAdded { .. });
     assert!(heard.iter().any(|(event, ..)| imported(event)), "{heard:#?}");
     // Nothing remains: no folder, lock or downloaded file.
     let made = place.parent().unwrap();

@@ -345,7 +345,6 @@ impl Session {
             Command::ListVocabulary { search, order, offset, count } => {
                 self.list_vocabulary(id, &search, order, offset, count)?;
             }
-            Command::ReplayMerges { text } => self.replay_merges(id, &text)?,
             Command::CompareTokenizers { candidates } => self.compare_tokenizers(id, &candidates).await?,
 
             Command::Plan { config } => self.plan(id, &config).await?,

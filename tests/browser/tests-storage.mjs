@@ -146,7 +146,7 @@ export async function an_export_shows_life_while_it_works(site) {
     // The same file comes in again, and is a run to begin with.
     const files = { command: "import_model", from: { kind: "files", names: [exported.name] } };
     const heard = await globalThis.glasshouse.send(files, [bytes]);
-    return [exported.name, kind, heard.findLast(({ event }) => event === "model_imported").class];
+    return [exported.name, kind, heard.findLast(({ event }) => event === "run_added").about.split(",")[0]];
   }, run.name);
   assert.deepEqual(gguf, [`${run.name}-q8_0.gguf`, "GGUF", "GPT2LMHeadModel"]);
   const runs = event(await send(page, { command: "list_runs" }), "runs").runs;

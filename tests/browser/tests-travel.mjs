@@ -102,7 +102,7 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
       await page.getByText("Import owl", { exact: true }).waitFor();
       await page.getByRole("spinbutton", { name: "Context length" }).waitFor();
       await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click");
-      await page.getByText(/was imported: GPT2LMHeadModel/).waitFor();
+      await page.getByText(/was added: GPT2LMHeadModel/).waitFor();
       const imported = event(await send(page, { command: "list_runs" }), "runs").runs.at(-1);
       assert.match(imported.name, /owl$/);
 
@@ -196,7 +196,7 @@ export function a_model_whose_transfer_stands_still_is_cancelled_and_fetched_aga
       await page.getByText("Import owl", { exact: true }).waitFor({ timeout: 30_000 });
       assert.equal(asked, 2);
       await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click", undefined, { timeout: 20_000 });
-      await page.getByText(/was imported: GPT2LMHeadModel/).waitFor({ timeout: 30_000 });
+      await page.getByText(/was added: GPT2LMHeadModel/).waitFor({ timeout: 30_000 });
       const [name, ...others] = (await runs()).filter((name) => !before[0].includes(name));
       assert.match(name, /owl$/);
       assert.deepEqual(others, []);

@@ -32,7 +32,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
         let bar = bar::bar(1, "{bar:30} {pos}/{len} · {wide_msg}");
         let show = |event| {
             match event {
-                Event::Evaluating { what, done, total } => {
+                Event::Progress { what, done, total } => {
                     bar.set_length(total.max(1));
                     bar.set_position(done);
                     bar.set_message(what);

@@ -7,7 +7,6 @@ use super::trained;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use glasshouse_engine::protocol::VERIFIED_STEPS;
-use glasshouse_engine::protocol::quantity::whole;
 use glasshouse_engine::protocol::{Command, Event, Export};
 use glasshouse_engine::session;
 use std::path::PathBuf;
@@ -51,8 +50,8 @@ pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {
         let from = std::path::absolute(&arguments.bundle)?;
         let out = arguments.out.as_ref().map(std::path::absolute).transpose()?;
         let show = |event| {
-            if let Event::BundleImported { run } = event {
-                say!("{}: step {} of {}", run.name, whole(run.step), whole(run.steps))?;
+            if let Event::RunAdded { run, about } = event {
+                say!("{}: {about}", run.name)?;
                 let project = arguments.project.display();
                 match run.step < run.steps {
                     true => {

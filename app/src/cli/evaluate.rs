@@ -326,7 +326,7 @@ async fn evaluated(
     let mut shown = EvaluationBar::new(&run.name, arguments.json);
     let show = |event| {
         match event {
-            Event::Evaluating { what, done, total } => shown.show(&what, done, total),
+            Event::Progress { what, done, total } => shown.show(&what, done, total),
             event => hear(event),
         }
         Ok(())

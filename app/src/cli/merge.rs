@@ -27,8 +27,8 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
         };
         let show = |event| {
             match event {
-                Event::AdapterMerged { run: merged } => {
-                    say!("{merged}: the weights of {run} {done}")?;
+                Event::RunAdded { run: merged, .. } => {
+                    say!("{}: the weights of {run} {done}", merged.name)?;
                 }
                 event => trained::note(&event),
             }

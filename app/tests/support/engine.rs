@@ -138,11 +138,13 @@ impl Engine {
                     },
                 ]
             }
-            Command::Tokenize { text } => {
-                vec![Event::Tokens { text: text.clone(), tokens: tokens(text), lost: String::new() }]
-            }
+            Command::Tokenize { text } => vec![Event::Tokens {
+                text: text.clone(),
+                tokens: tokens(text),
+                lost: String::new(),
+                merges: Some(merges(text)),
+            }],
             Command::ListVocabulary { search, offset, .. } => vec![vocabulary(search, *offset)],
-            Command::ReplayMerges { text } => vec![merges(text)],
             Command::CompareTokenizers { candidates } => vec![compression(candidates.len())],
             Command::Plan { config } => match config.validate() {
                 Ok(()) => vec![Event::Planned { plan: Box::new(plan(config)) }],
@@ -196,8 +198,7 @@ impl Engine {
                 self.evaluated = true;
                 let run = evaluated(source);
                 let evaluation = Box::new(super::evaluation::evaluation(&run, 0.84));
-                let at =
-                    |done| Event::Evaluating { what: "reading the text".to_owned(), done, total: 64_000 };
+                let at = |done| Event::Progress { what: "reading the text".to_owned(), done, total: 64_000 };
                 vec![at(0), at(64_000), Event::Evaluated { evaluation }]
             }
             Command::Audit { source, .. } => {
@@ -353,7 +354,7 @@ fn vocabulary(search: &str, offset: usize) -> Event {
 }
 
 /// Merges the first two letters of each word, then the following ones.
-fn merges(text: &str) -> Event {
+fn merges(text: &str) -> (Vec<String>, Vec<MergeStep>) {
     let mut pieces: Vec<String> = text.chars().map(String::from).collect();
     let first = pieces.clone();
     let mut steps = Vec::new();
@@ -380,7 +381,7 @@ fn merges(text: &str) -> Event {
         let whole = format!("{left}{right}");
         steps.push(MergeStep { rank: rank * 3, left, right, whole, at });
     }
-    Event::MergeReplay { pieces: first, steps }
+    (first, steps)
 }
 
 fn compression(others: usize) -> Event {

@@ -186,11 +186,6 @@ pub enum Command {
         /// Maximum number of entries to list.
         count: usize,
     },
-    /// Replays the BPE merges that build a text's tokens. Answered by `MergeReplay`.
-    ReplayMerges {
-        /// Only the first 400 characters are used.
-        text: String,
-    },
     /// Compares the bytes per token of several tokenizers on the project's text. Answered by `Compression`.
     CompareTokenizers {
         /// Tokenizers to compare with the project's own.
@@ -315,9 +310,9 @@ pub enum Command {
     /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
     Classify { source: WeightSource, texts: Vec<String> },
     /// Evaluates a model on its run's validation split and on tasks. In the browser, the bytes of task files are attached. Answered by
-    /// `Evaluating`s and `Evaluated`.
+    /// `Progress`s and `Evaluated`.
     Evaluate { source: WeightSource, settings: Box<crate::EvaluateSettings> },
-    /// Audits a model for bias, memorised text and personal data. Answered by `Evaluating`s and `Audited`.
+    /// Audits a model for bias, memorised text and personal data. Answered by `Progress`s and `Audited`.
     Audit { source: WeightSource, settings: Box<crate::AuditSettings> },
     /// Reads saved evaluations and audits. Answered by `Evaluations`.
     ReadEvaluations {
@@ -351,11 +346,11 @@ pub enum Command {
     /// Lists the files of a pretrained model on the network, so that their size is known before the download. Answered by
     /// `ModelListed`.
     ListModelFiles { address: String },
-    /// Opens a pretrained model without reading its weights. Answered by `ModelFound`, with `ImportProgress` during the download.
+    /// Opens a pretrained model without reading its weights. Answered by `ModelFound`, with `Progress` during the download.
     LookAtModel { from: ModelSource },
     /// Closes the model opened last and frees what was downloaded of it. Answered by `Finished` alone.
     ForgetModel,
-    /// Imports a pretrained model into the project as a run without steps. Answered by `ModelImported`, with `ImportProgress` before
+    /// Imports a pretrained model into the project as a run without steps. Answered by `RunAdded`, with `Progress` before
     /// it.
     ImportModel {
         from: ModelSource,
@@ -368,7 +363,7 @@ pub enum Command {
     },
     /// Estimates the resources of a run on many GPUs. Answered by `ClusterPlanned`.
     PlanCluster { config: Box<RunConfig>, request: crate::cluster::ClusterRequest },
-    /// Imports the result of training with a bundle as a run. Answered by `BundleImported`.
+    /// Imports the result of training with a bundle as a run. Answered by `RunAdded`.
     ImportBundle {
         /// The bundle's folder (native); `None` if the folder is attached as a zip.
         #[serde(default)]

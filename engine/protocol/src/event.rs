@@ -167,19 +167,15 @@ pub enum Event {
         tokens: Vec<TokenSummary>,
         /// Characters that the vocabulary lacks and that are dropped, each once.
         lost: String,
+        /// How BPE builds the tokens of the first 400 characters: the initial pieces, one byte each, and the merges in order.
+        #[serde(default)]
+        merges: Option<(Vec<String>, Vec<MergeStep>)>,
     },
     Vocabulary {
         /// Number of entries that match.
         found: usize,
         offset: usize,
         entries: Vec<VocabularyEntry>,
-    },
-    /// How BPE builds the tokens of a text.
-    MergeReplay {
-        /// The initial pieces, one byte each.
-        pieces: Vec<String>,
-        /// Merges in the order of application.
-        steps: Vec<MergeStep>,
     },
     /// A comparison of tokenizers on the project's text.
     Compression {
@@ -333,12 +329,12 @@ pub enum Event {
         /// For each text, the probability of each label; for a reward model, one score.
         probabilities: Vec<Vec<f32>>,
     },
-    /// Progress of an evaluation or an audit.
-    Evaluating {
+    /// Progress of an evaluation, an audit or an import.
+    Progress {
         /// The current work, in words.
         what: String,
         done: u64,
-        /// Number of items; 0 if unknown.
+        /// Number of items or bytes; 0 if unknown.
         total: u64,
     },
     Evaluated {
@@ -383,31 +379,15 @@ pub enum Event {
     ModelFound {
         model: Box<FoundModel>,
     },
-    /// Progress of downloading an opened model, or of reading the weights of an imported one.
-    ImportProgress {
-        done: u64,
-        total: u64,
-    },
-    /// A run's adapter was merged into the weights of a new run.
-    AdapterMerged {
-        run: String,
-    },
-    /// A pretrained model was imported into the project.
-    ModelImported {
-        run: String,
-        /// Its `transformers` class.
-        class: String,
-        parameters: u64,
-        /// Its shape, in words.
-        shape: String,
+    /// A run was added without training: an imported model, a bundle's result, or a merged adapter.
+    RunAdded {
+        run: RunSummary,
+        /// What it is, in words.
+        about: String,
     },
     /// The estimated resources of a run on many GPUs.
     ClusterPlanned {
         plan: Box<crate::cluster::ClusterPlan>,
-    },
-    /// The result of training with a bundle was imported as a run.
-    BundleImported {
-        run: RunSummary,
     },
     /// An export was written to `path`; in the browser, its file is attached to this event.
     Exported {

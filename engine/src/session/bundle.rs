@@ -73,7 +73,9 @@ impl Session {
             (other, _) => other,
         };
         let run = platform::spawn_yielding(import).await?.map_err(|error| error.map(named))?.put()?;
-        self.sink.answer(id, Event::BundleImported { run: run.summary()? });
+        let run = run.summary()?;
+        let about = format!("step {} of {}", quantity::whole(run.step), quantity::whole(run.steps));
+        self.sink.answer(id, Event::RunAdded { run, about });
         self.list_runs(id)
     }
 }

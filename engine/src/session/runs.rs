@@ -99,7 +99,9 @@ impl Session {
         if let Some(notice) = notice {
             self.sink.notice(notice);
         }
-        self.sink.answer(id, Event::AdapterMerged { run: merged.name() });
+        let about =
+            format!("the weights of {name} with the adapter {}", if undo { "subtracted" } else { "added" });
+        self.sink.answer(id, Event::RunAdded { run: merged.summary()?, about });
         Ok(())
     }
 

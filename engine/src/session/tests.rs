@@ -265,7 +265,6 @@ fn a_project_is_made_trained_written_with_and_found_again() {
             after(Command::FitToDevice { config: Box::new(tiny(20)) }),
             after(train(tiny(20), None)),
             after(Command::Tokenize { text: "The owl".to_owned() }),
-            after(Command::ReplayMerges { text: "The owl".to_owned() }),
             after(Command::ListVocabulary {
                 search: String::new(),
                 order: crate::protocol::VocabularyOrder::LeastUsed,
@@ -290,7 +289,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     );
     has(|event| matches!(event, Event::Fitted { changes, .. } if changes.is_empty()));
     has(|event| matches!(event, Event::Tokens { tokens, .. } if !tokens.is_empty()));
-    has(|event| matches!(event, Event::MergeReplay { steps, .. } if !steps.is_empty()));
+    has(|event| matches!(event, Event::Tokens { merges: Some((_, steps)), .. } if !steps.is_empty()));
     has(|event| matches!(event, Event::Vocabulary { entries, .. } if entries.len() == 5));
     has(|event| matches!(event, Event::Completed { completion } if !completion.text.is_empty()));
     has(

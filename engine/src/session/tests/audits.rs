@@ -7,7 +7,7 @@ use crate::protocol::{
     Audit, AuditSettings, CheckpointChoice, Command, ErrorKind, Event, Report, Steer, WeightSource,
 };
 
-const EVALUATING: Trigger = |event| matches!(event, Event::Evaluating { .. });
+const EVALUATING: Trigger = |event| matches!(event, Event::Progress { .. });
 
 fn audits(heard: &[Report]) -> Vec<&Audit> {
     told!(heard, Event::Audited { audit } => &**audit).collect()
@@ -24,7 +24,7 @@ fn audit(sections: &[AuditTopic], samples: usize) -> Command {
 fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     let mut planted = tiny(3);
     planted.data.canaries = 2;
-    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { done, .. } if *done > 0);
+    let evaluating: Trigger = |event| matches!(event, Event::Progress { done, .. } if *done > 0);
     let heard = play_trained(
         planted,
         vec![

@@ -79,7 +79,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
     assert!(speed(alone).is_some() && speed(beside).is_none());
     assert!(beside.held_training_ms.unwrap() > 0.0, "{beside:?}");
     // Steps occur during the evaluation, not only after it.
-    let evaluating = of(&heard, |event| matches!(event, Event::Evaluating { .. }));
+    let evaluating = of(&heard, |event| matches!(event, Event::Progress { .. }));
     let evaluated = *of(&heard, |event| matches!(event, Event::Evaluated { .. })).last().unwrap();
     let begun = *evaluating.iter().find(|at| heard[**at].request == Some(6)).unwrap();
     let steps = of(&heard, TRAINS);
@@ -92,7 +92,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
 fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let long = || evaluate_long(folder.path(), WeightSource::Current);
-    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
+    let evaluating: Trigger = |event| matches!(event, Event::Progress { .. });
     let cancelled: Trigger = |event| matches!(event, Event::Failed { .. });
     let heard = play_trained(
         endless(),
@@ -117,14 +117,14 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     let last = *of(&heard, |event| matches!(event, Event::Failed { .. })).last().unwrap();
     assert!(heard[last..].iter().all(|report| {
         report.request != Some(4) && report.request != Some(5)
-            || !matches!(report.event, Event::Evaluating { .. })
+            || !matches!(report.event, Event::Progress { .. })
     }));
 }
 
 /// Cancellation works during another answer, next to a run in training and after its end.
 #[test]
 fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
-    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
+    let evaluating: Trigger = |event| matches!(event, Event::Progress { .. });
     let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
     let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
     let stopped: Trigger = |event| matches!(event, Event::TrainingEnded { .. });
@@ -158,7 +158,7 @@ fn a_deleted_run_is_evaluated_no_more() {
             after(train(endless(), None)),
             (Some(TRAINS), evaluate_long(folder.path(), first)),
             (
-                Some(|event| matches!(event, Event::Evaluating { .. })),
+                Some(|event| matches!(event, Event::Progress { .. })),
                 Command::ChangeRun { run: "1".to_owned(), change: RunChange::Delete },
             ),
             (Some(TRAINS), Command::Steer(Steer::Stop)),
