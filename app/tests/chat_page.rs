@@ -836,10 +836,7 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     window.get_by_label("Merge adapter").click();
     window.run_steps(2);
     let run = "1-first-stories".to_owned();
-    let merge = Command::ChangeRun {
-        run,
-        change: RunChange::MergeAdapter { checkpoint: None, adapter: None, undo: false },
-    };
+    let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None, undo: false }.to(run);
     assert!(support::sent(window.state_mut()).contains(&merge));
     let run = support::run("3-merged", RunState::Imported, 0, 0);
     let (runs, about) = (vec![run.clone()], "the weights of 2-chat with the adapter added".to_owned());

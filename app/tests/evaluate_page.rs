@@ -285,7 +285,7 @@ fn a_card_goes_where_it_is_wanted() {
     scene.harness.state_mut().answer(Answer { wish, files: Ok(files) });
     scene.frame();
     let (run, keep) = ("2-first-stories".to_owned(), false);
-    let write = Command::Export { what: Export::Card { run }, to: Some(PathBuf::from(to)), keep };
+    let write = Export::Card { run }.to(Some(PathBuf::from(to)), keep);
     assert_eq!(
         scene.sent_of(|command| matches!(command, Command::Export { what: Export::Card { .. }, .. })),
         [write]
@@ -304,10 +304,7 @@ fn a_card_goes_where_it_is_wanted() {
 
     // In a browser it arrives as bytes, and is saved under the run's name.
     let mut state = State::default();
-    state.sent(
-        4,
-        &Command::Export { what: Export::Card { run: "2-first-stories".to_owned() }, to: None, keep },
-    );
+    state.sent(4, &Export::Card { run: "2-first-stories".to_owned() }.to(None, keep));
     let report = Report { request: Some(4), event: exported(None) };
     state.apply(Envelope { body: report, bytes: vec![b"<html>".to_vec()] });
     assert_eq!(state.downloads, [("2-first-stories card.html".to_owned(), b"<html>".to_vec())]);

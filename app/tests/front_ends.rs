@@ -357,10 +357,8 @@ fn an_interrupt_cancels_a_bench() {
 fn the_same_project_is_packed_alike() {
     let (folder, _) = folder();
     let folder = folder.path();
-    let export = |name: &str| Command::Export {
-        what: Export::Project { id: folder.join("first").display().to_string() },
-        to: Some(folder.join(name)),
-        keep: true,
+    let export = |name: &str| {
+        Export::Project { id: folder.join("first").display().to_string() }.to(Some(folder.join(name)), true)
     };
     let used = use_project(folder.join("first"), false);
     let said = succeed(folder, &["pack", "--project", "first", "--to", "typed.glasshouse"]);

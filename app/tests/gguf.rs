@@ -22,14 +22,7 @@ fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<
     let (requests, inbox) = async_channel::unbounded();
     let send = |id, command| requests.try_send(Envelope::plain(Request { id, command })).unwrap();
     send(1, use_project(project.to_owned(), false));
-    send(
-        2,
-        Command::Export {
-            what: Export::Model { run: RUN.to_owned(), checkpoint: None, format },
-            to: None,
-            keep: false,
-        },
-    );
+    send(2, Export::Model { run: RUN.to_owned(), checkpoint: None, format }.to(None, false));
     let heard = Rc::new(RefCell::new(None));
     let ear = heard.clone();
     let tell = move |envelope: Envelope<Report>| match envelope.body.event {
@@ -107,7 +100,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
         folder,
         vec![
             use_project(folder.join("first"), false),
-            Command::Export { what: Export::Model { run, checkpoint: None, format }, to, keep: true },
+            Export::Model { run, checkpoint: None, format }.to(to, true),
         ],
     )
     .unwrap();
@@ -205,8 +198,7 @@ fn the_window_asks_what_a_model_is_written_as() {
     ] {
         let wish = Wish::ExportModel { run: run(), format };
         let to = Some(to.into());
-        let command =
-            Command::Export { what: Export::Model { run: run(), checkpoint: None, format }, to, keep: false };
+        let command = Export::Model { run: run(), checkpoint: None, format }.to(to, false);
         assert_eq!(answer(&mut window, wish, chosen), Some(command));
     }
     let from = "/models/m.gguf";

@@ -484,15 +484,9 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     }
     let run = || "2-llama-tiny".to_owned();
     let asked = sent(window.state_mut());
-    assert!(
-        asked.contains(&Command::ChangeRun {
-            run: run(),
-            change: RunChange::Title("Owls by night".to_owned())
-        }),
-        "{asked:?}"
-    );
+    assert!(asked.contains(&RunChange::Title("Owls by night".to_owned()).to(run())), "{asked:?}");
     let tags = || vec!["birds".to_owned(), "small".to_owned()];
-    assert!(asked.contains(&Command::ChangeRun { run: run(), change: RunChange::Tags(tags()) }), "{asked:?}");
+    assert!(asked.contains(&RunChange::Tags(tags()).to(run())), "{asked:?}");
 
     (owls.title, owls.tags) = ("Owls by night".to_owned(), tags());
     tell(window.state_mut(), [Event::Runs { runs: [others(), vec![owls]].concat() }]);
@@ -505,17 +499,13 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     assert!(row(&window, "2 · Owls by night") && !row(&window, "3-nanogpt-cpu"), "the search finds no tags");
 
     press(&mut window, "Delete");
-    let deletes = |command: &Command| {
-        *command == Command::ChangeRun { run: "2-llama-tiny".to_owned(), change: RunChange::Delete }
-    };
+    let deletes = |command: &Command| *command == RunChange::Delete.to("2-llama-tiny");
     assert!(!is_shown(&window, "Undo"), "nothing is deleted yet");
     answer(window.state_mut(), deletes, [Event::Runs { runs: others() }, Event::Finished]);
     window.run_steps(3);
     assert!(is_shown(&window, "Deleted 2 · Owls by night") && !row(&window, "2 · Owls by night"));
     press(&mut window, "Undo");
-    assert!(
-        sent(window.state_mut()).contains(&Command::ChangeRun { run: run(), change: RunChange::Restore })
-    );
+    assert!(sent(window.state_mut()).contains(&RunChange::Restore.to(run())));
 }
 
 #[test]

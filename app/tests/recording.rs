@@ -158,11 +158,7 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     session.press("Cancel");
     let to = work.join("shakespeare.gguf");
     let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: Quantization::Q8_0 });
-    session.ask(Command::Export {
-        what: Export::Model { run, checkpoint: None, format },
-        to: Some(to.clone()),
-        keep: true,
-    });
+    session.ask(Export::Model { run, checkpoint: None, format }.to(Some(to.clone()), true));
     let model = std::env::var_os("GLASSHOUSE_RECORD_MODEL").map_or(to, PathBuf::from);
     let chosen = Chosen { name: model.display().to_string(), bytes: None };
     session.window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![chosen]) });

@@ -71,7 +71,7 @@ impl App {
             Wish::ExportProject { id, .. } => {
                 // The dialog already asked before replacing a file.
                 let to = first.map(PathBuf::from);
-                self.outbox.send(Command::Export { what: Export::Project { id }, to, keep: false });
+                self.outbox.send(Export::Project { id }.to(to, false));
             }
             Wish::ExportModel { run, format } => {
                 // The dialog already asked before replacing a file; in a folder, the run gets a subfolder.
@@ -79,11 +79,7 @@ impl App {
                     ExportFormat::HuggingFace | ExportFormat::Peft => Path::new(&place).join(&run),
                     ExportFormat::Gguf { .. } => PathBuf::from(place),
                 });
-                self.outbox.send(Command::Export {
-                    what: Export::Model { run, checkpoint: None, format },
-                    to,
-                    keep: false,
-                });
+                self.outbox.send(Export::Model { run, checkpoint: None, format }.to(to, false));
             }
             Wish::ImportModel | Wish::ImportModelFile => self.look_at_model(files),
             Wish::ImportModelAddress => {
@@ -94,17 +90,12 @@ impl App {
             Wish::ExportBundle { run } => {
                 let to = first.map(|folder| Path::new(&folder).join(format!("{run}-bundle")));
                 let (device, steps) = (None, VERIFIED_STEPS);
-                self.outbox.send(Command::Export {
-                    what: Export::Bundle { run: Some(run), device, steps },
-                    to,
-                    keep: true,
-                });
+                self.outbox.send(Export::Bundle { run: Some(run), device, steps }.to(to, true));
             }
             Wish::ExportFeedback { one } => {
                 let to = first.map(|folder| Path::new(&folder).join("feedback"));
                 let place = to.as_ref().map_or_else(String::new, |to| format!(" to {}", to.display()));
-                let sent =
-                    self.outbox.send(Command::Export { what: Export::Feedback { one }, to, keep: true });
+                let sent = self.outbox.send(Export::Feedback { one }.to(to, true));
                 self.asks.tell_when_done(sent, format!("Exported the feedback{place}"), None);
             }
             Wish::Propose { source, measure } => {
@@ -122,16 +113,12 @@ impl App {
                 }
             }
             Wish::ExportReport { .. } => {
-                self.outbox.send(Command::Export {
-                    what: Export::Report,
-                    to: first.map(PathBuf::from),
-                    keep: false,
-                });
+                self.outbox.send(Export::Report.to(first.map(PathBuf::from), false));
             }
             Wish::WriteCard { run } => {
                 // The dialog already asked before replacing a file.
                 let to = first.map(PathBuf::from);
-                self.outbox.send(Command::Export { what: Export::Card { run }, to, keep: false });
+                self.outbox.send(Export::Card { run }.to(to, false));
             }
             Wish::TaskFiles => self.pages.evaluate.take_tasks(files),
             Wish::SentencePairs => self.pages.evaluate.take_pairs(files),

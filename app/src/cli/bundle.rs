@@ -23,11 +23,8 @@ pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     device.as_deref().map(checked_device).transpose()?;
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, project, false).await?;
-        let command = Command::Export {
-            what: Export::Bundle { run: run.clone(), device: device.clone(), steps: *steps },
-            to: Some(to.clone()),
-            keep: !force,
-        };
+        let command = Export::Bundle { run: run.clone(), device: device.clone(), steps: *steps }
+            .to(Some(to.clone()), !force);
         let show = |event| {
             match event {
                 Event::Exported { files, .. } => say!("{} files in {}", files.len(), to.display())?,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::project::archive;
 use glasshouse_engine::protocol::quantity::{self, counted};
-use glasshouse_engine::protocol::{Command, Event, Export};
+use glasshouse_engine::protocol::{Event, Export};
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,7 @@ pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let id = arguments.project.display().to_string();
-        let command =
-            Command::Export { what: Export::Project { id }, to: Some(to.clone()), keep: !arguments.force };
+        let command = Export::Project { id }.to(Some(to.clone()), !arguments.force);
         let show = |event| {
             match event {
                 Event::Exported { bytes, packed, .. } => {

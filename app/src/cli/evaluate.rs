@@ -405,7 +405,7 @@ async fn write_card(
         bail!("{} is a folder; name a file for the card", card.display());
     }
     let to = Some(std::path::absolute(card)?);
-    let command = Command::Export { what: Export::Card { run: run.to_owned() }, to, keep: !arguments.force };
+    let command = Export::Card { run: run.to_owned() }.to(to, !arguments.force);
     let hear = |event| {
         match event {
             Event::Exported { .. } => tell!("card: {}", card.display()),

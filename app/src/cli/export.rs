@@ -6,7 +6,7 @@ use super::settings::usage;
 use super::trained;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::{Command, Event, Export, ExportFormat, Quantization};
+use glasshouse_engine::protocol::{Event, Export, ExportFormat, Quantization};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -33,8 +33,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         let (run, config) = trained::settings_of(engine, project, run.clone()).await?;
         has_labels = !config.model.labels.is_empty();
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(arguments.to.clone()));
-        let command =
-            Command::Export { what: Export::Model { run, checkpoint, format }, to, keep: !arguments.force };
+        let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
         let show = |event| {
             match event {
                 Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,

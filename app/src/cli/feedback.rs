@@ -22,11 +22,7 @@ pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let command = match (&arguments.export, arguments.remove) {
-            (Some(to), _) => Command::Export {
-                what: Export::Feedback { one: arguments.one },
-                to: Some(to.clone()),
-                keep: !arguments.force,
-            },
+            (Some(to), _) => Export::Feedback { one: arguments.one }.to(Some(to.clone()), !arguments.force),
             (None, Some(number)) => {
                 let (expected, rows) = (Vec::new(), Vec::new());
                 Command::SpliceFeedback { at: Some(number as usize - 1), removed: 1, expected, rows }

@@ -313,9 +313,9 @@ fn a_project_is_made_trained_written_with_and_found_again() {
             after(Command::OpenProject { id: "owls".to_owned() }),
             after(explain),
             after(Command::ReadRun { run: Some("1".to_owned()), points: 5 }),
-            after(Command::Export { what: Export::Project { id: "owls".to_owned() }, to: None, keep: false }),
-            after(Command::ChangeProject { id: "owls".to_owned(), change: ProjectChange::Delete }),
-            after(Command::ChangeProject { id: "owls".to_owned(), change: ProjectChange::Restore }),
+            after(Export::Project { id: "owls".to_owned() }.to(None, false)),
+            after(ProjectChange::Delete.to("owls")),
+            after(ProjectChange::Restore.to("owls")),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -421,13 +421,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     assert_eq!(summary.unwrap().config, tokenizer);
 
     // A copy has them too, and a damaged record affects only itself.
-    play(
-        shelf.path(),
-        vec![after(Command::ChangeProject {
-            id: "p".to_owned(),
-            change: ProjectChange::Duplicate("q".to_owned()),
-        })],
-    );
+    play(shelf.path(), vec![after(ProjectChange::Duplicate("q".to_owned()).to("p"))]);
     let heard = play(shelf.path(), vec![after(Command::OpenProject { id: "q".to_owned() })]);
     assert_eq!(opened(&heard).0.seed, 4242);
     std::fs::write(shelf.path().join("q/next.json"), "{").unwrap();
@@ -706,11 +700,7 @@ fn packing_is_given_up_in_the_midst_of_it() {
     std::fs::write(place.join("documents/noise.txt"), noise.take(64 << 20).collect::<Vec<_>>()).unwrap();
     let to = shelf.path().join("out");
     std::fs::create_dir(&to).unwrap();
-    let export = |file: &str| Command::Export {
-        what: Export::Project { id: "p".to_owned() },
-        to: Some(to.join(file)),
-        keep: false,
-    };
+    let export = |file: &str| Export::Project { id: "p".to_owned() }.to(Some(to.join(file)), false);
     let heard = play(
         &shelf.path().join("shelf"),
         vec![after(export("p.glasshouse")), (Some(underway), Command::Cancel { request: 2 })],
@@ -767,11 +757,7 @@ fn added_names_are_those_that_every_file_system_takes() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(Command::AddDocuments { names: names.clone() }),
-            after(Command::Export {
-                what: Export::Project { id: "p".to_owned() },
-                to: Some(folder.path().join("p.glasshouse")),
-                keep: false,
-            }),
+            after(Export::Project { id: "p".to_owned() }.to(Some(folder.path().join("p.glasshouse")), false)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -969,19 +955,13 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(tiny(3), None)),
-            after(Command::ChangeRun {
-                run: run(),
-                change: RunChange::Title(" Owls\n by night ".to_owned()),
-            }),
-            after(Command::ChangeRun { run: run(), change: RunChange::Tags(tags) }),
-            after(Command::ChangeRun { run: run(), change: RunChange::Delete }),
-            after(Command::ChangeRun { run: run(), change: RunChange::Restore }),
+            after(RunChange::Title(" Owls\n by night ".to_owned()).to(run())),
+            after(RunChange::Tags(tags).to(run())),
+            after(RunChange::Delete.to(run())),
+            after(RunChange::Restore.to(run())),
             after(train(tiny(100_000), None)),
-            (
-                Some(|event| matches!(event, Event::Training { .. })),
-                Command::ChangeRun { run: "2".to_owned(), change: RunChange::Delete },
-            ),
-            after(Command::ChangeRun { run: "1".to_owned(), change: RunChange::Delete }),
+            (Some(|event| matches!(event, Event::Training { .. })), RunChange::Delete.to("2")),
+            after(RunChange::Delete.to("1")),
             after(Steer::Stop),
         ],
     );
@@ -995,10 +975,7 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
     assert_eq!(told[4].iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["2-first-stories"]);
     // Its number is not reused while it can be restored; then it is gone.
     assert!(shelf.path().join("p/runs/1-first-stories").exists());
-    let heard = play(
-        shelf.path(),
-        vec![opened(), after(Command::ChangeRun { run: run(), change: RunChange::Restore })],
-    );
+    let heard = play(shelf.path(), vec![opened(), after(RunChange::Restore.to(run()))]);
     assert!(failures(&heard)[0].contains("no deleted run"), "{heard:?}");
     assert!(!shelf.path().join("p/runs/1-first-stories").exists());
 }

@@ -109,10 +109,7 @@ impl Cards {
                         let kept = !ui.input(|input| input.key_pressed(egui::Key::Escape));
                         let name = name.trim().to_owned();
                         if kept && !name.is_empty() && name != project.name {
-                            context.outbox.send(Command::ChangeProject {
-                                id: project.id.clone(),
-                                change: ProjectChange::Rename(name),
-                            });
+                            context.outbox.send(ProjectChange::Rename(name).to(&project.id));
                         }
                         self.renaming = None;
                     }
@@ -142,18 +139,14 @@ impl Cards {
             }
             if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Duplicate").clicked() {
                 let name = format!("{} copy", project.name);
-                context
-                    .outbox
-                    .send(Command::ChangeProject { id: id.clone(), change: ProjectChange::Duplicate(name) });
+                context.outbox.send(ProjectChange::Duplicate(name).to(&id));
             }
             if widgets::quiet(ui, icons::ICON_DOWNLOAD, "Export as a file").clicked() {
                 context.asks.wish = Some(Wish::ExportProject { id: id.clone(), name: project.name.clone() });
             }
             if widgets::quiet(ui, icons::ICON_DELETE, "Delete").clicked() {
-                let sent = context
-                    .outbox
-                    .send(Command::ChangeProject { id: id.clone(), change: ProjectChange::Delete });
-                let undo = Command::ChangeProject { id: id.clone(), change: ProjectChange::Restore };
+                let sent = context.outbox.send(ProjectChange::Delete.to(&id));
+                let undo = ProjectChange::Restore.to(&id);
                 context.asks.tell_when_done(sent, format!("Deleted {}", project.name), Some(undo));
             }
         });

@@ -124,16 +124,16 @@ impl Details {
     fn kept_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let name = || run.name.clone();
         if let Some(title) = self.title.ui(ui, (run, &run.title), ("Title", "A title for this run"), 1) {
-            context.outbox.send(Command::ChangeRun { run: name(), change: RunChange::Title(title) });
+            context.outbox.send(RunChange::Title(title).to(name()));
         }
         if let Some(tags) =
             self.tags.ui(ui, (run, &run.tags.join(", ")), ("Tags", "Tags, with commas between them"), 1)
         {
             let tags = tags.split(',').map(|tag| tag.trim().to_owned()).collect();
-            context.outbox.send(Command::ChangeRun { run: name(), change: RunChange::Tags(tags) });
+            context.outbox.send(RunChange::Tags(tags).to(name()));
         }
         if let Some(notes) = self.note.ui(ui, (run, &run.notes), ("Note", "A note about this run"), 2) {
-            context.outbox.send(Command::ChangeRun { run: name(), change: RunChange::Notes(notes) });
+            context.outbox.send(RunChange::Notes(notes).to(name()));
         }
     }
 }
@@ -190,10 +190,9 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 .on_hover_text("Creates a run with the adapter added to the base weights");
             if merge.clicked() {
                 let (run, adapter) = (run.name.clone(), None);
-                context.outbox.send(Command::ChangeRun {
-                    run,
-                    change: RunChange::MergeAdapter { checkpoint: None, adapter, undo: false },
-                });
+                context
+                    .outbox
+                    .send(RunChange::MergeAdapter { checkpoint: None, adapter, undo: false }.to(run));
             }
         }
         let to_do = idle && run.state != RunState::Imported && run.step < run.steps;
@@ -220,9 +219,8 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let trains = training.state != TrainingState::Idle
             && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
         if ui.add_enabled(!trains, button(icons::ICON_DELETE, "Delete")).clicked() {
-            let sent =
-                context.outbox.send(Command::ChangeRun { run: run.name.clone(), change: RunChange::Delete });
-            let undo = Command::ChangeRun { run: run.name.clone(), change: RunChange::Restore };
+            let sent = context.outbox.send(RunChange::Delete.to(&run.name));
+            let undo = RunChange::Restore.to(&run.name);
             context.asks.tell_when_done(sent, format!("Deleted {}", called(run)), Some(undo));
         }
     });
@@ -283,10 +281,8 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 }
             });
             if restored {
-                let sent = context.outbox.send(Command::ChangeRun {
-                    run: run.name.clone(),
-                    change: RunChange::RestoreCheckpoint(checkpoint.choice()),
-                });
+                let sent =
+                    context.outbox.send(RunChange::RestoreCheckpoint(checkpoint.choice()).to(&run.name));
                 let step = format::whole(checkpoint.step);
                 let text = format!("A new run starts at step {step} of {}", run.name);
                 context.asks.tell_when_done(sent, text, None);

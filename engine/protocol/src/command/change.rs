@@ -18,6 +18,12 @@ pub enum ProjectChange {
     Restore,
 }
 
+impl ProjectChange {
+    pub fn to(self, id: impl Into<String>) -> Command {
+        Command::ChangeProject { id: id.into(), change: self }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum RecipeChange {
@@ -78,4 +84,10 @@ pub enum RunChange {
         #[serde(default)]
         undo: bool,
     },
+}
+
+impl RunChange {
+    pub fn to(self, run: impl Into<String>) -> Command {
+        Command::ChangeRun { run: run.into(), change: self }
+    }
 }

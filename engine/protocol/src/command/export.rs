@@ -1,7 +1,9 @@
 //! Exports for other programs.
 
+use super::Command;
 use crate::CheckpointChoice;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,7 +41,11 @@ pub enum Export {
 }
 
 impl Export {
-    /// As [`Command::label`](super::Command::label).
+    pub fn to(self, to: Option<PathBuf>, keep: bool) -> Command {
+        Command::Export { what: self, to, keep }
+    }
+
+    /// As [`Command::label`].
     pub(super) fn label(&self) -> Option<&'static str> {
         Some(match self {
             Self::Project { .. } => "packing the project",

@@ -157,10 +157,7 @@ fn a_deleted_run_is_evaluated_no_more() {
         vec![
             after(train(endless(), None)),
             (Some(TRAINS), evaluate_long(folder.path(), first)),
-            (
-                Some(|event| matches!(event, Event::Progress { .. })),
-                Command::ChangeRun { run: "1".to_owned(), change: RunChange::Delete },
-            ),
+            (Some(|event| matches!(event, Event::Progress { .. })), RunChange::Delete.to("1")),
             (Some(TRAINS), Command::Steer(Steer::Stop)),
         ],
     );

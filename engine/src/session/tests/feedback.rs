@@ -37,13 +37,9 @@ fn rows_are_kept_changed_and_exported() {
             after(add(vec![row(true), Feedback::default()])),
             after(add(vec![row(true), Feedback::better(asked("Who?"), "Eva.")])),
             after(splice(vec![row(true)], vec![row(false)])),
-            after(Command::Export {
-                what: Export::Feedback { one: false },
-                to: Some(to.clone()),
-                keep: true,
-            }),
+            after(Export::Feedback { one: false }.to(Some(to.clone()), true)),
             after(splice(Vec::new(), Vec::new())),
-            after(Command::Export { what: Export::Feedback { one: true }, to: None, keep: false }),
+            after(Export::Feedback { one: true }.to(None, false)),
         ],
     );
     let lists = lists(&heard);

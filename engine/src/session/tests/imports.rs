@@ -18,11 +18,7 @@ fn an_import_that_is_given_up_while_its_text_is_checked_leaves_no_project() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(config, None)),
-            after(Command::Export {
-                what: Export::Project { id: "p".to_owned() },
-                to: Some(file.clone()),
-                keep: false,
-            }),
+            after(Export::Project { id: "p".to_owned() }.to(Some(file.clone()), false)),
         ],
     );
     // The check may end before this thread looks again; then retry.
