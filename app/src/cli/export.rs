@@ -6,7 +6,7 @@ use super::settings::usage;
 use super::trained;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::{Event, Export, ExportFormat, Quantization};
+use glasshouse_engine::protocol::{Event, Export, ExportFormat, WeightFormat};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
             ));
         }
         (FormatName::Gguf, name) => {
-            ExportFormat::Gguf { quantization: name.map_or_else(Quantization::default, Quantization::from) }
+            ExportFormat::Gguf { quantization: name.map_or(WeightFormat::Q8_0, WeightFormat::from) }
         }
     };
     let mut has_labels = false;
@@ -98,7 +98,7 @@ pub enum QuantizationName {
     Q4_0,
 }
 
-impl From<QuantizationName> for Quantization {
+impl From<QuantizationName> for WeightFormat {
     fn from(name: QuantizationName) -> Self {
         match name {
             QuantizationName::F32 => Self::F32,

@@ -65,6 +65,8 @@ impl Runs {
                     self.revision += 1;
                 }
             }
+            // A script read only the settings.
+            Event::History { events, .. } if asked.is_none() && events.is_empty() => {}
             Event::History { run, config, events, checkpoints } => {
                 let history = History {
                     config: (**config).clone(),
@@ -106,7 +108,8 @@ mod tests {
                 events: Vec::new(),
                 checkpoints: Vec::new(),
             };
-            runs.apply(None, &history);
+            let asked = Command::ReadRun { run: Some(name.to_owned()), points: 1 };
+            runs.apply(Some(&asked), &history);
         }
         let steps = config.train.steps + 100;
         let asked = Command::Steer(Steer::Change { learning_rate: None, steps: Some(steps) });

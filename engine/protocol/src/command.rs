@@ -9,13 +9,13 @@ mod steer;
 
 pub use bench::Bench;
 pub use change::{ProjectChange, RecipeChange, RunChange};
-pub use export::{Export, ExportFormat, Quantization, VERIFIED_STEPS};
+pub use export::{Export, ExportFormat, VERIFIED_STEPS};
 pub use launch::{LearnsFrom, RunLaunch};
 pub use steer::Steer;
 
 use crate::{
-    Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Precision, Prompt, ProposalSettings,
-    RunConfig, TokenizerConfig, View, WeightSource,
+    Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings, RunConfig,
+    TokenizerConfig, View, WeightFormat, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -237,8 +237,9 @@ pub enum Command {
     /// Loads a model for generation, so that the first text starts without delay. Answered by `ModelOpened`.
     OpenModel {
         source: WeightSource,
-        /// Weight precision on a GPU.
-        precision: Precision,
+        /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
+        #[serde(default)]
+        weights: Option<WeightFormat>,
     },
     /// Generates texts after a prompt; works during training. Answered by `ModelOpened`, `CharactersLost` if the vocabulary lacks
     /// characters of the prompt, `Written`s unless samples are requested, and a `Completed` as each text ends.

@@ -1,7 +1,7 @@
 //! Benchmarks.
 
 use super::Command;
-use crate::{Precision, RunConfig, View};
+use crate::{RunConfig, View, WeightFormat};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,9 +24,9 @@ pub enum Bench {
         /// Tokens to generate after the first; `None` means the rest of the context, at most 128.
         #[serde(default)]
         tokens: Option<usize>,
-        /// Weight precision; `None` means the device's default.
+        /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
         #[serde(default)]
-        precision: Option<Precision>,
+        weights: Option<WeightFormat>,
         /// Batch sizes, each measured separately; empty means 1.
         #[serde(default)]
         batches: Vec<usize>,
