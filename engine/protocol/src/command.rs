@@ -403,6 +403,7 @@ impl Command {
             Self::ChangeProject { change: ProjectChange::Duplicate(_), .. } => "copying the project",
             Self::ChangeRun { change: RunChange::RestoreCheckpoint(_), .. } => "restoring the checkpoint",
             Self::ChangeRun { change: RunChange::MergeAdapter { .. }, .. } => "merging the adapter",
+            Self::ChangeRun { change: RunChange::Compress { .. }, .. } => "compressing the model",
             Self::Export { what, .. } => return what.label(),
             Self::ListModelFiles { .. } => "requesting the model",
             Self::LookAtModel { .. } => "reading the model",

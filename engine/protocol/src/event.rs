@@ -379,6 +379,12 @@ pub enum Event {
     ModelFound {
         model: Box<FoundModel>,
     },
+    /// A run's weights were compressed into a new run.
+    Compressed {
+        run: String,
+        /// Bytes of the original's weights in 32 bits, and of the new file.
+        bytes: [u64; 2],
+    },
     /// A run was added without training: an imported model, a bundle's result, or a merged adapter.
     RunAdded {
         run: RunSummary,

@@ -1,10 +1,11 @@
 //! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
+use crate::checkpoint::Checkpoints;
 use crate::formats::{gguf, huggingface};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive, metrics};
-use crate::protocol::{CheckpointChoice, Event, ExportFormat, RunChange};
+use crate::protocol::{CheckpointChoice, Event, ExportFormat, RunChange, WeightFormat};
 use crate::storage::{self, Staging};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -67,6 +68,9 @@ impl Session {
             RunChange::MergeAdapter { checkpoint, adapter, undo } => {
                 self.merge_adapter(id, name, checkpoint.unwrap_or_default(), adapter, undo).await?;
             }
+            RunChange::Compress { checkpoint, weights } => {
+                self.compress(id, name, checkpoint.unwrap_or_default(), weights).await?;
+            }
         }
         self.list_runs(id)
     }
@@ -102,6 +106,25 @@ impl Session {
         let about =
             format!("the weights of {name} with the adapter {}", if undo { "subtracted" } else { "added" });
         self.sink.answer(id, Event::RunAdded { run: merged.summary()?, about });
+        Ok(())
+    }
+
+    /// Stores a run's weights in fewer bits, as a new run.
+    async fn compress(
+        &mut self,
+        id: u64,
+        name: &str,
+        checkpoint: CheckpointChoice,
+        format: WeightFormat,
+    ) -> Result<()> {
+        let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
+        let compress =
+            async move |yielder: Yielder| project.compress(&run, &checkpoint, format, &yielder).await;
+        let compressed = platform::spawn_yielding(compress).await??.put()?;
+        let file =
+            Checkpoints::new(compressed.checkpoints_folder()).list().first().map_or(0, |file| file.bytes);
+        let bytes = [4 * compressed.record()?.parameters, file];
+        self.sink.answer(id, Event::Compressed { run: compressed.name(), bytes });
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Changes of projects, recipes and runs.
 
 use super::Command;
-use crate::CheckpointChoice;
 use crate::cleaning::PersonalAction;
+use crate::{CheckpointChoice, WeightFormat};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -83,6 +83,13 @@ pub enum RunChange {
         /// Subtract that adapter from the weights instead of adding it.
         #[serde(default)]
         undo: bool,
+    },
+    /// Creates a new run, without steps, from the weights, with its matrices stored in fewer bits. Answered by `Compressed` first.
+    Compress {
+        /// `None` means the best checkpoint.
+        #[serde(default)]
+        checkpoint: Option<CheckpointChoice>,
+        weights: WeightFormat,
     },
 }
 
