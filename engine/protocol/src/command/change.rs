@@ -97,4 +97,14 @@ impl RunChange {
     pub fn to(self, run: impl Into<String>) -> Command {
         Command::ChangeRun { run: run.into(), change: self }
     }
+
+    /// As [`Command::label`].
+    pub(super) fn label(&self) -> Option<&'static str> {
+        match self {
+            Self::RestoreCheckpoint(_) => Some("restoring the checkpoint"),
+            Self::MergeAdapter { .. } => Some("merging the adapter"),
+            Self::Compress { .. } => Some("compressing the model"),
+            _ => None,
+        }
+    }
 }
