@@ -164,7 +164,7 @@ export class Glasshouse {
   /** Text for the run that comes next; where that is refused, the project has its own text again. */
   async #replaceDocuments(given) {
     const names = given.map(([name]) => name);
-    await this.#link.request({ command: "replace_documents", names }, { files: given.map(([, bytes]) => bytes) });
+    await this.#link.request({ command: "change_documents", change: "replace", names }, { files: given.map(([, bytes]) => bytes) });
   }
 
   /** Does what only one call at a time may do. */

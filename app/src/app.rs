@@ -188,7 +188,7 @@ impl App {
             }
             self.asks.hear(&report.body);
             if self.gives_up_import(&report.body) {
-                self.outbox.send(Command::ForgetModel);
+                self.outbox.send(Command::LookAtModel { from: None });
             }
             self.state.apply(report);
         }

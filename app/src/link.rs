@@ -107,9 +107,10 @@ impl Outbox {
         self.send_with(command.into(), Vec::new())
     }
 
-    pub fn send_with(&mut self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
+    pub fn send_with(&mut self, command: impl Into<Command>, bytes: Vec<Vec<u8>>) -> u64 {
         self.last += 1;
-        self.waiting.push(Envelope { body: Request { id: self.last, command }, bytes });
+        let request = Request { id: self.last, command: command.into() };
+        self.waiting.push(Envelope { body: request, bytes });
         self.last
     }
 

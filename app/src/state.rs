@@ -114,7 +114,7 @@ impl State {
         // A pending import offer does not outlive a new question about models.
         if matches!(
             command,
-            Command::ListModelFiles { .. } | Command::LookAtModel { .. } | Command::Hello { .. }
+            Command::ListModelFiles { .. } | Command::LookAtModel { from: Some(_) } | Command::Hello { .. }
         ) {
             self.importing = None;
         }

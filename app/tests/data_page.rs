@@ -9,7 +9,7 @@ use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{CleaningStart, PersonalAction};
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, RecipeChange};
+use glasshouse_protocol::{Command, DocumentsChange, ErrorKind, ErrorReport, Event, RecipeChange};
 
 type Window = Harness<'static, App>;
 
@@ -333,7 +333,7 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     press(&mut window, Role::Button, "Remove crew.txt");
     assert!(contains(&window, "removed"));
     press(&mut window, Role::Button, "Clean");
-    let removed = Command::RemoveDocument { name: "crew.txt".to_owned() };
+    let removed = Command::ChangeDocuments(DocumentsChange::Remove { name: "crew.txt".to_owned() });
     assert_eq!(sent(window.state_mut()), [removed, Command::Clean], "the others are cleaned all the same");
 }
 

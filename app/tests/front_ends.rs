@@ -5,8 +5,9 @@ use crate::support::program::{RUN, error_of, folder, last, lines, program, stori
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    Bench, BenchReport, Command, Envelope, ErrorKind, Event, Export, GenerateConfig, LearnsFrom, ModelSource,
-    Output, Precision, Prompt, Report, Request, RunConfig, RunLaunch, View, WeightSource,
+    Bench, BenchReport, Command, DocumentsChange, Envelope, ErrorKind, Event, Export, GenerateConfig,
+    LearnsFrom, ModelSource, Output, Precision, Prompt, Report, Request, RunConfig, RunLaunch, View,
+    WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -93,7 +94,7 @@ fn the_same_run_gives_the_same_files() {
     assert_eq!(settings(&typed).unwrap(), settings(&used).unwrap());
 
     // As in a window: a project of the shelf, with a copy of the text.
-    let add = Command::AddDocuments { names: config.data.paths.clone() };
+    let add = Command::ChangeDocuments(DocumentsChange::Add { names: config.data.paths.clone() });
     let shelf = folder.join("shelf");
     let opened = vec![Command::CreateProject { name: "p".to_owned() }, add, begin(&config, None)];
     play(&shelf, opened).unwrap();
@@ -317,7 +318,7 @@ fn the_same_corpus_is_refused_alike() {
     std::fs::write(folder.join("tiny-shakespeare.txt"), "To be").unwrap();
     let typed = ["data", "fetch", "tiny-shakespeare", "--to", folder.to_str().unwrap()];
     let download =
-        |name: &str| Command::DownloadCorpus { name: name.to_owned(), to: Some(folder.to_owned()) };
+        |name: &str| Command::FetchCorpus { name: name.to_owned(), to: Some(folder.to_owned()), add: false };
     let error = said_everywhere(folder, &typed);
     assert!(error.contains("SHA-256"), "{error}");
     assert_eq!(play(folder, vec![download("tiny-shakespeare")]), Err(error));

@@ -186,7 +186,7 @@ fn the_window_asks_what_a_model_is_written_as() {
         let models = |command: &Command| {
             matches!(
                 command,
-                Command::Export { what: Export::Model { .. }, .. } | Command::LookAtModel { .. }
+                Command::Export { what: Export::Model { .. }, .. } | Command::LookAtModel { from: Some(_) }
             )
         };
         sent(window.state_mut()).into_iter().find(models)
@@ -202,6 +202,6 @@ fn the_window_asks_what_a_model_is_written_as() {
         assert_eq!(answer(&mut window, wish, chosen), Some(command));
     }
     let from = "/models/m.gguf";
-    let command = Command::LookAtModel { from: ModelSource::Path { path: from.into() } };
+    let command = Command::LookAtModel { from: Some(ModelSource::Path { path: from.into() }) };
     assert_eq!(answer(&mut window, Wish::ImportModelFile, from), Some(command));
 }

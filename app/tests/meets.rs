@@ -13,8 +13,9 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, Completion, CorpusSummary, ErrorKind, ErrorReport, Event, FetchProgress, Objective, RunChange,
-    RunState, RunSummary, Start, Steer, TrainEvent, TrainingState, WeightSource, WrittenToken,
+    Command, Completion, CorpusSummary, DocumentsChange, ErrorKind, ErrorReport, Event, FetchProgress,
+    Objective, RunChange, RunState, RunSummary, Start, Steer, TrainEvent, TrainingState, WeightSource,
+    WrittenToken,
 };
 
 fn failed(message: &str) -> Event {
@@ -45,14 +46,18 @@ fn where_there_is_no_file_dialog_a_path_can_be_typed() {
     window.key_press(Key::Enter);
     window.run_steps(3);
     assert!(is_shown(&window, "There is no file here.") && is_shown(&window, "Path of the text"));
-    let makes =
-        |command: &Command| matches!(command, Command::CreateProject { .. } | Command::AddDocuments { .. });
+    let makes = |command: &Command| {
+        matches!(
+            command,
+            Command::CreateProject { .. } | Command::ChangeDocuments(DocumentsChange::Add { .. })
+        )
+    };
     assert!(!sent(window.state_mut()).iter().any(makes), "something was made for what is not there");
 
     std::fs::write(&path, "Dear Mia").unwrap();
     press(&mut window, "Use this path");
     let names = vec![path];
-    assert!(sent(window.state_mut()).contains(&Command::AddDocuments { names }));
+    assert!(sent(window.state_mut()).contains(&Command::ChangeDocuments(DocumentsChange::Add { names })));
     assert!(!is_shown(&window, "Path of the text"));
 }
 
@@ -453,7 +458,7 @@ fn public_corpora_are_listed_with_their_licence_and_fetched() {
     let dialog = window.ctx.memory(|memory| memory.area_rect(egui::Id::unique("public corpora"))).unwrap();
     assert!(dialog.height() > 0.6 * 1200.0, "the list is shown through a slit of {dialog:?}");
     press(&mut window, "Add Plays");
-    let fetch = Command::FetchCorpus { name: "plays".to_owned() };
+    let fetch = Command::FetchCorpus { name: "plays".to_owned(), to: None, add: true };
     assert!(sent(window.state_mut()).contains(&fetch));
     answer(
         window.state_mut(),

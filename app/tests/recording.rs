@@ -20,9 +20,9 @@ use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, CheckpointChoice, Command, EvaluateSettings, Export, ExportFormat, GuardMode, LearnsFrom,
-    Objective, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState, View, WeightFormat, WeightSource,
-    presets,
+    AuditSettings, CheckpointChoice, Command, DocumentsChange, EvaluateSettings, Export, ExportFormat,
+    GuardMode, LearnsFrom, Objective, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState, View,
+    WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -494,7 +494,7 @@ fn whole_session_of_the_pages() {
     // nanoGPT's run for a CPU, and a shorter one to compare.
     session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
     if let Some(file) = shakespeare() {
-        session.ask(Command::AddDocuments { names: vec![file.display().to_string()] });
+        session.ask(DocumentsChange::Add { names: vec![file.display().to_string()] });
     }
     let mut config = presets::preset("nanogpt-cpu").unwrap();
     let mut faster = config.clone();
@@ -544,7 +544,7 @@ fn whole_session_of_the_pages() {
 
     // A corpus: the project's own pages and sources.
     session.ask(Command::CreateProject { name: "Glasshouse's own pages".to_owned() });
-    session.ask(Command::AddDocuments { names: own_pages(whole) });
+    session.ask(DocumentsChange::Add { names: own_pages(whole) });
     session.show(PageName::Data, "light");
     session.ask(Command::Clean);
     session.until("the cleaning", |state| state.cleaning.report.is_some());

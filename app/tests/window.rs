@@ -11,9 +11,9 @@ use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
-    Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
-    GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, RunLaunch, RunState, Steer, TrainEvent,
-    TrainingState,
+    Command, DocumentSummary, DocumentsChange, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument,
+    GuardKind, GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, RunLaunch, RunState, Steer,
+    TrainEvent, TrainingState,
 };
 
 fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {
@@ -263,7 +263,7 @@ fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
     let commands = sent(window.state_mut());
     assert!(matches!(&commands[0], Command::CreateProject { name } if name == "Letters"), "{commands:?}");
     let names = vec!["/texts/Letters.txt".to_owned()];
-    assert_eq!(commands[1], Command::AddDocuments { names });
+    assert_eq!(commands[1], Command::ChangeDocuments(DocumentsChange::Add { names }));
 
     forget(window.state_mut());
     drop_file(&mut window, "/texts/old.glasshouse");
@@ -305,7 +305,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
     window.run_steps(3);
     let commands = sent(window.state_mut());
     assert!(matches!(&commands[0], Command::CreateProject { name } if name == "README"), "{commands:?}");
-    assert_eq!(commands[1], Command::AddDocuments { names: vec![readme] });
+    assert_eq!(commands[1], Command::ChangeDocuments(DocumentsChange::Add { names: vec![readme] }));
 
     // As a browser passes them, with their bytes.
     forget(window.state_mut());
@@ -314,7 +314,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
     window.state_mut().answer(Answer { wish: Wish::Dropped, files: Ok(files) });
     window.run_steps(2);
     let names = ["notes.", "a.txt"].map(str::to_owned).to_vec();
-    assert!(sent(window.state_mut()).contains(&Command::AddDocuments { names }));
+    assert!(sent(window.state_mut()).contains(&Command::ChangeDocuments(DocumentsChange::Add { names })));
 }
 
 #[test]

@@ -313,12 +313,9 @@ impl Session {
                 self.import_project(id, name.as_deref(), from, bytes).await?;
             }
 
-            Command::AddDocuments { names } => self.add_documents(id, &names, bytes).await?,
+            Command::ChangeDocuments(change) => self.change_documents(id, change, bytes).await?,
             Command::ListCorpora => self.list_corpora(id),
-            Command::FetchCorpus { name } => self.fetch_corpus(id, &name).await?,
-            Command::DownloadCorpus { name, to } => self.download_corpus(id, &name, to).await?,
-            Command::RemoveDocument { name } => self.remove_document(id, &name).await?,
-            Command::ReplaceDocuments { names } => self.replace_documents(id, &names, bytes).await?,
+            Command::FetchCorpus { name, to, add } => self.fetch_corpus(id, &name, to, add).await?,
             Command::ListDocuments { search, offset, count, validation } => {
                 self.list_documents(id, &search, offset, count, validation).await?;
             }
@@ -349,11 +346,7 @@ impl Session {
 
             Command::Plan { config } => self.plan(id, &config).await?,
             Command::Measure { config } => self.measure(id, &config).await?,
-            Command::FitToDevice { config } => self.fit_to_device(id, &config).await?,
-            Command::FitFirst { seconds } => {
-                let config = Box::new(self.first_config(seconds).await?);
-                self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
-            }
+            Command::Fit(fit) => self.fit(id, fit).await?,
             Command::Bench(bench) => self.bench(id, bench).await?,
 
             Command::Train { config, launch } => {
@@ -416,8 +409,8 @@ impl Session {
             }
             Command::Export { what, to, keep } => self.export(id, what, to, keep).await?,
             Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
-            Command::LookAtModel { from } => self.look_at_model(id, &from, bytes).await?,
-            Command::ForgetModel => self.looked = None,
+            Command::LookAtModel { from: Some(from) } => self.look_at_model(id, &from, bytes).await?,
+            Command::LookAtModel { from: None } => self.looked = None,
             Command::ImportModel { from, context_length, for_comparison } => {
                 self.import_model(id, &from, bytes, context_length, for_comparison).await?;
             }

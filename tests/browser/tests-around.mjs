@@ -246,7 +246,7 @@ export async function text_in_any_script_fetches_its_font(site) {
     await send(page, { command: "create_project", name: "Scripts" });
     await page.evaluate((text) => {
       const file = new TextEncoder().encode(text);
-      return globalThis.glasshouse.send({ command: "add_documents", names: ["scripts.txt"] }, [file]);
+      return globalThis.glasshouse.send({ command: "change_documents", change: "add", names: ["scripts.txt"] }, [file]);
     }, some.map((font) => letters[font]).join(" "));
     for (let trial = 0; ; trial += 1) {
       const missing = some.filter((font) => !came.has(font));

@@ -89,7 +89,7 @@ export async function a_large_project_is_deleted_where_storage_is_full_and_the_r
   const large = await made(page, "Large");
   await send(page, { command: "create_project", name: "Next" });
   await storage(page, "full");
-  const add = { command: "add_documents", names: ["new.txt"] };
+  const add = { command: "change_documents", change: "add", names: ["new.txt"] };
   await page.evaluate((add) => globalThis.glasshouse.send(add, [new TextEncoder().encode("A new text. ".repeat(50))]), add);
   await until(page, ({ messages }) => messages.some(({ kind }) => kind === "storage_full"), "the full storage to be told");
   // What is deleted is marked where it is: nothing is copied, and what cannot be stored elsewhere does not hold it up.

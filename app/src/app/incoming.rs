@@ -9,7 +9,7 @@ use crate::pages::PageName;
 use egui::Context;
 use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{
-    Command, ErrorKind, Export, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind,
+    Command, DocumentsChange, ErrorKind, Export, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind,
 };
 use std::path::{Path, PathBuf};
 
@@ -209,7 +209,7 @@ impl App {
             names.push(text.name);
             bytes.extend(text.bytes);
         }
-        self.outbox.send_with(Command::AddDocuments { names }, bytes);
+        self.outbox.send_with(DocumentsChange::Add { names }, bytes);
     }
 }
 

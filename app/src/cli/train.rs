@@ -13,7 +13,7 @@ use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, Event, FileProblem, LearnsFrom, OpenedRun, PreparationStage,
+    AuditSettings, Command, DeviceKind, Event, FileProblem, Fit, LearnsFrom, OpenedRun, PreparationStage,
     RunConfig, RunLaunch, RunSummary, Start, Steer, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
@@ -189,7 +189,7 @@ async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Res
             None
         }
     };
-    engine.ask_for(Command::FitFirst { seconds: FIRST_SECONDS }, pick).await
+    engine.ask_for(Command::Fit(Fit::First { seconds: FIRST_SECONDS }), pick).await
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.

@@ -4,10 +4,11 @@ use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
-    DocumentSummary, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, GenerateConfig,
-    LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary, PreparationStage,
-    ProjectSummary, Prompt, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
-    Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
+    DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback,
+    Fit, GenerateConfig, LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary,
+    PreparationStage, ProjectSummary, Prompt, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary,
+    TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message,
+    presets,
 };
 use std::collections::BTreeMap;
 
@@ -111,11 +112,11 @@ impl Engine {
                 runs: self.listed_runs(),
             }],
             Command::ListDocuments { search, offset, .. } => vec![self.documents(search, *offset)],
-            Command::AddDocuments { .. } => {
+            Command::ChangeDocuments(DocumentsChange::Add { .. }) => {
                 self.documents = true;
                 vec![self.documents("", 0)]
             }
-            Command::RemoveDocument { .. } => {
+            Command::ChangeDocuments(DocumentsChange::Remove { .. }) => {
                 self.documents = false;
                 vec![self.documents("", 0)]
             }
@@ -157,7 +158,7 @@ impl Engine {
                 device: "CPU, 2 threads".to_owned(),
                 run_seconds: 0.0274 * config.train.steps as f64,
             }],
-            Command::FitToDevice { config } => {
+            Command::Fit(Fit::ToDevice { config }) => {
                 let mut config = config.clone();
                 config.train.batch_size = 4;
                 vec![Event::Fitted { config, changes: vec!["train.batch_size from 12 to 4".to_owned()] }]

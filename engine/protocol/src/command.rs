@@ -8,7 +8,7 @@ mod launch;
 mod steer;
 
 pub use bench::Bench;
-pub use change::{ProjectChange, RecipeChange, RunChange};
+pub use change::{DocumentsChange, Fit, ProjectChange, RecipeChange, RunChange};
 pub use export::{Export, ExportFormat, VERIFIED_STEPS};
 pub use launch::{LearnsFrom, RunLaunch};
 pub use steer::Steer;
@@ -78,35 +78,19 @@ pub enum Command {
     SaveDraft { config: Box<RunConfig> },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
-    /// Copies files into the project's `documents` folder. Their bytes are attached in the order of the names; natively, a name without
-    /// bytes is the path of a file or folder to copy. Answered by `Documents`.
-    AddDocuments {
-        /// File names of a kind that the data bench reads, or paths of files and folders.
-        names: Vec<String>,
-    },
-    /// Replaces all of the project's files with the attached ones for the next run; if that run is refused, the old files are restored.
-    /// Answered by `Documents`.
-    ReplaceDocuments { names: Vec<String> },
-    /// Removes a document file. A project without documents uses the embedded stories. Answered by `Documents`.
-    RemoveDocument {
-        /// File name in the `documents` folder.
-        name: String,
-    },
+    /// Changes the project's documents. A project without documents uses the embedded stories. Answered by `Documents`.
+    ChangeDocuments(DocumentsChange),
     /// Lists public corpora that can be added. Answered by `Corpora`.
     ListCorpora,
-    /// Downloads a public corpus, verifies its checksum and adds it to the project's documents. Refused in a browser, where a page
-    /// cannot read other sites. A cancelled download is kept and continued next time. Answered by `Fetching`s and `Documents`.
+    /// Downloads a public corpus, unless it is already there, and verifies its checksum. Refused in a browser, where a page cannot read
+    /// other sites. A cancelled download is kept and continued next time. Answered by `Fetching`s, and by `Documents` or `Fetched`.
     FetchCorpus {
-        /// [`CorpusSummary::name`](crate::CorpusSummary::name).
-        name: String,
-    },
-    /// Downloads a public corpus into a folder, unless it is already there, without a project. Native only. Answered by `Fetching`s and
-    /// `Fetched`.
-    DownloadCorpus {
         /// [`CorpusSummary::name`](crate::CorpusSummary::name).
         name: String,
         /// Target folder; `None` means the user's cache folder.
         to: Option<PathBuf>,
+        /// Add it to the project's documents.
+        add: bool,
     },
     /// Lists a page of the documents that contain a search text. Answered by `Documents`.
     ListDocuments {
@@ -197,15 +181,8 @@ pub enum Command {
     Plan { config: Box<RunConfig> },
     /// Trains on the device for about two seconds, on synthetic tokens, to estimate the run time. Answered by `Measured`.
     Measure { config: Box<RunConfig> },
-    /// Reduces batch size, context length and layers until the run fits the device. Answered by `Fitted`.
-    FitToDevice { config: Box<RunConfig> },
-
-    /// Benchmarks the chosen device briefly and sizes a first run on the embedded stories to last about `seconds`. Answered by
-    /// `Fitted`.
-    FitFirst {
-        /// Target training time in seconds.
-        seconds: f64,
-    },
+    /// Finds settings for the device. Answered by `Fitted`.
+    Fit(Fit),
 
     // ---- Training -----------------------------------------------------------------------------------------------------
     /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady` (plus `LeftOut` and `RunOpened` after
@@ -348,9 +325,10 @@ pub enum Command {
     /// `ModelListed`.
     ListModelFiles { address: String },
     /// Opens a pretrained model without reading its weights. Answered by `ModelFound`, with `Progress` during the download.
-    LookAtModel { from: ModelSource },
-    /// Closes the model opened last and frees what was downloaded of it. Answered by `Finished` alone.
-    ForgetModel,
+    LookAtModel {
+        /// `None` only closes the model opened last and frees what was downloaded of it.
+        from: Option<ModelSource>,
+    },
     /// Imports a pretrained model into the project as a run without steps. Answered by `RunAdded`, with `Progress` before
     /// it.
     ImportModel {
@@ -383,18 +361,17 @@ impl Command {
         Some(match self {
             Self::TrainTokenizer { .. } => "training a tokenizer",
             Self::CompareTokenizers { .. } => "comparing tokenizers",
-            Self::Measure { .. } | Self::Bench(_) | Self::FitFirst { .. } | Self::TrainFirst { .. } => {
-                "measuring the speed"
-            }
+            Self::Measure { .. }
+            | Self::Bench(_)
+            | Self::Fit(Fit::First { .. })
+            | Self::TrainFirst { .. } => "measuring the speed",
             Self::OpenProject { .. } => "opening the project",
             Self::Plan { .. } => "planning the run",
-            Self::FitToDevice { .. } => "fitting the run to the device",
-            Self::AddDocuments { .. }
-            | Self::ReplaceDocuments { .. }
-            | Self::RemoveDocument { .. }
-            | Self::ListDocuments { .. }
-            | Self::ReadDocument { .. } => "reading documents",
-            Self::FetchCorpus { .. } | Self::DownloadCorpus { .. } => "fetching a corpus",
+            Self::Fit(Fit::ToDevice { .. }) => "fitting the run to the device",
+            Self::ChangeDocuments(_) | Self::ListDocuments { .. } | Self::ReadDocument { .. } => {
+                "reading documents"
+            }
+            Self::FetchCorpus { .. } => "fetching a corpus",
             Self::JudgeSample { .. } => "trying the recipe",
             Self::CompareDocument { .. } => "comparing a document",
             Self::ListDropped { .. } => "listing dropped documents",
@@ -404,7 +381,7 @@ impl Command {
             Self::ChangeRun { change, .. } => return change.label(),
             Self::Export { what, .. } => return what.label(),
             Self::ListModelFiles { .. } => "requesting the model",
-            Self::LookAtModel { .. } => "reading the model",
+            Self::LookAtModel { from: Some(_) } => "reading the model",
             Self::ImportModel { .. } => "importing the model",
             Self::ImportBundle { .. } => "reading the bundle",
             Self::OpenModel { .. } | Self::Generate { .. } | Self::Explain { .. } => "loading the model",
@@ -427,17 +404,16 @@ impl Command {
                 | Self::UseProject { .. }
                 | Self::CloseProject
                 | Self::ImportProject { .. }
-                | Self::AddDocuments { .. }
-                | Self::FetchCorpus { .. }
-                | Self::ReplaceDocuments { .. }
+                | Self::ChangeDocuments(DocumentsChange::Add { .. } | DocumentsChange::Replace { .. })
+                | Self::FetchCorpus { add: true, .. }
                 | Self::Measure { .. }
-                | Self::FitFirst { .. }
+                | Self::Fit(Fit::First { .. })
                 | Self::Bench(_)
                 | Self::Train { .. }
                 | Self::TrainFirst { .. }
                 | Self::Resume { .. }
                 | Self::Propose { .. }
-                | Self::LookAtModel { .. }
+                | Self::LookAtModel { from: Some(_) }
                 | Self::ImportModel { .. }
         )
     }
@@ -456,4 +432,39 @@ pub enum VocabularyOrder {
     /// Least used first, starting with unused entries.
     LeastUsed,
     Longest,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_name_a_command_and_its_kind() {
+        let run = || "1-a".to_owned();
+        for (text, command) in [
+            (r#"{"command":"steer","action":"pause"}"#, Steer::Pause.into()),
+            (
+                r#"{"command":"steer","action":"change","steps":9}"#,
+                Steer::Change { learning_rate: None, steps: Some(9) }.into(),
+            ),
+            (r#"{"command":"change_run","run":"1-a","change":"delete"}"#, RunChange::Delete.to(run())),
+            (
+                r#"{"command":"change_run","run":"1-a","change":{"title":"A"}}"#,
+                RunChange::Title("A".to_owned()).to(run()),
+            ),
+            (
+                r#"{"command":"change_documents","change":"add","names":["a.txt"]}"#,
+                DocumentsChange::Add { names: vec!["a.txt".to_owned()] }.into(),
+            ),
+            (r#"{"command":"export","what":"report"}"#, Export::Report.to(None, false)),
+            (
+                r#"{"command":"export","what":{"card":{"run":"1-a"}}}"#,
+                Export::Card { run: run() }.to(None, false),
+            ),
+        ] {
+            let read = |text: &str| serde_json::from_str::<Command>(text).unwrap();
+            assert_eq!(read(text), command);
+            assert_eq!(read(&serde_json::to_string(&command).unwrap()), command);
+        }
+    }
 }

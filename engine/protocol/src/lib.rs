@@ -41,8 +41,8 @@ pub use chat::{
     CHATML, CHATML_TOKENS, ChatEnding, ChatExample, ChatMessage, ChatRendering, Role, TEMPLATE_REFUSES,
 };
 pub use command::{
-    AUDITING, Bench, Command, EVALUATING, Export, ExportFormat, LearnsFrom, ProjectChange, RecipeChange,
-    RunChange, RunLaunch, Steer, VERIFIED_STEPS, VocabularyOrder,
+    AUDITING, Bench, Command, DocumentsChange, EVALUATING, Export, ExportFormat, Fit, LearnsFrom,
+    ProjectChange, RecipeChange, RunChange, RunLaunch, Steer, VERIFIED_STEPS, VocabularyOrder,
 };
 pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
 pub use config::{

@@ -15,14 +15,20 @@ impl Session {
         self.sink.answer(id, Event::Corpora { corpora });
     }
 
-    pub(super) async fn fetch_corpus(&mut self, id: u64, name: &str) -> Result<()> {
-        self.opened()?;
-        let path = self.fetched(id, catalogue::find(name)?, None).await?;
-        self.add_documents(id, &[path.display().to_string()], Vec::new()).await
-    }
-
-    pub(super) async fn download_corpus(&self, id: u64, name: &str, to: Option<PathBuf>) -> Result<()> {
+    pub(super) async fn fetch_corpus(
+        &mut self,
+        id: u64,
+        name: &str,
+        to: Option<PathBuf>,
+        add: bool,
+    ) -> Result<()> {
+        if add {
+            self.opened()?;
+        }
         let path = self.fetched(id, catalogue::find(name)?, to).await?;
+        if add {
+            return self.add_documents(id, &[path.display().to_string()], Vec::new()).await;
+        }
         self.sink.answer(id, Event::Fetched { path });
         Ok(())
     }

@@ -21,9 +21,9 @@ mod made;
 
 use super::{Options, run};
 use crate::protocol::{
-    Bench, CheckpointChoice, Command, Ending, Envelope, ErrorKind, Event, Export, GenerateConfig, Output,
-    ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig, RunLaunch, RunState, Steer,
-    TrainEvent, TrainingState, WeightSource, message, presets,
+    Bench, CheckpointChoice, Command, DocumentsChange, Ending, Envelope, ErrorKind, Event, Export, Fit,
+    GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig, RunLaunch,
+    RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -262,7 +262,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
             after(Command::ListDocuments { search: "the".to_owned(), offset: 0, count: 3, validation: 0.1 }),
             after(Command::Plan { config: Box::new(tiny(20)) }),
             after(Command::Plan { config: Box::new(tiny(10_000)) }),
-            after(Command::FitToDevice { config: Box::new(tiny(20)) }),
+            after(Fit::ToDevice { config: Box::new(tiny(20)) }),
             after(train(tiny(20), None)),
             after(Command::Tokenize { text: "The owl".to_owned() }),
             after(Command::ListVocabulary {
@@ -454,9 +454,9 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(impossible, None)),
             after(Command::Tokenize { text: "x".to_owned() }),
-            after(Command::AddDocuments { names: vec!["/nowhere/at/all.txt".to_owned()] }),
-            after(Command::AddDocuments { names: vec![picture.display().to_string()] }),
-            after(Command::AddDocuments { names: vec![key.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec!["/nowhere/at/all.txt".to_owned()] }),
+            after(DocumentsChange::Add { names: vec![picture.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![key.display().to_string()] }),
             after(Command::ImportProject { name: None, from: None }),
             after(generate("x")),
             after(train(tiny(10), None)),
@@ -483,7 +483,7 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
         &shelf.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(train(config, None)),
             (
                 Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
@@ -600,7 +600,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
         &shelf.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(Command::Measure { config: Box::new(slow(1)) }),
             cancel(4),
             after(Command::TrainTokenizer { tokenizer: tokenizer(unigram), validation: 0.1 }),
@@ -642,7 +642,7 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
         &shelf.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(RecipeChange::Preset { name: "raw".to_owned() }),
             after(Command::Clean),
             (Some(|event| matches!(event, Event::Cleaning { .. })), Command::Cancel { request: 5 }),
@@ -674,7 +674,7 @@ fn a_document_that_is_looked_for_in_many_is_given_up() {
         &shelf.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(Command::CompareDocument { id: "none".to_owned() }),
             (
                 Some(|event| matches!(event, Event::Underway { work, .. } if work == "comparing a document")),
@@ -756,7 +756,7 @@ fn added_names_are_those_that_every_file_system_takes() {
         &shelf,
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: names.clone() }),
+            after(DocumentsChange::Add { names: names.clone() }),
             after(Export::Project { id: "p".to_owned() }.to(Some(folder.path().join("p.glasshouse")), false)),
         ],
     );
@@ -794,7 +794,7 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     std::fs::write(&poem, "No ending says that this is text.").unwrap();
     let nothing = folder.path().join("nothing");
     std::fs::create_dir(&nothing).unwrap();
-    let add = |path: &Path| after(Command::AddDocuments { names: vec![path.display().to_string()] });
+    let add = |path: &Path| after(DocumentsChange::Add { names: vec![path.display().to_string()] });
     let made = after(Command::CreateProject { name: "p".to_owned() });
     let shelf = folder.path().join("shelf");
     let heard =
@@ -894,7 +894,7 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
     std::fs::create_dir_all(shelf.join("spoilt/documents")).unwrap();
     std::fs::write(shelf.join("spoilt/documents/old.txt"), b"\xff\xd8\xff\xe0\0\x10JFIF\0").unwrap();
     let add = |names: &[&String]| {
-        after(Command::AddDocuments { names: names.iter().map(|name| (*name).clone()).collect() })
+        after(DocumentsChange::Add { names: names.iter().map(|name| (*name).clone()).collect() })
     };
     let overviews = |heard: &[Report]| -> Vec<_> {
         told!(heard, Event::Documents { overview, .. } => overview.clone()).collect()
@@ -913,9 +913,9 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
                 },
                 validation: 0.1,
             }),
-            after(Command::RemoveDocument { name: "empty.txt".to_owned() }),
-            after(Command::RemoveDocument { name: "old.txt".to_owned() }),
-            after(Command::RemoveDocument { name: "photo.txt".to_owned() }),
+            after(DocumentsChange::Remove { name: "empty.txt".to_owned() }),
+            after(DocumentsChange::Remove { name: "old.txt".to_owned() }),
+            after(DocumentsChange::Remove { name: "photo.txt".to_owned() }),
         ],
     );
     let failed = failures(&heard);
@@ -984,7 +984,7 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
 fn a_first_run_is_measured_on_its_own_device_if_none_was_chosen() {
     let shelf = tempfile::tempdir().unwrap();
     let options = Options { device: String::new(), ..options(shelf.path()) };
-    let heard = play_without_hello(options, vec![after(Command::FitFirst { seconds: 1.0 })], |_| {});
+    let heard = play_without_hello(options, vec![after(Fit::First { seconds: 1.0 })], |_| {});
     assert!(heard.iter().any(|report| matches!(report.event, Event::Fitted { .. })), "{heard:?}");
     // The run's device is `auto`, which is never a software adapter.
     let notices = heard.iter().filter(|report| matches!(report.event, Event::Notice { .. }));
@@ -1040,7 +1040,7 @@ fn a_document_is_held_out_by_its_name() {
         &shelf,
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names }),
+            after(DocumentsChange::Add { names }),
             after(Command::SaveDraft { config: Box::new(config.clone()) }),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 9, validation: 0.1 }),
             after(train(config, None)),
@@ -1072,7 +1072,7 @@ fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
         &folder.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::ReplaceDocuments { names: vec![short.display().to_string()] }),
+            after(DocumentsChange::Replace { names: vec![short.display().to_string()] }),
             after(train(config, None)),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 1, validation: 0.1 }),
             after(Command::ListRuns),

@@ -1,8 +1,8 @@
-//! Changes of projects, recipes and runs.
+//! Changes of projects, documents, settings, recipes and runs.
 
 use super::Command;
 use crate::cleaning::PersonalAction;
-use crate::{CheckpointChoice, WeightFormat};
+use crate::{CheckpointChoice, RunConfig, WeightFormat};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,6 +21,45 @@ pub enum ProjectChange {
 impl ProjectChange {
     pub fn to(self, id: impl Into<String>) -> Command {
         Command::ChangeProject { id: id.into(), change: self }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum DocumentsChange {
+    /// Copies files. Their bytes are attached in the order of the names; natively, a name without bytes is the path of a file or folder
+    /// to copy.
+    Add {
+        /// File names of a kind that the data bench reads, or paths of files and folders.
+        names: Vec<String>,
+    },
+    /// Replaces all files with the attached ones for the next run; if that run is refused, the old files are restored.
+    Replace {
+        names: Vec<String>,
+    },
+    Remove {
+        name: String,
+    },
+}
+
+impl From<DocumentsChange> for Command {
+    fn from(change: DocumentsChange) -> Self {
+        Self::ChangeDocuments(change)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fit", rename_all = "snake_case")]
+pub enum Fit {
+    /// Reduces batch size, context length and layers until the run fits the device.
+    ToDevice { config: Box<RunConfig> },
+    /// Benchmarks the device briefly and sizes a first run on the embedded stories to last about `seconds`.
+    First { seconds: f64 },
+}
+
+impl From<Fit> for Command {
+    fn from(fit: Fit) -> Self {
+        Self::Fit(fit)
     }
 }
 
