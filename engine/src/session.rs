@@ -43,6 +43,7 @@ mod runs;
 mod tests;
 mod tokens;
 mod training;
+mod verification;
 
 use crate::platform;
 pub use crate::platform::show_life_by;

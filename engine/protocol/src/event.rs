@@ -11,7 +11,9 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Feedback, Hint, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
+use crate::{
+    Feedback, Hint, LogitDifference, Precision, Proposal, RunConfig, TrainEvent, Uncertainty, Verification,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -413,6 +415,14 @@ pub enum Event {
     /// A run's adapter was merged into the weights of a new run.
     AdapterMerged {
         run: String,
+        /// Difference between the merged weights and the run with its separate adapter; for a folder's adapter, the difference
+        /// from the weights before. `None` if it could not be computed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        difference: Option<LogitDifference>,
+    },
+    /// A second reader opened an exported GGUF file. Precedes `Exported`.
+    ExportVerified {
+        verification: Verification,
     },
     /// A pretrained model was imported into the project.
     ModelImported {

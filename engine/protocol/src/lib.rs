@@ -34,6 +34,7 @@ mod source;
 pub mod summary;
 pub mod train_event;
 mod typed;
+mod verification;
 
 pub use bench::BenchReport;
 pub use chat::{
@@ -73,6 +74,7 @@ pub use summary::{
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
+pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
 
 /// An invalid setting: the field, its value and the rule it breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
