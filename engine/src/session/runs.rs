@@ -262,5 +262,6 @@ async fn merge_difference(
         Reference::new(&trained, &files, threads, yielder).await?
     };
     drop(trained);
-    reference.difference(Trained::load(after, &CheckpointChoice::Best, yielder).await?, threads)
+    let after = Trained::load(after, &CheckpointChoice::Best, yielder).await?;
+    reference.difference(after, threads, yielder).await
 }

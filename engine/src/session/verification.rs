@@ -2,10 +2,11 @@
 
 mod llama_cpp;
 
-use crate::cpu::{self, CpuDecoder};
+use crate::cpu::{self, CpuDecoder, Weights};
 use crate::formats::Found;
 use crate::graph::{Input, Origin};
 use crate::model::text_graph;
+use crate::plan::arena::ArenaLayout;
 use crate::platform::Yielder;
 use crate::project::{AsTrained, Trained};
 use crate::protocol::{
@@ -73,7 +74,7 @@ impl Reference {
         let mut samples = prompts(model, &trained.config.train.sample_prompt, files)?;
         continue_greedily(model, &trained.parameters, threads, &mut samples, yielder).await?;
         let spec = (model, &TrainConfig::default());
-        let predictions = predictions(spec, trained.parameters.clone(), &samples, threads)?;
+        let predictions = predictions(spec, trained.parameters.clone(), &samples, threads, yielder).await?;
         Ok(Self { samples, predictions })
     }
 
@@ -92,7 +93,7 @@ impl Reference {
         let mut samples = prompts(model, "", files)?;
         continue_greedily(model, &trained.parameters, threads, &mut samples, yielder).await?;
         let spec = (model, &as_trained.config.train);
-        let predictions = predictions(spec, as_trained.weights, &samples, threads)?;
+        let predictions = predictions(spec, as_trained.weights, &samples, threads, yielder).await?;
         Ok(Self { samples, predictions })
     }
 
@@ -100,9 +101,14 @@ impl Reference {
     ///
     /// # Errors
     /// The machine lacks the memory, or the weights are another model's.
-    pub(super) fn difference(&self, other: Trained, threads: Option<usize>) -> Result<LogitDifference> {
+    pub(super) async fn difference(
+        &self,
+        other: Trained,
+        threads: Option<usize>,
+        yielder: &Yielder,
+    ) -> Result<LogitDifference> {
         let spec = (&other.config.model, &TrainConfig::default());
-        let others = predictions(spec, other.parameters, &self.samples, threads)?;
+        let others = predictions(spec, other.parameters, &self.samples, threads, yielder).await?;
         Ok(self.compare(others.iter().map(|row| numbered(row))))
     }
 
@@ -158,7 +164,7 @@ impl Reference {
         samples.iter_mut().for_each(|sample| sample.tokens.truncate(sample.given));
         continue_greedily(&found.model, &parameters, threads, &mut samples, yielder).await?;
         let spec = (&found.model, &TrainConfig::default());
-        let predictions = predictions(spec, parameters, &self.samples, threads)?;
+        let predictions = predictions(spec, parameters, &self.samples, threads, yielder).await?;
         let tokens = |sample: &Sample| sample.encode(&found.tokenizer.tokenizer);
         Ok(Reading {
             reader: SecondReader::Glasshouse,
@@ -195,7 +201,8 @@ impl Reference {
 
 impl Sample {
     fn encode(&self, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
-        if self.rendered { tokenizer.encode(&self.prompt) } else { tokenizer.encode_prompt(&self.prompt) }
+        let begins = if self.rendered { &[] } else { tokenizer.begins() };
+        Ok([begins, &tokenizer.encode(&self.prompt)?].concat())
     }
 }
 
@@ -214,7 +221,9 @@ fn prompts(model: &ModelConfig, own: &str, files: &TokenizerFiles) -> Result<Vec
         sample.tokens = sample.encode(&files.tokenizer)?;
         sample.given = sample.tokens.len();
         let is_new = samples.iter().all(|known| known.tokens != sample.tokens);
-        if sample.given > 0 && sample.given < model.context_length && is_new && samples.len() < COUNT {
+        // Without the characters of a prompt, at most the token that begins texts is left.
+        let is_known = sample.given > files.tokenizer.begins().len();
+        if is_known && is_new && sample.given < model.context_length && samples.len() < COUNT {
             samples.push(sample);
         }
     }
@@ -246,45 +255,37 @@ async fn continue_greedily(
     Ok(())
 }
 
-/// Log-probabilities of the vocabulary for each token of the samples' continuations, in one pass; of a model with labels, for the
-/// last token of each prompt.
-fn predictions(
+/// Log-probabilities of the vocabulary for each token of the samples' continuations; of a model with labels, those of the labels.
+async fn predictions(
     (model, train): (&ModelConfig, &TrainConfig),
     parameters: Vec<f32>,
     samples: &[Sample],
     threads: Option<usize>,
+    yielder: &Yielder,
 ) -> Result<Vec<Vec<f32>>> {
-    let time = samples.iter().map(|sample| sample.tokens.len()).max().unwrap_or(1);
-    // Padding follows the texts, which do not attend to it.
-    let mut tokens = vec![0; samples.len() * time];
-    for (row, sample) in tokens.chunks_exact_mut(time).zip(samples) {
-        row[..sample.tokens.len()].copy_from_slice(&sample.tokens);
-    }
-    let built = text_graph(model, train, [samples.len(), time])?;
-    let input = built.graph.find(Origin::Input(Input::Tokens));
-    let input = input.ok_or_else(|| Error::Internal("a graph without tokens".to_owned()))?;
-    let logits = cpu::run_forward(&built.graph, parameters, &[(input, &tokens)], built.logits, threads)?;
-    let normalised =
-        |logits: &[f32]| probabilities(logits).into_iter().map(|share| share.ln() as f32).collect();
-    if !model.labels.is_empty() {
+    let layout = ArenaLayout::new(&text_graph(model, train, 1)?.graph);
+    let mut weights = Weights::forward(&layout, parameters);
+    let mut found = Vec::new();
+    for sample in samples {
+        let built = text_graph(model, train, sample.tokens.len())?;
+        let input = built.graph.find(Origin::Input(Input::Tokens));
+        let input = input.ok_or_else(|| Error::Internal("a graph without tokens".to_owned()))?;
+        let inputs = [(input, sample.tokens.as_slice())];
+        let logits = cpu::run_forward(&built.graph, &mut weights, &inputs, built.logits, threads)?;
         let rows = logits.chunks_exact(model.outputs());
-        // A single score has no distribution.
-        return Ok(if model.scores() {
-            rows.map(<[f32]>::to_vec).collect()
+        if model.scores() {
+            // A single score has no distribution.
+            found.extend(rows.map(<[f32]>::to_vec));
         } else {
-            rows.map(normalised).collect()
-        });
+            let skipped = if model.labels.is_empty() { sample.given - 1 } else { 0 };
+            let wanted =
+                if model.labels.is_empty() { sample.tokens.len() - sample.given } else { rows.len() };
+            let normalised = |row| probabilities(row).into_iter().map(|share| share.ln() as f32).collect();
+            found.extend(rows.skip(skipped).take(wanted).map(normalised));
+        }
+        yielder.maybe_yield().await;
     }
-    let rows: Vec<&[f32]> = logits.chunks_exact(model.vocabulary).collect();
-    let of_sample =
-        |(at, sample): (usize, &Sample)| at * time + sample.given - 1..at * time + sample.tokens.len() - 1;
-    Ok(samples
-        .iter()
-        .enumerate()
-        .flat_map(of_sample)
-        .filter_map(|at| rows.get(at))
-        .map(|row| normalised(row))
-        .collect())
+    Ok(found)
 }
 
 fn numbered(row: &[f32]) -> impl Iterator<Item = (u32, f32)> {

@@ -114,14 +114,14 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     })
 }
 
-/// The forward graph of `batch` texts of `time` tokens over a run's parameters as trained: an adapter is separate from the weights.
+/// The forward graph of one text of `time` tokens over a run's parameters as trained: an adapter is separate from the weights.
 ///
 /// # Errors
 /// The settings are invalid.
-pub fn text_graph(model: &ModelConfig, train: &TrainConfig, [batch, time]: [usize; 2]) -> Result<Model> {
+pub fn text_graph(model: &ModelConfig, train: &TrainConfig, time: usize) -> Result<Model> {
     let form = LossForm::CrossEntropy;
     let purpose = Purpose::Loss {
-        batch,
+        batch: 1,
         time,
         dropout: false,
         label_smoothing: 0.0,

@@ -410,33 +410,31 @@ pub fn run_graph_seeded(
     read.iter().map(|value| program.read(&weights, *value)).collect()
 }
 
-/// Runs a forward graph once over weights in its [`ArenaLayout`], without copying them, and returns the floats of `read`. `inputs`
-/// default to 0; `threads` to one per core.
+/// Runs a forward graph once over weights and returns the floats of `read`. `inputs` default to 0; `threads` to one per core.
 ///
 /// # Errors
 /// The machine lacks the memory, the weights do not fit the graph, or `read` has no floats.
 pub fn run_forward(
     graph: &Graph,
-    mut parameters: Vec<f32>,
+    weights: &mut Weights,
     inputs: &[(ValueId, &[u32])],
     read: ValueId,
     threads: Option<usize>,
 ) -> Result<Vec<f32>> {
-    let layout = ArenaLayout::new(graph);
-    if parameters.len() != layout.length {
-        let (given, has) = (parameters.len(), layout.length);
-        return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
+    let ArenaLayout { floats_end, length, .. } = ArenaLayout::new(graph);
+    let given = [weights.parameters.len(), weights.f16s.len()];
+    if given != [floats_end, length - floats_end] {
+        let given = given.iter().sum::<usize>();
+        return Err(Error::Refused(format!("{given} weights given, but the model has {length}")));
     }
     let programs = Program::needed(graph, &[read]);
     MemoryDemand { arenas: 0, programs, batch: None, together: 1 }
         .check(glasshouse_platform::available_memory())?;
-    let f16s = parameters.split_off(layout.floats_end).into_iter().map(f16::from_f32).collect();
-    let mut weights = Weights { parameters, f16s, gradients: Vec::new() };
     let mut program = Program::new(graph, &[read]);
     inputs.iter().try_for_each(|(value, words)| program.set_words(*value, words))?;
     let workers = Workers::new(threads)?;
-    workers.install(|| program.run(&mut weights, [0, 0], &workers))?;
-    match program.read(&weights, read)? {
+    workers.install(|| program.run(weights, [0, 0], &workers))?;
+    match program.read(weights, read)? {
         Data::F32(floats) => Ok(floats),
         Data::U32(_) => Err(Error::Internal("words where floats were read".to_owned())),
     }

@@ -35,6 +35,15 @@ pub struct Weights {
     pub gradients: Vec<f32>,
 }
 
+impl Weights {
+    /// Weights of a forward pass, from all of them in the layout.
+    pub fn forward(layout: &ArenaLayout, mut parameters: Vec<f32>) -> Self {
+        let f16s = parameters.split_off(layout.floats_end.min(parameters.len()));
+        let f16s = f16s.into_iter().map(f16::from_f32).collect();
+        Self { parameters, f16s, gradients: Vec::new() }
+    }
+}
+
 /// The parameters as a node reads them while gradients are added to.
 #[derive(Clone, Copy)]
 struct Held<'run> {
