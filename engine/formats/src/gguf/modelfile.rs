@@ -235,9 +235,22 @@ impl ChatTurns {
     }
 }
 
-/// An action that writes a text. JSON's escapes are Go's too, and keep line breaks and quotes from Ollama's parser.
+/// An action that writes a text. JSON's escapes are Go's too, and keep line breaks and quotes from Ollama's parser, which also drops
+/// what it cannot print.
 fn literal(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("{{{{ {} }}}}", serde_json::Value::from(text)) }
+    if text.is_empty() {
+        return String::new();
+    }
+    let escaped = serde_json::Value::from(text).to_string();
+    let escaped = escaped.chars().fold(String::new(), |mut all, character| {
+        if character.is_ascii() {
+            all.push(character);
+        } else {
+            let _ = write!(all, "\\U{:08x}", u32::from(character));
+        }
+        all
+    });
+    format!("{{{{ {escaped} }}}}")
 }
 
 #[cfg(test)]
@@ -353,6 +366,7 @@ mod tests {
         assert_eq!(quoted("</s>"), "\"</s>\"");
         assert_eq!(quoted("\n\"user\""), "\"\"\"\n\"user\"\"\"\"");
         assert_eq!(literal("{{ \"x\" }}\n"), "{{ \"{{ \\\"x\\\" }}\\n\" }}");
+        assert_eq!(literal("é\u{a0}"), "{{ \"\\U000000e9\\U000000a0\" }}");
         assert_eq!(literal(""), "");
     }
 }
