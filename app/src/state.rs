@@ -186,6 +186,9 @@ impl State {
                     format!("{run} has the weights with the adapter added to them.{compared}"),
                 );
             }
+            Event::RunPruned { pruned } => {
+                self.say(None, ErrorKind::Notice, format!("{} has pruned weights.", pruned.run));
+            }
             Event::ExportVerified { verification } => {
                 self.say(None, ErrorKind::Notice, format!("The file was {verification}"));
             }

@@ -37,6 +37,7 @@ mod models;
 mod plans;
 mod projects;
 mod proposals;
+mod pruning;
 mod replacement;
 mod runs;
 #[cfg(test)]
@@ -471,6 +472,9 @@ impl Session {
                 let checkpoint = checkpoint.unwrap_or_default();
                 self.merge_adapter(id, &run, checkpoint, adapter, undo).await?;
             }
+            Command::Prune { run, checkpoint, settings } => {
+                self.prune(id, &run, &checkpoint.unwrap_or_default(), &settings).await?;
+            }
             Command::ExportModel { run, checkpoint, format, to, keep } => {
                 let checkpoint = checkpoint.unwrap_or_default();
                 self.export_model(id, &run, &checkpoint, format, to, keep).await?;
@@ -538,6 +542,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::DuplicateProject { .. } => "copying the project",
         Command::RestoreCheckpoint { .. } => "restoring the checkpoint",
         Command::MergeAdapter { .. } => "merging the adapter",
+        Command::Prune { .. } => "pruning the model",
         Command::ExportModel { .. } => "exporting the model",
         Command::ListModelFiles { .. } => "requesting the model",
         Command::LookAtModel { .. } => "reading the model",

@@ -23,6 +23,7 @@ mod bundle;
 mod carry;
 mod chat;
 mod classify;
+mod compress;
 mod corpus;
 mod data;
 mod devices;
@@ -157,6 +158,8 @@ commands! {
     Import(import::ImportArguments) = import::import;
     /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
     Merge(merge::MergeArguments) = merge::merge;
+    /// Prune a run's weights, as a new run, and measure the loss before and after
+    Compress(compress::CompressArguments) = compress::compress;
     /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
     Export(export::ExportArguments) = export::export;
     /// Export a run as a bundle for training on many GPUs, and import the result

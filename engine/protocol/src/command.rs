@@ -449,6 +449,15 @@ pub enum Command {
         #[serde(default)]
         undo: bool,
     },
+    /// Creates a new run, without steps, from a run's weights with some of them set to zero. Answered by `RunPruned` and `Runs`.
+    Prune {
+        run: String,
+        /// `None` means the best checkpoint.
+        #[serde(default)]
+        checkpoint: Option<CheckpointChoice>,
+        #[serde(default)]
+        settings: crate::PruneSettings,
+    },
     /// Exports a run for other programs; in the browser, a Hugging Face folder is packed as one zip. Answered by `Exported`.
     ExportModel {
         run: String,

@@ -12,7 +12,8 @@ use crate::summary::{
     WrittenToken,
 };
 use crate::{
-    Feedback, Hint, LogitDifference, Precision, Proposal, RunConfig, TrainEvent, Uncertainty, Verification,
+    Feedback, Hint, LogitDifference, Precision, Proposal, Pruned, RunConfig, TrainEvent, Uncertainty,
+    Verification,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -419,6 +420,10 @@ pub enum Event {
         /// from the weights before. `None` if it could not be computed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         difference: Option<LogitDifference>,
+    },
+    /// A run with pruned weights was created from another.
+    RunPruned {
+        pruned: Box<Pruned>,
     },
     /// A second reader opened an exported GGUF file. Precedes `Exported`.
     ExportVerified {

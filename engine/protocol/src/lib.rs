@@ -27,6 +27,7 @@ pub mod model;
 pub mod names;
 pub mod presets;
 mod proposal;
+mod pruning;
 pub mod quantity;
 pub mod random;
 pub mod recipes;
@@ -66,6 +67,7 @@ pub use model::{
 };
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
+pub use pruning::{PruneScore, PruneSettings, Pruned, PrunedMatrix, SparsityPattern};
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
