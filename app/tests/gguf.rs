@@ -238,7 +238,7 @@ fn slow_llama_cpp_opens_an_export() {
         let found: Verification = serde_json::from_value(said["verification"].clone()).unwrap();
         println!("{quantization}: {found}");
         assert!(matches!(found.reader, SecondReader::LlamaCpp { .. }), "{told}");
-        assert!(found.difference.largest < most && found.difference.predictions >= 30, "{found}");
+        assert!(found.difference.largest < most && found.difference.predictions >= 20, "{found}");
         assert!(found.texts.iter().all(|text| text.same_tokens), "{found}");
         assert!(quantization != "f32" || found.texts.iter().all(|text| text.run == text.file), "{found}");
     }

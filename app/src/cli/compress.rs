@@ -50,7 +50,7 @@ fn print(from: &str, pruned: &Pruned) -> Result<()> {
         vec![matrix.name.clone(), matrix.weights.to_string(), percent(matrix.sparsity())]
     };
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(pruned.matrices.iter().map(row)).collect();
-    say!("{}", aligned(&rows, &[1, 2]))?;
+    say!("{}", aligned(&rows, &[false, true, true]))?;
     if let Some([before, after]) = &pruned.loss {
         say!("validation loss: {} before, {} after", with_interval(before), with_interval(after))?;
     }

@@ -89,7 +89,9 @@ impl Session {
             let mut subject = Subject { scorer: &mut scorer, tokenizer: files, run, parameters };
             let mut tell = |_: &str, at: u64, of: u64| self.sink.progress(done * of + at, 2 * of);
             let likelihood = Some(likelihood(&mut subject, &settings, &mut tell).await?);
-            found.push(Evaluation { run: run.name(), likelihood, ..Evaluation::default() });
+            // Two names, by which the verdict tells them apart.
+            let name = if done == 0 { run.name() } else { format!("{}, pruned", run.name()) };
+            found.push(Evaluation { run: name, likelihood, ..Evaluation::default() });
         }
         let loss = |of: &Evaluation| {
             let metrics = of.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);

@@ -1,0 +1,74 @@
+//! `glasshouse compress`: a run with pruned weights, which evaluates, exports and trains like any other.
+
+use crate::support::program::{count_runs, error_of, folder, run_of, sets, succeed, train};
+use glasshouse_engine::project::Trained;
+use glasshouse_engine::protocol::{CheckpointChoice, Pruned};
+use glasshouse_engine::{Yielder, block_on};
+use std::path::Path;
+
+fn compress(folder: &Path, arguments: &[&str]) -> Pruned {
+    let said = succeed(folder, &[&["compress", "--project", "first", "--json"], arguments].concat());
+    serde_json::from_str(&said).unwrap()
+}
+
+#[test]
+fn a_pruned_run_states_its_sparsity_and_its_losses() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    for (arguments, sparsity) in [
+        (&["--method", "magnitude", "--sparsity", "0.25"][..], 0.25),
+        (&["--method", "wanda", "--sparsity", "0.9", "--windows", "4"], 0.9),
+        (&["--pattern", "2:4"], 0.5),
+    ] {
+        let pruned = compress(folder, &[&["--run", "1"], arguments].concat());
+        assert_eq!(pruned.matrices.len(), 4, "{pruned:?}");
+        for matrix in &pruned.matrices {
+            assert!((matrix.sparsity() - sparsity).abs() < 0.02, "{matrix:?}");
+        }
+        let [before, own] = pruned.loss.unwrap();
+        assert!(before.interval.is_some() && own.interval.is_some(), "{before:?} {own:?}");
+        assert_ne!(before.value.unwrap(), own.value.unwrap());
+        let difference = pruned.difference.unwrap();
+        assert_eq!(difference.first, pruned.run);
+        assert!(difference.difference.interval.is_some(), "{difference:?}");
+        // The zeros are those of the saved weights.
+        let run = run_of(folder, "first", &pruned.run);
+        let saved = block_on(Trained::load(run, &CheckpointChoice::Best, &Yielder::none())).unwrap();
+        let zeros = saved.parameters.iter().filter(|weight| **weight == 0.0).count() as u64;
+        assert!(zeros >= pruned.matrices.iter().map(|matrix| matrix.zeros).sum(), "{zeros}");
+    }
+    // It goes on like other runs.
+    succeed(
+        folder,
+        &["export", "--project", "first", "--run", "2", "--to", "pruned.gguf", "--format", "gguf"],
+    );
+    let more =
+        ["train", "--project", "first", "--from", "2", "--device", "cpu", "--threads", "2", "--steps", "1"];
+    succeed(folder, &more);
+    let said = succeed(folder, &["compress", "--project", "first", "--run", "1", "--method", "magnitude"]);
+    assert!(said.contains("blocks.0.mlp.down.weight") && said.contains("validation loss: "), "{said}");
+}
+
+#[test]
+fn what_cannot_be_pruned_is_refused_and_no_run_is_made() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    for (arguments, said) in [
+        (&["--sparsity", "0"][..], "sparsity = 0 must be above 0 and below 1"),
+        (&["--sparsity", "1"], "sparsity = 1 must be above 0 and below 1"),
+        (&["--pattern", "2:4", "--sparsity", "0.6"], "must be 0.5 with the pattern 2:4"),
+        (&["--windows", "0"], "windows = 0 must be between 1"),
+    ] {
+        let error = error_of(folder, &[&["compress", "--project", "first"], arguments].concat());
+        assert!(error.contains(said), "{error}");
+    }
+    assert_eq!(count_runs(folder, "first"), 1);
+    // Rows of 18 weights are no groups of four.
+    let odd =
+        ["model.width=18", "model.heads=1", "model.kv_heads=1", "model.head_size=18", "model.mlp.hidden=36"];
+    train(folder, &folder.join("odd"), &[&sets(&odd)[..], &["--stop-after", "1"]].concat());
+    let two = ["compress", "--project", "odd", "--checkpoint", "latest", "--pattern", "2:4"];
+    let error = error_of(folder, &two);
+    assert!(error.contains("have 18 weights, which are not groups of 4; prune without a pattern"), "{error}");
+    assert_eq!(count_runs(folder, "odd"), 1);
+}
