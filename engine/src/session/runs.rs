@@ -156,7 +156,9 @@ impl Session {
             None => {
                 // A temporary folder, removed after its contents are packed.
                 let staging = Staging::inside(run.folder())?;
-                (staging.path().join("model"), Some(staging))
+                // A Modelfile refers to its file by name.
+                let name = if matches!(format, ExportFormat::Gguf { .. }) { &place } else { "model" };
+                (staging.path().join(name), Some(staging))
             }
         };
         let yielder = Yielder::new();
