@@ -19,7 +19,7 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
         windows: arguments.windows,
         documents: arguments.documents,
     };
-    settings.validate().map_err(|error| super::settings::usage(&error.to_string()))?;
+    settings.validate().map_err(|error| super::settings::usage(error.to_string()))?;
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
         let (run, _) = trained::settings_of(engine, project, run.clone()).await?;

@@ -157,7 +157,7 @@ impl Session {
                 // A temporary folder, removed after its contents are packed.
                 let staging = Staging::inside(run.folder())?;
                 // A Modelfile refers to its file by name.
-                let name = if matches!(format, ExportFormat::Gguf { .. }) { &place } else { "model" };
+                let name: &str = if matches!(format, ExportFormat::Gguf { .. }) { &place } else { "model" };
                 (staging.path().join(name), Some(staging))
             }
         };
