@@ -127,14 +127,14 @@ mod server {
     #[cfg(test)]
     mod tests {
         use super::*;
-        use crate::block_on;
 
+        #[cfg(unix)]
         #[test]
         fn a_program_that_is_missing_is_none_and_one_that_ends_says_why() {
             let folder = tempfile::tempdir().unwrap();
             let log = folder.path().join("log");
             let start = |program, arguments: &[&OsStr]| {
-                block_on(LocalServer::start(program, arguments, &log, &Yielder::none()))
+                crate::block_on(LocalServer::start(program, arguments, &log, &Yielder::none()))
             };
             assert!(start("glasshouse-no-such-program", &[]).unwrap().is_none());
             let script = "echo start; echo 'llama_model_load: error loading model: x' >&2; echo end";
