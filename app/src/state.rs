@@ -187,7 +187,8 @@ impl State {
                 );
             }
             Event::RunPruned { pruned } => {
-                self.say(None, ErrorKind::Notice, format!("{} has pruned weights.", pruned.run));
+                let losses = pruned.losses().map_or_else(String::new, |losses| format!(": {losses}"));
+                self.say(None, ErrorKind::Notice, format!("{} has pruned weights{losses}.", pruned.run));
             }
             Event::ExportVerified { verification } => {
                 self.say(None, ErrorKind::Notice, format!("The file was {verification}"));

@@ -6,7 +6,6 @@ use super::report::aligned;
 use super::trained;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::evaluation::Metric;
 use glasshouse_engine::protocol::quantity::percent;
 use glasshouse_engine::protocol::{Command, Event, PruneScore, PruneSettings, Pruned, SparsityPattern};
 use glasshouse_engine::session;
@@ -51,22 +50,10 @@ fn print(from: &str, pruned: &Pruned) -> Result<()> {
     };
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(pruned.matrices.iter().map(row)).collect();
     say!("{}", aligned(&rows, &[false, true, true]))?;
-    if let Some([before, after]) = &pruned.loss {
-        say!("validation loss: {} before, {} after", with_interval(before), with_interval(after))?;
-    }
-    if let Some(difference) = &pruned.difference {
-        say!("difference in bits per byte: {}", with_interval(&difference.difference))?;
+    if let Some(losses) = pruned.losses() {
+        say!("{losses}")?;
     }
     Ok(())
-}
-
-/// A value with its 95 % confidence interval.
-fn with_interval(metric: &Metric) -> String {
-    match (metric.value, metric.interval) {
-        (Some(value), Some([low, high])) => format!("{value:.4} [{low:.4}, {high:.4}]"),
-        (Some(value), None) => format!("{value:.4}"),
-        (None, _) => "unknown".to_owned(),
-    }
 }
 
 #[derive(Args, Debug)]

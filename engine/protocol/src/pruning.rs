@@ -101,9 +101,46 @@ pub struct Pruned {
     pub difference: Option<Comparison>,
 }
 
+impl Pruned {
+    /// The measured losses in words.
+    pub fn losses(&self) -> Option<String> {
+        let [before, after] = self.loss.as_ref()?;
+        let losses =
+            format!("validation loss {} before, {} after", with_interval(before), with_interval(after));
+        let difference = self.difference.as_ref().map(|found| with_interval(&found.difference));
+        Some(match difference {
+            Some(difference) => format!("{losses}; difference in bits per byte {difference}"),
+            None => losses,
+        })
+    }
+}
+
+/// A value with its 95 % confidence interval.
+fn with_interval(metric: &Metric) -> String {
+    match (metric.value, metric.interval) {
+        (Some(value), Some([low, high])) => format!("{value:.4} [{low:.4}, {high:.4}]"),
+        (Some(value), None) => format!("{value:.4}"),
+        (None, _) => "unknown".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_are_told_with_their_intervals() {
+        let metric = |value, interval| Metric { value: Some(value), interval, ..Metric::default() };
+        let loss = [metric(1.5, Some([1.4, 1.6])), metric(1.75, None)];
+        let mut pruned =
+            Pruned { run: "2-pruned".to_owned(), matrices: Vec::new(), loss: Some(loss), difference: None };
+        assert_eq!(pruned.losses().unwrap(), "validation loss 1.5000 [1.4000, 1.6000] before, 1.7500 after");
+        pruned.difference =
+            Some(Comparison { difference: metric(0.25, Some([0.2, 0.3])), ..Comparison::default() });
+        assert!(pruned.losses().unwrap().ends_with("; difference in bits per byte 0.2500 [0.2000, 0.3000]"));
+        pruned.loss = None;
+        assert_eq!(pruned.losses(), None);
+    }
 
     #[test]
     fn settings_that_prune_nothing_or_everything_are_refused() {
