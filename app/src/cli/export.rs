@@ -6,7 +6,7 @@ use super::settings::usage;
 use super::trained;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::{Command, Event, ExportFormat, Quantization, Verification};
+use glasshouse_engine::protocol::{Command, Event, ExportFormat, Verification, WeightFormat};
 use glasshouse_engine::session;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
             ));
         }
         (FormatName::Gguf, name) => {
-            ExportFormat::Gguf { quantization: name.map_or_else(Quantization::default, Quantization::from) }
+            ExportFormat::Gguf { quantization: name.map_or(WeightFormat::Q8_0, WeightFormat::from) }
         }
     };
     let (mut has_labels, mut found) = (false, Report::default());
@@ -129,7 +129,7 @@ pub enum QuantizationName {
     Q4_0,
 }
 
-impl From<QuantizationName> for Quantization {
+impl From<QuantizationName> for WeightFormat {
     fn from(name: QuantizationName) -> Self {
         match name {
             QuantizationName::F32 => Self::F32,

@@ -12,8 +12,8 @@ use crate::summary::{
     WrittenToken,
 };
 use crate::{
-    Feedback, Hint, LogitDifference, Precision, Proposal, Pruned, RunConfig, TrainEvent, Uncertainty,
-    Verification,
+    Feedback, Hint, LogitDifference, Proposal, Pruned, RunConfig, TrainEvent, Uncertainty, Verification,
+    WeightFormat,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -283,8 +283,8 @@ pub enum Event {
         run: String,
         step: u64,
         device: String,
-        /// Precision of the weights on the device.
-        precision: Precision,
+        /// Storage format of the matrices on the device.
+        weights: WeightFormat,
         /// Whether the model has a chat template.
         #[serde(default)]
         chats: bool,

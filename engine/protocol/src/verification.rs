@@ -1,6 +1,6 @@
 //! Comparison of an exported file, or of merged weights, with the run.
 
-use crate::Quantization;
+use crate::WeightFormat;
 use crate::quantity::counted;
 use serde::{Deserialize, Serialize};
 
@@ -80,16 +80,16 @@ impl std::fmt::Display for Verification {
 
 impl Verification {
     /// What suggests that the file is broken: other tokens, or predictions that rounding does not explain.
-    pub fn fault(&self, quantization: Quantization) -> Option<String> {
+    pub fn fault(&self, quantization: WeightFormat) -> Option<String> {
         if let Some(text) = self.texts.iter().find(|text| !text.same_tokens) {
             return Some(format!("it splits {:?} into other tokens than the run", text.prompt));
         }
         let LogitDifference { largest, predictions, same_first } = self.difference;
         let is_close = match quantization {
             // llama.cpp computes GELU and f16 products in 16 bits.
-            Quantization::F32 | Quantization::F16 => largest <= 0.5,
+            WeightFormat::F32 | WeightFormat::F16 => largest <= 0.5,
             // Rounding to few bits changes logits without a bound; broken files agree only by chance.
-            Quantization::Q8_0 | Quantization::Q4_0 => 2 * same_first >= predictions,
+            WeightFormat::Q8_0 | WeightFormat::Q4_0 => 2 * same_first >= predictions,
         };
         (!is_close).then(|| format!("its predictions differ from the run's ({})", self.difference))
     }
@@ -112,11 +112,11 @@ mod tests {
             }],
         };
         for (quantization, largest, same_first, is_fault) in [
-            (Quantization::F32, 1e-4, 10, false),
-            (Quantization::F32, 2.0, 10, true),
-            (Quantization::F16, 0.1, 10, false),
-            (Quantization::Q8_0, 2.0, 9, false),
-            (Quantization::Q4_0, 0.5, 2, true),
+            (WeightFormat::F32, 1e-4, 10, false),
+            (WeightFormat::F32, 2.0, 10, true),
+            (WeightFormat::F16, 0.1, 10, false),
+            (WeightFormat::Q8_0, 2.0, 9, false),
+            (WeightFormat::Q4_0, 0.5, 2, true),
         ] {
             let fault = verification(largest, same_first, true).fault(quantization);
             assert_eq!(fault.is_some(), is_fault, "{quantization:?} {largest} {same_first}: {fault:?}");
@@ -124,7 +124,7 @@ mod tests {
         let text = "opened by Glasshouse's importer: largest logit difference 0.0e0; the same most likely token in 10 of 10 predictions\n\
                     \"The\" goes on with \" fox\", as in the run";
         assert_eq!(verification(0.0, 10, true).to_string(), text);
-        let fault = verification(0.0, 10, false).fault(Quantization::F32).unwrap();
+        let fault = verification(0.0, 10, false).fault(WeightFormat::F32).unwrap();
         assert_eq!(fault, "it splits \"The\" into other tokens than the run");
     }
 

@@ -5,7 +5,7 @@ use super::verification::Reference;
 use crate::formats::{gguf, huggingface};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, Trained, archive, checkpoint_of, metrics};
-use crate::protocol::{CheckpointChoice, Event, ExportFormat, LogitDifference, Quantization, Verification};
+use crate::protocol::{CheckpointChoice, Event, ExportFormat, LogitDifference, Verification, WeightFormat};
 use crate::storage::{self, Staging};
 use crate::tokenizer::TokenizerFiles;
 use crate::{Error, Result};
@@ -215,7 +215,7 @@ impl Session {
         &self,
         id: u64,
         model: Trained,
-        quantization: Quantization,
+        quantization: WeightFormat,
         path: &Path,
         yielder: &Yielder,
     ) {
@@ -259,11 +259,11 @@ async fn merge_difference(
     let trained = Trained::load(before, &checkpoint, yielder).await?;
     let files = TokenizerFiles::with(trained.tokenizer.clone(), &trained.run.data_folder()?)?;
     let reference = if is_own {
-        Reference::with_adapter(&trained, &files, as_trained, threads, yielder).await?
+        Reference::with_adapter(&trained, &files, &as_trained, threads, yielder).await?
     } else {
         Reference::new(&trained, &files, threads, yielder).await?
     };
     drop(trained);
     let after = Trained::load(after, &CheckpointChoice::Best, yielder).await?;
-    reference.difference(after, threads, yielder).await
+    reference.difference(&after, threads, yielder).await
 }

@@ -74,7 +74,7 @@ impl Reference {
         let mut samples = prompts(model, &trained.config.train.sample_prompt, files)?;
         continue_greedily(model, &trained.parameters, threads, &mut samples, yielder).await?;
         let spec = (model, &TrainConfig::default());
-        let predictions = predictions(spec, trained.parameters.clone(), &samples, threads, yielder).await?;
+        let predictions = predictions(spec, &trained.parameters, &samples, threads, yielder).await?;
         Ok(Self { samples, predictions })
     }
 
@@ -85,7 +85,7 @@ impl Reference {
     pub(super) async fn with_adapter(
         trained: &Trained,
         files: &TokenizerFiles,
-        as_trained: AsTrained,
+        as_trained: &AsTrained,
         threads: Option<usize>,
         yielder: &Yielder,
     ) -> Result<Self> {
@@ -93,7 +93,7 @@ impl Reference {
         let mut samples = prompts(model, "", files)?;
         continue_greedily(model, &trained.parameters, threads, &mut samples, yielder).await?;
         let spec = (model, &as_trained.config.train);
-        let predictions = predictions(spec, as_trained.weights, &samples, threads, yielder).await?;
+        let predictions = predictions(spec, &as_trained.weights, &samples, threads, yielder).await?;
         Ok(Self { samples, predictions })
     }
 
@@ -103,12 +103,12 @@ impl Reference {
     /// The machine lacks the memory, or the weights are another model's.
     pub(super) async fn difference(
         &self,
-        other: Trained,
+        other: &Trained,
         threads: Option<usize>,
         yielder: &Yielder,
     ) -> Result<LogitDifference> {
         let spec = (&other.config.model, &TrainConfig::default());
-        let others = predictions(spec, other.parameters, &self.samples, threads, yielder).await?;
+        let others = predictions(spec, &other.parameters, &self.samples, threads, yielder).await?;
         Ok(self.compare(others.iter().map(|row| numbered(row))))
     }
 
@@ -164,7 +164,7 @@ impl Reference {
         samples.iter_mut().for_each(|sample| sample.tokens.truncate(sample.given));
         continue_greedily(&found.model, &parameters, threads, &mut samples, yielder).await?;
         let spec = (&found.model, &TrainConfig::default());
-        let predictions = predictions(spec, parameters, &self.samples, threads, yielder).await?;
+        let predictions = predictions(spec, &parameters, &self.samples, threads, yielder).await?;
         let tokens = |sample: &Sample| sample.encode(&found.tokenizer.tokenizer);
         Ok(Reading {
             reader: SecondReader::Glasshouse,
@@ -258,13 +258,13 @@ async fn continue_greedily(
 /// Log-probabilities of the vocabulary for each token of the samples' continuations; of a model with labels, those of the labels.
 async fn predictions(
     (model, train): (&ModelConfig, &TrainConfig),
-    parameters: Vec<f32>,
+    parameters: &[f32],
     samples: &[Sample],
     threads: Option<usize>,
     yielder: &Yielder,
 ) -> Result<Vec<Vec<f32>>> {
     let layout = ArenaLayout::new(&text_graph(model, train, 1)?.graph);
-    let mut weights = Weights::forward(&layout, parameters);
+    let mut weights = Weights::for_inference(&[layout.clone(), layout], parameters)?;
     let mut found = Vec::new();
     for sample in samples {
         let built = text_graph(model, train, sample.tokens.len())?;
