@@ -1,6 +1,8 @@
 //! `glasshouse compress`: a run with pruned weights, which evaluates, exports and trains like any other.
 
 use crate::support::program::{count_runs, error_of, folder, run_of, sets, succeed, train};
+#[cfg(feature = "window")]
+use crate::support::{self, sent};
 use glasshouse_engine::project::Trained;
 use glasshouse_engine::protocol::{CheckpointChoice, Pruned};
 use glasshouse_engine::{Yielder, block_on};
@@ -71,4 +73,29 @@ fn what_cannot_be_pruned_is_refused_and_no_run_is_made() {
     let error = error_of(folder, &two);
     assert!(error.contains("have 18 weights, which are not groups of 4; prune without a pattern"), "{error}");
     assert_eq!(count_runs(folder, "odd"), 1);
+}
+
+#[cfg(feature = "window")]
+#[test]
+fn the_window_asks_how_a_run_is_pruned() {
+    use egui::Role;
+    use egui_kittest::kittest::Queryable as _;
+    use glasshouse::pages::PageName;
+    use glasshouse_protocol::{Command, PruneScore, PruneSettings};
+    let mut window = support::on(PageName::Runs, [1280.0, 900.0]);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+    window.run_steps(3);
+    let mut press = |role, names: &[&str]| {
+        for name in names {
+            window.get_by_role_and_label(role, name).click();
+            window.run_steps(3);
+        }
+        let prune = |command: &Command| matches!(command, Command::Prune { .. });
+        sent(window.state_mut()).into_iter().rfind(prune)
+    };
+    let command = |settings| Command::Prune { run: "2-llama-tiny".to_owned(), checkpoint: None, settings };
+    press(Role::Button, &["Prune"]);
+    press(Role::RadioButton, &["Magnitude", "75 %"]);
+    let settings = PruneSettings { score: PruneScore::Magnitude, sparsity: 0.75, ..PruneSettings::default() };
+    assert_eq!(press(Role::Button, &["Create a pruned run"]), Some(command(settings)));
 }

@@ -4,6 +4,7 @@ mod compare;
 mod details;
 mod export;
 mod list;
+mod prune;
 mod text;
 
 pub(super) use list::import_ui;
@@ -69,6 +70,7 @@ impl Page for RunsPage {
             several => self.compare.ui(ui, context, several),
         }
         export::ask_ui(ui, context);
+        prune::ask_ui(ui, context);
     }
 
     fn models(&self) -> Models<'_> {

@@ -11,8 +11,8 @@ use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, ExportFormat, RunConfig, RunLaunch, RunState, RunSummary, Start,
-    TrainEvent, TrainingState,
+    Command, ErrorKind, ErrorReport, ExportFormat, PruneSettings, RunConfig, RunLaunch, RunState, RunSummary,
+    Start, TrainEvent, TrainingState,
 };
 
 #[derive(Debug, Default)]
@@ -190,6 +190,16 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 let (run, adapter) = (run.name.clone(), None);
                 context.outbox.send(Command::MergeAdapter { run, checkpoint: None, adapter, undo: false });
             }
+        }
+        let prunes = context.state.is_waiting(|command| matches!(command, Command::Prune { .. }));
+        let prune = ui
+            .add_enabled(
+                idle && !prunes && !run.checkpoints.is_empty(),
+                button(icons::ICON_CONTENT_CUT, "Prune"),
+            )
+            .on_hover_text("Creates a run with the least important weights set to zero");
+        if prune.clicked() {
+            context.asks.prune = Some((run.name.clone(), PruneSettings::default()));
         }
         let to_do = idle && run.state != RunState::Imported && run.step < run.steps;
         let bundle = ui
