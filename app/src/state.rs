@@ -178,6 +178,23 @@ impl State {
                 }
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
             }
+            Event::AdapterMerged { run, difference } => {
+                let compared = difference.map_or_else(String::new, |found| format!(" Compared: {found}."));
+                self.say(
+                    None,
+                    ErrorKind::Notice,
+                    format!("{run} has the weights with the adapter added to them.{compared}"),
+                );
+            }
+            Event::Compressed { compressed } => {
+                let losses = compressed.losses().map_or_else(String::new, |losses| format!(": {losses}"));
+                let [whole, now] = compressed.bytes.map(glasshouse_protocol::quantity::bytes);
+                let text = format!("{} takes {now}, in 32 bits {whole}{losses}.", compressed.run);
+                self.say(None, ErrorKind::Notice, text);
+            }
+            Event::ExportVerified { verification } => {
+                self.say(None, ErrorKind::Notice, format!("The file was {verification}"));
+            }
             Event::RunAdded { run, about } => {
                 self.say(None, ErrorKind::Notice, format!("{} was added: {about}.", run.name));
             }

@@ -838,9 +838,8 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     let run = "1-first-stories".to_owned();
     let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None, undo: false }.to(run);
     assert!(support::sent(window.state_mut()).contains(&merge));
-    let run = support::run("3-merged", RunState::Imported, 0, 0);
-    let (runs, about) = (vec![run.clone()], "the weights of 2-chat with the adapter added".to_owned());
-    let merged = Event::RunAdded { run, about };
+    let merged = Event::AdapterMerged { run: "3-merged".to_owned(), difference: None };
+    let runs = vec![support::run("3-merged", RunState::Imported, 0, 0)];
     answer(window.state_mut(), |command| *command == merge, [merged, Event::Runs { runs }, Event::Finished]);
     window.run_steps(2);
     assert!(window.query_all_by_label_contains("3-merged").next().is_some());

@@ -22,6 +22,7 @@ mod batches;
 mod benches;
 mod bundle;
 mod cleaning;
+mod compression;
 mod corpora;
 mod device;
 mod documents;
@@ -43,6 +44,7 @@ mod runs;
 mod tests;
 mod tokens;
 mod training;
+mod verification;
 
 use crate::platform;
 pub use crate::platform::show_life_by;

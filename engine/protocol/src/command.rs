@@ -419,6 +419,18 @@ impl Command {
     }
 }
 
+macro_rules! from {
+    ($($variant:ident($kind:ident)),*) => {$(
+        impl From<$kind> for Command {
+            fn from(kind: $kind) -> Self {
+                Self::$variant(kind)
+            }
+        }
+    )*};
+}
+
+from! { Bench(Bench), Steer(Steer), ChangeRecipe(RecipeChange), ChangeDocuments(DocumentsChange), Fit(Fit) }
+
 /// Labels of evaluations and audits in progress.
 pub const EVALUATING: &str = "evaluating the model";
 pub const AUDITING: &str = "auditing the model";

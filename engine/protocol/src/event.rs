@@ -11,7 +11,10 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Feedback, Hint, Proposal, RunConfig, TrainEvent, Uncertainty, WeightFormat};
+use crate::{
+    Compressed, Feedback, Hint, LogitDifference, Proposal, RunConfig, TrainEvent, Uncertainty, Verification,
+    WeightFormat,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -379,13 +382,23 @@ pub enum Event {
     ModelFound {
         model: Box<FoundModel>,
     },
-    /// A run's weights were compressed into a new run.
-    Compressed {
+    /// A run's adapter was merged into the weights of a new run.
+    AdapterMerged {
         run: String,
-        /// Bytes of the original's weights in 32 bits, and of the new file.
-        bytes: [u64; 2],
+        /// Difference between the merged weights and the run with its separate adapter; for a folder's adapter, the difference
+        /// from the weights before. `None` if it could not be computed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        difference: Option<LogitDifference>,
     },
-    /// A run was added without training: an imported model, a bundle's result, or a merged adapter.
+    /// A run of smaller weights was created from another.
+    Compressed {
+        compressed: Box<Compressed>,
+    },
+    /// A second reader opened an exported GGUF file. Precedes `Exported`.
+    ExportVerified {
+        verification: Verification,
+    },
+    /// A run was added without training: an imported model or a bundle's result.
     RunAdded {
         run: RunSummary,
         /// What it is, in words.

@@ -1,6 +1,5 @@
 //! Benchmarks.
 
-use super::Command;
 use crate::{RunConfig, View, WeightFormat};
 use serde::{Deserialize, Serialize};
 
@@ -51,10 +50,4 @@ pub enum Bench {
         /// Only small models, with less time for each.
         quick: bool,
     },
-}
-
-impl From<Bench> for Command {
-    fn from(bench: Bench) -> Self {
-        Self::Bench(bench)
-    }
 }

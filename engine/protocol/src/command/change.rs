@@ -2,7 +2,7 @@
 
 use super::Command;
 use crate::cleaning::PersonalAction;
-use crate::{CheckpointChoice, RunConfig, WeightFormat};
+use crate::{CheckpointChoice, Compression, RunConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,12 +42,6 @@ pub enum DocumentsChange {
     },
 }
 
-impl From<DocumentsChange> for Command {
-    fn from(change: DocumentsChange) -> Self {
-        Self::ChangeDocuments(change)
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fit", rename_all = "snake_case")]
 pub enum Fit {
@@ -55,12 +49,6 @@ pub enum Fit {
     ToDevice { config: Box<RunConfig> },
     /// Benchmarks the device briefly and sizes a first run on the embedded stories to last about `seconds`.
     First { seconds: f64 },
-}
-
-impl From<Fit> for Command {
-    fn from(fit: Fit) -> Self {
-        Self::Fit(fit)
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,12 +81,6 @@ pub enum RecipeChange {
     },
 }
 
-impl From<RecipeChange> for Command {
-    fn from(change: RecipeChange) -> Self {
-        Self::ChangeRecipe(change)
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunChange {
@@ -111,7 +93,7 @@ pub enum RunChange {
     Restore,
     /// Creates a new run that starts at this checkpoint, with the same settings and schedule.
     RestoreCheckpoint(CheckpointChoice),
-    /// Creates a new run, without steps, from the weights with the run's adapter merged into them. Answered by `RunAdded` first.
+    /// Creates a new run, without steps, from the weights with the run's adapter merged into them. Answered by `AdapterMerged` first.
     MergeAdapter {
         /// `None` means the best checkpoint.
         #[serde(default)]
@@ -123,12 +105,16 @@ pub enum RunChange {
         #[serde(default)]
         undo: bool,
     },
-    /// Creates a new run, without steps, from the weights, with its matrices stored in fewer bits. Answered by `Compressed` first.
+    /// Creates a new run, without steps, from the weights made smaller, and measures the loss before and after. Answered by `Compressed`
+    /// first.
     Compress {
         /// `None` means the best checkpoint.
         #[serde(default)]
         checkpoint: Option<CheckpointChoice>,
-        weights: WeightFormat,
+        method: Compression,
+        /// Maximum number of validation documents for the losses; `None` takes all.
+        #[serde(default)]
+        documents: Option<usize>,
     },
 }
 

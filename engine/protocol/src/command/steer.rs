@@ -1,6 +1,5 @@
 //! Control of the run in training.
 
-use super::Command;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,10 +23,4 @@ pub enum Steer {
     },
     /// Profiles one training step. Answered by `Profile` first.
     Profile,
-}
-
-impl From<Steer> for Command {
-    fn from(steer: Steer) -> Self {
-        Self::Steer(steer)
-    }
 }
