@@ -1,6 +1,6 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{ModelArguments, PrecisionArgument};
+use super::arguments::{ModelArguments, choice};
 use super::driver::{Engine, drive};
 use super::moderate::ModerationArguments;
 use super::moderate::moderation;
@@ -9,7 +9,8 @@ use super::settings::{session_options, usage};
 use super::{interrupt, samples, trained};
 use anyhow::Result;
 use clap::Args;
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
+use glasshouse_engine::protocol::setting::Settings as _;
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output, Precision};
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
@@ -23,7 +24,7 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         repetition_penalty: arguments.repetition_penalty,
         seed: arguments.seed,
         stop: arguments.stop.clone(),
-        precision: arguments.precision.precision(),
+        precision: arguments.precision,
         moderation: Box::new(moderation(&arguments.moderation)?),
         ..GenerateConfig::default()
     };
@@ -107,41 +108,39 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     })
 }
 
+/// Help of the option for a sampling setting.
+fn about(name: &str) -> String {
+    let help = GenerateConfig::setting(name).map(|setting| setting.help()).unwrap_or_default();
+    help.trim_end_matches('.').to_owned()
+}
+
 /// How the next token is drawn, shared by `generate` and `chat`.
 #[derive(Args, Clone, Debug)]
 pub struct SamplingArguments {
-    /// Maximum tokens to generate
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", help = about("max_tokens"), default_value_t = GenerateConfig::default().max_tokens)]
     pub max_tokens: usize,
-    /// Temperature, which divides the logits; 0 is greedy
-    #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", help = about("temperature"), default_value_t = GenerateConfig::default().temperature, allow_negative_numbers = true)]
     pub temperature: f32,
     /// Always take the likeliest token (same as --temperature 0)
     #[arg(long)]
     pub greedy: bool,
-    /// Sample from the k likeliest tokens; 0 is all
-    #[arg(long, value_name = "K", default_value_t = 0)]
+    #[arg(long, value_name = "K", help = about("top_k"), default_value_t = GenerateConfig::default().top_k)]
     pub top_k: usize,
-    /// Sample from the likeliest tokens with this total probability; 1 is all
-    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", help = about("top_p"), default_value_t = GenerateConfig::default().top_p, allow_negative_numbers = true)]
     pub top_p: f32,
-    /// Exclude tokens below this share of the highest probability
-    #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", help = about("min_p"), default_value_t = GenerateConfig::default().min_p, allow_negative_numbers = true)]
     pub min_p: f32,
-    /// Penalty for tokens in the context window; 1 is none
-    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", help = about("repetition_penalty"), default_value_t = GenerateConfig::default().repetition_penalty, allow_negative_numbers = true)]
     pub repetition_penalty: f32,
-    /// Sampling seed
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", help = about("seed"), default_value_t = GenerateConfig::default().seed)]
     pub seed: u64,
     /// Stop before this text; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
     #[command(flatten)]
     pub moderation: ModerationArguments,
-    /// Precision in which a GPU reads weights
-    #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
-    pub precision: PrecisionArgument,
+    #[arg(long, value_name = "PRECISION", help = about("precision"), value_parser = choice::<Precision>(), default_value = "auto")]
+    pub precision: Precision,
     /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]
     pub no_autotune: bool,

@@ -1,6 +1,6 @@
 //! `glasshouse serve`: serves a project's models through OpenAI's API.
 
-use super::arguments::{ModelArguments, PrecisionArgument};
+use super::arguments::{ModelArguments, choice};
 use super::driver::{Engine, drive};
 use super::moderate::ModerationArguments;
 use super::moderate::moderation;
@@ -12,7 +12,7 @@ use clap::Args;
 use futures_util::future::{Either, select};
 use glasshouse_engine::project::{ParsedJudges, Project};
 use glasshouse_engine::protocol::completion::PLACES;
-use glasshouse_engine::protocol::{Envelope, Event, Report};
+use glasshouse_engine::protocol::{Envelope, Event, Precision, Report};
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let options = session_options(&arguments.device, None, arguments.no_autotune)?;
     let moderation = moderation(&arguments.moderation)?;
     drive(options, async |engine| {
-        let precision = arguments.precision.precision();
+        let precision = arguments.precision;
         // Open the model and its moderation now: errors appear before the server starts, and the first request is fast.
         let model = trained::open(engine, &arguments.model, precision).await?;
         ParsedJudges::default().judges(&moderation, Some(&Project::open(&arguments.model.project)?))?;
@@ -128,8 +128,8 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub moderation: ModerationArguments,
     /// Precision in which a GPU reads weights
-    #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
-    pub precision: PrecisionArgument,
+    #[arg(long, value_name = "PRECISION", value_parser = choice::<Precision>(), default_value = "auto")]
+    pub precision: Precision,
     /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]
     pub no_autotune: bool,

@@ -57,10 +57,10 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
         config.seed = seed;
     }
     if let Some(precision) = arguments.precision {
-        config.train.precision = precision.precision();
+        config.train.precision = precision;
     }
     if let Some(guard) = arguments.guard {
-        config.train.guard.mode = guard.mode();
+        config.train.guard.mode = guard;
     }
     if let Some(kind) = &arguments.adapter {
         config.set(&format!("train.adapter={kind}")).map_err(usage)?;
@@ -142,7 +142,7 @@ pub fn differing(
     let epochs = train.epochs.map_or_else(|| "none".to_owned(), |epochs| epochs.to_string());
     let adapter = train.adapter.as_ref().map_or("none", |_| "lora").to_owned();
     let kind = arguments.tokenizer.map(|kind| format!("{kind:?}"));
-    let guard = arguments.guard.map(|guard| guard.mode().name().to_owned());
+    let guard = arguments.guard.map(|guard| guard.name().to_owned());
     let rows = [
         ("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone()),
         ("layers", arguments.layers.map(derived).transpose()?, run.preset.clone()),

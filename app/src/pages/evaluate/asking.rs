@@ -4,7 +4,7 @@ use super::text;
 use crate::format;
 use crate::link::{self, Chosen, Wish};
 use crate::pages::Context;
-use crate::pages::parts::{caption, head, line_ui, number};
+use crate::pages::parts::{caption, count_ui, head, line_ui};
 use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
@@ -152,7 +152,7 @@ impl Asking {
                 }
             });
             if let Some(count) = &mut settings.documents {
-                number(ui, ("Number of documents", ""), count, 1..=10_000_000, None);
+                count_ui(ui, "Number of documents", count, 1..=10_000_000);
             }
             let mut half = settings.stride.is_none();
             field(ui, "Stride", "", None, |ui| {
@@ -161,7 +161,7 @@ impl Asking {
                 }
             });
             if let Some(stride) = &mut settings.stride {
-                number(ui, ("Stride in tokens", ""), stride, 1..=1_000_000, None);
+                count_ui(ui, "Stride in tokens", stride, 1..=1_000_000);
             }
             ui.checkbox(&mut settings.baselines, "Baselines: n-grams and compressors on the same text");
         }
@@ -169,7 +169,7 @@ impl Asking {
         ui.checkbox(&mut settings.suite, "Instruction tasks: every family, in held-out wordings");
         if settings.suite {
             let mut rows = settings.suite_rows.unwrap_or(FAMILY_ROWS);
-            number(ui, ("Rows per family", ""), &mut rows, 1..=10_000, None);
+            count_ui(ui, "Rows per family", &mut rows, 1..=10_000);
             settings.suite_rows = (rows != FAMILY_ROWS).then_some(rows);
         }
         ui.add_space(space::TIGHT);
@@ -200,8 +200,8 @@ impl Asking {
             context.asks.wish = Some(Wish::TaskFiles);
         }
         ui.add_space(space::TIGHT);
-        number(ui, ("Resamples", ""), &mut self.evaluates.resamples, 100..=MAX_RESAMPLES, None);
-        number(ui, ("Seed", ""), &mut self.evaluates.seed, 0..=u64::from(u32::MAX), None);
+        count_ui(ui, "Resamples", &mut self.evaluates.resamples, 100..=MAX_RESAMPLES);
+        count_ui(ui, "Seed", &mut self.evaluates.seed, 0..=u64::from(u32::MAX));
     }
 
     pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
@@ -225,8 +225,8 @@ impl Asking {
                 }
             }
         }
-        number(ui, ("Samples", ""), &mut self.audits.samples, 1..=MAX_AUDIT_SAMPLES, None);
-        number(ui, ("Seed of the audit", ""), &mut self.audits.seed, 0..=u64::from(u32::MAX), None);
+        count_ui(ui, "Samples", &mut self.audits.samples, 1..=MAX_AUDIT_SAMPLES);
+        count_ui(ui, "Seed of the audit", &mut self.audits.seed, 0..=u64::from(u32::MAX));
         caption(ui, text::PAIRS);
         if let Some(name) = self.pairs.clone() {
             let right = |ui: &mut Ui| {

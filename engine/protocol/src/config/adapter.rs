@@ -1,17 +1,17 @@
 //! Adapters, which are trained in place of a model's weights.
 
 use super::{Precision, TrainConfig, Trainable};
+use crate::setting::{Settings as _, above, choices, settings};
 use crate::{Gate, Invalid, ModelConfig, require};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AdapterKind {
-    /// Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685).
-    #[default]
-    Lora,
+choices! {
+    pub enum AdapterKind = Lora {
+        /// Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685).
+        Lora = "lora", "LoRA";
+    }
 }
 
 /// A linear layer to adapt, in all blocks, or the head.
@@ -53,15 +53,16 @@ impl AdapterTarget {
     }
 }
 
-/// Storage format of the frozen matrices in the blocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AdapterBase {
-    #[default]
-    F32,
-    /// 16-bit floats (IEEE 754 binary16), half the bytes: each weight is rounded once, and a matrix is converted back to 32 bits for
-    /// use. Embeddings, norms, biases and the head stay in 32 bits.
-    F16,
+choices! {
+    /// Storage format of the frozen matrices in the blocks.
+    pub enum AdapterBase = F32 {
+        /// 32-bit floats.
+        F32 = "f32", "32 bits";
+        /// The blocks' matrices take half the memory: each number is rounded once, and converted back to 32 bits where it is used.
+        ///
+        /// IEEE 754 binary16. Embeddings, norms, biases and the head stay in 32 bits.
+        F16 = "f16", "16 bits";
+    }
 }
 
 /// Deserialises layer names from a list or a comma-separated string.
@@ -100,39 +101,26 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarg
     Ok(targets)
 }
 
-/// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes
-/// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's,
-/// except for the layers: PEFT adapts only queries and values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Adapter {
-    pub kind: AdapterKind,
-    /// r: rows of A and columns of B.
-    pub rank: usize,
-    /// α: the scale is α / r.
-    pub alpha: f32,
-    /// Dropout rate before A, in [0, 1).
-    pub dropout: f32,
-    /// Use the scale α / √r, which keeps the size of updates independent of the rank (Kalajdzievski 2023, arXiv 2312.03732).
-    pub rslora: bool,
-    #[serde(deserialize_with = "targets")]
-    pub targets: Vec<AdapterTarget>,
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub base: AdapterBase,
-}
-
-impl Default for Adapter {
-    fn default() -> Self {
-        let [blocks @ .., _] = AdapterTarget::ALL;
-        Self {
-            kind: AdapterKind::Lora,
-            rank: 8,
-            alpha: 8.0,
-            dropout: 0.0,
-            rslora: false,
-            targets: blocks.to_vec(),
-            base: AdapterBase::F32,
-        }
+settings! {
+    /// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes
+    /// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's,
+    /// except for the layers: PEFT adapts only queries and values.
+    pub struct Adapter: "train.adapter." {
+        pub kind: AdapterKind = AdapterKind::Lora;
+        /// Rows of an adapter's first matrix and columns of its second. A higher rank learns more and takes more memory.
+        pub rank: usize = 8, "Rank", 1..;
+        /// Sets the scale of an adapter relative to its base weights: α / rank.
+        pub alpha: f32 = 8.0, "Alpha", above(0.0);
+        /// Share of an adapter's inputs set to zero at random during training, to reduce memorising.
+        pub dropout: f32 = 0.0, "Adapter dropout", 0.0..1.0;
+        /// Use the scale α / √r, which keeps the size of updates independent of the rank (Kalajdzievski 2023, arXiv 2312.03732).
+        pub rslora: bool = false, "Rank-stabilised";
+        /// The linear layers with an adapter, in every block: those of attention (qkv, output), of the MLP (up, down), or the head.
+        #[serde(deserialize_with = "targets")]
+        pub targets: Vec<AdapterTarget> = AdapterTarget::ALL.into_iter().filter(|target| *target != AdapterTarget::Head).collect();
+        /// The frozen weights under an adapter. Those of the blocks can be kept in 16-bit floats, half the bytes: each is rounded once.
+        #[serde(skip_serializing_if = "crate::is_default")]
+        pub base: AdapterBase = AdapterBase::F32, "Base weights";
     }
 }
 
@@ -161,11 +149,7 @@ impl Adapter {
     /// Checks all rules for a run with this adapter and names the first broken one.
     pub(super) fn validate(&self, model: &ModelConfig, train: &TrainConfig) -> Result<(), Invalid> {
         let field = |name: &str| format!("train.adapter.{name}");
-        require(self.rank >= 1, &field("rank"), self.rank, "be at least 1")?;
-        let alpha = self.alpha.is_finite() && self.alpha > 0.0;
-        require(alpha, &field("alpha"), self.alpha, "be a number above 0")?;
-        let dropout = (0.0..1.0).contains(&self.dropout);
-        require(dropout, &field("dropout"), self.dropout, "be at least 0 and below 1")?;
+        self.check()?;
         let rule = "name at least one of qkv, output, up, down, head";
         require(!self.targets.is_empty(), &field("targets"), "[]", rule)?;
         let tied = model.tied_head && self.targets.contains(&AdapterTarget::Head);

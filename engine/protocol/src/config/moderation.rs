@@ -1,5 +1,6 @@
 //! Settings of moderation, and the categories of findings.
 
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,41 +33,35 @@ impl Category {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Acceptable in a newspaper, but not in a children's book.
-    Mild,
-    /// A newspaper would print it only with a reason.
-    #[default]
-    Medium,
-    /// Hurts, or helps to hurt.
-    Severe,
+choices! {
+    #[derive(PartialOrd, Ord)]
+    pub enum Severity = Medium {
+        /// Acceptable in a newspaper, but not in a children's book.
+        Mild = "mild", "Mild";
+        /// A newspaper would print it only with a reason.
+        Medium = "medium", "Medium";
+        /// Hurts, or helps to hurt.
+        Severe = "severe", "Severe";
+    }
 }
 
-impl Severity {
-    crate::names::named! { Mild = "mild", Medium = "medium", Severe = "severe" }
-}
-
-/// Action on a finding in generated text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModerationMode {
-    #[default]
-    Off,
-    /// Count it and keep the text unchanged.
-    Note,
-    /// Remove it.
-    Filter,
-    /// Replace its letters.
-    Replace,
-    /// End the text before it.
-    Stop,
+choices! {
+    /// Action on a finding in generated text.
+    pub enum ModerationMode = Off {
+        /// Texts are not moderated.
+        Off = "off", "Off";
+        /// Findings are counted; texts stay unchanged.
+        Note = "note", "Note";
+        /// Findings are removed from texts and counted.
+        Filter = "filter", "Filter";
+        /// Findings are replaced by █, letter by letter, and counted.
+        Replace = "replace", "Replace";
+        /// A text ends before the first finding.
+        Stop = "stop", "Stop";
+    }
 }
 
 impl ModerationMode {
-    crate::names::named! { Off = "off", Note = "note", Filter = "filter", Replace = "replace", Stop = "stop" }
-
     /// Whether findings change the text.
     pub fn hides(self) -> bool {
         matches!(self, Self::Filter | Self::Replace | Self::Stop)

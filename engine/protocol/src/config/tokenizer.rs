@@ -1,5 +1,6 @@
 //! Settings of the tokenizer.
 
+use crate::setting::{Settings as _, settings};
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -8,19 +9,19 @@ use std::str::FromStr;
 /// Ends a document; a training window may contain several.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenizerConfig {
-    pub kind: TokenizerKind,
-    /// Maximum size of a trained vocabulary, including special tokens; ignored by byte and char.
-    #[serde(default = "default_vocabulary")]
-    pub vocabulary: usize,
-    /// Minimum number of occurrences for a pair or word to be merged or kept.
-    #[serde(default = "default_min_frequency")]
-    pub min_frequency: u64,
-    /// Special tokens in addition to `<|endoftext|>`, which always exists.
-    #[serde(default)]
-    pub special_tokens: Vec<String>,
+settings! {
+    pub struct TokenizerConfig: "tokenizer." {
+        pub kind: TokenizerKind;
+        /// Maximum size of a trained vocabulary, including special tokens; ignored by byte and char.
+        #[serde(default = "default_vocabulary")]
+        pub vocabulary: usize, "Vocabulary", 0..=1 << 22;
+        /// Pieces that occur less often than this in the text get no entry of their own.
+        #[serde(default = "default_min_frequency")]
+        pub min_frequency: u64, "Minimum frequency", 0..;
+        /// Special tokens in addition to `<|endoftext|>`, which always exists.
+        #[serde(default)]
+        pub special_tokens: Vec<String>;
+    }
 }
 
 fn default_vocabulary() -> usize {
@@ -94,8 +95,7 @@ impl TokenizerConfig {
 
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
-        let (most, name) = (1 << 22, "tokenizer.vocabulary");
-        require(self.vocabulary <= most, name, self.vocabulary, format!("be at most {most}"))?;
+        self.check()?;
         let special = self.special_tokens.iter().map(String::len).sum::<usize>() + self.special_tokens.len();
         let (most, tokens) = (1 << 20, "tokenizer.special_tokens");
         require(special <= most, tokens, special, format!("have at most {most} bytes in total"))?;
@@ -109,7 +109,7 @@ impl TokenizerConfig {
         let least = alphabet + special;
         require(
             alphabet == 0 || self.vocabulary >= least,
-            name,
+            "tokenizer.vocabulary",
             self.vocabulary,
             format!(
                 "be at least {least} for this kind ({alphabet} for its alphabet of bytes, {special} for special tokens)"
