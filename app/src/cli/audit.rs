@@ -1,12 +1,11 @@
 //! `glasshouse audit`: bias, memorisation, canaries and personal data in a model's output.
 
-use super::arguments::{MeasuringArguments, ModelArguments};
+use super::arguments::{MeasuringArguments, ModelArguments, choice};
 use super::driver::drive;
 use super::settings::session_options;
 use super::{bar, report, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::duration;
 use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event};
@@ -61,7 +60,7 @@ pub struct AuditArguments {
     #[command(flatten)]
     pub model: ModelArguments,
     /// Sections to run, separated by commas [default: all]
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = sections())]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = choice::<AuditTopic>())]
     pub section: Vec<AuditTopic>,
     /// Additional sentence pairs: JSON Lines with `more`, `less` and `category`, or a CrowS-Pairs table (docs/audit.md)
     #[arg(long, value_name = "FILE")]
@@ -74,11 +73,4 @@ pub struct AuditArguments {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-/// Parses a section; help, completions and errors list all of them.
-fn sections() -> impl TypedValueParser<Value = AuditTopic> {
-    PossibleValuesParser::new(AuditTopic::ALL.map(AuditTopic::name)).try_map(|name: String| {
-        AuditTopic::ALL.into_iter().find(|topic| topic.name() == name).ok_or("no section")
-    })
 }

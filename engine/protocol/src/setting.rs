@@ -48,7 +48,7 @@ impl Setting {
 }
 
 /// The name, title and documentation of a choice.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Described {
     pub name: &'static str,
     pub title: &'static str,
@@ -93,11 +93,12 @@ pub trait Choice: Copy + PartialEq + Send + Sync + 'static {
     }
 }
 
-/// The current choice of a [`Choice`], by index.
+/// The current choice of a [`Choice`], by its texts.
 pub trait Chosen {
     fn texts(&self) -> &'static [Described];
-    fn get(&self) -> usize;
-    fn set(&mut self, index: usize);
+    fn text(&self) -> Described;
+    /// Chooses by title.
+    fn choose(&mut self, title: &str);
 }
 
 impl<T: Choice> Chosen for T {
@@ -105,12 +106,14 @@ impl<T: Choice> Chosen for T {
         Self::TEXTS
     }
 
-    fn get(&self) -> usize {
-        Self::ALL.iter().position(|choice| choice == self).unwrap_or_default()
+    fn text(&self) -> Described {
+        let texts = Self::ALL.iter().zip(Self::TEXTS);
+        texts.into_iter().find(|(choice, _)| *choice == self).map(|(_, text)| *text).unwrap_or_default()
     }
 
-    fn set(&mut self, index: usize) {
-        *self = Self::ALL.get(index).copied().unwrap_or(*self);
+    fn choose(&mut self, title: &str) {
+        let texts = Self::ALL.iter().zip(Self::TEXTS);
+        *self = texts.into_iter().find(|(_, text)| text.title == title).map_or(*self, |(choice, _)| *choice);
     }
 }
 
@@ -311,7 +314,8 @@ macro_rules! settings {
 }
 pub(crate) use settings;
 
-/// Defines an enum of a setting: its name in files and commands and its title after each variant, its default after the enum's name.
+/// Defines an enum of a setting: its name in files and commands and its title after each variant, its default after the enum's name. Menus and
+/// help omit an unlisted variant.
 macro_rules! choices {
     (
         $(#[$about:meta])*
@@ -320,6 +324,7 @@ macro_rules! choices {
             $(#[serde($($serde:tt)*)])*
             $variant:ident = $text:literal, $title:literal;
         )* }
+        $(unlisted { $(#[doc = $other_doc:literal])* $other:ident = $other_text:literal, $other_title:literal; })?
     ) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         $(#[$about])*
@@ -328,7 +333,9 @@ macro_rules! choices {
             #[serde(rename = $text)]
             $(#[serde($($serde)*)])*
             $variant,
-        )* }
+        )*
+            $($(#[doc = $other_doc])* #[serde(rename = $other_text)] $other,)?
+        }
 
         $(impl Default for $name {
             fn default() -> Self {
@@ -337,11 +344,11 @@ macro_rules! choices {
         })?
 
         impl $name {
-            $crate::names::named! { $($variant = $text),* }
+            $crate::names::named! { $($variant = $text),* $(; $other = $other_text)? }
 
             /// The name in menus.
             pub fn title(self) -> &'static str {
-                match self { $(Self::$variant => $title),* }
+                match self { $(Self::$variant => $title,)* $(Self::$other => $other_title)? }
             }
         }
 
@@ -412,4 +419,91 @@ sections! {
     "train.distil": DistilSettings => |run| run.train.distil;
     "train.early_stopping": EarlyStopping => |run| run.train.early_stopping;
     "train.guard": GuardSettings => |run| run.train.guard;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Decay, RewardRule};
+    use crate::{GuardMode, Precision, TokenizerKind, presets};
+
+    #[test]
+    fn a_setting_is_found_by_its_path() {
+        let rate = Setting::at("train.learning_rate").unwrap();
+        assert_eq!(
+            (rate.title, rate.is_scientific, rate.limits),
+            ("Learning rate", true, [0.0, f64::INFINITY])
+        );
+        let window = Setting::at("train.guard.window").unwrap();
+        assert_eq!((window.path, window.limits), ("train.guard.window", [16.0, 4096.0]));
+        assert_eq!(Setting::at("model.logit_softcap").unwrap().limits, [0.0, 1000.0]);
+        for path in ["train", "train.stepz", "train.guard.on_spike", "steps", "data.paths"] {
+            assert_eq!(Setting::at(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn help_is_the_first_paragraph_as_one_line() {
+        let help = Setting::at("train.activation_checkpointing").unwrap().help();
+        assert!(help.starts_with("Recomputes") && help.ends_with("up to a third slower."), "{help}");
+        assert_eq!(first_paragraph(" See [`Setting`],\n always.\n\n More.\n"), "See `Setting`, always.");
+        assert_eq!(first_paragraph(""), "");
+    }
+
+    #[test]
+    fn a_control_changes_a_run_by_path() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        let Some(Value::Number(steps)) = run.value("train.steps") else { panic!() };
+        steps.set(40.4);
+        assert!(steps.is_whole() && steps.get() == 40.0);
+        let Some(Value::Choice(decay)) = run.value("train.decay") else { panic!() };
+        decay.choose("linear");
+        assert_eq!(decay.text().name, "linear");
+        decay.choose("no such title");
+        let Some(Value::Switch(mask)) = run.value("train.document_mask") else { panic!() };
+        *mask = true;
+        assert_eq!((run.train.steps, run.train.decay, run.train.document_mask), (40, Decay::Linear, true));
+        assert!(run.value("train.adapter.rank").is_none() && run.value("model.sliding_window").is_none());
+        run.set("adapter=lora").unwrap();
+        assert!(run.value("train.adapter.rank").is_some() && run.value("model.position.base").is_some());
+        run.model.position = Position::None;
+        assert!(run.value("model.position.base").is_none());
+    }
+
+    #[test]
+    fn choices_are_spelled_as_they_are_named() {
+        fn spelled<T: Choice + serde::Serialize + std::fmt::Debug>() {
+            for (choice, text) in T::ALL.iter().zip(T::TEXTS) {
+                assert_eq!(serde_json::to_value(choice).unwrap(), text.name);
+                assert_eq!(T::from_name(text.name), Some(*choice));
+            }
+        }
+        spelled::<GuardMode>();
+        spelled::<RewardRule>();
+        spelled::<TokenizerKind>();
+        assert_eq!(TokenizerKind::from_name("imported"), None, "it cannot be trained");
+        let kind: TokenizerKind = serde_json::from_str("\"imported\"").unwrap();
+        assert_eq!((kind, kind.name()), (TokenizerKind::Imported, "imported"));
+        assert_eq!((Precision::default(), Precision::Auto.title()), (Precision::F32, "Automatic"));
+    }
+
+    #[test]
+    fn a_broken_range_is_told_with_its_limits() {
+        let told = |result: Result<(), Invalid>| result.map_err(|invalid| invalid.to_string()).err();
+        let rule = |number: f32, range: (Bound<f32>, Bound<f32>)| told(check("x", &number, range));
+        assert_eq!(rule(0.5, above(0.0)), None);
+        assert_eq!(rule(0.0, above(0.0)).unwrap(), "x = 0 must be a number above 0");
+        assert_eq!(rule(f32::INFINITY, above(0.0)).unwrap(), "x = inf must be a number above 0");
+        assert_eq!(rule(1.5, above_to(0.0, 1.0)).unwrap(), "x = 1.5 must be above 0 and at most 1");
+        assert_eq!(rule(f32::NAN, above_to(0.0, 1.0)).unwrap(), "x = NaN must be above 0 and at most 1");
+        assert_eq!(told(check("x", &1.0_f64, 0.0..1.0)).unwrap(), "x = 1 must be at least 0 and below 1");
+        assert_eq!(told(check("x", &-1.0_f64, 0.0..)).unwrap(), "x = -1 must be 0 or more");
+        // The limits have the number's own precision.
+        assert_eq!(told(check("x", &0.1_f32, 0.1..=1000.0)), None);
+        assert_eq!(told(check("x", &0_usize, 1..=4)).unwrap(), "x = 0 must be between 1 and 4");
+        assert_eq!(told(check("x", &5_u32, 0..=4)).unwrap(), "x = 5 must be at most 4");
+        assert_eq!(told(check("x", &0_u64, 1..)).unwrap(), "x = 0 must be at least 1");
+        assert_eq!(told(check("x", &Some(9_usize), 1..=4)).unwrap(), "x = 9 must be between 1 and 4");
+        assert_eq!(told(check("x", &None::<usize>, 1..=4)), None);
+    }
 }

@@ -14,13 +14,6 @@ use glasshouse_protocol::evaluation::{
 };
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 
-const SECTIONS: [(AuditTopic, &str); 5] = [
-    (AuditTopic::Bias, "Bias"),
-    (AuditTopic::Moderation, "Moderation"),
-    (AuditTopic::Memorisation, "Memorisation"),
-    (AuditTopic::Canaries, "Canaries"),
-    (AuditTopic::Personal, "Personal data"),
-];
 /// Initial values of a document limit, and of a stride in tokens, when the person sets one.
 const DOCUMENTS: usize = 200;
 const STRIDE: usize = 64;
@@ -206,9 +199,9 @@ impl Asking {
 
     pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let sections = &mut self.audits.sections;
-        for (topic, title) in SECTIONS {
+        for topic in AuditTopic::ALL {
             let mut on = sections.is_empty() || sections.contains(&topic);
-            if ui.checkbox(&mut on, title).changed() {
+            if ui.checkbox(&mut on, topic.title()).changed() {
                 if sections.is_empty() {
                     *sections = AuditTopic::ALL.to_vec();
                 }
@@ -220,7 +213,7 @@ impl Asking {
                     sections.push(topic);
                 }
                 // An empty list means all topics.
-                if sections.len() == SECTIONS.len() {
+                if sections.len() == AuditTopic::ALL.len() {
                     sections.clear();
                 }
             }

@@ -4,7 +4,7 @@ use super::decoder::Component;
 use super::{Draft, ModelPage};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, drag, head, number, settings_ui};
+use crate::pages::parts::{caption, drag, form_ui, head, number};
 use crate::theme::{self, Palette};
 use crate::widgets::{Stat, card, choice, field, fold, plain, slider, stat_row, with_code};
 use egui::text::{LayoutJob, TextFormat};
@@ -182,13 +182,13 @@ fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
 
 fn size_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
     let paths = ["model.layers", "model.width", "model.context_length", "model.embedding_scale"];
-    settings_ui(ui, config, refused, &paths);
+    form_ui(ui, config, refused, &paths);
     let value = format!("{} from the tokenizer", format::whole(config.model.vocabulary as u64));
     stat_row(ui, Stat { name: "Vocabulary", value: &value, exact: "" });
 }
 
 fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    settings_ui(ui, config, refused, &["model.heads", "model.kv_heads", "model.head_size"]);
+    form_ui(ui, config, refused, &["model.heads", "model.kv_heads", "model.head_size"]);
     let model = &mut config.model;
     let default = 1.0 / (model.head_size.max(1) as f32).sqrt();
     optional_ui(
@@ -199,10 +199,10 @@ fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConf
         &mut model.attention_scale,
         default,
     );
-    settings_ui(ui, config, refused, &["model.qk_norm"]);
+    form_ui(ui, config, refused, &["model.qk_norm"]);
     config.model.qk_norm_whole &= config.model.qk_norm;
     if config.model.qk_norm {
-        settings_ui(ui, config, refused, &["model.qk_norm_whole"]);
+        form_ui(ui, config, refused, &["model.qk_norm_whole"]);
     }
     let model = &mut config.model;
     let half = model.context_length.div_ceil(2);
@@ -327,10 +327,10 @@ fn scaling_ui(ui: &mut Ui, refused: Option<&ErrorReport>, rope: &mut Rope, origi
 }
 
 fn mlp_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    settings_ui(ui, config, refused, &["model.mlp.hidden", "model.mlp.gate"]);
+    form_ui(ui, config, refused, &["model.mlp.hidden", "model.mlp.gate"]);
     // A gate determines the activation.
     ui.add_enabled_ui(config.model.mlp.gate == Gate::None, |ui| {
-        settings_ui(ui, config, refused, &["model.mlp.activation"]);
+        form_ui(ui, config, refused, &["model.mlp.activation"]);
     });
 }
 
@@ -345,12 +345,12 @@ fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
         "model.residual_scale",
         "model.logit_divisor",
     ];
-    settings_ui(ui, config, refused, &paths);
+    form_ui(ui, config, refused, &paths);
     let cap = &mut config.model.logit_softcap;
     optional_ui(ui, refused, "Largest logit", "model.logit_softcap", cap, 30.0);
     let paths =
         ["model.tied_head", "model.bias.qkv", "model.bias.output", "model.bias.mlp", "model.bias.head"];
-    settings_ui(ui, config, refused, &paths);
+    form_ui(ui, config, refused, &paths);
 }
 
 fn beginning_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
@@ -361,11 +361,11 @@ fn beginning_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConf
         "model.init.std",
         "model.init.scale_residual",
     ];
-    settings_ui(ui, config, refused, &paths);
+    form_ui(ui, config, refused, &paths);
 }
 
 fn batch_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    settings_ui(ui, config, refused, &["train.batch_size", "train.accumulate", "train.steps"]);
+    form_ui(ui, config, refused, &["train.batch_size", "train.accumulate", "train.steps"]);
     let value = format::whole(config.tokens_per_step());
     stat_row(
         ui,

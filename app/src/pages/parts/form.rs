@@ -5,13 +5,13 @@ use super::caption;
 use crate::format;
 use crate::widgets::{self, field, grouped, whole_number};
 use egui::emath::Numeric;
-use egui::{DragValue, TextEdit, Ui};
+use egui::{DragValue, Response, TextEdit, Ui};
 use glasshouse_protocol::setting::{Chosen, Number, Setting, Value};
 use glasshouse_protocol::{ErrorReport, RunConfig};
 use std::ops::RangeInclusive;
 
 /// Rows for the settings of a run at these paths, as far as the run has them.
-pub(in crate::pages) fn settings_ui(
+pub(in crate::pages) fn form_ui(
     ui: &mut Ui,
     run: &mut RunConfig,
     refused: Option<&ErrorReport>,
@@ -36,28 +36,24 @@ fn setting_ui(ui: &mut Ui, path: &str, value: Value<'_>, refused: Option<&ErrorR
             ui.add(TextEdit::singleline(text).desired_width(room)).accessible_name(title)
         }
         Value::Choice(choice) => {
-            let mut chosen = choice.get();
-            let titles = choice.texts().iter().map(|text| text.title).enumerate();
             let width = ui.available_width().clamp(80.0, 180.0);
-            let shown = widgets::choice(ui, title, &mut chosen, Some(width), &titles.collect::<Vec<_>>());
-            choice.set(chosen);
-            match choice.texts().get(chosen) {
-                Some(text) => shown.on_hover_text(text.help()),
-                None => shown,
-            }
+            choice_ui(ui, title, choice, Some(width)).on_hover_text(choice.text().help())
         }
     });
 }
 
 /// A list of choices, with the explanation of the current one below.
 pub(in crate::pages) fn described_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen) {
-    let mut chosen = choice.get();
-    let titles: Vec<_> = choice.texts().iter().map(|text| text.title).enumerate().collect();
-    widgets::choice(ui, name, &mut chosen, None, &titles);
-    choice.set(chosen);
-    if let Some(text) = choice.texts().get(chosen) {
-        caption(ui, text.help());
-    }
+    choice_ui(ui, name, choice, None);
+    caption(ui, choice.text().help());
+}
+
+fn choice_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen, width: Option<f32>) -> Response {
+    let mut title = choice.text().title;
+    let titles: Vec<_> = choice.texts().iter().map(|text| (text.title, text.title)).collect();
+    let shown = widgets::choice(ui, name, &mut title, width, &titles);
+    choice.choose(title);
+    shown
 }
 
 /// A row for a number of a run.

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::format;
-use crate::pages::parts::{number, settings_ui};
+use crate::pages::parts::{form_ui, number};
 use crate::theme::space;
 use crate::widgets::{self, field};
 use egui::{DragValue, Ui};
@@ -59,7 +59,7 @@ pub(in crate::pages) fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused:
 /// Loss weight of prompt tokens, for objectives with prompts and answers.
 pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     if draft.train.objective.weighs_prompts() {
-        settings_ui(ui, draft, refused, &["train.prompt_loss_weight"]);
+        form_ui(ui, draft, refused, &["train.prompt_loss_weight"]);
     }
 }
 
@@ -67,7 +67,7 @@ pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, draft: &mut RunConfig, refus
 fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Option<&ErrorReport>) {
     super::start::start_ui(ui, draft, runs);
     super::start::trainable_ui(ui, draft, refused);
-    ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| settings_ui(ui, draft, refused, &["train.steps"]));
+    ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| form_ui(ui, draft, refused, &["train.steps"]));
     epochs_ui(ui, &mut draft.train, refused);
     let paths = [
         "train.batch_size",
@@ -77,9 +77,9 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
         "train.warmup_steps",
         "train.decay",
     ];
-    settings_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, &paths);
     if draft.train.decay == Decay::WarmupStableDecay {
-        settings_ui(ui, draft, refused, &["train.decay_steps"]);
+        form_ui(ui, draft, refused, &["train.decay_steps"]);
     }
     // A plain number, so that its digits are not grouped.
     field(ui, "Seed", "seed", refused, |ui| {
@@ -91,10 +91,10 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
 fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<&ErrorReport>) {
     let paths =
         ["train.optimizer", "train.weight_decay", "train.gradient_clipping", "train.beta1", "train.beta2"];
-    settings_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, &paths);
     prompt_loss_ui(ui, draft, refused);
     let paths = ["train.label_smoothing", "train.document_mask", "train.activation_checkpointing"];
-    settings_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, &paths);
     let train = &mut draft.train;
     field(ui, "Mixed precision", "train.precision", refused, |ui| {
         let mut is_mixed = train.precision == Precision::Mixed;
@@ -110,9 +110,9 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
         shown.accessible_name("Mixed precision");
     });
     let paths = ["train.eval_interval", "train.eval_batches", "train.early_stopping.patience"];
-    settings_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, &paths);
     if draft.train.early_stopping.patience > 0 {
-        settings_ui(ui, draft, refused, &["train.early_stopping.min_improvement"]);
+        form_ui(ui, draft, refused, &["train.early_stopping.min_improvement"]);
     }
     let paths = [
         "train.checkpoint_interval",
@@ -122,5 +122,5 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
         "train.sample_tokens",
         "train.sample_prompt",
     ];
-    settings_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, &paths);
 }

@@ -1,7 +1,7 @@
 //! The trainable part of a model: its own parameters, or an adapter.
 
 use super::settings::follow_rate;
-use crate::pages::parts::{caption, settings_ui};
+use crate::pages::parts::{caption, form_ui};
 use crate::pages::train::start::trainable_ui;
 use crate::widgets::{field, segmented};
 use egui::Ui;
@@ -25,7 +25,7 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
         "Trains two narrow matrices per layer; the base weights are frozen. Little memory, and a small file.",
     );
     let paths = ["train.adapter.rank", "train.adapter.alpha", "train.adapter.dropout", "train.adapter.base"];
-    settings_ui(ui, draft, refused, &paths);
+    form_ui(ui, draft, refused, &paths);
     let tied = draft.model.tied_head;
     let Some(adapter) = &mut draft.train.adapter else { return };
     field(ui, "Adapted layers", "train.adapter.targets", refused, |ui| {

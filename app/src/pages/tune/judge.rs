@@ -3,7 +3,7 @@
 use super::settings::follow_rate;
 use super::{named, text};
 use crate::pages::Context;
-use crate::pages::parts::{called, caption, described_ui, number, settings_ui};
+use crate::pages::parts::{called, caption, described_ui, form_ui, number};
 use crate::state::Runs;
 use egui::{ComboBox, Ui};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule};
@@ -11,7 +11,7 @@ use glasshouse_protocol::{ErrorReport, Objective, RunConfig};
 
 pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     match draft.train.objective {
-        Objective::Chat => settings_ui(ui, draft, refused, &["train.chat.neftune_alpha"]),
+        Objective::Chat => form_ui(ui, draft, refused, &["train.chat.neftune_alpha"]),
         Objective::Preference => loss_ui(ui, draft, refused),
         Objective::Reward => reward_ui(ui, draft, runs, refused),
         Objective::Text | Objective::Classify | Objective::Distil => {}
@@ -35,11 +35,11 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     described_ui(ui, "Preference loss", &mut chosen);
     learn_by(draft, chosen);
     if chosen != PreferenceLoss::BradleyTerry {
-        settings_ui(ui, draft, refused, &["train.preference.beta"]);
+        form_ui(ui, draft, refused, &["train.preference.beta"]);
     }
     if chosen.judges_answers() {
         let weights = ["train.preference.desirable_weight", "train.preference.undesirable_weight"];
-        settings_ui(ui, draft, refused, &weights);
+        form_ui(ui, draft, refused, &weights);
     }
     if matches!(chosen, PreferenceLoss::Simpo | PreferenceLoss::BradleyTerry) {
         let settings = &mut draft.train.preference;
@@ -81,19 +81,19 @@ fn reward_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&E
         described_ui(ui, "Rule", &mut reward.rule);
         match reward.rule {
             RewardRule::Contains | RewardRule::Regex | RewardRule::Format => {
-                settings_ui(ui, draft, refused, &["train.reward.pattern"]);
+                form_ui(ui, draft, refused, &["train.reward.pattern"]);
             }
-            RewardRule::Length => settings_ui(ui, draft, refused, &["train.reward.words"]),
+            RewardRule::Length => form_ui(ui, draft, refused, &["train.reward.words"]),
             RewardRule::Check | RewardRule::Exact | RewardRule::Numeric => {}
         }
     } else {
         caption(ui, text::MODEL);
     }
-    settings_ui(ui, draft, refused, &["train.reward.group", "train.reward.max_tokens"]);
+    form_ui(ui, draft, refused, &["train.reward.group", "train.reward.max_tokens"]);
     if draft.train.reward.max_tokens == 0 {
         caption(ui, "0: half the context length, at most 512.");
     }
-    settings_ui(ui, draft, refused, &["train.reward.temperature", "train.reward.beta"]);
+    form_ui(ui, draft, refused, &["train.reward.temperature", "train.reward.beta"]);
 }
 
 /// Settings of the objective `distil`; nothing for other objectives.
@@ -117,6 +117,6 @@ pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option
     });
     list.response.accessible_name("Teacher model");
     caption(ui, "A larger model with the same tokenizer and at least the same context length.");
-    settings_ui(ui, context.draft, refused, &["train.distil.temperature", "train.distil.mix"]);
+    form_ui(ui, context.draft, refused, &["train.distil.temperature", "train.distil.mix"]);
     caption(ui, "Mix 0 trains on the text only, 1 on the teacher only.");
 }

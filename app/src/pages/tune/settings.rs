@@ -1,6 +1,6 @@
 //! Objective, length and learning rate of a fine-tuning run.
 
-use crate::pages::parts::{caption, described_ui, number, settings_ui};
+use crate::pages::parts::{caption, described_ui, form_ui, number};
 use crate::pages::train::form::{epochs_ui, prompt_loss_ui};
 use egui::Ui;
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
@@ -66,7 +66,7 @@ pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Error
         draft.set_steps(steps);
     }
     epochs_ui(ui, &mut draft.train, refused);
-    settings_ui(ui, draft, refused, &["train.batch_size"]);
+    form_ui(ui, draft, refused, &["train.batch_size"]);
     number(ui, "train.learning_rate", &mut rate, refused);
     if rate.to_bits() != draft.train.learning_rate.to_bits() {
         draft.set_learning_rate(rate);

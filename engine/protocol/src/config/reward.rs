@@ -223,11 +223,4 @@ mod tests {
         reward.max_tokens = 10;
         assert_eq!(reward.answer_tokens(64), 10);
     }
-
-    #[test]
-    fn rules_are_spelled_as_they_are_named() {
-        for rule in RewardRule::ALL {
-            assert_eq!(serde_json::to_value(rule).unwrap(), rule.name());
-        }
-    }
 }
