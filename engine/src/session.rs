@@ -413,8 +413,8 @@ impl Session {
                 self.steer(id, &command, live).await?;
             }
 
-            Command::OpenModel { source, precision } => {
-                self.open_model(id, &source, precision, live).await?;
+            Command::OpenModel { source, weights } => {
+                self.open_model(id, &source, weights, live).await?;
             }
             Command::Generate { source, prompt, config, output } => {
                 self.generate(id, &source, prompt, config, output, live).await?;

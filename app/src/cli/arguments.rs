@@ -7,7 +7,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::setting::{Choice, Setting};
-use glasshouse_engine::protocol::{CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind};
+use glasshouse_engine::protocol::{
+    CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind, WeightFormat,
+};
 use std::path::PathBuf;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
@@ -115,7 +117,7 @@ pub struct ConfigArguments {
     /// such as blocks.*.mlp.*
     #[arg(long, value_name = "KIND")]
     pub adapter: Option<String>,
-    /// Precision of stored training values, and of the weights in `bench decode`
+    /// Precision of stored training values
     #[arg(long, value_name = "PRECISION", value_parser = choice::<Precision>())]
     pub precision: Option<Precision>,
     /// Monitor the run's health (train.guard.mode)
@@ -136,6 +138,13 @@ pub struct ConfigArguments {
     /// Set any field of run.toml, as in --set train.eval_interval=100; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct FormatArguments {
+    /// Storage format of matrices in memory; by default f16 on a GPU with 16-bit floats, else f32
+    #[arg(long = "weights", value_name = "FORMAT", value_parser = choice::<WeightFormat>())]
+    pub format: Option<WeightFormat>,
 }
 
 #[derive(Args, Debug, Default)]

@@ -1,6 +1,6 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{ModelArguments, choice};
+use super::arguments::{FormatArguments, ModelArguments};
 use super::driver::{Engine, drive};
 use super::moderate::ModerationArguments;
 use super::moderate::moderation;
@@ -10,7 +10,7 @@ use super::{interrupt, samples, trained};
 use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::setting::Settings as _;
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output, Precision};
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
@@ -24,7 +24,7 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         repetition_penalty: arguments.repetition_penalty,
         seed: arguments.seed,
         stop: arguments.stop.clone(),
-        precision: arguments.precision,
+        weights: arguments.weights.format,
         moderation: Box::new(moderation(&arguments.moderation)?),
         ..GenerateConfig::default()
     };
@@ -59,9 +59,9 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
         let show = |event| {
             let mut output = std::io::stdout().lock();
             match event {
-                Event::ModelOpened { run, step, device, precision, .. } => {
+                Event::ModelOpened { run, step, device, weights, .. } => {
                     model = serde_json::json!({
-                        "run": run, "step": step, "device": device, "precision": precision.name(),
+                        "run": run, "step": step, "device": device, "weights": weights.name(),
                     });
                 }
                 Event::Written { prompt: true, .. } => {
@@ -139,8 +139,8 @@ pub struct SamplingArguments {
     pub stop: Vec<String>,
     #[command(flatten)]
     pub moderation: ModerationArguments,
-    #[arg(long, value_name = "PRECISION", help = about("precision"), value_parser = choice::<Precision>(), default_value = "auto")]
-    pub precision: Precision,
+    #[command(flatten)]
+    pub weights: FormatArguments,
     /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]
     pub no_autotune: bool,

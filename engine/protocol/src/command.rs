@@ -4,13 +4,13 @@
 mod export;
 mod launch;
 
-pub use export::{ExportFormat, Quantization};
+pub use export::ExportFormat;
 pub use launch::{LearnsFrom, RunLaunch};
 
 use crate::cleaning::PersonalAction;
 use crate::{
-    CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Precision, Prompt,
-    ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
+    CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt,
+    ProposalSettings, RunConfig, TokenizerConfig, View, WeightFormat, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -299,8 +299,9 @@ pub enum Command {
     /// Loads a model for generation, so that the first text starts without delay. Answered by `ModelOpened`.
     OpenModel {
         source: WeightSource,
-        /// Weight precision on a GPU.
-        precision: Precision,
+        /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
+        #[serde(default)]
+        weights: Option<WeightFormat>,
     },
     /// Generates texts after a prompt; works during training. Answered by `ModelOpened`, `CharactersLost` if the vocabulary lacks
     /// characters of the prompt, `Written`s unless samples are requested, and a `Completed` as each text ends.
@@ -524,9 +525,9 @@ pub enum Command {
         /// Tokens to generate after the first; `None` means the rest of the context, at most 128.
         #[serde(default)]
         tokens: Option<usize>,
-        /// Weight precision; `None` means the device's default.
+        /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
         #[serde(default)]
-        precision: Option<Precision>,
+        weights: Option<WeightFormat>,
         /// Batch sizes, each measured separately; empty means 1.
         #[serde(default)]
         batches: Vec<usize>,

@@ -18,7 +18,7 @@ mod train;
 mod trainable;
 mod tuning;
 
-pub use adapter::{Adapter, AdapterBase, AdapterKind, AdapterTarget};
+pub use adapter::{Adapter, AdapterKind, AdapterTarget};
 pub use distil::DistilSettings;
 pub use early_stopping::EarlyStopping;
 pub use generate::{GenerateConfig, MAX_ENDS};

@@ -6,7 +6,7 @@ use crate::theme::space;
 use crate::widgets::{self, plain, primary};
 use egui::{Key, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{ExportFormat, Quantization};
+use glasshouse_protocol::{ExportFormat, WeightFormat};
 
 /// The dialog between "Export model" and the choice of a place, while requested.
 pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
@@ -40,7 +40,7 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
 /// The formats; the adapter-only format only if the run has an adapter.
 fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     let mut quantization = match *format {
-        ExportFormat::HuggingFace | ExportFormat::Peft => Quantization::default(),
+        ExportFormat::HuggingFace | ExportFormat::Peft => WeightFormat::Q8_0,
         ExportFormat::Gguf { quantization } => quantization,
     };
     let mut choices = vec![
@@ -61,18 +61,18 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
             widgets::quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
         }
         ExportFormat::Gguf { quantization: stored } => {
-            widgets::segmented(ui, &mut quantization, &Quantization::ALL.map(|each| (each, each.name())));
+            widgets::segmented(ui, &mut quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
             widgets::quiet_text(ui, format!("For llama.cpp, in {}.", bits(quantization)));
             *stored = quantization;
         }
     }
 }
 
-fn bits(quantization: Quantization) -> &'static str {
+fn bits(quantization: WeightFormat) -> &'static str {
     match quantization {
-        Quantization::F32 => "32 bits per weight, as trained",
-        Quantization::F16 => "16 bits per weight",
-        Quantization::Q8_0 => "8.5 bits per weight: almost the same model",
-        Quantization::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
+        WeightFormat::F32 => "32 bits per weight, as trained",
+        WeightFormat::F16 => "16 bits per weight",
+        WeightFormat::Q8_0 => "8.5 bits per weight: almost the same model",
+        WeightFormat::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
     }
 }

@@ -1,5 +1,6 @@
 //! Export formats for other programs.
 
+use crate::WeightFormat;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -8,26 +9,8 @@ pub enum ExportFormat {
     /// A folder for `transformers`, in f32.
     #[default]
     HuggingFace,
-    /// A GGUF file for llama.cpp.
-    Gguf { quantization: Quantization },
+    /// A GGUF file for llama.cpp. With `q4_0`, the head has 6 bits.
+    Gguf { quantization: WeightFormat },
     /// Only the run's adapter, as a PEFT folder.
     Peft,
-}
-
-/// How the matrices of a GGUF file are stored; norms and biases stay in f32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Quantization {
-    /// 32 bits per weight, as trained.
-    F32,
-    F16,
-    /// 8 bits per weight, with a scale for every 32 weights.
-    #[default]
-    Q8_0,
-    /// 4 bits per weight, with a scale for every 32 weights; the head has 6 bits.
-    Q4_0,
-}
-
-impl Quantization {
-    crate::names::named! { F32 = "f32", F16 = "f16", Q8_0 = "q8_0", Q4_0 = "q4_0" }
 }

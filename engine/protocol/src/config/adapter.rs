@@ -2,7 +2,7 @@
 
 use super::{Precision, TrainConfig, Trainable};
 use crate::setting::{Settings as _, above, choices, settings};
-use crate::{Gate, Invalid, ModelConfig, require};
+use crate::{Gate, Invalid, ModelConfig, WeightFormat, require};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -50,18 +50,6 @@ impl AdapterTarget {
             Self::Down => [width, model.mlp.hidden],
             Self::Head => [model.vocabulary, width],
         }
-    }
-}
-
-choices! {
-    /// Storage format of the frozen matrices in the blocks.
-    pub enum AdapterBase = F32 {
-        /// 32-bit floats.
-        F32 = "f32", "32 bits";
-        /// The blocks' matrices take half the memory: each number is rounded once, and converted back to 32 bits where it is used.
-        ///
-        /// IEEE 754 binary16. Embeddings, norms, biases and the head stay in 32 bits.
-        F16 = "f16", "16 bits";
     }
 }
 
@@ -118,19 +106,22 @@ settings! {
         /// The linear layers with an adapter, in every block: those of attention (qkv, output), of the MLP (up, down), or the head.
         #[serde(deserialize_with = "targets")]
         pub targets: Vec<AdapterTarget> = AdapterTarget::ALL.into_iter().filter(|target| *target != AdapterTarget::Head).collect();
-        /// The frozen weights under an adapter. Those of the blocks can be kept in 16-bit floats, half the bytes: each is rounded once.
+        /// Storage format of the frozen matrices in the blocks. Embeddings and head stay in 32 bits.
         #[serde(skip_serializing_if = "crate::is_default")]
-        pub base: AdapterBase = AdapterBase::F32, "Base weights";
+        pub base: WeightFormat = WeightFormat::F32, "Base weights";
     }
 }
 
-/// Formats it as `lora of rank 8 on qkv, output, up, down`, followed by `, base in f16` if set.
+/// Formats it as `lora of rank 8 on qkv, output, up, down`, followed by the format of the base if it is not f32.
 impl fmt::Display for Adapter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AdapterKind::Lora = self.kind;
         let targets: Vec<&str> = self.targets.iter().map(|target| target.name()).collect();
         write!(formatter, "lora of rank {} on {}", self.rank, targets.join(", "))?;
-        if self.base == AdapterBase::F16 { formatter.write_str(", base in f16") } else { Ok(()) }
+        match self.base {
+            WeightFormat::F32 => Ok(()),
+            base => write!(formatter, ", base in {}", base.name()),
+        }
     }
 }
 
@@ -162,13 +153,13 @@ impl Adapter {
             // The vocabulary size is 0 in a preset.
             require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
         }
-        let whole = self.base == AdapterBase::F32;
+        let whole = self.base == WeightFormat::F32;
         let rule =
             "be f32 with train.precision = mixed, which keeps the weights in both; use train.precision = f32";
-        require(whole || train.precision != Precision::Mixed, &field("base"), "f16", rule)?;
+        require(whole || train.precision != Precision::Mixed, &field("base"), self.base.name(), rule)?;
         let rule =
             "be f32 with train.objective = distil: the teacher's weights follow the model's, in 32 bits";
-        require(whole || !train.objective.has_teacher(), &field("base"), "f16", rule)?;
+        require(whole || !train.objective.has_teacher(), &field("base"), self.base.name(), rule)?;
         let trainable = &train.trainable;
         let rule =
             "be all with train.adapter, which freezes the model's own parameters and trains only the adapter";
@@ -208,7 +199,7 @@ mod tests {
         assert_eq!(run(&["train.adapter=lora"]).train.adapter, Some(Adapter::default()));
         assert_eq!(run(&["adapter=lora", "adapter=none"]).train.adapter, None);
         let half = run(&["adapter.base=f16"]);
-        assert_eq!(half.train.adapter.as_ref().unwrap().base, AdapterBase::F16);
+        assert_eq!(half.train.adapter.as_ref().unwrap().base, WeightFormat::F16);
         assert!(half.train.trains().ends_with("down, base in f16"), "{}", half.train.trains());
         assert_eq!(RunConfig::from_toml(&half.to_toml().unwrap()).unwrap(), half);
         // The file of a run started without an adapter is unchanged, to the byte.

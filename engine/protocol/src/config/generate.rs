@@ -3,7 +3,7 @@
 use super::moderation::MAX_RULES_BYTES;
 use super::train::MAX_TOKENS;
 use crate::setting::{Settings as _, above, above_to, settings};
-use crate::{Invalid, Moderation, Precision, require};
+use crate::{Invalid, Moderation, WeightFormat, require};
 
 /// Maximum number of end tokens that `min_tokens` masks.
 pub const MAX_ENDS: usize = 8;
@@ -39,8 +39,8 @@ settings! {
         pub min_tokens: usize = 0;
         /// Include special tokens in the text. Otherwise they add nothing to it, and stop strings do not match them.
         pub special_tokens: bool = false;
-        /// Precision in which a GPU reads weights: `mixed` halves the bytes per token.
-        pub precision: Precision = Precision::Auto, "Precision";
+        /// Storage format of the matrices, which are read once per token; `None` is f16 on a GPU that has 16-bit floats, else f32.
+        pub weights: Option<WeightFormat> = None;
         #[serde(skip_serializing_if = "crate::is_default")]
         pub moderation: Box<Moderation> = Box::default();
     }

@@ -78,10 +78,10 @@ impl Lower for Noise {
 impl Lower for Scale {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
-        let (count, groups) = floats(y.ty)?;
-        let arguments =
-            scale::Arguments { count, factor: self.0, half_precision: u32::from(x.half()) }.bytes();
-        Ok(Lowering::one(Launch::new(scale::kernel(), arguments, vec![x.place(), y.place()], groups)?))
+        let (vec4, count, groups) = entries(y.ty)?;
+        let width = if vec4 { scale::Entries::Vec4 } else { scale::Entries::Scalar };
+        let arguments = scale::Arguments { count, factor: self.0 }.bytes();
+        Ok(Lowering::one(Launch::new(scale::kernel(width), arguments, vec![x.place(), y.place()], groups)?))
     }
 }
 

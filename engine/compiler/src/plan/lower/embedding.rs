@@ -3,6 +3,7 @@
 use super::parts::RowRange;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
+use crate::graph::Element;
 use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs, Named};
 use crate::plan::Buffer;
 use glasshouse_shaders::{embedding, embedding_backward};
@@ -20,7 +21,13 @@ impl Lower for Embedding {
         // Without positions the cursor has no effect and is not bound.
         let cursor = cursor.filter(|_| self.positions);
         let kernel = embedding::kernel(
-            if vec4 { embedding::Entries::Vec4 } else { embedding::Entries::Scalar },
+            match table.ty.element {
+                Element::F16 => embedding::Entries::Half,
+                Element::Q8_0 => embedding::Entries::Q80,
+                Element::Q4_0 => embedding::Entries::Q40,
+                Element::F32 | Element::U32 if vec4 => embedding::Entries::Vec4,
+                Element::F32 | Element::U32 => embedding::Entries::Scalar,
+            },
             if !self.positions {
                 embedding::Positions::Bare
             } else if cursor.is_some() {

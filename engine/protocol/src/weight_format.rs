@@ -1,0 +1,30 @@
+//! Storage formats of weight matrices.
+
+use crate::setting::choices;
+
+choices! {
+    /// How matrices are stored, in memory and in files. Norms, biases, position tables, and matrices whose rows are not whole blocks
+    /// stay in 32 bits.
+    #[derive(Hash)]
+    pub enum WeightFormat = F32 {
+        /// 32-bit floats, as trained.
+        F32 = "f32", "32 bits";
+        /// 16-bit floats (IEEE 754 binary16).
+        F16 = "f16", "16 bits";
+        /// 8 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
+        Q8_0 = "q8_0", "8 bits";
+        /// 4 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
+        Q4_0 = "q4_0", "4 bits";
+    }
+}
+
+impl WeightFormat {
+    /// Rows of a stored matrix are a multiple of this many weights.
+    pub fn block(self) -> usize {
+        match self {
+            Self::F32 => 1,
+            Self::F16 => 4,
+            Self::Q8_0 | Self::Q4_0 => 32,
+        }
+    }
+}
