@@ -129,12 +129,12 @@ pub fn differing(
     let (train, tokenizer) = (&run.train, &run.tokenizer);
     let epochs = train.epochs.map_or_else(|| "none".to_owned(), |epochs| epochs.to_string());
     let adapter = train.adapter.as_ref().map_or("none", |_| "lora").to_owned();
-    let kind = arguments.tokenizer.map(|kind| format!("{kind:?}"));
+    let kind = arguments.tokenizer.map(|kind| kind.name().to_owned());
     let guard = arguments.guard.map(|guard| guard.name().to_owned());
     let rows = [
         ("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone()),
         ("layers", arguments.layers.map(derived).transpose()?, run.preset.clone()),
-        ("tokenizer", kind, format!("{:?}", tokenizer.kind)),
+        ("tokenizer", kind, tokenizer.kind.name().to_owned()),
         ("vocabulary", text(&arguments.vocabulary), tokenizer.vocabulary.to_string()),
         ("epochs", text(&arguments.epochs), epochs),
         ("patience", text(&arguments.patience), train.early_stopping.patience.to_string()),

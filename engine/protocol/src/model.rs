@@ -28,7 +28,7 @@ settings! {
         pub kv_heads: usize, "Key-value heads", 1..=1024;
         /// Channels of one head (D); H·D need not equal the width.
         pub head_size: usize, "Head size", 1..=256;
-        /// Factor on the embeddings before the first block: 1, or √width in Gemma (Gemma Team 2024).
+        /// Factor on the embeddings before the first block: 1, or √width in Gemma.
         #[serde(default = "one")]
         pub embedding_scale: f32, "Embedding scale", above_to(0.0, 1000.0);
         /// Factor on the products of queries and keys; otherwise 1/√D (GPT-Neo: 1, Granite and Gemma: other values).
@@ -53,8 +53,8 @@ settings! {
         /// One RMSNorm over all H·D query channels and one over all K·D key channels, before the split into heads (OLMo 2).
         #[serde(default, skip_serializing_if = "is_default")]
         pub qk_norm_whole: bool, "Over all heads";
-        /// Each token attends to this many positions at most, its own included, which bounds the work and the KV cache of long texts. Otherwise
-        /// to the whole context (Mistral, Jiang et al. 2023).
+        /// Each token attends to this many positions at most, its own included, which bounds the work and the KV cache of long texts; otherwise
+        /// to the whole context (Mistral).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub sliding_window: Option<usize>, "Sliding window", 1..;
         /// Blocks, from 0, that attend to the whole context despite `sliding_window` (Ministral, Qwen2).
@@ -70,7 +70,7 @@ settings! {
         pub residual: Residual, "Residual";
         #[serde(default)]
         pub bias: Bias;
-        /// The head shares the embedding's matrix: fewer weights, and often better small models (Press and Wolf 2017).
+        /// The head shares the embedding's matrix: fewer weights, and often better small models.
         #[serde(default = "yes")]
         pub tied_head: bool, "Tied head";
         /// Class labels, one output row each in this order, if the head is for classification instead of tokens. Set from the data of a run
@@ -450,7 +450,7 @@ settings! {
         /// The non-linearity between two linear layers, which would otherwise act as one. With a gate, the gate decides it.
         #[serde(default)]
         pub activation: Activation, "Activation";
-        /// One half of the hidden channels multiplies the other half: down(gate(x) ⊙ up(x)) in place of down(activation(up(x))) (Shazeer 2020).
+        /// One half of the hidden channels multiplies the other half: down(gate(x) ⊙ up(x)) in place of down(activation(up(x))).
         #[serde(default)]
         pub gate: Gate, "Gate";
     }

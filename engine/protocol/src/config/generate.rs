@@ -17,14 +17,12 @@ settings! {
         /// Draws from the k likeliest tokens; 0 keeps all.
         pub top_k: usize = 0, "Top-k", 0..;
         /// Draws from the smallest set of likeliest tokens with a total probability of at least p; 1 keeps all.
-        ///
-        /// Nucleus sampling (Holtzman et al. 2020).
         pub top_p: f32 = 1.0, "Top-p", above_to(0.0, 1.0);
-        /// Drops tokens less likely than this share of the likeliest; 0 keeps all (Nguyen et al. 2024).
+        /// Drops tokens less likely than this share of the likeliest; 0 keeps all.
         pub min_p: f32 = 0.0, "Min-p", 0.0..=1.0;
         /// Makes recently written tokens less likely; 1 is off.
         ///
-        /// Divides positive and multiplies negative logits of tokens in the window (Keskar et al. 2019).
+        /// Divides positive and multiplies negative logits of tokens in the window.
         pub repetition_penalty: f32 = 1.0, "Repetition penalty", above(0.0);
         /// Seed of the random choices: the same seed and prompt give the same text again.
         pub seed: u64 = 1, "Seed";

@@ -1,8 +1,7 @@
 //! Training objectives: the form of the data, and the loss.
 
-use crate::setting::{Choice as _, choices, settings};
+use crate::setting::{choices, settings};
 use std::fmt;
-use std::str::FromStr;
 
 choices! {
     /// Training objective. Its own settings, if any, are the table of [`crate::TrainConfig`] with its name.
@@ -153,15 +152,6 @@ impl fmt::Display for Objective {
     }
 }
 
-impl FromStr for Objective {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = || Self::ALL.into_iter().map(Self::name);
-        Self::from_name(name).ok_or_else(|| crate::names::unknown("objective", name, known()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +175,6 @@ mod tests {
         assert!(reason.contains("chap") && reason.contains("chat"), "{reason}");
         let reason = run.set("train.chat.pakking=true").unwrap_err();
         assert!(reason.contains("pakking"), "{reason}");
-        assert!("chap".parse::<Objective>().unwrap_err().contains("did you mean `chat`"));
     }
 
     #[test]

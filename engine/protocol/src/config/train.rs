@@ -119,12 +119,11 @@ settings! {
         /// Adapter to train while the model's own weights are frozen. Placed here because `run.toml` needs tables after the plain fields.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub adapter: Option<Adapter> = None;
-        /// Tokens attend only to tokens of their own document, even if a window holds several documents. Positions still count along the window
-        /// (Grattafiori et al. 2024, section 3.2).
+        /// Tokens attend only to tokens of their own document, even if a window holds several. Positions still count along the window.
         pub document_mask: bool = false, "Document mask";
         /// Recomputes most results of the forward pass during the backward pass instead of keeping them: less memory, up to a third slower.
         ///
-        /// Only each block's output is kept (Chen et al. 2016). Results are unchanged.
+        /// Only each block's output is kept. Results are unchanged.
         pub activation_checkpointing: bool = false, "Activation checkpointing";
         /// Precision of stored values in training. Mixed takes less memory, on GPUs with 16-bit floats: activations and their gradients in 16
         /// bits, weights and sums in 32.
