@@ -4,9 +4,9 @@ use super::decoder::Component;
 use super::{Draft, ModelPage};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, drag, form_ui, head, number};
+use crate::pages::parts::{caption, drag, form_ui, head, number, variant_ui};
 use crate::theme::{self, Palette};
-use crate::widgets::{Stat, card, choice, field, fold, plain, slider, stat_row, with_code};
+use crate::widgets::{Stat, card, field, fold, plain, slider, stat_row, with_code};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, WidgetInfo};
 use egui_material_icons::icons;
@@ -20,13 +20,6 @@ const DIAL: usize = 16;
 
 /// Width of the preset list with its descriptions, and its maximum height, in points.
 const PRESET_LIST: f32 = 380.0;
-
-static POSITIONS: [(&str, Position); 4] = [
-    ("learned", Position::Learned),
-    ("sinusoidal", Position::Sinusoidal),
-    ("rotary", Position::Rope(Rope::new(10_000.0))),
-    ("none", Position::None),
-];
 
 /// An entry of the preset list: name and description as one button.
 fn preset_ui(ui: &mut Ui, chosen: bool, preset: &str, sentence: &str) -> Response {
@@ -191,14 +184,7 @@ fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConf
     form_ui(ui, config, refused, &["model.heads", "model.kv_heads", "model.head_size"]);
     let model = &mut config.model;
     let default = 1.0 / (model.head_size.max(1) as f32).sqrt();
-    optional_ui(
-        ui,
-        refused,
-        "Factor on scores",
-        "model.attention_scale",
-        &mut model.attention_scale,
-        default,
-    );
+    optional_ui(ui, refused, "model.attention_scale", &mut model.attention_scale, default);
     form_ui(ui, config, refused, &["model.qk_norm"]);
     config.model.qk_norm_whole &= config.model.qk_norm;
     if config.model.qk_norm {
@@ -206,29 +192,24 @@ fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConf
     }
     let model = &mut config.model;
     let half = model.context_length.div_ceil(2);
-    optional_ui(ui, refused, "Positions seen", "model.sliding_window", &mut model.sliding_window, half);
-    let before =
-        POSITIONS.iter().position(|(_, position)| discriminant(position) == discriminant(&model.position));
-    let mut chosen = before.unwrap_or_default();
-    let names: Vec<_> = POSITIONS.iter().map(|(name, _)| *name).enumerate().collect();
+    optional_ui(ui, refused, "model.sliding_window", &mut model.sliding_window, half);
+    let positions = [
+        ("learned", Position::Learned),
+        ("sinusoidal", Position::Sinusoidal),
+        ("rotary", Position::Rope(Rope::new(10_000.0))),
+        ("none", Position::None),
+    ];
     field(ui, "Positions", "model.position", refused, |ui| {
-        choice(ui, "Positions", &mut chosen, None, &names)
+        variant_ui(ui, "Positions", &mut model.position, &positions, discriminant);
     });
-    if before != Some(chosen)
-        && let Some((_, position)) = POSITIONS.get(chosen)
-    {
-        model.position = position.clone();
-    }
-    let (head_size, context_length) = (model.head_size, model.context_length);
     if let Position::Rope(rope) = &mut model.position {
         if model.sliding_window.is_some() {
-            let path = "model.position.local_base";
-            optional_ui(ui, refused, "Base of windowed layers", path, &mut rope.local_base, 10_000.0);
+            optional_ui(ui, refused, "model.position.local_base", &mut rope.local_base, 10_000.0);
         }
         number(ui, "model.position.base", &mut rope.base, refused);
-        let quarter = (head_size / 4).max(1) * 2;
-        optional_ui(ui, refused, "Partial rotary", "model.position.channels", &mut rope.channels, quarter);
-        scaling_ui(ui, refused, rope, context_length);
+        let half = (model.head_size / 4).max(1) * 2;
+        optional_ui(ui, refused, "model.position.channels", &mut rope.channels, half);
+        scaling_ui(ui, refused, rope, model.context_length);
         number(ui, "model.position.skip_every", &mut rope.skip_every, refused);
     }
 }
@@ -237,7 +218,6 @@ fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConf
 fn optional_ui<T: Number>(
     ui: &mut Ui,
     refused: Option<&ErrorReport>,
-    name: &str,
     path: &str,
     value: &mut Option<T>,
     default: T,
@@ -249,7 +229,7 @@ fn optional_ui<T: Number>(
             *value = on.then_some(default);
         }
         if let Some(value) = value {
-            ui.add(drag(Some(&setting), value)).accessible_name(name);
+            ui.add(drag(Some(&setting), value)).accessible_name(setting.title);
         }
     });
 }
@@ -284,16 +264,10 @@ fn scaling_ui(ui: &mut Ui, refused: Option<&ErrorReport>, rope: &mut Rope, origi
     if matches!(rope.scaling, Some(RopeScaling::Longrope { .. })) {
         scalings.push(("LongRoPE", rope.scaling.clone()));
     }
-    let kind_of = |scaling: &Option<RopeScaling>| scaling.as_ref().map(discriminant);
-    let own = kind_of(&rope.scaling);
-    let before = scalings.iter().position(|(_, scaling)| kind_of(scaling) == own).unwrap_or(0);
-    let mut kind = before;
-    let kinds: Vec<(usize, &str)> = scalings.iter().map(|(name, _)| *name).enumerate().collect();
     let (title, path) = ("Rotary scaling", "model.position.scaling");
-    field(ui, title, path, refused, |ui| choice(ui, title, &mut kind, None, &kinds));
-    if kind != before {
-        rope.scaling = scalings.swap_remove(kind).1;
-    }
+    field(ui, title, path, refused, |ui| {
+        variant_ui(ui, title, &mut rope.scaling, &scalings, |scaling| scaling.as_ref().map(discriminant));
+    });
     let rows: Vec<(&str, &str, &mut dyn Number)> = match &mut rope.scaling {
         None => Vec::new(),
         Some(RopeScaling::Linear { factor }) => vec![("Scaling factor", "factor", factor)],
@@ -346,8 +320,7 @@ fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
         "model.logit_divisor",
     ];
     form_ui(ui, config, refused, &paths);
-    let cap = &mut config.model.logit_softcap;
-    optional_ui(ui, refused, "Largest logit", "model.logit_softcap", cap, 30.0);
+    optional_ui(ui, refused, "model.logit_softcap", &mut config.model.logit_softcap, 30.0);
     let paths =
         ["model.tied_head", "model.bias.qkv", "model.bias.output", "model.bias.mlp", "model.bias.head"];
     form_ui(ui, config, refused, &paths);

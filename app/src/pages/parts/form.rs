@@ -56,6 +56,23 @@ fn choice_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen, width: Option<f32
     shown
 }
 
+/// A list of variants of a type, of which some have fields: those with the same `kind` are one choice.
+pub(in crate::pages) fn variant_ui<T: Clone, K: PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut T,
+    choices: &[(&str, T)],
+    kind: impl Fn(&T) -> K,
+) {
+    let before = choices.iter().position(|(_, choice)| kind(choice) == kind(value)).unwrap_or(usize::MAX);
+    let mut chosen = before;
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).enumerate().collect();
+    widgets::choice(ui, name, &mut chosen, None, &names);
+    if let Some((_, choice)) = choices.get(chosen).filter(|_| chosen != before) {
+        value.clone_from(choice);
+    }
+}
+
 /// A row for a number of a run.
 pub(in crate::pages) fn number(
     ui: &mut Ui,

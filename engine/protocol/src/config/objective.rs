@@ -181,10 +181,8 @@ mod tests {
     fn noise_has_a_size() {
         let mut run = presets::preset("first-stories").unwrap();
         run.model.vocabulary = 300;
-        for (size, does) in [("5", true), ("0", true), ("-1", false), ("nan", false), ("inf", false)] {
-            run.set(&format!("train.chat.neftune_alpha={size}")).unwrap();
-            assert_eq!(run.train.validate().is_ok(), does, "{size}");
-        }
+        run.set("train.chat.neftune_alpha=-1").unwrap();
+        assert_eq!(run.train.validate().unwrap_err().field, "train.chat.neftune_alpha");
         run.set("train.chat.neftune_alpha=5").unwrap();
         assert_eq!(run.train.embedding_noise(&run.model), 0.0);
         run.train.objective = Objective::Chat;

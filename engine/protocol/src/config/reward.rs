@@ -170,11 +170,6 @@ mod tests {
                 "train.batch_size × train.accumulate = 12 must be a multiple of train.reward.group (8)",
             ),
             ("train.reward.group=1", "train.reward.group = 1 must be between 2 and"),
-            ("train.reward.temperature=0", "train.reward.temperature = 0 must be a number above 0"),
-            ("train.reward.epsilon=-1", "train.reward.epsilon = -1 must be a number above 0"),
-            ("train.reward.beta=-0.5", "train.reward.beta = -0.5 must be 0 or more"),
-            ("train.reward.iterations=0", "train.reward.iterations = 0 must be between 1 and"),
-            ("train.reward.words=0", "train.reward.words = 0 must be at least 1"),
             ("train.reward.pattern=\"\"", "train.reward.pattern = \"\" must be a regular expression"),
             ("train.label_smoothing=0.1", "train.label_smoothing = 0.1 must be 0"),
         ] {
