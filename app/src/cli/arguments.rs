@@ -67,7 +67,10 @@ fn about(path: &str) -> String {
 /// Parses a choice by its name; help lists all.
 pub(super) fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
     let known = T::TEXTS.iter().map(|text| PossibleValue::new(text.name).help(text.help()));
-    PossibleValuesParser::new(known).try_map(|name| T::from_name(&name).ok_or(name))
+    PossibleValuesParser::new(known).try_map(|name| {
+        let mut choices = T::ALL.iter().zip(T::TEXTS);
+        choices.find(|(_, text)| text.name == name).map(|(choice, _)| *choice).ok_or(name)
+    })
 }
 
 /// A run's starting point, shared by `train` and `plan`.

@@ -12,7 +12,7 @@ use glasshouse_engine::protocol::Moderation;
 use glasshouse_engine::protocol::config::Category;
 use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
 use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{ModerationMode, Severity, names};
+use glasshouse_engine::protocol::{ModerationMode, Severity};
 use glasshouse_engine::storage;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -174,8 +174,8 @@ pub struct ModerationArguments {
     /// Minimum severity of findings
     #[arg(long, value_name = "SEVERITY", value_parser = choice::<Severity>(), default_value = "medium", requires = "moderation")]
     pub moderation_severity: Severity,
-    /// Categories, separated by commas: profanity, insults, violence, sexual, self_harm, drugs, other [default: all]
-    #[arg(long, value_name = "NAME,NAME", value_parser = category, value_delimiter = ',', requires = "moderation")]
+    /// Categories, separated by commas [default: all]
+    #[arg(long, value_name = "NAME,NAME", value_parser = choice::<Category>(), value_delimiter = ',', requires = "moderation")]
     pub moderation_categories: Vec<Category>,
     /// Rules file to use instead of the project's
     #[arg(long, value_name = "FILE", requires = "moderation")]
@@ -183,12 +183,6 @@ pub struct ModerationArguments {
     /// Also moderate sentences that the project's classifier finds harmful (trained by `moderate --train`)
     #[arg(long, requires = "moderation")]
     pub moderation_classifier: bool,
-}
-
-fn category(name: &str) -> Result<Category, String> {
-    let known = Category::ALL;
-    let named = known.into_iter().find(|category| category.name() == name);
-    named.ok_or_else(|| names::unknown("category", name, known.into_iter().map(Category::name)))
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! `glasshouse feedback --propose`: proposes what to answer or label next.
 
+use super::arguments::choice;
 use super::driver::drive;
 use super::feedback::FeedbackArguments;
 use super::feedback::short;
@@ -110,10 +111,10 @@ pub struct ProposeArguments {
     /// Number of proposals
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]
     pub count: u32,
-    /// Uncertainty measure: entropy, disagreement or margin [default: margin for a run with labels, else entropy]
+    /// Uncertainty measure [default: margin for a run with labels, else entropy]
     ///
     /// entropy of the answer's tokens (on the CPU), disagreement of several answers, or margin between the likeliest labels
-    #[arg(long, value_name = "MEASURE", value_parser = uncertainty, requires = "propose")]
+    #[arg(long, value_name = "MEASURE", value_parser = choice::<Uncertainty>(), requires = "propose")]
     pub measure: Option<Uncertainty>,
     /// Answers per prompt for disagreement
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=64), requires = "propose")]
@@ -133,11 +134,6 @@ pub struct ProposeArguments {
     /// Write the proposals to a new file, to be answered or labelled and trained on
     #[arg(long, value_name = "FILE", requires = "propose")]
     pub to: Option<PathBuf>,
-}
-
-fn uncertainty(name: &str) -> Result<Uncertainty, String> {
-    let found = Uncertainty::ALL.into_iter().find(|known| known.name() == name);
-    found.ok_or_else(|| format!("expected {}", Uncertainty::ALL.map(Uncertainty::name).join(", ")))
 }
 
 #[cfg(test)]

@@ -1,23 +1,19 @@
 //! Proposals of prompts and texts to answer or label next: those a model is least certain about (active learning; Settles 2009).
 
 use crate::ChatMessage;
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 
-/// Measure of a model's uncertainty about a prompt or text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Uncertainty {
-    /// Entropy −Σ p ln p, in nats: mean over the tokens of the most likely answer, or over the labels.
-    #[default]
-    Entropy,
-    /// 1 minus the fraction of the most frequent among several answers, 0 to 1.
-    Disagreement,
-    /// 1 minus the difference between the probabilities of the two most likely labels, 0 to 1 (Scheffer et al. 2001).
-    Margin,
-}
-
-impl Uncertainty {
-    crate::names::named! { Entropy = "entropy", Disagreement = "disagreement", Margin = "margin" }
+choices! {
+    /// Measure of a model's uncertainty about a prompt or text.
+    pub enum Uncertainty = Entropy {
+        /// Entropy −Σ p ln p, in nats: mean over the tokens of the most likely answer, or over the labels.
+        Entropy = "entropy", "Entropy";
+        /// 1 minus the fraction of the most frequent among several answers, 0 to 1.
+        Disagreement = "disagreement", "Disagreement";
+        /// 1 minus the difference between the probabilities of the two most likely labels, 0 to 1 (Scheffer et al. 2001).
+        Margin = "margin", "Margin";
+    }
 }
 
 /// Settings for proposals from a file of prompts or texts.

@@ -87,10 +87,6 @@ pub trait Choice: Copy + PartialEq + Send + Sync + 'static {
     /// In the order of menus and help, as are the texts.
     const ALL: &'static [Self];
     const TEXTS: &'static [Described];
-
-    fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().zip(Self::TEXTS).find(|(_, text)| text.name == name).map(|(choice, _)| *choice)
-    }
 }
 
 /// The current choice of a [`Choice`], by its texts.
@@ -475,13 +471,14 @@ mod tests {
         fn spelled<T: Choice + serde::Serialize + std::fmt::Debug>() {
             for (choice, text) in T::ALL.iter().zip(T::TEXTS) {
                 assert_eq!(serde_json::to_value(choice).unwrap(), text.name);
-                assert_eq!(T::from_name(text.name), Some(*choice));
             }
         }
         spelled::<GuardMode>();
         spelled::<RewardRule>();
         spelled::<TokenizerKind>();
-        assert_eq!(TokenizerKind::from_name("imported"), None, "it cannot be trained");
+        assert_eq!(Decay::named("schedule", "linear"), Ok(Decay::Linear));
+        assert!(Decay::named("schedule", "linaer").unwrap_err().contains("did you mean `linear`?"));
+        assert!(TokenizerKind::named("tokenizer", "imported").is_err(), "it cannot be trained");
         let kind: TokenizerKind = serde_json::from_str("\"imported\"").unwrap();
         assert_eq!((kind, kind.name()), (TokenizerKind::Imported, "imported"));
         assert_eq!((Precision::default(), Precision::Auto.title()), (Precision::F32, "Automatic"));

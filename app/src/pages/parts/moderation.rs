@@ -30,7 +30,7 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
             let mut on = all || settings.categories.contains(&category);
             // An empty list means all categories, so the last one stays selected.
             let is_last = on && settings.categories.len() == 1;
-            let choice = Checkbox::new(&mut on, format::capitalized(&category.name().replace('_', " ")));
+            let choice = Checkbox::new(&mut on, category.title());
             if ui.add_enabled(!is_last, choice).changed() {
                 if all {
                     settings.categories.extend(Category::ALL);

@@ -78,11 +78,7 @@ impl<'de> Visitor<'de> for Names {
 
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarget>, D::Error> {
     let names = deserializer.deserialize_any(Names)?;
-    let known = || AdapterTarget::ALL.into_iter().map(AdapterTarget::name);
-    let target = |name: &String| {
-        let found = AdapterTarget::ALL.into_iter().find(|target| target.name() == name.as_str());
-        found.ok_or_else(|| serde::de::Error::custom(crate::names::unknown("layer", name, known())))
-    };
+    let target = |name: &String| AdapterTarget::named("layer", name).map_err(serde::de::Error::custom);
     let mut targets = names.iter().map(target).collect::<Result<Vec<_>, _>>()?;
     targets.sort_unstable();
     targets.dedup();

@@ -7,29 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Maximum size of a user's rules in bytes.
 pub const MAX_RULES_BYTES: usize = 1 << 20;
 
-/// Category of a word or phrase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    Profanity,
-    Insults,
-    /// Killing, injuries, threats.
-    Violence,
-    /// Sexual acts and depictions of them.
-    Sexual,
-    SelfHarm,
-    /// Drugs that are illegal in most countries.
-    Drugs,
-    /// Findings of a user's own rules.
-    Other,
-    /// Findings of a project's classifier; no rule has this category.
-    Classifier,
-}
-
-impl Category {
-    crate::names::named! {
-        Profanity = "profanity", Insults = "insults", Violence = "violence", Sexual = "sexual",
-        SelfHarm = "self_harm", Drugs = "drugs", Other = "other"; Classifier = "classifier"
+choices! {
+    /// Category of a word or phrase.
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum Category {
+        Profanity = "profanity", "Profanity";
+        Insults = "insults", "Insults";
+        /// Killing, injuries, threats.
+        Violence = "violence", "Violence";
+        /// Sexual acts and depictions of them.
+        Sexual = "sexual", "Sexual";
+        SelfHarm = "self_harm", "Self harm";
+        /// Drugs that are illegal in most countries.
+        Drugs = "drugs", "Drugs";
+        /// Findings of a user's own rules.
+        Other = "other", "Other";
+    }
+    unlisted {
+        /// Findings of a project's classifier; no rule has this category.
+        Classifier = "classifier", "Classifier";
     }
 }
 

@@ -1,6 +1,6 @@
 //! Settings of the tokenizer.
 
-use crate::setting::{Choice as _, Settings as _, choices, settings};
+use crate::setting::{Settings as _, choices, settings};
 use crate::{Invalid, require};
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -83,8 +83,7 @@ impl FromStr for TokenizerKind {
             word if word == "wordpiece" => "word_piece".to_owned(),
             word => word,
         };
-        Self::from_name(&word)
-            .ok_or_else(|| crate::names::unknown("tokenizer", name, Self::ALL.into_iter().map(Self::name)))
+        Self::named("tokenizer", &word)
     }
 }
 
