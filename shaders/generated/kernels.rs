@@ -2562,12 +2562,13 @@ pub mod embedding {
         Moved,
     }
 
-    /// The variant with these features.
-    pub fn kernel(entries: Entries, positions: Positions) -> &'static Kernel {
-        &VARIANTS[entries as usize * 3 + positions as usize]
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(entries: Entries, positions: Positions) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 15] = [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), None, Some(7), Some(8), None, Some(9), Some(10), None, Some(11)];
+        PLACES.get(entries as usize * 3 + positions as usize)?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 15] = [
+    pub(crate) static VARIANTS: [Kernel; 12] = [
         Kernel {
             name: "embedding:scalar,bare",
             entry_point: "embedding",
@@ -2625,19 +2626,11 @@ pub mod embedding {
             workgroup_memory: 0,
         },
         Kernel {
-            name: "embedding:half,fixed",
-            entry_point: "embedding",
-            pieces: &[W148953AA, W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, WEDE0F26C, WE85BCDB6, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W4967A51A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_7,
-            workgroup_memory: 0,
-        },
-        Kernel {
             name: "embedding:half,moved",
             entry_point: "embedding",
             pieces: &[W148953AA, W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W4967A51A, W818D0471],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_8,
+            bindings: BINDINGS_7,
             workgroup_memory: 0,
         },
         Kernel {
@@ -2645,15 +2638,7 @@ pub mod embedding {
             entry_point: "embedding",
             pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W6CF6E36D, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:q8_0,fixed",
-            entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W6CF6E36D, WE85BCDB6, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_10,
+            bindings: BINDINGS_8,
             workgroup_memory: 0,
         },
         Kernel {
@@ -2661,7 +2646,7 @@ pub mod embedding {
             entry_point: "embedding",
             pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W28AD0593, W6CF6E36D, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W818D0471],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_11,
+            bindings: BINDINGS_9,
             workgroup_memory: 0,
         },
         Kernel {
@@ -2669,15 +2654,7 @@ pub mod embedding {
             entry_point: "embedding",
             pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W6CF6E36D, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_9,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "embedding:q4_0,fixed",
-            entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W6CF6E36D, WE85BCDB6, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_10,
+            bindings: BINDINGS_8,
             workgroup_memory: 0,
         },
         Kernel {
@@ -2685,7 +2662,7 @@ pub mod embedding {
             entry_point: "embedding",
             pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W28AD0593, W6CF6E36D, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W818D0471],
             workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_11,
+            bindings: BINDINGS_9,
             workgroup_memory: 0,
         },
     ];
@@ -2751,32 +2728,16 @@ pub mod embedding {
         KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 8 },
         KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
+        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
     ];
     const BINDINGS_8: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
-        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
     ];
     const BINDINGS_9: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-    ];
-    const BINDINGS_10: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
-        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
-        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
-        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
-        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
-        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
-    ];
-    const BINDINGS_11: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
@@ -7372,35 +7333,18 @@ pub mod scale {
 
     const _: () = assert!(size_of::<Arguments>() == 8);
 
-    /// Which `entries` the variant is built for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Entries {
-        /// `scalar` in the source.
-        Scalar,
-        /// `vec4` in the source.
-        Vec4,
-    }
-
     /// The variant with these features.
-    pub fn kernel(entries: Entries) -> &'static Kernel {
-        &VARIANTS[entries as usize]
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 2] = [
+    pub(crate) static VARIANTS: [Kernel; 1] = [
         Kernel {
-            name: "scale:scalar",
+            name: "scale",
             entry_point: "scale",
-            pieces: &[W0298B390, WE32FAE4C, WDAEC423D, W4215DD65, W8CAE81AD, WD0112C68, W0D6B5DC7, W7D143630],
+            pieces: &[W0298B390, WE32FAE4C, W92E6200A, W260710EA, W8CAE81AD, WD0112C68, W0D6B5DC7],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
-            workgroup_memory: 0,
-        },
-        Kernel {
-            name: "scale:vec4",
-            entry_point: "scale",
-            pieces: &[W0298B390, WE32FAE4C, WDAEC423D, W4215DD65, W8CAE81AD, WD0112C68, W0D6B5DC7, W263D55F6],
-            workgroup_size: [256, 1, 1],
-            bindings: BINDINGS_1,
             workgroup_memory: 0,
         },
     ];
@@ -7408,11 +7352,6 @@ pub mod scale {
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 4 },
-    ];
-    const BINDINGS_1: &[KernelBinding] = &[
-        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
-        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
-        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
     ];
 }
 
@@ -8147,9 +8086,6 @@ pub static KERNELS: &[&Kernel] = &[
     &embedding::VARIANTS[9],
     &embedding::VARIANTS[10],
     &embedding::VARIANTS[11],
-    &embedding::VARIANTS[12],
-    &embedding::VARIANTS[13],
-    &embedding::VARIANTS[14],
     &embedding_backward::VARIANTS[0],
     &embedding_backward::VARIANTS[1],
     &embedding_backward::VARIANTS[2],
@@ -8406,7 +8342,6 @@ pub static KERNELS: &[&Kernel] = &[
     &rope::VARIANTS[2],
     &sample::VARIANTS[0],
     &scale::VARIANTS[0],
-    &scale::VARIANTS[1],
     &score::VARIANTS[0],
     &softcap::VARIANTS[0],
     &softcap::VARIANTS[1],
@@ -8425,7 +8360,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "aa5c16a3ac96ee73";
+pub const VERSION: &str = "8acbccb5e45f2db2";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

@@ -725,6 +725,10 @@ fn stage_right(at: u32, numbers: Four) {
     }
 }
 "#;
+pub(crate) const W260710EA: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> y: array<f32>;
+"#;
 pub(crate) const W261A8C3A: &str = r#"
 @group(0) @binding(6)
 var<storage, read> control: Control;
@@ -1449,10 +1453,6 @@ pub(crate) const W40D55019: &str = r#"
 fn tile_corner(tile: u32, side_by_side: u32) -> vec2<u32> {
     return vec2<u32>(tile / side_by_side, tile % side_by_side) * SIDE;
 }
-"#;
-pub(crate) const W4215DD65: &str = r#"
-@group(0) @binding(2)
-var<storage, read_write> y: array<Entry>;
 "#;
 pub(crate) const W422492D2: &str = r#"struct Arguments {
     rows: u32,

@@ -1,5 +1,6 @@
 // Embedding: y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]).
 // variants: entries=scalar|vec4|half|q8_0|q4_0 positions=bare|fixed|moved
+// never: half+fixed|q8_0+fixed|q4_0+fixed
 //
 // tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[b].start (moved)
 // or 0 (fixed); bare has no positions. One invocation an entry of y (four with vec4). Of a table that is too large to bind, some

@@ -1,9 +1,7 @@
 // A value times a constant: y = x·factor, entry by entry.
-// variants: entries=scalar|vec4
 //
 // One invocation an entry.
 
-import package::shared::entry::Entry;
 import package::shared::grid::group_number;
 
 struct Arguments {
@@ -12,8 +10,8 @@ struct Arguments {
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> x: array<Entry>;
-@group(0) @binding(2) var<storage, read_write> y: array<Entry>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(256)
 fn scale(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -303,11 +303,15 @@ mod x86 {
         __m256, __m512, _mm_loadl_epi64, _mm_loadu_si128, _mm256_add_ps, _mm256_and_si256,
         _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps,
         _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps,
-        _mm256_srli_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm512_add_ps, _mm512_and_si512,
-        _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_f32x4,
-        _mm512_shuffle_ps, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_epi32,
+        _mm256_srli_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm512_add_ps, _mm512_cvtepi8_epi32,
+        _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_shuffle_ps,
+        _mm512_srli_epi32, _mm512_storeu_ps,
     };
+
+    /// The values of four bits, less 8.
+    const NIBBLES: [f32; 16] =
+        [-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
     macro_rules! register {
         ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident $(, $own:item)*) => {
@@ -385,11 +389,11 @@ mod x86 {
         unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
             // SAFETY: as above.
             unsafe {
-                let (bytes, eight) =
-                    (_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast())), _mm512_set1_epi32(8));
-                let low = _mm512_and_si512(bytes, _mm512_set1_epi32(15));
-                [low, _mm512_srli_epi32::<4>(bytes)]
-                    .map(|quants| Self(_mm512_cvtepi32_ps(_mm512_sub_epi32(quants, eight))))
+                // A permutation reads the low four bits of each index.
+                let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
+                let values = _mm512_loadu_ps(NIBBLES.as_ptr());
+                let high = _mm512_srli_epi32::<4>(bytes);
+                [Self(_mm512_permutexvar_ps(bytes, values)), Self(_mm512_permutexvar_ps(high, values))]
             }
         },
         #[inline(always)]
@@ -446,8 +450,11 @@ mod x86 {
                 let (bytes, eight) =
                     (_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast())), _mm256_set1_epi32(8));
                 let low = _mm256_and_si256(bytes, _mm256_set1_epi32(15));
-                [low, _mm256_srli_epi32::<4>(bytes)]
-                    .map(|quants| Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(quants, eight))))
+                let high = _mm256_srli_epi32::<4>(bytes);
+                [
+                    Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(low, eight))),
+                    Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(high, eight))),
+                ]
             }
         },
         #[inline(always)]

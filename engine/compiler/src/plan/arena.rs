@@ -114,33 +114,26 @@ impl ArenaLayout {
         in_order.sort_by_key(|at| layout.offsets[*at]);
         let in_order = || in_order.iter().map(|at| &graph.parameters[*at]);
         if layout.floats_end > most {
-            let rows = |own: &Parameter| {
-                RowRange::of_weight(target, &own.ty).iter().map(|part| part.count).collect::<Vec<usize>>()
-            };
-            let room = |own: &Parameter, count| count * own.ty.columns();
-            layout.pieces = layout.cut(in_order().filter(|own| !is_stored(own)), rows, room, most)?;
+            layout.pieces = layout.cut(in_order().filter(|own| !is_stored(own)), target, most)?;
         }
         if layout.stored_words() > most {
-            let rows = |own: &Parameter| vec![own.ty.rows()];
-            let room = |own: &Parameter, _| words_of(&own.ty);
-            layout.stored_pieces = layout.cut(in_order().filter(|own| is_stored(own)), rows, room, most)?;
+            layout.stored_pieces = layout.cut(in_order().filter(|own| is_stored(own)), target, most)?;
         }
         Ok(layout)
     }
 
-    /// Cuts parameters into pieces of at most `most` entries. `rows` returns the number of rows of each part of a parameter, `room`
-    /// the entries of so many.
+    /// Cuts parameters into pieces of at most `most` entries, between parts that the device binds.
     fn cut<'graph>(
         &self,
         parameters: impl Iterator<Item = &'graph Parameter>,
-        rows: impl Fn(&Parameter) -> Vec<usize>,
-        room: impl Fn(&Parameter, usize) -> usize,
+        target: &Target,
         most: usize,
     ) -> Result<Vec<Range<usize>>> {
         let (mut pieces, mut start, mut end) = (Vec::new(), 0, 0);
         for parameter in parameters {
-            for count in rows(parameter) {
-                let room = room(parameter, count).next_multiple_of(ALIGNMENT);
+            for part in RowRange::of_weight(target, &parameter.ty) {
+                let words = blocks::row_words(parameter.ty.element, parameter.ty.columns());
+                let room = (part.count * words).next_multiple_of(ALIGNMENT);
                 if room > most {
                     return Err(self.too_large(parameter));
                 }

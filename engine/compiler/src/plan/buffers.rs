@@ -108,7 +108,8 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
     };
     let asks = |what: fn(&Optimizer) -> bool| optimizer.is_some_and(what);
     push(true, Buffer::Parameters, length, 4, MemoryKind::Weights);
-    push(asks(|optimizer| optimizer.mixed), Buffer::HalfParameters, length, 2, MemoryKind::Weights);
+    let f16s = reads_f16(plans) || asks(|optimizer| optimizer.mixed);
+    push(f16s, Buffer::HalfParameters, length, 2, MemoryKind::Weights);
     let gradients = optimizer.is_some() || has_gradients(plans);
     push(gradients, Buffer::Gradients, trained, 4, MemoryKind::Gradients);
     push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, MemoryKind::OptimizerState);
@@ -119,6 +120,12 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
         bytes: words.len() as u64 * 4,
         kind: MemoryKind::Weights,
     }));
+}
+
+/// Whether any dispatch reads the weights' 16-bit copy.
+fn reads_f16(plans: &[&Plan]) -> bool {
+    let mut bindings = plans.iter().flat_map(|plan| &plan.dispatches).flat_map(|dispatch| &dispatch.bindings);
+    bindings.any(|binding| matches!(binding.buffer, Buffer::HalfParameters(_)))
 }
 
 fn has_gradients(plans: &[&Plan]) -> bool {

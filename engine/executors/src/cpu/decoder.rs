@@ -366,7 +366,8 @@ impl CpuDecoder {
     /// Bytes of memory held, excluding the threads' scratch memory.
     pub fn bytes(&self) -> u64 {
         let programs = self.steps.iter().chain([&self.prompt]);
-        programs.map(|reader| reader.program.bytes()).sum::<u64>() + self.weights.parameters.len() as u64 * 4
+        let weights = self.weights.parameters.len() + self.weights.stored.len();
+        programs.map(|reader| reader.program.bytes()).sum::<u64>() + weights as u64 * 4
     }
 
     fn tokens(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {

@@ -235,7 +235,7 @@ mod tests {
             ("adapter.rnak=3", "did you mean `rank`?"),
             ("adapter.targets=qkvs", "did you mean `qkv`?"),
             ("adapter=lorra", "did you mean `lora`?"),
-            ("adapter.base=f8", "expected `f32` or `f16`"),
+            ("adapter.base=f8", "expected one of `f32`, `f16`, `q8_0`, `q4_0`"),
         ] {
             let reason = presets::preset("llama-tiny").unwrap().set(assignment).unwrap_err();
             assert!(reason.contains(told) && !reason.contains('\n'), "{reason}");

@@ -78,10 +78,9 @@ impl Lower for Noise {
 impl Lower for Scale {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
-        let (vec4, count, groups) = entries(y.ty)?;
-        let width = if vec4 { scale::Entries::Vec4 } else { scale::Entries::Scalar };
+        let (count, groups) = floats(y.ty)?;
         let arguments = scale::Arguments { count, factor: self.0 }.bytes();
-        Ok(Lowering::one(Launch::new(scale::kernel(width), arguments, vec![x.place(), y.place()], groups)?))
+        Ok(Lowering::one(Launch::new(scale::kernel(), arguments, vec![x.place(), y.place()], groups)?))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The token embedding and its gradient.
 
+use super::matmul::built;
 use super::parts::RowRange;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
@@ -20,7 +21,7 @@ impl Lower for Embedding {
         let entries = if vec4 { channels / 4 } else { channels };
         // Without positions the cursor has no effect and is not bound.
         let cursor = cursor.filter(|_| self.positions);
-        let kernel = embedding::kernel(
+        let kernel = built(embedding::kernel(
             match table.ty.element {
                 Element::F16 => embedding::Entries::Half,
                 Element::Q8_0 => embedding::Entries::Q80,
@@ -35,7 +36,7 @@ impl Lower for Embedding {
             } else {
                 embedding::Positions::Fixed
             },
-        );
+        ))?;
         let groups = grid((tokens.ty.count() * entries).div_ceil(256))?;
         let launch = |part: RowRange| {
             let arguments = embedding::Arguments {

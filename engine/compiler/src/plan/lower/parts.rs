@@ -62,8 +62,8 @@ impl RowRange {
 
     /// Parts of a weight that may lie in separate buffers: one, unless it exceeds a buffer.
     pub(in crate::plan) fn of_weight(target: &Target, ty: &Type) -> Vec<Self> {
-        if ty.count() as u64 * 4 > target.buffer {
-            Self::bindable(target, ty.rows(), ty.columns() as u64 * 4).collect()
+        if ty.bytes() > target.buffer {
+            Self::bindable(target, ty.rows(), ty.row_bytes()).collect()
         } else {
             vec![Self::whole(ty.rows())]
         }

@@ -31,6 +31,9 @@ const TOGETHER: usize = 4;
 
 const EIGHT: usize = 8;
 
+/// Scales converted at a time in rows of blocks.
+const SCALES: usize = 32;
+
 /// Minimum multiplications per thread.
 const WORK: usize = 1 << 16;
 
@@ -380,38 +383,48 @@ impl<const BITS: usize> WeightRows for Blocks<'_, BITS> {
         let (inner, words) = (x.len() / N, &self.words[first * self.row..(first + ROWS) * self.row]);
         let (blocks, quants) = (inner / BLOCK, inner / BLOCK * BITS);
         assert!(x.len() == N * inner && quants + blocks.div_ceil(2) <= self.row, "rows of another length");
-        let (bytes, scales): (&[u8], &[u16]) = (bytemuck::cast_slice(words), bytemuck::cast_slice(words));
+        let (bytes, halves): (&[u8], &[u16]) = (bytemuck::cast_slice(words), bytemuck::cast_slice(words));
         let mut sums = [[L::splat(0.0); ROWS]; N];
-        for block in 0..blocks {
-            for row in 0..ROWS {
-                let scale = L::splat(finite_f16(scales[2 * (row * self.row + quants) + block]));
-                let from = bytes[4 * (row * self.row + block * BITS)..][..4 * BITS].as_ptr();
-                let mut parts = [L::splat(0.0); N];
-                let mut add = |at: usize, weights: L| {
-                    for (number, part) in parts.iter_mut().enumerate() {
-                        // SAFETY: the register lies within block number `block` of a row of x.
-                        #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                        let x = unsafe { L::load(x.as_ptr().add(number * inner + block * BLOCK + at)) };
-                        *part = x.mul_add(weights, *part);
-                    }
-                };
-                // SAFETY: `from` begins a slice of the block's 4 · `BITS` bytes.
-                #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                unsafe {
-                    if BITS == 8 {
-                        for at in (0..BLOCK).step_by(L::COUNT) {
-                            add(at, L::load_i8(from.add(at).cast()));
+        for start in (0..blocks).step_by(SCALES) {
+            let count = SCALES.min(blocks - start);
+            let mut scales = [[0.0; SCALES]; ROWS];
+            for (row, scales) in scales.iter_mut().enumerate() {
+                let from = 2 * (row * self.row + quants) + start;
+                let halves = &halves[from..from + count];
+                scales.iter_mut().zip(halves).for_each(|(scale, half)| *scale = finite_f16(*half));
+            }
+            for at in 0..count {
+                let block = start + at;
+                for row in 0..ROWS {
+                    let mut parts = [L::splat(0.0); N];
+                    let mut add = |at: usize, weights: L| {
+                        for (number, part) in parts.iter_mut().enumerate() {
+                            // SAFETY: the register lies within block number `block` of a row of x.
+                            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+                            let x = unsafe { L::load(x.as_ptr().add(number * inner + block * BLOCK + at)) };
+                            *part = x.mul_add(weights, *part);
                         }
-                    } else {
-                        for at in (0..BLOCK / 2).step_by(L::COUNT) {
-                            let [low, high] = L::load_nibbles(from.add(at));
-                            add(at, low);
-                            add(at + BLOCK / 2, high);
+                    };
+                    // SAFETY: a row has 4 · `BITS` bytes for each of its blocks, as asserted.
+                    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+                    unsafe {
+                        let from = bytes.as_ptr().add(4 * (row * self.row + block * BITS));
+                        if BITS == 8 {
+                            for at in (0..BLOCK).step_by(L::COUNT) {
+                                add(at, L::load_i8(from.add(at).cast()));
+                            }
+                        } else {
+                            for at in (0..BLOCK / 2).step_by(L::COUNT) {
+                                let [low, high] = L::load_nibbles(from.add(at));
+                                add(at, low);
+                                add(at + BLOCK / 2, high);
+                            }
                         }
                     }
-                }
-                for (part, sums) in parts.into_iter().zip(&mut sums) {
-                    sums[row] = part.mul_add(scale, sums[row]);
+                    let scale = L::splat(scales[row][at]);
+                    for (part, sums) in parts.into_iter().zip(&mut sums) {
+                        sums[row] = part.mul_add(scale, sums[row]);
+                    }
                 }
             }
         }
