@@ -470,6 +470,9 @@ impl Session {
                 let checkpoint = checkpoint.unwrap_or_default();
                 self.merge_adapter(id, &run, checkpoint, adapter, undo).await?;
             }
+            Command::Compress { run, checkpoint, weights } => {
+                self.compress(id, &run, checkpoint.unwrap_or_default(), weights).await?;
+            }
             Command::ExportModel { run, checkpoint, format, to, keep } => {
                 let checkpoint = checkpoint.unwrap_or_default();
                 self.export_model(id, &run, &checkpoint, format, to, keep).await?;
@@ -537,6 +540,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::DuplicateProject { .. } => "copying the project",
         Command::RestoreCheckpoint { .. } => "restoring the checkpoint",
         Command::MergeAdapter { .. } => "merging the adapter",
+        Command::Compress { .. } => "compressing the model",
         Command::ExportModel { .. } => "exporting the model",
         Command::ListModelFiles { .. } => "requesting the model",
         Command::LookAtModel { .. } => "reading the model",

@@ -8,7 +8,6 @@ use glasshouse_executors::executor::{Executor, tuned_or_again};
 use glasshouse_executors::gpu::{Gpu, GpuDecoder, Tuning};
 use glasshouse_platform::{Error, Result};
 use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
-use half::f16;
 
 #[derive(Clone, Debug)]
 pub struct Opening {
@@ -165,13 +164,10 @@ fn format_on(gpu: &Gpu, parameters: &[f32], wanted: Option<WeightFormat>) -> Res
 
 /// Refuses weights that the format cannot hold.
 fn check(parameters: &[f32], format: WeightFormat) -> Result<()> {
-    let largest = match format {
-        WeightFormat::F32 => return Ok(()),
-        WeightFormat::F16 => f16::MAX.to_f32(),
-        // The scale is an f16.
-        WeightFormat::Q8_0 => 127.0 * f16::MAX.to_f32(),
-        WeightFormat::Q4_0 => 8.0 * f16::MAX.to_f32(),
-    };
+    let largest = format.largest();
+    if format == WeightFormat::F32 {
+        return Ok(());
+    }
     // Also false for NaN.
     if parameters.iter().all(|weight| weight.abs() <= largest) {
         return Ok(());

@@ -450,6 +450,15 @@ pub enum Command {
         #[serde(default)]
         undo: bool,
     },
+    /// Creates a new run, without steps, from a run's weights, with its matrices stored in fewer bits. Answered by `Compressed` and
+    /// `Runs`.
+    Compress {
+        run: String,
+        /// `None` means the best checkpoint.
+        #[serde(default)]
+        checkpoint: Option<CheckpointChoice>,
+        weights: WeightFormat,
+    },
     /// Exports a run for other programs; in the browser, a Hugging Face folder is packed as one zip. Answered by `Exported`.
     ExportModel {
         run: String,

@@ -34,7 +34,7 @@ pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 pub use trainable::Trainable;
 
 use crate::setting::{Settings as _, settings};
-use crate::{Gate, Hint, Invalid, ModelConfig, is_default, names, require};
+use crate::{Gate, Hint, Invalid, ModelConfig, WeightFormat, is_default, names, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -52,6 +52,9 @@ pub struct RunConfig {
     /// `auto`, `cpu`, `gpu`, `burn-wgpu`, or part of an adapter's name.
     #[serde(default = "default_device")]
     pub device: String,
+    /// Storage format of the matrices of a compressed run; others are f32.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub weights: WeightFormat,
     /// Initial weights; `None` means random initialisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,

@@ -414,6 +414,12 @@ pub enum Event {
     AdapterMerged {
         run: String,
     },
+    /// A run's weights were compressed into a new run.
+    Compressed {
+        run: String,
+        /// Bytes of the original's weights in 32 bits, and of the new file.
+        bytes: [u64; 2],
+    },
     /// A pretrained model was imported into the project.
     ModelImported {
         run: String,

@@ -27,4 +27,16 @@ impl WeightFormat {
             Self::Q8_0 | Self::Q4_0 => 32,
         }
     }
+
+    /// The largest magnitude of a weight.
+    pub fn largest(self) -> f32 {
+        let f16 = 65_504.0;
+        match self {
+            Self::F32 => f32::MAX,
+            Self::F16 => f16,
+            // The scale is an f16.
+            Self::Q8_0 => 127.0 * f16,
+            Self::Q4_0 => 8.0 * f16,
+        }
+    }
 }

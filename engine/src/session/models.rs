@@ -69,6 +69,8 @@ pub(super) struct Model {
     pub(super) config: ModelConfig,
     pub(super) tokenizer: SharedTokenizer,
     pub(super) parameters: Arc<Vec<f32>>,
+    /// Storage format of a compressed run's matrices, in which it is decoded unless asked otherwise.
+    pub(super) weights: WeightFormat,
     /// Optimizer steps the weights were trained for.
     pub(super) step: u64,
 }
@@ -228,6 +230,7 @@ impl Session {
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<Decoder> {
         expect_writes(model)?;
+        let weights = weights.or(Some(model.weights).filter(|own| *own != WeightFormat::F32));
         let same = |(key, other, decoder): &(Key, Option<WeightFormat>, Decoder)| {
             *key == model.key && *other == weights && decoder.places() == texts
         };
@@ -365,7 +368,14 @@ impl Session {
             let data = trainer.run().data_folder()?;
             let tokenizer = SharedTokenizer::with(prepare::open_tokenizer(&data)?, &data)?;
             let step = trainer.step();
-            return Ok(self.keep(Model { key, config, tokenizer, parameters, step }));
+            return Ok(self.keep(Model {
+                key,
+                config,
+                tokenizer,
+                parameters,
+                weights: WeightFormat::F32,
+                step,
+            }));
         }
         let run = self.run_of(source, None)?;
         let best = CheckpointChoice::Best;
@@ -391,6 +401,7 @@ impl Session {
         }
         Ok(self.keep(Model {
             key,
+            weights: trained.config.weights,
             config: trained.config.model,
             tokenizer: SharedTokenizer::with(trained.tokenizer, &trained.run.data_folder()?)?,
             parameters: Arc::new(trained.parameters),

@@ -1,10 +1,11 @@
 //! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
+use crate::checkpoint::Checkpoints;
 use crate::formats::{gguf, huggingface};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive, metrics};
-use crate::protocol::{CheckpointChoice, Event, ExportFormat};
+use crate::protocol::{CheckpointChoice, Event, ExportFormat, WeightFormat};
 use crate::storage::{self, Staging};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -117,6 +118,25 @@ impl Session {
             self.sink.notice(notice);
         }
         self.sink.answer(id, Event::AdapterMerged { run: merged.name() });
+        self.list_runs(id)
+    }
+
+    /// Stores a run's weights in fewer bits, as a new run.
+    pub(super) async fn compress(
+        &mut self,
+        id: u64,
+        name: &str,
+        checkpoint: CheckpointChoice,
+        format: WeightFormat,
+    ) -> Result<()> {
+        let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
+        let compress =
+            async move |yielder: Yielder| project.compress(&run, &checkpoint, format, &yielder).await;
+        let compressed = platform::spawn_yielding(compress).await??.put()?;
+        let file =
+            Checkpoints::new(compressed.checkpoints_folder()).list().first().map_or(0, |file| file.bytes);
+        let bytes = [4 * compressed.record()?.parameters, file];
+        self.sink.answer(id, Event::Compressed { run: compressed.name(), bytes });
         self.list_runs(id)
     }
 

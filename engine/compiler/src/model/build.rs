@@ -54,6 +54,14 @@ pub(super) fn build_with(
 /// Name of the table of learned positions.
 const POSITIONS: &str = "embedding.positions";
 
+/// How a model with matrices in a format stores a parameter.
+pub fn stored_as(name: &str, shape: &[usize], format: WeightFormat) -> Element {
+    match shape {
+        [_, columns] if name != POSITIONS && columns.is_multiple_of(format.block()) => format.into(),
+        _ => Element::F32,
+    }
+}
+
 /// Name prefix of the parameters of a classification head.
 const CLASSIFIER: &str = "classifier.";
 
@@ -105,16 +113,13 @@ impl<'config> Builder<'config> {
     }
 
     /// Element type of a model parameter. An adapter's base format applies to the matrices of blocks, the format that is decoded
-    /// from to all matrices but position tables.
+    /// from to all matrices.
     fn stored_as(&self, name: &str, shape: &[usize]) -> Element {
-        let in_block = name.starts_with("blocks.");
-        let format = match (self.purpose, self.adapter) {
-            (Purpose::Decode { weights, .. }, _) if name != POSITIONS => weights,
-            (_, Some(adapter)) if in_block && !is_of_adapter(name) => adapter.base,
-            _ => WeightFormat::F32,
-        };
-        match shape {
-            [_, columns] if columns.is_multiple_of(format.block()) => format.into(),
+        match (self.purpose, self.adapter) {
+            (Purpose::Decode { weights, .. }, _) => stored_as(name, shape, weights),
+            (_, Some(adapter)) if name.starts_with("blocks.") && !is_of_adapter(name) => {
+                stored_as(name, shape, adapter.base)
+            }
             _ => Element::F32,
         }
     }
