@@ -58,10 +58,14 @@ pub(super) fn tokenizer_kinds(first: &str) -> String {
     format!("{first}{}", TokenizerKind::ALL.map(TokenizerKind::name).join(", "))
 }
 
+/// Help of an option, from its setting.
+pub(super) fn help(setting: Option<Setting>) -> String {
+    setting.map(|setting| setting.help().trim_end_matches('.').to_owned()).unwrap_or_default()
+}
+
 /// Help of the option for the setting of a run at this path.
 fn about(path: &str) -> String {
-    let help = Setting::at(path).map(|setting| setting.help()).unwrap_or_default();
-    format!("{} ({path})", help.trim_end_matches('.'))
+    format!("{} ({path})", help(Setting::at(path)))
 }
 
 /// Parses a choice by its name; help lists all.

@@ -1,6 +1,6 @@
 //! `glasshouse audit`: bias, memorisation, canaries and personal data in a model's output.
 
-use super::arguments::{MeasuringArguments, ModelArguments, choice};
+use super::arguments::{MeasuringArguments, ModelArguments, choice, help};
 use super::driver::drive;
 use super::settings::session_options;
 use super::{bar, report, trained};
@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::duration;
+use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event};
 use std::path::PathBuf;
 
@@ -65,8 +66,7 @@ pub struct AuditArguments {
     /// Additional sentence pairs: JSON Lines with `more`, `less` and `category`, or a CrowS-Pairs table (docs/audit.md)
     #[arg(long, value_name = "FILE")]
     pub pairs: Option<PathBuf>,
-    /// Number of sampled texts, and of training passages
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, value_name = "N", help = help(AuditSettings::setting("samples")), default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: u16,
     #[command(flatten)]
     pub measuring: MeasuringArguments,

@@ -1,6 +1,6 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{FormatArguments, ModelArguments};
+use super::arguments::{FormatArguments, ModelArguments, help};
 use super::driver::{Engine, drive};
 use super::moderate::ModerationArguments;
 use super::moderate::moderation;
@@ -108,31 +108,25 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     })
 }
 
-/// Help of the option for a sampling setting.
-fn about(name: &str) -> String {
-    let help = GenerateConfig::setting(name).map(|setting| setting.help()).unwrap_or_default();
-    help.trim_end_matches('.').to_owned()
-}
-
 /// How the next token is drawn, shared by `generate` and `chat`.
 #[derive(Args, Clone, Debug)]
 pub struct SamplingArguments {
-    #[arg(long, value_name = "N", help = about("max_tokens"), default_value_t = GenerateConfig::default().max_tokens)]
+    #[arg(long, value_name = "N", help = help(GenerateConfig::setting("max_tokens")), default_value_t = GenerateConfig::default().max_tokens)]
     pub max_tokens: usize,
-    #[arg(long, value_name = "X", help = about("temperature"), default_value_t = GenerateConfig::default().temperature, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", help = help(GenerateConfig::setting("temperature")), default_value_t = GenerateConfig::default().temperature, allow_negative_numbers = true)]
     pub temperature: f32,
     /// Always take the likeliest token (same as --temperature 0)
     #[arg(long)]
     pub greedy: bool,
-    #[arg(long, value_name = "K", help = about("top_k"), default_value_t = GenerateConfig::default().top_k)]
+    #[arg(long, value_name = "K", help = help(GenerateConfig::setting("top_k")), default_value_t = GenerateConfig::default().top_k)]
     pub top_k: usize,
-    #[arg(long, value_name = "P", help = about("top_p"), default_value_t = GenerateConfig::default().top_p, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", help = help(GenerateConfig::setting("top_p")), default_value_t = GenerateConfig::default().top_p, allow_negative_numbers = true)]
     pub top_p: f32,
-    #[arg(long, value_name = "P", help = about("min_p"), default_value_t = GenerateConfig::default().min_p, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", help = help(GenerateConfig::setting("min_p")), default_value_t = GenerateConfig::default().min_p, allow_negative_numbers = true)]
     pub min_p: f32,
-    #[arg(long, value_name = "X", help = about("repetition_penalty"), default_value_t = GenerateConfig::default().repetition_penalty, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", help = help(GenerateConfig::setting("repetition_penalty")), default_value_t = GenerateConfig::default().repetition_penalty, allow_negative_numbers = true)]
     pub repetition_penalty: f32,
-    #[arg(long, value_name = "N", help = about("seed"), default_value_t = GenerateConfig::default().seed)]
+    #[arg(long, value_name = "N", help = help(GenerateConfig::setting("seed")), default_value_t = GenerateConfig::default().seed)]
     pub seed: u64,
     /// Stop before this text; may be repeated
     #[arg(long, value_name = "TEXT")]

@@ -1,7 +1,7 @@
 //! Proposals of prompts and texts to answer or label next: those a model is least certain about (active learning; Settles 2009).
 
 use crate::ChatMessage;
-use crate::setting::choices;
+use crate::setting::{choices, settings};
 use serde::{Deserialize, Serialize};
 
 choices! {
@@ -16,23 +16,18 @@ choices! {
     }
 }
 
-/// Settings for proposals from a file of prompts or texts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ProposalSettings {
-    /// `None` means margin for classifiers and entropy for other models.
-    pub measure: Option<Uncertainty>,
-    /// Maximum number of proposals, at least 1.
-    pub count: usize,
-    /// Answers per prompt for the disagreement, 2 to 64.
-    pub samples: usize,
-    /// Maximum tokens of an answer.
-    pub max_tokens: usize,
-}
-
-impl Default for ProposalSettings {
-    fn default() -> Self {
-        Self { measure: None, count: 20, samples: 8, max_tokens: 64 }
+settings! {
+    /// Settings for proposals from a file of prompts or texts.
+    #[derive(Eq)]
+    pub struct ProposalSettings: "" lenient() {
+        /// `None` means margin for classifiers and entropy for other models.
+        pub measure: Option<Uncertainty> = None;
+        /// Maximum number of proposals.
+        pub count: usize = 20, "Proposals", 1..;
+        /// Answers per prompt for the disagreement.
+        pub samples: usize = 8, "Answers per prompt", 2..=64;
+        /// Maximum tokens of an answer.
+        pub max_tokens: usize = 64, "Max tokens", 1..;
     }
 }
 

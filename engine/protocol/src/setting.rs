@@ -232,10 +232,11 @@ pub(crate) fn check<F: Ranged>(
 
 /// Defines a struct of settings whose paths begin with `section`: its type, serde attributes, [`Default`] if all fields have defaults, and
 /// [`Settings`]. Documentation, default, title and range follow the field; without a title, a field has no control and no range.
+/// Unknown fields are errors, unless `lenient()` follows the section.
 macro_rules! settings {
     (
         $(#[$about:meta])*
-        pub struct $name:ident: $section:literal { $(
+        pub struct $name:ident: $section:literal $(lenient $lenient:tt)? { $(
             $(#[doc = $doc:literal])*
             $(#[serde($($serde:tt)*)])*
             pub $field:ident: $type:ty = $default:expr $(, $title:literal $(, $range:expr $(, $notation:ident)?)?)?;
@@ -244,7 +245,7 @@ macro_rules! settings {
         $crate::setting::settings! {
             $(#[$about])*
             #[serde(default)]
-            pub struct $name: $section { $(
+            pub struct $name: $section $(lenient $lenient)? { $(
                 $(#[doc = $doc])*
                 $(#[serde($($serde)*)])*
                 pub $field: $type $(, $title $(, $range $(, $notation)?)?)?;
@@ -259,7 +260,7 @@ macro_rules! settings {
     };
     (
         $(#[$about:meta])*
-        pub struct $name:ident: $section:literal { $(
+        pub struct $name:ident: $section:literal $(lenient $lenient:tt)? { $(
             $(#[doc = $doc:literal])*
             $(#[serde($($serde:tt)*)])*
             pub $field:ident: $type:ty $(, $title:literal $(, $range:expr $(, $notation:ident)?)?)?;
@@ -267,7 +268,7 @@ macro_rules! settings {
     ) => {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         $(#[$about])*
-        #[serde(deny_unknown_fields)]
+        #[cfg_attr(not(any($(all $lenient)?)), serde(deny_unknown_fields))]
         pub struct $name { $(
             $(#[doc = $doc])*
             $(#[serde($($serde)*)])*

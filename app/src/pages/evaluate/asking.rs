@@ -4,14 +4,13 @@ use super::text;
 use crate::format;
 use crate::link::{self, Chosen, Wish};
 use crate::pages::Context;
-use crate::pages::parts::{caption, count_ui, head, line_ui};
+use crate::pages::parts::{caption, head, line_ui, own_number_ui};
 use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{
-    AuditTopic, MAX_AUDIT_SAMPLES, MAX_RESAMPLES, TaskRequest, is_description, metric_names,
-};
+use glasshouse_protocol::evaluation::{AuditTopic, TaskRequest, is_description, metric_names};
+use glasshouse_protocol::setting::Settings as _;
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 
 /// Initial values of a document limit, and of a stride in tokens, when the person sets one.
@@ -145,7 +144,7 @@ impl Asking {
                 }
             });
             if let Some(count) = &mut settings.documents {
-                count_ui(ui, "Number of documents", count, 1..=10_000_000);
+                own_number_ui(ui, EvaluateSettings::setting("documents"), count);
             }
             let mut half = settings.stride.is_none();
             field(ui, "Stride", "", None, |ui| {
@@ -154,7 +153,7 @@ impl Asking {
                 }
             });
             if let Some(stride) = &mut settings.stride {
-                count_ui(ui, "Stride in tokens", stride, 1..=1_000_000);
+                own_number_ui(ui, EvaluateSettings::setting("stride"), stride);
             }
             ui.checkbox(&mut settings.baselines, "Baselines: n-grams and compressors on the same text");
         }
@@ -162,7 +161,7 @@ impl Asking {
         ui.checkbox(&mut settings.suite, "Instruction tasks: every family, in held-out wordings");
         if settings.suite {
             let mut rows = settings.suite_rows.unwrap_or(FAMILY_ROWS);
-            count_ui(ui, "Rows per family", &mut rows, 1..=10_000);
+            own_number_ui(ui, EvaluateSettings::setting("suite_rows"), &mut rows);
             settings.suite_rows = (rows != FAMILY_ROWS).then_some(rows);
         }
         ui.add_space(space::TIGHT);
@@ -193,8 +192,8 @@ impl Asking {
             context.asks.wish = Some(Wish::TaskFiles);
         }
         ui.add_space(space::TIGHT);
-        count_ui(ui, "Resamples", &mut self.evaluates.resamples, 100..=MAX_RESAMPLES);
-        count_ui(ui, "Seed", &mut self.evaluates.seed, 0..=u64::from(u32::MAX));
+        own_number_ui(ui, EvaluateSettings::setting("resamples"), &mut self.evaluates.resamples);
+        own_number_ui(ui, EvaluateSettings::setting("seed"), &mut self.evaluates.seed);
     }
 
     pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
@@ -218,8 +217,8 @@ impl Asking {
                 }
             }
         }
-        count_ui(ui, "Samples", &mut self.audits.samples, 1..=MAX_AUDIT_SAMPLES);
-        count_ui(ui, "Seed of the audit", &mut self.audits.seed, 0..=u64::from(u32::MAX));
+        own_number_ui(ui, AuditSettings::setting("samples"), &mut self.audits.samples);
+        own_number_ui(ui, AuditSettings::setting("seed"), &mut self.audits.seed);
         caption(ui, text::PAIRS);
         if let Some(name) = self.pairs.clone() {
             let right = |ui: &mut Ui| {

@@ -3,12 +3,10 @@
 
 use super::caption;
 use crate::format;
-use crate::widgets::{self, field, grouped, whole_number};
-use egui::emath::Numeric;
+use crate::widgets::{self, field, grouped};
 use egui::{DragValue, Response, TextEdit, Ui};
 use glasshouse_protocol::setting::{Chosen, Number, Setting, Value};
 use glasshouse_protocol::{ErrorReport, RunConfig};
-use std::ops::RangeInclusive;
 
 /// Rows for the settings of a run at these paths, as far as the run has them.
 pub(in crate::pages) fn form_ui(
@@ -105,15 +103,9 @@ pub(in crate::pages) fn drag<'a>(setting: Option<&Setting>, number: &'a mut dyn 
     }
 }
 
-/// A row for a whole number that is not a setting of a run.
-pub(in crate::pages) fn count_ui<T: Numeric>(
-    ui: &mut Ui,
-    name: &str,
-    value: &mut T,
-    range: RangeInclusive<T>,
-) {
-    let speed = (value.to_f64() / 80.0).max(0.05);
-    field(ui, name, "", None, |ui| {
-        ui.add(whole_number(value).range(range).speed(speed)).accessible_name(name)
-    });
+/// A row for a number of other settings than a run's.
+pub(in crate::pages) fn own_number_ui(ui: &mut Ui, setting: Option<Setting>, number: &mut dyn Number) {
+    let Some(setting) = setting else { return };
+    let title = setting.title;
+    field(ui, title, "", None, |ui| ui.add(drag(Some(&setting), number)).accessible_name(title));
 }
