@@ -62,7 +62,11 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
         }
         ExportFormat::Gguf { quantization: stored } => {
             widgets::segmented(ui, &mut quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
-            widgets::quiet_text(ui, format!("For llama.cpp, in {}.", bits(quantization)));
+            let bits = bits(quantization);
+            let text = format!(
+                "For llama.cpp and Ollama, in {bits}. The file is opened again and compared with the run."
+            );
+            widgets::quiet_text(ui, text);
             *stored = quantization;
         }
     }
