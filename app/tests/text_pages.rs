@@ -5,6 +5,7 @@ use crate::support::scene::Scene;
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::pages::PageName;
+use glasshouse_protocol::setting::Setting;
 use glasshouse_protocol::{Command, DocumentsChange, ModerationMode, WeightSource};
 
 const WIDE: [f32; 2] = [1280.0, 860.0];
@@ -45,6 +46,30 @@ fn a_changed_setting_is_planned_and_a_broken_rule_stands_beside_it() {
     scene.set(Role::SpinButton, "Heads", 8.0);
     assert_eq!(scene.planned().model.heads, 8);
     assert!(!scene.says("must be a multiple"));
+}
+
+#[test]
+fn the_titles_of_the_models_settings_are_those_of_the_table() {
+    let mut scene = wide(Engine::full(), PageName::Model);
+    for group in ["model attention", "model mlp", "model norm", "model beginning"] {
+        scene.harness.state_mut().preferences().folds.insert(group.to_owned(), true);
+    }
+    scene.settle();
+    for path in [
+        "model.layers",
+        "model.attention_scale",
+        "model.qk_norm",
+        "model.mlp.gate",
+        "model.norm.eps",
+        "model.logit_softcap",
+        "model.bias.head",
+        "model.dropout.residual",
+        "model.init.scale_residual",
+        "train.accumulate",
+    ] {
+        let title = Setting::at(path).unwrap().title;
+        assert!(scene.says(title), "{title}");
+    }
 }
 
 #[test]

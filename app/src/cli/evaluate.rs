@@ -3,7 +3,7 @@
 mod report;
 mod script;
 
-use super::arguments::{MeasuringArguments, ModelArguments};
+use super::arguments::{MeasuringArguments, ModelArguments, help};
 use super::bar::bar;
 use super::driver::{Engine, drive};
 use super::import::{Imported, import_from, is_place};
@@ -14,10 +14,11 @@ use super::trained;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::evaluation::MAX_RESAMPLES;
 use glasshouse_engine::protocol::evaluation::{
     AuditTopic, TaskRequest, TaskResults, is_description, metric_names,
 };
+use glasshouse_engine::protocol::evaluation::{MAX_RESAMPLES, RESAMPLES};
+use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{
     Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, Export, RunState,
     WeightSource,
@@ -519,8 +520,7 @@ pub struct EvaluateArguments {
     /// Names of the results in tables, in their order [default: their file names]
     #[arg(long, value_name = "NAME", requires = "with_results")]
     pub name: Vec<String>,
-    /// Bootstrap resamples per interval
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RESAMPLES)))]
+    #[arg(long, value_name = "N", help = help(EvaluateSettings::setting("resamples")), default_value_t = RESAMPLES, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RESAMPLES)))]
     pub resamples: u32,
     #[command(flatten)]
     pub measuring: MeasuringArguments,

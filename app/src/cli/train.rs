@@ -1,6 +1,6 @@
 //! `glasshouse train`: trains a run of a project on its text.
 
-use super::arguments::{ConfigArguments, EvaluationArgument, PrecisionArgument, TrainArguments};
+use super::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
 use super::driver::{Engine, Sender, drive};
 use super::import::{Imported, import_from, is_place};
 use super::interrupt;
@@ -132,7 +132,7 @@ async fn resumed(
         )));
     }
     // A mixed-precision run may resume on a device without 16-bit floats.
-    let precision = changes.precision.map(PrecisionArgument::precision);
+    let precision = changes.precision;
     let launch = RunLaunch { precision, device: device.clone(), steps: changes.steps, ..launch };
     Ok((Command::Resume { run: Some(run), launch }, changes.steps.unwrap_or(config.train.steps)))
 }

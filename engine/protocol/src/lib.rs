@@ -31,6 +31,7 @@ mod proposal;
 pub mod quantity;
 pub mod random;
 pub mod recipes;
+pub mod setting;
 mod source;
 pub mod summary;
 pub mod train_event;

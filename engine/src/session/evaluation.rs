@@ -22,6 +22,7 @@ use crate::platform::{Yielder, files};
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
+use crate::protocol::setting::Settings as _;
 use crate::protocol::{
     Comparison, EVALUATING, EvaluateSettings, Evaluation, Event, Hint, WeightFormat, WeightSource,
 };
@@ -67,7 +68,7 @@ impl Session {
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<RequestOutcome> {
         let begun = Instant::now();
-        settings.validate()?;
+        settings.check()?;
         // Report mistakes in tasks before loading a model.
         let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source, live.as_ref()))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {

@@ -47,7 +47,7 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     let exposure = canaries.metrics[0].value.unwrap();
     assert!((0.0..=10.0).contains(&exposure), "{canaries:?}");
     let failures = failures(&heard);
-    assert!(failures.len() == 2 && failures[1].contains("must be 1 to 10000"), "{failures:?}");
+    assert!(failures.len() == 2 && failures[1].contains("must be between 1 and 10000"), "{failures:?}");
 }
 
 /// `Hello` is request 1, the audits are 4 and 6: one alone, the same next to another run's steps.
