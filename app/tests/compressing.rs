@@ -125,28 +125,24 @@ fn the_window_asks_how_a_run_is_compressed() {
     use egui_kittest::kittest::Queryable as _;
     use glasshouse::pages::PageName;
     use glasshouse_protocol::{Command, Compression, PruneScore, PruneSettings, RunChange};
-    let mut window = support::on(PageName::Runs, [1280.0, 900.0]);
-    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
-    window.run_steps(3);
-    let mut press = |role, names: &[&str]| {
-        for name in names {
+    let settings = PruneSettings { score: PruneScore::Magnitude, sparsity: 0.75, ..PruneSettings::default() };
+    for (pressed, method) in [
+        (&["4 bits"][..], Compression::Store { weights: WeightFormat::Q4_0 }),
+        (&["Prune", "Magnitude", "75 %"], Compression::Prune(settings)),
+    ] {
+        let mut window = support::on(PageName::Runs, [1280.0, 900.0]);
+        window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+        window.run_steps(3);
+        let choices = pressed.iter().map(|name| (Role::RadioButton, *name));
+        let presses = [(Role::Button, "Compress")].into_iter().chain(choices);
+        for (role, name) in presses.chain([(Role::Button, "Create a smaller run")]) {
             window.get_by_role_and_label(role, name).click();
             window.run_steps(3);
         }
         let compress = |command: &Command| {
             matches!(command, Command::ChangeRun { change: RunChange::Compress { .. }, .. })
         };
-        sent(window.state_mut()).into_iter().rfind(compress)
-    };
-    let command =
-        |method| RunChange::Compress { checkpoint: None, method, documents: None }.to("2-llama-tiny");
-    press(Role::Button, &["Compress"]);
-    press(Role::RadioButton, &["4 bits"]);
-    let create = ["Create a smaller run"];
-    let stored = Compression::Store { weights: WeightFormat::Q4_0 };
-    assert_eq!(press(Role::Button, &create), Some(command(stored)));
-    press(Role::Button, &["Compress"]);
-    press(Role::RadioButton, &["Prune", "Magnitude", "75 %"]);
-    let settings = PruneSettings { score: PruneScore::Magnitude, sparsity: 0.75, ..PruneSettings::default() };
-    assert_eq!(press(Role::Button, &create), Some(command(Compression::Prune(settings))));
+        let command = RunChange::Compress { checkpoint: None, method, documents: None }.to("2-llama-tiny");
+        assert_eq!(sent(window.state_mut()).into_iter().rfind(compress), Some(command));
+    }
 }

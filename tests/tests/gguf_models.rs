@@ -101,6 +101,11 @@ pub fn write(
     write_gguf(&export, path, false).unwrap().notices
 }
 
+/// The Modelfile of a GGUF file.
+fn beside(path: &Path) -> std::path::PathBuf {
+    path.with_extension("gguf.Modelfile")
+}
+
 /// The file of a small Llama.
 fn exported(folder: &Path) -> Vec<u8> {
     let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.tied_head = false);
@@ -187,7 +192,8 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
             let again = file("again");
             write(&found.model, &found.tokenizer, &weights, quantization, Some(name), &again);
             assert!(std::fs::read(&again).unwrap() == bytes, "{name} {}", quantization.name());
-            std::fs::remove_file(again).unwrap();
+            std::fs::remove_file(&again).unwrap();
+            std::fs::remove_file(beside(&again)).unwrap();
             let worst = weights.iter().zip(&arena).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst > 0.0 && worst < 0.3, "{name} {}: {worst}", quantization.name());
         }
@@ -277,6 +283,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     let notices = write(&config.model, &tokenizer, &arena, WeightFormat::F32, None, &path);
     assert!(notices[0].contains("gelu_exact becomes gelu_tanh"), "{notices:?}");
     std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(beside(&path)).unwrap();
     arena[7] = f32::NAN;
     let (model, quantization) = (&config.model, WeightFormat::Q8_0);
     let tokenizer = &tokenizer;

@@ -94,7 +94,7 @@ impl AsTrained {
 pub fn parameters_of(config: &RunConfig) -> Result<Vec<Parameter>> {
     let mut parameters = build(&config.model, Purpose::Window { time: 1 })?.graph.parameters;
     for own in &mut parameters {
-        own.ty.element = model::stored_as(&own.name, &own.ty.shape, config.weights);
+        own.ty.element = model::stored_as(&config.model, &own.name, &own.ty.shape, config.weights);
     }
     Ok(parameters)
 }

@@ -54,8 +54,10 @@ pub(super) fn build_with(
 /// Name of the table of learned positions.
 const POSITIONS: &str = "embedding.positions";
 
-/// How a model with matrices in a format stores a parameter.
-pub fn stored_as(name: &str, shape: &[usize], format: WeightFormat) -> Element {
+/// How a model with matrices in a format stores a parameter. With 4 bits, the head has 8: the loss depends on it most.
+pub fn stored_as(model: &ModelConfig, name: &str, shape: &[usize], format: WeightFormat) -> Element {
+    let head = if model.tied_head { "embedding.tokens" } else { "head.weight" };
+    let format = if format == WeightFormat::Q4_0 && name == head { WeightFormat::Q8_0 } else { format };
     match shape {
         [_, columns] if name != POSITIONS && columns.is_multiple_of(format.block()) => format.into(),
         _ => Element::F32,
@@ -116,9 +118,9 @@ impl<'config> Builder<'config> {
     /// from to all matrices.
     fn stored_as(&self, name: &str, shape: &[usize]) -> Element {
         match (self.purpose, self.adapter) {
-            (Purpose::Decode { weights, .. }, _) => stored_as(name, shape, weights),
+            (Purpose::Decode { weights, .. }, _) => stored_as(self.config, name, shape, weights),
             (_, Some(adapter)) if name.starts_with("blocks.") && !is_of_adapter(name) => {
-                stored_as(name, shape, adapter.base)
+                stored_as(self.config, name, shape, adapter.base)
             }
             _ => Element::F32,
         }

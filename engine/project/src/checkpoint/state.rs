@@ -258,6 +258,9 @@ impl StateFile {
             .map(|(name, ty)| {
                 let (dtype, shape) = match (precision, stored_words(ty)) {
                     (StoredPrecision::Half, _) => (Dtype::F16, ty.shape.clone()),
+                    (StoredPrecision::Full, None) if ty.element == Element::F16 => {
+                        (Dtype::F16, ty.shape.clone())
+                    }
                     (StoredPrecision::Full, None) => (Dtype::F32, ty.shape.clone()),
                     (StoredPrecision::Full, Some(words)) => (Dtype::U32, vec![ty.rows(), words]),
                 };
@@ -282,12 +285,13 @@ impl StateFile {
         match self.precision {
             // safetensors is little-endian, and so are all our targets.
             StoredPrecision::Full => self.write(bytemuck::cast_slice(values)),
-            StoredPrecision::Half => {
-                let f16s: Vec<u8> =
-                    values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
-                self.write(&f16s)
-            }
+            StoredPrecision::Half => self.put_f16(values),
         }
+    }
+
+    fn put_f16(&mut self, values: &[f32]) -> Result<()> {
+        let f16s: Vec<u8> = values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
+        self.write(&f16s)
     }
 
     pub(super) async fn put_all(
@@ -306,6 +310,7 @@ impl StateFile {
                         blocks::pack(element, columns, piece, &mut words);
                         self.write(bytemuck::cast_slice(&words))?;
                     }
+                    None if element == Element::F16 => self.put_f16(piece)?,
                     None => self.put(piece)?,
                 }
                 yielder.maybe_yield().await;
