@@ -20,7 +20,9 @@ let last = 0;
 
 function load(name, reader) {
   const request = new XMLHttpRequest();
-  request.open("GET", new URL(`${name}_bg.wasm`, import.meta.url), false);
+  const file = `${name}_bg.wasm`;
+  // A shared model's page brings the file along (web/share/boot.js).
+  request.open("GET", new URL(globalThis.glasshouseBundle?.places[file] ?? file, import.meta.url), false);
   request.responseType = "arraybuffer";
   try {
     request.send();

@@ -1,0 +1,77 @@
+// Packs the engine and its scripts into the template of a shared model's page, share.html.
+//
+//   node pack.mjs FOLDER LZMA     FOLDER is a build; LZMA the module of the npm package @napi-rs/lzma that packs in the .lzma format
+
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const [folder, packer] = process.argv.slice(2);
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Bytes of a page before its weights. */
+const LIMIT = 5_000_000;
+
+/** What a page runs; readers of documents, which it never loads, are left out, and so are their modules. */
+const SCRIPTS = ["page.js", "glasshouse.js", "engine-link.js", "inspection.js", "lens.js", "lens-drawings.js", "lens-style.js",
+  "lens-tables.js", "worker.js", "engine.js", "network-link.js", "reader-link.js", "shard-link.js", "shard.js", "pages.js", "parquet.js",
+  "pdf.js", "tasks.js", "templates.js"];
+const MODULES = ["templates_bg.wasm", "engine_bg.wasm"];
+
+const read = (name) => readFileSync(name === "page.js" ? join(here, name) : join(folder, name));
+
+/** The licences of third parties; a quick build has none. */
+function licences() {
+  try {
+    return read("third-party-licenses.txt");
+  } catch {
+    return Buffer.from("This is a development build, without the licences of third parties.\n");
+  }
+}
+
+/** Five digits in base 85 for four bytes; boot.js has the same digits. */
+function base85(bytes, digits) {
+  const text = Buffer.alloc(Math.ceil(bytes.length / 4) * 5);
+  const padded = Buffer.concat([bytes, Buffer.alloc(3)]);
+  for (let from = 0, to = 0; from < bytes.length; from += 4, to += 5) {
+    let word = padded.readUInt32BE(from);
+    for (let at = 4; at >= 0; at--) {
+      text[to + at] = digits.charCodeAt(word % 85);
+      word = Math.floor(word / 85);
+    }
+  }
+  const short = (4 - (bytes.length % 4)) % 4;
+  return text.toString("latin1", 0, text.length - short);
+}
+
+/** Packs as .lzma, with the length in its header. */
+function lzma(bytes) {
+  const packed = Buffer.from(createRequire(import.meta.url)(packer).compressSync(bytes));
+  packed.writeBigUInt64LE(BigInt(bytes.length), 5);
+  return packed;
+}
+
+const files = [...SCRIPTS.map((name) => [name, read(name)]), ["third-party-licenses.txt", licences()], ...MODULES.map((name) => [name, read(name)])];
+const index = JSON.stringify(files.map(([name, bytes]) => [name, bytes.length]));
+const bundle = Buffer.concat([Buffer.from(`${index}\n`), ...files.map(([, bytes]) => bytes)]);
+const boot = readFileSync(join(here, "boot.js"), "utf8");
+const [, digits] = boot.match(/^const DIGITS = "(.{85})";$/m);
+const hash = createHash("sha256").update(boot).digest("base64");
+const policy = [
+  "default-src 'none'", `script-src 'sha256-${hash}' 'wasm-unsafe-eval' blob:`, "worker-src blob:", "connect-src blob:",
+  "style-src 'unsafe-inline'", "img-src data:", "base-uri 'none'", "form-action 'none'",
+].join("; ");
+const icon = `data:image/svg+xml;base64,${read("icons/icon.svg").toString("base64")}`;
+const page = readFileSync(join(here, "index.html"), "utf8")
+  .replace("__POLICY__", () => policy)
+  .replace("__ICON__", () => icon)
+  .replace("__SCRIPT__", () => boot)
+  .replace("__ENGINE__", () => base85(lzma(bundle), digits));
+writeFileSync(join(folder, "share.html"), page);
+console.log(`share.html: ${(page.length / 1e6).toFixed(2)} MB, a shared model's page before its weights`);
+if (page.length > LIMIT && packer) {
+  console.error(`share.html is larger than ${LIMIT / 1e6} MB`);
+  process.exitCode = 1;
+}
