@@ -217,7 +217,8 @@ async function begin() {
   globalThis.glasshouseBundle = { places: place(files), worker: (script, name) => worker(own, script, name) };
   const licences = new TextDecoder().decode(files.get("third-party-licenses.txt"));
   const { show } = await import(globalThis.glasshouseBundle.places["page.js"]);
-  await show({ facts: JSON.parse(document.getElementById("facts").textContent), model: take("model"), licences });
+  const [facts, home] = ["facts", "home"].map((id) => JSON.parse(document.getElementById(id).textContent));
+  await show({ facts, home, model: take("model"), licences });
 }
 
 begin().catch((error) => {

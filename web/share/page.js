@@ -169,7 +169,7 @@ function about({ about, card }, licences) {
 }
 
 /** Hands the run to Glasshouse: to a page of it that is opened for that, or as a file. */
-function opening({ file, home }, model) {
+function opening({ file }, home, model) {
   const { output, say } = speaker();
   const save = make("button", { textContent: "Save as a project file", id: "save" });
   save.addEventListener("click", () => {
@@ -203,12 +203,12 @@ function opening({ file, home }, model) {
 }
 
 /** Fills the page. */
-export async function show({ facts, model, licences }) {
+export async function show({ facts, home, model, licences }) {
   const [main, state] = ["page", "state"].map((id) => document.getElementById(id));
   document.getElementById("title").textContent = facts.title;
   const lab = await Glasshouse.create({ device: facts.parameters > LARGE ? "auto" : "cpu", project: "Shared", keep: false });
   await lab.load(model);
   state.textContent = `${facts.summary} It runs in this page, in your browser; what you type stays here.`;
   const { element, show: look } = looking(lab, facts);
-  main.append(facts.chat ? chatting(lab, facts) : writing(lab, facts, look), element, opening(facts, model), about(facts, licences));
+  main.append(facts.chat ? chatting(lab, facts) : writing(lab, facts, look), element, opening(facts, home, model), about(facts, licences));
 }

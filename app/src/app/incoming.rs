@@ -74,8 +74,10 @@ impl App {
             Wish::ExportModel { run, format } => {
                 // The dialog already asked before replacing a file; in a folder, the run gets a subfolder.
                 let to = first.map(|place| match format {
-                    ExportFormat::HuggingFace | ExportFormat::Peft => Path::new(&place).join(&run),
-                    ExportFormat::Gguf { .. } => PathBuf::from(place),
+                    ExportFormat::HuggingFace
+                    | ExportFormat::Peft
+                    | ExportFormat::Page { space: true, .. } => Path::new(&place).join(&run),
+                    ExportFormat::Gguf { .. } | ExportFormat::Page { .. } => PathBuf::from(place),
                 });
                 self.outbox.send(Command::ExportModel { run, checkpoint: None, format, to, keep: false });
             }

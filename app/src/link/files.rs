@@ -72,6 +72,9 @@ pub fn model_file(run: &str, format: ExportFormat) -> Option<String> {
     match format {
         ExportFormat::HuggingFace | ExportFormat::Peft => None,
         ExportFormat::Gguf { quantization } => Some(format!("{run}-{}.gguf", quantization.name())),
+        // A folder with its README.
+        ExportFormat::Page { space: true, .. } => None,
+        ExportFormat::Page { space: false, .. } => Some(format!("{run}.html")),
     }
 }
 

@@ -4,7 +4,7 @@
 mod export;
 mod launch;
 
-pub use export::{ExportFormat, Quantization};
+pub use export::{ExportFormat, PageWeights, Quantization};
 pub use launch::{LearnsFrom, RunLaunch};
 
 use crate::cleaning::PersonalAction;
@@ -449,7 +449,7 @@ pub enum Command {
         #[serde(default)]
         undo: bool,
     },
-    /// Exports a run for other programs; in the browser, a Hugging Face folder is packed as one zip. Answered by `Exported`.
+    /// Exports a run for other programs or as a web page; in the browser, a folder is packed as one zip. Answered by `Exported`.
     ExportModel {
         run: String,
         /// `None` means the best checkpoint.

@@ -40,7 +40,7 @@ pub use chat::{
     CHATML, CHATML_TOKENS, ChatEnding, ChatExample, ChatMessage, ChatRendering, Role, TEMPLATE_REFUSES,
 };
 pub use command::{
-    Command, ExportFormat, LearnsFrom, Quantization, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
+    Command, ExportFormat, LearnsFrom, PageWeights, Quantization, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
 };
 pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
 pub use config::{

@@ -1,7 +1,7 @@
 //! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
-use crate::formats::{gguf, huggingface};
+use crate::formats::{gguf, huggingface, page};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive, metrics};
 use crate::protocol::{CheckpointChoice, Event, ExportFormat};
@@ -128,6 +128,7 @@ impl Session {
         format: ExportFormat,
         to: Option<PathBuf>,
         keep: bool,
+        template: Option<Vec<u8>>,
     ) -> Result<()> {
         let run = self.run_named(name)?;
         if format != ExportFormat::HuggingFace && !run.config()?.model.labels.is_empty() {
@@ -140,6 +141,8 @@ impl Session {
             ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
             ExportFormat::Gguf { quantization } => format!("{}-{}.gguf", run.name(), quantization.name()),
             ExportFormat::Peft => format!("{}-adapter", run.name()),
+            ExportFormat::Page { space: true, .. } => format!("{}-space", run.name()),
+            ExportFormat::Page { space: false, .. } => format!("{}.html", run.name()),
         };
         let replace = to.is_none() || !keep;
         let (path, staging) = match to {
@@ -147,7 +150,8 @@ impl Session {
             None => {
                 // A temporary folder, removed after its contents are packed.
                 let staging = Staging::inside(run.folder())?;
-                (staging.path().join("model"), Some(staging))
+                let is_page = matches!(format, ExportFormat::Page { space: false, .. });
+                (staging.path().join(if is_page { "model.html" } else { "model" }), Some(staging))
             }
         };
         let yielder = Yielder::new();
@@ -174,6 +178,14 @@ impl Session {
                 }
                 vec![path.clone()]
             }
+            ExportFormat::Page { weights, space } => {
+                let template = match template.map(String::from_utf8) {
+                    Some(text) => page::Template::parse(text.unwrap_or_default())?,
+                    None => page::Template::installed()?,
+                };
+                let shared = page::share(&load(run).await?, &template, weights, &yielder).await?;
+                shared.write(&path, space, replace)?
+            }
         };
         if staging.is_none() {
             let files = written.iter().map(|file| file.display().to_string()).collect();
@@ -182,10 +194,10 @@ impl Session {
             return Ok(());
         }
         let (name, bytes) = match format {
-            ExportFormat::HuggingFace | ExportFormat::Peft => {
+            ExportFormat::HuggingFace | ExportFormat::Peft | ExportFormat::Page { space: true, .. } => {
                 (format!("{place}.zip"), archive::pack_folder(&path, &yielder).await?.0)
             }
-            ExportFormat::Gguf { .. } => (place, storage::read(&path)?),
+            ExportFormat::Gguf { .. } | ExportFormat::Page { .. } => (place, storage::read(&path)?),
         };
         self.sink.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![bytes]);
         Ok(())

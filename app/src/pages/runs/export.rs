@@ -6,7 +6,7 @@ use crate::theme::space;
 use crate::widgets::{self, plain, primary};
 use egui::{Key, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{ExportFormat, Quantization};
+use glasshouse_protocol::{ExportFormat, PageWeights, Quantization};
 
 /// The dialog between "Export model" and the choice of a place, while requested.
 pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
@@ -39,13 +39,18 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
 
 /// The formats; the adapter-only format only if the run has an adapter.
 fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
-    let mut quantization = match *format {
-        ExportFormat::HuggingFace | ExportFormat::Peft => Quantization::default(),
+    let quantization = match *format {
         ExportFormat::Gguf { quantization } => quantization,
+        _ => Quantization::default(),
+    };
+    let page = match *format {
+        ExportFormat::Page { .. } => *format,
+        _ => ExportFormat::Page { weights: PageWeights::default(), space: false },
     };
     let mut choices = vec![
         (ExportFormat::HuggingFace, "Hugging Face folder"),
         (ExportFormat::Gguf { quantization }, "GGUF file"),
+        (page, "Web page"),
     ];
     if adapts {
         choices.push((ExportFormat::Peft, "Adapter"));
@@ -60,10 +65,16 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
         ExportFormat::Peft => {
             widgets::quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
         }
-        ExportFormat::Gguf { quantization: stored } => {
-            widgets::segmented(ui, &mut quantization, &Quantization::ALL.map(|each| (each, each.name())));
-            widgets::quiet_text(ui, format!("For llama.cpp, in {}.", bits(quantization)));
-            *stored = quantization;
+        ExportFormat::Gguf { quantization } => {
+            widgets::segmented(ui, quantization, &Quantization::ALL.map(|each| (each, each.name())));
+            widgets::quiet_text(ui, format!("For llama.cpp, in {}.", bits(*quantization)));
+        }
+        ExportFormat::Page { weights, space } => {
+            widgets::segmented(ui, weights, &PageWeights::ALL.map(|each| (each, each.name())));
+            ui.checkbox(space, "For a Space on Hugging Face");
+            let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
+                        Glasshouse again.";
+            widgets::quiet_text(ui, text);
         }
     }
 }

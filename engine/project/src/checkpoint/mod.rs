@@ -161,15 +161,35 @@ impl Checkpoints {
         best: bool,
         yielder: &Yielder,
     ) -> Result<PathBuf> {
-        let mut begun = self.begin_with(info, &state::shapes(parameters, state), state.loss_scale)?;
+        let (shapes, precision) = (state::shapes(parameters, state), StoredPrecision::Full);
+        let mut begun = self.begin_with(info, &shapes, state.loss_scale, precision)?;
         begun.file.put_all(parameters, state, yielder).await?;
         self.finish(begun, best)
+    }
+
+    /// Saves weights as the latest and best checkpoint, in half precision unless a weight exceeds its range. Training cannot be
+    /// resumed from it, only started.
+    ///
+    /// # Errors
+    /// As [`Checkpoints::save`].
+    pub async fn save_half(
+        &mut self,
+        info: &CheckpointInfo,
+        parameters: &[Parameter],
+        weights: Vec<f32>,
+        yielder: &Yielder,
+    ) -> Result<PathBuf> {
+        let precision = StoredPrecision::from_weights(&weights);
+        let state = ArenaState { parameters: weights, ..ArenaState::default() };
+        let mut begun = self.begin_with(info, &state::shapes(parameters, &state), None, precision)?;
+        begun.file.put_all(parameters, &state, yielder).await?;
+        self.finish(begun, true)
     }
 
     /// Begins a weights-only checkpoint; the weights follow in parameter order.
     pub fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
         let shapes = parameters.iter().map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone()));
-        self.begin_with(info, &shapes.collect::<Vec<_>>(), None)
+        self.begin_with(info, &shapes.collect::<Vec<_>>(), None, StoredPrecision::Full)
     }
 
     fn begin_with(
@@ -177,6 +197,7 @@ impl Checkpoints {
         info: &CheckpointInfo,
         shapes: &[(String, Vec<usize>)],
         loss_scale: Option<LossScale>,
+        precision: StoredPrecision,
     ) -> Result<Begun> {
         storage::create_folder(&self.folder)?;
         let manifests = self.manifests(&mut Vec::new());
@@ -188,8 +209,7 @@ impl Checkpoints {
         };
         let (step, val_loss) = (info.step, info.val_loss);
         let name = format!("step-{step:08}-{sequence:06}.safetensors");
-        let file =
-            StateFile::begin(&self.folder.join(&name), info, shapes, loss_scale, StoredPrecision::Full)?;
+        let file = StateFile::begin(&self.folder.join(&name), info, shapes, loss_scale, precision)?;
         let entry = ManifestEntry { file: name, bytes: 0, crc32c: 0, step, val_loss };
         Ok(Begun { sequence, slot, entry, file })
     }

@@ -12,6 +12,29 @@ pub enum ExportFormat {
     Gguf { quantization: Quantization },
     /// Only the run's adapter, as a PEFT folder.
     Peft,
+    /// One web page that runs the model in the visitor's browser: a file if its name ends in `.html`, else a folder for any static
+    /// host. The page's template (`web/share`) is attached, unless an installed one is to be used.
+    Page {
+        weights: PageWeights,
+        /// Add the README that makes the folder a static Space on Hugging Face.
+        #[serde(default)]
+        space: bool,
+    },
+}
+
+/// How a shared page stores weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageWeights {
+    /// As trained.
+    F32,
+    /// 16 bits per weight, unless a weight exceeds their range.
+    #[default]
+    F16,
+}
+
+impl PageWeights {
+    crate::names::named! { F16 = "f16", F32 = "f32" }
 }
 
 /// How the matrices of a GGUF file are stored; norms and biases stay in f32.

@@ -1,0 +1,89 @@
+//! `glasshouse share`: a model as a web page.
+
+use super::arguments::ModelArguments;
+use super::driver::drive;
+use super::settings::usage;
+use super::trained;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use glasshouse_engine::formats::page::{self, Template};
+use glasshouse_engine::protocol::{Command, Event, ExportFormat, PageWeights};
+use glasshouse_engine::session;
+use std::path::PathBuf;
+
+pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
+    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
+    if here.is_some() && here == std::fs::canonicalize(&arguments.to).ok() {
+        return Err(usage("a shared page cannot replace the current folder; name a new one in it with --to"));
+    }
+    if arguments.space && page::is_file_name(&arguments.to) {
+        return Err(usage("a Space is a folder; name one with --to"));
+    }
+    drive(session::Options::default(), async |engine| {
+        let ModelArguments { project, run, checkpoint } = &arguments.model;
+        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
+        let template = match &arguments.page {
+            Some(folder) => Template::read(folder)?,
+            None => Template::installed()?,
+        };
+        let template = match &arguments.home {
+            Some(home) => template.with_home(home)?,
+            None => template,
+        };
+        let (checkpoint, to) = (Some(checkpoint.clone()), Some(arguments.to.clone()));
+        let format = ExportFormat::Page { weights: arguments.weights.into(), space: arguments.space };
+        let command = Command::ExportModel { run, checkpoint, format, to, keep: !arguments.force };
+        let show = |event| {
+            match event {
+                Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
+                event => trained::note(&event),
+            }
+            Ok(())
+        };
+        engine.ask_with(command, vec![template.into_bytes()], show).await
+    })?;
+    say!("open it in a browser, or put it on any web server; it needs neither a network nor Glasshouse")?;
+    Ok(())
+}
+
+#[derive(Args, Debug)]
+pub struct ShareArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Folder to write, or one file if it ends in .html
+    #[arg(long, value_name = "PATH")]
+    pub to: PathBuf,
+    /// Bits of the weights
+    #[arg(long, value_name = "FORMAT", default_value = "f16")]
+    pub weights: WeightsName,
+    /// Add the README of a static Space on Hugging Face
+    #[arg(long)]
+    pub space: bool,
+    /// Address of a Glasshouse page, which the page's button "Open in Glasshouse" hands the model to
+    #[arg(long, value_name = "URL")]
+    pub home: Option<String>,
+    /// Folder that web/build wrote [default: what is installed with the program]
+    #[arg(long, value_name = "DIR")]
+    pub page: Option<PathBuf>,
+    /// Replace an existing page
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// How the page stores weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightsName {
+    /// 16 bits per weight
+    F16,
+    /// 32 bits per weight, as trained
+    F32,
+}
+
+impl From<WeightsName> for PageWeights {
+    fn from(name: WeightsName) -> Self {
+        match name {
+            WeightsName::F16 => Self::F16,
+            WeightsName::F32 => Self::F32,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A run as a project of its own, to be given away: its weights, tokenizer and settings, without text, training state, or paths of
+//! this machine.
+
+use crate::checkpoint::{CheckpointInfo, Checkpoints};
+use crate::{Project, RunRecord, Trained, archive, parameters_of};
+use glasshouse_compiler::step::ArenaState;
+use glasshouse_platform::storage::{self, Staging};
+use glasshouse_platform::{Result, Yielder};
+use glasshouse_protocol::{DataConfig, PageWeights, RunConfig, RunState, TrainConfig};
+use glasshouse_text::data::prepare;
+use glasshouse_text::tokenizer::TokenizerFiles;
+
+/// Packs a model as a `.glasshouse` file that holds one run, which counts as imported: other runs can start from it. `notes` become
+/// the run's note.
+///
+/// # Errors
+/// The tokenizer is missing or damaged, or writing fails; nothing remains then.
+pub async fn pack_alone(
+    model: &Trained,
+    name: &str,
+    notes: &str,
+    weights: PageWeights,
+    yielder: &Yielder,
+) -> Result<Vec<u8>> {
+    let passing = glasshouse_platform::passing_folder();
+    storage::create_folder(&passing)?;
+    let staging = Staging::inside(&passing)?;
+    let project = Project::open_or_create(&staging.path().join("project"))?;
+    project.set_name(name)?;
+    let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
+    let (files, data) = prepare::stage_tokenizer(project.folder(), &tokenizer)?;
+    files.put_new(&data)?;
+    drop(files);
+    let config = settings(&model.config);
+    let parameters = parameters_of(&config)?;
+    let staged = project.stage_run(&config, &data)?;
+    let run = staged.run();
+    let val_loss = model.info.val_loss;
+    let info = CheckpointInfo {
+        config_crc32c: run.config_crc32c()?,
+        best_val_loss: val_loss,
+        guard: None,
+        ..model.info.clone()
+    };
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    let values = model.parameters.clone();
+    match weights {
+        PageWeights::F16 => checkpoints.save_half(&info, &parameters, values, yielder).await?,
+        PageWeights::F32 => {
+            let state = ArenaState { parameters: values, ..ArenaState::default() };
+            checkpoints.save(&info, &parameters, &state, true, yielder).await?
+        }
+    };
+    let RunRecord { family, whole_context, plain_pairs, title, .. } = model.run.record()?;
+    run.save_record(&RunRecord {
+        state: RunState::Imported,
+        parameters: parameters.iter().map(|own| own.ty.count() as u64).sum(),
+        family,
+        whole_context,
+        plain_pairs,
+        title,
+        val_loss,
+        best_val_loss: val_loss,
+        notes: notes.to_owned(),
+        ..run.record()?
+    })?;
+    staged.put()?;
+    Ok(archive::pack(project.folder(), yielder).await?.0)
+}
+
+/// The model, the tokenizer and the optimizer's settings; the objective's may name runs and files of this project.
+fn settings(own: &RunConfig) -> RunConfig {
+    let train = own.train.clone();
+    RunConfig {
+        device: "auto".to_owned(),
+        start: None,
+        data: DataConfig::default(),
+        train: TrainConfig {
+            steps: train.steps,
+            batch_size: train.batch_size,
+            accumulate: train.accumulate,
+            optimizer: train.optimizer,
+            learning_rate: train.learning_rate,
+            min_learning_rate: train.min_learning_rate,
+            warmup_steps: train.warmup_steps,
+            decay: train.decay,
+            decay_steps: train.decay_steps,
+            beta1: train.beta1,
+            beta2: train.beta2,
+            eps: train.eps,
+            weight_decay: train.weight_decay,
+            gradient_clipping: train.gradient_clipping,
+            eval_interval: train.eval_interval,
+            eval_batches: train.eval_batches,
+            checkpoint_interval: train.checkpoint_interval,
+            sample_interval: train.sample_interval,
+            sample_prompt: train.sample_prompt,
+            ..TrainConfig::default()
+        },
+        ..own.clone()
+    }
+}
