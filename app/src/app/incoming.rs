@@ -8,7 +8,9 @@ use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
 use glasshouse_protocol::config::MAX_RULES_BYTES;
-use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind};
+use glasshouse_protocol::{
+    Command, ErrorKind, ExportFormat, LINK_ENDING, ProposalSettings, VERIFIED_STEPS, file_kind,
+};
 use std::path::{Path, PathBuf};
 
 pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd, \
@@ -34,6 +36,11 @@ impl App {
             None => {}
         }
         for (name, bytes) in self.state.downloads.drain(..).chain(self.asks.save.take()) {
+            if name.ends_with(LINK_ENDING) {
+                context.copy_text(format!("{}#{}", link::page_address(), String::from_utf8_lossy(&bytes)));
+                self.asks.tell("The link is copied");
+                continue;
+            }
             link::save(&name, bytes, context, &self.answers.0);
         }
         if let Some(capture) = self.asks.capture.take() {
@@ -77,7 +84,9 @@ impl App {
                     ExportFormat::HuggingFace
                     | ExportFormat::Peft
                     | ExportFormat::Page { space: true, .. } => Path::new(&place).join(&run),
-                    ExportFormat::Gguf { .. } | ExportFormat::Page { .. } => PathBuf::from(place),
+                    ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => {
+                        PathBuf::from(place)
+                    }
                 });
                 self.outbox.send(Command::ExportModel { run, checkpoint: None, format, to, keep: false });
             }

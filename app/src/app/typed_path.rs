@@ -49,7 +49,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::ExportModel { format: ExportFormat::Page { space: true, .. }, .. } => {
             ("Path of the folder to write in", "~/pages")
         }
-        Wish::ExportModel { format: ExportFormat::Page { .. }, .. } => {
+        Wish::ExportModel { format: ExportFormat::Page { .. } | ExportFormat::Link, .. } => {
             ("Path of the page to write", "~/model.html")
         }
         Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),

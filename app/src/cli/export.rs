@@ -51,6 +51,8 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         }
         ExportFormat::Peft => say!("open it with PEFT: PeftModel.from_pretrained(base, {to:?})")?,
         ExportFormat::Gguf { .. } => say!("open it with llama.cpp: llama-cli -m {to:?}")?,
+        // `glasshouse share` writes these.
+        ExportFormat::Page { .. } | ExportFormat::Link => {}
     }
     Ok(())
 }

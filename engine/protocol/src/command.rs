@@ -4,7 +4,7 @@
 mod export;
 mod launch;
 
-pub use export::{ExportFormat, PageWeights, Quantization};
+pub use export::{ExportFormat, LINK_ENDING, PageWeights, Quantization};
 pub use launch::{LearnsFrom, RunLaunch};
 
 use crate::cleaning::PersonalAction;

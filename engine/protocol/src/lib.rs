@@ -40,7 +40,8 @@ pub use chat::{
     CHATML, CHATML_TOKENS, ChatEnding, ChatExample, ChatMessage, ChatRendering, Role, TEMPLATE_REFUSES,
 };
 pub use command::{
-    Command, ExportFormat, LearnsFrom, PageWeights, Quantization, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
+    Command, ExportFormat, LINK_ENDING, LearnsFrom, PageWeights, Quantization, RunLaunch, VERIFIED_STEPS,
+    VocabularyOrder,
 };
 pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
 pub use config::{

@@ -4,7 +4,7 @@ use super::Session;
 use crate::formats::{gguf, huggingface, page};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive, metrics};
-use crate::protocol::{CheckpointChoice, Event, ExportFormat};
+use crate::protocol::{CheckpointChoice, Event, ExportFormat, LINK_ENDING};
 use crate::storage::{self, Staging};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -137,12 +137,21 @@ impl Session {
                 run.name()
             )));
         }
+        if format == ExportFormat::Link {
+            let yielder = Yielder::new();
+            let model = Trained::load(run, checkpoint, &yielder).await?;
+            model.notices.iter().for_each(|notice| self.sink.notice(notice));
+            let link = page::link(&model, &yielder).await?.into_bytes();
+            let name = format!("{}{LINK_ENDING}", model.run.name());
+            self.sink.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![link]);
+            return Ok(());
+        }
         let place = match format {
             ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
             ExportFormat::Gguf { quantization } => format!("{}-{}.gguf", run.name(), quantization.name()),
             ExportFormat::Peft => format!("{}-adapter", run.name()),
             ExportFormat::Page { space: true, .. } => format!("{}-space", run.name()),
-            ExportFormat::Page { space: false, .. } => format!("{}.html", run.name()),
+            ExportFormat::Page { .. } | ExportFormat::Link => format!("{}.html", run.name()),
         };
         let replace = to.is_none() || !keep;
         let (path, staging) = match to {
@@ -186,6 +195,7 @@ impl Session {
                 let shared = page::share(&load(run).await?, &template, weights, &yielder).await?;
                 shared.write(&path, space, replace)?
             }
+            ExportFormat::Link => Vec::new(),
         };
         if staging.is_none() {
             let files = written.iter().map(|file| file.display().to_string()).collect();
@@ -197,7 +207,9 @@ impl Session {
             ExportFormat::HuggingFace | ExportFormat::Peft | ExportFormat::Page { space: true, .. } => {
                 (format!("{place}.zip"), archive::pack_folder(&path, &yielder).await?.0)
             }
-            ExportFormat::Gguf { .. } | ExportFormat::Page { .. } => (place, storage::read(&path)?),
+            ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => {
+                (place, storage::read(&path)?)
+            }
         };
         self.sink.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![bytes]);
         Ok(())

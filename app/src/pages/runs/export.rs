@@ -21,8 +21,12 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
         format_ui(ui, &mut format, adapts);
         ui.add_space(space::SMALL);
         ui.horizontal_wrapped(|ui| {
-            let text = if FOLDERS { "Choose a place" } else { "Download" };
-            let button = primary(ui, icons::ICON_DOWNLOAD, text);
+            let (icon, text) = match format {
+                ExportFormat::Link => (icons::ICON_LINK, "Copy link"),
+                _ if FOLDERS => (icons::ICON_DOWNLOAD, "Choose a place"),
+                _ => (icons::ICON_DOWNLOAD, "Download"),
+            };
+            let button = primary(ui, icon, text);
             if ui.memory(|memory| memory.focused().is_none()) {
                 button.request_focus();
             }
@@ -45,13 +49,17 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     };
     let page = match *format {
         ExportFormat::Page { .. } => *format,
-        _ => ExportFormat::Page { weights: PageWeights::default(), space: false },
+        _ => ExportFormat::PAGE,
     };
     let mut choices = vec![
         (ExportFormat::HuggingFace, "Hugging Face folder"),
         (ExportFormat::Gguf { quantization }, "GGUF file"),
         (page, "Web page"),
     ];
+    // A window has no address that a link could begin with.
+    if !FOLDERS {
+        choices.push((ExportFormat::Link, "Link"));
+    }
     if adapts {
         choices.push((ExportFormat::Peft, "Adapter"));
     }
@@ -74,6 +82,10 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
             ui.checkbox(space, "For a Space on Hugging Face");
             let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
                         Glasshouse again.";
+            widgets::quiet_text(ui, text);
+        }
+        ExportFormat::Link => {
+            let text = "The whole model in an address that opens here: for up to about 90,000 parameters. Nothing is uploaded.";
             widgets::quiet_text(ui, text);
         }
     }

@@ -7,7 +7,7 @@ mod template;
 mod tests;
 
 pub use facts::Facts;
-pub use template::{TEMPLATE_FILE, Template};
+pub use template::{TEMPLATE_FILE, Template, check_address};
 
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, files};
@@ -41,10 +41,7 @@ pub async fn share(
     weights: PageWeights,
     yielder: &Yielder,
 ) -> Result<Shared> {
-    if let Some(odd) = model.parameters.iter().find(|weight| !weight.is_finite()) {
-        let reason = format!("a weight is {odd}: training diverged; share an earlier checkpoint");
-        return Err(Error::Refused(reason));
-    }
+    check_finite(model)?;
     let facts = Facts::new(model, weights)?;
     let archive = pack_alone(model, &facts.title, &facts.notes(), weights, yielder).await?;
     if archive.len() > MAX_MODEL_BYTES {
@@ -56,6 +53,15 @@ pub async fn share(
     }
     let page = template.fill(&facts, &archive, yielder).await?;
     Ok(Shared { page, readme: facts.readme() })
+}
+
+fn check_finite(model: &Trained) -> Result<()> {
+    match model.parameters.iter().find(|weight| !weight.is_finite()) {
+        None => Ok(()),
+        Some(odd) => {
+            Err(Error::Refused(format!("a weight is {odd}: training diverged; share an earlier checkpoint")))
+        }
+    }
 }
 
 impl Shared {
@@ -91,6 +97,47 @@ impl Shared {
         }
         staging.put(to)?;
         Ok(written)
+    }
+}
+
+/// Characters of a model's link, which every browser and most messengers take; about 90,000 parameters.
+const MAX_LINK: usize = 250_000;
+
+/// A small model as the part of an address after `#`: a project's file in base 64. A page that gets it opens it; nothing is uploaded.
+///
+/// # Errors
+/// As [`share`]; or the model is too large.
+pub async fn link(model: &Trained, yielder: &Yielder) -> Result<String> {
+    check_finite(model)?;
+    let facts = Facts::new(model, PageWeights::F16)?;
+    // Before it is packed: four thirds of two bytes each, of which packing saves little.
+    let least = facts.parameters / 4 * 8;
+    let archive = match least > MAX_LINK {
+        true => Vec::new(),
+        false => pack_alone(model, &facts.title, &facts.notes(), PageWeights::F16, yielder).await?,
+    };
+    let length = least.max(archive.len().div_ceil(3) * 4);
+    if length > MAX_LINK {
+        return Err(Error::Refused(format!(
+            "the link would have {} characters, but browsers and messengers take about {}; share the model as a page",
+            quantity::whole(length as u64),
+            quantity::whole(MAX_LINK as u64)
+        )));
+    }
+    let mut link = String::from("m=");
+    base64(&archive, &mut link);
+    Ok(link)
+}
+
+/// Base 64 for addresses, without padding (RFC 4648, section 5).
+fn base64(bytes: &[u8], text: &mut String) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for group in bytes.chunks(3) {
+        let mut word = [0; 4];
+        word[1..=group.len()].copy_from_slice(group);
+        let word = u32::from_be_bytes(word);
+        let digits = [18, 12, 6, 0].map(|shift| char::from(DIGITS[(word >> shift & 63) as usize]));
+        text.extend(&digits[..=group.len()]);
     }
 }
 

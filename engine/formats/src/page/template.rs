@@ -85,11 +85,7 @@ impl Template {
     /// # Errors
     /// It is not an address of the web.
     pub fn with_home(self, home: &str) -> Result<Self> {
-        let is_plain = !home.contains(|letter: char| letter.is_whitespace() || letter.is_control());
-        if !is_plain || !(home.starts_with("https://") || home.starts_with("http://")) {
-            let reason = format!("{home:?} is not the address of a page; it begins with https://");
-            return Err(Error::Refused(reason));
-        }
+        check_address(home)?;
         let filled = HOME.replace("null", &embedded(&home)?);
         Ok(Self(self.0.replacen(HOME, &filled, 1)))
     }
@@ -130,6 +126,21 @@ impl Template {
         page.push_str(after);
         Ok(page)
     }
+}
+
+/// Checks that a text is the address of a page.
+///
+/// # Errors
+/// It is not.
+pub fn check_address(text: &str) -> Result<()> {
+    let is_plain =
+        !text.contains(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '#');
+    if is_plain && (text.starts_with("https://") || text.starts_with("http://")) {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "{text:?} is not the address of a page, such as https://example.org/glasshouse/"
+    )))
 }
 
 fn misplaced() -> Error {

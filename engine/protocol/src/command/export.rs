@@ -20,7 +20,16 @@ pub enum ExportFormat {
         #[serde(default)]
         space: bool,
     },
+    /// A small model in an address, for a Glasshouse page: the part after its `#`, attached to the answer as text.
+    Link,
 }
+
+impl ExportFormat {
+    pub const PAGE: Self = Self::Page { weights: PageWeights::F16, space: false };
+}
+
+/// Ends the name of an exported link.
+pub const LINK_ENDING: &str = ".link";
 
 /// How a shared page stores weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
