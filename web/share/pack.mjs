@@ -1,6 +1,7 @@
 // Packs the engine and its scripts into the template of a shared model's page, share.html.
 //
-//   node pack.mjs FOLDER LZMA     FOLDER is a build; LZMA the module of the npm package @napi-rs/lzma that packs in the .lzma format
+//   node pack.mjs FOLDER LZMA LIMIT     FOLDER is a build, LZMA the module of the npm package @napi-rs/lzma that packs in the .lzma format;
+//                                       fails where the page is larger than LIMIT bytes before its weights
 
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -8,11 +9,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const [folder, packer] = process.argv.slice(2);
+const [folder, packer, limit] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
-
-/** Bytes of a page before its weights. */
-const LIMIT = 5_000_000;
 
 /** What a page runs; readers of documents, which it never loads, are left out, and so are their modules. */
 const SCRIPTS = ["page.js", "glasshouse.js", "engine-link.js", "inspection.js", "lens.js", "lens-drawings.js", "lens-style.js",
@@ -71,7 +69,7 @@ const page = readFileSync(join(here, "index.html"), "utf8")
   .replace("__ENGINE__", () => base85(lzma(bundle), digits));
 writeFileSync(join(folder, "share.html"), page);
 console.log(`share.html: ${(page.length / 1e6).toFixed(2)} MB, a shared model's page before its weights`);
-if (page.length > LIMIT && packer) {
-  console.error(`share.html is larger than ${LIMIT / 1e6} MB`);
+if (page.length > Number(limit)) {
+  console.error(`share.html is larger than ${limit} bytes`);
   process.exitCode = 1;
 }
