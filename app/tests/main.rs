@@ -71,6 +71,7 @@ mod serving;
 mod serving_clients;
 #[cfg(feature = "window")]
 mod serving_window;
+mod sharing;
 mod start;
 mod support;
 #[cfg(feature = "window")]

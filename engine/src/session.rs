@@ -473,7 +473,7 @@ impl Session {
             Command::ExportModel { run, checkpoint, format, to, keep } => {
                 let checkpoint = checkpoint.unwrap_or_default();
                 let template = bytes.into_iter().next();
-                self.export_model(id, &run, &checkpoint, format, to, keep, template).await?;
+                self.export_model(id, &run, &checkpoint, (format, template), to, keep).await?;
             }
             Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
             Command::LookAtModel { from } => self.look_at_model(id, &from, bytes).await?,

@@ -1,15 +1,15 @@
 // Packs the engine and its scripts into the template of a shared model's page, share.html.
 //
-//   node pack.mjs FOLDER LZMA LIMIT     FOLDER is a build, LZMA the module of the npm package @napi-rs/lzma that packs in the .lzma format;
-//                                       fails where the page is larger than LIMIT bytes before its weights
+//   node pack.mjs FOLDER LIMIT KEPT     FOLDER is a build; fails where the page is larger than LIMIT bytes before its weights; what was packed
+//                                       is kept in the folder KEPT by its content
 
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const [folder, packer, limit] = process.argv.slice(2);
+const [folder, limit, kept] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** What a page runs; readers of documents, which it never loads, are left out, and so are their modules. */
@@ -44,11 +44,21 @@ function base85(bytes, digits) {
   return text.toString("latin1", 0, text.length - short);
 }
 
-/** Packs as .lzma, with the length in its header. */
+const PACKER = `import lzma, sys
+sys.stdout.buffer.write(lzma.compress(sys.stdin.buffer.read(), format=lzma.FORMAT_ALONE, preset=9 | lzma.PRESET_EXTREME))`;
+
+/** Packs as .lzma, a third smaller than gzip, with the length in its header. Node has no such packer, and it takes a while. */
 function lzma(bytes) {
-  const packed = Buffer.from(createRequire(import.meta.url)(packer).compressSync(bytes));
-  packed.writeBigUInt64LE(BigInt(bytes.length), 5);
-  return packed;
+  const file = join(kept, `lzma-${createHash("sha256").update(bytes).digest("hex")}`);
+  try {
+    return readFileSync(file);
+  } catch {
+    const packed = execFileSync("python3", ["-c", PACKER], { input: bytes, maxBuffer: 2 * bytes.length });
+    packed.writeBigUInt64LE(BigInt(bytes.length), 5);
+    writeFileSync(`${file}.${process.pid}`, packed);
+    renameSync(`${file}.${process.pid}`, file);
+    return packed;
+  }
 }
 
 const files = [...SCRIPTS.map((name) => [name, read(name)]), ["third-party-licenses.txt", licences()], ...MODULES.map((name) => [name, read(name)])];

@@ -121,8 +121,8 @@ pub fn page_template(name: &str) -> std::result::Result<String, String> {
     let places = [folder.join(name), folder.join("../share/glasshouse").join(name)];
     places.iter().find_map(|place| std::fs::read_to_string(place).ok()).ok_or_else(|| {
         format!(
-            "{name}, which a shared page is made of, is not installed with this program; build it with web/build and name its folder \
-             (`glasshouse share --page dist`), or share from Glasshouse in a browser"
+            "{name}, which a shared page is made of, is not installed with this program; unpack glasshouse-web.tar.gz of the release, or run \
+             web/build, and name the folder (`glasshouse share --page dist`), or share from Glasshouse in a browser"
         )
     })
 }

@@ -125,10 +125,9 @@ impl Session {
         id: u64,
         name: &str,
         checkpoint: &CheckpointChoice,
-        format: ExportFormat,
+        (format, template): (ExportFormat, Option<Vec<u8>>),
         to: Option<PathBuf>,
         keep: bool,
-        template: Option<Vec<u8>>,
     ) -> Result<()> {
         let run = self.run_named(name)?;
         if format != ExportFormat::HuggingFace && !run.config()?.model.labels.is_empty() {
