@@ -78,7 +78,7 @@ export class EngineLink {
     try {
       // The worker loads its script while the page compiles the module.
       this.#open();
-      this.#module ??= await compile(new URL(bundle?.places["engine_bg.wasm"] ?? "engine_bg.wasm", this.#base));
+      this.#module ??= await (bundle ? WebAssembly.compile(bundle.files.get("engine_bg.wasm")) : compile(new URL("engine_bg.wasm", this.#base)));
       this.#worker?.postMessage({ module: this.#module, threads: this.#threads, keep: this.#keep });
     } catch (error) {
       this.#lose("failed", `The engine could not be loaded: ${error.message ?? error}`);
@@ -87,7 +87,7 @@ export class EngineLink {
 
   #open() {
     const name = "glasshouse-engine";
-    const worker = bundle?.worker("worker.js", name) ?? new Worker(this.#script(), { type: "module", name });
+    const worker = bundle?.worker(name) ?? new Worker(this.#script(), { type: "module", name });
     worker.addEventListener("message", ({ data }) => this.#hear(data));
     worker.addEventListener("error", (event) => {
       event.preventDefault();

@@ -20,8 +20,10 @@ let last = 0;
 
 /** The bytes of a file beside this one, or of those that a shared model's page brings along (web/share/boot.js). */
 function fetched(file) {
+  const own = globalThis.glasshouseBundle?.files.get(file);
+  if (own) return own;
   const request = new XMLHttpRequest();
-  request.open("GET", new URL(globalThis.glasshouseBundle?.places[file] ?? file, import.meta.url), false);
+  request.open("GET", new URL(file, import.meta.url), false);
   request.responseType = "arraybuffer";
   try {
     request.send();

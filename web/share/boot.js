@@ -160,65 +160,36 @@ function filesOf(bundle) {
   return new Map(entries.map(([name, length]) => [name, bundle.subarray(start, (start += length))]));
 }
 
-/**
- * Gives every file an address that exists only here, in this page or worker. Scripts name one another by relative addresses, which are
- * replaced. Workers run it as well.
- */
-function place(files) {
-  const places = {};
-  const add = (name, content, type) => (places[name] = URL.createObjectURL(new Blob([content], { type })));
-  const script = (name) => {
-    if (places[name]) return places[name];
-    const source = new TextDecoder()
-      .decode(files.get(name))
-      .replace(/\bimport\("\.\/([\w-]+\.js)"\)/g, (_, other) => `import(glasshouseBundle.places[${JSON.stringify(other)}])`)
-      .replace(/^((?:import|export|\}).*?)"\.\/([\w-]+\.js)"/gm, (_, before, other) => `${before}${JSON.stringify(script(other))}`);
-    return add(name, source, "text/javascript");
-  };
-  for (const name of files.keys()) {
-    if (name.endsWith(".js")) script(name);
-    else if (name.endsWith(".wasm")) add(name, files.get(name), "application/wasm");
-  }
-  return places;
-}
+const script = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
 
-/** A worker's beginning: it gets the files first, and what else comes before its script is there waits. */
+/** The first message of a worker brings its files; its own script does not see it. */
 function receive() {
-  const early = [];
-  const keep = ({ data }) => early.push(data);
-  const start = ({ data: { files, script } }) => {
-    addEventListener("message", keep);
-    globalThis.glasshouseBundle = { places: place(files) };
-    import(globalThis.glasshouseBundle.places[script]).then(
-      () => {
-        removeEventListener("message", keep);
-        for (const data of early) dispatchEvent(new MessageEvent("message", { data }));
-      },
-      (error) => postMessage({ failed: String(error) }),
-    );
+  const take = (event) => {
+    event.stopImmediatePropagation();
+    globalThis.glasshouseBundle = { files: event.data.files };
   };
-  addEventListener("message", start, { once: true });
-}
-
-/** Browsers give a page that was opened as a file no worker of modules, and a worker no address of the page. */
-function worker(files, script, name) {
-  const source = `"use strict";\n${place}\n${receive}\nreceive();`;
-  const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  const made = new Worker(address, { name });
-  made.postMessage({ files, script });
-  return made;
+  addEventListener("message", take, { once: true });
 }
 
 async function begin() {
   // The browser draws the page first.
   await new Promise((resolve) => setTimeout(resolve, 50));
   const files = filesOf(unlzma(take("engine")));
-  const own = new Map([...files].filter(([name]) => name !== "engine_bg.wasm"));
-  globalThis.glasshouseBundle = { places: place(files), worker: (script, name) => worker(own, script, name) };
-  const licences = new TextDecoder().decode(files.get("third-party-licenses.txt"));
-  const { show } = await import(globalThis.glasshouseBundle.places["page.js"]);
+  const text = (name) => new TextDecoder().decode(files.get(name));
+  // Browsers give a page that was opened as a file no workers of modules.
+  const worker = (name) => {
+    const made = new Worker(script(`(${receive})();\n${text("worker.js")}`), { name });
+    made.postMessage({ files: new Map([...files].filter(([file]) => file === "templates_bg.wasm")) });
+    return made;
+  };
+  globalThis.glasshouseBundle = { files, worker };
+  await new Promise((resolve, reject) => {
+    const element = Object.assign(document.createElement("script"), { src: script(text("page.js")), onload: resolve, onerror: reject });
+    document.body.append(element);
+  });
   const [facts, home] = ["facts", "home"].map((id) => JSON.parse(document.getElementById(id).textContent));
-  await show({ facts, home, model: take("model"), licences });
+  const licences = text("third-party-licenses.txt");
+  await globalThis.glasshousePage.show({ facts, home, model: take("model"), licences });
 }
 
 begin().catch((error) => {

@@ -8,17 +8,61 @@ import { createHash } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Script } from "node:vm";
 
 const [folder, limit, kept] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** What a page runs; readers of documents, which it never loads, are left out, and so are their modules. */
-const SCRIPTS = ["page.js", "glasshouse.js", "engine-link.js", "inspection.js", "lens.js", "lens-drawings.js", "lens-style.js",
-  "lens-tables.js", "worker.js", "engine.js", "network-link.js", "reader-link.js", "shard-link.js", "shard.js", "pages.js", "parquet.js",
-  "pdf.js", "tasks.js", "templates.js"];
+/** Modules of WebAssembly that a page runs; readers of documents are left out. */
 const MODULES = ["templates_bg.wasm", "engine_bg.wasm"];
 
 const read = (name) => readFileSync(name === "page.js" ? join(here, name) : join(folder, name));
+
+/**
+ * A module and all that it imports as one script, which is no module: each becomes a function that returns its exports. Browsers give a page
+ * that was opened as a file, and its workers, no modules by address.
+ */
+function bundled(entry) {
+  const done = new Set();
+  const parts = [];
+  const add = (name) => {
+    if (done.has(name)) return;
+    done.add(name);
+    const exports = new Map();
+    const later = [];
+    const names = (list) => list.split(",").map((part) => part.trim()).filter(Boolean).map((part) => part.split(/\s+as\s+/));
+    const source = read(name)
+      .toString()
+      .replace(/^import (?:(\w+)(?:, )?)?(?:\* as (\w+)|\{([^}]*)\})?(?: from )?"\.\/([\w-]+\.js)";$/gm, (_, main, all, list, other) => {
+        add(other);
+        const own = `modules[${JSON.stringify(other)}]`;
+        if (all) return `const ${all} = ${own};`;
+        const taken = [...(main ? [["default", main]] : []), ...names(list ?? "")].map((pair) => pair.join(": "));
+        return taken.length > 0 ? `const { ${taken.join(", ")} } = ${own};` : "";
+      })
+      .replace(/\bimport\("\.\/([\w-]+\.js)"\)/g, (_, other) => {
+        later.push(other);
+        return `Promise.resolve().then(() => modules[${JSON.stringify(other)}])`;
+      })
+      .replace(/^export ((?:async function|function|class|const|let) (\w+))/gm, (_, declared, own) => {
+        exports.set(own, own);
+        return declared;
+      })
+      .replace(/^export \{([^}]*)\};?$/gm, (_, list) => {
+        for (const [own, other = own] of names(list)) exports.set(other, own);
+        return "";
+      })
+      .replaceAll("import.meta.url", "location.href");
+    const returned = [...exports].map(([other, own]) => `${JSON.stringify(other)}: ${own}`).join(", ");
+    parts.push(`modules[${JSON.stringify(name)}] = (() => {\n${source}\nreturn { ${returned} };\n})();\n`);
+    later.forEach(add);
+  };
+  add(entry);
+  const text = `"use strict";\nconst modules = {};\n${parts.join("")}`;
+  // Fails where something of a module is left.
+  new Script(text);
+  return text;
+}
 
 /** The licences of third parties; a quick build has none. */
 function licences() {
@@ -61,14 +105,19 @@ function lzma(bytes) {
   }
 }
 
-const files = [...SCRIPTS.map((name) => [name, read(name)]), ["third-party-licenses.txt", licences()], ...MODULES.map((name) => [name, read(name)])];
+const files = [
+  ["page.js", Buffer.from(`${bundled("page.js")}globalThis.glasshousePage = modules["page.js"];\n`)],
+  ["worker.js", Buffer.from(bundled("worker.js"))],
+  ["third-party-licenses.txt", licences()],
+  ...MODULES.map((name) => [name, read(name)]),
+];
 const index = JSON.stringify(files.map(([name, bytes]) => [name, bytes.length]));
 const bundle = Buffer.concat([Buffer.from(`${index}\n`), ...files.map(([, bytes]) => bytes)]);
 const boot = readFileSync(join(here, "boot.js"), "utf8");
 const [, digits] = boot.match(/^const DIGITS = "(.{85})";$/m);
 const hash = createHash("sha256").update(boot).digest("base64");
 const policy = [
-  "default-src 'none'", `script-src 'sha256-${hash}' 'wasm-unsafe-eval' blob:`, "worker-src blob:", "connect-src blob:",
+  "default-src 'none'", `script-src 'sha256-${hash}' 'wasm-unsafe-eval' blob:`, "worker-src blob:",
   "style-src 'unsafe-inline'", "img-src data:", "base-uri 'none'", "form-action 'none'",
 ].join("; ");
 const icon = `data:image/svg+xml;base64,${read("icons/icon.svg").toString("base64")}`;
