@@ -355,7 +355,8 @@ function offerHanded() {
       say("What the other page hands over is no project's file, or is too large.", { Close: forget });
       return;
     }
-    const from = origin === "null" ? "A page without an address of its own" : new URL(origin).host;
+    // A page that was opened as a file has no origin.
+    const from = origin === "null" ? "Another page" : new URL(origin).host;
     const size = `${(bytes.byteLength / 1e6).toFixed(1)} MB`;
     offer(`${from} hands over a model of ${size}. Open it as a project here?`, "The model", () => bytes.slice());
   };
@@ -412,11 +413,12 @@ async function boot() {
   document.addEventListener("visibilitychange", tellVisibility);
   await globalThis.glasshouse.ready;
   tellVisibility();
+  // Before what the address names, which is then opened last.
+  await offerSample();
   const wish = new URLSearchParams(location.search);
   if (wish.get("project")) offerProject(wish.get("project"));
   else if (location.hash.startsWith("#m=")) offerLinked(location.hash.slice(3));
   else if (wish.has("receive")) offerHanded();
-  await offerSample();
 }
 
 boot().catch((error) => {
