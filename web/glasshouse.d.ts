@@ -206,8 +206,8 @@ export interface GenerateOptions {
   seed?: number;
   /** Texts that end the writing. */
   stop?: string | string[];
-  /** What a GPU reads weights as. Default `auto`: `mixed` on GPUs with 16-bit floats, `f32` elsewhere. */
-  precision?: "f32" | "mixed" | "auto";
+  /** Storage format of matrices. Default: `f16` on GPUs with 16-bit floats, `f32` elsewhere. */
+  weights?: "f32" | "f16" | "q8_0" | "q4_0";
   /** What is done about words that many do not want to read: counted, left out, hidden, or the text ends before them. Default `off`. */
   moderation?: ModerationMode | Moderation;
   onToken?: (token: { id: number; text: string }) => void;

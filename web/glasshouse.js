@@ -241,7 +241,7 @@ export class Glasshouse {
     const { prompt = "", messages, onToken, signal } = options;
     const source = await this.#source(options);
     const names = { maxTokens: "max_tokens", temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p",
-      repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop", precision: "precision", moderation: "moderation" };
+      repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop", weights: "weights", moderation: "moderation" };
     const config = {};
     for (const [name, theirs] of Object.entries(names)) if (options[name] !== undefined) config[theirs] = options[name];
     if (typeof config.stop === "string") config.stop = [config.stop];

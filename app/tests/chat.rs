@@ -2,9 +2,7 @@
 
 use crate::support::play::{play, use_project};
 use crate::support::program::{error_of, folder, json_of, program, referee, succeed};
-use glasshouse_protocol::{
-    ChatMessage, Command, Event, GenerateConfig, Output, Precision, Prompt, Role, WeightSource,
-};
+use glasshouse_protocol::{ChatMessage, Command, Event, GenerateConfig, Output, Prompt, Role, WeightSource};
 use std::path::Path;
 
 /// A letter for the role, and a full stop at the end of each message.
@@ -35,8 +33,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     std::fs::write(folder.join("model/chat_template.jinja"), TEMPLATE).unwrap();
     succeed(folder, &["import", "model", "--project", "chats"]);
 
-    let config =
-        GenerateConfig { max_tokens: 4, seed: 5, precision: Precision::Auto, ..GenerateConfig::default() };
+    let config = GenerateConfig { max_tokens: 4, seed: 5, ..GenerateConfig::default() };
     let source = || WeightSource::best_of("1-model");
     let reply_in = |project: &str, messages: &[(Role, &str)]| {
         let messages = messages.iter().map(|(role, text)| ChatMessage::new(*role, *text)).collect();

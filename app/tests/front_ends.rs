@@ -164,7 +164,7 @@ fn the_same_prompt_is_continued_alike() {
     let done = last(&typed);
     let source = WeightSource::best_of(RUN);
     let stop = vec!["e".to_owned()];
-    let config = GenerateConfig { max_tokens: 40, stop, precision: Precision::Auto, ..Default::default() };
+    let config = GenerateConfig { max_tokens: 40, stop, ..Default::default() };
     let prompt = "One".to_owned();
     let command =
         Command::Generate { source, prompt: Prompt::Text { text: prompt }, config, output: Output::Tokens };
@@ -270,7 +270,7 @@ fn the_same_is_measured_alike() {
         repeats: 1,
         prompt_tokens: Some(3),
         tokens: None,
-        precision: None,
+        weights: None,
     };
     for (typed, command) in [
         (&["step", "--repeats", "2"][..], Command::BenchStep { config: config(), repeats: 2 }),

@@ -11,7 +11,7 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::{
-    Command, Envelope, Event, ExportFormat, ModelSource, Quantization, Report, Request,
+    Command, Envelope, Event, ExportFormat, ModelSource, Report, Request, WeightFormat,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -90,7 +90,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     assert!(error.contains("--format gguf"), "{error}");
 
     // A session's file for a page, and one with a given path.
-    let format = ExportFormat::Gguf { quantization: Quantization::Q8_0 };
+    let format = ExportFormat::Gguf { quantization: WeightFormat::Q8_0 };
     let (name, bytes) = download(folder, &folder.join("first"), format);
     assert_eq!(name, format!("{RUN}-q8_0.gguf"));
     assert!(bytes == std::fs::read(folder.join("f32.gguf")).unwrap());
@@ -189,7 +189,7 @@ fn the_window_asks_what_a_model_is_written_as() {
     };
     let run = || "2-llama-tiny".to_owned();
     for (format, chosen, to) in [
-        (ExportFormat::Gguf { quantization: Quantization::Q8_0 }, "/models/m.gguf", "/models/m.gguf"),
+        (ExportFormat::Gguf { quantization: WeightFormat::Q8_0 }, "/models/m.gguf", "/models/m.gguf"),
         (ExportFormat::HuggingFace, "/models", "/models/2-llama-tiny"),
     ] {
         let wish = Wish::ExportModel { run: run(), format };

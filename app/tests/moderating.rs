@@ -5,7 +5,7 @@ use crate::support::serving::{Serving, pieces, trained};
 use glasshouse::serve::{QUEUE, Server, ServerSettings, Switchboard};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    CheckpointChoice, Command, Completion, Event, Moderated, Moderation, ModerationMode, Precision, Report,
+    CheckpointChoice, Command, Completion, Event, Moderated, Moderation, ModerationMode, Report,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -234,7 +234,7 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
         cors: None,
         run: None,
         checkpoint: CheckpointChoice::Best,
-        precision: Precision::Auto,
+        weights: None,
         moderation: Moderation::default(),
     };
     let server = Server::start(settings, board.clone()).unwrap();

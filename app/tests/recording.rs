@@ -21,7 +21,7 @@ use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
     AuditSettings, CheckpointChoice, Command, EvaluateSettings, ExportFormat, GuardMode, LearnsFrom,
-    Objective, Quantization, RunConfig, RunLaunch, RunState, Start, TrainingState, View, WeightSource,
+    Objective, RunConfig, RunLaunch, RunState, Start, TrainingState, View, WeightFormat, WeightSource,
     presets,
 };
 use serde_json::{Value, json};
@@ -157,7 +157,7 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     session.picture("export", &format!("exporting {} for llama.cpp", names[0]));
     session.press("Cancel");
     let to = work.join("shakespeare.gguf");
-    let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: Quantization::Q8_0 });
+    let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: WeightFormat::Q8_0 });
     session.ask(Command::ExportModel { run, checkpoint: None, format, to: Some(to.clone()), keep: true });
     let model = std::env::var_os("GLASSHOUSE_RECORD_MODEL").map_or(to, PathBuf::from);
     let chosen = Chosen { name: model.display().to_string(), bytes: None };

@@ -7,7 +7,7 @@ pub mod selftest;
 pub mod session;
 pub mod setup;
 
-pub use glasshouse_compiler::{graph, model, optimizer, plan, sampler, step};
+pub use glasshouse_compiler::{blocks, graph, model, optimizer, plan, sampler, step};
 pub use glasshouse_evaluation as evaluation;
 pub use glasshouse_executors::{cpu, device, executor, gpu, oracle};
 pub use glasshouse_formats as formats;

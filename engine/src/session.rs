@@ -413,8 +413,8 @@ impl Session {
                 self.steer(id, &command, live).await?;
             }
 
-            Command::OpenModel { source, precision } => {
-                self.open_model(id, &source, precision, live).await?;
+            Command::OpenModel { source, weights } => {
+                self.open_model(id, &source, weights, live).await?;
             }
             Command::Generate { source, prompt, config, output } => {
                 self.generate(id, &source, prompt, config, output, live).await?;
@@ -469,6 +469,9 @@ impl Session {
             Command::MergeAdapter { run, checkpoint, adapter, undo } => {
                 let checkpoint = checkpoint.unwrap_or_default();
                 self.merge_adapter(id, &run, checkpoint, adapter, undo).await?;
+            }
+            Command::Compress { run, checkpoint, weights } => {
+                self.compress(id, &run, checkpoint.unwrap_or_default(), weights).await?;
             }
             Command::ExportModel { run, checkpoint, format, to, keep } => {
                 let checkpoint = checkpoint.unwrap_or_default();
@@ -538,6 +541,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::DuplicateProject { .. } => "copying the project",
         Command::RestoreCheckpoint { .. } => "restoring the checkpoint",
         Command::MergeAdapter { .. } => "merging the adapter",
+        Command::Compress { .. } => "compressing the model",
         Command::ExportModel { .. } => "exporting the model",
         Command::ListModelFiles { .. } => "requesting the model",
         Command::LookAtModel { .. } => "reading the model",

@@ -2543,6 +2543,12 @@ pub mod embedding {
         Scalar,
         /// `vec4` in the source.
         Vec4,
+        /// `half` in the source.
+        Half,
+        /// `q8_0` in the source.
+        Q80,
+        /// `q4_0` in the source.
+        Q40,
     }
 
     /// Which `positions` the variant is built for.
@@ -2556,16 +2562,17 @@ pub mod embedding {
         Moved,
     }
 
-    /// The variant with these features.
-    pub fn kernel(entries: Entries, positions: Positions) -> &'static Kernel {
-        &VARIANTS[entries as usize * 3 + positions as usize]
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(entries: Entries, positions: Positions) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 15] = [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), None, Some(7), Some(8), None, Some(9), Some(10), None, Some(11)];
+        PLACES.get(entries as usize * 3 + positions as usize)?.map(|place| &VARIANTS[usize::from(place)])
     }
 
-    pub(crate) static VARIANTS: [Kernel; 6] = [
+    pub(crate) static VARIANTS: [Kernel; 12] = [
         Kernel {
             name: "embedding:scalar,bare",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W305DB59E, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630],
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, WEDE0F26C, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630, W5A1CE584],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -2573,7 +2580,7 @@ pub mod embedding {
         Kernel {
             name: "embedding:scalar,fixed",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W53371992, W127B781D, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630],
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, WEDE0F26C, WE85BCDB6, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630, W5A1CE584],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_1,
             workgroup_memory: 0,
@@ -2581,7 +2588,7 @@ pub mod embedding {
         Kernel {
             name: "embedding:scalar,moved",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W53371992, W28AD0593, WC589BBBF, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630, W818D0471],
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630, W5A1CE584, W818D0471],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_2,
             workgroup_memory: 0,
@@ -2589,7 +2596,7 @@ pub mod embedding {
         Kernel {
             name: "embedding:vec4,bare",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W305DB59E, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6],
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, WEDE0F26C, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W5A1CE584],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_3,
             workgroup_memory: 0,
@@ -2597,7 +2604,7 @@ pub mod embedding {
         Kernel {
             name: "embedding:vec4,fixed",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W53371992, W127B781D, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6],
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, WEDE0F26C, WE85BCDB6, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W5A1CE584],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_4,
             workgroup_memory: 0,
@@ -2605,9 +2612,57 @@ pub mod embedding {
         Kernel {
             name: "embedding:vec4,moved",
             entry_point: "embedding",
-            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W53371992, W28AD0593, WC589BBBF, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W818D0471],
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W5A1CE584, W818D0471],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:half,bare",
+            entry_point: "embedding",
+            pieces: &[W148953AA, W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, WEDE0F26C, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W4967A51A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:half,moved",
+            entry_point: "embedding",
+            pieces: &[W148953AA, W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W4601E11D, W2CA8F197, W53371992, W28AD0593, WEDE0F26C, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W4967A51A, W818D0471],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:q8_0,bare",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W6CF6E36D, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:q8_0,moved",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W28AD0593, W6CF6E36D, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W818D0471],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:q4_0,bare",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W6CF6E36D, W81BFE667, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:q4_0,moved",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, WCE3C8D49, W2CA8F197, W53371992, W28AD0593, W6CF6E36D, W46C7C77B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W818D0471],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_9,
             workgroup_memory: 0,
         },
     ];
@@ -2655,6 +2710,38 @@ pub mod embedding {
         KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
         KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
+        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
+        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
         KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
@@ -3929,14 +4016,18 @@ pub mod linear_few {
         Vec4,
         /// `half` in the source.
         Half,
+        /// `q8_0` in the source.
+        Q80,
+        /// `q4_0` in the source.
+        Q40,
     }
 
     /// The variant with these features.
     pub fn kernel(tier: Tier, operands: Operands, bias: bool, residual: bool) -> &'static Kernel {
-        &VARIANTS[tier as usize * 12 + operands as usize * 4 + usize::from(bias) * 2 + usize::from(residual)]
+        &VARIANTS[tier as usize * 20 + operands as usize * 4 + usize::from(bias) * 2 + usize::from(residual)]
     }
 
-    pub(crate) static VARIANTS: [Kernel; 36] = [
+    pub(crate) static VARIANTS: [Kernel; 60] = [
         Kernel {
             name: "linear_few:direct,scalar",
             entry_point: "linear_few",
@@ -4031,6 +4122,70 @@ pub mod linear_few {
             pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_11,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,q8_0",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,q8_0,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,q8_0,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,q8_0,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,q4_0",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,q4_0,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,q4_0,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,q4_0,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_15,
             workgroup_memory: 0,
         },
         Kernel {
@@ -4130,6 +4285,70 @@ pub mod linear_few {
             workgroup_memory: 1024,
         },
         Kernel {
+            name: "linear_few:tiled,q8_0",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,q8_0,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,q8_0,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,q8_0,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,q4_0",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,q4_0,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W52008665, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,q4_0,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,q4_0,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W8240977E, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 1024,
+        },
+        Kernel {
             name: "linear_few:subgroup,scalar",
             entry_point: "linear_few",
             pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
@@ -4225,6 +4444,70 @@ pub mod linear_few {
             bindings: BINDINGS_11,
             workgroup_memory: 1024,
         },
+        Kernel {
+            name: "linear_few:subgroup,q8_0",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,q8_0,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,q8_0,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,q8_0,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,q4_0",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, W9C868AC8, W3E3598EF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,q4_0,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WA72A790E, W9C868AC8, W0005B6A1, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,q4_0,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W9C868AC8, WADD86A32, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,q4_0,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WB1E903B4, WA8D23C4E, WC0E6C1E3, W981AE7BD, W9C868AC8, W0B8C75DF, WC49E095A, W56216E2F, WAA360B86, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 1024,
+        },
     ];
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
@@ -4306,6 +4589,34 @@ pub mod linear_few {
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
         KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_12: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_13: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_14: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_15: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
         KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
         KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
@@ -7009,8 +7320,6 @@ pub mod scale {
         pub count: u32,
         /// `factor` of the kernel.
         pub factor: f32,
-        /// 1 where x is in 16-bit floats.
-        pub half_precision: u32,
     }
 
     impl Arguments {
@@ -7022,7 +7331,7 @@ pub mod scale {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    const _: () = assert!(size_of::<Arguments>() == 8);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -7033,7 +7342,7 @@ pub mod scale {
         Kernel {
             name: "scale",
             entry_point: "scale",
-            pieces: &[WD46EAEE3, WE32FAE4C, W2948F8A4, W260710EA, W10EDD64A, WFC41066D, WE379288C, WD0112C68, W0D6B5DC7],
+            pieces: &[W0298B390, WE32FAE4C, W92E6200A, W260710EA, W8CAE81AD, WD0112C68, W0D6B5DC7],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -7420,6 +7729,80 @@ pub mod unlikelihood_backward {
     ];
 }
 
+/// Weights stored in fewer bits, as 32-bit floats: y = x.
+pub mod unpack {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// O·I, in quads.
+        pub count: u32,
+        /// I, in quads.
+        pub columns: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// Which `format` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Format {
+        /// `floats16` in the source.
+        Floats16,
+        /// `q8_0` in the source.
+        Q80,
+        /// `q4_0` in the source.
+        Q40,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(format: Format) -> &'static Kernel {
+        &VARIANTS[format as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel {
+            name: "unpack:floats16",
+            entry_point: "unpack",
+            pieces: &[W8BA0BAB8, WE32FAE4C, W2948F8A4, W1C02B554, WD10F033B, W8D778FB2, WD0112C68, W0D6B5DC7, W10EDD64A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "unpack:q8_0",
+            entry_point: "unpack",
+            pieces: &[W8BA0BAB8, WE32FAE4C, W2948F8A4, W1C02B554, WB3268A23, W8D778FB2, WD0112C68, W0D6B5DC7, W102C8370, WA570862E, WD1E15131, WCFE0E5E9, WAC4628CD, W10EDD64A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "unpack:q4_0",
+            entry_point: "unpack",
+            pieces: &[W8BA0BAB8, WE32FAE4C, W2948F8A4, W1C02B554, WB3268A23, W8D778FB2, WD0112C68, W0D6B5DC7, W6F28A13E, WA570862E, W5752D912, WCFE0E5E9, WA5FE1965, W10EDD64A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
 /// Arguments that several kernels take.
 pub mod attention {
     /// The kernel's uniform structure, `Arguments` in its source.
@@ -7697,6 +8080,12 @@ pub static KERNELS: &[&Kernel] = &[
     &embedding::VARIANTS[3],
     &embedding::VARIANTS[4],
     &embedding::VARIANTS[5],
+    &embedding::VARIANTS[6],
+    &embedding::VARIANTS[7],
+    &embedding::VARIANTS[8],
+    &embedding::VARIANTS[9],
+    &embedding::VARIANTS[10],
+    &embedding::VARIANTS[11],
     &embedding_backward::VARIANTS[0],
     &embedding_backward::VARIANTS[1],
     &embedding_backward::VARIANTS[2],
@@ -7787,6 +8176,30 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_few::VARIANTS[33],
     &linear_few::VARIANTS[34],
     &linear_few::VARIANTS[35],
+    &linear_few::VARIANTS[36],
+    &linear_few::VARIANTS[37],
+    &linear_few::VARIANTS[38],
+    &linear_few::VARIANTS[39],
+    &linear_few::VARIANTS[40],
+    &linear_few::VARIANTS[41],
+    &linear_few::VARIANTS[42],
+    &linear_few::VARIANTS[43],
+    &linear_few::VARIANTS[44],
+    &linear_few::VARIANTS[45],
+    &linear_few::VARIANTS[46],
+    &linear_few::VARIANTS[47],
+    &linear_few::VARIANTS[48],
+    &linear_few::VARIANTS[49],
+    &linear_few::VARIANTS[50],
+    &linear_few::VARIANTS[51],
+    &linear_few::VARIANTS[52],
+    &linear_few::VARIANTS[53],
+    &linear_few::VARIANTS[54],
+    &linear_few::VARIANTS[55],
+    &linear_few::VARIANTS[56],
+    &linear_few::VARIANTS[57],
+    &linear_few::VARIANTS[58],
+    &linear_few::VARIANTS[59],
     &linear_input_backward_cooperative::VARIANTS[0],
     &linear_input_backward_cooperative::VARIANTS[1],
     &linear_input_backward_cooperative::VARIANTS[2],
@@ -7941,10 +8354,13 @@ pub static KERNELS: &[&Kernel] = &[
     &sum_rows::VARIANTS[6],
     &unlikelihood::VARIANTS[0],
     &unlikelihood_backward::VARIANTS[0],
+    &unpack::VARIANTS[0],
+    &unpack::VARIANTS[1],
+    &unpack::VARIANTS[2],
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "27acd923c4de865a";
+pub const VERSION: &str = "8acbccb5e45f2db2";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[

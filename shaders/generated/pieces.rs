@@ -33,6 +33,11 @@ pub(crate) const W02648519: &str = r#"
 @group(0) @binding(1)
 var<storage, read> dy: array<Stored>;
 "#;
+pub(crate) const W0298B390: &str = r#"struct Arguments {
+    count: u32,
+    factor: f32
+}
+"#;
 pub(crate) const W02BE1858: &str = r#"alias Result = vec4<f16>;
 "#;
 pub(crate) const W042D832E: &str = r#"
@@ -351,6 +356,11 @@ pub(crate) const W10263292: &str = r#"struct Arguments {
     parts: u32
 }
 "#;
+pub(crate) const W102C8370: &str = r#"
+fn quant_words(quads: u32) -> u32 {
+    return quads;
+}
+"#;
 pub(crate) const W10B78581: &str = r#"
 alias Operand = vec4<f16>;
 "#;
@@ -409,27 +419,6 @@ fn sums(group: vec3<u32>, local: u32) {
             sum += Entry(dx[column]);
         }
         dx[column] = Result(sum);
-    }
-}
-"#;
-pub(crate) const W127B781D: &str = r#"
-@compute @workgroup_size(256)
-fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let row = at / arguments.channels;
-    let channel = at % arguments.channels;
-    if row < arguments.tokens {
-        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
-        let bound = token - arguments.first;
-        if bound >= arguments.rows {
-            return;
-        }
-        var sum = table[bound * arguments.channels + channel];
-        {
-            var position = row % arguments.time;
-            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
-        }
-        y[at] = sum;
     }
 }
 "#;
@@ -597,6 +586,10 @@ pub(crate) const W1B2B5E73: &str = r#"
 fn x_entry(start: u32, step: u32, k: u32) -> f32 {
     return select(0.0, x[start + k], step + k < arguments.inner);
 }
+"#;
+pub(crate) const W1C02B554: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> y: array<vec4<f32>>;
 "#;
 pub(crate) const W1C93FFA7: &str = r#"
 @group(0) @binding(2)
@@ -1068,23 +1061,6 @@ fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
 }
 "#;
-pub(crate) const W305DB59E: &str = r#"
-@compute @workgroup_size(256)
-fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let row = at / arguments.channels;
-    let channel = at % arguments.channels;
-    if row < arguments.tokens {
-        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
-        let bound = token - arguments.first;
-        if bound >= arguments.rows {
-            return;
-        }
-        var sum = table[bound * arguments.channels + channel];
-        y[at] = sum;
-    }
-}
-"#;
 pub(crate) const W306B62DB: &str = r#"
 @group(0) @binding(3)
 var<storage, read> rows: array<vec2<f32>>;
@@ -1328,10 +1304,6 @@ alias RightMatrices = array<RightMatrix, PART_COLUMNS>;
 pub(crate) const W3AE8E973: &str = r#"
 @group(0) @binding(3)
 var<storage, read> key_scale: array<f32>;
-"#;
-pub(crate) const W3AFF166F: &str = r#"
-@group(0) @binding(3)
-var<storage, read> table: array<Entry>;
 "#;
 pub(crate) const W3B2C6AE2: &str = r#"@group(0) @binding(1)
 var<storage, read> x: array<Four>;
@@ -1587,6 +1559,10 @@ fn sigmoid(x: Entry) -> Entry {
     return 1.0 / (1.0 + exp(min(-x, Entry(80.0))));
 }
 "#;
+pub(crate) const W4601E11D: &str = r#"
+@group(0) @binding(3)
+var<storage, read> table: array<Stored>;
+"#;
 pub(crate) const W46216659: &str = r#"
 @group(0) @binding(4)
 var<storage, read> control: Control;
@@ -1594,6 +1570,30 @@ var<storage, read> control: Control;
 pub(crate) const W46B41050: &str = r#"
 @group(0) @binding(1)
 var<storage, read> x: array<Stored>;
+"#;
+pub(crate) const W46C7C77B: &str = r#"
+@compute @workgroup_size(256)
+fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.channels;
+    let channel = at % arguments.channels;
+    if row < arguments.tokens {
+        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
+        let bound = token - arguments.first;
+        if bound >= arguments.rows {
+            return;
+        }
+        var sum = embedded(bound, channel);
+        {
+            var position = row % arguments.time;
+            {
+                position += cursor[row / arguments.time].start;
+            }
+            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
+        }
+        y[at] = sum;
+    }
+}
 "#;
 pub(crate) const W46ED89E7: &str = r#"
 alias Four = vec4<Number>;
@@ -2103,6 +2103,11 @@ fn kept(index: u32) -> f32 {
 "#;
 pub(crate) const W572E4D51: &str = r#"
 const SIDE: u32 = 64u;
+"#;
+pub(crate) const W5752D912: &str = r#"
+fn quant_word(k: u32) -> u32 {
+    return k / 8u * 4u + k % 4u;
+}
 "#;
 pub(crate) const W582254EE: &str = r#"
 @group(0) @binding(3)
@@ -2616,6 +2621,14 @@ fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
     }
 }
 "#;
+pub(crate) const W6CF6E36D: &str = r#"
+fn embedded(bound: u32, channel: u32) -> Entry {
+    {
+        let row = bound * row_words(arguments.channels);
+        return quad(table[row + quant_word(channel)], table[row + scale_word(arguments.channels, channel)], channel);
+    }
+}
+"#;
 pub(crate) const W6D223E7B: &str = r#"
 struct Arguments {
     rows: u32,
@@ -2639,6 +2652,11 @@ fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         var kept = Entry(x[at]) * mask;
         y[at] = StoredY(kept);
     }
+}
+"#;
+pub(crate) const W6F28A13E: &str = r#"
+fn quant_words(quads: u32) -> u32 {
+    return quads / 2u;
 }
 "#;
 pub(crate) const W6FF4D5B5: &str = r#"
@@ -3214,6 +3232,23 @@ fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
     }
 }
 "#;
+pub(crate) const W81BFE667: &str = r#"
+@compute @workgroup_size(256)
+fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.channels;
+    let channel = at % arguments.channels;
+    if row < arguments.tokens {
+        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
+        let bound = token - arguments.first;
+        if bound >= arguments.rows {
+            return;
+        }
+        var sum = embedded(bound, channel);
+        y[at] = sum;
+    }
+}
+"#;
 pub(crate) const W8240977E: &str = r#"
 fn sum_of_row(value: f32, local: u32) -> f32 {
     return sum_of_group(value, local, LANES);
@@ -3350,6 +3385,11 @@ fn horizontal_sum(x: Entry) -> f32 {
     return (x.x + x.y) + (x.z + x.w);
 }
 "#;
+pub(crate) const W8BA0BAB8: &str = r#"struct Arguments {
+    count: u32,
+    columns: u32
+}
+"#;
 pub(crate) const W8C215E57: &str = r#"
 fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
     return coopLoadT<RightMatrix>(&right_tile[across_at(vec2<u32>(column, step))], ACROSS / UNIT);
@@ -3358,6 +3398,15 @@ fn right_across_matrix(column: u32, step: u32) -> RightMatrix {
 pub(crate) const W8C399512: &str = r#"
 @group(0) @binding(2)
 var<storage, read> lse: array<f32>;
+"#;
+pub(crate) const W8CAE81AD: &str = r#"
+@compute @workgroup_size(256)
+fn scale(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        y[at] = x[at] * arguments.factor;
+    }
+}
 "#;
 pub(crate) const W8CD93CF5: &str = r#"
 fn left(row: u32, step: u32) -> mat4x4<f32> {
@@ -3373,6 +3422,15 @@ fn add_products(sums: ptr<function, Sums>, left_by_value: LeftMatrices, right_by
             let at = row * PART_COLUMNS + column;
             (*sums)[at] = coopMultiplyAdd(left[row], right[column], (*sums)[at]);
         }
+    }
+}
+"#;
+pub(crate) const W8D778FB2: &str = r#"
+@compute @workgroup_size(256)
+fn unpack(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        y[at] = entry(at);
     }
 }
 "#;
@@ -3733,6 +3791,14 @@ pub(crate) const W9BAE96C7: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> result: array<f32>;
 "#;
+pub(crate) const W9C868AC8: &str = r#"
+fn weights(output: u32, k: u32) -> Entry {
+    {
+        let row = output * row_words(arguments.inner);
+        return quad(w[row + quant_word(k)], w[row + scale_word(arguments.inner, k)], k);
+    }
+}
+"#;
 pub(crate) const W9CAD8F74: &str = r#"
 @compute @workgroup_size(64)
 fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -3918,6 +3984,21 @@ fn sum_of_column(value: Entry, local: u32) -> Entry {
     return value;
 }
 "#;
+pub(crate) const WA570862E: &str = r#"
+fn row_words(quads: u32) -> u32 {
+    return quant_words(quads) + (quads / 8u + 1u) / 2u;
+}
+"#;
+pub(crate) const WA5FE1965: &str = r#"
+fn quad(quants: u32, scales: u32, k: u32) -> vec4<f32> {
+    let scale = widened((scales >> (k / 8u % 2u * 16u)) & 65535u);
+    {
+        let bits = quants >> (k / 4u % 2u * 4u);
+        let nibbles = vec4<u32>(bits, bits >> 8u, bits >> 16u, bits >> 24u) & vec4<u32>(15u);
+        return (vec4<f32>(nibbles) - 8.0) * scale;
+    }
+}
+"#;
 pub(crate) const WA63ECF49: &str = r#"
 fn along_at(place: vec2<u32>) -> u32 {
     return (place.x * ALONG + place.y) / UNIT;
@@ -4048,6 +4129,15 @@ fn stage(tile: vec2<u32>, first: u32, four: u32, end: u32) {
 pub(crate) const WABF77109: &str = r#"
 @group(0) @binding(5)
 var<storage, read_write> rows: array<vec2<f32>>;
+"#;
+pub(crate) const WAC4628CD: &str = r#"
+fn quad(quants: u32, scales: u32, k: u32) -> vec4<f32> {
+    let scale = widened((scales >> (k / 8u % 2u * 16u)) & 65535u);
+    {
+        let bytes = bitcast<vec4<i32>>(vec4<u32>(quants << 24u, quants << 16u, quants << 8u, quants));
+        return vec4<f32>(bytes >> vec4<u32>(24u)) * scale;
+    }
+}
 "#;
 pub(crate) const WAC4779A4: &str = r#"
 @group(0) @binding(5)
@@ -4383,6 +4473,10 @@ pub(crate) const WB1D3C708: &str = r#"
 @group(0) @binding(7)
 var<storage, read_write> dqkv: array<Stored>;
 "#;
+pub(crate) const WB1E903B4: &str = r#"
+@group(0) @binding(2)
+var<storage, read> w: array<u32>;
+"#;
 pub(crate) const WB1F15E70: &str = r#"
 @group(0) @binding(1)
 var<storage, read> a: array<Entry>;
@@ -4408,6 +4502,15 @@ pub(crate) const WB2D71C39: &str = r#"struct Arguments {
     turns: u32,
     factor: f32,
     addend: f32
+}
+"#;
+pub(crate) const WB3268A23: &str = r#"
+fn entry(at: u32) -> vec4<f32> {
+    {
+        let row = at / arguments.columns * row_words(arguments.columns);
+        let k = at % arguments.columns;
+        return quad(x[row + quant_word(k)], x[row + scale_word(arguments.columns, k)], k);
+    }
 }
 "#;
 pub(crate) const WB37CA6B6: &str = r#"
@@ -4719,30 +4822,6 @@ pub(crate) const WC52EC34A: &str = r#"struct Arguments {
     eps: f32
 }
 "#;
-pub(crate) const WC589BBBF: &str = r#"
-@compute @workgroup_size(256)
-fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    let row = at / arguments.channels;
-    let channel = at % arguments.channels;
-    if row < arguments.tokens {
-        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
-        let bound = token - arguments.first;
-        if bound >= arguments.rows {
-            return;
-        }
-        var sum = table[bound * arguments.channels + channel];
-        {
-            var position = row % arguments.time;
-            {
-                position += cursor[row / arguments.time].start;
-            }
-            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
-        }
-        y[at] = sum;
-    }
-}
-"#;
 pub(crate) const WC58A671A: &str = r#"
 var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
 "#;
@@ -5036,6 +5115,10 @@ pub(crate) const WCDDF94C5: &str = r#"
 @group(0) @binding(2)
 var<storage, read> w: array<Four>;
 "#;
+pub(crate) const WCE3C8D49: &str = r#"
+@group(0) @binding(3)
+var<storage, read> table: array<u32>;
+"#;
 pub(crate) const WCE47F11F: &str = r#"
 fn dy_columns(step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
@@ -5130,8 +5213,22 @@ fn right_four(tile_column: u32, first: u32, place: vec2<u32>, end: u32) -> Four 
     return select(Four(), numbers, step < end);
 }
 "#;
+pub(crate) const WCFE0E5E9: &str = r#"
+fn scale_word(quads: u32, k: u32) -> u32 {
+    return quant_words(quads) + k / 16u;
+}
+"#;
 pub(crate) const WD0112C68: &str = r#"
 const GROUPS_IN_ROW: u32 = 32768u;
+"#;
+pub(crate) const WD10F033B: &str = r#"
+fn entry(at: u32) -> vec4<f32> {
+    {
+        let low = x[2u * at];
+        let high = x[2u * at + 1u];
+        return vec4<f32>(widened(low & 65535u), widened(low >> 16u), widened(high & 65535u), widened(high >> 16u));
+    }
+}
 "#;
 pub(crate) const WD136DFAE: &str = r#"
 fn x_entry(step: u32, column: u32) -> f32 {
@@ -5147,6 +5244,11 @@ pub(crate) const WD1B71F7B: &str = r#"struct Arguments {
 "#;
 pub(crate) const WD1D867AB: &str = r#"
 const PART_COLUMNS: u32 = SIDE / EDGE;
+"#;
+pub(crate) const WD1E15131: &str = r#"
+fn quant_word(k: u32) -> u32 {
+    return k;
+}
 "#;
 pub(crate) const WD282B7C0: &str = r#"
 @compute @workgroup_size(256)
@@ -5167,12 +5269,6 @@ pub(crate) const WD39BF90D: &str = r#"struct Arguments {
     ignoring: u32,
     ignored: u32,
     beyond: f32
-}
-"#;
-pub(crate) const WD46EAEE3: &str = r#"struct Arguments {
-    count: u32,
-    factor: f32,
-    half_precision: u32
 }
 "#;
 pub(crate) const WD4CB626C: &str = r#"struct Arguments {
@@ -5583,15 +5679,6 @@ pub(crate) const WE32FAE4C: &str = r#"
 @group(0) @binding(0)
 var<uniform> arguments: Arguments;
 "#;
-pub(crate) const WE379288C: &str = r#"
-@compute @workgroup_size(256)
-fn scale(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let at = group_number(group) * 256u + local;
-    if at < arguments.count {
-        y[at] = entry(at) * arguments.factor;
-    }
-}
-"#;
 pub(crate) const WE415E9C9: &str = r#"
 @group(0) @binding(1)
 var<storage, read_write> y: array<f32>;
@@ -5641,6 +5728,27 @@ fn highest(values: vec4<f32>) -> f32 {
 pub(crate) const WE8150A24: &str = r#"
 fn entries() -> u32 {
     return arguments.head_size / 4u;
+}
+"#;
+pub(crate) const WE85BCDB6: &str = r#"
+@compute @workgroup_size(256)
+fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.channels;
+    let channel = at % arguments.channels;
+    if row < arguments.tokens {
+        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
+        let bound = token - arguments.first;
+        if bound >= arguments.rows {
+            return;
+        }
+        var sum = embedded(bound, channel);
+        {
+            var position = row % arguments.time;
+            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
+        }
+        y[at] = sum;
+    }
 }
 "#;
 pub(crate) const WE8D5118F: &str = r#"
@@ -5871,6 +5979,11 @@ struct Own {
 pub(crate) const WED8F2440: &str = r#"
 alias Operand = f32;
 "#;
+pub(crate) const WEDE0F26C: &str = r#"
+fn embedded(bound: u32, channel: u32) -> Entry {
+    return Entry(table[bound * arguments.channels + channel]);
+}
+"#;
 pub(crate) const WEEB6BA7C: &str = r#"
 fn silu_slope(x: Entry) -> Entry {
     let s = sigmoid(x);
@@ -6092,14 +6205,6 @@ var<storage, read_write> db: array<Entry>;
 pub(crate) const WFBB6A2E8: &str = r#"
 @group(0) @binding(2)
 var<storage, read> draws: array<f32>;
-"#;
-pub(crate) const WFC41066D: &str = r#"
-fn entry(at: u32) -> f32 {
-    if arguments.half_precision == 1u {
-        return widened((x[at / 2u] >> (16u * (at % 2u))) & 65535u);
-    }
-    return bitcast<f32>(x[at]);
-}
 "#;
 pub(crate) const WFC6CBAF6: &str = r#"
 @compute @workgroup_size(64)

@@ -1,14 +1,17 @@
 // Embedding: y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]).
-// variants: entries=scalar|vec4 positions=bare|fixed|moved
+// variants: entries=scalar|vec4|half|q8_0|q4_0 positions=bare|fixed|moved
+// never: half+fixed|q8_0+fixed|q4_0+fixed
 //
 // tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[b].start (moved)
 // or 0 (fixed); bare has no positions. One invocation an entry of y (four with vec4). Of a table that is too large to bind, some
-// rows are bound, and only what they hold is written.
+// rows are bound, and only what they hold is written. half, q8_0, q4_0: the table is stored in fewer bits.
 
 import package::shared::control::Control;
 import package::shared::decode::Cursor;
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;
+@if(q8_0 || q4_0) import package::shared::quants::{row_words, quant_word, scale_word, quad};
+@if(!q8_0 && !q4_0) import package::shared::stored::Stored;
 
 struct Arguments {
     tokens: u32, // B·T.
@@ -23,10 +26,20 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> tokens: array<u32>;
-@group(0) @binding(3) var<storage, read> table: array<Entry>;
+@if(q8_0 || q4_0) @group(0) @binding(3) var<storage, read> table: array<u32>;
+@if(!q8_0 && !q4_0) @group(0) @binding(3) var<storage, read> table: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> y: array<Entry>;
 @if(!bare) @group(0) @binding(5) var<storage, read> positions: array<Entry>;
 @if(moved) @group(0) @binding(6) var<storage, read> cursor: array<Cursor>;
+
+// Entry `channel` of a bound row.
+fn embedded(bound: u32, channel: u32) -> Entry {
+    @if(q8_0 || q4_0) {
+        let row = bound * row_words(arguments.channels);
+        return quad(table[row + quant_word(channel)], table[row + scale_word(arguments.channels, channel)], channel);
+    }
+    @else return Entry(table[bound * arguments.channels + channel]);
+}
 
 @compute @workgroup_size(256)
 fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -41,7 +54,7 @@ fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         if bound >= arguments.rows {
             return;
         }
-        var sum = table[bound * arguments.channels + channel];
+        var sum = embedded(bound, channel);
         @if(!bare) {
             var position = row % arguments.time;
             @if(moved) {

@@ -107,9 +107,9 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
       assert.match(imported.name, /owl$/);
 
       const source = { of: "checkpoint", run: imported.name, checkpoint: "best" };
-      const opened = await send(page, { command: "open_model", source, precision: "auto" });
+      const opened = await send(page, { command: "open_model", source });
       assert.equal(event(opened, "model_opened").chats, true);
-      const config = { max_tokens: 4, temperature: 0, precision: "auto" };
+      const config = { max_tokens: 4, temperature: 0 };
       const heard = await send(page, { command: "generate", source, prompt: { kind: "messages", messages: [{ role: "user", content: "Go" }] }, config });
       const prompt = heard.filter(({ event, prompt }) => event === "written" && prompt).flatMap(({ tokens }) => tokens);
       assert.equal(prompt.map(({ text }) => text).join(""), "u,Go.a,");
@@ -201,7 +201,7 @@ export function a_model_whose_transfer_stands_still_is_cancelled_and_fetched_aga
       assert.match(name, /owl$/);
       assert.deepEqual(others, []);
       const source = { of: "checkpoint", run: name, checkpoint: "best" };
-      const opened = await within(send(page, { command: "open_model", source, precision: "auto" }), "the model to be opened");
+      const opened = await within(send(page, { command: "open_model", source }), "the model to be opened");
       assert(event(opened, "model_opened"));
       // What was looked for above is found where there is something; it is stored behind the answers.
       const stored = async () => (await kept(page)).some((path) => path.includes(name));

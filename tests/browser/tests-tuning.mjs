@@ -24,7 +24,7 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   await send(page, { command: "train", config: first });
 
   const source = { of: "current" };
-  const open = { command: "open_model", source, precision: "auto" };
+  const open = { command: "open_model", source };
   assert.equal(event(await send(page, open), "model_opened").chats, false, "it was never taught to answer");
 
   const kept = event(await send(page, { command: "splice_feedback", rows: approved() }), "feedback").rows;

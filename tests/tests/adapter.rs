@@ -6,6 +6,7 @@ use crate::common::{deviation, draw_adapters, ids};
 use crate::export::{our_logits, small, write};
 use crate::runs::{config, create, project, session, store, with_trainer};
 use glasshouse_engine::Yielder;
+use glasshouse_engine::blocks;
 use glasshouse_engine::checkpoint::{CheckpointInfo, Checkpoints, Content, Which};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
@@ -18,10 +19,9 @@ use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::training::{Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Adapter, AdapterBase, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig,
+    Adapter, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig, WeightFormat,
 };
 use glasshouse_tests::{blocking, output_of, python};
-use half::f16;
 use pollster::block_on;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -113,28 +113,36 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
     }
 }
 
-/// The weights, with those that a run stores as f16 rounded to the nearest f16.
+/// The weights, with those that a run stores in fewer bits as they are stored.
 fn rounded(list: &[Parameter], layout: &ArenaLayout, mut arena: Vec<f32>) -> Vec<f32> {
-    for (at, _) in list.iter().enumerate().filter(|(_, own)| own.ty.element == Element::F16) {
-        for weight in &mut arena[layout.range(ParameterId(at as u32))] {
-            *weight = f16::from_f32(*weight).to_f32();
-        }
+    for (at, own) in list.iter().enumerate().filter(|(_, own)| own.ty.element != Element::F32) {
+        let (element, columns) = (own.ty.element, own.ty.columns());
+        let weights = &mut arena[layout.range(ParameterId(at as u32))];
+        let mut words = vec![0; own.ty.rows() * blocks::row_words(element, columns)];
+        blocks::pack(element, columns, weights, &mut words);
+        blocks::unpack(element, columns, &words, weights);
     }
     arena
 }
 
-/// A base in 16 bits gives bit-identical products, gradients and steps to a 32-bit base with rounded matrices.
+/// A base in fewer bits gives bit-identical products, gradients and steps to a 32-bit base with rounded matrices.
 #[test]
-fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
-    let whole = adapted();
-    let mut half = adapted();
-    half.train.adapter.as_mut().unwrap().base = AdapterBase::F16;
-    let [list, of_f16] = [&whole, &half].map(|run| parameters(&run.model, &run.train).unwrap());
-    let [layout, to] = [&list, &of_f16].map(|list| ArenaLayout::from_parameters(list));
-    let held: usize =
-        of_f16.iter().filter(|own| own.ty.element == Element::F16).map(|own| own.ty.count()).sum();
-    assert!(held > 0 && to.length - to.floats_end >= held);
-    assert!(of_f16.iter().all(|own| own.ty.element == Element::F32 || own.name.starts_with("blocks.")));
+fn a_base_in_fewer_bits_is_the_rounded_one_to_the_bit() {
+    for format in [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0] {
+        is_the_rounded_one(format);
+    }
+}
+
+fn is_the_rounded_one(format: WeightFormat) {
+    let mut whole = adapted();
+    (whole.model.width, whole.model.head_size) = (32, 16);
+    let mut stored = whole.clone();
+    stored.train.adapter.as_mut().unwrap().base = format;
+    let [list, of_stored] = [&whole, &stored].map(|run| parameters(&run.model, &run.train).unwrap());
+    let [layout, to] = [&list, &of_stored].map(|list| ArenaLayout::from_parameters(list));
+    let held = of_stored.iter().filter(|own| own.ty.element == format.into()).count();
+    assert!(held == to.stored.len() && held > 0);
+    assert!(of_stored.iter().all(|own| own.ty.element == Element::F32 || own.name.starts_with("blocks.")));
     let mut arena = blocking::initial_parameters(&list, &layout, 7);
     draw_adapters(&list, &layout, &mut arena);
     // Includes subnormal 16-bit floats.
@@ -156,26 +164,26 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
         ("burn-flex".to_owned(), false),
     ] {
         let mut found = Vec::new();
-        for run in [&whole, &half] {
+        for run in [&whole, &stored] {
             let mut train = run.train.clone();
             train.activation_checkpointing = checkpointing;
             let graphs = training_graphs(&run.model, &train).unwrap();
             let opened = Executor::open(&device, &graphs, Optimizer::new(&train), Some(2));
             let (mut executor, _) = block_on(opened).unwrap();
-            let is_half = run.train.adapter == half.train.adapter;
+            let is_stored = run.train.adapter == stored.train.adapter;
             let moved = layout.moved_to(&to, arena.clone());
-            // The 32-bit run gets the same weights after rounding to f16.
-            let given = if is_half { moved } else { to.moved_to(&layout, rounded(&of_f16, &to, moved)) };
+            // The 32-bit run gets the same weights after rounding.
+            let given = if is_stored { moved } else { to.moved_to(&layout, rounded(&of_stored, &to, moved)) };
             block_on(executor.set_state(&ArenaState { parameters: given, ..ArenaState::default() })).unwrap();
             let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
             let evaluated = block_on(executor.evaluate(&step.micro_batches)).unwrap();
             block_on(executor.train(std::slice::from_ref(&step))).unwrap();
             let after = block_on(executor.state()).unwrap().parameters;
-            let after = if is_half { to.moved_to(&layout, rounded(&of_f16, &to, after)) } else { after };
+            let after = if is_stored { to.moved_to(&layout, rounded(&of_stored, &to, after)) } else { after };
             found.push((loss, evaluated, gradients, after));
         }
         assert!(found[0].2[..layout.trained_end].iter().any(|entry| *entry != 0.0));
-        assert!(found[0] == found[1], "{device}, {checkpointing}: {} {}", found[0].0, found[1].0);
+        assert!(found[0] == found[1], "{format:?}, {device}, {checkpointing}: {} {}", found[0].0, found[1].0);
     }
 }
 
@@ -236,7 +244,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     let data = project.folder().join("data");
     std::fs::create_dir_all(&data).unwrap();
     tokenizer.save(&data.join("tokenizer.json")).unwrap();
-    let base = AdapterBase::F16;
+    let base = WeightFormat::F16;
     config.train.adapter = Some(Adapter { rank: 3, rslora: true, base, ..Adapter::default() });
     let list = parameters(&config.model, &config.train).unwrap();
     let layout = ArenaLayout::from_parameters(&list);
@@ -369,7 +377,7 @@ fn python_peft_agrees_on_an_adapter_of_a_llama() {
 #[test]
 fn an_adapter_over_a_base_in_16_bits_is_exported_as_one_over_32() {
     let folder = tempfile::tempdir().unwrap();
-    let files = [AdapterBase::F32, AdapterBase::F16].map(|base| {
+    let files = [WeightFormat::F32, WeightFormat::F16].map(|base| {
         let (mut config, ..) = small("llama-tiny", |_| ());
         config.train.adapter = Some(Adapter { rank: 4, base, ..Adapter::default() });
         let list = parameters(&config.model, &config.train).unwrap();

@@ -8,7 +8,7 @@ use crate::import::read_json;
 use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{self, Gguf};
 use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::{CheckpointChoice, Quantization, TokenizerConfig, TokenizerKind};
+use glasshouse_engine::protocol::{CheckpointChoice, TokenizerConfig, TokenizerKind, WeightFormat};
 use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_engine::{Yielder, block_on};
 use glasshouse_tests::{blocking, cache, output_of, python, repository};
@@ -48,7 +48,7 @@ fn slow_llama_cpp_computes_what_we_compute() {
     }
     for (number, (name, config, tokenizer, arena)) in all.into_iter().enumerate() {
         let path = folder.path().join(format!("{number}.gguf"));
-        write(&config.model, &tokenizer.clone().into(), &arena, Quantization::F32, Some(name), &path);
+        write(&config.model, &tokenizer.clone().into(), &arena, WeightFormat::F32, Some(name), &path);
         let ids: Vec<u32> = (0..16).map(|at| (at * 37 + 5) % config.model.vocabulary as u32).collect();
         files.push((name, config, tokenizer, arena, path, ids));
     }
@@ -81,9 +81,9 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
     let (mut compared, mut files) = (0, Vec::new());
     // The last ones are types that we do not write.
     let types = [
-        (Some(Quantization::F16), "1"),
-        (Some(Quantization::Q8_0), "7"),
-        (Some(Quantization::Q4_0), "2"),
+        (Some(WeightFormat::F16), "1"),
+        (Some(WeightFormat::Q8_0), "7"),
+        (Some(WeightFormat::Q4_0), "2"),
         (None, "15"),
     ];
     let mut all = models(true);
@@ -99,7 +99,7 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
         let place = |label: &str| folder.path().join(format!("{number}-{label}.gguf"));
         let tokenizer = TokenizerFiles::from(tokenizer);
         let whole = place("f32");
-        write(&config.model, &tokenizer, &arena, Quantization::F32, Some(name), &whole);
+        write(&config.model, &tokenizer, &arena, WeightFormat::F32, Some(name), &whole);
         for (quantization, number) in types {
             let theirs = place(&format!("theirs-{number}"));
             command.args([whole.as_os_str(), theirs.as_os_str(), number.as_ref()]);
@@ -170,7 +170,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
     assert!(trained.tokenizer.decode(&ids).contains("Berlin"));
 
     let floats = 4 * trained.parameters.len();
-    for quantization in Quantization::ALL {
+    for quantization in WeightFormat::ALL {
         let (path, began) = (folder.path().join("timed.gguf"), std::time::Instant::now());
         let written = block_on(gguf::export_trained(&trained, quantization, &path, true, &Yielder::none()))
             .unwrap()
@@ -182,7 +182,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
 
     // Exported again as F32, llama.cpp computes the same as we do.
     let path = folder.path().join("f32.gguf");
-    block_on(gguf::export_trained(&trained, Quantization::F32, &path, false, &Yielder::none())).unwrap();
+    block_on(gguf::export_trained(&trained, WeightFormat::F32, &path, false, &Yielder::none())).unwrap();
     ids.truncate(prompt);
     let request = json!([{ "file": path, "ids": ids, "texts": TEXTS, "greedy": 8 }]);
     let mut said = llama_cpp(&request, folder.path()).remove(0);

@@ -10,8 +10,8 @@ use glasshouse_engine::formats::gguf::{
 use glasshouse_engine::graph::random;
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{
-    Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Quantization, Rope,
-    RopeScaling, RunConfig, TokenizerConfig, TokenizerKind,
+    Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Rope, RopeScaling,
+    RunConfig, TokenizerConfig, TokenizerKind, WeightFormat,
 };
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
 use glasshouse_engine::{Result, Yielder, block_on};
@@ -93,7 +93,7 @@ pub fn write(
     model: &ModelConfig,
     tokenizer: &TokenizerFiles,
     arena: &[f32],
-    quantization: Quantization,
+    quantization: WeightFormat,
     family: Option<&str>,
     path: &Path,
 ) -> Vec<String> {
@@ -105,7 +105,7 @@ pub fn write(
 fn exported(folder: &Path) -> Vec<u8> {
     let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.tied_head = false);
     let path = folder.join("whole.gguf");
-    write(&config.model, &tokenizer.into(), &arena, Quantization::F32, None, &path);
+    write(&config.model, &tokenizer.into(), &arena, WeightFormat::F32, None, &path);
     std::fs::read(path).unwrap()
 }
 
@@ -125,7 +125,7 @@ fn every_architecture_comes_back_bit_for_bit() {
     for (number, (name, config, tokenizer, arena)) in models(false).into_iter().enumerate() {
         let path = folder.path().join(format!("{number}.gguf"));
         let notices =
-            write(&config.model, &tokenizer.clone().into(), &arena, Quantization::F32, Some(name), &path);
+            write(&config.model, &tokenizer.clone().into(), &arena, WeightFormat::F32, Some(name), &path);
         assert_eq!(notices, Vec::<String>::new(), "{name}");
         let found = Found::look(&path, None).unwrap();
         assert_eq!(found.family.model_type, name);
@@ -147,10 +147,10 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
         let tokenizer = TokenizerFiles::from(tokenizer);
         let file = |label: &str| folder.path().join(format!("{number}-{label}.gguf"));
         let whole = file("f32");
-        write(&config.model, &tokenizer, &arena, Quantization::F32, Some(name), &whole);
+        write(&config.model, &tokenizer, &arena, WeightFormat::F32, Some(name), &whole);
         let whole = std::fs::read(whole).unwrap();
         let whole = Gguf::read(Path::new("f32"), &whole).unwrap();
-        for quantization in [Quantization::F16, Quantization::Q8_0, Quantization::Q4_0] {
+        for quantization in [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0] {
             let path = file(quantization.name());
             let notices = write(&config.model, &tokenizer, &arena, quantization, Some(name), &path);
             assert_eq!(notices, Vec::<String>::new(), "{name}");
@@ -172,15 +172,15 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
             }
             let ty = |tensor: &str| types.iter().find(|(name, _)| name == tensor).map(|(_, ty)| *ty);
             let expected = match quantization {
-                Quantization::F16 => GgmlType::F16,
-                Quantization::Q8_0 => GgmlType::Q8_0,
+                WeightFormat::F16 => GgmlType::F16,
+                WeightFormat::Q8_0 => GgmlType::Q8_0,
                 _ => GgmlType::Q4_0,
             };
             assert_eq!(ty("blk.0.ffn_down.weight"), Some(expected));
             assert_eq!(ty("output_norm.weight"), Some(GgmlType::F32));
             assert!(matches!(ty("position_embd.weight"), None | Some(GgmlType::F32)));
             // As in llama.cpp, because 64 is not a multiple of 256.
-            let head = if quantization == Quantization::Q4_0 { GgmlType::Q8_0 } else { expected };
+            let head = if quantization == WeightFormat::Q4_0 { GgmlType::Q8_0 } else { expected };
             let tied = config.model.tied_head;
             assert_eq!(ty(if tied { "token_embd.weight" } else { "output.weight" }), Some(head));
 
@@ -199,7 +199,7 @@ fn rows_of_no_whole_blocks_are_f16_and_said_to_be() {
     let folder = tempfile::tempdir().unwrap();
     let (config, tokenizer, arena) = small("llama-tiny", |_| {});
     let path = folder.path().join("m.gguf");
-    let notices = write(&config.model, &tokenizer.into(), &arena, Quantization::Q4_0, None, &path);
+    let notices = write(&config.model, &tokenizer.into(), &arena, WeightFormat::Q4_0, None, &path);
     assert!(
         notices[0].ends_with("have rows that blocks of Q4_0 do not divide and are stored as F16"),
         "{notices:?}"
@@ -230,7 +230,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
                 family: None,
                 parameters: &arena,
                 name: "test",
-                quantization: Quantization::F32,
+                quantization: WeightFormat::F32,
             };
             let written = write_gguf(&export, &path, false);
             if matches!(kind, TokenizerKind::WordPiece | TokenizerKind::Unigram) {
@@ -258,7 +258,7 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     let refuse = |preset: &str, change: fn(&mut RunConfig), named: &str| {
         let (config, tokenizer, arena) = small(preset, change);
         let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
-        let (model, quantization) = (&config.model, Quantization::F32);
+        let (model, quantization) = (&config.model, WeightFormat::F32);
         let export =
             Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
         let error = write_gguf(&export, &path, false).unwrap_err().to_string();
@@ -274,11 +274,11 @@ fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
     refuse("llama-tiny", |config| config.model.position = Position::None, "model.position");
     let (config, tokenizer, mut arena) = small("nanogpt-cpu", |_| {});
     let (path, tokenizer) = (folder.path().join("m.gguf"), TokenizerFiles::from(tokenizer));
-    let notices = write(&config.model, &tokenizer, &arena, Quantization::F32, None, &path);
+    let notices = write(&config.model, &tokenizer, &arena, WeightFormat::F32, None, &path);
     assert!(notices[0].contains("gelu_exact becomes gelu_tanh"), "{notices:?}");
     std::fs::remove_file(&path).unwrap();
     arena[7] = f32::NAN;
-    let (model, quantization) = (&config.model, Quantization::Q8_0);
+    let (model, quantization) = (&config.model, WeightFormat::Q8_0);
     let tokenizer = &tokenizer;
     let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
@@ -291,7 +291,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let (config, tokenizer, arena) = small("llama-tiny", |_| {});
     let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
-    let (model, quantization) = (&config.model, Quantization::F16);
+    let (model, quantization) = (&config.model, WeightFormat::F16);
     let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
     std::fs::write(&path, "thesis").unwrap();
     let error = write_gguf(&export, &path, false).unwrap_err().to_string();
@@ -504,7 +504,7 @@ fn all_tokens_that_end_a_text_go_out_and_come_back() {
     let end = tokenizer.end_of_text().unwrap();
     let with =
         |ends: &[u32]| TokenizerFiles::from(tokenizer.clone()).generating(&json!({ "eos_token_id": ends }));
-    let notices = write(&config.model, &with(&[9, end, 8]), &arena, Quantization::F32, None, &path);
+    let notices = write(&config.model, &with(&[9, end, 8]), &arena, WeightFormat::F32, None, &path);
     assert_eq!(notices, Vec::<String>::new());
     let bytes = std::fs::read(&path).unwrap();
     let file = Gguf::read(&path, &bytes).unwrap();
@@ -516,7 +516,7 @@ fn all_tokens_that_end_a_text_go_out_and_come_back() {
     assert_eq!(found.tokenizer.generation["eos_token_id"], json!([9, end, 8]));
     // There is no key for a fourth one.
     let path = folder.path().join("more.gguf");
-    let notices = write(&config.model, &with(&[9, end, 8, 7]), &arena, Quantization::F32, None, &path);
+    let notices = write(&config.model, &with(&[9, end, 8, 7]), &arena, WeightFormat::F32, None, &path);
     assert!(notices[0].contains("three tokens that end a text"), "{notices:?}");
 }
 
@@ -524,7 +524,7 @@ fn all_tokens_that_end_a_text_go_out_and_come_back() {
 fn a_file_that_becomes_shorter_while_it_is_imported_is_an_error_and_no_end() {
     let folder = tempfile::tempdir().unwrap();
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
-    for (quantization, name) in [(Quantization::F32, "f32"), (Quantization::Q8_0, "q8_0")] {
+    for (quantization, name) in [(WeightFormat::F32, "f32"), (WeightFormat::Q8_0, "q8_0")] {
         let (_, config, tokenizer, arena) = models(true).swap_remove(2);
         let path = folder.path().join(name);
         write(&config.model, &tokenizer.into(), &arena, quantization, None, &path);
@@ -570,7 +570,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let path = folder.path().join(format!("{number}.gguf"));
         let mut files = TokenizerFiles::from(tokenizer);
         files.chat_template = Some("{{ messages }}".to_owned());
-        write(&config.model, &files, &arena, Quantization::F32, Some(name), &path);
+        write(&config.model, &files, &arena, WeightFormat::F32, Some(name), &path);
         let found = Found::look(&path, Some(24)).unwrap();
         assert!(found.notices[0].contains("from 32 to 24 tokens"), "{:?}", found.notices);
         let run = blocking::import(&project, &found, name).unwrap();
@@ -578,7 +578,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let ids = trained.tokenizer.encode("The fox sleeps").unwrap();
         assert_eq!(our_logits(&trained.config, &trained.parameters, &ids), our_logits(&config, &arena, &ids));
         let back = folder.path().join(format!("{number}-back.gguf"));
-        block_on(gguf::export_trained(&trained, Quantization::F32, &back, false, &Yielder::none())).unwrap();
+        block_on(gguf::export_trained(&trained, WeightFormat::F32, &back, false, &Yielder::none())).unwrap();
         let [before, after] = [&path, &back].map(|path| std::fs::read(path).unwrap());
         let [before, after] = [&before, &after].map(|bytes| Gguf::read(&path, bytes).unwrap());
         for (one, other) in before.tensors().iter().zip(after.tensors()) {
@@ -671,7 +671,7 @@ fn python_transformers_agrees_on_every_architecture_that_we_write() {
     all.push(("qwen3", config, tokenizer, arena));
     for (number, (name, config, tokenizer, arena)) in all.into_iter().enumerate() {
         let path = folder.path().join(format!("{number}.gguf"));
-        write(&config.model, &tokenizer.into(), &arena, Quantization::F32, Some(name), &path);
+        write(&config.model, &tokenizer.into(), &arena, WeightFormat::F32, Some(name), &path);
         files.push((name, config, arena, path));
     }
     let mut command = python("check_gguf_models.py");

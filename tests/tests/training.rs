@@ -22,8 +22,8 @@ use glasshouse_engine::{Result, Yielder};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind,
-    Precision, RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
+    Adapter, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, OptimizerKind, Precision,
+    RunConfig, Start, TokenizerKind, TrainConfig, Trainable, WeightFormat,
 };
 use glasshouse_tests::blocking;
 use pollster::block_on;
@@ -142,7 +142,7 @@ fn interruptions_leave_no_trace_where_parameters_are_frozen() {
 fn interruptions_leave_no_trace_where_an_adapter_trains() {
     let adapter = Adapter { rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
     // Also with base weights in 16 bits, which a checkpoint holds as rounded.
-    for base in [AdapterBase::F32, AdapterBase::F16] {
+    for base in [WeightFormat::F32, WeightFormat::F16] {
         let train = TrainConfig { adapter: Some(Adapter { base, ..adapter.clone() }), ..config().train };
         interruptions_leave_no_trace("cpu", &RunConfig { train, ..config() });
     }

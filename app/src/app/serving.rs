@@ -4,8 +4,8 @@ use super::App;
 use crate::asks::Serving;
 use crate::link::Link;
 use crate::serve::{QUEUE, Server, ServerSettings, Switchboard};
+use glasshouse_protocol::CheckpointChoice;
 use glasshouse_protocol::completion::PLACES;
-use glasshouse_protocol::{CheckpointChoice, Precision};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ impl App {
                 cors: None,
                 run: None,
                 checkpoint: CheckpointChoice::Best,
-                precision: Precision::Auto,
+                weights: None,
                 moderation: moderation(),
             };
             Server::start(settings, board.clone())

@@ -3,9 +3,12 @@
 mod preset;
 
 pub use super::Command;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
-use glasshouse_engine::protocol::{CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind};
+use glasshouse_engine::protocol::{
+    CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind, WeightFormat,
+};
 use std::path::PathBuf;
 
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
@@ -106,7 +109,7 @@ pub struct ConfigArguments {
     /// such as blocks.*.mlp.*
     #[arg(long, value_name = "KIND")]
     pub adapter: Option<String>,
-    /// Precision of stored training values, and of the weights in `bench decode`
+    /// Precision of stored training values
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
     /// Monitor the run's health (train.guard.mode)
@@ -129,6 +132,18 @@ pub struct ConfigArguments {
     /// Set any field of run.toml, as in --set train.eval_interval=100; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct FormatArguments {
+    /// Storage format of matrices in memory; by default f16 on a GPU with 16-bit floats, else f32
+    #[arg(long = "weights", value_name = "FORMAT", value_parser = weight_format())]
+    pub format: Option<WeightFormat>,
+}
+
+fn weight_format() -> impl TypedValueParser<Value = WeightFormat> {
+    let names = PossibleValuesParser::new(WeightFormat::ALL.map(WeightFormat::name));
+    names.map(|name| WeightFormat::ALL.into_iter().find(|format| format.name() == name).unwrap_or_default())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

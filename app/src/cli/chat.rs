@@ -15,7 +15,7 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     let options = session_options(&arguments.device, None, arguments.sampling.no_autotune)?;
     drive(options, async |engine| {
-        let model = trained::open(engine, &arguments.model, config.precision).await?;
+        let model = trained::open(engine, &arguments.model, config.weights).await?;
         let said = match (&arguments.system, model.chats && !arguments.no_template) {
             (system, true) => {
                 Said::Messages(system.iter().map(|text| ChatMessage::new(Role::System, text)).collect())

@@ -6,7 +6,7 @@ use super::settings::usage;
 use super::trained;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::{Command, Event, ExportFormat, Quantization};
+use glasshouse_engine::protocol::{Command, Event, ExportFormat, WeightFormat};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
             ));
         }
         (FormatName::Gguf, name) => {
-            ExportFormat::Gguf { quantization: name.map_or_else(Quantization::default, Quantization::from) }
+            ExportFormat::Gguf { quantization: name.map_or(WeightFormat::Q8_0, WeightFormat::from) }
         }
     };
     let mut has_labels = false;
@@ -95,12 +95,12 @@ pub enum QuantizationName {
     /// 8 bits per weight, and a scale per 32 weights
     #[value(name = "q8_0")]
     Q8_0,
-    /// 4 bits per weight, and a scale per 32 weights; the head in 6 bits
+    /// 4 bits per weight, and a scale per 32 weights; in GGUF, the head in 6 bits
     #[value(name = "q4_0")]
     Q4_0,
 }
 
-impl From<QuantizationName> for Quantization {
+impl From<QuantizationName> for WeightFormat {
     fn from(name: QuantizationName) -> Self {
         match name {
             QuantizationName::F32 => Self::F32,

@@ -1,6 +1,6 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{ModelArguments, PrecisionArgument};
+use super::arguments::{FormatArguments, ModelArguments};
 use super::driver::{Engine, drive};
 use super::moderate::ModerationArguments;
 use super::moderate::moderation;
@@ -23,7 +23,7 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         repetition_penalty: arguments.repetition_penalty,
         seed: arguments.seed,
         stop: arguments.stop.clone(),
-        precision: arguments.precision.precision(),
+        weights: arguments.weights.format,
         moderation: Box::new(moderation(&arguments.moderation)?),
         ..GenerateConfig::default()
     };
@@ -58,9 +58,9 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
         let show = |event| {
             let mut output = std::io::stdout().lock();
             match event {
-                Event::ModelOpened { run, step, device, precision, .. } => {
+                Event::ModelOpened { run, step, device, weights, .. } => {
                     model = serde_json::json!({
-                        "run": run, "step": step, "device": device, "precision": precision.name(),
+                        "run": run, "step": step, "device": device, "weights": weights.name(),
                     });
                 }
                 Event::Written { prompt: true, .. } => {
@@ -139,9 +139,8 @@ pub struct SamplingArguments {
     pub stop: Vec<String>,
     #[command(flatten)]
     pub moderation: ModerationArguments,
-    /// Precision in which a GPU reads weights
-    #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
-    pub precision: PrecisionArgument,
+    #[command(flatten)]
+    pub weights: FormatArguments,
     /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]
     pub no_autotune: bool,

@@ -29,7 +29,7 @@ fn flag(hint: Hint) -> &'static str {
         Hint::Start => "--from",
         Hint::OneStep => "--stop-after 1",
         Hint::PrepareAgain => "glasshouse train --config run.toml --stop-after 1",
-        Hint::F32 => "--precision f32",
+        Hint::F32 => "--weights f32",
         Hint::Cpu => "--device cpu",
         Hint::ContextLength => "--context-length",
         Hint::NoAdapter => "--adapter none",

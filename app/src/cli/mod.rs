@@ -23,6 +23,7 @@ mod bundle;
 mod carry;
 mod chat;
 mod classify;
+mod compress;
 mod corpus;
 mod data;
 mod devices;
@@ -156,6 +157,8 @@ commands! {
     Runs(runs::RunsArguments) = runs::runs;
     /// Import a pretrained model: a Hugging Face folder or a GGUF file
     Import(import::ImportArguments) = import::import;
+    /// Store a run's weights in fewer bits, as a new run, and measure loss and speed before and after
+    Compress(compress::CompressArguments) = compress::compress;
     /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
     Merge(merge::MergeArguments) = merge::merge;
     /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter

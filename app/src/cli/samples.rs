@@ -26,10 +26,10 @@ pub(super) fn samples(
         let (mut tokens, mut begun) = (0, Instant::now());
         let show = |event| {
             match event {
-                Event::ModelOpened { run, step, device, precision, .. } => {
+                Event::ModelOpened { run, step, device, weights, .. } => {
                     begun = Instant::now();
                     model = serde_json::json!({
-                        "run": run, "step": step, "device": device, "precision": precision.name(),
+                        "run": run, "step": step, "device": device, "weights": weights.name(),
                     });
                 }
                 Event::Completed { completion } if json => {

@@ -8,7 +8,7 @@ use glasshouse_engine::protocol::evaluation::{TaskReport, TaskRequest};
 use glasshouse_engine::protocol::quantity::{counted, percent};
 use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
 use glasshouse_engine::protocol::{
-    Command, EvaluateSettings, Event, Precision, RunSummary, TrainEvent, WeightSource,
+    Command, EvaluateSettings, Event, RunSummary, TrainEvent, WeightFormat, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::Path;
@@ -134,7 +134,7 @@ impl ScoringOptions<'_> {
 
 /// Refuses a base model, whose continuation of a question is not an answer.
 async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> {
-    let command = Command::OpenModel { source: source.clone(), precision: Precision::F32 };
+    let command = Command::OpenModel { source: source.clone(), weights: Some(WeightFormat::F32) };
     let pick = |event| if let Event::ModelOpened { chats, .. } = event { Some(chats) } else { None };
     let answers = engine.ask_for(command, pick).await?;
     ensure!(

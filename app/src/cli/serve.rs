@@ -1,6 +1,6 @@
 //! `glasshouse serve`: serves a project's models through OpenAI's API.
 
-use super::arguments::{ModelArguments, PrecisionArgument};
+use super::arguments::{FormatArguments, ModelArguments};
 use super::driver::{Engine, drive};
 use super::moderate::ModerationArguments;
 use super::moderate::moderation;
@@ -24,9 +24,9 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let options = session_options(&arguments.device, None, arguments.no_autotune)?;
     let moderation = moderation(&arguments.moderation)?;
     drive(options, async |engine| {
-        let precision = arguments.precision.precision();
+        let weights = arguments.weights.format;
         // Open the model and its moderation now: errors appear before the server starts, and the first request is fast.
-        let model = trained::open(engine, &arguments.model, precision).await?;
+        let model = trained::open(engine, &arguments.model, weights).await?;
         ParsedJudges::default().judges(&moderation, Some(&Project::open(&arguments.model.project)?))?;
         let settings = ServerSettings {
             host: arguments.host,
@@ -37,7 +37,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
             cors: arguments.cors.clone(),
             run: Some(model.run.clone()),
             checkpoint: arguments.model.checkpoint.clone(),
-            precision,
+            weights,
             moderation,
         };
         let board = engine.switchboard();
@@ -127,9 +127,8 @@ pub struct ServeArguments {
     pub cors: Option<String>,
     #[command(flatten)]
     pub moderation: ModerationArguments,
-    /// Precision in which a GPU reads weights
-    #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
-    pub precision: PrecisionArgument,
+    #[command(flatten)]
+    pub weights: FormatArguments,
     /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]
     pub no_autotune: bool,

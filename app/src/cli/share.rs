@@ -2,12 +2,13 @@
 
 use super::arguments::ModelArguments;
 use super::driver::drive;
+use super::export::QuantizationName;
 use super::settings::usage;
 use super::trained;
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use glasshouse_engine::formats::page::{self, Template};
-use glasshouse_engine::protocol::{Command, Event, ExportFormat, PageWeights};
+use glasshouse_engine::protocol::{Command, Event, ExportFormat};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -79,9 +80,9 @@ pub struct ShareArguments {
     /// Print an address that holds the whole model, for small models; needs --home
     #[arg(long, requires = "home", conflicts_with_all = ["to", "space", "page", "force", "weights"])]
     pub link: bool,
-    /// Bits of the weights
-    #[arg(long, value_name = "FORMAT", default_value = "f16")]
-    pub weights: WeightsName,
+    /// Storage format of the matrices; compressed runs keep theirs
+    #[arg(long, value_name = "TYPE", default_value = "f16")]
+    pub weights: QuantizationName,
     /// Add the README of a static Space on Hugging Face
     #[arg(long)]
     pub space: bool,
@@ -94,22 +95,4 @@ pub struct ShareArguments {
     /// Replace an existing page
     #[arg(long)]
     pub force: bool,
-}
-
-/// How the page stores weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum WeightsName {
-    /// 16 bits per weight
-    F16,
-    /// 32 bits per weight, as trained
-    F32,
-}
-
-impl From<WeightsName> for PageWeights {
-    fn from(name: WeightsName) -> Self {
-        match name {
-            WeightsName::F16 => Self::F16,
-            WeightsName::F32 => Self::F32,
-        }
-    }
 }

@@ -7,7 +7,7 @@ use crate::format;
 use anyhow::Result;
 use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::{Command, Event, Moderated, Precision, RunConfig, WeightSource};
+use glasshouse_engine::protocol::{Command, Event, Moderated, RunConfig, WeightFormat, WeightSource};
 use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
@@ -52,7 +52,7 @@ pub(super) struct OpenedModel {
 pub(super) async fn open(
     engine: &mut Engine,
     arguments: &ModelArguments,
-    precision: Precision,
+    weights: Option<WeightFormat>,
 ) -> Result<OpenedModel> {
     let source = source(engine, arguments).await?;
     let pick = |event| match event {
@@ -65,7 +65,7 @@ pub(super) async fn open(
             None
         }
     };
-    engine.ask_for(Command::OpenModel { source: source.clone(), precision }, pick).await
+    engine.ask_for(Command::OpenModel { source: source.clone(), weights }, pick).await
 }
 
 pub(super) fn note(event: &Event) {

@@ -26,8 +26,8 @@ use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
-    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Output, Precision, Prompt, Start,
-    Uncertainty, WeightSource,
+    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Output, Prompt, Start, Uncertainty,
+    WeightSource,
 };
 use judging::{Saying, keeps};
 
@@ -153,7 +153,7 @@ impl ChatPage {
         if let Some(opened) = self.opened.as_mut().filter(same) {
             opened.failed = !known && !context.state.waiting.contains_key(&opened.request);
         } else if !self.is_writing() {
-            let command = Command::OpenModel { source: source.clone(), precision: Precision::Auto };
+            let command = Command::OpenModel { source: source.clone(), weights: None };
             let request = context.outbox.send(command);
             self.opened = Some(RequestedModel { source, run, request, failed: false });
         }

@@ -20,7 +20,7 @@ mod wanted;
 
 pub use switchboard::{Ask, Switchboard};
 
-use glasshouse_protocol::{CheckpointChoice, Moderated, Moderation, Precision};
+use glasshouse_protocol::{CheckpointChoice, Moderated, Moderation, WeightFormat};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,8 +47,8 @@ pub struct ServerSettings {
     pub run: Option<String>,
     /// The checkpoint for requests that name none.
     pub checkpoint: CheckpointChoice,
-    /// Precision of the weights on the device.
-    pub precision: Precision,
+    /// Storage format of the matrices on the device; `None` chooses by device.
+    pub weights: Option<WeightFormat>,
     /// Initial moderation settings; see [`set_moderation`](Server::set_moderation).
     pub moderation: Moderation,
 }

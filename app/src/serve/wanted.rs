@@ -366,7 +366,7 @@ fn config(
         ignore_end: fields.flag("ignore_eos")?,
         min_tokens: fields.whole("min_tokens", 0..=usize::MAX)?.unwrap_or(0),
         special_tokens: fields.get("skip_special_tokens").is_some() && !fields.flag("skip_special_tokens")?,
-        precision: served.settings.precision,
+        weights: served.settings.weights,
         moderation: Box::new(served.moderating().settings.clone()),
     })
 }

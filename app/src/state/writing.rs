@@ -242,13 +242,12 @@ mod tests {
         writing.apply(Some(4), None, &failed(ErrorKind::Cancelled));
         let reply = &writing.texts[&4];
         assert_eq!((reply.ending, reply.failure.as_ref()), (Some(TextEnding::By(Ending::Interrupted)), None));
-        let asked =
-            Command::OpenModel { source: source.clone(), precision: glasshouse_protocol::Precision::Auto };
+        let asked = Command::OpenModel { source: source.clone(), weights: None };
         let opened = Event::ModelOpened {
             run: "1-a".to_owned(),
             step: 4,
             device: "cpu".to_owned(),
-            precision: glasshouse_protocol::Precision::F32,
+            weights: glasshouse_protocol::WeightFormat::F32,
             chats: true,
             chatml: false,
         };

@@ -5,9 +5,9 @@ use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, GenerateConfig,
-    LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary, Precision,
-    PreparationStage, ProjectSummary, Prompt, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary,
-    TokenizerSummary, Uncertainty, VocabularyEntry, WeightSource, WrittenToken, message, presets,
+    LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary, PreparationStage,
+    ProjectSummary, Prompt, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
+    Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -166,7 +166,7 @@ impl Engine {
                 run: "2-first-stories".to_owned(),
                 step: 2400,
                 device: device().name,
-                precision: Precision::F32,
+                weights: WeightFormat::F32,
                 chats: self.chats,
                 chatml: true,
             }],

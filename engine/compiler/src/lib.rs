@@ -2,6 +2,7 @@
 //! device replays or an interpreter executes. It opens no device and no file: everything is a function of the settings and of
 //! the device's kind and limits.
 
+pub mod blocks;
 mod error;
 pub mod graph;
 pub mod model;

@@ -7,15 +7,14 @@ use glasshouse_executors::device::{self, DeviceDescription};
 use glasshouse_executors::executor::{Executor, tuned_or_again};
 use glasshouse_executors::gpu::{Gpu, GpuDecoder, Tuning};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{Hint, ModelConfig, Precision};
-use half::f16;
+use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
 
 #[derive(Clone, Debug)]
 pub struct Opening {
     /// CPU threads; `None` uses every core.
     pub threads: Option<usize>,
-    /// Precision of the weights on a device.
-    pub precision: Precision,
+    /// Storage format of the matrices; `None` is f16 on a GPU that has 16-bit floats, unless it is a software adapter, else f32.
+    pub weights: Option<WeightFormat>,
     /// Kernel selection for a real GPU. A software adapter keeps its default kernels, since timing takes seconds there.
     pub tuning: Tuning,
     /// Maximum number of concurrent texts, at least 1. Each has its own caches; all share a pass over the weights.
@@ -23,9 +22,9 @@ pub struct Opening {
 }
 
 impl Default for Opening {
-    /// Every core, automatic precision, default kernels and one text.
+    /// Every core, automatic format, default kernels and one text.
     fn default() -> Self {
-        Self { threads: None, precision: Precision::Auto, tuning: Tuning::Default, texts: 1 }
+        Self { threads: None, weights: None, tuning: Tuning::Default, texts: 1 }
     }
 }
 
@@ -34,7 +33,7 @@ impl Decoder {
     /// weights, laid out like the arena. Also returns a warning if the device is a fallback.
     ///
     /// # Errors
-    /// There is no such device, it cannot hold the model, or it lacks the requested precision.
+    /// There is no such device, it cannot hold the model, or it lacks the requested format.
     pub async fn open(
         device: &str,
         model: &ModelConfig,
@@ -50,25 +49,26 @@ impl Decoder {
             return Ok((Self::on_cpu(model, parameters, opening)?, warning));
         };
         let tuning = if gpu.report().software { &Tuning::Default } else { &opening.tuning };
-        let token = build(model, Purpose::Decode { batch: texts, chunk: 1, texts })?.graph;
+        let token =
+            build(model, Purpose::Decode { batch: texts, chunk: 1, texts, weights: WeightFormat::F32 })?
+                .graph;
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
-        let decoder = Self::on_gpu(gpu, model, parameters, opening.precision, texts).await?;
+        let decoder = Self::on_gpu(gpu, model, parameters, opening.weights, texts).await?;
         Ok((decoder, lost.or(warning)))
     }
 
     /// Creates a decoder for `texts` concurrent texts on the device of a training executor, for samples during a run.
     ///
     /// # Errors
-    /// The device cannot hold the model next to the run, or lacks the requested precision.
+    /// The device cannot hold the model next to the run, or lacks the requested format.
     pub async fn beside(
         executor: &Executor,
         model: &ModelConfig,
         parameters: &[f32],
-        precision: Precision,
+        weights: Option<WeightFormat>,
         texts: usize,
     ) -> Result<Self> {
-        let opening =
-            Opening { threads: executor.describe().threads, precision, texts, ..Opening::default() };
+        let opening = Opening { threads: executor.describe().threads, weights, texts, ..Opening::default() };
         Self::on(executor.gpu().cloned(), model, parameters, &opening).await
     }
 
@@ -88,7 +88,7 @@ impl Decoder {
         opening: &Opening,
     ) -> Result<Self> {
         match gpu {
-            Some(gpu) => Self::on_gpu(gpu, model, parameters, opening.precision, opening.texts).await,
+            Some(gpu) => Self::on_gpu(gpu, model, parameters, opening.weights, opening.texts).await,
             None => Self::on_cpu(model, parameters, opening),
         }
     }
@@ -97,34 +97,26 @@ impl Decoder {
         gpu: Gpu,
         model: &ModelConfig,
         parameters: &[f32],
-        precision: Precision,
+        weights: Option<WeightFormat>,
         texts: usize,
     ) -> Result<Self> {
-        let f16s = reads_f16(&gpu, parameters, precision)?;
-        let decoder = match GpuDecoder::new(&gpu, model, parameters, f16s, texts).await {
-            // The additional f16 copy does not fit, and was not requested explicitly.
-            Err(Error::TooLarge { .. } | Error::OutOfMemory { .. })
-                if f16s && precision == Precision::Auto =>
-            {
-                GpuDecoder::new(&gpu, model, parameters, false, texts).await?
-            }
-            decoder => decoder?,
-        };
+        let format = format_on(&gpu, parameters, weights)?;
+        let decoder = GpuDecoder::new(&gpu, model, parameters, format, texts).await?;
         Ok(Self::Gpu(Box::new(decoder), Box::new(gpu)))
     }
 
     fn on_cpu(model: &ModelConfig, parameters: &[f32], opening: &Opening) -> Result<Self> {
-        let Opening { threads, precision, texts, .. } = *opening;
-        if precision == Precision::Mixed {
-            return Err(glasshouse_compiler::Error::writes_without_half("the CPU executor").into());
-        }
-        Ok(Self::Cpu(Box::new(CpuDecoder::with_texts(model, parameters, threads, texts)?)))
+        let Opening { threads, weights, texts, .. } = *opening;
+        let format = weights.unwrap_or(WeightFormat::F32);
+        check(parameters, format)?;
+        Ok(Self::Cpu(Box::new(CpuDecoder::with_texts(model, parameters, format, threads, texts)?)))
     }
 
-    pub fn precision(&self) -> Precision {
+    /// How the matrices are stored.
+    pub fn weights(&self) -> WeightFormat {
         match self {
-            Self::Gpu(decoder, _) if decoder.reads_f16() => Precision::Mixed,
-            Self::Cpu(_) | Self::Gpu(..) => Precision::F32,
+            Self::Gpu(decoder, _) => decoder.weights(),
+            Self::Cpu(decoder) => decoder.weights(),
         }
     }
 
@@ -156,21 +148,33 @@ impl Decoder {
     }
 }
 
-/// Whether a device reads 16-bit weights. A software adapter does so only on request: it is used in tests, and should
+/// The format in which a device stores matrices. A software adapter uses 32 bits unless asked otherwise: it is used in tests, and should
 /// generate the same text as the CPU.
-fn reads_f16(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool> {
-    let largest = f16::MAX.to_f32();
-    let fit = || parameters.iter().all(|weight| weight.abs() <= largest);
-    match precision {
-        Precision::F32 => Ok(false),
-        Precision::Auto => Ok(gpu.has_half() && !gpu.report().software && fit()),
-        Precision::Mixed if !gpu.has_half() => {
-            Err(glasshouse_compiler::Error::writes_without_half(&gpu.report().name).into())
-        }
-        Precision::Mixed if !fit() => Err(Error::Refused(format!(
-            "a weight of this model exceeds {largest}, the largest 16-bit float; write in 32 bits"
-        ))
-        .hint(Hint::F32)),
-        Precision::Mixed => Ok(true),
+fn format_on(gpu: &Gpu, parameters: &[f32], wanted: Option<WeightFormat>) -> Result<WeightFormat> {
+    match wanted {
+        None if !gpu.has_half() || gpu.report().software => Ok(WeightFormat::F32),
+        None => Ok(if check(parameters, WeightFormat::F16).is_ok() {
+            WeightFormat::F16
+        } else {
+            WeightFormat::F32
+        }),
+        Some(format) => check(parameters, format).map(|()| format),
     }
+}
+
+/// Refuses weights that the format cannot hold.
+fn check(parameters: &[f32], format: WeightFormat) -> Result<()> {
+    let largest = format.largest();
+    if format == WeightFormat::F32 {
+        return Ok(());
+    }
+    // Also false for NaN.
+    if parameters.iter().all(|weight| weight.abs() <= largest) {
+        return Ok(());
+    }
+    let name = format.name();
+    Err(Error::Refused(format!(
+        "a weight of this model exceeds {largest}, the most that {name} can hold; use f32"
+    ))
+    .hint(Hint::F32))
 }

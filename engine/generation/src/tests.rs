@@ -6,7 +6,7 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_executors::gpu::test_gpu;
 use glasshouse_platform::{Yielder, block_on};
 use glasshouse_project::initial;
-use glasshouse_protocol::{ModelConfig, presets};
+use glasshouse_protocol::{ModelConfig, WeightFormat, presets};
 
 /// A small model with widely spread logits.
 fn model() -> ModelConfig {
@@ -21,7 +21,7 @@ async fn decoder(gpu: &Gpu, texts: usize) -> GpuDecoder {
     let graph = build(&model(), Purpose::Window { time: 1 }).unwrap().graph;
     let weights =
         block_on(initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), 3, &Yielder::none()));
-    GpuDecoder::new(gpu, &model(), &weights, false, texts).await.unwrap()
+    GpuDecoder::new(gpu, &model(), &weights, WeightFormat::F32, texts).await.unwrap()
 }
 
 #[test]

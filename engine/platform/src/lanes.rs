@@ -30,6 +30,56 @@ pub trait Lanes: Copy {
     /// They must be writable, and the machine must have the instruction set.
     #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
     unsafe fn store(self, to: *mut f32);
+    /// Loads [`Self::COUNT`] signed bytes.
+    ///
+    /// # Safety
+    /// As for [`Self::load`].
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        let mut lanes = [0.0; BLOCK];
+        for (at, lane) in lanes[..Self::COUNT].iter_mut().enumerate() {
+            // SAFETY: the caller guarantees so many readable bytes; a register is no longer than a block.
+            *lane = f32::from(unsafe { from.add(at).read() });
+        }
+        // SAFETY: as above.
+        unsafe { Self::load(lanes.as_ptr()) }
+    }
+
+    /// Loads the low and the high four bits of [`Self::COUNT`] bytes, less 8.
+    ///
+    /// # Safety
+    /// As for [`Self::load`].
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+    unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
+        let mut lanes = [[0.0; BLOCK]; 2];
+        for at in 0..Self::COUNT {
+            // SAFETY: as for `load_i8`.
+            let byte = i32::from(unsafe { from.add(at).read() });
+            lanes[0][at] = ((byte & 15) - 8) as f32;
+            lanes[1][at] = ((byte >> 4) - 8) as f32;
+        }
+        // SAFETY: as above.
+        lanes.map(|lanes| unsafe { Self::load(lanes.as_ptr()) })
+    }
+
+    /// Loads [`Self::COUNT`] finite 16-bit floats, given by their bits.
+    ///
+    /// # Safety
+    /// As for [`Self::load`].
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+    unsafe fn load_f16(from: *const u16) -> Self {
+        let mut lanes = [0.0; BLOCK];
+        for (at, lane) in lanes[..Self::COUNT].iter_mut().enumerate() {
+            // SAFETY: as for `load_i8`.
+            *lane = finite_f16(unsafe { from.add(at).read() });
+        }
+        // SAFETY: as above.
+        unsafe { Self::load(lanes.as_ptr()) }
+    }
+
     /// self·factor + term.
     fn mul_add(self, factor: Self, term: Self) -> Self;
     fn add(self, other: Self) -> Self;
@@ -59,6 +109,14 @@ pub trait Lanes: Copy {
     fn totals(eight: [Self; 8]) -> [f32; 8] {
         eight.map(Self::total)
     }
+}
+
+/// A finite 16-bit float from its bits.
+#[inline(always)]
+pub fn finite_f16(bits: u16) -> f32 {
+    // Widening the exponent's field divides by 2¹¹², subnormal numbers included.
+    let magnitude = f32::from_bits(u32::from(bits & 0x7fff) << 13) * 2.0_f32.powi(112);
+    f32::from_bits(magnitude.to_bits() | u32::from(bits & 0x8000) << 16)
 }
 
 /// a·b + c, in one instruction if `L` has one; elsewhere the library's `mul_add` is a slow call.
@@ -193,7 +251,7 @@ pub enum Level {
     /// 512-bit registers (x86-64-v4).
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// 256-bit registers with fused multiply-add (x86-64-v3).
+    /// 256-bit registers with fused multiply-add and 16-bit floats (x86-64-v3).
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// The registers that the target always has.
@@ -225,8 +283,9 @@ pub fn level() -> Level {
             && std::arch::is_x86_feature_detected!("avx512vl")
             && std::arch::is_x86_feature_detected!("avx512bw")
             && std::arch::is_x86_feature_detected!("avx512dq");
-        let middle =
-            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+        let middle = std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("fma")
+            && std::arch::is_x86_feature_detected!("f16c");
         if wide && middle {
             return Level::Avx512;
         }
@@ -241,10 +300,18 @@ pub fn level() -> Level {
 mod x86 {
     use super::Lanes;
     use std::arch::x86_64::{
-        __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps,
-        _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps,
-        _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_storeu_ps,
+        __m256, __m512, _mm_loadl_epi64, _mm_loadu_si128, _mm256_add_ps, _mm256_and_si256,
+        _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps,
+        _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps,
+        _mm256_srli_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm512_add_ps, _mm512_cvtepi8_epi32,
+        _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_shuffle_ps,
+        _mm512_srli_epi32, _mm512_storeu_ps,
     };
+
+    /// The values of four bits, less 8.
+    const NIBBLES: [f32; 16] =
+        [-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
     macro_rules! register {
         ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident $(, $own:item)*) => {
@@ -313,6 +380,27 @@ mod x86 {
         _mm512_fmadd_ps,
         _mm512_add_ps,
         _mm512_mul_ps,
+        #[inline(always)]
+        unsafe fn load_i8(from: *const i8) -> Self {
+            // SAFETY: the caller guarantees readable bytes.
+            unsafe { Self(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())))) }
+        },
+        #[inline(always)]
+        unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
+            // SAFETY: as above.
+            unsafe {
+                // A permutation reads the low four bits of each index.
+                let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
+                let values = _mm512_loadu_ps(NIBBLES.as_ptr());
+                let high = _mm512_srli_epi32::<4>(bytes);
+                [Self(_mm512_permutexvar_ps(bytes, values)), Self(_mm512_permutexvar_ps(high, values))]
+            }
+        },
+        #[inline(always)]
+        unsafe fn load_f16(from: *const u16) -> Self {
+            // SAFETY: as above.
+            unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))) }
+        },
         /// Partial sums of two registers share one register.
         #[inline(always)]
         fn totals(eight: [Self; 8]) -> [f32; 8] {
@@ -349,7 +437,31 @@ mod x86 {
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
         _mm256_add_ps,
-        _mm256_mul_ps
+        _mm256_mul_ps,
+        #[inline(always)]
+        unsafe fn load_i8(from: *const i8) -> Self {
+            // SAFETY: the caller guarantees readable bytes.
+            unsafe { Self(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())))) }
+        },
+        #[inline(always)]
+        unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
+            // SAFETY: as above.
+            unsafe {
+                let (bytes, eight) =
+                    (_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast())), _mm256_set1_epi32(8));
+                let low = _mm256_and_si256(bytes, _mm256_set1_epi32(15));
+                let high = _mm256_srli_epi32::<4>(bytes);
+                [
+                    Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(low, eight))),
+                    Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(high, eight))),
+                ]
+            }
+        },
+        #[inline(always)]
+        unsafe fn load_f16(from: *const u16) -> Self {
+            // SAFETY: as above.
+            unsafe { Self(_mm256_cvtph_ps(_mm_loadu_si128(from.cast()))) }
+        }
     );
 }
 
@@ -369,12 +481,12 @@ macro_rules! vectorised {
             fn body<$lanes: $crate::lanes::Lanes>($($argument: $type),*) $(-> $output)? $body
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c")]
                 #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
                 fn wide($($argument: $type),*) $(-> $output)? {
                     body::<$crate::lanes::Avx512>($($argument),*)
                 }
-                #[target_feature(enable = "avx2,fma")]
+                #[target_feature(enable = "avx2,fma,f16c")]
                 #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "kernels take what their op takes")]
                 fn middle($($argument: $type),*) $(-> $output)? {
                     body::<$crate::lanes::Avx2>($($argument),*)

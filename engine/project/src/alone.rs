@@ -5,21 +5,27 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::{Project, RunRecord, Trained, archive, parameters_of};
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::storage::{self, Staging};
-use glasshouse_platform::{Result, Yielder};
-use glasshouse_protocol::{DataConfig, PageWeights, RunConfig, RunState, TrainConfig};
+use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_protocol::{DataConfig, RunConfig, RunState, TrainConfig, WeightFormat};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::TokenizerFiles;
 
+/// The format in which a model's matrices are packed: a compressed run's own, because others would round them twice, else the one
+/// that is `wanted`.
+pub fn packed_format(config: &RunConfig, wanted: WeightFormat) -> WeightFormat {
+    if config.weights == WeightFormat::F32 { wanted } else { config.weights }
+}
+
 /// Packs a model as a `.glasshouse` file that holds one run, which counts as imported: other runs can start from it. `notes` become
-/// the run's note.
+/// the run's note; `format` is one of [`packed_format`].
 ///
 /// # Errors
-/// The tokenizer is missing or damaged, or writing fails; nothing remains then.
+/// The tokenizer is missing or damaged, a weight is outside the range of the format, or writing fails; nothing remains then.
 pub async fn pack_alone(
     model: &Trained,
     name: &str,
     notes: &str,
-    weights: PageWeights,
+    format: WeightFormat,
     yielder: &Yielder,
 ) -> Result<Vec<u8>> {
     let passing = glasshouse_platform::passing_folder();
@@ -31,22 +37,35 @@ pub async fn pack_alone(
     let (files, data) = prepare::stage_tokenizer(project.folder(), &tokenizer)?;
     files.put_new(&data)?;
     drop(files);
-    let config = settings(&model.config);
+    let is_quantised = matches!(format, WeightFormat::Q8_0 | WeightFormat::Q4_0);
+    if let Some(weight) =
+        model.parameters.iter().find(|weight| is_quantised && weight.abs() > format.largest())
+    {
+        let reason = format!("a weight of {weight} is outside of what {} can hold; use f16", format.name());
+        return Err(Error::Refused(reason));
+    }
+    let mut config = settings(&model.config);
+    // Sixteen bits are those of the file: the model computes with floats.
+    if is_quantised {
+        config.weights = format;
+    }
     let parameters = parameters_of(&config)?;
     let staged = project.stage_run(&config, &data)?;
     let run = staged.run();
-    let val_loss = model.info.val_loss;
+    // That of the weights before they are rounded to a few bits.
+    let val_loss = model.info.val_loss.filter(|_| !is_quantised || model.config.weights == format);
     let info = CheckpointInfo {
         config_crc32c: run.config_crc32c()?,
+        val_loss,
         best_val_loss: val_loss,
         guard: None,
         ..model.info.clone()
     };
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let values = model.parameters.clone();
-    match weights {
-        PageWeights::F16 => checkpoints.save_half(&info, &parameters, values, yielder).await?,
-        PageWeights::F32 => {
+    match format {
+        WeightFormat::F16 => checkpoints.save_half(&info, &parameters, values, yielder).await?,
+        WeightFormat::F32 | WeightFormat::Q8_0 | WeightFormat::Q4_0 => {
             let state = ArenaState { parameters: values, ..ArenaState::default() };
             checkpoints.save(&info, &parameters, &state, true, yielder).await?
         }

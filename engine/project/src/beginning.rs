@@ -8,8 +8,8 @@ use glasshouse_compiler::model::{self, is_of_classifier};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_platform::{Error, Result, Yielder, block_on};
 use glasshouse_protocol::{
-    CHATML_TOKENS, CheckpointChoice, CheckpointSummary, Hint, Invalid, RunConfig, Start, TokenizerConfig,
-    Trainable, quantity::things,
+    CHATML_TOKENS, CheckpointChoice, CheckpointSummary, Hint, Invalid, Precision, RunConfig, Start,
+    TokenizerConfig, Trainable, WeightFormat, quantity::things,
 };
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::TokenizerFiles;
@@ -102,13 +102,25 @@ impl Beginning {
         self.check_turns(config)?;
         (config.tokenizer, config.model.vocabulary) = (tokenizer, rows);
         config.start = Some(self.start.clone());
+        let mut notices = Vec::new();
+        config.weights = WeightFormat::F32;
+        let (stored, train) = (self.config.weights, &mut config.train);
+        let in_full = train.precision != Precision::Mixed && !train.objective.has_teacher();
+        if let Some(adapter) = &mut train.adapter
+            && adapter.base == WeightFormat::F32
+            && stored != WeightFormat::F32
+            && in_full
+        {
+            adapter.base = stored;
+            notices
+                .push(format!("the adapter is trained over the base in {}, as it is stored", stored.name()));
+        }
         let wanted = model::parameters(&config.model, &config.train)?;
         let own = parameters_of(&self.config)?;
         let misshapen = self.kept(&own, &wanted, config).find(|(own, wanted)| !fits(own.1, wanted.1));
         if let Some(((_, own), (_, wanted))) = misshapen {
             return Err(self.misshapen(own, wanted));
         }
-        let mut notices = Vec::new();
         if !self.added.is_empty() {
             let RunConfig { model, train, .. } = &*config;
             let learns = train.trainable.includes("embedding.tokens", model.layers, model.tied_head);

@@ -43,7 +43,7 @@ mod staged;
 mod teacher;
 mod trained;
 
-pub use alone::pack_alone;
+pub use alone::{pack_alone, packed_format};
 pub use beginning::{Beginning, checkpoint_of};
 pub use claim::Claim;
 pub use feedback::{FEEDBACK_FILE, FEEDBACK_FOLDER};

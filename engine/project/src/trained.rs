@@ -90,7 +90,11 @@ impl AsTrained {
     }
 }
 
-/// The parameters of a run's model, all unfrozen: the layout for inference and exports.
+/// The parameters of a run's model, all unfrozen: the layout for inference and exports. Their elements are those of its files.
 pub fn parameters_of(config: &RunConfig) -> Result<Vec<Parameter>> {
-    Ok(build(&config.model, Purpose::Window { time: 1 })?.graph.parameters)
+    let mut parameters = build(&config.model, Purpose::Window { time: 1 })?.graph.parameters;
+    for own in &mut parameters {
+        own.ty.element = model::stored_as(&own.name, &own.ty.shape, config.weights);
+    }
+    Ok(parameters)
 }

@@ -1,8 +1,8 @@
 //! Benchmark results. Each report is one line of `glasshouse bench --json`.
 
-use crate::Precision;
 use crate::device::DeviceDescription;
 use crate::inspect::View;
+use crate::{Precision, WeightFormat};
 use serde::{Deserialize, Serialize};
 
 /// A line of a benchmark's output.
@@ -80,8 +80,8 @@ pub struct DecodeMeasurement {
     pub context_length: usize,
     pub vocabulary: usize,
     pub device: DeviceDescription,
-    /// Precision of the weights during decoding: `f32` or `mixed`.
-    pub precision: Precision,
+    /// Storage format of the matrices.
+    pub weights: WeightFormat,
     /// Number of texts generated in parallel.
     #[serde(default = "one")]
     pub batch: usize,

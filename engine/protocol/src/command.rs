@@ -4,13 +4,13 @@
 mod export;
 mod launch;
 
-pub use export::{ExportFormat, LINK_ENDING, PageWeights, Quantization};
+pub use export::{ExportFormat, LINK_ENDING};
 pub use launch::{LearnsFrom, RunLaunch};
 
 use crate::cleaning::PersonalAction;
 use crate::{
-    CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Precision, Prompt,
-    ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
+    CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt,
+    ProposalSettings, RunConfig, TokenizerConfig, View, WeightFormat, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -299,8 +299,9 @@ pub enum Command {
     /// Loads a model for generation, so that the first text starts without delay. Answered by `ModelOpened`.
     OpenModel {
         source: WeightSource,
-        /// Weight precision on a GPU.
-        precision: Precision,
+        /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
+        #[serde(default)]
+        weights: Option<WeightFormat>,
     },
     /// Generates texts after a prompt; works during training. Answered by `ModelOpened`, `CharactersLost` if the vocabulary lacks
     /// characters of the prompt, `Written`s unless samples are requested, and a `Completed` as each text ends.
@@ -449,6 +450,15 @@ pub enum Command {
         #[serde(default)]
         undo: bool,
     },
+    /// Creates a new run, without steps, from a run's weights, with its matrices stored in fewer bits. Answered by `Compressed` and
+    /// `Runs`.
+    Compress {
+        run: String,
+        /// `None` means the best checkpoint.
+        #[serde(default)]
+        checkpoint: Option<CheckpointChoice>,
+        weights: WeightFormat,
+    },
     /// Exports a run for other programs or as a web page; in the browser, a folder is packed as one zip. Answered by `Exported`.
     ExportModel {
         run: String,
@@ -524,9 +534,9 @@ pub enum Command {
         /// Tokens to generate after the first; `None` means the rest of the context, at most 128.
         #[serde(default)]
         tokens: Option<usize>,
-        /// Weight precision; `None` means the device's default.
+        /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
         #[serde(default)]
-        precision: Option<Precision>,
+        weights: Option<WeightFormat>,
         /// Batch sizes, each measured separately; empty means 1.
         #[serde(default)]
         batches: Vec<usize>,

@@ -18,7 +18,7 @@ mod train;
 mod trainable;
 mod tuning;
 
-pub use adapter::{Adapter, AdapterBase, AdapterKind, AdapterTarget};
+pub use adapter::{Adapter, AdapterKind, AdapterTarget};
 pub use distil::DistilSettings;
 pub use early_stopping::EarlyStopping;
 pub use generate::{GenerateConfig, MAX_ENDS};
@@ -33,7 +33,7 @@ pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 pub use trainable::Trainable;
 
-use crate::{Gate, Hint, Invalid, ModelConfig, names, require};
+use crate::{Gate, Hint, Invalid, ModelConfig, WeightFormat, names, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -50,6 +50,9 @@ pub struct RunConfig {
     /// `auto`, `cpu`, `gpu`, `burn-wgpu`, or part of an adapter's name.
     #[serde(default = "default_device")]
     pub device: String,
+    /// Storage format of the matrices of a compressed run; others are f32.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub weights: WeightFormat,
     /// Initial weights; `None` means random initialisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,

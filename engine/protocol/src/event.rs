@@ -11,7 +11,7 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Feedback, Hint, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
+use crate::{Feedback, Hint, Proposal, RunConfig, TrainEvent, Uncertainty, WeightFormat};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -280,8 +280,8 @@ pub enum Event {
         run: String,
         step: u64,
         device: String,
-        /// Precision of the weights on the device.
-        precision: Precision,
+        /// Storage format of the matrices on the device.
+        weights: WeightFormat,
         /// Whether the model has a chat template.
         #[serde(default)]
         chats: bool,
@@ -413,6 +413,12 @@ pub enum Event {
     /// A run's adapter was merged into the weights of a new run.
     AdapterMerged {
         run: String,
+    },
+    /// A run's weights were compressed into a new run.
+    Compressed {
+        run: String,
+        /// Bytes of the original's weights in 32 bits, and of the new file.
+        bytes: [u64; 2],
     },
     /// A pretrained model was imported into the project.
     ModelImported {

@@ -34,21 +34,21 @@ mod source;
 pub mod summary;
 pub mod train_event;
 mod typed;
+mod weight_format;
 
 pub use bench::BenchReport;
 pub use chat::{
     CHATML, CHATML_TOKENS, ChatEnding, ChatExample, ChatMessage, ChatRendering, Role, TEMPLATE_REFUSES,
 };
 pub use command::{
-    Command, ExportFormat, LINK_ENDING, LearnsFrom, PageWeights, Quantization, RunLaunch, VERIFIED_STEPS,
-    VocabularyOrder,
+    Command, ExportFormat, LINK_ENDING, LearnsFrom, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
 };
 pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
 pub use config::{
-    Adapter, AdapterBase, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay,
-    DistilSettings, END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings,
-    MAX_MILESTONES, Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision,
-    RunConfig, Severity, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    Adapter, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay, DistilSettings,
+    END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
+    Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig,
+    Severity, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
@@ -74,6 +74,7 @@ pub use summary::{
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
+pub use weight_format::WeightFormat;
 
 /// An invalid setting: the field, its value and the rule it breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]

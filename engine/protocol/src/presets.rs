@@ -4,7 +4,9 @@ use crate::model::{
     Activation, Bias, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
     Position, Residual, Rope,
 };
-use crate::{DataConfig, Milestones, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
+use crate::{
+    DataConfig, Milestones, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, WeightFormat, names,
+};
 
 /// Target duration in seconds of a first run on the embedded stories, in the window and on the command line.
 pub const FIRST_SECONDS: f64 = 180.0;
@@ -67,6 +69,7 @@ pub fn named(name: &str) -> Option<RunConfig> {
 
 fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> RunConfig {
     RunConfig {
+        weights: WeightFormat::F32,
         preset: String::new(),
         seed: 1337,
         device: "auto".to_owned(),

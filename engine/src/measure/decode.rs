@@ -10,7 +10,7 @@ use crate::plan::arena::ArenaLayout;
 use crate::platform;
 use crate::platform::Yielder;
 use crate::protocol::bench::DecodeMeasurement;
-use crate::protocol::{GenerateConfig, ModelConfig, RunConfig, random};
+use crate::protocol::{GenerateConfig, ModelConfig, RunConfig, WeightFormat, random};
 use crate::{Error, Result};
 use web_time::Instant;
 
@@ -35,6 +35,8 @@ pub struct DecodeWorkload {
     pub tokens: usize,
     /// Timed repetitions after one warm-up; at least 1.
     pub repeats: usize,
+    /// Storage format of the matrices, as in [`Opening::weights`].
+    pub weights: Option<WeightFormat>,
 }
 
 impl DecodeWorkload {
@@ -50,7 +52,7 @@ impl DecodeWorkload {
         let prompt_tokens = prompt_tokens.unwrap_or(half);
         let most = window.saturating_sub(half).clamp(1, TOKENS);
         let left = window.saturating_sub(prompt_tokens).clamp(1, most);
-        Self { batch: 1, prompt_tokens, tokens: tokens.unwrap_or(left), repeats }
+        Self { batch: 1, prompt_tokens, tokens: tokens.unwrap_or(left), repeats, weights: None }
     }
 
     fn check(self, model: &ModelConfig) -> Result<()> {
@@ -73,11 +75,11 @@ impl DecodeWorkload {
     }
 }
 
-/// Measures generation with a run's model on a device (named as for [`Decoder::open`]), in the run's precision, with kernels
+/// Measures generation with a run's model on a device (named as for [`Decoder::open`]), with kernels
 /// chosen according to `tuning`. Also returns a warning if the device is a fallback.
 ///
 /// # Errors
-/// The device is missing, cannot hold the model or does not support the precision; the prompt does not fit into the context; or
+/// The device is missing, cannot hold the model or does not support the format of the weights; the prompt does not fit into the context; or
 /// the workload is empty.
 pub async fn measure_decode(
     config: &RunConfig,
@@ -92,7 +94,7 @@ pub async fn measure_decode(
     let weights =
         initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed, &Yielder::new()).await;
     let opening =
-        Opening { threads, precision: config.train.precision, tuning: tuning.clone(), texts: workload.batch };
+        Opening { threads, weights: workload.weights, tuning: tuning.clone(), texts: workload.batch };
     let (mut decoder, warning) = Decoder::open(device, model, &weights, &opening).await?;
     let vocabulary = model.vocabulary as u64;
     let length = workload.prompt_tokens as u64;
@@ -129,7 +131,7 @@ pub async fn measure_decode(
         context_length: model.context_length,
         vocabulary: model.vocabulary,
         device: decoder.describe(),
-        precision: decoder.precision(),
+        weights: decoder.weights(),
         batch: workload.batch,
         repeats: each.len(),
         prompt_tokens: workload.prompt_tokens,
@@ -156,7 +158,13 @@ mod tests {
     fn a_passage_past_the_window_says_so() {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         (config.model.layers, config.model.context_length) = (1, 16);
-        let workload = |prompt_tokens, tokens| DecodeWorkload { batch: 1, prompt_tokens, tokens, repeats: 1 };
+        let workload = |prompt_tokens, tokens| DecodeWorkload {
+            batch: 1,
+            prompt_tokens,
+            tokens,
+            repeats: 1,
+            weights: None,
+        };
         let measured = |workload| {
             let measuring = measure_decode(&config, "cpu", Some(1), &Tuning::Default, workload);
             pollster::block_on(measuring).map(|pair| pair.0)

@@ -13,7 +13,7 @@ use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::ring;
 use crate::platform::{self, Yielder};
-use crate::protocol::{AdapterBase, DeviceKind, Precision, RunConfig, TrainConfig};
+use crate::protocol::{DeviceKind, Precision, RunConfig, TrainConfig, WeightFormat};
 use crate::step::{ArenaState, StepInput};
 use web_time::Instant;
 
@@ -50,8 +50,8 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
         return Ok(None);
     }
     let full = |why| Ok(Some(Settled::new(Precision::F32, why)));
-    if config.train.adapter.as_ref().is_some_and(|adapter| adapter.base == AdapterBase::F16) {
-        return full("the model's matrices are already in 16 bits");
+    if config.train.adapter.as_ref().is_some_and(|adapter| adapter.base != WeightFormat::F32) {
+        return full("the model's matrices are already in fewer bits");
     }
     if DeviceKind::is_of_burn(device) {
         return full("burn's backends train only in 32 bits");

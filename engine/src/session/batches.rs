@@ -4,7 +4,7 @@ use super::Session;
 use super::generation::Encoded;
 use super::models::{Key, Model, SharedTokenizer};
 use crate::generation::{Batch, Decode, Decoder, Generated, GeneratedTokens, Request};
-use crate::protocol::{CompletionSettings, Event, Precision, WrittenToken};
+use crate::protocol::{CompletionSettings, Event, WeightFormat, WrittenToken};
 use crate::tokenizer::DecodeStream;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ const REQUESTS: usize = 8;
 /// Texts that share a decoder.
 pub(super) struct Pool {
     key: Key,
-    precision: Precision,
+    weights: Option<WeightFormat>,
     decoder: Decoder,
     batch: Batch<Decode<'static>>,
     /// With their numbers in the batch.
@@ -80,11 +80,11 @@ impl Batches {
     }
 
     /// The pool of other completions of the same weights.
-    pub(super) fn completions_of(&mut self, key: &Key, precision: Precision) -> Option<&mut Pool> {
+    pub(super) fn completions_of(&mut self, key: &Key, weights: Option<WeightFormat>) -> Option<&mut Pool> {
         let is_completion = |(_, asked): &(usize, Asked)| matches!(asked.form, Form::Completion);
-        self.pools.iter_mut().find(|pool| {
-            pool.key == *key && pool.precision == precision && pool.texts.iter().all(is_completion)
-        })
+        self.pools
+            .iter_mut()
+            .find(|pool| pool.key == *key && pool.weights == weights && pool.texts.iter().all(is_completion))
     }
 }
 
@@ -105,12 +105,12 @@ impl Session {
         &mut self,
         key: Key,
         mut decoder: Decoder,
-        precision: Precision,
+        weights: Option<WeightFormat>,
         texts: Vec<(Request<Decode<'static>>, Asked)>,
     ) {
         decoder.set_interactive(self.visible);
         let batch = Batch::empty(&mut decoder);
-        let mut pool = Pool { key, precision, decoder, batch, texts: Vec::new() };
+        let mut pool = Pool { key, weights, decoder, batch, texts: Vec::new() };
         texts.into_iter().for_each(|(request, asked)| pool.push(request, asked));
         self.generations.batches.pools.push(pool);
     }
@@ -171,7 +171,7 @@ impl Session {
             self.end_text(asked, generated, is_last);
         }
         if pool.texts.is_empty() {
-            self.generations.keep_decoder(pool.key, pool.precision, pool.decoder);
+            self.generations.keep_decoder(pool.key, pool.weights, pool.decoder);
         } else {
             self.generations.batches.pools.push(pool);
         }

@@ -5,7 +5,7 @@ use crate::measure::{
     DecodeWorkload, Extent, MeasuredSteps, measure, measure_decode, measure_kernels, measure_scaling,
     measure_views,
 };
-use crate::protocol::{BenchReport, Command, Event, Precision, RunConfig};
+use crate::protocol::{BenchReport, Command, Event, RunConfig};
 use crate::{Error, Result};
 
 impl Session {
@@ -19,11 +19,10 @@ impl Session {
                 let measured = self.measured(&config, Extent::Steps(repeats as u64)).await?;
                 tell(BenchReport::Step(Box::new(measured.step)), measured.tuning);
             }
-            Command::BenchDecode { mut config, repeats, prompt_tokens, tokens, precision, batches } => {
+            Command::BenchDecode { config, repeats, prompt_tokens, tokens, weights, batches } => {
                 config.validate()?;
-                // As for generation; the precision of training is separate.
-                config.train.precision = precision.unwrap_or(Precision::Auto);
                 let workload = DecodeWorkload::of(&config.model, prompt_tokens, tokens, repeats.max(1));
+                let workload = DecodeWorkload { weights, ..workload };
                 let tuning = self.tuning();
                 let batches = if batches.is_empty() { vec![1] } else { batches };
                 for batch in batches {

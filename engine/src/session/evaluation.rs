@@ -22,7 +22,7 @@ use crate::platform::{Yielder, files};
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
-use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Hint, Precision, WeightSource};
+use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Hint, WeightFormat, WeightSource};
 use crate::{Error, Result, storage};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -147,12 +147,13 @@ impl Session {
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<AnswerWriter> {
         let Some(live) = live else {
-            return Ok(AnswerWriter::Open(self.decoder(model, Precision::F32, PLACES, None).await?));
+            return Ok(AnswerWriter::Open(self.decoder(model, Some(WeightFormat::F32), PLACES, None).await?));
         };
         expect_writes(model)?;
         let executor = live.trainer.executor();
         let threads = executor.describe().threads;
-        let opening = Opening { threads, precision: Precision::F32, texts: PLACES, ..Opening::default() };
+        let opening =
+            Opening { threads, weights: Some(WeightFormat::F32), texts: PLACES, ..Opening::default() };
         Ok(AnswerWriter::Beside(executor.gpu().cloned().map(Box::new), Box::new(opening)))
     }
 

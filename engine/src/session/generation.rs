@@ -135,7 +135,7 @@ impl Session {
             )));
         }
         let places = count.min(PLACES);
-        let (model, decoder) = self.model_and_decoder(source, config.precision, places, live).await?;
+        let (model, decoder) = self.model_and_decoder(source, config.weights, places, live).await?;
         self.sink.answer(id, model.opened(&decoder));
         let (said, messages) = match &prompt {
             Prompt::Text { text } => (text.as_str(), 0),
@@ -175,7 +175,7 @@ impl Session {
             (Request { judges: judges.clone(), ..request }, asked)
         };
         let texts = (0..count).map(text).collect();
-        self.write_all(model.key.clone(), decoder, config.precision, texts);
+        self.write_all(model.key.clone(), decoder, config.weights, texts);
         Ok(())
     }
 
@@ -274,17 +274,17 @@ impl Session {
         request: Request<Decode<'static>>,
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
-        let (id, precision) = (asked.id, request.config.precision);
-        if let Some(pool) = self.generations.batches.completions_of(&asked.model.key, precision) {
+        let (id, weights) = (asked.id, request.config.weights);
+        if let Some(pool) = self.generations.batches.completions_of(&asked.model.key, weights) {
             self.sink.answer(id, asked.model.opened(pool.decoder()));
             pool.push(request, asked);
             return Ok(());
         }
-        let (model, decoder) = self.model_and_decoder(source, precision, asked.settings.places, live).await?;
+        let (model, decoder) = self.model_and_decoder(source, weights, asked.settings.places, live).await?;
         self.sink.answer(id, model.opened(&decoder));
         let key = model.key.clone();
         // The same weights score the text and write it.
-        self.write_all(key, decoder, precision, vec![(request, Asked { model, ..asked })]);
+        self.write_all(key, decoder, weights, vec![(request, Asked { model, ..asked })]);
         Ok(())
     }
 

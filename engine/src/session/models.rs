@@ -17,7 +17,7 @@ use crate::platform::Yielder;
 use crate::project::{ParsedJudges, Run, Trained};
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, Precision, WeightSource,
+    CHATML, Candidate, CheckpointChoice, Event, GenerateConfig, Hint, ModelConfig, WeightFormat, WeightSource,
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
@@ -69,6 +69,8 @@ pub(super) struct Model {
     pub(super) config: ModelConfig,
     pub(super) tokenizer: SharedTokenizer,
     pub(super) parameters: Arc<Vec<f32>>,
+    /// Storage format of a compressed run's matrices, in which it is decoded unless asked otherwise.
+    pub(super) weights: WeightFormat,
     /// Optimizer steps the weights were trained for.
     pub(super) step: u64,
 }
@@ -80,8 +82,8 @@ pub(super) struct Generations {
     pub(super) scoring: Scoring,
     judges: ParsedJudges,
     models: Models,
-    /// Idle decoders, with the weights and requested precision they can be reused for.
-    decoders: Vec<(Key, Precision, Decoder)>,
+    /// Idle decoders, with the weights and requested format they can be reused for.
+    decoders: Vec<(Key, Option<WeightFormat>, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
     /// Recently used lenses.
     pub(super) lenses: Lenses,
@@ -96,8 +98,8 @@ impl Generations {
     }
 
     /// Keeps an idle decoder, evicting the oldest if there are too many.
-    pub(super) fn keep_decoder(&mut self, key: Key, precision: Precision, decoder: Decoder) {
-        self.decoders.push((key, precision, decoder));
+    pub(super) fn keep_decoder(&mut self, key: Key, weights: Option<WeightFormat>, decoder: Decoder) {
+        self.decoders.push((key, weights, decoder));
         if self.decoders.len() > KEPT {
             self.decoders.remove(0);
         }
@@ -142,7 +144,7 @@ impl Model {
             run: self.key.0.clone(),
             step: self.step,
             device: decoder.device_name().to_owned(),
-            precision: decoder.precision(),
+            weights: decoder.weights(),
             chats: self.tokenizer.0.chat_template.is_some(),
             chatml: self.tokenizer.0.chat_template.as_deref() == Some(CHATML),
         }
@@ -165,12 +167,12 @@ impl Session {
         &mut self,
         id: u64,
         source: &WeightSource,
-        precision: Precision,
+        weights: Option<WeightFormat>,
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<()> {
-        let (model, decoder) = self.model_and_decoder(source, precision, 1, live).await?;
+        let (model, decoder) = self.model_and_decoder(source, weights, 1, live).await?;
         self.sink.answer(id, model.opened(&decoder));
-        self.generations.keep_decoder(model.key, precision, decoder);
+        self.generations.keep_decoder(model.key, weights, decoder);
         Ok(())
     }
 
@@ -210,12 +212,12 @@ impl Session {
     pub(super) async fn model_and_decoder(
         &mut self,
         source: &WeightSource,
-        precision: Precision,
+        weights: Option<WeightFormat>,
         texts: usize,
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<(Model, Decoder)> {
         let model = self.weights(source, live.as_mut()).await?;
-        let decoder = self.decoder(&model, precision, texts, live).await?;
+        let decoder = self.decoder(&model, weights, texts, live).await?;
         Ok((model, decoder))
     }
 
@@ -223,23 +225,24 @@ impl Session {
     pub(super) async fn decoder(
         &mut self,
         model: &Model,
-        precision: Precision,
+        weights: Option<WeightFormat>,
         texts: usize,
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<Decoder> {
         expect_writes(model)?;
-        let same = |(key, other, decoder): &(Key, Precision, Decoder)| {
-            *key == model.key && *other == precision && decoder.places() == texts
+        let weights = weights.or(Some(model.weights).filter(|own| *own != WeightFormat::F32));
+        let same = |(key, other, decoder): &(Key, Option<WeightFormat>, Decoder)| {
+            *key == model.key && *other == weights && decoder.places() == texts
         };
         if let Some(at) = self.generations.decoders.iter().position(same) {
             return Ok(self.generations.decoders.swap_remove(at).2);
         }
         if let Some(live) = live {
             let executor = live.trainer.executor();
-            return Decoder::beside(executor, &model.config, &model.parameters, precision, texts).await;
+            return Decoder::beside(executor, &model.config, &model.parameters, weights, texts).await;
         }
         let (threads, tuning) = (self.options.threads, self.tuning());
-        let opening = Opening { threads, precision, tuning, texts };
+        let opening = Opening { threads, weights, tuning, texts };
         let device = &self.device.request;
         let (decoder, warning) = Decoder::open(device, &model.config, &model.parameters, &opening).await?;
         warning.into_iter().for_each(|warning| self.sink.notice(warning));
@@ -365,7 +368,14 @@ impl Session {
             let data = trainer.run().data_folder()?;
             let tokenizer = SharedTokenizer::with(prepare::open_tokenizer(&data)?, &data)?;
             let step = trainer.step();
-            return Ok(self.keep(Model { key, config, tokenizer, parameters, step }));
+            return Ok(self.keep(Model {
+                key,
+                config,
+                tokenizer,
+                parameters,
+                weights: WeightFormat::F32,
+                step,
+            }));
         }
         let run = self.run_of(source, None)?;
         let best = CheckpointChoice::Best;
@@ -391,6 +401,7 @@ impl Session {
         }
         Ok(self.keep(Model {
             key,
+            weights: trained.config.weights,
             config: trained.config.model,
             tokenizer: SharedTokenizer::with(trained.tokenizer, &trained.run.data_folder()?)?,
             parameters: Arc::new(trained.parameters),

@@ -145,8 +145,13 @@ impl Session {
         if measure == Uncertainty::Entropy {
             // Use the CPU, where logits need no read-back.
             let places = PLACES.min(candidates.len());
-            let mut decoder =
-                CpuDecoder::with_texts(&model.config, &model.parameters, self.options.threads, places)?;
+            let mut decoder = CpuDecoder::with_texts(
+                &model.config,
+                &model.parameters,
+                config.weights.unwrap_or_default(),
+                self.options.threads,
+                places,
+            )?;
             decoder.keep_entropies();
             let greedy = GenerateConfig { temperature: 0.0, ..config.clone() };
             let asked = candidates.iter().map(|candidate| (candidate, greedy.clone()));
@@ -161,7 +166,7 @@ impl Session {
         let places = PLACES.min(candidates.len() * samples);
         let (run, checkpoint) = (model.key.0.clone(), model.key.1.as_str().into());
         let source = WeightSource::Checkpoint { run, checkpoint };
-        let (_, mut decoder) = self.model_and_decoder(&source, config.precision, places, None).await?;
+        let (_, mut decoder) = self.model_and_decoder(&source, config.weights, places, None).await?;
         let seeded = |number: usize| {
             let seed = config.seed.wrapping_add(number as u64);
             GenerateConfig { seed, ..config.clone() }
@@ -171,7 +176,7 @@ impl Session {
             .flat_map(|candidate| (0..samples).map(move |number| (candidate, number)))
             .map(|(candidate, number)| (candidate, seeded(number)));
         let answers = self.written_by(&mut decoder, model, asked).await?;
-        self.generations.keep_decoder(model.key.clone(), config.precision, decoder);
+        self.generations.keep_decoder(model.key.clone(), config.weights, decoder);
         let note = |(candidate, answers): (&mut Candidate, &[Generated])| {
             let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();
             let Some((first, share)) = most_frequent(&texts) else { return f64::NAN };

@@ -1,10 +1,11 @@
 //! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
+use crate::checkpoint::Checkpoints;
 use crate::formats::{gguf, huggingface, page};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive, metrics};
-use crate::protocol::{CheckpointChoice, Event, ExportFormat, LINK_ENDING};
+use crate::protocol::{CheckpointChoice, Event, ExportFormat, LINK_ENDING, WeightFormat};
 use crate::storage::{self, Staging};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -120,6 +121,25 @@ impl Session {
         self.list_runs(id)
     }
 
+    /// Stores a run's weights in fewer bits, as a new run.
+    pub(super) async fn compress(
+        &mut self,
+        id: u64,
+        name: &str,
+        checkpoint: CheckpointChoice,
+        format: WeightFormat,
+    ) -> Result<()> {
+        let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
+        let compress =
+            async move |yielder: Yielder| project.compress(&run, &checkpoint, format, &yielder).await;
+        let compressed = platform::spawn_yielding(compress).await??.put()?;
+        let file =
+            Checkpoints::new(compressed.checkpoints_folder()).list().first().map_or(0, |file| file.bytes);
+        let bytes = [4 * compressed.record()?.parameters, file];
+        self.sink.answer(id, Event::Compressed { run: compressed.name(), bytes });
+        self.list_runs(id)
+    }
+
     pub(super) async fn export_model(
         &mut self,
         id: u64,
@@ -192,6 +212,7 @@ impl Session {
                     None => page::Template::installed()?,
                 };
                 let shared = page::share(&load(run).await?, &template, weights, &yielder).await?;
+                shared.notices.iter().for_each(|notice| self.sink.notice(notice));
                 shared.write(&path, space, replace)?
             }
             ExportFormat::Link => Vec::new(),

@@ -592,7 +592,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
         repeats: 1_000_000,
         prompt_tokens: Some(2),
         tokens: Some(1),
-        precision: None,
+        weights: None,
     };
     let heard = play(
         &shelf.path().join("shelf"),

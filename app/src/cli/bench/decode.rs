@@ -1,7 +1,7 @@
 //! `glasshouse bench decode`: measures a device's speed of prefill and decoding.
 
 use super::{MachineArguments, measured};
-use crate::cli::arguments::ConfigArguments;
+use crate::cli::arguments::{ConfigArguments, FormatArguments};
 use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
 use clap::Args;
@@ -25,10 +25,10 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
         return Err(usage("--texts takes numbers, each at least 1"));
     }
     let options = arguments.machine.options()?;
-    let precision = Some(config.train.precision);
+    let weights = arguments.weights.format;
     let config = Box::new(config);
     let command =
-        Command::BenchDecode { config, repeats, prompt_tokens, tokens, precision, batches: texts.clone() };
+        Command::BenchDecode { config, repeats, prompt_tokens, tokens, weights, batches: texts.clone() };
     // Tokens per second of a single text, once measured.
     let mut single = None;
     measured(options, command, arguments.json, |report, _| match report {
@@ -44,8 +44,8 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
 
 fn print(measured: &DecodeMeasurement, single: Option<f64>) -> Result<()> {
     let DecodeMeasurement { ms_per_token, ms_fastest, ms_slowest, prompt_tokens, .. } = measured;
-    let DecodeMeasurement { config, device, precision, .. } = measured;
-    say!("{config} on {device}, weights in {}, {}", precision.name(), bytes(measured.bytes))?;
+    let DecodeMeasurement { config, device, weights, .. } = measured;
+    say!("{config} on {device}, weights in {}, {}", weights.name(), bytes(measured.bytes))?;
     say!(
         "prefill of {}: {:.2} ms to the first token (TTFT), {}",
         counted(*prompt_tokens as u64, "token"),
@@ -92,6 +92,8 @@ pub struct BenchDecodeArguments {
     /// Number of timed repetitions
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,
+    #[command(flatten)]
+    pub weights: FormatArguments,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -6,7 +6,7 @@ use crate::theme::space;
 use crate::widgets::{self, plain, primary};
 use egui::{Key, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{ExportFormat, PageWeights, Quantization};
+use glasshouse_protocol::{ExportFormat, WeightFormat};
 
 /// The dialog between "Export model" and the choice of a place, while requested.
 pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
@@ -45,7 +45,7 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
 fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     let quantization = match *format {
         ExportFormat::Gguf { quantization } => quantization,
-        _ => Quantization::default(),
+        _ => WeightFormat::Q8_0,
     };
     let page = match *format {
         ExportFormat::Page { .. } => *format,
@@ -74,28 +74,30 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
             widgets::quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
         }
         ExportFormat::Gguf { quantization } => {
-            widgets::segmented(ui, quantization, &Quantization::ALL.map(|each| (each, each.name())));
+            widgets::segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
             widgets::quiet_text(ui, format!("For llama.cpp, in {}.", bits(*quantization)));
         }
         ExportFormat::Page { weights, space } => {
-            widgets::segmented(ui, weights, &PageWeights::ALL.map(|each| (each, each.name())));
+            widgets::segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
+            widgets::quiet_text(ui, format!("In {}.", bits(*weights)));
             ui.checkbox(space, "For a Space on Hugging Face");
             let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
                         Glasshouse again.";
             widgets::quiet_text(ui, text);
         }
         ExportFormat::Link => {
-            let text = "The whole model in an address that opens here: for up to about 90,000 parameters. Nothing is uploaded.";
+            let text = "The whole model in an address that opens here: for up to about 300,000 parameters, larger ones in fewer bits per weight. \
+                        Nothing is uploaded.";
             widgets::quiet_text(ui, text);
         }
     }
 }
 
-fn bits(quantization: Quantization) -> &'static str {
+fn bits(quantization: WeightFormat) -> &'static str {
     match quantization {
-        Quantization::F32 => "32 bits per weight, as trained",
-        Quantization::F16 => "16 bits per weight",
-        Quantization::Q8_0 => "8.5 bits per weight: almost the same model",
-        Quantization::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
+        WeightFormat::F32 => "32 bits per weight, as trained",
+        WeightFormat::F16 => "16 bits per weight",
+        WeightFormat::Q8_0 => "8.5 bits per weight: almost the same model",
+        WeightFormat::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
     }
 }

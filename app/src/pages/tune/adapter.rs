@@ -5,7 +5,7 @@ use crate::pages::parts::{caption, number};
 use crate::pages::train::start::trainable_ui;
 use crate::widgets::{field, segmented};
 use egui::Ui;
-use glasshouse_protocol::{Adapter, AdapterBase, AdapterTarget, ErrorReport, RunConfig, Trainable};
+use glasshouse_protocol::{Adapter, AdapterTarget, ErrorReport, RunConfig, Trainable, WeightFormat};
 
 pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut adapts, before) = (draft.train.adapter.is_some(), draft.tuning_rate());
@@ -29,9 +29,9 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
     number(ui, ("Alpha", "train.adapter.alpha"), &mut adapter.alpha, 0.0..=4096.0, refused);
     number(ui, ("Adapter dropout", "train.adapter.dropout"), &mut adapter.dropout, 0.0..=0.99, refused);
     field(ui, "Base weights", "train.adapter.base", refused, |ui| {
-        segmented(ui, &mut adapter.base, &[(AdapterBase::F32, "32 bits"), (AdapterBase::F16, "16 bits")]);
+        segmented(ui, &mut adapter.base, &[(WeightFormat::F32, "32 bits"), (WeightFormat::F16, "16 bits")]);
     });
-    if adapter.base == AdapterBase::F16 {
+    if adapter.base == WeightFormat::F16 {
         caption(
             ui,
             "The blocks' matrices take half the memory: each number is rounded once, and converted back to 32 bits where it is used.",

@@ -21,8 +21,8 @@ pub use half::{has_half, store_in_half};
 pub use ops::{DropoutSite, Heads, NormForm, Op};
 pub use recompute::Keep;
 
-use crate::dispatch;
-use glasshouse_protocol::{Rope, RopeScaling};
+use crate::{blocks, dispatch};
+use glasshouse_protocol::{Rope, RopeScaling, WeightFormat};
 use ops::{LossTargets, Named, Nothing, Operands, Operation};
 use std::rc::Rc;
 
@@ -61,6 +61,21 @@ pub enum Element {
     F16,
     /// 32-bit unsigned integer: token ids and indices.
     U32,
+    /// Frozen weights in blocks of 8 bits (see [`crate::blocks`]).
+    Q8_0,
+    /// Frozen weights in blocks of 4 bits.
+    Q4_0,
+}
+
+impl From<WeightFormat> for Element {
+    fn from(format: WeightFormat) -> Self {
+        match format {
+            WeightFormat::F32 => Self::F32,
+            WeightFormat::F16 => Self::F16,
+            WeightFormat::Q8_0 => Self::Q8_0,
+            WeightFormat::Q4_0 => Self::Q4_0,
+        }
+    }
 }
 
 /// Shape (row-major, last dimension fastest) and element type of a value.
@@ -91,6 +106,17 @@ impl Type {
         match self.element {
             Element::F32 | Element::U32 => entries.saturating_mul(4),
             Element::F16 => entries.div_ceil(2).saturating_mul(4),
+            Element::Q8_0 | Element::Q4_0 => (self.rows() as u64).saturating_mul(self.row_bytes()),
+        }
+    }
+
+    /// Size of a row in bytes.
+    pub fn row_bytes(&self) -> u64 {
+        let columns = self.columns();
+        match self.element {
+            Element::F32 | Element::U32 => columns as u64 * 4,
+            Element::F16 => columns as u64 * 2,
+            Element::Q8_0 | Element::Q4_0 => blocks::row_words(self.element, columns) as u64 * 4,
         }
     }
 
@@ -120,6 +146,8 @@ impl std::fmt::Display for Type {
             Element::F32 => "f32",
             Element::F16 => "f16",
             Element::U32 => "u32",
+            Element::Q8_0 => "q8_0",
+            Element::Q4_0 => "q4_0",
         };
         let shape: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
         write!(formatter, "{element}[{}]", shape.join(", "))

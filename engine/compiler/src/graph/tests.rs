@@ -7,8 +7,8 @@ use crate::plan::estimate::{Estimate, estimate};
 use crate::plan::lower::Target;
 use glasshouse_protocol::presets::{self, PRESETS};
 use glasshouse_protocol::{
-    Adapter, AdapterBase, AdapterTarget, Gate, MemoryKind, Mlp, ModelConfig, NormConfig, NormPlacement,
-    Position, Precision, TrainConfig,
+    Adapter, AdapterTarget, Gate, MemoryKind, Mlp, ModelConfig, NormConfig, NormPlacement, Position,
+    Precision, TrainConfig, WeightFormat,
 };
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
@@ -198,7 +198,7 @@ fn a_base_in_16_bits_halves_the_matrices_of_the_blocks() {
         let train = TrainConfig { adapter: Some(adapter), ..config.train.clone() };
         estimate(&config.model, &train, &Target::new(false)).unwrap()
     };
-    let [whole, half] = [AdapterBase::F32, AdapterBase::F16].map(needs);
+    let [whole, half] = [WeightFormat::F32, WeightFormat::F16].map(needs);
     assert_eq!((half.parameters, half.trained_parameters), (whole.parameters, whole.trained_parameters));
     let width = config.model.width as u64;
     let matrices = 12 * (4 + 8) * width * width;

@@ -4,11 +4,11 @@ mod blocks;
 mod layers;
 mod losses;
 
-use super::{HookPoint, HookPoints, Purpose};
+use super::{HookPoint, HookPoints, Purpose, is_of_adapter};
 use crate::Result;
 use crate::graph::ops::{Embedding, EmbeddingInputs, LastRow, LastRowInputs, Noise, Softcap, X};
 use crate::graph::{Constant, Element, Graph, GraphError, Heads, Input, Parameter, Type, ValueId};
-use glasshouse_protocol::{Adapter, AdapterBase, ModelConfig, Position, TrainConfig};
+use glasshouse_protocol::{Adapter, ModelConfig, Position, TrainConfig, WeightFormat};
 use std::collections::HashMap;
 
 /// A built graph and its important values.
@@ -41,7 +41,7 @@ pub(super) fn build_with(
     if builder.adapter.is_some() {
         let plain = build(config, Purpose::Window { time: 1 })?.graph.parameters;
         let held = |mut own: Parameter| {
-            own.ty.element = builder.element(&own);
+            own.ty.element = builder.stored_as(&own.name, &own.ty.shape);
             own
         };
         let plain: Vec<Parameter> = plain.into_iter().map(held).collect();
@@ -49,6 +49,17 @@ pub(super) fn build_with(
             plain.into_iter().map(|own| (own.name.clone(), builder.graph.parameter(own))).collect();
     }
     Ok(builder.model()?)
+}
+
+/// Name of the table of learned positions.
+const POSITIONS: &str = "embedding.positions";
+
+/// How a model with matrices in a format stores a parameter.
+pub fn stored_as(name: &str, shape: &[usize], format: WeightFormat) -> Element {
+    match shape {
+        [_, columns] if name != POSITIONS && columns.is_multiple_of(format.block()) => format.into(),
+        _ => Element::F32,
+    }
 }
 
 /// Name prefix of the parameters of a classification head.
@@ -101,11 +112,16 @@ impl<'config> Builder<'config> {
         }
     }
 
-    /// Element type of a model parameter: the adapter's base type for the matrices of blocks.
-    fn element(&self, parameter: &Parameter) -> Element {
-        let half = self.adapter.is_some_and(|adapter| adapter.base == AdapterBase::F16);
-        let matrix = parameter.name.starts_with("blocks.") && parameter.ty.shape.len() == 2;
-        if half && matrix { Element::F16 } else { Element::F32 }
+    /// Element type of a model parameter. An adapter's base format applies to the matrices of blocks, the format that is decoded
+    /// from to all matrices.
+    fn stored_as(&self, name: &str, shape: &[usize]) -> Element {
+        match (self.purpose, self.adapter) {
+            (Purpose::Decode { weights, .. }, _) => stored_as(name, shape, weights),
+            (_, Some(adapter)) if name.starts_with("blocks.") && !is_of_adapter(name) => {
+                stored_as(name, shape, adapter.base)
+            }
+            _ => Element::F32,
+        }
     }
 
     /// B and T of the tokens.
@@ -184,7 +200,7 @@ impl<'config> Builder<'config> {
     fn embed(&mut self, tokens: ValueId, table: ValueId) -> Built {
         let shape = [self.config.context_length, self.config.width];
         let positions = match self.config.position {
-            Position::Learned => Some(self.weight("embedding.positions", &shape, false)),
+            Position::Learned => Some(self.weight(POSITIONS, &shape, false)),
             Position::Sinusoidal => Some(self.graph.constant(Constant::SinusoidalTable, Type::f32(&shape))),
             Position::Rope(_) | Position::None => None,
         };

@@ -1,6 +1,7 @@
 //! Purposes of a model graph, and loss forms.
 
 use crate::graph::ops::{Distil, Policy, Preference, Unlikelihood};
+use glasshouse_protocol::WeightFormat;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LossForm {
@@ -86,6 +87,8 @@ pub enum Purpose {
         chunk: usize,
         /// Texts in the caches, at least B.
         texts: usize,
+        /// Storage format of the matrices.
+        weights: WeightFormat,
     },
     /// Logits [1, 1, V] of the cursor's last token over a whole window, without caches (past the context length).
     Window {
@@ -96,5 +99,5 @@ pub enum Purpose {
 
 impl Purpose {
     /// One text, one token at a time.
-    pub const STEP: Self = Self::Decode { batch: 1, chunk: 1, texts: 1 };
+    pub const STEP: Self = Self::Decode { batch: 1, chunk: 1, texts: 1, weights: WeightFormat::F32 };
 }

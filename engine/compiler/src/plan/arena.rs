@@ -5,14 +5,14 @@
 //! the 16-bit arena, which has the same layout, both satisfy WebGPU's binding alignment of 256 bytes.
 //!
 //! An arena is one buffer or, if the device's buffers are too small, several pieces, cut between parameters where possible.
-//! Offsets count through all pieces. Frozen entries stored in 16-bit floats come after all others, in separate buffers; on the
-//! host they are 32-bit floats like the rest.
+//! Offsets count through all pieces. Frozen matrices stored in fewer bits ([`crate::blocks`]) come after all others, in buffers of
+//! their own; in a checkpoint they are 32-bit floats like the rest.
 
 use super::lower::{RowRange, Target};
-use crate::graph::{Element, Graph, Parameter, ParameterId};
+use crate::graph::{Element, Graph, Parameter, ParameterId, Type};
 use crate::muon::Matrix;
-use crate::{Error, Result};
-use half::f16;
+use crate::{Error, Result, blocks};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Alignment of entries, in floats.
@@ -32,18 +32,31 @@ pub struct ArenaLayout {
     pub decayed_end: usize,
     /// End of the trained part: length of the gradient and moment arenas.
     pub trained_end: usize,
-    /// End of the part stored in 32-bit floats; the rest is frozen and stored in 16-bit floats.
+    /// End of the part stored in 32-bit floats; the rest is frozen and stored in fewer bits.
     pub floats_end: usize,
     /// Length of the parameter arena. Padding between entries is zero.
     pub length: usize,
     /// Buffers of the parameter arena, in order. The other arenas are cut at the same offsets.
     pub pieces: Vec<Range<usize>>,
-    /// Buffers of the part stored in 16-bit floats.
-    pub half_pieces: Vec<Range<usize>>,
+    /// Matrices stored in fewer bits, in order.
+    pub stored: Vec<Stored>,
+    /// Buffers of these, as ranges of words.
+    pub stored_pieces: Vec<Range<usize>>,
     /// Trained weight matrices of blocks, in order.
     pub hidden: Vec<Matrix>,
     /// Maximum bytes of one buffer.
     most: u64,
+}
+
+/// A matrix stored in fewer bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub parameter: ParameterId,
+    pub element: Element,
+    /// Weights in a row.
+    pub columns: usize,
+    /// Range of its 32-bit words, which counts through all pieces.
+    pub words: Range<usize>,
 }
 
 impl ArenaLayout {
@@ -64,8 +77,15 @@ impl ArenaLayout {
         };
         let decayed_end = place(&|parameter| parameter.trainable && parameter.decayed);
         let trained_end = place(&|parameter| parameter.trainable && !parameter.decayed);
-        let floats_end = place(&|parameter| !parameter.trainable && !is_half(parameter));
-        let length = place(&is_half);
+        let floats_end = place(&|parameter| !parameter.trainable && !is_stored(parameter));
+        let length = place(&is_stored);
+        let (mut stored, mut words) = (Vec::new(), 0);
+        for (at, own) in parameters.iter().enumerate().filter(|(_, own)| is_stored(own)) {
+            let end = words + words_of(&own.ty);
+            let (parameter, element) = (ParameterId(at as u32), own.ty.element);
+            stored.push(Stored { parameter, element, columns: own.ty.columns(), words: words..end });
+            words = end.next_multiple_of(ALIGNMENT);
+        }
         let hidden =
             parameters.iter().zip(&offsets).filter_map(|(own, start)| Matrix::of(own, *start)).collect();
         Self {
@@ -77,7 +97,8 @@ impl ArenaLayout {
             floats_end,
             length,
             pieces: std::iter::once(0..floats_end).collect(),
-            half_pieces: Some(floats_end..length).filter(|f16s| !f16s.is_empty()).into_iter().collect(),
+            stored,
+            stored_pieces: Some(0..words).filter(|words| !words.is_empty()).into_iter().collect(),
             most: u64::MAX,
         }
     }
@@ -93,33 +114,26 @@ impl ArenaLayout {
         in_order.sort_by_key(|at| layout.offsets[*at]);
         let in_order = || in_order.iter().map(|at| &graph.parameters[*at]);
         if layout.floats_end > most {
-            let rows = |own: &Parameter| {
-                RowRange::of_weight(target, &own.ty).iter().map(|part| part.count).collect::<Vec<usize>>()
-            };
-            layout.pieces = layout.cut(in_order().filter(|own| !is_half(own)), rows, 0, most)?;
+            layout.pieces = layout.cut(in_order().filter(|own| !is_stored(own)), target, most)?;
         }
-        if layout.length - layout.floats_end > most.saturating_mul(2) {
-            // Weights that the device does not bind whole are rejected: they are converted to 32 bits in one dispatch.
-            let rows = |own: &Parameter| vec![own.ty.rows()];
-            let f16s = in_order().filter(|own| is_half(own));
-            layout.half_pieces = layout.cut(f16s, rows, layout.floats_end, most.saturating_mul(2))?;
+        if layout.stored_words() > most {
+            layout.stored_pieces = layout.cut(in_order().filter(|own| is_stored(own)), target, most)?;
         }
         Ok(layout)
     }
 
-    /// Cuts parameters, which start at offset `start`, into pieces of at most `most` entries. `rows` returns the number of rows
-    /// of each part of a parameter.
+    /// Cuts parameters into pieces of at most `most` entries, between parts that the device binds.
     fn cut<'graph>(
         &self,
         parameters: impl Iterator<Item = &'graph Parameter>,
-        rows: impl Fn(&Parameter) -> Vec<usize>,
-        mut start: usize,
+        target: &Target,
         most: usize,
     ) -> Result<Vec<Range<usize>>> {
-        let (mut pieces, mut end) = (Vec::new(), start);
+        let (mut pieces, mut start, mut end) = (Vec::new(), 0, 0);
         for parameter in parameters {
-            for count in rows(parameter) {
-                let room = (count * parameter.ty.columns()).next_multiple_of(ALIGNMENT);
+            for part in RowRange::of_weight(target, &parameter.ty) {
+                let words = blocks::row_words(parameter.ty.element, parameter.ty.columns());
+                let room = (part.count * words).next_multiple_of(ALIGNMENT);
                 if room > most {
                     return Err(self.too_large(parameter));
                 }
@@ -211,17 +225,46 @@ impl ArenaLayout {
         start..start + self.counts[parameter.index()]
     }
 
-    /// The entries of a parameter within the 16-bit part, or `None` if it is not stored there.
-    pub fn half_range(&self, parameter: ParameterId) -> Option<Range<usize>> {
-        let range = self.range(parameter);
-        (range.start >= self.floats_end).then(|| range.start - self.floats_end..range.end - self.floats_end)
+    /// How a parameter is stored, if in fewer bits.
+    pub fn stored(&self, parameter: ParameterId) -> Option<&Stored> {
+        self.stored.iter().find(|stored| stored.parameter == parameter)
     }
 
-    /// The weights of the 16-bit part, rounded to nearest and clamped to finite values.
-    pub fn f16_of(&self, parameters: &[f32]) -> Vec<f16> {
-        let largest = f16::MAX.to_f32();
-        let held = parameters.get(self.floats_end..).unwrap_or_default();
-        held.iter().map(|weight| f16::from_f32(weight.clamp(-largest, largest))).collect()
+    /// Words of all matrices stored in fewer bits, with padding.
+    pub fn stored_words(&self) -> usize {
+        self.stored.last().map_or(0, |last| last.words.end.next_multiple_of(ALIGNMENT))
+    }
+
+    /// The part in 32-bit floats, from parameters laid out by `from`.
+    pub fn floats<'given>(&self, from: &Self, parameters: &'given [f32]) -> Cow<'given, [f32]> {
+        if self.offsets == from.offsets {
+            return Cow::Borrowed(&parameters[..self.floats_end]);
+        }
+        let mut floats = vec![0.0; self.floats_end];
+        for (from, to) in from.moves(self).filter(|(_, to)| to.end <= self.floats_end) {
+            floats[to].copy_from_slice(&parameters[from]);
+        }
+        Cow::Owned(floats)
+    }
+
+    /// The words of the matrices stored in fewer bits, from parameters laid out by `from`.
+    pub fn pack(&self, from: &Self, parameters: &[f32]) -> Vec<u32> {
+        let mut words = vec![0; self.stored_words()];
+        for own in &self.stored {
+            if let Some(weights) = parameters.get(from.range(own.parameter)) {
+                blocks::pack(own.element, own.columns, weights, &mut words[own.words.clone()]);
+            }
+        }
+        words
+    }
+
+    /// Appends the matrices stored in fewer bits to the other parameters, as floats.
+    pub fn unpack(&self, words: &[u32], parameters: &mut Vec<f32>) {
+        parameters.resize(self.length, 0.0);
+        for own in &self.stored {
+            let (range, words) = (self.range(own.parameter), &words[own.words.clone()]);
+            blocks::unpack(own.element, own.columns, words, &mut parameters[range]);
+        }
     }
 
     /// The pieces that a range overlaps: each one's index, and the overlap relative to the piece's start.
@@ -229,21 +272,28 @@ impl ArenaLayout {
         spans(&self.pieces, range)
     }
 
-    /// Like [`Self::spans`] for a range of a parameter's own entries; also whether they are in the 16-bit part.
+    /// Like [`Self::spans`] for a range of a parameter's own entries, or of its words if it is stored in fewer bits.
     pub fn spans_of(
         &self,
         parameter: ParameterId,
         entries: Range<usize>,
-    ) -> (bool, impl Iterator<Item = (usize, Range<usize>)>) {
-        let (first, half) = (self.offsets[parameter.index()], self.half_range(parameter).is_some());
-        let pieces = if half { &self.half_pieces } else { &self.pieces };
-        (half, spans(pieces, first + entries.start..first + entries.end))
+    ) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let (first, pieces) = match self.stored(parameter) {
+            Some(stored) => (stored.words.start, &self.stored_pieces),
+            None => (self.offsets[parameter.index()], &self.pieces),
+        };
+        spans(pieces, first + entries.start..first + entries.end)
     }
 }
 
-/// Whether a parameter is stored in 16-bit floats; only frozen ones are.
-fn is_half(parameter: &Parameter) -> bool {
-    !parameter.trainable && parameter.ty.element == Element::F16
+/// Whether a parameter is stored in fewer bits; only frozen ones are.
+fn is_stored(parameter: &Parameter) -> bool {
+    let element = parameter.ty.element;
+    !parameter.trainable && matches!(element, Element::F16 | Element::Q8_0 | Element::Q4_0)
+}
+
+fn words_of(ty: &Type) -> usize {
+    ty.rows() * blocks::row_words(ty.element, ty.columns())
 }
 
 fn spans(pieces: &[Range<usize>], range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {

@@ -98,7 +98,6 @@ fn slots(plans: &[&Plan], update: &[Dispatch]) -> Vec<u64> {
 /// Pieces of weights, gradients and moments in the first plan's layout.
 fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mut Vec<Allocation>) {
     let (length, trained) = (first.arena.floats_end, first.arena.trained_end);
-    let held = &first.arena.half_pieces;
     let mut push = |wanted: bool, buffer: Numbered, end: usize, entry_bytes: u64, kind| {
         all.extend(first.arena.spans(0..end).filter(|_| wanted).map(|(piece, own)| Allocation {
             role: Role::Bound(buffer(piece)),
@@ -109,21 +108,21 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
     };
     let asks = |what: fn(&Optimizer) -> bool| optimizer.is_some_and(what);
     push(true, Buffer::Parameters, length, 4, MemoryKind::Weights);
-    let f16s = held.is_empty() && (reads_f16(plans) || asks(|optimizer| optimizer.mixed));
+    let f16s = reads_f16(plans) || asks(|optimizer| optimizer.mixed);
     push(f16s, Buffer::HalfParameters, length, 2, MemoryKind::Weights);
     let gradients = optimizer.is_some() || has_gradients(plans);
     push(gradients, Buffer::Gradients, trained, 4, MemoryKind::Gradients);
     push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, MemoryKind::OptimizerState);
     push(asks(Optimizer::second_moments), Buffer::SecondMoments, trained, 4, MemoryKind::OptimizerState);
-    all.extend(held.iter().enumerate().map(|(piece, entries)| Allocation {
-        role: Role::Bound(Buffer::HalfParameters(piece)),
+    all.extend(first.arena.stored_pieces.iter().enumerate().map(|(piece, words)| Allocation {
+        role: Role::Bound(Buffer::Stored(piece)),
         plan: None,
-        bytes: entries.len() as u64 * 2,
+        bytes: words.len() as u64 * 4,
         kind: MemoryKind::Weights,
     }));
 }
 
-/// Whether any dispatch reads weights in 16-bit floats.
+/// Whether any dispatch reads the weights' 16-bit copy.
 fn reads_f16(plans: &[&Plan]) -> bool {
     let mut bindings = plans.iter().flat_map(|plan| &plan.dispatches).flat_map(|dispatch| &dispatch.bindings);
     bindings.any(|binding| matches!(binding.buffer, Buffer::HalfParameters(_)))

@@ -14,8 +14,8 @@ use crate::sampler::Sampling;
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
 use glasshouse_protocol::MemoryKind;
-use glasshouse_protocol::ModelConfig;
 use glasshouse_protocol::config::MAX_ENDS;
+use glasshouse_protocol::{ModelConfig, WeightFormat};
 use glasshouse_shaders::{decode_feed, sample};
 use std::rc::Rc;
 
@@ -147,12 +147,17 @@ pub struct DecodePlans {
 }
 
 impl DecodePlans {
-    /// Builds and lowers the graphs for `texts` texts at once.
-    pub fn new(model: &ModelConfig, texts: usize, target: &lower::Target) -> Result<Self> {
+    /// Builds and lowers the graphs for `texts` texts at once, with matrices in the format `weights`.
+    pub fn new(
+        model: &ModelConfig,
+        texts: usize,
+        weights: WeightFormat,
+        target: &lower::Target,
+    ) -> Result<Self> {
         let chunk = CHUNK.min(model.context_length);
         Ok(Self {
-            prompt: plan(model, Purpose::Decode { batch: 1, chunk, texts }, chunk, target)?,
-            step: plan(model, Purpose::Decode { batch: texts, chunk: 1, texts }, 1, target)?,
+            prompt: plan(model, Purpose::Decode { batch: 1, chunk, texts, weights }, chunk, target)?,
+            step: plan(model, Purpose::Decode { batch: texts, chunk: 1, texts, weights }, 1, target)?,
             chunk,
             texts,
         })

@@ -41,6 +41,8 @@ pub enum Buffer {
     Parameters(usize),
     /// A piece of the weights' 16-bit copy, which has the same layout; mixed precision only.
     HalfParameters(usize),
+    /// A piece of the weights stored in fewer bits, by index in [`ArenaLayout::stored_pieces`].
+    Stored(usize),
     /// A piece of the gradients.
     Gradients(usize),
     /// A piece of the first moments, or of SGD's momentum.
@@ -144,7 +146,6 @@ fn binding(
     place: BindingSource,
 ) -> Result<Binding> {
     let whole = |buffer| Ok(Binding { buffer, offset: 0, bytes: None });
-    let entry_bytes = |value| if graph.ty(value).element == Element::F16 { 2 } else { 4 };
     let (value, start, bytes) = match place {
         BindingSource::Buffer(buffer) => return whole(buffer),
         BindingSource::Scratch(number) => {
@@ -155,7 +156,7 @@ fn binding(
         BindingSource::Value(value) => (value, 0, graph.ty(value).bytes()),
         BindingSource::Half(value) => (value, 0, graph.ty(value).bytes() / 2),
         BindingSource::Rows(value, first, count) => {
-            let row = graph.ty(value).columns() as u64 * entry_bytes(value);
+            let row = graph.ty(value).row_bytes();
             (value, first as u64 * row, count as u64 * row)
         }
         BindingSource::HalfRows(value, first, count) => {
@@ -163,7 +164,8 @@ fn binding(
             (value, first as u64 * row, count as u64 * row)
         }
         BindingSource::From(value, entry) => {
-            let start = entry as u64 * entry_bytes(value);
+            let entry_bytes = if graph.ty(value).element == Element::F16 { 2 } else { 4 };
+            let start = entry as u64 * entry_bytes;
             (value, start, graph.ty(value).bytes() - start)
         }
     };
@@ -174,9 +176,10 @@ fn binding(
         }
         _ => whole(buffer),
     };
+    // Entries of an arena are floats, f16s or words.
     let entry = |buffer: Numbered, id: crate::graph::ParameterId, entry_bytes: u64| {
         let first = (start / entry_bytes) as usize;
-        let (_, mut spans) = arena.spans_of(id, first..first + (bytes / entry_bytes) as usize);
+        let mut spans = arena.spans_of(id, first..first + (bytes / entry_bytes) as usize);
         match (spans.next(), spans.next()) {
             (Some((piece, own)), None) => Ok(Binding {
                 buffer: buffer(piece),
@@ -188,9 +191,8 @@ fn binding(
     };
     match graph.values[value.index()].origin {
         Origin::Input(input) => bound(Buffer::Input(input)),
-        Origin::Parameter(id) if half || arena.half_range(id).is_some() => {
-            entry(Buffer::HalfParameters, id, 2)
-        }
+        Origin::Parameter(id) if arena.stored(id).is_some() => entry(Buffer::Stored, id, 4),
+        Origin::Parameter(id) if half => entry(Buffer::HalfParameters, id, 2),
         _ if half => {
             Err(crate::Error::Internal(format!("value {} is not a weight and has no 16-bit copy", value.0)))
         }

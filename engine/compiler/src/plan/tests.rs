@@ -15,7 +15,7 @@ use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{
-    Adapter, ModelConfig, Objective, OptimizerKind, Precision, RunConfig, TrainConfig,
+    Adapter, ModelConfig, Objective, OptimizerKind, Precision, RunConfig, TrainConfig, WeightFormat,
 };
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
@@ -353,7 +353,7 @@ fn bindings_are_lawful() {
             for dispatches in [&plan.dispatches, &evaluate.dispatches, &update] {
                 lawful(dispatches, &all, &target);
             }
-            let decode = DecodePlans::new(&run.model, 1, &target).unwrap();
+            let decode = DecodePlans::new(&run.model, 1, WeightFormat::F32, &target).unwrap();
             for plan in decode.all() {
                 lawful(&plan.dispatches, &decode.allocations(&run.model), &target);
             }

@@ -133,7 +133,7 @@ struct Orthogonalisation {
 impl Orthogonalisation {
     fn new(shape: [usize; 2], target: &Target) -> Result<Self> {
         let (graph, _, output) = muon::orthogonalisation(shape)?;
-        let target = target.clone().with_fusions(Fusions::NONE).with_half_weights(false);
+        let target = target.clone().with_fusions(Fusions::NONE);
         let plan = compile(graph, &[output], &target)?;
         let bytes = plan.graph.ty(output).bytes();
         let slot = Buffer::Slot(plan.placement.slots.len());

@@ -114,6 +114,7 @@ fn bound(plan: &Plan, binding: &Binding) -> u64 {
         // Bound by ranges of known length.
         Buffer::Parameters(_)
         | Buffer::HalfParameters(_)
+        | Buffer::Stored(_)
         | Buffer::Gradients(_)
         | Buffer::FirstMoments(_)
         | Buffer::SecondMoments(_) => 0,

@@ -10,7 +10,7 @@ use glasshouse_platform::{Result, Yielder, files};
 use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Passage, Table};
 use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_protocol::random::nth;
-use glasshouse_protocol::{AuditSettings, GenerateConfig, Precision};
+use glasshouse_protocol::{AuditSettings, GenerateConfig, WeightFormat};
 use glasshouse_text::data::store::{INDEX_FILE, Split, TokenStore};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -235,7 +235,7 @@ async fn write(
     let config = GenerateConfig {
         max_tokens: lengths.following,
         temperature: 0.0,
-        precision: Precision::F32,
+        weights: Some(WeightFormat::F32),
         ..GenerateConfig::default()
     };
     let request = |(tokens, _): &(Vec<u32>, usize)| Request {

@@ -5,7 +5,7 @@ use crate::Tell;
 use glasshouse_generation::{Batch, request};
 use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::quantity::counted;
-use glasshouse_protocol::{AuditSettings, GenerateConfig, Precision};
+use glasshouse_protocol::{AuditSettings, GenerateConfig, WeightFormat};
 
 /// Maximum tokens per sample.
 const TOKENS: usize = 200;
@@ -37,7 +37,7 @@ pub(super) async fn sampled(
     let config = GenerateConfig {
         max_tokens: TOKENS,
         temperature: 1.0,
-        precision: Precision::F32,
+        weights: Some(WeightFormat::F32),
         ..GenerateConfig::default()
     };
     let opening = opening(&auditor.subject)?;

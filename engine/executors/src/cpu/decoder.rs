@@ -11,7 +11,7 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode::kept;
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{GenerateConfig, ModelConfig};
+use glasshouse_protocol::{GenerateConfig, ModelConfig, WeightFormat};
 use std::sync::Arc;
 
 /// Prefill chunk size in tokens.
@@ -21,6 +21,9 @@ const CHUNK: usize = 32;
 pub struct CpuDecoder {
     workers: Arc<Workers>,
     weights: Weights,
+    /// Layouts of the weights here, and as they are given.
+    layouts: [ArenaLayout; 2],
+    format: WeightFormat,
     /// The prefill graph; holds the caches between reads.
     prompt: Reader,
     /// Step graphs for one, two, four, … texts, up to the maximum.
@@ -175,6 +178,19 @@ impl Reader {
     }
 }
 
+/// Weights in the first layout, from those given in the second.
+fn held([layout, given]: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Weights> {
+    if parameters.len() != given.length {
+        let (count, needed) = (parameters.len(), given.length);
+        return Err(Error::Refused(format!("{count} weights given, but the model has {needed}")));
+    }
+    Ok(Weights {
+        parameters: layout.floats(given, parameters).into_owned(),
+        stored: layout.pack(given, parameters),
+        ..Weights::default()
+    })
+}
+
 impl CpuDecoder {
     /// Creates a decoder for one text over a copy of the parameter arena, laid out by [`ArenaLayout`]. `threads`
     /// defaults to one per core.
@@ -182,20 +198,21 @@ impl CpuDecoder {
     /// # Errors
     /// [`Error::TooLarge`] if the machine has too little free memory.
     pub fn new(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
-        Self::with_texts(model, parameters, threads, 1)
+        Self::with_texts(model, parameters, WeightFormat::F32, threads, 1)
     }
 
-    /// Creates a decoder for `texts` concurrent texts, each with its own caches.
+    /// Creates a decoder for `texts` concurrent texts, each with its own caches, that stores matrices in the format `weights`.
     ///
     /// # Errors
     /// [`Error::TooLarge`] if the machine has too little free memory; [`Error::Refused`] if `texts` is 0.
     pub fn with_texts(
         model: &ModelConfig,
         parameters: &[f32],
+        weights: WeightFormat,
         threads: Option<usize>,
         texts: usize,
     ) -> Result<Self> {
-        Self::within(glasshouse_platform::available_memory(), model, parameters, threads, texts)
+        Self::within(glasshouse_platform::available_memory(), model, parameters, weights, threads, texts)
     }
 
     /// [`Self::with_texts`] with `available` bytes of memory.
@@ -203,6 +220,7 @@ impl CpuDecoder {
         available: Option<u64>,
         model: &ModelConfig,
         parameters: &[f32],
+        weights: WeightFormat,
         threads: Option<usize>,
         texts: usize,
     ) -> Result<Self> {
@@ -214,8 +232,8 @@ impl CpuDecoder {
             Ok::<_, Error>(Model { graph: fused(&built.graph, &[built.logits]), ..built })
         };
         let chunk = CHUNK.min(model.context_length);
-        let prompt = built(Purpose::Decode { batch: 1, chunk, texts })?;
-        let step = |batch| built(Purpose::Decode { batch, chunk: 1, texts });
+        let prompt = built(Purpose::Decode { batch: 1, chunk, texts, weights })?;
+        let step = |batch| built(Purpose::Decode { batch, chunk: 1, texts, weights });
         let steps = batches(texts).map(step).collect::<Result<Vec<_>>>()?;
         let layout = ArenaLayout::new(&prompt.graph);
         let beside_caches = |built: &Model| {
@@ -223,15 +241,9 @@ impl CpuDecoder {
         };
         let programs: u64 = steps.iter().chain([&prompt]).map(beside_caches).sum();
         let programs = programs + Program::needed_for_caches(&prompt.graph);
-        let arenas = parameters.len() as u64 * 4;
+        let arenas = (layout.floats_end + layout.stored_words()) as u64 * 4;
         MemoryDemand { arenas, programs, batch: None, together: 1 }.check(available)?;
-        if parameters.len() != layout.length {
-            return Err(Error::Refused(format!(
-                "{} weights given, but the model has {}",
-                parameters.len(),
-                layout.length
-            )));
-        }
+        let layouts = [layout, ArenaLayout::unfrozen(&prompt.graph.parameters)];
         let without_caches = |built: &Model| {
             let mut reader = Reader::new(built)?;
             reader.program.drop_caches();
@@ -239,7 +251,9 @@ impl CpuDecoder {
         };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
-            weights: Weights { parameters: parameters.to_vec(), ..Weights::default() },
+            weights: held(&layouts, parameters)?,
+            layouts,
+            format: weights,
             prompt: Reader::new(&prompt)?,
             steps: steps.iter().map(without_caches).collect::<Result<_>>()?,
             context_length: model.context_length,
@@ -253,13 +267,13 @@ impl CpuDecoder {
     /// Replaces the weights with others of the same model; ends all texts.
     pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
         self.texts.fill_with(|| None);
-        let own = &mut self.weights.parameters;
-        if own.len() != parameters.len() {
-            let (given, has) = (parameters.len(), own.len());
-            return Err(Error::Refused(format!("{given} weights given, but the model has {has}")));
-        }
-        own.copy_from_slice(parameters);
+        self.weights = held(&self.layouts, parameters)?;
         Ok(())
+    }
+
+    /// How the matrices are stored.
+    pub fn weights(&self) -> WeightFormat {
+        self.format
     }
 
     /// Starts a text from the last `context` tokens of `prompt` and ends all others. The prompt must not be empty.
@@ -352,7 +366,8 @@ impl CpuDecoder {
     /// Bytes of memory held, excluding the threads' scratch memory.
     pub fn bytes(&self) -> u64 {
         let programs = self.steps.iter().chain([&self.prompt]);
-        programs.map(|reader| reader.program.bytes()).sum::<u64>() + self.weights.parameters.len() as u64 * 4
+        let weights = self.weights.parameters.len() + self.weights.stored.len();
+        programs.map(|reader| reader.program.bytes()).sum::<u64>() + weights as u64 * 4
     }
 
     fn tokens(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {
@@ -437,8 +452,9 @@ mod tests {
     fn a_model_larger_than_the_memory_is_refused() {
         let model = llama();
         let length = ArenaLayout::new(&build(&model, Purpose::STEP).unwrap().graph).length;
-        let within =
-            |bytes, texts| CpuDecoder::within(Some(bytes), &model, &vec![0.0; length], Some(1), texts);
+        let within = |bytes, texts| {
+            CpuDecoder::within(Some(bytes), &model, &vec![0.0; length], WeightFormat::F32, Some(1), texts)
+        };
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));
         assert!(within(1 << 30, 1).is_ok());
         // The texts' caches count before they are allocated.

@@ -39,8 +39,6 @@ pub use program::{Program, Weights};
 pub use run::run_program;
 pub use workers::Workers;
 
-use half::f16;
-use half::slice::HalfFloatSliceExt as _;
 use program::BatchShard;
 use run::{Programs, Task};
 use shard::{Partition, Shard};
@@ -111,7 +109,7 @@ impl CpuExecutor {
             optimizer,
             weights: Weights {
                 parameters: vec![0.0; layout.floats_end],
-                f16s: vec![f16::ZERO; layout.length - layout.floats_end],
+                stored: vec![0; layout.stored_words()],
                 gradients: vec![0.0; layout.trained_end],
             },
             first_moments: moments(optimizer.first_moments()),
@@ -148,9 +146,9 @@ impl CpuExecutor {
 
     /// Bytes of memory held, excluding the threads' scratch memory (a matrix panel, scores of a few heads).
     pub fn bytes(&self) -> u64 {
-        let Weights { parameters, f16s, gradients } = &self.weights;
+        let Weights { parameters, stored, gradients } = &self.weights;
         let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
-        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>() + f16s.len() as u64 * 2;
+        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>() + stored.len() as u64 * 4;
         let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
         arenas + self.muon.bytes() + self.programs.bytes() + others
     }
@@ -199,8 +197,9 @@ impl CpuExecutor {
     }
 
     pub fn weights(&self) -> Vec<f32> {
-        let Weights { parameters, f16s, .. } = &self.weights;
-        [&parameters[..], &f16s.to_f32_vec()].concat()
+        let mut parameters = self.weights.parameters.clone();
+        self.layout.unpack(&self.weights.stored, &mut parameters);
+        parameters
     }
 
     pub fn state(&self) -> ArenaState {
@@ -227,7 +226,7 @@ impl CpuExecutor {
             }
         }
         self.weights.parameters.copy_from_slice(&state.parameters[..self.layout.floats_end]);
-        self.weights.f16s = self.layout.f16_of(&state.parameters);
+        self.weights.stored = self.layout.pack(&self.layout, &state.parameters);
         self.weights_changed();
         for (arena, given) in [
             (&mut self.first_moments, &state.first_moments),
@@ -377,8 +376,8 @@ fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaL
         arenas: 4
             * (layout.floats_end
                 + layout.trained_end * (1 + moments)
+                + layout.stored_words()
                 + update::partial_sums(layout.trained_end)) as u64
-            + 2 * (layout.length - layout.floats_end) as u64
             + update::Muon::needed(optimizer, layout),
         programs: Programs::needed(graphs),
         batch: tokens.and_then(|tokens| graphs.train.ty(tokens).shape.first().copied()),
@@ -450,11 +449,11 @@ pub fn time_graph(
 
 /// Builds a program with its inputs set, and its weights.
 fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(Program, Weights)> {
-    let ArenaLayout { floats_end, length, .. } = ArenaLayout::new(graph);
+    let layout = ArenaLayout::new(graph);
     let mut weights = Weights {
-        parameters: vec![0.0; floats_end],
-        f16s: vec![f16::ZERO; length - floats_end],
-        gradients: vec![0.0; length],
+        parameters: vec![0.0; layout.floats_end],
+        stored: vec![0; layout.stored_words()],
+        gradients: vec![0.0; layout.length],
     };
     let mut program = Program::new(graph, keep);
     for (value, data) in inputs {

@@ -4,7 +4,6 @@
 pub use super::ops::BatchShard;
 use super::ops::{Call, Given, Interpret};
 use super::workers::Workers;
-use glasshouse_compiler::dispatch;
 use glasshouse_compiler::graph::ops::Operands;
 use glasshouse_compiler::graph::{Element, Graph, Op, Origin, Type, ValueId};
 use glasshouse_compiler::plan::arena::ArenaLayout;
@@ -12,9 +11,8 @@ use glasshouse_compiler::plan::fuse;
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::memory;
 use glasshouse_compiler::step::Data;
+use glasshouse_compiler::{blocks, dispatch};
 use glasshouse_platform::{Error, Result};
-use half::f16;
-use half::slice::HalfFloatSliceExt as _;
 use std::ops::Range;
 use std::time::Duration;
 use web_time::Instant;
@@ -27,10 +25,10 @@ pub fn fused(graph: &Graph, keep: &[ValueId]) -> Graph {
 /// A model's parameters and gradients, shared by several programs.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
-    /// Laid out by [`ArenaLayout`], up to the parameters held in 16-bit floats.
+    /// Laid out by [`ArenaLayout`], up to the matrices stored in fewer bits.
     pub parameters: Vec<f32>,
-    /// The parameters held in 16-bit floats.
-    pub f16s: Vec<f16>,
+    /// The words of these.
+    pub stored: Vec<u32>,
     /// Laid out like the trainable parameters.
     pub gradients: Vec<f32>,
 }
@@ -39,7 +37,7 @@ pub struct Weights {
 #[derive(Clone, Copy)]
 struct Held<'run> {
     parameters: &'run [f32],
-    f16s: &'run [f16],
+    stored: &'run [u32],
 }
 
 #[derive(Clone, Debug)]
@@ -47,8 +45,8 @@ enum ValueLocation {
     /// A slot and a range of its floats.
     Slot(usize, Range<usize>),
     Parameter(Range<usize>),
-    /// In [`Weights::f16s`].
-    Half(Range<usize>),
+    /// In [`Weights::stored`].
+    Stored(Range<usize>),
     Gradient(Range<usize>),
     /// In [`Memory::fixed`]: constants and float inputs.
     Fixed(usize),
@@ -104,9 +102,10 @@ impl Program {
         for (at, value) in graph.values.iter().enumerate() {
             let count = value.ty.count();
             let place = match value.origin {
-                Origin::Parameter(id) => layout
-                    .half_range(id)
-                    .map_or_else(|| ValueLocation::Parameter(layout.range(id)), ValueLocation::Half),
+                Origin::Parameter(id) => layout.stored(id).map_or_else(
+                    || ValueLocation::Parameter(layout.range(id)),
+                    |stored| ValueLocation::Stored(stored.words.clone()),
+                ),
                 Origin::Gradient(id) => ValueLocation::Gradient(layout.range(id)),
                 Origin::Constant(ref constant) => {
                     push(&mut memory.fixed, constant.data(&value.ty), ValueLocation::Fixed)
@@ -175,18 +174,19 @@ impl Program {
     }
 
     pub fn set_floats(&mut self, weights: &mut Weights, value: ValueId, data: &[f32]) -> Result<()> {
-        let target = match self.values[value.index()].place.clone() {
+        let Operand { place, ty } = &self.values[value.index()];
+        let target = match place.clone() {
             ValueLocation::Fixed(at) => &mut self.memory.fixed[at][..],
             ValueLocation::Cache(at) => &mut self.memory.caches[at][..],
             ValueLocation::Parameter(range) => &mut weights.parameters[range],
             ValueLocation::Gradient(range) => &mut weights.gradients[range],
-            ValueLocation::Half(range) if range.len() == data.len() => {
-                weights.f16s[range].convert_from_f32_slice(data);
+            ValueLocation::Stored(range) if ty.count() == data.len() => {
+                blocks::pack(ty.element, ty.columns(), data, &mut weights.stored[range]);
                 return Ok(());
             }
             ValueLocation::Slot(..)
             | ValueLocation::Words(_)
-            | ValueLocation::Half(_)
+            | ValueLocation::Stored(_)
             | ValueLocation::Nowhere => {
                 return Err(misplaced(value, "floats cannot be fed into it"));
             }
@@ -212,7 +212,11 @@ impl Program {
         Ok(match place {
             ValueLocation::Words(at) => Data::U32(self.memory.words[*at].clone()),
             ValueLocation::Nowhere => return Err(misplaced(value, "no node computes it")),
-            ValueLocation::Half(range) => Data::F32(weights.f16s[range.clone()].to_f32_vec()),
+            ValueLocation::Stored(range) => {
+                let mut floats = vec![0.0; ty.count()];
+                blocks::unpack(ty.element, ty.columns(), &weights.stored[range.clone()], &mut floats);
+                Data::F32(floats)
+            }
             ValueLocation::Gradient(range) => Data::F32(weights.gradients[range.clone()].to_vec()),
             _ => Data::F32(self.memory.floats(&weights.parameters, place)[..ty.count()].to_vec()),
         })
@@ -292,7 +296,7 @@ impl Program {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
             }
             let (memory, shard) = (&self.memory, self.shard);
-            let held = Held { parameters: &weights.parameters, f16s: &weights.f16s };
+            let held = Held { parameters: &weights.parameters, stored: &weights.stored };
             let call = Call { scope: &instruction.scope, caches: &mut caches, seed, shard, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| instruction.run(call, memory, held, outputs));
@@ -368,10 +372,13 @@ fn outputs<'data>(
 impl Memory {
     /// The content of a place, for an operation to read.
     fn given<'data>(&'data self, held: Held<'data>, place: &ValueLocation, ty: &'data Type) -> Given<'data> {
-        let words = if let ValueLocation::Words(at) = place { &self.words[*at][..] } else { &[] };
-        let f16s = if let ValueLocation::Half(range) = place { &held.f16s[range.clone()] } else { &[] };
+        let words = match place {
+            ValueLocation::Words(at) => &self.words[*at][..],
+            ValueLocation::Stored(range) => &held.stored[range.clone()],
+            _ => &[],
+        };
         let floats = self.floats(held.parameters, place).get(..ty.count()).unwrap_or_default();
-        Given { ty, floats, words, f16s }
+        Given { ty, floats, words }
     }
 
     fn floats<'data>(&'data self, parameters: &'data [f32], place: &ValueLocation) -> &'data [f32] {
@@ -381,7 +388,7 @@ impl Memory {
             ValueLocation::Cache(at) => &self.caches[*at],
             ValueLocation::Parameter(range) => &parameters[range.clone()],
             ValueLocation::Gradient(_)
-            | ValueLocation::Half(_)
+            | ValueLocation::Stored(_)
             | ValueLocation::Words(_)
             | ValueLocation::Nowhere => &[],
         }

@@ -53,10 +53,10 @@ impl Partition {
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
         // A pair loss needs both rows of a pair, ORPO's needs all rows, and weighted answers come with scores. Models
-        // with 16-bit weights are short of memory, and every worker would hold another copy.
+        // with weights stored in fewer bits are short of memory, and every worker would hold another copy.
         let divisible = !train.objective.compares_answers()
             && train.prompt_loss_weight == 0.0
-            && layout.half_pieces.is_empty();
+            && layout.stored.is_empty();
         if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < MIN_OPERATIONS {
             return Self::WHOLE;
         }

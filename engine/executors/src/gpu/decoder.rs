@@ -3,9 +3,9 @@
 
 use super::program::Program;
 use super::replay::{Pacing, Recorder, Unit};
-use super::run::f16_bytes;
 use super::storage::Storage;
 use super::{Gpu, GpuExecutor};
+use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode::{
     DecodeBuffer, DecodePlans, DecodeState, MAX_DRAWS, SampleSettings, capacity, kept,
 };
@@ -13,7 +13,7 @@ use glasshouse_compiler::plan::estimate::work;
 use glasshouse_compiler::plan::{Buffer, Plan};
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{GenerateConfig, ModelConfig};
+use glasshouse_protocol::{GenerateConfig, ModelConfig, WeightFormat};
 use web_time::Instant;
 
 #[derive(Debug)]
@@ -27,7 +27,9 @@ pub struct GpuDecoder {
     chunk: usize,
     context_length: usize,
     vocabulary: usize,
-    half_weights: bool,
+    weights: WeightFormat,
+    /// Layouts of the weights on the device, and as they are given.
+    layouts: [ArenaLayout; 2],
     shares_weights: bool,
     /// Texts in the order of the caches; all `None` before a start and after an error.
     texts: Vec<Option<DecodedText>>,
@@ -101,8 +103,7 @@ struct ReplayedRows {
 
 impl GpuDecoder {
     /// Allocates caches and buffers, builds the pipelines and uploads the weights, laid out by
-    /// [`glasshouse_compiler::plan::arena::ArenaLayout`]. With `half_weights`, the matrix products of single tokens read an
-    /// additional 16-bit copy, as generation is almost entirely limited by reading weights.
+    /// [`ArenaLayout`]. Matrices are stored in the format `weights`: generation is almost entirely limited by reading them.
     ///
     /// # Errors
     /// [`Error::TooLarge`] if the device cannot hold or bind what the model needs for `texts` texts.
@@ -110,26 +111,20 @@ impl GpuDecoder {
         gpu: &Gpu,
         model: &ModelConfig,
         parameters: &[f32],
-        half_weights: bool,
+        weights: WeightFormat,
         texts: usize,
     ) -> Result<Self> {
         if texts == 0 {
             return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
-        if half_weights && !gpu.has_half() {
+        if weights == WeightFormat::F16 && !gpu.has_half() {
             return Err(glasshouse_compiler::Error::writes_without_half(&gpu.report().name).into());
         }
-        let plans = DecodePlans::new(model, texts, &gpu.target().with_half_weights(half_weights))?;
-        let needed = plans.step.arena.length;
-        if parameters.len() != needed {
-            return Err(Error::Refused(format!(
-                "{} weights given, but the model has {needed}",
-                parameters.len()
-            )));
-        }
+        let plans = DecodePlans::new(model, texts, weights, &gpu.target())?;
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;
-        upload(gpu, &storage, parameters).await?;
-        Self::over(gpu, model, &plans, storage, (half_weights, texts)).await
+        let decoder = Self::over(gpu, model, &plans, storage, (weights, texts)).await?;
+        decoder.upload(parameters).await?;
+        Ok(decoder)
     }
 
     /// Creates a decoder that reads the weights of a model in training in place; `None` if the device stores them in
@@ -140,13 +135,13 @@ impl GpuDecoder {
         model: &ModelConfig,
         texts: usize,
     ) -> Result<Option<Self>> {
-        let plans = DecodePlans::new(model, texts, &gpu.target().with_half_weights(false))?;
+        let plans = DecodePlans::new(model, texts, WeightFormat::F32, &gpu.target())?;
         let (allocations, lender) = (plans.allocations(model), executor.storage());
         if *executor.layout() != plans.step.arena || !lender.lends_weights(&allocations) {
             return Ok(None);
         }
         let storage = Storage::create_beside(gpu, &allocations, &plans.all(), &[], Some(lender)).await?;
-        let decoder = Self::over(gpu, model, &plans, storage, (false, texts)).await?;
+        let decoder = Self::over(gpu, model, &plans, storage, (WeightFormat::F32, texts)).await?;
         Ok(Some(Self { shares_weights: true, ..decoder }))
     }
 
@@ -155,7 +150,7 @@ impl GpuDecoder {
         model: &ModelConfig,
         plans: &DecodePlans,
         storage: Storage,
-        (half_weights, texts): (bool, usize),
+        (weights, texts): (WeightFormat, usize),
     ) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         Ok(Self {
@@ -167,7 +162,8 @@ impl GpuDecoder {
             chunk: plans.chunk,
             context_length: model.context_length,
             vocabulary: model.vocabulary,
-            half_weights,
+            weights,
+            layouts: [plans.step.arena.clone(), ArenaLayout::unfrozen(&plans.step.graph.parameters)],
             shares_weights: false,
             texts: (0..texts).map(|_| None).collect(),
         })
@@ -176,7 +172,19 @@ impl GpuDecoder {
     /// Replaces the weights with others of the same model; ends all texts.
     pub async fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
         self.texts.fill_with(|| None);
-        upload(&self.gpu, &self.storage, parameters).await
+        self.upload(parameters).await
+    }
+
+    async fn upload(&self, parameters: &[f32]) -> Result<()> {
+        let [layout, given] = &self.layouts;
+        if parameters.len() != given.length {
+            let (count, needed) = (parameters.len(), given.length);
+            return Err(Error::Refused(format!("{count} weights given, but the model has {needed}")));
+        }
+        let floats = layout.floats(given, parameters);
+        self.storage.write_arena(&self.gpu, Buffer::Parameters, bytemuck::cast_slice(&floats)).await?;
+        let words = layout.pack(given, parameters);
+        self.storage.write_arena(&self.gpu, Buffer::Stored, bytemuck::cast_slice(&words)).await
     }
 
     /// Starts a text from the last `context` tokens of `prompt` and ends all others. The prompt must not be empty.
@@ -250,9 +258,9 @@ impl GpuDecoder {
         }
     }
 
-    /// Whether single-token products read 16-bit weights.
-    pub fn reads_f16(&self) -> bool {
-        self.half_weights
+    /// How the matrices are stored.
+    pub fn weights(&self) -> WeightFormat {
+        self.weights
     }
 
     /// Whether it shares the weights of a model in training.
@@ -375,14 +383,4 @@ impl Mode {
             pacing: Pacing::new(work(&plan.graph), gpu.wait()),
         })
     }
-}
-
-/// Uploads the weights, and their f16 copy if products read one.
-async fn upload(gpu: &Gpu, storage: &Storage, parameters: &[f32]) -> Result<()> {
-    storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(parameters)).await?;
-    // There is no copy if no product of the model has dimensions suitable for f16.
-    if storage.pieces(Buffer::HalfParameters).next().is_some() {
-        storage.write_arena(gpu, Buffer::HalfParameters, &f16_bytes(parameters)).await?;
-    }
-    Ok(())
 }

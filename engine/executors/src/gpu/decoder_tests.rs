@@ -15,9 +15,8 @@ use glasshouse_compiler::plan::{Buffer, compile, trial};
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::Data;
 use glasshouse_protocol::{
-    Bias, GenerateConfig, ModelConfig, NormConfig, NormKind, Position, Residual, Rope, presets,
+    Bias, GenerateConfig, ModelConfig, NormConfig, NormKind, Position, Residual, Rope, WeightFormat, presets,
 };
-use half::f16;
 
 /// A uniform number in [0, 1).
 fn uniform(stream: u64, n: u64) -> f32 {
@@ -232,7 +231,9 @@ fn cached_chunks_give_the_logits_of_the_whole_window() {
         let mut read = 0;
         // Chunks of 5, the second with 2 real tokens, then one token at a time.
         for (chunk, length) in [(5, 5), (5, 2), (1, 1), (1, 1)] {
-            let built = build(&model, Purpose::Decode { batch: 1, chunk, texts: 1 }).unwrap();
+            let built =
+                build(&model, Purpose::Decode { batch: 1, chunk, texts: 1, weights: WeightFormat::F32 })
+                    .unwrap();
             let mut tokens = text[read..read + length].to_vec();
             tokens.resize(chunk, 0);
             let mut inputs = parameters(&built.graph, &arena);
@@ -270,7 +271,7 @@ fn write(
     groups: &[usize],
 ) -> Vec<u32> {
     pollster::block_on(async {
-        let mut decoder = GpuDecoder::new(gpu, model, &weights(model), false, 1).await.unwrap();
+        let mut decoder = GpuDecoder::new(gpu, model, &weights(model), WeightFormat::F32, 1).await.unwrap();
         decoder.start(prompt, config).await.unwrap();
         let mut written = Vec::new();
         for count in groups {
@@ -324,12 +325,21 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
     }
 }
 
-/// Logits of a first token over empty caches, with the kernels for `target`.
-fn first_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], target: &Target) -> Vec<f32> {
-    let graph = build(model, Purpose::STEP).unwrap();
-    let (logits, graph) = (graph.logits, graph.graph);
-    let mut inputs = parameters(&graph, arena);
-    for (input, data) in [(Input::Tokens, vec![7]), (Input::Cursor, vec![0, 1, 0])] {
+/// Logits after a chunk of tokens over empty caches, with matrices in a format and the kernels for `target`.
+fn first_logits(
+    gpu: &Gpu,
+    model: &ModelConfig,
+    (arena, weights): (&[f32], WeightFormat),
+    chunk: usize,
+    target: &Target,
+) -> Vec<f32> {
+    let given = ArenaLayout::new(&build(model, Purpose::STEP).unwrap().graph);
+    let built = build(model, Purpose::Decode { batch: 1, chunk, texts: 1, weights }).unwrap();
+    let (logits, graph) = (built.logits, built.graph);
+    let arena = given.moved_to(&ArenaLayout::new(&graph), arena.to_vec());
+    let mut inputs = parameters(&graph, &arena);
+    let tokens = (0..chunk as u32).map(|at| 7 + 3 * at).collect();
+    for (input, data) in [(Input::Tokens, tokens), (Input::Cursor, vec![0, chunk as u32, 0])] {
         inputs.push((graph.find(Origin::Input(input)).unwrap(), Data::U32(data)));
     }
     for number in 0..2 * model.layers as u32 {
@@ -340,48 +350,63 @@ fn first_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], target: &Target) 
     read.unwrap().into_iter().map(floats).next().unwrap()
 }
 
+/// Single tokens read stored matrices as they are, chunks unpack them; both compute with the unpacked weights.
 #[test]
-fn f16_weights_change_logits_by_their_rounding() {
+fn stored_weights_give_the_logits_of_unpacked_ones() {
     let gpu = test_gpu();
-    for model in models() {
+    let mut models = models();
+    for model in &mut models {
+        (model.width, model.heads, model.kv_heads, model.head_size) = (64, 4, 2, 16);
+        model.mlp.hidden = 96;
+    }
+    for model in models {
         let arena = weights(&model);
-        let exact: Vec<f32> = arena.iter().map(|weight| f16::from_f32(*weight).to_f32()).collect();
         let graph = build(&model, Purpose::STEP).unwrap().graph;
-        let default = first_logits(&gpu, &model, &arena, &gpu.target());
+        let given = ArenaLayout::new(&graph);
+        let default = first_logits(&gpu, &model, (&arena, WeightFormat::F32), 1, &gpu.target());
         let largest = default.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
-        for tier in [Tier::Direct, Tier::Tiled, Tier::Subgroup] {
-            let choices = trial::everywhere(&graph, tier, |class| class.family == Family::LinearFew);
-            let full = gpu.target().with(&choices);
-            let half = full.clone().with_half_weights(true);
-            let kernels = compile(graph.clone(), &[], &half).unwrap().dispatches;
-            let wanted = format!("linear_few:{},half", tier.word());
-            assert!(kernels.iter().any(|dispatch| dispatch.kernel.name.starts_with(&wanted)), "{wanted}");
-            let near = |ours: &[f32], theirs: &[f32], share: f32| {
-                ours.iter().zip(theirs).all(|(one, other)| (one - other).abs() <= share * largest)
-            };
-            assert!(near(&first_logits(&gpu, &model, &arena, &full), &default, 1e-5), "{tier:?}");
-            let rounded = first_logits(&gpu, &model, &arena, &half);
-            assert!(near(&rounded, &default, 4e-3), "{tier:?}: {rounded:?} for {default:?}");
-            assert!(!near(&rounded, &default, 1e-6), "nothing was rounded");
-            // Weights exactly representable in f16 lose nothing.
-            let kept = first_logits(&gpu, &model, &exact, &half);
-            assert!(near(&kept, &first_logits(&gpu, &model, &exact, &full), 1e-5), "{tier:?}");
+        let near = |ours: &[f32], theirs: &[f32], share: f32| {
+            ours.iter().zip(theirs).all(|(one, other)| (one - other).abs() <= share * largest)
+        };
+        for (format, word) in
+            [(WeightFormat::F16, "half"), (WeightFormat::Q8_0, "q8_0"), (WeightFormat::Q4_0, "q4_0")]
+        {
+            let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: format };
+            let graph = build(&model, purpose).unwrap().graph;
+            let layout = ArenaLayout::new(&graph);
+            let mut rounded = layout.floats(&given, &arena).into_owned();
+            layout.unpack(&layout.pack(&given, &arena), &mut rounded);
+            let rounded = layout.moved_to(&given, rounded);
+            for tier in [Tier::Direct, Tier::Tiled, Tier::Subgroup] {
+                let choices = trial::everywhere(&graph, tier, |class| class.family == Family::LinearFew);
+                let target = gpu.target().with(&choices);
+                let kernels = compile(graph.clone(), &[], &target).unwrap().dispatches;
+                let wanted = format!("linear_few:{},{word}", tier.word());
+                assert!(kernels.iter().any(|dispatch| dispatch.kernel.name.starts_with(&wanted)), "{wanted}");
+                for chunk in [1, 5] {
+                    let ours = first_logits(&gpu, &model, (&arena, format), chunk, &target);
+                    let wanted = first_logits(&gpu, &model, (&rounded, WeightFormat::F32), chunk, &target);
+                    assert!(near(&ours, &wanted, 1e-5), "{format:?}, {tier:?}: {ours:?} for {wanted:?}");
+                }
+            }
+            let ours = first_logits(&gpu, &model, (&arena, format), 1, &gpu.target());
+            assert!(!near(&ours, &default, 1e-6), "nothing was rounded");
         }
     }
 }
 
 #[test]
-fn a_decoder_that_reads_f16_takes_the_likeliest_token() {
+fn a_decoder_of_16_bit_weights_takes_the_likeliest_token() {
     let gpu = test_gpu();
     let model = models().remove(0);
     let arena = weights(&model);
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     let mut text = vec![3, 1, 4];
     let written = pollster::block_on(async {
-        let mut decoder = GpuDecoder::new(&gpu, &model, &arena, true, 1).await.unwrap();
-        let plain = GpuDecoder::new(&gpu, &model, &arena, false, 1).await.unwrap();
-        assert!(decoder.reads_f16() && !plain.reads_f16());
-        assert_eq!(decoder.bytes() - plain.bytes(), 2 * arena.len() as u64);
+        let mut decoder = GpuDecoder::new(&gpu, &model, &arena, WeightFormat::F16, 1).await.unwrap();
+        let plain = GpuDecoder::new(&gpu, &model, &arena, WeightFormat::F32, 1).await.unwrap();
+        assert_eq!((decoder.weights(), plain.weights()), (WeightFormat::F16, WeightFormat::F32));
+        assert!(decoder.bytes() < plain.bytes());
         decoder.start(&text, &greedy).await.unwrap();
         decoder.advance(model.context_length - 3).await.unwrap()
     });
@@ -413,7 +438,8 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
     let model = models().remove(0);
     let config = GenerateConfig { max_tokens: 9, ..GenerateConfig::default() };
     pollster::block_on(async {
-        let mut decoder = GpuDecoder::new(&gpu, &model, &weights(&model), false, 1).await.unwrap();
+        let mut decoder =
+            GpuDecoder::new(&gpu, &model, &weights(&model), WeightFormat::F32, 1).await.unwrap();
         assert!(decoder.advance(1).await.is_err_and(|error| error.to_string().contains("started")));
         let empty = decoder.start(&[], &config).await;
         assert!(empty.is_err_and(|error| error.to_string().contains("prompt is empty")));
@@ -424,7 +450,7 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         decoder.start(&[1, 2, 3], &config).await.unwrap();
         assert_eq!(decoder.advance(40).await.unwrap(), first);
     });
-    let short = pollster::block_on(GpuDecoder::new(&gpu, &model, &[0.0; 3], false, 1));
+    let short = pollster::block_on(GpuDecoder::new(&gpu, &model, &[0.0; 3], WeightFormat::F32, 1));
     assert!(short.is_err_and(|error| error.to_string().contains("3 weights")));
 }
 
@@ -448,7 +474,7 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
         let mut written: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
         let bytes = pollster::block_on(async {
             let arena = weights(&model);
-            let mut decoder = GpuDecoder::new(&gpu, &model, &arena, false, 4).await.unwrap();
+            let mut decoder = GpuDecoder::new(&gpu, &model, &arena, WeightFormat::F32, 4).await.unwrap();
             // Place of each text; the last text takes the second's place.
             let mut places = [0, 1, 2, 3];
             for (text, length) in prompts.iter().enumerate().take(4) {
@@ -470,8 +496,8 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
             }
             (0..4).for_each(|place| decoder.release(place));
             assert!(decoder.advance_all(1).await.is_err(), "no text is left");
-            assert!(GpuDecoder::new(&gpu, &model, &arena, false, 0).await.is_err());
-            let single = GpuDecoder::new(&gpu, &model, &arena, false, 1).await.unwrap();
+            assert!(GpuDecoder::new(&gpu, &model, &arena, WeightFormat::F32, 0).await.is_err());
+            let single = GpuDecoder::new(&gpu, &model, &arena, WeightFormat::F32, 1).await.unwrap();
             decoder.bytes() - single.bytes()
         });
         let cache = 2 * model.layers * model.kv_heads * context * model.head_size * 4;

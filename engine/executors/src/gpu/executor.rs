@@ -285,9 +285,7 @@ impl GpuExecutor {
 
     pub async fn weights(&self) -> Result<Vec<f32>> {
         let mut parameters = self.storage.read_arena(&self.gpu, Buffer::Parameters).await?;
-        if !self.layout.half_pieces.is_empty() {
-            parameters.extend(self.storage.read_f16(&self.gpu).await?);
-        }
+        self.layout.unpack(&self.storage.read_stored(&self.gpu).await?, &mut parameters);
         Ok(parameters)
     }
 
@@ -330,11 +328,8 @@ impl GpuExecutor {
                 self.storage.write_arena(&self.gpu, arena, bytemuck::cast_slice(floats)).await?;
             }
         }
-        if !self.layout.half_pieces.is_empty() {
-            let f16s = self.layout.f16_of(&state.parameters);
-            let bytes = bytemuck::cast_slice(&f16s);
-            self.storage.write_arena(&self.gpu, Buffer::HalfParameters, bytes).await?;
-        }
+        let words = self.layout.pack(&self.layout, &state.parameters);
+        self.storage.write_arena(&self.gpu, Buffer::Stored, bytemuck::cast_slice(&words)).await?;
         if let Some(cast) = &self.cast {
             let scale = state.loss_scale.unwrap_or(first_scale(&self.optimizer));
             self.storage.set_loss_scale(&self.gpu, scale).await?;

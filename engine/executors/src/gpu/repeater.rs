@@ -50,12 +50,10 @@ impl Repeater {
         let program = Program::new(gpu, &dispatches, &storage, 0, 0).await?;
         storage.fill_constants(gpu, 0, plan).await?;
         storage.set_loss_scale(gpu, LossScale::ONE).await?;
-        let (floats, held) = weights.split_at(weights.len().min(plan.arena.floats_end));
+        let floats = &weights[..weights.len().min(plan.arena.floats_end)];
         storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(floats)).await?;
-        // The weights held in 16-bit floats.
-        if !held.is_empty() {
-            storage.write_arena(gpu, Buffer::HalfParameters, &f16_bytes(held)).await?;
-        }
+        let words = plan.arena.pack(&plan.arena, weights);
+        storage.write_arena(gpu, Buffer::Stored, bytemuck::cast_slice(&words)).await?;
         Ok(Self { gpu: gpu.clone(), storage, program })
     }
 

@@ -4,6 +4,7 @@ use super::Gpu;
 use super::profile::dispatch_times;
 use super::program::Program;
 use super::storage::Storage;
+use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::{Element, Graph, Origin, ParameterId, ValueId};
 use glasshouse_compiler::plan::buffers::{Role, buffers};
 use glasshouse_compiler::plan::control::ScheduleRow;
@@ -194,10 +195,20 @@ async fn read_back(gpu: &Gpu, plan: &Plan, storage: &Storage, value: ValueId) ->
             Data::F32(entries.map(|entry| f16::from_le_bytes(*entry).to_f32()).collect())
         }
         Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(&bytes)),
+        Element::Q8_0 | Element::Q4_0 => {
+            let mut weights = vec![0.0; ty.count()];
+            blocks::unpack(
+                ty.element,
+                ty.columns(),
+                &bytemuck::pod_collect_to_vec::<_, u32>(&bytes),
+                &mut weights,
+            );
+            Data::F32(weights)
+        }
     })
 }
 
-/// Uploads values, rounded where stored in 16 bits. For a weight, also uploads its 16-bit copy, if any.
+/// Uploads values, rounded where stored in fewer bits. For a weight, also uploads its 16-bit copy, if any.
 async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Data)]) -> Result<()> {
     for (value, data) in inputs {
         let ty = plan.graph.ty(*value);
@@ -205,7 +216,7 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
             Data::F32(entries) => (entries.len(), Element::F32),
             Data::U32(entries) => (entries.len(), Element::U32),
         };
-        let fits = element == ty.element || (element, ty.element) == (Element::F32, Element::F16);
+        let fits = (element == Element::U32) == (ty.element == Element::U32);
         if !fits || count != ty.count() {
             return Err(Error::Refused(format!(
                 "value {} is {ty}, but {count} {element:?} were given",
@@ -214,14 +225,18 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
         }
         let mut bytes: &[u8] = match data {
             Data::F32(entries) if ty.element == Element::F16 => &f16_bytes(entries),
+            Data::F32(entries) if ty.element != Element::F32 => {
+                let mut words = vec![0; (ty.bytes() / 4) as usize];
+                blocks::pack(ty.element, ty.columns(), entries, &mut words);
+                &bytemuck::cast_slice(&words).to_vec()
+            }
             Data::F32(entries) => bytemuck::cast_slice(entries),
             Data::U32(entries) => bytemuck::cast_slice(entries),
         };
         for (buffer, offset, count) in places(plan, *value)? {
             let (own, rest) = bytes.split_at(count as usize);
             gpu.write(storage.get(0, buffer)?, offset, own).await?;
-            if plan.arena.half_pieces.is_empty()
-                && let Buffer::Parameters(piece) = buffer
+            if let Buffer::Parameters(piece) = buffer
                 && let Ok(copy) = storage.get(0, Buffer::HalfParameters(piece))
             {
                 gpu.write(copy, offset / 2, &f16_bytes(&bytemuck::pod_collect_to_vec(own))).await?;
@@ -258,9 +273,12 @@ pub(super) fn f16_bytes(entries: &[f32]) -> Vec<u8> {
 /// Location of a value: buffer, offset and length in bytes, for each arena piece it spans.
 fn places(plan: &Plan, value: ValueId) -> Result<Vec<(Buffer, u64, u64)>> {
     let of_arena = |arena: Numbered, id: ParameterId| {
-        let (half, spans) = plan.arena.spans_of(id, 0..plan.arena.counts[id.index()]);
-        let (arena, bytes): (Numbered, u64) = if half { (Buffer::HalfParameters, 2) } else { (arena, 4) };
-        spans.map(|(piece, own)| (arena(piece), own.start as u64 * bytes, own.len() as u64 * bytes)).collect()
+        let (arena, entries): (Numbered, usize) = match plan.arena.stored(id) {
+            Some(stored) => (Buffer::Stored, stored.words.len()),
+            None => (arena, plan.arena.counts[id.index()]),
+        };
+        let spans = plan.arena.spans_of(id, 0..entries);
+        spans.map(|(piece, own)| (arena(piece), own.start as u64 * 4, own.len() as u64 * 4)).collect()
     };
     let one = |buffer, offset| vec![(buffer, offset, plan.graph.ty(value).bytes())];
     Ok(match plan.graph.values[value.index()].origin {

@@ -8,7 +8,6 @@ use glasshouse_compiler::plan::control::Control;
 use glasshouse_compiler::plan::{Binding, Buffer, Dispatch, Numbered, Plan};
 use glasshouse_compiler::step::LossScale;
 use glasshouse_platform::{Error, Result};
-use half::f16;
 use std::mem::offset_of;
 use wgpu::BufferUsages;
 
@@ -86,11 +85,12 @@ impl Storage {
         Ok(created)
     }
 
-    /// Whether it has all requested weights, in the same layout. 16-bit copies are derived from these and cannot be shared.
+    /// Whether it has all requested weights, in the same layout. Weights stored in fewer bits are derived from these and cannot be
+    /// shared.
     pub(super) fn lends_weights(&self, allocations: &[Allocation]) -> bool {
         allocations.iter().all(|allocation| match allocation.role {
             Role::Bound(Buffer::Parameters(_)) => self.weights_of(allocation).is_some(),
-            role => !matches!(role, Role::Bound(Buffer::HalfParameters(_))),
+            role => !matches!(role, Role::Bound(Buffer::Stored(_))),
         })
     }
 
@@ -165,14 +165,14 @@ impl Storage {
         Ok(floats)
     }
 
-    /// Reads the weights held in 16-bit floats; empty if there are none.
-    pub(super) async fn read_f16(&self, gpu: &Gpu) -> Result<Vec<f32>> {
-        let mut floats = Vec::new();
-        for piece in self.pieces(Buffer::HalfParameters) {
+    /// Reads the words of the weights stored in fewer bits.
+    pub(super) async fn read_stored(&self, gpu: &Gpu) -> Result<Vec<u32>> {
+        let mut words = Vec::new();
+        for piece in self.pieces(Buffer::Stored) {
             let bytes = gpu.read(piece, 0, piece.size()).await?;
-            floats.extend(bytes.as_chunks::<2>().0.iter().map(|half| f16::from_le_bytes(*half).to_f32()));
+            words.extend(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)));
         }
-        Ok(floats)
+        Ok(words)
     }
 
     /// Total bytes of the buffers.
@@ -233,6 +233,7 @@ fn describe(role: Role) -> String {
         Role::Bound(Buffer::Slot(number)) => format!("activation buffer {number}"),
         Role::Bound(Buffer::Parameters(piece)) => numbered("the weights", piece),
         Role::Bound(Buffer::HalfParameters(piece)) => numbered("the weights in 16 bits", piece),
+        Role::Bound(Buffer::Stored(piece)) => numbered("the stored weights", piece),
         Role::Bound(Buffer::Gradients(piece)) => numbered("the gradients", piece),
         Role::Bound(Buffer::FirstMoments(piece) | Buffer::SecondMoments(piece)) => {
             numbered("the optimizer's moments", piece)

@@ -3,10 +3,10 @@
 use super::interpret::{Express, Run, host};
 use super::plus;
 use burn::tensor::{Tensor, TensorData};
-use glasshouse_compiler::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Softcap, Y};
-use glasshouse_compiler::graph::{Element, Node, ValueId};
+use glasshouse_compiler::blocks;
+use glasshouse_compiler::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Softcap, Unpack, Y};
+use glasshouse_compiler::graph::{Node, ValueId};
 use glasshouse_platform::Result;
-use half::f16;
 
 impl Express for Dropout {
     fn express(
@@ -52,15 +52,25 @@ impl Express for Scale {
         _: &Node,
         inputs: Self::Inputs<ValueId>,
     ) -> Result<Self::Outputs<Tensor<2>>> {
-        let x = run.floats(inputs.x)?;
-        // A weight stored in 16-bit floats; it has no gradient.
+        Ok(Y { y: run.floats(inputs.x)? * self.0 })
+    }
+}
+
+impl Express for Unpack {
+    /// A stored weight has no gradient.
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        _: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        let given = host::<f32>(run.floats(inputs.x)?)?;
         let ty = run.graph.ty(inputs.x);
-        if ty.element == Element::F16 {
-            let rounded = host::<f32>(x)?.into_iter().map(|entry| f16::from_f32(entry).to_f32() * self.0);
-            let data = TensorData::new(rounded.collect::<Vec<f32>>(), [ty.rows(), ty.columns()]);
-            return Ok(Y { y: run.device.tensor::<2>(data) });
-        }
-        Ok(Y { y: x * self.0 })
+        let mut words = vec![0; (ty.bytes() / 4) as usize];
+        blocks::pack(ty.element, ty.columns(), &given, &mut words);
+        let mut weights = vec![0.0; given.len()];
+        blocks::unpack(ty.element, ty.columns(), &words, &mut weights);
+        Ok(Y { y: run.device.tensor::<2>(TensorData::new(weights, [ty.rows(), ty.columns()])) })
     }
 }
 

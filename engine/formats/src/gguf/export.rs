@@ -8,7 +8,7 @@ use glasshouse_platform::storage::Staging;
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Yielder, files};
 use glasshouse_project::Trained;
-use glasshouse_protocol::{Hint, ModelConfig, Quantization};
+use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub struct Export<'run> {
     pub parameters: &'run [f32],
     pub name: &'run str,
     /// Storage type of the matrices.
-    pub quantization: Quantization,
+    pub quantization: WeightFormat,
 }
 
 #[derive(Debug)]
@@ -127,22 +127,22 @@ fn infos(export: &Export<'_>, tensors: &[Tensor], divisors: &Divisors) -> Vec<Te
 }
 
 /// Storage type of matrices.
-fn base_type(quantization: Quantization) -> GgmlType {
+fn base_type(quantization: WeightFormat) -> GgmlType {
     match quantization {
-        Quantization::F32 => GgmlType::F32,
-        Quantization::F16 => GgmlType::F16,
-        Quantization::Q8_0 => GgmlType::Q8_0,
-        Quantization::Q4_0 => GgmlType::Q4_0,
+        WeightFormat::F32 => GgmlType::F32,
+        WeightFormat::F16 => GgmlType::F16,
+        WeightFormat::Q8_0 => GgmlType::Q8_0,
+        WeightFormat::Q4_0 => GgmlType::Q4_0,
     }
 }
 
 /// The file's overall type (`enum llama_ftype`).
-fn file_type(quantization: Quantization) -> u32 {
+fn file_type(quantization: WeightFormat) -> u32 {
     match quantization {
-        Quantization::F32 => 0,
-        Quantization::F16 => 1,
-        Quantization::Q8_0 => 7,
-        Quantization::Q4_0 => 2,
+        WeightFormat::F32 => 0,
+        WeightFormat::F16 => 1,
+        WeightFormat::Q8_0 => 7,
+        WeightFormat::Q4_0 => 2,
     }
 }
 
@@ -161,7 +161,7 @@ fn check_place(path: &Path, replace: bool) -> Result<()> {
 /// Exports a project's model. If the future is dropped, an existing file is unchanged.
 pub async fn export_trained(
     model: &Trained,
-    quantization: Quantization,
+    quantization: WeightFormat,
     path: &Path,
     replace: bool,
     yielder: &Yielder,

@@ -4,6 +4,7 @@
 //! Entries must be finite. ggml is the work of its authors, under the MIT licence.
 
 use super::tensor::GgmlType;
+use glasshouse_compiler::blocks as stored;
 use glasshouse_platform::lanes::vectorised;
 
 /// Q6_K groups with no larger entry count as zeros (`GROUP_MAX_EPS`).
@@ -85,30 +86,18 @@ fn extreme<const COUNT: usize>(entries: &[f32; COUNT]) -> f32 {
     entries.iter().copied().find(|entry| *entry != 0.0 && entry.abs() == largest).unwrap_or(0.0)
 }
 
-/// d = maximum magnitude / 127; quants are rounded to the nearest, ties away from zero.
 #[inline(always)]
 fn q8_0(entries: &[f32; 32], [s0, s1, quants @ ..]: &mut [u8; 34]) {
-    let d = largest(entries) / 127.0;
-    [*s0, *s1] = half(d);
-    let inverse = inverse(d);
-    for (quant, entry) in quants.iter_mut().zip(entries) {
-        let scaled = entry * inverse;
-        // Adding the largest float below 1/2, with the sign, and truncating equals `round` for this range, and vectorises
-        // everywhere.
-        *quant = (scaled + 0.499_999_97_f32.copysign(scaled)) as i32 as u8;
-    }
+    let scale;
+    (scale, *quants) = stored::q8_0(entries);
+    [*s0, *s1] = scale.to_le_bytes();
 }
 
-/// d = −1/8 of the entry of maximum magnitude; byte j holds weight j in its low and weight j + 16 in its high bits.
 #[inline(always)]
 fn q4_0(entries: &[f32; 32], [s0, s1, nibbles @ ..]: &mut [u8; 18]) {
-    let d = extreme(entries) / -8.0;
-    [*s0, *s1] = half(d);
-    let inverse = inverse(d);
-    let quant = |entry: f32| ((entry * inverse + 8.5) as i32).min(15) as u8;
-    for (j, byte) in nibbles.iter_mut().enumerate() {
-        *byte = quant(entries[j]) | quant(entries[j + 16]) << 4;
-    }
+    let scale;
+    (scale, *nibbles) = stored::q4_0(entries);
+    [*s0, *s1] = scale.to_le_bytes();
 }
 
 /// d = (maximum − minimum) / 15, then the minimum; nibbles like Q4_0.

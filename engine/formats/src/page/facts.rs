@@ -5,7 +5,7 @@ use glasshouse_metrics::card;
 use glasshouse_platform::Result;
 use glasshouse_project::{Run, Trained, parameters_of, weights_crc32c};
 use glasshouse_protocol::quantity::{count, counted, whole};
-use glasshouse_protocol::{Evaluation, GenerateConfig, PageWeights, RunState};
+use glasshouse_protocol::{Evaluation, GenerateConfig, RunState, WeightFormat};
 use glasshouse_text::data::prepare;
 use glasshouse_text::tokenizer::TokenizerFiles;
 use serde::Serialize;
@@ -70,7 +70,7 @@ impl Facts {
     ///
     /// # Errors
     /// The run's records or its tokenizer's files are damaged.
-    pub fn new(model: &Trained, weights: PageWeights) -> Result<Self> {
+    pub fn new(model: &Trained, format: WeightFormat) -> Result<Self> {
         let Trained { run, config, parameters, info, .. } = model;
         let record = run.record()?;
         let data = run.data_folder()?;
@@ -108,7 +108,13 @@ impl Facts {
         }
         if let Some(loss) = info.val_loss.filter(|loss| loss.is_finite()) {
             let perplexity = f64::from(loss).exp();
-            about.push(("Validation loss", format!("{loss:.4} nats per token, perplexity {perplexity:.2}")));
+            let is_rounded =
+                matches!(format, WeightFormat::Q8_0 | WeightFormat::Q4_0) && config.weights != format;
+            let when = if is_rounded { ", before the weights were rounded" } else { "" };
+            about.push((
+                "Validation loss",
+                format!("{loss:.4} nats per token, perplexity {perplexity:.2}{when}"),
+            ));
         }
         // A model whose text was deleted can still be shared.
         if let Ok(index) = prepare::index(&data) {
@@ -133,7 +139,7 @@ impl Facts {
         if let Some(device) = &record.device {
             about.push(("Device", device.to_string()));
         }
-        about.push(("Weights", format!("{}; CRC-32C {checksum:08x} before that", stored(weights))));
+        about.push(("Weights", format!("{}; CRC-32C {checksum:08x} before that", stored(format))));
         about.push(("Made with", format!("Glasshouse {}", env!("CARGO_PKG_VERSION"))));
         Ok(Self {
             file: format!("{}.glasshouse", file_stem(&title)),
@@ -172,10 +178,12 @@ impl Facts {
     }
 }
 
-fn stored(weights: PageWeights) -> &'static str {
-    match weights {
-        PageWeights::F32 => "32 bits each, as trained",
-        PageWeights::F16 => "16 bits each",
+fn stored(format: WeightFormat) -> &'static str {
+    match format {
+        WeightFormat::F32 => "32 bits each, as trained",
+        WeightFormat::F16 => "16 bits each",
+        WeightFormat::Q8_0 => "8 bits each, and a scale for every 32",
+        WeightFormat::Q4_0 => "4 bits each, and a scale for every 32",
     }
 }
 

@@ -11,8 +11,8 @@ pub use template::{TEMPLATE_FILE, Template, check_address};
 
 use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result, Yielder, files};
-use glasshouse_project::{Trained, pack_alone};
-use glasshouse_protocol::{Hint, PageWeights, quantity};
+use glasshouse_project::{Trained, pack_alone, packed_format};
+use glasshouse_protocol::{Hint, WeightFormat, quantity};
 use std::path::{Path, PathBuf};
 
 const INDEX: &str = "index.html";
@@ -29,6 +29,8 @@ pub struct Shared {
     pub page: String,
     /// The README of a static Space.
     pub readme: String,
+    /// Notices for the user, one line each.
+    pub notices: Vec<String>,
 }
 
 /// Makes a model's page.
@@ -38,21 +40,30 @@ pub struct Shared {
 pub async fn share(
     model: &Trained,
     template: &Template,
-    weights: PageWeights,
+    weights: WeightFormat,
     yielder: &Yielder,
 ) -> Result<Shared> {
     check_finite(model)?;
-    let facts = Facts::new(model, weights)?;
-    let archive = pack_alone(model, &facts.title, &facts.notes(), weights, yielder).await?;
+    let format = packed_format(&model.config, weights);
+    let mut notices = Vec::new();
+    if format != weights && weights != WeightFormat::F16 {
+        notices.push(format!(
+            "{} is compressed to {} already, and is shared so",
+            model.run.name(),
+            format.name()
+        ));
+    }
+    let facts = Facts::new(model, format)?;
+    let archive = pack_alone(model, &facts.title, &facts.notes(), format, yielder).await?;
     if archive.len() > MAX_MODEL_BYTES {
         return Err(Error::Refused(format!(
-            "the model takes {}, but a browser opens pages of at most {}; share a smaller run, or export it",
+            "the model takes {}, but a browser opens pages of at most {}; share it in fewer bits (--weights q4_0), or export it",
             quantity::bytes(archive.len() as u64),
             quantity::bytes(MAX_MODEL_BYTES as u64)
         )));
     }
     let page = template.fill(&facts, &archive, yielder).await?;
-    Ok(Shared { page, readme: facts.readme() })
+    Ok(Shared { page, readme: facts.readme(), notices })
 }
 
 fn check_finite(model: &Trained) -> Result<()> {
@@ -100,33 +111,40 @@ impl Shared {
     }
 }
 
-/// Characters of a model's link, which every browser and most messengers take; about 90,000 parameters.
+/// Characters of a model's link, which every browser and most messengers take; about 300,000 parameters.
 const MAX_LINK: usize = 250_000;
 
-/// A small model as the part of an address after `#`: a project's file in base 64. A page that gets it opens it; nothing is uploaded.
+/// A small model as the part of an address after `#`: a project's file in base 64, with as many bits per weight as there is room for. A page
+/// that gets it opens it; nothing is uploaded.
 ///
 /// # Errors
 /// As [`share`]; or the model is too large.
 pub async fn link(model: &Trained, yielder: &Yielder) -> Result<String> {
     check_finite(model)?;
-    let facts = Facts::new(model, PageWeights::F16)?;
-    // Before it is packed: four thirds of two bytes each, of which packing saves little.
-    let least = facts.parameters / 4 * 8;
-    let archive = match least > MAX_LINK {
-        true => Vec::new(),
-        false => pack_alone(model, &facts.title, &facts.notes(), PageWeights::F16, yielder).await?,
-    };
-    let length = least.max(archive.len().div_ceil(3) * 4);
-    if length > MAX_LINK {
-        return Err(Error::Refused(format!(
-            "the link would have {} characters, but browsers and messengers take about {}; share the model as a page",
-            quantity::whole(length as u64),
-            quantity::whole(MAX_LINK as u64)
-        )));
+    let mut length = 0;
+    for (format, bits) in [(WeightFormat::F16, 16.0), (WeightFormat::Q8_0, 8.5), (WeightFormat::Q4_0, 4.5)] {
+        if packed_format(&model.config, format) != format {
+            continue;
+        }
+        let facts = Facts::new(model, format)?;
+        // Packing saves less than a quarter. What is surely too long is not packed first.
+        length = (facts.parameters as f64 * bits / 6.0 * 0.75) as usize;
+        if length > MAX_LINK {
+            continue;
+        }
+        let archive = pack_alone(model, &facts.title, &facts.notes(), format, yielder).await?;
+        length = archive.len().div_ceil(3) * 4;
+        if length <= MAX_LINK {
+            let mut link = String::from("m=");
+            base64(&archive, &mut link);
+            return Ok(link);
+        }
     }
-    let mut link = String::from("m=");
-    base64(&archive, &mut link);
-    Ok(link)
+    Err(Error::Refused(format!(
+        "the link would have {} characters, but browsers and messengers take about {}; share the model as a page",
+        quantity::whole(length as u64),
+        quantity::whole(MAX_LINK as u64)
+    )))
 }
 
 /// Base 64 for addresses, without padding (RFC 4648, section 5).

@@ -27,7 +27,7 @@ fn trained(title: &str, change: impl FnOnce(&mut [f32])) -> (tempfile::TempDir, 
     let tokenizer = block_on(Tokenizer::train(&config.tokenizer, ["owl", "fox"], &Yielder::none())).unwrap();
     let model = &mut config.model;
     (model.vocabulary, model.context_length) = (tokenizer.vocabulary_size(), 16);
-    (model.layers, model.width, model.head_size, model.heads, model.kv_heads) = (1, 8, 4, 2, 2);
+    (model.layers, model.width, model.head_size, model.heads, model.kv_heads) = (1, 32, 16, 2, 2);
     let (staging, data) =
         prepare::stage_tokenizer(project.folder(), &TokenizerFiles::from(tokenizer)).unwrap();
     staging.put_new(&data).unwrap();
@@ -54,7 +54,7 @@ fn loaded(run: &Run) -> Trained {
     block_on(Trained::load(run.clone(), &CheckpointChoice::Best, &Yielder::none())).unwrap()
 }
 
-fn shared(run: &Run, weights: PageWeights) -> Result<Shared> {
+fn shared(run: &Run, weights: WeightFormat) -> Result<Shared> {
     let template = Template::parse(TEMPLATE.to_owned())?.with_home("https://example.org/lab/?a=<b>")?;
     block_on(share(&loaded(run), &template, weights, &Yielder::none()))
 }
@@ -107,31 +107,39 @@ fn base_85_is_decoded_to_the_same_bytes() {
 #[test]
 fn a_page_holds_the_model_as_a_project_of_its_own() {
     let (_folder, run) = trained("Owls", |_| ());
-    for weights in PageWeights::ALL {
-        let page = shared(&run, weights).unwrap().page;
+    let mut sizes = Vec::new();
+    for format in WeightFormat::ALL {
+        let page = shared(&run, format).unwrap().page;
         let (_unpacked, project, alone) = unpacked(decoded(element(&page, "model")));
         assert_eq!((project.name().as_str(), project.runs().unwrap().len()), ("Owls", 1));
         assert_eq!(alone.record().unwrap().state, RunState::Imported);
         let (own, other) = (loaded(&run), loaded(&alone));
         let farthest = own.parameters.iter().zip(&other.parameters).map(|(a, b)| (a - b).abs());
         let farthest = farthest.fold(0.0, f32::max);
-        match weights {
-            PageWeights::F32 => assert_eq!(farthest, 0.0),
-            PageWeights::F16 => assert!(farthest > 0.0 && farthest < 5e-4, "{farthest}"),
-        }
-        assert_eq!((other.info.step, other.info.val_loss), (40, Some(1.5)));
+        // Weights are between -1 and 1.
+        let expected = match format {
+            WeightFormat::F32 => 0.0..=0.0,
+            WeightFormat::F16 => 1e-5..=5e-4,
+            WeightFormat::Q8_0 => 1e-3..=6e-3,
+            WeightFormat::Q4_0 => 0.02..=0.14,
+        };
+        assert!(expected.contains(&farthest), "{format:?}: {farthest}");
+        let is_exact = matches!(format, WeightFormat::F32 | WeightFormat::F16);
+        assert_eq!((other.info.step, other.info.val_loss), (40, is_exact.then_some(1.5)));
         assert_eq!(other.config.model, own.config.model);
+        sizes.push(page.len());
         // Nothing of this machine is given away.
         assert!(other.config.data.paths.is_empty());
         assert!(!page.contains("diary"), "a path is in the page");
     }
+    assert!(sizes.is_sorted_by(|more, fewer| more > fewer), "{sizes:?}");
 }
 
 #[test]
 fn texts_of_a_model_cannot_end_the_element_around_them() {
     let title = "</title></script><script>alert(1)</script> & \"owls\"";
     let (_folder, run) = trained(title, |_| ());
-    let shared = shared(&run, PageWeights::F16).unwrap();
+    let shared = shared(&run, WeightFormat::F16).unwrap();
     assert_eq!(shared.page.matches("<script").count(), TEMPLATE.matches("<script").count());
     assert_eq!(shared.page.matches("</title>").count(), 1);
     let facts: serde_json::Value = serde_json::from_str(element(&shared.page, "facts")).unwrap();
@@ -146,7 +154,7 @@ fn texts_of_a_model_cannot_end_the_element_around_them() {
 #[test]
 fn a_page_goes_to_a_file_or_a_folder_of_its_own() {
     let (folder, run) = trained("Owls", |_| ());
-    let shared = shared(&run, PageWeights::F16).unwrap();
+    let shared = shared(&run, WeightFormat::F16).unwrap();
     let at = |name: &str| folder.path().join(name);
     let refused = |to: &str, space, replace| shared.write(&at(to), space, replace).unwrap_err().to_string();
     assert_eq!(shared.write(&at("owls.html"), false, false).unwrap(), [at("owls.html")]);
@@ -176,7 +184,7 @@ fn a_page_goes_to_a_file_or_a_folder_of_its_own() {
 #[test]
 fn what_cannot_be_shared_is_refused() {
     let (_folder, run) = trained("Owls", |weights| weights[100] = f32::NAN);
-    assert!(shared(&run, PageWeights::F16).unwrap_err().to_string().contains("diverged"));
+    assert!(shared(&run, WeightFormat::F16).unwrap_err().to_string().contains("diverged"));
     for text in ["", "<title>Glasshouse</title>", &TEMPLATE.replace("page 1", "page 2")] {
         let error = Template::parse(text.to_owned()).unwrap_err().to_string();
         assert!(error.contains("web/build"), "{error}");

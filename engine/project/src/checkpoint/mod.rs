@@ -19,7 +19,7 @@ pub use guard::GuardState;
 pub use moment::CarriedFile;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
-use glasshouse_compiler::graph::Parameter;
+use glasshouse_compiler::graph::{Parameter, Type};
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use manifest::{Manifest, ManifestEntry, Slot};
@@ -161,8 +161,8 @@ impl Checkpoints {
         best: bool,
         yielder: &Yielder,
     ) -> Result<PathBuf> {
-        let (shapes, precision) = (state::shapes(parameters, state), StoredPrecision::Full);
-        let mut begun = self.begin_with(info, &shapes, state.loss_scale, precision)?;
+        let (types, precision) = (state::types(parameters, state), StoredPrecision::Full);
+        let mut begun = self.begin_with(info, &types, state.loss_scale, precision)?;
         begun.file.put_all(parameters, state, yielder).await?;
         self.finish(begun, best)
     }
@@ -181,21 +181,22 @@ impl Checkpoints {
     ) -> Result<PathBuf> {
         let precision = StoredPrecision::from_weights(&weights);
         let state = ArenaState { parameters: weights, ..ArenaState::default() };
-        let mut begun = self.begin_with(info, &state::shapes(parameters, &state), None, precision)?;
+        let mut begun = self.begin_with(info, &state::types(parameters, &state), None, precision)?;
         begun.file.put_all(parameters, &state, yielder).await?;
         self.finish(begun, true)
     }
 
     /// Begins a weights-only checkpoint; the weights follow in parameter order.
     pub fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
-        let shapes = parameters.iter().map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone()));
-        self.begin_with(info, &shapes.collect::<Vec<_>>(), None, StoredPrecision::Full)
+        // The floats come in pieces of any length.
+        let types = parameters.iter().map(|own| (own.name.clone(), Type::f32(&own.ty.shape)));
+        self.begin_with(info, &types.collect::<Vec<_>>(), None, StoredPrecision::Full)
     }
 
     fn begin_with(
         &self,
         info: &CheckpointInfo,
-        shapes: &[(String, Vec<usize>)],
+        types: &[(String, Type)],
         loss_scale: Option<LossScale>,
         precision: StoredPrecision,
     ) -> Result<Begun> {
@@ -209,7 +210,7 @@ impl Checkpoints {
         };
         let (step, val_loss) = (info.step, info.val_loss);
         let name = format!("step-{step:08}-{sequence:06}.safetensors");
-        let file = StateFile::begin(&self.folder.join(&name), info, shapes, loss_scale, precision)?;
+        let file = StateFile::begin(&self.folder.join(&name), info, types, loss_scale, precision)?;
         let entry = ManifestEntry { file: name, bytes: 0, crc32c: 0, step, val_loss };
         Ok(Begun { sequence, slot, entry, file })
     }

@@ -2,7 +2,8 @@
 //! and `second_moment.`, and one JSON object in the metadata describes the run, with its loss scale if any.
 
 use super::GuardState;
-use glasshouse_compiler::graph::Parameter;
+use glasshouse_compiler::blocks;
+use glasshouse_compiler::graph::{Element, Parameter, Type};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
@@ -172,11 +173,11 @@ pub async fn read_state(
     read(path, &bytes, parameters, content, yielder).await
 }
 
-/// The tensors of a state in file order: name, shape and floats.
+/// The tensors of a state in file order: name, type and floats.
 fn tensors<'a>(
     parameters: &'a [Parameter],
     state: &'a ArenaState,
-) -> impl Iterator<Item = (String, &'a [usize], &'a [f32])> {
+) -> impl Iterator<Item = (String, Type, &'a [f32])> {
     let layout = ArenaLayout::from_parameters(parameters);
     let ranges: Vec<Range<usize>> =
         layout.offsets.iter().zip(&layout.counts).map(|(start, count)| *start..start + count).collect();
@@ -187,7 +188,9 @@ fn tensors<'a>(
             // Frozen parameters have no moments; the arena of a moment the optimizer does not use is empty.
             kept.filter_map(move |(parameter, range)| {
                 let values = arena.get(range).filter(|_| prefix.is_empty() || parameter.trainable)?;
-                Some((format!("{prefix}{}", parameter.name), parameter.ty.shape.as_slice(), values))
+                let ty =
+                    if prefix.is_empty() { parameter.ty.clone() } else { Type::f32(&parameter.ty.shape) };
+                Some((format!("{prefix}{}", parameter.name), ty, values))
             })
         })
 }
@@ -215,14 +218,14 @@ pub(super) fn write_weights(
     precision: StoredPrecision,
 ) -> Result<()> {
     let state = ArenaState { parameters: weights.to_vec(), ..ArenaState::default() };
-    let mut file = StateFile::begin(path, info, &shapes(parameters, &state), None, precision)?;
+    let mut file = StateFile::begin(path, info, &types(parameters, &state), None, precision)?;
     block_on(file.put_all(parameters, &state, &Yielder::none()))?;
     file.finish().map(drop)
 }
 
-/// Names and shapes of the tensors of a state in file order.
-pub(super) fn shapes(parameters: &[Parameter], state: &ArenaState) -> Vec<(String, Vec<usize>)> {
-    tensors(parameters, state).map(|(name, shape, _)| (name, shape.to_vec())).collect()
+/// Names and types of the tensors of a state in file order.
+pub(super) fn types(parameters: &[Parameter], state: &ArenaState) -> Vec<(String, Type)> {
+    tensors(parameters, state).map(|(name, ty, _)| (name, ty)).collect()
 }
 
 /// A state file being written, tensor by tensor, in pieces. It is deleted on drop unless finished.
@@ -242,24 +245,25 @@ impl StateFile {
     pub(super) fn begin(
         path: &Path,
         info: &CheckpointInfo,
-        shapes: &[(String, Vec<usize>)],
+        types: &[(String, Type)],
         loss_scale: Option<LossScale>,
         precision: StoredPrecision,
     ) -> Result<Self> {
-        let (dtype, width) = match precision {
-            StoredPrecision::Full => (Dtype::F32, 4),
-            StoredPrecision::Half => (Dtype::F16, 2),
-        };
         // A single metadata entry: the order of several would be undefined.
         let text = Described { crc32c: Some(NO_CHECKSUM.to_owned()), info: info.clone(), loss_scale };
         let text = serde_json::to_string(&text).map_err(internal)?;
         let mut end = 0;
-        let infos = shapes
+        let infos = types
             .iter()
-            .map(|(name, shape)| {
+            .map(|(name, ty)| {
+                let (dtype, shape) = match (precision, stored_words(ty)) {
+                    (StoredPrecision::Half, _) => (Dtype::F16, ty.shape.clone()),
+                    (StoredPrecision::Full, None) => (Dtype::F32, ty.shape.clone()),
+                    (StoredPrecision::Full, Some(words)) => (Dtype::U32, vec![ty.rows(), words]),
+                };
                 let start = end;
-                end += shape.iter().product::<usize>() * width;
-                (name.clone(), TensorInfo { dtype, shape: shape.clone(), data_offsets: (start, end) })
+                end += shape.iter().product::<usize>() * dtype.bitsize() / 8;
+                (name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
             })
             .collect();
         let texts = HashMap::from([(METADATA.to_owned(), text)]);
@@ -292,9 +296,18 @@ impl StateFile {
         state: &ArenaState,
         yielder: &Yielder,
     ) -> Result<()> {
-        for (_, _, values) in tensors(parameters, state) {
-            for piece in values.chunks(WRITTEN_AT_ONCE) {
-                self.put(piece)?;
+        for (_, ty, values) in tensors(parameters, state) {
+            let (element, columns) = (ty.element, ty.columns());
+            let words = stored_words(&ty).filter(|_| self.precision == StoredPrecision::Full);
+            for piece in values.chunks((WRITTEN_AT_ONCE / columns).max(1) * columns) {
+                match words {
+                    Some(row) => {
+                        let mut words = vec![0; piece.len() / columns * row];
+                        blocks::pack(element, columns, piece, &mut words);
+                        self.write(bytemuck::cast_slice(&words))?;
+                    }
+                    None => self.put(piece)?,
+                }
                 yielder.maybe_yield().await;
             }
         }
@@ -488,11 +501,30 @@ async fn parse(
     Ok((info, state))
 }
 
+/// Words in a row of a quantised matrix, which a file holds as 32-bit words ([`blocks`]).
+fn stored_words(ty: &Type) -> Option<usize> {
+    match ty.element {
+        Element::Q8_0 | Element::Q4_0 if ty.columns().is_multiple_of(blocks::BLOCK) => {
+            Some(blocks::row_words(ty.element, ty.columns()))
+        }
+        _ => None,
+    }
+}
+
 /// Copies a tensor into its place in an arena.
 fn fill(file: &SafeTensors<'_>, name: &str, shape: &[usize], entries: &mut [f32]) -> Result<(), String> {
     let tensor = file
         .tensor(name)
         .map_err(|_| format!("it has no `{name}`: this is a checkpoint of another model"))?;
+    if let (Dtype::U32, [rows, words], [_, columns]) = (tensor.dtype(), tensor.shape(), shape) {
+        let quantised = [Element::Q8_0, Element::Q4_0].map(|element| Type { element, shape: shape.to_vec() });
+        let ty = quantised.iter().find(|ty| stored_words(ty) == Some(*words) && ty.rows() == *rows);
+        if let Some(ty) = ty {
+            let words: Vec<u32> = bytemuck::pod_collect_to_vec(tensor.data());
+            blocks::unpack(ty.element, *columns, &words, entries);
+            return Ok(());
+        }
+    }
     let half = tensor.dtype() == Dtype::F16;
     if !(half || tensor.dtype() == Dtype::F32) || tensor.shape() != shape {
         return Err(format!(

@@ -1,7 +1,7 @@
 //! Adapters, which are trained in place of a model's weights.
 
 use super::{Precision, TrainConfig, Trainable};
-use crate::{Gate, Invalid, ModelConfig, require};
+use crate::{Gate, Invalid, ModelConfig, WeightFormat, require};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -51,17 +51,6 @@ impl AdapterTarget {
             Self::Head => [model.vocabulary, width],
         }
     }
-}
-
-/// Storage format of the frozen matrices in the blocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AdapterBase {
-    #[default]
-    F32,
-    /// 16-bit floats (IEEE 754 binary16), half the bytes: each weight is rounded once, and a matrix is converted back to 32 bits for
-    /// use. Embeddings, norms, biases and the head stay in 32 bits.
-    F16,
 }
 
 /// Deserialises layer names from a list or a comma-separated string.
@@ -117,8 +106,9 @@ pub struct Adapter {
     pub rslora: bool,
     #[serde(deserialize_with = "targets")]
     pub targets: Vec<AdapterTarget>,
+    /// Storage format of the frozen matrices in the blocks. Embeddings and head stay in 32 bits.
     #[serde(skip_serializing_if = "crate::is_default")]
-    pub base: AdapterBase,
+    pub base: WeightFormat,
 }
 
 impl Default for Adapter {
@@ -131,18 +121,21 @@ impl Default for Adapter {
             dropout: 0.0,
             rslora: false,
             targets: blocks.to_vec(),
-            base: AdapterBase::F32,
+            base: WeightFormat::F32,
         }
     }
 }
 
-/// Formats it as `lora of rank 8 on qkv, output, up, down`, followed by `, base in f16` if set.
+/// Formats it as `lora of rank 8 on qkv, output, up, down`, followed by the format of the base if it is not f32.
 impl fmt::Display for Adapter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AdapterKind::Lora = self.kind;
         let targets: Vec<&str> = self.targets.iter().map(|target| target.name()).collect();
         write!(formatter, "lora of rank {} on {}", self.rank, targets.join(", "))?;
-        if self.base == AdapterBase::F16 { formatter.write_str(", base in f16") } else { Ok(()) }
+        match self.base {
+            WeightFormat::F32 => Ok(()),
+            base => write!(formatter, ", base in {}", base.name()),
+        }
     }
 }
 
@@ -178,13 +171,13 @@ impl Adapter {
             // The vocabulary size is 0 in a preset.
             require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
         }
-        let whole = self.base == AdapterBase::F32;
+        let whole = self.base == WeightFormat::F32;
         let rule =
             "be f32 with train.precision = mixed, which keeps the weights in both; use train.precision = f32";
-        require(whole || train.precision != Precision::Mixed, &field("base"), "f16", rule)?;
+        require(whole || train.precision != Precision::Mixed, &field("base"), self.base.name(), rule)?;
         let rule =
             "be f32 with train.objective = distil: the teacher's weights follow the model's, in 32 bits";
-        require(whole || !train.objective.has_teacher(), &field("base"), "f16", rule)?;
+        require(whole || !train.objective.has_teacher(), &field("base"), self.base.name(), rule)?;
         let trainable = &train.trainable;
         let rule =
             "be all with train.adapter, which freezes the model's own parameters and trains only the adapter";
@@ -224,7 +217,7 @@ mod tests {
         assert_eq!(run(&["train.adapter=lora"]).train.adapter, Some(Adapter::default()));
         assert_eq!(run(&["adapter=lora", "adapter=none"]).train.adapter, None);
         let half = run(&["adapter.base=f16"]);
-        assert_eq!(half.train.adapter.as_ref().unwrap().base, AdapterBase::F16);
+        assert_eq!(half.train.adapter.as_ref().unwrap().base, WeightFormat::F16);
         assert!(half.train.trains().ends_with("down, base in f16"), "{}", half.train.trains());
         assert_eq!(RunConfig::from_toml(&half.to_toml().unwrap()).unwrap(), half);
         // The file of a run started without an adapter is unchanged, to the byte.
@@ -268,7 +261,7 @@ mod tests {
             ("adapter.rnak=3", "did you mean `rank`?"),
             ("adapter.targets=qkvs", "did you mean `qkv`?"),
             ("adapter=lorra", "did you mean `lora`?"),
-            ("adapter.base=f8", "expected `f32` or `f16`"),
+            ("adapter.base=f8", "expected one of `f32`, `f16`, `q8_0`, `q4_0`"),
         ] {
             let reason = presets::preset("llama-tiny").unwrap().set(assignment).unwrap_err();
             assert!(reason.contains(told) && !reason.contains('\n'), "{reason}");

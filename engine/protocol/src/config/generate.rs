@@ -2,7 +2,7 @@
 
 use super::moderation::MAX_RULES_BYTES;
 use super::train::MAX_TOKENS;
-use crate::{Invalid, Moderation, Precision, require};
+use crate::{Invalid, Moderation, WeightFormat, require};
 use serde::{Deserialize, Serialize};
 
 /// Maximum number of end tokens that `min_tokens` masks.
@@ -35,8 +35,8 @@ pub struct GenerateConfig {
     pub min_tokens: usize,
     /// Include special tokens in the text. Otherwise they add nothing to it, and stop strings do not match them.
     pub special_tokens: bool,
-    /// Weight precision during decoding: `mixed` halves the bytes read per token.
-    pub precision: Precision,
+    /// Storage format of the matrices, which are read once per token; `None` is f16 on a GPU that has 16-bit floats, else f32.
+    pub weights: Option<WeightFormat>,
     #[serde(skip_serializing_if = "crate::is_default")]
     pub moderation: Box<Moderation>,
 }
@@ -56,7 +56,7 @@ impl Default for GenerateConfig {
             ignore_end: false,
             min_tokens: 0,
             special_tokens: false,
-            precision: Precision::Auto,
+            weights: None,
             moderation: Box::default(),
         }
     }

@@ -54,7 +54,14 @@ mod tests {
         let tokenizer = block_on(Tokenizer::train(&config, ["text"], &Yielder::none())).unwrap();
         let tokenizer = SharedTokenizer::with(tokenizer, Path::new("/nowhere")).unwrap();
         let key = ("1-run".to_owned(), checkpoint.to_owned(), step);
-        Model { key, config: preset.model, tokenizer, parameters: Arc::new(vec![0.0; 100]), step }
+        Model {
+            key,
+            config: preset.model,
+            tokenizer,
+            parameters: Arc::new(vec![0.0; 100]),
+            weights: crate::protocol::WeightFormat::F32,
+            step,
+        }
     }
 
     #[test]

@@ -37,8 +37,8 @@ use glasshouse_project::{Run, RunLock, RunRecord};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
-    Event, Intervention, MAX_MILESTONES, Milestones, Precision, ProfileEntry, ProfileMethod, RunConfig,
-    TrainConfig,
+    Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
+    WeightFormat,
 };
 use glasshouse_text::data::{Batches, Reference};
 use std::collections::VecDeque;
@@ -256,7 +256,7 @@ impl Trainer<'_> {
             return Ok(decoder);
         }
         let weights = self.weights().await?;
-        Decoder::beside(&self.executor, &model, &weights, Precision::F32, texts).await
+        Decoder::beside(&self.executor, &model, &weights, Some(WeightFormat::F32), texts).await
     }
 
     /// The run's own part of the executor's state, without a teacher's weights, which come last.

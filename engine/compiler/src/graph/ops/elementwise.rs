@@ -4,7 +4,7 @@ use super::{Dx, Named, Nothing, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_without};
 use crate::graph::shape::{Rule, alike, expect};
-use crate::graph::{Element, GraphError, Type, ValueId};
+use crate::graph::{GraphError, Type, ValueId};
 
 /// A dropout site; masks are drawn by [`crate::graph::random`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,7 +141,7 @@ impl Operation for Add {
     }
 }
 
-/// y = x · factor. Input: any shape. Output: the same. x may be a weight stored in 16-bit floats; y is in 32.
+/// y = x · factor. Input: any shape. Output: the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale(pub f32);
 
@@ -166,11 +166,6 @@ impl Operation for Scale {
         let Some(dy) = pass.gradient(y).filter(|_| pass.wants(x)) else { return Ok(()) };
         let Y { y: dx } = pass.graph.add(*self, X { x: dy })?;
         pass.flow(x, dx)
-    }
-
-    /// Conversion of an f16 weight to 32 bits.
-    fn is_cheap(&self, X { x }: X<&Type>) -> bool {
-        x.element == Element::F16
     }
 }
 

@@ -105,7 +105,7 @@ pub(super) fn product_backward(
     }
     let residual = pass.gradient(x);
     let op = LinearInputBackward { residual: residual.is_some() };
-    // A weight stored in 16 bits is converted again: only the parameter itself is kept.
+    // A weight stored in fewer bits is converted again: only the parameter itself is kept.
     let weight = pass.read(weight)?;
     let Dx { dx } = pass.graph.add(op, LinearInputBackwardInputs { dy, weight, residual })?;
     pass.replace(x, dx);

@@ -23,6 +23,7 @@ mod policy;
 mod preference;
 mod rope;
 mod unlikelihood;
+mod unpack;
 
 pub use attention::*;
 pub use cached::*;
@@ -40,6 +41,7 @@ pub use policy::*;
 pub use preference::*;
 pub use rope::*;
 pub use unlikelihood::*;
+pub use unpack::*;
 
 use super::gradient::Backward;
 use super::half::{self, Operand};
@@ -63,7 +65,7 @@ macro_rules! operations {
                 Attention
                 CachedAttention LastRow
                 Activation Gate
-                Dropout Noise Add Scale Softcap
+                Dropout Noise Add Scale Softcap Unpack
                 CrossEntropy Score
                 Preference Policy
                 Distil Unlikelihood

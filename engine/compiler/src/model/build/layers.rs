@@ -2,7 +2,7 @@
 
 use super::{Builder, Built};
 use crate::graph::ops::{
-    Add, AddInputs, Dropout, DropoutInputs, Linear, LinearInputs, Norm, NormInputs, Scale, X,
+    Add, AddInputs, Dropout, DropoutInputs, Linear, LinearInputs, Norm, NormInputs, Scale, Unpack, X,
 };
 use crate::graph::{DropoutSite, Element, Init, NormForm, Parameter, Type, ValueId};
 use crate::model::{LORA_A, LORA_B, Purpose};
@@ -18,10 +18,11 @@ impl Builder<'_> {
     pub(super) fn product(&mut self, path: &str, x: ValueId, weight: ValueId, bias: bool) -> Built {
         let out = self.graph.ty(weight).shape[0];
         let bias = bias.then(|| self.bias(&format!("{path}.bias"), out));
-        let weight = match self.graph.ty(weight).element {
-            Element::F16 => self.graph.add(Scale(1.0), X { x: weight })?.y,
-            Element::F32 | Element::U32 => weight,
-        };
+        let stored = self.graph.ty(weight).element != Element::F32;
+        // The product of one token is limited by reading the weight, and reads it as it is stored.
+        let decodes = matches!(self.purpose, Purpose::Decode { .. });
+        let direct = decodes && matches!(self.graph.ty(x).shape[..], [_, 1, _]);
+        let weight = if stored && !direct { self.graph.add(Unpack, X { x: weight })?.y } else { weight };
         let op = Linear { bias: bias.is_some(), residual: false };
         let y = self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y;
         match self.adapter.filter(|adapter| adapter.adapts(path)) {
@@ -108,11 +109,12 @@ impl Builder<'_> {
         if let Some(declared) = self.declared.get(name) {
             return *declared;
         }
+        let element = self.stored_as(name, shape);
         self.graph.parameter(Parameter {
             name: format!("{}{name}", self.prefix),
-            ty: Type::f32(shape),
+            ty: Type { shape: shape.to_vec(), element },
             decayed,
-            trainable: self.prefix.is_empty(),
+            trainable: self.prefix.is_empty() && element == Element::F32,
             init,
         })
     }

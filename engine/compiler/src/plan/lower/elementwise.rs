@@ -79,8 +79,7 @@ impl Lower for Scale {
     fn lower(&self, _: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
         let (count, groups) = floats(y.ty)?;
-        let arguments =
-            scale::Arguments { count, factor: self.0, half_precision: u32::from(x.half()) }.bytes();
+        let arguments = scale::Arguments { count, factor: self.0 }.bytes();
         Ok(Lowering::one(Launch::new(scale::kernel(), arguments, vec![x.place(), y.place()], groups)?))
     }
 }

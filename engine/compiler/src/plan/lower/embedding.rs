@@ -1,8 +1,10 @@
 //! The token embedding and its gradient.
 
+use super::matmul::built;
 use super::parts::RowRange;
 use super::{BindingSource, Launch, Lower, Lowering, NodeContext, Operand, grid};
 use crate::Result;
+use crate::graph::Element;
 use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs, Named};
 use crate::plan::Buffer;
 use glasshouse_shaders::{embedding, embedding_backward};
@@ -19,8 +21,14 @@ impl Lower for Embedding {
         let entries = if vec4 { channels / 4 } else { channels };
         // Without positions the cursor has no effect and is not bound.
         let cursor = cursor.filter(|_| self.positions);
-        let kernel = embedding::kernel(
-            if vec4 { embedding::Entries::Vec4 } else { embedding::Entries::Scalar },
+        let kernel = built(embedding::kernel(
+            match table.ty.element {
+                Element::F16 => embedding::Entries::Half,
+                Element::Q8_0 => embedding::Entries::Q80,
+                Element::Q4_0 => embedding::Entries::Q40,
+                Element::F32 | Element::U32 if vec4 => embedding::Entries::Vec4,
+                Element::F32 | Element::U32 => embedding::Entries::Scalar,
+            },
             if !self.positions {
                 embedding::Positions::Bare
             } else if cursor.is_some() {
@@ -28,7 +36,7 @@ impl Lower for Embedding {
             } else {
                 embedding::Positions::Fixed
             },
-        );
+        ))?;
         let groups = grid((tokens.ty.count() * entries).div_ceil(256))?;
         let launch = |part: RowRange| {
             let arguments = embedding::Arguments {

@@ -9,6 +9,7 @@ use super::{
     by_width, grid, row_groups, tall, within_longest_loop,
 };
 use crate::Result;
+use crate::graph::Element;
 use glasshouse_shaders::{linear_few, sum_rows};
 
 /// Side of a tile in outputs.
@@ -51,21 +52,21 @@ pub(super) fn linear_launches(
     half: [bool; 2],
     [bias, residual]: [Option<BindingSource>; 2],
 ) -> Result<Vec<Launch>> {
-    let half_weight = half[0] || (site.target.half_weights && rows <= FEW_ROWS && inner.is_multiple_of(4));
-    let read = if half_weight { weight.half_weight() } else { weight.place() };
+    let read = if half[0] { weight.half_weight() } else { weight.place() };
     let launch = |part: RowRange| {
         let mut bindings = vec![x, part.rows_of(read), part.columns_of(y)];
         bindings.extend([bias, residual].into_iter().flatten().map(|place| part.columns_of(place)));
         let (sizes, added) = ([rows, inner, part.count], [bias.is_some(), residual.is_some()]);
-        linear_launch(site.target, sizes, columns, bindings, half, added)
+        linear_launch(site.target, weight.ty.element, sizes, columns, bindings, half, added)
     };
-    site.parts_of(weight, half_weight).map(launch).collect()
+    site.parts_of(weight, half[0]).map(launch).collect()
 }
 
 /// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r) with sizes N, I and O; rows of y and r are `stride` apart. The flags
-/// say whether x and w, and whether y, are in 16-bit floats. For a few rows of 32-bit floats, w may be the 16-bit copy.
+/// say whether x and w, and whether y, are in 16-bit floats. A w stored in fewer bits is read as it is.
 fn linear_launch(
     target: &Target,
+    stored: Element,
     [rows, inner, columns]: [usize; 3],
     stride: usize,
     bindings: Vec<BindingSource>,
@@ -73,11 +74,16 @@ fn linear_launch(
     [bias, residual]: [bool; 2],
 ) -> Result<Launch> {
     let vec4 = inner.is_multiple_of(4);
-    if rows <= FEW_ROWS && !half {
+    if !half && (rows <= FEW_ROWS || stored != Element::F32) {
         let tier = target.tier(Family::LinearFew, [rows, inner, columns]);
-        use linear_few::Operands::{Half, Scalar, Vec4};
-        let half = matches!(bindings.get(1), Some(BindingSource::Half(_) | BindingSource::HalfRows(..)));
-        let operands = by_width(inner, half, [Scalar, Vec4, Half])?;
+        use linear_few::Operands;
+        let operands = match stored {
+            Element::F16 => Operands::Half,
+            Element::Q8_0 => Operands::Q80,
+            Element::Q4_0 => Operands::Q40,
+            Element::F32 | Element::U32 if vec4 => Operands::Vec4,
+            Element::F32 | Element::U32 => Operands::Scalar,
+        };
         let count = rows * columns;
         let arguments = linear_few::Arguments {
             count: count as u32,

@@ -23,6 +23,7 @@ mod reach;
 mod rope;
 mod tuning;
 mod unlikelihood;
+mod unpack;
 
 pub(super) use matmul::{FEW_ROWS, default_slices};
 pub(super) use parts::RowRange;
@@ -52,8 +53,6 @@ pub struct Target {
     pub subgroups: bool,
     /// Supported cooperative matrices: enables kernels that use them.
     pub cooperative: Cooperative,
-    /// Products of a few rows read weights from the 16-bit copy.
-    pub half_weights: bool,
     pub fusions: Fusions,
     /// Choices that override the defaults.
     choices: Option<Arc<Choices>>,
@@ -68,7 +67,6 @@ impl Target {
             buffer: u64::MAX,
             subgroups: false,
             cooperative: Cooperative::NONE,
-            half_weights: false,
             fusions: Fusions::ALL,
             choices: None,
         }
@@ -92,11 +90,6 @@ impl Target {
 
     pub fn with_cooperative(self, cooperative: Cooperative) -> Self {
         Self { cooperative, ..self }
-    }
-
-    /// Sets whether products of a few rows read f16 weights.
-    pub fn with_half_weights(self, half_weights: bool) -> Self {
-        Self { half_weights, ..self }
     }
 
     pub fn with_fusions(self, fusions: Fusions) -> Self {
@@ -259,7 +252,7 @@ impl Operand<'_> {
         self.ty.element == Element::F16
     }
 
-    /// A weight's 16-bit copy, or the weight itself if it is stored in 16 bits.
+    /// A weight's 16-bit copy, or the matrix itself if it is in 16 bits.
     pub fn half_weight(self) -> BindingSource {
         if self.half() { self.place() } else { BindingSource::Half(self.value) }
     }

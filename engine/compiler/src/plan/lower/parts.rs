@@ -6,7 +6,7 @@
 //! part's first column on and read with its own stride. If a weight exceeds a buffer, the arena is cut between the same parts.
 
 use super::{BindingSource, NodeContext, Operand, Target};
-use crate::graph::{Element, Type};
+use crate::graph::Type;
 
 /// Parts of a weight begin at multiples of this many rows, so that they, and the corresponding columns, are aligned to 256
 /// bytes for any row length, in f16 too.
@@ -52,18 +52,18 @@ impl RowRange {
         Self::all(rows, chunk)
     }
 
-    /// Parts that a device binds of a matrix that is accessed in 16-bit floats if `half`. If a weight is split over several
-    /// buffers, its 16-bit copy is split alike.
+    /// Parts that a device binds of a matrix, or of its 16-bit copy if `half`. If a weight is split over several buffers, its copy
+    /// is split alike.
     fn of_matrix(target: &Target, ty: &Type, half: bool) -> impl Iterator<Item = Self> + use<> {
         let several = ty.count() as u64 * 4 > target.buffer;
-        let entry = if (half || ty.element == Element::F16) && !several { 2 } else { 4 };
-        Self::bindable(target, ty.rows(), ty.columns() as u64 * entry)
+        let row_bytes = if half && !several { ty.columns() as u64 * 2 } else { ty.row_bytes() };
+        Self::bindable(target, ty.rows(), row_bytes)
     }
 
     /// Parts of a weight that may lie in separate buffers: one, unless it exceeds a buffer.
     pub(in crate::plan) fn of_weight(target: &Target, ty: &Type) -> Vec<Self> {
-        if ty.count() as u64 * 4 > target.buffer {
-            Self::bindable(target, ty.rows(), ty.columns() as u64 * 4).collect()
+        if ty.bytes() > target.buffer {
+            Self::bindable(target, ty.rows(), ty.row_bytes()).collect()
         } else {
             vec![Self::whole(ty.rows())]
         }

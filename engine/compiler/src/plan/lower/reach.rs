@@ -10,7 +10,7 @@ use crate::plan::{Dispatch, compile, trial, update};
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
     Activation, Gate, ModelConfig, NormKind, NormPlacement, Objective, OptimizerKind, Precision, RunConfig,
-    TrainConfig, presets,
+    TrainConfig, WeightFormat, presets,
 };
 use glasshouse_shaders::KERNELS;
 use std::collections::BTreeSet;
@@ -164,9 +164,8 @@ fn every_variant_is_one_that_a_model_takes() {
             continue;
         }
         for (device, tier) in &devices {
-            for half in [false, true] {
-                let device = device.clone().with_half_weights(half);
-                let plans = DecodePlans::new(&config.model, 1, &device).unwrap();
+            for format in WeightFormat::ALL {
+                let plans = DecodePlans::new(&config.model, 1, format, device).unwrap();
                 for plan in plans.all() {
                     take(&plan.dispatches);
                     if let Some(tier) = tier {

@@ -167,7 +167,7 @@ fn score<L: Lanes, const N: usize>(
     scores: &mut [f32],
 ) -> usize {
     let size = query.len();
-    let [products] = products::<L, 1, N>(query, &keys[from * size..(from + N) * size]);
+    let [products] = products::<L, f32, 1, N>(query, &keys[from * size..(from + N) * size]);
     for (score, product) in scores[from..from + N].iter_mut().zip(products) {
         *score = product * scale;
     }

@@ -10,7 +10,6 @@ use glasshouse_compiler::graph::ops::{
 use glasshouse_compiler::graph::{DropoutSite, random};
 use glasshouse_platform::Result;
 use glasshouse_platform::lanes::vectorised;
-use half::slice::HalfFloatSliceExt as _;
 
 /// Minimum entries per thread.
 const WORK: usize = 1 << 13;
@@ -71,14 +70,9 @@ impl Interpret for Scale {
         outputs: Self::Outputs<&mut [f32]>,
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let (Given { floats, f16s, .. }, y) = (inputs.x, outputs.y);
+        let (x, y) = (inputs.x.floats, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::new(y, 1), |range, part, _| {
-            if f16s.is_empty() {
-                part.data.iter_mut().zip(&floats[range]).for_each(|(y, x)| *y = x * self.0);
-            } else {
-                f16s[range].convert_to_f32_slice(part.data);
-                part.data.iter_mut().for_each(|y| *y *= self.0);
-            }
+            part.data.iter_mut().zip(&x[range]).for_each(|(y, x)| *y = x * self.0);
         });
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Embedding lookup and its gradient.
 
-use super::linear::{accumulate, sum};
+use super::linear::accumulate;
+use super::unpack::unpack;
 use super::{Call, Given, Interpret, start};
 use crate::cpu::workers::{Rows, Workers};
+use glasshouse_compiler::blocks;
 use glasshouse_compiler::graph::ops::{
     Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs,
 };
@@ -24,7 +26,7 @@ impl Interpret for Embedding {
         let cursor = cursor.map(Given::cursor).unwrap_or_default();
         let positions = positions.map(|table| (table.floats, cursor));
         let sizes = [tokens.columns(), table.columns()];
-        forward(call.workers, tokens.words, table.floats, positions, outputs.y, sizes);
+        forward(call.workers, tokens.words, table, positions, outputs.y, sizes);
         Ok(())
     }
 }
@@ -50,22 +52,24 @@ impl Interpret for EmbeddingBackward {
 pub fn forward(
     workers: &Workers,
     tokens: &[u32],
-    table: &[f32],
+    table: Given<'_>,
     positions: Option<(&[f32], &[[u32; 3]])>,
     y: &mut [f32],
     [time, columns]: [usize; 2],
 ) {
     workers.rows(tokens.len(), WORK.div_ceil(columns), Rows::new(y, columns), |range, part, _| {
         for (at, y) in range.zip(part.data.chunks_exact_mut(columns)) {
-            let from = tokens[at] as usize * columns;
-            let row = &table[from..from + columns];
-            match positions {
-                None => y.copy_from_slice(row),
-                Some((positions, cursor)) => {
-                    let from = (start(cursor, at / time) + at % time) * columns;
-                    let from = from.min(positions.len() - columns);
-                    sum(row, &positions[from..from + columns], y);
-                }
+            let token = tokens[at] as usize;
+            let of = |row| token * row..(token + 1) * row;
+            if table.words.is_empty() {
+                y.copy_from_slice(&table.floats[of(columns)]);
+            } else {
+                unpack(table, &table.words[of(blocks::row_words(table.ty.element, columns))], y);
+            }
+            if let Some((positions, cursor)) = positions {
+                let from = (start(cursor, at / time) + at % time) * columns;
+                let from = from.min(positions.len() - columns);
+                accumulate(&positions[from..from + columns], y);
             }
         }
     });

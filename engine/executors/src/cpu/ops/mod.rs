@@ -16,12 +16,12 @@ mod policy;
 mod preference;
 pub mod rope;
 mod unlikelihood;
+mod unpack;
 
 use super::workers::Workers;
 use glasshouse_compiler::graph::Type;
 use glasshouse_compiler::graph::ops::Operation;
 use glasshouse_platform::{Error, Result};
-use half::f16;
 
 pub trait Interpret: Operation {
     /// Reads the inputs, fills in the outputs and adds to the gradients.
@@ -40,10 +40,8 @@ pub struct Given<'run> {
     pub ty: &'run Type,
     /// The entries, if floats.
     pub floats: &'run [f32],
-    /// The entries, if integers.
+    /// The entries, if integers; the words of a weight stored in fewer bits.
     pub words: &'run [u32],
-    /// The entries, if a weight held in 16-bit floats.
-    pub f16s: &'run [f16],
 }
 
 impl<'run> Given<'run> {

@@ -10,7 +10,9 @@ use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::plan::decode;
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_compiler::step::Data;
-use glasshouse_protocol::{GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope};
+use glasshouse_protocol::{
+    GenerateConfig, ModelConfig, NormConfig, NormPlacement, Position, Residual, Rope, WeightFormat,
+};
 
 /// Logits after `window`, computed in f64 loops over a graph without caches.
 fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
@@ -147,7 +149,11 @@ fn logits_at_once(
     rows: &[(u32, [u32; 3])],
     texts: std::ops::Range<usize>,
 ) -> Vec<Vec<f32>> {
-    let built = build(model, Purpose::Decode { batch: rows.len(), chunk: 1, texts: texts.len() }).unwrap();
+    let built = build(
+        model,
+        Purpose::Decode { batch: rows.len(), chunk: 1, texts: texts.len(), weights: WeightFormat::F32 },
+    )
+    .unwrap();
     let layout = ArenaLayout::new(&built.graph);
     let (tokens, cursor) =
         (rows.iter().map(|row| row.0).collect(), rows.iter().flat_map(|row| row.1).collect());
@@ -244,7 +250,7 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
         // Prompt lengths: one token, a chunk, beyond it, one length twice, around the context length.
         let prompts = [1, 5, 33, 33, context - 1, context, context + 9];
         let mut alone = CpuDecoder::new(&model, &arena, Some(1)).unwrap();
-        let mut together = CpuDecoder::with_texts(&model, &arena, Some(2), 6).unwrap();
+        let mut together = CpuDecoder::with_texts(&model, &arena, WeightFormat::F32, Some(2), 6).unwrap();
         let mut written: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
         // The text in each place; texts start and end at different times.
         let mut places = [None; 6];
@@ -297,4 +303,40 @@ fn a_graph_runs_by_itself() {
     assert_eq!(run_graph(&graph, &inputs, &[twice, sum]).unwrap(), [fill(3.0), fill(1.5)]);
     assert!(run_graph(&graph, &[(a, Data::F32(vec![0.0; 5]))], &[sum]).is_err(), "five of six entries");
     assert!(run_graph(&graph, &[(sum, fill(0.0))], &[sum]).is_err(), "a computed value");
+}
+
+/// Prefill unpacks the stored matrices, and decoding reads them as they are, for one text and for several.
+#[test]
+fn stored_weights_write_what_unpacked_ones_do() {
+    let mut model = llama();
+    (model.width, model.heads, model.kv_heads, model.head_size, model.mlp.hidden) = (64, 4, 2, 16, 96);
+    let parameters = build(&model, Purpose::STEP).unwrap().graph.parameters;
+    let layout = ArenaLayout::from_parameters(&parameters);
+    let arena = crate::initial_parameters(&parameters, &layout, 11);
+    let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
+    let full = CpuDecoder::new(&model, &arena, Some(2)).unwrap().bytes();
+    for format in [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0] {
+        let purpose = Purpose::Decode { batch: 1, chunk: 1, texts: 1, weights: format };
+        let stored = ArenaLayout::new(&build(&model, purpose).unwrap().graph);
+        let mut rounded = stored.floats(&layout, &arena).into_owned();
+        stored.unpack(&stored.pack(&layout, &arena), &mut rounded);
+        let rounded = stored.moved_to(&layout, rounded);
+        assert_ne!(rounded, arena);
+        for texts in [1, 5] {
+            let written = [(format, &arena), (WeightFormat::F32, &rounded)].map(|(format, arena)| {
+                let mut decoder = CpuDecoder::with_texts(&model, arena, format, Some(2), texts).unwrap();
+                assert_eq!(decoder.weights(), format);
+                for text in 0..texts as u32 {
+                    let prompt: Vec<u32> = (0..9 + text).map(|at| at * 7 % model.vocabulary as u32).collect();
+                    decoder.admit(&prompt, &greedy).unwrap();
+                }
+                decoder.advance_all(20).unwrap()
+            });
+            assert_eq!(written[0], written[1], "{format:?}, {texts} texts");
+        }
+        let mut decoder = CpuDecoder::with_texts(&model, &arena, format, Some(2), 1).unwrap();
+        assert!(decoder.bytes() < full, "{format:?}: {} of {full}", decoder.bytes());
+        decoder.set_weights(&rounded).unwrap();
+        assert!(decoder.set_weights(&arena[1..]).is_err());
+    }
 }

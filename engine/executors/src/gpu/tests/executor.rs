@@ -13,7 +13,7 @@ use glasshouse_compiler::plan::fuse::Fusions;
 use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_platform::Error;
 use glasshouse_protocol::presets::preset;
-use glasshouse_protocol::{ModelConfig, TrainConfig};
+use glasshouse_protocol::{ModelConfig, TrainConfig, WeightFormat};
 use pollster::block_on;
 
 const VOCABULARY: usize = 11;
@@ -286,7 +286,7 @@ fn a_decoder_shares_the_weights_in_training() {
         for first in [0, 2, 4] {
             let copy = executor.weights().await.unwrap();
             assert_eq!(copy, executor.state().await.unwrap().parameters);
-            let mut copies = GpuDecoder::new(&gpu, &model, &copy, false, 1).await.unwrap();
+            let mut copies = GpuDecoder::new(&gpu, &model, &copy, WeightFormat::F32, 1).await.unwrap();
             assert!(!copies.shares_weights());
             for decoder in [&mut shares, &mut copies] {
                 decoder.start(&[1, 2, 3], &config).await.unwrap();

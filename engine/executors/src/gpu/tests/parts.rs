@@ -12,7 +12,7 @@ use glasshouse_compiler::plan::fuse::{Fusions, HeadFusion};
 use glasshouse_compiler::plan::lower::Target;
 use glasshouse_compiler::plan::{Binding, Buffer, Plan, compile};
 use glasshouse_compiler::step::{ArenaState, Data, MicroBatch, StepInput};
-use glasshouse_protocol::{Gate, GenerateConfig, ModelConfig, Precision, TrainConfig};
+use glasshouse_protocol::{Gate, GenerateConfig, ModelConfig, Precision, TrainConfig, WeightFormat};
 use pollster::block_on;
 
 /// Maximum binding size in bytes: 150 rows of 20 floats, so parts have 128 rows.
@@ -127,7 +127,8 @@ fn a_model_in_parts_writes_as_the_whole_one() {
     let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
     let written = |target: Target| {
         block_on(async {
-            let mut decoder = GpuDecoder::new(&gpu_for(target), &model, &weights, false, 1).await.unwrap();
+            let mut decoder =
+                GpuDecoder::new(&gpu_for(target), &model, &weights, WeightFormat::F32, 1).await.unwrap();
             decoder.start(&[300, 1, 17, 299], &settings).await.unwrap();
             // Also beyond the context length.
             decoder.advance(model.context_length + 6).await.unwrap()

@@ -16,7 +16,7 @@ use glasshouse_compiler::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_platform::Error;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{
-    Gate, GenerateConfig, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig,
+    Gate, GenerateConfig, ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig, WeightFormat,
 };
 use pollster::block_on;
 
@@ -176,12 +176,14 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
         .graph;
         let weights = crate::initial_parameters(&graph.parameters, &ArenaLayout::new(&graph), 3);
         let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
-        for (software, reads_f16) in [(true, false), (false, false), (true, true)] {
+        for (software, format) in
+            [(true, WeightFormat::F32), (false, WeightFormat::F32), (true, WeightFormat::F16)]
+        {
             let written = |gpu: Gpu| {
                 let pieces = ArenaLayout::on(&graph, &gpu.target()).unwrap().pieces.len();
                 assert_eq!(pieces >= 3, gpu.target().buffer == BUFFER);
                 block_on(async {
-                    let mut decoder = GpuDecoder::new(&gpu, &model, &weights, reads_f16, 1).await.unwrap();
+                    let mut decoder = GpuDecoder::new(&gpu, &model, &weights, format, 1).await.unwrap();
                     decoder.start(&[100, 1, 17, 119], &settings).await.unwrap();
                     // Also beyond the context length.
                     decoder.advance(model.context_length + 6).await.unwrap()
@@ -257,7 +259,7 @@ fn slow_gpt2_trains_and_writes_in_buffers_of_256_mib() {
             let state = executor.state().await.unwrap();
             drop(executor);
             let mut decoder =
-                GpuDecoder::new(&gpu, &config.model, &state.parameters, false, 1).await.unwrap();
+                GpuDecoder::new(&gpu, &config.model, &state.parameters, WeightFormat::F32, 1).await.unwrap();
             decoder
                 .start(&[50_256, 17], &GenerateConfig { seed: 4, ..GenerateConfig::default() })
                 .await

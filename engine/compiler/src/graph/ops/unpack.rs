@@ -1,0 +1,25 @@
+//! Conversion of stored weights.
+
+use super::{Nothing, Operation, X, Y};
+use crate::graph::Type;
+use crate::graph::shape::Rule;
+
+/// y = x in 32-bit floats. Input: a frozen matrix, stored in fewer bits. Output: of the same shape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unpack;
+
+impl Operation for Unpack {
+    const NAME: &'static str = "unpack";
+    const FORMULA: &'static str = "y = x";
+    type Inputs<T> = X<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        Ok(Y { y: Type::f32(&x.shape) })
+    }
+
+    fn is_cheap(&self, _: X<&Type>) -> bool {
+        true
+    }
+}

@@ -1,0 +1,34 @@
+//! Conversion of stored weights.
+
+use super::elementwise::GROUP;
+use super::{Launch, Lower, Lowering, NodeContext, Operand, grid};
+use crate::graph::Element;
+use crate::graph::ops::{Named, Unpack};
+use crate::{Error, Result};
+use glasshouse_shaders::unpack::{Arguments, Format, kernel};
+
+impl Lower for Unpack {
+    fn lower(&self, site: NodeContext<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (x, y) = (operands.inputs.x, operands.outputs.y);
+        let format = match x.ty.element {
+            Element::F16 => Format::Floats16,
+            Element::Q8_0 => Format::Q80,
+            Element::Q4_0 => Format::Q40,
+            Element::F32 | Element::U32 => {
+                return Err(Error::Internal(format!(
+                    "{}: {} is not stored in fewer bits",
+                    site.node.scope, x.ty
+                )));
+            }
+        };
+        let quads = x.columns() / 4;
+        // The parts of the larger side.
+        let launches = site.parts_of(y, false).map(|part| {
+            let count = part.count * quads;
+            let arguments = Arguments { count: count as u32, columns: quads as u32 }.bytes();
+            let bindings = vec![part.rows_of(x.place()), part.rows_of(y.place())];
+            Launch::new(kernel(format), arguments, bindings, grid(count.div_ceil(GROUP))?)
+        });
+        Ok(Lowering { launches: launches.collect::<Result<_>>()?, scratch: Vec::new() })
+    }
+}

@@ -1,0 +1,44 @@
+//! Storage formats of weight matrices.
+
+use serde::{Deserialize, Serialize};
+
+/// How matrices are stored, in memory and in files. Norms, biases, position tables, and matrices whose rows are not whole blocks
+/// stay in 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightFormat {
+    /// 32-bit floats, as trained.
+    #[default]
+    F32,
+    /// 16-bit floats (IEEE 754 binary16).
+    F16,
+    /// 8 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
+    Q8_0,
+    /// 4 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
+    Q4_0,
+}
+
+impl WeightFormat {
+    crate::names::named! { F32 = "f32", F16 = "f16", Q8_0 = "q8_0", Q4_0 = "q4_0" }
+
+    /// Rows of a stored matrix are a multiple of this many weights.
+    pub fn block(self) -> usize {
+        match self {
+            Self::F32 => 1,
+            Self::F16 => 4,
+            Self::Q8_0 | Self::Q4_0 => 32,
+        }
+    }
+
+    /// The largest magnitude of a weight.
+    pub fn largest(self) -> f32 {
+        let f16 = 65_504.0;
+        match self {
+            Self::F32 => f32::MAX,
+            Self::F16 => f16,
+            // The scale is an f16.
+            Self::Q8_0 => 127.0 * f16,
+            Self::Q4_0 => 8.0 * f16,
+        }
+    }
+}
