@@ -3,18 +3,24 @@
 use crate::support::program::{error_of, fail, folder, misuse, succeed};
 use clap::error::ErrorKind;
 use std::fs;
+use std::path::Path;
 
 /// A template with what is filled in; the browser build's has the engine, too.
 const TEMPLATE: &str = "<!doctype html><meta name=\"generator\" content=\"Glasshouse page 1\"><title>Glasshouse</title>\
     <script type=\"application/json\" id=\"home\">null</script><script type=\"application/json\" id=\"facts\">null</script>\
     <script type=\"text/plain\" id=\"model\"></script>";
 
+/// Writes a template into `dist`, with so many bytes in place of the engine.
+pub fn write_template(folder: &Path, bytes: usize) {
+    fs::create_dir(folder.join("dist")).unwrap();
+    fs::write(folder.join("dist/share.html"), format!("{TEMPLATE}{}", " ".repeat(bytes))).unwrap();
+}
+
 #[test]
 fn a_model_is_shared_as_a_folder_a_file_and_a_link() {
     let (folder, _) = folder();
     let folder = folder.path();
-    fs::create_dir(folder.join("dist")).unwrap();
-    fs::write(folder.join("dist/share.html"), TEMPLATE).unwrap();
+    write_template(folder, 0);
     let share =
         |more: &[&'static str]| [&["share", "--project", "first", "--page", "dist"][..], more].concat();
     let said = succeed(folder, &share(&["--to", "site", "--space", "--home", "https://example.org/"]));
