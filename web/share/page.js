@@ -131,7 +131,7 @@ function chatting(lab, facts) {
 
 /** The lens begins where a visitor wants it: each view is some work. */
 function looking(lab, facts) {
-  const field = make("input", { value: facts.prompt || "Once upon a time", id: "looked" });
+  const field = make("input", { value: facts.prompt.trim() || "Once upon a time", id: "looked" });
   field.setAttribute("aria-label", "Text to look at");
   field.style.width = "100%";
   const elements = VIEWS.map(([view]) => {
