@@ -17,7 +17,7 @@ const VIEWS = [
 const section = (title, ...parts) => make("section", {}, make("h2", { textContent: title }), ...parts);
 
 /** A number that a visitor sets, with its label. */
-function number(label, value, { min = 0, max, step }) {
+function number(label, value, { min = 0, max = "", step = "any" }) {
   const input = make("input", { type: "number", min, max, step, value });
   return { label: make("label", {}, `${label} `, input), read: () => (input.reportValidity() ? input.valueAsNumber : undefined) };
 }
@@ -40,7 +40,7 @@ function writer(lab, button, say, settings) {
       const seed = crypto.getRandomValues(new Uint32Array(1))[0];
       const made = await lab.generate({ ...settings(), ...wish, seed, onToken, signal: stopping.signal });
       onText(made.text);
-      say(`${made.tokensPerSecond.toFixed(0)} tokens per second`);
+      say(`${made.tokensPerSecond?.toFixed(0) ?? "–"} tokens per second`);
       return made.text;
     } catch (error) {
       say(error.message, true);
@@ -56,9 +56,9 @@ function writer(lab, button, say, settings) {
 function sampling({ sampler }) {
   const fields = {
     maxTokens: number("Tokens", sampler.maxTokens, { min: 1, max: 4096, step: 1 }),
-    temperature: number("Temperature", sampler.temperature, { max: 5, step: 0.05 }),
+    temperature: number("Temperature", sampler.temperature, { max: 5 }),
     topK: number("Top k", sampler.topK, { step: 1 }),
-    topP: number("Top p", sampler.topP, { min: 0.01, max: 1, step: 0.01 }),
+    topP: number("Top p", sampler.topP, { min: 0.01, max: 1 }),
   };
   const read = () => ({ ...sampler, ...Object.fromEntries(Object.entries(fields).map(([name, { read }]) => [name, read()])) });
   return { fields: make("p", {}, ...Object.values(fields).map(({ label }) => label)), read };
@@ -105,16 +105,21 @@ function chatting(lab, facts) {
     return element;
   };
   const send = async () => {
-    if (button.textContent !== "Stop") {
-      if (!field.value.trim()) return;
-      messages.push({ role: "user", content: field.value });
-      turn("person", field.value);
-      field.value = "";
+    if (button.textContent === "Stop") {
+      write();
+      return;
     }
-    const asked = [...messages];
+    if (!field.value.trim()) return;
+    const asked = { role: "user", content: field.value };
+    messages.push(asked);
+    turn("person", field.value);
+    field.value = "";
     let element = null;
-    const reply = await write({ messages: asked }, (text) => ((element ??= turn("model", "")).textContent = text));
+    const reply = await write({ messages: [...messages] }, (text) => ((element ??= turn("model", "")).textContent = text));
+    // A new chat may have begun meanwhile.
+    if (!messages.includes(asked)) return;
     if (reply !== null) messages.push({ role: "assistant", content: reply });
+    else messages.pop();
   };
   button.addEventListener("click", send);
   field.addEventListener("keydown", (event) => {
@@ -123,6 +128,7 @@ function chatting(lab, facts) {
     send();
   });
   again.addEventListener("click", () => {
+    if (button.textContent === "Stop") write();
     messages.length = 0;
     turns.replaceChildren();
   });
