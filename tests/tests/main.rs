@@ -15,6 +15,7 @@ macro_rules! found {
 mod adapter;
 mod checkpoint;
 mod common;
+mod compress;
 mod evaluate;
 mod export;
 mod finite_difference;
