@@ -115,9 +115,12 @@ function chatting(lab, facts) {
     turn("person", field.value);
     field.value = "";
     let element = null;
-    const reply = await write({ messages: [...messages] }, (text) => ((element ??= turn("model", "")).textContent = text));
-    // A new chat may have begun meanwhile.
-    if (!messages.includes(asked)) return;
+    // A new chat may begin meanwhile.
+    const isOn = () => messages.includes(asked);
+    const reply = await write({ messages: [...messages] }, (text) => {
+      if (isOn()) (element ??= turn("model", "")).textContent = text;
+    });
+    if (!isOn()) return;
     if (reply !== null) messages.push({ role: "assistant", content: reply });
     else messages.pop();
   };
