@@ -3,7 +3,7 @@
 use crate::format;
 use crate::link::Wish;
 use egui::{Rect, Ui};
-use glasshouse_protocol::{Command, Event, ExportFormat, Moderated, Report};
+use glasshouse_protocol::{Command, Compression, Event, ExportFormat, Moderated, Report};
 
 /// Note when a part of the window is saved that is not entirely visible.
 pub const IN_SIGHT: &str = "The picture shows only the visible part: enlarge the window to show more";
@@ -23,6 +23,8 @@ pub struct Asks {
     pub new_run: bool,
     /// Export a run's model; the Runs page asks for the format.
     pub export: Option<(String, ExportFormat)>,
+    /// Compress a run; the Runs page asks for the settings.
+    pub compress: Option<(String, Compression)>,
     /// Open the first document that contains these words on the Data page.
     pub document: Option<String>,
     pub capture: Option<Capture>,

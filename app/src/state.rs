@@ -178,12 +178,22 @@ impl State {
                 let text = format!("{run} was imported: {class}, {parameters} parameters, {shape}.");
                 self.say(None, ErrorKind::Notice, text);
             }
-            Event::AdapterMerged { run } => {
+            Event::AdapterMerged { run, difference } => {
+                let compared = difference.map_or_else(String::new, |found| format!(" Compared: {found}."));
                 self.say(
                     None,
                     ErrorKind::Notice,
-                    format!("{run} has the weights with the adapter added to them."),
+                    format!("{run} has the weights with the adapter added to them.{compared}"),
                 );
+            }
+            Event::Compressed { compressed } => {
+                let losses = compressed.losses().map_or_else(String::new, |losses| format!(": {losses}"));
+                let [whole, now] = compressed.bytes.map(glasshouse_protocol::quantity::bytes);
+                let text = format!("{} takes {now}, in 32 bits {whole}{losses}.", compressed.run);
+                self.say(None, ErrorKind::Notice, text);
+            }
+            Event::ExportVerified { verification } => {
+                self.say(None, ErrorKind::Notice, format!("The file was {verification}"));
             }
             Event::BundleImported { run } => {
                 let step = crate::format::whole(run.step);

@@ -837,7 +837,7 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     let run = "1-first-stories".to_owned();
     let merge = Command::MergeAdapter { run, checkpoint: None, adapter: None, undo: false };
     assert!(support::sent(window.state_mut()).contains(&merge));
-    let merged = Event::AdapterMerged { run: "3-merged".to_owned() };
+    let merged = Event::AdapterMerged { run: "3-merged".to_owned(), difference: None };
     let runs = vec![support::run("3-merged", RunState::Imported, 0, 0)];
     answer(window.state_mut(), |command| *command == merge, [merged, Event::Runs { runs }, Event::Finished]);
     window.run_steps(2);

@@ -2,8 +2,8 @@
 
 use crate::sharing::write_template;
 use crate::support::play::{options, play, use_project};
-use crate::support::program::{RUN, error_of, folder, succeed, train, write_stories};
-use crate::support::{self, forget, sent};
+use crate::support::program::{RUN, error_of, folder, installed, program, succeed, train, write_stories};
+use crate::support::{self, forget, repository, sent};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -12,7 +12,8 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::{
-    Command, Envelope, Event, ExportFormat, ModelSource, Report, Request, WeightFormat,
+    Command, Envelope, Event, ExportFormat, LogitDifference, ModelSource, Report, Request, SecondReader,
+    Verification, WeightFormat,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -55,7 +56,17 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
         let file = format!("{quantization}.gguf");
         let export = ["export", "--project", "first", "--format", "gguf", "--to", &file];
         let said = succeed(folder, &[&export[..], &["--quantization", quantization]].concat());
-        assert!(said.starts_with(&format!("{file}\n")), "{said}");
+        assert!(said.starts_with(&format!("{file}\n{file}.Modelfile\nopened by ")), "{said}");
+        let largest = said.split_once("largest logit difference ").unwrap().1.split(';').next().unwrap();
+        // F16 rounds weights, and llama.cpp's GELU is another than this model's.
+        assert!(!["f32", "f16"].contains(&quantization) || largest.parse::<f32>().unwrap() < 0.1, "{said}");
+        let modelfile = std::fs::read_to_string(folder.join(format!("{file}.Modelfile"))).unwrap();
+        assert!(
+            modelfile.contains(&format!(
+                "FROM ./{file}\nTEMPLATE \"\"\"{{{{ .Prompt }}}}\"\"\"\nPARAMETER num_ctx 16\n"
+            )),
+            "{modelfile}"
+        );
         let project = format!("from-{quantization}");
         let said = succeed(folder, &["import", &file, "--project", &project]);
         let run = format!("1-{}", quantization.replace('_', "-"));
@@ -68,7 +79,19 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     // A re-exported model is identical, whatever its name.
     let once_more =
         ["export", "--project", "from-f32", "--format", "gguf", "--quantization", "f32", "--to", "f32"];
-    succeed(folder, &once_more);
+    let said = succeed(folder, &[&once_more[..], &["--json"]].concat());
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["files"], serde_json::json!(["f32", "f32.Modelfile"]));
+    let verification: Verification = serde_json::from_value(said["verification"].clone()).unwrap();
+    let LogitDifference { largest, predictions, same_first } = verification.difference;
+    assert!(predictions > 0 && same_first == predictions, "{verification}");
+    assert!(
+        verification.texts.iter().all(|text| text.same_tokens && text.run == text.file),
+        "{verification}"
+    );
+    if verification.reader == SecondReader::Glasshouse {
+        assert_eq!(largest, 0.0, "the same weights");
+    }
     let [one, other] = ["f32", "f32.gguf"].map(|name| std::fs::read(folder.join(name)).unwrap());
     let weights = sizes[0] as usize / 2;
     assert!(one[one.len() - weights..] == other[other.len() - weights..]);
@@ -90,6 +113,15 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     let error = error_of(folder, &misused);
     assert!(error.contains("--format gguf"), "{error}");
 
+    // Neither is a Modelfile.
+    std::fs::rename(folder.join("f32.gguf"), folder.join("aside.gguf")).unwrap();
+    let error = error_of(folder, &again);
+    assert!(
+        error.contains("f32.gguf.Modelfile: already exists") && !folder.join("f32.gguf").exists(),
+        "{error}"
+    );
+    std::fs::rename(folder.join("aside.gguf"), folder.join("f32.gguf")).unwrap();
+
     // A session's file for a page, and one with a given path.
     let format = ExportFormat::Gguf { quantization: WeightFormat::Q8_0 };
     let (name, bytes) = download(folder, &folder.join("first"), format);
@@ -105,7 +137,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
         ],
     )
     .unwrap();
-    let said = |event: &Event| matches!(event, Event::Exported { files, .. } if files.len() == 1);
+    let said = |event: &Event| matches!(event, Event::Exported { files, .. } if files.len() == 2);
     assert!(heard.iter().any(said), "{heard:?}");
     assert!(bytes == std::fs::read(folder.join("sent.gguf")).unwrap());
     let left: Vec<_> = std::fs::read_dir(folder.join("first/runs").join(RUN)).unwrap().flatten().collect();
@@ -154,6 +186,66 @@ fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
         assert!(told.contains(named), "{arguments}: {told}");
         let left: Vec<_> = std::fs::read_dir(folder.join("out")).unwrap().flatten().collect();
         assert!(left.is_empty(), "{arguments}: {left:?}");
+    }
+}
+
+/// Exports with a folder's programs before all others, and returns standard output and standard error.
+#[cfg(unix)]
+fn export_beside(folder: &Path, programs: &Path, arguments: &[&str]) -> (String, String) {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = program(folder)
+        .args(["export", "--project", "first", "--format", "gguf", "--to", "m.gguf", "--force"])
+        .args(arguments)
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .output()
+        .unwrap();
+    let [said, told] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(output.status.success(), "{arguments:?}: {told}");
+    (said, told)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_llama_cpp_rejects_is_read_by_our_importer() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, _) = folder();
+    let folder = folder.path();
+    let programs = folder.join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let server = programs.join("llama-server");
+    for (script, why) in [
+        (
+            "echo 'error loading model: unknown architecture' >&2; exit 1",
+            "error loading model: unknown architecture",
+        ),
+        ("exit 0", "llama-server ended: without a message"),
+    ] {
+        std::fs::write(&server, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&server, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let (said, told) = export_beside(folder, &programs, &[]);
+        assert!(told.contains("llama.cpp did not open the file") && told.contains(why), "{told}");
+        assert!(said.contains("opened by Glasshouse's importer"), "{said}");
+    }
+}
+
+/// A server of the same requests and answers as llama.cpp's, over its Node package.
+#[cfg(unix)]
+#[test]
+fn slow_llama_cpp_opens_an_export() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    let programs = installed("llama_cpp");
+    // It needs the packages there.
+    std::fs::copy(repository().join("tests/llama_cpp/llama-server"), programs.join("llama-server")).unwrap();
+    for (quantization, most) in [("f32", 0.02), ("f16", 0.05), ("q8_0", 1.0)] {
+        let (said, told) = export_beside(folder, &programs, &["--quantization", quantization, "--json"]);
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let found: Verification = serde_json::from_value(said["verification"].clone()).unwrap();
+        println!("{quantization}: {found}");
+        assert!(matches!(found.reader, SecondReader::LlamaCpp { .. }), "{told}");
+        assert!(found.difference.largest < most && found.difference.predictions >= 20, "{found}");
+        assert!(found.texts.iter().all(|text| text.same_tokens), "{found}");
+        assert!(quantization != "f32" || found.texts.iter().all(|text| text.run == text.file), "{found}");
     }
 }
 

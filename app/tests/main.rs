@@ -24,6 +24,7 @@ mod chat;
 mod chat_page;
 mod classify;
 mod command_line;
+mod compressing;
 mod data_bench;
 #[cfg(feature = "window")]
 mod data_engine;

@@ -135,6 +135,8 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     succeed(folder, &["generate", "--project", "first", "--run", "2", "--max-tokens", "3"]);
     let said = succeed(folder, &["merge", "--project", "first", "--run", "2", "--checkpoint", "latest"]);
     assert!(said.starts_with("3-nanogpt-cpu-merged: "), "{said}");
+    // The sum of the products rounds otherwise than the product of the sum.
+    assert!(difference(&said, "the run with its separate adapter") < 1e-4, "{said}");
     let (merged, _) = weights(folder, "first", "3");
     assert!(merged.iter().all(|(name, (_, entries))| *entries == after[name].1));
     let config = config(folder, "first", "3");
@@ -163,6 +165,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let own = ["merge", "--project", "first", "--adapter", "adapter", "--run"];
     let said = succeed(folder, &[&own[..], &["1", "--checkpoint", start.checkpoint.as_str()]].concat());
     assert!(said.starts_with("5-nanogpt-cpu-merged: "), "{said}");
+    assert!(difference(&said, "the weights before") > 1e-4, "{said}");
     assert!(near("5", &after));
     let said = succeed(folder, &[&own[..], &["5", "--undo"]].concat());
     assert!(said.starts_with("6-nanogpt-cpu-unmerged: "), "{said}");
@@ -354,4 +357,10 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
         assert!(!succeeded && told.contains(said), "{place}: {told}");
     }
     assert_eq!(runs().len(), 6);
+}
+
+/// The largest logit difference that a merge printed.
+fn difference(said: &str, from: &str) -> f32 {
+    let (_, rest) = said.split_once(&format!("\ncompared with {from}: largest logit difference ")).unwrap();
+    rest.split(';').next().unwrap().parse().unwrap()
 }

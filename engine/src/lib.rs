@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md in the project's root describes how the parts connect.
 
 pub mod measure;
+pub mod pruning;
 pub mod selftest;
 pub mod session;
 pub mod setup;

@@ -22,6 +22,7 @@ mod batches;
 mod benches;
 mod bundle;
 mod cleaning;
+mod compression;
 mod corpora;
 mod device;
 mod documents;
@@ -43,6 +44,7 @@ mod runs;
 mod tests;
 mod tokens;
 mod training;
+mod verification;
 
 use crate::platform;
 pub use crate::platform::show_life_by;
@@ -470,8 +472,8 @@ impl Session {
                 let checkpoint = checkpoint.unwrap_or_default();
                 self.merge_adapter(id, &run, checkpoint, adapter, undo).await?;
             }
-            Command::Compress { run, checkpoint, weights } => {
-                self.compress(id, &run, checkpoint.unwrap_or_default(), weights).await?;
+            Command::Compress { run, checkpoint, method, documents } => {
+                self.compress(id, &run, &checkpoint.unwrap_or_default(), &method, documents).await?;
             }
             Command::ExportModel { run, checkpoint, format, to, keep } => {
                 let checkpoint = checkpoint.unwrap_or_default();

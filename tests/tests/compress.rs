@@ -31,9 +31,14 @@ fn with_run(width: usize) -> (tempfile::TempDir, Project, Run, RunConfig, Vec<f3
 }
 
 fn compress(project: &Project, run: &Run, format: WeightFormat) -> Result<Run, String> {
-    let best = CheckpointChoice::Best;
-    let staged = block_on(project.compress(run, &best, format, &Yielder::none()));
-    staged.and_then(|staged| staged.put()).map_err(|error| error.to_string())
+    let compressed = async {
+        let mut trained = blocking::load(run.clone(), &CheckpointChoice::Best)?;
+        trained.store_in(format, &Yielder::none()).await?;
+        let staged =
+            project.keep_weights(trained, CheckpointChoice::Best, format.name(), &Yielder::none()).await?;
+        staged.put()
+    };
+    block_on(compressed).map_err(|error| error.to_string())
 }
 
 fn exported(run: &Run, to: &Path, format: WeightFormat) -> Vec<u8> {

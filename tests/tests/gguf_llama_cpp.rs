@@ -7,6 +7,7 @@ use crate::gguf_models::{furthest, models, write};
 use crate::import::read_json;
 use glasshouse_engine::formats::Found;
 use glasshouse_engine::formats::gguf::{self, Gguf};
+use glasshouse_engine::graph::random;
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::{CheckpointChoice, TokenizerConfig, TokenizerKind, WeightFormat};
 use glasshouse_engine::tokenizer::TokenizerFiles;
@@ -69,6 +70,147 @@ fn slow_llama_cpp_computes_what_we_compute() {
         for (text, tokens) in TEXTS.iter().zip(said["tokens"].as_array().unwrap()) {
             assert_eq!(json!(tokenizer.encode(text).unwrap()), *tokens, "{name} {text:?}");
         }
+    }
+}
+
+/// Lines that mix scripts, all kinds of white space and digits, combining marks, emoji and contractions.
+fn mixed_lines(count: u64) -> Vec<String> {
+    const WORDS: [&str; 18] = [
+        "the",
+        "don't",
+        "We'LL",
+        "'tis",
+        "1234567",
+        "3.14",
+        "x=y+1;",
+        "naïve",
+        "日本語",
+        "Привет",
+        "مرحبا",
+        "नमस्ते",
+        "👩\u{200d}👩\u{200d}👧",
+        "🇩🇪",
+        "e\u{301}",
+        "<b>",
+        "--",
+        "€5",
+    ];
+    const SPACES: [char; 16] = [
+        ' ', '\t', '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{a0}', '\u{1680}', '\u{2003}', '\u{2028}',
+        '\u{200b}', '\u{200d}', '\u{202f}', '\u{3000}', '\u{feff}',
+    ];
+    // Assigned since Unicode 13 at the latest: newer characters have other classes in older tables.
+    const RANGES: [[u32; 2]; 36] = [
+        [0x20, 0x7e],
+        [0xa1, 0xff],
+        [0x100, 0x24f],
+        [0x300, 0x36f],
+        [0x391, 0x3a1],
+        [0x400, 0x4ff],
+        [0x5d0, 0x5ea],
+        [0x620, 0x64a],
+        [0x660, 0x669],
+        [0x904, 0x939],
+        [0x93e, 0x94d],
+        [0x966, 0x96f],
+        [0xe01, 0xe3a],
+        [0xe40, 0xe5b],
+        [0x10d0, 0x10fa],
+        [0x1100, 0x1112],
+        [0x1e00, 0x1eff],
+        [0x2010, 0x2027],
+        [0x2030, 0x205e],
+        [0x2074, 0x208e],
+        [0x20a0, 0x20bf],
+        [0x2100, 0x218b],
+        [0x2190, 0x22ff],
+        [0x2460, 0x24ff],
+        [0x2600, 0x26ff],
+        [0x3001, 0x303f],
+        [0x3041, 0x3096],
+        [0x30a1, 0x30fa],
+        [0x4e00, 0x9fa5],
+        [0xac00, 0xd7a3],
+        [0xe000, 0xe010],
+        [0xff01, 0xff5e],
+        [0x10330, 0x1034a],
+        [0x1d7ce, 0x1d7ff],
+        [0x1f300, 0x1f64f],
+        [0x20000, 0x20100],
+    ];
+    let line = |number| {
+        let mut drawn = 0;
+        let mut below = |most: usize| {
+            drawn += 1;
+            (random::nth(5, number, drawn) >> 20) as usize % most
+        };
+        let (mut line, parts) = (String::new(), 3 + below(22));
+        for _ in 0..parts {
+            match below(4) {
+                0 => line += WORDS[below(WORDS.len())],
+                1 => (0..=below(2)).for_each(|_| line.push(SPACES[below(SPACES.len())])),
+                2 => line.push(' '),
+                _ => {
+                    let [first, last] = RANGES[below(RANGES.len())];
+                    let count = 1 + below(4);
+                    let character = |at: usize| char::from_u32(first + at as u32).unwrap();
+                    (0..count).for_each(|_| line.push(character(below((last - first + 1) as usize))));
+                }
+            }
+        }
+        line
+    };
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn slow_every_tokenizer_that_we_train_makes_the_same_tokens_in_llama_cpp_or_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = mixed_lines(2_000);
+    assert!(
+        lines.iter().any(|line| line.contains("\u{3000}")) && lines.iter().any(|line| line.contains('語'))
+    );
+    // Half of them, so that vocabularies lack characters of the others.
+    let text: Vec<&str> = lines.iter().take(1_000).map(String::as_str).collect();
+    let (mut made, mut request) = (Vec::new(), Vec::new());
+    for kind in TokenizerKind::ALL {
+        let settings =
+            TokenizerConfig { kind, vocabulary: 900, min_frequency: 1, special_tokens: Vec::new() };
+        let tokenizer = blocking::train_tokenizer(&settings, text.iter().copied()).unwrap();
+        let (config, _, arena) =
+            small("llama-tiny", |config| config.model.vocabulary = tokenizer.vocabulary_size());
+        let path = folder.path().join(format!("{}.gguf", kind.name()));
+        let export = gguf::Export {
+            model: &config.model,
+            tokenizer: &tokenizer.clone().into(),
+            family: None,
+            parameters: &arena,
+            name: "test",
+            quantization: WeightFormat::F32,
+        };
+        let written = block_on(gguf::export(&export, &path, false, &Yielder::none()));
+        if matches!(kind, TokenizerKind::WordPiece | TokenizerKind::Unigram) {
+            // llama.cpp's own ones split text otherwise and have no tokens for bytes.
+            let error = written.unwrap_err().to_string();
+            assert!(error.contains("tokenizer cannot be written as GGUF"), "{error}");
+            continue;
+        }
+        written.unwrap();
+        request.push(json!({ "file": path, "ids": [1], "texts": lines, "greedy": 0 }));
+        made.push((kind, tokenizer));
+    }
+    let said = llama_cpp(&json!(request), folder.path());
+    assert_eq!((said.len(), made.len()), (3, 3));
+    for ((kind, tokenizer), said) in made.iter().zip(&said) {
+        let theirs = said["tokens"].as_array().unwrap();
+        assert_eq!(theirs.len(), lines.len());
+        let mut tokens = 0;
+        for (line, theirs) in lines.iter().zip(theirs) {
+            let ours = tokenizer.encode(line).unwrap();
+            tokens += ours.len();
+            assert_eq!(json!(ours), *theirs, "{kind:?} {line:?}");
+        }
+        println!("{}: {tokens} tokens are the same", kind.name());
     }
 }
 

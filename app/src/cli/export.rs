@@ -1,4 +1,4 @@
-//! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file.
+//! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file, which it compares with the run.
 
 use super::arguments::ModelArguments;
 use super::driver::drive;
@@ -6,8 +6,9 @@ use super::settings::usage;
 use super::trained;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::{Command, Event, ExportFormat, WeightFormat};
+use glasshouse_engine::protocol::{Command, Event, ExportFormat, Verification, WeightFormat};
 use glasshouse_engine::session;
+use serde::Serialize;
 use std::path::PathBuf;
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
@@ -27,7 +28,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
             ExportFormat::Gguf { quantization: name.map_or(WeightFormat::Q8_0, WeightFormat::from) }
         }
     };
-    let mut has_labels = false;
+    let (mut has_labels, mut found) = (false, Report::default());
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
         let (run, config) = trained::settings_of(engine, project, run.clone()).await?;
@@ -36,13 +37,26 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         let command = Command::ExportModel { run, checkpoint, format, to, keep: !arguments.force };
         let show = |event| {
             match event {
-                Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
-                event => trained::note(&event),
+                Event::Exported { files, .. } => found.files = files,
+                Event::ExportVerified { verification } => found.verification = Some(verification),
+                event => {
+                    trained::note(&event);
+                    if let Event::Notice { text, .. } = event {
+                        found.notices.push(text);
+                    }
+                }
             }
             Ok(())
         };
         engine.ask(command, show).await
     })?;
+    if arguments.json {
+        return Ok(say!("{}", serde_json::to_string(&found)?)?);
+    }
+    found.files.iter().try_for_each(|file| say!("{file}"))?;
+    if let Some(verification) = &found.verification {
+        say!("{verification}")?;
+    }
     let to = arguments.to.display().to_string();
     match format {
         ExportFormat::HuggingFace => {
@@ -50,11 +64,25 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
             say!("open it with transformers: AutoModelFor{class}.from_pretrained({to:?})")?;
         }
         ExportFormat::Peft => say!("open it with PEFT: PeftModel.from_pretrained(base, {to:?})")?,
-        ExportFormat::Gguf { .. } => say!("open it with llama.cpp: llama-cli -m {to:?}")?,
+        ExportFormat::Gguf { .. } => {
+            let modelfile = found.files.get(1).cloned().unwrap_or_default();
+            say!(
+                "open it with llama.cpp: llama-cli -m {to:?}; or Ollama: ollama create NAME -f {modelfile:?}"
+            )?;
+        }
         // `glasshouse share` writes these.
         ExportFormat::Page { .. } | ExportFormat::Link => {}
     }
     Ok(())
+}
+
+/// The answer as JSON.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    files: Vec<String>,
+    /// Only for GGUF files.
+    verification: Option<Verification>,
+    notices: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -73,6 +101,9 @@ pub struct ExportArguments {
     /// Replace an existing export
     #[arg(long)]
     pub force: bool,
+    /// Print the files, and the comparison of a GGUF file with the run, as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         let MergeArguments { model: ModelArguments { project, run, checkpoint }, adapter, undo } = arguments;
-        let undo = *undo;
+        let (undo, is_own) = (*undo, adapter.is_none());
         let adapter = adapter.as_ref().map(std::path::absolute).transpose()?;
         let done = match &adapter {
             Some(folder) if undo => format!("without the adapter of {}", folder.display()),
@@ -24,8 +24,13 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
         let command = Command::MergeAdapter { run: run.clone(), checkpoint, adapter, undo };
         let show = |event| {
             match event {
-                Event::AdapterMerged { run: merged } => {
+                Event::AdapterMerged { run: merged, difference } => {
                     say!("{merged}: the weights of {run} {done}")?;
+                    if let Some(difference) = difference {
+                        let from =
+                            if is_own { "the run with its separate adapter" } else { "the weights before" };
+                        say!("compared with {from}: {difference}")?;
+                    }
                 }
                 event => trained::note(&event),
             }

@@ -157,7 +157,7 @@ commands! {
     Runs(runs::RunsArguments) = runs::runs;
     /// Import a pretrained model: a Hugging Face folder or a GGUF file
     Import(import::ImportArguments) = import::import;
-    /// Store a run's weights in fewer bits, as a new run, and measure loss and speed before and after
+    /// Store a run's weights in fewer bits, or prune them, as a new run, and measure what that costs
     Compress(compress::CompressArguments) = compress::compress;
     /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
     Merge(merge::MergeArguments) = merge::merge;

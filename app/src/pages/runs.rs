@@ -1,6 +1,7 @@
 //! Runs: a table of all runs, and the differences between chosen ones.
 
 mod compare;
+mod compress;
 mod details;
 mod export;
 mod list;
@@ -69,6 +70,7 @@ impl Page for RunsPage {
             several => self.compare.ui(ui, context, several),
         }
         export::ask_ui(ui, context);
+        compress::ask_ui(ui, context);
     }
 
     fn models(&self) -> Models<'_> {

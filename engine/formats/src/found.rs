@@ -181,12 +181,20 @@ impl Found {
     /// # Errors
     /// A file cannot be read or contains NaN or infinite weights; the error gives their number and the first tensor affected.
     pub fn weights(&self) -> Result<Vec<f32>> {
+        block_on(self.load(&Yielder::none()))
+    }
+
+    /// Like [`Found::weights`], yielding regularly.
+    ///
+    /// # Errors
+    /// Same as [`Found::weights`].
+    pub async fn load(&self, yielder: &Yielder) -> Result<Vec<f32>> {
         let mut arena = vec![0.0; self.parameters.count()];
         let put = &mut |at: usize, floats: &[f32]| {
             arena[at..at + floats.len()].copy_from_slice(floats);
             Ok(())
         };
-        block_on(self.read(&Yielder::none(), &mut |_| (), put))?;
+        self.read(yielder, &mut |_| (), put).await?;
         Ok(arena)
     }
 

@@ -7,6 +7,7 @@ mod error;
 pub mod files;
 mod generated;
 pub mod lanes;
+mod local_server;
 /// Natively used by tests only.
 #[cfg_attr(not(target_arch = "wasm32"), doc(hidden))]
 pub mod memory_files;
@@ -42,6 +43,7 @@ pub use generated::generated_rows;
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use glasshouse_corpus::files::LockFile;
+pub use local_server::LocalServer;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
     INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, available_memory,

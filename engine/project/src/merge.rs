@@ -3,7 +3,7 @@
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
 use glasshouse_compiler::blocks;
-use glasshouse_compiler::graph::{Element, ParameterId};
+use glasshouse_compiler::graph::{Element, Parameter, ParameterId};
 use glasshouse_compiler::plan::arena::ArenaLayout;
 use glasshouse_compiler::step::ArenaState;
 use glasshouse_platform::{Error, Result, Yielder};
@@ -39,58 +39,6 @@ impl Project {
         let checkpoint = checkpoint_of(run, checkpoint)?;
         let trained = Trained::load(run.clone(), &checkpoint, yielder).await?;
         self.keep_weights(trained, checkpoint, "merged", yielder).await
-    }
-
-    /// Creates a run without steps from a run's weights, with its matrices stored in a format.
-    ///
-    /// # Errors
-    /// The run is compressed already, its weights are outside the range of the format, or its rows are no whole blocks.
-    pub async fn compress(
-        &self,
-        run: &Run,
-        checkpoint: &CheckpointChoice,
-        format: WeightFormat,
-        yielder: &Yielder,
-    ) -> Result<StagedRun> {
-        let config = run.config()?;
-        let name = format.name();
-        if config.weights != WeightFormat::F32 {
-            let (run, now) = (run.name(), config.weights.name());
-            let from = config.start.map_or_else(|| "its original".to_owned(), |start| start.run);
-            return Err(Error::Refused(format!(
-                "{run} is compressed to {now} already, and storing it again would round it twice; compress {from}"
-            )));
-        }
-        let checkpoint = checkpoint_of(run, checkpoint)?;
-        let mut trained = Trained::load(run.clone(), &checkpoint, yielder).await?;
-        trained.config.weights = format;
-        // That of the weights before they are rounded.
-        trained.info.val_loss = None;
-        let parameters = parameters_of(&trained.config)?;
-        if format != WeightFormat::F32 && parameters.iter().all(|own| own.ty.element == Element::F32) {
-            let (width, block) = (trained.config.model.width, format.block());
-            return Err(Error::Refused(format!(
-                "{name} stores {block} weights of a row together, and no row of this model is a multiple of that                  (model.width = {width}); use f16"
-            )));
-        }
-        if let Some(weight) =
-            trained.parameters.iter().find(|weight| weight.abs() > format.largest() || weight.is_nan())
-        {
-            return Err(Error::Refused(format!("a weight of {weight} is outside of what {name} can hold")));
-        }
-        let layout = ArenaLayout::from_parameters(&parameters);
-        for (at, own) in parameters.iter().enumerate().filter(|(_, own)| own.ty.element != Element::F32) {
-            let (element, columns) = (own.ty.element, own.ty.columns());
-            let weights = &mut trained.parameters[layout.range(ParameterId(at as u32))];
-            // In pieces, so that a browser's tab stays responsive.
-            for weights in weights.chunks_mut(columns * (ROUNDED_AT_ONCE / columns).max(1)) {
-                let mut words = vec![0; weights.len() / columns * blocks::row_words(element, columns)];
-                blocks::pack(element, columns, weights, &mut words);
-                blocks::unpack(element, columns, &words, weights);
-                yielder.maybe_yield().await;
-            }
-        }
-        self.keep_weights(trained, checkpoint, name, yielder).await
     }
 
     /// Creates a run without steps from weights. Its name includes `done`, and its record names the original `checkpoint` as its
@@ -143,5 +91,51 @@ impl Project {
             ..record
         })?;
         Ok(staged)
+    }
+}
+
+impl Trained {
+    /// Rounds the matrices to a format, in which [`Project::keep_weights`] then stores them.
+    ///
+    /// # Errors
+    /// The run is compressed already, its weights are outside the range of the format, or no row is whole blocks.
+    pub async fn store_in(&mut self, format: WeightFormat, yielder: &Yielder) -> Result<()> {
+        let (config, name) = (&mut self.config, format.name());
+        if config.weights != WeightFormat::F32 {
+            let (run, now) = (self.run.name(), config.weights.name());
+            let from = config.start.as_ref().map_or("its original", |start| &start.run);
+            return Err(Error::Refused(format!(
+                "{run} is compressed to {now} already, and would be rounded twice; compress {from}"
+            )));
+        }
+        config.weights = format;
+        let parameters = parameters_of(config)?;
+        let is_stored = |own: &&Parameter| own.ty.element != Element::F32;
+        if !parameters.iter().any(|own| is_stored(&own)) {
+            let (width, block) = (config.model.width, format.block());
+            return Err(Error::Refused(format!(
+                "{name} stores {block} weights of a row together, and no row of this model is a multiple of that \
+                 (model.width = {width}); use f16"
+            )));
+        }
+        let odd = self.parameters.iter().find(|weight| weight.abs() > format.largest() || weight.is_nan());
+        if let Some(weight) = odd {
+            return Err(Error::Refused(format!(
+                "a weight is {weight}, outside of what {name} can hold; compress an earlier checkpoint"
+            )));
+        }
+        let layout = ArenaLayout::from_parameters(&parameters);
+        for (at, own) in parameters.iter().enumerate().filter(|(_, own)| is_stored(own)) {
+            let (element, columns) = (own.ty.element, own.ty.columns());
+            let weights = &mut self.parameters[layout.range(ParameterId(at as u32))];
+            // In pieces, so that a browser's tab stays responsive.
+            for weights in weights.chunks_mut(columns * (ROUNDED_AT_ONCE / columns).max(1)) {
+                let mut words = vec![0; weights.len() / columns * blocks::row_words(element, columns)];
+                blocks::pack(element, columns, weights, &mut words);
+                blocks::unpack(element, columns, &words, weights);
+                yielder.maybe_yield().await;
+            }
+        }
+        Ok(())
     }
 }

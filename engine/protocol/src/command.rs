@@ -450,14 +450,17 @@ pub enum Command {
         #[serde(default)]
         undo: bool,
     },
-    /// Creates a new run, without steps, from a run's weights, with its matrices stored in fewer bits. Answered by `Compressed` and
-    /// `Runs`.
+    /// Creates a new run, without steps, from a run's weights made smaller, and measures the loss before and after. Answered by
+    /// `Compressed` and `Runs`.
     Compress {
         run: String,
         /// `None` means the best checkpoint.
         #[serde(default)]
         checkpoint: Option<CheckpointChoice>,
-        weights: WeightFormat,
+        method: crate::Compression,
+        /// Maximum number of validation documents for the losses; `None` takes all.
+        #[serde(default)]
+        documents: Option<usize>,
     },
     /// Exports a run for other programs or as a web page; in the browser, a folder is packed as one zip. Answered by `Exported`.
     ExportModel {

@@ -11,7 +11,10 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Feedback, Hint, Proposal, RunConfig, TrainEvent, Uncertainty, WeightFormat};
+use crate::{
+    Compressed, Feedback, Hint, LogitDifference, Proposal, RunConfig, TrainEvent, Uncertainty, Verification,
+    WeightFormat,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -413,12 +416,18 @@ pub enum Event {
     /// A run's adapter was merged into the weights of a new run.
     AdapterMerged {
         run: String,
+        /// Difference between the merged weights and the run with its separate adapter; for a folder's adapter, the difference
+        /// from the weights before. `None` if it could not be computed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        difference: Option<LogitDifference>,
     },
-    /// A run's weights were compressed into a new run.
+    /// A run of smaller weights was created from another.
     Compressed {
-        run: String,
-        /// Bytes of the original's weights in 32 bits, and of the new file.
-        bytes: [u64; 2],
+        compressed: Box<Compressed>,
+    },
+    /// A second reader opened an exported GGUF file. Precedes `Exported`.
+    ExportVerified {
+        verification: Verification,
     },
     /// A pretrained model was imported into the project.
     ModelImported {

@@ -11,6 +11,7 @@ pub mod cleaning;
 pub mod cluster;
 pub mod command;
 pub mod completion;
+mod compression;
 pub mod config;
 pub mod device;
 pub mod evaluation;
@@ -34,6 +35,7 @@ mod source;
 pub mod summary;
 pub mod train_event;
 mod typed;
+mod verification;
 mod weight_format;
 
 pub use bench::BenchReport;
@@ -44,6 +46,7 @@ pub use command::{
     Command, ExportFormat, LINK_ENDING, LearnsFrom, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
 };
 pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
+pub use compression::{Compressed, Compression, PruneScore, PruneSettings, PrunedMatrix, SparsityPattern};
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay, DistilSettings,
     END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
@@ -66,6 +69,7 @@ pub use model::{
 };
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
+
 pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
@@ -74,6 +78,7 @@ pub use summary::{
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
+pub use verification::{LogitDifference, SecondReader, Verification, VerifiedText};
 pub use weight_format::WeightFormat;
 
 /// An invalid setting: the field, its value and the rule it breaks.

@@ -1,14 +1,17 @@
 //! Lists, compares, restores and exports the open project's runs.
 
 use super::Session;
-use crate::checkpoint::Checkpoints;
+use super::verification::Reference;
 use crate::formats::{gguf, huggingface, page};
 use crate::platform::{self, Yielder};
-use crate::project::{AsTrained, Run, StagedRun, Trained, archive, metrics};
-use crate::protocol::{CheckpointChoice, Event, ExportFormat, LINK_ENDING, WeightFormat};
+use crate::project::{AsTrained, Run, Trained, archive, checkpoint_of, metrics};
+use crate::protocol::{
+    CheckpointChoice, Event, ExportFormat, LINK_ENDING, LogitDifference, Verification, WeightFormat,
+};
 use crate::storage::{self, Staging};
+use crate::tokenizer::TokenizerFiles;
 use crate::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Session {
     pub(super) fn run_named(&mut self, name: &str) -> Result<Run> {
@@ -100,43 +103,31 @@ impl Session {
         undo: bool,
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
-        let merge = async move |yielder: Yielder| -> Result<(StagedRun, Option<String>)> {
-            match adapter {
+        let threads = self.options.threads;
+        let merge = async move |yielder: Yielder| {
+            let (merged, notice) = match &adapter {
                 Some(folder) => {
                     let asked = (folder.as_path(), undo);
                     let merged =
                         huggingface::merge_adapter(&project, &run, &checkpoint, asked, &yielder).await?;
-                    Ok((merged, huggingface::another_base(&run, &folder)?))
+                    (merged, huggingface::another_base(&run, folder)?)
                 }
-                None if undo => Err(Error::Refused("specify the folder of the adapter to remove".to_owned())),
-                None => Ok((project.merge(&run, &checkpoint, &yielder).await?, None)),
-            }
+                None if undo => {
+                    return Err(Error::Refused("specify the folder of the adapter to remove".to_owned()));
+                }
+                None => (project.merge(&run, &checkpoint, &yielder).await?, None),
+            };
+            let before = (run, &checkpoint, adapter.is_none());
+            let difference = merge_difference(before, merged.run().clone(), threads, &yielder).await;
+            Ok::<_, Error>((merged, notice, difference))
         };
-        let (merged, notice) = platform::spawn_yielding(merge).await??;
+        let (merged, notice, difference) = platform::spawn_yielding(merge).await??;
         let merged = merged.put()?;
-        if let Some(notice) = notice {
-            self.sink.notice(notice);
-        }
-        self.sink.answer(id, Event::AdapterMerged { run: merged.name() });
-        self.list_runs(id)
-    }
-
-    /// Stores a run's weights in fewer bits, as a new run.
-    pub(super) async fn compress(
-        &mut self,
-        id: u64,
-        name: &str,
-        checkpoint: CheckpointChoice,
-        format: WeightFormat,
-    ) -> Result<()> {
-        let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
-        let compress =
-            async move |yielder: Yielder| project.compress(&run, &checkpoint, format, &yielder).await;
-        let compressed = platform::spawn_yielding(compress).await??.put()?;
-        let file =
-            Checkpoints::new(compressed.checkpoints_folder()).list().first().map_or(0, |file| file.bytes);
-        let bytes = [4 * compressed.record()?.parameters, file];
-        self.sink.answer(id, Event::Compressed { run: compressed.name(), bytes });
+        let uncompared = difference.as_ref().err();
+        let uncompared = uncompared.map(|error| format!("the merged weights were not compared: {error}"));
+        notice.into_iter().chain(uncompared).for_each(|notice| self.sink.notice(notice));
+        let difference = difference.ok();
+        self.sink.answer(id, Event::AdapterMerged { run: merged.name(), difference });
         self.list_runs(id)
     }
 
@@ -178,8 +169,11 @@ impl Session {
             None => {
                 // A temporary folder, removed after its contents are packed.
                 let staging = Staging::inside(run.folder())?;
-                let is_page = matches!(format, ExportFormat::Page { space: false, .. });
-                (staging.path().join(if is_page { "model.html" } else { "model" }), Some(staging))
+                // A Modelfile refers to its file by name, and a page is a file.
+                let is_file =
+                    matches!(format, ExportFormat::Gguf { .. } | ExportFormat::Page { space: false, .. });
+                let name: &str = if is_file { &place } else { "model" };
+                (staging.path().join(name), Some(staging))
             }
         };
         let yielder = Yielder::new();
@@ -204,7 +198,8 @@ impl Session {
                 for notice in &exported.notices {
                     self.sink.notice(notice);
                 }
-                vec![path.clone()]
+                self.verify_export(id, model, quantization, &path, &yielder).await;
+                vec![path.clone(), exported.modelfile]
             }
             ExportFormat::Page { weights, space } => {
                 let template = match template.map(String::from_utf8) {
@@ -228,10 +223,72 @@ impl Session {
                 (format!("{place}.zip"), archive::pack_folder(&path, &yielder).await?.0)
             }
             ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => {
+                if let [_, modelfile] = &written[..] {
+                    let event =
+                        Event::Exported { name: format!("{place}.Modelfile"), path: None, files: Vec::new() };
+                    self.sink.answer_with(id, event, vec![storage::read(modelfile)?]);
+                }
                 (place, storage::read(&path)?)
             }
         };
         self.sink.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![bytes]);
         Ok(())
     }
+
+    /// Opens an exported file with a second reader and reports how it compares. The file stays whatever that finds.
+    async fn verify_export(
+        &self,
+        id: u64,
+        model: Trained,
+        quantization: WeightFormat,
+        path: &Path,
+        yielder: &Yielder,
+    ) {
+        match verification(model, path, self.options.threads, yielder).await {
+            Ok((verification, notice)) => {
+                let fault = verification.fault(quantization).map(|fault| {
+                    format!("the file may be broken: {fault}; do not use it, and report this with the model's settings")
+                });
+                notice.into_iter().chain(fault).for_each(|text| self.sink.notice(text));
+                self.sink.answer(id, Event::ExportVerified { verification });
+            }
+            Err(error) => self.sink.notice(format!("the file was not compared with the run: {error}")),
+        }
+    }
+}
+
+async fn verification(
+    model: Trained,
+    path: &Path,
+    threads: Option<usize>,
+    yielder: &Yielder,
+) -> Result<(Verification, Option<String>)> {
+    let files = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
+    let reference = Reference::new(&model, &files, threads, yielder).await?;
+    let Trained { config, tokenizer, parameters, .. } = model;
+    // Room for the file's weights.
+    drop(parameters);
+    reference.verify(path, &config.model, &tokenizer, threads, yielder).await
+}
+
+/// The difference of a merged run from the run before: of its `own` adapter, computed separately from the weights, or else of the
+/// weights without the folder's adapter.
+async fn merge_difference(
+    (before, checkpoint, is_own): (Run, &CheckpointChoice, bool),
+    after: Run,
+    threads: Option<usize>,
+    yielder: &Yielder,
+) -> Result<LogitDifference> {
+    let checkpoint = checkpoint_of(&before, checkpoint)?;
+    let as_trained = AsTrained::load(before.clone(), &checkpoint, yielder).await?;
+    let trained = Trained::load(before, &checkpoint, yielder).await?;
+    let files = TokenizerFiles::with(trained.tokenizer.clone(), &trained.run.data_folder()?)?;
+    let reference = if is_own {
+        Reference::with_adapter(&trained, &files, &as_trained, threads, yielder).await?
+    } else {
+        Reference::new(&trained, &files, threads, yielder).await?
+    };
+    drop(trained);
+    let after = Trained::load(after, &CheckpointChoice::Best, yielder).await?;
+    reference.difference(&after, threads, yielder).await
 }

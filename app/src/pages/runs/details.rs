@@ -11,8 +11,8 @@ use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, ExportFormat, RunConfig, RunLaunch, RunState, RunSummary, Start,
-    TrainEvent, TrainingState,
+    Command, Compression, ErrorKind, ErrorReport, ExportFormat, RunConfig, RunLaunch, RunState, RunSummary,
+    Start, TrainEvent, TrainingState, WeightFormat,
 };
 
 #[derive(Debug, Default)]
@@ -196,6 +196,15 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 let (run, adapter) = (run.name.clone(), None);
                 context.outbox.send(Command::MergeAdapter { run, checkpoint: None, adapter, undo: false });
             }
+        }
+        let waits = context.state.is_waiting(|command| matches!(command, Command::Compress { .. }));
+        let asks = button(icons::ICON_COMPRESS, "Compress");
+        let compress = ui
+            .add_enabled(idle && !waits && !run.checkpoints.is_empty(), asks)
+            .on_hover_text("Creates a run with weights in fewer bits, or pruned");
+        if compress.clicked() {
+            let method = Compression::Store { weights: WeightFormat::Q8_0 };
+            context.asks.compress = Some((run.name.clone(), method));
         }
         let to_do = idle && run.state != RunState::Imported && run.step < run.steps;
         let bundle = ui

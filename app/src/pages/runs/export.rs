@@ -75,7 +75,11 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
         }
         ExportFormat::Gguf { quantization } => {
             widgets::segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
-            widgets::quiet_text(ui, format!("For llama.cpp, in {}.", bits(*quantization)));
+            let bits = bits(*quantization);
+            let text = format!(
+                "For llama.cpp and Ollama, in {bits}. The file is opened again and compared with the run."
+            );
+            widgets::quiet_text(ui, text);
         }
         ExportFormat::Page { weights, space } => {
             widgets::segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));

@@ -114,6 +114,26 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     })
 }
 
+/// The forward graph of one text of `time` tokens over a run's parameters as trained: an adapter is separate from the weights.
+///
+/// # Errors
+/// The settings are invalid.
+pub fn text_graph(model: &ModelConfig, train: &TrainConfig, time: usize) -> Result<Model> {
+    let form = LossForm::CrossEntropy;
+    let purpose = Purpose::Loss {
+        batch: 1,
+        time,
+        dropout: false,
+        label_smoothing: 0.0,
+        ignore_index: None,
+        documents: false,
+        form,
+    };
+    let mut built = build_with(model, Some(train), purpose)?;
+    freeze(&mut built.graph.parameters, model, train)?;
+    Ok(built)
+}
+
 /// Norm statistics of the stream after the embedding and after each block's attention and MLP: from norms that read the stream
 /// there, or that produce it. If both parts of a block read the same stream, no norm lies between them.
 fn probes(graph: &Graph, sites: &HookPoints, layers: usize) -> Vec<Probe> {

@@ -178,19 +178,6 @@ impl Reader {
     }
 }
 
-/// Weights in the first layout, from those given in the second.
-fn held([layout, given]: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Weights> {
-    if parameters.len() != given.length {
-        let (count, needed) = (parameters.len(), given.length);
-        return Err(Error::Refused(format!("{count} weights given, but the model has {needed}")));
-    }
-    Ok(Weights {
-        parameters: layout.floats(given, parameters).into_owned(),
-        stored: layout.pack(given, parameters),
-        ..Weights::default()
-    })
-}
-
 impl CpuDecoder {
     /// Creates a decoder for one text over a copy of the parameter arena, laid out by [`ArenaLayout`]. `threads`
     /// defaults to one per core.
@@ -251,7 +238,7 @@ impl CpuDecoder {
         };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
-            weights: held(&layouts, parameters)?,
+            weights: Weights::for_inference(&layouts, parameters)?,
             layouts,
             format: weights,
             prompt: Reader::new(&prompt)?,
@@ -267,7 +254,7 @@ impl CpuDecoder {
     /// Replaces the weights with others of the same model; ends all texts.
     pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
         self.texts.fill_with(|| None);
-        self.weights = held(&self.layouts, parameters)?;
+        self.weights = Weights::for_inference(&self.layouts, parameters)?;
         Ok(())
     }
 

@@ -409,6 +409,35 @@ pub fn run_graph_seeded(
     read.iter().map(|value| program.read(&weights, *value)).collect()
 }
 
+/// Runs a forward graph once over weights and returns the floats of `read`. `inputs` default to 0; `threads` to one per core.
+///
+/// # Errors
+/// The machine lacks the memory, the weights do not fit the graph, or `read` has no floats.
+pub fn run_forward(
+    graph: &Graph,
+    weights: &mut Weights,
+    inputs: &[(ValueId, &[u32])],
+    read: ValueId,
+    threads: Option<usize>,
+) -> Result<Vec<f32>> {
+    let layout = ArenaLayout::new(graph);
+    let given = [weights.parameters.len(), weights.stored.len()];
+    if given != [layout.floats_end, layout.stored_words()] {
+        return Err(Error::Internal("weights of another graph".to_owned()));
+    }
+    let programs = Program::needed(graph, &[read]);
+    MemoryDemand { arenas: 0, programs, batch: None, together: 1 }
+        .check(glasshouse_platform::available_memory())?;
+    let mut program = Program::new(graph, &[read]);
+    inputs.iter().try_for_each(|(value, words)| program.set_words(*value, words))?;
+    let workers = Workers::new(threads)?;
+    workers.install(|| program.run(weights, [0, 0], &workers))?;
+    match program.read(weights, read)? {
+        Data::F32(floats) => Ok(floats),
+        Data::U32(_) => Err(Error::Internal("words where floats were read".to_owned())),
+    }
+}
+
 /// Runs any graph repeatedly for about `seconds`, at least three times after two warm-up runs, with `inputs` as in
 /// [`run_graph`]. Returns each node's median seconds and the number of threads.
 ///

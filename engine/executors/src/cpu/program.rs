@@ -33,6 +33,24 @@ pub struct Weights {
     pub gradients: Vec<f32>,
 }
 
+impl Weights {
+    /// Weights in the first layout, without gradients, from those given in the second.
+    ///
+    /// # Errors
+    /// Their number is that of another model.
+    pub fn for_inference([layout, given]: &[ArenaLayout; 2], parameters: &[f32]) -> Result<Self> {
+        if parameters.len() != given.length {
+            let (count, needed) = (parameters.len(), given.length);
+            return Err(Error::Refused(format!("{count} weights given, but the model has {needed}")));
+        }
+        Ok(Self {
+            parameters: layout.floats(given, parameters).into_owned(),
+            stored: layout.pack(given, parameters),
+            ..Self::default()
+        })
+    }
+}
+
 /// The parameters as a node reads them while gradients are added to.
 #[derive(Clone, Copy)]
 struct Held<'run> {

@@ -1,19 +1,22 @@
 //! Export to a GGUF file for llama.cpp.
 
 use super::architectures::{ARCHITECTURE_KEY, Architecture, Divisors};
+use super::modelfile::{ENDING, modelfile};
 use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::huggingface::with_whole_context;
 use crate::tensors::{Parameters, Tensor};
-use glasshouse_platform::storage::Staging;
+use glasshouse_platform::storage::{self, Staging};
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Yielder, files};
 use glasshouse_project::Trained;
 use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
 use glasshouse_text::tokenizer::TokenizerFiles;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name of the file while it is written.
 const PARTIAL: &str = "model.gguf";
+/// Name of the `Modelfile` while it is written.
+const MODELFILE: &str = "Modelfile";
 /// Version of the block layouts (`GGML_QNT_VERSION`).
 const QUANTIZATION_VERSION: u32 = 2;
 /// Entries quantised between two yields.
@@ -37,17 +40,24 @@ pub struct Export<'run> {
 pub struct Exported {
     /// Bytes of the file.
     pub bytes: u64,
+    /// Ollama's description of the file, with the same name and the ending `.Modelfile`.
+    pub modelfile: PathBuf,
     /// Notices for the user, one line each.
     pub notices: Vec<String>,
 }
 
-/// Writes the file atomically; an existing one is replaced only if `replace` is set.
+/// Writes the file and its `Modelfile`, each atomically; existing ones are replaced only if `replace` is set.
 ///
 /// # Errors
 /// The model or its tokenizer has no equivalent in llama.cpp (the error gives details); the path is taken; or writing fails, and
 /// then nothing remains.
 pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Yielder) -> Result<Exported> {
+    let name = path.file_name().unwrap_or_default();
+    let mut described = name.to_owned();
+    described.push(ENDING);
+    let described = path.with_file_name(described);
     check_place(path, replace)?;
+    check_place(&described, replace)?;
     let (architecture, becomes) = Architecture::for_model(export.model, export.family)?;
     let mut metadata = Metadata::new();
     let head: [(&str, Value<'_>); 5] = [
@@ -96,10 +106,15 @@ pub async fn export(export: &Export<'_>, path: &Path, replace: bool, yielder: &Y
     }
     writer.finish()?.sync_all().map_err(Error::io(path))?;
     let bytes = files::metadata(&partial).map_err(Error::io(path))?.len();
-    // It may have been created meanwhile.
+    let (text, more) = modelfile(&name.to_string_lossy(), export.tokenizer, export.model.context_length);
+    notices.extend(more);
+    storage::write_atomically(&staging.path().join(MODELFILE), text.as_bytes())?;
+    // They may have been created meanwhile.
     check_place(path, replace)?;
+    check_place(&described, replace)?;
     staging.put_file(PARTIAL, path)?;
-    Ok(Exported { bytes, notices })
+    staging.put_file(MODELFILE, &described)?;
+    Ok(Exported { bytes, modelfile: described, notices })
 }
 
 /// The tensors with the types that llama.cpp's quantiser chooses for an F32 file (`llama_model_quantize`, without an importance

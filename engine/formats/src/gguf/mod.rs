@@ -27,6 +27,7 @@ mod export;
 mod facts;
 mod import;
 mod metadata;
+mod modelfile;
 mod quantise;
 mod read;
 mod tensor;
