@@ -147,21 +147,13 @@ impl Session {
                 run.name()
             )));
         }
-        if format == ExportFormat::Link {
-            let yielder = Yielder::new();
-            let model = Trained::load(run, checkpoint, &yielder).await?;
-            model.notices.iter().for_each(|notice| self.sink.notice(notice));
-            let link = page::link(&model, &yielder).await?.into_bytes();
-            let name = format!("{}{LINK_ENDING}", model.run.name());
-            self.sink.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![link]);
-            return Ok(());
-        }
         let place = match format {
             ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
             ExportFormat::Gguf { quantization } => format!("{}-{}.gguf", run.name(), quantization.name()),
             ExportFormat::Peft => format!("{}-adapter", run.name()),
             ExportFormat::Page { space: true, .. } => format!("{}-space", run.name()),
-            ExportFormat::Page { .. } | ExportFormat::Link => format!("{}.html", run.name()),
+            ExportFormat::Page { .. } => format!("{}.html", run.name()),
+            ExportFormat::Link => format!("{}{LINK_ENDING}", run.name()),
         };
         let replace = to.is_none() || !keep;
         let (path, staging) = match to {
@@ -210,7 +202,11 @@ impl Session {
                 shared.notices.iter().for_each(|notice| self.sink.notice(notice));
                 shared.write(&path, space, replace)?
             }
-            ExportFormat::Link => Vec::new(),
+            ExportFormat::Link => {
+                let link = page::link(&load(run).await?, &yielder).await?;
+                storage::write_atomically(&path, link.as_bytes())?;
+                vec![path.clone()]
+            }
         };
         if staging.is_none() {
             let files = written.iter().map(|file| file.display().to_string()).collect();
