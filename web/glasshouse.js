@@ -164,7 +164,7 @@ export class Glasshouse {
   /** Text for the run that comes next; where that is refused, the project has its own text again. */
   async #replaceDocuments(given) {
     const names = given.map(([name]) => name);
-    await this.#link.request({ command: "replace_documents", names }, { files: given.map(([, bytes]) => bytes) });
+    await this.#link.request({ command: "change_documents", change: "replace", names }, { files: given.map(([, bytes]) => bytes) });
   }
 
   /** Does what only one call at a time may do. */
@@ -210,7 +210,7 @@ export class Glasshouse {
 
   /** Holds training after the step in flight. */
   async pause() {
-    await this.#link.request({ command: "pause" });
+    await this.#link.request({ command: "steer", action: "pause" });
     this.#paused = this.#training !== null;
   }
 
@@ -222,7 +222,7 @@ export class Glasshouse {
         return this.#follow({ command: "resume", run: options.run ?? null }, options);
       });
     }
-    if (this.#paused) await this.#link.request({ command: "continue" });
+    if (this.#paused) await this.#link.request({ command: "steer", action: "continue" });
     this.#paused = false;
     return undefined;
   }
@@ -232,7 +232,7 @@ export class Glasshouse {
     this.#aborted = true;
     const training = this.#training;
     if (!training) return;
-    await this.#link.request({ command: "stop_training" });
+    await this.#link.request({ command: "steer", action: "stop" });
     await training.catch(() => {});
   }
 
@@ -251,13 +251,17 @@ export class Glasshouse {
     };
     let forget = () => {};
     const sent = (request) => {
-      forget = onAbort(signal, () => this.#link.request({ command: "stop_writing", request }).catch(() => {}));
+      forget = onAbort(signal, () => this.#link.request({ command: "cancel", request }).catch(() => {}));
     };
     try {
       const asked = messages ? { kind: "messages", messages } : { kind: "text", text: prompt };
       const events = await this.#link.request({ command: "generate", source, prompt: asked, config }, { onEvent, sent });
       const { text, ending, tokens_per_s: tokensPerSecond, moderated = {} } = last(events, "completed").completion;
       return { text, ending, tokensPerSecond, moderated };
+    } catch (error) {
+      // Called off before it began.
+      if (error.kind !== "cancelled" || !signal?.aborted) throw error;
+      return { text: "", ending: "interrupted", tokensPerSecond: 0, moderated: {} };
     } finally {
       forget();
     }
@@ -323,7 +327,7 @@ export class Glasshouse {
   /** An evaluation or an audit, whose progress is told and which can be cancelled. */
   async #judge(command, { onProgress, signal }, files = []) {
     const onEvent = ({ event, what, done, total }) => {
-      if (event === "evaluating") onProgress?.({ what, done, total });
+      if (event === "progress") onProgress?.({ what, done, total });
     };
     let forget = () => {};
     const sent = (request) => {
@@ -350,8 +354,8 @@ export class Glasshouse {
     const name = run ?? (await this.evaluations()).evaluations.at(-1)?.run;
     if (name === undefined) throw new GlasshouseError("refused", "nothing was evaluated yet, so that there is no card", "run");
     await this.#open();
-    const events = await this.#link.request({ command: "write_card", run: name, to: null });
-    return new TextDecoder().decode(last(events, "card_written").files[0]);
+    const events = await this.#link.request({ command: "export", what: { card: { run: name } } });
+    return new TextDecoder().decode(last(events, "exported").files[0]);
   }
 
   /** The project's runs, oldest first. */
@@ -363,8 +367,8 @@ export class Glasshouse {
   /** The project as a `.glasshouse` file's bytes: the program on a desktop opens it, too. */
   async save() {
     const { id } = await this.#open();
-    const events = await this.#link.request({ command: "export_project", id, to: null });
-    return last(events, "project_exported").files[0];
+    const events = await this.#link.request({ command: "export", what: { project: { id } } });
+    return last(events, "exported").files[0];
   }
 
   /** Opens a `.glasshouse` file, given as bytes or by its address, as the lab's project. */

@@ -28,7 +28,9 @@ use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
 use glasshouse_protocol::message::LogMessage;
-use glasshouse_protocol::{Command, Envelope, Precision, Request, RunConfig, message, presets};
+use glasshouse_protocol::{
+    Command, Envelope, Export, Precision, ProjectChange, Request, RunConfig, message, presets,
+};
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
@@ -186,7 +188,7 @@ impl App {
             }
             self.asks.hear(&report.body);
             if self.gives_up_import(&report.body) {
-                self.outbox.send(Command::ForgetModel);
+                self.outbox.send(Command::LookAtModel { from: None });
             }
             self.state.apply(report);
         }
@@ -397,8 +399,8 @@ impl App {
                     | Command::OpenProject { .. }
                     | Command::CloseProject
                     | Command::ImportProject { .. }
-                    | Command::DuplicateProject { .. }
-                    | Command::ExportProject { .. }
+                    | Command::ChangeProject { change: ProjectChange::Duplicate(_), .. }
+                    | Command::Export { what: Export::Project { .. }, .. }
             )
         };
         if requests.iter().any(settles) {

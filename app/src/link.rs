@@ -103,13 +103,14 @@ pub struct Outbox {
 
 impl Outbox {
     /// Queues a command and returns its request number.
-    pub fn send(&mut self, command: Command) -> u64 {
-        self.send_with(command, Vec::new())
+    pub fn send(&mut self, command: impl Into<Command>) -> u64 {
+        self.send_with(command.into(), Vec::new())
     }
 
-    pub fn send_with(&mut self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
+    pub fn send_with(&mut self, command: impl Into<Command>, bytes: Vec<Vec<u8>>) -> u64 {
         self.last += 1;
-        self.waiting.push(Envelope { body: Request { id: self.last, command }, bytes });
+        let request = Request { id: self.last, command: command.into() };
+        self.waiting.push(Envelope { body: request, bytes });
         self.last
     }
 

@@ -35,8 +35,8 @@ pub use writing::{Distribution, OpenedModel, Text, TextEnding, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{
-    Command, DeviceSummary, Envelope, ErrorKind, ErrorReport, Event, Report, RunSummary, StorageSummary,
-    TrainingState,
+    Command, DeviceSummary, Envelope, ErrorKind, ErrorReport, Event, Export, Report, RunSummary,
+    StorageSummary, TrainingState,
 };
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ impl State {
         // A pending import offer does not outlive a new question about models.
         if matches!(
             command,
-            Command::ListModelFiles { .. } | Command::LookAtModel { .. } | Command::Hello { .. }
+            Command::ListModelFiles { .. } | Command::LookAtModel { from: Some(_) } | Command::Hello { .. }
         ) {
             self.importing = None;
         }
@@ -170,13 +170,13 @@ impl State {
             }
             Event::Devices { devices } => self.devices = devices,
             Event::Heartbeat { busy } => self.busy = busy,
-            Event::ProjectExported { name, .. } | Event::Exported { name, .. } => {
+            Event::Exported { name, path, .. } => {
+                let is_page =
+                    matches!(asked, Some(Command::Export { what: Export::Card { .. } | Export::Report, .. }));
+                if let Some(path) = path.filter(|_| is_page) {
+                    self.say(None, ErrorKind::Notice, format!("Saved as {path}."));
+                }
                 self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
-            }
-            Event::ModelImported { run, class, parameters, shape } => {
-                let parameters = crate::format::whole(parameters);
-                let text = format!("{run} was imported: {class}, {parameters} parameters, {shape}.");
-                self.say(None, ErrorKind::Notice, text);
             }
             Event::AdapterMerged { run, difference } => {
                 let compared = difference.map_or_else(String::new, |found| format!(" Compared: {found}."));
@@ -195,29 +195,8 @@ impl State {
             Event::ExportVerified { verification } => {
                 self.say(None, ErrorKind::Notice, format!("The file was {verification}"));
             }
-            Event::BundleImported { run } => {
-                let step = crate::format::whole(run.step);
-                self.say(None, ErrorKind::Notice, format!("{} was imported at step {step}.", run.name));
-            }
-            Event::ReportPage { path: None } => {
-                let name = self.projects.open.as_ref().map_or("", |open| open.summary.name.as_str());
-                let name = crate::format::file_name(&format!("{name} cleaning"), "html");
-                self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
-            }
-            Event::ReportPage { path: Some(path) } => {
-                self.say(None, ErrorKind::Notice, format!("The report was saved as {path}."));
-            }
-            Event::CardWritten { path: None } => {
-                let run = match &asked {
-                    Some(Command::WriteCard { run, .. }) => run.as_str(),
-                    _ => "",
-                };
-                let name = crate::format::file_name(&format!("{run} card"), "html");
-                self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
-            }
-            Event::CardWritten { path: Some(path) } => {
-                let text = format!("The card was saved as {}.", path.display());
-                self.say(None, ErrorKind::Notice, text);
+            Event::RunAdded { run, about } => {
+                self.say(None, ErrorKind::Notice, format!("{} was added: {about}.", run.name));
             }
             Event::CleaningStopped { documents } => {
                 let next = match documents {
@@ -322,11 +301,8 @@ fn is_about_the_shelf(command: &Command) -> bool {
             | Command::ListProjects
             | Command::CreateProject { .. }
             | Command::OpenProject { .. }
-            | Command::RenameProject { .. }
-            | Command::DuplicateProject { .. }
-            | Command::DeleteProject { .. }
-            | Command::RestoreProject { .. }
-            | Command::ExportProject { .. }
+            | Command::ChangeProject { .. }
+            | Command::Export { what: Export::Project { .. }, .. }
             | Command::ImportProject { .. }
             | Command::TrainFirst { .. }
     )

@@ -138,7 +138,7 @@ fn files_of_a_model_that_are_dropped_are_looked_at_together() {
     window.state_mut().answer(Answer { wish: Wish::Dropped, files });
     window.run_steps(2);
     let names = names.map(str::to_owned).to_vec();
-    let command = Command::LookAtModel { from: ModelSource::Files { names } };
+    let command = Command::LookAtModel { from: Some(ModelSource::Files { names }) };
     assert!(sent(window.state_mut()).contains(&command));
     // Natively by path; for the weights of a model folder, the folder is meant.
     for (dropped, from) in
@@ -147,7 +147,7 @@ fn files_of_a_model_that_are_dropped_are_looked_at_together() {
         let files = Ok(vec![Chosen { name: dropped.to_owned(), bytes: None }]);
         window.state_mut().answer(Answer { wish: Wish::Dropped, files });
         window.run_steps(2);
-        let command = Command::LookAtModel { from: ModelSource::Path { path: from.into() } };
+        let command = Command::LookAtModel { from: Some(ModelSource::Path { path: from.into() }) };
         assert!(sent(window.state_mut()).contains(&command), "{dropped}");
     }
 }

@@ -11,7 +11,8 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
-    Objective, ProjectSummary, Prompt, Role as Speaker, RunState, Severity, Uncertainty, WeightSource,
+    Objective, ProjectSummary, Prompt, Role as Speaker, RunChange, RunState, Severity, Uncertainty,
+    WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -398,7 +399,7 @@ fn better(said: &str) -> Feedback {
 
 #[test]
 fn one_row_alone_is_too_few_and_a_run_does_not_begin_by_itself_later() {
-    let failing = |command: &Command| matches!(command, Command::ReadHistory { .. });
+    let failing = |command: &Command| matches!(command, Command::ReadRun { .. });
     let feedback = vec![better("Ada.")];
     let mut scene = wide(Engine { feedback, failing, ..Engine::full() }, PageName::Chat);
     assert!(scene.is_disabled("Train on feedback"));
@@ -835,7 +836,7 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     window.get_by_label("Merge adapter").click();
     window.run_steps(2);
     let run = "1-first-stories".to_owned();
-    let merge = Command::MergeAdapter { run, checkpoint: None, adapter: None, undo: false };
+    let merge = RunChange::MergeAdapter { checkpoint: None, adapter: None, undo: false }.to(run);
     assert!(support::sent(window.state_mut()).contains(&merge));
     let merged = Event::AdapterMerged { run: "3-merged".to_owned(), difference: None };
     let runs = vec![support::run("3-merged", RunState::Imported, 0, 0)];

@@ -124,7 +124,7 @@ fn the_window_asks_how_a_run_is_compressed() {
     use egui::Role;
     use egui_kittest::kittest::Queryable as _;
     use glasshouse::pages::PageName;
-    use glasshouse_protocol::{Command, Compression, PruneScore, PruneSettings};
+    use glasshouse_protocol::{Command, Compression, PruneScore, PruneSettings, RunChange};
     let mut window = support::on(PageName::Runs, [1280.0, 900.0]);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
     window.run_steps(3);
@@ -133,15 +133,13 @@ fn the_window_asks_how_a_run_is_compressed() {
             window.get_by_role_and_label(role, name).click();
             window.run_steps(3);
         }
-        let compress = |command: &Command| matches!(command, Command::Compress { .. });
+        let compress = |command: &Command| {
+            matches!(command, Command::ChangeRun { change: RunChange::Compress { .. }, .. })
+        };
         sent(window.state_mut()).into_iter().rfind(compress)
     };
-    let command = |method| Command::Compress {
-        run: "2-llama-tiny".to_owned(),
-        checkpoint: None,
-        method,
-        documents: None,
-    };
+    let command =
+        |method| RunChange::Compress { checkpoint: None, method, documents: None }.to("2-llama-tiny");
     press(Role::Button, &["Compress"]);
     press(Role::RadioButton, &["4 bits"]);
     let create = ["Create a smaller run"];

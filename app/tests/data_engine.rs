@@ -10,7 +10,7 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::{TextChange, TextFate};
-use glasshouse_protocol::{Command, Envelope, Report, Request};
+use glasshouse_protocol::{Command, DocumentsChange, Envelope, Report, Request};
 use std::time::Duration;
 
 /// A window whose script is answered by an engine in a thread.
@@ -107,7 +107,7 @@ fn web_pages_become_text_and_what_is_dropped_says_why() {
     let names = ["anholt.html", "again.html", "empty.html"].map(str::to_owned).into();
     let empty = b"<!doctype html><html><body><p>Coming soon</p></body></html>".to_vec();
     let bytes = vec![page("anholt"), page("anholt"), empty];
-    played.ask(1_000_002, Command::AddDocuments { names }, bytes);
+    played.ask(1_000_002, Command::ChangeDocuments(DocumentsChange::Add { names }), bytes);
     played.until("a judged sample", |window| window.state().state().cleaning.judgement.is_some());
     played.press(Role::Button, "Clean");
     played

@@ -9,7 +9,7 @@ use glasshouse::app::App;
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{CleaningStart, PersonalAction};
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
+use glasshouse_protocol::{Command, DocumentsChange, ErrorKind, ErrorReport, Event, RecipeChange};
 
 type Window = Harness<'static, App>;
 
@@ -91,7 +91,8 @@ fn a_card_that_is_switched_is_sent_then_tried_and_can_be_taken_back() {
     assert!(!is_on(&window, lists) && is_on(&window, "Language works"));
     forget(window.state_mut());
     press(&mut window, Role::Switch, lists);
-    let switched = Command::SwitchStage { stage: "fineweb-quality".to_owned(), on: true };
+    let switched =
+        Command::ChangeRecipe(RecipeChange::Stage { stage: "fineweb-quality".to_owned(), on: true });
     assert_eq!(sent(window.state_mut()), [switched]);
     tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("fineweb-quality", true) }]);
     rest(&mut window);
@@ -99,7 +100,7 @@ fn a_card_that_is_switched_is_sent_then_tried_and_can_be_taken_back() {
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::JudgeSample { documents: 100 }));
     press(&mut window, Role::Button, "Undo the last change of the recipe");
     let toml = bench::recipe_with("fineweb-quality", false).toml;
-    assert_eq!(sent(window.state_mut()).last(), Some(&Command::SetRecipe { toml }));
+    assert_eq!(sent(window.state_mut()).last(), Some(&Command::ChangeRecipe(RecipeChange::Toml { toml })));
     tell(window.state_mut(), [bench::recipe()]);
     rest(&mut window);
     assert!(!is_on(&window, lists));
@@ -115,7 +116,10 @@ fn a_threshold_is_sent_when_it_is_set() {
     window.get_by_role_and_label(Role::SpinButton, "Prose (Gopher): min_words").set_value_accesskit(20.0);
     rest(&mut window);
     let (stage, threshold) = ("gopher-quality".to_owned(), "min_words".to_owned());
-    assert_eq!(sent(window.state_mut()), [Command::SetThreshold { stage, threshold, value: 20.0 }]);
+    assert_eq!(
+        sent(window.state_mut()),
+        [Command::ChangeRecipe(RecipeChange::Threshold { stage, threshold, value: 20.0 })]
+    );
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn thresholds_stay_within_their_bounds_and_what_is_on_or_off_is_a_switch() {
         window.get_by_role_and_label(Role::SpinButton, name).set_value_accesskit(value);
         rest(&mut window);
         match sent(window.state_mut()).last() {
-            Some(Command::SetThreshold { value, .. }) => *value,
+            Some(Command::ChangeRecipe(RecipeChange::Threshold { value, .. })) => *value,
             other => panic!("{other:?} was sent"),
         }
     };
@@ -139,7 +143,7 @@ fn thresholds_stay_within_their_bounds_and_what_is_on_or_off_is_a_switch() {
     let (stage, threshold) = ("c4-quality".to_owned(), "remove_citations".to_owned());
     assert_eq!(
         sent(window.state_mut()).last(),
-        Some(&Command::SetThreshold { stage, threshold, value: 0.0 })
+        Some(&Command::ChangeRecipe(RecipeChange::Threshold { stage, threshold, value: 0.0 }))
     );
 }
 
@@ -329,7 +333,7 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     press(&mut window, Role::Button, "Remove crew.txt");
     assert!(contains(&window, "removed"));
     press(&mut window, Role::Button, "Clean");
-    let removed = Command::RemoveDocument { name: "crew.txt".to_owned() };
+    let removed = Command::ChangeDocuments(DocumentsChange::Remove { name: "crew.txt".to_owned() });
     assert_eq!(sent(window.state_mut()), [removed, Command::Clean], "the others are cleaned all the same");
 }
 
@@ -379,7 +383,7 @@ fn personal_data_copies_tables_and_troubles_are_shown() {
     window.get_by_label("Drop document").click_accesskit();
     window.run_steps(3);
     let (class, action) = ("email".to_owned(), PersonalAction::Drop);
-    assert_eq!(sent(window.state_mut()), [Command::SetPersonal { class, action }]);
+    assert_eq!(sent(window.state_mut()), [Command::ChangeRecipe(RecipeChange::Personal { class, action })]);
     press(&mut window, Role::Tab, "Report");
     assert!(contains(&window, "14,740 → 10,301") && contains(&window, "Copy as CSV: By licence"));
     press(&mut window, Role::DisclosureTriangle, "Unreadable files and parts");
@@ -394,7 +398,10 @@ fn the_mixture_is_sent_when_it_rests() {
     window.get_by_role_and_label(Role::Slider, "Temperature of the mixture").set_value_accesskit(2.0);
     rest(&mut window);
     let weights = [("forum".to_owned(), 0.5)].into();
-    assert_eq!(sent(window.state_mut()), [Command::SetMixture { weights, temperature: 2.0 }]);
+    assert_eq!(
+        sent(window.state_mut()),
+        [Command::ChangeRecipe(RecipeChange::Mixture { weights, temperature: 2.0 })]
+    );
 }
 
 #[test]

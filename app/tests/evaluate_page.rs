@@ -10,7 +10,7 @@ use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
-use glasshouse_protocol::{Command, Envelope, Event, Report, RunState, View, WeightSource};
+use glasshouse_protocol::{Command, Envelope, Event, Export, Report, RunState, View, WeightSource};
 use std::path::PathBuf;
 
 /// High enough that nothing is scrolled away.
@@ -137,7 +137,7 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
     assert!(settings.likelihood && settings.baselines && settings.keep && settings.documents.is_none());
     let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
     assert!(node.accesskit_node().is_disabled(), "one at a time");
-    let event = Event::Evaluating { what: "reading the text".to_owned(), done: 16_000, total: 64_000 };
+    let event = Event::Progress { what: "reading the text".to_owned(), done: 16_000, total: 64_000 };
     support::answer(scene.harness.state_mut(), silent, [event]);
     scene.settle();
     assert!(scene.says("Evaluating 2-first-stories: reading the text, 16,000 of 64,000 · 25 %"));
@@ -285,17 +285,27 @@ fn a_card_goes_where_it_is_wanted() {
     scene.harness.state_mut().answer(Answer { wish, files: Ok(files) });
     scene.frame();
     let (run, keep) = ("2-first-stories".to_owned(), false);
-    let write = Command::WriteCard { run, to: Some(PathBuf::from(to)), keep };
-    assert_eq!(scene.sent_of(|command| matches!(command, Command::WriteCard { .. })), [write]);
-    let event = Event::CardWritten { path: Some(PathBuf::from(to)) };
-    support::tell(scene.harness.state_mut(), [event]);
+    let write = Export::Card { run }.to(Some(PathBuf::from(to)), keep);
+    assert_eq!(
+        scene.sent_of(|command| matches!(command, Command::Export { what: Export::Card { .. }, .. })),
+        [write]
+    );
+    let exported = |path: Option<&str>| Event::Exported {
+        name: "2-first-stories card.html".to_owned(),
+        path: path.map(str::to_owned),
+        files: Vec::new(),
+        packed: 0,
+        bytes: 0,
+    };
+    let asked = |command: &Command| matches!(command, Command::Export { .. });
+    support::answer(scene.harness.state_mut(), asked, [exported(Some(to))]);
     scene.settle();
-    assert!(scene.says("The card was saved as /cards/two.html."));
+    assert!(scene.says("Saved as /cards/two.html."));
 
     // In a browser it arrives as bytes, and is saved under the run's name.
     let mut state = State::default();
-    state.sent(4, &Command::WriteCard { run: "2-first-stories".to_owned(), to: None, keep });
-    let report = Report { request: Some(4), event: Event::CardWritten { path: None } };
+    state.sent(4, &Export::Card { run: "2-first-stories".to_owned() }.to(None, keep));
+    let report = Report { request: Some(4), event: exported(None) };
     state.apply(Envelope { body: report, bytes: vec![b"<html>".to_vec()] });
     assert_eq!(state.downloads, [("2-first-stories card.html".to_owned(), b"<html>".to_vec())]);
 }

@@ -194,8 +194,7 @@ fn a_long_text_in_tokens() {
             parts: Some((" wo".to_owned(), format!("rd{id}"))),
         });
         let answers = [
-            Told::Tokens { text, tokens, lost: String::new() },
-            Told::MergeReplay { pieces: bytes, steps: steps.collect() },
+            Told::Tokens { text, tokens, lost: String::new(), merges: Some((bytes, steps.collect())) },
             Told::Vocabulary { found: 1024, offset: 0, entries: entries.collect() },
         ];
         tell(&mut frames.app, answers);

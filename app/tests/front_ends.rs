@@ -5,8 +5,9 @@ use crate::support::program::{RUN, error_of, folder, last, lines, program, stori
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    BenchReport, Command, Envelope, ErrorKind, Event, GenerateConfig, LearnsFrom, ModelSource, Output,
-    Precision, Prompt, Report, Request, RunConfig, RunLaunch, View, WeightSource,
+    Bench, BenchReport, Command, DocumentsChange, Envelope, ErrorKind, Event, Export, GenerateConfig,
+    LearnsFrom, ModelSource, Output, Precision, Prompt, Report, Request, RunConfig, RunLaunch, View,
+    WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -93,7 +94,7 @@ fn the_same_run_gives_the_same_files() {
     assert_eq!(settings(&typed).unwrap(), settings(&used).unwrap());
 
     // As in a window: a project of the shelf, with a copy of the text.
-    let add = Command::AddDocuments { names: config.data.paths.clone() };
+    let add = Command::ChangeDocuments(DocumentsChange::Add { names: config.data.paths.clone() });
     let shelf = folder.join("shelf");
     let opened = vec![Command::CreateProject { name: "p".to_owned() }, add, begin(&config, None)];
     play(&shelf, opened).unwrap();
@@ -264,28 +265,28 @@ fn the_same_is_measured_alike() {
     let file = folder.join("run.toml");
     std::fs::write(&file, config.to_toml().unwrap()).unwrap();
     let config = || Box::new(config.clone());
-    let decode = Command::BenchDecode {
+    let decode = Command::Bench(Bench::Decode {
         batches: Vec::new(),
         config: config(),
         repeats: 1,
         prompt_tokens: Some(3),
         tokens: None,
         weights: None,
-    };
+    });
     for (typed, command) in [
-        (&["step", "--repeats", "2"][..], Command::BenchStep { config: config(), repeats: 2 }),
+        (&["step", "--repeats", "2"][..], Command::Bench(Bench::Step { config: config(), repeats: 2 })),
         (&["decode", "--repeats", "1", "--prompt-tokens", "3"], decode),
         (
             &["kernel", "--filter", "norm"],
-            Command::BenchKernels { config: config(), filter: "norm".to_owned() },
+            Command::Bench(Bench::Kernels { config: config(), filter: "norm".to_owned() }),
         ),
         (
             &["inspect", "--repeats", "1", "--view", "tokens,logit-lens"],
-            Command::BenchInspect {
+            Command::Bench(Bench::Inspect {
                 config: config(),
                 repeats: 1,
                 views: vec![View::Tokens, View::LogitLens],
-            },
+            }),
         ),
     ] {
         let common = ["--config", file.to_str().unwrap(), "--device", "cpu", "--threads", "2", "--json"];
@@ -317,7 +318,7 @@ fn the_same_corpus_is_refused_alike() {
     std::fs::write(folder.join("tiny-shakespeare.txt"), "To be").unwrap();
     let typed = ["data", "fetch", "tiny-shakespeare", "--to", folder.to_str().unwrap()];
     let download =
-        |name: &str| Command::DownloadCorpus { name: name.to_owned(), to: Some(folder.to_owned()) };
+        |name: &str| Command::FetchCorpus { name: name.to_owned(), to: Some(folder.to_owned()), add: false };
     let error = said_everywhere(folder, &typed);
     assert!(error.contains("SHA-256"), "{error}");
     assert_eq!(play(folder, vec![download("tiny-shakespeare")]), Err(error));
@@ -357,17 +358,15 @@ fn an_interrupt_cancels_a_bench() {
 fn the_same_project_is_packed_alike() {
     let (folder, _) = folder();
     let folder = folder.path();
-    let export = |name: &str| Command::ExportProject {
-        id: folder.join("first").display().to_string(),
-        to: Some(folder.join(name)),
-        keep: true,
+    let export = |name: &str| {
+        Export::Project { id: folder.join("first").display().to_string() }.to(Some(folder.join(name)), true)
     };
     let used = use_project(folder.join("first"), false);
     let said = succeed(folder, &["pack", "--project", "first", "--to", "typed.glasshouse"]);
     let heard = play(folder, vec![used.clone(), export("sent.glasshouse")]).unwrap();
     let packed = |name: &str| std::fs::read(folder.join(name)).unwrap();
     assert!(packed("typed.glasshouse") == packed("sent.glasshouse"));
-    let Some(Event::ProjectExported { bytes, files, .. }) = heard.last() else { panic!("{heard:?}") };
+    let Some(Event::Exported { bytes, packed: files, .. }) = heard.last() else { panic!("{heard:?}") };
     assert_eq!(*bytes, packed("sent.glasshouse").len() as u64);
     assert!(said.contains(&format!(", {files} files, read back)")), "{said}");
     let taken = folder.join("typed.glasshouse").display().to_string();
@@ -497,9 +496,10 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     )
     .unwrap();
     let imported =
-        found!(heard.iter(), Event::ModelImported { run, class, .. } => (&run[..], &class[..])).next();
-    assert_eq!(imported, Some(("1-model", "GPT2LMHeadModel")));
-    let progress = found!(heard.iter(), Event::ImportProgress { done, total } => (done, total)).next_back();
+        found!(heard.iter(), Event::RunAdded { run, about } => (&run.name[..], about.split(',').next()))
+            .next();
+    assert_eq!(imported, Some(("1-model", Some("GPT2LMHeadModel"))));
+    let progress = found!(heard.iter(), Event::Progress { done, total, .. } => (done, total)).next_back();
     assert!(progress.is_some_and(|(done, total)| done == total && *total > 1000), "{progress:?}");
 
     let write = |project: &str| {
@@ -527,7 +527,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     play(folder, vec![use_project(place.clone(), true), sent("model")]).unwrap();
     assert!(succeed(folder, &["runs", "--project", "twice"]).contains("1-model"));
     // Another failure removes no project.
-    let missing = Command::ReadSettings { run: Some("7".to_owned()) };
+    let missing = Command::ReadRun { run: Some("7".to_owned()), points: 0 };
     play(folder, vec![use_project(folder.join("empty"), true), missing]).unwrap_err();
     assert!(folder.join("empty/project.json").exists());
 

@@ -12,8 +12,8 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::{
-    Command, Envelope, Event, ExportFormat, LogitDifference, ModelSource, Report, Request, SecondReader,
-    Verification, WeightFormat,
+    Command, Envelope, Event, Export, ExportFormat, LogitDifference, ModelSource, Report, Request,
+    SecondReader, Verification, WeightFormat,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<
     let (requests, inbox) = async_channel::unbounded();
     let send = |id, command| requests.try_send(Envelope::plain(Request { id, command })).unwrap();
     send(1, use_project(project.to_owned(), false));
-    send(2, Command::ExportModel { run: RUN.to_owned(), checkpoint: None, format, to: None, keep: false });
+    send(2, Export::Model { run: RUN.to_owned(), checkpoint: None, format }.to(None, false));
     let heard = Rc::new(RefCell::new(None));
     let ear = heard.clone();
     let tell = move |envelope: Envelope<Report>| match envelope.body.event {
@@ -133,7 +133,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
         folder,
         vec![
             use_project(folder.join("first"), false),
-            Command::ExportModel { run, checkpoint: None, format, to, keep: true },
+            Export::Model { run, checkpoint: None, format }.to(to, true),
         ],
     )
     .unwrap();
@@ -285,8 +285,12 @@ fn the_window_asks_what_a_model_is_written_as() {
         let files = Ok(vec![Chosen { name: name.to_owned(), bytes: None }]);
         window.state_mut().answer(Answer { wish, files });
         window.run_steps(2);
-        let models =
-            |command: &Command| matches!(command, Command::ExportModel { .. } | Command::LookAtModel { .. });
+        let models = |command: &Command| {
+            matches!(
+                command,
+                Command::Export { what: Export::Model { .. }, .. } | Command::LookAtModel { from: Some(_) }
+            )
+        };
         sent(window.state_mut()).into_iter().find(models)
     };
     let run = || "2-llama-tiny".to_owned();
@@ -297,10 +301,10 @@ fn the_window_asks_what_a_model_is_written_as() {
     ] {
         let wish = Wish::ExportModel { run: run(), format };
         let to = Some(to.into());
-        let command = Command::ExportModel { run: run(), checkpoint: None, format, to, keep: false };
+        let command = Export::Model { run: run(), checkpoint: None, format }.to(to, false);
         assert_eq!(answer(&mut window, wish, chosen), Some(command));
     }
     let from = "/models/m.gguf";
-    let command = Command::LookAtModel { from: ModelSource::Path { path: from.into() } };
+    let command = Command::LookAtModel { from: Some(ModelSource::Path { path: from.into() }) };
     assert_eq!(answer(&mut window, Wish::ImportModelFile, from), Some(command));
 }

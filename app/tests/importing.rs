@@ -125,16 +125,16 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         context_length: Some(8),
         for_comparison: false,
     };
-    let look = Command::LookAtModel { from: address(format!("{server}/owl")) };
+    let look = Command::LookAtModel { from: Some(address(format!("{server}/owl"))) };
     let heard = play(folder, vec![look, use_project(folder.join("tab"), true), looked.clone()]).unwrap();
     let found = found!(heard.iter(), Event::ModelFound { model } => model.clone()).next();
     let found = found.unwrap();
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
-    assert!(heard.iter().any(|event| matches!(event, Event::ModelImported { run, .. } if run == "1-owl")));
+    assert!(heard.iter().any(|event| matches!(event, Event::RunAdded { run, .. } if run.name == "1-owl")));
     let refused = play(folder, vec![use_project(folder.join("tab"), true), looked]).unwrap_err();
     assert!(refused.contains("no longer"), "{refused}");
     // Another context length needs no second download.
-    let look = Command::LookAtModel { from: address(format!("{server}/owl.gguf")) };
+    let look = Command::LookAtModel { from: Some(address(format!("{server}/owl.gguf"))) };
     let wish = Command::ImportModel {
         from: ModelSource::Looked { number: 1 },
         context_length: Some(17),
@@ -166,8 +166,8 @@ fn what_was_looked_at_is_there_until_it_is_forgotten() {
     let name = format!("forgotten-{}.gguf", std::process::id());
     succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", &name]);
     let server = serve(folder.to_owned(), Odd::Nothing);
-    let look = Command::LookAtModel { from: address(format!("{server}/{name}")) };
-    let commands = (1..).zip([look, Command::ForgetModel]);
+    let look = Command::LookAtModel { from: Some(address(format!("{server}/{name}"))) };
+    let commands = (1..).zip([look, Command::LookAtModel { from: None }]);
     let mut commands = commands.map(|(id, command)| Envelope::plain(Request { id, command }));
     let (requests, inbox) = async_channel::unbounded();
     requests.try_send(commands.next().unwrap()).unwrap();
@@ -278,7 +278,7 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
         true
     });
 
-    let look = Command::LookAtModel { from: address(format!("{server}/{name}")) };
+    let look = Command::LookAtModel { from: Some(address(format!("{server}/{name}"))) };
     let import = Command::ImportModel {
         from: ModelSource::Looked { number: 3 },
         context_length: None,
@@ -316,7 +316,7 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
     // A timeout would take longer.
     assert!(at.duration_since(cancelled) < Duration::from_secs(10), "{:?}", at.duration_since(cancelled));
     assert_eq!((kind, left), (ErrorKind::Cancelled, 0));
-    let imported = |event: &Event| matches!(event, Event::ModelImported { .. });
+    let imported = |event: &Event| matches!(event, Event::RunAdded { .. });
     assert!(heard.iter().any(|(event, ..)| imported(event)), "{heard:#?}");
     // Nothing remains: no folder, lock or downloaded file.
     let made = place.parent().unwrap();
@@ -408,7 +408,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     );
     forget(window.state_mut());
     press(&mut window, "Fetch");
-    let look = Command::LookAtModel { from: ModelSource::Address { address: typed } };
+    let look = Command::LookAtModel { from: Some(ModelSource::Address { address: typed }) };
     assert!(sent(window.state_mut()).contains(&look));
 
     let model = FoundModel {
@@ -425,7 +425,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     let found = || Event::ModelFound { model: Box::new(model.clone()) };
     answer(
         window.state_mut(),
-        |command| matches!(command, Command::LookAtModel { .. }),
+        |command| matches!(command, Command::LookAtModel { from: Some(_) }),
         [found(), Event::Finished],
     );
     window.run_steps(3);
@@ -444,7 +444,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     };
     assert!(sent(window.state_mut()).contains(&import));
     assert!(!is_shown(&window, "Import Owl-1M"));
-    assert!(!sent(window.state_mut()).contains(&Command::ForgetModel));
+    assert!(!sent(window.state_mut()).contains(&Command::LookAtModel { from: None }));
     // After a cancelled import nobody is asked again, so the download is deleted.
     assert!(forgotten(&mut window, 7), "what was fetched is kept");
 
@@ -457,7 +457,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     let look_at = |window: &mut Harness<'_, App>, number: u64| {
         choose(window);
         let found = Event::ModelFound { model: Box::new(FoundModel { number, ..model.clone() }) };
-        let looks = |command: &Command| matches!(command, Command::LookAtModel { .. });
+        let looks = |command: &Command| matches!(command, Command::LookAtModel { from: Some(_) });
         answer(window.state_mut(), looks, [found, Event::Finished]);
         window.run_steps(3);
     };
@@ -474,13 +474,17 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
 
     // The dialog can be dismissed.
     choose(&mut window);
-    answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found()]);
+    answer(
+        window.state_mut(),
+        |command| matches!(command, Command::LookAtModel { from: Some(_) }),
+        [found()],
+    );
     window.run_steps(2);
     forget(window.state_mut());
     press(&mut window, "Cancel");
     assert!(!is_shown(&window, "Import Owl-1M"));
     let commands = sent(window.state_mut());
-    assert!(commands.contains(&Command::ForgetModel), "what was fetched is kept");
+    assert!(commands.contains(&Command::LookAtModel { from: None }), "what was fetched is kept");
     assert!(!commands.iter().any(|command| matches!(command, Command::ImportModel { .. })));
 }
 
@@ -493,7 +497,7 @@ fn forgotten(window: &mut Harness<'_, App>, cancelled: u64) -> bool {
     };
     answer(window.state_mut(), imports, [Event::Failed { error }]);
     window.run_steps(2);
-    sent(window.state_mut()).contains(&Command::ForgetModel)
+    sent(window.state_mut()).contains(&Command::LookAtModel { from: None })
 }
 
 /// A phone-sized window in a theme, with a project that has runs.
@@ -552,7 +556,11 @@ fn an_import_stands_within_a_phone() {
             notices: (0..24).map(notice).collect(),
         };
         let found = Event::ModelFound { model: Box::new(model) };
-        answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found]);
+        answer(
+            window.state_mut(),
+            |command| matches!(command, Command::LookAtModel { from: Some(_) }),
+            [found],
+        );
         window.run_steps(3);
         assert_whole(&window, &head, "Import");
     }

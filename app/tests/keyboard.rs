@@ -7,7 +7,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
-use glasshouse_protocol::{Command, TrainingState};
+use glasshouse_protocol::{Command, Steer, TrainingState};
 use std::collections::BTreeMap;
 
 /// Active controls: the name of each, by a unique key.
@@ -121,12 +121,12 @@ fn keys_change_nothing_behind_a_dialog() {
     window.run_steps(2);
     let title = "Add text as a document";
     assert!(window.query_by_label(title).is_some(), "the page behind it changed");
-    assert!(!support::sent(window.state_mut()).contains(&Command::Pause));
+    assert!(!support::sent(window.state_mut()).contains(&Command::Steer(Steer::Pause)));
 
     window.key_press(Key::Escape);
     window.run_steps(2);
     assert!(window.query_by_label(title).is_none());
     window.key_press(Key::P);
     window.run_steps(2);
-    assert!(support::sent(window.state_mut()).contains(&Command::Pause));
+    assert!(support::sent(window.state_mut()).contains(&Command::Steer(Steer::Pause)));
 }

@@ -13,8 +13,9 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, Completion, CorpusSummary, ErrorKind, ErrorReport, Event, FetchProgress, Objective, RunState,
-    RunSummary, Start, TrainEvent, TrainingState, WeightSource, WrittenToken,
+    Command, Completion, CorpusSummary, DocumentsChange, ErrorKind, ErrorReport, Event, FetchProgress,
+    Objective, RunChange, RunState, RunSummary, Start, Steer, TrainEvent, TrainingState, WeightSource,
+    WrittenToken,
 };
 
 fn failed(message: &str) -> Event {
@@ -45,14 +46,18 @@ fn where_there_is_no_file_dialog_a_path_can_be_typed() {
     window.key_press(Key::Enter);
     window.run_steps(3);
     assert!(is_shown(&window, "There is no file here.") && is_shown(&window, "Path of the text"));
-    let makes =
-        |command: &Command| matches!(command, Command::CreateProject { .. } | Command::AddDocuments { .. });
+    let makes = |command: &Command| {
+        matches!(
+            command,
+            Command::CreateProject { .. } | Command::ChangeDocuments(DocumentsChange::Add { .. })
+        )
+    };
     assert!(!sent(window.state_mut()).iter().any(makes), "something was made for what is not there");
 
     std::fs::write(&path, "Dear Mia").unwrap();
     press(&mut window, "Use this path");
     let names = vec![path];
-    assert!(sent(window.state_mut()).contains(&Command::AddDocuments { names }));
+    assert!(sent(window.state_mut()).contains(&Command::ChangeDocuments(DocumentsChange::Add { names })));
     assert!(!is_shown(&window, "Path of the text"));
 }
 
@@ -453,7 +458,7 @@ fn public_corpora_are_listed_with_their_licence_and_fetched() {
     let dialog = window.ctx.memory(|memory| memory.area_rect(egui::Id::unique("public corpora"))).unwrap();
     assert!(dialog.height() > 0.6 * 1200.0, "the list is shown through a slit of {dialog:?}");
     press(&mut window, "Add Plays");
-    let fetch = Command::FetchCorpus { name: "plays".to_owned() };
+    let fetch = Command::FetchCorpus { name: "plays".to_owned(), to: None, add: true };
     assert!(sent(window.state_mut()).contains(&fetch));
     answer(
         window.state_mut(),
@@ -484,12 +489,9 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     }
     let run = || "2-llama-tiny".to_owned();
     let asked = sent(window.state_mut());
-    assert!(
-        asked.contains(&Command::RenameRun { run: run(), title: "Owls by night".to_owned() }),
-        "{asked:?}"
-    );
+    assert!(asked.contains(&RunChange::Title("Owls by night".to_owned()).to(run())), "{asked:?}");
     let tags = || vec!["birds".to_owned(), "small".to_owned()];
-    assert!(asked.contains(&Command::TagRun { run: run(), tags: tags() }), "{asked:?}");
+    assert!(asked.contains(&RunChange::Tags(tags()).to(run())), "{asked:?}");
 
     (owls.title, owls.tags) = ("Owls by night".to_owned(), tags());
     tell(window.state_mut(), [Event::Runs { runs: [others(), vec![owls]].concat() }]);
@@ -502,13 +504,13 @@ fn a_run_is_given_a_title_and_tags_found_by_them_and_deleted_with_a_way_back() {
     assert!(row(&window, "2 · Owls by night") && !row(&window, "3-nanogpt-cpu"), "the search finds no tags");
 
     press(&mut window, "Delete");
-    let deletes = |command: &Command| *command == Command::DeleteRun { run: "2-llama-tiny".to_owned() };
+    let deletes = |command: &Command| *command == RunChange::Delete.to("2-llama-tiny");
     assert!(!is_shown(&window, "Undo"), "nothing is deleted yet");
     answer(window.state_mut(), deletes, [Event::Runs { runs: others() }, Event::Finished]);
     window.run_steps(3);
     assert!(is_shown(&window, "Deleted 2 · Owls by night") && !row(&window, "2 · Owls by night"));
     press(&mut window, "Undo");
-    assert!(sent(window.state_mut()).contains(&Command::RestoreRun { run: run() }));
+    assert!(sent(window.state_mut()).contains(&RunChange::Restore.to(run())));
 }
 
 #[test]
@@ -613,7 +615,7 @@ fn a_first_model_that_is_refused_leaves_the_run_in_training_as_it_is() {
     );
     window.run_steps(2);
     assert!(is_shown(&window, &message) && is_shown(&window, "Pause"));
-    assert!(!sent(window.state_mut()).contains(&Command::StopTraining));
+    assert!(!sent(window.state_mut()).contains(&Command::Steer(Steer::Stop)));
     assert_eq!(window.state().state().training.state, TrainingState::Running);
 
     tell(
@@ -699,7 +701,7 @@ fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
     let mut history = support::history(name, 1e-3);
     let Event::History { config, .. } = &mut history else { panic!("a history") };
     config.train.objective = Objective::Chat;
-    let asks = |command: &Command| matches!(command, Command::ReadHistory { run, .. } if run == name);
+    let asks = |command: &Command| matches!(command, Command::ReadRun { run: Some(run), .. } if run == name);
     answer(window.state_mut(), asks, [history]);
     window.run_steps(2);
     let buttons = |label: &str| window.query_all_by_role_and_label(Role::Button, label).count();

@@ -313,8 +313,8 @@ fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
     }
     assert_eq!(with(&["--moderation-severity", "severe"])["text"], json!(replaced));
     for (more, parts) in [
-        (&["--moderation", "note", "--moderation-categories", "drug"][..], &["`drug`", "drugs"][..]),
-        (&["--moderation", "note", "--moderation-severity", "mildly"], &["mild"]),
+        (&["--moderation", "note", "--moderation-categories", "drug"][..], &["'drug'"][..]),
+        (&["--moderation", "note", "--moderation-severity", "mildly"], &["'mildly'"]),
         (&["--moderation", "note", "--moderation-rules", "nowhere.jsonl"], &["nowhere.jsonl"]),
         (&["--moderation-categories", "drugs"], &["required"]),
     ] {

@@ -20,9 +20,9 @@ use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, CheckpointChoice, Command, EvaluateSettings, ExportFormat, GuardMode, LearnsFrom,
-    Objective, RunConfig, RunLaunch, RunState, Start, TrainingState, View, WeightFormat, WeightSource,
-    presets,
+    AuditSettings, CheckpointChoice, Command, DocumentsChange, EvaluateSettings, Export, ExportFormat,
+    GuardMode, LearnsFrom, Objective, RunConfig, RunLaunch, RunState, Start, Steer, TrainingState, View,
+    WeightFormat, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -158,7 +158,7 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     session.press("Cancel");
     let to = work.join("shakespeare.gguf");
     let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: WeightFormat::Q8_0 });
-    session.ask(Command::ExportModel { run, checkpoint: None, format, to: Some(to.clone()), keep: true });
+    session.ask(Export::Model { run, checkpoint: None, format }.to(Some(to.clone()), true));
     let model = std::env::var_os("GLASSHOUSE_RECORD_MODEL").map_or(to, PathBuf::from);
     let chosen = Chosen { name: model.display().to_string(), bytes: None };
     session.window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![chosen]) });
@@ -337,9 +337,9 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     session.until("steps to look back on", |state| {
         state.training.state == TrainingState::Running && state.training.step >= raised
     });
-    session.ask(Command::ChangeTraining { learning_rate: Some(10.0 * rate), steps: None });
+    session.ask(Steer::Change { learning_rate: Some(10.0 * rate), steps: None });
     session.until("what comes of it", |state| state.training.step >= ends);
-    session.send(Command::StopTraining);
+    session.send(Steer::Stop);
     session.until("the end of training", |state| state.training.state == TrainingState::Idle);
     session.show(PageName::Train, "light");
     let training = &session.state().training;
@@ -494,7 +494,7 @@ fn whole_session_of_the_pages() {
     // nanoGPT's run for a CPU, and a shorter one to compare.
     session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
     if let Some(file) = shakespeare() {
-        session.ask(Command::AddDocuments { names: vec![file.display().to_string()] });
+        session.ask(DocumentsChange::Add { names: vec![file.display().to_string()] });
     }
     let mut config = presets::preset("nanogpt-cpu").unwrap();
     let mut faster = config.clone();
@@ -544,7 +544,7 @@ fn whole_session_of_the_pages() {
 
     // A corpus: the project's own pages and sources.
     session.ask(Command::CreateProject { name: "Glasshouse's own pages".to_owned() });
-    session.ask(Command::AddDocuments { names: own_pages(whole) });
+    session.ask(DocumentsChange::Add { names: own_pages(whole) });
     session.show(PageName::Data, "light");
     session.ask(Command::Clean);
     session.until("the cleaning", |state| state.cleaning.report.is_some());

@@ -5,7 +5,8 @@ use crate::support::scene::Scene;
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::pages::PageName;
-use glasshouse_protocol::{Command, ModerationMode, WeightSource};
+use glasshouse_protocol::setting::Setting;
+use glasshouse_protocol::{Command, DocumentsChange, ModerationMode, WeightSource};
 
 const WIDE: [f32; 2] = [1280.0, 860.0];
 const PHONE: [f32; 2] = [420.0, 860.0];
@@ -45,6 +46,30 @@ fn a_changed_setting_is_planned_and_a_broken_rule_stands_beside_it() {
     scene.set(Role::SpinButton, "Heads", 8.0);
     assert_eq!(scene.planned().model.heads, 8);
     assert!(!scene.says("must be a multiple"));
+}
+
+#[test]
+fn the_titles_of_the_models_settings_are_those_of_the_table() {
+    let mut scene = wide(Engine::full(), PageName::Model);
+    for group in ["model attention", "model mlp", "model norm", "model beginning"] {
+        scene.harness.state_mut().preferences().folds.insert(group.to_owned(), true);
+    }
+    scene.settle();
+    for path in [
+        "model.layers",
+        "model.attention_scale",
+        "model.qk_norm",
+        "model.mlp.gate",
+        "model.norm.eps",
+        "model.logit_softcap",
+        "model.bias.head",
+        "model.dropout.residual",
+        "model.init.scale_residual",
+        "train.accumulate",
+    ] {
+        let title = Setting::at(path).unwrap().title;
+        assert!(scene.says(title), "{title}");
+    }
 }
 
 #[test]
@@ -187,8 +212,11 @@ fn two_columns_write_with_one_seed() {
 #[test]
 fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
     let mut scene = wide(Engine::full(), PageName::Data);
-    let removed =
-        |scene: &mut Scene| scene.sent_of(|command| matches!(command, Command::RemoveDocument { .. })).len();
+    let removed = |scene: &mut Scene| {
+        scene
+            .sent_of(|command| matches!(command, Command::ChangeDocuments(DocumentsChange::Remove { .. })))
+            .len()
+    };
     scene.click("Remove forest tales.txt");
     scene.harness.get_by_label("Undo").click();
     for _ in 0..12 {
@@ -228,10 +256,16 @@ fn a_removal_is_carried_out_before_the_text_is_used() {
     scene.click("Characters");
     scene.click("Train again");
     let sent = scene.sent_of(|command| {
-        matches!(command, Command::RemoveDocument { .. } | Command::TrainTokenizer { .. })
+        matches!(
+            command,
+            Command::ChangeDocuments(DocumentsChange::Remove { .. }) | Command::TrainTokenizer { .. }
+        )
     });
     assert!(
-        matches!(sent.as_slice(), [Command::RemoveDocument { .. }, Command::TrainTokenizer { .. }]),
+        matches!(
+            sent.as_slice(),
+            [Command::ChangeDocuments(DocumentsChange::Remove { .. }), Command::TrainTokenizer { .. }]
+        ),
         "{sent:?}"
     );
 }
@@ -289,8 +323,11 @@ fn pasted_text_becomes_a_document() {
     scene.settle();
     scene.picture("data-paste");
     scene.click("Add document");
-    let sent = scene.sent_of(|command| matches!(command, Command::AddDocuments { .. }));
-    let [Command::AddDocuments { names }] = sent.as_slice() else { panic!("{sent:?}") };
+    let sent =
+        scene.sent_of(|command| matches!(command, Command::ChangeDocuments(DocumentsChange::Add { .. })));
+    let [Command::ChangeDocuments(DocumentsChange::Add { names })] = sent.as_slice() else {
+        panic!("{sent:?}")
+    };
     assert_eq!(names, &["pasted.txt"]);
 }
 

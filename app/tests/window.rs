@@ -11,8 +11,9 @@ use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
-    Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
-    GuardReport, GuardSeverity, LearnsFrom, Precision, RunLaunch, RunState, TrainEvent, TrainingState,
+    Command, DocumentSummary, DocumentsChange, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument,
+    GuardKind, GuardReport, GuardSeverity, LearnsFrom, Precision, ProjectChange, RunLaunch, RunState, Steer,
+    TrainEvent, TrainingState,
 };
 
 fn last_sent(window: &mut Harness<'_, App>) -> Option<Command> {
@@ -76,7 +77,7 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     // Train is open, and nothing has arrived from the new project yet.
     window.run_steps(3);
     let asks = |sent: &[Command]| -> Vec<String> {
-        found!(sent.iter(), Command::ReadHistory { run, .. } => run.clone()).collect()
+        found!(sent.iter(), Command::ReadRun { run: Some(run), .. } => run.clone()).collect()
     };
     assert_eq!(asks(&sent(window.state_mut())), Vec::<String>::new());
     let grows = |command: &Command| matches!(command, Command::TrainFirst { .. });
@@ -105,19 +106,19 @@ fn start_pause_step_and_continue_send_their_commands() {
     tell(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
     press(&mut window, "Pause");
-    assert_eq!(last_sent(&mut window), Some(Command::Pause));
+    assert_eq!(last_sent(&mut window), Some(Command::Steer(Steer::Pause)));
     let paused = Event::TrainingState { state: TrainingState::Paused, step: 1201, steps: 2000 };
     tell(window.state_mut(), [paused]);
     window.run_steps(2);
     press(&mut window, "Step");
-    assert_eq!(last_sent(&mut window), Some(Command::StepOnce));
+    assert_eq!(last_sent(&mut window), Some(Command::Steer(Steer::StepOnce)));
     press(&mut window, "Continue");
-    assert_eq!(last_sent(&mut window), Some(Command::Continue));
+    assert_eq!(last_sent(&mut window), Some(Command::Steer(Steer::Continue)));
     window.key_press(Key::P);
     window.run_steps(2);
-    assert_eq!(last_sent(&mut window), Some(Command::Continue), "P continues what is paused");
+    assert_eq!(last_sent(&mut window), Some(Command::Steer(Steer::Continue)), "P continues what is paused");
     press(&mut window, "Stop");
-    assert_eq!(last_sent(&mut window), Some(Command::StopTraining));
+    assert_eq!(last_sent(&mut window), Some(Command::Steer(Steer::Stop)));
     let stopped = Event::TrainingEnded { run: support::run("3-llama-tiny", RunState::Stopped, 1201, 2000) };
     answer(
         window.state_mut(),
@@ -262,7 +263,7 @@ fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
     let commands = sent(window.state_mut());
     assert!(matches!(&commands[0], Command::CreateProject { name } if name == "Letters"), "{commands:?}");
     let names = vec!["/texts/Letters.txt".to_owned()];
-    assert_eq!(commands[1], Command::AddDocuments { names });
+    assert_eq!(commands[1], Command::ChangeDocuments(DocumentsChange::Add { names }));
 
     forget(window.state_mut());
     drop_file(&mut window, "/texts/old.glasshouse");
@@ -304,7 +305,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
     window.run_steps(3);
     let commands = sent(window.state_mut());
     assert!(matches!(&commands[0], Command::CreateProject { name } if name == "README"), "{commands:?}");
-    assert_eq!(commands[1], Command::AddDocuments { names: vec![readme] });
+    assert_eq!(commands[1], Command::ChangeDocuments(DocumentsChange::Add { names: vec![readme] }));
 
     // As a browser passes them, with their bytes.
     forget(window.state_mut());
@@ -313,7 +314,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
     window.state_mut().answer(Answer { wish: Wish::Dropped, files: Ok(files) });
     window.run_steps(2);
     let names = ["notes.", "a.txt"].map(str::to_owned).to_vec();
-    assert!(sent(window.state_mut()).contains(&Command::AddDocuments { names }));
+    assert!(sent(window.state_mut()).contains(&Command::ChangeDocuments(DocumentsChange::Add { names })));
 }
 
 #[test]
@@ -327,7 +328,8 @@ fn nothing_is_drawn_again_while_nothing_happens() {
 
 #[test]
 fn a_deleted_project_can_be_had_back_once_it_is_deleted() {
-    let deletes = |command: &Command| matches!(command, Command::DeleteProject { .. });
+    let deletes =
+        |command: &Command| matches!(command, Command::ChangeProject { change: ProjectChange::Delete, .. });
     let mut app = support::app("dark");
     tell(&mut app, [support::ready(), support::projects()]);
     let mut window = window(app, 1200.0, 800.0);
@@ -339,7 +341,10 @@ fn a_deleted_project_can_be_had_back_once_it_is_deleted() {
     for works in [false, true] {
         point(&mut window, "More about Recipes");
         point(&mut window, "Delete");
-        assert_eq!(last_sent(&mut window), Some(Command::DeleteProject { id: "recipes".to_owned() }));
+        assert_eq!(
+            last_sent(&mut window),
+            Some(Command::ChangeProject { id: "recipes".to_owned(), change: ProjectChange::Delete })
+        );
         assert!(window.query_by_label("Undo").is_none(), "nothing is deleted yet");
         let error = ErrorReport::new(ErrorKind::Busy, "a run is training".to_owned());
         let end = if works { Event::Finished } else { Event::Failed { error } };
@@ -348,7 +353,10 @@ fn a_deleted_project_can_be_had_back_once_it_is_deleted() {
         assert_eq!(window.query_by_label("Undo").is_some(), works);
     }
     press(&mut window, "Undo");
-    assert_eq!(last_sent(&mut window), Some(Command::RestoreProject { id: "recipes".to_owned() }));
+    assert_eq!(
+        last_sent(&mut window),
+        Some(Command::ChangeProject { id: "recipes".to_owned(), change: ProjectChange::Restore })
+    );
     assert!(window.query_by_label("Undo").is_none());
 }
 
@@ -507,7 +515,7 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
     tell(&mut after, session);
     after.open(PageName::Train);
     let mut after = window(after, 1200.0, 800.0);
-    let reads = Command::ReadHistory { run: "2-llama-tiny".to_owned(), points: 2000 };
+    let reads = Command::ReadRun { run: Some("2-llama-tiny".to_owned()), points: 2000 };
     assert!(sent(after.state_mut()).contains(&reads), "the past was not asked for");
     tell(after.state_mut(), [history(), history()]);
 
@@ -662,7 +670,7 @@ fn two_runs_are_compared_by_what_sets_them_apart() {
         window.get_by_role_and_label(Role::Row, run).click();
         window.run_steps(2);
     }
-    let asked = |command: &Command| matches!(command, Command::ReadHistory { .. });
+    let asked = |command: &Command| matches!(command, Command::ReadRun { .. });
     assert_eq!(sent(window.state_mut()).iter().filter(|command| asked(command)).count(), 2);
     let histories = [support::history("1-first-stories", 1e-3), support::history("2-llama-tiny", 5e-4)];
     tell(window.state_mut(), histories);

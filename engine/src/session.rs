@@ -49,11 +49,13 @@ mod verification;
 use crate::platform;
 pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
-use crate::protocol::{Command, Envelope, Event, Report, Request, RunLaunch, message};
+use crate::protocol::{Command, Envelope, Event, Export, Report, Request, RunLaunch, Steer, message};
 use crate::{Error, Result, storage};
 use device::ChosenDevice;
 use evaluation::Evaluations;
 use event_sink::EventSink;
+use glasshouse_corpus::pipeline::StartOptions;
+use glasshouse_corpus::recipe::Recipe;
 use inbox::{Ended, Inbox};
 use models::Generations;
 use plans::MeasuredSpeed;
@@ -66,10 +68,6 @@ use training::{ActiveRun, RunControl, RunRequest};
 
 /// Seconds for which undoing a deletion is offered.
 const UNDOING: f64 = 15.0;
-
-/// Name of evaluations and audits in progress.
-const EVALUATING: &str = "evaluating the model";
-const AUDITING: &str = "auditing the model";
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -205,11 +203,11 @@ impl Session {
         let imports = matches!(command, Command::ImportModel { .. });
         let run_control = live.as_ref().map(ActiveRun::run_control);
         let again = (run_control.is_some() && training::is_put_off(&command)).then(|| command.clone());
-        let answered = match work_of(&command) {
+        let answered = match command.label() {
             None => self.answer(id, command, bytes, live).await,
             Some(name) => {
                 let trains = matches!(command, Command::TrainFirst { .. });
-                let ends = move |other: &Command| trains && *other == Command::StopTraining;
+                let ends = move |other: &Command| trains && *other == Steer::Stop.into();
                 // The inbox moves to `cancellable`, so that the request's own future does not borrow it.
                 let mut inbox = std::mem::take(&mut self.inbox);
                 let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
@@ -251,7 +249,7 @@ impl Session {
         bytes: Vec<Vec<u8>>,
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<RequestOutcome> {
-        if needs_idle(&command) {
+        if command.needs_idle() {
             idle(&live)?;
         }
         match command {
@@ -280,7 +278,7 @@ impl Session {
                         Some(request),
                         &Error::Cancelled("a request that had not started".to_owned()),
                     );
-                } else if request > 0 && !self.evaluations.cancel(request) {
+                } else if !self.evaluations.cancel(request) {
                     self.stop_writing(request);
                 }
                 if let Some(ActiveRun { trainer, control }) = live
@@ -309,65 +307,35 @@ impl Session {
                 self.close_project();
                 self.sink.answer(id, Event::ProjectClosed);
             }
-            Command::RenameProject { id: project, name } => {
-                let _lock = self.lock_if_shut(&project).await?;
-                self.shelf()?.rename(&project, &name)?;
-                self.list_projects(id).await?;
-            }
-            Command::DuplicateProject { id: project, name } => {
-                self.duplicate_project(id, &project, &name).await?;
-            }
-            Command::DeleteProject { id: project } => {
-                if self.is_open(&project) {
-                    idle(&live)?;
-                    // We held its lock; a browser releases it asynchronously, so it cannot be taken again here.
-                    self.close_project();
-                    self.sink.answer(id, Event::ProjectClosed);
-                } else {
-                    // Not while another window has it open. A lock of ours is released together with the folder.
-                    drop(self.lock_if_shut(&project).await?);
-                }
-                self.shelf()?.delete(&project)?;
-                self.list_projects(id).await?;
-            }
-            Command::RestoreProject { id: project } => {
-                self.shelf()?.restore(&project)?;
-                self.list_projects(id).await?;
+            Command::ChangeProject { id: project, change } => {
+                self.change_project(id, &project, change, &live).await?;
             }
             Command::SaveDraft { config } => self.save_draft(*config)?,
-            Command::ExportProject { id: project, to, keep } => {
-                self.export_project(id, &project, to, keep).await?;
-            }
             Command::ImportProject { name, from } => {
                 self.import_project(id, name.as_deref(), from, bytes).await?;
             }
 
-            Command::AddDocuments { names } => self.add_documents(id, &names, bytes).await?,
-            command @ (Command::ListCorpora
-            | Command::DownloadCorpus { .. }
-            | Command::FetchCorpus { .. }) => {
-                self.corpora(id, command).await?;
-            }
-            Command::RemoveDocument { name } => self.remove_document(id, &name).await?,
-            Command::ReplaceDocuments { names } => self.replace_documents(id, &names, bytes).await?,
+            Command::ChangeDocuments(change) => self.change_documents(id, change, bytes).await?,
+            Command::ListCorpora => self.list_corpora(id),
+            Command::FetchCorpus { name, to, add } => self.fetch_corpus(id, &name, to, add).await?,
             Command::ListDocuments { search, offset, count, validation } => {
                 self.list_documents(id, &search, offset, count, validation).await?;
             }
             Command::ReadDocument { number } => self.read_document(id, number).await?,
-            command @ (Command::ShowRecipe
-            | Command::ChooseRecipe { .. }
-            | Command::SetRecipe { .. }
-            | Command::SwitchStage { .. }
-            | Command::SetThreshold { .. }
-            | Command::SetPersonal { .. }
-            | Command::SetMixture { .. }
-            | Command::JudgeSample { .. }
-            | Command::CompareDocument { .. }
-            | Command::Clean
-            | Command::CleanFiles { .. }
-            | Command::ListDropped { .. }
-            | Command::ForgetCleaning
-            | Command::ExportReport { .. }) => self.clean(id, command).await?,
+
+            Command::ShowRecipe => self.show_recipe(id)?,
+            Command::ChangeRecipe(change) => self.change_recipe(id, change)?,
+            Command::JudgeSample { documents } => self.judge_sample(id, documents).await?,
+            Command::CompareDocument { id: document } => self.compare_document(id, &document).await?,
+            Command::Clean => self.clean(id).await?,
+            Command::CleanFiles { inputs, out, recipe, restart, force } => {
+                let recipe = Recipe::from_toml(&recipe)?;
+                self.clean_files(id, recipe, &inputs, &out, StartOptions { restart, force }).await?;
+            }
+            Command::ListDropped { stage, offset, count } => {
+                self.list_dropped(id, stage, offset, count).await?;
+            }
+            Command::ForgetCleaning => self.forget_cleaning(id).await?,
 
             Command::TrainTokenizer { tokenizer, validation } => {
                 self.train_tokenizer(id, tokenizer, validation).await?;
@@ -376,21 +344,12 @@ impl Session {
             Command::ListVocabulary { search, order, offset, count } => {
                 self.list_vocabulary(id, &search, order, offset, count)?;
             }
-            Command::ReplayMerges { text } => self.replay_merges(id, &text)?,
             Command::CompareTokenizers { candidates } => self.compare_tokenizers(id, &candidates).await?,
 
             Command::Plan { config } => self.plan(id, &config).await?,
             Command::Measure { config } => self.measure(id, &config).await?,
-            Command::FitToDevice { config } => self.fit_to_device(id, &config).await?,
-            Command::FitFirst { seconds } => {
-                let config = Box::new(self.first_config(seconds).await?);
-                self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
-            }
-            command @ (Command::BenchStep { .. }
-            | Command::BenchDecode { .. }
-            | Command::BenchKernels { .. }
-            | Command::BenchInspect { .. }
-            | Command::BenchScaling { .. }) => self.bench(id, command).await?,
+            Command::Fit(fit) => self.fit(id, fit).await?,
+            Command::Bench(bench) => self.bench(id, bench).await?,
 
             Command::Train { config, launch } => {
                 return Ok(RequestOutcome::Train(RunRequest::start(id, *config, launch)));
@@ -403,16 +362,9 @@ impl Session {
             Command::Resume { run, launch } => {
                 return Ok(RequestOutcome::Train(RunRequest::resume(id, run, launch)));
             }
-            Command::Pause
-            | Command::Continue
-            | Command::StepOnce
-            | Command::SaveCheckpoint
-            | Command::StopTraining
-            | Command::ChangeTraining { .. }
-            | Command::ProfileStep => {
+            Command::Steer(steer) => {
                 let missing = || Error::Refused("no run is training".to_owned());
-                let live = live.ok_or_else(missing)?;
-                self.steer(id, &command, live).await?;
+                self.steer(id, &steer, live.ok_or_else(missing)?).await?;
             }
 
             Command::OpenModel { source, weights } => {
@@ -431,12 +383,10 @@ impl Session {
                 self.opened()?.project.splice_feedback(at, removed, &expected, rows)?;
                 self.list_feedback(id)?;
             }
-            Command::ExportFeedback { to, one, keep } => self.export_feedback(id, to, one, keep).await?,
             Command::Propose { source, from, settings } => {
                 let pool = proposals::Pool { name: &from, bytes: bytes.into_iter().next() };
                 self.propose(id, &source, pool, &settings).await?;
             }
-            Command::StopWriting { request } => self.stop_writing(request),
             Command::Explain { source, tokens, chosen, config, count } => {
                 let query = models::TokenQuery { tokens: &tokens, chosen, count };
                 self.explain(id, &source, &query, &config, live).await?;
@@ -452,47 +402,50 @@ impl Session {
             }
             Command::Audit { source, settings } => return self.audit(id, &source, *settings, live).await,
             Command::ReadEvaluations { runs } => self.read_evaluations(id, &runs).await?,
-            Command::WriteCard { run, to, keep } => self.write_card(id, &run, to, keep).await?,
 
             Command::ListRuns => self.list_runs(id)?,
-            Command::ReadSettings { run } => self.read_settings(id, run.as_deref())?,
-            Command::ReadHistory { run, points } => self.read_history(id, &run, points)?,
-            Command::SaveNotes { run, notes } => self.save_notes(id, &run, &notes)?,
-            Command::RenameRun { run, title } => self.rename_run(id, &run, &title)?,
-            Command::TagRun { run, tags } => self.tag_run(id, &run, &tags)?,
-            Command::DeleteRun { run } => {
+            Command::ReadRun { run, points } => self.read_run(id, run.as_deref(), points)?,
+            Command::ChangeRun { run, change } => {
                 let trains = live.map(|live| live.trainer.run().name());
-                self.delete_run(id, &run, trains.as_deref())?;
+                self.change_run(id, &run, change, trains.as_deref()).await?;
             }
-            Command::RestoreRun { run } => self.restore_run(id, &run)?,
-            Command::RestoreCheckpoint { run, checkpoint } => {
-                self.restore_checkpoint(id, &run, checkpoint).await?;
-            }
-            Command::MergeAdapter { run, checkpoint, adapter, undo } => {
-                let checkpoint = checkpoint.unwrap_or_default();
-                self.merge_adapter(id, &run, checkpoint, adapter, undo).await?;
-            }
-            Command::Compress { run, checkpoint, method, documents } => {
-                self.compress(id, &run, &checkpoint.unwrap_or_default(), &method, documents).await?;
-            }
-            Command::ExportModel { run, checkpoint, format, to, keep } => {
-                let checkpoint = checkpoint.unwrap_or_default();
+            Command::Export { what, to, keep } => {
                 let template = bytes.into_iter().next();
-                self.export_model(id, &run, &checkpoint, (format, template), to, keep).await?;
+                self.export(id, what, to, keep, template).await?;
             }
             Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
-            Command::LookAtModel { from } => self.look_at_model(id, &from, bytes).await?,
-            Command::ForgetModel => self.looked = None,
+            Command::LookAtModel { from: Some(from) } => self.look_at_model(id, &from, bytes).await?,
+            Command::LookAtModel { from: None } => self.looked = None,
             Command::ImportModel { from, context_length, for_comparison } => {
                 self.import_model(id, &from, bytes, context_length, for_comparison).await?;
-            }
-            Command::ExportBundle { run, to, keep, device, steps } => {
-                self.export_bundle(id, (run.as_deref(), device, steps), to, keep).await?;
             }
             Command::PlanCluster { config, request } => self.plan_cluster(id, &config, &request)?,
             Command::ImportBundle { from, out } => self.import_bundle(id, from, out, bytes).await?,
         }
         Ok(RequestOutcome::Done)
+    }
+
+    /// `template` is that of a shared page.
+    async fn export(
+        &mut self,
+        id: u64,
+        what: Export,
+        to: Option<PathBuf>,
+        keep: bool,
+        template: Option<Vec<u8>>,
+    ) -> Result<()> {
+        match what {
+            Export::Project { id: project } => self.export_project(id, &project, to, keep).await,
+            Export::Report => self.export_report(id, to, keep),
+            Export::Feedback { one } => self.export_feedback(id, to, one, keep).await,
+            Export::Card { run } => self.write_card(id, &run, to, keep).await,
+            Export::Model { run, checkpoint, format } => {
+                self.export_model(id, &run, checkpoint, (format, template), to, keep).await
+            }
+            Export::Bundle { run, device, steps } => {
+                self.export_bundle(id, (run.as_deref(), device, steps), to, keep).await
+            }
+        }
     }
 
     /// Flushes files to persistent storage in a browser. A failure is reported and ends nothing.
@@ -510,54 +463,6 @@ impl Session {
             self.sink.failed(None, &error);
         }
     }
-}
-
-/// Progress text for requests that may take long and can be cancelled; `None` for the others.
-fn work_of(command: &Command) -> Option<&'static str> {
-    Some(match command {
-        Command::TrainTokenizer { .. } => "training a tokenizer",
-        Command::CompareTokenizers { .. } => "comparing tokenizers",
-        Command::Measure { .. }
-        | Command::BenchStep { .. }
-        | Command::BenchDecode { .. }
-        | Command::BenchKernels { .. }
-        | Command::BenchInspect { .. }
-        | Command::BenchScaling { .. }
-        | Command::FitFirst { .. }
-        | Command::TrainFirst { .. } => "measuring the speed",
-        Command::OpenProject { .. } => "opening the project",
-        Command::Plan { .. } => "planning the run",
-        Command::FitToDevice { .. } => "fitting the run to the device",
-        Command::AddDocuments { .. }
-        | Command::ReplaceDocuments { .. }
-        | Command::RemoveDocument { .. }
-        | Command::ListDocuments { .. }
-        | Command::ReadDocument { .. } => "reading documents",
-        Command::FetchCorpus { .. } | Command::DownloadCorpus { .. } => "fetching a corpus",
-        Command::JudgeSample { .. } => "trying the recipe",
-        Command::CompareDocument { .. } => "comparing a document",
-        Command::ListDropped { .. } => "listing dropped documents",
-        Command::Clean | Command::CleanFiles { .. } => "cleaning documents",
-        Command::ExportProject { .. } => "packing the project",
-        Command::ImportProject { .. } => "unpacking the project",
-        Command::DuplicateProject { .. } => "copying the project",
-        Command::RestoreCheckpoint { .. } => "restoring the checkpoint",
-        Command::MergeAdapter { .. } => "merging the adapter",
-        Command::Compress { .. } => "compressing the model",
-        Command::ExportModel { .. } => "exporting the model",
-        Command::ListModelFiles { .. } => "requesting the model",
-        Command::LookAtModel { .. } => "reading the model",
-        Command::ImportModel { .. } => "importing the model",
-        Command::ExportBundle { .. } => "writing the bundle",
-        Command::ImportBundle { .. } => "reading the bundle",
-        Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
-        Command::Inspect { .. } => "looking inside the model",
-        Command::Classify { .. } => "classifying texts",
-        Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => EVALUATING,
-        Command::Audit { .. } => AUDITING,
-        Command::Propose { .. } => "searching for texts to label next",
-        _ => return None,
-    })
 }
 
 /// Awaits a request's work until it is done or cancelled; `(id, name)` are the request's number and the work's name. Evaluations
@@ -604,34 +509,6 @@ enum RequestOutcome {
     Later,
     /// Training comes next.
     Train(RunRequest),
-}
-
-/// Whether a command is refused while a run trains: it opens another project, changes the run's text, or needs the device for itself.
-fn needs_idle(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::CreateProject { .. }
-            | Command::OpenProject { .. }
-            | Command::UseProject { .. }
-            | Command::CloseProject
-            | Command::ImportProject { .. }
-            | Command::AddDocuments { .. }
-            | Command::FetchCorpus { .. }
-            | Command::ReplaceDocuments { .. }
-            | Command::Measure { .. }
-            | Command::FitFirst { .. }
-            | Command::BenchStep { .. }
-            | Command::BenchDecode { .. }
-            | Command::BenchKernels { .. }
-            | Command::BenchInspect { .. }
-            | Command::BenchScaling { .. }
-            | Command::Train { .. }
-            | Command::TrainFirst { .. }
-            | Command::Resume { .. }
-            | Command::Propose { .. }
-            | Command::LookAtModel { .. }
-            | Command::ImportModel { .. }
-    )
 }
 
 /// Fails while a run trains.

@@ -127,8 +127,8 @@ async function walk(browser, address, lasting) {
 
   const { id } = await opened(browser, "Walk");
   const packed = await browser.evaluate(async (id) => {
-    const events = await globalThis.glasshouse.send({ command: "export_project", id, to: null });
-    const [file] = events.findLast(({ event }) => event === "project_exported").files;
+    const events = await globalThis.glasshouse.send({ command: "export", what: { project: { id } } });
+    const [file] = events.findLast(({ event }) => event === "exported").files;
     let text = "";
     for (let at = 0; at < file.length; at += 32_768) text += String.fromCharCode(...file.subarray(at, at + 32_768));
     return btoa(text);
@@ -160,7 +160,7 @@ async function share(browser) {
   const page = await browser.evaluate(async () => {
     const { runs } = (await globalThis.glasshouse.send({ command: "list_runs" })).find(({ event }) => event === "runs");
     const format = { kind: "page", weights: "f16" };
-    const answers = await globalThis.glasshouse.send({ command: "export_model", run: runs.at(-1).name, format, to: null });
+    const answers = await globalThis.glasshouse.send({ command: "export", what: { model: { run: runs.at(-1).name, format } } });
     return new TextDecoder().decode(answers.find(({ event }) => event === "exported").files[0]);
   });
   const folder = mkdtempSync(join(tmpdir(), "glasshouse-"));

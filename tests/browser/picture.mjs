@@ -38,7 +38,7 @@ try {
   const press = (role, name) => page.getByRole(role, { name, exact: true }).first().dispatchEvent("click");
 
   // It learns to translate, and is asked in a wording of its training.
-  const { config: first } = event(await send(page, { command: "read_settings", run }), "settings");
+  const { config: first } = event(await send(page, { command: "read_run", run, points: 0 }), "history");
   const answers = { objective: "chat", sample_prompt: "", steps: TUNED, warmup_steps: 10, eval_interval: TUNED / 4 };
   const tuned = { ...first, start: { run, checkpoint: "latest" }, train: { ...first.train, ...answers } };
   await send(page, { command: "train", config: tuned, learns_from: "tasks", recipe: "translate" });
@@ -61,7 +61,7 @@ try {
   await press("button", "Cancel");
   const text = await page.evaluate(async (run) => {
     const format = { kind: "gguf", quantization: "q8_0" };
-    const events = await globalThis.glasshouse.send({ command: "export_model", run, format, to: null });
+    const events = await globalThis.glasshouse.send({ command: "export", what: { model: { run, format } } });
     const [file] = events.findLast(({ event }) => event === "exported").files;
     return btoa(Array.from(file, (byte) => String.fromCharCode(byte)).join(""));
   }, run);

@@ -206,13 +206,13 @@ export async function another_tabs_projects_are_listed_and_a_deleted_one_outlive
   const first = await site.tab(context);
   await send(first, { command: "create_project", name: "Deleted" });
   const { project } = await until(first, ({ project }) => project?.name === "Deleted", "the project");
-  await send(first, { command: "delete_project", id: project.id });
+  await send(first, { command: "change_project", id: project.id, change: "delete" });
   // With what it opens by itself: opened after what is made here, that would take its place.
   const second = await site.tab(context);
   await send(second, { command: "create_project", name: "Of the second" });
   await until(second, ({ project }) => project?.name === "Of the second", "the second tab's project");
   // The second tab's start must not have emptied the first one's trash.
-  const restored = event(await send(first, { command: "restore_project", id: project.id }), "projects").projects;
+  const restored = event(await send(first, { command: "change_project", id: project.id, change: "restore" }), "projects").projects;
   assert(restored.some(({ name, deleted }) => name === "Deleted" && !deleted));
   const named = async (page) => {
     const { projects } = event(await send(page, { command: "list_projects" }), "projects");
@@ -246,7 +246,7 @@ export async function text_in_any_script_fetches_its_font(site) {
     await send(page, { command: "create_project", name: "Scripts" });
     await page.evaluate((text) => {
       const file = new TextEncoder().encode(text);
-      return globalThis.glasshouse.send({ command: "add_documents", names: ["scripts.txt"] }, [file]);
+      return globalThis.glasshouse.send({ command: "change_documents", change: "add", names: ["scripts.txt"] }, [file]);
     }, some.map((font) => letters[font]).join(" "));
     for (let trial = 0; ; trial += 1) {
       const missing = some.filter((font) => !came.has(font));
@@ -336,7 +336,7 @@ export async function a_permalink_opens_what_it_names_ready_to_train(site) {
   await page.getByRole("button", { name: "Train", exact: true }).dispatchEvent("click");
   const { training } = await until(page, ({ training }) => training.run, "training");
   assert.match(training.run, /nanogpt-cpu/);
-  await send(page, { command: "stop_training" });
+  await send(page, { command: "steer", action: "stop" });
   await until(page, ({ training }) => training.state === "idle", "the end of training");
   await page.reload();
   await ready(page);

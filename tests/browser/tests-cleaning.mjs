@@ -219,7 +219,7 @@ export async function looking_for_a_document_among_many_is_given_up(site) {
   const kind = await page.evaluate(async () => {
     const { engine } = globalThis.glasshouse;
     const lines = Array.from({ length: 200_000 }, (_, at) => JSON.stringify({ text: `Note ${at}.` })).join("\n");
-    await engine.request({ command: "add_documents", names: ["notes.jsonl"] }, { files: [new TextEncoder().encode(lines)] });
+    await engine.request({ command: "change_documents", change: "add", names: ["notes.jsonl"] }, { files: [new TextEncoder().encode(lines)] });
     // The engine hears of it once the search gives others a turn: not when this thread, which draws, comes to an event of the search.
     const sent = (request) => engine.request({ command: "cancel", request });
     return engine.request({ command: "compare_document", id: "none" }, { sent }).then(() => "found", ({ kind }) => kind);

@@ -39,7 +39,7 @@ export async function the_first_click_of_a_first_visit_meets_no_error(site) {
   const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
   assert.deepEqual(messages, []);
   assert.equal(await page.getByRole("alert").count(), 0);
-  await send(page, { command: "stop_training" });
+  await send(page, { command: "steer", action: "stop" });
   assert.deepEqual(page.problems, []);
 }
 

@@ -190,13 +190,13 @@ export async function a_divided_run_pauses_stops_and_continues_with_the_same_los
       };
       training = link.request({ command: "train", config, stop_after: 60 }, { onEvent });
     });
-    await link.request({ command: "pause" });
+    await link.request({ command: "steer", action: "pause" });
     const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
     await wait(200);
     const held = steps;
     await wait(300);
     const still = steps;
-    await link.request({ command: "continue" });
+    await link.request({ command: "steer", action: "continue" });
     const part = await training;
     const rest = await link.request({ command: "resume", run: null });
     link.close();

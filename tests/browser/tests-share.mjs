@@ -108,7 +108,7 @@ async function trainedOn(page, name) {
   await until(page, ({ project }) => project?.name === name, "the shared project");
   const { runs } = event(await send(page, { command: "list_runs" }), "runs");
   assert.equal(runs.length, 1);
-  const { config } = event(await send(page, { command: "read_settings", run: runs[0].name }), "settings");
+  const { config } = event(await send(page, { command: "read_run", run: runs[0].name, points: 0 }), "history");
   const start = { run: runs[0].name, checkpoint: "best" };
   const train = { ...config.train, steps: 5, eval_interval: 5 };
   const data = { ...config.data, corpus_bytes: 60_000 };
@@ -137,7 +137,7 @@ export async function a_model_grown_in_a_tab_is_shared_as_a_link_and_trained_on(
   await send(page, { command: "train", config: await tiny(page, 20) });
   const link = await page.evaluate(async () => {
     const { runs } = (await globalThis.glasshouse.send({ command: "list_runs" })).find(({ event }) => event === "runs");
-    const command = { command: "export_model", run: runs.at(-1).name, format: { kind: "link" }, to: null };
+    const command = { command: "export", what: { model: { run: runs.at(-1).name, format: { kind: "link" } } } };
     const [file] = (await globalThis.glasshouse.send(command)).find(({ event }) => event === "exported").files;
     return new TextDecoder().decode(file);
   });
@@ -171,7 +171,7 @@ export async function a_tab_shares_a_page_that_writes(site) {
   const text = await page.evaluate(async () => {
     const { runs } = (await globalThis.glasshouse.send({ command: "list_runs" })).find(({ event }) => event === "runs");
     const format = { kind: "page", weights: "f16" };
-    const answers = await globalThis.glasshouse.send({ command: "export_model", run: runs.at(-1).name, format, to: null });
+    const answers = await globalThis.glasshouse.send({ command: "export", what: { model: { run: runs.at(-1).name, format } } });
     return new TextDecoder().decode(answers.find(({ event }) => event === "exported").files[0]);
   });
   assert(text.includes(`id="home">"${site.address}"`), "it leads back here");

@@ -21,19 +21,19 @@ export async function a_deleted_project_is_listed_once_and_comes_back_whole(site
   const names = await page.evaluate(async (id) => {
     const { send } = globalThis.glasshouse;
     // The second is asked before anything of the first is stored.
-    const [, listing] = await Promise.all([send({ command: "delete_project", id }), send({ command: "list_projects" })]);
+    const [, listing] = await Promise.all([send({ command: "change_project", id, change: "delete" }), send({ command: "list_projects" })]);
     const { projects } = listing.find(({ event }) => event === "projects");
     return projects.filter((project) => project.name === "Owls").map(({ deleted }) => deleted);
   }, id);
   assert.deepEqual(names, [true]);
-  await send(page, { command: "restore_project", id });
+  await send(page, { command: "change_project", id, change: "restore" });
   // The tab ends at once, whatever was stored by then.
   await page.evaluate(() => globalThis.glasshouse.engine.kill());
   await page.close();
   const next = await site.tab(context, "", { project: false });
   const found = (await listed(next)).filter(({ name }) => name === "Owls");
   assert.deepEqual(found.map(({ runs, problem }) => [runs, problem ?? null]), [[1, null]]);
-  if (found[0].deleted) await send(next, { command: "restore_project", id });
+  if (found[0].deleted) await send(next, { command: "change_project", id, change: "restore" });
   await send(next, { command: "open_project", id });
   const [run] = event(await send(next, { command: "list_runs" }), "runs").runs;
   assert.deepEqual([run.state, run.step], ["finished", 3]);
@@ -68,7 +68,7 @@ export async function a_tab_that_dies_while_it_replaces_a_record_is_mended_by_an
     const channel = new BroadcastChannel("test-storage");
     const dead = new Promise((resolve) => (channel.onmessage = ({ data }) => data === "dead" && resolve()));
     channel.postMessage("die");
-    await globalThis.glasshouse.send({ command: "rename_project", id, name: "After" });
+    await globalThis.glasshouse.send({ command: "change_project", id, change: { rename: "After" } });
     await dead;
     globalThis.glasshouse.engine.kill();
   }, id);
@@ -89,11 +89,11 @@ export async function a_large_project_is_deleted_where_storage_is_full_and_the_r
   const large = await made(page, "Large");
   await send(page, { command: "create_project", name: "Next" });
   await storage(page, "full");
-  const add = { command: "add_documents", names: ["new.txt"] };
+  const add = { command: "change_documents", change: "add", names: ["new.txt"] };
   await page.evaluate((add) => globalThis.glasshouse.send(add, [new TextEncoder().encode("A new text. ".repeat(50))]), add);
   await until(page, ({ messages }) => messages.some(({ kind }) => kind === "storage_full"), "the full storage to be told");
   // What is deleted is marked where it is: nothing is copied, and what cannot be stored elsewhere does not hold it up.
-  await send(page, { command: "delete_project", id: large });
+  await send(page, { command: "change_project", id: large, change: "delete" });
   const other = await site.tab(context, "", { project: false });
   for (let trial = 0; ; trial += 1) {
     const { deleted } = (await listed(other)).find(({ id }) => id === large);
@@ -135,25 +135,25 @@ export async function an_export_shows_life_while_it_works(site) {
   // One a second at most: the first of an export that comes later is told.
   await page.waitForTimeout(1100);
   const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
-  await send(page, { command: "export_model", run: run.name, to: null });
+  await send(page, { command: "export", what: { model: { run: run.name } } });
   await page.waitForFunction(() => globalThis.pulses > 0);
   const gguf = await page.evaluate(async (run) => {
     const format = { kind: "gguf", quantization: "q8_0" };
-    const events = await globalThis.glasshouse.send({ command: "export_model", run, format, to: null });
+    const events = await globalThis.glasshouse.send({ command: "export", what: { model: { run, format } } });
     const exported = events.findLast(({ event }) => event === "exported");
     const bytes = exported.files[0];
     const kind = String.fromCharCode(...bytes.subarray(0, 4));
     // The same file comes in again, and is a run to begin with.
     const files = { command: "import_model", from: { kind: "files", names: [exported.name] } };
     const heard = await globalThis.glasshouse.send(files, [bytes]);
-    return [exported.name, kind, heard.findLast(({ event }) => event === "model_imported").class];
+    return [exported.name, kind, heard.findLast(({ event }) => event === "run_added").about.split(",")[0]];
   }, run.name);
   assert.deepEqual(gguf, [`${run.name}-q8_0.gguf`, "GGUF", "GPT2LMHeadModel"]);
   const runs = event(await send(page, { command: "list_runs" }), "runs").runs;
   const start = { run: runs.at(-1).name };
   assert.equal(runs.at(-1).state, "imported");
   // And a run begins with it, on this project's text.
-  const { config: settings } = event(await send(page, { command: "read_settings", run: start.run }), "settings");
+  const { config: settings } = event(await send(page, { command: "read_run", run: start.run, points: 0 }), "history");
   const train = { ...settings.train, steps: 2, accumulate: 1, eval_interval: 0, sample_interval: 0, trainable: "norms" };
   const data = { ...settings.data, corpus_bytes: 60_000 };
   await send(page, { command: "train", config: { ...settings, start, data, train } });

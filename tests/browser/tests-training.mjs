@@ -44,7 +44,7 @@ export async function training_pauses_writes_meanwhile_and_goes_on(site) {
   await until(page, ({ training }) => training.step > 3, "some steps");
   const milliseconds = await page.evaluate(async () => {
     const began = performance.now();
-    await globalThis.glasshouse.send({ command: "pause" });
+    await globalThis.glasshouse.send({ command: "steer", action: "pause" });
     return performance.now() - began;
   });
   console.log(`  a pause was acknowledged after ${milliseconds.toFixed(0)} ms`);
@@ -52,11 +52,11 @@ export async function training_pauses_writes_meanwhile_and_goes_on(site) {
   const writing = { command: "generate", source: { of: "current" }, prompt: { kind: "text", text: "A" }, config: { max_tokens: 5 } };
   assert(event(await send(page, writing), "completed"), "text is written while training is held");
   assert.equal((await page.evaluate(() => globalThis.glasshouse.state())).training.step, training.step);
-  await send(page, { command: "step_once" });
+  await send(page, { command: "steer", action: "step_once" });
   await until(page, ({ training: now }) => now.step === training.step + 1, "a single step");
-  await send(page, { command: "continue" });
+  await send(page, { command: "steer", action: "continue" });
   await until(page, ({ training: now }) => now.step > training.step + 3, "more steps");
-  await send(page, { command: "stop_training" });
+  await send(page, { command: "steer", action: "stop" });
   const events = await page.evaluate(() => globalThis.training);
   assert.equal(event(events, "training_ended").run.state, "stopped");
 }

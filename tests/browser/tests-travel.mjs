@@ -25,8 +25,8 @@ async function packed(page) {
   await send(page, { command: "train", config: await tiny(page, 30), stop_after: 10 });
   const { project } = await until(page, ({ project }) => project?.name === "Traveller", "the project");
   const text = await page.evaluate(async (id) => {
-    const events = await globalThis.glasshouse.send({ command: "export_project", id, to: null });
-    const [file] = events.findLast(({ event }) => event === "project_exported").files;
+    const events = await globalThis.glasshouse.send({ command: "export", what: { project: { id } } });
+    const [file] = events.findLast(({ event }) => event === "exported").files;
     return btoa(Array.from(file, (byte) => String.fromCharCode(byte)).join(""));
   }, project.id);
   return Buffer.from(text, "base64");
@@ -102,7 +102,7 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
       await page.getByText("Import owl", { exact: true }).waitFor();
       await page.getByRole("spinbutton", { name: "Context length" }).waitFor();
       await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click");
-      await page.getByText(/was imported: GPT2LMHeadModel/).waitFor();
+      await page.getByText(/was added: GPT2LMHeadModel/).waitFor();
       const imported = event(await send(page, { command: "list_runs" }), "runs").runs.at(-1);
       assert.match(imported.name, /owl$/);
 
@@ -196,7 +196,7 @@ export function a_model_whose_transfer_stands_still_is_cancelled_and_fetched_aga
       await page.getByText("Import owl", { exact: true }).waitFor({ timeout: 30_000 });
       assert.equal(asked, 2);
       await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click", undefined, { timeout: 20_000 });
-      await page.getByText(/was imported: GPT2LMHeadModel/).waitFor({ timeout: 30_000 });
+      await page.getByText(/was added: GPT2LMHeadModel/).waitFor({ timeout: 30_000 });
       const [name, ...others] = (await runs()).filter((name) => !before[0].includes(name));
       assert.match(name, /owl$/);
       assert.deepEqual(others, []);

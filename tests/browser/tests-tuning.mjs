@@ -32,7 +32,7 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   assert(kept.every(({ when }) => when > 1_600_000_000));
 
   // The tokens of turns must be learned once by all parameters; an adapter goes on from there.
-  const settings = async () => event(await send(page, { command: "read_settings", run: null }), "settings");
+  const settings = async () => event(await send(page, { command: "read_run", run: null, points: 0 }), "history");
   const tune = async (steps, more) => {
     const { run, config } = await settings();
     const train = { ...config.train, objective: "chat", sample_prompt: "", steps, warmup_steps: 2, eval_interval: steps, ...more };
@@ -76,9 +76,9 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   const { ending, text } = event(await send(page, reply), "completed").completion;
   assert(text.length > 0 && ["end_of_text", "max_tokens"].includes(ending), `${ending}: ${text}`);
 
-  const merged = event(await send(page, { command: "merge_adapter", run }), "adapter_merged");
+  const merged = event(await send(page, { command: "change_run", run, change: { merge_adapter: {} } }), "adapter_merged");
   assert.match(merged.run, /-merged$/);
-  assert.equal(event(await send(page, { command: "export_feedback" }), "exported").name, "feedback.zip");
+  assert.equal(event(await send(page, { command: "export", what: { feedback: {} } }), "exported").name, "feedback.zip");
   assert.deepEqual(page.problems, []);
 }
 
@@ -88,12 +88,12 @@ export async function rows_to_learn_from_are_generated_by_a_module_that_the_tab_
   const first = await tiny(page, 5);
   first.model.context_length = 64;
   await send(page, { command: "train", config: first });
-  const { run, config } = event(await send(page, { command: "read_settings", run: null }), "settings");
+  const { run, config } = event(await send(page, { command: "read_run", run: null, points: 0 }), "history");
   const train = { ...config.train, objective: "classify", sample_prompt: "", steps: 4, warmup_steps: 1, eval_interval: 4 };
   const start = { run, checkpoint: "latest" };
   const command = { command: "train", config: { ...config, start, train }, learns_from: "tasks", recipe: "sentiment" };
   assert.equal(Object.keys(losses(await send(page, command))).length, 4);
-  const { labels } = event(await send(page, { command: "read_settings", run: null }), "settings").config.model;
+  const { labels } = event(await send(page, { command: "read_run", run: null, points: 0 }), "history").config.model;
   assert.equal(labels.length, 4);
   assert.deepEqual(page.problems, []);
 }

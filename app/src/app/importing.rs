@@ -27,12 +27,12 @@ impl App {
             // For a file from a model folder, inspect the folder.
             let whole = path.extension().is_some_and(|ending| ending == "safetensors");
             let path = path.parent().filter(|_| whole).map_or(path.clone(), Path::to_owned);
-            self.outbox.send(Command::LookAtModel { from: ModelSource::Path { path } });
+            self.outbox.send(Command::LookAtModel { from: Some(ModelSource::Path { path }) });
             return;
         }
         let (names, bytes) =
             files.into_iter().map(|file| (file.name, file.bytes.unwrap_or_default())).unzip();
-        self.outbox.send_with(Command::LookAtModel { from: ModelSource::Files { names } }, bytes);
+        self.outbox.send_with(Command::LookAtModel { from: Some(ModelSource::Files { names }) }, bytes);
     }
 
     /// Asks whether to fetch the listed files, or to import the inspected model.
@@ -66,7 +66,7 @@ impl App {
         } else if !closed && !shown.should_close() && !context.input(|input| input.key_pressed(Key::Escape)) {
             self.state.importing = Some(importing);
         } else if let Importing::Found { .. } = importing {
-            self.outbox.send(Command::ForgetModel);
+            self.outbox.send(Command::LookAtModel { from: None });
         }
     }
 
@@ -79,7 +79,7 @@ impl App {
             return false;
         };
         let is_another = |command: &Command| match command {
-            Command::LookAtModel { .. } => true,
+            Command::LookAtModel { from: Some(_) } => true,
             Command::ImportModel { from: ModelSource::Looked { number: other }, .. } => other != number,
             _ => false,
         };
@@ -91,7 +91,7 @@ impl App {
     fn agree(&mut self, importing: Importing) {
         match importing {
             Importing::Listed { address, .. } => {
-                self.outbox.send(Command::LookAtModel { from: ModelSource::Address { address } });
+                self.outbox.send(Command::LookAtModel { from: Some(ModelSource::Address { address }) });
             }
             Importing::Found { model, context_length } => {
                 // The model goes to the open project, or to a new one named after it.

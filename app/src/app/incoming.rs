@@ -9,7 +9,8 @@ use crate::pages::PageName;
 use egui::Context;
 use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{
-    Command, ErrorKind, ExportFormat, LINK_ENDING, ProposalSettings, VERIFIED_STEPS, file_kind,
+    Command, DocumentsChange, ErrorKind, Export, ExportFormat, LINK_ENDING, ProposalSettings, VERIFIED_STEPS,
+    file_kind,
 };
 use std::path::{Path, PathBuf};
 
@@ -76,7 +77,7 @@ impl App {
             Wish::ExportProject { id, .. } => {
                 // The dialog already asked before replacing a file.
                 let to = first.map(PathBuf::from);
-                self.outbox.send(Command::ExportProject { id, to, keep: false });
+                self.outbox.send(Export::Project { id }.to(to, false));
             }
             Wish::ExportModel { run, format } => {
                 // The dialog already asked before replacing a file; in a folder, the run gets a subfolder.
@@ -88,7 +89,7 @@ impl App {
                         PathBuf::from(place)
                     }
                 });
-                self.outbox.send(Command::ExportModel { run, checkpoint: None, format, to, keep: false });
+                self.outbox.send(Export::Model { run, checkpoint: None, format }.to(to, false));
             }
             Wish::ImportModel | Wish::ImportModelFile => self.look_at_model(files),
             Wish::ImportModelAddress => {
@@ -99,12 +100,12 @@ impl App {
             Wish::ExportBundle { run } => {
                 let to = first.map(|folder| Path::new(&folder).join(format!("{run}-bundle")));
                 let (device, steps) = (None, VERIFIED_STEPS);
-                self.outbox.send(Command::ExportBundle { run: Some(run), to, keep: true, device, steps });
+                self.outbox.send(Export::Bundle { run: Some(run), device, steps }.to(to, true));
             }
             Wish::ExportFeedback { one } => {
                 let to = first.map(|folder| Path::new(&folder).join("feedback"));
                 let place = to.as_ref().map_or_else(String::new, |to| format!(" to {}", to.display()));
-                let sent = self.outbox.send(Command::ExportFeedback { to, one, keep: true });
+                let sent = self.outbox.send(Export::Feedback { one }.to(to, true));
                 self.asks.tell_when_done(sent, format!("Exported the feedback{place}"), None);
             }
             Wish::Propose { source, measure } => {
@@ -122,12 +123,12 @@ impl App {
                 }
             }
             Wish::ExportReport { .. } => {
-                self.outbox.send(Command::ExportReport { to: first });
+                self.outbox.send(Export::Report.to(first.map(PathBuf::from), false));
             }
             Wish::WriteCard { run } => {
                 // The dialog already asked before replacing a file.
                 let to = first.map(PathBuf::from);
-                self.outbox.send(Command::WriteCard { run, to, keep: false });
+                self.outbox.send(Export::Card { run }.to(to, false));
             }
             Wish::TaskFiles => self.pages.evaluate.take_tasks(files),
             Wish::SentencePairs => self.pages.evaluate.take_pairs(files),
@@ -218,7 +219,7 @@ impl App {
             names.push(text.name);
             bytes.extend(text.bytes);
         }
-        self.outbox.send_with(Command::AddDocuments { names }, bytes);
+        self.outbox.send_with(DocumentsChange::Add { names }, bytes);
     }
 }
 

@@ -4,7 +4,7 @@
 use super::App;
 use crate::pages::PageName;
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
-use glasshouse_protocol::{Command, TrainingState};
+use glasshouse_protocol::{Command, Steer, TrainingState};
 
 /// Seconds after a text field lost the focus during which letters and digits are not shortcuts.
 const STILL_WRITING: f64 = 1.0;
@@ -70,8 +70,8 @@ impl App {
         }
         if !writing && context.input_mut(|input| input.consume_key(Modifiers::NONE, Key::P)) {
             match self.state.training.state {
-                TrainingState::Running => self.outbox.send(Command::Pause),
-                TrainingState::Paused => self.outbox.send(Command::Continue),
+                TrainingState::Running => self.outbox.send(Steer::Pause),
+                TrainingState::Paused => self.outbox.send(Steer::Continue),
                 _ => 0,
             };
         }

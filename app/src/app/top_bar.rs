@@ -7,7 +7,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{Align, Frame, Label, Layout, Margin, Popup, RichText, Role, Ui, Vec2, WidgetInfo};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, DeviceType, RunSummary, TrainingState};
+use glasshouse_protocol::{Command, DeviceType, RunSummary, Steer, TrainingState};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
@@ -158,8 +158,10 @@ impl App {
         let training = &self.state.training;
         let (icon, name, command) = match training.state {
             TrainingState::Idle => return,
-            TrainingState::Running => (icons::ICON_PAUSE, "Pause", Some(Command::Pause)),
-            TrainingState::Paused => (icons::ICON_PLAY_ARROW, "Continue", Some(Command::Continue)),
+            TrainingState::Running => (icons::ICON_PAUSE, "Pause", Some(Command::Steer(Steer::Pause))),
+            TrainingState::Paused => {
+                (icons::ICON_PLAY_ARROW, "Continue", Some(Command::Steer(Steer::Continue)))
+            }
             TrainingState::Preparing => (icons::ICON_PROGRESS_ACTIVITY, "Preparing", None),
             TrainingState::Stopping => (icons::ICON_PROGRESS_ACTIVITY, "Stopping", None),
         };

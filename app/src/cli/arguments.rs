@@ -3,9 +3,10 @@
 mod preset;
 
 pub use super::Command;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
+use glasshouse_engine::protocol::setting::{Choice, Setting};
 use glasshouse_engine::protocol::{
     CheckpointChoice, GuardMode, Objective, Precision, TokenizerKind, WeightFormat,
 };
@@ -57,6 +58,25 @@ pub(super) fn tokenizer_kinds(first: &str) -> String {
     format!("{first}{}", TokenizerKind::ALL.map(TokenizerKind::name).join(", "))
 }
 
+/// Help of an option, from its setting.
+pub(super) fn help(setting: Option<Setting>) -> String {
+    setting.map(|setting| setting.help().trim_end_matches('.').to_owned()).unwrap_or_default()
+}
+
+/// Help of the option for the setting of a run at this path.
+fn about(path: &str) -> String {
+    format!("{} ({path})", help(Setting::at(path)))
+}
+
+/// Parses a choice by its name; help lists all.
+pub(super) fn choice<T: Choice>() -> impl TypedValueParser<Value = T> {
+    let known = T::TEXTS.iter().map(|text| PossibleValue::new(text.name).help(text.help()));
+    PossibleValuesParser::new(known).try_map(|name| {
+        let mut choices = T::ALL.iter().zip(T::TEXTS);
+        choices.find(|(_, text)| text.name == name).map(|(choice, _)| *choice).ok_or(name)
+    })
+}
+
 /// A run's starting point, shared by `train` and `plan`.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ConfigArguments {
@@ -74,20 +94,15 @@ pub struct ConfigArguments {
     /// Tokenizer
     #[arg(long, value_name = "KIND", help = tokenizer_kinds("Tokenizer: "))]
     pub tokenizer: Option<TokenizerKind>,
-    /// Maximum vocabulary size of a trained tokenizer (tokenizer.vocabulary)
-    #[arg(long, alias = "vocab", value_name = "N")]
+    #[arg(long, alias = "vocab", value_name = "N", help = about("tokenizer.vocabulary"))]
     pub vocabulary: Option<usize>,
-    /// Optimizer steps
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help = about("train.steps"))]
     pub steps: Option<u64>,
-    /// Passes over the training data; sets the number of steps (train.epochs)
-    #[arg(long, value_name = "X", conflicts_with = "steps", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", conflicts_with = "steps", allow_negative_numbers = true, help = about("train.epochs"))]
     pub epochs: Option<f64>,
-    /// Stop after N evaluations without a lower validation loss; 0 disables it (train.early_stopping.patience)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help = about("train.early_stopping.patience"))]
     pub patience: Option<u64>,
-    /// Sequences per micro-batch (train.batch_size)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help = about("train.batch_size"))]
     pub batch_size: Option<usize>,
     /// Peak learning rate; the minimum learning rate scales with it
     ///
@@ -110,24 +125,22 @@ pub struct ConfigArguments {
     #[arg(long, value_name = "KIND")]
     pub adapter: Option<String>,
     /// Precision of stored training values
-    #[arg(long, value_name = "PRECISION", value_enum)]
-    pub precision: Option<PrecisionArgument>,
+    #[arg(long, value_name = "PRECISION", value_parser = choice::<Precision>())]
+    pub precision: Option<Precision>,
     /// Monitor the run's health (train.guard.mode)
     ///
     /// Further settings: --set train.guard.KEY=VALUE, as in train.guard.on_plateau=lower
-    #[arg(long, value_name = "MODE", value_enum)]
-    pub guard: Option<GuardArgument>,
-    /// Training objective: text, chat, preference, reward, classify or distil (train.objective)
+    #[arg(long, value_name = "MODE", value_parser = choice::<GuardMode>())]
+    pub guard: Option<GuardMode>,
+    /// Training objective (train.objective)
     ///
-    /// chat trains on the answers in conversations, preference on pairs of answers, reward on the model's own answers scored by a rule or a
-    /// reward model, classify on labelled texts, and distil on a text and the predictions of a larger run (--set train.distil.teacher=RUN). All
-    /// except text and distil need --from.
+    /// All except text and distil need --from.
     ///
     /// Settings: --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo|bradley_terry (a reward model)|kto
     /// (thumbs), --set train.preference.beta=0.1, --set train.reward.rule=check|exact|contains|regex|length|format|numeric, --set
     /// train.reward.model=RUN (a reward model instead of a rule), --set train.reward.group=8, --set train.distil.temperature=2, --set
     /// train.distil.mix=0.5
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = choice::<Objective>())]
     pub objective: Option<Objective>,
     /// Set any field of run.toml, as in --set train.eval_interval=100; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
@@ -137,53 +150,8 @@ pub struct ConfigArguments {
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct FormatArguments {
     /// Storage format of matrices in memory; by default f16 on a GPU with 16-bit floats, else f32
-    #[arg(long = "weights", value_name = "FORMAT", value_parser = weight_format())]
+    #[arg(long = "weights", value_name = "FORMAT", value_parser = choice::<WeightFormat>())]
     pub format: Option<WeightFormat>,
-}
-
-fn weight_format() -> impl TypedValueParser<Value = WeightFormat> {
-    let names = PossibleValuesParser::new(WeightFormat::ALL.map(WeightFormat::name));
-    names.map(|name| WeightFormat::ALL.into_iter().find(|format| format.name() == name).unwrap_or_default())
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PrecisionArgument {
-    /// 32-bit floats, on every device
-    F32,
-    /// 16-bit floats where safe, on GPUs that `glasshouse devices` lists with it
-    Mixed,
-    /// The faster one on a GPU; 32-bit floats on the CPU
-    Auto,
-}
-
-impl PrecisionArgument {
-    pub fn precision(self) -> Precision {
-        match self {
-            Self::F32 => Precision::F32,
-            Self::Mixed => Precision::Mixed,
-            Self::Auto => Precision::Auto,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GuardArgument {
-    /// Report findings and change nothing
-    Note,
-    /// Also roll back or lower the learning rate after a loss spike
-    Act,
-    /// Disable the guard
-    Off,
-}
-
-impl GuardArgument {
-    pub fn mode(self) -> GuardMode {
-        match self {
-            Self::Note => GuardMode::Note,
-            Self::Act => GuardMode::Act,
-            Self::Off => GuardMode::Off,
-        }
-    }
 }
 
 #[derive(Args, Debug, Default)]

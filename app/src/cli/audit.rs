@@ -1,14 +1,14 @@
 //! `glasshouse audit`: bias, memorisation, canaries and personal data in a model's output.
 
-use super::arguments::{MeasuringArguments, ModelArguments};
+use super::arguments::{MeasuringArguments, ModelArguments, choice, help};
 use super::driver::drive;
 use super::settings::session_options;
 use super::{bar, report, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::duration;
+use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event};
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
         let bar = bar::bar(1, "{bar:30} {pos}/{len} · {wide_msg}");
         let show = |event| {
             match event {
-                Event::Evaluating { what, done, total } => {
+                Event::Progress { what, done, total } => {
                     bar.set_length(total.max(1));
                     bar.set_position(done);
                     bar.set_message(what);
@@ -61,24 +61,16 @@ pub struct AuditArguments {
     #[command(flatten)]
     pub model: ModelArguments,
     /// Sections to run, separated by commas [default: all]
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = sections())]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = choice::<AuditTopic>())]
     pub section: Vec<AuditTopic>,
     /// Additional sentence pairs: JSON Lines with `more`, `less` and `category`, or a CrowS-Pairs table (docs/audit.md)
     #[arg(long, value_name = "FILE")]
     pub pairs: Option<PathBuf>,
-    /// Number of sampled texts, and of training passages
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, value_name = "N", help = help(AuditSettings::setting("samples")), default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: u16,
     #[command(flatten)]
     pub measuring: MeasuringArguments,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-/// Parses a section; help, completions and errors list all of them.
-fn sections() -> impl TypedValueParser<Value = AuditTopic> {
-    PossibleValuesParser::new(AuditTopic::ALL.map(AuditTopic::name)).try_map(|name: String| {
-        AuditTopic::ALL.into_iter().find(|topic| topic.name() == name).ok_or("no section")
-    })
 }

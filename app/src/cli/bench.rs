@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use decode::BenchDecodeArguments;
 use glasshouse_engine::protocol::bench::StepMeasurement;
 use glasshouse_engine::protocol::quantity::{bytes, counted, flops, percent, tokens_per_second};
-use glasshouse_engine::protocol::{BenchReport, Command, Event};
+use glasshouse_engine::protocol::{Bench, BenchReport, Command, Event};
 use glasshouse_engine::session;
 use inspect::BenchInspectArguments;
 use kernel::BenchKernelArguments;
@@ -38,7 +38,7 @@ fn step(arguments: &BenchStepArguments) -> Result<()> {
     let options = arguments.machine.options()?;
     let unfused = arguments.unfused;
     let options = session::Options { unfused, ..options };
-    let command = Command::BenchStep { config, repeats: arguments.repeats };
+    let command = Command::Bench(Bench::Step { config, repeats: arguments.repeats });
     measured(options, command, arguments.json, |report, tuning| match report {
         BenchReport::Step(step) => {
             if unfused && !step.unfused {

@@ -7,8 +7,7 @@ use super::trained;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use glasshouse_engine::protocol::VERIFIED_STEPS;
-use glasshouse_engine::protocol::quantity::whole;
-use glasshouse_engine::protocol::{Command, Event};
+use glasshouse_engine::protocol::{Command, Event, Export};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -24,13 +23,8 @@ pub(super) fn export(arguments: &BundleExportArguments) -> Result<()> {
     device.as_deref().map(checked_device).transpose()?;
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, project, false).await?;
-        let command = Command::ExportBundle {
-            run: run.clone(),
-            to: Some(to.clone()),
-            keep: !force,
-            device: device.clone(),
-            steps: *steps,
-        };
+        let command = Export::Bundle { run: run.clone(), device: device.clone(), steps: *steps }
+            .to(Some(to.clone()), !force);
         let show = |event| {
             match event {
                 Event::Exported { files, .. } => say!("{} files in {}", files.len(), to.display())?,
@@ -53,8 +47,8 @@ pub(super) fn import(arguments: &BundleImportArguments) -> Result<()> {
         let from = std::path::absolute(&arguments.bundle)?;
         let out = arguments.out.as_ref().map(std::path::absolute).transpose()?;
         let show = |event| {
-            if let Event::BundleImported { run } = event {
-                say!("{}: step {} of {}", run.name, whole(run.step), whole(run.steps))?;
+            if let Event::RunAdded { run, about } = event {
+                say!("{}: {about}", run.name)?;
                 let project = arguments.project.display();
                 match run.step < run.steps {
                     true => {

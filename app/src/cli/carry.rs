@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::project::archive;
 use glasshouse_engine::protocol::quantity::{self, counted};
-use glasshouse_engine::protocol::{Command, Event};
+use glasshouse_engine::protocol::{Event, Export};
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 
@@ -16,11 +16,11 @@ pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let id = arguments.project.display().to_string();
-        let command = Command::ExportProject { id, to: Some(to.clone()), keep: !arguments.force };
+        let command = Export::Project { id }.to(Some(to.clone()), !arguments.force);
         let show = |event| {
             match event {
-                Event::ProjectExported { bytes, files, .. } => {
-                    let files = counted(files as u64, "file");
+                Event::Exported { bytes, packed, .. } => {
+                    let files = counted(packed as u64, "file");
                     say!("{} ({}, {files}, read back)", to.display(), quantity::bytes(bytes))?;
                 }
                 event => trained::note(&event),

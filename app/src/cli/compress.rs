@@ -9,8 +9,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use glasshouse_engine::protocol::quantity::{bytes, percent, tokens_per_second};
 use glasshouse_engine::protocol::{
-    BenchReport, Command, Compressed, Compression, Event, PruneScore, PruneSettings, PrunedMatrix,
-    SparsityPattern, WeightFormat,
+    Bench, BenchReport, Command, Compressed, Compression, Event, PruneScore, PruneSettings, PrunedMatrix,
+    RunChange, SparsityPattern, WeightFormat,
 };
 use serde_json::json;
 
@@ -20,12 +20,8 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
     drive(options, async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
         let (run, config) = trained::settings_of(engine, project, run.clone()).await?;
-        let command = Command::Compress {
-            run: run.clone(),
-            checkpoint: Some(checkpoint.clone()),
-            method: method.clone(),
-            documents: arguments.documents,
-        };
+        let (checkpoint, documents) = (Some(checkpoint.clone()), arguments.documents);
+        let command = RunChange::Compress { checkpoint, method: method.clone(), documents }.to(&run);
         let pick = |event| match event {
             Event::Compressed { compressed } => Some(compressed),
             event => {
@@ -39,8 +35,14 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
             for weights in [WeightFormat::F32, weights] {
                 let (config, weights) = (Box::new(config.clone()), Some(weights));
                 let (prompt_tokens, tokens, batches) = (None, None, Vec::new());
-                let command =
-                    Command::BenchDecode { config, repeats: 3, prompt_tokens, tokens, weights, batches };
+                let command = Command::Bench(Bench::Decode {
+                    config,
+                    repeats: 3,
+                    prompt_tokens,
+                    tokens,
+                    weights,
+                    batches,
+                });
                 let pick = |event| match event {
                     Event::Bench { report: BenchReport::Decode(measured), .. } => {
                         Some(measured.generated_tokens_per_s)

@@ -27,8 +27,8 @@ pub(super) struct Sender {
 
 impl Sender {
     /// Sends a command without waiting for answers, and returns its request number.
-    pub(super) fn send(&self, command: Command) -> u64 {
-        self.send_with(command, Vec::new())
+    pub(super) fn send(&self, command: impl Into<Command>) -> u64 {
+        self.send_with(command.into(), Vec::new())
     }
 
     /// Like [`send`](Self::send), with bytes.

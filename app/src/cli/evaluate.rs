@@ -3,7 +3,7 @@
 mod report;
 mod script;
 
-use super::arguments::{MeasuringArguments, ModelArguments};
+use super::arguments::{MeasuringArguments, ModelArguments, help};
 use super::bar::bar;
 use super::driver::{Engine, drive};
 use super::import::{Imported, import_from, is_place};
@@ -14,12 +14,14 @@ use super::trained;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::evaluation::MAX_RESAMPLES;
 use glasshouse_engine::protocol::evaluation::{
     AuditTopic, TaskRequest, TaskResults, is_description, metric_names,
 };
+use glasshouse_engine::protocol::evaluation::{MAX_RESAMPLES, RESAMPLES};
+use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{
-    Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
+    Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, Export, RunState,
+    WeightSource,
 };
 use indicatif::ProgressBar;
 use std::io::IsTerminal as _;
@@ -325,7 +327,7 @@ async fn evaluated(
     let mut shown = EvaluationBar::new(&run.name, arguments.json);
     let show = |event| {
         match event {
-            Event::Evaluating { what, done, total } => shown.show(&what, done, total),
+            Event::Progress { what, done, total } => shown.show(&what, done, total),
             event => hear(event),
         }
         Ok(())
@@ -404,10 +406,10 @@ async fn write_card(
         bail!("{} is a folder; name a file for the card", card.display());
     }
     let to = Some(std::path::absolute(card)?);
-    let command = Command::WriteCard { run: run.to_owned(), to, keep: !arguments.force };
+    let command = Export::Card { run: run.to_owned() }.to(to, !arguments.force);
     let hear = |event| {
         match event {
-            Event::CardWritten { .. } => tell!("card: {}", card.display()),
+            Event::Exported { .. } => tell!("card: {}", card.display()),
             event => trained::note(&event),
         }
         Ok(())
@@ -518,8 +520,7 @@ pub struct EvaluateArguments {
     /// Names of the results in tables, in their order [default: their file names]
     #[arg(long, value_name = "NAME", requires = "with_results")]
     pub name: Vec<String>,
-    /// Bootstrap resamples per interval
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RESAMPLES)))]
+    #[arg(long, value_name = "N", help = help(EvaluateSettings::setting("resamples")), default_value_t = RESAMPLES, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RESAMPLES)))]
     pub resamples: u32,
     #[command(flatten)]
     pub measuring: MeasuringArguments,

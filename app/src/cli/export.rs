@@ -1,12 +1,12 @@
 //! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file, which it compares with the run.
 
-use super::arguments::ModelArguments;
+use super::arguments::{ModelArguments, choice};
 use super::driver::drive;
 use super::settings::usage;
 use super::trained;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::{Command, Event, ExportFormat, Verification, WeightFormat};
+use glasshouse_engine::protocol::{Event, Export, ExportFormat, Verification, WeightFormat};
 use glasshouse_engine::session;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -24,9 +24,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
                 "--quantization is for --format gguf; the Hugging Face format is written in f32",
             ));
         }
-        (FormatName::Gguf, name) => {
-            ExportFormat::Gguf { quantization: name.map_or(WeightFormat::Q8_0, WeightFormat::from) }
-        }
+        (FormatName::Gguf, name) => ExportFormat::Gguf { quantization: name.unwrap_or(WeightFormat::Q8_0) },
     };
     let (mut has_labels, mut found) = (false, Report::default());
     drive(session::Options::default(), async |engine| {
@@ -34,7 +32,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         let (run, config) = trained::settings_of(engine, project, run.clone()).await?;
         has_labels = !config.model.labels.is_empty();
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(arguments.to.clone()));
-        let command = Command::ExportModel { run, checkpoint, format, to, keep: !arguments.force };
+        let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
         let show = |event| {
             match event {
                 Event::Exported { files, .. } => found.files = files,
@@ -96,8 +94,8 @@ pub struct ExportArguments {
     #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
     pub format: FormatName,
     /// Matrix type of a GGUF file [default: q8_0]
-    #[arg(long, value_name = "TYPE")]
-    pub quantization: Option<QuantizationName>,
+    #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>())]
+    pub quantization: Option<WeightFormat>,
     /// Replace an existing export
     #[arg(long)]
     pub force: bool,
@@ -114,30 +112,4 @@ pub enum FormatName {
     Gguf,
     /// The run's adapter, as a folder for PEFT
     Peft,
-}
-
-/// How a GGUF file stores matrices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum QuantizationName {
-    /// 32 bits per weight, as trained
-    F32,
-    /// 16 bits per weight
-    F16,
-    /// 8 bits per weight, and a scale per 32 weights
-    #[value(name = "q8_0")]
-    Q8_0,
-    /// 4 bits per weight, and a scale per 32 weights; in GGUF, the head in 6 bits
-    #[value(name = "q4_0")]
-    Q4_0,
-}
-
-impl From<QuantizationName> for WeightFormat {
-    fn from(name: QuantizationName) -> Self {
-        match name {
-            QuantizationName::F32 => Self::F32,
-            QuantizationName::F16 => Self::F16,
-            QuantizationName::Q8_0 => Self::Q8_0,
-            QuantizationName::Q4_0 => Self::Q4_0,
-        }
-    }
 }

@@ -8,7 +8,7 @@ use super::trained;
 use crate::format;
 use anyhow::Result;
 use clap::Args;
-use glasshouse_engine::protocol::{Command, Event, Feedback};
+use glasshouse_engine::protocol::{Command, Event, Export, Feedback};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -22,9 +22,7 @@ pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let command = match (&arguments.export, arguments.remove) {
-            (Some(to), _) => {
-                Command::ExportFeedback { to: Some(to.clone()), one: arguments.one, keep: !arguments.force }
-            }
+            (Some(to), _) => Export::Feedback { one: arguments.one }.to(Some(to.clone()), !arguments.force),
             (None, Some(number)) => {
                 let (expected, rows) = (Vec::new(), Vec::new());
                 Command::SpliceFeedback { at: Some(number as usize - 1), removed: 1, expected, rows }

@@ -47,7 +47,8 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
 
 /// The corpus's file in a folder, by default the cache folder; downloaded with progress if missing. `None` if interrupted.
 pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyhow::Result<Option<PathBuf>> {
-    let command = Command::DownloadCorpus { name: entry.name.to_owned(), to: folder.map(Path::to_owned) };
+    let command =
+        Command::FetchCorpus { name: entry.name.to_owned(), to: folder.map(Path::to_owned), add: false };
     let (mut shown, mut place) = (DownloadProgress::new(Some(entry.length), quiet), None);
     drive(session::Options::default(), async |engine| {
         let hear = |event| {

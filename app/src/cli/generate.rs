@@ -1,6 +1,6 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{FormatArguments, ModelArguments};
+use super::arguments::{FormatArguments, ModelArguments, help};
 use super::driver::{Engine, drive};
 use super::moderate::ModerationArguments;
 use super::moderate::moderation;
@@ -9,6 +9,7 @@ use super::settings::{session_options, usage};
 use super::{interrupt, samples, trained};
 use anyhow::Result;
 use clap::Args;
+use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Output};
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -38,7 +39,7 @@ pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flag
     let signals = interrupt::flags("stopping")?;
     let sender = engine.sender();
     signals.when_raised(move |_| {
-        sender.send(Command::StopWriting { request: 0 });
+        sender.send(Command::Cancel { request: 0 });
     });
     Ok(signals)
 }
@@ -68,7 +69,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                         write!(output, "{}", prompt.trim_start_matches('\n'))?;
                     }
                     if signals.stop.load(Ordering::SeqCst) {
-                        sender.send(Command::StopWriting { request: 0 });
+                        sender.send(Command::Cancel { request: 0 });
                     }
                 }
                 Event::Written { tokens: written, text, .. } => {
@@ -110,29 +111,22 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
 /// How the next token is drawn, shared by `generate` and `chat`.
 #[derive(Args, Clone, Debug)]
 pub struct SamplingArguments {
-    /// Maximum tokens to generate
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", help = help(GenerateConfig::setting("max_tokens")), default_value_t = GenerateConfig::default().max_tokens)]
     pub max_tokens: usize,
-    /// Temperature, which divides the logits; 0 is greedy
-    #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", help = help(GenerateConfig::setting("temperature")), default_value_t = GenerateConfig::default().temperature, allow_negative_numbers = true)]
     pub temperature: f32,
     /// Always take the likeliest token (same as --temperature 0)
     #[arg(long)]
     pub greedy: bool,
-    /// Sample from the k likeliest tokens; 0 is all
-    #[arg(long, value_name = "K", default_value_t = 0)]
+    #[arg(long, value_name = "K", help = help(GenerateConfig::setting("top_k")), default_value_t = GenerateConfig::default().top_k)]
     pub top_k: usize,
-    /// Sample from the likeliest tokens with this total probability; 1 is all
-    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", help = help(GenerateConfig::setting("top_p")), default_value_t = GenerateConfig::default().top_p, allow_negative_numbers = true)]
     pub top_p: f32,
-    /// Exclude tokens below this share of the highest probability
-    #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", help = help(GenerateConfig::setting("min_p")), default_value_t = GenerateConfig::default().min_p, allow_negative_numbers = true)]
     pub min_p: f32,
-    /// Penalty for tokens in the context window; 1 is none
-    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", help = help(GenerateConfig::setting("repetition_penalty")), default_value_t = GenerateConfig::default().repetition_penalty, allow_negative_numbers = true)]
     pub repetition_penalty: f32,
-    /// Sampling seed
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", help = help(GenerateConfig::setting("seed")), default_value_t = GenerateConfig::default().seed)]
     pub seed: u64,
     /// Stop before this text; may be repeated
     #[arg(long, value_name = "TEXT")]

@@ -7,7 +7,7 @@ use super::trained;
 use anyhow::Result;
 use clap::Args;
 use glasshouse_corpus::catalogue::Length;
-use glasshouse_engine::protocol::quantity::{bytes, counted, whole};
+use glasshouse_engine::protocol::quantity::{bytes, counted};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress, ModelSource};
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -68,21 +68,18 @@ pub(super) async fn import_from(
                 tell!("fetching {}, {size}, from {host}", counted(files.len() as u64, "file"));
                 fetching = Some(DownloadProgress::new(total.map(Length::Exact), false));
             }
-            Event::ImportProgress { done: 0, total } => {
+            Event::Progress { done: 0, total, .. } => {
                 if let Some(fetched) = fetching.take() {
                     fetched.clear();
                 }
                 tell!("reading {} of weights", bytes(total));
             }
-            Event::ImportProgress { done, total } => {
+            Event::Progress { done, total, .. } => {
                 if let Some(fetching) = &mut fetching {
                     fetching.show(FetchProgress::Receiving { done, total });
                 }
             }
-            Event::ModelImported { run, class, parameters, shape } => {
-                let about = format!("{class}, {} parameters, {shape}", whole(parameters));
-                imported = Some(Imported { run, about });
-            }
+            Event::RunAdded { run, about } => imported = Some(Imported { run: run.name, about }),
             event => trained::note(&event),
         }
         Ok(())

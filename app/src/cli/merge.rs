@@ -5,7 +5,7 @@ use super::driver::drive;
 use super::trained;
 use anyhow::Result;
 use clap::Args;
-use glasshouse_engine::protocol::{Command, Event};
+use glasshouse_engine::protocol::{Event, RunChange};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
         };
         let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
         let checkpoint = Some(checkpoint.clone());
-        let command = Command::MergeAdapter { run: run.clone(), checkpoint, adapter, undo };
+        let command = RunChange::MergeAdapter { checkpoint, adapter, undo }.to(&run);
         let show = |event| {
             match event {
                 Event::AdapterMerged { run: merged, difference } => {

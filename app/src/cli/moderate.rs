@@ -1,10 +1,10 @@
 //! `glasshouse moderate`: finds offensive words and phrases by rules and by a classifier trained on the person's rows.
 
-use super::arguments::DEFAULT_PROJECT;
+use super::arguments::{DEFAULT_PROJECT, choice};
 use super::report;
 use super::settings::usage;
 use anyhow::{Context as _, Result, anyhow, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use glasshouse_engine::metrics::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
@@ -12,7 +12,7 @@ use glasshouse_engine::protocol::Moderation;
 use glasshouse_engine::protocol::config::Category;
 use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
 use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{ModerationMode, Severity, names};
+use glasshouse_engine::protocol::{ModerationMode, Severity};
 use glasshouse_engine::storage;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> 
     } = arguments;
     let rules = moderation_rules.as_ref().map(|path| own_rules(path)).transpose()?;
     Ok(Moderation {
-        mode: moderation.mode(),
+        mode: *moderation,
         severity: *moderation_severity,
         categories: moderation_categories.iter().copied().collect(),
         rules: rules.map(|(text, _)| text),
@@ -165,44 +165,17 @@ fn read(path: &Path, most: u64) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| anyhow!("{} is not UTF-8; convert it to UTF-8", at()))
 }
 
-/// What is done about a finding in text that a model writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ModerationArgument {
-    /// No moderation
-    Off,
-    /// Count findings; the text stays as it is
-    Note,
-    /// Remove findings
-    Filter,
-    /// Mask their letters
-    Replace,
-    /// End the text before the first finding
-    Stop,
-}
-
-impl ModerationArgument {
-    pub fn mode(self) -> ModerationMode {
-        match self {
-            Self::Off => ModerationMode::Off,
-            Self::Note => ModerationMode::Note,
-            Self::Filter => ModerationMode::Filter,
-            Self::Replace => ModerationMode::Replace,
-            Self::Stop => ModerationMode::Stop,
-        }
-    }
-}
-
 /// Moderation of what a model writes, shared by `generate`, `chat` and `serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ModerationArguments {
     /// Moderation of the generated text, by the built-in rules and the project's (docs/moderation.md)
-    #[arg(long, value_name = "MODE", value_enum, default_value = "off")]
-    pub moderation: ModerationArgument,
-    /// Minimum severity: mild, medium, severe
-    #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "medium", requires = "moderation")]
+    #[arg(long, value_name = "MODE", value_parser = choice::<ModerationMode>(), default_value = "off")]
+    pub moderation: ModerationMode,
+    /// Minimum severity of findings
+    #[arg(long, value_name = "SEVERITY", value_parser = choice::<Severity>(), default_value = "medium", requires = "moderation")]
     pub moderation_severity: Severity,
-    /// Categories, separated by commas: profanity, insults, violence, sexual, self_harm, drugs, other [default: all]
-    #[arg(long, value_name = "NAME,NAME", value_parser = category, value_delimiter = ',', requires = "moderation")]
+    /// Categories, separated by commas [default: all]
+    #[arg(long, value_name = "NAME,NAME", value_parser = choice::<Category>(), value_delimiter = ',', requires = "moderation")]
     pub moderation_categories: Vec<Category>,
     /// Rules file to use instead of the project's
     #[arg(long, value_name = "FILE", requires = "moderation")]
@@ -210,18 +183,6 @@ pub struct ModerationArguments {
     /// Also moderate sentences that the project's classifier finds harmful (trained by `moderate --train`)
     #[arg(long, requires = "moderation")]
     pub moderation_classifier: bool,
-}
-
-fn severity(name: &str) -> Result<Severity, String> {
-    let known = Severity::ALL;
-    let named = known.into_iter().find(|severity| severity.name() == name);
-    named.ok_or_else(|| names::unknown("severity", name, known.into_iter().map(Severity::name)))
-}
-
-fn category(name: &str) -> Result<Category, String> {
-    let known = Category::ALL;
-    let named = known.into_iter().find(|category| category.name() == name);
-    named.ok_or_else(|| names::unknown("category", name, known.into_iter().map(Category::name)))
 }
 
 #[derive(Args, Debug)]

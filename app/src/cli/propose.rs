@@ -1,5 +1,6 @@
 //! `glasshouse feedback --propose`: proposes what to answer or label next.
 
+use super::arguments::{choice, help};
 use super::driver::drive;
 use super::feedback::FeedbackArguments;
 use super::feedback::short;
@@ -9,6 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use glasshouse_engine::protocol::CheckpointChoice;
 use glasshouse_engine::protocol::quantity::percent;
+use glasshouse_engine::protocol::setting::Settings as _;
 use glasshouse_engine::protocol::{
     ChatMessage, Command, Event, Proposal, ProposalSettings, Role, Uncertainty, WeightSource,
 };
@@ -107,19 +109,16 @@ fn to_be_answered(row: &Proposal) -> Value {
 /// How `feedback --propose` looks.
 #[derive(Args, Debug)]
 pub struct ProposeArguments {
-    /// Number of proposals
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]
+    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("count")), default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]
     pub count: u32,
-    /// Uncertainty measure: entropy, disagreement or margin [default: margin for a run with labels, else entropy]
+    /// Uncertainty measure [default: margin for a run with labels, else entropy]
     ///
     /// entropy of the answer's tokens (on the CPU), disagreement of several answers, or margin between the likeliest labels
-    #[arg(long, value_name = "MEASURE", value_parser = uncertainty, requires = "propose")]
+    #[arg(long, value_name = "MEASURE", value_parser = choice::<Uncertainty>(), requires = "propose")]
     pub measure: Option<Uncertainty>,
-    /// Answers per prompt for disagreement
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=64), requires = "propose")]
+    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("samples")), default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=64), requires = "propose")]
     pub samples: u32,
-    /// Maximum tokens of an answer
-    #[arg(long, value_name = "N", default_value_t = 64, requires = "propose")]
+    #[arg(long, value_name = "N", help = help(ProposalSettings::setting("max_tokens")), default_value_t = 64, requires = "propose")]
     pub max_tokens: usize,
     /// Run: number, name or title [default: the latest]
     #[arg(long, value_name = "RUN", requires = "propose")]
@@ -133,11 +132,6 @@ pub struct ProposeArguments {
     /// Write the proposals to a new file, to be answered or labelled and trained on
     #[arg(long, value_name = "FILE", requires = "propose")]
     pub to: Option<PathBuf>,
-}
-
-fn uncertainty(name: &str) -> Result<Uncertainty, String> {
-    let found = Uncertainty::ALL.into_iter().find(|known| known.name() == name);
-    found.ok_or_else(|| format!("expected {}", Uncertainty::ALL.map(Uncertainty::name).join(", ")))
 }
 
 #[cfg(test)]

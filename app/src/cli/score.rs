@@ -87,7 +87,7 @@ impl ScoringOptions<'_> {
     pub(super) fn losses(&self, run: &RunSummary) -> Result<Vec<Losses>> {
         drive(session::Options::default(), async |engine| {
             trained::use_project(engine, self.project, false).await?;
-            let history = Command::ReadHistory { run: run.name.clone(), points: 1 };
+            let history = Command::ReadRun { run: Some(run.name.clone()), points: 1 };
             let pick = |event| if let Event::History { events, .. } = event { Some(events) } else { None };
             Ok(engine.ask_for(history, pick).await?.iter().filter_map(Losses::of).collect())
         })

@@ -37,31 +37,19 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
 }
 
 pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<RunConfig> {
-    if let Some(kind) = arguments.tokenizer {
-        config.tokenizer.kind = kind;
-    }
+    config.tokenizer.kind = arguments.tokenizer.unwrap_or(config.tokenizer.kind);
     if let Some(vocabulary) = arguments.vocabulary {
-        config.tokenizer.vocabulary = vocabulary;
-        config.model.vocabulary = vocabulary;
+        (config.tokenizer.vocabulary, config.model.vocabulary) = (vocabulary, vocabulary);
     }
     if let Some(steps) = arguments.steps {
         config.set_steps(steps);
     }
-    if arguments.epochs.is_some() {
-        config.train.epochs = arguments.epochs;
-    }
-    if let Some(patience) = arguments.patience {
-        config.train.early_stopping.patience = patience;
-    }
-    if let Some(seed) = arguments.seed {
-        config.seed = seed;
-    }
-    if let Some(precision) = arguments.precision {
-        config.train.precision = precision.precision();
-    }
-    if let Some(guard) = arguments.guard {
-        config.train.guard.mode = guard.mode();
-    }
+    config.seed = arguments.seed.unwrap_or(config.seed);
+    let train = &mut config.train;
+    train.epochs = arguments.epochs.or(train.epochs);
+    train.early_stopping.patience = arguments.patience.unwrap_or(train.early_stopping.patience);
+    train.precision = arguments.precision.unwrap_or(train.precision);
+    train.guard.mode = arguments.guard.unwrap_or(train.guard.mode);
     if let Some(kind) = &arguments.adapter {
         config.set(&format!("train.adapter={kind}")).map_err(usage)?;
     }
@@ -141,12 +129,12 @@ pub fn differing(
     let (train, tokenizer) = (&run.train, &run.tokenizer);
     let epochs = train.epochs.map_or_else(|| "none".to_owned(), |epochs| epochs.to_string());
     let adapter = train.adapter.as_ref().map_or("none", |_| "lora").to_owned();
-    let kind = arguments.tokenizer.map(|kind| format!("{kind:?}"));
-    let guard = arguments.guard.map(|guard| guard.mode().name().to_owned());
+    let kind = arguments.tokenizer.map(|kind| kind.name().to_owned());
+    let guard = arguments.guard.map(|guard| guard.name().to_owned());
     let rows = [
         ("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone()),
         ("layers", arguments.layers.map(derived).transpose()?, run.preset.clone()),
-        ("tokenizer", kind, format!("{:?}", tokenizer.kind)),
+        ("tokenizer", kind, tokenizer.kind.name().to_owned()),
         ("vocabulary", text(&arguments.vocabulary), tokenizer.vocabulary.to_string()),
         ("epochs", text(&arguments.epochs), epochs),
         ("patience", text(&arguments.patience), train.early_stopping.patience.to_string()),

@@ -1,14 +1,13 @@
 //! `glasshouse share`: a model as a web page.
 
-use super::arguments::ModelArguments;
+use super::arguments::{ModelArguments, choice};
 use super::driver::drive;
-use super::export::QuantizationName;
 use super::settings::usage;
 use super::trained;
 use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::formats::page::{self, Template};
-use glasshouse_engine::protocol::{Command, Event, ExportFormat};
+use glasshouse_engine::protocol::{Event, Export, ExportFormat, WeightFormat};
 use glasshouse_engine::session;
 use std::path::PathBuf;
 
@@ -36,8 +35,8 @@ pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
             None => template,
         };
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(to.clone()));
-        let format = ExportFormat::Page { weights: arguments.weights.into(), space: arguments.space };
-        let command = Command::ExportModel { run, checkpoint, format, to, keep: !arguments.force };
+        let format = ExportFormat::Page { weights: arguments.weights, space: arguments.space };
+        let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
         let show = |event| {
             match event {
                 Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
@@ -59,8 +58,7 @@ fn link(arguments: &ShareArguments) -> Result<()> {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
         let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
         let checkpoint = Some(checkpoint.clone());
-        let command =
-            Command::ExportModel { run, checkpoint, format: ExportFormat::Link, to: None, keep: false };
+        let command = Export::Model { run, checkpoint, format: ExportFormat::Link }.to(None, false);
         let show = |event, bytes: Vec<Vec<u8>>| {
             trained::note(&event);
             bytes.iter().try_for_each(|link| say!("{home}#{}", String::from_utf8_lossy(link)))?;
@@ -81,8 +79,8 @@ pub struct ShareArguments {
     #[arg(long, requires = "home", conflicts_with_all = ["to", "space", "page", "force", "weights"])]
     pub link: bool,
     /// Storage format of the matrices; compressed runs keep theirs
-    #[arg(long, value_name = "TYPE", default_value = "f16")]
-    pub weights: QuantizationName,
+    #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>(), default_value = "f16")]
+    pub weights: WeightFormat,
     /// Add the README of a static Space on Hugging Face
     #[arg(long)]
     pub space: bool,

@@ -1,6 +1,6 @@
 //! `glasshouse train`: trains a run of a project on its text.
 
-use super::arguments::{ConfigArguments, EvaluationArgument, PrecisionArgument, TrainArguments};
+use super::arguments::{ConfigArguments, EvaluationArgument, TrainArguments};
 use super::driver::{Engine, Sender, drive};
 use super::import::{Imported, import_from, is_place};
 use super::interrupt;
@@ -13,8 +13,8 @@ use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, Event, FileProblem, LearnsFrom, OpenedRun, PreparationStage,
-    RunConfig, RunLaunch, RunSummary, Start, TrainEvent, WeightSource,
+    AuditSettings, Command, DeviceKind, Event, FileProblem, Fit, LearnsFrom, OpenedRun, PreparationStage,
+    RunConfig, RunLaunch, RunSummary, Start, Steer, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -132,7 +132,7 @@ async fn resumed(
         )));
     }
     // A mixed-precision run may resume on a device without 16-bit floats.
-    let precision = changes.precision.map(PrecisionArgument::precision);
+    let precision = changes.precision;
     let launch = RunLaunch { precision, device: device.clone(), steps: changes.steps, ..launch };
     Ok((Command::Resume { run: Some(run), launch }, changes.steps.unwrap_or(config.train.steps)))
 }
@@ -189,7 +189,7 @@ async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Res
             None
         }
     };
-    engine.ask_for(Command::FitFirst { seconds: FIRST_SECONDS }, pick).await
+    engine.ask_for(Command::Fit(Fit::First { seconds: FIRST_SECONDS }), pick).await
 }
 
 /// Imports the model at the place given by `--from` and returns its run's name.
@@ -368,10 +368,10 @@ fn heed(flags: &interrupt::Flags, trains: &AtomicBool, engine: &Sender) {
         return;
     }
     if flags.save.swap(false, Ordering::SeqCst) {
-        engine.send(Command::SaveCheckpoint);
+        engine.send(Steer::SaveCheckpoint);
     }
     if flags.stop.load(Ordering::SeqCst) {
-        engine.send(Command::StopTraining);
+        engine.send(Steer::Stop);
     }
 }
 

@@ -27,8 +27,9 @@ pub(super) async fn settings_of(
     run: Option<String>,
 ) -> Result<(String, RunConfig)> {
     use_project(engine, project, false).await?;
-    let pick = |event| if let Event::Settings { run, config } = event { Some((run, *config)) } else { None };
-    engine.ask_for(Command::ReadSettings { run }, pick).await
+    let pick =
+        |event| if let Event::History { run, config, .. } = event { Some((run, *config)) } else { None };
+    engine.ask_for(Command::ReadRun { run, points: 0 }, pick).await
 }
 
 /// Opens the project of the arguments in the engine, and returns the source of their model.

@@ -25,7 +25,7 @@ use crate::theme::space;
 use bench::Bench;
 use comparison::Looked;
 use egui::{ScrollArea, Ui};
-use glasshouse_protocol::{Command, ErrorReport};
+use glasshouse_protocol::{Command, DocumentsChange, ErrorReport};
 use leaves::Leaves;
 use passages::Passages;
 use paste::Paste;
@@ -262,7 +262,7 @@ impl DataPage {
 
     fn remove_now(&mut self, outbox: &mut Outbox) {
         if let Some((name, _)) = self.removal.take() {
-            outbox.send(Command::RemoveDocument { name });
+            outbox.send(DocumentsChange::Remove { name });
         }
     }
 

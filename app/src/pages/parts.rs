@@ -13,7 +13,7 @@ mod runs;
 pub(super) use bars::{Bar, bars_ui, rows_ui};
 pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 pub(super) use clock::StepClock;
-pub(super) use form::{fraction, number, pick, switch};
+pub(super) use form::{described_ui, drag, form_ui, number, own_number_ui, variant_ui};
 pub(super) use moderation::{moderation_of, moderation_ui};
 pub(super) use once::Once;
 pub(super) use ranked::{Ranked, Ranking};

@@ -12,6 +12,7 @@ use crate::preferences::ThemeChoice;
 use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
+use glasshouse_protocol::setting::Choice as _;
 use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
 
 /// Keyboard shortcuts and their effects (`app/keys.rs`).
@@ -106,13 +107,10 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             return;
         }
         widgets::quiet_text(ui, "Precision of the next run and of new projects");
-        let choices = [
-            (Precision::Auto, "Automatic", text::AUTO_PRECISION),
-            (Precision::F32, "32 bits", text::FULL_PRECISION),
-            (Precision::Mixed, "Mixed", if has_f16 { text::MIXED_PRECISION } else { text::NOT_HERE }),
-        ];
-        for (precision, name, detail) in choices {
-            if choice_ui(ui, context.draft.train.precision == precision, name, detail) {
+        for (precision, text) in Precision::ALL.into_iter().zip(Precision::TEXTS) {
+            let is_missing = precision == Precision::Mixed && !has_f16;
+            let detail = if is_missing { text::NOT_HERE.to_owned() } else { text.help() };
+            if choice_ui(ui, context.draft.train.precision == precision, text.title, &detail) {
                 context.preferences.precision = precision;
                 context.draft.train.precision = precision;
             }

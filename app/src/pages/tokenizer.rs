@@ -22,7 +22,6 @@ pub const WHAT: &str = "A model reads numbers, so text is first cut into numbere
 pub struct TokenizerPage {
     text: String,
     cutting: Debounce<(u64, u64, String)>,
-    replaying: Debounce<(u64, u64, String)>,
     /// Number of applied merges; `None` for all.
     step: Option<usize>,
     search: String,
@@ -38,7 +37,6 @@ impl Default for TokenizerPage {
         Self {
             text: "Once upon a time there was a little fox who loved the rain.".to_owned(),
             cutting: Debounce::default(),
-            replaying: Debounce::default(),
             step: None,
             search: String::new(),
             order: VocabularyOrder::default(),
@@ -104,14 +102,13 @@ impl TokenizerPage {
         // Answers of an older tokenizer are requested again.
         let trained = state.tokenizer.trained;
         let preparing = state.tokenizer.preparing.is_some();
-        let Some(summary) = state.tokenizer.summary.as_ref().filter(|_| !preparing) else { return };
+        if preparing || state.tokenizer.summary.is_none() {
+            return;
+        }
         let text = (self.opening, trained, self.text.clone());
         if self.cutting.due(ui, &text) && !self.text.is_empty() {
-            context.outbox.send(Command::Tokenize { text: self.text.clone() });
-        }
-        if summary.merges && self.replaying.due(ui, &text) && !self.text.is_empty() {
             self.step = None;
-            context.outbox.send(Command::ReplayMerges { text: replay::beginning(&self.text) });
+            context.outbox.send(Command::Tokenize { text: self.text.clone() });
         }
         let search = self.search.clone();
         let wanted = (self.opening, trained, search.clone(), self.order as u8, self.offset);

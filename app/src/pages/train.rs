@@ -23,7 +23,7 @@ use crate::theme::space;
 use crate::widgets::{self, Failed};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, RunLaunch, TrainingState};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, RunLaunch, Steer, TrainingState};
 use plots::Plots;
 use std::collections::BTreeSet;
 
@@ -234,7 +234,7 @@ pub(super) fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let words = stage.map_or(text::STARTING.to_owned(), |stage| format::capitalized(stage.words()));
     let share = (total > 0).then(|| done as f32 / total as f32);
     if widgets::working(ui, &words, share.or(Some(0.0)), Some("Cancel")) {
-        context.outbox.send(Command::StopTraining);
+        context.outbox.send(Steer::Stop);
     }
     ui.add_space(space::MEDIUM);
 }

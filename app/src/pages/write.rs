@@ -183,7 +183,7 @@ impl WritePage {
     fn stop(&self, context: &mut Context<'_>) {
         for column in self.shown().filter(|column| column.is_writing(context.state)) {
             if let Some(request) = column.request {
-                context.outbox.send(Command::StopWriting { request });
+                context.outbox.send(Command::Cancel { request });
             }
         }
     }

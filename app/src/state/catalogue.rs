@@ -25,7 +25,7 @@ pub struct Fetching {
 
 impl Catalogue {
     pub(super) fn sent(&mut self, id: u64, command: &Command) {
-        if let Command::FetchCorpus { name } = command {
+        if let Command::FetchCorpus { name, to: None, add: true } = command {
             let corpora = self.corpora.iter().flatten();
             let known = corpora.clone().find(|corpus| corpus.name == *name);
             self.fetching = Some(Fetching {
@@ -79,7 +79,7 @@ mod tests {
             ..CorpusSummary::default()
         };
         catalogue.apply(None, &Event::Corpora { corpora: vec![corpus] });
-        let fetch = Command::FetchCorpus { name: "plays".to_owned() };
+        let fetch = Command::FetchCorpus { name: "plays".to_owned(), to: None, add: true };
         for end in
             [Event::Finished, Event::Failed { error: ErrorReport::new(ErrorKind::Refused, String::new()) }]
         {

@@ -72,7 +72,7 @@ impl Evaluations {
     pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         let id = request.unwrap_or_default();
         match event {
-            Event::Evaluating { what, done, total } => {
+            Event::Progress { what, done, total } => {
                 if let Some(work) = self.under_way.get_mut(&id) {
                     work.what.clone_from(what);
                     (work.done, work.total) = (*done, *total);
@@ -162,7 +162,7 @@ mod tests {
         state.sent(4, &audit("1-a"));
         assert_eq!(state.under_way.len(), 2);
         assert_eq!((state.under_way[&3].share(), state.under_way[&4].audits), (None, true));
-        let progress = Event::Evaluating { what: "scoring".to_owned(), done: 30, total: 120 };
+        let progress = Event::Progress { what: "scoring".to_owned(), done: 30, total: 120 };
         state.apply(Some(3), Some(&evaluate("1-a")), &progress);
         assert_eq!(state.under_way[&3].share(), Some(0.25));
         assert_eq!(state.under_way[&4].what, "", "it waits for its turn");

@@ -1,7 +1,7 @@
 //! Plans and forecasts of the current settings.
 
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest};
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, PlanSummary, RunConfig};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, Fit, PlanSummary, RunConfig};
 
 /// Everything known about settings before they are trained.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub struct Measured {
 impl Planning {
     pub(super) fn sent(&mut self, id: u64, command: &Command) {
         match command {
-            Command::FitToDevice { .. } => self.fitted = None,
+            Command::Fit(Fit::ToDevice { .. }) => self.fitted = None,
             Command::Plan { .. } => self.asked = Some(id),
             _ => {}
         }

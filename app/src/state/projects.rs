@@ -1,6 +1,6 @@
 //! All projects, and the open one.
 
-use glasshouse_protocol::{Command, Event, ProjectSummary, RunConfig};
+use glasshouse_protocol::{Command, Event, ProjectChange, ProjectSummary, RunConfig};
 use std::collections::BTreeSet;
 
 #[derive(Debug, Default)]
@@ -43,7 +43,9 @@ impl Projects {
             | Command::ImportProject { .. }
             | Command::TrainFirst { .. }
             | Command::CloseProject => true,
-            Command::DeleteProject { id } => self.open.as_ref().is_some_and(|open| open.summary.id == *id),
+            Command::ChangeProject { id, change: ProjectChange::Delete } => {
+                self.open.as_ref().is_some_and(|open| open.summary.id == *id)
+            }
             _ => false,
         };
         if leaves {

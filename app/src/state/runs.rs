@@ -1,6 +1,8 @@
 //! The open project's runs.
 
-use glasshouse_protocol::{CheckpointSummary, Command, Event, RunConfig, RunState, RunSummary, TrainEvent};
+use glasshouse_protocol::{
+    CheckpointSummary, Command, Event, RunConfig, RunState, RunSummary, Steer, TrainEvent,
+};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -38,7 +40,7 @@ impl Runs {
                 // A changed setting is stored in the run's file, as the answer confirms. The run in training may be a resumed
                 // older one.
                 let in_training = self.list.iter().find(|run| run.state == RunState::Running);
-                if let Some(Command::ChangeTraining { learning_rate, steps }) = asked
+                if let Some(Command::Steer(Steer::Change { learning_rate, steps })) = asked
                     && let Some(run) = in_training.or(self.list.last())
                     && let Some(history) = self.histories.get_mut(&run.name)
                 {
@@ -63,6 +65,8 @@ impl Runs {
                     self.revision += 1;
                 }
             }
+            // A script read only the settings.
+            Event::History { events, .. } if asked.is_none() && events.is_empty() => {}
             Event::History { run, config, events, checkpoints } => {
                 let history = History {
                     config: (**config).clone(),
@@ -104,10 +108,11 @@ mod tests {
                 events: Vec::new(),
                 checkpoints: Vec::new(),
             };
-            runs.apply(None, &history);
+            let asked = Command::ReadRun { run: Some(name.to_owned()), points: 1 };
+            runs.apply(Some(&asked), &history);
         }
         let steps = config.train.steps + 100;
-        let asked = Command::ChangeTraining { learning_rate: None, steps: Some(steps) };
+        let asked = Command::Steer(Steer::Change { learning_rate: None, steps: Some(steps) });
         runs.apply(Some(&asked), &Event::Finished);
         let known = |name: &str| runs.histories[name].config.train.steps;
         assert_eq!([known("1-a"), known("2-b")], [steps, config.train.steps]);

@@ -15,7 +15,7 @@ pub struct Tokenizing {
     pub tokens: Option<(String, Vec<TokenSummary>, String)>,
     /// Number of matching entries, index of the page's first entry, and the page.
     pub vocabulary: Option<(usize, usize, Vec<VocabularyEntry>)>,
-    /// Pieces and merges of the text replayed last.
+    /// Pieces and merges of the text tokenized last.
     pub merges: Option<(Vec<String>, Vec<MergeStep>)>,
     pub compression: Vec<CompressionSummary>,
     /// Number of trainings so far; each outdates earlier answers.
@@ -47,13 +47,13 @@ impl Tokenizing {
                 self.preparing = None;
             }
             Event::Failed { .. } | Event::TrainingStarted { .. } => self.preparing = None,
-            Event::Tokens { text, tokens, lost } => {
+            Event::Tokens { text, tokens, lost, merges } => {
                 self.tokens = Some((text.clone(), tokens.clone(), lost.clone()));
+                self.merges.clone_from(merges);
             }
             Event::Vocabulary { found, offset, entries } => {
                 self.vocabulary = Some((*found, *offset, entries.clone()));
             }
-            Event::MergeReplay { pieces, steps } => self.merges = Some((pieces.clone(), steps.clone())),
             Event::Compression { rows } => self.compression.clone_from(rows),
             _ => {}
         }
@@ -83,7 +83,8 @@ mod tests {
     fn answers_of_another_tokenizer_are_forgotten() {
         let mut state = Tokenizing::default();
         state.apply(&ready(TokenizerKind::Bpe));
-        let tokens = Event::Tokens { text: "a".to_owned(), tokens: Vec::new(), lost: String::new() };
+        let (text, lost) = ("a".to_owned(), String::new());
+        let tokens = Event::Tokens { text, tokens: Vec::new(), lost, merges: None };
         state.apply(&tokens);
         state.apply(&ready(TokenizerKind::Bpe));
         assert_eq!((state.trained, state.tokens.is_some()), (2, true));

@@ -30,7 +30,7 @@ pub fn field<R>(
             egui::Layout::left_to_right(egui::Align::Center),
             |ui| {
                 ui.set_min_width(width);
-                super::term(ui, name, Some(Palette::of(ui).quiet));
+                super::title(ui, name, path);
             },
         );
         control(ui)
@@ -57,9 +57,13 @@ pub fn choice<T: Copy + PartialEq>(
     list.response.accessible_name(name)
 }
 
-/// An integer below 2⁵³ with grouped thousands (`50,257`), which may be typed with or without grouping.
 pub fn whole_number<T: Numeric>(value: &mut T) -> DragValue<'_> {
-    DragValue::new(value)
+    grouped(DragValue::new(value))
+}
+
+/// An integer below 2⁵³ with grouped thousands (`50,257`), which may be typed with or without grouping.
+pub fn grouped(number: DragValue<'_>) -> DragValue<'_> {
+    number
         .max_decimals(0)
         .custom_formatter(|value, _| format::whole(value as u64))
         .custom_parser(|text| text.replace([',', '_', ' '], "").parse().ok())

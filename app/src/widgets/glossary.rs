@@ -1,13 +1,16 @@
 //! Technical terms, each with a short explanation, a formula and a source. They are in `glossary.txt`.
 
+use glasshouse_protocol::GenerateConfig;
+use glasshouse_protocol::setting::{Setting, Settings as _};
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 #[derive(Debug, Default)]
 pub struct Term {
     /// As the pages write it, followed by its other spellings there.
     pub names: Vec<&'static str>,
-    /// A sentence or two.
-    pub meaning: &'static str,
+    /// A sentence or two: in the file, or the help of the setting whose path is there.
+    pub meaning: Cow<'static, str>,
     /// May be empty.
     pub formula: &'static str,
     /// May be empty.
@@ -18,6 +21,8 @@ static TERMS: LazyLock<Vec<Term>> = LazyLock::new(|| {
     let mut terms: Vec<Term> = Vec::new();
     for line in include_str!("glossary.txt").lines() {
         if let Some((names, meaning)) = line.split_once(" :: ") {
+            let setting = Setting::at(meaning).or_else(|| GenerateConfig::setting(meaning));
+            let meaning = setting.map_or(Cow::Borrowed(meaning), |setting| setting.help().into());
             terms.push(Term { names: names.split("; ").collect(), meaning, ..Term::default() });
         } else if let Some(term) = terms.last_mut() {
             term.formula = line.strip_prefix("  = ").unwrap_or(term.formula);

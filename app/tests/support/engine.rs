@@ -4,10 +4,11 @@ use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, Completion, CompressionSummary, Cut, DeviceSummary, DeviceType,
-    DocumentSummary, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, GenerateConfig,
-    LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary, PreparationStage,
-    ProjectSummary, Prompt, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
-    Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message, presets,
+    DocumentSummary, DocumentsChange, DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback,
+    Fit, GenerateConfig, LessonProgress, MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary,
+    PreparationStage, ProjectSummary, Prompt, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary,
+    TokenizerSummary, Uncertainty, VocabularyEntry, WeightFormat, WeightSource, WrittenToken, message,
+    presets,
 };
 use std::collections::BTreeMap;
 
@@ -111,11 +112,11 @@ impl Engine {
                 runs: self.listed_runs(),
             }],
             Command::ListDocuments { search, offset, .. } => vec![self.documents(search, *offset)],
-            Command::AddDocuments { .. } => {
+            Command::ChangeDocuments(DocumentsChange::Add { .. }) => {
                 self.documents = true;
                 vec![self.documents("", 0)]
             }
-            Command::RemoveDocument { .. } => {
+            Command::ChangeDocuments(DocumentsChange::Remove { .. }) => {
                 self.documents = false;
                 vec![self.documents("", 0)]
             }
@@ -138,11 +139,13 @@ impl Engine {
                     },
                 ]
             }
-            Command::Tokenize { text } => {
-                vec![Event::Tokens { text: text.clone(), tokens: tokens(text), lost: String::new() }]
-            }
+            Command::Tokenize { text } => vec![Event::Tokens {
+                text: text.clone(),
+                tokens: tokens(text),
+                lost: String::new(),
+                merges: Some(merges(text)),
+            }],
             Command::ListVocabulary { search, offset, .. } => vec![vocabulary(search, *offset)],
-            Command::ReplayMerges { text } => vec![merges(text)],
             Command::CompareTokenizers { candidates } => vec![compression(candidates.len())],
             Command::Plan { config } => match config.validate() {
                 Ok(()) => vec![Event::Planned { plan: Box::new(plan(config)) }],
@@ -155,7 +158,7 @@ impl Engine {
                 device: "CPU, 2 threads".to_owned(),
                 run_seconds: 0.0274 * config.train.steps as f64,
             }],
-            Command::FitToDevice { config } => {
+            Command::Fit(Fit::ToDevice { config }) => {
                 let mut config = config.clone();
                 config.train.batch_size = 4;
                 vec![Event::Fitted { config, changes: vec!["train.batch_size from 12 to 4".to_owned()] }]
@@ -196,15 +199,14 @@ impl Engine {
                 self.evaluated = true;
                 let run = evaluated(source);
                 let evaluation = Box::new(super::evaluation::evaluation(&run, 0.84));
-                let at =
-                    |done| Event::Evaluating { what: "reading the text".to_owned(), done, total: 64_000 };
+                let at = |done| Event::Progress { what: "reading the text".to_owned(), done, total: 64_000 };
                 vec![at(0), at(64_000), Event::Evaluated { evaluation }]
             }
             Command::Audit { source, .. } => {
                 self.audited = true;
                 vec![Event::Audited { audit: Box::new(super::evaluation::audit(&evaluated(source))) }]
             }
-            Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
+            Command::ReadRun { run: Some(run), .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
             Command::Inspect { source, prompt, views, settings, .. } => {
                 vec![super::inspect::answer(source, prompt, views, settings)]
@@ -353,7 +355,7 @@ fn vocabulary(search: &str, offset: usize) -> Event {
 }
 
 /// Merges the first two letters of each word, then the following ones.
-fn merges(text: &str) -> Event {
+fn merges(text: &str) -> (Vec<String>, Vec<MergeStep>) {
     let mut pieces: Vec<String> = text.chars().map(String::from).collect();
     let first = pieces.clone();
     let mut steps = Vec::new();
@@ -380,7 +382,7 @@ fn merges(text: &str) -> Event {
         let whole = format!("{left}{right}");
         steps.push(MergeStep { rank: rank * 3, left, right, whole, at });
     }
-    Event::MergeReplay { pieces: first, steps }
+    (first, steps)
 }
 
 fn compression(others: usize) -> Event {

@@ -118,7 +118,7 @@ impl Session {
     }
 
     /// Sends a command to the engine directly, and waits until it is finished.
-    pub fn ask(&mut self, command: Command) {
+    pub fn ask(&mut self, command: impl Into<Command>) {
         let number = self.send(command);
         let begun = Instant::now();
         loop {
@@ -135,9 +135,9 @@ impl Session {
     }
 
     /// Sends a command without waiting. Returns the request number.
-    pub fn send(&mut self, command: Command) -> u64 {
+    pub fn send(&mut self, command: impl Into<Command>) -> u64 {
         self.asked += 1;
-        let request = Request { id: self.asked, command };
+        let request = Request { id: self.asked, command: command.into() };
         self.log.write(LogMessage::Request(Box::new(request.clone())));
         self.engine.send(Envelope::plain(request));
         self.asked

@@ -1,19 +1,23 @@
 //! The requests a front end can send to the engine. Each variant names the events that answer it; the last one is always
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
+mod bench;
+mod change;
 mod export;
 mod launch;
+mod steer;
 
-pub use export::{ExportFormat, LINK_ENDING};
+pub use bench::Bench;
+pub use change::{DocumentsChange, Fit, ProjectChange, RecipeChange, RunChange};
+pub use export::{Export, ExportFormat, LINK_ENDING, VERIFIED_STEPS};
 pub use launch::{LearnsFrom, RunLaunch};
+pub use steer::Steer;
 
-use crate::cleaning::PersonalAction;
 use crate::{
-    CheckpointChoice, Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt,
-    ProposalSettings, RunConfig, TokenizerConfig, View, WeightFormat, WeightSource,
+    Feedback, GenerateConfig, InspectSettings, ModelSource, Output, Prompt, ProposalSettings, RunConfig,
+    TokenizerConfig, View, WeightFormat, WeightSource,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A request to the engine.
@@ -31,8 +35,8 @@ pub enum Command {
     /// The window or tab was shown or hidden. While it is visible, GPU submissions are kept to about 8 ms.
     Visible { visible: bool },
     /// Cancels a running request within 0.2 s, or removes a queued one; results finished earlier are untouched. The request is answered
-    /// by `Failed` of the kind `cancelled`. Training is stopped and saved as by [`Command::StopTraining`], a generation as by
-    /// [`Command::StopWriting`]. Cancelling a finished request is not an error.
+    /// by `Failed` of the kind `cancelled`. Training is stopped and saved as by [`Steer::Stop`]. A generation ends with its
+    /// `Completed`s; 0 ends all generations. Cancelling a finished request is not an error.
     Cancel { request: u64 },
     /// Lists devices. Answered by `Devices`.
     ListDevices,
@@ -59,24 +63,8 @@ pub enum Command {
     },
     /// Closes the open project. Refused while a run trains, like opening another project. Answered by `ProjectClosed`.
     CloseProject,
-    /// Renames a project. Answered by `Projects`.
-    RenameProject { id: String, name: String },
-    /// Copies a project with all its files. Answered by `Projects`.
-    DuplicateProject { id: String, name: String },
-    /// Deletes a project. [`Command::RestoreProject`] can undo this until the program ends or starts again. Answered by `Projects`.
-    DeleteProject { id: String },
-    /// Undoes a deletion. Answered by `Projects`.
-    RestoreProject { id: String },
-    /// Packs a project into one `.glasshouse` file. Answered by `ProjectExported`: after writing `to` natively, with the file's bytes
-    /// attached in the browser.
-    ExportProject {
-        id: String,
-        /// Output path (native).
-        to: Option<PathBuf>,
-        /// Fail if the file exists.
-        #[serde(default)]
-        keep: bool,
-    },
+    /// Answered by `Projects`.
+    ChangeProject { id: String, change: ProjectChange },
     /// Unpacks a `.glasshouse` file, from the attached bytes or from a path, into a new project and opens it. Answered by
     /// `ProjectOpened`.
     ImportProject {
@@ -90,35 +78,19 @@ pub enum Command {
     SaveDraft { config: Box<RunConfig> },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
-    /// Copies files into the project's `documents` folder. Their bytes are attached in the order of the names; natively, a name without
-    /// bytes is the path of a file or folder to copy. Answered by `Documents`.
-    AddDocuments {
-        /// File names of a kind that the data bench reads, or paths of files and folders.
-        names: Vec<String>,
-    },
-    /// Replaces all of the project's files with the attached ones for the next run; if that run is refused, the old files are restored.
-    /// Answered by `Documents`.
-    ReplaceDocuments { names: Vec<String> },
-    /// Removes a document file. A project without documents uses the embedded stories. Answered by `Documents`.
-    RemoveDocument {
-        /// File name in the `documents` folder.
-        name: String,
-    },
+    /// Changes the project's documents. A project without documents uses the embedded stories. Answered by `Documents`.
+    ChangeDocuments(DocumentsChange),
     /// Lists public corpora that can be added. Answered by `Corpora`.
     ListCorpora,
-    /// Downloads a public corpus, verifies its checksum and adds it to the project's documents. Refused in a browser, where a page
-    /// cannot read other sites. A cancelled download is kept and continued next time. Answered by `Fetching`s and `Documents`.
+    /// Downloads a public corpus, unless it is already there, and verifies its checksum. Refused in a browser, where a page cannot read
+    /// other sites. A cancelled download is kept and continued next time. Answered by `Fetching`s, and by `Documents` or `Fetched`.
     FetchCorpus {
-        /// [`CorpusSummary::name`](crate::CorpusSummary::name).
-        name: String,
-    },
-    /// Downloads a public corpus into a folder, unless it is already there, without a project. Native only. Answered by `Fetching`s and
-    /// `Fetched`.
-    DownloadCorpus {
         /// [`CorpusSummary::name`](crate::CorpusSummary::name).
         name: String,
         /// Target folder; `None` means the user's cache folder.
         to: Option<PathBuf>,
+        /// Add it to the project's documents.
+        add: bool,
     },
     /// Lists a page of the documents that contain a search text. Answered by `Documents`.
     ListDocuments {
@@ -140,31 +112,8 @@ pub enum Command {
     // ---- Cleaning -----------------------------------------------------------------------------------------------------
     /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaned` if the project's documents were cleaned.
     ShowRecipe,
-    /// Replaces the project's recipe with a preset: `fineweb`, `gopher`, `c4`, `light` or `raw`. Answered by `Recipe`.
-    ChooseRecipe { name: String },
-    /// Replaces the project's recipe. Answered by `Recipe`.
-    SetRecipe { toml: String },
-    /// Switches a stage of the recipe on or off. Answered by `Recipe`.
-    SwitchStage {
-        /// [`StageCard::name`](crate::cleaning::StageCard::name).
-        stage: String,
-        on: bool,
-    },
-    /// Sets a number of a stage. Answered by `Recipe`.
-    SetThreshold {
-        stage: String,
-        /// The name of the threshold within the stage.
-        threshold: String,
-        value: f64,
-    },
-    /// Sets the action for a class of personal data. Answered by `Recipe`.
-    SetPersonal { class: String, action: PersonalAction },
-    /// Sets the mixture of sources. Answered by `Recipe`.
-    SetMixture {
-        weights: BTreeMap<String, f64>,
-        /// Temperature, at least 1.
-        temperature: f64,
-    },
+    /// Changes the project's recipe. Answered by `Recipe`.
+    ChangeRecipe(RecipeChange),
     /// Applies the recipe to a sample of the raw documents without writing anything. Answered by `SampleJudged`.
     JudgeSample {
         /// Maximum number of documents, up to [`MAX_JUDGED`](crate::cleaning::MAX_JUDGED).
@@ -201,12 +150,6 @@ pub enum Command {
     },
     /// Deletes the cleaned documents and uses the raw ones again. Answered by `Documents`.
     ForgetCleaning,
-    /// Exports the last cleaning's report as an HTML page. Answered by `ReportPage`: after writing `to` natively, with the page's bytes
-    /// attached in the browser.
-    ExportReport {
-        /// Output path (native).
-        to: Option<String>,
-    },
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------
     /// Trains a tokenizer on the project's text and tokenizes the text. Answered by `Preparing`s and `TokenizerReady`.
@@ -227,11 +170,6 @@ pub enum Command {
         /// Maximum number of entries to list.
         count: usize,
     },
-    /// Replays the BPE merges that build a text's tokens. Answered by `MergeReplay`.
-    ReplayMerges {
-        /// Only the first 400 characters are used.
-        text: String,
-    },
     /// Compares the bytes per token of several tokenizers on the project's text. Answered by `Compression`.
     CompareTokenizers {
         /// Tokenizers to compare with the project's own.
@@ -243,15 +181,8 @@ pub enum Command {
     Plan { config: Box<RunConfig> },
     /// Trains on the device for about two seconds, on synthetic tokens, to estimate the run time. Answered by `Measured`.
     Measure { config: Box<RunConfig> },
-    /// Reduces batch size, context length and layers until the run fits the device. Answered by `Fitted`.
-    FitToDevice { config: Box<RunConfig> },
-
-    /// Benchmarks the chosen device briefly and sizes a first run on the embedded stories to last about `seconds`. Answered by
-    /// `Fitted`.
-    FitFirst {
-        /// Target training time in seconds.
-        seconds: f64,
-    },
+    /// Finds settings for the device. Answered by `Fitted`.
+    Fit(Fit),
 
     // ---- Training -----------------------------------------------------------------------------------------------------
     /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady` (plus `LeftOut` and `RunOpened` after
@@ -276,24 +207,8 @@ pub enum Command {
         #[serde(flatten)]
         launch: RunLaunch,
     },
-    /// Pauses training after the current step. Answered at once by `TrainingState`.
-    Pause,
-    /// Resumes training after a pause. Answered by `TrainingState`.
-    Continue,
-    /// Trains one step, then pauses. Answered by `TrainingState`.
-    StepOnce,
-    /// Saves a checkpoint after the next step; training continues. Answered by `TrainingState`.
-    SaveCheckpoint,
-    /// Stops training after the current step and saves a resumable checkpoint. Answered by `TrainingState`, then by `TrainingEnded`.
-    StopTraining,
-    /// Changes settings of the training run; the change is recorded in the run's file and metrics. Answered by `TrainingState`.
-    ChangeTraining {
-        /// New peak learning rate; the schedule keeps its shape.
-        learning_rate: Option<f64>,
-        steps: Option<u64>,
-    },
-    /// Profiles one training step. Answered by `Profile`; the run continues afterwards.
-    ProfileStep,
+    /// Controls the run in training. Answered by `TrainingState`.
+    Steer(Steer),
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
     /// Loads a model for generation, so that the first text starts without delay. Answered by `ModelOpened`.
@@ -305,18 +220,13 @@ pub enum Command {
     },
     /// Generates texts after a prompt; works during training. Answered by `ModelOpened`, `CharactersLost` if the vocabulary lacks
     /// characters of the prompt, `Written`s unless samples are requested, and a `Completed` as each text ends.
-    /// [`Command::StopWriting`] and [`Command::Cancel`] end it early.
+    /// [`Command::Cancel`] ends it early.
     Generate {
         source: WeightSource,
         prompt: Prompt,
         config: GenerateConfig,
         #[serde(default)]
         output: Output,
-    },
-    /// Ends a generation. Answered by that generation's `Completed`s.
-    StopWriting {
-        /// The generation's request number; 0 ends all.
-        request: u64,
     },
     /// Lists the lessons that are not built in, and the progress of all lessons in the open project. Answered by `Lessons`.
     ListLessons,
@@ -342,17 +252,6 @@ pub enum Command {
         expected: Vec<Feedback>,
         #[serde(default)]
         rows: Vec<Feedback>,
-    },
-    /// Exports the feedback to files in the formats of TRL's trainers; in the browser, packed as one zip. Answered by `Exported`.
-    ExportFeedback {
-        /// Output folder (native).
-        to: Option<PathBuf>,
-        /// Write all rows to one file in the project's own format.
-        #[serde(default)]
-        one: bool,
-        /// Fail if the output exists.
-        #[serde(default)]
-        keep: bool,
     },
     /// Finds the prompts in a file about which a model is least certain (texts, for a classifier). Skips those already answered or
     /// labelled, and reports how many others were considered. Answered by `Proposed`.
@@ -389,88 +288,34 @@ pub enum Command {
     /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
     Classify { source: WeightSource, texts: Vec<String> },
     /// Evaluates a model on its run's validation split and on tasks. In the browser, the bytes of task files are attached. Answered by
-    /// `Evaluating`s and `Evaluated`.
+    /// `Progress`s and `Evaluated`.
     Evaluate { source: WeightSource, settings: Box<crate::EvaluateSettings> },
-    /// Audits a model for bias, memorised text and personal data. Answered by `Evaluating`s and `Audited`.
+    /// Audits a model for bias, memorised text and personal data. Answered by `Progress`s and `Audited`.
     Audit { source: WeightSource, settings: Box<crate::AuditSettings> },
     /// Reads saved evaluations and audits. Answered by `Evaluations`.
     ReadEvaluations {
         /// Names of runs; runs without an evaluation are omitted.
         runs: Vec<String>,
     },
-    /// Writes the model card of an evaluated run as one HTML page. Answered by `CardWritten`.
-    WriteCard {
-        run: String,
-        /// Output path (native); otherwise the page is attached to the answer.
-        to: Option<PathBuf>,
-        /// Fail if the file exists.
-        #[serde(default)]
-        keep: bool,
-    },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     /// Lists the project's runs. Answered by `Runs`.
     ListRuns,
-    /// Reads a run's settings. Answered by `Settings`.
-    ReadSettings { run: Option<String> },
-    /// Reads a run's curves and samples. Answered by `History`.
-    ReadHistory {
-        run: String,
-        /// Maximum number of points per curve; longer curves are thinned evenly.
+    /// Reads a run's settings, curves and samples. Answered by `History`.
+    ReadRun {
+        /// `None` means the latest.
+        run: Option<String>,
+        /// Maximum number of points per curve; longer curves are thinned evenly. 0 reads no curves or samples.
         points: usize,
     },
-    /// Saves a note for a run. Answered by `Runs`.
-    SaveNotes { run: String, notes: String },
-    /// Sets a run's title. Answered by `Runs`.
-    RenameRun {
-        run: String,
-        /// Empty removes the title.
-        title: String,
-    },
-    /// Replaces a run's tags. Answered by `Runs`.
-    TagRun { run: String, tags: Vec<String> },
-    /// Deletes a run. [`Command::RestoreRun`] can undo this until the project is opened again. Refused while it trains. Answered by
-    /// `Runs`.
-    DeleteRun { run: String },
-    /// Undoes a run's deletion. Answered by `Runs`.
-    RestoreRun { run: String },
-    /// Creates a new run that starts at another run's checkpoint, with the same settings and schedule. Answered by `Runs`.
-    RestoreCheckpoint { run: String, checkpoint: CheckpointChoice },
-    /// Creates a new run, without steps, from a run's weights with its adapter merged into them. Answered by `AdapterMerged` and
-    /// `Runs`.
-    MergeAdapter {
-        run: String,
-        /// `None` means the best checkpoint.
+    /// Changes a run, or derives a new one from it. Answered by `Runs`.
+    ChangeRun { run: String, change: RunChange },
+    /// Exports to a file or folder. Answered by `Exported`: after writing `to` natively, with the file's bytes attached in the browser,
+    /// where a folder is packed as one zip.
+    Export {
+        what: Export,
+        /// Output path (native).
         #[serde(default)]
-        checkpoint: Option<CheckpointChoice>,
-        /// Folder of a PEFT adapter to merge instead (native).
-        #[serde(default)]
-        adapter: Option<PathBuf>,
-        /// Subtract that adapter from the weights instead of adding it.
-        #[serde(default)]
-        undo: bool,
-    },
-    /// Creates a new run, without steps, from a run's weights made smaller, and measures the loss before and after. Answered by
-    /// `Compressed` and `Runs`.
-    Compress {
-        run: String,
-        /// `None` means the best checkpoint.
-        #[serde(default)]
-        checkpoint: Option<CheckpointChoice>,
-        method: crate::Compression,
-        /// Maximum number of validation documents for the losses; `None` takes all.
-        #[serde(default)]
-        documents: Option<usize>,
-    },
-    /// Exports a run for other programs or as a web page; in the browser, a folder is packed as one zip. Answered by `Exported`.
-    ExportModel {
-        run: String,
-        /// `None` means the best checkpoint.
-        #[serde(default)]
-        checkpoint: Option<CheckpointChoice>,
-        #[serde(default)]
-        format: ExportFormat,
-        /// Output folder or file (native).
         to: Option<PathBuf>,
         /// Fail if the output exists.
         #[serde(default)]
@@ -479,11 +324,12 @@ pub enum Command {
     /// Lists the files of a pretrained model on the network, so that their size is known before the download. Answered by
     /// `ModelListed`.
     ListModelFiles { address: String },
-    /// Opens a pretrained model without reading its weights. Answered by `ModelFound`, with `ImportProgress` during the download.
-    LookAtModel { from: ModelSource },
-    /// Closes the model opened last and frees what was downloaded of it. Answered by `Finished` alone.
-    ForgetModel,
-    /// Imports a pretrained model into the project as a run without steps. Answered by `ModelImported`, with `ImportProgress` before
+    /// Opens a pretrained model without reading its weights. Answered by `ModelFound`, with `Progress` during the download.
+    LookAtModel {
+        /// `None` only closes the model opened last and frees what was downloaded of it.
+        from: Option<ModelSource>,
+    },
+    /// Imports a pretrained model into the project as a run without steps. Answered by `RunAdded`, with `Progress` before
     /// it.
     ImportModel {
         from: ModelSource,
@@ -496,22 +342,7 @@ pub enum Command {
     },
     /// Estimates the resources of a run on many GPUs. Answered by `ClusterPlanned`.
     PlanCluster { config: Box<RunConfig>, request: crate::cluster::ClusterRequest },
-    /// Exports a bundle for continuing a run on many GPUs; in the browser, packed as one zip. Answered by `Exported`.
-    ExportBundle {
-        run: Option<String>,
-        /// Output folder (native).
-        to: Option<PathBuf>,
-        /// Fail if the bundle exists.
-        #[serde(default)]
-        keep: bool,
-        /// Device that takes the verification steps; `None` means the chosen device.
-        #[serde(default)]
-        device: Option<String>,
-        /// Number of verification steps.
-        #[serde(default = "verified_steps")]
-        steps: u64,
-    },
-    /// Imports the result of training with a bundle as a run. Answered by `BundleImported`.
+    /// Imports the result of training with a bundle as a run. Answered by `RunAdded`.
     ImportBundle {
         /// The bundle's folder (native); `None` if the folder is attached as a zip.
         #[serde(default)]
@@ -520,52 +351,89 @@ pub enum Command {
         #[serde(default)]
         out: Option<PathBuf>,
     },
-    /// Benchmarks a training step on synthetic tokens. Answered by `Bench`.
-    BenchStep {
-        config: Box<RunConfig>,
-        /// Number of measured steps.
-        repeats: usize,
-    },
-    /// Benchmarks prefill and decoding. Answered by a `Bench` for each batch size.
-    BenchDecode {
-        config: Box<RunConfig>,
-        /// Number of measurements.
-        repeats: usize,
-        /// Prompt tokens; `None` means half the context length, at most 512.
-        #[serde(default)]
-        prompt_tokens: Option<usize>,
-        /// Tokens to generate after the first; `None` means the rest of the context, at most 128.
-        #[serde(default)]
-        tokens: Option<usize>,
-        /// Storage format of the matrices, as in [`GenerateConfig::weights`](crate::GenerateConfig::weights).
-        #[serde(default)]
-        weights: Option<WeightFormat>,
-        /// Batch sizes, each measured separately; empty means 1.
-        #[serde(default)]
-        batches: Vec<usize>,
-    },
-    /// Benchmarks every kernel of a training step separately. Answered by a `Bench` for each kernel.
-    BenchKernels {
-        config: Box<RunConfig>,
-        /// Only kernels with this text in their name; `matmul` selects the linear layers' kernels.
-        filter: String,
-    },
-    /// Benchmarks lens views on a model with random weights. Answered by a `Bench`.
-    BenchInspect {
-        config: Box<RunConfig>,
-        /// Number of measurements of each view.
-        repeats: usize,
-        /// Empty means all views.
-        #[serde(default)]
-        views: Vec<View>,
-    },
-    /// Benchmarks training steps of models of many sizes and compares them with their estimates. Answered by a `Bench` for each model
-    /// and one for all.
-    BenchScaling {
-        /// Only small models, with less time for each.
-        quick: bool,
-    },
+    /// Benchmarks the chosen device. Answered by `Bench`s.
+    Bench(Bench),
 }
+
+impl Command {
+    /// The work of a request that may take long and can be cancelled; `None` for the others.
+    pub fn label(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::TrainTokenizer { .. } => "training a tokenizer",
+            Self::CompareTokenizers { .. } => "comparing tokenizers",
+            Self::Measure { .. }
+            | Self::Bench(_)
+            | Self::Fit(Fit::First { .. })
+            | Self::TrainFirst { .. } => "measuring the speed",
+            Self::OpenProject { .. } => "opening the project",
+            Self::Plan { .. } => "planning the run",
+            Self::Fit(Fit::ToDevice { .. }) => "fitting the run to the device",
+            Self::ChangeDocuments(_) | Self::ListDocuments { .. } | Self::ReadDocument { .. } => {
+                "reading documents"
+            }
+            Self::FetchCorpus { .. } => "fetching a corpus",
+            Self::JudgeSample { .. } => "trying the recipe",
+            Self::CompareDocument { .. } => "comparing a document",
+            Self::ListDropped { .. } => "listing dropped documents",
+            Self::Clean | Self::CleanFiles { .. } => "cleaning documents",
+            Self::ImportProject { .. } => "unpacking the project",
+            Self::ChangeProject { change: ProjectChange::Duplicate(_), .. } => "copying the project",
+            Self::ChangeRun { change, .. } => return change.label(),
+            Self::Export { what, .. } => return what.label(),
+            Self::ListModelFiles { .. } => "requesting the model",
+            Self::LookAtModel { from: Some(_) } => "reading the model",
+            Self::ImportModel { .. } => "importing the model",
+            Self::ImportBundle { .. } => "reading the bundle",
+            Self::OpenModel { .. } | Self::Generate { .. } | Self::Explain { .. } => "loading the model",
+            Self::Inspect { .. } => "looking inside the model",
+            Self::Classify { .. } => "classifying texts",
+            Self::Evaluate { .. } | Self::ReadEvaluations { .. } => EVALUATING,
+            Self::Audit { .. } => AUDITING,
+            Self::Propose { .. } => "searching for texts to label next",
+            _ => return None,
+        })
+    }
+
+    /// Whether the command is refused while a run trains: it opens another project, changes the run's text, or needs the device for
+    /// itself.
+    pub fn needs_idle(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateProject { .. }
+                | Self::OpenProject { .. }
+                | Self::UseProject { .. }
+                | Self::CloseProject
+                | Self::ImportProject { .. }
+                | Self::ChangeDocuments(DocumentsChange::Add { .. } | DocumentsChange::Replace { .. })
+                | Self::FetchCorpus { add: true, .. }
+                | Self::Measure { .. }
+                | Self::Fit(Fit::First { .. })
+                | Self::Bench(_)
+                | Self::Train { .. }
+                | Self::TrainFirst { .. }
+                | Self::Resume { .. }
+                | Self::Propose { .. }
+                | Self::LookAtModel { from: Some(_) }
+                | Self::ImportModel { .. }
+        )
+    }
+}
+
+macro_rules! from {
+    ($($variant:ident($kind:ident)),*) => {$(
+        impl From<$kind> for Command {
+            fn from(kind: $kind) -> Self {
+                Self::$variant(kind)
+            }
+        }
+    )*};
+}
+
+from! { Bench(Bench), Steer(Steer), ChangeRecipe(RecipeChange), ChangeDocuments(DocumentsChange), Fit(Fit) }
+
+/// Labels of evaluations and audits in progress.
+pub const EVALUATING: &str = "evaluating the model";
+pub const AUDITING: &str = "auditing the model";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -578,9 +446,37 @@ pub enum VocabularyOrder {
     Longest,
 }
 
-/// Default number of verification steps of a bundle.
-pub const VERIFIED_STEPS: u64 = 20;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn verified_steps() -> u64 {
-    VERIFIED_STEPS
+    #[test]
+    fn scripts_name_a_command_and_its_kind() {
+        let run = || "1-a".to_owned();
+        for (text, command) in [
+            (r#"{"command":"steer","action":"pause"}"#, Steer::Pause.into()),
+            (
+                r#"{"command":"steer","action":"change","steps":9}"#,
+                Steer::Change { learning_rate: None, steps: Some(9) }.into(),
+            ),
+            (r#"{"command":"change_run","run":"1-a","change":"delete"}"#, RunChange::Delete.to(run())),
+            (
+                r#"{"command":"change_run","run":"1-a","change":{"title":"A"}}"#,
+                RunChange::Title("A".to_owned()).to(run()),
+            ),
+            (
+                r#"{"command":"change_documents","change":"add","names":["a.txt"]}"#,
+                DocumentsChange::Add { names: vec!["a.txt".to_owned()] }.into(),
+            ),
+            (r#"{"command":"export","what":"report"}"#, Export::Report.to(None, false)),
+            (
+                r#"{"command":"export","what":{"card":{"run":"1-a"}}}"#,
+                Export::Card { run: run() }.to(None, false),
+            ),
+        ] {
+            let read = |text: &str| serde_json::from_str::<Command>(text).unwrap();
+            assert_eq!(read(text), command);
+            assert_eq!(read(&serde_json::to_string(&command).unwrap()), command);
+        }
+    }
 }

@@ -33,9 +33,11 @@ pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
 pub use trainable::Trainable;
 
-use crate::{Gate, Hint, Invalid, ModelConfig, WeightFormat, names, require};
+use crate::setting::{Settings as _, settings};
+use crate::{Gate, Hint, Invalid, ModelConfig, WeightFormat, is_default, names, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// All settings of a run, saved with it as `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,58 +73,36 @@ fn default_device() -> String {
     "auto".to_owned()
 }
 
-/// Source and split of the training text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataConfig {
-    /// Files of any kind that the data bench reads, folders of such files, or cleaned folders. Empty: the embedded stories.
-    pub paths: Vec<String>,
-    /// Bytes to use of the embedded stories.
-    pub corpus_bytes: u64,
-    /// Fraction held out for validation: the last documents, or the end of a single text; of rows, those selected by a hash of their
-    /// content, so that copies stay together. A cleaned folder determines its own split.
-    pub validation: f64,
-    /// Seed of the hash that selects held-out rows.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub validation_seed: u64,
-    /// Files or folders to hold out; from `paths`, only documents that a cleaned folder marks are then held out. Empty: hold out the
-    /// fraction `validation`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub validation_files: Vec<String>,
-    /// Fraction of training windows that start in each source of a cleaned folder, as in `{ web = 0.7, books = 0.3 }`; normalised to
-    /// sum to 1. Empty: the folder's own mixture, or else uniform over the text.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub mixture: BTreeMap<String, f64>,
-    /// Number of canaries: sentences with a secret number, inserted into the training text 1, 2, 4, … up to 64 times each, so that an
-    /// audit can measure how much the model leaks (Carlini et al. 2019, arXiv:1802.08232).
-    #[serde(skip_serializing_if = "is_none_of")]
-    pub canaries: usize,
-}
-
-fn is_none_of(count: &usize) -> bool {
-    *count == 0
-}
-
-fn is_zero(seed: &u64) -> bool {
-    *seed == 0
+settings! {
+    /// Source and split of the training text.
+    pub struct DataConfig: "data." {
+        /// Files of any kind that the data bench reads, folders of such files, or cleaned folders. Empty: the embedded stories.
+        pub paths: Vec<String> = Vec::new();
+        /// Bytes to use of the embedded stories.
+        pub corpus_bytes: u64 = 2_000_000, "Bytes of stories", 0..=1 << 40;
+        /// Fraction held out for validation: the last documents, or the end of a single text; of rows, those selected by a hash of their
+        /// content, so that copies stay together. A cleaned folder determines its own split.
+        pub validation: f64 = 0.1, "Validation share", (Bound::Excluded(0.0), Bound::Excluded(1.0));
+        /// Seed of the hash that selects held-out rows.
+        #[serde(skip_serializing_if = "is_default")]
+        pub validation_seed: u64 = 0, "Seed of the held-out rows";
+        /// Files or folders to hold out; from `paths`, only documents that a cleaned folder marks are then held out. Empty: hold out the
+        /// fraction `validation`.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub validation_files: Vec<String> = Vec::new();
+        /// Fraction of training windows that start in each source of a cleaned folder, as in `{ web = 0.7, books = 0.3 }`; normalised to
+        /// sum to 1. Empty: the folder's own mixture, or else uniform over the text.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        pub mixture: BTreeMap<String, f64> = BTreeMap::new();
+        /// Number of canaries: sentences with a secret number, inserted into the training text 1, 2, 4, … up to 64 times each, so that an
+        /// audit can measure how much the model leaks (Carlini et al. 2019, arXiv:1802.08232).
+        #[serde(skip_serializing_if = "is_default")]
+        pub canaries: usize = 0, "Canaries", 0..=MAX_CANARIES;
+    }
 }
 
 /// Maximum number of canaries; each has a distinct name.
 pub const MAX_CANARIES: usize = 200;
-
-impl Default for DataConfig {
-    fn default() -> Self {
-        Self {
-            paths: Vec::new(),
-            corpus_bytes: 2_000_000,
-            validation: 0.1,
-            validation_seed: 0,
-            validation_files: Vec::new(),
-            mixture: BTreeMap::new(),
-            canaries: 0,
-        }
-    }
-}
 
 impl RunConfig {
     /// Parses a run's TOML.
@@ -145,12 +125,7 @@ impl RunConfig {
 
     /// Checks all rules and names the first broken one. `model.vocabulary` must be set.
     pub fn validate(&self) -> Result<(), Invalid> {
-        require(
-            self.data.validation > 0.0 && self.data.validation < 1.0,
-            "data.validation",
-            self.data.validation,
-            "be between 0 and 1",
-        )?;
+        self.data.check()?;
         for (source, share) in &self.data.mixture {
             let field = format!("data.mixture.{source}");
             require(share.is_finite() && *share >= 0.0, &field, share, "be a number of at least 0")?;
@@ -164,11 +139,7 @@ impl RunConfig {
             self.data.mixture.len(),
             "name at most 65536 sources",
         )?;
-        let most = 1 << 40;
-        let bytes = self.data.corpus_bytes;
-        require(bytes <= most, "data.corpus_bytes", bytes, format!("be at most {most}"))?;
         let (canaries, field) = (self.data.canaries, "data.canaries");
-        require(canaries <= MAX_CANARIES, field, canaries, format!("be at most {MAX_CANARIES}"))?;
         let plants = canaries == 0 || self.train.objective.learns_text();
         require(
             plants,

@@ -6,7 +6,7 @@ mod metrics;
 pub use metrics::{is_titled, metric_text, metric_title};
 
 use crate::config::RewardRule;
-use crate::{Invalid, require};
+use crate::setting::{choices, settings};
 use serde::{Deserialize, Serialize};
 
 /// Default number of bootstrap resamples.
@@ -15,61 +15,29 @@ pub const RESAMPLES: u32 = 10_000;
 /// Maximum number of bootstrap resamples. Each resampled value is kept in memory.
 pub const MAX_RESAMPLES: u32 = 1_000_000;
 
-/// Maximum number of texts that an audit samples, and of passages that it tests.
-pub const MAX_AUDIT_SAMPLES: usize = 10_000;
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct EvaluateSettings {
-    /// Loss on the validation split, with calibration, errors and repetition.
-    pub likelihood: bool,
-    /// Baselines without a neural network: n-grams and compressors.
-    pub baselines: bool,
-    /// The run whose validation split is used; `None` means the model's own run (imported models have no split).
-    pub text_of: Option<String>,
-    /// Maximum number of validation documents; `None` takes all.
-    pub documents: Option<usize>,
-    /// Stride between windows in tokens; `None` means half the context.
-    pub stride: Option<usize>,
-    pub tasks: Vec<TaskRequest>,
-    /// Also evaluate all families of instruction tasks, on held-out wordings.
-    pub suite: bool,
-    /// Rows per family of instruction tasks; `None` means 100.
-    pub suite_rows: Option<usize>,
-    /// Bootstrap resamples per interval, at most [`MAX_RESAMPLES`].
-    pub resamples: u32,
-    /// Seed of all random sampling.
-    pub seed: u64,
-    /// Save the result with the run.
-    pub keep: bool,
-}
-
-impl Default for EvaluateSettings {
-    fn default() -> Self {
-        Self {
-            likelihood: true,
-            baselines: true,
-            text_of: None,
-            documents: None,
-            stride: None,
-            tasks: Vec::new(),
-            suite: false,
-            suite_rows: None,
-            resamples: RESAMPLES,
-            seed: 0,
-            keep: true,
-        }
-    }
-}
-
-impl EvaluateSettings {
-    /// Checks the settings that do not depend on the model.
-    ///
-    /// # Errors
-    /// If `resamples` is too large.
-    pub fn validate(&self) -> Result<(), Invalid> {
-        let rule = format!("be at most {MAX_RESAMPLES}");
-        require(self.resamples <= MAX_RESAMPLES, "resamples", self.resamples, rule)
+settings! {
+    pub struct EvaluateSettings: "" lenient() {
+        /// Loss on the validation split, with calibration, errors and repetition.
+        pub likelihood: bool = true;
+        /// Baselines without a neural network: n-grams and compressors.
+        pub baselines: bool = true;
+        /// The run whose validation split is used; `None` means the model's own run (imported models have no split).
+        pub text_of: Option<String> = None;
+        /// Maximum number of validation documents; `None` takes all.
+        pub documents: Option<usize> = None, "Number of documents", 1..;
+        /// Distance in tokens between the starts of successive windows; `None` means half the context.
+        pub stride: Option<usize> = None, "Stride in tokens", 1..;
+        pub tasks: Vec<TaskRequest> = Vec::new();
+        /// Also evaluate all families of instruction tasks, on held-out wordings.
+        pub suite: bool = false;
+        /// Rows per family of instruction tasks; `None` means 100.
+        pub suite_rows: Option<usize> = None, "Rows per family", 1..;
+        /// Bootstrap resamples per interval.
+        pub resamples: u32 = RESAMPLES, "Resamples", 0..=MAX_RESAMPLES;
+        /// Seed of all random sampling.
+        pub seed: u64 = 0, "Seed", 0..;
+        /// Save the result with the run.
+        pub keep: bool = true;
     }
 }
 
@@ -563,48 +531,35 @@ pub struct Comparison {
     pub verdict: String,
 }
 
-/// A part of an audit, in the order of the report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuditTopic {
-    /// Which of two paired sentences the model finds more likely.
-    #[default]
-    Bias,
-    /// Moderation findings in generated text.
-    Moderation,
-    /// Passages of the training text that the model completes verbatim.
-    Memorisation,
-    /// Secrets planted in the training text.
-    Canaries,
-    /// Personal data in generated text.
-    Personal,
-}
-
-impl AuditTopic {
-    crate::names::named! {
-        Bias = "bias", Moderation = "moderation", Memorisation = "memorisation", Canaries = "canaries",
-        Personal = "personal"
+choices! {
+    /// A part of an audit, in the order of the report.
+    #[derive(PartialOrd, Ord)]
+    pub enum AuditTopic = Bias {
+        /// Which of two paired sentences the model finds more likely.
+        Bias = "bias", "Bias";
+        /// Moderation findings in generated text.
+        Moderation = "moderation", "Moderation";
+        /// Passages of the training text that the model completes verbatim.
+        Memorisation = "memorisation", "Memorisation";
+        /// Secrets planted in the training text.
+        Canaries = "canaries", "Canaries";
+        /// Personal data in generated text.
+        Personal = "personal", "Personal data";
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct AuditSettings {
-    /// Parts to run; empty means all.
-    pub sections: Vec<AuditTopic>,
-    /// Number of texts sampled and of passages tested: 1 to [`MAX_AUDIT_SAMPLES`].
-    pub samples: usize,
-    /// The user's own sentence pairs, in the format of `docs/audit.md`: a path natively, else the file's text.
-    pub pairs: Option<String>,
-    /// Seed of all random sampling.
-    pub seed: u64,
-    /// Save the result with the run.
-    pub keep: bool,
-}
-
-impl Default for AuditSettings {
-    fn default() -> Self {
-        Self { sections: Vec::new(), samples: 200, pairs: None, seed: 0, keep: true }
+settings! {
+    pub struct AuditSettings: "" lenient() {
+        /// Parts to run; empty means all.
+        pub sections: Vec<AuditTopic> = Vec::new();
+        /// Number of sampled texts, and of training passages.
+        pub samples: usize = 200, "Samples", 1..=10_000;
+        /// The user's own sentence pairs, in the format of `docs/audit.md`: a path natively, else the file's text.
+        pub pairs: Option<String> = None;
+        /// Seed of all random sampling.
+        pub seed: u64 = 0, "Seed of the audit", 0..;
+        /// Save the result with the run.
+        pub keep: bool = true;
     }
 }
 
@@ -678,10 +633,13 @@ mod tests {
     }
 
     #[test]
+    fn results_of_other_versions_are_read() {
+        assert_eq!(serde_json::from_str::<AuditSettings>("{\"later\":1}").unwrap(), AuditSettings::default());
+        assert!(serde_json::from_str::<crate::GenerateConfig>("{\"later\":1}").is_err());
+    }
+
+    #[test]
     fn enumerations_are_the_words_that_files_have() {
-        for topic in AuditTopic::ALL {
-            assert_eq!(serde_json::to_value(topic).unwrap(), topic.name());
-        }
         for kind in AnswerKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }

@@ -73,16 +73,6 @@ pub enum Event {
         runs: Vec<RunSummary>,
     },
     ProjectClosed,
-    /// A project was packed; in the browser, its bytes are attached to this event.
-    ProjectExported {
-        /// A suggested file name.
-        name: String,
-        path: Option<String>,
-        #[serde(default)]
-        bytes: u64,
-        #[serde(default)]
-        files: usize,
-    },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// A page of the project's documents.
@@ -162,10 +152,6 @@ pub enum Event {
         found: usize,
         documents: Vec<DroppedDocument>,
     },
-    /// The report as an HTML page, written to `path` or attached.
-    ReportPage {
-        path: Option<String>,
-    },
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------
     /// Progress of the text's preparation.
@@ -184,19 +170,15 @@ pub enum Event {
         tokens: Vec<TokenSummary>,
         /// Characters that the vocabulary lacks and that are dropped, each once.
         lost: String,
+        /// How BPE builds the tokens of the first 400 characters: the initial pieces, one byte each, and the merges in order.
+        #[serde(default)]
+        merges: Option<(Vec<String>, Vec<MergeStep>)>,
     },
     Vocabulary {
         /// Number of entries that match.
         found: usize,
         offset: usize,
         entries: Vec<VocabularyEntry>,
-    },
-    /// How BPE builds the tokens of a text.
-    MergeReplay {
-        /// The initial pieces, one byte each.
-        pieces: Vec<String>,
-        /// Merges in the order of application.
-        steps: Vec<MergeStep>,
     },
     /// A comparison of tokenizers on the project's text.
     Compression {
@@ -350,12 +332,12 @@ pub enum Event {
         /// For each text, the probability of each label; for a reward model, one score.
         probabilities: Vec<Vec<f32>>,
     },
-    /// Progress of an evaluation or an audit.
-    Evaluating {
+    /// Progress of an evaluation, an audit or an import.
+    Progress {
         /// The current work, in words.
         what: String,
         done: u64,
-        /// Number of items; 0 if unknown.
+        /// Number of items or bytes; 0 if unknown.
         total: u64,
     },
     Evaluated {
@@ -373,23 +355,15 @@ pub enum Event {
     Audited {
         audit: Box<crate::Audit>,
     },
-    CardWritten {
-        /// Output path (native); otherwise the page is attached.
-        path: Option<std::path::PathBuf>,
-    },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     Runs {
         /// Oldest first.
         runs: Vec<RunSummary>,
     },
-    Settings {
-        run: String,
-        /// As in its `run.toml`.
-        config: Box<RunConfig>,
-    },
     History {
         run: String,
+        /// As in its `run.toml`.
         config: Box<RunConfig>,
         /// Steps (thinned), evaluations, samples and notices, in order.
         events: Vec<TrainEvent>,
@@ -408,11 +382,6 @@ pub enum Event {
     ModelFound {
         model: Box<FoundModel>,
     },
-    /// Progress of downloading an opened model, or of reading the weights of an imported one.
-    ImportProgress {
-        done: u64,
-        total: u64,
-    },
     /// A run's adapter was merged into the weights of a new run.
     AdapterMerged {
         run: String,
@@ -429,31 +398,30 @@ pub enum Event {
     ExportVerified {
         verification: Verification,
     },
-    /// A pretrained model was imported into the project.
-    ModelImported {
-        run: String,
-        /// Its `transformers` class.
-        class: String,
-        parameters: u64,
-        /// Its shape, in words.
-        shape: String,
+    /// A run was added without training: an imported model or a bundle's result.
+    RunAdded {
+        run: RunSummary,
+        /// What it is, in words.
+        about: String,
     },
     /// The estimated resources of a run on many GPUs.
     ClusterPlanned {
         plan: Box<crate::cluster::ClusterPlan>,
     },
-    /// The result of training with a bundle was imported as a run.
-    BundleImported {
-        run: RunSummary,
-    },
-    /// A model was exported; in the browser, its zip is attached to this event.
+    /// An export was written to `path`; in the browser, its file is attached to this event.
     Exported {
         /// A suggested file name.
         name: String,
-        /// Output folder (native).
+        /// Output file or folder (native).
         path: Option<String>,
+        /// Written files (native).
         #[serde(default)]
         files: Vec<String>,
+        /// Number of files packed into a project's file.
+        #[serde(default)]
+        packed: usize,
+        #[serde(default)]
+        bytes: u64,
     },
     Bench {
         /// The report that `glasshouse bench --json` prints.
@@ -472,7 +440,7 @@ pub enum TrainingState {
     Idle,
     Preparing,
     Running,
-    /// Paused until `Continue`, `StepOnce` or `StopTraining`.
+    /// Until `Continue`, `StepOnce` or `Stop`.
     Paused,
     /// The last step is being saved.
     Stopping,

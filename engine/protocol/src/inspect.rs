@@ -50,10 +50,6 @@ impl View {
         Provenance = "provenance", Graph = "graph"
     }
 
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|view| view.name() == name)
-    }
-
     pub fn title(self) -> &'static str {
         match self {
             Self::Tokens => "Tokens",
@@ -137,10 +133,7 @@ impl std::str::FromStr for View {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::from_name(name).ok_or_else(|| {
-            let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
-            format!("no view is called {name:?}; there are {}", names.join(", "))
-        })
+        Self::named("view", name)
     }
 }
 

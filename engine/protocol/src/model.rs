@@ -1,79 +1,88 @@
 //! The decoder's settings. One builder (`engine/compiler/src/model`) turns them into a graph; no other code describes a model.
 
 use crate::quantity::{counted, whole};
-use crate::{Invalid, require};
+use crate::setting::{Settings as _, above, above_to, choices, settings};
+use crate::{Invalid, is_default, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
-/// Settings of a decoder-only transformer. Shapes use the letters of `shaders/README.md`: C = `width`, H = `heads`, K = `kv_heads`, D =
-/// `head_size`, F = `mlp.hidden`, T = `context_length`, V = `vocabulary`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelConfig {
-    /// V: rows of the token embedding. 0 in a preset means the tokenizer's number of entries.
-    #[serde(default)]
-    pub vocabulary: usize,
-    /// T: context length in tokens.
-    pub context_length: usize,
-    /// Number of blocks.
-    pub layers: usize,
-    /// C: channels of the residual stream.
-    pub width: usize,
-    /// H: query heads.
-    pub heads: usize,
-    /// K: key and value heads, each shared by H / K query heads. K = H is multi-head attention (MHA), K = 1 multi-query (MQA), values
-    /// between them grouped-query (GQA, Ainslie et al. 2023).
-    pub kv_heads: usize,
-    /// D: channels of a head; H·D need not equal C.
-    pub head_size: usize,
-    /// Factor on the embeddings before the first block: 1, or √width in Gemma (Gemma Team 2024).
-    #[serde(default = "one")]
-    pub embedding_scale: f32,
-    /// Factor on q·k; `None` means 1/√D (GPT-Neo: 1, Granite and Gemma: other values).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attention_scale: Option<f32>,
-    /// Factor on the outputs of attention and MLP before they are added to the residual stream (Granite).
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub residual_scale: f32,
-    /// Divisor of the token logits (Granite).
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub logit_divisor: f32,
-    /// c in c·tanh(x/c) on the logits, after the division; `None` means no cap (Gemma 2).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logit_softcap: Option<f32>,
-    /// RMSNorm on each query and key head before the rotation (Dehghani et al. 2023, as in Qwen3 with learned weights).
-    #[serde(default)]
-    pub qk_norm: bool,
-    /// With `qk_norm`, one RMSNorm over all H·D query channels and one over all K·D key channels, before the split into heads (OLMo 2).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub qk_norm_whole: bool,
-    /// Number of positions a query attends to, its own included; `None` means the whole context (Mistral, Jiang et al. 2023).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sliding_window: Option<usize>,
-    /// Blocks, from 0, that attend to the whole context despite `sliding_window` (Ministral, Qwen2).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub full_attention: Vec<usize>,
-    /// Normalisation in every block and before the head.
-    pub norm: NormConfig,
-    pub position: Position,
-    /// The feed-forward part of a block.
-    pub mlp: Mlp,
-    #[serde(default)]
-    pub residual: Residual,
-    #[serde(default)]
-    pub bias: Bias,
-    /// Whether the head shares the token embedding's matrix (Press and Wolf 2017).
-    #[serde(default = "yes")]
-    pub tied_head: bool,
-    /// Class labels, one output row each in this order, if the head is for classification instead of tokens. Set from the data of a run
-    /// with the objective `classify`. A single label makes the head a reward model's score.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<String>,
-    /// Dropout rates, used in training only.
-    #[serde(default)]
-    pub dropout: Dropout,
-    #[serde(default)]
-    pub init: Initialisation,
+settings! {
+    /// Settings of a decoder-only transformer. Shapes use the letters of `shaders/README.md`: C = `width`, H = `heads`, K = `kv_heads`, D =
+    /// `head_size`, F = `mlp.hidden`, T = `context_length`, V = `vocabulary`.
+    pub struct ModelConfig: "model." {
+        /// V: rows of the token embedding. 0 in a preset means the tokenizer's number of entries.
+        #[serde(default)]
+        pub vocabulary: usize, "Vocabulary", 1..=1 << 22;
+        /// Number of tokens that the model sees at once (T); earlier tokens are dropped.
+        pub context_length: usize, "Context length", 1..=1 << 20;
+        /// Blocks of attention and MLP, applied one after another.
+        pub layers: usize, "Layers", 1..=1024;
+        /// Channels of the residual stream (C): the numbers that represent a token inside the model.
+        pub width: usize, "Width", 1..=1 << 16;
+        /// Attention patterns computed in parallel (H), each with query weights of its own.
+        pub heads: usize, "Heads", 1..=1024;
+        /// Heads of keys and values (K), each shared by several query heads to make the KV cache smaller.
+        ///
+        /// K = H is multi-head attention (MHA), K = 1 multi-query (MQA), values between them grouped-query (GQA, Ainslie et al. 2023).
+        pub kv_heads: usize, "Key-value heads", 1..=1024;
+        /// Channels of one head (D); H·D need not equal the width.
+        pub head_size: usize, "Head size", 1..=256;
+        /// Factor on the embeddings before the first block: 1, or √width in Gemma.
+        #[serde(default = "one")]
+        pub embedding_scale: f32, "Embedding scale", above_to(0.0, 1000.0);
+        /// Factor on the products of queries and keys; otherwise 1/√D (GPT-Neo: 1, Granite and Gemma: other values).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub attention_scale: Option<f32>, "Attention scale", above_to(0.0, 1000.0);
+        /// Factor on the outputs of attention and MLP before they are added to the residual stream (Granite).
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        pub residual_scale: f32, "Residual scale", above_to(0.0, 1000.0);
+        /// Divides the logits, so that they start closer together (Granite).
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        pub logit_divisor: f32, "Logit divisor", above_to(0.0, 1000.0);
+        /// Keeps logits between −c and c, smoothly: c·tanh(x/c), after the division (Gemma 2).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub logit_softcap: Option<f32>, "Logit cap", above_to(0.0, 1000.0);
+        /// Normalises queries and keys before they are compared, which keeps attention stable in long runs.
+        ///
+        /// RMSNorm on each query and key head before the rotation (Dehghani et al. 2023, as in Qwen3 with learned weights).
+        #[serde(default)]
+        pub qk_norm: bool, "Query-key norm";
+        /// The query-key norm takes all heads together instead of each head by itself.
+        ///
+        /// One RMSNorm over all H·D query channels and one over all K·D key channels, before the split into heads (OLMo 2).
+        #[serde(default, skip_serializing_if = "is_default")]
+        pub qk_norm_whole: bool, "Over all heads";
+        /// Each token attends to this many positions at most, its own included, which bounds the work and the KV cache of long texts; otherwise
+        /// to the whole context (Mistral).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub sliding_window: Option<usize>, "Sliding window", 1..;
+        /// Blocks, from 0, that attend to the whole context despite `sliding_window` (Ministral, Qwen2).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub full_attention: Vec<usize>;
+        /// Normalisation in every block and before the head.
+        pub norm: NormConfig;
+        pub position: Position;
+        /// The feed-forward part of a block.
+        pub mlp: Mlp;
+        /// Sequential: the MLP reads the stream after attention. Parallel: both read the same input and are computed together.
+        #[serde(default)]
+        pub residual: Residual, "Residual";
+        #[serde(default)]
+        pub bias: Bias;
+        /// The head shares the embedding's matrix: fewer weights, and often better small models.
+        #[serde(default = "yes")]
+        pub tied_head: bool, "Tied head";
+        /// Class labels, one output row each in this order, if the head is for classification instead of tokens. Set from the data of a run
+        /// with the objective `classify`. A single label makes the head a reward model's score.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub labels: Vec<String>;
+        /// Dropout rates, used in training only.
+        #[serde(default)]
+        pub dropout: Dropout;
+        #[serde(default)]
+        pub init: Initialisation;
+    }
 }
 
 fn one() -> f32 {
@@ -89,44 +98,48 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NormConfig {
-    pub kind: NormKind,
-    /// Added to the variance or mean square before the root.
-    pub eps: f32,
-    /// Learn a bias in addition to the scale (LayerNorm only).
-    #[serde(default)]
-    pub bias: bool,
-    #[serde(default)]
-    pub placement: NormPlacement,
-    /// Scale by 1 + w, with w initialised to 0 (Gemma). Query and key norms ignore this.
-    #[serde(default)]
-    pub add_unit_offset: bool,
+settings! {
+    pub struct NormConfig: "model.norm." {
+        /// Rescales a token's vector before each part of a block.
+        pub kind: NormKind, "Norm";
+        /// Prevents division by zero in the norm: added to the variance or mean square before the root.
+        pub eps: f32, "Norm epsilon", (Bound::Excluded(0.0), Bound::Excluded(0.1)), scientific;
+        /// A learned number added after the norm's scale. RMSNorm has none.
+        #[serde(default)]
+        pub bias: bool, "Norm bias";
+        /// Norms before each part (GPT-2 and later) train more easily; the original transformer had them after each addition. OLMo 2 norms the
+        /// parts' outputs, and Gemma 3 their inputs and outputs.
+        #[serde(default)]
+        pub placement: NormPlacement, "Norm placement";
+        /// The norm multiplies by 1 + w. Its weights start at 0, so weight decay pulls towards the identity (Gemma).
+        ///
+        /// Query and key norms ignore this.
+        #[serde(default)]
+        pub add_unit_offset: bool, "Norm unit offset";
+    }
 }
 
-/// Formula of a normalisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NormKind {
-    /// (x − mean) / √(variance + eps) · scale + bias (Ba et al. 2016).
-    Layer,
-    /// x / √(mean of squares + eps) · scale (Zhang and Sennrich 2019).
-    Rms,
+choices! {
+    /// Formula of a normalisation.
+    pub enum NormKind {
+        /// x / √(mean of squares + eps) · scale (Zhang and Sennrich 2019).
+        Rms = "rms", "RMSNorm";
+        /// (x − mean) / √(variance + eps) · scale + bias (Ba et al. 2016).
+        Layer = "layer", "LayerNorm";
+    }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NormPlacement {
-    /// x + f(norm(x)), with a final norm before the head: GPT-2 and later models.
-    #[default]
-    Pre,
-    /// norm(x + f(x)), without a final norm: the original transformer (Vaswani et al. 2017).
-    Post,
-    /// x + norm(f(x)), with a final norm (OLMo 2, Team OLMo 2024).
-    Output,
-    /// x + norm₂(f(norm₁(x))), with a final norm (Gemma 3, Gemma Team 2025).
-    Sandwich,
+choices! {
+    pub enum NormPlacement = Pre {
+        /// x + f(norm(x)), with a final norm before the head: GPT-2 and later models.
+        Pre = "pre", "before each part";
+        /// norm(x + f(x)), without a final norm: the original transformer (Vaswani et al. 2017).
+        Post = "post", "after each addition";
+        /// x + norm(f(x)), with a final norm (OLMo 2, Team OLMo 2024).
+        Output = "output", "on outputs (OLMo 2)";
+        /// x + norm₂(f(norm₁(x))), with a final norm (Gemma 3, Gemma Team 2025).
+        Sandwich = "sandwich", "before and on outputs (Gemma 3)";
+    }
 }
 
 impl NormPlacement {
@@ -177,25 +190,33 @@ impl Position {
     }
 }
 
-/// Settings of rotary positions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rope {
-    /// Base of the geometric series of frequencies, usually 10000.
-    pub base: f32,
-    /// R: number of rotated channels per head; `None` means all (partial rotary, GPT-NeoX and Phi). Channel i is paired with channel
-    /// i + D/2, for i < R/2; Hugging Face pairs it with i + R/2, so imports permute the channels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channels: Option<usize>,
-    /// Scaling of the frequencies for contexts longer than in the original training.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scaling: Option<RopeScaling>,
-    /// Base of the layers with a sliding window, which are then not scaled; `None` means `base`, scaled (Gemma 3).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub local_base: Option<f32>,
-    /// Omit rotary positions in every n-th layer, counted from 1 (4 in SmolLM3); 0 means in none.
-    #[serde(default)]
-    pub skip_every: usize,
+settings! {
+    /// Settings of rotary positions.
+    pub struct Rope: "model.position." {
+        /// Sets the slowest rotation of a channel pair, usually 10000. Longer contexts need a larger base.
+        ///
+        /// The base of the geometric series of frequencies.
+        pub base: f32, "Rotary base", above(1.0);
+        /// Only this many channels of each head are rotated by position (partial rotary, GPT-NeoX and Phi); the others compare content only.
+        ///
+        /// R; `None` means all. Channel i is paired with channel i + D/2, for i < R/2; Hugging Face pairs it with i + R/2, so imports permute
+        /// the channels.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub channels: Option<usize>, "Rotary channels", 2..=256;
+        /// Scaling of the frequencies for contexts longer than in the original training.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub scaling: Option<RopeScaling>;
+        /// Rotary base of the layers with a sliding window, which are then not scaled; rotary base and scaling then apply to the others.
+        ///
+        /// `None` means `base`, scaled (Gemma 3).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub local_base: Option<f32>, "Local rotary base", above(1.0);
+        /// One layer in this many has no positional encoding, which helps on texts longer than those of training; 0 means none.
+        ///
+        /// Every n-th layer, counted from 1 (4 in SmolLM3).
+        #[serde(default)]
+        pub skip_every: usize, "NoPE layers: every", 0..=1024;
+    }
 }
 
 impl Rope {
@@ -210,12 +231,7 @@ impl Rope {
     }
 
     fn validate(&self, head_size: usize) -> Result<(), Invalid> {
-        for (field, base) in
-            [("model.position.base", Some(self.base)), ("model.position.local_base", self.local_base)]
-        {
-            let base = base.unwrap_or(2.0);
-            require(base.is_finite() && base > 1.0, field, base, "be a number above 1")?;
-        }
+        self.check()?;
         if let Some(channels) = self.channels {
             let fits = channels >= 2 && channels.is_multiple_of(2) && channels <= head_size;
             let rule = format!("be even, at least 2 and at most model.head_size ({head_size})");
@@ -345,29 +361,32 @@ impl RopeScaling {
     }
 }
 
-/// Arrangement of the residual connections of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Residual {
-    /// y = x + attention(norm(x)), then y + MLP(norm(y)): GPT-2, Llama.
-    #[default]
-    Sequential,
-    /// x + attention(norm₁(x)) + MLP(norm₂(x)): GPT-NeoX (Wang and Komatsuzaki 2021).
-    Parallel,
-    /// x + attention(norm(x)) + MLP(norm(x)), with one shared norm: GPT-J, Phi.
-    ParallelOneNorm,
+choices! {
+    /// Arrangement of the residual connections of a block.
+    pub enum Residual = Sequential {
+        /// y = x + attention(norm(x)), then y + MLP(norm(y)): GPT-2, Llama.
+        Sequential = "sequential", "sequential";
+        /// x + attention(norm₁(x)) + MLP(norm₂(x)): GPT-NeoX (Wang and Komatsuzaki 2021).
+        Parallel = "parallel", "parallel (GPT-NeoX)";
+        /// x + attention(norm(x)) + MLP(norm(x)), with one shared norm: GPT-J, Phi.
+        ParallelOneNorm = "parallel_one_norm", "parallel, one norm (Phi)";
+    }
 }
 
-/// Biases of the linear layers. In settings, `true` means all but the head, `false` none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "BiasForm", into = "BiasForm")]
-pub struct Bias {
-    /// The projection to queries, keys and values.
-    pub qkv: bool,
-    pub output: bool,
-    pub mlp: bool,
-    /// The head (Phi).
-    pub head: bool,
+settings! {
+    /// Biases of the linear layers. In settings, `true` means all but the head, `false` none.
+    #[derive(Copy, Eq)]
+    #[serde(from = "BiasForm", into = "BiasForm")]
+    pub struct Bias: "model.bias." {
+        /// A learned number added after the projection to queries, keys and values. Newer models leave biases out.
+        pub qkv: bool = false, "Query, key and value biases";
+        /// A learned number added after attention's output projection.
+        pub output: bool = false, "Attention output bias";
+        /// A learned number added after each layer of the MLP.
+        pub mlp: bool = false, "MLP biases";
+        /// A learned number added to each logit (Phi).
+        pub head: bool = false, "Head bias";
+    }
 }
 
 impl Bias {
@@ -422,60 +441,60 @@ impl From<Bias> for BiasForm {
     }
 }
 
-/// The feed-forward part of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mlp {
-    /// F: hidden channels.
-    pub hidden: usize,
-    /// Used without a gate; with one, [`Gate`] decides the gate's non-linearity.
-    #[serde(default)]
-    pub activation: Activation,
-    /// A gated MLP (Shazeer 2020): down(gate(x) ⊙ up(x)) in place of down(activation(up(x))).
-    #[serde(default)]
-    pub gate: Gate,
+settings! {
+    /// The feed-forward part of a block.
+    #[derive(Copy)]
+    pub struct Mlp: "model.mlp." {
+        /// Hidden channels of the MLP (F), the part of a block that works on each token separately.
+        pub hidden: usize, "Hidden size", 1..=1 << 18;
+        /// The non-linearity between two linear layers, which would otherwise act as one. With a gate, the gate decides it.
+        #[serde(default)]
+        pub activation: Activation, "Activation";
+        /// One half of the hidden channels multiplies the other half: down(gate(x) ⊙ up(x)) in place of down(activation(up(x))).
+        #[serde(default)]
+        pub gate: Gate, "Gate";
+    }
 }
 
-/// Non-linearity of an MLP without a gate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// x·Φ(x) with the error function (Hendrycks and Gimpel 2016), as in nanoGPT.
-    #[default]
-    GeluExact,
-    /// GELU's tanh approximation, as in OpenAI's GPT-2 (`gelu_new`).
-    GeluTanh,
-    /// max(x, 0).
-    Relu,
-    /// max(x, 0)² (So et al. 2021).
-    ReluSquared,
-    /// x·σ(x).
-    Silu,
+choices! {
+    /// Non-linearity of an MLP without a gate.
+    pub enum Activation = GeluExact {
+        /// x·Φ(x) with the error function (Hendrycks and Gimpel 2016), as in nanoGPT.
+        GeluExact = "gelu_exact", "GELU";
+        /// GELU's tanh approximation, as in OpenAI's GPT-2 (`gelu_new`).
+        GeluTanh = "gelu_tanh", "GELU (tanh)";
+        /// max(x, 0).
+        Relu = "relu", "ReLU";
+        /// max(x, 0)² (So et al. 2021).
+        ReluSquared = "relu_squared", "ReLU squared";
+        /// x·σ(x).
+        Silu = "silu", "SiLU";
+    }
 }
 
-/// Gate of a gated MLP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gate {
-    /// A plain MLP.
-    #[default]
-    None,
-    /// SiLU gate (Llama).
-    Swiglu,
-    /// GELU (tanh) gate (Gemma).
-    Geglu,
+choices! {
+    /// Gate of a gated MLP.
+    pub enum Gate = None {
+        /// A plain MLP.
+        None = "none", "none";
+        /// SiLU gate (Llama).
+        Swiglu = "swiglu", "SwiGLU (Llama)";
+        /// GELU (tanh) gate (Gemma).
+        Geglu = "geglu", "GeGLU (Gemma)";
+    }
 }
 
-/// Dropout rates in [0, 1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Dropout {
-    /// On the sum of token and position embeddings.
-    pub embedding: f32,
-    /// On attention probabilities.
-    pub attention: f32,
-    /// On the outputs of attention and MLP.
-    pub residual: f32,
+settings! {
+    /// Dropout rates: shares of numbers set to zero at random during training. Helps on small texts that are read many times.
+    #[derive(Copy)]
+    pub struct Dropout: "model.dropout." {
+        /// Share of numbers set to zero at random during training, in the sum of token and position embeddings.
+        pub embedding: f32 = 0.0, "Embedding dropout", 0.0..1.0;
+        /// Share of numbers set to zero at random during training, in the attention probabilities.
+        pub attention: f32 = 0.0, "Attention dropout", 0.0..1.0;
+        /// Share of numbers set to zero at random during training, in the outputs of attention and MLP.
+        pub residual: f32 = 0.0, "Residual dropout", 0.0..1.0;
+    }
 }
 
 impl Dropout {
@@ -485,19 +504,16 @@ impl Dropout {
     }
 }
 
-/// Weight initialisation: normal with mean 0; norm scales are 1, biases 0.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Initialisation {
-    /// Standard deviation of every matrix and embedding.
-    pub std: f32,
-    /// Divide the standard deviation of the projections into the residual stream by √(2·layers) (GPT-2).
-    pub scale_residual: bool,
-}
-
-impl Default for Initialisation {
-    fn default() -> Self {
-        Self { std: 0.02, scale_residual: true }
+settings! {
+    /// Weight initialisation: normal with mean 0; norm scales are 1, biases 0.
+    #[derive(Copy)]
+    pub struct Initialisation: "model.init." {
+        /// Standard deviation of the initial weights, in every matrix and embedding.
+        pub std: f32 = 0.02, "Initial standard deviation", 0.0..=1.0;
+        /// Projections into the residual stream start smaller the more layers there are, so that the stream keeps its scale.
+        ///
+        /// Their standard deviation is divided by √(2·layers) (GPT-2).
+        pub scale_residual: bool = true, "Scaled residual initialisation";
     }
 }
 
@@ -539,36 +555,17 @@ impl ModelConfig {
 
     /// Checks all rules and names the first broken one. `vocabulary` must be set.
     pub fn validate(&self) -> Result<(), Invalid> {
-        let sizes = [
-            ("model.vocabulary", self.vocabulary, 1 << 22),
-            ("model.context_length", self.context_length, 1 << 20),
-            ("model.layers", self.layers, 1024),
-            ("model.width", self.width, 1 << 16),
-            ("model.heads", self.heads, 1024),
-            ("model.kv_heads", self.kv_heads, 1024),
-            ("model.head_size", self.head_size, 256),
-            ("model.mlp.hidden", self.mlp.hidden, 1 << 18),
-        ];
-        for (field, value, largest) in sizes {
-            require(value >= 1, field, value, "be at least 1")?;
-            require(value <= largest, field, value, format!("be at most {largest}"))?;
-        }
+        self.check()?;
+        self.norm.check()?;
+        self.mlp.check()?;
+        self.dropout.check()?;
+        self.init.check()?;
         require(
             self.heads.is_multiple_of(self.kv_heads),
             "model.heads",
             self.heads,
             format!("be a multiple of model.kv_heads ({})", self.kv_heads),
         )?;
-        for (field, factor) in [
-            ("model.embedding_scale", Some(self.embedding_scale)),
-            ("model.attention_scale", self.attention_scale),
-            ("model.residual_scale", Some(self.residual_scale)),
-            ("model.logit_divisor", Some(self.logit_divisor)),
-            ("model.logit_softcap", self.logit_softcap),
-        ] {
-            let factor = factor.unwrap_or(1.0);
-            require(factor > 0.0 && factor <= 1000.0, field, factor, "be above 0 and at most 1000")?;
-        }
         require(
             self.logit_divisor == 1.0 || !self.bias.head,
             "model.logit_divisor",
@@ -580,12 +577,6 @@ impl ModelConfig {
             "model.qk_norm_whole",
             self.qk_norm_whole,
             "be false without model.qk_norm",
-        )?;
-        require(
-            self.norm.eps > 0.0 && self.norm.eps < 0.1,
-            "model.norm.eps",
-            self.norm.eps,
-            "be between 0 and 0.1",
         )?;
         require(
             !(self.norm.bias && self.norm.kind == NormKind::Rms),
@@ -606,9 +597,6 @@ impl ModelConfig {
         labels.dedup();
         let distinct = labels.len() == self.labels.len();
         require(distinct, "model.labels", self.labels.join(", "), "be distinct")?;
-        if let Some(window) = self.sliding_window {
-            require(window >= 1, "model.sliding_window", window, "be at least 1")?;
-        }
         let beyond = self.full_attention.iter().find(|block| **block >= self.layers);
         require(
             beyond.is_none(),
@@ -624,29 +612,16 @@ impl ModelConfig {
                     self.head_size,
                     "be even with rotary positions: channels turn in pairs",
                 )?;
-                rope.validate(self.head_size)?;
+                rope.validate(self.head_size)
             }
             Position::Sinusoidal => require(
                 self.width.is_multiple_of(2),
                 "model.width",
                 self.width,
                 "be even with sinusoidal positions: channels come in pairs",
-            )?,
-            Position::Learned | Position::None => {}
+            ),
+            Position::Learned | Position::None => Ok(()),
         }
-        for (field, rate) in [
-            ("model.dropout.embedding", self.dropout.embedding),
-            ("model.dropout.attention", self.dropout.attention),
-            ("model.dropout.residual", self.dropout.residual),
-        ] {
-            require((0.0..1.0).contains(&rate), field, rate, "be at least 0 and below 1")?;
-        }
-        require(
-            self.init.std.is_finite() && self.init.std >= 0.0 && self.init.std <= 1.0,
-            "model.init.std",
-            self.init.std,
-            "be between 0 and 1",
-        )
     }
 }
 

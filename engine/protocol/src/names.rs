@@ -1,6 +1,6 @@
 //! Names of variants, and nearest-name suggestions for misspelt presets, settings and subcommands.
 
-/// Inside an enum's `impl`: `name`, and `ALL`, which omits the variants after a semicolon.
+/// Inside an enum's `impl`: `name`, `named`, and `ALL`, which omits the variants after a semicolon.
 macro_rules! named {
     ($($variant:ident = $name:literal),+ $(; $($other:ident = $other_name:literal),+)?) => {
         /// In the order of menus and help.
@@ -12,6 +12,16 @@ macro_rules! named {
                 $(Self::$variant => $name,)+
                 $($(Self::$other => $other_name,)+)?
             }
+        }
+
+        /// The variant of this name.
+        ///
+        /// # Errors
+        /// "unknown WHAT", with the nearest name.
+        pub fn named(what: &str, name: &str) -> Result<Self, String> {
+            let known = || Self::ALL.into_iter().map(Self::name);
+            let found = Self::ALL.into_iter().find(|variant| variant.name() == name);
+            found.ok_or_else(|| $crate::names::unknown(what, name, known()))
         }
     };
 }

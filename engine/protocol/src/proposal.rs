@@ -1,42 +1,33 @@
 //! Proposals of prompts and texts to answer or label next: those a model is least certain about (active learning; Settles 2009).
 
 use crate::ChatMessage;
+use crate::setting::{choices, settings};
 use serde::{Deserialize, Serialize};
 
-/// Measure of a model's uncertainty about a prompt or text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Uncertainty {
-    /// Entropy −Σ p ln p, in nats: mean over the tokens of the most likely answer, or over the labels.
-    #[default]
-    Entropy,
-    /// 1 minus the fraction of the most frequent among several answers, 0 to 1.
-    Disagreement,
-    /// 1 minus the difference between the probabilities of the two most likely labels, 0 to 1 (Scheffer et al. 2001).
-    Margin,
+choices! {
+    /// Measure of a model's uncertainty about a prompt or text.
+    pub enum Uncertainty = Entropy {
+        /// Entropy −Σ p ln p, in nats: mean over the tokens of the most likely answer, or over the labels.
+        Entropy = "entropy", "Entropy";
+        /// 1 minus the fraction of the most frequent among several answers, 0 to 1.
+        Disagreement = "disagreement", "Disagreement";
+        /// 1 minus the difference between the probabilities of the two most likely labels, 0 to 1 (Scheffer et al. 2001).
+        Margin = "margin", "Margin";
+    }
 }
 
-impl Uncertainty {
-    crate::names::named! { Entropy = "entropy", Disagreement = "disagreement", Margin = "margin" }
-}
-
-/// Settings for proposals from a file of prompts or texts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ProposalSettings {
-    /// `None` means margin for classifiers and entropy for other models.
-    pub measure: Option<Uncertainty>,
-    /// Maximum number of proposals, at least 1.
-    pub count: usize,
-    /// Answers per prompt for the disagreement, 2 to 64.
-    pub samples: usize,
-    /// Maximum tokens of an answer.
-    pub max_tokens: usize,
-}
-
-impl Default for ProposalSettings {
-    fn default() -> Self {
-        Self { measure: None, count: 20, samples: 8, max_tokens: 64 }
+settings! {
+    /// Settings for proposals from a file of prompts or texts.
+    #[derive(Eq)]
+    pub struct ProposalSettings: "" lenient() {
+        /// `None` means margin for classifiers and entropy for other models.
+        pub measure: Option<Uncertainty> = None;
+        /// Maximum number of proposals.
+        pub count: usize = 20, "Proposals", 1..;
+        /// Answers per prompt for the disagreement.
+        pub samples: usize = 8, "Answers per prompt", 2..=64;
+        /// Maximum tokens of an answer.
+        pub max_tokens: usize = 64, "Max tokens", 1..;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Converts a run's settings to the shortest equivalent command line.
 
 use crate::config::change::shortest;
-use crate::config::{Precision, RunConfig, TokenizerKind};
+use crate::config::{RunConfig, TokenizerKind};
 use crate::presets::{self, MAX_LAYERS, PRESETS};
 use toml::Value;
 
@@ -10,6 +10,18 @@ const FIRST: &str = "first-stories";
 
 /// Fields that are not settings: the preset's name is the base itself, and the vocabulary size comes from the text.
 const DERIVED: [&str; 2] = ["preset", "model.vocabulary"];
+
+/// Options for settings, each with the setting's path.
+const OPTIONS: [(&str, &str); 8] = [
+    ("tokenizer", "tokenizer.kind"),
+    ("vocab", "tokenizer.vocabulary"),
+    ("steps", "train.steps"),
+    ("batch-size", "train.batch_size"),
+    ("lr", "train.learning_rate"),
+    ("seed", "seed"),
+    ("precision", "train.precision"),
+    ("guard", "train.guard.mode"),
+];
 
 impl RunConfig {
     /// The shortest `glasshouse train …` command that trains a run with these settings, quoted for a shell, without the project folder.
@@ -69,37 +81,19 @@ impl RunConfig {
             option("device", std::slice::from_ref(&self.device));
             run.device.clone_from(&self.device);
         }
-        if self.tokenizer.kind != run.tokenizer.kind {
-            option("tokenizer", &[self.tokenizer.kind.name().to_owned()]);
-            run.tokenizer.kind = self.tokenizer.kind;
-        }
-        if self.tokenizer.vocabulary != run.tokenizer.vocabulary {
-            option("vocab", &[self.tokenizer.vocabulary.to_string()]);
-            run.tokenizer.vocabulary = self.tokenizer.vocabulary;
-        }
-        if self.train.steps != run.train.steps {
-            option("steps", &[self.train.steps.to_string()]);
-            run.set_steps(self.train.steps);
-        }
-        if self.train.batch_size != run.train.batch_size {
-            option("batch-size", &[self.train.batch_size.to_string()]);
-            run.train.batch_size = self.train.batch_size;
-        }
-        if self.train.learning_rate != run.train.learning_rate {
-            option("lr", &[format!("{:?}", self.train.learning_rate)]);
-            run.set_learning_rate(self.train.learning_rate);
-        }
-        if self.seed != run.seed {
-            option("seed", &[self.seed.to_string()]);
-            run.seed = self.seed;
-        }
-        if self.train.precision != run.train.precision {
-            option("precision", &[Precision::name(self.train.precision).to_owned()]);
-            run.train.precision = self.train.precision;
-        }
-        if self.train.guard.mode != run.train.guard.mode {
-            option("guard", &[self.train.guard.mode.name().to_owned()]);
-            run.train.guard.mode = self.train.guard.mode;
+        let own = self.by_path();
+        for (name, path) in OPTIONS {
+            let value = own.get(path).cloned().unwrap_or_default();
+            if run.by_path().get(path) == Some(&value) {
+                continue;
+            }
+            match path {
+                // They change other settings with them.
+                "train.steps" => run.set_steps(self.train.steps),
+                "train.learning_rate" => run.set_learning_rate(self.train.learning_rate),
+                _ => run.set(&format!("{path}={value}"))?,
+            }
+            option(name, &[value]);
         }
         for (path, value) in run.differences(self)? {
             let as_typed = |text: &String| {

@@ -1,26 +1,24 @@
 //! Storage formats of weight matrices.
 
-use serde::{Deserialize, Serialize};
+use crate::setting::choices;
 
-/// How matrices are stored, in memory and in files. Norms, biases, position tables, and matrices whose rows are not whole blocks
-/// stay in 32 bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WeightFormat {
-    /// 32-bit floats, as trained.
-    #[default]
-    F32,
-    /// 16-bit floats (IEEE 754 binary16).
-    F16,
-    /// 8 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
-    Q8_0,
-    /// 4 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
-    Q4_0,
+choices! {
+    /// How matrices are stored, in memory and in files. Norms, biases, position tables, and matrices whose rows are not whole blocks
+    /// stay in 32 bits.
+    #[derive(Hash)]
+    pub enum WeightFormat = F32 {
+        /// 32-bit floats, as trained.
+        F32 = "f32", "32 bits";
+        /// 16-bit floats (IEEE 754 binary16).
+        F16 = "f16", "16 bits";
+        /// 8 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
+        Q8_0 = "q8_0", "8 bits";
+        /// 4 bits per weight and a 16-bit scale for every 32 weights of a row, as in GGUF.
+        Q4_0 = "q4_0", "4 bits";
+    }
 }
 
 impl WeightFormat {
-    crate::names::named! { F32 = "f32", F16 = "f16", Q8_0 = "q8_0", Q4_0 = "q4_0" }
-
     /// Rows of a stored matrix are a multiple of this many weights.
     pub fn block(self) -> usize {
         match self {

@@ -2,13 +2,13 @@
 
 use super::evaluation::{AnswerWriter, Assessment, Finish, Told};
 use super::training::ActiveRun;
-use super::{AUDITING, RequestOutcome, Session};
+use super::{RequestOutcome, Session};
 use crate::evaluation::Subject;
 use crate::evaluation::audit::{self, Auditor};
 use crate::inspection::Indices;
 use crate::metrics::bias::{self, PairFile};
 use crate::project::{Run, weights_crc32c};
-use crate::protocol::{Audit, AuditSettings, Event, WeightSource};
+use crate::protocol::{AUDITING, Audit, AuditSettings, Event, WeightSource};
 use crate::{Error, Result, storage};
 use std::path::Path;
 use web_time::{Duration, Instant};

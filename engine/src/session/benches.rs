@@ -1,25 +1,24 @@
 //! Measurements on the chosen device.
 
 use super::Session;
+use crate::Result;
 use crate::measure::{
     DecodeWorkload, Extent, MeasuredSteps, measure, measure_decode, measure_kernels, measure_scaling,
     measure_views,
 };
-use crate::protocol::{BenchReport, Command, Event, RunConfig};
-use crate::{Error, Result};
+use crate::protocol::{Bench, BenchReport, Event, RunConfig};
 
 impl Session {
-    /// Handles the benchmark commands.
-    pub(super) async fn bench(&mut self, id: u64, command: Command) -> Result<()> {
+    pub(super) async fn bench(&mut self, id: u64, bench: Bench) -> Result<()> {
         let (device, threads) = (&self.device.request, self.options.threads);
         let sink = &self.sink;
         let tell = |report, tuning| sink.answer(id, Event::Bench { report, tuning });
-        match command {
-            Command::BenchStep { config, repeats } => {
+        match bench {
+            Bench::Step { config, repeats } => {
                 let measured = self.measured(&config, Extent::Steps(repeats as u64)).await?;
                 tell(BenchReport::Step(Box::new(measured.step)), measured.tuning);
             }
-            Command::BenchDecode { config, repeats, prompt_tokens, tokens, weights, batches } => {
+            Bench::Decode { config, repeats, prompt_tokens, tokens, weights, batches } => {
                 config.validate()?;
                 let workload = DecodeWorkload::of(&config.model, prompt_tokens, tokens, repeats.max(1));
                 let workload = DecodeWorkload { weights, ..workload };
@@ -33,7 +32,7 @@ impl Session {
                     tell(BenchReport::Decode(Box::new(measured)), None);
                 }
             }
-            Command::BenchKernels { config, filter } => {
+            Bench::Kernels { config, filter } => {
                 config.validate()?;
                 let autotune = self.options.autotune;
                 let measuring = measure_kernels(&config, device, threads, &filter, autotune);
@@ -43,7 +42,7 @@ impl Session {
                     tell(BenchReport::Kernel(Box::new(kernel)), None);
                 }
             }
-            Command::BenchInspect { config, repeats, views } => {
+            Bench::Inspect { config, repeats, views } => {
                 config.validate()?;
                 let mut on_view = |time: &_| tell(BenchReport::View(Box::new(Clone::clone(time))), None);
                 let measuring = measure_views(&config, device, threads, (&views, repeats), &mut on_view);
@@ -51,13 +50,12 @@ impl Session {
                 self.warn(warning);
                 tell(BenchReport::Inspect(Box::new(measured)), None);
             }
-            Command::BenchScaling { quick } => {
+            Bench::Scaling { quick } => {
                 let mut on_cell = |cell: &_| tell(BenchReport::Scaling(Box::new(Clone::clone(cell))), None);
                 let (summary, warning) = measure_scaling(device, threads, quick, &mut on_cell).await?;
                 self.warn(warning);
                 tell(BenchReport::ScalingSummary(Box::new(summary)), None);
             }
-            other => return Err(Error::Internal(format!("unknown bench {other:?}"))),
         }
         Ok(())
     }

@@ -30,17 +30,14 @@ impl Session {
         match to {
             Some(to) => {
                 let files = export_bundle(&request, &to, !keep, &yielder, &mut progress).await?;
-                let files = files.iter().map(|file| file.display().to_string()).collect();
-                let path = Some(to.display().to_string());
-                self.sink.answer(id, Event::Exported { name, path, files });
+                self.sink.exported(id, name, &to, &files);
             }
             None => {
                 let staging = Staging::inside(run.folder())?;
                 let folder = staging.path().join("bundle");
                 export_bundle(&request, &folder, true, &yielder, &mut progress).await?;
                 let (packed, _) = archive::pack_folder(&folder, &yielder).await?;
-                let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
-                self.sink.answer_with(id, event, vec![packed]);
+                self.sink.attached(id, format!("{name}.zip"), packed);
             }
         }
         Ok(())
@@ -76,7 +73,9 @@ impl Session {
             (other, _) => other,
         };
         let run = platform::spawn_yielding(import).await?.map_err(|error| error.map(named))?.put()?;
-        self.sink.answer(id, Event::BundleImported { run: run.summary()? });
+        let run = run.summary()?;
+        let about = format!("step {} of {}", quantity::whole(run.step), quantity::whole(run.steps));
+        self.sink.answer(id, Event::RunAdded { run, about });
         self.list_runs(id)
     }
 }

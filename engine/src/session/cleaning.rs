@@ -4,12 +4,13 @@
 //! The recipe is in `recipe.toml`.
 
 use super::Session;
+use super::evaluation::refuse_what_is_there;
 use super::event_sink::EventSink;
 use crate::platform::{self, CorpusFiles, Yielder, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::CleaningReport;
-use crate::protocol::{Command, Event};
+use crate::protocol::{Event, RecipeChange};
 use crate::{Error, Result};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, Cleaner, CleaningProgress, Dropped, Phase, StartOptions};
@@ -56,67 +57,43 @@ impl Drop for Cleaning {
 }
 
 impl Session {
-    pub(super) async fn clean(&mut self, id: u64, command: Command) -> Result<()> {
-        match command {
-            Command::ShowRecipe => {
-                let recipe = self.recipe()?;
-                self.tell_recipe(id, &recipe)?;
-                self.tell_account(id)
-            }
-            Command::ChooseRecipe { name } => self.set_recipe(id, &Recipe::published(&name)?),
-            Command::SetRecipe { toml } => self.set_recipe(id, &Recipe::from_toml(&toml)?),
-            Command::SwitchStage { stage, on } => self.change_recipe(id, |recipe| recipe.switch(&stage, on)),
-            Command::SetThreshold { stage, threshold, value } => {
-                self.change_recipe(id, |recipe| recipe.set_threshold(&stage, &threshold, value))
-            }
-            Command::SetPersonal { class, action } => {
-                self.change_recipe(id, |recipe| recipe.set_personal(&class, action))
-            }
-            Command::SetMixture { weights, temperature } => self.change_recipe(id, |recipe| {
-                recipe.mixture.weights = weights;
-                recipe.mixture.temperature = temperature;
-                recipe.validate()
-            }),
-            Command::JudgeSample { documents } => {
-                let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
-                let give = async || yielder.maybe_yield().await;
-                let judgement =
-                    pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents, &give).await?;
-                self.sink.answer(id, Event::SampleJudged { judgement });
-                Ok(())
-            }
-            Command::CompareDocument { id: document } => {
-                let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
-                let give = async || yielder.maybe_yield().await;
-                let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, &document, &give).await?;
-                self.sink.answer(id, Event::DocumentCompared { document });
-                Ok(())
-            }
-            Command::Clean => {
-                let (recipe, inputs, folder) =
-                    (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
-                // The inputs are the project's own, so an existing result by any recipe may be replaced.
-                let start = StartOptions { restart: false, force: true };
-                self.clean_files(id, recipe, &inputs, &folder, start).await?;
-                self.documents_changed(id).await
-            }
-            Command::CleanFiles { inputs, out, recipe, restart, force } => {
-                let recipe = Recipe::from_toml(&recipe)?;
-                self.clean_files(id, recipe, &inputs, &out, StartOptions { restart, force }).await
-            }
-            Command::ListDropped { stage, offset, count } => {
-                self.list_dropped(id, stage, offset, count).await
-            }
-            Command::ForgetCleaning => {
-                let folder = self.cleaned_folder()?;
-                if files::exists(&folder) {
-                    files::remove_dir_all(&folder).map_err(Error::io(&folder))?;
-                }
-                self.documents_changed(id).await
-            }
-            Command::ExportReport { to } => self.export_report(id, to),
-            other => Err(Error::Internal(format!("unknown bench command {other:?}"))),
+    pub(super) fn show_recipe(&mut self, id: u64) -> Result<()> {
+        let recipe = self.recipe()?;
+        self.tell_recipe(id, &recipe)?;
+        self.tell_account(id)
+    }
+
+    pub(super) async fn judge_sample(&mut self, id: u64, documents: usize) -> Result<()> {
+        let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
+        let give = async || yielder.maybe_yield().await;
+        let judgement = pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents, &give).await?;
+        self.sink.answer(id, Event::SampleJudged { judgement });
+        Ok(())
+    }
+
+    pub(super) async fn compare_document(&mut self, id: u64, document: &str) -> Result<()> {
+        let (recipe, inputs, yielder) = (self.recipe()?, self.raw_documents()?, Yielder::new());
+        let give = async || yielder.maybe_yield().await;
+        let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, document, &give).await?;
+        self.sink.answer(id, Event::DocumentCompared { document });
+        Ok(())
+    }
+
+    /// Cleans the project's documents.
+    pub(super) async fn clean(&mut self, id: u64) -> Result<()> {
+        let (recipe, inputs, folder) = (self.recipe()?, self.raw_documents()?, self.cleaned_folder()?);
+        // The inputs are the project's own, so an existing result by any recipe may be replaced.
+        let start = StartOptions { restart: false, force: true };
+        self.clean_files(id, recipe, &inputs, &folder, start).await?;
+        self.documents_changed(id).await
+    }
+
+    pub(super) async fn forget_cleaning(&mut self, id: u64) -> Result<()> {
+        let folder = self.cleaned_folder()?;
+        if files::exists(&folder) {
+            files::remove_dir_all(&folder).map_err(Error::io(&folder))?;
         }
+        self.documents_changed(id).await
     }
 
     fn recipe_file(&mut self) -> Result<PathBuf> {
@@ -136,20 +113,28 @@ impl Session {
         Recipe::from_toml(&text).map_err(|error| Error::bad_file(&path, error.to_string()))
     }
 
-    fn set_recipe(&mut self, id: u64, recipe: &Recipe) -> Result<()> {
+    pub(super) fn change_recipe(&mut self, id: u64, change: RecipeChange) -> Result<()> {
+        let mut recipe = match &change {
+            RecipeChange::Preset { name } => Recipe::published(name)?,
+            RecipeChange::Toml { toml } => Recipe::from_toml(toml)?,
+            _ => self.recipe()?,
+        };
+        match change {
+            RecipeChange::Preset { .. } | RecipeChange::Toml { .. } => {}
+            RecipeChange::Stage { stage, on } => recipe.switch(&stage, on)?,
+            RecipeChange::Threshold { stage, threshold, value } => {
+                recipe.set_threshold(&stage, &threshold, value)?;
+            }
+            RecipeChange::Personal { class, action } => recipe.set_personal(&class, action)?,
+            RecipeChange::Mixture { weights, temperature } => {
+                recipe.mixture.weights = weights;
+                recipe.mixture.temperature = temperature;
+                recipe.validate()?;
+            }
+        }
         let path = self.recipe_file()?;
         files::write(&path, recipe.to_toml()?.into_bytes()).map_err(Error::io(&path))?;
-        self.tell_recipe(id, recipe)
-    }
-
-    fn change_recipe(
-        &mut self,
-        id: u64,
-        change: impl FnOnce(&mut Recipe) -> glasshouse_corpus::Result<()>,
-    ) -> Result<()> {
-        let mut recipe = self.recipe()?;
-        change(&mut recipe)?;
-        self.set_recipe(id, &recipe)
+        self.tell_recipe(id, &recipe)
     }
 
     fn tell_recipe(&mut self, id: u64, recipe: &Recipe) -> Result<()> {
@@ -181,7 +166,7 @@ impl Session {
     }
 
     /// Cleans files into a folder, reporting progress.
-    async fn clean_files(
+    pub(super) async fn clean_files(
         &mut self,
         id: u64,
         recipe: Recipe,
@@ -208,7 +193,7 @@ impl Session {
         Ok(())
     }
 
-    async fn list_dropped(
+    pub(super) async fn list_dropped(
         &mut self,
         id: u64,
         stage: Option<String>,
@@ -239,18 +224,21 @@ impl Session {
         Ok(())
     }
 
-    fn export_report(&mut self, id: u64, to: Option<String>) -> Result<()> {
+    pub(super) fn export_report(&mut self, id: u64, to: Option<PathBuf>, keep: bool) -> Result<()> {
         let path = self.cleaned_folder()?.join(REPORT_PAGE);
         if !files::exists(&path) {
             return Err(Error::Refused("there is no report yet: clean the documents first".to_owned()));
         }
         let bytes = files::read(&path).map_err(Error::io(&path))?;
+        let folder = self.opened()?.project.folder();
+        let name = format!("{} cleaning.html", folder.file_name().unwrap_or_default().to_string_lossy());
         let Some(to) = to else {
-            self.sink.answer_with(id, Event::ReportPage { path: None }, vec![bytes]);
+            self.sink.attached(id, name, bytes);
             return Ok(());
         };
-        files::write(Path::new(&to), bytes).map_err(Error::io(&to))?;
-        self.sink.answer(id, Event::ReportPage { path: Some(to) });
+        refuse_what_is_there(&to, keep)?;
+        files::write(&to, bytes).map_err(Error::io(&to))?;
+        self.sink.exported(id, name, &to, std::slice::from_ref(&to));
         Ok(())
     }
 }

@@ -78,7 +78,7 @@ impl Session {
         }
         let compressed = Compressed { run, bytes, matrices, loss, difference };
         self.sink.answer(id, Event::Compressed { compressed: Box::new(compressed) });
-        self.list_runs(id)
+        Ok(())
     }
 
     /// Sets weights of a model to zero.

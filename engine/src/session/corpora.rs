@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::platform::{self, Fetched};
-use crate::protocol::{Command, CorpusSummary, Event, FetchProgress};
+use crate::protocol::{CorpusSummary, Event, FetchProgress};
 use crate::{Error, Result};
 use glasshouse_corpus::catalogue::{self, Entry, Length};
 use std::path::PathBuf;
@@ -10,26 +10,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 impl Session {
-    /// Handles the commands for public corpora.
-    pub(super) async fn corpora(&mut self, id: u64, command: Command) -> Result<()> {
-        match command {
-            Command::ListCorpora => {
-                let corpora = catalogue::ENTRIES.iter().map(summary).collect();
-                self.sink.answer(id, Event::Corpora { corpora });
-                Ok(())
-            }
-            Command::FetchCorpus { name } => {
-                self.opened()?;
-                let path = self.fetched(id, catalogue::find(&name)?, None).await?;
-                self.add_documents(id, &[path.display().to_string()], Vec::new()).await
-            }
-            Command::DownloadCorpus { name, to } => {
-                let path = self.fetched(id, catalogue::find(&name)?, to).await?;
-                self.sink.answer(id, Event::Fetched { path });
-                Ok(())
-            }
-            other => Err(Error::Internal(format!("unknown corpora command {other:?}"))),
+    pub(super) fn list_corpora(&self, id: u64) {
+        let corpora = catalogue::ENTRIES.iter().map(summary).collect();
+        self.sink.answer(id, Event::Corpora { corpora });
+    }
+
+    pub(super) async fn fetch_corpus(
+        &mut self,
+        id: u64,
+        name: &str,
+        to: Option<PathBuf>,
+        add: bool,
+    ) -> Result<()> {
+        if add {
+            self.opened()?;
         }
+        let path = self.fetched(id, catalogue::find(name)?, to).await?;
+        if add {
+            return self.add_documents(id, &[path.display().to_string()], Vec::new()).await;
+        }
+        self.sink.answer(id, Event::Fetched { path });
+        Ok(())
     }
 
     /// The file of a corpus; downloads it if necessary.

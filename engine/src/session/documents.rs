@@ -6,7 +6,7 @@ use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::platform::{self, ChatRenderer, CorpusFiles, Yielder, files};
 use crate::project::FEEDBACK_FOLDER;
 use crate::project::names::Siblings;
-use crate::protocol::{CHATML, DataConfig, Event, file_kind};
+use crate::protocol::{CHATML, DataConfig, DocumentsChange, Event, file_kind};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{TokenizerFiles, template_fails};
 use crate::{Error, Result};
@@ -24,6 +24,19 @@ const NAMED: usize = 8;
 const LEARNED: [&str; 2] = [FEEDBACK_FOLDER, RECIPES_FOLDER];
 
 impl Session {
+    pub(super) async fn change_documents(
+        &mut self,
+        id: u64,
+        change: DocumentsChange,
+        bytes: Vec<Vec<u8>>,
+    ) -> Result<()> {
+        match change {
+            DocumentsChange::Add { names } => self.add_documents(id, &names, bytes).await,
+            DocumentsChange::Replace { names } => self.replace_documents(id, &names, bytes).await,
+            DocumentsChange::Remove { name } => self.remove_document(id, &name).await,
+        }
+    }
+
     /// Copies files into the project: all of them, or none if one fails or the request is cancelled. Folders are searched
     /// recursively for supported files; a notice names skipped ones.
     pub(super) async fn add_documents(

@@ -12,7 +12,7 @@ pub(super) use work::{AnswerWriter, Told};
 use super::event_sink::EventSink;
 use super::models::{Model, expect_writes};
 use super::training::ActiveRun;
-use super::{EVALUATING, RequestOutcome, Session};
+use super::{RequestOutcome, Session};
 use crate::data::recipes::{generated_held_out, held_out};
 use crate::evaluation::tasks::{Asked, TaskFile, families};
 use crate::evaluation::{Scorer, stride_of};
@@ -22,7 +22,10 @@ use crate::platform::{Yielder, files};
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::{TaskReport, TaskRequest};
 use crate::protocol::recipes::{TuningRecipe, recipe};
-use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Hint, WeightFormat, WeightSource};
+use crate::protocol::setting::Settings as _;
+use crate::protocol::{
+    Comparison, EVALUATING, EvaluateSettings, Evaluation, Event, Hint, WeightFormat, WeightSource,
+};
 use crate::{Error, Result, storage};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -65,7 +68,7 @@ impl Session {
         mut live: Option<ActiveRun<'_, '_>>,
     ) -> Result<RequestOutcome> {
         let begun = Instant::now();
-        settings.validate()?;
+        settings.check()?;
         // Report mistakes in tasks before loading a model.
         let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source, live.as_ref()))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {
@@ -246,14 +249,13 @@ impl Session {
         let beside: Vec<(&Evaluation, Vec<Comparison>)> =
             others.iter().map(|(other, comparisons)| (other, comparisons.clone())).collect();
         let page = card::html(&evaluation, audit.as_ref(), &beside);
+        let name = format!("{} card.html", run.name());
         match to {
             Some(to) => {
                 storage::write_atomically(&to, page.as_bytes())?;
-                self.sink.answer(id, Event::CardWritten { path: Some(to) });
+                self.sink.exported(id, name, &to, std::slice::from_ref(&to));
             }
-            None => {
-                self.sink.answer_with(id, Event::CardWritten { path: None }, vec![page.into_bytes()]);
-            }
+            None => self.sink.attached(id, name, page.into_bytes()),
         }
         Ok(())
     }
@@ -288,7 +290,7 @@ impl Session {
 }
 
 /// Fails if a file exists and must be kept.
-fn refuse_what_is_there(to: &Path, keep: bool) -> Result<()> {
+pub(super) fn refuse_what_is_there(to: &Path, keep: bool) -> Result<()> {
     if keep && files::exists(to) {
         return Err(Error::bad_file(to, "it already exists; choose another file"));
     }

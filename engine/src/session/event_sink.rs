@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::protocol::{Envelope, ErrorReport, Event, Hint, Report};
 use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
 use web_time::{Duration, Instant};
 
 /// Interval of heartbeats.
@@ -76,6 +77,19 @@ impl EventSink {
     /// Like [`Self::answer`], with files.
     pub(super) fn answer_with(&self, request: u64, event: Event, bytes: Vec<Vec<u8>>) {
         self.send(Some(request), event, bytes);
+    }
+
+    /// Answers with an export: the files written to `to`.
+    pub(super) fn exported(&self, request: u64, name: String, to: &Path, files: &[PathBuf]) {
+        let files = files.iter().map(|file| file.display().to_string()).collect();
+        let path = Some(to.display().to_string());
+        self.answer(request, Event::Exported { name, path, files, bytes: 0, packed: 0 });
+    }
+
+    /// Answers with an export as one attached file.
+    pub(super) fn attached(&self, request: u64, name: String, file: Vec<u8>) {
+        let event = Event::Exported { name, path: None, files: Vec::new(), bytes: 0, packed: 0 };
+        self.answer_with(request, event, vec![file]);
     }
 
     /// Sends an event that answers no request.

@@ -30,17 +30,15 @@ impl Session {
         let name = "feedback".to_owned();
         if let Some(to) = to {
             let written = project.export_feedback(&to, one, !keep)?;
-            let files = written.into_iter().map(|(file, _)| file.display().to_string()).collect();
-            let path = Some(to.display().to_string());
-            self.sink.answer(id, Event::Exported { name, path, files });
+            let files: Vec<PathBuf> = written.into_iter().map(|(file, _)| file).collect();
+            self.sink.exported(id, name, &to, &files);
             return Ok(());
         }
         let staging = Staging::inside(project.folder())?;
         let folder = staging.path().join(&name);
         project.export_feedback(&folder, one, true)?;
         let (packed, _) = archive::pack_folder(&folder, &Yielder::new()).await?;
-        let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
-        self.sink.answer_with(id, event, vec![packed]);
+        self.sink.attached(id, format!("{name}.zip"), packed);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use super::event_sink::MOMENT;
 use crate::formats::{Found, ModelAddress, RemoteFile, bytes_of, import, source_of};
 use crate::platform::{self, Yielder, files};
 use crate::project::{Project, Run};
-use crate::protocol::quantity::bytes;
+use crate::protocol::quantity::{bytes, whole};
 use crate::protocol::{Event, FoundModel, Hint, ModelSource};
 use crate::storage::{self, Staging};
 use crate::{Error, Result};
@@ -95,7 +95,7 @@ impl Session {
             self.sink.notice(format!(
                 "{name} was already imported from there and is used again; delete it to import another"
             ));
-            self.sink.answer(id, imported(&run, &found));
+            self.sink.answer(id, imported(&run, &found)?);
             return self.list_runs(id);
         }
         if let Some(reason) = self.lack_of_room(&found).await {
@@ -109,7 +109,7 @@ impl Session {
         let sink = self.sink.clone();
         let mut progress = |done| {
             sink.progress(done, total);
-            sink.answer(id, Event::ImportProgress { done, total });
+            sink.answer(id, Event::Progress { what: "reading the weights".to_owned(), done, total });
         };
         progress(0);
         let (name, source) = (&looked.name, looked.source.clone());
@@ -117,7 +117,7 @@ impl Session {
         let run = import(&project, &found, name, source, for_comparison, &yielder, &mut progress).await?;
         self.looked = None;
         self.settle_claim(true);
-        self.sink.answer(id, imported(&run, &found));
+        self.sink.answer(id, imported(&run, &found)?);
         self.list_runs(id)
     }
 
@@ -173,7 +173,8 @@ impl Session {
             if told.elapsed() >= MOMENT {
                 told = Instant::now();
                 let total = total.unwrap_or(0).max(done);
-                self.sink.answer(number, Event::ImportProgress { done, total });
+                let what = "downloading the model".to_owned();
+                self.sink.answer(number, Event::Progress { what, done, total });
             }
         };
         let path = address.fetch(&listed, staging.path(), room, &mut progress).await?;
@@ -250,13 +251,10 @@ fn imported_before(project: &Project, found: &Found, source: Option<&String>) ->
     Ok(None)
 }
 
-fn imported(run: &Run, found: &Found) -> Event {
-    Event::ModelImported {
-        run: run.name(),
-        class: found.family.class.to_owned(),
-        parameters: found.parameter_count() as u64,
-        shape: found.model.shape(),
-    }
+fn imported(run: &Run, found: &Found) -> Result<Event> {
+    let parameters = whole(found.parameter_count() as u64);
+    let about = format!("{}, {parameters} parameters, {}", found.family.class, found.model.shape());
+    Ok(Event::RunAdded { run: run.summary()?, about })
 }
 
 #[cfg(test)]

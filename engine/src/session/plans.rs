@@ -12,7 +12,7 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
-use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
+use crate::protocol::{DeviceType, Event, Fit, PassFlops, PlanSummary, RunConfig, presets};
 use crate::training::reward::RewardModel;
 use crate::{Error, Result};
 
@@ -191,8 +191,16 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn fit_to_device(&mut self, id: u64, config: &RunConfig) -> Result<()> {
-        let config = &self.with_teacher(config)?;
+    pub(super) async fn fit(&mut self, id: u64, request: Fit) -> Result<()> {
+        let config = match request {
+            Fit::ToDevice { config } => config,
+            Fit::First { seconds } => {
+                let config = Box::new(self.first_config(seconds).await?);
+                self.sink.answer(id, Event::Fitted { config, changes: Vec::new() });
+                return Ok(());
+            }
+        };
+        let config = &self.with_teacher(&config)?;
         config.validate()?;
         let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         let (config, changes) = platform::spawn_blocking(move || fit(&wanted, &target, limits)).await??;

@@ -1,11 +1,12 @@
 //! The shelf of projects, and the open one.
 
-use super::{Session, replacement};
+use super::training::ActiveRun;
+use super::{Session, idle, replacement};
 use crate::data::{self, Prepared, survey::Survey};
 use crate::platform::{self, Yielder, files};
 use crate::project::shelf::Shelf;
 use crate::project::{Claim, Next, Project, archive, shelf};
-use crate::protocol::{DataConfig, Event, ProjectSummary, RunConfig, presets};
+use crate::protocol::{DataConfig, Event, ProjectChange, ProjectSummary, RunConfig, presets};
 use crate::{Error, Result, storage};
 use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
@@ -230,14 +231,44 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn duplicate_project(&mut self, id: u64, project: &str, name: &str) -> Result<()> {
+    pub(super) async fn change_project(
+        &mut self,
+        id: u64,
+        project: &str,
+        change: ProjectChange,
+        live: &Option<ActiveRun<'_, '_>>,
+    ) -> Result<()> {
+        match change {
+            ProjectChange::Rename(name) => {
+                let _lock = self.lock_if_shut(project).await?;
+                self.shelf()?.rename(project, &name)?;
+            }
+            ProjectChange::Duplicate(name) => self.duplicate_project(project, &name).await?,
+            ProjectChange::Delete => {
+                if self.is_open(project) {
+                    idle(live)?;
+                    // We held its lock; a browser releases it asynchronously, so it cannot be taken again here.
+                    self.close_project();
+                    self.sink.answer(id, Event::ProjectClosed);
+                } else {
+                    // Not while another window has it open. A lock of ours is released together with the folder.
+                    drop(self.lock_if_shut(project).await?);
+                }
+                self.shelf()?.delete(project)?;
+            }
+            ProjectChange::Restore => self.shelf()?.restore(project)?,
+        }
+        self.list_projects(id).await
+    }
+
+    async fn duplicate_project(&mut self, project: &str, name: &str) -> Result<()> {
         let folder = self.shelf()?.path_of(project)?;
         let looked = self.looked_into(project, &folder).await?;
         let copy = self.shelf()?.duplicate(project, name, &Yielder::new()).await?;
         drop(looked);
         self.keep_files().await;
         platform::persistence::unload(&self.shelf()?.path_of(&copy)?);
-        self.list_projects(id).await
+        Ok(())
     }
 
     pub(super) async fn export_project(
@@ -264,7 +295,7 @@ impl Session {
             self.sink.notice(note);
         }
         let path = to.map(|path| path.display().to_string());
-        let exported = Event::ProjectExported { name, path, bytes, files };
+        let exported = Event::Exported { name, path, files: Vec::new(), bytes, packed: files };
         self.sink.answer_with(id, exported, content.into_iter().collect());
         Ok(())
     }

@@ -12,19 +12,16 @@ use crate::generation::uncertainty::{entropy, margin, mean_entropy, most_frequen
 use crate::generation::{Batch, Decoder, Generated, chat_room, request};
 use crate::platform::Yielder;
 use crate::protocol::quantity::counted;
+use crate::protocol::setting::Settings as _;
 use crate::protocol::{
     Event, GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, likeliest,
 };
 use crate::{Error, Result, storage};
 use candidates::{Candidate, Candidates};
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// Answers generated in one batch.
 const PLACES: usize = 16;
-
-/// Allowed number of answers per prompt for measuring disagreement.
-const SAMPLES: RangeInclusive<usize> = 2..=64;
 
 /// The file with prompts or texts.
 pub(super) struct Pool<'a> {
@@ -45,16 +42,7 @@ impl Session {
         let max_tokens = settings.max_tokens;
         let config = GenerateConfig { max_tokens, temperature: 1.0, ..GenerateConfig::default() };
         config.validate()?;
-        if settings.count == 0 {
-            return Err(Error::Refused("the number of proposals must be at least 1".to_owned()));
-        }
-        if !SAMPLES.contains(&settings.samples) {
-            let (least, most) = (SAMPLES.start(), SAMPLES.end());
-            let asked = settings.samples;
-            return Err(Error::Refused(format!(
-                "the number of answers per prompt must be {least} to {most} (got {asked})"
-            )));
-        }
+        settings.check()?;
         let model = self.weights(source, None).await?;
         if model.config.scores() {
             return Err(Error::Refused(format!(

@@ -6,7 +6,8 @@ use crate::formats::{gguf, huggingface, page};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, Trained, archive, checkpoint_of, metrics};
 use crate::protocol::{
-    CheckpointChoice, Event, ExportFormat, LINK_ENDING, LogitDifference, Verification, WeightFormat,
+    CheckpointChoice, Event, ExportFormat, LINK_ENDING, LogitDifference, RunChange, Verification,
+    WeightFormat,
 };
 use crate::storage::{self, Staging};
 use crate::tokenizer::TokenizerFiles;
@@ -29,72 +30,58 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn read_settings(&mut self, id: u64, name: Option<&str>) -> Result<()> {
+    pub(super) fn read_run(&mut self, id: u64, name: Option<&str>, points: usize) -> Result<()> {
         let run = self.run_or_latest(name)?;
-        self.sink.answer(id, Event::Settings { run: run.name(), config: Box::new(run.config()?) });
-        Ok(())
-    }
-
-    pub(super) fn read_history(&mut self, id: u64, name: &str, points: usize) -> Result<()> {
-        let run = self.run_named(name)?;
-        let history = Event::History {
-            run: run.name(),
-            config: Box::new(run.config()?),
-            events: metrics::thinned(&run.metrics_path(), points)?,
-            checkpoints: run.summary()?.checkpoints,
+        let config = Box::new(run.config()?);
+        let (events, checkpoints) = match points {
+            0 => (Vec::new(), Vec::new()),
+            _ => (metrics::thinned(&run.metrics_path(), points)?, run.summary()?.checkpoints),
         };
-        self.sink.answer(id, history);
+        self.sink.answer(id, Event::History { run: run.name(), config, events, checkpoints });
         Ok(())
     }
 
-    pub(super) fn save_notes(&mut self, id: u64, name: &str, notes: &str) -> Result<()> {
-        self.run_named(name)?.set_notes(notes)?;
-        self.list_runs(id)
-    }
-
-    pub(super) fn rename_run(&mut self, id: u64, name: &str, title: &str) -> Result<()> {
-        self.run_named(name)?.set_title(title)?;
-        self.list_runs(id)
-    }
-
-    pub(super) fn tag_run(&mut self, id: u64, name: &str, tags: &[String]) -> Result<()> {
-        self.run_named(name)?.set_tags(tags)?;
-        self.list_runs(id)
-    }
-
-    /// Deletes a run, unless it is in training.
-    pub(super) fn delete_run(&mut self, id: u64, name: &str, trains: Option<&str>) -> Result<()> {
-        let run = self.run_named(name)?;
-        if trains == Some(run.name().as_str()) {
-            return Err(Error::Training { run: run.name(), advice: "stop it, then delete it" });
-        }
-        run.delete()?;
-        self.evaluations.cancel_of(&run);
-        self.list_runs(id)
-    }
-
-    pub(super) fn restore_run(&mut self, id: u64, name: &str) -> Result<()> {
-        self.opened()?.project.restore_run(name)?;
-        self.list_runs(id)
-    }
-
-    pub(super) async fn restore_checkpoint(
+    /// `trains` is the run in training, if any.
+    pub(super) async fn change_run(
         &mut self,
         id: u64,
         name: &str,
-        checkpoint: CheckpointChoice,
+        change: RunChange,
+        trains: Option<&str>,
     ) -> Result<()> {
-        let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
-        let restore = async move |yielder: Yielder| {
-            crate::training::restore(&project, &run, &checkpoint, &yielder).await
-        };
-        platform::spawn_yielding(restore).await??.put()?;
+        match change {
+            RunChange::Notes(notes) => self.run_named(name)?.set_notes(&notes)?,
+            RunChange::Title(title) => self.run_named(name)?.set_title(&title)?,
+            RunChange::Tags(tags) => self.run_named(name)?.set_tags(&tags)?,
+            RunChange::Delete => {
+                let run = self.run_named(name)?;
+                if trains == Some(run.name().as_str()) {
+                    return Err(Error::Training { run: run.name(), advice: "stop it, then delete it" });
+                }
+                run.delete()?;
+                self.evaluations.cancel_of(&run);
+            }
+            RunChange::Restore => self.opened()?.project.restore_run(name)?,
+            RunChange::RestoreCheckpoint(checkpoint) => {
+                let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
+                let restore = async move |yielder: Yielder| {
+                    crate::training::restore(&project, &run, &checkpoint, &yielder).await
+                };
+                platform::spawn_yielding(restore).await??.put()?;
+            }
+            RunChange::MergeAdapter { checkpoint, adapter, undo } => {
+                self.merge_adapter(id, name, checkpoint.unwrap_or_default(), adapter, undo).await?;
+            }
+            RunChange::Compress { checkpoint, method, documents } => {
+                self.compress(id, name, &checkpoint.unwrap_or_default(), &method, documents).await?;
+            }
+        }
         self.list_runs(id)
     }
 
     /// Merges an adapter (the run's own, or a folder's) into the run's weights, as a new run; or removes a folder's adapter from
     /// them.
-    pub(super) async fn merge_adapter(
+    async fn merge_adapter(
         &mut self,
         id: u64,
         name: &str,
@@ -128,19 +115,19 @@ impl Session {
         notice.into_iter().chain(uncompared).for_each(|notice| self.sink.notice(notice));
         let difference = difference.ok();
         self.sink.answer(id, Event::AdapterMerged { run: merged.name(), difference });
-        self.list_runs(id)
+        Ok(())
     }
 
     pub(super) async fn export_model(
         &mut self,
         id: u64,
         name: &str,
-        checkpoint: &CheckpointChoice,
+        checkpoint: Option<CheckpointChoice>,
         (format, template): (ExportFormat, Option<Vec<u8>>),
         to: Option<PathBuf>,
         keep: bool,
     ) -> Result<()> {
-        let run = self.run_named(name)?;
+        let (run, checkpoint) = (self.run_named(name)?, &checkpoint.unwrap_or_default());
         if format != ExportFormat::HuggingFace && !run.config()?.model.labels.is_empty() {
             return Err(Error::Refused(format!(
                 "{} has a head for labels, which this format cannot store; export it as a Hugging Face folder",
@@ -209,9 +196,7 @@ impl Session {
             }
         };
         if staging.is_none() {
-            let files = written.iter().map(|file| file.display().to_string()).collect();
-            let path = Some(path.display().to_string());
-            self.sink.answer(id, Event::Exported { name: place, path, files });
+            self.sink.exported(id, place, &path, &written);
             return Ok(());
         }
         let (name, bytes) = match format {
@@ -220,14 +205,12 @@ impl Session {
             }
             ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => {
                 if let [_, modelfile] = &written[..] {
-                    let event =
-                        Event::Exported { name: format!("{place}.Modelfile"), path: None, files: Vec::new() };
-                    self.sink.answer_with(id, event, vec![storage::read(modelfile)?]);
+                    self.sink.attached(id, format!("{place}.Modelfile"), storage::read(modelfile)?);
                 }
                 (place, storage::read(&path)?)
             }
         };
-        self.sink.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![bytes]);
+        self.sink.attached(id, name, bytes);
         Ok(())
     }
 

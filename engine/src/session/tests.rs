@@ -21,8 +21,9 @@ mod made;
 
 use super::{Options, run};
 use crate::protocol::{
-    CheckpointChoice, Command, Ending, Envelope, ErrorKind, Event, GenerateConfig, Output, Report, Request,
-    RunConfig, RunLaunch, RunState, TrainEvent, TrainingState, WeightSource, message, presets,
+    Bench, CheckpointChoice, Command, DocumentsChange, Ending, Envelope, ErrorKind, Event, Export, Fit,
+    GenerateConfig, Output, ProjectChange, RecipeChange, Report, Request, RunChange, RunConfig, RunLaunch,
+    RunState, Steer, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -122,8 +123,8 @@ fn play_trained(config: RunConfig, steps: Vec<(Option<Trigger>, Command)>) -> Ve
 /// Triggers at a step of a run.
 const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
 
-fn after(command: Command) -> (Option<Trigger>, Command) {
-    (None, command)
+fn after(command: impl Into<Command>) -> (Option<Trigger>, Command) {
+    (None, command.into())
 }
 
 fn tiny(steps: u64) -> RunConfig {
@@ -182,7 +183,7 @@ fn samples_at_once_are_what_each_is_by_itself() {
             alone(21),
             after(samples(0)),
             after(endless),
-            (Some(|event| matches!(event, Event::ModelOpened { .. })), Command::StopWriting { request: 0 }),
+            (Some(|event| matches!(event, Event::ModelOpened { .. })), Command::Cancel { request: 0 }),
             after(Command::ListRuns),
         ],
     );
@@ -261,10 +262,9 @@ fn a_project_is_made_trained_written_with_and_found_again() {
             after(Command::ListDocuments { search: "the".to_owned(), offset: 0, count: 3, validation: 0.1 }),
             after(Command::Plan { config: Box::new(tiny(20)) }),
             after(Command::Plan { config: Box::new(tiny(10_000)) }),
-            after(Command::FitToDevice { config: Box::new(tiny(20)) }),
+            after(Fit::ToDevice { config: Box::new(tiny(20)) }),
             after(train(tiny(20), None)),
             after(Command::Tokenize { text: "The owl".to_owned() }),
-            after(Command::ReplayMerges { text: "The owl".to_owned() }),
             after(Command::ListVocabulary {
                 search: String::new(),
                 order: crate::protocol::VocabularyOrder::LeastUsed,
@@ -289,7 +289,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
     );
     has(|event| matches!(event, Event::Fitted { changes, .. } if changes.is_empty()));
     has(|event| matches!(event, Event::Tokens { tokens, .. } if !tokens.is_empty()));
-    has(|event| matches!(event, Event::MergeReplay { steps, .. } if !steps.is_empty()));
+    has(|event| matches!(event, Event::Tokens { merges: Some((_, steps)), .. } if !steps.is_empty()));
     has(|event| matches!(event, Event::Vocabulary { entries, .. } if entries.len() == 5));
     has(|event| matches!(event, Event::Completed { completion } if !completion.text.is_empty()));
     has(
@@ -312,10 +312,10 @@ fn a_project_is_made_trained_written_with_and_found_again() {
             after(Command::ListProjects),
             after(Command::OpenProject { id: "owls".to_owned() }),
             after(explain),
-            after(Command::ReadHistory { run: "1".to_owned(), points: 5 }),
-            after(Command::ExportProject { id: "owls".to_owned(), to: None, keep: false }),
-            after(Command::DeleteProject { id: "owls".to_owned() }),
-            after(Command::RestoreProject { id: "owls".to_owned() }),
+            after(Command::ReadRun { run: Some("1".to_owned()), points: 5 }),
+            after(Export::Project { id: "owls".to_owned() }.to(None, false)),
+            after(ProjectChange::Delete.to("owls")),
+            after(ProjectChange::Restore.to("owls")),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -340,21 +340,21 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
     let heard = play_trained(
         endless,
         vec![
-            (Some(TRAINS), Command::Pause),
+            (Some(TRAINS), Command::Steer(Steer::Pause)),
             (
                 Some(|event| matches!(event, Event::TrainingState { state: TrainingState::Paused, .. })),
-                Command::StepOnce,
+                Command::Steer(Steer::StepOnce),
             ),
             after(generate("A")),
-            (Some(|event| matches!(event, Event::Completed { .. })), Command::Continue),
+            (Some(|event| matches!(event, Event::Completed { .. })), Command::Steer(Steer::Continue)),
             after(generate("B")),
             (
                 Some(|event| matches!(event, Event::Completed { .. })),
-                Command::ChangeTraining { learning_rate: Some(5e-4), steps: None },
+                Command::Steer(Steer::Change { learning_rate: Some(5e-4), steps: None }),
             ),
-            after(Command::ProfileStep),
+            after(Steer::Profile),
             after(Command::OpenProject { id: "p".to_owned() }),
-            after(Command::StopTraining),
+            after(Steer::Stop),
         ],
     );
     let failed = failures(&heard);
@@ -421,7 +421,7 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
     assert_eq!(summary.unwrap().config, tokenizer);
 
     // A copy has them too, and a damaged record affects only itself.
-    play(shelf.path(), vec![after(Command::DuplicateProject { id: "p".to_owned(), name: "q".to_owned() })]);
+    play(shelf.path(), vec![after(ProjectChange::Duplicate("q".to_owned()).to("p"))]);
     let heard = play(shelf.path(), vec![after(Command::OpenProject { id: "q".to_owned() })]);
     assert_eq!(opened(&heard).0.seed, 4242);
     std::fs::write(shelf.path().join("q/next.json"), "{").unwrap();
@@ -449,14 +449,14 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
         shelf.path(),
         vec![
             after(train(tiny(10), None)),
-            after(Command::Pause),
+            after(Steer::Pause),
             after(Command::OpenProject { id: "../../etc".to_owned() }),
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(impossible, None)),
             after(Command::Tokenize { text: "x".to_owned() }),
-            after(Command::AddDocuments { names: vec!["/nowhere/at/all.txt".to_owned()] }),
-            after(Command::AddDocuments { names: vec![picture.display().to_string()] }),
-            after(Command::AddDocuments { names: vec![key.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec!["/nowhere/at/all.txt".to_owned()] }),
+            after(DocumentsChange::Add { names: vec![picture.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![key.display().to_string()] }),
             after(Command::ImportProject { name: None, from: None }),
             after(generate("x")),
             after(train(tiny(10), None)),
@@ -483,17 +483,17 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
         &shelf.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(train(config, None)),
             (
                 Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
-                Command::Pause,
+                Command::Steer(Steer::Pause),
             ),
             after(generate("A")),
-            (Some(|event| matches!(event, Event::Completed { .. })), Command::StepOnce),
+            (Some(|event| matches!(event, Event::Completed { .. })), Command::Steer(Steer::StepOnce)),
             (
                 Some(|event| matches!(event, Event::Heartbeat { busy } if busy == "writing a sample")),
-                Command::StopTraining,
+                Command::Steer(Steer::Stop),
             ),
         ],
     );
@@ -524,7 +524,9 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
         std::thread::spawn(move || {
             // Opening waits for the writer, whose first bytes fill the pipe and block it.
             let mut file = std::fs::File::open(&place).unwrap();
-            requests.try_send(Envelope::plain(Request { id: 3, command: Command::Pause })).unwrap();
+            requests
+                .try_send(Envelope::plain(Request { id: 3, command: Command::Steer(Steer::Pause) }))
+                .unwrap();
             let heard = acknowledged.recv_timeout(std::time::Duration::from_secs(60));
             std::io::copy(&mut file, &mut std::io::sink()).unwrap();
             heard
@@ -583,7 +585,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     let tokenizer = |kind| crate::protocol::TokenizerConfig { kind, vocabulary: 30_000, ..tiny(1).tokenizer };
     let (bpe, unigram) = (crate::protocol::TokenizerKind::Bpe, crate::protocol::TokenizerKind::Unigram);
     let cancel = |request| (Some(underway as Trigger), Command::Cancel { request });
-    let short_passages = Command::BenchDecode {
+    let short_passages = Command::Bench(Bench::Decode {
         batches: Vec::new(),
         config: Box::new(RunConfig {
             model: crate::protocol::ModelConfig { vocabulary: 30, ..tiny(1).model },
@@ -593,12 +595,12 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
         prompt_tokens: Some(2),
         tokens: Some(1),
         weights: None,
-    };
+    });
     let heard = play(
         &shelf.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(Command::Measure { config: Box::new(slow(1)) }),
             cancel(4),
             after(Command::TrainTokenizer { tokenizer: tokenizer(unigram), validation: 0.1 }),
@@ -606,8 +608,8 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
             after(Command::CompareTokenizers { candidates: vec![tokenizer(bpe), tokenizer(unigram)] }),
             cancel(8),
             after(train(RunConfig { tokenizer: tokenizer(unigram), ..slow(10) }, None)),
-            (Some(underway), Command::StopTraining),
-            after(Command::BenchStep { config: Box::new(slow(1)), repeats: 100 }),
+            (Some(underway), Command::Steer(Steer::Stop)),
+            after(Bench::Step { config: Box::new(slow(1)), repeats: 100 }),
             cancel(12),
             after(short_passages),
             cancel(14),
@@ -640,8 +642,8 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
         &shelf.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
-            after(Command::ChooseRecipe { name: "raw".to_owned() }),
+            after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
+            after(RecipeChange::Preset { name: "raw".to_owned() }),
             after(Command::Clean),
             (Some(|event| matches!(event, Event::Cleaning { .. })), Command::Cancel { request: 5 }),
             after(Command::Clean),
@@ -672,7 +674,7 @@ fn a_document_that_is_looked_for_in_many_is_given_up() {
         &shelf.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(DocumentsChange::Add { names: vec![text.display().to_string()] }),
             after(Command::CompareDocument { id: "none".to_owned() }),
             (
                 Some(|event| matches!(event, Event::Underway { work, .. } if work == "comparing a document")),
@@ -698,8 +700,7 @@ fn packing_is_given_up_in_the_midst_of_it() {
     std::fs::write(place.join("documents/noise.txt"), noise.take(64 << 20).collect::<Vec<_>>()).unwrap();
     let to = shelf.path().join("out");
     std::fs::create_dir(&to).unwrap();
-    let export =
-        |file: &str| Command::ExportProject { id: "p".to_owned(), to: Some(to.join(file)), keep: false };
+    let export = |file: &str| Export::Project { id: "p".to_owned() }.to(Some(to.join(file)), false);
     let heard = play(
         &shelf.path().join("shelf"),
         vec![after(export("p.glasshouse")), (Some(underway), Command::Cancel { request: 2 })],
@@ -718,7 +719,7 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
         }
         _ => false,
     };
-    let heard = play_trained(config, vec![(Some(written), Command::StopTraining)]);
+    let heard = play_trained(config, vec![(Some(written), Command::Steer(Steer::Stop))]);
     assert_eq!(failures(&heard), Vec::<String>::new());
     let samples: Vec<u64> = told!(heard, Event::Training { events } => events)
         .flatten()
@@ -755,12 +756,8 @@ fn added_names_are_those_that_every_file_system_takes() {
         &shelf,
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names: names.clone() }),
-            after(Command::ExportProject {
-                id: "p".to_owned(),
-                to: Some(folder.path().join("p.glasshouse")),
-                keep: false,
-            }),
+            after(DocumentsChange::Add { names: names.clone() }),
+            after(Export::Project { id: "p".to_owned() }.to(Some(folder.path().join("p.glasshouse")), false)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -797,7 +794,7 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     std::fs::write(&poem, "No ending says that this is text.").unwrap();
     let nothing = folder.path().join("nothing");
     std::fs::create_dir(&nothing).unwrap();
-    let add = |path: &Path| after(Command::AddDocuments { names: vec![path.display().to_string()] });
+    let add = |path: &Path| after(DocumentsChange::Add { names: vec![path.display().to_string()] });
     let made = after(Command::CreateProject { name: "p".to_owned() });
     let shelf = folder.path().join("shelf");
     let heard =
@@ -862,7 +859,7 @@ fn a_stop_is_heard_in_the_midst_of_a_long_step_and_of_a_long_evaluation() {
             vec![
                 after(Command::CreateProject { name: "p".to_owned() }),
                 after(train(config, None)),
-                (Some(|event| matches!(event, Event::TrainingStarted { .. })), Command::StopTraining),
+                (Some(|event| matches!(event, Event::TrainingStarted { .. })), Command::Steer(Steer::Stop)),
             ],
         );
         assert_eq!(failures(&heard), Vec::<String>::new());
@@ -897,7 +894,7 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
     std::fs::create_dir_all(shelf.join("spoilt/documents")).unwrap();
     std::fs::write(shelf.join("spoilt/documents/old.txt"), b"\xff\xd8\xff\xe0\0\x10JFIF\0").unwrap();
     let add = |names: &[&String]| {
-        after(Command::AddDocuments { names: names.iter().map(|name| (*name).clone()).collect() })
+        after(DocumentsChange::Add { names: names.iter().map(|name| (*name).clone()).collect() })
     };
     let overviews = |heard: &[Report]| -> Vec<_> {
         told!(heard, Event::Documents { overview, .. } => overview.clone()).collect()
@@ -916,9 +913,9 @@ fn files_that_are_no_text_are_listed_and_spoil_nothing() {
                 },
                 validation: 0.1,
             }),
-            after(Command::RemoveDocument { name: "empty.txt".to_owned() }),
-            after(Command::RemoveDocument { name: "old.txt".to_owned() }),
-            after(Command::RemoveDocument { name: "photo.txt".to_owned() }),
+            after(DocumentsChange::Remove { name: "empty.txt".to_owned() }),
+            after(DocumentsChange::Remove { name: "old.txt".to_owned() }),
+            after(DocumentsChange::Remove { name: "photo.txt".to_owned() }),
         ],
     );
     let failed = failures(&heard);
@@ -958,17 +955,14 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(tiny(3), None)),
-            after(Command::RenameRun { run: run(), title: " Owls\n by night ".to_owned() }),
-            after(Command::TagRun { run: run(), tags }),
-            after(Command::DeleteRun { run: run() }),
-            after(Command::RestoreRun { run: run() }),
+            after(RunChange::Title(" Owls\n by night ".to_owned()).to(run())),
+            after(RunChange::Tags(tags).to(run())),
+            after(RunChange::Delete.to(run())),
+            after(RunChange::Restore.to(run())),
             after(train(tiny(100_000), None)),
-            (
-                Some(|event| matches!(event, Event::Training { .. })),
-                Command::DeleteRun { run: "2".to_owned() },
-            ),
-            after(Command::DeleteRun { run: "1".to_owned() }),
-            after(Command::StopTraining),
+            (Some(|event| matches!(event, Event::Training { .. })), RunChange::Delete.to("2")),
+            after(RunChange::Delete.to("1")),
+            after(Steer::Stop),
         ],
     );
     let failed = failures(&heard);
@@ -981,7 +975,7 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
     assert_eq!(told[4].iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["2-first-stories"]);
     // Its number is not reused while it can be restored; then it is gone.
     assert!(shelf.path().join("p/runs/1-first-stories").exists());
-    let heard = play(shelf.path(), vec![opened(), after(Command::RestoreRun { run: run() })]);
+    let heard = play(shelf.path(), vec![opened(), after(RunChange::Restore.to(run()))]);
     assert!(failures(&heard)[0].contains("no deleted run"), "{heard:?}");
     assert!(!shelf.path().join("p/runs/1-first-stories").exists());
 }
@@ -990,7 +984,7 @@ fn runs_are_renamed_tagged_deleted_and_restored() {
 fn a_first_run_is_measured_on_its_own_device_if_none_was_chosen() {
     let shelf = tempfile::tempdir().unwrap();
     let options = Options { device: String::new(), ..options(shelf.path()) };
-    let heard = play_without_hello(options, vec![after(Command::FitFirst { seconds: 1.0 })], |_| {});
+    let heard = play_without_hello(options, vec![after(Fit::First { seconds: 1.0 })], |_| {});
     assert!(heard.iter().any(|report| matches!(report.event, Event::Fitted { .. })), "{heard:?}");
     // The run's device is `auto`, which is never a software adapter.
     let notices = heard.iter().filter(|report| matches!(report.event, Event::Notice { .. }));
@@ -1009,9 +1003,9 @@ fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
                 Some(|event| matches!(event, Event::Training { .. })),
                 Command::TrainFirst { project: "First".to_owned(), seconds: 1.0 },
             ),
-            after(Command::Pause),
+            after(Steer::Pause),
             after(Command::ListProjects),
-            after(Command::StopTraining),
+            after(Steer::Stop),
         ],
     );
     assert_eq!(ended(&heard, 4), Some(ErrorKind::Busy));
@@ -1046,11 +1040,11 @@ fn a_document_is_held_out_by_its_name() {
         &shelf,
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::AddDocuments { names }),
+            after(DocumentsChange::Add { names }),
             after(Command::SaveDraft { config: Box::new(config.clone()) }),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 9, validation: 0.1 }),
             after(train(config, None)),
-            after(Command::ReadSettings { run: None }),
+            after(Command::ReadRun { run: None, points: 0 }),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -1062,7 +1056,7 @@ fn a_document_is_held_out_by_its_name() {
         documents.iter().map(|document| (document.file.as_str(), document.validation)).collect();
     assert_eq!(held, [("own.txt", false), ("held.txt", true)]);
     let trained =
-        told!(heard, Event::Settings { config, .. } => config.data.validation_files.clone()).next_back();
+        told!(heard, Event::History { config, .. } => config.data.validation_files.clone()).next_back();
     let place = shelf.join("p").join("documents").join("held.txt");
     assert_eq!(trained.unwrap(), [place.display().to_string()]);
 }
@@ -1078,7 +1072,7 @@ fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
         &folder.path().join("shelf"),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(Command::ReplaceDocuments { names: vec![short.display().to_string()] }),
+            after(DocumentsChange::Replace { names: vec![short.display().to_string()] }),
             after(train(config, None)),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 1, validation: 0.1 }),
             after(Command::ListRuns),

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Maximum characters of a text to tokenise for display.
 const LOOKED_AT: usize = 5_000;
+/// Maximum number of characters whose merges are replayed.
+const REPLAYED: usize = 400;
 /// Bytes of the project's text for comparing tokenizers.
 const COMPARED: usize = 400_000;
 /// Tokens counted at a time.
@@ -153,7 +155,9 @@ impl Session {
         let looked_at: String = text.chars().take(LOOKED_AT).collect();
         let tokens = tokenizer.encode(&looked_at)?.iter().map(|token| tokenizer.describe(*token)).collect();
         let lost = tokenizer.unknown_characters(&looked_at).into_iter().collect();
-        self.sink.answer(id, Event::Tokens { text, tokens, lost });
+        let replay = || tokenizer.replay(&text.chars().take(REPLAYED).collect::<String>());
+        let merges = tokenizer.merges()?.map(|_| replay()).transpose()?;
+        self.sink.answer(id, Event::Tokens { text, tokens, lost, merges });
         Ok(())
     }
 
@@ -200,12 +204,6 @@ impl Session {
         };
         let entries = found.iter().skip(offset).take(count).map(entry).collect();
         self.sink.answer(id, Event::Vocabulary { found: found.len(), offset, entries });
-        Ok(())
-    }
-
-    pub(super) fn replay_merges(&mut self, id: u64, text: &str) -> Result<()> {
-        let (pieces, steps) = self.prepared()?.tokenizer.replay(text)?;
-        self.sink.answer(id, Event::MergeReplay { pieces, steps });
         Ok(())
     }
 

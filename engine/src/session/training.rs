@@ -13,8 +13,8 @@ use crate::plan::disk;
 use crate::platform::{self, files};
 use crate::project::{Beginning, Run, Teacher};
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, LearnsFrom, RunConfig, RunLaunch, RunSummary, TrainEvent,
-    TrainingState, quantity,
+    Command, DataConfig, DeviceSummary, Event, LearnsFrom, RunConfig, RunLaunch, RunSummary, Steer,
+    TrainEvent, TrainingState, quantity,
 };
 use crate::setup::{DeviceOptions, PreparedRun};
 use crate::training::{Options, PendingSample, Progress, Trainer};
@@ -111,7 +111,7 @@ impl Session {
         let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = request.launch;
         let (sink, evaluations) = (self.sink.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
-        let (work, ends) = ((id, PREPARING), |command: &Command| *command == Command::StopTraining);
+        let (work, ends) = ((id, PREPARING), |command: &Command| *command == Steer::Stop.into());
         let prepared = self.prepare_run(request);
         let prepared = cancellable(&mut inbox, &sink, &evaluations, work, ends, None, prepared).await;
         self.inbox = inbox;
@@ -479,20 +479,19 @@ impl Session {
         }
     }
 
-    /// Handles pause, resume, single step, stop, changed settings and profiles.
-    pub(super) async fn steer(&mut self, id: u64, command: &Command, live: ActiveRun<'_, '_>) -> Result<()> {
+    pub(super) async fn steer(&mut self, id: u64, steer: &Steer, live: ActiveRun<'_, '_>) -> Result<()> {
         let ActiveRun { trainer, control } = live;
-        if !control.obeys(command) {
-            match command {
-                Command::ChangeTraining { learning_rate, steps } => {
-                    let event = trainer.change(*learning_rate, *steps).await?;
-                    self.sink.answer(id, Event::Training { events: vec![event] });
-                }
-                Command::ProfileStep => {
-                    let profile = trainer.profile().await?;
-                    self.sink.answer(id, profile);
-                }
-                _ => return Err(Error::Internal("not a command for a run".to_owned())),
+        match steer {
+            Steer::Change { learning_rate, steps } => {
+                let event = trainer.change(*learning_rate, *steps).await?;
+                self.sink.answer(id, Event::Training { events: vec![event] });
+            }
+            Steer::Profile => {
+                let profile = trainer.profile().await?;
+                self.sink.answer(id, profile);
+            }
+            at_once => {
+                control.steered(at_once);
             }
         }
         let steps = trainer.config().train.steps;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::bench::DecodeMeasurement;
 use glasshouse_engine::protocol::quantity::{bytes, counted, tokens_per_second};
-use glasshouse_engine::protocol::{BenchReport, Command};
+use glasshouse_engine::protocol::{Bench, BenchReport, Command};
 
 pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     let BenchDecodeArguments { prompt_tokens, tokens, repeats, ref texts, .. } = *arguments;
@@ -27,8 +27,14 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     let options = arguments.machine.options()?;
     let weights = arguments.weights.format;
     let config = Box::new(config);
-    let command =
-        Command::BenchDecode { config, repeats, prompt_tokens, tokens, weights, batches: texts.clone() };
+    let command = Command::Bench(Bench::Decode {
+        config,
+        repeats,
+        prompt_tokens,
+        tokens,
+        weights,
+        batches: texts.clone(),
+    });
     // Tokens per second of a single text, once measured.
     let mut single = None;
     measured(options, command, arguments.json, |report, _| match report {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewPart, ViewTime};
 use glasshouse_engine::protocol::quantity::{count, counted};
-use glasshouse_engine::protocol::{BenchReport, Command, View};
+use glasshouse_engine::protocol::{Bench, BenchReport, Command, View};
 
 /// Models measured by default: 0.9, 3.2 and 15 million parameters.
 const MODELS: &[&str] = &["first-stories", "llama-tiny", "stories-15m"];
@@ -21,7 +21,7 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
     let is_named = chosen.preset.is_some() || chosen.config.is_some() || chosen.layers.is_some();
     for model in MODELS.iter().take(if is_named { 1 } else { MODELS.len() }) {
         let config = Box::new(run_config(chosen, model)?);
-        let command = Command::BenchInspect { config, repeats: *repeats, views: view.clone() };
+        let command = Command::Bench(Bench::Inspect { config, repeats: *repeats, views: view.clone() });
         measured(options.clone(), command, arguments.json, |report, _| match report {
             // Some take seconds.
             BenchReport::View(time) => {

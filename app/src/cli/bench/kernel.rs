@@ -6,13 +6,13 @@ use crate::cli::settings::run_config;
 use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::bench::KernelMeasurement;
-use glasshouse_engine::protocol::{BenchReport, Command};
+use glasshouse_engine::protocol::{Bench, BenchReport, Command};
 use std::collections::BTreeMap;
 
 pub(super) fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
     let config = Box::new(run_config(&arguments.config, "nanogpt-cpu")?);
     let options = arguments.machine.options()?;
-    let command = Command::BenchKernels { config, filter: arguments.filter.clone() };
+    let command = Command::Bench(Bench::Kernels { config, filter: arguments.filter.clone() });
     let mut kernels = Vec::new();
     measured(options, command, arguments.json, |report, _| {
         if let BenchReport::Kernel(kernel) = report {

@@ -5,14 +5,14 @@ use anyhow::Result;
 use clap::Args;
 use glasshouse_engine::protocol::bench::{ScalingCell, ScalingSummary};
 use glasshouse_engine::protocol::quantity::bytes;
-use glasshouse_engine::protocol::{BenchReport, Command};
+use glasshouse_engine::protocol::{Bench, BenchReport, Command};
 
 pub(super) fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
     let options = arguments.machine.options()?;
     if !arguments.json {
         say!("layers width context vocabulary batch   ms/step estimated  ratio      memory   ratio")?;
     }
-    let command = Command::BenchScaling { quick: arguments.quick };
+    let command = Command::Bench(Bench::Scaling { quick: arguments.quick });
     measured(options, command, arguments.json, |report, _| match report {
         BenchReport::Scaling(cell) => Ok(say!("{}", row(&cell))?),
         BenchReport::ScalingSummary(summary) => print(&summary),

@@ -56,9 +56,8 @@ impl ChatPage {
                 }
                 quiet_text(ui, if writes { text::PROMPTS } else { text::TEXTS });
                 if writes {
-                    let measures =
-                        [(Uncertainty::Entropy, "Entropy"), (Uncertainty::Disagreement, "Disagreement")];
-                    segmented(ui, measure, &measures);
+                    let measures = [Uncertainty::Entropy, Uncertainty::Disagreement];
+                    segmented(ui, measure, &measures.map(|measure| (measure, measure.title())));
                 }
                 let name = if writes { "Choose prompts" } else { "Choose texts" };
                 let choose = |ui: &mut Ui| plain(ui, icons::ICON_UPLOAD_FILE, name).clicked();

@@ -15,9 +15,9 @@ use crate::theme::{self, Palette, space};
 use crate::widgets::{card, hint_line, progress_bar, quiet_text, tab, working};
 use egui::{ComboBox, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::Command;
 use glasshouse_protocol::cleaning::report::Group;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
+use glasshouse_protocol::{Command, RecipeChange};
 use mixture::Mixing;
 
 /// Published recipes: name, display name, and intended use.
@@ -183,10 +183,10 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
             quiet_text(ui, "Judging a sample…");
         }
         if let Some(name) = chosen {
-            context.outbox.send(Command::ChooseRecipe { name: name.to_owned() });
+            context.outbox.send(RecipeChange::Preset { name: name.to_owned() });
         }
         if let (true, Some(toml)) = (undo, cleaning.before.last()) {
-            context.outbox.send(Command::SetRecipe { toml: toml.clone() });
+            context.outbox.send(RecipeChange::Toml { toml: toml.clone() });
         }
     });
 }

@@ -93,7 +93,11 @@ fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> 
             ui.add_enabled_ui(ready, |ui| {
                 let name = format!("Add {}", corpus.title);
                 if plain(ui, icons::ICON_DOWNLOAD, &name).clicked() {
-                    context.outbox.send(Command::FetchCorpus { name: corpus.name.clone() });
+                    context.outbox.send(Command::FetchCorpus {
+                        name: corpus.name.clone(),
+                        to: None,
+                        add: true,
+                    });
                     pressed = true;
                 }
             });

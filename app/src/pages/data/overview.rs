@@ -64,9 +64,7 @@ impl DataPage {
                 }
             });
             self.fetching_ui(ui, context);
-            let changing = state.is_waiting(|command| {
-                matches!(command, Command::AddDocuments { .. } | Command::RemoveDocument { .. })
-            });
+            let changing = state.is_waiting(|command| matches!(command, Command::ChangeDocuments(_)));
             if changing {
                 caption(ui, "Reading the files…");
             }

@@ -5,7 +5,7 @@ use crate::pages::Context;
 use crate::pages::parts::head;
 use crate::widgets::{dialog, plain, primary, quiet_text};
 use egui::{ScrollArea, TextEdit, Ui};
-use glasshouse_protocol::Command;
+use glasshouse_protocol::DocumentsChange;
 
 #[derive(Debug, Default)]
 pub(super) struct Paste {
@@ -43,7 +43,7 @@ impl DataPage {
                 if ui.add_enabled_ui(ready, |ui| primary(ui, None, "Add document").clicked()).inner {
                     let name = file_name(&paste.name);
                     let bytes = std::mem::take(&mut paste.text).into_bytes();
-                    context.outbox.send_with(Command::AddDocuments { names: vec![name] }, vec![bytes]);
+                    context.outbox.send_with(DocumentsChange::Add { names: vec![name] }, vec![bytes]);
                     close = true;
                 }
                 close |= plain(ui, None, "Cancel").clicked();

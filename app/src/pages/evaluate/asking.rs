@@ -4,23 +4,15 @@ use super::text;
 use crate::format;
 use crate::link::{self, Chosen, Wish};
 use crate::pages::Context;
-use crate::pages::parts::{caption, head, line_ui, number};
+use crate::pages::parts::{caption, head, line_ui, own_number_ui};
 use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{
-    AuditTopic, MAX_AUDIT_SAMPLES, MAX_RESAMPLES, TaskRequest, is_description, metric_names,
-};
+use glasshouse_protocol::evaluation::{AuditTopic, TaskRequest, is_description, metric_names};
+use glasshouse_protocol::setting::Settings as _;
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 
-const SECTIONS: [(AuditTopic, &str); 5] = [
-    (AuditTopic::Bias, "Bias"),
-    (AuditTopic::Moderation, "Moderation"),
-    (AuditTopic::Memorisation, "Memorisation"),
-    (AuditTopic::Canaries, "Canaries"),
-    (AuditTopic::Personal, "Personal data"),
-];
 /// Initial values of a document limit, and of a stride in tokens, when the person sets one.
 const DOCUMENTS: usize = 200;
 const STRIDE: usize = 64;
@@ -152,7 +144,7 @@ impl Asking {
                 }
             });
             if let Some(count) = &mut settings.documents {
-                number(ui, ("Number of documents", ""), count, 1..=10_000_000, None);
+                own_number_ui(ui, EvaluateSettings::setting("documents"), count);
             }
             let mut half = settings.stride.is_none();
             field(ui, "Stride", "", None, |ui| {
@@ -161,7 +153,7 @@ impl Asking {
                 }
             });
             if let Some(stride) = &mut settings.stride {
-                number(ui, ("Stride in tokens", ""), stride, 1..=1_000_000, None);
+                own_number_ui(ui, EvaluateSettings::setting("stride"), stride);
             }
             ui.checkbox(&mut settings.baselines, "Baselines: n-grams and compressors on the same text");
         }
@@ -169,7 +161,7 @@ impl Asking {
         ui.checkbox(&mut settings.suite, "Instruction tasks: every family, in held-out wordings");
         if settings.suite {
             let mut rows = settings.suite_rows.unwrap_or(FAMILY_ROWS);
-            number(ui, ("Rows per family", ""), &mut rows, 1..=10_000, None);
+            own_number_ui(ui, EvaluateSettings::setting("suite_rows"), &mut rows);
             settings.suite_rows = (rows != FAMILY_ROWS).then_some(rows);
         }
         ui.add_space(space::TIGHT);
@@ -200,15 +192,15 @@ impl Asking {
             context.asks.wish = Some(Wish::TaskFiles);
         }
         ui.add_space(space::TIGHT);
-        number(ui, ("Resamples", ""), &mut self.evaluates.resamples, 100..=MAX_RESAMPLES, None);
-        number(ui, ("Seed", ""), &mut self.evaluates.seed, 0..=u64::from(u32::MAX), None);
+        own_number_ui(ui, EvaluateSettings::setting("resamples"), &mut self.evaluates.resamples);
+        own_number_ui(ui, EvaluateSettings::setting("seed"), &mut self.evaluates.seed);
     }
 
     pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let sections = &mut self.audits.sections;
-        for (topic, title) in SECTIONS {
+        for topic in AuditTopic::ALL {
             let mut on = sections.is_empty() || sections.contains(&topic);
-            if ui.checkbox(&mut on, title).changed() {
+            if ui.checkbox(&mut on, topic.title()).changed() {
                 if sections.is_empty() {
                     *sections = AuditTopic::ALL.to_vec();
                 }
@@ -220,13 +212,13 @@ impl Asking {
                     sections.push(topic);
                 }
                 // An empty list means all topics.
-                if sections.len() == SECTIONS.len() {
+                if sections.len() == AuditTopic::ALL.len() {
                     sections.clear();
                 }
             }
         }
-        number(ui, ("Samples", ""), &mut self.audits.samples, 1..=MAX_AUDIT_SAMPLES, None);
-        number(ui, ("Seed of the audit", ""), &mut self.audits.seed, 0..=u64::from(u32::MAX), None);
+        own_number_ui(ui, AuditSettings::setting("samples"), &mut self.audits.samples);
+        own_number_ui(ui, AuditSettings::setting("seed"), &mut self.audits.seed);
         caption(ui, text::PAIRS);
         if let Some(name) = self.pairs.clone() {
             let right = |ui: &mut Ui| {

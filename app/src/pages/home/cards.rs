@@ -8,7 +8,7 @@ use crate::theme::{self, CARD_CORNER, space};
 use crate::widgets;
 use egui::{Label, Popup, Rect, RichText, Role, Sense, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ProjectSummary, RunState};
+use glasshouse_protocol::{Command, ProjectChange, ProjectSummary, RunState};
 
 /// Minimum and maximum card width in points.
 const CARD_WIDTHS: [f32; 2] = [264.0, 840.0];
@@ -109,7 +109,7 @@ impl Cards {
                         let kept = !ui.input(|input| input.key_pressed(egui::Key::Escape));
                         let name = name.trim().to_owned();
                         if kept && !name.is_empty() && name != project.name {
-                            context.outbox.send(Command::RenameProject { id: project.id.clone(), name });
+                            context.outbox.send(ProjectChange::Rename(name).to(&project.id));
                         }
                         self.renaming = None;
                     }
@@ -147,14 +147,14 @@ impl Cards {
             }
             if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Duplicate").clicked() {
                 let name = format!("{} copy", project.name);
-                context.outbox.send(Command::DuplicateProject { id: id.clone(), name });
+                context.outbox.send(ProjectChange::Duplicate(name).to(&id));
             }
             if widgets::quiet(ui, icons::ICON_DOWNLOAD, "Export as a file").clicked() {
                 context.asks.wish = Some(Wish::ExportProject { id: id.clone(), name: project.name.clone() });
             }
             if widgets::quiet(ui, icons::ICON_DELETE, "Delete").clicked() {
-                let sent = context.outbox.send(Command::DeleteProject { id: id.clone() });
-                let undo = Command::RestoreProject { id: id.clone() };
+                let sent = context.outbox.send(ProjectChange::Delete.to(&id));
+                let undo = ProjectChange::Restore.to(&id);
                 context.asks.tell_when_done(sent, format!("Deleted {}", project.name), Some(undo));
             }
         });

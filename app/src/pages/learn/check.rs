@@ -12,7 +12,9 @@ use crate::theme::{Palette, space};
 use crate::widgets::{self, hint_line};
 use egui::{DragValue, Label, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, LessonMeasurement, LessonProgress, RunLaunch, RunState, TrainingState};
+use glasshouse_protocol::{
+    Command, LessonMeasurement, LessonProgress, RunLaunch, RunState, Steer, TrainingState,
+};
 use std::collections::{BTreeSet, VecDeque};
 
 /// The prediction being made, and the measurement in progress.
@@ -163,7 +165,7 @@ impl Checking {
 
     /// Requests the runs' histories. Returns whether any is pending.
     fn want(&mut self, context: &mut Context<'_>, runs: &[String]) -> bool {
-        let waits = context.state.is_waiting(|command| matches!(command, Command::ReadHistory { .. }));
+        let waits = context.state.is_waiting(|command| matches!(command, Command::ReadRun { .. }));
         let before = self.asked.len();
         runs.iter().for_each(|run| want_history(context, &mut self.asked, run));
         waits || self.asked.len() != before
@@ -212,7 +214,7 @@ impl Checking {
             let name = training.run.as_ref().map_or("A run", |run| run.name.as_str());
             let words = format!("{name} is training: step {} of {}", training.step, training.steps);
             if widgets::working(ui, &words, Some(share), Some("Stop")) {
-                context.outbox.send(Command::StopTraining);
+                context.outbox.send(Steer::Stop);
                 self.queue.clear();
             }
         }

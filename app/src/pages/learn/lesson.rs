@@ -369,9 +369,7 @@ impl Offer {
 /// Deserializes a view by the name used in commands and addresses.
 fn named_view<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<View>, D::Error> {
     let name = String::deserialize(deserializer)?;
-    View::from_name(&name)
-        .map(Some)
-        .ok_or_else(|| D::Error::custom(names::unknown("view", &name, View::ALL.into_iter().map(View::name))))
+    View::named("view", &name).map(Some).map_err(D::Error::custom)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::theme::{self, space};
 use crate::widgets::{Segment, Stat, card, hint_line, memory_bar, plain, primary, quiet_text, stat_row};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, PlanSummary, RunState, RunSummary, TrainingState};
+use glasshouse_protocol::{Command, Fit, PlanSummary, RunState, RunSummary, TrainingState};
 
 impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
@@ -69,13 +69,13 @@ impl ModelPage {
 
     fn fit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         let state = context.state;
-        let fitting = state.is_waiting(|command| matches!(command, Command::FitToDevice { .. }));
+        let fitting = state.is_waiting(|command| matches!(command, Command::Fit(Fit::ToDevice { .. })));
         let ready = !fitting && draft.refused.is_none();
         if ui
             .add_enabled_ui(ready, |ui| plain(ui, icons::ICON_FIT_SCREEN, "Fit to my device").clicked())
             .inner
         {
-            context.outbox.send(Command::FitToDevice { config: Box::new(draft.config.clone()) });
+            context.outbox.send(Fit::ToDevice { config: Box::new(draft.config.clone()) });
         }
         let Some((fitted, changes)) = &state.planning.fitted else { return };
         // Settings changed since are no longer the fitted ones.

@@ -4,27 +4,22 @@ use super::decoder::Component;
 use super::{Draft, ModelPage};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, fraction, head, number, pick, switch};
+use crate::pages::parts::{caption, drag, form_ui, head, number, variant_ui};
 use crate::theme::{self, Palette};
 use crate::widgets::{Stat, card, field, fold, plain, slider, stat_row, with_code};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, WidgetInfo};
 use egui_material_icons::icons;
 use glasshouse_protocol::presets::{self, PRESETS};
-use glasshouse_protocol::{
-    Activation, ErrorReport, Gate, ModelConfig, NormKind, NormPlacement, Position, Residual, Rope,
-    RopeScaling, RunConfig,
-};
+use glasshouse_protocol::setting::{Number, Setting};
+use glasshouse_protocol::{ErrorReport, Gate, Position, Rope, RopeScaling, RunConfig};
 use std::mem::discriminant;
-use std::ops::RangeInclusive;
 
 /// Maximum of the layer slider: larger models take weeks on one device.
 const DIAL: usize = 16;
 
 /// Width of the preset list with its descriptions, and its maximum height, in points.
 const PRESET_LIST: f32 = 380.0;
-
-const POSITIONS: [&str; 4] = ["learned", "sinusoidal", "rotary", "none"];
 
 /// An entry of the preset list: name and description as one button.
 fn preset_ui(ui: &mut Ui, chosen: bool, preset: &str, sentence: &str) -> Response {
@@ -179,99 +174,67 @@ fn kept(draft: &RunConfig, config: RunConfig) -> RunConfig {
 }
 
 fn size_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    let model = &mut config.model;
-    number(ui, ("Layers", "model.layers"), &mut model.layers, 1..=1024, refused);
-    number(ui, ("Width", "model.width"), &mut model.width, 1..=65_536, refused);
-    number(ui, ("Context length", "model.context_length"), &mut model.context_length, 1..=1 << 20, refused);
-    fraction(
-        ui,
-        ("Embedding scale", "model.embedding_scale"),
-        &mut model.embedding_scale,
-        0.001..=1000.0,
-        0.01,
-        refused,
-    );
-    let value = format!("{} from the tokenizer", format::whole(model.vocabulary as u64));
+    let paths = ["model.layers", "model.width", "model.context_length", "model.embedding_scale"];
+    form_ui(ui, config, refused, &paths);
+    let value = format!("{} from the tokenizer", format::whole(config.model.vocabulary as u64));
     stat_row(ui, Stat { name: "Vocabulary", value: &value, exact: "" });
 }
 
 fn attention_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
+    form_ui(ui, config, refused, &["model.heads", "model.kv_heads", "model.head_size"]);
     let model = &mut config.model;
-    number(ui, ("Heads", "model.heads"), &mut model.heads, 1..=1024, refused);
-    number(ui, ("Key-value heads", "model.kv_heads"), &mut model.kv_heads, 1..=1024, refused);
-    number(ui, ("Head size", "model.head_size"), &mut model.head_size, 1..=256, refused);
-    let (path, names) = ("model.attention_scale", ("Attention scale", "Factor on scores"));
     let default = 1.0 / (model.head_size.max(1) as f32).sqrt();
-    optional_ui(ui, refused, names, path, &mut model.attention_scale, (default, 0.0001..=1000.0, 0.01));
-    switch(ui, ("Query-key norm", "model.qk_norm"), &mut model.qk_norm, refused);
-    model.qk_norm_whole &= model.qk_norm;
-    if model.qk_norm {
-        switch(ui, ("Over all heads", "model.qk_norm_whole"), &mut model.qk_norm_whole, refused);
+    optional_ui(ui, refused, "model.attention_scale", &mut model.attention_scale, default);
+    form_ui(ui, config, refused, &["model.qk_norm"]);
+    config.model.qk_norm_whole &= config.model.qk_norm;
+    if config.model.qk_norm {
+        form_ui(ui, config, refused, &["model.qk_norm_whole"]);
     }
-    let mut slides = model.sliding_window.is_some();
-    switch(ui, ("Sliding window", "model.sliding_window"), &mut slides, refused);
-    model.sliding_window = slides.then(|| model.sliding_window.unwrap_or(model.context_length.div_ceil(2)));
-    if let Some(window) = &mut model.sliding_window {
-        number(ui, ("Positions seen", "model.sliding_window"), window, 1..=1 << 20, refused);
-    }
-    let mut position = match model.position {
-        Position::Learned => 0,
-        Position::Sinusoidal => 1,
-        Position::Rope(_) => 2,
-        Position::None => 3,
-    };
-    let before = position;
-    let choices: Vec<(usize, &str)> = POSITIONS.into_iter().enumerate().collect();
-    pick(ui, ("Positions", "model.position"), &mut position, &choices, refused);
-    if position != before {
-        model.position = match position {
-            0 => Position::Learned,
-            1 => Position::Sinusoidal,
-            2 => Position::Rope(Rope::new(10_000.0)),
-            _ => Position::None,
-        };
-    }
+    let model = &mut config.model;
+    let half = model.context_length.div_ceil(2);
+    optional_ui(ui, refused, "model.sliding_window", &mut model.sliding_window, half);
+    let positions = [
+        ("learned", Position::Learned),
+        ("sinusoidal", Position::Sinusoidal),
+        ("rotary", Position::Rope(Rope::new(10_000.0))),
+        ("none", Position::None),
+    ];
+    field(ui, "Positions", "model.position", refused, |ui| {
+        variant_ui(ui, "Positions", &mut model.position, &positions, discriminant);
+    });
     if let Position::Rope(rope) = &mut model.position {
         if model.sliding_window.is_some() {
-            let (path, names) =
-                ("model.position.local_base", ("Local rotary base", "Base of windowed layers"));
-            optional_ui(ui, refused, names, path, &mut rope.local_base, (10_000.0, 2.0..=1e8, 100.0));
+            optional_ui(ui, refused, "model.position.local_base", &mut rope.local_base, 10_000.0);
         }
-        rope_ui(ui, refused, rope, (model.head_size, model.context_length));
+        number(ui, "model.position.base", &mut rope.base, refused);
+        let half = (model.head_size / 4).max(1) * 2;
+        optional_ui(ui, refused, "model.position.channels", &mut rope.channels, half);
+        scaling_ui(ui, refused, rope, model.context_length);
+        number(ui, "model.position.skip_every", &mut rope.skip_every, refused);
     }
 }
 
-/// A switch for an optional number, and while it is on the number, with its value when switched on, range and speed.
-fn optional_ui(
+/// A switch for an optional number, and while it is on the number.
+fn optional_ui<T: Number>(
     ui: &mut Ui,
     refused: Option<&ErrorReport>,
-    (title, name): (&str, &str),
     path: &str,
-    value: &mut Option<f32>,
-    (default, range, speed): (f32, RangeInclusive<f32>, f64),
+    value: &mut Option<T>,
+    default: T,
 ) {
-    let mut on = value.is_some();
-    switch(ui, (title, path), &mut on, refused);
-    *value = on.then(|| value.unwrap_or(default));
-    if let Some(value) = value {
-        fraction(ui, (name, path), value, range, speed, refused);
-    }
+    let Some(setting) = Setting::at(path) else { return };
+    field(ui, setting.title, path, refused, |ui| {
+        let mut on = value.is_some();
+        if ui.checkbox(&mut on, "").accessible_name(setting.title).changed() {
+            *value = on.then_some(default);
+        }
+        if let Some(value) = value {
+            ui.add(drag(Some(&setting), value)).accessible_name(setting.title);
+        }
+    });
 }
 
-fn rope_ui(
-    ui: &mut Ui,
-    refused: Option<&ErrorReport>,
-    rope: &mut Rope,
-    (head_size, context_length): (usize, usize),
-) {
-    fraction(ui, ("Rotary base", "model.position.base"), &mut rope.base, 2.0..=1e8, 100.0, refused);
-    let mut partial = rope.channels.is_some();
-    switch(ui, ("Partial rotary", "model.position.channels"), &mut partial, refused);
-    rope.channels = partial.then(|| rope.channels.unwrap_or((head_size / 4).max(1) * 2));
-    if let Some(channels) = &mut rope.channels {
-        number(ui, ("Rotary channels", "model.position.channels"), channels, 2..=256, refused);
-    }
-    let original = context_length;
+fn scaling_ui(ui: &mut Ui, refused: Option<&ErrorReport>, rope: &mut Rope, original: usize) {
     let mut scalings = vec![
         ("none", None),
         ("linear", Some(RopeScaling::Linear { factor: 2.0 })),
@@ -301,145 +264,81 @@ fn rope_ui(
     if matches!(rope.scaling, Some(RopeScaling::Longrope { .. })) {
         scalings.push(("LongRoPE", rope.scaling.clone()));
     }
-    let kind_of = |scaling: &Option<RopeScaling>| scaling.as_ref().map(discriminant);
-    let own = kind_of(&rope.scaling);
-    let before = scalings.iter().position(|(_, scaling)| kind_of(scaling) == own).unwrap_or(0);
-    let mut kind = before;
-    let kinds: Vec<(usize, &str)> = scalings.iter().map(|(name, _)| *name).enumerate().collect();
-    pick(ui, ("Rotary scaling", "model.position.scaling"), &mut kind, &kinds, refused);
-    if kind != before {
-        rope.scaling = scalings.swap_remove(kind).1;
-    }
-    let path = "model.position.scaling.factor";
-    match &mut rope.scaling {
-        None | Some(RopeScaling::Longrope { .. }) => {}
-        Some(
-            RopeScaling::Linear { factor }
-            | RopeScaling::Llama3 { factor, .. }
-            | RopeScaling::Dynamic { factor, .. }
-            | RopeScaling::Yarn { factor, .. },
-        ) => fraction(ui, ("Scaling factor", path), factor, 1.0..=1e4, 0.1, refused),
-    }
-    let pair = match &mut rope.scaling {
-        Some(RopeScaling::Llama3 { low_freq_factor, high_freq_factor, .. }) => vec![
-            ("Low frequency factor", "model.position.scaling.low_freq_factor", low_freq_factor),
-            ("High frequency factor", "model.position.scaling.high_freq_factor", high_freq_factor),
+    let (title, path) = ("Rotary scaling", "model.position.scaling");
+    field(ui, title, path, refused, |ui| {
+        variant_ui(ui, title, &mut rope.scaling, &scalings, |scaling| scaling.as_ref().map(discriminant));
+    });
+    let rows: Vec<(&str, &str, &mut dyn Number)> = match &mut rope.scaling {
+        None => Vec::new(),
+        Some(RopeScaling::Linear { factor }) => vec![("Scaling factor", "factor", factor)],
+        Some(RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length }) => {
+            vec![
+                ("Scaling factor", "factor", factor),
+                ("Low frequency factor", "low_freq_factor", low_freq_factor),
+                ("High frequency factor", "high_freq_factor", high_freq_factor),
+                ("Original context length", "original_context_length", original_context_length),
+            ]
+        }
+        Some(RopeScaling::Dynamic { factor, original_context_length }) => vec![
+            ("Scaling factor", "factor", factor),
+            ("Original context length", "original_context_length", original_context_length),
         ],
-        Some(RopeScaling::Yarn { beta_fast, beta_slow, .. }) => vec![
-            ("Fast turns", "model.position.scaling.beta_fast", beta_fast),
-            ("Slow turns", "model.position.scaling.beta_slow", beta_slow),
+        Some(RopeScaling::Yarn { factor, original_context_length, beta_fast, beta_slow, .. }) => vec![
+            ("Scaling factor", "factor", factor),
+            ("Fast turns", "beta_fast", beta_fast),
+            ("Slow turns", "beta_slow", beta_slow),
+            ("Original context length", "original_context_length", original_context_length),
         ],
-        _ => Vec::new(),
+        Some(RopeScaling::Longrope { original_context_length, .. }) => {
+            vec![("Original context length", "original_context_length", original_context_length)]
+        }
     };
-    for (name, path, bound) in pair {
-        fraction(ui, (name, path), bound, 0.01..=1e3, 0.1, refused);
+    for (name, key, number) in rows {
+        field(ui, name, &format!("{path}.{key}"), refused, |ui| {
+            ui.add(drag(None, number)).accessible_name(name)
+        });
     }
-    let path = "model.position.scaling.original_context_length";
-    match &mut rope.scaling {
-        None | Some(RopeScaling::Linear { .. }) => {}
-        Some(
-            RopeScaling::Llama3 { original_context_length, .. }
-            | RopeScaling::Dynamic { original_context_length, .. }
-            | RopeScaling::Yarn { original_context_length, .. }
-            | RopeScaling::Longrope { original_context_length, .. },
-        ) => number(ui, ("Original context length", path), original_context_length, 2..=1 << 20, refused),
-    }
-    number(ui, ("NoPE layers: every", "model.position.skip_every"), &mut rope.skip_every, 0..=1024, refused);
 }
 
 fn mlp_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    let mlp = &mut config.model.mlp;
-    number(ui, ("Hidden size", "model.mlp.hidden"), &mut mlp.hidden, 1..=1 << 18, refused);
-    let gates = [(Gate::None, "none"), (Gate::Swiglu, "SwiGLU (Llama)"), (Gate::Geglu, "GeGLU (Gemma)")];
-    pick(ui, ("Gate", "model.mlp.gate"), &mut mlp.gate, &gates, refused);
-    let activations = [
-        (Activation::GeluExact, "GELU"),
-        (Activation::GeluTanh, "GELU (tanh)"),
-        (Activation::Relu, "ReLU"),
-        (Activation::ReluSquared, "ReLU squared"),
-        (Activation::Silu, "SiLU"),
-    ];
+    form_ui(ui, config, refused, &["model.mlp.hidden", "model.mlp.gate"]);
     // A gate determines the activation.
-    ui.add_enabled_ui(mlp.gate == Gate::None, |ui| {
-        pick(ui, ("Activation", "model.mlp.activation"), &mut mlp.activation, &activations, refused);
+    ui.add_enabled_ui(config.model.mlp.gate == Gate::None, |ui| {
+        form_ui(ui, config, refused, &["model.mlp.activation"]);
     });
 }
 
-fn bias_ui(ui: &mut Ui, refused: Option<&ErrorReport>, model: &mut ModelConfig) {
-    let bias = &mut model.bias;
-    for (name, path, has) in [
-        ("Query, key and value biases", "model.bias.qkv", &mut bias.qkv),
-        ("Attention output bias", "model.bias.output", &mut bias.output),
-        ("MLP biases", "model.bias.mlp", &mut bias.mlp),
-        ("Head bias", "model.bias.head", &mut bias.head),
-    ] {
-        switch(ui, (name, path), has, refused);
-    }
-}
-
 fn norm_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    let model = &mut config.model;
-    let kinds = [(NormKind::Rms, "RMSNorm"), (NormKind::Layer, "LayerNorm")];
-    pick(ui, ("Norm", "model.norm.kind"), &mut model.norm.kind, &kinds, refused);
-    let places = [
-        (NormPlacement::Pre, "before each part"),
-        (NormPlacement::Post, "after each addition"),
-        (NormPlacement::Output, "on outputs (OLMo 2)"),
-        (NormPlacement::Sandwich, "before and on outputs (Gemma 3)"),
+    let paths = [
+        "model.norm.kind",
+        "model.norm.placement",
+        "model.norm.bias",
+        "model.norm.eps",
+        "model.norm.add_unit_offset",
+        "model.residual",
+        "model.residual_scale",
+        "model.logit_divisor",
     ];
-    pick(ui, ("Norm placement", "model.norm.placement"), &mut model.norm.placement, &places, refused);
-    switch(ui, ("Norm bias", "model.norm.bias"), &mut model.norm.bias, refused);
-    fraction(ui, ("Norm epsilon", "model.norm.eps"), &mut model.norm.eps, 1e-12..=0.1, 1e-6, refused);
-    switch(ui, ("Norm unit offset", "model.norm.add_unit_offset"), &mut model.norm.add_unit_offset, refused);
-    let forms = [
-        (Residual::Sequential, "sequential"),
-        (Residual::Parallel, "parallel (GPT-NeoX)"),
-        (Residual::ParallelOneNorm, "parallel, one norm (Phi)"),
-    ];
-    pick(ui, ("Residual", "model.residual"), &mut model.residual, &forms, refused);
-    for (name, path, factor) in [
-        ("Residual scale", "model.residual_scale", &mut model.residual_scale),
-        ("Logit divisor", "model.logit_divisor", &mut model.logit_divisor),
-    ] {
-        fraction(ui, (name, path), factor, 0.001..=1000.0, 0.01, refused);
-    }
-    let (path, names) = ("model.logit_softcap", ("Logit cap", "Largest logit"));
-    optional_ui(ui, refused, names, path, &mut model.logit_softcap, (30.0, 0.1..=1000.0, 0.1));
-    switch(ui, ("Tied head", "model.tied_head"), &mut model.tied_head, refused);
-    bias_ui(ui, refused, model);
+    form_ui(ui, config, refused, &paths);
+    optional_ui(ui, refused, "model.logit_softcap", &mut config.model.logit_softcap, 30.0);
+    let paths =
+        ["model.tied_head", "model.bias.qkv", "model.bias.output", "model.bias.mlp", "model.bias.head"];
+    form_ui(ui, config, refused, &paths);
 }
 
 fn beginning_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    let model = &mut config.model;
-    let rates = [
-        ("Embedding dropout", "model.dropout.embedding", &mut model.dropout.embedding),
-        ("Attention dropout", "model.dropout.attention", &mut model.dropout.attention),
-        ("Residual dropout", "model.dropout.residual", &mut model.dropout.residual),
+    let paths = [
+        "model.dropout.embedding",
+        "model.dropout.attention",
+        "model.dropout.residual",
+        "model.init.std",
+        "model.init.scale_residual",
     ];
-    for (name, path, rate) in rates {
-        fraction(ui, (name, path), rate, 0.0..=0.99, 0.005, refused);
-    }
-    fraction(
-        ui,
-        ("Initial standard deviation", "model.init.std"),
-        &mut model.init.std,
-        0.0..=1.0,
-        0.001,
-        refused,
-    );
-    switch(
-        ui,
-        ("Scaled residual initialisation", "model.init.scale_residual"),
-        &mut model.init.scale_residual,
-        refused,
-    );
+    form_ui(ui, config, refused, &paths);
 }
 
 fn batch_ui(ui: &mut Ui, refused: Option<&ErrorReport>, config: &mut RunConfig) {
-    let train = &mut config.train;
-    number(ui, ("Batch size", "train.batch_size"), &mut train.batch_size, 1..=65_536, refused);
-    number(ui, ("Gradient accumulation", "train.accumulate"), &mut train.accumulate, 1..=65_536, refused);
-    number(ui, ("Steps", "train.steps"), &mut train.steps, 1..=10_000_000, refused);
+    form_ui(ui, config, refused, &["train.batch_size", "train.accumulate", "train.steps"]);
     let value = format::whole(config.tokens_per_step());
     stat_row(
         ui,

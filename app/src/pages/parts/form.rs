@@ -1,62 +1,111 @@
-//! Settings of a form: each row has a name, a dotted path, and a control with an accessible name. If `refused` names the path, the
+//! Settings of a form: each row has a title with an explanation, and a control with an accessible name. If `refused` names the row's path, the
 //! broken rule is shown below.
 
-use crate::widgets::{self, field, whole_number};
-use egui::emath::Numeric;
-use egui::{DragValue, Response, Ui};
-use glasshouse_protocol::ErrorReport;
-use std::ops::RangeInclusive;
+use super::caption;
+use crate::format;
+use crate::widgets::{self, field, grouped};
+use egui::{DragValue, Response, TextEdit, Ui};
+use glasshouse_protocol::setting::{Chosen, Number, Setting, Value};
+use glasshouse_protocol::{ErrorReport, RunConfig};
 
-/// A number, whole if its type is.
-pub(in crate::pages) fn number<T: Numeric>(
+/// Rows for the settings of a run at these paths, as far as the run has them.
+pub(in crate::pages) fn form_ui(
     ui: &mut Ui,
-    (name, path): (&str, &str),
+    run: &mut RunConfig,
+    refused: Option<&ErrorReport>,
+    paths: &[&str],
+) {
+    for path in paths {
+        if let Some(value) = run.value(path) {
+            setting_ui(ui, path, value, refused);
+        }
+    }
+}
+
+/// A row for the setting of a run at this path, with its value.
+fn setting_ui(ui: &mut Ui, path: &str, value: Value<'_>, refused: Option<&ErrorReport>) {
+    let Some(setting) = Setting::at(path) else { return };
+    let title = setting.title;
+    field(ui, title, path, refused, |ui| match value {
+        Value::Number(number) => ui.add(drag(Some(&setting), number)).accessible_name(title),
+        Value::Switch(on) => ui.checkbox(on, "").accessible_name(title),
+        Value::Text(text) => {
+            let room = ui.available_width().min(220.0);
+            ui.add(TextEdit::singleline(text).desired_width(room)).accessible_name(title)
+        }
+        Value::Choice(choice) => {
+            let width = ui.available_width().clamp(80.0, 180.0);
+            choice_ui(ui, title, choice, Some(width)).on_hover_text(choice.text().help())
+        }
+    });
+}
+
+/// A list of choices, with the explanation of the current one below.
+pub(in crate::pages) fn described_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen) {
+    choice_ui(ui, name, choice, None);
+    caption(ui, choice.text().help());
+}
+
+fn choice_ui(ui: &mut Ui, name: &str, choice: &mut dyn Chosen, width: Option<f32>) -> Response {
+    let mut title = choice.text().title;
+    let titles: Vec<_> = choice.texts().iter().map(|text| (text.title, text.title)).collect();
+    let shown = widgets::choice(ui, name, &mut title, width, &titles);
+    choice.choose(title);
+    shown
+}
+
+/// A list of variants of a type, of which some have fields: those with the same `kind` are one choice.
+pub(in crate::pages) fn variant_ui<T: Clone, K: PartialEq>(
+    ui: &mut Ui,
+    name: &str,
     value: &mut T,
-    range: RangeInclusive<T>,
+    choices: &[(&str, T)],
+    kind: impl Fn(&T) -> K,
+) {
+    let before = choices.iter().position(|(_, choice)| kind(choice) == kind(value)).unwrap_or(usize::MAX);
+    let mut chosen = before;
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).enumerate().collect();
+    widgets::choice(ui, name, &mut chosen, None, &names);
+    if let Some((_, choice)) = choices.get(chosen).filter(|_| chosen != before) {
+        value.clone_from(choice);
+    }
+}
+
+/// A row for a number of a run.
+pub(in crate::pages) fn number(
+    ui: &mut Ui,
+    path: &str,
+    number: &mut dyn Number,
     refused: Option<&ErrorReport>,
 ) {
+    setting_ui(ui, path, Value::Number(number), refused);
+}
+
+/// The control of a number, from 0 unless its setting has other limits: whole numbers are grouped, learning rates are written as `3.0e-4`.
+pub(in crate::pages) fn drag<'a>(setting: Option<&Setting>, number: &'a mut dyn Number) -> DragValue<'a> {
+    let (value, is_whole) = (number.get().abs(), number.is_whole());
+    let [least, most] = setting.map_or([0.0, f64::INFINITY], |setting| setting.limits);
+    let drag = DragValue::from_get_set(move |changed| {
+        if let Some(changed) = changed {
+            number.set(changed);
+        }
+        number.get()
+    });
+    let drag = drag.range(least..=most).clamp_existing_to_range(false);
     // Dragging across the screen covers the range, whatever the value's size.
-    let speed = (value.to_f64().abs() / 80.0).max(if T::INTEGRAL { 0.05 } else { 0.001 });
-    field(ui, name, path, refused, |ui| {
-        let drag = if T::INTEGRAL { whole_number(value) } else { DragValue::new(value) };
-        ui.add(drag.range(range).clamp_existing_to_range(false).speed(speed)).accessible_name(name)
-    });
+    match (is_whole, setting.is_some_and(|setting| setting.is_scientific)) {
+        (true, _) => grouped(drag).speed((value / 80.0).max(0.05)),
+        (false, false) => drag.speed((value / 80.0).max(0.001)),
+        (false, true) => drag
+            .speed((value / 100.0).max(1e-7))
+            .custom_formatter(|value, _| format::scientific(value))
+            .custom_parser(|text| text.trim().parse().ok()),
+    }
 }
 
-/// A number that is dragged by `speed` per point.
-pub(in crate::pages) fn fraction(
-    ui: &mut Ui,
-    (name, path): (&str, &str),
-    value: &mut f32,
-    range: RangeInclusive<f32>,
-    speed: f64,
-    refused: Option<&ErrorReport>,
-) {
-    field(ui, name, path, refused, |ui| {
-        let drag = DragValue::new(value).range(range).clamp_existing_to_range(false);
-        ui.add(drag.speed(speed).max_decimals(6)).accessible_name(name)
-    });
-}
-
-pub(in crate::pages) fn switch(
-    ui: &mut Ui,
-    (name, path): (&str, &str),
-    value: &mut bool,
-    refused: Option<&ErrorReport>,
-) {
-    field(ui, name, path, refused, |ui| ui.checkbox(value, "").accessible_name(name));
-}
-
-/// A choice from a list.
-pub(in crate::pages) fn pick<T: Copy + PartialEq>(
-    ui: &mut Ui,
-    (name, path): (&str, &str),
-    value: &mut T,
-    choices: &[(T, &str)],
-    refused: Option<&ErrorReport>,
-) -> Response {
-    field(ui, name, path, refused, |ui| {
-        let width = ui.available_width().clamp(80.0, 180.0);
-        widgets::choice(ui, name, value, Some(width), choices)
-    })
+/// A row for a number of other settings than a run's.
+pub(in crate::pages) fn own_number_ui(ui: &mut Ui, setting: Option<Setting>, number: &mut dyn Number) {
+    let Some(setting) = setting else { return };
+    let title = setting.title;
+    field(ui, title, "", None, |ui| ui.add(drag(Some(&setting), number)).accessible_name(title));
 }

@@ -1,39 +1,28 @@
 //! Moderation of offensive text: one setting for the Chat and Write pages and the window's server.
 
-use super::caption;
+use super::{caption, described_ui};
 use crate::format;
 use crate::link::Wish;
 use crate::pages::Context;
 use crate::state::Text;
 use crate::theme::space;
-use crate::widgets::{choice, plain, quiet};
+use crate::widgets::{plain, quiet};
 use egui::{Checkbox, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::ModerationMode;
 use glasshouse_protocol::config::Category;
-use glasshouse_protocol::{ModerationMode, Severity};
-
-fn about(mode: ModerationMode) -> &'static str {
-    match mode {
-        ModerationMode::Off => "Texts are not moderated.",
-        ModerationMode::Note => "Findings are counted; texts stay unchanged.",
-        ModerationMode::Filter => "Findings are removed from texts and counted.",
-        ModerationMode::Replace => "Findings are replaced by █, letter by letter, and counted.",
-        ModerationMode::Stop => "A text ends before the first finding.",
-    }
-}
 
 /// Draws the mode, and the categories if it is on.
 pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let chosen = &mut context.preferences.moderation;
     let settings = &mut chosen.settings;
-    let modes = ModerationMode::ALL.map(|mode| (mode, format::capitalized(mode.name())));
-    choice_ui(ui, "Moderation", &mut settings.mode, &modes);
-    caption(ui, about(settings.mode));
+    ui.label("Moderation");
+    described_ui(ui, "Moderation", &mut settings.mode);
     if settings.mode == ModerationMode::Off {
         return;
     }
-    let severities = Severity::ALL.map(|severity| (severity, format::capitalized(severity.name())));
-    choice_ui(ui, "From severity", &mut settings.severity, &severities);
+    ui.label("From severity");
+    described_ui(ui, "From severity", &mut settings.severity);
     ui.label("Categories");
     let all = settings.categories.is_empty();
     ui.horizontal_wrapped(|ui| {
@@ -41,7 +30,7 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
             let mut on = all || settings.categories.contains(&category);
             // An empty list means all categories, so the last one stays selected.
             let is_last = on && settings.categories.len() == 1;
-            let choice = Checkbox::new(&mut on, format::capitalized(&category.name().replace('_', " ")));
+            let choice = Checkbox::new(&mut on, category.title());
             if ui.add_enabled(!is_last, choice).changed() {
                 if all {
                     settings.categories.extend(Category::ALL);
@@ -87,12 +76,6 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
         },
     );
     ui.add_space(space::TIGHT);
-}
-
-fn choice_ui<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, choices: &[(T, String)]) {
-    ui.label(name);
-    let width = ui.available_width();
-    choice(ui, name, value, Some(width), choices);
 }
 
 /// Moderation hits in a text, and their treatment; `None` without hits.

@@ -5,7 +5,7 @@ use crate::theme::space;
 use crate::widgets::{self, plain, primary};
 use egui::{Key, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Compression, PruneScore, PruneSettings, SparsityPattern, WeightFormat};
+use glasshouse_protocol::{Compression, PruneScore, PruneSettings, RunChange, SparsityPattern, WeightFormat};
 
 /// The fractions on offer.
 const SPARSITIES: [(f64, &str); 4] = [(0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (0.9, "90 %")];
@@ -36,7 +36,7 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
         });
     });
     if chosen {
-        context.outbox.send(Command::Compress { run, checkpoint: None, method, documents: None });
+        context.outbox.send(RunChange::Compress { checkpoint: None, method, documents: None }.to(run));
     } else if !closed && !shown.should_close() && !ui.input(|input| input.key_pressed(Key::Escape)) {
         context.asks.compress = Some((run, method));
     }

@@ -11,8 +11,8 @@ use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
-    Command, Compression, ErrorKind, ErrorReport, ExportFormat, RunConfig, RunLaunch, RunState, RunSummary,
-    Start, TrainEvent, TrainingState, WeightFormat,
+    Command, Compression, ErrorKind, ErrorReport, ExportFormat, RunChange, RunConfig, RunLaunch, RunState,
+    RunSummary, Start, TrainEvent, TrainingState, WeightFormat,
 };
 
 #[derive(Debug, Default)]
@@ -124,16 +124,16 @@ impl Details {
     fn kept_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let name = || run.name.clone();
         if let Some(title) = self.title.ui(ui, (run, &run.title), ("Title", "A title for this run"), 1) {
-            context.outbox.send(Command::RenameRun { run: name(), title });
+            context.outbox.send(RunChange::Title(title).to(name()));
         }
         if let Some(tags) =
             self.tags.ui(ui, (run, &run.tags.join(", ")), ("Tags", "Tags, with commas between them"), 1)
         {
             let tags = tags.split(',').map(|tag| tag.trim().to_owned()).collect();
-            context.outbox.send(Command::TagRun { run: name(), tags });
+            context.outbox.send(RunChange::Tags(tags).to(name()));
         }
         if let Some(notes) = self.note.ui(ui, (run, &run.notes), ("Note", "A note about this run"), 2) {
-            context.outbox.send(Command::SaveNotes { run: name(), notes });
+            context.outbox.send(RunChange::Notes(notes).to(name()));
         }
     }
 }
@@ -188,16 +188,22 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         }
         if known.is_some_and(|history| history.config.train.adapter.is_some()) {
             let merge = button(icons::ICON_MERGE, "Merge adapter");
-            let merges = context.state.is_waiting(|command| matches!(command, Command::MergeAdapter { .. }));
+            let merges = context.state.is_waiting(|command| {
+                matches!(command, Command::ChangeRun { change: RunChange::MergeAdapter { .. }, .. })
+            });
             let merge = ui
                 .add_enabled(idle && !merges && !run.checkpoints.is_empty(), merge)
                 .on_hover_text("Creates a run with the adapter added to the base weights");
             if merge.clicked() {
                 let (run, adapter) = (run.name.clone(), None);
-                context.outbox.send(Command::MergeAdapter { run, checkpoint: None, adapter, undo: false });
+                context
+                    .outbox
+                    .send(RunChange::MergeAdapter { checkpoint: None, adapter, undo: false }.to(run));
             }
         }
-        let waits = context.state.is_waiting(|command| matches!(command, Command::Compress { .. }));
+        let waits = context.state.is_waiting(|command| {
+            matches!(command, Command::ChangeRun { change: RunChange::Compress { .. }, .. })
+        });
         let asks = button(icons::ICON_COMPRESS, "Compress");
         let compress = ui
             .add_enabled(idle && !waits && !run.checkpoints.is_empty(), asks)
@@ -230,8 +236,8 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let trains = training.state != TrainingState::Idle
             && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name);
         if ui.add_enabled(!trains, button(icons::ICON_DELETE, "Delete")).clicked() {
-            let sent = context.outbox.send(Command::DeleteRun { run: run.name.clone() });
-            let undo = Command::RestoreRun { run: run.name.clone() };
+            let sent = context.outbox.send(RunChange::Delete.to(&run.name));
+            let undo = RunChange::Restore.to(&run.name);
             context.asks.tell_when_done(sent, format!("Deleted {}", called(run)), Some(undo));
         }
     });
@@ -292,10 +298,8 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 }
             });
             if restored {
-                let sent = context.outbox.send(Command::RestoreCheckpoint {
-                    run: run.name.clone(),
-                    checkpoint: checkpoint.choice(),
-                });
+                let sent =
+                    context.outbox.send(RunChange::RestoreCheckpoint(checkpoint.choice()).to(&run.name));
                 let step = format::whole(checkpoint.step);
                 let text = format!("A new run starts at step {step} of {}", run.name);
                 context.asks.tell_when_done(sent, text, None);

@@ -5,13 +5,6 @@ pub const WHAT: &str = "These settings apply to every project on this device. A 
 
 pub(super) const AUTO: &str = "The GPU if there is one, otherwise the CPU.";
 
-pub(super) const FULL_PRECISION: &str = "All numbers in 32 bits, as on every other device";
-
-pub(super) const AUTO_PRECISION: &str = "On a GPU with 16-bit floats, each run times both at its start and uses mixed precision if it is noticeably \
-    faster. Elsewhere 32 bits.";
-
-pub(super) const MIXED_PRECISION: &str = "Activations and their gradients in 16 bits: less memory and memory traffic. Weights and sums stay in 32 bits.";
-
 pub(super) const NOT_HERE: &str = "Not available: this device has no 16-bit floating-point numbers";
 
 pub(super) const NO_MIXED_PRECISION: &str = "Precision: weights, gradients and sums are 32-bit floating-point numbers. This device has no 16-bit ones.";

@@ -11,12 +11,6 @@ use egui::{Align, FontId, Label, Layout, Slider, TextWrapMode, Ui, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::MergeStep;
 
-const MAX_CHARACTERS: usize = 400;
-
-pub(super) fn beginning(text: &str) -> String {
-    text.chars().take(MAX_CHARACTERS).collect()
-}
-
 /// The pieces after some merges, and the indices of those that the last merge created.
 pub(super) fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Vec<usize>) {
     let mut pieces = pieces.to_vec();

@@ -2,46 +2,18 @@
 
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, head};
+use crate::pages::parts::{caption, form_ui, head};
 use crate::theme::{self, space};
-use crate::widgets::{Stat, card, field, primary, progress_bar, stat_row, whole_number};
+use crate::widgets::{Stat, card, primary, progress_bar, stat_row};
 use egui::accesskit::Role;
 use egui::{RichText, Sense, Ui, WidgetInfo, vec2};
 use egui_material_icons::icons;
+use glasshouse_protocol::setting::Choice as _;
 use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind, TrainingState};
-
-/// Each kind with its name and description.
-pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
-    (
-        TokenizerKind::Bpe,
-        "BPE",
-        "Merges the most frequent pairs of pieces repeatedly; used by GPT and Llama.",
-    ),
-    (TokenizerKind::Char, "Characters", "One token per character of the text; small, and easy to follow."),
-    (
-        TokenizerKind::Byte,
-        "Bytes",
-        "One token per byte; reads text in any script, with the longest sequences.",
-    ),
-    (
-        TokenizerKind::WordPiece,
-        "WordPiece",
-        "Merges the pairs with the highest score (frequency relative to their parts); used by BERT.",
-    ),
-    (
-        TokenizerKind::Unigram,
-        "Unigram",
-        "Starts with many pieces and drops those with the least effect on the likelihood; used by T5.",
-    ),
-];
-
-pub(super) fn kind_name(kind: TokenizerKind) -> &'static str {
-    KINDS.iter().find(|(known, ..)| *known == kind).map_or("", |(_, name, _)| name)
-}
 
 /// A name with its size, such as `BPE 1,024`.
 pub(super) fn full_name(config: &TokenizerConfig) -> String {
-    let name = kind_name(config.kind);
+    let name = config.kind.title();
     if config.kind.is_trained() {
         format!("{name} {}", format::whole(config.vocabulary as u64))
     } else {
@@ -54,24 +26,17 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
     card(ui, |ui| {
         head(ui, "Tokenizer settings");
         ui.spacing_mut().item_spacing.y = space::TIGHT;
-        for (kind, name, sentence) in KINDS {
-            if kind_ui(ui, context.draft.tokenizer.kind == kind, name, sentence) {
+        for (kind, text) in TokenizerKind::ALL.into_iter().zip(TokenizerKind::TEXTS) {
+            if kind_ui(ui, context.draft.tokenizer.kind == kind, text.title, &text.help()) {
                 context.draft.tokenizer.kind = kind;
             }
         }
         ui.add_space(space::TIGHT);
         // Always shown, so that the layout does not jump for kinds without these settings.
-        let tokenizer = &mut context.draft.tokenizer;
-        let sized = tokenizer.kind.is_trained();
+        let sized = context.draft.tokenizer.kind.is_trained();
         ui.add_enabled_ui(sized, |ui| {
-            field(ui, "Vocabulary", "tokenizer.vocabulary", None, |ui| {
-                let value = whole_number(&mut tokenizer.vocabulary).range(260..=65_536).speed(8.0);
-                ui.add(value).accessible_name("Vocabulary size");
-            });
-            field(ui, "Minimum frequency", "tokenizer.min_frequency", None, |ui| {
-                let value = whole_number(&mut tokenizer.min_frequency).range(1..=1000).speed(0.1);
-                ui.add(value).accessible_name("Minimum frequency");
-            });
+            let paths = ["tokenizer.vocabulary", "tokenizer.min_frequency"];
+            form_ui(ui, context.draft, None, &paths);
         });
         if !sized {
             caption(ui, "The vocabulary size follows from the text.");

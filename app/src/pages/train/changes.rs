@@ -1,11 +1,12 @@
 //! Changes to a run while it trains, which are recorded in its file.
 
 use super::Context;
-use super::form::learning_rate;
+use crate::pages::parts::drag;
 use crate::state::Training;
 use crate::widgets;
 use egui::Ui;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::Steer;
+use glasshouse_protocol::setting::Setting;
 
 /// New values that are not sent yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,17 +34,19 @@ pub(super) fn fold_ui(
         };
         let values = change.get_or_insert(now);
         widgets::term(ui, "Peak learning rate", None);
-        ui.add(learning_rate(&mut values.learning_rate)).accessible_name("Peak learning rate");
+        let [rate, steps] = ["train.learning_rate", "train.steps"].map(Setting::at);
+        ui.add(drag(rate.as_ref(), &mut values.learning_rate)).accessible_name("Peak learning rate");
         widgets::term(ui, "Steps", None);
-        let steps = widgets::whole_number(&mut values.steps).range(training.step.max(1)..=100_000_000);
-        ui.add(steps.speed(10.0)).accessible_name("Steps");
+        let most = steps.map_or(f64::INFINITY, |steps| steps.limits[1]);
+        let steps = drag(steps.as_ref(), &mut values.steps).range(training.step.max(1) as f64..=most);
+        ui.add(steps).accessible_name("Steps");
         let changed = *values != now;
         let mut sent = false;
         ui.add_enabled_ui(changed, |ui| {
             if widgets::plain(ui, None, "Apply").clicked() {
                 let rate = (values.learning_rate != now.learning_rate).then_some(values.learning_rate);
                 let steps = (values.steps != now.steps).then_some(values.steps);
-                outbox.send(Command::ChangeTraining { learning_rate: rate, steps });
+                outbox.send(Steer::Change { learning_rate: rate, steps });
                 sent = true;
             }
         });

@@ -8,7 +8,9 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Objective, RunConfig, RunLaunch, RunState, RunSummary, TrainingState};
+use glasshouse_protocol::{
+    Command, Objective, RunConfig, RunLaunch, RunState, RunSummary, Steer, TrainingState,
+};
 
 pub(in crate::pages) fn numbers_ui(
     ui: &mut Ui,
@@ -188,14 +190,14 @@ fn buttons_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, run: 
     ui.spacing_mut().item_spacing.y = space::SMALL;
     ui.horizontal_wrapped(|ui| match training.state {
         TrainingState::Running => {
-            press(ui, context, widgets::primary, icons::ICON_PAUSE, "Pause", Command::Pause);
-            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Command::StepOnce);
-            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Command::StopTraining);
+            press(ui, context, widgets::primary, icons::ICON_PAUSE, "Pause", Steer::Pause);
+            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Steer::StepOnce);
+            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Steer::Stop);
         }
         TrainingState::Paused => {
-            press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Continue", Command::Continue);
-            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Command::StepOnce);
-            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Command::StopTraining);
+            press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Continue", Steer::Continue);
+            press(ui, context, widgets::plain, icons::ICON_SKIP_NEXT, "Step", Steer::StepOnce);
+            press(ui, context, widgets::plain, icons::ICON_STOP, "Stop", Steer::Stop);
         }
         TrainingState::Preparing | TrainingState::Stopping => {
             let words = match training.state {
@@ -277,7 +279,7 @@ fn press(
     button: impl FnOnce(&mut Ui, egui_material_icons::MaterialIcon, &str) -> egui::Response,
     icon: egui_material_icons::MaterialIcon,
     name: &str,
-    command: Command,
+    command: impl Into<Command>,
 ) {
     if button(ui, icon, name).clicked() {
         context.outbox.send(command);

@@ -25,7 +25,7 @@ pub fn await_history<'a>(context: &mut Context<'a>, request: &mut Option<u64>, r
     }
     match *request {
         None if !state.projects.is_leaving() => {
-            let command = Command::ReadHistory { run: run.to_owned(), points: POINTS };
+            let command = Command::ReadRun { run: Some(run.to_owned()), points: POINTS };
             *request = Some(context.outbox.send(command));
             Awaited::Waits
         }
@@ -39,6 +39,6 @@ pub fn want_history(context: &mut Context<'_>, asked: &mut BTreeSet<(String, u64
     let runs = &context.state.runs;
     let leaves = context.state.projects.is_leaving();
     if !leaves && !runs.histories.contains_key(run) && asked.insert((run.to_owned(), runs.revision)) {
-        context.outbox.send(Command::ReadHistory { run: run.to_owned(), points: POINTS });
+        context.outbox.send(Command::ReadRun { run: Some(run.to_owned()), points: POINTS });
     }
 }

@@ -2,14 +2,11 @@
 
 use super::Context;
 use crate::format;
-use crate::pages::parts::{number, pick};
+use crate::pages::parts::{form_ui, number};
 use crate::theme::space;
 use crate::widgets::{self, field};
 use egui::{DragValue, Ui};
-use glasshouse_protocol::{
-    Decay, ErrorReport, GuardMode, MAX_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
-    RunSummary, TrainConfig,
-};
+use glasshouse_protocol::{Decay, ErrorReport, Precision, RunConfig, RunSummary, TrainConfig};
 
 pub(super) const FOLD: &str = "train:settings";
 
@@ -52,37 +49,17 @@ fn broken_rule(draft: &RunConfig) -> Option<ErrorReport> {
     draft.train.validate().err().map(ErrorReport::from)
 }
 
-/// A learning rate in the form `3.0e-4`, with a drag speed proportional to its value.
-pub(in crate::pages) fn learning_rate(value: &mut f64) -> DragValue<'_> {
-    let speed = (*value * 0.01).max(1e-7);
-    DragValue::new(value)
-        .range(0.0..=1.0)
-        .speed(speed)
-        .custom_formatter(|value, _| format::scientific(value))
-        .custom_parser(|text| text.trim().parse().ok())
-}
-
 /// Number of epochs; 0 sets the length by steps, otherwise the steps follow from the data.
 pub(in crate::pages) fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let mut epochs = train.epochs.unwrap_or_default();
-    number(ui, ("Epochs", "train.epochs"), &mut epochs, 0.0..=1e6, refused);
+    number(ui, "train.epochs", &mut epochs, refused);
     train.epochs = (epochs > 0.0).then_some(epochs);
 }
 
 /// Loss weight of prompt tokens, for objectives with prompts and answers.
-pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
-    if train.objective.weighs_prompts() {
-        let names = ("Prompt loss weight", "train.prompt_loss_weight");
-        number(ui, names, &mut train.prompt_loss_weight, 0.0..=1.0, refused);
-    }
-}
-
-fn stopping_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
-    let stopping = &mut train.early_stopping;
-    number(ui, ("Patience", "train.early_stopping.patience"), &mut stopping.patience, 0..=100_000, refused);
-    if stopping.patience > 0 {
-        let path = "train.early_stopping.min_improvement";
-        number(ui, ("Minimum improvement", path), &mut stopping.min_improvement, 0.0..=100.0, refused);
+pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+    if draft.train.objective.weighs_prompts() {
+        form_ui(ui, draft, refused, &["train.prompt_loss_weight"]);
     }
 }
 
@@ -90,29 +67,19 @@ fn stopping_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorRepor
 fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Option<&ErrorReport>) {
     super::start::start_ui(ui, draft, runs);
     super::start::trainable_ui(ui, draft, refused);
-    let train = &mut draft.train;
-    ui.add_enabled_ui(train.epochs.is_none(), |ui| {
-        number(ui, ("Steps", "train.steps"), &mut train.steps, 0..=100_000_000, refused);
-    });
-    epochs_ui(ui, train, refused);
-    number(ui, ("Batch size", "train.batch_size"), &mut train.batch_size, 0..=65_536, refused);
-    number(ui, ("Gradient accumulation", "train.accumulate"), &mut train.accumulate, 0..=65_536, refused);
-    for (name, path, rate) in [
-        ("Learning rate", "train.learning_rate", &mut train.learning_rate),
-        ("Minimum learning rate", "train.min_learning_rate", &mut train.min_learning_rate),
-    ] {
-        field(ui, name, path, refused, |ui| ui.add(learning_rate(rate)).accessible_name(name));
-    }
-    number(ui, ("Warm-up", "train.warmup_steps"), &mut train.warmup_steps, 0..=1_000_000, refused);
-    let schedules = [
-        (Decay::Constant, "constant"),
-        (Decay::Linear, "linear"),
-        (Decay::Cosine, "cosine"),
-        (Decay::WarmupStableDecay, "warm-up, stable, decay"),
+    ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| form_ui(ui, draft, refused, &["train.steps"]));
+    epochs_ui(ui, &mut draft.train, refused);
+    let paths = [
+        "train.batch_size",
+        "train.accumulate",
+        "train.learning_rate",
+        "train.min_learning_rate",
+        "train.warmup_steps",
+        "train.decay",
     ];
-    pick(ui, ("Schedule", "train.decay"), &mut train.decay, &schedules, refused);
-    if train.decay == Decay::WarmupStableDecay {
-        number(ui, ("Decay steps", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
+    form_ui(ui, draft, refused, &paths);
+    if draft.train.decay == Decay::WarmupStableDecay {
+        form_ui(ui, draft, refused, &["train.decay_steps"]);
     }
     // A plain number, so that its digits are not grouped.
     field(ui, "Seed", "seed", refused, |ui| {
@@ -122,35 +89,13 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
 
 /// The optimizer, and periodic work such as evaluations and checkpoints.
 fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<&ErrorReport>) {
+    let paths =
+        ["train.optimizer", "train.weight_decay", "train.gradient_clipping", "train.beta1", "train.beta2"];
+    form_ui(ui, draft, refused, &paths);
+    prompt_loss_ui(ui, draft, refused);
+    let paths = ["train.label_smoothing", "train.document_mask", "train.activation_checkpointing"];
+    form_ui(ui, draft, refused, &paths);
     let train = &mut draft.train;
-    let optimizers = [
-        (OptimizerKind::Adamw, "AdamW"),
-        (OptimizerKind::Adam, "Adam"),
-        (OptimizerKind::Sgd, "SGD"),
-        (OptimizerKind::Rmsprop, "RMSProp"),
-        (OptimizerKind::Muon, "Muon"),
-    ];
-    pick(ui, ("Optimizer", "train.optimizer"), &mut train.optimizer, &optimizers, refused);
-    number(ui, ("Weight decay", "train.weight_decay"), &mut train.weight_decay, 0.0..=10.0, refused);
-    number(
-        ui,
-        ("Gradient clipping", "train.gradient_clipping"),
-        &mut train.gradient_clipping,
-        0.0..=1000.0,
-        refused,
-    );
-    number(ui, ("Beta 1", "train.beta1"), &mut train.beta1, 0.0..=1.0, refused);
-    number(ui, ("Beta 2", "train.beta2"), &mut train.beta2, 0.0..=1.0, refused);
-    prompt_loss_ui(ui, train, refused);
-    number(ui, ("Label smoothing", "train.label_smoothing"), &mut train.label_smoothing, 0.0..=1.0, refused);
-    field(ui, "Document mask", "train.document_mask", refused, |ui| {
-        ui.checkbox(&mut train.document_mask, "tokens attend only to their own document")
-            .accessible_name("Document mask");
-    });
-    field(ui, "Activation checkpointing", "train.activation_checkpointing", refused, |ui| {
-        ui.checkbox(&mut train.activation_checkpointing, "less memory, up to a third slower")
-            .accessible_name("Activation checkpointing");
-    });
     field(ui, "Mixed precision", "train.precision", refused, |ui| {
         let mut is_mixed = train.precision == Precision::Mixed;
         let detail = if has_f16 { "less memory: 16-bit floats" } else { "for GPUs with 16-bit floats" };
@@ -164,33 +109,18 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
         }
         shown.accessible_name("Mixed precision");
     });
-    number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
-    number(ui, ("Evaluation batches", "train.eval_batches"), &mut train.eval_batches, 0..=100_000, refused);
-    stopping_ui(ui, train, refused);
-    let every = "train.checkpoint_interval";
-    number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
-    let milestones = [
-        (Milestones::Auto, "if they are small"),
-        (Milestones::Log, "dense at first, then sparse"),
-        (Milestones::Off, "none"),
+    let paths = ["train.eval_interval", "train.eval_batches", "train.early_stopping.patience"];
+    form_ui(ui, draft, refused, &paths);
+    if draft.train.early_stopping.patience > 0 {
+        form_ui(ui, draft, refused, &["train.early_stopping.min_improvement"]);
+    }
+    let paths = [
+        "train.checkpoint_interval",
+        "train.milestones",
+        "train.guard.mode",
+        "train.sample_interval",
+        "train.sample_tokens",
+        "train.sample_prompt",
     ];
-    let says = format!(
-        "Weights saved in half precision and kept, for looking at the model at earlier steps: up to {MAX_MILESTONES} steps, in geometric \
-         progression. Their size on disk is on the Model page."
-    );
-    let named = ("Milestones", "train.milestones");
-    pick(ui, named, &mut train.milestones, &milestones, refused).on_hover_text(says);
-    let modes = [
-        (GuardMode::Note, "reports only"),
-        (GuardMode::Act, "returns to a checkpoint after a loss spike"),
-        (GuardMode::Off, "off"),
-    ];
-    pick(ui, ("Guard", "train.guard.mode"), &mut train.guard.mode, &modes, refused);
-    number(ui, ("Sample every", "train.sample_interval"), &mut train.sample_interval, 0..=1_000_000, refused);
-    number(ui, ("Sample length", "train.sample_tokens"), &mut train.sample_tokens, 0..=4096, refused);
-    field(ui, "Sample prompt", "train.sample_prompt", refused, |ui| {
-        let room = ui.available_width().min(220.0);
-        let prompt = egui::TextEdit::singleline(&mut train.sample_prompt).desired_width(room);
-        ui.add(prompt).accessible_name("Sample prompt");
-    });
+    form_ui(ui, draft, refused, &paths);
 }

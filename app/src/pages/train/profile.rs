@@ -6,7 +6,7 @@ use crate::theme::{self, space};
 use crate::widgets;
 use egui::{RichText, Sense, Ui, Vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ProfileEntry, ProfileMethod, TrainingState};
+use glasshouse_protocol::{Command, ProfileEntry, ProfileMethod, Steer, TrainingState};
 
 /// Number of listed parts; the rest is summed up.
 const LISTED: usize = 12;
@@ -17,7 +17,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         .as_ref()
         .map_or_else(String::new, |(_, step, ..)| format!("{} per step", format::milliseconds(*step)));
     let lives = matches!(context.state.training.state, TrainingState::Running | TrainingState::Paused);
-    let waits = context.state.is_waiting(|command| matches!(command, Command::ProfileStep));
+    let waits = context.state.is_waiting(|command| matches!(command, Command::Steer(Steer::Profile)));
     let (outbox, palette) = (&mut *context.outbox, context.palette);
     let head = ("Where the time goes", note.as_str());
     widgets::fold(ui, context.preferences, "train:profile", head, false, |ui, _| {
@@ -37,7 +37,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add_enabled_ui(lives && !waits, |ui| {
             let words = if waits { "Measuring" } else { "Measure a step" };
             if lives && widgets::plain(ui, icons::ICON_TIMER, words).clicked() {
-                outbox.send(Command::ProfileStep);
+                outbox.send(Steer::Profile);
             }
         });
     });

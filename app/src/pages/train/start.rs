@@ -1,5 +1,6 @@
 //! The base of the next run, and its trainable parameters.
 
+use crate::pages::parts::variant_ui;
 use crate::widgets::{self, field, whole_number};
 use egui::{ComboBox, TextEdit, Ui};
 use egui_material_icons::icons;
@@ -57,24 +58,13 @@ pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused
     let trainable = &mut draft.train.trainable;
     field(ui, "Trains", "train.trainable", refused, |ui| {
         let choices = [
-            (Trainable::All, "all parameters"),
-            (Trainable::Last(1), "the last blocks"),
-            (Trainable::Head, "the head"),
-            (Trainable::Norms, "the norms"),
-            (Trainable::Patterns(vec!["blocks.*.attention.*".to_owned()]), "parameters by name"),
+            ("all parameters", Trainable::All),
+            ("the last blocks", Trainable::Last(1)),
+            ("the head", Trainable::Head),
+            ("the norms", Trainable::Norms),
+            ("parameters by name", Trainable::Patterns(vec!["blocks.*.attention.*".to_owned()])),
         ];
-        let kind = std::mem::discriminant::<Trainable>;
-        let chosen = choices.iter().find(|(choice, _)| kind(choice) == kind(trainable));
-        let list = ComboBox::from_id_salt("trainable").selected_text(chosen.map_or("", |(_, name)| *name));
-        let list = list.show_ui(ui, |ui| {
-            for (choice, name) in &choices {
-                let is_chosen = kind(choice) == kind(trainable);
-                if ui.selectable_label(is_chosen, *name).clicked() && !is_chosen {
-                    trainable.clone_from(choice);
-                }
-            }
-        });
-        list.response.accessible_name("Trains");
+        variant_ui(ui, "Trains", trainable, &choices, std::mem::discriminant);
     });
     match trainable {
         Trainable::Last(blocks) => {

@@ -1,10 +1,7 @@
 //! Objective, length and learning rate of a fine-tuning run.
 
-use super::text;
-use crate::format;
-use crate::pages::parts::{caption, number};
-use crate::pages::train::form::{epochs_ui, learning_rate, prompt_loss_ui};
-use crate::widgets::{choice, field};
+use crate::pages::parts::{caption, described_ui, form_ui, number};
+use crate::pages::train::form::{epochs_ui, prompt_loss_ui};
 use egui::Ui;
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
 
@@ -55,30 +52,26 @@ pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
 
 pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let mut chosen = draft.train.objective;
-    let objectives = Objective::ALL.map(|objective| (objective, format::capitalized(objective.name())));
-    choice(ui, "Objective", &mut chosen, None, &objectives);
+    described_ui(ui, "Objective", &mut chosen);
     learn(draft, chosen);
-    caption(ui, text::objective(chosen));
 }
 
 /// Steps, batch and learning rate; other settings are on the Train page.
 pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut steps, mut rate) = (draft.train.steps, draft.train.learning_rate);
     ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| {
-        number(ui, ("Steps", "train.steps"), &mut steps, 0..=100_000_000, refused);
+        number(ui, "train.steps", &mut steps, refused);
     });
     if steps != draft.train.steps {
         draft.set_steps(steps);
     }
     epochs_ui(ui, &mut draft.train, refused);
-    number(ui, ("Batch size", "train.batch_size"), &mut draft.train.batch_size, 0..=65_536, refused);
-    field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
-        ui.add(learning_rate(&mut rate)).accessible_name("Learning rate");
-    });
+    form_ui(ui, draft, refused, &["train.batch_size"]);
+    number(ui, "train.learning_rate", &mut rate, refused);
     if rate.to_bits() != draft.train.learning_rate.to_bits() {
         draft.set_learning_rate(rate);
     }
-    prompt_loss_ui(ui, &mut draft.train, refused);
+    prompt_loss_ui(ui, draft, refused);
     caption(ui, "Schedule, precision and all other training settings are on Train.");
 }
 

@@ -2,12 +2,13 @@
 
 use super::sources::{source_name, sources};
 use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button};
+use crate::pages::parts::{caption, drag, icon_button};
 use crate::state::State;
 use crate::theme::{Palette, space};
-use crate::widgets::{field_error, slider, term, whole_number};
+use crate::widgets::{field_error, slider, term};
 use egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::setting::Settings as _;
 use glasshouse_protocol::{ErrorReport, GenerateConfig, WeightSource};
 
 #[derive(Clone, Debug, Default)]
@@ -80,7 +81,7 @@ pub(in crate::pages) fn sampling_ui(
     let refused = refused.as_ref();
     narrowing_ui(ui, config, refused);
     let quiet_term = |ui: &mut Ui, name: &str| term(ui, name, Some(quiet));
-    number_ui(ui, quiet, "Max tokens", "max_tokens", &mut config.max_tokens, 1..=20_000, refused);
+    number_ui(ui, "max_tokens", &mut config.max_tokens, refused);
     ui.horizontal(|ui| {
         quiet_term(ui, "Seed");
         if let Some(seed) = given {
@@ -126,7 +127,7 @@ pub(in crate::pages) fn narrowing_ui(
         slider(ui, value).accessible_name(name);
         field_error(ui, path, refused);
     }
-    number_ui(ui, quiet, "Top-k", "top_k", &mut config.top_k, 0..=100_000, refused);
+    number_ui(ui, "top_k", &mut config.top_k, refused);
 }
 
 pub(in crate::pages) fn stop_ui(ui: &mut Ui, stop: &mut String) {
@@ -136,18 +137,11 @@ pub(in crate::pages) fn stop_ui(ui: &mut Ui, stop: &mut String) {
     ui.add(field.desired_width(f32::INFINITY).id_salt("stop strings")).accessible_name("Stop strings");
 }
 
-fn number_ui(
-    ui: &mut Ui,
-    quiet: egui::Color32,
-    name: &str,
-    path: &str,
-    value: &mut usize,
-    range: std::ops::RangeInclusive<usize>,
-    refused: Option<&ErrorReport>,
-) {
+fn number_ui(ui: &mut Ui, name: &str, value: &mut usize, refused: Option<&ErrorReport>) {
+    let Some(setting) = GenerateConfig::setting(name) else { return };
     ui.horizontal(|ui| {
-        term(ui, name, Some(quiet));
-        ui.add(whole_number(value).range(range).speed(0.5)).accessible_name(name);
+        term(ui, setting.title, Some(Palette::of(ui).quiet));
+        ui.add(drag(Some(&setting), value)).accessible_name(setting.title);
     });
-    field_error(ui, path, refused);
+    field_error(ui, name, refused);
 }

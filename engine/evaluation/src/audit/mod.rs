@@ -16,11 +16,10 @@ use glasshouse_generation::Decoder;
 use glasshouse_inspection::Indices;
 use glasshouse_metrics::bias::PairFile;
 use glasshouse_metrics::statistics::{Bootstrap, share};
-use glasshouse_platform::{Error, Result, Yielder};
+use glasshouse_platform::{Result, Yielder};
 use glasshouse_protocol::AuditSettings;
-use glasshouse_protocol::evaluation::{
-    AuditSection, AuditTopic, Better, Cell, MAX_AUDIT_SAMPLES, Metric, RESAMPLES, Table,
-};
+use glasshouse_protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, RESAMPLES, Table};
+use glasshouse_protocol::setting::Settings as _;
 use sampled::{Sampled, sampled};
 use texts::Texts;
 
@@ -39,10 +38,7 @@ pub struct Auditor<'a> {
 /// # Errors
 /// The sample size is out of range.
 pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
-    let samples = settings.samples;
-    if !(1..=MAX_AUDIT_SAMPLES).contains(&samples) {
-        return Err(Error::Refused(format!("samples must be 1 to {MAX_AUDIT_SAMPLES} (got {samples})")));
-    }
+    settings.check()?;
     let is_asked = |topic: &AuditTopic| settings.sections.is_empty() || settings.sections.contains(topic);
     Ok(AuditTopic::ALL.into_iter().filter(is_asked).collect())
 }

@@ -189,9 +189,7 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
 /// Parses a reward rule: `numeric`, `regex=^[A-Z]`, `length=20`.
 fn judge(text: &str) -> Result<Judge> {
     let (name, setting) = text.split_once('=').unwrap_or((text, ""));
-    let known = || RewardRule::ALL.into_iter().map(RewardRule::name);
-    let rule = RewardRule::ALL.into_iter().find(|rule| rule.name() == name);
-    let rule = rule.ok_or_else(|| Error::Unknown(names::unknown("rule", name, known())))?;
+    let rule = RewardRule::named("rule", name).map_err(Error::Unknown)?;
     let mut settings = RewardSettings { rule, pattern: setting.to_owned(), ..RewardSettings::default() };
     if rule == RewardRule::Length && !setting.is_empty() {
         let words = setting.parse().ok().filter(|words| *words > 0);

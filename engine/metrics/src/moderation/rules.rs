@@ -141,20 +141,10 @@ impl Rules {
             }
             return Ok(());
         }
-        let named = |name: &str| Category::ALL.into_iter().find(|category| category.name() == name);
-        let category = match line.category.as_deref() {
-            None => Category::Other,
-            Some(name) => named(name).ok_or_else(|| {
-                names::unknown("category", name, Category::ALL.into_iter().map(Category::name))
-            })?,
-        };
-        let named = |name: &str| Severity::ALL.into_iter().find(|severity| severity.name() == name);
-        let severity = match line.severity.as_deref() {
-            None => Severity::default(),
-            Some(name) => named(name).ok_or_else(|| {
-                names::unknown("severity", name, Severity::ALL.into_iter().map(Severity::name))
-            })?,
-        };
+        let category = line.category.as_deref().map(|name| Category::named("category", name)).transpose()?;
+        let category = category.unwrap_or(Category::Other);
+        let severity = line.severity.as_deref().map(|name| Severity::named("severity", name)).transpose()?;
+        let severity = severity.unwrap_or_default();
         let list = self.companies.len();
         // A phrase longer than the searched context could never match.
         let phrases = |list: &[String], longest: usize| -> Result<Vec<_>, String> {

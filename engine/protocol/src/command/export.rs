@@ -1,7 +1,68 @@
-//! Export formats for other programs.
+//! Exports for other programs.
 
-use crate::WeightFormat;
+use super::Command;
+use crate::{CheckpointChoice, WeightFormat};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Export {
+    /// One `.glasshouse` file.
+    Project { id: String },
+    /// The last cleaning's report, as an HTML page.
+    Report,
+    /// Files in the formats of TRL's trainers.
+    Feedback {
+        /// Write all rows to one file in the project's own format.
+        #[serde(default)]
+        one: bool,
+    },
+    /// The model card of an evaluated run, as an HTML page.
+    Card { run: String },
+    Model {
+        run: String,
+        /// `None` means the best checkpoint.
+        #[serde(default)]
+        checkpoint: Option<CheckpointChoice>,
+        #[serde(default)]
+        format: ExportFormat,
+    },
+    /// A folder for continuing a run on many GPUs.
+    Bundle {
+        run: Option<String>,
+        /// Device that takes the verification steps; `None` means the chosen device.
+        #[serde(default)]
+        device: Option<String>,
+        /// Number of verification steps.
+        #[serde(default = "verified_steps")]
+        steps: u64,
+    },
+}
+
+impl Export {
+    pub fn to(self, to: Option<PathBuf>, keep: bool) -> Command {
+        Command::Export { what: self, to, keep }
+    }
+
+    /// As [`Command::label`].
+    pub(super) fn label(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Project { .. } => "packing the project",
+            Self::Card { .. } => super::EVALUATING,
+            Self::Model { .. } => "exporting the model",
+            Self::Bundle { .. } => "writing the bundle",
+            Self::Report | Self::Feedback { .. } => return None,
+        })
+    }
+}
+
+/// Default number of verification steps of a bundle.
+pub const VERIFIED_STEPS: u64 = 20;
+
+fn verified_steps() -> u64 {
+    VERIFIED_STEPS
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]

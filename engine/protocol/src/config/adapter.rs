@@ -1,17 +1,17 @@
 //! Adapters, which are trained in place of a model's weights.
 
 use super::{Precision, TrainConfig, Trainable};
+use crate::setting::{Settings as _, above, choices, settings};
 use crate::{Gate, Invalid, ModelConfig, WeightFormat, require};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AdapterKind {
-    /// Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685).
-    #[default]
-    Lora,
+choices! {
+    pub enum AdapterKind = Lora {
+        /// Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685).
+        Lora = "lora", "LoRA";
+    }
 }
 
 /// A linear layer to adapt, in all blocks, or the head.
@@ -78,51 +78,33 @@ impl<'de> Visitor<'de> for Names {
 
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarget>, D::Error> {
     let names = deserializer.deserialize_any(Names)?;
-    let known = || AdapterTarget::ALL.into_iter().map(AdapterTarget::name);
-    let target = |name: &String| {
-        let found = AdapterTarget::ALL.into_iter().find(|target| target.name() == name.as_str());
-        found.ok_or_else(|| serde::de::Error::custom(crate::names::unknown("layer", name, known())))
-    };
+    let target = |name: &String| AdapterTarget::named("layer", name).map_err(serde::de::Error::custom);
     let mut targets = names.iter().map(target).collect::<Result<Vec<_>, _>>()?;
     targets.sort_unstable();
     targets.dedup();
     Ok(targets)
 }
 
-/// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes
-/// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's,
-/// except for the layers: PEFT adapts only queries and values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Adapter {
-    pub kind: AdapterKind,
-    /// r: rows of A and columns of B.
-    pub rank: usize,
-    /// α: the scale is α / r.
-    pub alpha: f32,
-    /// Dropout rate before A, in [0, 1).
-    pub dropout: f32,
-    /// Use the scale α / √r, which keeps the size of updates independent of the rank (Kalajdzievski 2023, arXiv 2312.03732).
-    pub rslora: bool,
-    #[serde(deserialize_with = "targets")]
-    pub targets: Vec<AdapterTarget>,
-    /// Storage format of the frozen matrices in the blocks. Embeddings and head stay in 32 bits.
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub base: WeightFormat,
-}
-
-impl Default for Adapter {
-    fn default() -> Self {
-        let [blocks @ .., _] = AdapterTarget::ALL;
-        Self {
-            kind: AdapterKind::Lora,
-            rank: 8,
-            alpha: 8.0,
-            dropout: 0.0,
-            rslora: false,
-            targets: blocks.to_vec(),
-            base: WeightFormat::F32,
-        }
+settings! {
+    /// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes
+    /// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's,
+    /// except for the layers: PEFT adapts only queries and values.
+    pub struct Adapter: "train.adapter." {
+        pub kind: AdapterKind = AdapterKind::Lora;
+        /// Rows of an adapter's first matrix and columns of its second. A higher rank learns more and takes more memory.
+        pub rank: usize = 8, "Rank", 1..;
+        /// Sets the scale of an adapter relative to its base weights: α / rank.
+        pub alpha: f32 = 8.0, "Alpha", above(0.0);
+        /// Share of an adapter's inputs set to zero at random during training, to reduce memorising.
+        pub dropout: f32 = 0.0, "Adapter dropout", 0.0..1.0;
+        /// Use the scale α / √r, which keeps the size of updates independent of the rank (Kalajdzievski 2023, arXiv 2312.03732).
+        pub rslora: bool = false, "Rank-stabilised";
+        /// The linear layers with an adapter, in every block: those of attention (qkv, output), of the MLP (up, down), or the head.
+        #[serde(deserialize_with = "targets")]
+        pub targets: Vec<AdapterTarget> = AdapterTarget::ALL.into_iter().filter(|target| *target != AdapterTarget::Head).collect();
+        /// Storage format of the frozen matrices in the blocks. Embeddings and head stay in 32 bits.
+        #[serde(skip_serializing_if = "crate::is_default")]
+        pub base: WeightFormat = WeightFormat::F32, "Base weights";
     }
 }
 
@@ -154,11 +136,7 @@ impl Adapter {
     /// Checks all rules for a run with this adapter and names the first broken one.
     pub(super) fn validate(&self, model: &ModelConfig, train: &TrainConfig) -> Result<(), Invalid> {
         let field = |name: &str| format!("train.adapter.{name}");
-        require(self.rank >= 1, &field("rank"), self.rank, "be at least 1")?;
-        let alpha = self.alpha.is_finite() && self.alpha > 0.0;
-        require(alpha, &field("alpha"), self.alpha, "be a number above 0")?;
-        let dropout = (0.0..1.0).contains(&self.dropout);
-        require(dropout, &field("dropout"), self.dropout, "be at least 0 and below 1")?;
+        self.check()?;
         let rule = "name at least one of qkv, output, up, down, head";
         require(!self.targets.is_empty(), &field("targets"), "[]", rule)?;
         let tied = model.tied_head && self.targets.contains(&AdapterTarget::Head);
@@ -243,11 +221,7 @@ mod tests {
         for (assignments, field) in [
             (&["adapter.rank=0"][..], "train.adapter.rank"),
             (&["adapter.rank=100000"], "train.adapter.rank"),
-            (&["adapter.alpha=0"], "train.adapter.alpha"),
-            (&["adapter.alpha=nan"], "train.adapter.alpha"),
-            (&["adapter.alpha=inf"], "train.adapter.alpha"),
             (&["adapter.dropout=1"], "train.adapter.dropout"),
-            (&["adapter.dropout=-0.1"], "train.adapter.dropout"),
             (&["adapter.targets=[]"], "train.adapter.targets"),
             (&["adapter=lora", "train.trainable=head"], "train.trainable"),
             (&["model.tied_head=true", "adapter.targets=qkv,head"], "train.adapter.targets"),

@@ -1,30 +1,24 @@
 //! Settings of [`super::Objective::Distil`].
 
 use super::Start;
+use crate::setting::{Settings as _, settings};
 use crate::{Invalid, ModelConfig, require};
-use serde::{Deserialize, Serialize};
 
-/// Settings of [`super::Objective::Distil`]. The loss of a token is (1 − m)·cross-entropy + m·T²·KL(softmax(t/T) ‖ softmax(x/T)), with
-/// the student's logits x and the teacher's logits t for the same tokens (Hinton et al. 2015, "Distilling the knowledge in a neural
-/// network", section 2; the targets here are the text's own tokens). The loss of a step is the mean over all its targets that count.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DistilSettings {
-    /// The teacher, a run of the same project: its number or name, or `latest`, optionally followed by `:` and a checkpoint's file
-    /// (default: the best one). The run's own record names both.
-    pub teacher: String,
-    /// T, the divisor of both models' logits, 0.01 to 1000: the larger, the more the teacher's unlikely tokens count.
-    pub temperature: f32,
-    /// m: 0 learns only from the text, 1 only from the teacher.
-    pub mix: f32,
-    /// The teacher's model; set when the run starts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<Box<ModelConfig>>,
-}
-
-impl Default for DistilSettings {
-    fn default() -> Self {
-        Self { teacher: String::new(), temperature: 2.0, mix: 0.5, model: None }
+settings! {
+    /// Settings of [`super::Objective::Distil`]. The loss of a token is (1 − m)·cross-entropy + m·T²·KL(softmax(t/T) ‖ softmax(x/T)), with
+    /// the student's logits x and the teacher's logits t for the same tokens (Hinton et al. 2015, "Distilling the knowledge in a neural
+    /// network", section 2; the targets here are the text's own tokens). The loss of a step is the mean over all its targets that count.
+    pub struct DistilSettings: "train.distil." {
+        /// The teacher, a run of the same project: its number or name, or `latest`, optionally followed by `:` and a checkpoint's file
+        /// (default: the best one). The run's own record names both.
+        pub teacher: String = String::new();
+        /// Divisor T of both models' logits: the larger, the more the teacher's unlikely tokens count.
+        pub temperature: f32 = 2.0, "Temperature", 0.01..=1000.0;
+        /// 0 learns only from the text, 1 only from the teacher.
+        pub mix: f32 = 0.5, "Mix", 0.0..=1.0;
+        /// The teacher's model; set when the run starts.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub model: Option<Box<ModelConfig>> = None;
     }
 }
 
@@ -43,10 +37,7 @@ impl DistilSettings {
             format!("{:?}", self.teacher),
             rule,
         )?;
-        let temperature = (0.01..=1000.0).contains(&self.temperature);
-        let rule = "be between 0.01 and 1000";
-        require(temperature, "train.distil.temperature", self.temperature, rule)?;
-        require((0.0..=1.0).contains(&self.mix), "train.distil.mix", self.mix, "be between 0 and 1")?;
+        self.check()?;
         let rule = "be 0 with the objective distil: the teacher already sets the other tokens' probabilities";
         require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
     }

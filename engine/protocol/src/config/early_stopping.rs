@@ -1,17 +1,18 @@
 //! Early stopping.
 
+use super::train::MAX_STEPS;
+use crate::setting::{Settings as _, settings};
 use crate::{Invalid, require};
-use serde::{Deserialize, Serialize};
 
-/// Settings of early stopping (`train.early_stopping`), modelled on Keras's `EarlyStopping` callback (Prechelt 1998, "Early stopping –
-/// but when?").
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EarlyStopping {
-    /// Number of consecutive evaluations without improvement after which the run ends; 0 disables early stopping.
-    pub patience: u64,
-    /// Minimum decrease of the validation loss, relative to the last improvement, that counts as one.
-    pub min_improvement: f32,
+settings! {
+    /// Settings of early stopping (`train.early_stopping`), modelled on Keras's `EarlyStopping` callback (Prechelt 1998, "Early stopping –
+    /// but when?").
+    pub struct EarlyStopping: "train.early_stopping." {
+        /// Number of evaluations in a row without an improvement of the validation loss after which the run ends; 0 never ends it early.
+        pub patience: u64 = 0, "Patience", 0..=MAX_STEPS;
+        /// Least decrease of the validation loss, relative to the last improvement, that counts as one.
+        pub min_improvement: f32 = 0.0, "Minimum improvement", 0.0..;
+    }
 }
 
 impl EarlyStopping {
@@ -32,12 +33,10 @@ impl EarlyStopping {
 
     /// Checks all rules and names the first broken one.
     pub(super) fn validate(&self, eval_interval: u64) -> Result<(), Invalid> {
+        self.check()?;
         let (field, patience) = ("train.early_stopping.patience", self.patience);
-        require(patience <= 1 << 32, field, patience, "be at most 4294967296")?;
         let rule = "be 0 with train.eval_interval = 0: it counts evaluations";
-        require(patience == 0 || eval_interval > 0, field, patience, rule)?;
-        let (field, least) = ("train.early_stopping.min_improvement", self.min_improvement);
-        require(least.is_finite() && least >= 0.0, field, least, "be 0 or more")
+        require(patience == 0 || eval_interval > 0, field, patience, rule)
     }
 }
 

@@ -2,72 +2,52 @@
 
 use super::moderation::MAX_RULES_BYTES;
 use super::train::MAX_TOKENS;
+use crate::setting::{Settings as _, above, above_to, settings};
 use crate::{Invalid, Moderation, WeightFormat, require};
-use serde::{Deserialize, Serialize};
 
 /// Maximum number of end tokens that `min_tokens` masks.
 pub const MAX_ENDS: usize = 8;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GenerateConfig {
-    pub max_tokens: usize,
-    /// Divisor of the logits; 0 is greedy.
-    pub temperature: f32,
-    /// Keep the k most likely tokens; 0 keeps all.
-    pub top_k: usize,
-    /// Keep the smallest set of most likely tokens whose total probability reaches p (nucleus sampling, Holtzman et al. 2020); 1 keeps
-    /// all.
-    pub top_p: f32,
-    /// Drop tokens below this fraction of the most likely token's probability (Nguyen et al. 2024); 0 drops none.
-    pub min_p: f32,
-    /// Divide positive and multiply negative logits of tokens in the window by this (Keskar et al. 2019); 1 is off.
-    pub repetition_penalty: f32,
-    pub seed: u64,
-    /// Stop strings: the text ends before the first one generated.
-    pub stop: Vec<String>,
-    /// Further end tokens besides the model's own; they are not part of the text.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub stop_tokens: Vec<u32>,
-    /// Ignore the model's end tokens and continue.
-    pub ignore_end: bool,
-    /// Mask end tokens until this many tokens are generated; there may then be at most [`MAX_ENDS`] end tokens.
-    pub min_tokens: usize,
-    /// Include special tokens in the text. Otherwise they add nothing to it, and stop strings do not match them.
-    pub special_tokens: bool,
-    /// Storage format of the matrices, which are read once per token; `None` is f16 on a GPU that has 16-bit floats, else f32.
-    pub weights: Option<WeightFormat>,
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub moderation: Box<Moderation>,
-}
-
-impl Default for GenerateConfig {
-    fn default() -> Self {
-        Self {
-            max_tokens: 200,
-            temperature: 0.8,
-            top_k: 0,
-            top_p: 1.0,
-            min_p: 0.0,
-            repetition_penalty: 1.0,
-            seed: 1,
-            stop: Vec::new(),
-            stop_tokens: Vec::new(),
-            ignore_end: false,
-            min_tokens: 0,
-            special_tokens: false,
-            weights: None,
-            moderation: Box::default(),
-        }
+settings! {
+    pub struct GenerateConfig: "" {
+        /// Largest number of tokens to write; the model may end the text earlier.
+        pub max_tokens: usize = 200, "Max tokens", 1..=MAX_TOKENS;
+        /// Divisor of the logits. Below 1 favours likely tokens, above 1 unlikely ones; 0 always takes the likeliest token (greedy).
+        pub temperature: f32 = 0.8, "Temperature", 0.0..;
+        /// Draws from the k likeliest tokens; 0 keeps all.
+        pub top_k: usize = 0, "Top-k", 0..;
+        /// Draws from the smallest set of likeliest tokens with a total probability of at least p; 1 keeps all.
+        pub top_p: f32 = 1.0, "Top-p", above_to(0.0, 1.0);
+        /// Drops tokens less likely than this share of the likeliest; 0 keeps all.
+        pub min_p: f32 = 0.0, "Min-p", 0.0..=1.0;
+        /// Makes recently written tokens less likely; 1 is off.
+        ///
+        /// Divides positive and multiplies negative logits of tokens in the window.
+        pub repetition_penalty: f32 = 1.0, "Repetition penalty", above(0.0);
+        /// Seed of the random choices: the same seed and prompt give the same text again.
+        pub seed: u64 = 1, "Seed";
+        /// The text ends before the first of these strings that is generated.
+        pub stop: Vec<String> = Vec::new();
+        /// Further end tokens besides the model's own; they are not part of the text.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub stop_tokens: Vec<u32> = Vec::new();
+        /// Ignore the model's end tokens and continue.
+        pub ignore_end: bool = false;
+        /// Mask end tokens until this many tokens are generated; there may then be at most [`MAX_ENDS`] end tokens.
+        pub min_tokens: usize = 0;
+        /// Include special tokens in the text. Otherwise they add nothing to it, and stop strings do not match them.
+        pub special_tokens: bool = false;
+        /// Storage format of the matrices, which are read once per token; `None` is f16 on a GPU that has 16-bit floats, else f32.
+        pub weights: Option<WeightFormat> = None;
+        #[serde(skip_serializing_if = "crate::is_default")]
+        pub moderation: Box<Moderation> = Box::default();
     }
 }
 
 impl GenerateConfig {
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
-        require(self.max_tokens >= 1, "max_tokens", self.max_tokens, "be at least 1")?;
-        let most = MAX_TOKENS;
-        require(self.max_tokens <= most, "max_tokens", self.max_tokens, format!("be at most {most}"))?;
+        self.check()?;
         let (least, most) = (self.min_tokens, self.max_tokens);
         require(least <= most, "min_tokens", least, format!("be at most max_tokens, {most}"))?;
         let ends = self.stop_tokens.len();
@@ -83,16 +63,6 @@ impl GenerateConfig {
             "moderation.rules",
             rules,
             format!("have at most {MAX_RULES_BYTES} bytes"),
-        )?;
-        let finite = self.temperature.is_finite() && self.temperature >= 0.0;
-        require(finite, "temperature", self.temperature, "be 0 (greedy) or more")?;
-        require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "be above 0 and at most 1")?;
-        require((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "be between 0 and 1")?;
-        require(
-            self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0,
-            "repetition_penalty",
-            self.repetition_penalty,
-            "be a number above 0",
         )?;
         require(self.stop.iter().all(|stop| !stop.is_empty()), "stop", "\"\"", "have at least one character")
     }

@@ -1,27 +1,19 @@
 //! Settings of the guard, which monitors a run's health.
 
+use super::train::MAX_STEPS;
+use crate::setting::{Settings as _, above_to, choices, settings};
 use crate::{GuardKind, Invalid, require};
 use serde::{Deserialize, Serialize};
 
-/// Maximum of [`GuardSettings::window`].
-const MAX_WINDOW: usize = 4096;
-/// Minimum: standard deviations over fewer steps are unreliable.
-const MIN_WINDOW: usize = 16;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GuardMode {
-    /// Report problems without changing anything.
-    #[default]
-    Note,
-    /// Also take the configured actions.
-    Act,
-    /// Disable all checks.
-    Off,
-}
-
-impl GuardMode {
-    crate::names::named! { Note = "note", Act = "act", Off = "off" }
+choices! {
+    pub enum GuardMode = Note {
+        /// Report problems without changing anything.
+        Note = "note", "reports only";
+        /// Also take the configured actions: after a loss spike, return to a checkpoint.
+        Act = "act", "returns to a checkpoint after a loss spike";
+        /// Disable all checks.
+        Off = "off", "off";
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,91 +30,55 @@ pub enum GuardAction {
 }
 
 impl GuardAction {
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Lower => "lower",
-            Self::Skip => "skip",
-            Self::GoBack => "go_back",
-        }
-    }
+    crate::names::named! { Note = "note", Lower = "lower", Skip = "skip", GoBack = "go_back" }
 }
 
-/// Settings of the guard (`train.guard`). The checks and their sources are documented in `docs/guard.md`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GuardSettings {
-    pub mode: GuardMode,
-    /// Number of steps that a loss and a gradient norm are compared with, 16 to 4096.
-    pub window: usize,
-    /// Standard deviations above the window's mean at which a step's loss is a spike.
-    pub loss_z: f32,
-    /// Standard deviations above the window's mean at which a gradient norm is a spike.
-    pub gradient_z: f32,
-    /// Threshold for a rise of the loss: the median of the window's last eighth lies this many standard deviations (of a single step's
-    /// loss) above the mean of the rest.
-    pub rise: f32,
-    /// Steps between checks of the activations, each a forward pass of one micro-batch; 0 disables them.
-    pub activation_interval: u64,
-    /// Action on a spike of the loss. A second spike within `window` steps is treated as a rise: the batch was not the cause.
-    pub on_spike: GuardAction,
-    /// Action on a rise of the loss.
-    pub on_rise: GuardAction,
-    /// Action when no gradient is finite any more.
-    pub on_non_finite: GuardAction,
-    /// Action on a spike of the gradient norm; `note` by default, since gradient clipping handles it.
-    pub on_gradient_spike: GuardAction,
-    /// Action on exploding weights; not `skip`, since no single batch is known to be the cause.
-    pub on_exploding_layer: GuardAction,
-    /// Action on a matrix without a gradient; not `skip`.
-    pub on_dead_layer: GuardAction,
-    /// Action on exploding activations; not `skip`.
-    pub on_exploding_activations: GuardAction,
-    /// Action on a part of the model that adds nothing; not `skip`.
-    pub on_silent_part: GuardAction,
-    /// Action on overfitting: `note` or `lower`, since repeating earlier steps does not help.
-    pub on_overfitting: GuardAction,
-    /// Action on a plateau: `note` or `lower`.
-    pub on_plateau: GuardAction,
-    /// Action on a validation loss above that of step 0: `note` or `lower`.
-    pub on_worse_than_start: GuardAction,
-    /// Action on repetitive samples: `note` or `lower`.
-    pub on_repetition: GuardAction,
-    /// Factor on the learning rate when it is lowered, above 0 and at most 1. If the problem recurs within `window` steps, the factor
-    /// is applied again.
-    pub rate_factor: f32,
-    /// Number of steps with the lowered rate; 0 means the rest of the run.
-    pub rate_steps: u64,
-    /// Maximum number of actions per run.
-    pub retries: u32,
-}
-
-impl Default for GuardSettings {
-    fn default() -> Self {
-        Self {
-            mode: GuardMode::Note,
-            window: 128,
-            loss_z: 6.0,
-            gradient_z: 8.0,
-            rise: 3.0,
-            activation_interval: 100,
-            on_spike: GuardAction::Skip,
-            on_rise: GuardAction::GoBack,
-            on_non_finite: GuardAction::GoBack,
-            on_gradient_spike: GuardAction::Note,
-            on_exploding_layer: GuardAction::Note,
-            on_dead_layer: GuardAction::Note,
-            on_exploding_activations: GuardAction::Note,
-            on_silent_part: GuardAction::Note,
-            on_overfitting: GuardAction::Note,
-            on_plateau: GuardAction::Note,
-            on_worse_than_start: GuardAction::Note,
-            on_repetition: GuardAction::Note,
-            rate_factor: 0.5,
-            rate_steps: 0,
-            retries: 3,
-        }
+settings! {
+    /// Settings of the guard (`train.guard`). The checks and their sources are documented in `docs/guard.md`.
+    pub struct GuardSettings: "train.guard." {
+        /// Monitors the health of a run: loss spikes, non-finite gradients, layers that learn nothing, overfitting, repetitive samples.
+        pub mode: GuardMode = GuardMode::Note, "Guard";
+        /// Number of steps that a loss and a gradient norm are compared with. Standard deviations over fewer than 16 are unreliable.
+        pub window: usize = 128, "Window", 16..=4096;
+        /// Standard deviations above the window's mean at which a step's loss is a spike.
+        pub loss_z: f32 = 6.0;
+        /// Standard deviations above the window's mean at which a gradient norm is a spike.
+        pub gradient_z: f32 = 8.0;
+        /// Threshold for a rise of the loss: the median of the window's last eighth lies this many standard deviations (of a single step's
+        /// loss) above the mean of the rest.
+        pub rise: f32 = 3.0, "Rising loss", 0.1..=1000.0;
+        /// Steps between checks of the activations, each a forward pass of one micro-batch; 0 disables them.
+        pub activation_interval: u64 = 100, "Check activations every", 0..=MAX_STEPS;
+        /// Action on a spike of the loss. A second spike within `window` steps is treated as a rise: the batch was not the cause.
+        pub on_spike: GuardAction = GuardAction::Skip;
+        /// Action on a rise of the loss.
+        pub on_rise: GuardAction = GuardAction::GoBack;
+        /// Action when no gradient is finite any more.
+        pub on_non_finite: GuardAction = GuardAction::GoBack;
+        /// Action on a spike of the gradient norm; `note` by default, since gradient clipping handles it.
+        pub on_gradient_spike: GuardAction = GuardAction::Note;
+        /// Action on exploding weights; not `skip`, since no single batch is known to be the cause.
+        pub on_exploding_layer: GuardAction = GuardAction::Note;
+        /// Action on a matrix without a gradient; not `skip`.
+        pub on_dead_layer: GuardAction = GuardAction::Note;
+        /// Action on exploding activations; not `skip`.
+        pub on_exploding_activations: GuardAction = GuardAction::Note;
+        /// Action on a part of the model that adds nothing; not `skip`.
+        pub on_silent_part: GuardAction = GuardAction::Note;
+        /// Action on overfitting: `note` or `lower`, since repeating earlier steps does not help.
+        pub on_overfitting: GuardAction = GuardAction::Note;
+        /// Action on a plateau: `note` or `lower`.
+        pub on_plateau: GuardAction = GuardAction::Note;
+        /// Action on a validation loss above that of step 0: `note` or `lower`.
+        pub on_worse_than_start: GuardAction = GuardAction::Note;
+        /// Action on repetitive samples: `note` or `lower`.
+        pub on_repetition: GuardAction = GuardAction::Note;
+        /// Factor on the learning rate when it is lowered. If the problem recurs within `window` steps, the factor is applied again.
+        pub rate_factor: f32 = 0.5, "Rate factor", above_to(0.0, 1.0);
+        /// Number of steps with the lowered rate; 0 means the rest of the run.
+        pub rate_steps: u64 = 0, "Steps at the lowered rate", 0..=MAX_STEPS;
+        /// Maximum number of actions per run.
+        pub retries: u32 = 3, "Actions", 0..=100;
     }
 }
 
@@ -150,9 +106,7 @@ impl GuardSettings {
 
     /// Checks all rules and names the first broken one.
     pub(super) fn validate(&self) -> Result<(), Invalid> {
-        let window = (MIN_WINDOW..=MAX_WINDOW).contains(&self.window);
-        let rule = format!("be between {MIN_WINDOW} and {MAX_WINDOW}");
-        require(window, "train.guard.window", self.window, rule)?;
+        self.check()?;
         // No value can lie further than this from the mean of a window that contains it.
         let count = self.window as f32;
         let furthest = (count - 1.0).sqrt();
@@ -177,15 +131,7 @@ impl GuardSettings {
             let rule = format!("be one of {}", fitting.join(", "));
             require(fitting.contains(&action.name()), field, action.name(), rule)?;
         }
-        let (rise, factor) = (self.rise, self.rate_factor);
-        require((0.1..=1000.0).contains(&rise), "train.guard.rise", rise, "be between 0.1 and 1000")?;
-        let rule = "be above 0 and at most 1";
-        require(factor > 0.0 && factor <= 1.0, "train.guard.rate_factor", factor, rule)?;
-        let rule = "be at most 4294967296";
-        require(self.rate_steps <= 1 << 32, "train.guard.rate_steps", self.rate_steps, rule)?;
-        let interval = self.activation_interval;
-        require(interval <= 1 << 32, "train.guard.activation_interval", interval, rule)?;
-        require(self.retries <= 100, "train.guard.retries", self.retries, "be at most 100")
+        Ok(())
     }
 }
 
@@ -235,10 +181,7 @@ mod tests {
             ("window=8", "train.guard.window = 8 must be between 16 and 4096"),
             ("loss_z=12", "train.guard.loss_z = 12 must be at least 1 and below 11.3"),
             ("gradient_z=nan", "train.guard.gradient_z = NaN must be at least 1"),
-            ("rise=0", "train.guard.rise = 0 must be between"),
-            ("rate_factor=0", "train.guard.rate_factor = 0 must be above 0"),
-            ("rate_factor=1.5", "train.guard.rate_factor = 1.5 must be above 0"),
-            ("retries=101", "train.guard.retries = 101 must be at most 100"),
+            ("rate_factor=0", "train.guard.rate_factor = 0 must be above 0 and at most 1"),
             ("on_plateau=go_back", "train.guard.on_plateau = go_back must be one of note, lower"),
             ("on_silent_part=skip", "train.guard.on_silent_part = skip must be one of note, lower, go_back"),
         ] {

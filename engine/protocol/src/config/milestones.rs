@@ -1,38 +1,27 @@
 //! Milestones: checkpoints that are kept permanently.
 
 use crate::TrainConfig;
-use serde::{Deserialize, Serialize};
+use crate::setting::choices;
 
 /// Maximum number of logarithmically spaced milestones.
 pub const MAX_MILESTONES: u64 = 32;
 
-/// Whether a run keeps milestones (weights in half precision) at logarithmically spaced steps: a model changes most at the beginning.
-/// Those of `train.milestone_interval` are kept in addition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Milestones {
-    /// No milestones. The default of a file without this setting.
-    #[default]
-    Off,
-    /// The untrained weights, the last ones and milestones between them, at most [`MAX_MILESTONES`].
-    Log,
-    /// As `log` if the milestones are small, else `off`. The run is recorded with the decision.
-    Auto,
+choices! {
+    /// Whether a run keeps milestones (weights in half precision) at logarithmically spaced steps: a model changes most at the beginning.
+    /// Those of `train.milestone_interval` are kept in addition.
+    pub enum Milestones = Off {
+        /// As `log` if the milestones are small, else `off`. The run is recorded with the decision.
+        Auto = "auto", "if they are small";
+        /// The untrained weights, the last ones and milestones between them, at most [`MAX_MILESTONES`].
+        Log = "log", "dense at first, then sparse";
+        /// No milestones. The default of a file without this setting.
+        Off = "off", "none";
+    }
 }
 
 impl Milestones {
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Log => "log",
-            Self::Auto => "auto",
-        }
-    }
-
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-    pub fn is_off(&self) -> bool {
-        *self == Self::Off
+    pub fn is_off(self) -> bool {
+        self == Self::Off
     }
 }
 

@@ -1,72 +1,63 @@
 //! Settings of moderation, and the categories of findings.
 
+use crate::setting::choices;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum size of a user's rules in bytes.
 pub const MAX_RULES_BYTES: usize = 1 << 20;
 
-/// Category of a word or phrase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    Profanity,
-    Insults,
-    /// Killing, injuries, threats.
-    Violence,
-    /// Sexual acts and depictions of them.
-    Sexual,
-    SelfHarm,
-    /// Drugs that are illegal in most countries.
-    Drugs,
-    /// Findings of a user's own rules.
-    Other,
-    /// Findings of a project's classifier; no rule has this category.
-    Classifier,
-}
-
-impl Category {
-    crate::names::named! {
-        Profanity = "profanity", Insults = "insults", Violence = "violence", Sexual = "sexual",
-        SelfHarm = "self_harm", Drugs = "drugs", Other = "other"; Classifier = "classifier"
+choices! {
+    /// Category of a word or phrase.
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum Category {
+        Profanity = "profanity", "Profanity";
+        Insults = "insults", "Insults";
+        /// Killing, injuries, threats.
+        Violence = "violence", "Violence";
+        /// Sexual acts and depictions of them.
+        Sexual = "sexual", "Sexual";
+        SelfHarm = "self_harm", "Self harm";
+        /// Drugs that are illegal in most countries.
+        Drugs = "drugs", "Drugs";
+        /// Findings of a user's own rules.
+        Other = "other", "Other";
+    }
+    unlisted {
+        /// Findings of a project's classifier; no rule has this category.
+        Classifier = "classifier", "Classifier";
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Acceptable in a newspaper, but not in a children's book.
-    Mild,
-    /// A newspaper would print it only with a reason.
-    #[default]
-    Medium,
-    /// Hurts, or helps to hurt.
-    Severe,
+choices! {
+    #[derive(PartialOrd, Ord)]
+    pub enum Severity = Medium {
+        /// Acceptable in a newspaper, but not in a children's book.
+        Mild = "mild", "Mild";
+        /// A newspaper would print it only with a reason.
+        Medium = "medium", "Medium";
+        /// Hurts, or helps to hurt.
+        Severe = "severe", "Severe";
+    }
 }
 
-impl Severity {
-    crate::names::named! { Mild = "mild", Medium = "medium", Severe = "severe" }
-}
-
-/// Action on a finding in generated text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModerationMode {
-    #[default]
-    Off,
-    /// Count it and keep the text unchanged.
-    Note,
-    /// Remove it.
-    Filter,
-    /// Replace its letters.
-    Replace,
-    /// End the text before it.
-    Stop,
+choices! {
+    /// Action on a finding in generated text.
+    pub enum ModerationMode = Off {
+        /// Texts are not moderated.
+        Off = "off", "Off";
+        /// Findings are counted; texts stay unchanged.
+        Note = "note", "Note";
+        /// Findings are removed from texts and counted.
+        Filter = "filter", "Filter";
+        /// Findings are replaced by █, letter by letter, and counted.
+        Replace = "replace", "Replace";
+        /// A text ends before the first finding.
+        Stop = "stop", "Stop";
+    }
 }
 
 impl ModerationMode {
-    crate::names::named! { Off = "off", Note = "note", Filter = "filter", Replace = "replace", Stop = "stop" }
-
     /// Whether findings change the text.
     pub fn hides(self) -> bool {
         matches!(self, Self::Filter | Self::Replace | Self::Stop)

@@ -1,46 +1,52 @@
 //! Settings of [`super::Objective::Preference`].
 
+use crate::setting::{Settings as _, above, choices, settings};
 use crate::{Invalid, require};
-use serde::{Deserialize, Serialize};
 
-/// Loss over pairs of a chosen answer c and a rejected answer r. log π is the sum of the log-probabilities of an answer's tokens, π₀
-/// the initial weights, n the number of an answer's tokens, σ the logistic function; the loss is a mean over pairs. Dropout is off, as
-/// in TRL.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PreferenceLoss {
-    /// DPO: −log σ(β·((log π(c) − log π₀(c)) − (log π(r) − log π₀(r)))) (Rafailov et al. 2023, arXiv 2305.18290, equation 7; TRL's
-    /// `DPOTrainer`).
-    #[default]
-    #[serde(alias = "dpo")]
-    Sigmoid,
-    /// IPO: ((log π(c) − log π₀(c))/n(c) − (log π(r) − log π₀(r))/n(r) − 1/(2β))² (Azar et al. 2023, arXiv 2310.12036, equation 17,
-    /// whose τ is β; averaged over tokens as in TRL's `DPOTrainer`, after consultation with the authors).
-    Ipo,
-    /// SimPO, without π₀: −log σ(β·(log π(c)/n(c) − log π(r)/n(r)) − γ) (Meng et al. 2024, arXiv 2405.14734, equation 6; TRL's
-    /// `CPOTrainer` with `cpo_alpha` = 0). γ is `margin`; the paper uses β from 2 to 2.5.
-    Simpo,
-    /// ORPO, without π₀: the mean loss of all chosen tokens − β·log σ(log odds(c) − log odds(r)), odds = p/(1 − p), p = exp(log π/n)
-    /// (Hong et al. 2024, arXiv 2403.07691, equations 4 to 7, whose λ is β). TRL's `ORPOTrainer` also includes the prompt's tokens in
-    /// the first term.
-    Orpo,
-    /// Bradley–Terry loss of a reward model: −log σ(r(c) − r(r) − m) + k·(r(c) + r(r))² (Ouyang et al. 2022, "Training language models
-    /// to follow instructions", equation 1; TRL's `RewardTrainer`). r is a text's score: the output, at its last token, of a head with
-    /// one row that replaces the token head. m is `margin`, the same for all pairs (a column of the data in TRL); k is
-    /// `center_rewards_coefficient`, which keeps scores near 0 (Eisenstein et al. 2023, arXiv 2312.09244). β is unused.
-    #[serde(alias = "bradley-terry")]
-    BradleyTerry,
-    /// KTO, on single answers that are each good or bad: w·(1 − σ(±β·(log π(y) − log π₀(y) − z))), + for good ones, with w
-    /// `desirable_weight` or `undesirable_weight`. z is the mean of log π − log π₀ over mismatched prompts and answers of a
-    /// micro-batch, at least 0, without a gradient (Ethayarajh et al. 2024, arXiv 2402.01306, equation 8; TRL's `KTOTrainer`,
-    /// `loss_type` kto). In a pair, the chosen answer is good and the rejected one bad.
-    Kto,
+choices! {
+    /// Loss over pairs of a chosen answer c and a rejected answer r. log π is the sum of the log-probabilities of an answer's tokens, π₀
+    /// the initial weights, n the number of an answer's tokens, σ the logistic function; the loss is a mean over pairs. Dropout is off, as
+    /// in TRL.
+    pub enum PreferenceLoss = Sigmoid {
+        /// Raises the probability of the better reply relative to the worse one.
+        ///
+        /// −log σ(β·((log π(c) − log π₀(c)) − (log π(r) − log π₀(r)))) (Rafailov et al. 2023, arXiv 2305.18290, equation 7; TRL's
+        /// `DPOTrainer`).
+        #[serde(alias = "dpo")]
+        Sigmoid = "sigmoid", "DPO";
+        /// Like DPO, up to a fixed margin: for few or certain pairs.
+        ///
+        /// ((log π(c) − log π₀(c))/n(c) − (log π(r) − log π₀(r))/n(r) − 1/(2β))² (Azar et al. 2023, arXiv 2310.12036, equation 17, whose τ
+        /// is β; averaged over tokens as in TRL's `DPOTrainer`, after consultation with the authors).
+        Ipo = "ipo", "IPO";
+        /// Uses the mean over a reply's tokens, without a reference model.
+        ///
+        /// −log σ(β·(log π(c)/n(c) − log π(r)/n(r)) − γ) (Meng et al. 2024, arXiv 2405.14734, equation 6; TRL's `CPOTrainer` with
+        /// `cpo_alpha` = 0). γ is `margin`; the paper uses β from 2 to 2.5.
+        Simpo = "simpo", "SimPO";
+        /// Also trains on the better replies themselves, without a reference model.
+        ///
+        /// The mean loss of all chosen tokens − β·log σ(log odds(c) − log odds(r)), odds = p/(1 − p), p = exp(log π/n) (Hong et al. 2024,
+        /// arXiv 2403.07691, equations 4 to 7, whose λ is β). TRL's `ORPOTrainer` also includes the prompt's tokens in the first term.
+        Orpo = "orpo", "ORPO";
+        /// A head that scores replies, for reinforcement learning; it generates no text.
+        ///
+        /// Bradley–Terry loss: −log σ(r(c) − r(r) − m) + k·(r(c) + r(r))² (Ouyang et al. 2022, "Training language models to follow
+        /// instructions", equation 1; TRL's `RewardTrainer`). r is a text's score: the output, at its last token, of a head with one row that
+        /// replaces the token head. m is `margin`, the same for all pairs (a column of the data in TRL); k is `center_rewards_coefficient`,
+        /// which keeps scores near 0 (Eisenstein et al. 2023, arXiv 2312.09244). β is unused.
+        #[serde(alias = "bradley-terry")]
+        BradleyTerry = "bradley_terry", "Reward model";
+        /// From single ratings: good replies become likelier, bad ones less likely.
+        ///
+        /// w·(1 − σ(±β·(log π(y) − log π₀(y) − z))), + for good answers, with w `desirable_weight` or `undesirable_weight`. z is the mean of
+        /// log π − log π₀ over mismatched prompts and answers of a micro-batch, at least 0, without a gradient (Ethayarajh et al. 2024, arXiv
+        /// 2402.01306, equation 8; TRL's `KTOTrainer`, `loss_type` kto). In a pair, the chosen answer is good and the rejected one bad.
+        Kto = "kto", "KTO";
+    }
 }
 
 impl PreferenceLoss {
-    pub const ALL: [Self; 6] =
-        [Self::Sigmoid, Self::Ipo, Self::Simpo, Self::Orpo, Self::BradleyTerry, Self::Kto];
-
     /// Whether it uses reference log-probabilities from the initial weights.
     pub fn has_reference(self) -> bool {
         match self {
@@ -60,35 +66,21 @@ impl PreferenceLoss {
     }
 }
 
-/// Settings of [`super::Objective::Preference`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PreferenceSettings {
-    pub loss: PreferenceLoss,
-    /// β of the loss: the weight of differences.
-    pub beta: f32,
-    /// Target margin of the chosen answer: γ of SimPO (default 0.5), or m of Bradley–Terry (default 0).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub margin: Option<f32>,
-    /// k of Bradley–Terry, as named in TRL: the penalty on the squared sum of a pair's scores. 0.01 in the paper that TRL cites.
-    pub center_rewards_coefficient: f32,
-    /// Weight of good answers in KTO. The paper recommends counts times weights in ratios from 1:1 to 4:3 of good to bad answers.
-    pub desirable_weight: f32,
-    /// Weight of bad answers in KTO.
-    pub undesirable_weight: f32,
-}
-
-impl Default for PreferenceSettings {
-    /// TRL's defaults.
-    fn default() -> Self {
-        Self {
-            loss: PreferenceLoss::Sigmoid,
-            beta: 0.1,
-            margin: None,
-            center_rewards_coefficient: 0.0,
-            desirable_weight: 1.0,
-            undesirable_weight: 1.0,
-        }
+settings! {
+    /// Settings of [`super::Objective::Preference`], with TRL's defaults.
+    pub struct PreferenceSettings: "train.preference." {
+        pub loss: PreferenceLoss = PreferenceLoss::Sigmoid, "Preference loss";
+        /// Weight of differences in the loss.
+        pub beta: f32 = 0.1, "β", above(0.0);
+        /// Target margin of the chosen answer: γ of SimPO (default 0.5), or m of a reward model's Bradley–Terry loss (default 0).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub margin: Option<f32> = None, "Margin", 0.0..;
+        /// k of Bradley–Terry, as named in TRL: the penalty on the squared sum of a pair's scores. 0.01 in the paper that TRL cites.
+        pub center_rewards_coefficient: f32 = 0.0, "Score centring", 0.0..;
+        /// Weight of good answers in KTO. The paper recommends counts times weights in ratios from 1:1 to 4:3 of good to bad answers.
+        pub desirable_weight: f32 = 1.0, "Weight of good replies", above(0.0);
+        /// Weight of bad answers in KTO.
+        pub undesirable_weight: f32 = 1.0, "Weight of bad replies", above(0.0);
     }
 }
 
@@ -100,12 +92,8 @@ impl PreferenceSettings {
 
     /// Checks all rules for a run with this batch size and label smoothing and names the first broken one.
     pub(super) fn validate(&self, batch_size: usize, label_smoothing: f32) -> Result<(), Invalid> {
-        let beta = self.beta.is_finite() && self.beta > 0.0;
-        require(beta, "train.preference.beta", self.beta, "be a number above 0")?;
+        self.check()?;
         let center = ("train.preference.center_rewards_coefficient", self.center_rewards_coefficient);
-        for (field, value) in [("train.preference.margin", self.margin()), center] {
-            require(value.is_finite() && value >= 0.0, field, value, "be 0 or more")?;
-        }
         let of_scores = self.loss.is_of_scores() || self.center_rewards_coefficient == 0.0;
         require(of_scores, center.0, center.1, "be 0, unless train.preference.loss is bradley_terry")?;
         let rule = "be even with the objective preference: each pair takes two rows";
@@ -116,7 +104,6 @@ impl PreferenceSettings {
             ("train.preference.desirable_weight", self.desirable_weight),
             ("train.preference.undesirable_weight", self.undesirable_weight),
         ] {
-            require(weight.is_finite() && weight > 0.0, field, weight, "be a number above 0")?;
             let rule = "be 1, unless train.preference.loss is kto";
             require(weight == 1.0 || self.loss.judges_answers(), field, weight, rule)?;
         }

@@ -1,116 +1,87 @@
 //! Settings of [`super::Objective::Reward`]: group-relative policy optimization with rules or a reward model.
 
 use super::Start;
+use crate::setting::{Settings as _, above, choices, settings};
 use crate::{Invalid, require};
-use serde::{Deserialize, Serialize};
 
-/// Normalisation of the token losses. l is a token's loss, n(i) the number of tokens of answer i.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RewardLoss {
-    /// Σ l / Σ n over all answers of the step: all tokens have the same weight (Yu et al. 2025, "DAPO", arXiv 2503.14476, equation 8;
-    /// TRL's default).
-    #[default]
-    Dapo,
-    /// The mean over answers of Σ l / n(i) (Shao et al. 2024, "DeepSeekMath", arXiv 2402.03300, equation 3).
-    Grpo,
-    /// Σ l / Σ n over the answers of each micro-batch, averaged over the micro-batches (TRL).
-    Bnpo,
-    /// Σ l / (answers · max tokens), so that length gives no advantage (Liu et al. 2025, "Understanding R1-Zero-like training", arXiv
-    /// 2503.20783, which also sets `scale_rewards` to false).
-    DrGrpo,
+choices! {
+    /// Normalisation of the token losses. l is a token's loss, n(i) the number of tokens of answer i.
+    pub enum RewardLoss = Dapo {
+        /// Σ l / Σ n over all answers of the step: all tokens have the same weight (Yu et al. 2025, "DAPO", arXiv 2503.14476, equation 8;
+        /// TRL's default).
+        Dapo = "dapo", "DAPO";
+        /// The mean over answers of Σ l / n(i) (Shao et al. 2024, "DeepSeekMath", arXiv 2402.03300, equation 3).
+        Grpo = "grpo", "GRPO";
+        /// Σ l / Σ n over the answers of each micro-batch, averaged over the micro-batches (TRL).
+        Bnpo = "bnpo", "BNPO";
+        /// Σ l / (answers · max tokens), so that length gives no advantage (Liu et al. 2025, "Understanding R1-Zero-like training", arXiv
+        /// 2503.20783, which also sets `scale_rewards` to false).
+        DrGrpo = "dr_grpo", "Dr. GRPO";
+    }
 }
 
-/// Rule that rewards an answer with a number from 0 to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RewardRule {
-    /// Evaluates the row's own `check`, as written by `glasshouse corpus tasks`.
-    #[default]
-    Check,
-    /// The answer equals the row's `answer`, ignoring case, punctuation and spaces.
-    Exact,
-    /// The answer contains `pattern`, or the row's `answer` if that is empty, ignoring case.
-    Contains,
-    /// The regular expression `pattern` matches somewhere in the answer.
-    Regex,
-    /// The answer has about `words` words: 1 minus the relative deviation, at least 0.
-    Length,
-    /// The regular expression `pattern` matches the whole answer.
-    Format,
-    /// The answer's last number, in digits (with sign, decimals and thousands separators) or in words below one hundred, equals that of
-    /// the row's `answer`.
-    Numeric,
+choices! {
+    /// Rule that rewards an answer with a number from 0 to 1.
+    pub enum RewardRule = Check {
+        /// 1 if the reply passes the row's own `check`, as written by `glasshouse corpus tasks`.
+        Check = "check", "The row's check";
+        /// 1 if the reply equals the row's `answer`, ignoring letter case, punctuation and spaces.
+        Exact = "exact", "Exact match";
+        /// 1 if the reply contains the pattern, or the row's `answer` without one, ignoring letter case.
+        Contains = "contains", "Contains";
+        /// 1 if the pattern, a regular expression, occurs in the reply.
+        Regex = "regex", "Regular expression";
+        /// 1 for the given number of words, less in proportion to the difference.
+        Length = "length", "Length";
+        /// 1 if the whole reply matches the pattern, a regular expression.
+        Format = "format", "Format";
+        /// 1 if the reply's last number equals the row's `answer`.
+        ///
+        /// Numbers are in digits (with sign, decimals and thousands separators) or in words below one hundred.
+        Numeric = "numeric", "Number";
+    }
 }
 
 impl RewardRule {
-    crate::names::named! {
-        Check = "check", Exact = "exact", Contains = "contains", Regex = "regex", Length = "length",
-        Format = "format", Numeric = "numeric"
-    }
-
     fn needs_pattern(self) -> bool {
         matches!(self, Self::Regex | Self::Format)
     }
 }
 
-/// Maximum of `group` and of `iterations`.
-const MAX_ANSWERS: usize = 1 << 12;
-const MAX_ITERATIONS: u64 = 64;
 /// Upper limit of the default for `max_tokens`, as in TRL.
 const ANSWER_TOKENS: usize = 512;
 const MAX_PATTERN_CHARACTERS: usize = 4096;
 
-/// Settings of [`super::Objective::Reward`], as in TRL's `GRPOTrainer` unless noted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RewardSettings {
-    pub rule: RewardRule,
-    /// Reward model that scores answers instead of a rule: a run of the project trained with [`super::PreferenceLoss::BradleyTerry`],
-    /// by number or name, or `latest`, optionally followed by `:` and a checkpoint's file (default: the best one). The run's own record
-    /// names both. Scores may be unbounded: only differences within a group matter.
-    pub model: String,
-    /// Search text or regular expression for the rules that use one.
-    pub pattern: String,
-    /// Target number of words for the rule `length`.
-    pub words: usize,
-    /// G: number of answers per prompt, whose rewards are compared.
-    pub group: usize,
-    /// Maximum tokens of an answer; 0 means half the context length, at most 512.
-    pub max_tokens: usize,
-    /// Divisor of the logits, in sampling and in training.
-    pub temperature: f32,
-    pub loss: RewardLoss,
-    /// ε: clipping range of the probability ratio.
-    pub epsilon: f32,
-    /// μ: number of steps that train on the same answers.
-    pub iterations: u64,
-    /// β: weight of the divergence from the initial weights; 0 omits it and the copy of those weights.
-    pub beta: f32,
-    /// Multiply the divergence by the probability ratio, which gives the gradient of the current divergence (`use_bias_correction_kl`
-    /// in TRL); false follows the papers.
-    pub bias_corrected_kl: bool,
-    /// Divide advantages by the standard deviation of the group's rewards.
-    pub scale_rewards: bool,
-}
-
-impl Default for RewardSettings {
-    fn default() -> Self {
-        Self {
-            rule: RewardRule::Check,
-            model: String::new(),
-            pattern: String::new(),
-            words: 20,
-            group: 8,
-            max_tokens: 0,
-            temperature: 1.0,
-            loss: RewardLoss::Dapo,
-            epsilon: 0.2,
-            iterations: 1,
-            beta: 0.0,
-            bias_corrected_kl: true,
-            scale_rewards: true,
-        }
+settings! {
+    /// Settings of [`super::Objective::Reward`], as in TRL's `GRPOTrainer` unless noted.
+    pub struct RewardSettings: "train.reward." {
+        pub rule: RewardRule = RewardRule::Check, "Rule";
+        /// Reward model that scores answers instead of a rule: a run of the project trained with [`super::PreferenceLoss::BradleyTerry`],
+        /// by number or name, or `latest`, optionally followed by `:` and a checkpoint's file (default: the best one). The run's own record
+        /// names both. Scores may be unbounded: only differences within a group matter.
+        pub model: String = String::new();
+        /// Search text or regular expression for the rules that use one.
+        pub pattern: String = String::new(), "Pattern";
+        /// Target number of words for the rule `length`.
+        pub words: usize = 20, "Words", 1..;
+        /// Number of answers to each prompt, whose rewards are compared.
+        pub group: usize = 8, "Replies to each prompt", 2..=1 << 12;
+        /// Maximum tokens of an answer; 0 means half the context length, at most 512.
+        pub max_tokens: usize = 0, "Max tokens of a reply", 0..;
+        /// Divisor of the logits, in sampling and in training.
+        pub temperature: f32 = 1.0, "Temperature", above(0.0);
+        pub loss: RewardLoss = RewardLoss::Dapo, "Loss";
+        /// Clipping range of the probability ratio (ε).
+        pub epsilon: f32 = 0.2, "Clipping range (ε)", above(0.0);
+        /// Number of steps that train on the same answers (μ).
+        pub iterations: u64 = 1, "Steps per answer (μ)", 1..=64;
+        /// Weight of the divergence from the initial weights; 0 omits it and the copy of those weights.
+        pub beta: f32 = 0.0, "KL weight (β)", 0.0..;
+        /// Multiply the divergence by the probability ratio, which gives the gradient of the current divergence (`use_bias_correction_kl`
+        /// in TRL); false follows the papers.
+        pub bias_corrected_kl: bool = true, "Bias-corrected KL";
+        /// Divide advantages by the standard deviation of the group's rewards.
+        pub scale_rewards: bool = true, "Scaled rewards";
     }
 }
 
@@ -145,35 +116,19 @@ impl RewardSettings {
         accumulate: usize,
         label_smoothing: f32,
     ) -> Result<(), Invalid> {
-        let group = (2..=MAX_ANSWERS).contains(&self.group);
-        require(group, "train.reward.group", self.group, format!("be between 2 and {MAX_ANSWERS}"))?;
+        self.check()?;
         let answers = batch_size.saturating_mul(accumulate);
         let rule = format!(
             "be a multiple of train.reward.group ({}): each prompt of a step has that many answers, one per row",
             self.group
         );
         require(answers.is_multiple_of(self.group), "train.batch_size × train.accumulate", answers, rule)?;
-        require(self.words >= 1, "train.reward.words", self.words, "be at least 1")?;
         let rule = "be left out with train.reward.model, which scores instead";
         let alone = self.model.is_empty() || self.rule == RewardRule::default();
         require(alone, "train.reward.rule", self.rule.name(), rule)?;
         let named = self.model.is_empty() || self.named_model().validate().is_ok();
         let rule = "name a run that scores texts, by its number or name (train.reward.model=2)";
         require(named, "train.reward.model", format!("{:?}", self.model), rule)?;
-        for (field, value, above) in [
-            ("train.reward.temperature", self.temperature, true),
-            ("train.reward.epsilon", self.epsilon, true),
-            ("train.reward.beta", self.beta, false),
-        ] {
-            let fits = value.is_finite() && if above { value > 0.0 } else { value >= 0.0 };
-            require(fits, field, value, if above { "be a number above 0" } else { "be 0 or more" })?;
-        }
-        require(
-            (1..=MAX_ITERATIONS).contains(&self.iterations),
-            "train.reward.iterations",
-            self.iterations,
-            format!("be between 1 and {MAX_ITERATIONS}"),
-        )?;
         require(
             !(self.rule.needs_pattern() && self.pattern.is_empty()),
             "train.reward.pattern",
@@ -215,11 +170,6 @@ mod tests {
                 "train.batch_size × train.accumulate = 12 must be a multiple of train.reward.group (8)",
             ),
             ("train.reward.group=1", "train.reward.group = 1 must be between 2 and"),
-            ("train.reward.temperature=0", "train.reward.temperature = 0 must be a number above 0"),
-            ("train.reward.epsilon=-1", "train.reward.epsilon = -1 must be a number above 0"),
-            ("train.reward.beta=-0.5", "train.reward.beta = -0.5 must be 0 or more"),
-            ("train.reward.iterations=0", "train.reward.iterations = 0 must be between 1 and"),
-            ("train.reward.words=0", "train.reward.words = 0 must be at least 1"),
             ("train.reward.pattern=\"\"", "train.reward.pattern = \"\" must be a regular expression"),
             ("train.label_smoothing=0.1", "train.label_smoothing = 0.1 must be 0"),
         ] {
@@ -267,12 +217,5 @@ mod tests {
         assert_eq!([1, 64, 4096].map(|length| reward.answer_tokens(length)), [1, 32, 512]);
         reward.max_tokens = 10;
         assert_eq!(reward.answer_tokens(64), 10);
-    }
-
-    #[test]
-    fn rules_are_spelled_as_they_are_named() {
-        for rule in RewardRule::ALL {
-            assert_eq!(serde_json::to_value(rule).unwrap(), rule.name());
-        }
     }
 }

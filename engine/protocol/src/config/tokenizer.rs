@@ -1,26 +1,28 @@
 //! Settings of the tokenizer.
 
+use crate::setting::{Settings as _, choices, settings};
 use crate::{Invalid, require};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Ends a document; a training window may contain several.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenizerConfig {
-    pub kind: TokenizerKind,
-    /// Maximum size of a trained vocabulary, including special tokens; ignored by byte and char.
-    #[serde(default = "default_vocabulary")]
-    pub vocabulary: usize,
-    /// Minimum number of occurrences for a pair or word to be merged or kept.
-    #[serde(default = "default_min_frequency")]
-    pub min_frequency: u64,
-    /// Special tokens in addition to `<|endoftext|>`, which always exists.
-    #[serde(default)]
-    pub special_tokens: Vec<String>,
+settings! {
+    pub struct TokenizerConfig: "tokenizer." {
+        pub kind: TokenizerKind;
+        /// Maximum size of a trained vocabulary, including special tokens.
+        ///
+        /// Ignored by byte and char.
+        #[serde(default = "default_vocabulary")]
+        pub vocabulary: usize, "Vocabulary", 0..=1 << 22;
+        /// Pieces that occur less often than this in the text get no entry of their own.
+        #[serde(default = "default_min_frequency")]
+        pub min_frequency: u64, "Minimum frequency", 0..;
+        /// Special tokens in addition to `<|endoftext|>`, which always exists.
+        #[serde(default)]
+        pub special_tokens: Vec<String>;
+    }
 }
 
 fn default_vocabulary() -> usize {
@@ -31,29 +33,32 @@ fn default_min_frequency() -> u64 {
     2
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenizerKind {
-    /// One token per byte.
-    Byte,
-    /// One token per Unicode character in the text.
-    Char,
-    /// Byte-level byte-pair encoding (Sennrich et al. 2016; GPT-2).
-    Bpe,
-    /// WordPiece (Schuster and Nakajima 2012; BERT).
-    WordPiece,
-    /// Unigram language model (Kudo 2018; SentencePiece).
-    Unigram,
-    /// The tokenizer of an imported model, with any algorithm.
-    Imported,
+choices! {
+    pub enum TokenizerKind {
+        /// Merges the most frequent pairs of pieces repeatedly; used by GPT and Llama.
+        ///
+        /// Byte-level byte-pair encoding (Sennrich et al. 2016).
+        Bpe = "bpe", "BPE";
+        /// One token per character of the text; small, and easy to follow.
+        Char = "char", "Characters";
+        /// One token per byte; reads text in any script, with the longest sequences.
+        Byte = "byte", "Bytes";
+        /// Merges the pairs with the highest score (frequency relative to their parts); used by BERT.
+        ///
+        /// Schuster and Nakajima 2012.
+        WordPiece = "word_piece", "WordPiece";
+        /// Starts with many pieces and drops those with the least effect on the likelihood; used by T5.
+        ///
+        /// A unigram language model (Kudo 2018; SentencePiece).
+        Unigram = "unigram", "Unigram";
+    }
+    unlisted {
+        /// The tokenizer of an imported model, with any algorithm.
+        Imported = "imported", "Imported";
+    }
 }
 
 impl TokenizerKind {
-    crate::names::named! {
-        Byte = "byte", Char = "char", Bpe = "bpe", WordPiece = "word_piece", Unigram = "unigram";
-        Imported = "imported"
-    }
-
     /// Whether its vocabulary is trained, up to the configured size.
     pub fn is_trained(self) -> bool {
         !matches!(self, Self::Byte | Self::Char | Self::Imported)
@@ -78,8 +83,7 @@ impl FromStr for TokenizerKind {
             word if word == "wordpiece" => "word_piece".to_owned(),
             word => word,
         };
-        let found = Self::ALL.into_iter().find(|kind| kind.name() == word);
-        found.ok_or_else(|| crate::names::unknown("tokenizer", name, Self::ALL.into_iter().map(Self::name)))
+        Self::named("tokenizer", &word)
     }
 }
 
@@ -94,8 +98,7 @@ impl TokenizerConfig {
 
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
-        let (most, name) = (1 << 22, "tokenizer.vocabulary");
-        require(self.vocabulary <= most, name, self.vocabulary, format!("be at most {most}"))?;
+        self.check()?;
         let special = self.special_tokens.iter().map(String::len).sum::<usize>() + self.special_tokens.len();
         let (most, tokens) = (1 << 20, "tokenizer.special_tokens");
         require(special <= most, tokens, special, format!("have at most {most} bytes in total"))?;
@@ -109,7 +112,7 @@ impl TokenizerConfig {
         let least = alphabet + special;
         require(
             alphabet == 0 || self.vocabulary >= least,
-            name,
+            "tokenizer.vocabulary",
             self.vocabulary,
             format!(
                 "be at least {least} for this kind ({alphabet} for its alphabet of bytes, {special} for special tokens)"

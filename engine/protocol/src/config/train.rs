@@ -6,220 +6,163 @@ use super::{
 };
 use crate::model::Position;
 use crate::quantity::counted;
-use crate::{Invalid, ModelConfig, require};
-use serde::{Deserialize, Serialize};
+use crate::setting::{Settings as _, above, above_to, choices, settings};
+use crate::{Invalid, ModelConfig, is_default, require};
 
-/// Update rule of the optimizer. In all of them, weight decay is decoupled and applies only to matrices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OptimizerKind {
-    /// Adam with decoupled decay (Loshchilov and Hutter 2019).
-    Adamw,
-    /// Adam (Kingma and Ba 2015); `weight_decay` must be 0.
-    Adam,
-    /// Stochastic gradient descent; `beta1` is the momentum (PyTorch's form, no dampening).
-    Sgd,
-    /// RMSProp (Tieleman and Hinton 2012); `beta2` is the smoothing.
-    Rmsprop,
-    /// Muon (Jordan et al. 2024) for the weight matrices of blocks, each as it is stored: queries, keys and values are one matrix, and so
-    /// are a gated MLP's two. Their update is orthogonalised and scaled to the size of AdamW's (Liu et al. 2025, "Muon is scalable for
-    /// LLM training"), so that one `learning_rate` serves both; momentum is 0.95. AdamW updates everything else.
-    Muon,
-}
-
-/// Learning-rate schedule after the warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decay {
-    /// Half a cosine period down to `min_learning_rate` (Loshchilov and Hutter 2017).
-    Cosine,
-    /// Linear decay to `min_learning_rate`.
-    Linear,
-    Constant,
-    /// Constant, then linear decay over the last `decay_steps` (warmup-stable-decay, WSD; Hu et al. 2024).
-    WarmupStableDecay,
-}
-
-impl Decay {
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cosine => "cosine",
-            Self::Linear => "linear",
-            Self::Constant => "constant",
-            Self::WarmupStableDecay => "warmup_stable_decay",
-        }
+choices! {
+    /// Update rule of the optimizer. In all of them, weight decay is decoupled and applies only to matrices.
+    pub enum OptimizerKind {
+        /// Adam with decoupled decay (Loshchilov and Hutter 2019).
+        Adamw = "adamw", "AdamW";
+        /// Adam (Kingma and Ba 2015); `weight_decay` must be 0.
+        Adam = "adam", "Adam";
+        /// Stochastic gradient descent; `beta1` is the momentum (PyTorch's form, no dampening).
+        Sgd = "sgd", "SGD";
+        /// RMSProp (Tieleman and Hinton 2012); `beta2` is the smoothing.
+        Rmsprop = "rmsprop", "RMSProp";
+        /// Muon (Jordan et al. 2024) for the weight matrices of blocks; AdamW updates everything else.
+        ///
+        /// Each matrix is updated as it is stored: queries, keys and values are one matrix, and so are a gated MLP's two. Their update is
+        /// orthogonalised and scaled to the size of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training"), so that one
+        /// `learning_rate` serves both; momentum is 0.95.
+        Muon = "muon", "Muon";
     }
 }
 
-/// Storage precision of values in training, and of weights in generation. Evaluations always use 32 bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    #[default]
-    F32,
-    /// 16-bit floats where it is safe, arithmetic in 32 bits, with loss scaling (Micikevicius et al. 2018). Requires a GPU with 16-bit
-    /// floats.
-    Mixed,
-    /// `mixed` or `f32`, whichever suits the device; `f32` on the CPU and on software adapters. The run is recorded with the choice.
-    Auto,
-}
-
-impl Precision {
-    /// The name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Mixed => "mixed",
-            Self::Auto => "auto",
-        }
+choices! {
+    /// Learning-rate schedule after the warm-up.
+    pub enum Decay {
+        Constant = "constant", "constant";
+        /// Linear decay to the minimum learning rate.
+        Linear = "linear", "linear";
+        /// Half a cosine period down to the minimum learning rate (Loshchilov and Hutter 2017).
+        Cosine = "cosine", "cosine";
+        /// Constant, then linear decay over the last `decay_steps` (warmup-stable-decay, WSD; Hu et al. 2024).
+        WarmupStableDecay = "warmup_stable_decay", "warm-up, stable, decay";
     }
 }
 
-/// Maximum of all settings counted in steps.
-const MAX_STEPS: u64 = 1 << 32;
-const MAX_EPOCHS: f64 = 1e6;
+choices! {
+    /// Storage precision of values in training, and of weights in generation. Evaluations always use 32 bits.
+    pub enum Precision = F32 {
+        /// On a GPU with 16-bit floats, each run times both at its start and uses mixed precision if it is noticeably faster. Elsewhere 32 bits.
+        ///
+        /// The run is recorded with the choice.
+        Auto = "auto", "Automatic";
+        /// All numbers in 32 bits, as on every other device.
+        F32 = "f32", "32 bits";
+        /// Activations and their gradients in 16 bits: less memory and memory traffic. Weights and sums stay in 32 bits.
+        ///
+        /// Where it is safe, with loss scaling (Micikevicius et al. 2018). Requires a GPU with 16-bit floats.
+        Mixed = "mixed", "Mixed";
+    }
+}
+
+/// Maximum of all settings counted in steps: values far beyond any real run are mistakes, and would take forever.
+pub(super) const MAX_STEPS: u64 = 1 << 32;
 /// Maximum number of tokens in a sample.
 pub(super) const MAX_TOKENS: usize = 1 << 20;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainConfig {
-    pub steps: u64,
-    /// Number of passes over the training text or rows. If set, it determines `steps` once the data is prepared at the start of a run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<f64>,
-    /// Windows per micro-batch.
-    pub batch_size: usize,
-    /// Gradient accumulation: micro-batches per optimizer step, whose gradients are averaged.
-    pub accumulate: usize,
-    pub optimizer: OptimizerKind,
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// Learning rate at the end of the decay.
-    pub min_learning_rate: f64,
-    /// Steps of linear warm-up from 0.
-    pub warmup_steps: u64,
-    pub decay: Decay,
-    /// Length of the last phase of `warmup_stable_decay`; 0 means a tenth of `steps`.
-    pub decay_steps: u64,
-    /// Decay rate of the first moment, or SGD's momentum.
-    pub beta1: f64,
-    /// Decay rate of the second moment.
-    pub beta2: f64,
-    /// Added to the square root of the second moment.
-    pub eps: f64,
-    /// Decoupled weight decay of matrices and embeddings.
-    pub weight_decay: f64,
-    /// Maximum global gradient norm; 0 disables clipping.
-    pub gradient_clipping: f64,
-    /// Label smoothing of the training loss, in [0, 1).
-    pub label_smoothing: f32,
-    /// α of unlikelihood training for the objective `text` (Welleck et al. 2019, "Neural text generation with unlikelihood training",
-    /// arXiv 1908.04319, equations 4 and 5). The loss of a token is increased by −α·Σ ln(1 − p(c)) over the distinct tokens c that
-    /// precede it in its row (with `document_mask`, in its document), except the token itself. 0 disables it.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub unlikelihood: f32,
-    /// Weight of prompt tokens in the loss of the objective `chat`, from 0 to 1 (the weight of the answer's tokens): the loss is Σ
-    /// w·loss / Σ w over a step's tokens, as with OpenAI's `prompt_loss_weight`. Messages marked as not learned count as part of the
-    /// prompt. Evaluations only use the answers.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub prompt_loss_weight: f32,
-    /// Target id that is excluded from the loss.
-    pub ignore_index: Option<u32>,
-    /// The trained parameters; the others are frozen.
-    pub trainable: Trainable,
-    /// Adapter to train while the model's own weights are frozen. Placed here because `run.toml` needs tables after the plain fields.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub adapter: Option<Adapter>,
-    /// Restrict attention to the token's own document in windows with several documents (Grattafiori et al. 2024, section 3.2).
-    /// Positions still count along the window.
-    pub document_mask: bool,
-    /// Keep only each block's output for the backward pass and recompute the rest: one more forward pass for much less memory (Chen et
-    /// al. 2016). Results are unchanged.
-    pub activation_checkpointing: bool,
-    pub precision: Precision,
-    /// Steps between evaluations; there is also one at the end. 0 disables them.
-    pub eval_interval: u64,
-    /// Batches per evaluation and split, each with a step's size, `batch_size` · `accumulate`.
-    pub eval_batches: usize,
-    /// Steps between checkpoints of the latest state; there is also one at the end.
-    pub checkpoint_interval: u64,
-    /// Seconds after which the latest state is saved regardless of the step; 0 disables this. Results are unchanged.
-    pub checkpoint_seconds: u64,
-    /// Steps between milestones (weights in half precision, kept permanently), including the untrained and the final weights; 0
-    /// disables them.
-    pub milestone_interval: u64,
-    #[serde(skip_serializing_if = "Milestones::is_off")]
-    pub milestones: Milestones,
-    /// Steps between samples; 0 disables them.
-    pub sample_interval: u64,
-    pub sample_prompt: String,
-    pub sample_tokens: usize,
-    #[serde(skip_serializing_if = "Objective::is_text")]
-    pub objective: Objective,
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub chat: ChatSettings,
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub preference: PreferenceSettings,
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub reward: RewardSettings,
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub distil: DistilSettings,
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub early_stopping: EarlyStopping,
-    #[serde(skip_serializing_if = "crate::is_default")]
-    pub guard: GuardSettings,
-}
-
-fn is_zero(number: &f32) -> bool {
-    *number == 0.0
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            steps: 2000,
-            epochs: None,
-            batch_size: 12,
-            accumulate: 1,
-            optimizer: OptimizerKind::Adamw,
-            trainable: Trainable::All,
-            adapter: None,
-            document_mask: false,
-            learning_rate: 1e-3,
-            min_learning_rate: 1e-4,
-            warmup_steps: 100,
-            decay: Decay::Cosine,
-            decay_steps: 0,
-            beta1: 0.9,
-            beta2: 0.95,
-            eps: 1e-8,
-            weight_decay: 0.1,
-            gradient_clipping: 1.0,
-            label_smoothing: 0.0,
-            unlikelihood: 0.0,
-            prompt_loss_weight: 0.0,
-            ignore_index: None,
-            activation_checkpointing: false,
-            precision: Precision::F32,
-            eval_interval: 250,
-            eval_batches: 20,
-            checkpoint_interval: 250,
-            checkpoint_seconds: 120,
-            milestone_interval: 0,
-            milestones: Milestones::Off,
-            sample_interval: 0,
-            sample_prompt: String::new(),
-            sample_tokens: 120,
-            objective: Objective::Text,
-            chat: ChatSettings::default(),
-            preference: PreferenceSettings::default(),
-            reward: RewardSettings::default(),
-            distil: DistilSettings::default(),
-            early_stopping: EarlyStopping::default(),
-            guard: GuardSettings::default(),
-        }
+settings! {
+    pub struct TrainConfig: "train." {
+        /// Optimizer steps: updates of the weights.
+        pub steps: u64 = 2000, "Steps", 1..=MAX_STEPS;
+        /// Passes over the training text or rows; sets the number of steps when the data are prepared.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub epochs: Option<f64> = None, "Epochs", above_to(0.0, 1e6);
+        /// Windows of text, each of the context length, per micro-batch. More give a steadier gradient and take more memory.
+        pub batch_size: usize = 12, "Batch size", 1..=1 << 16;
+        /// Micro-batches whose gradients are averaged for one update of the weights: a large batch in the memory of a small one.
+        pub accumulate: usize = 1, "Gradient accumulation", 1..=1 << 16;
+        /// Computes updates from gradients. AdamW scales the update of each weight by its recent gradients. Muon updates each matrix of a block
+        /// as a whole, equally in all directions.
+        pub optimizer: OptimizerKind = OptimizerKind::Adamw, "Optimizer";
+        /// Size of each update of the weights at its peak. Too small is slow, too large diverges.
+        pub learning_rate: f64 = 1e-3, "Learning rate", above(0.0), scientific;
+        /// The learning rate at the end of its schedule.
+        pub min_learning_rate: f64 = 1e-4, "Minimum learning rate", 0.0.., scientific;
+        /// Steps at the beginning during which the learning rate rises linearly from 0, while the optimizer's moments settle.
+        pub warmup_steps: u64 = 100, "Warm-up", 0..=MAX_STEPS;
+        /// How the learning rate falls after the warm-up.
+        pub decay: Decay = Decay::Cosine, "Schedule";
+        /// Length of the last phase of the schedule `warmup_stable_decay`; 0 means a tenth of the steps.
+        pub decay_steps: u64 = 0, "Decay steps", 0..=MAX_STEPS;
+        /// Decay rate of the running mean of the gradient, or SGD's momentum.
+        pub beta1: f64 = 0.9, "Beta 1", 0.0..1.0;
+        /// Decay rate of the running mean of the squared gradient.
+        pub beta2: f64 = 0.95, "Beta 2", 0.0..1.0;
+        /// Added to the square root of the second moment.
+        pub eps: f64 = 1e-8, "Epsilon", above(0.0), scientific;
+        /// Each step pulls matrices and embeddings slightly towards zero, which keeps them from growing.
+        pub weight_decay: f64 = 0.1, "Weight decay", 0.0..;
+        /// Scales gradients with a longer norm down to it, so that one unusual batch cannot throw the weights far. 0 switches it off.
+        pub gradient_clipping: f64 = 1.0, "Gradient clipping", 0.0..;
+        /// Trains towards slightly less than certainty, which reduces overconfidence.
+        pub label_smoothing: f32 = 0.0, "Label smoothing", 0.0..1.0;
+        /// Weight α of unlikelihood training for the objective `text`, which makes repetition less likely; 0 disables it.
+        ///
+        /// The loss of a token is increased by −α·Σ ln(1 − p(c)) over the distinct tokens c that precede it in its row (with `document_mask`, in
+        /// its document), except the token itself (Welleck et al. 2019, "Neural text generation with unlikelihood training", arXiv 1908.04319,
+        /// equations 4 and 5).
+        #[serde(skip_serializing_if = "is_default")]
+        pub unlikelihood: f32 = 0.0, "Unlikelihood", 0.0..;
+        /// Weight of prompt tokens in the loss of the objective `chat`, relative to an answer's tokens.
+        ///
+        /// The loss is Σ w·loss / Σ w over a step's tokens, as with OpenAI's `prompt_loss_weight`. Messages marked as not learned count as part
+        /// of the prompt. Evaluations only use the answers.
+        #[serde(skip_serializing_if = "is_default")]
+        pub prompt_loss_weight: f32 = 0.0, "Prompt loss weight", 0.0..=1.0;
+        /// Target id that is excluded from the loss.
+        pub ignore_index: Option<u32> = None;
+        /// The trained parameters. The others are frozen: they keep their values and need no gradients or optimizer state.
+        pub trainable: Trainable = Trainable::All;
+        /// Adapter to train while the model's own weights are frozen. Placed here because `run.toml` needs tables after the plain fields.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub adapter: Option<Adapter> = None;
+        /// Tokens attend only to tokens of their own document, even if a window holds several. Positions still count along the window.
+        pub document_mask: bool = false, "Document mask";
+        /// Recomputes most results of the forward pass during the backward pass instead of keeping them: less memory, up to a third slower.
+        ///
+        /// Only each block's output is kept. Results are unchanged.
+        pub activation_checkpointing: bool = false, "Activation checkpointing";
+        /// Precision of stored values in training. Mixed takes less memory, on GPUs with 16-bit floats: activations and their gradients in 16
+        /// bits, weights and sums in 32.
+        pub precision: Precision = Precision::F32, "Precision";
+        /// Steps between measurements of the loss on held-out text; there is also one at the end. 0 disables them.
+        pub eval_interval: u64 = 250, "Evaluate every", 0..=MAX_STEPS;
+        /// Batches per evaluation and split, each with a step's size: batch size × gradient accumulation.
+        pub eval_batches: usize = 20, "Evaluation batches", 0..=1 << 20;
+        /// Steps between checkpoints (all weights and the optimizer state on disk); there is also one at the end.
+        pub checkpoint_interval: u64 = 250, "Checkpoint every", 0..=MAX_STEPS;
+        /// Seconds after which the latest state is saved regardless of the step; 0 disables this. Results are unchanged.
+        pub checkpoint_seconds: u64 = 120, "Seconds between checkpoints", 0..=MAX_STEPS;
+        /// Steps between milestones (weights in half precision, kept permanently), including the untrained and the final weights; 0
+        /// disables them.
+        pub milestone_interval: u64 = 0, "Milestone every", 0..=MAX_STEPS;
+        /// Weights saved in half precision and kept, for looking at the model at earlier steps: up to 32, in geometric progression. Their size
+        /// on disk is on the Model page.
+        #[serde(skip_serializing_if = "is_default")]
+        pub milestones: Milestones = Milestones::Off, "Milestones";
+        /// Steps between samples of the model's text; 0 disables them.
+        pub sample_interval: u64 = 0, "Sample every", 0..=MAX_STEPS;
+        /// Beginning of the samples.
+        pub sample_prompt: String = String::new(), "Sample prompt";
+        /// Tokens of a sample.
+        pub sample_tokens: usize = 120, "Sample length", 0..=MAX_TOKENS;
+        #[serde(skip_serializing_if = "is_default")]
+        pub objective: Objective = Objective::Text, "Objective";
+        #[serde(skip_serializing_if = "is_default")]
+        pub chat: ChatSettings = ChatSettings::default();
+        #[serde(skip_serializing_if = "is_default")]
+        pub preference: PreferenceSettings = PreferenceSettings::default();
+        #[serde(skip_serializing_if = "is_default")]
+        pub reward: RewardSettings = RewardSettings::default();
+        #[serde(skip_serializing_if = "is_default")]
+        pub distil: DistilSettings = DistilSettings::default();
+        #[serde(skip_serializing_if = "is_default")]
+        pub early_stopping: EarlyStopping = EarlyStopping::default();
+        #[serde(skip_serializing_if = "is_default")]
+        pub guard: GuardSettings = GuardSettings::default();
     }
 }
 
@@ -231,32 +174,12 @@ impl TrainConfig {
 
     /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
-        require(self.steps >= 1, "train.steps", self.steps, "be at least 1")?;
-        require(self.batch_size >= 1, "train.batch_size", self.batch_size, "be at least 1")?;
-        require(self.batch_size <= 1 << 16, "train.batch_size", self.batch_size, "be at most 65536")?;
-        require(self.accumulate >= 1, "train.accumulate", self.accumulate, "be at least 1")?;
-        require(self.accumulate <= 1 << 16, "train.accumulate", self.accumulate, "be at most 65536")?;
+        self.check()?;
         require(
-            self.learning_rate.is_finite() && self.learning_rate > 0.0,
-            "train.learning_rate",
-            self.learning_rate,
-            "be a number above 0",
-        )?;
-        require(
-            self.min_learning_rate >= 0.0 && self.min_learning_rate <= self.learning_rate,
+            self.min_learning_rate <= self.learning_rate,
             "train.min_learning_rate",
             self.min_learning_rate,
             format!("be between 0 and train.learning_rate ({})", self.learning_rate),
-        )?;
-        for (field, value) in [("train.beta1", self.beta1), ("train.beta2", self.beta2)] {
-            require((0.0..1.0).contains(&value), field, value, "be at least 0 and below 1")?;
-        }
-        require(self.eps.is_finite() && self.eps > 0.0, "train.eps", self.eps, "be a number above 0")?;
-        require(
-            self.weight_decay.is_finite() && self.weight_decay >= 0.0,
-            "train.weight_decay",
-            self.weight_decay,
-            "be 0 or more",
         )?;
         require(
             !(self.optimizer == OptimizerKind::Adam && self.weight_decay != 0.0),
@@ -269,18 +192,6 @@ impl TrainConfig {
             "train.optimizer",
             "muon",
             "be another one with train.adapter, which freezes the matrices that muon updates (adamw trains adapters)",
-        )?;
-        require(
-            self.gradient_clipping.is_finite() && self.gradient_clipping >= 0.0,
-            "train.gradient_clipping",
-            self.gradient_clipping,
-            "be 0 or more",
-        )?;
-        require(
-            (0.0..1.0).contains(&self.label_smoothing),
-            "train.label_smoothing",
-            self.label_smoothing,
-            "be at least 0 and below 1",
         )?;
         require(
             self.eval_interval == 0 || self.eval_batches >= 1,
@@ -306,48 +217,19 @@ impl TrainConfig {
             Objective::Distil => self.distil.validate(self.label_smoothing)?,
             Objective::Text | Objective::Chat | Objective::Classify => {}
         }
-        let (alpha, field) = (self.chat.neftune_alpha, "train.chat.neftune_alpha");
-        require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
+        self.chat.check()?;
         let (weight, field) = (self.prompt_loss_weight, "train.prompt_loss_weight");
-        require((0.0..=1.0).contains(&weight), field, weight, "be between 0 and 1")?;
         let rule = format!("be 0 with the objective {}: it belongs to chat", self.objective);
         require(weight == 0.0 || self.objective.weighs_prompts(), field, weight, rule)?;
         let (alpha, field) = (self.unlikelihood, "train.unlikelihood");
-        require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
         let rule = format!("be 0 with the objective {}: it belongs to text", self.objective);
         require(alpha == 0.0 || self.objective.is_text(), field, alpha, rule)?;
         let rule = "be 0 with label smoothing, which makes every token likelier";
         require(alpha == 0.0 || self.label_smoothing == 0.0, field, alpha, rule)?;
         self.early_stopping.validate(self.eval_interval)?;
         self.guard.validate()?;
-        if let Some(epochs) = self.epochs {
-            require(
-                (0.0..=MAX_EPOCHS).contains(&epochs) && epochs > 0.0,
-                "train.epochs",
-                epochs,
-                "be above 0 and at most 1000000",
-            )?;
-        }
-        // Limits for files from elsewhere: values far beyond any real run are mistakes, and would take forever.
-        let counts = [
-            ("train.steps", self.steps, MAX_STEPS),
-            ("train.warmup_steps", self.warmup_steps, MAX_STEPS),
-            ("train.eval_interval", self.eval_interval, MAX_STEPS),
-            ("train.checkpoint_interval", self.checkpoint_interval, MAX_STEPS),
-            ("train.milestone_interval", self.milestone_interval, MAX_STEPS),
-            ("train.sample_interval", self.sample_interval, MAX_STEPS),
-            ("train.checkpoint_seconds", self.checkpoint_seconds, MAX_STEPS),
-            ("train.eval_batches", self.eval_batches as u64, 1 << 20),
-            ("train.sample_tokens", self.sample_tokens as u64, MAX_TOKENS as u64),
-            (
-                "train.sample_prompt (characters)",
-                self.sample_prompt.chars().count() as u64,
-                MAX_TOKENS as u64,
-            ),
-        ];
-        for (field, value, most) in counts {
-            require(value <= most, field, value, format!("be at most {most}"))?;
-        }
+        let (length, most) = (self.sample_prompt.chars().count(), MAX_TOKENS);
+        require(length <= most, "train.sample_prompt (characters)", length, format!("be at most {most}"))?;
         require(
             self.decay_steps <= self.steps,
             "train.decay_steps",

@@ -199,7 +199,7 @@ impl<'a> Told<'a> {
             what.clone_into(&mut self.what);
             self.at = Instant::now();
             let what = what.to_owned();
-            self.of.sink.answer(self.of.id, Event::Evaluating { what, done, total });
+            self.of.sink.answer(self.of.id, Event::Progress { what, done, total });
         }
     }
 }

@@ -4,10 +4,10 @@ use super::evaluation::endless;
 use super::{TRAINS, Trigger, after, ended, failures, play_trained, tiny, train};
 use crate::protocol::evaluation::AuditTopic::{self, Bias, Canaries, Personal};
 use crate::protocol::{
-    Audit, AuditSettings, CheckpointChoice, Command, ErrorKind, Event, Report, WeightSource,
+    Audit, AuditSettings, CheckpointChoice, Command, ErrorKind, Event, Report, Steer, WeightSource,
 };
 
-const EVALUATING: Trigger = |event| matches!(event, Event::Evaluating { .. });
+const EVALUATING: Trigger = |event| matches!(event, Event::Progress { .. });
 
 fn audits(heard: &[Report]) -> Vec<&Audit> {
     told!(heard, Event::Audited { audit } => &**audit).collect()
@@ -24,7 +24,7 @@ fn audit(sections: &[AuditTopic], samples: usize) -> Command {
 fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     let mut planted = tiny(3);
     planted.data.canaries = 2;
-    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { done, .. } if *done > 0);
+    let evaluating: Trigger = |event| matches!(event, Event::Progress { done, .. } if *done > 0);
     let heard = play_trained(
         planted,
         vec![
@@ -47,7 +47,7 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     let exposure = canaries.metrics[0].value.unwrap();
     assert!((0.0..=10.0).contains(&exposure), "{canaries:?}");
     let failures = failures(&heard);
-    assert!(failures.len() == 2 && failures[1].contains("must be 1 to 10000"), "{failures:?}");
+    assert!(failures.len() == 2 && failures[1].contains("must be between 1 and 10000"), "{failures:?}");
 }
 
 /// `Hello` is request 1, the audits are 4 and 6: one alone, the same next to another run's steps.
@@ -67,7 +67,7 @@ fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alon
             after(first()),
             after(train(endless(), None)),
             (Some(TRAINS), first()),
-            (Some(audited), Command::StopTraining),
+            (Some(audited), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -90,7 +90,7 @@ fn a_run_stops_while_its_model_is_audited() {
         endless(),
         vec![
             (Some(TRAINS), audit(&[Personal], 10_000)),
-            (Some(EVALUATING), Command::StopTraining),
+            (Some(EVALUATING), Command::Steer(Steer::Stop)),
             (Some(stopped), Command::Cancel { request: 4 }),
         ],
     );

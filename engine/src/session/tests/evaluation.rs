@@ -5,8 +5,8 @@ use crate::data::recipes::write_own;
 use crate::protocol::evaluation::TaskRequest;
 use crate::protocol::recipes::recipe;
 use crate::protocol::{
-    CheckpointChoice, Command, ErrorKind, EvaluateSettings, Evaluation, Event, Objective, Report, RunConfig,
-    Start, WeightSource,
+    CheckpointChoice, Command, ErrorKind, EvaluateSettings, Evaluation, Event, Objective, Report, RunChange,
+    RunConfig, Start, Steer, WeightSource,
 };
 use std::path::Path;
 
@@ -64,7 +64,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
             after(evaluate(folder.path(), first())),
             after(train(endless(), None)),
             (Some(TRAINS), evaluate(folder.path(), first())),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -79,7 +79,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
     assert!(speed(alone).is_some() && speed(beside).is_none());
     assert!(beside.held_training_ms.unwrap() > 0.0, "{beside:?}");
     // Steps occur during the evaluation, not only after it.
-    let evaluating = of(&heard, |event| matches!(event, Event::Evaluating { .. }));
+    let evaluating = of(&heard, |event| matches!(event, Event::Progress { .. }));
     let evaluated = *of(&heard, |event| matches!(event, Event::Evaluated { .. })).last().unwrap();
     let begun = *evaluating.iter().find(|at| heard[**at].request == Some(6)).unwrap();
     let steps = of(&heard, TRAINS);
@@ -92,7 +92,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
 fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let long = || evaluate_long(folder.path(), WeightSource::Current);
-    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
+    let evaluating: Trigger = |event| matches!(event, Event::Progress { .. });
     let cancelled: Trigger = |event| matches!(event, Event::Failed { .. });
     let heard = play_trained(
         endless(),
@@ -102,7 +102,7 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
             (Some(TRAINS), Command::Cancel { request: 4 }),
             (Some(cancelled), Command::Cancel { request: 5 }),
             (Some(cancelled), evaluate(folder.path(), WeightSource::Current)),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(
@@ -117,14 +117,14 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     let last = *of(&heard, |event| matches!(event, Event::Failed { .. })).last().unwrap();
     assert!(heard[last..].iter().all(|report| {
         report.request != Some(4) && report.request != Some(5)
-            || !matches!(report.event, Event::Evaluating { .. })
+            || !matches!(report.event, Event::Progress { .. })
     }));
 }
 
 /// Cancellation works during another answer, next to a run in training and after its end.
 #[test]
 fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
-    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
+    let evaluating: Trigger = |event| matches!(event, Event::Progress { .. });
     let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
     let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
     let stopped: Trigger = |event| matches!(event, Event::TrainingEnded { .. });
@@ -134,10 +134,10 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
             (Some(TRAINS), evaluate_long(folder.path(), WeightSource::Current)),
             (Some(evaluating), inspection::look_slowly()),
             (Some(looks), Command::Cancel { request: 4 }),
-            (Some(seen), Command::StopTraining),
+            (Some(seen), Command::Steer(Steer::Stop)),
         ];
         if !beside {
-            steps.insert(1, (Some(evaluating), Command::StopTraining));
+            steps.insert(1, (Some(evaluating), Command::Steer(Steer::Stop)));
             (steps[2].0, steps[4].1) = (Some(stopped), Command::ListRuns);
         }
         let heard = play_trained(inspection::endless(), steps);
@@ -157,11 +157,8 @@ fn a_deleted_run_is_evaluated_no_more() {
         vec![
             after(train(endless(), None)),
             (Some(TRAINS), evaluate_long(folder.path(), first)),
-            (
-                Some(|event| matches!(event, Event::Evaluating { .. })),
-                Command::DeleteRun { run: "1".to_owned() },
-            ),
-            (Some(TRAINS), Command::StopTraining),
+            (Some(|event| matches!(event, Event::Progress { .. })), RunChange::Delete.to("1")),
+            (Some(TRAINS), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(ended(&heard, 5), Some(ErrorKind::Cancelled));
@@ -176,9 +173,11 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
     let open = || after(Command::UseProject { folder: project.clone(), make: true });
     let mut config = tiny(4);
     config.model.context_length = 64;
-    let heard =
-        play(&shelf, vec![open(), after(train(config, None)), after(Command::ReadSettings { run: None })]);
-    let settings = told!(heard, Event::Settings { config, .. } => (**config).clone()).next_back();
+    let heard = play(
+        &shelf,
+        vec![open(), after(train(config, None)), after(Command::ReadRun { run: None, points: 0 })],
+    );
+    let settings = told!(heard, Event::History { config, .. } => (**config).clone()).next_back();
     let answer = recipe("answer").unwrap();
     let row = |at: usize| {
         let messages = format!(
@@ -209,7 +208,7 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
             open(),
             after(train(tuned, None)),
             (Some(TRAINS), measure(WeightSource::Current)),
-            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::Steer(Steer::Stop)),
             (Some(|event| matches!(event, Event::TrainingEnded { .. })), measure(kept)),
         ],
     );

@@ -2,8 +2,8 @@
 
 use super::{Trigger, after, failures, play, tiny, train};
 use crate::protocol::{
-    ChatMessage, Command, Event, Feedback, LearnsFrom, Objective, ProposalSettings, Report, Role, RunConfig,
-    RunLaunch, RunState, Start, Uncertainty, WeightSource,
+    ChatMessage, Command, Event, Export, Feedback, LearnsFrom, Objective, ProposalSettings, Report, Role,
+    RunConfig, RunLaunch, RunState, Start, Uncertainty, WeightSource,
 };
 use std::path::Path;
 
@@ -37,9 +37,9 @@ fn rows_are_kept_changed_and_exported() {
             after(add(vec![row(true), Feedback::default()])),
             after(add(vec![row(true), Feedback::better(asked("Who?"), "Eva.")])),
             after(splice(vec![row(true)], vec![row(false)])),
-            after(Command::ExportFeedback { to: Some(to.clone()), one: false, keep: true }),
+            after(Export::Feedback { one: false }.to(Some(to.clone()), true)),
             after(splice(Vec::new(), Vec::new())),
-            after(Command::ExportFeedback { to: None, one: true, keep: false }),
+            after(Export::Feedback { one: true }.to(None, false)),
         ],
     );
     let lists = lists(&heard);
@@ -58,7 +58,7 @@ fn rows_are_kept_changed_and_exported() {
 }
 
 fn settings(heard: &[Report]) -> RunConfig {
-    let found = told!(heard, Event::Settings { config, .. } => (**config).clone()).next_back();
+    let found = told!(heard, Event::History { config, .. } => (**config).clone()).next_back();
     found.unwrap()
 }
 
@@ -75,7 +75,7 @@ fn begun(shelf: &Path, name: &str, more: Option<Command>) -> ((Option<Trigger>, 
 }
 
 fn read_settings() -> Command {
-    Command::ReadSettings { run: None }
+    Command::ReadRun { run: None, points: 0 }
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
             (Some(begins), complete("One", config(2, 4), settings(2))),
             // A stopped completion returns its text so far, and frees its slot for the next.
             after(complete("The", config(10, 3), settings(1))),
-            (Some(begins), Command::StopWriting { request: 8 }),
+            (Some(begins), Command::Cancel { request: 8 }),
             after(complete("The", config(10, 3), settings(1))),
             // Too long for the context.
             after(complete("The", config(1000, 3), settings(1))),

@@ -2,7 +2,7 @@
 
 use super::{after, ended, generate, options, play, run, tiny, train};
 use crate::project::{Project, RunRecord};
-use crate::protocol::{Command, Envelope, ErrorKind, Event, Request, TokenizerKind};
+use crate::protocol::{Command, Envelope, ErrorKind, Event, Export, Request, TokenizerKind};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -18,7 +18,7 @@ fn an_import_that_is_given_up_while_its_text_is_checked_leaves_no_project() {
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(config, None)),
-            after(Command::ExportProject { id: "p".to_owned(), to: Some(file.clone()), keep: false }),
+            after(Export::Project { id: "p".to_owned() }.to(Some(file.clone()), false)),
         ],
     );
     // The check may end before this thread looks again; then retry.

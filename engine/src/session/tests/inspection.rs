@@ -3,8 +3,8 @@
 use super::{TRAINS, Trigger, after, evaluation, failures, play_hearing, play_trained, tiny, train};
 use crate::protocol::inspect::{Detail, Edit};
 use crate::protocol::{
-    Command, Event, InspectSettings, Inspection, Report, RunConfig, TokenizerKind, TrainingState, View,
-    WeightSource,
+    Command, Event, InspectSettings, Inspection, Report, RunConfig, Steer, TokenizerKind, TrainingState,
+    View, WeightSource,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -55,7 +55,7 @@ fn an_answer_says_how_long_it_held_a_runs_training() {
             after(look()),
             after(train(endless(), None)),
             (Some(TRAINS), look()),
-            (Some(seen), Command::StopTraining),
+            (Some(seen), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -76,8 +76,8 @@ fn a_run_pauses_while_its_model_is_looked_at() {
         endless(),
         vec![
             (Some(TRAINS), look_slowly()),
-            (Some(looks), Command::Pause),
-            (Some(seen), Command::StopTraining),
+            (Some(looks), Command::Steer(Steer::Pause)),
+            (Some(seen), Command::Steer(Steer::Stop)),
         ],
     );
     assert_eq!(failures(&heard), Vec::<String>::new());
@@ -98,7 +98,7 @@ fn a_run_stops_while_its_model_is_looked_at() {
         endless(),
         vec![
             (Some(TRAINS), look_slowly()),
-            (Some(looks), Command::StopTraining),
+            (Some(looks), Command::Steer(Steer::Stop)),
             (Some(seen), Command::ListRuns),
         ],
     );

@@ -2,7 +2,7 @@
 
 use super::super::evaluation::Evaluations;
 use super::super::event_sink::EventSink;
-use crate::protocol::{Command, Envelope, Event, Request, TrainingState};
+use crate::protocol::{Command, Envelope, Event, Request, Steer, TrainingState};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,13 +30,21 @@ impl Control {
     /// Handles commands to pause, resume or stop; returns whether it was one.
     pub(in super::super) fn obeys(&self, command: &Command) -> bool {
         match command {
-            Command::Pause => self.paused.set(true),
-            Command::Continue => self.holds_and_steps(false, false),
-            Command::StepOnce => self.holds_and_steps(true, true),
-            Command::SaveCheckpoint => self.save.store(true, Ordering::Relaxed),
-            Command::Cancel { request } if *request != self.request => return false,
-            Command::StopTraining | Command::Cancel { .. } => self.stop.store(true, Ordering::Relaxed),
-            _ => return false,
+            Command::Steer(steer) => self.steered(steer),
+            Command::Cancel { request } => *request == self.request && self.steered(&Steer::Stop),
+            _ => false,
+        }
+    }
+
+    /// Like [`Self::obeys`].
+    pub(super) fn steered(&self, steer: &Steer) -> bool {
+        match steer {
+            Steer::Pause => self.paused.set(true),
+            Steer::Continue => self.holds_and_steps(false, false),
+            Steer::StepOnce => self.holds_and_steps(true, true),
+            Steer::SaveCheckpoint => self.save.store(true, Ordering::Relaxed),
+            Steer::Stop => self.stop.store(true, Ordering::Relaxed),
+            Steer::Change { .. } | Steer::Profile => return false,
         }
         true
     }

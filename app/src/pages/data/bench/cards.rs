@@ -10,7 +10,7 @@ use crate::theme::{self, CARD_CORNER, Palette, space};
 use crate::widgets::{is_open, prose, switch, tell_fold};
 use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo, pos2};
 use egui_material_icons::icons;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
 
@@ -47,7 +47,7 @@ impl DataPage {
                 );
                 if pressed {
                     let (stage, on) = (card.name.clone(), !card.on);
-                    context.outbox.send(Command::SwitchStage { stage, on });
+                    context.outbox.send(RecipeChange::Stage { stage, on });
                 }
                 if let (Some(sample), Some(judgement)) =
                     (state.cleaning.sample(&card.name), &state.cleaning.judgement)
@@ -109,7 +109,7 @@ impl DataPage {
         let accessible = format!("{}: {}", card.title, threshold.name);
         let mut set = |value: f64| {
             let (stage, threshold) = (card.name.clone(), threshold.name.clone());
-            context.outbox.send(Command::SetThreshold { stage, threshold, value });
+            context.outbox.send(RecipeChange::Threshold { stage, threshold, value });
         };
         if threshold.kind == ThresholdKind::Switch {
             let on = threshold.value != 0.0;

@@ -8,10 +8,10 @@ use crate::pages::parts::{Debounce, caption, line_ui};
 use crate::theme::Palette;
 use crate::widgets::slider;
 use egui::{Label, Rect, Sense, Slider, Ui, Vec2};
-use glasshouse_protocol::Command;
 use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
 use glasshouse_protocol::cleaning::table::Unit;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
+use glasshouse_protocol::{Command, RecipeChange};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HEAVIEST: f64 = 4.0;
@@ -53,12 +53,16 @@ impl Mixing {
     pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some(mixture) = &self.mixture else { return };
         let now = context.state.cleaning.recipe.as_ref().map(MixtureDraft::of);
-        let waits = || context.state.is_waiting(|command| matches!(command, Command::SetMixture { .. }));
+        let waits = || {
+            context
+                .state
+                .is_waiting(|command| matches!(command, Command::ChangeRecipe(RecipeChange::Mixture { .. })))
+        };
         if now.as_ref() == Some(mixture) {
             self.mixture = None;
         } else if self.sending.due(ui, mixture) {
             let MixtureDraft { weights, temperature } = mixture.clone();
-            context.outbox.send(Command::SetMixture { weights, temperature });
+            context.outbox.send(RecipeChange::Mixture { weights, temperature });
         } else if self.sending.is_sent(mixture) && !waits() {
             // It was refused, as a message explains.
             self.mixture = None;

@@ -8,7 +8,7 @@ use crate::pages::parts::caption;
 use crate::widgets::{fold, plain, primary};
 use egui::{ScrollArea, TextEdit, TextStyle, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::Command;
+use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::RecipeSummary;
 
 impl DataPage {
@@ -34,7 +34,7 @@ impl DataPage {
                 ui.horizontal_wrapped(|ui| {
                     let changed = written != recipe.toml;
                     if ui.add_enabled_ui(changed, |ui| primary(ui, None, "Use this recipe").clicked()).inner {
-                        outbox.send(Command::SetRecipe { toml: written.clone() });
+                        outbox.send(RecipeChange::Toml { toml: written.clone() });
                     }
                     if plain(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {
                         ui.ctx().copy_text(written.clone());

@@ -8,7 +8,7 @@ use crate::pages::parts::{caption, line_ui};
 use crate::theme::{Palette, space};
 use crate::widgets::{fold, quiet_text};
 use egui::{ComboBox, Label, RichText, Ui};
-use glasshouse_protocol::Command;
+use glasshouse_protocol::RecipeChange;
 use glasshouse_protocol::cleaning::report::PersonalClass;
 use glasshouse_protocol::cleaning::{PersonalAction, PersonalCard, RecipeSummary};
 
@@ -81,7 +81,7 @@ fn class_ui(ui: &mut Ui, context: &mut Context<'_>, card: &PersonalCard, found: 
         }
     }
     if let Some(action) = chosen.filter(|action| *action != card.action) {
-        context.outbox.send(Command::SetPersonal { class: card.class.clone(), action });
+        context.outbox.send(RecipeChange::Personal { class: card.class.clone(), action });
     }
 }
 

@@ -171,6 +171,7 @@ fn text_is_measured_once_its_own_tokens_are_there() {
             .map(|text| TokenSummary { id: 1, text: text.to_owned(), special: false })
             .to_vec(),
         lost: String::new(),
+        merges: None,
     };
     tell(&mut state, tokens("Another text"));
     assert_eq!(take(&state, "characters_per_token", &instrument), Err(Missing::Tokens));
