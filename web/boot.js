@@ -261,6 +261,8 @@ function tellVisibility() {
 
 /** Bytes of a project's file that are taken from an address at most. */
 const MAX_FILE_BYTES = 1e9;
+/** Characters of a model in a link: what every browser takes as an address. */
+const MAX_LINK_CHARACTERS = 1e6;
 
 /** Fetches a project's file; one that is too large is left where it is, whatever its server says of it. */
 async function file(address) {
@@ -283,35 +285,83 @@ async function file(address) {
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-/**
- * Opens a project by its address, where the person wants it: whoever made a link may have had anything in mind. The page's own address
- * forgets it, so that loading again makes no second copy.
- */
-function offerProject(address) {
+/** Takes a wish for a project out of the page's address, so that loading again makes no second copy. */
+function forget() {
   const here = new URL(location.href);
   here.searchParams.delete("project");
-  const forget = () => history.replaceState(null, "", here);
+  here.searchParams.delete("receive");
+  here.hash = "";
+  history.replaceState(null, "", here);
+}
+
+/** Offers to open a project: whoever made a link may have had anything in mind. `bytes` gets its file. */
+function offer(text, name, bytes) {
+  say(text, {
+    Open: async () => {
+      forget();
+      try {
+        const files = [await bytes()];
+        await engine.request({ command: "import_project", name: null, from: null }, { files });
+      } catch (error) {
+        say(`${name} could not be opened: ${error.message}`, { Close: () => {} });
+      }
+    },
+    "Leave it": forget,
+  });
+}
+
+/** A project by its address. */
+function offerProject(address) {
   let from;
   try {
-    from = new URL(address, here);
+    from = new URL(address, location.href);
   } catch {
     say(`The link names a project at ${address}, which is no address.`, { Close: forget });
     return;
   }
   const name = decodeURIComponent(from.pathname.split("/").at(-1));
   const host = from.origin === location.origin ? `this site, ${from.host}` : from.host;
-  say(`The link asks to fetch the project ${name} from ${host} and to open it here.`, {
-    Open: async () => {
-      forget();
-      try {
-        const files = [await file(from)];
-        await engine.request({ command: "import_project", name: null, from: null }, { files });
-      } catch (error) {
-        say(`The project at ${from} could not be opened: ${error.message}`, { Close: () => {} });
-      }
-    },
-    "Leave it": forget,
-  });
+  offer(`The link asks to fetch the project ${name} from ${host} and to open it here.`, `The project at ${from}`, () => file(from));
+}
+
+/** A model that the address itself holds, after `#m=`: a project's file in base 64. */
+function offerLinked(text) {
+  if (text.length > MAX_LINK_CHARACTERS) {
+    say(`The link is longer than ${MAX_LINK_CHARACTERS / 1000} kB, too long for a model in a link; ask for the project's file.`, { Close: forget });
+    return;
+  }
+  let bytes;
+  try {
+    bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+  } catch {
+    say("The model in this link is damaged: the link was cut or changed on its way. Ask for it again.", { Close: forget });
+    return;
+  }
+  const size = `${(bytes.length / 1000).toFixed(0)} kB`;
+  offer(`The link holds a model of ${size}. Open it as a project here?`, "The model in the link", () => bytes.slice());
+}
+
+/** A model from the page that opened this one, as a shared model's page does (web/share/page.js). */
+function offerHanded() {
+  if (!opener) {
+    say("The page that hands over a model is gone; open its model again from there.", { Close: forget });
+    return;
+  }
+  const hear = ({ source, origin, data }) => {
+    if (source !== opener || data?.glasshouse !== 1 || data.type !== "project") return;
+    removeEventListener("message", hear);
+    const { bytes } = data;
+    if (!(bytes instanceof Uint8Array) || bytes.byteLength > MAX_FILE_BYTES) {
+      say("What the other page hands over is no project's file, or is too large.", { Close: forget });
+      return;
+    }
+    // A page that was opened as a file has no origin.
+    const from = origin === "null" ? "Another page" : new URL(origin).host;
+    const size = `${(bytes.byteLength / 1e6).toFixed(1)} MB`;
+    offer(`${from} hands over a model of ${size}. Open it as a project here?`, "The model", () => bytes.slice());
+  };
+  addEventListener("message", hear);
+  opener.postMessage({ glasshouse: 1, type: "ready" }, "*");
 }
 
 /** The sample project, for whoever has no project yet; the page runs without it. */
@@ -363,9 +413,12 @@ async function boot() {
   document.addEventListener("visibilitychange", tellVisibility);
   await globalThis.glasshouse.ready;
   tellVisibility();
-  const address = new URLSearchParams(location.search).get("project");
-  if (address) offerProject(address);
+  // Before what the address names, which is then opened last.
   await offerSample();
+  const wish = new URLSearchParams(location.search);
+  if (wish.get("project")) offerProject(wish.get("project"));
+  else if (location.hash.startsWith("#m=")) offerLinked(location.hash.slice(3));
+  else if (wish.has("receive")) offerHanded();
 }
 
 boot().catch((error) => {

@@ -39,6 +39,9 @@ function count(response, onProgress) {
   return new Response(response.body.pipeThrough(counter), { headers: response.headers });
 }
 
+/** The engine's files, where a page brings them along (web/share/boot.js). */
+const bundle = globalThis.glasshouseBundle;
+
 export { compile };
 
 export class EngineLink {
@@ -63,7 +66,7 @@ export class EngineLink {
    * those of the app; `threads` are the cores that training on the CPU may take, unless it may take all; without `keep`
    * projects live in memory alone.
    */
-  constructor({ base = new URL(".", import.meta.url), firstId = 1, threads, keep = true } = {}) {
+  constructor({ base = import.meta.url, firstId = 1, threads, keep = true } = {}) {
     this.#base = base;
     this.#next = firstId;
     this.#threads = threads;
@@ -75,7 +78,7 @@ export class EngineLink {
     try {
       // The worker loads its script while the page compiles the module.
       this.#open();
-      this.#module ??= await compile(new URL("engine_bg.wasm", this.#base));
+      this.#module ??= await (bundle ? WebAssembly.compile(bundle.files.get("engine_bg.wasm")) : compile(new URL("engine_bg.wasm", this.#base)));
       this.#worker?.postMessage({ module: this.#module, threads: this.#threads, keep: this.#keep });
     } catch (error) {
       this.#lose("failed", `The engine could not be loaded: ${error.message ?? error}`);
@@ -83,7 +86,8 @@ export class EngineLink {
   }
 
   #open() {
-    const worker = new Worker(this.#script(), { type: "module", name: "glasshouse-engine" });
+    const name = "glasshouse-engine";
+    const worker = bundle?.worker(name) ?? new Worker(this.#script(), { type: "module", name });
     worker.addEventListener("message", ({ data }) => this.#hear(data));
     worker.addEventListener("error", (event) => {
       event.preventDefault();

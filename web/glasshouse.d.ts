@@ -189,6 +189,8 @@ export interface TrainResult extends Run {
 
 export interface GenerateOptions {
   prompt?: string;
+  /** A conversation to answer, in place of a prompt; the model needs a chat template. */
+  messages?: readonly { role: "system" | "user" | "assistant"; content: string }[];
   /** Default 200. */
   maxTokens?: number;
   /** 0 takes the likeliest token always. Default 0.8. */

@@ -236,9 +236,9 @@ export class Glasshouse {
     await training.catch(() => {});
   }
 
-  /** Writes on from a prompt with the weights as they are now, also while training goes on. */
+  /** Writes on from a prompt, or answers messages, with the weights as they are now, also while training goes on. */
   async generate(options = {}) {
-    const { prompt = "", onToken, signal } = options;
+    const { prompt = "", messages, onToken, signal } = options;
     const source = await this.#source(options);
     const names = { maxTokens: "max_tokens", temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p",
       repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop", weights: "weights", moderation: "moderation" };
@@ -254,7 +254,8 @@ export class Glasshouse {
       forget = onAbort(signal, () => this.#link.request({ command: "cancel", request }).catch(() => {}));
     };
     try {
-      const events = await this.#link.request({ command: "generate", source, prompt: { kind: "text", text: prompt }, config }, { onEvent, sent });
+      const asked = messages ? { kind: "messages", messages } : { kind: "text", text: prompt };
+      const events = await this.#link.request({ command: "generate", source, prompt: asked, config }, { onEvent, sent });
       const { text, ending, tokens_per_s: tokensPerSecond, moderated = {} } = last(events, "completed").completion;
       return { text, ending, tokensPerSecond, moderated };
     } catch (error) {

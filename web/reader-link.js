@@ -18,17 +18,30 @@ const readings = new Map();
 const compiled = new Map();
 let last = 0;
 
-function load(name, reader) {
+/** The bytes of a file beside this one, or of those that a shared model's page brings along (web/share/boot.js). */
+function fetched(file) {
+  const own = globalThis.glasshouseBundle?.files.get(file);
+  if (own) return own;
   const request = new XMLHttpRequest();
-  request.open("GET", new URL(`${name}_bg.wasm`, import.meta.url), false);
+  request.open("GET", new URL(file, import.meta.url), false);
   request.responseType = "arraybuffer";
   try {
     request.send();
   } catch {
-    throw new Error("its reader could not be loaded; connect to the network and try again");
+    throw new Error("could not be loaded; connect to the network and try again");
   }
-  if (request.status !== 200) throw new Error(`its reader could not be loaded: the server answers ${request.status}`);
-  reader.glue.initSync({ module: new WebAssembly.Module(request.response) });
+  if (request.status !== 200) throw new Error(`could not be loaded: the server answers ${request.status}`);
+  return request.response;
+}
+
+function load(name, reader) {
+  let bytes;
+  try {
+    bytes = fetched(`${name}_bg.wasm`);
+  } catch (error) {
+    throw new Error(`its reader ${error.message}`);
+  }
+  reader.glue.initSync({ module: new WebAssembly.Module(bytes) });
   reader.loaded = true;
 }
 
@@ -98,3 +111,9 @@ globalThis.readerTemplateEnd = (number) => {
 globalThis.readerPage = (settings, html) => guarded("pages", ({ page }) => page(settings, html));
 
 globalThis.readerRows = (name, objective, split, count) => guarded("tasks", ({ rows }) => rows(name, objective, split, count));
+
+/** The template of a shared model's page, which hands its model back to the page that it came from. */
+globalThis.readerTemplateOfPages = (name) => {
+  const home = JSON.stringify(new URL(".", import.meta.url).href);
+  return new TextDecoder().decode(fetched(name)).replace('id="home">null<', () => `id="home">${home}<`);
+};

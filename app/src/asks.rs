@@ -66,6 +66,11 @@ impl Asks {
         self.toast = Some(Toast { text: text.into(), ..Toast::default() });
     }
 
+    /// Shares a run's model; the Runs page asks how.
+    pub fn share(&mut self, run: &str) {
+        self.export = Some((run.to_owned(), ExportFormat::PAGE));
+    }
+
     /// Copies numbers to the clipboard.
     pub fn copy_csv(&mut self, ui: &Ui, text: String) {
         ui.ctx().copy_text(text);

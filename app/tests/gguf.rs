@@ -1,5 +1,6 @@
 //! Models as GGUF files through the command line, a session's commands and the window.
 
+use crate::sharing::write_template;
 use crate::support::play::{options, play, use_project};
 use crate::support::program::{RUN, error_of, folder, installed, program, succeed, train, write_stories};
 use crate::support::{self, forget, repository, sent};
@@ -153,6 +154,7 @@ fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
     let adapter = ["--steps", "6", "--adapter", "lora", "--set", "adapter.rank=32"];
     succeed(folder, &[&from[..], &adapter].concat());
     std::fs::create_dir(folder.join("out")).unwrap();
+    write_template(folder, 100_000);
     // Many tokens for the smallest possible model.
     write_stories(folder, 400);
     let tiny = ["--set", "model.width=8", "--set", "model.head_size=4", "--set", "model.mlp.hidden=8"];
@@ -166,6 +168,9 @@ fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
             "adapter_model.safetensors: ",
         ),
         (20, "bundle export --project first --to out/bundle --steps 1 --device cpu", "model.safetensors: "),
+        // The page, larger than its model.
+        (60, "share --project first --page dist --to out/site", "index.html: "),
+        (60, "share --project first --page dist --to out/owl.html", ".html: "),
         // This file has no reserved space; weights and moments are written by then.
         (200, "bundle export --project tiny --to out/bundle --steps 1 --device cpu", "data/train.bin: "),
     ] {
@@ -268,6 +273,11 @@ fn the_window_asks_what_a_model_is_written_as() {
     press(&mut window, "q4_0");
     assert!(support::contains(&window, "4.5 bits per weight"));
     press(&mut window, "q8_0");
+    press(&mut window, "Web page");
+    assert!(support::contains(&window, "In 16 bits per weight"));
+    press(&mut window, "Cancel");
+    press(&mut window, "Share");
+    assert!(support::contains(&window, "One file that runs the model"));
 
     // The place is chosen in a system dialog, whose result is simulated.
     let answer = |window: &mut Harness<'_, App>, wish: Wish, name: &str| {
@@ -286,6 +296,7 @@ fn the_window_asks_what_a_model_is_written_as() {
     let run = || "2-llama-tiny".to_owned();
     for (format, chosen, to) in [
         (ExportFormat::Gguf { quantization: WeightFormat::Q8_0 }, "/models/m.gguf", "/models/m.gguf"),
+        (ExportFormat::PAGE, "/models/m.html", "/models/m.html"),
         (ExportFormat::HuggingFace, "/models", "/models/2-llama-tiny"),
     ] {
         let wish = Wish::ExportModel { run: run(), format };

@@ -72,6 +72,7 @@ mod serving;
 mod serving_clients;
 #[cfg(feature = "window")]
 mod serving_window;
+mod sharing;
 mod start;
 mod support;
 #[cfg(feature = "window")]

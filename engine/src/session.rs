@@ -409,7 +409,10 @@ impl Session {
                 let trains = live.map(|live| live.trainer.run().name());
                 self.change_run(id, &run, change, trains.as_deref()).await?;
             }
-            Command::Export { what, to, keep } => self.export(id, what, to, keep).await?,
+            Command::Export { what, to, keep } => {
+                let template = bytes.into_iter().next();
+                self.export(id, what, to, keep, template).await?;
+            }
             Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
             Command::LookAtModel { from: Some(from) } => self.look_at_model(id, &from, bytes).await?,
             Command::LookAtModel { from: None } => self.looked = None,
@@ -422,14 +425,22 @@ impl Session {
         Ok(RequestOutcome::Done)
     }
 
-    async fn export(&mut self, id: u64, what: Export, to: Option<PathBuf>, keep: bool) -> Result<()> {
+    /// `template` is that of a shared page.
+    async fn export(
+        &mut self,
+        id: u64,
+        what: Export,
+        to: Option<PathBuf>,
+        keep: bool,
+        template: Option<Vec<u8>>,
+    ) -> Result<()> {
         match what {
             Export::Project { id: project } => self.export_project(id, &project, to, keep).await,
             Export::Report => self.export_report(id, to, keep),
             Export::Feedback { one } => self.export_feedback(id, to, one, keep).await,
             Export::Card { run } => self.write_card(id, &run, to, keep).await,
             Export::Model { run, checkpoint, format } => {
-                self.export_model(id, &run, checkpoint, format, to, keep).await
+                self.export_model(id, &run, checkpoint, (format, template), to, keep).await
             }
             Export::Bundle { run, device, steps } => {
                 self.export_bundle(id, (run.as_deref(), device, steps), to, keep).await

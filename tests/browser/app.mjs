@@ -15,6 +15,7 @@ import * as evaluate from "./tests-evaluate.mjs";
 import * as lens from "./tests-lens.mjs";
 import * as script from "./tests-script.mjs";
 import * as shards from "./tests-shards.mjs";
+import * as share from "./tests-share.mjs";
 import * as storage from "./tests-storage.mjs";
 import * as training from "./tests-training.mjs";
 import * as travel from "./tests-travel.mjs";
@@ -49,7 +50,7 @@ async function main() {
     console.error("usage: node app.mjs DIST GLASSHOUSE [NAME]");
     return 2;
   }
-  const tests = [training, tuning, elements, shards, travel, cleaning, script, lens, evaluate, storage, around]
+  const tests = [training, tuning, elements, shards, travel, cleaning, script, lens, evaluate, share, storage, around]
     .flatMap((module) => Object.entries(module))
     .filter(([name]) => name.includes(part));
   assert(tests.length > 0, `no test is called ${part}`);

@@ -6,6 +6,10 @@
 // A browser that is not installed counts as failed. The last line is `N passed, M failed`.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Firefox, WebKit, installed } from "./drivers.mjs";
 import { serve } from "./site.mjs";
 
@@ -151,6 +155,38 @@ async function walk(browser, address, lasting) {
   assert.equal((await browser.evaluate(state)).lost, null);
 }
 
+/** Shares the open project's latest run as a page, which writes from a file. */
+async function share(browser) {
+  const page = await browser.evaluate(async () => {
+    const { runs } = (await globalThis.glasshouse.send({ command: "list_runs" })).find(({ event }) => event === "runs");
+    const format = { kind: "page", weights: "f16" };
+    const answers = await globalThis.glasshouse.send({ command: "export", what: { model: { run: runs.at(-1).name, format } } });
+    return new TextDecoder().decode(answers.find(({ event }) => event === "exported").files[0]);
+  });
+  const folder = mkdtempSync(join(tmpdir(), "glasshouse-"));
+  try {
+    writeFileSync(join(folder, "page.html"), page);
+    await browser.goto(pathToFileURL(join(folder, "page.html")).href);
+    const said = await browser.evaluate(async () => {
+      const until = async (found) => {
+        for (let trial = 0; trial < 300; trial += 1) {
+          if (found()) return;
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        throw new Error(document.getElementById("page").textContent);
+      };
+      const write = () => document.getElementById("write");
+      await until(write);
+      write().click();
+      await until(() => document.body.textContent.includes("tokens per second"));
+      return document.getElementById("text").textContent;
+    });
+    assert.notEqual(said, "");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 async function main() {
   const [dist, part = ""] = process.argv.slice(2);
   if (!dist) {
@@ -167,6 +203,7 @@ async function main() {
       assert(installed(), "it is not installed");
       browser = await open();
       await walk(browser, address, lasting);
+      await share(browser);
       console.log(`passed ${name.replaceAll("_", " ")}: ${browser.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
     } catch (error) {
       failed += 1;

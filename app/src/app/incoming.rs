@@ -9,7 +9,8 @@ use crate::pages::PageName;
 use egui::Context;
 use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{
-    Command, DocumentsChange, ErrorKind, Export, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind,
+    Command, DocumentsChange, ErrorKind, Export, ExportFormat, LINK_ENDING, ProposalSettings, VERIFIED_STEPS,
+    file_kind,
 };
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,11 @@ impl App {
             None => {}
         }
         for (name, bytes) in self.state.downloads.drain(..).chain(self.asks.save.take()) {
+            if name.ends_with(LINK_ENDING) {
+                context.copy_text(format!("{}#{}", link::page_address(), String::from_utf8_lossy(&bytes)));
+                self.asks.tell("The link is copied");
+                continue;
+            }
             link::save(&name, bytes, context, &self.answers.0);
         }
         if let Some(capture) = self.asks.capture.take() {
@@ -76,8 +82,12 @@ impl App {
             Wish::ExportModel { run, format } => {
                 // The dialog already asked before replacing a file; in a folder, the run gets a subfolder.
                 let to = first.map(|place| match format {
-                    ExportFormat::HuggingFace | ExportFormat::Peft => Path::new(&place).join(&run),
-                    ExportFormat::Gguf { .. } => PathBuf::from(place),
+                    ExportFormat::HuggingFace
+                    | ExportFormat::Peft
+                    | ExportFormat::Page { space: true, .. } => Path::new(&place).join(&run),
+                    ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => {
+                        PathBuf::from(place)
+                    }
                 });
                 self.outbox.send(Export::Model { run, checkpoint: None, format }.to(to, false));
             }

@@ -46,6 +46,12 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::ExportModel { format: ExportFormat::Gguf { .. }, .. } => {
             ("Path of the file to write", "~/model.gguf")
         }
+        Wish::ExportModel { format: ExportFormat::Page { space: true, .. }, .. } => {
+            ("Path of the folder to write in", "~/pages")
+        }
+        Wish::ExportModel { format: ExportFormat::Page { .. } | ExportFormat::Link, .. } => {
+            ("Path of the page to write", "~/model.html")
+        }
         Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),
         Wish::ExportBundle { .. } => ("Path of the folder to write in", "~/bundles"),
         Wish::ExportFeedback { .. } => ("Path of the folder to write in", "~/data"),

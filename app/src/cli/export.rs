@@ -68,6 +68,8 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
                 "open it with llama.cpp: llama-cli -m {to:?}; or Ollama: ollama create NAME -f {modelfile:?}"
             )?;
         }
+        // `glasshouse share` writes these.
+        ExportFormat::Page { .. } | ExportFormat::Link => {}
     }
     Ok(())
 }

@@ -51,6 +51,7 @@ mod score;
 mod selftest;
 mod serve;
 mod settings;
+mod share;
 mod tokenizer;
 mod train;
 mod trained;
@@ -162,6 +163,8 @@ commands! {
     Merge(merge::MergeArguments) = merge::merge;
     /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
     Export(export::ExportArguments) = export::export;
+    /// Share a model as a web page that runs it in anybody's browser
+    Share(share::ShareArguments) = share::share;
     /// Export a run as a bundle for training on many GPUs, and import the result
     #[command(subcommand)]
     Bundle(bundle::BundleCommand) = bundle::bundle;

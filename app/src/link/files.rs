@@ -72,6 +72,9 @@ pub fn model_file(run: &str, format: ExportFormat) -> Option<String> {
     match format {
         ExportFormat::HuggingFace | ExportFormat::Peft => None,
         ExportFormat::Gguf { quantization } => Some(format!("{run}-{}.gguf", quantization.name())),
+        // A folder with its README, and a text.
+        ExportFormat::Page { space: true, .. } | ExportFormat::Link => None,
+        ExportFormat::Page { space: false, .. } => Some(format!("{run}.html")),
     }
 }
 

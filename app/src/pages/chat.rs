@@ -226,7 +226,15 @@ impl ChatPage {
             return false;
         }
         let template = if opened.chatml { "ChatML template" } else { "its own chat template" };
-        caption(ui, format!("{} · {template}", opened.run));
+        let run = opened.run.clone();
+        ui.horizontal_wrapped(|ui| {
+            caption(ui, format!("{run} · {template}"));
+            let share = quiet(ui, icons::ICON_LINK, "Share");
+            if share.on_hover_text("As a web page on which anybody can chat with it").clicked() {
+                context.asks.share(&run);
+                *context.go = Some(PageName::Runs);
+            }
+        });
         true
     }
 

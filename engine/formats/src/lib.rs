@@ -5,6 +5,7 @@ mod found;
 pub mod gguf;
 pub mod huggingface;
 mod imported;
+pub mod page;
 pub mod tensors;
 
 pub use address::{ModelAddress, RemoteFile, bytes_of};

@@ -48,10 +48,12 @@ pub use local_server::LocalServer;
 pub use native::{
     INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, available_memory,
     begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later, make_executable, map,
-    passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads, without_gpu,
-    yield_now,
+    page_template, passing_folder, pause, process_number, reserve, spawn_blocking, spawn_yielding, threads,
+    without_gpu, yield_now,
 };
 pub use pulse::{pulse, show_life_by};
+#[cfg(target_arch = "wasm32")]
+pub use readers::page_template;
 pub use remote::Remote;
 pub use templates::{ChatRenderer, TaskReader};
 #[cfg(target_arch = "wasm32")]

@@ -111,6 +111,22 @@ pub fn cache_folder() -> Option<PathBuf> {
     base.map(|base| base.join("glasshouse"))
 }
 
+/// The template of shared pages, installed next to the program or in `share/glasshouse` of its prefix.
+///
+/// # Errors
+/// It is not installed; the error says what to do.
+pub fn page_template(name: &str) -> std::result::Result<String, String> {
+    let program = std::env::current_exe().and_then(std::fs::canonicalize).unwrap_or_default();
+    let folder = program.parent().unwrap_or(Path::new(""));
+    let places = [folder.join(name), folder.join("../share/glasshouse").join(name)];
+    places.iter().find_map(|place| std::fs::read_to_string(place).ok()).ok_or_else(|| {
+        format!(
+            "{name}, which a shared page is made of, is not installed with this program; unpack glasshouse-web.tar.gz of the release, or run \
+             web/build, and name the folder (`glasshouse share --page dist`), or share from Glasshouse in a browser"
+        )
+    })
+}
+
 /// The folder for files used only by the current session.
 pub fn passing_folder() -> PathBuf {
     cache_folder().unwrap_or_else(|| std::env::temp_dir().join("glasshouse")).join("passing")

@@ -15,6 +15,8 @@ extern "C" {
     fn reader_end(reading: u32) -> Result<(), JsValue>;
     #[wasm_bindgen(js_name = readerPage, catch)]
     fn reader_page(settings: &str, html: &str) -> Result<String, JsValue>;
+    #[wasm_bindgen(js_name = readerTemplateOfPages, catch)]
+    fn reader_template_of_pages(name: &str) -> Result<String, JsValue>;
 }
 
 pub(super) const READERS: Readers = Readers {
@@ -26,6 +28,15 @@ pub(super) const READERS: Readers = Readers {
     },
     page: |settings, html| reader_page(settings, html).map_err(|error| message(&error)),
 };
+
+/// The template of shared pages, from the page's own server; shared pages hand their models back to this page.
+///
+/// # Errors
+/// It cannot be loaded.
+pub fn page_template(name: &str) -> Result<String, String> {
+    reader_template_of_pages(name)
+        .map_err(|error| format!("{name}, which a shared page is made of, {}", message(&error)))
+}
 
 pub(super) fn message(error: &JsValue) -> String {
     let message = js_sys::Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string());

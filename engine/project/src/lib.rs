@@ -23,6 +23,7 @@
 //!
 //! A new run never overwrites existing files. A folder with other contents, or of another version, is left untouched.
 
+mod alone;
 pub mod archive;
 mod beginning;
 pub mod checkpoint;
@@ -42,6 +43,7 @@ mod staged;
 mod teacher;
 mod trained;
 
+pub use alone::{pack_alone, packed_format};
 pub use beginning::{Beginning, checkpoint_of};
 pub use claim::Claim;
 pub use feedback::{FEEDBACK_FILE, FEEDBACK_FOLDER};

@@ -9,7 +9,7 @@ mod steer;
 
 pub use bench::Bench;
 pub use change::{DocumentsChange, Fit, ProjectChange, RecipeChange, RunChange};
-pub use export::{Export, ExportFormat, VERIFIED_STEPS};
+pub use export::{Export, ExportFormat, LINK_ENDING, VERIFIED_STEPS};
 pub use launch::{LearnsFrom, RunLaunch};
 pub use steer::Steer;
 

@@ -44,8 +44,8 @@ pub use chat::{
     CHATML, CHATML_TOKENS, ChatEnding, ChatExample, ChatMessage, ChatRendering, Role, TEMPLATE_REFUSES,
 };
 pub use command::{
-    AUDITING, Bench, Command, DocumentsChange, EVALUATING, Export, ExportFormat, Fit, LearnsFrom,
-    ProjectChange, RecipeChange, RunChange, RunLaunch, Steer, VERIFIED_STEPS, VocabularyOrder,
+    AUDITING, Bench, Command, DocumentsChange, EVALUATING, Export, ExportFormat, Fit, LINK_ENDING,
+    LearnsFrom, ProjectChange, RecipeChange, RunChange, RunLaunch, Steer, VERIFIED_STEPS, VocabularyOrder,
 };
 pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
 pub use compression::{Compressed, Compression, PruneScore, PruneSettings, PrunedMatrix, SparsityPattern};

@@ -2,11 +2,12 @@
 
 use super::Session;
 use super::verification::Reference;
-use crate::formats::{gguf, huggingface};
+use crate::formats::{gguf, huggingface, page};
 use crate::platform::{self, Yielder};
 use crate::project::{AsTrained, Run, Trained, archive, checkpoint_of, metrics};
 use crate::protocol::{
-    CheckpointChoice, Event, ExportFormat, LogitDifference, RunChange, Verification, WeightFormat,
+    CheckpointChoice, Event, ExportFormat, LINK_ENDING, LogitDifference, RunChange, Verification,
+    WeightFormat,
 };
 use crate::storage::{self, Staging};
 use crate::tokenizer::TokenizerFiles;
@@ -122,7 +123,7 @@ impl Session {
         id: u64,
         name: &str,
         checkpoint: Option<CheckpointChoice>,
-        format: ExportFormat,
+        (format, template): (ExportFormat, Option<Vec<u8>>),
         to: Option<PathBuf>,
         keep: bool,
     ) -> Result<()> {
@@ -137,6 +138,9 @@ impl Session {
             ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
             ExportFormat::Gguf { quantization } => format!("{}-{}.gguf", run.name(), quantization.name()),
             ExportFormat::Peft => format!("{}-adapter", run.name()),
+            ExportFormat::Page { space: true, .. } => format!("{}-space", run.name()),
+            ExportFormat::Page { .. } => format!("{}.html", run.name()),
+            ExportFormat::Link => format!("{}{LINK_ENDING}", run.name()),
         };
         let replace = to.is_none() || !keep;
         let (path, staging) = match to {
@@ -144,8 +148,10 @@ impl Session {
             None => {
                 // A temporary folder, removed after its contents are packed.
                 let staging = Staging::inside(run.folder())?;
-                // A Modelfile refers to its file by name.
-                let name: &str = if matches!(format, ExportFormat::Gguf { .. }) { &place } else { "model" };
+                // A Modelfile refers to its file by name, and a page is a file.
+                let is_file =
+                    matches!(format, ExportFormat::Gguf { .. } | ExportFormat::Page { space: false, .. });
+                let name: &str = if is_file { &place } else { "model" };
                 (staging.path().join(name), Some(staging))
             }
         };
@@ -174,16 +180,30 @@ impl Session {
                 self.verify_export(id, model, quantization, &path, &yielder).await;
                 vec![path.clone(), exported.modelfile]
             }
+            ExportFormat::Page { weights, space } => {
+                let template = match template.map(String::from_utf8) {
+                    Some(text) => page::Template::parse(text.unwrap_or_default())?,
+                    None => page::Template::installed()?,
+                };
+                let shared = page::share(&load(run).await?, &template, weights, &yielder).await?;
+                shared.notices.iter().for_each(|notice| self.sink.notice(notice));
+                shared.write(&path, space, replace)?
+            }
+            ExportFormat::Link => {
+                let link = page::link(&load(run).await?, &yielder).await?;
+                storage::write_atomically(&path, link.as_bytes())?;
+                vec![path.clone()]
+            }
         };
         if staging.is_none() {
             self.sink.exported(id, place, &path, &written);
             return Ok(());
         }
         let (name, bytes) = match format {
-            ExportFormat::HuggingFace | ExportFormat::Peft => {
+            ExportFormat::HuggingFace | ExportFormat::Peft | ExportFormat::Page { space: true, .. } => {
                 (format!("{place}.zip"), archive::pack_folder(&path, &yielder).await?.0)
             }
-            ExportFormat::Gguf { .. } => {
+            ExportFormat::Gguf { .. } | ExportFormat::Page { .. } | ExportFormat::Link => {
                 if let [_, modelfile] = &written[..] {
                     self.sink.attached(id, format!("{place}.Modelfile"), storage::read(modelfile)?);
                 }

@@ -137,6 +137,14 @@ impl Cards {
             if widgets::quiet(ui, icons::ICON_EDIT, "Rename").clicked() {
                 self.renaming = Some((id.clone(), project.name.clone()));
             }
+            let open = context.state.projects.open.as_ref().is_some_and(|open| open.summary.id == id);
+            let shared = context.state.runs.list.iter().rev().find(|run| !run.checkpoints.is_empty());
+            if let Some(run) = shared.filter(|_| open)
+                && widgets::quiet(ui, icons::ICON_LINK, "Share").clicked()
+            {
+                context.asks.share(&run.name);
+                *context.go = Some(PageName::Runs);
+            }
             if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Duplicate").clicked() {
                 let name = format!("{} copy", project.name);
                 context.outbox.send(ProjectChange::Duplicate(name).to(&id));

@@ -154,6 +154,12 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         {
             context.asks.export = Some((run.name.clone(), ExportFormat::default()));
         }
+        if widgets::plain(ui, icons::ICON_LINK, "Share")
+            .on_hover_text("As a web page that runs the model in anybody's browser")
+            .clicked()
+        {
+            context.asks.share(&run.name);
+        }
         // An imported model's settings are not those of a training run.
         let known = context.state.runs.histories.get(&run.name).filter(|_| run.state != RunState::Imported);
         let config = known.map(|history| history.config.clone());

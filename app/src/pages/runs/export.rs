@@ -21,8 +21,12 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
         format_ui(ui, &mut format, adapts);
         ui.add_space(space::SMALL);
         ui.horizontal_wrapped(|ui| {
-            let text = if FOLDERS { "Choose a place" } else { "Download" };
-            let button = primary(ui, icons::ICON_DOWNLOAD, text);
+            let (icon, text) = match format {
+                ExportFormat::Link => (icons::ICON_LINK, "Copy link"),
+                _ if FOLDERS => (icons::ICON_DOWNLOAD, "Choose a place"),
+                _ => (icons::ICON_DOWNLOAD, "Download"),
+            };
+            let button = primary(ui, icon, text);
             if ui.memory(|memory| memory.focused().is_none()) {
                 button.request_focus();
             }
@@ -39,14 +43,23 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
 
 /// The formats; the adapter-only format only if the run has an adapter.
 fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
-    let mut quantization = match *format {
-        ExportFormat::HuggingFace | ExportFormat::Peft => WeightFormat::Q8_0,
+    let quantization = match *format {
         ExportFormat::Gguf { quantization } => quantization,
+        _ => WeightFormat::Q8_0,
+    };
+    let page = match *format {
+        ExportFormat::Page { .. } => *format,
+        _ => ExportFormat::PAGE,
     };
     let mut choices = vec![
         (ExportFormat::HuggingFace, "Hugging Face folder"),
         (ExportFormat::Gguf { quantization }, "GGUF file"),
+        (page, "Web page"),
     ];
+    // A window has no address that a link could begin with.
+    if !FOLDERS {
+        choices.push((ExportFormat::Link, "Link"));
+    }
     if adapts {
         choices.push((ExportFormat::Peft, "Adapter"));
     }
@@ -60,14 +73,26 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
         ExportFormat::Peft => {
             widgets::quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
         }
-        ExportFormat::Gguf { quantization: stored } => {
-            widgets::segmented(ui, &mut quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
-            let bits = bits(quantization);
+        ExportFormat::Gguf { quantization } => {
+            widgets::segmented(ui, quantization, &WeightFormat::ALL.map(|each| (each, each.name())));
+            let bits = bits(*quantization);
             let text = format!(
                 "For llama.cpp and Ollama, in {bits}. The file is opened again and compared with the run."
             );
             widgets::quiet_text(ui, text);
-            *stored = quantization;
+        }
+        ExportFormat::Page { weights, space } => {
+            widgets::segmented(ui, weights, &WeightFormat::ALL.map(|each| (each, each.name())));
+            widgets::quiet_text(ui, format!("In {}.", bits(*weights)));
+            ui.checkbox(space, "For a Space on Hugging Face");
+            let text = "One file that runs the model in anybody's browser, without a server: to write, to look inside, and to open it in \
+                        Glasshouse again.";
+            widgets::quiet_text(ui, text);
+        }
+        ExportFormat::Link => {
+            let text = "The whole model in an address that opens here: for up to about 300,000 parameters, larger ones in fewer bits per weight. \
+                        Nothing is uploaded.";
+            widgets::quiet_text(ui, text);
         }
     }
 }

@@ -222,7 +222,7 @@ pub(super) fn with_whole_context(model: &ModelConfig, record: &RunRecord) -> Mod
 }
 
 /// The last component of a path of any system; the rest is private to the machine.
-fn last_name(path: &str) -> String {
+pub(crate) fn last_name(path: &str) -> String {
     path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path).to_owned()
 }
 

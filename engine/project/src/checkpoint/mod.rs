@@ -161,16 +161,36 @@ impl Checkpoints {
         best: bool,
         yielder: &Yielder,
     ) -> Result<PathBuf> {
-        let mut begun = self.begin_with(info, &state::types(parameters, state), state.loss_scale)?;
+        let (types, precision) = (state::types(parameters, state), StoredPrecision::Full);
+        let mut begun = self.begin_with(info, &types, state.loss_scale, precision)?;
         begun.file.put_all(parameters, state, yielder).await?;
         self.finish(begun, best)
+    }
+
+    /// Saves weights as the latest and best checkpoint, in half precision unless a weight exceeds its range. Training cannot be
+    /// resumed from it, only started.
+    ///
+    /// # Errors
+    /// As [`Checkpoints::save`].
+    pub async fn save_half(
+        &mut self,
+        info: &CheckpointInfo,
+        parameters: &[Parameter],
+        weights: Vec<f32>,
+        yielder: &Yielder,
+    ) -> Result<PathBuf> {
+        let precision = StoredPrecision::from_weights(&weights);
+        let state = ArenaState { parameters: weights, ..ArenaState::default() };
+        let mut begun = self.begin_with(info, &state::types(parameters, &state), None, precision)?;
+        begun.file.put_all(parameters, &state, yielder).await?;
+        self.finish(begun, true)
     }
 
     /// Begins a weights-only checkpoint; the weights follow in parameter order.
     pub fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
         // The floats come in pieces of any length.
         let types = parameters.iter().map(|own| (own.name.clone(), Type::f32(&own.ty.shape)));
-        self.begin_with(info, &types.collect::<Vec<_>>(), None)
+        self.begin_with(info, &types.collect::<Vec<_>>(), None, StoredPrecision::Full)
     }
 
     fn begin_with(
@@ -178,6 +198,7 @@ impl Checkpoints {
         info: &CheckpointInfo,
         types: &[(String, Type)],
         loss_scale: Option<LossScale>,
+        precision: StoredPrecision,
     ) -> Result<Begun> {
         storage::create_folder(&self.folder)?;
         let manifests = self.manifests(&mut Vec::new());
@@ -189,8 +210,7 @@ impl Checkpoints {
         };
         let (step, val_loss) = (info.step, info.val_loss);
         let name = format!("step-{step:08}-{sequence:06}.safetensors");
-        let file =
-            StateFile::begin(&self.folder.join(&name), info, types, loss_scale, StoredPrecision::Full)?;
+        let file = StateFile::begin(&self.folder.join(&name), info, types, loss_scale, precision)?;
         let entry = ManifestEntry { file: name, bytes: 0, crc32c: 0, step, val_loss };
         Ok(Begun { sequence, slot, entry, file })
     }

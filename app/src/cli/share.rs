@@ -1,0 +1,96 @@
+//! `glasshouse share`: a model as a web page.
+
+use super::arguments::{ModelArguments, choice};
+use super::driver::drive;
+use super::settings::usage;
+use super::trained;
+use anyhow::Result;
+use clap::Args;
+use glasshouse_engine::formats::page::{self, Template};
+use glasshouse_engine::protocol::{Event, Export, ExportFormat, WeightFormat};
+use glasshouse_engine::session;
+use std::path::PathBuf;
+
+pub(super) fn share(arguments: &ShareArguments) -> Result<()> {
+    if arguments.link {
+        return link(arguments);
+    }
+    let Some(to) = &arguments.to else { return Err(usage("name a folder or an .html file with --to")) };
+    let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
+    if here.is_some() && here == std::fs::canonicalize(to).ok() {
+        return Err(usage("a shared page cannot replace the current folder; name a new one in it with --to"));
+    }
+    if arguments.space && page::is_file_name(to) {
+        return Err(usage("a Space is a folder; name one with --to"));
+    }
+    drive(session::Options::default(), async |engine| {
+        let ModelArguments { project, run, checkpoint } = &arguments.model;
+        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
+        let template = match &arguments.page {
+            Some(folder) => Template::read(folder)?,
+            None => Template::installed()?,
+        };
+        let template = match &arguments.home {
+            Some(home) => template.with_home(home)?,
+            None => template,
+        };
+        let (checkpoint, to) = (Some(checkpoint.clone()), Some(to.clone()));
+        let format = ExportFormat::Page { weights: arguments.weights, space: arguments.space };
+        let command = Export::Model { run, checkpoint, format }.to(to, !arguments.force);
+        let show = |event| {
+            match event {
+                Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
+                event => trained::note(&event),
+            }
+            Ok(())
+        };
+        engine.ask_with(command, vec![template.into_bytes()], show).await
+    })?;
+    say!("open it in a browser, or put it on any web server; it needs neither a network nor Glasshouse")?;
+    Ok(())
+}
+
+/// Prints an address that holds the model.
+fn link(arguments: &ShareArguments) -> Result<()> {
+    let home = arguments.home.as_deref().unwrap_or_default();
+    page::check_address(home)?;
+    drive(session::Options::default(), async |engine| {
+        let ModelArguments { project, run, checkpoint } = &arguments.model;
+        let (run, _) = trained::settings_of(engine, project, run.clone()).await?;
+        let checkpoint = Some(checkpoint.clone());
+        let command = Export::Model { run, checkpoint, format: ExportFormat::Link }.to(None, false);
+        let show = |event, bytes: Vec<Vec<u8>>| {
+            trained::note(&event);
+            bytes.iter().try_for_each(|link| say!("{home}#{}", String::from_utf8_lossy(link)))?;
+            Ok(())
+        };
+        engine.ask_for_bytes(command, show).await
+    })
+}
+
+#[derive(Args, Debug)]
+pub struct ShareArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Folder to write, or one file if it ends in .html
+    #[arg(long, value_name = "PATH", required_unless_present = "link")]
+    pub to: Option<PathBuf>,
+    /// Print an address that holds the whole model, for small models; needs --home
+    #[arg(long, requires = "home", conflicts_with_all = ["to", "space", "page", "force", "weights"])]
+    pub link: bool,
+    /// Storage format of the matrices; compressed runs keep theirs
+    #[arg(long, value_name = "TYPE", value_parser = choice::<WeightFormat>(), default_value = "f16")]
+    pub weights: WeightFormat,
+    /// Add the README of a static Space on Hugging Face
+    #[arg(long)]
+    pub space: bool,
+    /// Address of a Glasshouse page that opens the link, or gets the model by the button "Open in Glasshouse"
+    #[arg(long, value_name = "URL")]
+    pub home: Option<String>,
+    /// Folder that web/build wrote [default: what is installed with the program]
+    #[arg(long, value_name = "DIR")]
+    pub page: Option<PathBuf>,
+    /// Replace an existing page
+    #[arg(long)]
+    pub force: bool,
+}
