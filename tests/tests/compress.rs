@@ -5,7 +5,7 @@ use crate::export::small;
 use crate::runs::project;
 use glasshouse_engine::Yielder;
 use glasshouse_engine::blocks;
-use glasshouse_engine::formats::gguf;
+use glasshouse_engine::formats::{Found, gguf, import};
 use glasshouse_engine::graph::{Element, ParameterId};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Beginning, Project, Run, parameters_of};
@@ -94,6 +94,41 @@ fn a_compressed_run_is_a_run_of_the_rounded_weights_in_a_smaller_file() {
         let error = compress(&project, &new, WeightFormat::Q4_0).unwrap_err();
         assert!(error.contains("already") && error.contains(&run.name()), "{error}");
     }
+}
+
+#[test]
+fn an_imported_file_of_8_or_4_bits_stays_as_it_is() {
+    let (folder, project, run, ..) = with_run(32);
+    for (format, kept) in [
+        (WeightFormat::Q8_0, WeightFormat::Q8_0),
+        (WeightFormat::Q4_0, WeightFormat::Q4_0),
+        (WeightFormat::F16, WeightFormat::F32),
+    ] {
+        let path = folder.path().join(format!("model-{}.gguf", format.name()));
+        exported(&run, &path, format);
+        let found = Found::look(&path, None).unwrap();
+        let imported = import(&project, &found, "model", None, false, &Yielder::none(), &mut |_| ());
+        let imported = block_on(imported).unwrap();
+        assert_eq!(imported.config().unwrap().weights, kept);
+        let loaded = blocking::load(imported, &CheckpointChoice::Best).unwrap();
+        assert!(loaded.parameters == found.weights().unwrap(), "{format:?}");
+    }
+    // A scale that is not the one of the nearest rounding, as other quantisers choose it.
+    let path = folder.path().join("model-q4_0.gguf");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let gguf = gguf::Gguf::read(&path, &bytes).unwrap();
+    let tensor = gguf.tensors().iter().find(|tensor| tensor.info.name.ends_with("ffn_up.weight")).unwrap();
+    let at = tensor.bytes().as_ptr() as usize - bytes.as_ptr() as usize;
+    // Of one and minus one scale, the nearest rounding with the extreme weight as −8 keeps one only.
+    bytes[at + 2..at + 18].fill(0x79);
+    std::fs::write(&path, &bytes).unwrap();
+    let found = Found::look(&path, None).unwrap();
+    let imported = import(&project, &found, "other", None, false, &Yielder::none(), &mut |_| ());
+    let imported = block_on(imported).unwrap();
+    assert_eq!(imported.config().unwrap().weights, WeightFormat::F32);
+    assert!(
+        blocking::load(imported, &CheckpointChoice::Best).unwrap().parameters == found.weights().unwrap()
+    );
 }
 
 #[test]

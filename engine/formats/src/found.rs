@@ -3,10 +3,12 @@
 use super::huggingface::{self, Family};
 use super::tensors::{Parameters, Tensor, follow_each_other, not_finite};
 use super::{TAKE_AGAIN, gguf};
+use glasshouse_compiler::graph::Element;
+use glasshouse_compiler::model::stored_as;
 use glasshouse_platform::files::{self, File};
 use glasshouse_platform::{Error, Result};
 use glasshouse_platform::{Yielder, block_on};
-use glasshouse_protocol::{ModelConfig, Position, Rope, RopeScaling};
+use glasshouse_protocol::{ModelConfig, Position, Rope, RopeScaling, WeightFormat};
 use glasshouse_text::tokenizer::TokenizerFiles;
 use std::fmt::Debug;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
@@ -22,6 +24,11 @@ const DEFAULT_CONTEXT: usize = 2048;
 pub(super) trait Weights: Debug {
     /// Bytes of a tensor in the file.
     fn bytes(&self, tensor: usize) -> u64;
+
+    /// How a tensor is stored, if as one of our elements.
+    fn element(&self, _tensor: usize) -> Option<Element> {
+        None
+    }
 
     /// Reads rows of a tensor into `floats`; a vector is read whole.
     fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()>;
@@ -170,6 +177,23 @@ impl Found {
             self.shortened_from = (self.model.position != Position::Learned).then_some(whole);
         }
         Ok(())
+    }
+
+    /// The format of the file's matrices, if a run can keep it.
+    pub(crate) fn format(&self) -> Result<WeightFormat> {
+        for format in [WeightFormat::Q8_0, WeightFormat::Q4_0] {
+            let mut holds = true;
+            for (number, tensor) in self.tensors.iter().enumerate() {
+                let own = &self.parameters.list()[self.parameters.holding(tensor)?];
+                let wanted = stored_as(&self.model, &own.name, &own.ty.shape, format);
+                let found = self.weights.element(number).filter(|_| !tensor.transposed);
+                holds &= wanted == Element::F32 || found == Some(wanted);
+            }
+            if holds {
+                return Ok(format);
+            }
+        }
+        Ok(WeightFormat::F32)
     }
 
     pub fn parameter_count(&self) -> usize {

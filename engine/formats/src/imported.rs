@@ -5,7 +5,9 @@ use glasshouse_platform::{Error, Result, Yielder, files};
 use glasshouse_project::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use glasshouse_project::{Project, Run, RunRecord, parameters_of};
 use glasshouse_protocol::presets;
-use glasshouse_protocol::{Decay, RunConfig, RunState, TokenizerConfig, TokenizerKind, TrainConfig};
+use glasshouse_protocol::{
+    Decay, RunConfig, RunState, TokenizerConfig, TokenizerKind, TrainConfig, WeightFormat,
+};
 use glasshouse_text::data::prepare;
 use std::path::Path;
 use web_time::UNIX_EPOCH;
@@ -26,7 +28,38 @@ pub async fn import(
     yielder: &Yielder,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Run> {
-    let config = settings(found, name)?;
+    match import_in(
+        project,
+        found,
+        name,
+        (source.clone(), for_comparison),
+        found.format()?,
+        yielder,
+        progress,
+    )
+    .await?
+    {
+        Some(run) => Ok(run),
+        // Blocks of another quantiser, which would be rounded again.
+        None => {
+            let origin = (source, for_comparison);
+            let run = import_in(project, found, name, origin, WeightFormat::F32, yielder, progress).await?;
+            run.ok_or_else(|| Error::Internal("32 bits do not hold a model".to_owned()))
+        }
+    }
+}
+
+/// [`import`] with matrices in a format; `None` if that does not hold them exactly.
+async fn import_in(
+    project: &Project,
+    found: &Found,
+    name: &str,
+    (source, for_comparison): (Option<String>, bool),
+    weights: WeightFormat,
+    yielder: &Yielder,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Option<Run>> {
+    let config = RunConfig { weights, ..settings(found, name)? };
     let (tokenizer, data) = prepare::stage_tokenizer(project.folder(), &found.tokenizer)?;
     let staged = project.stage_run(&config, &data)?;
     let run = staged.run();
@@ -45,6 +78,9 @@ pub async fn import(
     let mut begun = checkpoints.begin(&info, &parameters_of(&config)?)?;
     // Streams from file to file, so memory holds only a piece at a time.
     found.read(yielder, progress, &mut |_, floats| begun.put(floats)).await?;
+    if !begun.is_exact() {
+        return Ok(None);
+    }
     checkpoints.finish(begun, true)?;
     let (count, family) = (found.parameter_count() as u64, Some(found.family.model_type.to_owned()));
     let record = run.record()?;
@@ -60,12 +96,13 @@ pub async fn import(
         ..record
     })?;
     let new = tokenizer.put_new(&data)?;
-    staged.put().inspect_err(|_| {
+    let run = staged.put().inspect_err(|_| {
         if new {
             // Nothing else refers to it.
             files::remove_dir_all(&data).ok();
         }
-    })
+    })?;
+    Ok(Some(run))
 }
 
 /// Identifies a folder's or file's contents without reading them: path, total size, and last modification time. `None` if these

@@ -5,6 +5,7 @@ use super::facts::Facts;
 use super::{GgmlType, Gguf, MAGIC, vocabulary};
 use crate::found::{Looked, Weights, read_at};
 use crate::tensors::{Parameters, Tensor};
+use glasshouse_compiler::graph::Element;
 use glasshouse_platform::Mapping;
 use glasshouse_platform::files::File;
 use glasshouse_platform::{Error, Result};
@@ -45,6 +46,14 @@ struct TensorLocation {
 impl Weights for FileWeights {
     fn bytes(&self, tensor: usize) -> u64 {
         self.tensors[tensor].bytes as u64
+    }
+
+    fn element(&self, tensor: usize) -> Option<Element> {
+        match self.tensors[tensor].ty {
+            GgmlType::Q8_0 => Some(Element::Q8_0),
+            GgmlType::Q4_0 => Some(Element::Q4_0),
+            _ => None,
+        }
     }
 
     fn read(&self, tensor: usize, wanted: Range<usize>, floats: &mut [f32]) -> Result<()> {

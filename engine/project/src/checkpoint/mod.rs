@@ -24,6 +24,7 @@ use glasshouse_compiler::step::{ArenaState, LossScale};
 use glasshouse_platform::{Error, Result, Yielder, block_on, files, storage};
 use manifest::{Manifest, ManifestEntry, Slot};
 use state::{StateFile, StoredPrecision};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 /// Number of states kept for the guard.
@@ -66,12 +67,29 @@ pub struct Begun {
     /// Length and checksum are not set yet.
     entry: ManifestEntry,
     file: StateFile,
+    /// Types of the parameters that follow, and how many floats of the first were written.
+    left: VecDeque<Type>,
+    written: usize,
+    exact: bool,
 }
 
 impl Begun {
-    /// Writes the next floats.
+    /// Writes the next floats: whole rows of the next parameter.
     pub fn put(&mut self, floats: &[f32]) -> Result<()> {
-        self.file.put(floats)
+        if let Some(ty) = self.left.front() {
+            self.exact &= self.file.put_rows(ty, floats)?;
+            self.written += floats.len();
+            if self.written >= ty.count() {
+                self.left.pop_front();
+                self.written = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the elements of the parameters held everything exactly.
+    pub fn is_exact(&self) -> bool {
+        self.exact
     }
 }
 
@@ -188,8 +206,7 @@ impl Checkpoints {
 
     /// Begins a weights-only checkpoint; the weights follow in parameter order.
     pub fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
-        // The floats come in pieces of any length.
-        let types = parameters.iter().map(|own| (own.name.clone(), Type::f32(&own.ty.shape)));
+        let types = parameters.iter().map(|own| (own.name.clone(), own.ty.clone()));
         self.begin_with(info, &types.collect::<Vec<_>>(), None, StoredPrecision::Full)
     }
 
@@ -212,12 +229,13 @@ impl Checkpoints {
         let name = format!("step-{step:08}-{sequence:06}.safetensors");
         let file = StateFile::begin(&self.folder.join(&name), info, types, loss_scale, precision)?;
         let entry = ManifestEntry { file: name, bytes: 0, crc32c: 0, step, val_loss };
-        Ok(Begun { sequence, slot, entry, file })
+        let left = types.iter().map(|(_, ty)| ty.clone()).collect();
+        Ok(Begun { sequence, slot, entry, file, left, written: 0, exact: true })
     }
 
     /// Makes a begun checkpoint durable and the latest, and the best if `best` is set. Returns its path.
     pub fn finish(&mut self, begun: Begun, best: bool) -> Result<PathBuf> {
-        let Begun { sequence, slot, entry, file } = begun;
+        let Begun { sequence, slot, entry, file, .. } = begun;
         let (bytes, crc32c) = file.finish()?;
         let latest = ManifestEntry { bytes, crc32c, ..entry };
         let path = self.folder.join(&latest.file);

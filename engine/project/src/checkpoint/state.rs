@@ -281,7 +281,7 @@ impl StateFile {
         Ok(begun)
     }
 
-    pub(super) fn put(&mut self, values: &[f32]) -> Result<()> {
+    fn put(&mut self, values: &[f32]) -> Result<()> {
         match self.precision {
             // safetensors is little-endian, and so are all our targets.
             StoredPrecision::Full => self.write(bytemuck::cast_slice(values)),
@@ -301,22 +301,36 @@ impl StateFile {
         yielder: &Yielder,
     ) -> Result<()> {
         for (_, ty, values) in tensors(parameters, state) {
-            let (element, columns) = (ty.element, ty.columns());
-            let words = stored_words(&ty).filter(|_| self.precision == StoredPrecision::Full);
+            let columns = ty.columns();
             for piece in values.chunks((WRITTEN_AT_ONCE / columns).max(1) * columns) {
-                match words {
-                    Some(row) => {
-                        let mut words = vec![0; piece.len() / columns * row];
-                        blocks::pack(element, columns, piece, &mut words);
-                        self.write(bytemuck::cast_slice(&words))?;
-                    }
-                    None if element == Element::F16 => self.put_f16(piece)?,
-                    None => self.put(piece)?,
-                }
+                self.put_rows(&ty, piece)?;
                 yielder.maybe_yield().await;
             }
         }
         Ok(())
+    }
+
+    /// Writes rows of a tensor as its element; returns whether that holds them exactly.
+    pub(super) fn put_rows(&mut self, ty: &Type, rows: &[f32]) -> Result<bool> {
+        let (element, columns) = (ty.element, ty.columns());
+        match stored_words(ty).filter(|_| self.precision == StoredPrecision::Full) {
+            Some(row) => {
+                let mut words = vec![0; rows.len() / columns * row];
+                blocks::pack(element, columns, rows, &mut words);
+                let mut back = vec![0.0; rows.len()];
+                blocks::unpack(element, columns, &words, &mut back);
+                self.write(bytemuck::cast_slice(&words))?;
+                Ok(back == rows)
+            }
+            None if element == Element::F16 => {
+                self.put_f16(rows)?;
+                Ok(rows.iter().all(|weight| f16::from_f32(*weight).to_f32() == *weight))
+            }
+            None => {
+                self.put(rows)?;
+                Ok(true)
+            }
+        }
     }
 
     fn write(&mut self, part: &[u8]) -> Result<()> {
