@@ -278,7 +278,9 @@ fn wrong_answers_are_looked_through_and_opened() {
 
 #[test]
 fn a_card_goes_where_it_is_wanted() {
-    let mut scene = evaluated([1280.0, 900.0], "dark");
+    let silent = |command: &Command| matches!(command, Command::Export { .. });
+    let engine = Engine { silent, evaluated: true, ..Engine::full() };
+    let mut scene = Scene::new(engine, PageName::Evaluate, [1280.0, 900.0], "dark");
     let wish = Wish::WriteCard { run: "2-first-stories".to_owned() };
     let to = "/cards/two.html";
     let files = vec![Chosen { name: to.to_owned(), bytes: None }];
@@ -297,8 +299,7 @@ fn a_card_goes_where_it_is_wanted() {
         packed: 0,
         bytes: 0,
     };
-    let asked = |command: &Command| matches!(command, Command::Export { .. });
-    support::answer(scene.harness.state_mut(), asked, [exported(Some(to))]);
+    support::answer(scene.harness.state_mut(), silent, [exported(Some(to))]);
     scene.settle();
     assert!(scene.says("Saved as /cards/two.html."));
 

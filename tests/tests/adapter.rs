@@ -251,7 +251,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     let mut arena = blocking::initial_parameters(&list, &layout, 5);
     draw_adapters(&list, &layout, &mut arena);
     let run = run_with(&project, &config, arena.clone());
-    let whole = merged(&list, config.train.adapter.as_ref(), arena);
+    let whole = merged(&list, config.train.adapter.as_ref(), rounded(&list, &layout, arena));
     let new =
         block_on(project.merge(&run, &CheckpointChoice::Best, &Yielder::none())).unwrap().put().unwrap();
     let now = new.config().unwrap();

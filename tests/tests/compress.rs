@@ -107,7 +107,8 @@ fn an_imported_file_of_8_or_4_bits_stays_as_it_is() {
         let path = folder.path().join(format!("model-{}.gguf", format.name()));
         exported(&run, &path, format);
         let found = Found::look(&path, None).unwrap();
-        let imported = import(&project, &found, "model", None, false, &Yielder::none(), &mut |_| ());
+        let (yielder, mut progress) = (Yielder::none(), |_| ());
+        let imported = import(&project, &found, "model", None, false, &yielder, &mut progress);
         let imported = block_on(imported).unwrap();
         assert_eq!(imported.config().unwrap().weights, kept);
         let loaded = blocking::load(imported, &CheckpointChoice::Best).unwrap();
@@ -123,7 +124,8 @@ fn an_imported_file_of_8_or_4_bits_stays_as_it_is() {
     bytes[at + 2..at + 18].fill(0x79);
     std::fs::write(&path, &bytes).unwrap();
     let found = Found::look(&path, None).unwrap();
-    let imported = import(&project, &found, "other", None, false, &Yielder::none(), &mut |_| ());
+    let (yielder, mut progress) = (Yielder::none(), |_| ());
+    let imported = import(&project, &found, "other", None, false, &yielder, &mut progress);
     let imported = block_on(imported).unwrap();
     assert_eq!(imported.config().unwrap().weights, WeightFormat::F32);
     assert!(

@@ -147,7 +147,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
     for case in cases {
         let built = case.build().expect("a graph");
         reach(&case.fused(built.graph.clone(), &built.outputs), &built.outputs);
-        if has_gradient(&case.op) {
+        if has_gradient(&case) {
             let backward = Backward::of(&case, &built).expect("a gradient");
             reach(&case.fused(backward.graph, &backward.read), &backward.read);
         }

@@ -33,15 +33,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// The device has no 16-bit floats for mixed-precision training.
     pub fn trains_without_half(device: &str) -> Self {
-        Self::without_half(device, "train in 32 bits (train.precision = \"f32\")")
-    }
-
-    /// The device has no 16-bit floats for mixed-precision generation.
-    pub fn writes_without_half(device: &str) -> Self {
-        Self::without_half(device, "write in 32 bits")
-    }
-
-    fn without_half(device: &str, instead: &str) -> Self {
-        Self::NoHalf(format!("{device} has no 16-bit floats; {instead}, or on a device with 16-bit floats"))
+        Self::NoHalf(format!(
+            "{device} has no 16-bit floats; train in 32 bits (train.precision = \"f32\"), or on a device with 16-bit floats"
+        ))
     }
 }

@@ -176,5 +176,5 @@ fn check(parameters: &[f32], format: WeightFormat) -> Result<()> {
     Err(Error::Refused(format!(
         "a weight of this model exceeds {largest}, the most that {name} can hold; use f32"
     ))
-    .hint(Hint::F32))
+    .hint(Hint::WeightsF32))
 }

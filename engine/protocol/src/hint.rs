@@ -25,6 +25,8 @@ pub enum Hint {
     PrepareAgain,
     /// Compute in 32 bits.
     F32,
+    /// Decode with weights in 32-bit floats.
+    WeightsF32,
     Cpu,
     ContextLength,
     /// Train all parameters, without an adapter.

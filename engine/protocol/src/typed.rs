@@ -81,10 +81,14 @@ impl RunConfig {
             option("device", std::slice::from_ref(&self.device));
             run.device.clone_from(&self.device);
         }
-        let own = self.by_path();
+        // The guard's settings are not written at their defaults.
+        let value_of = |run: &Self, path: &str| match path {
+            "train.guard.mode" => run.train.guard.mode.name().to_owned(),
+            path => run.by_path().remove(path).unwrap_or_default(),
+        };
         for (name, path) in OPTIONS {
-            let value = own.get(path).cloned().unwrap_or_default();
-            if run.by_path().get(path) == Some(&value) {
+            let value = value_of(self, path);
+            if value_of(&run, path) == value {
                 continue;
             }
             match path {

@@ -6,13 +6,14 @@ mod operations;
 pub use operations::OPERATIONS;
 
 use crate::Result;
+use crate::blocks;
 use crate::graph::{
     Constant, Graph, Init, Input, Op, Origin, Parameter, Type, ValueId, ops, random, token_order,
 };
 use crate::plan::fuse::{Fusions, HeadFusion, fused};
 use crate::plan::lower::Target;
 use crate::step::Data;
-use glasshouse_protocol::Rope;
+use glasshouse_protocol::{Rope, WeightFormat};
 
 /// Maximum deviations, relative to the largest entry of the tensor.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +82,8 @@ pub enum Feed {
     Shared(Vec<usize>),
     /// A parameter in [−1, 1).
     Weight(Vec<usize>),
+    /// A frozen matrix in [−1, 1), as a format stores it.
+    Stored(Vec<usize>, WeightFormat),
     /// A parameter near 1, like a norm's scale.
     Scale(usize),
     /// Ids below a limit.
@@ -169,6 +172,18 @@ impl Case {
                     let id = parameter(shape);
                     differentiable.push(id);
                     (id, Data::F32(numbers(stream, count(shape))))
+                }
+                Feed::Stored(shape, format) => {
+                    let (ty, mut weights) = (
+                        Type { shape: shape.clone(), element: (*format).into() },
+                        numbers(stream, count(shape)),
+                    );
+                    let mut words = vec![0; (ty.bytes() / 4) as usize];
+                    blocks::pack(ty.element, ty.columns(), &weights, &mut words);
+                    blocks::unpack(ty.element, ty.columns(), &words, &mut weights);
+                    let (name, init) = (format!("input {at}"), Init::Constant(0.0));
+                    let own = Parameter { name, ty, decayed: false, trainable: false, init };
+                    (graph.parameter(own), Data::F32(weights))
                 }
                 Feed::Scale(size) => {
                     let id = parameter(&[*size]);

@@ -63,7 +63,7 @@ impl Expectation {
             backward: None,
             gradients: Vec::new(),
         };
-        if has_gradient(&case.op) {
+        if has_gradient(case) {
             let Backward { graph, seed, seed_value, wrt, read } = Backward::of(case, &built)?;
             let mut inputs = built.inputs.clone();
             inputs.extend(seed_value.map(|value| (value, Data::F32(seed.clone()))));
@@ -129,8 +129,9 @@ fn specified(case: &Case) -> Option<usize> {
 }
 
 /// Whether an op has a gradient; decoding ops have none.
-pub fn has_gradient(op: &Op) -> bool {
-    match *op {
+pub fn has_gradient(case: &Case) -> bool {
+    match case.op {
+        _ if case.feeds.iter().any(|feed| matches!(feed, Feed::Stored(..))) => false,
         Op::CachedAttention(_) | Op::LastRow(ops::LastRow) => false,
         Op::Embedding(ops::Embedding { cursor, .. }) | Op::Rope(ops::Rope { cursor, .. }) => !cursor,
         _ => true,

@@ -17,7 +17,7 @@ fn parts_are_told_in_their_order_and_samples_are_of_a_number_that_is_possible() 
     assert_eq!(asked(&of(&[], 5)).unwrap(), AuditTopic::ALL);
     let (bias, personal) = (AuditTopic::Bias, AuditTopic::Personal);
     assert_eq!(asked(&of(&[personal, bias], 5)).unwrap(), [bias, personal]);
-    assert!(asked(&of(&[], 0)).unwrap_err().to_string().contains("1 to 10000"));
+    assert!(asked(&of(&[], 0)).unwrap_err().to_string().contains("between 1 and 10000"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use glasshouse_compiler::plan::estimate::work;
 use glasshouse_compiler::plan::{Buffer, Plan};
 use glasshouse_compiler::sampler::{self, Sampling};
 use glasshouse_platform::{Error, Result};
-use glasshouse_protocol::{GenerateConfig, ModelConfig, WeightFormat};
+use glasshouse_protocol::{GenerateConfig, Hint, ModelConfig, WeightFormat};
 use web_time::Instant;
 
 #[derive(Debug)]
@@ -118,7 +118,8 @@ impl GpuDecoder {
             return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         if weights == WeightFormat::F16 && !gpu.has_half() {
-            return Err(glasshouse_compiler::Error::writes_without_half(&gpu.report().name).into());
+            let reason = format!("{} has no 16-bit floats; use weights in q8_0 or f32", gpu.report().name);
+            return Err(Error::Refused(reason).hint(Hint::WeightsF32));
         }
         let plans = DecodePlans::new(model, texts, weights, &gpu.target())?;
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;

@@ -4,15 +4,17 @@
 use super::{Bounds, Case, Feed, Operation};
 use crate::graph::{DropoutSite, Heads, NormForm, Op, ops};
 use glasshouse_protocol::config::PreferenceLoss;
-use glasshouse_protocol::{Activation, Gate, NormKind};
+use glasshouse_protocol::{Activation, Gate, NormKind, WeightFormat};
 
 const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() -> Vec<Case>) -> Operation {
     Operation { name, bounds: Bounds { forward, gradient }, cases }
 }
 
 /// All operations. Copies and single additions are bounded by one rounding, sums and functions by a few.
-pub const OPERATIONS: [Operation; 26] = [
+pub const OPERATIONS: [Operation; 28] = [
     operation("linear", 5e-6, 5e-5, linear),
+    operation("stored_weights", 5e-6, 0.0, stored_weights),
+    operation("unpack", 0.0, 0.0, unpack),
     operation("attention", 2e-5, 5e-5, attention),
     operation("norm", 5e-6, 5e-5, norm),
     operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
@@ -102,6 +104,48 @@ fn embedding_at_cursor() -> Vec<Case> {
     wide.feeds[1] = weight(&[11, 8]);
     wide.feeds[2] = weight(&[7, 8]);
     vec![case(1, &[0]), case(1, &[6]), case(7, &[3]), wide, case(1, &[4, 0, 9, 2, 2]), case(3, &[7, 1])]
+}
+
+/// Products and embeddings that read a matrix as it is stored. One and three blocks leave the last word of scales half empty.
+fn stored_weights() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for format in [WeightFormat::Q8_0, WeightFormat::Q4_0] {
+        for (rows, input, output) in [(1, 32, 7), (3, 96, 65), (8, 64, 300), (11, 128, 384)] {
+            for (bias, residual) in [(false, false), (true, false), (false, true), (true, true)] {
+                let stored = Feed::Stored(vec![output, input], format);
+                let mut feeds = vec![floats(&[rows, 1, input]), stored];
+                if bias {
+                    feeds.push(weight(&[output]));
+                }
+                if residual {
+                    feeds.push(floats(&[rows, 1, output]));
+                }
+                cases.push(Case { op: Op::Linear(ops::Linear { bias, residual }), feeds });
+            }
+        }
+        let (tokens, table) = (Feed::Tokens(vec![2, 3], 300), Feed::Stored(vec![300, 96], format));
+        cases.push(Case {
+            op: Op::Embedding(ops::Embedding { positions: false, cursor: false }),
+            feeds: vec![tokens.clone(), table.clone()],
+        });
+        cases.push(Case {
+            op: Op::Embedding(ops::Embedding { positions: true, cursor: true }),
+            feeds: vec![tokens, table, weight(&[9, 96]), chunks(3, &[4, 0])],
+        });
+    }
+    cases
+}
+
+fn unpack() -> Vec<Case> {
+    let formats = [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q4_0].into_iter();
+    let shapes = [[1, 32], [300, 96], [129, 64]];
+    let case = |format| {
+        shapes.map(|shape| Case {
+            op: Op::Unpack(ops::Unpack),
+            feeds: vec![Feed::Stored(shape.to_vec(), format)],
+        })
+    };
+    formats.flat_map(case).collect()
 }
 
 fn norm() -> Vec<Case> {
