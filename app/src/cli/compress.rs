@@ -31,7 +31,10 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
         };
         let compressed = engine.ask_for(command, pick).await?;
         let mut speeds = Vec::new();
-        if let Compression::Store { weights } = method {
+        // A classifier decodes nothing.
+        if let Compression::Store { weights } = method
+            && config.model.labels.is_empty()
+        {
             for weights in [WeightFormat::F32, weights] {
                 let (config, weights) = (Box::new(config.clone()), Some(weights));
                 let (prompt_tokens, tokens, batches) = (None, None, Vec::new());
