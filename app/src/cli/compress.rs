@@ -52,7 +52,11 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
                     }
                     _ => None,
                 };
-                speeds.push(engine.ask_for(command, pick).await?);
+                match engine.ask_for(command, pick).await {
+                    Ok(speed) => speeds.push(speed),
+                    // The run is there all the same.
+                    Err(error) => tell!("note: the speed of decoding is not known: {error:#}"),
+                }
             }
         }
         if arguments.json {

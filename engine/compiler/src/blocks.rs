@@ -70,7 +70,7 @@ fn largest(weights: &[f32; BLOCK]) -> f32 {
     f32::from_bits(weights.iter().fold(0, |largest, weight| largest.max(weight.abs().to_bits())))
 }
 
-/// Stores rows of `columns` weights each, which must be finite. Weights beyond the range of f16 become its largest.
+/// Stores rows of `columns` weights each, which must be finite. In f16, weights beyond its range become its largest.
 pub fn pack(element: Element, columns: usize, weights: &[f32], words: &mut [u32]) {
     let rows = weights.chunks_exact(columns).zip(words.chunks_exact_mut(row_words(element, columns)));
     match element {

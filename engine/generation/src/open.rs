@@ -13,8 +13,11 @@ use glasshouse_protocol::{Hint, ModelConfig, WeightFormat};
 pub struct Opening {
     /// CPU threads; `None` uses every core.
     pub threads: Option<usize>,
-    /// Storage format of the matrices; `None` is f16 on a GPU that has 16-bit floats, unless it is a software adapter, else f32.
+    /// Storage format of the matrices; `None` is [`Self::stored`] if the device has it, or else f16 on a GPU that has 16-bit floats
+    /// and is no software adapter, or else f32.
     pub weights: Option<WeightFormat>,
+    /// The format that the weights were rounded to, if any.
+    pub stored: WeightFormat,
     /// Kernel selection for a real GPU. A software adapter keeps its default kernels, since timing takes seconds there.
     pub tuning: Tuning,
     /// Maximum number of concurrent texts, at least 1. Each has its own caches; all share a pass over the weights.
@@ -24,7 +27,7 @@ pub struct Opening {
 impl Default for Opening {
     /// Every core, automatic format, default kernels and one text.
     fn default() -> Self {
-        Self { threads: None, weights: None, tuning: Tuning::Default, texts: 1 }
+        Self { threads: None, weights: None, stored: WeightFormat::F32, tuning: Tuning::Default, texts: 1 }
     }
 }
 
@@ -53,7 +56,7 @@ impl Decoder {
             build(model, Purpose::Decode { batch: texts, chunk: 1, texts, weights: WeightFormat::F32 })?
                 .graph;
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
-        let decoder = Self::on_gpu(gpu, model, parameters, opening.weights, texts).await?;
+        let decoder = Self::on_gpu(gpu, model, parameters, opening).await?;
         Ok((decoder, lost.or(warning)))
     }
 
@@ -88,26 +91,20 @@ impl Decoder {
         opening: &Opening,
     ) -> Result<Self> {
         match gpu {
-            Some(gpu) => Self::on_gpu(gpu, model, parameters, opening.weights, opening.texts).await,
+            Some(gpu) => Self::on_gpu(gpu, model, parameters, opening).await,
             None => Self::on_cpu(model, parameters, opening),
         }
     }
 
-    async fn on_gpu(
-        gpu: Gpu,
-        model: &ModelConfig,
-        parameters: &[f32],
-        weights: Option<WeightFormat>,
-        texts: usize,
-    ) -> Result<Self> {
-        let format = format_on(&gpu, parameters, weights)?;
-        let decoder = GpuDecoder::new(&gpu, model, parameters, format, texts).await?;
+    async fn on_gpu(gpu: Gpu, model: &ModelConfig, parameters: &[f32], opening: &Opening) -> Result<Self> {
+        let format = format_on(&gpu, parameters, opening)?;
+        let decoder = GpuDecoder::new(&gpu, model, parameters, format, opening.texts).await?;
         Ok(Self::Gpu(Box::new(decoder), Box::new(gpu)))
     }
 
     fn on_cpu(model: &ModelConfig, parameters: &[f32], opening: &Opening) -> Result<Self> {
-        let Opening { threads, weights, texts, .. } = *opening;
-        let format = weights.unwrap_or(WeightFormat::F32);
+        let Opening { threads, weights, stored, texts, .. } = *opening;
+        let format = weights.unwrap_or(stored);
         check(parameters, format)?;
         Ok(Self::Cpu(Box::new(CpuDecoder::with_texts(model, parameters, format, threads, texts)?)))
     }
@@ -150,15 +147,15 @@ impl Decoder {
 
 /// The format in which a device stores matrices. A software adapter uses 32 bits unless asked otherwise: it is used in tests, and should
 /// generate the same text as the CPU.
-fn format_on(gpu: &Gpu, parameters: &[f32], wanted: Option<WeightFormat>) -> Result<WeightFormat> {
-    match wanted {
-        None if !gpu.has_half() || gpu.report().software => Ok(WeightFormat::F32),
-        None => Ok(if check(parameters, WeightFormat::F16).is_ok() {
-            WeightFormat::F16
-        } else {
-            WeightFormat::F32
-        }),
-        Some(format) => check(parameters, format).map(|()| format),
+fn format_on(gpu: &Gpu, parameters: &[f32], opening: &Opening) -> Result<WeightFormat> {
+    let Opening { weights, stored, .. } = *opening;
+    match (weights, stored) {
+        (Some(format), _) => check(parameters, format).map(|()| format),
+        (None, WeightFormat::Q8_0 | WeightFormat::Q4_0) => Ok(stored),
+        (None, WeightFormat::F16) if gpu.has_half() => Ok(stored),
+        (None, _) if !gpu.has_half() || gpu.report().software => Ok(WeightFormat::F32),
+        (None, _) if check(parameters, WeightFormat::F16).is_ok() => Ok(WeightFormat::F16),
+        (None, _) => Ok(WeightFormat::F32),
     }
 }
 

@@ -115,6 +115,12 @@ impl Beginning {
             notices
                 .push(format!("the adapter is trained over the base in {}, as it is stored", stored.name()));
         }
+        if let Some(base) = config.train.adapter.as_ref().map(|adapter| adapter.base)
+            && ![base, WeightFormat::F32].contains(&stored)
+        {
+            let (stored, base) = (stored.name(), base.name());
+            notices.push(format!("the base in {stored} is used in {base}, as train.adapter.base says"));
+        }
         let wanted = model::parameters(&config.model, &config.train)?;
         let own = parameters_of(&self.config)?;
         let misshapen = self.kept(&own, &wanted, config).find(|(own, wanted)| !fits(own.1, wanted.1));

@@ -118,13 +118,17 @@ impl Trained {
                  (model.width = {width}); use f16"
             )));
         }
-        let odd = self.parameters.iter().find(|weight| weight.abs() > format.largest() || weight.is_nan());
-        if let Some(weight) = odd {
-            return Err(Error::Refused(format!(
-                "a weight is {weight}, outside of what {name} can hold; compress an earlier checkpoint"
-            )));
-        }
         let layout = ArenaLayout::from_parameters(&parameters);
+        for (at, own) in parameters.iter().enumerate() {
+            let largest = if is_stored(&own) { format.largest() } else { f32::MAX };
+            let weights = &self.parameters[layout.range(ParameterId(at as u32))];
+            if let Some(weight) = weights.iter().find(|weight| weight.abs() > largest || weight.is_nan()) {
+                return Err(Error::Refused(format!(
+                    "{} holds {weight}, outside of what {name} can hold; compress an earlier checkpoint",
+                    own.name
+                )));
+            }
+        }
         for (at, own) in parameters.iter().enumerate().filter(|(_, own)| is_stored(own)) {
             let (element, columns) = (own.ty.element, own.ty.columns());
             let weights = &mut self.parameters[layout.range(ParameterId(at as u32))];

@@ -93,8 +93,13 @@ pub async fn measure_decode(
     let graph = build(model, Purpose::STEP)?.graph;
     let weights =
         initial::parameters(&graph.parameters, &ArenaLayout::new(&graph), config.seed, &Yielder::new()).await;
-    let opening =
-        Opening { threads, weights: workload.weights, tuning: tuning.clone(), texts: workload.batch };
+    let opening = Opening {
+        threads,
+        weights: workload.weights,
+        tuning: tuning.clone(),
+        texts: workload.batch,
+        ..Opening::default()
+    };
     let (mut decoder, warning) = Decoder::open(device, model, &weights, &opening).await?;
     let vocabulary = model.vocabulary as u64;
     let length = workload.prompt_tokens as u64;

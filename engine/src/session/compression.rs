@@ -12,7 +12,7 @@ use crate::project::{Run, Trained, checkpoint_of};
 use crate::protocol::evaluation::Metric;
 use crate::protocol::{
     CheckpointChoice, Compressed, Compression, EvaluateSettings, Evaluation, Event, Hint, ModelConfig,
-    PruneScore, PruneSettings, PrunedMatrix,
+    PruneScore, PruneSettings, PrunedMatrix, WeightFormat,
 };
 use crate::pruning::{input_norms, prune};
 use crate::tokenizer::TokenizerFiles;
@@ -47,7 +47,11 @@ impl Session {
                 trained.store_in(*weights, &yielder).await?;
                 (weights.name(), Vec::new())
             }
-            Compression::Prune(settings) => ("pruned", self.prune(&mut trained, settings, &yielder).await?),
+            Compression::Prune(settings) => {
+                // Blocks with other weights would be rounded again.
+                trained.config.weights = WeightFormat::F32;
+                ("pruned", self.prune(&mut trained, settings, &yielder).await?)
+            }
         };
         // A classifier has no loss on a text.
         let measured = if model.labels.is_empty() {

@@ -230,19 +230,21 @@ impl Session {
         live: Option<ActiveRun<'_, '_>>,
     ) -> Result<Decoder> {
         expect_writes(model)?;
-        let weights = weights.or(Some(model.weights).filter(|own| *own != WeightFormat::F32));
         let same = |(key, other, decoder): &(Key, Option<WeightFormat>, Decoder)| {
             *key == model.key && *other == weights && decoder.places() == texts
         };
         if let Some(at) = self.generations.decoders.iter().position(same) {
             return Ok(self.generations.decoders.swap_remove(at).2);
         }
+        let stored = model.weights;
         if let Some(live) = live {
             let executor = live.trainer.executor();
-            return Decoder::beside(executor, &model.config, &model.parameters, weights, texts).await;
+            let threads = executor.describe().threads;
+            let opening = Opening { threads, weights, stored, texts, ..Opening::default() };
+            return Decoder::on(executor.gpu().cloned(), &model.config, &model.parameters, &opening).await;
         }
         let (threads, tuning) = (self.options.threads, self.tuning());
-        let opening = Opening { threads, weights, tuning, texts };
+        let opening = Opening { threads, weights, stored, tuning, texts };
         let device = &self.device.request;
         let (decoder, warning) = Decoder::open(device, &model.config, &model.parameters, &opening).await?;
         warning.into_iter().for_each(|warning| self.sink.notice(warning));

@@ -6,7 +6,7 @@
 //!
 //! An arena is one buffer or, if the device's buffers are too small, several pieces, cut between parameters where possible.
 //! Offsets count through all pieces. Frozen matrices stored in fewer bits ([`crate::blocks`]) come after all others, in buffers of
-//! their own; in a checkpoint they are 32-bit floats like the rest.
+//! their own; on the host they are 32-bit floats like the rest.
 
 use super::lower::{RowRange, Target};
 use crate::graph::{Element, Graph, Parameter, ParameterId, Type};

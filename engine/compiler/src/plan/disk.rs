@@ -17,13 +17,11 @@ const SAMPLE_TOKEN: u64 = 8;
 /// Maximum bytes of a run's files over all steps: checkpoints with moments, half-precision milestones, and metrics. The
 /// tokenized dataset is not included: it exists before the run.
 pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
-    let count = |trained_alone: bool| -> u64 {
-        let counted = parameters.iter().filter(|parameter| parameter.trainable || !trained_alone);
-        counted.map(|parameter| parameter.ty.count() as u64).sum()
-    };
+    let trained = parameters.iter().filter(|own| own.trainable).map(|own| own.ty.bytes()).sum::<u64>();
+    let weights = parameters.iter().map(|own| own.ty.bytes()).sum::<u64>();
     let optimizer = Optimizer::new(train);
     let moments = u64::from(optimizer.first_moments()) + u64::from(optimizer.second_moments());
-    let checkpoint = 4 * (count(false) + moments * count(true));
+    let checkpoint = weights + moments * trained;
     let times = |interval| times(train, interval);
     let sample = SAMPLE_TOKEN.saturating_mul(train.sample_tokens as u64).saturating_add(EVALUATION);
     let kept = if train.guard.acts() { KEPT } else { 0 };

@@ -101,6 +101,15 @@ struct ReplayedRows {
     count: usize,
 }
 
+/// Refuses weights of another number than the layout's.
+fn expect_all(given: &ArenaLayout, parameters: &[f32]) -> Result<()> {
+    let (count, needed) = (parameters.len(), given.length);
+    if count == needed {
+        return Ok(());
+    }
+    Err(Error::Refused(format!("{count} weights given, but the model has {needed}")))
+}
+
 impl GpuDecoder {
     /// Allocates caches and buffers, builds the pipelines and uploads the weights, laid out by
     /// [`ArenaLayout`]. Matrices are stored in the format `weights`: generation is almost entirely limited by reading them.
@@ -122,6 +131,7 @@ impl GpuDecoder {
             return Err(Error::Refused(reason).hint(Hint::WeightsF32));
         }
         let plans = DecodePlans::new(model, texts, weights, &gpu.target())?;
+        expect_all(&ArenaLayout::unfrozen(&plans.step.graph.parameters), parameters)?;
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;
         let decoder = Self::over(gpu, model, &plans, storage, (weights, texts)).await?;
         decoder.upload(parameters).await?;
@@ -172,16 +182,13 @@ impl GpuDecoder {
 
     /// Replaces the weights with others of the same model; ends all texts.
     pub async fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
+        expect_all(&self.layouts[1], parameters)?;
         self.texts.fill_with(|| None);
         self.upload(parameters).await
     }
 
     async fn upload(&self, parameters: &[f32]) -> Result<()> {
         let [layout, given] = &self.layouts;
-        if parameters.len() != given.length {
-            let (count, needed) = (parameters.len(), given.length);
-            return Err(Error::Refused(format!("{count} weights given, but the model has {needed}")));
-        }
         let floats = layout.floats(given, parameters);
         self.storage.write_arena(&self.gpu, Buffer::Parameters, bytemuck::cast_slice(&floats)).await?;
         let words = layout.pack(given, parameters);

@@ -257,12 +257,12 @@ impl StateFile {
             .iter()
             .map(|(name, ty)| {
                 let (dtype, shape) = match (precision, stored_words(ty)) {
-                    (StoredPrecision::Half, _) => (Dtype::F16, ty.shape.clone()),
+                    (_, Some(words)) => (Dtype::U32, vec![ty.rows(), words]),
+                    (StoredPrecision::Half, None) => (Dtype::F16, ty.shape.clone()),
                     (StoredPrecision::Full, None) if ty.element == Element::F16 => {
                         (Dtype::F16, ty.shape.clone())
                     }
                     (StoredPrecision::Full, None) => (Dtype::F32, ty.shape.clone()),
-                    (StoredPrecision::Full, Some(words)) => (Dtype::U32, vec![ty.rows(), words]),
                 };
                 let start = end;
                 end += shape.iter().product::<usize>() * dtype.bitsize() / 8;
@@ -313,7 +313,7 @@ impl StateFile {
     /// Writes rows of a tensor as its element; returns whether that holds them exactly.
     pub(super) fn put_rows(&mut self, ty: &Type, rows: &[f32]) -> Result<bool> {
         let (element, columns) = (ty.element, ty.columns());
-        match stored_words(ty).filter(|_| self.precision == StoredPrecision::Full) {
+        match stored_words(ty) {
             Some(row) => {
                 let mut words = vec![0; rows.len() / columns * row];
                 blocks::pack(element, columns, rows, &mut words);

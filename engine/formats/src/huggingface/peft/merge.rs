@@ -14,7 +14,7 @@ use glasshouse_platform::storage;
 use glasshouse_platform::{Error, Result};
 use glasshouse_project::checkpoint::settings_of;
 use glasshouse_project::{Project, Run, StagedRun, Trained, checkpoint_of};
-use glasshouse_protocol::{CheckpointChoice, ModelConfig};
+use glasshouse_protocol::{CheckpointChoice, ModelConfig, WeightFormat};
 use regex::Regex;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -95,8 +95,9 @@ pub async fn merge_adapter(
         );
         return Err(Error::bad_file(folder, reason));
     }
-    // The loss belonged to the unmerged weights.
+    // The loss belonged to the unmerged weights; a compressed run's would be rounded again.
     trained.info.val_loss = None;
+    trained.config.weights = WeightFormat::F32;
     let done = if undo { "unmerged" } else { "merged" };
     project.keep_weights(trained, checkpoint, done, yielder).await
 }
