@@ -1,6 +1,7 @@
 //! Chat templates and task descriptions.
 
 use glasshouse_conversation::{self as conversation, ChatTemplate, Conversation, SpecialTokens, example};
+use glasshouse_protocol::Objective;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -26,7 +27,8 @@ impl Template {
 
     /// Converts a line of a dataset to an objective's example, as JSON.
     pub fn example(&self, line: &str, objective: &str) -> Result<String, JsError> {
-        let read = objective.parse().and_then(|objective| example(line, objective, &self.0));
+        let read =
+            Objective::named("objective", objective).and_then(|objective| example(line, objective, &self.0));
         let example = read.map_err(|reason| JsError::new(&reason))?;
         Ok(serde_json::to_string(&example)?)
     }

@@ -70,7 +70,7 @@ impl<'run> Run<'run> {
     pub(super) fn value_from_data(&self, id: ValueId, data: &Data) -> Result<InterpretedValue> {
         let ty = self.graph.ty(id);
         match (data, ty.element) {
-            (Data::F32(numbers), Element::F32) => {
+            (Data::F32(numbers), element) if element != Element::U32 => {
                 expect_count(self.graph, id, numbers.len())?;
                 let data = TensorData::new(numbers.clone(), [ty.rows(), ty.columns()]);
                 Ok(InterpretedValue::Floats(self.device.tensor(data)))
