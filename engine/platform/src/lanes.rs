@@ -53,15 +53,14 @@ pub trait Lanes: Copy {
     #[inline(always)]
     #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2] {
-        let mut lanes = [[0.0; BLOCK]; 2];
-        for at in 0..Self::COUNT {
+        let [mut low, mut high] = [[0.0; BLOCK]; 2];
+        for (at, (low, high)) in low.iter_mut().zip(&mut high).take(Self::COUNT).enumerate() {
             // SAFETY: as for `load_i8`.
             let byte = i32::from(unsafe { from.add(at).read() });
-            lanes[0][at] = ((byte & 15) - 8) as f32;
-            lanes[1][at] = ((byte >> 4) - 8) as f32;
+            (*low, *high) = (((byte & 15) - 8) as f32, ((byte >> 4) - 8) as f32);
         }
         // SAFETY: as above.
-        lanes.map(|lanes| unsafe { Self::load(lanes.as_ptr()) })
+        [low, high].map(|lanes| unsafe { Self::load(lanes.as_ptr()) })
     }
 
     /// Loads [`Self::COUNT`] finite 16-bit floats, given by their bits.
