@@ -223,12 +223,13 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
                 value.0
             )));
         }
+        let mut words = Vec::new();
         let mut bytes: &[u8] = match data {
             Data::F32(entries) if ty.element == Element::F16 => &f16_bytes(entries),
             Data::F32(entries) if ty.element != Element::F32 => {
-                let mut words = vec![0; (ty.bytes() / 4) as usize];
+                words.resize((ty.bytes() / 4) as usize, 0);
                 blocks::pack(ty.element, ty.columns(), entries, &mut words);
-                &bytemuck::cast_slice(&words).to_vec()
+                bytemuck::cast_slice(&words)
             }
             Data::F32(entries) => bytemuck::cast_slice(entries),
             Data::U32(entries) => bytemuck::cast_slice(entries),

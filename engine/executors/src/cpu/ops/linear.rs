@@ -387,15 +387,14 @@ impl<const BITS: usize> WeightRows for Blocks<'_, BITS> {
         let mut sums = [[L::splat(0.0); ROWS]; N];
         for start in (0..blocks).step_by(SCALES) {
             let count = SCALES.min(blocks - start);
-            let mut scales = [[0.0; SCALES]; ROWS];
-            for (row, scales) in scales.iter_mut().enumerate() {
+            let mut scales = [[0.0; ROWS]; SCALES];
+            for row in 0..ROWS {
                 let from = 2 * (row * self.row + quants) + start;
                 let halves = &halves[from..from + count];
-                scales.iter_mut().zip(halves).for_each(|(scale, half)| *scale = finite_f16(*half));
+                scales.iter_mut().zip(halves).for_each(|(scales, half)| scales[row] = finite_f16(*half));
             }
-            for at in 0..count {
-                let block = start + at;
-                for row in 0..ROWS {
+            for (block, scales) in (start..start + count).zip(&scales) {
+                for (row, scale) in scales.iter().enumerate() {
                     let mut parts = [L::splat(0.0); N];
                     let mut add = |at: usize, weights: L| {
                         for (number, part) in parts.iter_mut().enumerate() {
@@ -421,7 +420,7 @@ impl<const BITS: usize> WeightRows for Blocks<'_, BITS> {
                             }
                         }
                     }
-                    let scale = L::splat(scales[row][at]);
+                    let scale = L::splat(*scale);
                     for (part, sums) in parts.into_iter().zip(&mut sums) {
                         sums[row] = part.mul_add(scale, sums[row]);
                     }
