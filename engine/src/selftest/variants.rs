@@ -276,7 +276,7 @@ impl Subject {
         let tasks = match case {
             Pending::Full(case, _) => {
                 let built = case.build()?;
-                let backward = if has_gradient(&case) { Some(Backward::of(case, &built)?) } else { None };
+                let backward = if has_gradient(case) { Some(Backward::of(case, &built)?) } else { None };
                 let forward = Task { graph: built.graph, inputs: Vec::new(), read: built.outputs };
                 let backward =
                     backward.map(|Backward { graph, read, .. }| Task { graph, inputs: Vec::new(), read });
