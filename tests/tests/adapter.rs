@@ -118,9 +118,7 @@ fn rounded(list: &[Parameter], layout: &ArenaLayout, mut arena: Vec<f32>) -> Vec
     for (at, own) in list.iter().enumerate().filter(|(_, own)| own.ty.element != Element::F32) {
         let (element, columns) = (own.ty.element, own.ty.columns());
         let weights = &mut arena[layout.range(ParameterId(at as u32))];
-        let mut words = vec![0; own.ty.rows() * blocks::row_words(element, columns)];
-        blocks::pack(element, columns, weights, &mut words);
-        blocks::unpack(element, columns, &words, weights);
+        blocks::round(element, columns, weights);
     }
     arena
 }

@@ -73,9 +73,7 @@ fn a_compressed_run_is_a_run_of_the_rounded_weights_in_a_smaller_file() {
             assert_eq!(own.ty.element, expected, "{}", own.name);
             if matrix {
                 let weights = &mut rounded[layout.range(ParameterId(at as u32))];
-                let mut words = vec![0; (own.ty.bytes() / 4) as usize];
-                blocks::pack(own.ty.element, own.ty.columns(), weights, &mut words);
-                blocks::unpack(own.ty.element, own.ty.columns(), &words, weights);
+                blocks::round(own.ty.element, own.ty.columns(), weights);
             }
         }
         assert_ne!(rounded, arena);

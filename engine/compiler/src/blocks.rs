@@ -130,6 +130,13 @@ pub fn unpack(element: Element, columns: usize, words: &[u32], weights: &mut [f3
     }
 }
 
+/// Rounds rows of `columns` weights each to what is stored of them.
+pub fn round(element: Element, columns: usize, weights: &mut [f32]) {
+    let mut words = vec![0; weights.len() / columns * row_words(element, columns)];
+    pack(element, columns, weights, &mut words);
+    unpack(element, columns, &words, weights);
+}
+
 fn unpack_row<const BYTES: usize>(
     words: &[u32],
     weights: &mut [f32],
@@ -154,10 +161,8 @@ mod tests {
     }
 
     fn again(element: Element, columns: usize, given: &[f32]) -> Vec<f32> {
-        let mut words = vec![0; given.len() / columns * row_words(element, columns)];
-        pack(element, columns, given, &mut words);
-        let mut back = vec![0.0; given.len()];
-        unpack(element, columns, &words, &mut back);
+        let mut back = given.to_vec();
+        round(element, columns, &mut back);
         back
     }
 

@@ -134,9 +134,7 @@ impl Trained {
             let weights = &mut self.parameters[layout.range(ParameterId(at as u32))];
             // In pieces, so that a browser's tab stays responsive.
             for weights in weights.chunks_mut(columns * (ROUNDED_AT_ONCE / columns).max(1)) {
-                let mut words = vec![0; weights.len() / columns * blocks::row_words(element, columns)];
-                blocks::pack(element, columns, weights, &mut words);
-                blocks::unpack(element, columns, &words, weights);
+                blocks::round(element, columns, weights);
                 yielder.maybe_yield().await;
             }
         }

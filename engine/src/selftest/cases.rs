@@ -178,9 +178,7 @@ impl Case {
                         Type { shape: shape.clone(), element: (*format).into() },
                         numbers(stream, count(shape)),
                     );
-                    let mut words = vec![0; (ty.bytes() / 4) as usize];
-                    blocks::pack(ty.element, ty.columns(), &weights, &mut words);
-                    blocks::unpack(ty.element, ty.columns(), &words, &mut weights);
+                    blocks::round(ty.element, ty.columns(), &mut weights);
                     let (name, init) = (format!("input {at}"), Init::Constant(0.0));
                     let own = Parameter { name, ty, decayed: false, trainable: false, init };
                     (graph.parameter(own), Data::F32(weights))

@@ -64,12 +64,9 @@ impl Express for Unpack {
         _: &Node,
         inputs: Self::Inputs<ValueId>,
     ) -> Result<Self::Outputs<Tensor<2>>> {
-        let given = host::<f32>(run.floats(inputs.x)?)?;
+        let mut weights = host::<f32>(run.floats(inputs.x)?)?;
         let ty = run.graph.ty(inputs.x);
-        let mut words = vec![0; (ty.bytes() / 4) as usize];
-        blocks::pack(ty.element, ty.columns(), &given, &mut words);
-        let mut weights = vec![0.0; given.len()];
-        blocks::unpack(ty.element, ty.columns(), &words, &mut weights);
+        blocks::round(ty.element, ty.columns(), &mut weights);
         Ok(Y { y: run.device.tensor::<2>(TensorData::new(weights, [ty.rows(), ty.columns()])) })
     }
 }
