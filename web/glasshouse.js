@@ -393,7 +393,7 @@ export class Glasshouse {
    */
   async bench(options = {}) {
     const config = await this.#config(options);
-    const command = { command: `bench_${options.timed ?? "step"}`, config, repeats: options.repeats ?? 10 };
+    const command = { command: "bench", bench: options.timed ?? "step", config, repeats: options.repeats ?? 10 };
     if (options.timed === "inspect" && options.views) command.views = viewsOf(options.views);
     return last(await this.#link.request(command), "bench").report;
   }
