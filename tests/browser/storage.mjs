@@ -13,7 +13,11 @@ export async function patched(site, script) {
 /** Storage that takes nothing more, and says so, while `storage(page, "full")` holds. */
 export const FULL = `{
   let full = false;
-  new BroadcastChannel("test-storage").onmessage = ({ data }) => { full = data === "full"; };
+  new BroadcastChannel("test-storage").onmessage = ({ data, target }) => {
+    if (data !== "full" && data !== "room") return;
+    full = data === "full";
+    target.postMessage("told");
+  };
   const { estimate } = StorageManager.prototype;
   StorageManager.prototype.estimate = async function () {
     const real = await estimate.call(this);
@@ -26,5 +30,15 @@ export const FULL = `{
   };
 }\n`;
 
-/** Has the storage of a tab's context be "full", or have "room". */
-export const storage = (page, state) => page.evaluate((state) => new BroadcastChannel("test-storage").postMessage(state), state);
+/** Has the storage of a tab's context be "full", or have "room", from when this returns. */
+export const storage = (page, state) =>
+  page.evaluate(
+    (state) =>
+      new Promise((resolve) => {
+        const channel = new BroadcastChannel("test-storage");
+        // Without an answer, what is sent to the engine next may overtake this.
+        channel.onmessage = resolve;
+        channel.postMessage(state);
+      }).then(() => {}),
+    state,
+  );

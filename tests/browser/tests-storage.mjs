@@ -42,7 +42,11 @@ export async function a_deleted_project_is_listed_once_and_comes_back_whole(site
 /** Stands still for good in the middle of replacing a record: it is empty by then. */
 const DYING = `{
   let dying = false;
-  new BroadcastChannel("test-storage").onmessage = ({ data }) => { dying = data === "die"; };
+  new BroadcastChannel("test-storage").onmessage = ({ data, target }) => {
+    if (data !== "die" && data !== "live") return;
+    dying = data === "die";
+    target.postMessage("told");
+  };
   const { createSyncAccessHandle } = FileSystemFileHandle.prototype;
   FileSystemFileHandle.prototype.createSyncAccessHandle = async function () {
     const handle = await createSyncAccessHandle.call(this);
@@ -66,8 +70,10 @@ export async function a_tab_that_dies_while_it_replaces_a_record_is_mended_by_an
   await until(other, ({ projects }) => projects.some(({ name }) => name === "Before"), "the other tab to know it");
   await page.evaluate(async (id) => {
     const channel = new BroadcastChannel("test-storage");
-    const dead = new Promise((resolve) => (channel.onmessage = ({ data }) => data === "dead" && resolve()));
+    const said = (answer) => new Promise((resolve) => channel.addEventListener("message", ({ data }) => data === answer && resolve()));
+    const dead = said("dead");
     channel.postMessage("die");
+    await said("told");
     await globalThis.glasshouse.send({ command: "change_project", id, change: { rename: "After" } });
     await dead;
     globalThis.glasshouse.engine.kill();
