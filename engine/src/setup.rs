@@ -66,7 +66,7 @@ pub struct PreparedRun {
     /// Whether the run continues on its previous device.
     pub on_own_device: bool,
     /// A new run's place in a sweep, and its title.
-    pub sweep: Option<(SweepPlace, String)>,
+    pub sweep: Option<Box<(SweepPlace, String)>>,
     run: Option<Run>,
     optimizer: Optimizer,
     threads: Option<usize>,
@@ -260,11 +260,11 @@ impl PreparedRun {
                 let index = self.prepared.store.index().filter(|_| learns_pairs);
                 let plain_pairs = index.map(|index| index.plain);
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
-                    if let Some((place, title)) = &self.sweep {
+                    if let Some((place, title)) = self.sweep.as_deref() {
                         run.set_title(title)?;
                         run.set_tags(std::slice::from_ref(&place.name))?;
                     }
-                    let sweep = self.sweep.as_ref().map(|(place, _)| place.clone());
+                    let sweep = self.sweep.as_deref().map(|(place, _)| place.clone());
                     run.save_record(&RunRecord { family, whole_context, plain_pairs, sweep, ..run.record()? })
                 })?
             }

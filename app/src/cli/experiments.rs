@@ -89,11 +89,10 @@ fn print_curve(curve: &RangeCurve) -> Result<()> {
     }
     match curve.suggestion {
         Some(rate) => {
-            say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?
+            Ok(say!("suggested learning rate: {0}, as in `glasshouse train --lr {0}`", scientific(rate))?)
         }
-        None => say!("no suggestion: the loss has no long enough fall; test other rates or more steps")?,
+        None => Ok(say!("no suggestion: the loss has no long enough fall; test other rates or more steps")?),
     }
-    Ok(())
 }
 
 pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {

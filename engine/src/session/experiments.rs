@@ -67,6 +67,22 @@ impl Session {
         Ok(())
     }
 
+    /// Reports the state of the sweep that was started last, if any.
+    pub(super) fn tell_last_sweep(&mut self, id: u64) -> Result<()> {
+        let project = &self.opened()?.project;
+        let place = project.runs()?.iter().rev().find_map(|run| run.record().ok()?.sweep);
+        let Some(kept) = place.map(|place| project.sweep(&place.name)).transpose()?.flatten() else {
+            return Ok(());
+        };
+        let sweep = Sweep::from_toml(&kept.toml).map_err(Error::Refused)?;
+        let points = sweep.points(&kept.config).map_err(Error::Refused)?;
+        let all = swept(project, &sweep, points)?;
+        let (next, dropped) = next_of(&sweep, &all);
+        let sweep = Box::new(summary(&sweep, &kept.toml, &all, &dropped, (None, next.is_none())));
+        self.sink.answer(id, Event::Sweep { sweep });
+        Ok(())
+    }
+
     /// Trains the runs of a sweep that are not done yet, until it is complete or stopped.
     pub(super) async fn sweep(
         &mut self,
@@ -101,8 +117,7 @@ impl Session {
             for swept in &mut all {
                 swept.notice_deletion();
             }
-            let standings: Vec<Standing> = all.iter().map(|swept| swept.standing.clone()).collect();
-            let (next, dropped) = sweep.next(&standings);
+            let (next, dropped) = next_of(&sweep, &all);
             let sink = self.sink.clone();
             let say = |all: &[Swept], current| {
                 let sweep = Box::new(summary(&sweep, &kept.toml, all, &dropped, (current, next.is_none())));
@@ -111,7 +126,9 @@ impl Session {
             say(&all, next);
             let Some((at, until)) = next else { return Ok(()) };
             let Some(swept) = all.get_mut(at) else { return Ok(()) };
-            let launch = RunLaunch { stop_after: Some(until), ..launch.clone() };
+            // Epochs may become more steps than the settings say.
+            let stop_after = Some(until).filter(|until| sweep.stop.rungs.contains(until));
+            let launch = RunLaunch { stop_after, ..launch.clone() };
             let request = match &swept.run {
                 Some(run) => RunRequest::resume(id, Some(run.name()), launch),
                 None => {
@@ -151,6 +168,11 @@ impl Session {
             }
         }
     }
+}
+
+fn next_of(sweep: &Sweep, all: &[Swept]) -> (Option<(usize, u64)>, Vec<usize>) {
+    let standings: Vec<Standing> = all.iter().map(|swept| swept.standing.clone()).collect();
+    sweep.next(&standings)
 }
 
 /// The points of a sweep with the runs that the project has of them.

@@ -42,7 +42,7 @@ pub(super) struct RunRequest {
     /// The run to resume; `None` means the latest.
     run: Option<String>,
     /// A new run's place in a sweep, and its title.
-    sweep: Option<(SweepPlace, String)>,
+    sweep: Option<Box<(SweepPlace, String)>>,
     launch: RunLaunch,
 }
 
@@ -56,7 +56,7 @@ impl RunRequest {
     }
 
     pub(super) fn in_sweep(self, place: SweepPlace, title: String) -> Self {
-        Self { sweep: Some((place, title)), ..self }
+        Self { sweep: Some(Box::new((place, title))), ..self }
     }
 }
 

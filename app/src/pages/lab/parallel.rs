@@ -16,10 +16,13 @@ pub(super) fn parallel_ui(ui: &mut Ui, sweep: &SweepSummary) {
     let mut axes: Vec<(String, Scaled)> = Vec::new();
     for (at, path) in sweep.settings.iter().enumerate() {
         let values = rows.iter().map(|(_, row, _)| row.values.get(at).cloned().unwrap_or_default());
-        axes.push((path.rsplit('.').next().unwrap_or(path).to_owned(), Scaled::new(values.collect())));
+        axes.push((
+            path.rsplit('.').next().unwrap_or(path).to_owned(),
+            Scaled::new(&values.collect::<Vec<_>>()),
+        ));
     }
     let losses = rows.iter().map(|(.., loss)| format::loss_exact(*loss as f32));
-    axes.push(("validation loss".to_owned(), Scaled::new(losses.collect())));
+    axes.push(("validation loss".to_owned(), Scaled::new(&losses.collect::<Vec<_>>())));
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), HEIGHT), Sense::hover());
     let words = format!("Parallel coordinates of {}", format::counted(rows.len() as u64, "run"));
@@ -67,10 +70,10 @@ struct Scaled {
 
 impl Scaled {
     /// Numbers by size, other values in alphabetical order.
-    fn new(values: Vec<String>) -> Self {
+    fn new(values: &[String]) -> Self {
         let numbers: Option<Vec<f64>> = values.iter().map(|value| value.parse().ok()).collect();
         let places = numbers.unwrap_or_else(|| {
-            let mut known = values.clone();
+            let mut known = values.to_vec();
             known.sort();
             known.dedup();
             values
@@ -97,7 +100,7 @@ mod tests {
     use super::*;
 
     fn scaled(values: &[&str]) -> Scaled {
-        Scaled::new(values.iter().map(|value| (*value).to_owned()).collect())
+        Scaled::new(&values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]

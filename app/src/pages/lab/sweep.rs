@@ -30,19 +30,13 @@ rule = "never"     # or "halving" or "median", with rungs = [100, 300]
 const MULTIPLES: usize = 24;
 const MULTIPLE: Vec2 = Vec2::new(150.0, 48.0);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SweepForm {
     /// `None` shows the last sweep's file, or an example.
     toml: Option<String>,
     /// What was checked last, and the number of runs or what is wrong.
     checked: Option<(String, RunConfig, Result<usize, String>)>,
     asked: BTreeSet<(String, u64)>,
-}
-
-impl Default for SweepForm {
-    fn default() -> Self {
-        Self { toml: None, checked: None, asked: BTreeSet::new() }
-    }
 }
 
 impl SweepForm {
