@@ -103,15 +103,11 @@ pub(super) fn sweep(arguments: &SweepArguments) -> Result<()> {
 fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<()> {
     let path = &arguments.file;
     let toml = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let sweep = Sweep::from_toml(&toml).map_err(usage)?;
+    Sweep::from_toml(&toml).map_err(usage)?;
     let last = driven(&arguments.run, async |engine| {
         let whole = arguments.run.eval == super::arguments::EvaluationArgument::Full;
         let launch = RunLaunch { sweep: Some(toml), evaluate_whole_split: whole, ..RunLaunch::default() };
         let (command, _) = started(&arguments.run, launch, engine).await?;
-        if let Command::Train { config, .. } = &command {
-            // Before the text is prepared.
-            sweep.points(config).map_err(usage)?;
-        }
         let mut follower = SweepFollower { json, bar: ProgressBar::hidden(), last: None };
         let hear = |event| follower.hear(event);
         engine.ask_until_signal(command, "finishing this step and saving", hear).await?;

@@ -4,7 +4,7 @@ mod parallel;
 mod sweep;
 
 use super::parts::{caption, drag};
-use super::{Context, Dot, Needs, Page};
+use super::{Context, Dot, Models, Needs, Page};
 use crate::format;
 use crate::state::State;
 use crate::theme::space;
@@ -37,6 +37,10 @@ impl Page for LabPage {
         widgets::card(ui, |ui| self.rate_ui(ui, context));
         ui.add_space(space::LARGE);
         self.sweep.ui(ui, context);
+    }
+
+    fn models(&self) -> Models<'_> {
+        Models::Next
     }
 
     fn dot(&self, state: &State) -> Option<Dot> {
