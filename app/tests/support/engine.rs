@@ -214,8 +214,9 @@ impl Engine {
             Command::Fit(Fit::LearningRate { test, .. }) => {
                 let mut curve = RangeCurve { test: *test, suggestion: Some(2.5e-3), ..RangeCurve::default() };
                 let steps = test.steps;
-                (0..steps)
-                    .for_each(|step| drop(curve.push(test.rate_at(step), 6.0 - step as f64 / steps as f64)));
+                for step in 0..steps {
+                    curve.push(test.rate_at(step), 6.0 - step as f64 / steps as f64);
+                }
                 vec![Event::RangeTested { curve: Box::new(curve) }]
             }
             Command::Train { launch: RunLaunch { sweep: Some(toml), .. }, .. } => vec![sweep(toml)],

@@ -160,11 +160,15 @@ mod tests {
     #[test]
     fn a_rising_or_short_curve_has_no_suggestion() {
         let mut curve = RangeCurve::default();
-        (0..100_u32).for_each(|step| drop(curve.push(1e-3, f64::from(step) + 1.0)));
+        for step in 0..100_u32 {
+            curve.push(1e-3, f64::from(step) + 1.0);
+        }
         curve.suggest();
         assert_eq!(curve.suggestion, None);
         let mut curve = RangeCurve::default();
-        (0..12_u32).for_each(|step| drop(curve.push(1e-3, 9.0 - f64::from(step) / 10.0)));
+        for step in 0..12_u32 {
+            curve.push(1e-3, 9.0 - f64::from(step) / 10.0);
+        }
         curve.suggest();
         assert_eq!(curve.suggestion, None);
     }
