@@ -263,50 +263,42 @@ impl Sweep {
 
     /// What to train next: a run and the step to reach; and the runs that the rule has stopped.
     pub fn next(&self, runs: &[Standing]) -> (Option<(usize, u64)>, Vec<usize>) {
-        let rungs = || self.stop.rungs.iter().copied().chain([u64::MAX]);
+        let rungs =
+            self.stop.rungs.iter().copied().filter(|_| self.stop.rule != StopRule::Never).chain([u64::MAX]);
         let mut stopped = Vec::new();
-        match self.stop.rule {
-            StopRule::Never => {}
-            StopRule::Halving => {
-                let mut alive: Vec<usize> = (0..runs.len()).collect();
-                for rung in rungs() {
-                    let due = alive.iter().filter_map(|at| Some((*at, runs.get(*at)?.due(rung)?)));
-                    if let Some(next) = due.min() {
-                        return (Some(next), stopped);
-                    }
-                    if rung == u64::MAX {
-                        break;
-                    }
+        if self.stop.rule == StopRule::Halving {
+            let mut alive: Vec<usize> = (0..runs.len()).collect();
+            for rung in rungs {
+                let due = alive.iter().filter_map(|at| Some((*at, runs.get(*at)?.due(rung)?)));
+                if let Some(next) = due.min() {
+                    return (Some(next), stopped);
+                }
+                if rung < u64::MAX {
                     let loss = |at: &usize| runs.get(*at).map_or(f64::INFINITY, |run| run.lowest(rung));
                     alive.sort_by(|one, other| loss(one).total_cmp(&loss(other)));
                     let kept = (alive.len() / self.stop.factor).max(1);
                     stopped.extend(alive.split_off(kept.min(alive.len())));
                 }
-                return (None, stopped);
             }
-            StopRule::Median => {
-                for (at, run) in runs.iter().enumerate() {
-                    for rung in rungs() {
-                        if let Some(until) = run.due(rung) {
-                            return (Some((at, until)), stopped);
-                        }
-                        let earlier = runs.iter().take(at).filter(|other| other.step >= rung);
-                        let mut means: Vec<f64> = earlier.filter_map(|other| other.mean(rung)).collect();
-                        means.sort_by(f64::total_cmp);
-                        let median = means
-                            .get(means.len().saturating_sub(1) / 2)
-                            .filter(|_| means.len() >= MEDIAN_AFTER);
-                        if median.is_some_and(|median| run.lowest(rung) > *median) && !run.ended {
-                            stopped.push(at);
-                            break;
-                        }
-                    }
+            return (None, stopped);
+        }
+        for (at, run) in runs.iter().enumerate() {
+            for rung in rungs.clone() {
+                if let Some(until) = run.due(rung) {
+                    return (Some((at, until)), stopped);
                 }
-                return (None, stopped);
+                let earlier = runs.iter().take(at).filter(|other| other.step >= rung);
+                let mut means: Vec<f64> = earlier.filter_map(|other| other.mean(rung)).collect();
+                means.sort_by(f64::total_cmp);
+                let median =
+                    means.get(means.len().saturating_sub(1) / 2).filter(|_| means.len() >= MEDIAN_AFTER);
+                if median.is_some_and(|median| run.lowest(rung) > *median) && !run.ended {
+                    stopped.push(at);
+                    break;
+                }
             }
         }
-        let due = runs.iter().enumerate().find_map(|(at, run)| Some((at, run.due(u64::MAX)?)));
-        (due, stopped)
+        (None, stopped)
     }
 }
 

@@ -30,6 +30,8 @@ impl Trainer<'_> {
         };
         self.evaluated = Some((self.step, train_loss, val_loss));
         let interval = self.interval.take().map(|ends| ends.map(|end| end as f32));
+        // JSON has no infinity.
+        let interval = interval.filter(|ends| ends.iter().all(|end| end.is_finite()));
         self.validations.push((self.step, val_loss));
         let best = self.take_if_best(val_loss);
         if best {
