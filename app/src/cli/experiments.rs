@@ -8,9 +8,9 @@ use super::train::{left_out, started, told};
 use super::{bar, trained};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use glasshouse_engine::protocol::quantity::{counted, duration, scientific};
+use glasshouse_engine::protocol::quantity::scientific;
 use glasshouse_engine::protocol::{
-    Command, Event, Fit, RangeCurve, RangeTest, RunLaunch, Sweep, SweepRow, SweepSummary, TrainEvent,
+    Command, Event, Fit, RangeCurve, RangeTest, RunLaunch, Sweep, SweepSummary, TrainEvent,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -167,37 +167,23 @@ fn titled(settings: &[String], values: &[String]) -> String {
 }
 
 fn print_table(sweep: &SweepSummary) -> Result<()> {
-    let mut rows: Vec<&SweepRow> = sweep.rows.iter().collect();
-    rows.sort_by(|one, other| {
-        one.loss.unwrap_or(f32::INFINITY).total_cmp(&other.loss.unwrap_or(f32::INFINITY))
-    });
-    let ends = ["validation loss", "95 %", "steps", "time", "state", "run"].map(str::to_owned);
-    let mut cells = vec![sweep.settings.iter().cloned().chain(ends).collect()];
-    cells.extend(rows.iter().map(|row| cells_of(row)));
+    let head = sweep.settings.iter().cloned().chain(SweepSummary::FIGURES.map(str::to_owned)).collect();
+    let rows = sweep.by_loss();
+    let cells: Vec<Vec<String>> = std::iter::once(head).chain(rows.iter().map(|row| row.cells())).collect();
     say!("{}", aligned(&cells, &[]))?;
     for row in rows {
         if let (Some(run), Some(error)) = (&row.run, &row.error) {
             say!("{run}: {error}")?;
         }
     }
-    if let Some(best) = sweep.best.and_then(|at| sweep.rows.get(at)) {
+    if let Some(best) = sweep.best_row() {
         let run = best.run.as_deref().unwrap_or_default();
         say!("best: {run} ({})", titled(&sweep.settings, &best.values))?;
     }
     if !sweep.complete {
-        let waiting = sweep.rows.iter().filter(|row| row.run.is_none()).count() as u64;
-        say!("stopped with {} not started; the same command continues", counted(waiting, "run"))?;
+        say!("stopped; the same command continues")?;
     }
     Ok(())
-}
-
-fn cells_of(row: &SweepRow) -> Vec<String> {
-    let none = || "-".to_owned();
-    let loss = row.loss.map_or_else(none, |loss| format!("{loss:.4}"));
-    let interval = row.interval.map_or_else(none, |[low, high]| format!("{low:.4} to {high:.4}"));
-    let steps = format!("{}/{}", row.step, row.steps);
-    let (state, run) = (row.state.title().to_owned(), row.run.clone().unwrap_or_else(none));
-    row.values.iter().cloned().chain([loss, interval, steps, duration(row.seconds), state, run]).collect()
 }
 
 #[derive(Args, Debug)]
@@ -225,24 +211,4 @@ pub struct SweepArguments {
     pub file: PathBuf,
     #[command(flatten)]
     pub run: TrainArguments,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_has_a_cell_for_every_column() {
-        let row = SweepRow {
-            values: vec!["0.001".to_owned(), "2".to_owned()],
-            run: Some("1-a".to_owned()),
-            loss: Some(2.5),
-            interval: Some([2.0, 3.0]),
-            ..SweepRow::default()
-        };
-        let cells = cells_of(&row);
-        assert_eq!(cells[..4], ["0.001", "2", "2.5000", "2.0000 to 3.0000"]);
-        assert_eq!(cells.len(), 2 + 6);
-        assert_eq!(cells_of(&SweepRow { values: row.values, ..SweepRow::default() })[2..4], ["-", "-"]);
-    }
 }

@@ -3,7 +3,7 @@
 
 use crate::RunConfig;
 use crate::config::one_line;
-use crate::quantity::whole;
+use crate::quantity::{NOTHING, duration, whole};
 use crate::random::nth;
 use crate::setting::{Value, choices};
 use serde::{Deserialize, Serialize};
@@ -453,7 +453,38 @@ pub struct SweepSummary {
     pub complete: bool,
 }
 
+impl SweepRow {
+    /// The row of a table: values, then [`SweepSummary::FIGURES`].
+    pub fn cells(&self) -> Vec<String> {
+        let none = || NOTHING.to_owned();
+        let figures = [
+            self.loss.map_or_else(none, |loss| format!("{loss:.4}")),
+            self.interval.map_or_else(none, |[low, high]| format!("{low:.4} to {high:.4}")),
+            format!("{}/{}", whole(self.step), whole(self.steps)),
+            duration(self.seconds),
+            self.state.title().to_owned(),
+            self.run.clone().unwrap_or_else(none),
+        ];
+        self.values.iter().cloned().chain(figures).collect()
+    }
+}
+
 impl SweepSummary {
+    /// Columns of a table after those of the settings.
+    pub const FIGURES: [&str; 6] = ["validation loss", "95 %", "steps", "time", "state", "run"];
+
+    /// The lowest loss first.
+    pub fn by_loss(&self) -> Vec<&SweepRow> {
+        let mut rows: Vec<&SweepRow> = self.rows.iter().collect();
+        let loss = |row: &SweepRow| row.loss.unwrap_or(f32::INFINITY);
+        rows.sort_by(|one, other| loss(one).total_cmp(&loss(other)));
+        rows
+    }
+
+    pub fn best_row(&self) -> Option<&SweepRow> {
+        self.rows.get(self.best?)
+    }
+
     /// Finds the best row: the lowest loss of a run that did not fail.
     #[must_use]
     pub fn with_best(mut self) -> Self {
@@ -584,6 +615,28 @@ mod tests {
         assert_eq!(asked[9..], [(1, 300), (3, 300), (5, 300), (1, 900)]);
         stopped.sort_unstable();
         assert_eq!(stopped, [0, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn a_table_has_the_lowest_loss_first_and_a_cell_for_every_column() {
+        let row = |loss: Option<f32>, state| SweepRow {
+            values: vec!["2".to_owned()],
+            loss,
+            state,
+            ..SweepRow::default()
+        };
+        let rows = vec![
+            row(None, SweepState::Waiting),
+            row(Some(1.0), SweepState::Failed),
+            row(Some(2.5), SweepState::Begun),
+        ];
+        let summary = SweepSummary { rows, ..SweepSummary::default() }.with_best();
+        assert_eq!(summary.best, Some(2), "a run that failed is not the best");
+        let losses: Vec<Option<f32>> = summary.by_loss().iter().map(|row| row.loss).collect();
+        assert_eq!(losses, [Some(1.0), Some(2.5), None]);
+        let best = SweepRow { interval: Some([2.0, 3.0]), ..summary.best_row().unwrap().clone() };
+        assert_eq!(best.cells()[..3], ["2", "2.5000", "2.0000 to 3.0000"]);
+        assert_eq!(best.cells().len(), 1 + SweepSummary::FIGURES.len());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::super::train::want_history;
 use super::super::{Context, PageName};
 use super::{enabled, parallel, sweeps};
 use crate::format;
-use crate::theme::{self, Palette, space};
+use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
 use egui::{Label, RichText, ScrollArea, TextEdit, TextStyle, Ui, Vec2};
 use egui_material_icons::icons;
@@ -114,7 +114,7 @@ impl SweepForm {
     fn multiples_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, sweep: &SweepSummary) {
         widgets::section(ui, "Validation loss of each run");
         let shown: Vec<&SweepRow> =
-            by_loss(sweep).into_iter().filter(|row| row.run.is_some()).take(MULTIPLES).collect();
+            sweep.by_loss().into_iter().filter(|row| row.run.is_some()).take(MULTIPLES).collect();
         let training = &context.state.training;
         let live = training.run.as_ref().filter(|_| training.state != TrainingState::Idle);
         let gap = space::MEDIUM;
@@ -137,11 +137,15 @@ impl SweepForm {
                     };
                     ui.vertical(|ui| {
                         ui.set_width(width);
-                        let best = sweep.best.and_then(|at| sweep.rows.get(at)) == Some(*row);
+                        let best = sweep.best_row() == Some(*row);
                         let palette = context.palette;
                         let colour = if best { palette.accent } else { palette.series[1] };
                         widgets::sparkline(ui, &losses, Vec2::new(width, MULTIPLE.y), colour);
-                        let words = format!("{} · {}", row.values.join(" · "), loss_of(row));
+                        let words = format!(
+                            "{} · {}",
+                            row.values.join(" · "),
+                            row.loss.map_or_else(|| format::NOTHING.to_owned(), format::loss_exact)
+                        );
                         let text = RichText::new(words).text_style(theme::caption()).color(palette.quiet);
                         ui.add(Label::new(text).truncate());
                     });
@@ -159,19 +163,6 @@ fn validation(event: &TrainEvent) -> Option<f32> {
     }
 }
 
-fn loss_of(row: &SweepRow) -> String {
-    row.loss.map_or_else(|| format::NOTHING.to_owned(), format::loss_exact)
-}
-
-/// The lowest loss first.
-fn by_loss(sweep: &SweepSummary) -> Vec<&SweepRow> {
-    let mut rows: Vec<&SweepRow> = sweep.rows.iter().collect();
-    rows.sort_by(|one, other| {
-        one.loss.unwrap_or(f32::INFINITY).total_cmp(&other.loss.unwrap_or(f32::INFINITY))
-    });
-    rows
-}
-
 fn head_ui(ui: &mut Ui, sweep: &SweepSummary) {
     let ended = |row: &&SweepRow| {
         !matches!(row.state, SweepState::Waiting | SweepState::Training | SweepState::Begun)
@@ -184,41 +175,23 @@ fn head_ui(ui: &mut Ui, sweep: &SweepSummary) {
 }
 
 fn table_ui(ui: &mut Ui, context: &mut Context<'_>, sweep: &SweepSummary) {
-    let column = |title, width, align| Column { title, width, align };
-    let mut columns: Vec<Column<'_>> =
-        sweep.settings.iter().map(|path| column(path.as_str(), 150.0, Align::Left)).collect();
-    let varied = columns.len();
-    columns.extend([
-        column("Validation loss", 110.0, Align::Right),
-        column("95 %", 120.0, Align::Right),
-        column("Steps", 100.0, Align::Right),
-        column("Time", 80.0, Align::Right),
-        column("State", 140.0, Align::Left),
-        column("Run", 150.0, Align::Left),
-    ]);
+    let figures = SweepSummary::FIGURES.map(format::capitalized);
+    let titles = sweep.settings.iter().chain(&figures).map(String::as_str);
+    let columns: Vec<Column<'_>> =
+        titles.map(|title| Column { title, width: 140.0, align: Align::Left }).collect();
+    let state = columns.len().saturating_sub(2);
     let table = Table { columns: &columns, row: 26.0 };
-    let best = sweep.best.and_then(|at| sweep.rows.get(at));
     ScrollArea::horizontal().id_salt("sweep table").show(ui, |ui| {
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             table.titles_ui(ui);
-            for row in by_loss(sweep) {
-                let name = row.values.join(", ");
-                let pressed = table.row_ui(ui, &name, best == Some(row), |ui, place| {
-                    let text = match place.checked_sub(varied) {
-                        None => row.values.get(place).cloned().unwrap_or_default(),
-                        Some(0) => loss_of(row),
-                        Some(1) => row.interval.map_or_else(String::new, |[low, high]| {
-                            format!("{} to {}", format::loss(low), format::loss(high))
-                        }),
-                        Some(2) => format!("{}/{}", format::whole(row.step), format::whole(row.steps)),
-                        Some(3) => format::duration(row.seconds),
-                        Some(4) => row.state.title().to_owned(),
-                        Some(_) => row.run.clone().unwrap_or_default(),
-                    };
-                    let failed = row.state == SweepState::Failed && place == varied + 4;
-                    let colour = if failed { Palette::of(ui).failure } else { Palette::of(ui).text };
-                    let label = ui.add(Label::new(RichText::new(text).color(colour)).truncate());
+            for row in sweep.by_loss() {
+                let (name, cells) = (row.values.join(", "), row.cells());
+                let pressed = table.row_ui(ui, &name, sweep.best_row() == Some(row), |ui, place| {
+                    let failed = row.state == SweepState::Failed && place == state;
+                    let colour = if failed { context.palette.failure } else { context.palette.text };
+                    let text = RichText::new(cells.get(place).map_or("", String::as_str)).color(colour);
+                    let label = ui.add(Label::new(text).truncate());
                     if let Some(error) = row.error.as_ref().filter(|_| failed) {
                         label.on_hover_text(error);
                     }
