@@ -7,7 +7,7 @@ use super::{enabled, parallel, sweeps};
 use crate::format;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Table};
-use egui::{Label, RichText, ScrollArea, TextEdit, TextStyle, Ui, Vec2};
+use egui::{Label, RichText, TextEdit, TextStyle, Ui, Vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::{
     Command, RunConfig, RunLaunch, Steer, Sweep, SweepRow, SweepState, SweepSummary, TrainEvent,
@@ -176,30 +176,36 @@ fn head_ui(ui: &mut Ui, sweep: &SweepSummary) {
 
 fn table_ui(ui: &mut Ui, context: &mut Context<'_>, sweep: &SweepSummary) {
     let figures = SweepSummary::FIGURES.map(format::capitalized);
-    let titles = sweep.settings.iter().chain(&figures).map(String::as_str);
-    let columns: Vec<Column<'_>> =
-        titles.map(|title| Column { title, width: 140.0, align: Align::Left }).collect();
-    let state = columns.len().saturating_sub(2);
-    let table = Table { columns: &columns, row: 26.0 };
-    ScrollArea::horizontal().id_salt("sweep table").show(ui, |ui| {
-        ui.vertical(|ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            table.titles_ui(ui);
-            for row in sweep.by_loss() {
-                let (name, cells) = (row.values.join(", "), row.cells());
-                let pressed = table.row_ui(ui, &name, sweep.best_row() == Some(row), |ui, place| {
-                    let failed = row.state == SweepState::Failed && place == state;
-                    let colour = if failed { context.palette.failure } else { context.palette.text };
-                    let text = RichText::new(cells.get(place).map_or("", String::as_str)).color(colour);
-                    let label = ui.add(Label::new(text).truncate());
-                    if let Some(error) = row.error.as_ref().filter(|_| failed) {
-                        label.on_hover_text(error);
-                    }
-                });
-                if pressed.clicked() && row.run.is_some() {
-                    *context.go = Some(PageName::Runs);
+    let titles: Vec<&str> = sweep.settings.iter().chain(&figures).map(String::as_str).collect();
+    let (varied, state) = (sweep.settings.len(), titles.len().saturating_sub(2));
+    // On a phone, there is room for settings, loss and state.
+    let has_room = |place: &usize| !widgets::is_narrow(ui) || *place <= varied || *place == state;
+    let shown: Vec<usize> = (0..titles.len()).filter(has_room).collect();
+    let columns = |width: f32| -> Vec<Column<'_>> {
+        let title = |place: &usize| titles.get(*place).copied().unwrap_or_default();
+        shown.iter().map(|place| Column { title: title(place), width, align: Align::Left }).collect()
+    };
+    let gaps = Table { columns: &columns(0.0), row: 26.0 }.width();
+    let width = ((ui.available_width() - gaps) / shown.len() as f32).clamp(24.0, 160.0);
+    let table = Table { columns: &columns(width), row: 26.0 };
+    ui.vertical(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        table.titles_ui(ui);
+        for row in sweep.by_loss() {
+            let (name, cells) = (row.values.join(", "), row.cells());
+            let pressed = table.row_ui(ui, &name, sweep.best_row() == Some(row), |ui, place| {
+                let place = shown.get(place).copied().unwrap_or_default();
+                let failed = row.state == SweepState::Failed && place == state;
+                let colour = if failed { context.palette.failure } else { context.palette.text };
+                let text = RichText::new(cells.get(place).map_or("", String::as_str)).color(colour);
+                let label = ui.add(Label::new(text).truncate());
+                if let Some(error) = row.error.as_ref().filter(|_| failed) {
+                    label.on_hover_text(error);
                 }
+            });
+            if pressed.clicked() && row.run.is_some() {
+                *context.go = Some(PageName::Runs);
             }
-        });
+        }
     });
 }
