@@ -262,8 +262,12 @@ fn muon_updates_the_matrices_of_blocks() {
     assert_eq!(adamw.entrywise(&layout), [(all, adamw)]);
     // Zeros are kept in the same matrices, and nowhere else.
     let sparse = Optimizer { keeps_zeros: true, ..adamw };
-    let kept: Vec<_> =
-        sparse.entrywise(&layout).into_iter().filter(|(_, rule)| rule.keeps_zeros).map(|(range, _)| range).collect();
+    let kept: Vec<_> = sparse
+        .entrywise(&layout)
+        .into_iter()
+        .filter(|(_, rule)| rule.keeps_zeros)
+        .map(|(range, _)| range)
+        .collect();
     assert_eq!(kept, layout.hidden.iter().map(muon::Matrix::range).collect::<Vec<_>>());
     let counted: usize = sparse.entrywise(&layout).iter().map(|(range, _)| range.len()).sum();
     assert_eq!(counted, layout.trained_end);

@@ -315,17 +315,7 @@ impl CpuExecutor {
             let second = part_of(&mut self.second_moments, &range);
             let parameters = &mut self.weights.parameters[range.clone()];
             let gradients = &self.weights.gradients[range.clone()];
-            update::apply(
-                workers,
-                &rule,
-                &rate,
-                decay,
-                scale,
-                gradients,
-                parameters,
-                first,
-                second,
-            );
+            update::apply(workers, &rule, &rate, decay, scale, gradients, parameters, first, second);
         }
         for matrix in self.optimizer.matrices(&self.layout) {
             let range = matrix.range();
