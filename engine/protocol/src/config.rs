@@ -119,6 +119,26 @@ impl RunConfig {
         })
     }
 
+    /// The settings of a run that distils the original into its pruned weights, from which these settings start: few steps, at a third of
+    /// the original's learning rate.
+    #[must_use]
+    pub fn recovering(mut self, original: &Start) -> Self {
+        const STEPS: u64 = 300;
+        let train = &mut self.train;
+        train.objective = Objective::Distil;
+        train.distil = DistilSettings {
+            teacher: format!("{}:{}", original.run, original.checkpoint),
+            ..DistilSettings::default()
+        };
+        (train.steps, train.epochs, train.label_smoothing) = (STEPS, None, 0.0);
+        train.unlikelihood = 0.0;
+        train.prompt_loss_weight = 0.0;
+        train.warmup_steps = train.warmup_steps.min(STEPS / 10);
+        train.decay_steps = train.decay_steps.min(STEPS);
+        train.learning_rate = (train.learning_rate / 3.0).max(train.min_learning_rate);
+        self
+    }
+
     pub fn to_toml(&self) -> Result<String, String> {
         toml::to_string_pretty(self).map_err(|error| error.to_string())
     }
