@@ -31,24 +31,28 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
             Ok(())
         };
         let stopping = "stopping; the points measured so far are printed";
-        engine.ask_until_signal(command, stopping, hear).await?;
+        let asked = engine.ask_until_signal(command, stopping, hear).await;
+        if points.is_empty() {
+            return asked;
+        }
         if arguments.frontier {
             if arguments.json {
                 say!("{}", json!({ "from": run, "points": points }))?;
             } else {
                 say!("{}", table(&frontier(&points)))?;
             }
-            return Ok(());
+            return asked;
         }
-        // None if it was interrupted.
-        let Some(compressed) = points.first() else { return Ok(()) };
-        if arguments.json {
-            let mut found = json!(compressed);
-            found["from"] = json!(run);
-            say!("{found}")?;
-            return Ok(());
+        for compressed in &points {
+            if arguments.json {
+                let mut found = json!(compressed);
+                found["from"] = json!(run);
+                say!("{found}")?;
+            } else {
+                print(&run, compressed)?;
+            }
         }
-        print(&run, compressed)
+        asked
     })
 }
 

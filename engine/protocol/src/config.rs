@@ -283,7 +283,21 @@ pub fn without_types(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::presets;
+    use crate::{Objective, Start, presets};
+
+    #[test]
+    fn recovering_settings_distil_the_original_into_the_pruned_run() {
+        let mut config = presets::preset("first-stories-small").unwrap();
+        (config.model.vocabulary, config.start) = (300, Some(Start::best_of("2-owls-pruned")));
+        (config.train.label_smoothing, config.train.decay_steps) = (0.1, config.train.steps);
+        let rate = config.train.learning_rate;
+        let recovering = config.recovering(&Start::best_of("1-owls"));
+        recovering.validate().unwrap();
+        let train = &recovering.train;
+        assert_eq!((train.objective, train.distil.teacher.as_str()), (Objective::Distil, "1-owls:best"));
+        assert!(train.learning_rate < rate && train.decay_steps <= train.steps);
+        assert_eq!(recovering.start, Some(Start::best_of("2-owls-pruned")));
+    }
 
     #[test]
     fn a_run_that_tells_texts_apart_has_two_labels_and_one_that_scores_them_has_one() {

@@ -203,3 +203,141 @@ fn selection(
         _ => (rows, columns),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block_on;
+    use crate::inspection::Lens;
+    use crate::model::HookPoint;
+    use crate::protocol::{Bias, Position, Rope, presets};
+    use crate::pruning::measure_inputs;
+
+    struct Trial {
+        model: ModelConfig,
+        weights: Vec<f32>,
+    }
+
+    impl Trial {
+        fn new(change: impl Fn(&mut ModelConfig)) -> Self {
+            let mut model = presets::preset("llama-tiny").unwrap().model;
+            (model.layers, model.width, model.vocabulary, model.context_length) = (3, 32, 60, 32);
+            (model.heads, model.kv_heads, model.head_size, model.mlp.hidden) = (6, 3, 4, 24);
+            model.init.std = 0.2;
+            change(&mut model);
+            model.validate().unwrap();
+            let graph = build(&model, Purpose::Window { time: 1 }).unwrap().graph;
+            let layout = ArenaLayout::new(&graph);
+            let mut weights =
+                block_on(crate::initial::parameters(&graph.parameters, &layout, 5, &Yielder::none()));
+            // Biases and norms differ from their initial values, as after training.
+            weights.iter_mut().enumerate().for_each(|(at, weight)| *weight += (at as f32).sin() * 0.02);
+            Self { model, weights }
+        }
+
+        /// Sets columns of a matrix to zero.
+        fn silence(&mut self, name: &str, columns: Range<usize>) {
+            let graph = build(&self.model, Purpose::Window { time: 1 }).unwrap().graph;
+            let at = graph.parameters.iter().position(|own| own.name == name).unwrap();
+            let (range, width) =
+                (ArenaLayout::new(&graph).range(ParameterId(at as u32)), graph.parameters[at].ty.columns());
+            let rows = self.weights[range].chunks_exact_mut(width).take(graph.parameters[at].ty.shape[0]);
+            rows.for_each(|row| row[columns.clone()].fill(0.0));
+        }
+
+        fn logits(model: &ModelConfig, weights: &[f32]) -> Vec<f32> {
+            let mut lens = Lens::on_cpu(model, weights.to_vec(), Some(1)).unwrap();
+            block_on(lens.probe(&Self::texts()[0], &[HookPoint::Logits])).unwrap().remove(0).data
+        }
+
+        fn texts() -> Vec<Vec<u32>> {
+            (0..3).map(|text| (0..24).map(|at| (at * 7 + text * 13) % 60).collect()).collect()
+        }
+
+        fn remove(&self, part: ModelPart, count: usize) -> Result<(ModelConfig, Vec<f32>, Vec<usize>)> {
+            let yielder = Yielder::none();
+            let (model, weights) = (&self.model, self.weights.clone());
+            let inputs = block_on(measure_inputs(model, weights, &Self::texts(), Some(1), &yielder)).unwrap();
+            let settings = RemoveSettings { part, count, ..RemoveSettings::default() };
+            block_on(remove(model, &self.weights, &inputs, &settings, &yielder))
+        }
+
+        /// Removes parts that add nothing, and checks that the model computes the same without them.
+        fn loses_nothing(&self, part: ModelPart, count: usize) -> (ModelConfig, Vec<usize>) {
+            let (smaller, weights, removed) = self.remove(part, count).unwrap();
+            assert!(weights.len() < self.weights.len());
+            let (whole, now) = (Self::logits(&self.model, &self.weights), Self::logits(&smaller, &weights));
+            let apart = whole.iter().zip(&now).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(whole.len() == now.len() && apart < 1e-4, "{part:?}: {apart}");
+            (smaller, removed)
+        }
+    }
+
+    fn refused<T>(removed: Result<T>) -> String {
+        removed.err().map(|error| error.to_string()).unwrap()
+    }
+
+    #[test]
+    fn parts_that_add_nothing_are_removed_and_leave_the_same_model() {
+        let with_biases = |model: &mut ModelConfig| {
+            model.bias = Bias { qkv: true, output: true, mlp: true, head: false };
+            model.qk_norm = true;
+        };
+        let plain = |model: &mut ModelConfig| (model.mlp.gate, model.kv_heads) = (Gate::None, 6);
+        for change in [with_biases as fn(&mut ModelConfig), plain] {
+            let mut trial = Trial::new(change);
+            for block in 0..3 {
+                let first = 3 + 5 * block;
+                trial.silence(&format!("blocks.{block}.mlp.down.weight"), first..first + 4);
+                let group = trial.model.heads / trial.model.kv_heads * trial.model.head_size;
+                let columns = block * group..(block + 1) * group;
+                trial.silence(&format!("blocks.{block}.attention.output.weight"), columns);
+            }
+            let (smaller, removed) = trial.loses_nothing(ModelPart::Channels, 4);
+            assert_eq!((smaller.mlp.hidden, removed.len()), (20, 0));
+            let (smaller, _) = trial.loses_nothing(ModelPart::Heads, 1);
+            let kv_heads = trial.model.kv_heads - 1;
+            assert_eq!(
+                (smaller.heads, smaller.kv_heads),
+                (kv_heads * trial.model.heads / (kv_heads + 1), kv_heads)
+            );
+        }
+    }
+
+    #[test]
+    fn a_block_that_changes_nothing_is_removed_and_others_keep_their_windows() {
+        let mut trial = Trial::new(|model| {
+            (model.sliding_window, model.full_attention) = (Some(8), vec![0, 2]);
+        });
+        let (hidden, heads) = (trial.model.mlp.hidden, trial.model.heads * trial.model.head_size);
+        trial.silence("blocks.1.mlp.down.weight", 0..hidden);
+        trial.silence("blocks.1.attention.output.weight", 0..heads);
+        let (smaller, removed) = trial.loses_nothing(ModelPart::Blocks, 1);
+        assert_eq!((removed, smaller.layers, smaller.full_attention), (vec![1], 2, vec![0, 1]));
+    }
+
+    #[test]
+    fn removals_that_no_settings_express_are_refused_by_name() {
+        let mut trial = Trial::new(|_| ());
+        let said = refused(trial.remove(ModelPart::Blocks, 3));
+        assert!(said.contains("has 3 blocks; remove at most 2 (got 3)"), "{said}");
+        assert!(refused(trial.remove(ModelPart::Heads, 0)).contains("count = 0"));
+        trial.weights[0] = f32::INFINITY;
+        let settings = RemoveSettings { part: ModelPart::Channels, ..RemoveSettings::default() };
+        let inputs = Inputs::default();
+        let broken = block_on(remove(&trial.model, &trial.weights, &inputs, &settings, &Yielder::none()));
+        assert!(refused(broken).contains("holds inf"));
+        let one = Trial::new(|model| (model.kv_heads, model.layers) = (1, 1));
+        assert!(refused(one.remove(ModelPart::Heads, 1)).contains("only one key-value head"));
+        let whole = Trial::new(|model| (model.qk_norm, model.qk_norm_whole) = (true, true));
+        assert!(refused(whole.remove(ModelPart::Heads, 1)).contains("model.qk_norm_whole"));
+        // Block 1 of 3 does not rotate: without any other block, that would be another one.
+        let mut skips = Trial::new(|model| {
+            model.position = Position::Rope(Rope { skip_every: 2, ..Rope::new(100.0) });
+        });
+        let (hidden, heads) = (skips.model.mlp.hidden, skips.model.heads * skips.model.head_size);
+        skips.silence("blocks.0.mlp.down.weight", 0..hidden);
+        skips.silence("blocks.0.attention.output.weight", 0..heads);
+        assert!(refused(skips.remove(ModelPart::Blocks, 1)).contains("model.position.skip_every"));
+    }
+}
