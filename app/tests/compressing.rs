@@ -87,7 +87,7 @@ fn training_from_a_pruned_run_keeps_its_zeros_unless_told_otherwise() {
 fn removed_parts_leave_an_ordinary_smaller_run_that_recovers_by_distilling() {
     let (folder, _) = folder();
     let folder = folder.path();
-    let shape = ["model.layers=3", "model.heads=4", "model.kv_heads=2", "model.head_size=4"];
+    let shape = ["model.layers=3", "model.heads=4", "model.kv_heads=4", "model.head_size=8"];
     train(folder, &folder.join("first"), &[&sets(&shape)[..], &["--steps", "40", "--lr", "3e-3"]].concat());
     let whole = run_of(folder, "first", "2").config().unwrap().model;
     let mut made = Vec::new();
@@ -101,8 +101,14 @@ fn removed_parts_leave_an_ordinary_smaller_run_that_recovers_by_distilling() {
         let model = run_of(folder, "first", &run).config().unwrap().model;
         let part = ModelPart::named("part", part).unwrap();
         assert_eq!(part.count(&model) + count.parse::<usize>().unwrap(), part.count(&whole));
-        let to = format!("{run}.gguf");
-        succeed(folder, &["export", "--project", "first", "--run", &run, "--to", &to, "--format", "gguf"]);
+        // GPT-2's format has no head size: it is the width divided among the heads.
+        if part != ModelPart::Heads {
+            let to = format!("{run}.gguf");
+            succeed(
+                folder,
+                &["export", "--project", "first", "--run", &run, "--to", &to, "--format", "gguf"],
+            );
+        }
         made.push(run);
     }
     let taught = ["--set", "train.distil.teacher=2", "--lr", "3e-3", "--steps", "60"];

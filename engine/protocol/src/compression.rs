@@ -31,7 +31,7 @@ impl Compression {
     }
 }
 
-/// Formats it as in `q8_0`, `wanda 50 %`, `magnitude 2:4` and `2 blocks removed`.
+/// Formats it as in `q8_0`, `wanda 50.0 %`, `magnitude 2:4` and `2 blocks removed`.
 impl std::fmt::Display for Compression {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -293,7 +293,7 @@ mod tests {
         );
         assert_eq!(
             table.rows[1][..3],
-            [Cell::Text("wanda 50 %".to_owned()), Cell::Number(2.0), Cell::Number(150.0)]
+            [Cell::Text("wanda 50.0 %".to_owned()), Cell::Number(2.0), Cell::Number(150.0)]
         );
         pruned.loss = None;
         assert_eq!(pruned.losses(), None);
