@@ -237,8 +237,8 @@ fn the_window_asks_how_a_run_is_compressed() {
     for (pressed, method) in [
         (&["4 bits"][..], Some(Compression::Store { weights: WeightFormat::Q4_0 })),
         (&["Prune", "Magnitude", "75 %"], Some(Compression::Prune(settings))),
-        (&["Remove parts"], Some(Compression::Remove(RemoveSettings::default()))),
-        (&["Compare all"], None),
+        (&["Parts"], Some(Compression::Remove(RemoveSettings::default()))),
+        (&["Compare"], None),
     ] {
         let create = if method.is_some() { "Create a smaller run" } else { "Measure" };
         let mut window = support::on(PageName::Runs, [1280.0, 900.0]);
@@ -271,7 +271,7 @@ fn the_window_shows_a_frontier_and_recovers_a_pruned_run() {
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
     window.run_steps(3);
     for (role, name) in
-        [(Role::Button, "Compress"), (Role::RadioButton, "Compare all"), (Role::Button, "Measure")]
+        [(Role::Button, "Compress"), (Role::RadioButton, "Compare"), (Role::Button, "Measure")]
     {
         window.get_by_role_and_label(role, name).click();
         window.run_steps(3);

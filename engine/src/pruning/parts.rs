@@ -56,6 +56,9 @@ pub async fn remove(
     let mut smaller = model.clone();
     match part {
         ModelPart::Blocks => {
+            if inputs.influence.len() != model.layers {
+                return Err(Error::Internal("no influence of blocks was measured".to_owned()));
+            }
             kept.blocks = highest(&inputs.influence, count);
             smaller.layers = kept.blocks.len();
             let places = kept.blocks.iter().enumerate();

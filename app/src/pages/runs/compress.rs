@@ -61,8 +61,8 @@ fn method_ui(ui: &mut Ui, method: &mut Option<Compression>, model: Option<&Model
     let kinds = [
         (Method::Store, "Fewer bits"),
         (Method::Prune, "Prune"),
-        (Method::Remove, "Remove parts"),
-        (Method::Frontier, "Compare all"),
+        (Method::Remove, "Parts"),
+        (Method::Frontier, "Compare"),
     ];
     if widgets::segmented(ui, &mut kind, &kinds) {
         *method = match kind {
