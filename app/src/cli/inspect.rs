@@ -1,8 +1,11 @@
-//! `glasshouse inspect`: views inside a model processing a prompt, as text, JSON or files; and `glasshouse provenance`.
+//! `glasshouse inspect`: views inside a model processing a prompt, as text, JSON or files; `glasshouse diff` and `glasshouse provenance`.
 
+mod diff;
 mod files;
 mod heads;
 mod summary;
+
+pub(super) use diff::{DiffArguments, diff};
 
 use super::arguments::{DEFAULT_PROJECT, ModelArguments};
 use super::driver::drive;
@@ -49,7 +52,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         prompts: &arguments.prompt,
         views,
         settings: settings.clone(),
-        reference: arguments.align_with.map(at_step).transpose()?,
+        reference: arguments.align_with.map(at_step).transpose()?.map(|checkpoint| (None, checkpoint)),
         device: checked_device(&arguments.device)?,
     };
     let views = asked.views.len();
@@ -158,6 +161,7 @@ fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
         every_part: arguments.every_part,
         other_prompt: arguments.other_prompt.clone(),
         reference: None,
+        held_out: false,
         along_run: arguments.along_run,
     })
 }
@@ -184,8 +188,8 @@ struct InspectionRequest<'a> {
     prompts: &'a [String],
     views: Vec<View>,
     settings: InspectSettings,
-    /// The checkpoint whose maps others are aligned with.
-    reference: Option<CheckpointChoice>,
+    /// The weights to align maps or to compare with; of the same run if none is named.
+    reference: Option<(Option<String>, CheckpointChoice)>,
     device: &'a str,
 }
 
@@ -197,12 +201,12 @@ impl InspectionRequest<'_> {
         };
         drive(options, async |engine| {
             let (run, _) = trained::settings_of(engine, self.project, self.run.clone()).await?;
-            let of_run = |checkpoint: &CheckpointChoice| {
-                let (run, checkpoint) = (run.clone(), checkpoint.clone());
-                WeightSource::Checkpoint { run, checkpoint }
-            };
-            let source = of_run(&self.checkpoint);
-            let reference = self.reference.as_ref().map(of_run);
+            let source =
+                WeightSource::Checkpoint { run: run.clone(), checkpoint: self.checkpoint.clone() };
+            let reference = self.reference.map(|(other, checkpoint)| WeightSource::Checkpoint {
+                run: other.unwrap_or(run),
+                checkpoint,
+            });
             let command = Command::Inspect {
                 source,
                 prompt: prompt.clone(),

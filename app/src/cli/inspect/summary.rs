@@ -256,6 +256,11 @@ fn tell_detail(detail: &Detail) -> Result<()> {
                 say!("  {}", of_passage(passage))?;
             }
         }
+        Detail::Samples { prompt, texts } => {
+            for (name, text) in texts {
+                say!("  {name}: {}{}", prompt.replace('\n', " "), text.replace('\n', " "))?;
+            }
+        }
         Detail::Formulas { formulas } => {
             for (name, formula) in formulas {
                 say!("  {name}: {formula}")?;

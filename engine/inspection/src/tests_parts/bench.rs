@@ -132,6 +132,7 @@ impl Bench {
             settings,
             run: &self.run,
             reference: None,
+            base: None,
             indices: &mut self.indices,
         };
         let (inspected, bytes) = block_on(inspect(view, &mut subject))?;
