@@ -8,6 +8,7 @@ mod summary;
 pub(super) use diff::{DiffArguments, diff};
 
 use super::arguments::{DEFAULT_PROJECT, ModelArguments};
+use super::bar;
 use super::driver::drive;
 use super::settings::{checked_device, usage};
 use super::trained;
@@ -22,6 +23,9 @@ use glasshouse_engine::protocol::{CheckpointChoice, Command, Event, GenerateConf
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+
+/// Length of the progress bar's scale.
+const PERCENT: u64 = 100;
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let views = match arguments.view.as_slice() {
@@ -201,8 +205,7 @@ impl InspectionRequest<'_> {
         };
         drive(options, async |engine| {
             let (run, _) = trained::settings_of(engine, self.project, self.run.clone()).await?;
-            let source =
-                WeightSource::Checkpoint { run: run.clone(), checkpoint: self.checkpoint.clone() };
+            let source = WeightSource::Checkpoint { run: run.clone(), checkpoint: self.checkpoint.clone() };
             let reference = self.reference.map(|(other, checkpoint)| WeightSource::Checkpoint {
                 run: other.unwrap_or(run),
                 checkpoint,
@@ -215,17 +218,25 @@ impl InspectionRequest<'_> {
                 settings: Box::new(InspectSettings { reference, ..self.settings.clone() }),
             };
             let mut answers: Vec<ViewsAnswer> = Vec::new();
+            let mut bar: Option<indicatif::ProgressBar> = None;
             let hear = |event, bytes| {
                 match event {
                     Event::Inspected { inspection } => {
                         let number = (!further.is_empty()).then_some(answers.len());
                         answers.push(ViewsAnswer { number, head: *inspection, bytes });
                     }
+                    Event::Underway { share: Some(share), .. } => {
+                        let bar = bar.get_or_insert_with(|| bar::bar(PERCENT, "{bar:30} {percent} %"));
+                        bar.set_position((share * PERCENT as f64) as u64);
+                    }
                     event => trained::note(&event),
                 }
                 Ok(())
             };
             engine.ask_for_bytes(command, hear).await?;
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
             anyhow::ensure!(answers.len() == self.prompts.len(), "the engine did not answer every prompt");
             Ok(answers)
         })

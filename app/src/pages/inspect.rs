@@ -4,6 +4,7 @@
 mod asking;
 mod attention;
 mod chosen;
+mod diff;
 mod embeddings;
 mod graph;
 mod head;
@@ -138,7 +139,11 @@ impl InspectPage {
     }
 
     fn views(&self) -> Vec<View> {
-        self.alone.map_or_else(|| View::ALL.to_vec(), |view| vec![view])
+        match (self.alone, &self.chosen.beside) {
+            (Some(view), _) => vec![view],
+            (None, Some(_)) => [&[View::Diff], &View::ALL[..]].concat(),
+            (None, None) => View::ALL.to_vec(),
+        }
     }
 
     /// The states of the weights in training for fast and slow views: the step of the last update, at most one per [`LOOKS`]
@@ -222,6 +227,7 @@ fn view_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         View::WhatIf => what_if::ui(ui, shown, chosen),
         View::Provenance => provenance::ui(ui, shown, chosen),
         View::Graph => graph::ui(ui, shown, chosen),
+        View::Diff => diff::ui(ui, shown, chosen),
     });
 }
 

@@ -70,10 +70,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             return Err(Error::Refused(reason));
         }
     }
-    let (old, new) = (
-        prompt_tokens(base.tokenizer, subject.prompt)?,
-        prompt_tokens(subject.tokenizer, subject.prompt)?,
-    );
+    let (old, new) =
+        (prompt_tokens(base.tokenizer, subject.prompt)?, prompt_tokens(subject.tokenizer, subject.prompt)?);
     for (lens, tokens) in [(&*base.lens, &old), (&*subject.lens, &new)] {
         check(lens.config(), &InspectSettings::default(), tokens)?;
         if tokens.len() < 2 {

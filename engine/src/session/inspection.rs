@@ -3,9 +3,9 @@
 use super::Session;
 use super::models::{Generations, Model};
 use super::training::ActiveRun;
+use crate::evaluation::documents;
 use crate::generation::prompt_tokens;
 use crate::graph::ParameterId;
-use crate::evaluation::documents;
 use crate::inspection::{Base, Subject, check, inspect};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;

@@ -44,11 +44,7 @@ pub(in super::super) fn diff(arguments: &DiffArguments) -> Result<()> {
         device: checked_device(&arguments.device)?,
     };
     asked.answers()?.iter().try_for_each(|answer| {
-        if arguments.json {
-            Ok(say!("{}", answer.json(ViewsAnswer::entries))?)
-        } else {
-            print(answer, count)
-        }
+        if arguments.json { Ok(say!("{}", answer.json(ViewsAnswer::entries))?) } else { print(answer, count) }
     })
 }
 
@@ -245,8 +241,7 @@ fn print_parts(found: &Found<'_>, names: &[String], count: usize) -> Result<()> 
     let Some(columns) = found.tensors.get("effect").and_then(|tensor| tensor.summary.axes.get(1)) else {
         return Ok(());
     };
-    let [effect, weights, activations] =
-        ["effect", "weights", "activations"].map(|name| found.floats(name));
+    let [effect, weights, activations] = ["effect", "weights", "activations"].map(|name| found.floats(name));
     let mut order: Vec<usize> = (0..effect.len()).collect();
     order.sort_by(|one, other| effect[*other].abs().total_cmp(&effect[*one].abs()));
     let mut table =
@@ -257,7 +252,9 @@ fn print_parts(found: &Found<'_>, names: &[String], count: usize) -> Result<()> 
         let cell = |values: &[f32]| values.get(at).copied().map(figures).unwrap_or_default();
         table.push(vec![format!("layer {layer} {part}"), cell(&effect), cell(&weights), cell(&activations)]);
     }
-    say!("\nParts by the effect of putting them into the earlier model; relative change of weights and outputs")?;
+    say!(
+        "\nParts by the effect of putting them into the earlier model; relative change of weights and outputs"
+    )?;
     print_table(&table)?;
     let (changes, directions) = (found.floats("parameter_change"), found.floats("first_direction"));
     let mut rows: Vec<_> = names.iter().zip(changes.into_iter().zip(directions)).collect();
