@@ -265,7 +265,8 @@ fn entries_of(lens: &Lens, layer: usize, part: usize) -> Vec<(String, Vec<Range<
             _ => Vec::new(),
         }
     };
-    own.map(|(name, ty)| (name.clone(), ranges(name, &ty.shape))).collect()
+    let own = own.map(|(name, ty)| (name.clone(), ranges(name, &ty.shape)));
+    own.filter(|(_, ranges)| !ranges.is_empty()).collect()
 }
 
 /// σ₁² / ‖new − old‖² of a matrix's difference; 0 without a difference, 1 for a vector.
@@ -521,4 +522,53 @@ async fn sample(
         batch.next(&mut decoder).await?;
     }
     Ok(batch.finish().pop().map(|generated| generated.text).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_platform::block_on;
+    use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
+
+    #[test]
+    fn windows_predict_each_token_but_the_first_once() {
+        let tokens: Vec<u32> = (0..9).collect();
+        for time in 1..12 {
+            let pairs = windows(&tokens, time).flat_map(|(inputs, targets)| inputs.iter().zip(targets));
+            let pairs: Vec<(u32, u32)> = pairs.map(|(input, target)| (*input, *target)).collect();
+            assert_eq!(pairs, (0..8).map(|at| (at, at + 1)).collect::<Vec<_>>(), "{time}");
+        }
+    }
+
+    #[test]
+    fn the_first_direction_of_a_difference_of_rank_one_is_all_of_it() {
+        let share = |new: &[f32], shape: &[usize]| {
+            block_on(first_direction(&vec![0.0; new.len()], new, shape, &Yielder::none()))
+        };
+        assert!((share(&[1.0, 2.0, -3.0, 2.0, 4.0, -6.0], &[2, 3]) - 1.0).abs() < 1e-6);
+        assert!((share(&[3.0, 0.0, 0.0, 1.0], &[2, 2]) - 0.9).abs() < 1e-6);
+        assert_eq!((share(&[0.0; 4], &[2, 2]), share(&[1.0, 5.0], &[2])), (0.0, 1.0));
+    }
+
+    #[test]
+    fn samples_continue_the_first_words() {
+        assert_eq!(beginning("One day, the"), "One day, the");
+        assert_eq!(beginning("a b c d e f g h\ni j"), "a b c d e f g h");
+        assert_eq!(beginning(&"é".repeat(300)), "é".repeat(CHARACTERS));
+        assert_eq!(beginning(" "), " ");
+    }
+
+    #[test]
+    fn tokens_spell_the_bytes_of_the_text_or_are_refused() {
+        let config =
+            |kind| TokenizerConfig { kind, vocabulary: 0, min_frequency: 1, special_tokens: Vec::new() };
+        let train = |kind| block_on(Tokenizer::train(&config(kind), ["aé b"], &Yielder::none())).unwrap();
+        for (kind, counts) in [(TokenizerKind::Byte, vec![1; 5]), (TokenizerKind::Char, vec![1, 2, 1, 1])] {
+            let tokenizer = train(kind);
+            let tokens = tokenizer.encode_prompt("aé b").unwrap();
+            assert_eq!(byte_counts(&tokenizer, &tokens, "aé b"), Some(counts), "{kind:?}");
+            assert_eq!(byte_counts(&tokenizer, &tokens, "aé bc"), None);
+            assert_eq!(byte_counts(&tokenizer, &tokens, "aé"), None);
+        }
+    }
 }

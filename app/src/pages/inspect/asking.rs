@@ -87,9 +87,11 @@ impl Asking {
             let Some(source) = source else { continue };
             let key = |view: View| Key {
                 source: source.clone(),
-                moment: match [source, &chosen.source].contains(&&WeightSource::Current) {
-                    true if *source == WeightSource::Current || view == View::Diff => moment(view),
-                    _ => 0,
+                moment: match *source == WeightSource::Current
+                    || view == View::Diff && chosen.source == WeightSource::Current
+                {
+                    true => moment(view),
+                    false => 0,
                 },
                 prompt: chosen.prompt.clone(),
                 settings: chosen.settings(&[view]),
