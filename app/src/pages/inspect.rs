@@ -94,8 +94,11 @@ impl Page for InspectPage {
             _ => quick,
         };
         // The prompt's tokens are always needed.
-        let asked = if open.is_empty() { &[View::Tokens] } else { open.as_slice() };
-        self.asking.ask_each(context, &self.chosen, asked, moment);
+        let mut asked = open.clone();
+        if asked.iter().all(|view| *view == View::Diff) {
+            asked.push(View::Tokens);
+        }
+        self.asking.ask_each(context, &self.chosen, &asked, moment);
         let before = self.chosen.clone();
         self.top_ui(ui, context, &open);
         ui.add_space(space::SMALL);

@@ -68,7 +68,8 @@ fn model(project: &Path, typed: &str) -> Result<(String, CheckpointChoice)> {
     if Path::new(file).is_file() || checkpoints.iter().any(|own| own.file == file) {
         return Ok((name, checkpoint));
     }
-    let steps: Vec<String> = checkpoints.iter().map(|own| own.step.to_string()).collect();
+    let mut steps: Vec<String> = checkpoints.iter().map(|own| own.step.to_string()).collect();
+    steps.dedup();
     Err(usage(format!(
         "{name} has no checkpoint {file:?}; choose best, latest, or one of the steps {}",
         steps.join(", ")
