@@ -248,7 +248,7 @@ fn entries_of(lens: &Lens, layer: usize, part: usize) -> Vec<(String, Vec<Range<
     let scope = format!("blocks.{layer}.{}.", if part == MLP { "mlp" } else { "attention" });
     let own = lens.parameters().iter().filter(|(name, _)| name.starts_with(&scope));
     let Some(head) = part.checked_sub(FIRST_HEAD) else {
-        return own.map(|(name, ty)| (name.clone(), vec![0..ty.count()])).collect();
+        return own.map(|(name, ty)| (name.clone(), std::iter::once(0..ty.count()).collect())).collect();
     };
     let Heads { heads, kv_heads, head_size: size } = lens.heads();
     let rows = if kv_heads == heads { vec![head, heads + head, 2 * heads + head] } else { vec![head] };
