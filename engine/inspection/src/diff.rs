@@ -15,7 +15,8 @@ use glasshouse_compiler::model::HookPoint;
 use glasshouse_generation::{Batch, prompt_tokens, request};
 use glasshouse_metrics::statistics::Bootstrap;
 use glasshouse_platform::{Error, Result, Yielder};
-use glasshouse_protocol::inspect::{Detail, InspectSettings};
+use glasshouse_protocol::evaluation::{Cell, Table};
+use glasshouse_protocol::inspect::{Detail, InspectSettings, View};
 use glasshouse_text::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
@@ -53,14 +54,9 @@ impl std::fmt::Debug for Base<'_> {
     }
 }
 
-/// With the same tokenizer: ids [text]; divergence and divergence_back [text], KL(before ‖ after) and KL(after ‖ before) in bits;
-/// change [text], log₂ of the factor by which the token's probability rose; places [N] of the largest divergences, with top_before,
-/// top_after [N, 3] and their probabilities; mean_divergence, mean_divergence_back, loss_before, loss_after (bits per token)
-/// \[figure\]. With another one: change [text] of the inspected model's tokens, bits_before and bits_after [byte], loss_before and
-/// loss_after in bits per byte.
-///
-/// gained and forgotten \[token\], with the sum of changes and the number of occurrences. With the same shape: weights,
-/// activations and effect [L, part], parameter_change and first_direction [P].
+/// ids, change [text]: the text's tokens, and log₂ of the factor by which each became likelier. With the same tokenizer: divergence
+/// and divergence_back [text], KL(before ‖ after) and KL(after ‖ before) in bits; with another one: bits_before and bits_after
+/// \[byte\]. With the same shape: weights, activations and effect [L, part]. Everything else is in tables.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let missing = || Error::Refused("this view compares two models; choose the earlier one".to_owned());
     let mut base = subject.base.take().ok_or_else(missing)?;
@@ -78,13 +74,14 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             return Err(Error::Refused("the text has a single token; at least two are needed".to_owned()));
         }
     }
-    let mut found = Found::default();
+    let (mut found, mut tables) = (Found::default(), Vec::new());
     let outputs = [&*base.lens, &*subject.lens].map(|lens| lens.config().outputs());
     if outputs[0] == outputs[1] && base.tokenizer.to_json()? == subject.tokenizer.to_json()? {
-        by_token(subject, &mut base, &new, &mut found).await?;
+        by_token(subject, &mut base, &new, (&mut found, &mut tables)).await?;
     } else {
-        by_byte(subject, &mut base, [&old, &new], &mut found).await?;
+        by_byte(subject, &mut base, [&old, &new], (&mut found, &mut tables)).await?;
     }
+    found.detail(Detail::Tables { tables });
     let prompt = beginning(subject.prompt);
     let mut texts = Vec::with_capacity(2);
     for ((lens, tokenizer), name) in
@@ -105,7 +102,7 @@ async fn by_token(
     subject: &mut Subject<'_>,
     base: &mut Base<'_>,
     tokens: &[u32],
-    found: &mut Found,
+    (found, tables): (&mut Found, &mut Vec<Table>),
 ) -> Result<()> {
     let (before, after) = (&*base.lens, &*subject.lens);
     let heads = after.heads();
@@ -132,13 +129,12 @@ async fn by_token(
         done += 1;
         (base.tell)(done, total);
     }
-    seen.show(subject, tokens, found);
+    seen.show(subject, tokens, (&mut *found, &mut *tables));
     if !alike {
         found.notice("The models have different shapes: changes of weights and of outputs, and effects of parts, are left out.");
         return Ok(());
     }
     let axes = [("L", layers), ("part", FIRST_HEAD + heads.heads)];
-    found.floats("activations", "", &axes, moved.iter().map(Norms::change).collect());
     let mut weights = Vec::with_capacity(parts);
     let mut effects = Vec::with_capacity(parts);
     let loss = mean(&losses(base.lens, tokens, context).await?);
@@ -161,24 +157,49 @@ async fn by_token(
             (base.tell)(done, total);
         }
     }
-    found.floats("weights", "", &axes, weights);
-    found.floats("effect", "", &axes, effects);
-    let names: Vec<String> = subject.lens.parameters().iter().map(|(name, _)| name.clone()).collect();
-    let (mut changes, mut directions) = (Vec::new(), Vec::new());
-    for name in &names {
-        let (Some((old, shape)), Some((new, _))) = (base.lens.weight(name), subject.lens.weight(name)) else {
-            continue;
-        };
-        let mut norms = Norms::default();
-        norms.add(old, new);
-        changes.push(norms.change());
-        directions.push(first_direction(old, new, shape, &yielder).await);
+    let activations = moved.iter().map(Norms::change).collect::<Vec<f32>>();
+    let mut rows: Vec<(f32, Vec<Cell>)> = Vec::with_capacity(parts);
+    for (at, effect) in effects.iter().enumerate() {
+        let part = View::Diff.place_name("part", at % axes[1].1).unwrap_or_default();
+        let name = format!("layer {} {part}", at / axes[1].1);
+        let numbers = [*effect, weights[at], activations[at]].map(number);
+        rows.push((effect.abs(), std::iter::once(Cell::Text(name)).chain(numbers).collect()));
     }
-    let axes = [("P", names.len())];
-    found.floats("parameter_change", "", &axes, changes);
-    found.floats("first_direction", "", &axes, directions);
-    found.detail(Detail::Parameters { names, steps: Vec::new() });
+    let about = "Effect: change of the earlier model's loss with this part of the later one. Weights and outputs: relative change.";
+    tables.push(ranked("Parts", about, &["part", "effect (bits per token)", "weights", "outputs"], rows));
+    found.floats("weights", "", &axes, weights);
+    found.floats("activations", "", &axes, activations);
+    found.floats("effect", "", &axes, effects);
+    let mut rows = Vec::new();
+    for (name, _) in subject.lens.parameters() {
+        if let (Some((old, shape)), Some((new, _))) = (base.lens.weight(name), subject.lens.weight(name)) {
+            let mut norms = Norms::default();
+            norms.add(old, new);
+            let direction = first_direction(old, new, shape, &yielder).await;
+            let cells = vec![Cell::Text(name.clone()), number(norms.change()), number(direction)];
+            rows.push((norms.change(), cells));
+        }
+    }
+    let about = "Relative change of each parameter, and the share of the largest singular direction of a matrix's change.";
+    tables.push(ranked("Parameters", about, &["parameter", "change", "largest direction"], rows));
     Ok(())
+}
+
+/// A table in descending order of the rows' ranks.
+fn ranked(title: &str, about: &str, columns: &[&str], mut rows: Vec<(f32, Vec<Cell>)>) -> Table {
+    rows.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    Table {
+        title: title.to_owned(),
+        about: about.to_owned(),
+        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        rows: rows.into_iter().map(|(_, cells)| cells).collect(),
+    }
+}
+
+/// JSON has only finite numbers.
+fn number(value: impl Into<f64>) -> Cell {
+    let value = value.into();
+    if value.is_finite() { Cell::Number(value) } else { Cell::Text("–".to_owned()) }
 }
 
 fn sites(layers: usize) -> Vec<HookPoint> {
@@ -335,68 +356,82 @@ impl Predictions {
         }
     }
 
-    fn show(&self, subject: &Subject<'_>, tokens: &[u32], found: &mut Found) {
+    fn show(&self, subject: &Subject<'_>, tokens: &[u32], (found, tables): (&mut Found, &mut Vec<Table>)) {
         let [before, after] = &self.losses;
-        figure(found, "mean_divergence", &self.divergence, BLOCK);
-        figure(found, "mean_divergence_back", &self.back, BLOCK);
-        figure(found, "loss_before", before, BLOCK);
-        figure(found, "loss_after", after, BLOCK);
+        tables.push(figures(
+            "bits per token",
+            BLOCK,
+            &[
+                ("KL(before ‖ after)", &self.divergence),
+                ("KL(after ‖ before)", &self.back),
+                ("loss before", before),
+                ("loss after", after),
+            ],
+        ));
         let change: Vec<f64> = before.iter().zip(after).map(|(before, after)| before - after).collect();
-        text_of(subject, tokens, &change, found);
-        // The first token has no prediction.
-        let shown = |values: &[f64]| -> Vec<f32> {
-            std::iter::once(0.0).chain(values.iter().map(|value| *value as f32)).collect()
+        let divergence: Vec<f32> = self.divergence.iter().map(|bits| *bits as f32).collect();
+        let likeliest = |(ids, shares): &(Vec<u32>, Vec<f32>)| {
+            let said =
+                ids.iter().zip(shares).map(|(id, share)| format!("{} {share:.2}", quoted(subject, *id)));
+            Cell::Text(said.collect::<Vec<_>>().join(" "))
         };
+        let row = |at: u32| {
+            let at = at as usize;
+            let [before, after] = self.tops.each_ref().map(|tops| likeliest(&tops[at]));
+            let place = Cell::Count(at as u64 + 1);
+            let token = Cell::Text(quoted(subject, tokens[at + 1]));
+            let cells = vec![place, token, number(divergence[at]), number(change[at]), before, after];
+            (divergence[at], cells)
+        };
+        let rows = largest(&divergence, subject.settings.count).into_iter().map(row).collect();
+        let about =
+            "KL(before ‖ after) in bits; change: log₂ of the factor by which the token became likelier.";
+        let columns = ["place", "token", "KL", "change", "likeliest before", "likeliest after"];
+        tables.push(ranked("Largest divergence", about, &columns, rows));
+        text_of(subject, tokens, &change, (&mut *found, &mut *tables));
         let axes = [("text", tokens.len())];
-        let divergence = shown(&self.divergence);
-        let places = largest(&divergence[1..], subject.settings.count);
-        found.floats("divergence", "", &axes, divergence);
-        found.floats("divergence_back", "", &axes, shown(&self.back));
-        let mut ids: Vec<u32> = tokens.to_vec();
-        let listed = |tops: &[(Vec<u32>, Vec<f32>)]| -> (Vec<u32>, Vec<f32>) {
-            let own = places.iter().filter_map(|place| tops.get(*place as usize));
-            let (ids, shares): (Vec<_>, Vec<_>) = own.cloned().unzip();
-            (ids.concat(), shares.concat())
-        };
-        let columns = TOP.min(subject.lens.config().outputs());
-        let axes = [("N", places.len()), ("top", columns)];
-        for (tops, [name, shares_name]) in self
-            .tops
-            .iter()
-            .zip([["top_before", "top_before_probability"], ["top_after", "top_after_probability"]])
-        {
-            let (own, shares) = listed(tops);
-            ids.extend_from_slice(&own);
-            found.integers(name, "", &axes, own);
-            found.floats(shares_name, "", &axes, shares);
-        }
-        let places: Vec<u32> = places.into_iter().map(|place| place + 1).collect();
-        found.integers("places", "", &[("N", places.len())], places);
-        found.detail(subject.tokens_of(ids));
+        found.floats("divergence", "", &axes, after_first(divergence));
+        found.floats("divergence_back", "", &axes, after_first(self.back.iter().map(|bits| *bits as f32)));
     }
 }
 
+/// The first token has no prediction.
+fn after_first(values: impl IntoIterator<Item = f32>) -> Vec<f32> {
+    std::iter::once(0.0).chain(values).collect()
+}
+
+/// A token in quotes, so that its spaces are visible.
+fn quoted(subject: &Subject<'_>, token: u32) -> String {
+    // The text already writes bytes of incomplete characters as `\xE6`.
+    format!("{:?}", subject.token(token).text).replace(r"\\x", r"\x")
+}
+
 /// The text's tokens with the change of each, and the tokens gained and forgotten.
-fn text_of(subject: &Subject<'_>, tokens: &[u32], change: &[f64], found: &mut Found) {
+fn text_of(
+    subject: &Subject<'_>,
+    tokens: &[u32],
+    change: &[f64],
+    (found, tables): (&mut Found, &mut Vec<Table>),
+) {
     let axes = [("text", tokens.len())];
     found.integers("ids", "", &axes, tokens.to_vec());
-    let shown = std::iter::once(0.0).chain(change.iter().map(|bits| *bits as f32)).collect();
-    found.floats("change", "", &axes, shown);
-    let mut tally: BTreeMap<u32, (f64, u32)> = BTreeMap::new();
+    found.floats("change", "", &axes, after_first(change.iter().map(|bits| *bits as f32)));
+    found.detail(subject.tokens_of(tokens.iter().copied()));
+    let mut tally: BTreeMap<u32, (f64, u64)> = BTreeMap::new();
     for (token, bits) in tokens.iter().skip(1).zip(change) {
         let entry = tally.entry(*token).or_default();
         *entry = (entry.0 + bits, entry.1 + 1);
     }
-    for (name, sign) in [("gained", 1.0), ("forgotten", -1.0)] {
-        let mut listed: Vec<_> = tally.iter().filter(|(_, (bits, _))| sign * bits > 0.0).collect();
-        listed.sort_by(|(_, (one, _)), (_, (other, _))| (sign * other).total_cmp(&(sign * one)));
-        listed.truncate(subject.settings.count);
-        let axes = [(name, listed.len())];
-        found.integers(name, "", &axes, listed.iter().map(|(token, _)| **token).collect());
-        let bits = listed.iter().map(|(_, (bits, _))| *bits as f32).collect();
-        found.floats(&format!("{name}_bits"), "", &axes, bits);
-        let counts = listed.iter().map(|(_, (_, count))| *count).collect();
-        found.integers(&format!("{name}_count"), "", &axes, counts);
+    let about = "Sum over the text of log₂ of the factor by which the token became likelier.";
+    for (title, sign) in [("Tokens gained", 1.0), ("Tokens forgotten", -1.0)] {
+        let row = |(token, (bits, count)): (&u32, &(f64, u64))| {
+            let cells = vec![Cell::Text(quoted(subject, *token)), number(*bits), Cell::Count(*count)];
+            (sign * *bits as f32, cells)
+        };
+        let rows = tally.iter().map(row).filter(|(bits, _)| *bits > 0.0).collect();
+        let mut table = ranked(title, about, &["token", "bits", "occurrences"], rows);
+        table.rows.truncate(subject.settings.count);
+        tables.push(table);
     }
 }
 
@@ -405,7 +440,7 @@ async fn by_byte(
     subject: &mut Subject<'_>,
     base: &mut Base<'_>,
     [old, new]: [&[u32]; 2],
-    found: &mut Found,
+    (found, tables): (&mut Found, &mut Vec<Table>),
 ) -> Result<()> {
     let text = subject.prompt;
     let mut sizes = Vec::with_capacity(2);
@@ -436,8 +471,8 @@ async fn by_byte(
     // No first token has a prediction, so the longer of them is left out for both.
     let unknown = sizes.iter().filter_map(|sizes| sizes.first()).copied().max().unwrap_or_default();
     let compared = |bits: &[f64]| bits.get(unknown..).unwrap_or_default().to_vec();
-    figure(found, "loss_before", &compared(&before), BLOCK_BYTES);
-    figure(found, "loss_after", &compared(&after), BLOCK_BYTES);
+    let losses = [("loss before", &compared(&before)), ("loss after", &compared(&after))];
+    tables.push(figures("bits per byte", BLOCK_BYTES, &losses));
     let change = |range: Range<usize>| -> f64 {
         let known = range.start.max(unknown)..range.end.max(unknown);
         before[known.clone()].iter().sum::<f64>() - after[known].iter().sum::<f64>()
@@ -450,8 +485,7 @@ async fn by_byte(
             change(at - size..at)
         })
         .collect();
-    text_of(subject, new, changes.get(1..).unwrap_or_default(), found);
-    found.detail(subject.tokens_of(new.iter().copied()));
+    text_of(subject, new, changes.get(1..).unwrap_or_default(), (&mut *found, tables));
     for (name, bits) in [("bits_before", before), ("bits_after", after)] {
         let axes = [("byte", bits.len())];
         found.floats(name, "", &axes, bits.into_iter().map(|bits| bits as f32).collect());
@@ -485,15 +519,22 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// Adds the mean with its interval; NaN if there are too few blocks for one.
-fn figure(found: &mut Found, name: &str, values: &[f64], block: usize) {
-    let mean = mean(values);
-    let (sums, counts): (Vec<f64>, Vec<f64>) =
-        values.chunks(block).map(|block| (block.iter().sum::<f64>(), block.len() as f64)).unzip();
-    let certain = values.iter().all(|value| *value == mean);
-    let none = [if certain { mean } else { f64::NAN }; 2];
-    let [low, high] = Bootstrap::default().ratio(&sums, &counts).unwrap_or(none);
-    found.floats(name, "", &[("figure", 3)], [mean, low, high].map(|value| value as f32).to_vec());
+/// Means with their intervals, if there are enough blocks for one.
+fn figures(unit: &str, block: usize, values: &[(&str, &Vec<f64>)]) -> Table {
+    let row = |(name, values): &(&str, &Vec<f64>)| {
+        let mean = mean(values);
+        let (sums, counts): (Vec<f64>, Vec<f64>) =
+            values.chunks(block).map(|block| (block.iter().sum::<f64>(), block.len() as f64)).unzip();
+        let none = [if values.iter().all(|value| *value == mean) { mean } else { f64::NAN }; 2];
+        let [low, high] = Bootstrap::default().ratio(&sums, &counts).unwrap_or(none);
+        vec![Cell::Text((*name).to_owned()), number(mean), number(low), number(high)]
+    };
+    Table {
+        title: "The whole text".to_owned(),
+        about: "Means with 95 % intervals.".to_owned(),
+        columns: ["", unit, "from", "to"].map(str::to_owned).to_vec(),
+        rows: values.iter().map(row).collect(),
+    }
 }
 
 /// The first words of a text, for both models to continue.

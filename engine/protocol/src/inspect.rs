@@ -115,7 +115,6 @@ impl View {
                 1 => "MLP".to_owned(),
                 head => format!("head {}", head - 2),
             }),
-            ("figure", _) => ["value", "low", "high"].get(place).map(|name| (*name).to_owned()),
             ("score", _) => HEAD_SCORES.get(place).map(|name| (*name).to_owned()),
             // Index 0 is the embedding; then attention and MLP of each layer alternate.
             ("part", _) | ("stage", Self::Residual) => Some(match place.checked_sub(1) {
@@ -374,6 +373,8 @@ pub enum Detail {
         /// Model and text: the earlier model, then the inspected one.
         texts: Vec<(String, String)>,
     },
+    /// For [`View::Diff`].
+    Tables { tables: Vec<crate::evaluation::Table> },
     /// For [`View::Walk`]: how this model computes the view's tensors.
     Formulas {
         /// Tensor name and formula; x is the block's input, y the input of its MLP's residual addition.

@@ -90,7 +90,8 @@ impl Session {
         let device = lens.device().to_owned();
         let mut answers: Vec<Seen> = Vec::with_capacity(prompts.len());
         for (prompt, all) in prompts.iter().zip(&read) {
-            let tokens = kept(&model.config, all);
+            // What changed is read in windows.
+            let tokens = if *views == [View::Diff] { all } else { kept(&model.config, all) };
             let position = settings.position.unwrap_or(tokens.len().saturating_sub(1));
             let mut subject = Subject {
                 lens,

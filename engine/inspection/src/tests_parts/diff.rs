@@ -4,6 +4,7 @@ use super::bench::{Bench, Seen, gpt, lens, llama, near, number, refusal, sandwic
 use crate::{Lens, Tensor};
 use glasshouse_compiler::model::HookPoint;
 use glasshouse_platform::Yielder;
+use glasshouse_protocol::evaluation::Cell;
 use glasshouse_protocol::inspect::{Detail, InspectSettings};
 use glasshouse_protocol::{GenerateConfig, TokenizerConfig, TokenizerKind};
 use glasshouse_text::tokenizer::Tokenizer;
@@ -38,6 +39,33 @@ fn predictions(lens: &mut Lens, tokens: &[u32]) -> Vec<Vec<f32>> {
     rows
 }
 
+fn rows<'a>(seen: &'a Seen, title: &str) -> &'a [Vec<Cell>] {
+    let tables = seen.inspected.details.iter().filter_map(|detail| match detail {
+        Detail::Tables { tables } => Some(tables),
+        _ => None,
+    });
+    &tables.flatten().find(|table| table.title == title).unwrap_or_else(|| panic!("no table {title}")).rows
+}
+
+/// The numbers in a row of a table.
+fn numbers(row: &[Cell]) -> Vec<f32> {
+    let number = |cell: &Cell| match cell {
+        Cell::Number(value) => Some(*value as f32),
+        Cell::Count(count) => Some(*count as f32),
+        _ => None,
+    };
+    row.iter().filter_map(number).collect()
+}
+
+fn is_named(row: &[Cell], name: &str) -> bool {
+    row[0] == Cell::Text(name.to_owned())
+}
+
+/// A mean over the whole text.
+fn figure(seen: &Seen, name: &str) -> Vec<f32> {
+    numbers(rows(seen, "The whole text").iter().find(|row| is_named(row, name)).unwrap())
+}
+
 fn samples(seen: &Seen) -> &[(String, String)] {
     let found = seen.inspected.details.iter().find_map(|detail| match detail {
         Detail::Samples { texts, .. } => Some(texts),
@@ -53,23 +81,20 @@ fn the_same_model_did_not_change_at_all() {
         let mut before = twin(&bench.lens);
         let own = bench.tokenizer.clone();
         let seen = bench.look_from(&mut before, &own, TEXT, &settings()).unwrap();
-        for name in [
-            "divergence",
-            "divergence_back",
-            "change",
-            "mean_divergence",
-            "mean_divergence_back",
-            "weights",
-            "activations",
-            "effect",
-            "parameter_change",
-            "first_direction",
-        ] {
+        for name in ["divergence", "divergence_back", "change", "weights", "activations", "effect"] {
             let found = seen.floats(name);
             assert!(!found.is_empty() && found.iter().all(|entry| *entry == 0.0), "{name}: {found:?}");
         }
-        assert_eq!(seen.floats("loss_before"), seen.floats("loss_after"));
-        assert!(seen.integers("gained").is_empty() && seen.integers("forgotten").is_empty());
+        assert_eq!(figure(&seen, "loss before"), figure(&seen, "loss after"));
+        for name in ["KL(before ‖ after)", "KL(after ‖ before)"] {
+            assert_eq!(figure(&seen, name), [0.0; 3]);
+        }
+        for title in ["Tokens gained", "Tokens forgotten"] {
+            assert!(rows(&seen, title).is_empty());
+        }
+        let parameters = rows(&seen, "Parameters");
+        assert_eq!(parameters.len(), bench.lens.parameters().len());
+        assert!(parameters.iter().all(|row| numbers(row) == [0.0, 0.0]), "{parameters:?}");
         let [(_, one), (_, other)] = samples(&seen) else { panic!() };
         assert!(one == other && !one.is_empty());
     }
@@ -100,19 +125,18 @@ fn a_changed_head_comes_first_in_weights_outputs_and_effect() {
         }
         // Nothing else changed, so this head, and its attention, explain the whole difference.
         let effect = seen.floats("effect");
-        let whole = seen.floats("loss_after")[0] - seen.floats("loss_before")[0];
+        let whole = figure(&seen, "loss after")[0] - figure(&seen, "loss before")[0];
         assert!(whole.abs() > 1e-3);
         near(&[effect[2 + changed], effect[0]], &[whole; 2], 1e-4);
         assert!(effect[1] == 0.0 && effect[6..].iter().all(|entry| *entry == 0.0), "{effect:?}");
         assert_eq!(before.arena(), kept, "the earlier model has its weights back");
-        let (names, changes) = (bench.lens.parameters(), seen.floats("parameter_change"));
-        let moved: Vec<&str> = names
-            .iter()
-            .zip(&changes)
-            .filter(|(_, change)| **change > 0.0)
-            .map(|(own, _)| own.0.as_str())
-            .collect();
-        assert_eq!(moved, ["blocks.0.attention.qkv.weight", "blocks.0.attention.output.weight"]);
+        let moved: Vec<&[Cell]> =
+            rows(&seen, "Parameters").iter().map(Vec::as_slice).filter(|row| numbers(row)[0] > 0.0).collect();
+        assert_eq!(moved.len(), 2, "{moved:?}");
+        for name in ["qkv", "output"] {
+            let name = format!("blocks.0.attention.{name}.weight");
+            assert!(moved.iter().any(|row| is_named(row, &name)), "{moved:?}");
+        }
     }
 }
 
@@ -140,29 +164,29 @@ fn divergences_and_changes_are_those_of_the_logits() {
     let change: Vec<f32> =
         pairs().enumerate().map(|(at, (old, new))| (new[target(at)] / old[target(at)]).log2()).collect();
     near(&seen.floats("change")[1..], &change, 1e-4);
-    let [mean, low, high] = seen.floats("mean_divergence")[..] else { panic!() };
+    let [mean, low, high] = figure(&seen, "KL(before ‖ after)")[..] else { panic!() };
     near(&[mean], &[divergence.iter().sum::<f32>() / divergence.len() as f32], 1e-4);
     assert!(low < mean && mean < high, "{low} {mean} {high}");
     let loss = |rows: &[Vec<f32>]| {
         let all = rows.iter().enumerate().map(|(at, row)| -row[target(at)].log2());
         all.sum::<f32>() / rows.len() as f32
     };
-    near(&[seen.floats("loss_before")[0], seen.floats("loss_after")[0]], &[loss(&old), loss(&new)], 1e-4);
-    let places = seen.integers("places");
-    let listed: Vec<f32> = places.iter().map(|place| divergence[*place as usize - 1]).collect();
-    assert!(listed.len() == 5 && listed.windows(2).all(|pair| pair[0] >= pair[1] - 1e-4), "{listed:?}");
-    let most = divergence.iter().copied().fold(0.0, f32::max);
-    near(&listed[..1], &[most], 1e-4);
-    let first = places[0] as usize - 1;
-    let (top, shares) = (seen.integers("top_after"), seen.floats("top_after_probability"));
-    near(&shares[..3], &[0, 1, 2].map(|at| new[first][top[at] as usize]), 1e-4);
-    assert!(new[first].iter().all(|share| *share <= shares[0] + 1e-6));
+    near(&[figure(&seen, "loss before")[0], figure(&seen, "loss after")[0]], &[loss(&old), loss(&new)], 1e-4);
+    let listed = rows(&seen, "Largest divergence");
+    assert_eq!(listed.len(), 5);
+    let [place, kl, own, ..] = numbers(&listed[0])[..] else { panic!("{listed:?}") };
+    let first = place as usize - 1;
+    near(&[kl, own], &[divergence[first], change[first]], 1e-4);
+    near(&[kl], &[divergence.iter().copied().fold(0.0, f32::max)], 1e-4);
+    let most = new[first].iter().copied().fold(0.0, f32::max);
+    let Cell::Text(likeliest) = &listed[0][5] else { panic!("{listed:?}") };
+    assert!(likeliest.contains(&format!("{most:.2}")), "{likeliest}");
     // A token's changes over the text add up.
-    let gained = seen.integers("gained")[0];
-    let of_token = tokens[1..].iter().zip(&change).filter(|(token, _)| **token == gained);
-    let sum: f32 = of_token.clone().map(|(_, change)| change).sum();
-    near(&seen.floats("gained_bits")[..1], &[sum], 1e-3);
-    assert_eq!(seen.integers("gained_count")[0] as usize, of_token.count());
+    let gained = &rows(&seen, "Tokens gained")[0];
+    let named = |token: u32| is_named(gained, &format!("{:?}", bench.tokenizer.describe(token).text));
+    let of_token: Vec<f32> =
+        tokens[1..].iter().zip(&change).filter(|(token, _)| named(**token)).map(|(_, bits)| *bits).collect();
+    near(&numbers(gained), &[of_token.iter().sum(), of_token.len() as f32], 1e-3);
 }
 
 #[test]
@@ -185,7 +209,11 @@ fn other_tokenizers_are_compared_by_bytes_and_other_texts_refused() {
     // The first token of the longer ones has no prediction, so none of its bytes is compared.
     let skipped = words.token_bytes(tokens[0]).len();
     let mean = |bits: &[f32]| bits[skipped..].iter().sum::<f32>() / (bits.len() - skipped) as f32;
-    near(&[seen.floats("loss_before")[0], seen.floats("loss_after")[0]], &[mean(&own), mean(&after)], 1e-4);
+    near(
+        &[figure(&seen, "loss before")[0], figure(&seen, "loss after")[0]],
+        &[mean(&own), mean(&after)],
+        1e-4,
+    );
     let change = seen.floats("change");
     assert!(change[..skipped].iter().all(|bits| *bits == 0.0));
     near(
@@ -210,8 +238,8 @@ fn other_shapes_are_compared_by_their_predictions_alone() {
     config.layers = 1;
     let (mut before, own) = (lens(&config, 0.6), bench.tokenizer.clone());
     let seen = bench.look_from(&mut before, &own, TEXT, &settings()).unwrap();
-    assert!(seen.floats("mean_divergence")[0] > 0.0);
-    assert!(["weights", "activations", "effect", "parameter_change"].iter().all(|name| !seen.has(name)));
+    assert!(figure(&seen, "KL(before ‖ after)")[0] > 0.0);
+    assert!(["weights", "activations", "effect"].iter().all(|name| !seen.has(name)));
     assert!(seen.inspected.notices.iter().any(|notice| notice.contains("different shapes")));
     config.labels = vec!["good".to_owned(), "bad".to_owned()];
     let reason = refusal(bench.look_from(&mut lens(&config, 0.6), &own, TEXT, &settings()));

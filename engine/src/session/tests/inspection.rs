@@ -239,7 +239,7 @@ fn what_changed_between_two_checkpoints_is_told_of_held_out_text() {
     assert!(answers[0].prompt.len() > 100, "{:?}", answers[0].prompt);
     for answer in answers {
         let names: Vec<&str> = answer.views[0].tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-        for name in ["divergence", "gained", "weights", "activations", "effect"] {
+        for name in ["divergence", "change", "weights", "activations", "effect"] {
             assert!(names.contains(&name), "{name} is not in {names:?}");
         }
         let text = answer.views[0].tensors.iter().find(|tensor| tensor.name == "divergence").unwrap();

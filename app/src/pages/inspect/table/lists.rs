@@ -25,6 +25,8 @@ impl<'a> List<'a> {
             Detail::Passages { passages, .. } => vec![Self::Passages(passages)],
             Detail::Formulas { formulas } => vec![Self::Formulas(formulas)],
             Detail::Samples { texts, .. } => vec![Self::Samples(texts)],
+            // Drawn as they are.
+            Detail::Tables { .. } => Vec::new(),
             Detail::Graph { nodes, values, .. } => vec![Self::Operations(nodes), Self::Values(values)],
         }
     }
