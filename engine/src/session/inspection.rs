@@ -81,6 +81,8 @@ impl Session {
         let device = (request, recorded.as_ref());
         let mut base_lens = None;
         if let Some(base) = &base {
+            // The second lens shares the device of the first.
+            lenses.of(&model.key, (&model.config, &model.parameters), device, threads).await?;
             lenses.of(&base.key, (&base.config, &base.parameters), device, threads).await?;
             base_lens = lenses.take_last();
         }
