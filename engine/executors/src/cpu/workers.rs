@@ -36,7 +36,7 @@ pub struct Scratch {
 #[derive(Debug, Default)]
 pub struct Rounded {
     pub quants: Vec<i16>,
-    /// Per block.
+    /// Per block, and a register's zeros after the last.
     pub scales: Vec<f32>,
 }
 

@@ -10,7 +10,7 @@ use glasshouse_compiler::graph::ops::{
     LinearWeightBackwardInputs, SumRows,
 };
 use glasshouse_platform::Result;
-use glasshouse_platform::lanes::{Lanes, finite_f16, fused, prefetch, vectorised};
+use glasshouse_platform::lanes::{self, Lanes, finite_f16, fused, prefetch, vectorised};
 use half::f16;
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ const TOGETHER: usize = 4;
 
 const EIGHT: usize = 8;
 
-/// Scales converted at a time in rows of blocks.
+/// Scales converted at a time in rows of blocks: a multiple of the widest register.
 const SCALES: usize = 32;
 
 /// Minimum multiplications per thread.
@@ -310,8 +310,10 @@ enum Input<'run> {
 fn round(workers: &Workers, x: &[f32], columns: usize, rounded: &mut Rounded) {
     let Rounded { quants, scales } = rounded;
     quants.resize(x.len(), 0);
-    scales.resize(x.len() / BLOCK, 0.0);
-    let parts = (Rows::new(&mut quants[..], columns), Rows::new(&mut scales[..], columns / BLOCK));
+    // Whole registers are read from any place on.
+    scales.resize(x.len() / BLOCK + lanes::BLOCK, 0.0);
+    let parts =
+        (Rows::new(&mut quants[..], columns), Rows::new(&mut scales[..x.len() / BLOCK], columns / BLOCK));
     workers.rows(x.len() / columns, (WORK / columns).max(1), parts, |range, (quants, scales), _| {
         round_blocks(&x[range.start * columns..range.end * columns], quants.data, scales.data);
     });
@@ -319,6 +321,9 @@ fn round(workers: &Workers, x: &[f32], columns: usize, rounded: &mut Rounded) {
 
 /// Rows of x and of weights that can be multiplied in registers.
 trait Factors: Copy {
+    /// Rows of x at a time with many registers.
+    const ROWS: usize;
+
     /// x·w for `N` rows of x and `ROWS` rows of w, from the given numbers on. The order of sums does not depend on `N` and `ROWS`.
     fn products<L: Lanes, const N: usize, const ROWS: usize>(
         self,
@@ -387,6 +392,8 @@ struct Entries<'run, W> {
 }
 
 impl<W: Entry> Factors for Entries<'_, W> {
+    const ROWS: usize = 2;
+
     #[inline(always)]
     fn products<L: Lanes, const N: usize, const ROWS: usize>(
         self,
@@ -423,6 +430,8 @@ impl<const BITS: usize> Blocks<'_, BITS> {
 }
 
 impl<const BITS: usize> Factors for Blocks<'_, BITS> {
+    const ROWS: usize = 4;
+
     #[inline(always)]
     fn products<L: Lanes, const N: usize, const ROWS: usize>(
         self,
@@ -430,21 +439,33 @@ impl<const BITS: usize> Factors for Blocks<'_, BITS> {
         first: usize,
     ) -> [[f32; ROWS]; N] {
         let (blocks, length) = (self.blocks, self.row());
-        let words = &self.words[first * length..(first + ROWS) * length];
-        let (bytes, halves): (&[u8], &[u16]) = (bytemuck::cast_slice(words), bytemuck::cast_slice(words));
+        let halves: &[u16] = bytemuck::cast_slice(self.words);
+        let bytes: &[u8] = bytemuck::cast_slice(&self.words[first * length..(first + ROWS) * length]);
         let x = &self.x.quants[row * blocks * BLOCK..(row + N) * blocks * BLOCK];
-        let x_scales = &self.x.scales[row * blocks..(row + N) * blocks];
+        let x_scales = &self.x.scales[row * blocks..(row + N) * blocks + lanes::BLOCK];
         let mut sums = [[L::splat(0.0); ROWS]; N];
         for start in (0..blocks).step_by(SCALES) {
             let count = SCALES.min(blocks - start);
             let mut scales = [[[0.0; SCALES]; ROWS]; N];
             for row in 0..ROWS {
-                let from = 2 * (row * length + blocks * BITS) + start;
-                let halves = &halves[from..from + count];
-                for (number, scales) in scales.iter_mut().enumerate() {
-                    let x_scales = &x_scales[number * blocks + start..][..count];
-                    for ((scale, half), x) in scales[row].iter_mut().zip(halves).zip(x_scales) {
-                        *scale = finite_f16(*half) * x;
+                let from = 2 * ((first + row) * length + blocks * BITS) + start;
+                for at in (0..count).step_by(L::COUNT) {
+                    let halves = &halves[from + at..];
+                    let mut end = [0; lanes::BLOCK];
+                    // SAFETY: a register's halves are in the weights, or in a block of their own after the last of them; the scales of x are
+                    // followed by a block.
+                    #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+                    unsafe {
+                        let own = if halves.len() >= L::COUNT {
+                            L::load_f16(halves.as_ptr())
+                        } else {
+                            end.iter_mut().zip(halves).for_each(|(end, half)| *end = *half);
+                            L::load_f16(end.as_ptr())
+                        };
+                        for (number, scales) in scales.iter_mut().enumerate() {
+                            let x = L::load(x_scales.as_ptr().add(number * blocks + start + at));
+                            own.mul(x).store(scales[row].as_mut_ptr().add(at));
+                        }
                     }
                 }
             }
@@ -464,7 +485,7 @@ impl<const BITS: usize> Factors for Blocks<'_, BITS> {
                 }
             }
         }
-        totals(sums)
+        totals(&sums)
     }
 
     #[inline(always)]
@@ -473,16 +494,17 @@ impl<const BITS: usize> Factors for Blocks<'_, BITS> {
     }
 }
 
-/// The sum of each register's entries.
+/// The sum of each register's entries. Loops, since the calls of `map` would not be compiled for the instruction set.
 #[inline(always)]
-fn totals<L: Lanes, const N: usize, const ROWS: usize>(sums: [[L; ROWS]; N]) -> [[f32; ROWS]; N] {
+fn totals<L: Lanes, const N: usize, const ROWS: usize>(sums: &[[L; ROWS]; N]) -> [[f32; ROWS]; N] {
     let mut results = [[0.0; ROWS]; N];
-    if N * ROWS == EIGHT {
-        let mut eight = [L::splat(0.0); EIGHT];
-        eight.iter_mut().zip(sums.as_flattened()).for_each(|(one, sum)| *one = *sum);
-        results.as_flattened_mut().copy_from_slice(&L::totals(eight));
-    } else {
-        results = sums.map(|sums| sums.map(L::total));
+    let (sums, rest) = sums.as_flattened().as_chunks::<EIGHT>();
+    let (results_of_eight, results_of_rest) = results.as_flattened_mut().as_chunks_mut();
+    for (results, sums) in results_of_eight.iter_mut().zip(sums) {
+        *results = L::totals(*sums);
+    }
+    for (result, sum) in results_of_rest.iter_mut().zip(rest) {
+        *result = sum.total();
     }
     results
 }
@@ -524,7 +546,11 @@ pub(super) fn products<L: Lanes, W: Entry, const N: usize, const ROWS: usize>(
     if pairs < whole {
         add(pairs, 0);
     }
-    let mut results = totals(sums.map(|sums| sums.map(|[first, second]| first.add(second))));
+    let mut both = [[L::splat(0.0); ROWS]; N];
+    for (both, [first, second]) in both.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+        *both = first.add(*second);
+    }
+    let mut results = totals(&both);
     for (number, results) in results.iter_mut().enumerate() {
         for (row, result) in results.iter_mut().enumerate() {
             for at in whole..inner {
@@ -551,14 +577,15 @@ fn put<L: Lanes, const N: usize, const ROWS: usize>(
 
 /// [`dots`] for rows in any format. Weights are read once; a few stay in cache while all rows of x pass.
 #[inline(always)]
-fn tiles<L: Lanes>(factors: impl Factors, [rows, outer]: [usize; 2], y: &mut MatrixMut<'_>) {
+fn tiles<L: Lanes, F: Factors>(factors: F, [rows, outer]: [usize; 2], y: &mut MatrixMut<'_>) {
     let whole = outer - outer % TOGETHER;
     for column in (0..whole).step_by(TOGETHER) {
         let mut row = 0;
         while row < rows {
             let before = row;
-            // Two rows at a time with many registers.
-            row += if L::TILE_ROWS == 8 && rows - row >= 2 {
+            row += if L::TILE_ROWS == 8 && F::ROWS == 4 && rows - row >= 4 {
+                put::<L, 4, TOGETHER>(factors, y, [row, column])
+            } else if L::TILE_ROWS == 8 && rows - row >= 2 {
                 put::<L, 2, TOGETHER>(factors, y, [row, column])
             } else {
                 put::<L, 1, TOGETHER>(factors, y, [row, column])
@@ -581,18 +608,18 @@ vectorised! {
     fn dots<L>(x: Input<'_>, weight: Stored<'_>, inner: usize, y: &mut MatrixMut<'_>) {
         match (x, weight) {
             (Input::Floats(x), Stored::F32(weights)) => {
-                tiles::<L>(Entries { x, weights, inner }, [x.len(), weights.len()].map(|count| count / inner), y);
+                tiles::<L, _>(Entries { x, weights, inner }, [x.len(), weights.len()].map(|count| count / inner), y);
             }
             (Input::Floats(x), Stored::F16(weights)) => {
-                tiles::<L>(Entries { x, weights, inner }, [x.len(), weights.len()].map(|count| count / inner), y);
+                tiles::<L, _>(Entries { x, weights, inner }, [x.len(), weights.len()].map(|count| count / inner), y);
             }
             (Input::Rounded(x), Stored::Quantised(element, words)) => {
                 let blocks = inner / BLOCK;
-                let sizes = [x.scales.len() / blocks, words.len() / blocks::row_words(element, inner)];
+                let sizes = [x.quants.len() / inner, words.len() / blocks::row_words(element, inner)];
                 if element == Element::Q8_0 {
-                    tiles::<L>(Blocks::<8> { x, words, blocks }, sizes, y);
+                    tiles::<L, _>(Blocks::<8> { x, words, blocks }, sizes, y);
                 } else {
-                    tiles::<L>(Blocks::<4> { x, words, blocks }, sizes, y);
+                    tiles::<L, _>(Blocks::<4> { x, words, blocks }, sizes, y);
                 }
             }
             (Input::Floats(_), Stored::Quantised(..)) | (Input::Rounded(_), _) => {}
