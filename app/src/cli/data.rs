@@ -4,6 +4,7 @@ use super::arguments::JsonArguments;
 use super::bar::bar;
 use super::driver::drive;
 use super::fetch::DataFetchArguments;
+use super::report::print;
 use super::settings::usage;
 use super::train::{quoted, try_next};
 use super::twins::DataCompareArguments;
@@ -15,7 +16,7 @@ use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, CleaningReport};
 use glasshouse_corpus::{SystemFiles, script};
 use glasshouse_engine::protocol::cleaning::{
-    CleaningProgress, CleaningStart, ComparedDocument, Phase, TextFate,
+    CleaningProgress, CleaningStart, ComparedDocument, Phase, TextFate, blocks,
 };
 use glasshouse_engine::protocol::quantity::{bytes, count, things};
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
@@ -105,7 +106,7 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningRep
         return Ok(());
     }
     let out = arguments.out.display();
-    say!("{}", report::text::summary(report))?;
+    print(&blocks::summary(report))?;
     say!("\n{out}/{KEPT_FILE:13}   the kept documents")?;
     say!("{out}/{DROPPED_FILE:13}   the dropped documents, each with the reason")?;
     say!("{out}/{REPORT_PAGE:13}   the report, to read or print")?;
@@ -234,7 +235,7 @@ fn inspect(arguments: &DataInspectArguments) -> Result<()> {
     if arguments.json {
         say!("{}", serde_json::to_string(&report)?)?;
     } else {
-        say!("{}", report::text::details(&report))?;
+        print(&blocks::blocks(&report, &report::diff::words))?;
     }
     Ok(())
 }

@@ -4,7 +4,6 @@
 use super::intervals::{Measured, interval_bar};
 use super::layout::is_narrow;
 use super::table::{Align, Column, Table, csv};
-use crate::format;
 use crate::theme::{self, Palette, space};
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{FontId, Frame, Label, Margin, Response, RichText, ScrollArea, TextFormat, TextStyle, Ui};
@@ -26,15 +25,9 @@ const LOOKED_AT: usize = 200;
 /// Maximum characters shown before a passage's token.
 const BEFORE: usize = 160;
 
-/// A cell as text, for screen readers.
+/// A cell on one line, as screen readers read it.
 fn text_of(cell: &Cell) -> String {
-    match cell {
-        Cell::Count(count) => format::whole(*count),
-        Cell::Number(number) => format::figures(*number),
-        Cell::Text(text) => one_line(text),
-        Cell::Metric(metric) => metric.with_interval(),
-        Cell::Passage(passage) => one_line(&passage.prompt),
-    }
+    one_line(&cell.text())
 }
 
 /// A cell's CSV fields, with exact numbers.
@@ -49,6 +42,7 @@ fn exact(cell: &Cell) -> Vec<String> {
             vec![number(metric.value), number(low), number(high)]
         }
         Cell::Passage(passage) => vec![passage.prompt.clone(), passage.token.clone()],
+        Cell::Corpus(own, _) => vec![number(own.number())],
     }
 }
 
@@ -164,7 +158,7 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
             if let Some((measured, range)) = measured(metric, palette).zip(range) {
                 interval_bar(ui, &measured, *range, None, BAR);
             }
-            ui.label(metric.text()).on_hover_text(format::exactly(metric));
+            ui.label(metric.text()).on_hover_text(metric.exactly());
         }
         Cell::Passage(passage) => {
             let font = TextStyle::Body.resolve(ui.style());
@@ -180,7 +174,7 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
                 shown.on_hover_text(text);
             }
         }
-        Cell::Count(_) => {
+        Cell::Count(_) | Cell::Corpus(..) => {
             ui.label(text_of(cell));
         }
     }
@@ -192,7 +186,7 @@ fn measured(metric: &Metric, palette: &Palette) -> Option<Measured> {
     Some(Measured {
         value: metric.value?,
         interval: metric.interval,
-        hover: format::exactly(metric),
+        hover: metric.exactly(),
         colour: palette.quiet,
         ..Measured::default()
     })
@@ -240,12 +234,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
             cell => wide(text_of(cell).chars().take(120).collect(), &body),
         });
         let width = each.fold(wide(title.clone(), &head), f32::max).clamp(WORDS[0], WORDS[1]);
-        // Empty text cells leave a numeric column right-aligned.
-        let words = cells().any(|cell| match cell {
-            Cell::Text(text) => !text.is_empty(),
-            cell => matches!(cell, Cell::Passage(_)),
-        });
-        let align = if words { Align::Left } else { Align::Right };
+        let align = if table.is_words(place) { Align::Left } else { Align::Right };
         if cells().any(|cell| matches!(cell, Cell::Passage(_))) {
             grows.push(place);
         }
@@ -341,7 +330,7 @@ mod tests {
         assert_eq!(lines[3], "rare,7,0.25,,,,");
         assert_eq!(text_of(&table.rows[0][3]), "Once upon a");
         assert_eq!(text_of(&table.rows[0][2]), "50.0 % (40.0 % to 60.0 %)");
-        assert_eq!(text_of(&Cell::Number(f64::NAN)), format::NOTHING);
+        assert_eq!(text_of(&Cell::Number(f64::NAN)), glasshouse_protocol::quantity::NOTHING);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Up to four runs side by side: every metric with its interval, and pairwise comparisons on the same text and rows.
 
 use super::cards::metric_of;
-use super::section::{Head, section_ui};
 use super::{same_text, text};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{called, caption};
+use crate::pages::parts::{called, report_ui, section_ui};
 use crate::theme::{self, Palette, space};
-use crate::widgets::{self, Measured, interval_bar, report_csv, report_table};
+use crate::widgets::{self, Measured, interval_bar};
 use egui::{Label, RichText, Ui};
+use glasshouse_protocol::blocks::{Block, Section};
 use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table, metric_title};
 use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
 
@@ -26,40 +26,21 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
     if evaluated.len() < 2 {
         return;
     }
-    let table = side_by_side(&evaluated);
-    let head = Head { key: "side by side", title: "Side by side", note: "", open: true };
-    section_ui(ui, context, head, Some(&|| report_csv(&table)), |ui, _| {
-        if differ(&evaluated) {
-            caption(
-                ui,
-                "These runs use different tokenizers. Their losses, perplexities, token accuracies and calibration errors are not comparable and are \
-                 left out; bits per byte are comparable.",
-            );
-        }
-        if differs_in_text(&evaluated) {
-            caption(ui, text::OTHER_TEXT);
-        }
-        report_table(ui, &table);
-        for gap in gaps(&evaluated) {
-            caption(ui, gap);
-        }
-    });
+    let notes =
+        [(differ(&evaluated), text::OTHER_TOKENIZER), (differs_in_text(&evaluated), text::OTHER_TEXT)];
+    let notes = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| Block::Note(note.to_owned()));
+    let blocks = notes.chain([Block::Table(side_by_side(&evaluated))]);
+    let blocks = blocks.chain(gaps(&evaluated).into_iter().map(Block::Note));
+    report_ui(ui, context, "evaluate", Section::new("Side by side", blocks).block());
     let named = |name: &String| evaluated.iter().any(|(_, evaluation)| evaluation.run == *name);
     let pairs: Vec<&Comparison> =
         found.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second)).collect();
-    let note = format::counted(pairs.len() as u64, "comparison");
-    let head = Head { key: "paired", title: "Paired differences", note: &note, open: true };
-    section_ui(ui, context, head, Some(&|| csv(&pairs)), |ui, context| {
-        caption(ui, text::PAIRED);
-        if pairs.is_empty() {
-            widgets::quiet_text(
-                ui,
-                "These runs were not evaluated on the same text or rows: evaluate them together.",
-            );
-        }
-        for pair in &pairs {
-            pair_ui(ui, context, pair);
-        }
+    let lack = "These runs were not evaluated on the same text or rows: evaluate them together.";
+    let notes = [Some(text::PAIRED), pairs.is_empty().then_some(lack)].into_iter().flatten();
+    let section = Section::new("Paired differences", notes.map(|note| Block::Note(note.to_owned())));
+    let section = section.note(format::counted(pairs.len() as u64, "comparison"));
+    section_ui(ui, context, "evaluate", &section, Some(&|| csv(&pairs)), |ui, context| {
+        pairs.iter().for_each(|pair| pair_ui(ui, context, pair));
     });
 }
 
@@ -134,7 +115,7 @@ fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
         std::iter::once(Cell::Text(title)).chain(evaluated.iter().map(cell)).collect()
     };
     let rows = rows_of(evaluated).into_iter().map(row).collect();
-    Table { title: "Side by side".to_owned(), about: String::new(), columns, rows }
+    Table { columns, rows, ..Table::default() }
 }
 
 /// A metric of a task, or of the text's likelihood.
@@ -155,7 +136,7 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
         let known = context.state.runs.list.iter().find(|known| known.name == *run);
         known.map_or(run.clone(), called)
     };
-    let what = format::compared(pair);
+    let what = pair.title();
     let colour = match better(&pair.difference) {
         Some(_) => palette.accent,
         None => palette.quiet,
@@ -291,8 +272,8 @@ mod tests {
         };
         assert_eq!(shares.signed(), "+6.5 percentage points (+6.2 to +6.8)");
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
-        assert_eq!(format::compared(&of("bits_per_byte")), "Bits per byte");
-        assert_eq!(format::compared(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");
+        assert_eq!(of("bits_per_byte").title(), "Bits per byte");
+        assert_eq!(of("q_a.jsonl: bits_per_byte").title(), "q_a.jsonl: Bits per byte");
         assert_eq!(better(&pair(0.01, [-0.02, 0.04]).difference), None);
         assert_eq!(better(&pair(-0.05, [-0.07, -0.03]).difference), Some(-1.0));
         assert_eq!(csv(&[&pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));
