@@ -256,7 +256,7 @@ fn groups(found: &Duplicates) -> String {
     }
 }
 
-fn copies(found: &Duplicates, diff: Diff<'_>) -> Section {
+pub fn copies(found: &Duplicates, diff: Diff<'_>) -> Section {
     let memory = found.bytes_per_document.map(|size| Fact::new("Memory per document", bytes(size)));
     let facts = [Fact::new("Copies", groups(found))].into_iter().chain(memory).collect();
     let sizes = found.sizes.iter().map(|size| [size.size.into(), size.clusters.into()]);
@@ -273,7 +273,7 @@ fn members(cluster: &Cluster, diff: Diff<'_>) -> Section {
     let excerpts = cluster.members.iter().map(|member| {
         let how = match member.similarity.filter(|_| !member.kept) {
             Some(share) => format!(" · {} alike, {}", percent(share), member.found_by),
-            None if member.kept => " · kept".to_owned(),
+            None if member.kept => format!(" · kept: {}", cluster.reason),
             None => String::new(),
         };
         let note = format!("{} · {}{how}", member.source, counted(member.words, "word"));
@@ -286,8 +286,7 @@ fn members(cluster: &Cluster, diff: Diff<'_>) -> Section {
     });
     let more =
         (rest > 0 && !cluster.members.is_empty()).then(|| Block::Note(format!("and {} more", whole(rest))));
-    let note = if cluster.reason.is_empty() { String::new() } else { format!("kept: {}", cluster.reason) };
-    Section::new(counted(cluster.size, "document"), excerpts.chain(more)).note(note)
+    Section::new(format!("{} alike", counted(cluster.size, "document")), excerpts.chain(more))
 }
 
 /// Files and records that could not be read.

@@ -346,7 +346,10 @@ fn task_baselines(task: &TaskReport) -> Option<Table> {
         let mut row = vec![Cell::from(other.name.as_str())];
         for own in &metrics {
             row.push(cell(metric(&other.metrics, &own.name)));
-            row.push(cell(metric(&other.differences, &own.name)));
+            // Differences have a range of their own.
+            let name = format!("difference_{}", own.name);
+            let difference = metric(&other.differences, &own.name);
+            row.push(cell(difference.map(|metric| Metric { name, ..metric.clone() }).as_ref()));
         }
         row
     };
@@ -480,7 +483,10 @@ mod tests {
     }
 
     fn table(section: &Section) -> &Table {
-        let table = |block| if let Block::Table(table) = block { Some(table) } else { None };
+        let table = |block| match block {
+            &Block::Table(ref table) => Some(table),
+            _ => None,
+        };
         section.blocks.iter().find_map(table).unwrap()
     }
 
