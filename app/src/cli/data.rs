@@ -15,9 +15,8 @@ use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, CleaningReport};
 use glasshouse_corpus::{SystemFiles, script};
-use glasshouse_engine::protocol::cleaning::{
-    CleaningProgress, CleaningStart, ComparedDocument, Phase, TextFate, blocks,
-};
+use glasshouse_engine::protocol::blocks::Excerpt;
+use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, Phase, blocks};
 use glasshouse_engine::protocol::quantity::{bytes, count, things};
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
@@ -255,20 +254,11 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
         let reason = if verdict.reason.is_empty() { String::new() } else { format!(": {}", verdict.reason) };
         say!("  {:<24} {}{off}{reason}", verdict.stage, verdict.verdict.name())?;
     }
-    say!("\n{}", difference(&compared))?;
+    say!("\n{}", Excerpt { text: compared.changes, ..Excerpt::default() }.plain())?;
     Ok(())
 }
 
 /// A text with `[-removed-]` and `{+inserted+}` passages.
-fn difference(compared: &ComparedDocument) -> String {
-    let parts = compared.changes.iter().map(|change| match change.fate {
-        TextFate::Same => change.text.clone(),
-        TextFate::Removed => format!("[-{}-]", change.text),
-        TextFate::Added => format!("{{+{}+}}", change.text),
-    });
-    parts.collect()
-}
-
 fn recipe(arguments: &DataRecipeArguments) -> Result<()> {
     say!("{}", named(&arguments.recipe)?.to_toml()?.trim_end())?;
     Ok(())

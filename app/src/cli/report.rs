@@ -15,7 +15,7 @@ const PROSE: usize = 100;
 /// Line width of tables if standard output is no terminal.
 const PIPE: usize = 200;
 /// Maximum rows of a table, and maximum characters of a text cell.
-const ROWS: usize = 24;
+const ROWS: usize = 40;
 const CELL: usize = 44;
 /// Characters of the longest bar.
 const BAR: usize = 40;

@@ -180,24 +180,15 @@ fn hover(pair: &Comparison) -> String {
 }
 
 fn csv(pairs: &[&Comparison]) -> String {
-    let head =
-        ["what", "first", "second", "first_value", "second_value", "difference", "from", "to", "verdict"];
+    let columns = ["what", "first", "second", "first_value", "second_value", "difference", "verdict"];
     let rows = pairs.iter().map(|pair| {
-        let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-        let [low, high] = pair.difference.interval.map_or([None; 2], |ends| ends.map(Some));
-        vec![
-            pair.what.clone(),
-            pair.first.clone(),
-            pair.second.clone(),
-            pair.first_value.to_string(),
-            pair.second_value.to_string(),
-            number(pair.difference.value),
-            number(low),
-            number(high),
-            pair.verdict.clone(),
-        ]
+        let [first, second] = [pair.first_value, pair.second_value].map(Cell::Number);
+        let texts =
+            [&pair.what, &pair.first, &pair.second, &pair.verdict].map(|text| Cell::from(text.as_str()));
+        let [what, one, other, verdict] = texts;
+        [what, one, other, first, second, (&pair.difference).into(), verdict]
     });
-    widgets::csv(&head, rows)
+    widgets::report_csv(&Table::new("", columns, rows))
 }
 
 #[cfg(test)]
