@@ -7,7 +7,7 @@ use super::table::{Align, Column, Table, csv};
 use crate::theme::{self, Palette, space};
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{FontId, Frame, Label, Margin, Response, RichText, ScrollArea, TextFormat, TextStyle, Ui};
-use glasshouse_protocol::evaluation::{self, Cell, Metric, Passage};
+use glasshouse_protocol::evaluation::{self, Cell, Passage};
 use std::collections::BTreeMap;
 
 /// Row height in points.
@@ -155,7 +155,8 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
         Cell::Metric(metric) => {
             // Laid out from right to left.
             let range = ranges.get(metric.name.as_str());
-            if let Some((measured, range)) = measured(metric, palette).zip(range) {
+            let measured = Measured::new("", metric, palette.quiet).filter(|own| own.interval.is_some());
+            if let Some((measured, range)) = measured.zip(range) {
                 interval_bar(ui, &measured, *range, None, BAR);
             }
             ui.label(metric.text()).on_hover_text(metric.exactly());
@@ -178,18 +179,6 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
             ui.label(text_of(cell));
         }
     }
-}
-
-/// A metric with its interval; `None` without an interval.
-fn measured(metric: &Metric, palette: &Palette) -> Option<Measured> {
-    metric.interval?;
-    Some(Measured {
-        value: metric.value?,
-        interval: metric.interval,
-        hover: metric.exactly(),
-        colour: palette.quiet,
-        ..Measured::default()
-    })
 }
 
 /// The end of the text before the token, and the token, highlighted; the beginning of the text if there is no token.

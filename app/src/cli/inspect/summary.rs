@@ -1,7 +1,7 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, heads};
-use crate::cli::report::{aligned, indented, print as print_blocks};
+use crate::cli::report::{aligned, print as print_blocks};
 use anyhow::Result;
 use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::inspect::{
@@ -216,7 +216,7 @@ fn title(tensor: &ViewTensor<'_>) -> String {
 }
 
 pub(super) fn print_table(table: &[Vec<String>]) -> Result<()> {
-    Ok(say!("{}", indented(&aligned(table, &[])))?)
+    Ok(aligned(table, &[]).lines().try_for_each(|line| say!("  {line}"))?)
 }
 
 /// `probabilities f32[L 2, H 4, T 50, T 50]: 0.0000 to 1.0000, mean 0.0200`.

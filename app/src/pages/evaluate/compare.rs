@@ -109,8 +109,8 @@ fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
         let title = title_of(&row);
         let (task, name) = row;
         let cell = |(_, evaluation): &(String, &Evaluation)| match find(evaluation, task.as_deref(), &name) {
-            Some(metric) => Cell::Metric(Box::new(metric.clone())),
-            None => Cell::Text(format::NOTHING.to_owned()),
+            Some(metric) => metric.into(),
+            None => format::NOTHING.into(),
         };
         std::iter::once(Cell::Text(title)).chain(evaluated.iter().map(cell)).collect()
     };

@@ -185,23 +185,11 @@ fn excerpt_ui(ui: &mut Ui, excerpt: &Excerpt) {
     }
 }
 
-/// A metric to draw; `None` without a value.
-fn measured(label: &str, metric: &Metric, colour: Color32) -> Option<Measured> {
-    Some(Measured {
-        label: label.to_owned(),
-        value: metric.value?,
-        interval: metric.interval,
-        written: metric.text(),
-        hover: metric.exactly(),
-        colour,
-    })
-}
-
 fn series_ui(ui: &mut Ui, series: &Series) {
     let [colour, ..] = Palette::of(ui).series;
     let point = |(label, metric): &(String, Metric)| {
         let nothing = Measured { label: label.clone(), value: f64::NAN, ..Measured::default() };
-        measured(label, metric, colour).unwrap_or(nothing)
+        Measured::new(label, metric, colour).unwrap_or(nothing)
     };
     let points: Vec<Measured> = series.groups.iter().map(point).collect();
     ui.add_space(space::SMALL);
@@ -265,7 +253,7 @@ pub(in crate::pages) fn line_ui(
             // From right to left, so that the figures align.
             ui.label(metric.text()).on_hover_text(metric.exactly());
             let range = ranges.get(name).filter(|_| metric.interval.is_some());
-            if let Some((measured, range)) = measured(name, metric, colour).zip(range) {
+            if let Some((measured, range)) = Measured::new(name, metric, colour).zip(range) {
                 interval_bar(ui, &measured, *range, None, BAR);
             }
         },

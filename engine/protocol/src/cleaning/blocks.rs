@@ -1,7 +1,7 @@
 //! The report of a cleaning as blocks.
 
 use super::TextChange;
-use super::report::{CleaningReport, Cluster, Duplicates, Group, Stage};
+use super::report::{CleaningReport, Cluster, Duplicates, Stage};
 use super::table::{CorpusCell, Unit};
 use crate::blocks::{Bar, Block, Excerpt, Fact, Section};
 use crate::evaluation::{Cell, Table};
@@ -9,18 +9,6 @@ use crate::quantity::{bytes, count, counted, percent, whole};
 
 /// Computes the changes from one text to another.
 pub type Diff<'a> = &'a dyn Fn(&str, &str) -> Vec<TextChange>;
-
-/// Groups of stages in pipeline order.
-const GROUPS: [Group; 8] = [
-    Group::Reading,
-    Group::Extraction,
-    Group::Repair,
-    Group::Rules,
-    Group::Duplicates,
-    Group::Contamination,
-    Group::Personal,
-    Group::Balance,
-];
 
 /// The whole report.
 pub fn blocks(report: &CleaningReport, diff: Diff<'_>) -> Vec<Block> {
@@ -89,23 +77,19 @@ pub fn head(report: &CleaningReport) -> Vec<Block> {
 
 /// Bytes of text that are kept, and those that each group of stages took.
 fn flow(report: &CleaningReport) -> Vec<Bar> {
-    let loss = |group| {
-        let stages = report.stages.iter().filter(|stage| stage.about.group == group);
-        stages.map(|stage| stage.before.bytes.saturating_sub(stage.after().bytes)).sum::<u64>()
-    };
-    let groups = GROUPS.map(|group| (format!("{} took", group.heading()), loss(group)));
-    let parts: Vec<(String, u64)> = [("Kept".to_owned(), report.kept.bytes)]
-        .into_iter()
-        .chain(groups)
-        .filter(|(_, size)| *size > 0)
-        .collect();
+    let groups = report.stages.chunk_by(|one, next| one.about.group == next.about.group).map(|group| {
+        let taken = group.iter().map(|stage| stage.before.bytes.saturating_sub(stage.after().bytes)).sum();
+        (format!("{} took", group.first().map_or("", |stage| stage.about.group.heading())), taken)
+    });
+    let parts: Vec<(String, u64)> =
+        [("Kept".to_owned(), report.kept.bytes)].into_iter().chain(groups).collect();
     let all = parts.iter().map(|(_, size)| size).sum();
     let bar = |(name, size): (String, u64)| Bar {
         name,
         length: size as f64,
         text: format!("{} ({})", bytes(size), percent(ratio(size, all))),
     };
-    parts.into_iter().map(bar).collect()
+    parts.into_iter().filter(|(_, size)| *size > 0).map(bar).collect()
 }
 
 /// Tables of the corpus, and the lengths as bars.

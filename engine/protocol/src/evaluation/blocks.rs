@@ -483,11 +483,11 @@ mod tests {
     }
 
     fn table(section: &Section) -> &Table {
-        let table = |block| match block {
-            &Block::Table(ref table) => Some(table),
+        let table = section.blocks.iter().find_map(|block| match block {
+            Block::Table(table) => Some(table),
             _ => None,
-        };
-        section.blocks.iter().find_map(table).unwrap()
+        });
+        table.unwrap()
     }
 
     #[test]
