@@ -357,7 +357,7 @@ fn a_model_is_not_compared_with_itself_and_that_is_said() {
         ["--no-likelihood", "--task", "qa.jsonl", "--max-tokens", "2", "--run", "2", "--against", "2"];
     let (said, told) = both(folder, &[&EVALUATE[..], &asked].concat());
     assert!(told.contains("note: 2-nanogpt-cpu"), "{told}");
-    assert!(!said.contains("Compared"));
+    assert!(!said.contains("Compared, paired"));
 }
 
 /// lm-eval on the exported folder, with its own tokenisation, sums and three accuracies.

@@ -288,6 +288,7 @@ fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
 mod tests {
     use super::*;
     use crate::theme::DARK;
+    use glasshouse_protocol::evaluation::Metric;
 
     fn metric(value: f64) -> Cell {
         let interval = Some([value - 0.1, value + 0.1]);

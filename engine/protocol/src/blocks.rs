@@ -73,6 +73,8 @@ pub struct Fact {
     pub exact: String,
     /// A sentence below; may be empty.
     pub note: String,
+    /// A difference that a drawing compares with 0.
+    pub difference: Option<Metric>,
 }
 
 impl Fact {

@@ -5,11 +5,10 @@ use super::{same_text, text};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{called, report_ui, section_ui};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{self, Measured, interval_bar};
-use egui::{Label, RichText, Ui};
+use crate::widgets;
+use egui::Ui;
 use glasshouse_protocol::blocks::{Block, Section};
-use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table, metric_title};
+use glasshouse_protocol::evaluation::{Cell, Likelihood, Metric, Table, blocks, metric_title};
 use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
 
 /// Per-token metrics, which are not comparable between tokenizers.
@@ -33,15 +32,18 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
     let blocks = blocks.chain(gaps(&evaluated).into_iter().map(Block::Note));
     report_ui(ui, context, "evaluate", Section::new("Side by side", blocks).block());
     let named = |name: &String| evaluated.iter().any(|(_, evaluation)| evaluation.run == *name);
-    let pairs: Vec<&Comparison> =
-        found.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second)).collect();
-    let lack = "These runs were not evaluated on the same text or rows: evaluate them together.";
-    let notes = [Some(text::PAIRED), pairs.is_empty().then_some(lack)].into_iter().flatten();
-    let section = Section::new("Paired differences", notes.map(|note| Block::Note(note.to_owned())));
+    let pairs = found.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second));
+    let called = |name: &String| {
+        let known = context.state.runs.list.iter().find(|known| known.name == *name);
+        known.map_or(name.clone(), called)
+    };
+    let pairs: Vec<Comparison> = pairs
+        .map(|pair| Comparison { first: called(&pair.first), second: called(&pair.second), ..pair.clone() })
+        .collect();
+    let notes = [Block::Note(text::PAIRED.to_owned())].into_iter();
+    let section = Section::new("Paired differences", notes.chain(blocks::comparisons(&pairs)));
     let section = section.note(format::counted(pairs.len() as u64, "comparison"));
-    section_ui(ui, context, "evaluate", &section, Some(&|| csv(&pairs)), |ui, context| {
-        pairs.iter().for_each(|pair| pair_ui(ui, context, pair));
-    });
+    section_ui(ui, context, "evaluate", &section, Some(&|| csv(&pairs)), |_, _| ());
 }
 
 /// Whether the models have different tokenizers.
@@ -129,57 +131,7 @@ fn find<'a>(evaluation: &'a Evaluation, task: Option<&str>, name: &str) -> Optio
     metric_of(&likelihood.metrics, name).or_else(|| calibrated().filter(|_| name == "ece"))
 }
 
-/// The compared metric, the difference with its interval around 0, and the verdict.
-fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
-    let palette = Palette::of(ui);
-    let name = |run: &String| {
-        let known = context.state.runs.list.iter().find(|known| known.name == *run);
-        known.map_or(run.clone(), called)
-    };
-    let what = pair.title();
-    let colour = match better(&pair.difference) {
-        Some(_) => palette.accent,
-        None => palette.quiet,
-    };
-    widgets::raised(ui, |ui| {
-        ui.set_width(ui.available_width());
-        let of = format!("{what}: {} minus {}", name(&pair.first), name(&pair.second));
-        ui.add(Label::new(RichText::new(of).text_style(theme::strong())).wrap());
-        ui.horizontal_wrapped(|ui| {
-            if let Some(value) = pair.difference.value {
-                let measured = Measured {
-                    label: what.clone(),
-                    value,
-                    interval: pair.difference.interval,
-                    written: String::new(),
-                    hover: hover(pair),
-                    colour,
-                };
-                // Centre 0.
-                let [low, high] = measured.interval.unwrap_or([value; 2]);
-                let far = low.abs().max(high.abs()).max(value.abs()) * 1.15;
-                interval_bar(ui, &measured, [-far, far], Some(0.0), 160.0);
-            }
-            ui.label(pair.signed()).on_hover_text(hover(pair));
-        });
-        ui.add(Label::new(&pair.verdict).wrap());
-    });
-    ui.add_space(space::TIGHT);
-}
-
-/// The sign of a significant difference; `None` if it may be chance.
-fn better(difference: &Metric) -> Option<f64> {
-    let [low, high] = difference.interval?;
-    (difference.better != Better::Neither && (low > 0.0 || high < 0.0)).then(|| low.signum())
-}
-
-fn hover(pair: &Comparison) -> String {
-    let Comparison { first_value, second_value, difference, .. } = pair;
-    let of = format!("of {} {}", format::whole(difference.count), difference.of);
-    format!("{first_value} and {second_value}, {of}. {}", pair.signed())
-}
-
-fn csv(pairs: &[&Comparison]) -> String {
+fn csv(pairs: &[Comparison]) -> String {
     let columns = ["what", "first", "second", "first_value", "second_value", "difference", "verdict"];
     let rows = pairs.iter().map(|pair| {
         let [first, second] = [pair.first_value, pair.second_value].map(Cell::Number);
@@ -265,8 +217,6 @@ mod tests {
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
         assert_eq!(of("bits_per_byte").title(), "Bits per byte");
         assert_eq!(of("q_a.jsonl: bits_per_byte").title(), "q_a.jsonl: Bits per byte");
-        assert_eq!(better(&pair(0.01, [-0.02, 0.04]).difference), None);
-        assert_eq!(better(&pair(-0.05, [-0.07, -0.03]).difference), Some(-1.0));
-        assert_eq!(csv(&[&pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));
+        assert_eq!(csv(&[pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));
     }
 }

@@ -11,7 +11,7 @@ use crate::widgets::{
 use egui::{Color32, Label, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::blocks::{Bar, Block, Excerpt, Fact, Section, Series};
-use glasshouse_protocol::evaluation::{CalibrationBin, Cell, Metric, Passage, Table, metric_title};
+use glasshouse_protocol::evaluation::{Better, CalibrationBin, Cell, Metric, Passage, Table, metric_title};
 use std::collections::BTreeMap;
 
 /// Maximum characters of a value next to its name; longer ones go below.
@@ -165,8 +165,15 @@ fn marked_ui(ui: &mut Ui, icon: egui_material_icons::MaterialIcon, text: &str, c
 }
 
 fn fact_ui(ui: &mut Ui, fact: &Fact) {
-    let Fact { name, value, exact, note } = fact;
-    if value.chars().count() <= SHORT {
+    let Fact { name, value, exact, note, difference } = fact;
+    if let Some(metric) = difference {
+        ui.add_space(space::SMALL);
+        ui.add(Label::new(RichText::new(name).text_style(theme::strong())).wrap());
+        ui.horizontal_wrapped(|ui| {
+            difference_ui(ui, metric);
+            ui.label(value).on_hover_text(exact);
+        });
+    } else if value.chars().count() <= SHORT {
         stat_row(ui, Stat { name, value, exact });
     } else {
         caption(ui, name);
@@ -174,6 +181,18 @@ fn fact_ui(ui: &mut Ui, fact: &Fact) {
     }
     if !note.is_empty() {
         caption(ui, note);
+    }
+}
+
+/// A difference with its interval around 0; in colour if it is significant.
+fn difference_ui(ui: &mut Ui, metric: &Metric) {
+    let palette = Palette::of(ui);
+    let [low, high] = metric.interval.unwrap_or_default();
+    let is_significant = metric.better != Better::Neither && (low > 0.0 || high < 0.0);
+    let colour = if is_significant { palette.accent } else { palette.quiet };
+    if let Some(measured) = Measured::new("", metric, colour) {
+        let far = low.abs().max(high.abs()).max(measured.value.abs()) * 1.15;
+        interval_bar(ui, &measured, [-far, far], Some(0.0), 160.0);
     }
 }
 

@@ -376,16 +376,19 @@ fn answers(task: &TaskReport) -> Section {
 /// Paired comparisons.
 pub fn comparisons(comparisons: &[Comparison]) -> Vec<Block> {
     if comparisons.is_empty() {
-        return vec![Block::Note("The models have no evaluated text or rows in common.".to_owned())];
+        return vec![Block::Note(
+            "The models have no evaluated text or rows in common; evaluate them on the same ones.".to_owned(),
+        )];
     }
     let fact = |one: &Comparison| {
-        let value = |value| metric_text(&one.difference.name, value);
-        let (first, second) = (value(one.first_value), value(one.second_value));
-        // Without a difference, the verdict explains why.
-        let difference = one.difference.value.map(|_| format!("; difference {}", one.signed()));
-        let values =
-            format!("{} {first}, {} {second}{}", one.first, one.second, difference.unwrap_or_default());
-        Fact::new(one.title(), values).note(&one.verdict)
+        let Comparison { first, second, first_value, second_value, difference, verdict, .. } = one;
+        let [own, other] = [*first_value, *second_value].map(|value| metric_text(&difference.name, value));
+        let exact =
+            format!("{first_value} and {second_value}, of {} {}", whole(difference.count), difference.of);
+        let fact = Fact::new(format!("{}: {first} minus {second}", one.title()), one.signed())
+            .exact(exact)
+            .note(format!("{first} {own}, {second} {other}. {verdict}"));
+        Fact { difference: Some(difference.clone()), ..fact }
     };
     vec![Block::Facts(comparisons.iter().map(fact).collect())]
 }
