@@ -29,13 +29,15 @@ pub struct Page<'a> {
     pub blocks: &'a [Block],
     pub footer: &'a str,
     pub version: &'a str,
+    /// Whether a script opens folded parts for printing. A page that is shown in a frame without scripts has none.
+    pub has_script: bool,
 }
 
 impl Page<'_> {
     pub fn html(&self) -> String {
         // Only inline styles, this script and `data:` images are allowed.
-        let policy =
-            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+        let scripts = if self.has_script { " script-src 'unsafe-inline';" } else { "" };
+        let policy = format!("default-src 'none'; style-src 'unsafe-inline';{scripts} img-src data:");
         let title = shown(self.title);
         let page = html! {
             (DOCTYPE)
@@ -63,7 +65,7 @@ impl Page<'_> {
                     }
                     main { (blocks::report(self.blocks)) }
                     footer { p { (shown(self.footer)) } }
-                    script { (PreEscaped(SCRIPT)) }
+                    @if self.has_script { script { (PreEscaped(SCRIPT)) } }
                 }
             }
         };

@@ -52,7 +52,8 @@ fn every(text: &str) -> Vec<Block> {
 }
 
 fn page(blocks: &[Block], text: &str) -> String {
-    Page { kind: "card", title: text, lead: text, blocks, footer: text, version: text }.html()
+    Page { kind: "card", title: text, lead: text, blocks, footer: text, version: text, has_script: true }
+        .html()
 }
 
 /// Tags of a page with their attributes, as a browser would tokenize them, without the texts between.
@@ -92,6 +93,21 @@ fn every_tag_is_closed_and_every_link_leads_into_the_page() {
     let links: Vec<&str> = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert_eq!(links, ["first", "second"]);
     assert!(links.iter().all(|link| page.contains(&format!("id=\"{link}\""))));
+}
+
+#[test]
+fn a_page_runs_a_script_only_where_it_has_one() {
+    let (blocks, text) = (every(HOSTILE), "plain");
+    let page = Page {
+        kind: text,
+        title: text,
+        lead: text,
+        blocks: &blocks,
+        footer: text,
+        version: text,
+        has_script: false,
+    };
+    assert!(!page.html().contains("<script") && !page.html().contains("script-src"));
 }
 
 #[test]

@@ -37,8 +37,8 @@ pub fn page(report: &CleaningReport) -> String {
         report.version
     );
     let lead = "Every decision is below: what was removed, by which rule, and why.";
-    let (blocks, version) = (blocks(report, &diff::words), &report.version);
-    Page { kind: "data bench", title: &title, lead, blocks: &blocks, footer: &footer, version }.html()
+    let (kind, blocks, version) = ("data bench", blocks(report, &diff::words), &report.version);
+    Page { kind, title: &title, lead, blocks: &blocks, footer: &footer, version, has_script: true }.html()
 }
 
 #[cfg(test)]

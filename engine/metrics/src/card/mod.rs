@@ -36,7 +36,8 @@ pub fn html(
     );
     let blocks = blocks::blocks(evaluation, audit, beside, &date);
     let (title, lead) = (blocks::name(evaluation), &evaluation.model.about);
-    Page { kind: "model card", title, lead, blocks: &blocks, footer: &footer, version }.html()
+    let (kind, has_script) = ("model card", false);
+    Page { kind, title, lead, blocks: &blocks, footer: &footer, version, has_script }.html()
 }
 
 /// A Unix time in UTC, because the page can be read anywhere. An edited file may contain any number.
