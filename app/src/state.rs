@@ -189,8 +189,11 @@ impl State {
             Event::Compressed { compressed } => {
                 let losses = compressed.losses().map_or_else(String::new, |losses| format!(": {losses}"));
                 let [whole, now] = compressed.bytes.map(glasshouse_protocol::quantity::bytes);
-                let text = format!("{} takes {now}, in 32 bits {whole}{losses}.", compressed.run);
-                self.say(None, ErrorKind::Notice, text);
+                // The Runs page shows points without a run.
+                if let Some(run) = &compressed.run {
+                    let text = format!("{run} takes {now}, the original in 32 bits {whole}{losses}.");
+                    self.say(None, ErrorKind::Notice, text);
+                }
             }
             Event::ExportVerified { verification } => {
                 self.say(None, ErrorKind::Notice, format!("The file was {verification}"));

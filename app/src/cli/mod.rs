@@ -136,6 +136,8 @@ commands! {
     Evaluate(evaluate::EvaluateArguments) = evaluate::evaluate;
     /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
     Inspect(inspect::InspectArguments) = inspect::inspect;
+    /// Show what changed between two models: predictions, weights, outputs, and which parts matter
+    Diff(inspect::DiffArguments) = inspect::diff;
     /// Find the longest spans of a text that occur in the training text
     Provenance(inspect::ProvenanceArguments) = inspect::provenance;
     /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device

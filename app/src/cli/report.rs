@@ -14,8 +14,10 @@ use std::io::{IsTerminal as _, Result};
 const PROSE: usize = 100;
 /// Line width of tables if standard output is no terminal.
 const PIPE: usize = 200;
-/// Maximum rows of a table, and maximum characters of a text cell.
+/// Maximum rows of a table, and of one whose texts are not cut.
 const ROWS: usize = 40;
+const LISTED: usize = 12;
+/// Maximum characters of a text cell that is cut.
 const CELL: usize = 44;
 /// Characters of the longest bar.
 const BAR: usize = 40;
@@ -161,11 +163,21 @@ impl Screen {
             self.prose("", about);
         }
         let right: Vec<bool> = (0..columns.len()).map(|column| !table.is_words(column)).collect();
-        let head = columns.iter().map(|name| cut(name)).collect();
-        let cells = rows.iter().take(ROWS).map(|row| row.iter().map(cell).collect());
-        let text = aligned(&std::iter::once(head).chain(cells).collect::<Vec<_>>(), &right);
-        let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-        if widest + 2 > self.width {
+        let drawn = |cell: fn(&Cell) -> String| {
+            let cells = rows.iter().take(ROWS).map(|row| row.iter().map(cell).collect());
+            let head = columns.iter().map(|name| clean(name)).collect();
+            let text = aligned(&std::iter::once(head).chain(cells).collect::<Vec<_>>(), &right);
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            Some((text, widest)).filter(|(_, widest)| widest + 2 <= self.width)
+        };
+        // A long table is cut before it becomes lists.
+        let short = || drawn(cut_cell).filter(|_| rows.len() > LISTED);
+        if let Some((text, widest)) = drawn(cell).or_else(short) {
+            let (head, rest) = text.split_once('\n').unwrap_or((&text, ""));
+            let rule = "-".repeat(widest);
+            let lines = [head, &rule].into_iter().chain(rest.lines());
+            lines.for_each(|line| self.line(&format!("  {line}")));
+        } else {
             for row in rows.iter().take(ROWS) {
                 self.text.push('\n');
                 let cells = columns.iter().zip(row).map(|(name, cell)| (name, cell.text()));
@@ -173,12 +185,6 @@ impl Screen {
                     self.prose("  ", &if name.is_empty() { text } else { format!("{name}: {text}") });
                 });
             }
-        } else {
-            let (head, rest) = text.split_once('\n').unwrap_or((&text, ""));
-            [head, &"-".repeat(widest)]
-                .into_iter()
-                .chain(rest.lines())
-                .for_each(|line| self.line(&format!("  {line}")));
         }
         if let more @ 1.. = rows.len().saturating_sub(ROWS) {
             self.line(&format!("  … and {}, which --json has", counted(more as u64, "more row")));
@@ -211,14 +217,18 @@ fn metric(metric: &Metric) -> Vec<String> {
     vec![metric_title(&metric.name), metric.with_interval(), of, signature]
 }
 
+/// A cell on one line; of a passage, its end.
 fn cell(cell: &Cell) -> String {
     match cell {
-        Cell::Text(text) => cut(text),
         Cell::Passage(passage) => {
             end_of(&format!("{}{}", passage.prompt, if passage.token.is_empty() { "" } else { " …" }))
         }
-        cell => cell.text(),
+        cell => crate::format::in_one_line(&clean(&cell.text())),
     }
+}
+
+fn cut_cell(own: &Cell) -> String {
+    if let Cell::Text(text) = own { cut(text) } else { cell(own) }
 }
 
 /// A text on one line, without control characters of the terminal and of text direction.
@@ -306,7 +316,7 @@ mod tests {
             lines[3].starts_with("  a b ") && lines[3].contains("12,345  0.5000 (0.2500 to 0.7500)"),
             "{text}"
         );
-        assert!(lines[4].contains('…') && lines[4].ends_with("−1.0e−4"), "{text}");
+        assert!(lines[4].contains(&"é".repeat(60)) && lines[4].ends_with("−1.0e−4"), "{text}");
         let text = drawn(40, &[Block::Table(table())]);
         assert!(text.contains("\n  times: 12,345\n  share: 0.5000 (0.2500 to 0.7500)\n"), "{text}");
     }

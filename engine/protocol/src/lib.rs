@@ -49,7 +49,10 @@ pub use command::{
     LearnsFrom, ProjectChange, RecipeChange, RunChange, RunLaunch, Steer, VERIFIED_STEPS, VocabularyOrder,
 };
 pub use completion::{Completion, CompletionSettings, CompletionToken, Ending, LikelyToken, Output, Prompt};
-pub use compression::{Compressed, Compression, PruneScore, PruneSettings, PrunedMatrix, SparsityPattern};
+pub use compression::{
+    Compressed, Compression, ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings,
+    SparsityPattern, frontier,
+};
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay, DistilSettings,
     END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,

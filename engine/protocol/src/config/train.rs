@@ -114,6 +114,12 @@ settings! {
         pub prompt_loss_weight: f32 = 0.0, "Prompt loss weight", 0.0..=1.0;
         /// Target id that is excluded from the loss.
         pub ignore_index: Option<u32> = None;
+        /// Weights of block matrices that are zero stay zero, so that a pruned model stays sparse. Otherwise as the run that it starts from:
+        /// on if that is pruned.
+        ///
+        /// A pruned run's own record has it on. Gradient norm and Muon's orthogonalisation include the gradients of kept zeros.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub keep_zeros: Option<bool> = None;
         /// The trained parameters. The others are frozen: they keep their values and need no gradients or optimizer state.
         pub trainable: Trainable = Trainable::All;
         /// Adapter to train while the model's own weights are frozen. Placed here because `run.toml` needs tables after the plain fields.
@@ -192,6 +198,12 @@ impl TrainConfig {
             "train.optimizer",
             "muon",
             "be another one with train.adapter, which freezes the matrices that muon updates (adamw trains adapters)",
+        )?;
+        require(
+            self.keep_zeros != Some(true) || self.adapter.is_none(),
+            "train.keep_zeros",
+            "true",
+            "be left out with train.adapter, which freezes the zeros with the other weights",
         )?;
         require(
             self.eval_interval == 0 || self.eval_batches >= 1,

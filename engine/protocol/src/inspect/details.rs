@@ -31,6 +31,11 @@ impl Detail {
                 let rows = formulas.iter().map(|(name, formula)| [name.clone(), formula.clone()]);
                 vec![numbered("formulas", ["tensor", "formula"], rows)]
             }
+            Self::Samples { texts, .. } => {
+                let rows = texts.iter().map(|(model, text)| [model.clone(), text.clone()]);
+                vec![numbered("samples", ["model", "text"], rows)]
+            }
+            Self::Tables { tables } => tables.clone(),
             Self::Graph { nodes, values, .. } => {
                 let joined =
                     |values: &[usize]| values.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
