@@ -265,7 +265,7 @@ impl RunConfig {
 }
 
 /// A TOML error without the source excerpt, with a suggestion for a misspelt name.
-fn one_line(error: &toml::de::Error) -> String {
+pub(crate) fn one_line(error: &toml::de::Error) -> String {
     let message: Vec<&str> = error.message().lines().map(str::trim).collect();
     names::with_suggestion(&without_types(&message.join(", ")))
 }
