@@ -2,15 +2,13 @@
 //!
 //! Quantities are in [`glasshouse_protocol::quantity`]; this module has formats that only the pages use.
 
-mod metric;
 mod time;
 
 pub use glasshouse_protocol::quantity::{
     NOTHING, bytes, count, counted, duration, figures, flop, flops, milliseconds, percent, quantity,
     scientific, tokens_per_second, whole,
 };
-pub use metric::{compared, exactly};
-pub use time::{ago, clock, date_time, kept_from, now};
+pub use time::{ago, clock, date_time, now};
 
 use glasshouse_protocol::Moderated;
 use glasshouse_protocol::config::Category;

@@ -117,11 +117,11 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     );
     assert!(error.contains("card.html"), "{error}");
     let text = succeed(folder, &[&EVALUATE[..], &["--no-likelihood", "--task", "qa.jsonl"]].concat());
-    for part in ["Bits per byte", "Baselines", "Task qa.jsonl · generate, 1 row", "Limitations"] {
+    for part in ["Bits per byte", "baselines", "Task qa.jsonl · 1 row · writes answers", "Limitations"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     // The text and its baselines are marked as kept; the task is new.
-    assert_eq!(text.matches("kept from an evaluation of").count(), 2, "{text}");
+    assert_eq!(text.matches("Kept from an evaluation of").count(), 2, "{text}");
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn a_model_is_not_compared_with_itself_and_that_is_said() {
         ["--no-likelihood", "--task", "qa.jsonl", "--max-tokens", "2", "--run", "2", "--against", "2"];
     let (said, told) = both(folder, &[&EVALUATE[..], &asked].concat());
     assert!(told.contains("note: 2-nanogpt-cpu"), "{told}");
-    assert!(!said.contains("Compared"));
+    assert!(!said.contains("Compared, paired"));
 }
 
 /// lm-eval on the exported folder, with its own tokenisation, sums and three accuracies.

@@ -74,20 +74,20 @@ const MAX_HEIGHT: f32 = 3600.0;
 
 /// Fold keys of the parts of the Evaluate page.
 const PARTS: [&str; 14] = [
-    "side by side",
-    "paired",
-    "baselines",
-    "loss by",
+    "side-by-side",
+    "paired-differences",
+    "compared-with-baselines",
+    "loss-by-token",
     "calibration",
-    "errors 0",
-    "errors 1",
-    "errors 2",
-    "audit bias",
-    "audit moderation",
-    "audit memorisation",
-    "audit canaries",
-    "audit personal",
-    "about",
+    "worst-documents",
+    "worst-tokens",
+    "kinds-of-tokens",
+    "bias",
+    "moderation",
+    "memorisation",
+    "canaries",
+    "personal-data",
+    "model-and-limitations",
 ];
 
 /// The CPU's name, if the system reports it.
@@ -282,20 +282,17 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     session.show(PageName::Evaluate, "dark");
     // The latest is selected initially.
     choose(session, first);
-    parts(session, &["side by side", "paired"]);
+    parts(session, &["side-by-side", "paired-differences"]);
     both_themes(
         session,
         "evaluate-compared",
         "the first model before and after fine-tuning, on the same stories",
     );
     choose(session, tuned);
-    parts(session, &["baselines", "calibration"]);
+    parts(session, &["compared-with-baselines", "calibration"]);
     let shows = "the first model on held-out stories: loss, n-gram and compressor baselines, calibration";
     both_themes(session, "evaluate", shows);
-    parts(
-        session,
-        &["audit bias", "audit moderation", "audit memorisation", "audit canaries", "audit personal"],
-    );
+    parts(session, &["bias", "moderation", "memorisation", "canaries", "personal-data"]);
     both_themes(
         session,
         "audit",
@@ -319,7 +316,7 @@ fn paired(session: &mut Session, extent: &Extent, names: &[String], shows: &str)
     }
     session.show(PageName::Evaluate, "dark");
     choose(session, &names[0]);
-    parts(session, &["side by side", "paired"]);
+    parts(session, &["side-by-side", "paired-differences"]);
     both_themes(session, "evaluate-paired", shows);
     session.window.set_size(SIZE.into());
 }

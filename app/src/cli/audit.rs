@@ -9,7 +9,7 @@ use clap::Args;
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::duration;
 use glasshouse_engine::protocol::setting::Settings as _;
-use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event};
+use glasshouse_engine::protocol::{AuditSettings, Command, Event};
 use std::path::PathBuf;
 
 pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
@@ -39,7 +39,17 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
                 }
                 Event::Audited { audit } => {
                     bar.finish_and_clear();
-                    if *json { say!("{}", serde_json::to_string(&audit)?)? } else { tell_all(&audit)? }
+                    if *json {
+                        return Ok(say!("{}", serde_json::to_string(&audit)?)?);
+                    }
+                    say!(
+                        "{} at step {}, on {}, in {}",
+                        audit.run,
+                        audit.step,
+                        audit.device,
+                        duration(audit.seconds)
+                    )?;
+                    report::audited(&audit.sections)?;
                 }
                 event => bar::above(|| trained::note(&event)),
             }
@@ -48,12 +58,6 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
         let command = Command::Audit { source, settings: Box::new(settings) };
         engine.ask_until_signal(command, "cancelling; nothing of this audit is kept", show).await
     })
-}
-
-fn tell_all(audit: &Audit) -> Result<()> {
-    let Audit { run, step, device, seconds, sections, .. } = audit;
-    say!("{run} at step {step}, on {device}, in {}", duration(*seconds))?;
-    Ok(report::audited(sections)?)
 }
 
 #[derive(Args, Debug)]

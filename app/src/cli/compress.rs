@@ -2,11 +2,12 @@
 
 use super::arguments::ModelArguments;
 use super::driver::drive;
-use super::report::{aligned, table};
+use super::report::{self, aligned};
 use super::settings::{session_options, usage};
 use super::trained;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::quantity::{bytes, counted, percent, tokens_per_second};
 use glasshouse_engine::protocol::{
     Compressed, Compression, Event, ModelPart, PruneScore, PruneSettings, PrunedMatrix, RemoveSettings,
@@ -39,7 +40,7 @@ pub(super) fn compress(arguments: &CompressArguments) -> Result<()> {
             if arguments.json {
                 say!("{}", json!({ "from": run, "points": points }))?;
             } else {
-                say!("{}", table(&frontier(&points)))?;
+                report::print(&[Block::Table(frontier(&points))])?;
             }
             return asked;
         }

@@ -4,6 +4,7 @@ use super::arguments::JsonArguments;
 use super::bar::bar;
 use super::driver::drive;
 use super::fetch::DataFetchArguments;
+use super::report::print;
 use super::settings::usage;
 use super::train::{quoted, try_next};
 use super::twins::DataCompareArguments;
@@ -14,9 +15,8 @@ use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
 use glasshouse_corpus::report::{self, CleaningReport};
 use glasshouse_corpus::{SystemFiles, script};
-use glasshouse_engine::protocol::cleaning::{
-    CleaningProgress, CleaningStart, ComparedDocument, Phase, TextFate,
-};
+use glasshouse_engine::protocol::blocks::Excerpt;
+use glasshouse_engine::protocol::cleaning::{CleaningProgress, CleaningStart, Phase, blocks};
 use glasshouse_engine::protocol::quantity::{bytes, count, things};
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
@@ -105,7 +105,7 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningRep
         return Ok(());
     }
     let out = arguments.out.display();
-    say!("{}", report::text::summary(report))?;
+    print(&blocks::summary(report))?;
     say!("\n{out}/{KEPT_FILE:13}   the kept documents")?;
     say!("{out}/{DROPPED_FILE:13}   the dropped documents, each with the reason")?;
     say!("{out}/{REPORT_PAGE:13}   the report, to read or print")?;
@@ -234,7 +234,7 @@ fn inspect(arguments: &DataInspectArguments) -> Result<()> {
     if arguments.json {
         say!("{}", serde_json::to_string(&report)?)?;
     } else {
-        say!("{}", report::text::details(&report))?;
+        print(&blocks::blocks(&report, &report::diff::words))?;
     }
     Ok(())
 }
@@ -254,20 +254,11 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
         let reason = if verdict.reason.is_empty() { String::new() } else { format!(": {}", verdict.reason) };
         say!("  {:<24} {}{off}{reason}", verdict.stage, verdict.verdict.name())?;
     }
-    say!("\n{}", difference(&compared))?;
+    say!("\n{}", Excerpt { text: compared.changes, ..Excerpt::default() }.plain())?;
     Ok(())
 }
 
 /// A text with `[-removed-]` and `{+inserted+}` passages.
-fn difference(compared: &ComparedDocument) -> String {
-    let parts = compared.changes.iter().map(|change| match change.fate {
-        TextFate::Same => change.text.clone(),
-        TextFate::Removed => format!("[-{}-]", change.text),
-        TextFate::Added => format!("{{+{}+}}", change.text),
-    });
-    parts.collect()
-}
-
 fn recipe(arguments: &DataRecipeArguments) -> Result<()> {
     say!("{}", named(&arguments.recipe)?.to_toml()?.trim_end())?;
     Ok(())

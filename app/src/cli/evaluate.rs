@@ -1,21 +1,21 @@
 //! `glasshouse evaluate`: measures models, with confidence intervals, and compares them with baselines and each other.
 
-mod report;
 mod script;
 
 use super::arguments::{MeasuringArguments, ModelArguments, help};
 use super::bar::bar;
 use super::driver::{Engine, drive};
 use super::import::{Imported, import_from, is_place};
-use super::report::{audited, with_event};
+use super::report::{self, with_event};
 use super::settings::{check_device, session_options, usage};
 use super::train::{quoted, told};
 use super::trained;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::blocks::{Block, Section};
 use glasshouse_engine::protocol::evaluation::{
-    AuditTopic, TaskRequest, TaskResults, is_description, metric_names,
+    AuditTopic, TaskRequest, TaskResults, blocks, is_description, metric_names,
 };
 use glasshouse_engine::protocol::evaluation::{MAX_RESAMPLES, RESAMPLES};
 use glasshouse_engine::protocol::setting::Settings as _;
@@ -82,8 +82,9 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
                     say!("{}", with_event("audit", &serde_json::to_value(memory)?))?;
                 }
             } else {
-                report::evaluation(evaluation)?;
-                memory.iter().try_for_each(|memory| audited(&memory.sections))?;
+                say!("\n{} at step {}", blocks::name(evaluation), evaluation.step)?;
+                report::print(&blocks::blocks(evaluation, None, &[], &report::date))?;
+                memory.iter().try_for_each(|memory| report::audited(&memory.sections))?;
             }
         }
         if names.len() > 1 {
@@ -93,7 +94,8 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
                     say!("{}", with_event("comparison", &serde_json::to_value(comparison)?))?;
                 }
             } else {
-                report::comparisons(&comparisons)?;
+                let compared = Section::new("Compared, paired", blocks::comparisons(&comparisons));
+                report::print(&[Block::Section(compared)])?;
             }
         }
         if let (Some(card), Some(run)) = (&arguments.card, names.first()) {

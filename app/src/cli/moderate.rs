@@ -9,6 +9,7 @@ use glasshouse_engine::metrics::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
 use glasshouse_engine::protocol::Moderation;
+use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::config::Category;
 use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
 use glasshouse_engine::protocol::quantity::counted;
@@ -75,7 +76,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
             answer["checked"][*name] = json!({ "found": found, "missed": missed, "alarms": alarms, "passed": passed, "metrics": metrics });
             if !json {
                 say!("\nBy {name}: {found} found, {missed} missed, {alarms} false alarms, {passed} passed")?;
-                say!("{}", report::metrics(metrics))?;
+                report::print(&[Block::Metrics(metrics.clone())])?;
             }
         }
     }

@@ -3,14 +3,14 @@
 
 use super::arguments::{ConfigArguments, TrainArguments};
 use super::settings::{check_device, run_config, usage};
-use super::train;
+use super::{report, train};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use glasshouse_corpus::{SystemFiles, twins};
 use glasshouse_engine::metrics::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::evaluation::Better;
-use glasshouse_engine::protocol::quantity::{figures, things};
+use glasshouse_engine::protocol::evaluation::{Better, blocks};
+use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::protocol::{RunSummary, TokenizerKind};
 use glasshouse_engine::training::held_out_loss;
 use serde_json::{Value, json};
@@ -129,7 +129,10 @@ fn pair(
 fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
     let mut results = serde_json::Map::new();
     if !arguments.json {
-        say!("\nloss in nats per byte (lower is better), mean of {} seeds", pairs.len())?;
+        say!(
+            "\nloss in nats per byte (lower is better), mean of {} seeds; 95 % confidence intervals are paired t",
+            pairs.len()
+        )?;
     }
     for (at, (key, title)) in HELD_OUT.into_iter().enumerate() {
         let losses: Vec<[f64; 2]> = pairs.iter().filter_map(|pair| pair.losses.get(at).copied()).collect();
@@ -146,11 +149,8 @@ fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
             results.insert(key.to_owned(), result);
             continue;
         }
-        say!("\n  {title}")?;
-        say!("    trained on raw {raw:.4}, on clean {clean:.4}")?;
-        let [difference, low, high] = [difference, low, high].map(figures);
-        say!("    raw − clean {difference}, 95 % confidence interval {low} to {high} (paired t)")?;
-        say!("    {}", found.verdict)?;
+        say!("\n{title}")?;
+        report::print(&blocks::comparisons(&[found]))?;
     }
     if arguments.json {
         let runs = pairs.iter().map(|RunPair { seed, runs: [raw, clean], losses }| {

@@ -34,11 +34,6 @@ pub fn date_time(time: u64) -> String {
     time.format(if this_year { "%-d %b, %H:%M" } else { "%-d %b %Y" }).to_string()
 }
 
-/// The date of results kept from an earlier evaluation: `kept from an evaluation of 12 Nov, 14:05`.
-pub fn kept_from(found: f64) -> String {
-    format!("kept from an evaluation of {}", date_time(found.max(0.0) as u64))
-}
-
 fn local(time: u64) -> Option<DateTime<Local>> {
     DateTime::<Utc>::from_timestamp(i64::try_from(time).ok()?, 0).map(|time| time.with_timezone(&Local))
 }
@@ -57,8 +52,6 @@ mod tests {
         assert_eq!(ago(now - 3 * 86_400, now), "3 days ago");
         assert!(ago(now - 30 * 86_400, now).ends_with(" Oct 2023"));
         assert_eq!(date_time(u64::MAX), NOTHING);
-        let kept = kept_from(1e9);
-        assert!(kept.starts_with("kept from an evaluation of ") && kept.ends_with(" Sep 2001"), "{kept}");
         assert_eq!(clock(now).len(), 5);
     }
 }

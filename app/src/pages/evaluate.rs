@@ -1,31 +1,28 @@
 //! Evaluate: a model's quality compared with other models and simple baselines, its mistakes, and its safety. Results are stored
 //! with the run and shown at once.
 
-mod about;
 mod asking;
-mod audits;
 mod cards;
 mod choosing;
 mod compare;
-mod predicted;
 mod progress;
-mod section;
-mod suite;
 mod tasks;
 mod text;
 
 pub use text::WHAT;
 
-use super::parts::{called, untrained_ui};
-use super::{Context, Dot, Models, Needs, Page, PageName};
+use super::parts::{called, report_ui, untrained_ui};
+use super::{Context, Dot, Models, Needs, Page, PageName, inspect};
+use crate::format;
 use crate::state::{State, own_runs};
 use crate::theme::space;
 use crate::widgets;
 use asking::Asking;
 use egui::Ui;
-use glasshouse_protocol::evaluation::Likelihood;
+use glasshouse_protocol::blocks::{Block, Section};
+use glasshouse_protocol::evaluation::{Likelihood, Passage, blocks};
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Evaluation, RunSummary, TrainingState, WeightSource, evaluation,
+    Audit, CheckpointSummary, Command, Evaluation, RunSummary, TrainingState, View, WeightSource,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -138,14 +135,16 @@ impl EvaluatePage {
         }
         ui.push_id(&run.name, |ui| {
             if let Some(evaluation) = found.evaluations.get(&run.name) {
-                predicted::predicted_ui(ui, context, evaluation, &shown);
+                let pressed = report_ui(ui, context, "evaluate", predicted(state, evaluation, &shown));
+                look(context, &evaluation.run, &evaluation.checkpoint, pressed);
                 self.tasks_ui(ui, context, evaluation);
             }
             if let Some(audit) = found.audits.get(&run.name) {
-                audits::audits_ui(ui, context, audit);
+                let pressed = report_ui(ui, context, "evaluate", audited(audit));
+                look(context, &audit.run, &audit.checkpoint, pressed);
             }
             if let Some(evaluation) = found.evaluations.get(&run.name) {
-                about::about_ui(ui, context, evaluation);
+                report_ui(ui, context, "evaluate", blocks::about(evaluation, &date).block());
             }
         });
     }
@@ -195,8 +194,38 @@ fn same_text(one: &Likelihood, other: &Likelihood) -> bool {
     texts(one).eq(texts(other))
 }
 
-/// Opens a passage on the Inspect page.
-fn look(context: &mut Context<'_>, evaluation: &Evaluation, passage: evaluation::Passage) {
-    let source = source_evaluated(context.state, &evaluation.run, &evaluation.checkpoint);
-    section::look_with(context, source, passage.prompt);
+/// Prediction of the text: compared with the other shown runs and with baselines, by token properties, calibration, and the worst mistakes.
+fn predicted(state: &State, evaluation: &Evaluation, shown: &[&RunSummary]) -> Vec<Block> {
+    let Some(own) = &evaluation.likelihood else { return Vec::new() };
+    let models = shown.iter().filter_map(|run| {
+        let likelihood = state.evaluation.evaluations.get(&run.name)?.likelihood.as_ref()?;
+        same_text(own, likelihood).then(|| (called(run), likelihood))
+    });
+    let models: Vec<_> = models.collect();
+    let sections =
+        [blocks::baselines(evaluation, &models, &date), Some(blocks::losses(own)), blocks::calibration(own)];
+    sections.into_iter().flatten().chain(blocks::errors(own)).filter_map(Section::block).collect()
+}
+
+fn audited(audit: &Audit) -> Vec<Block> {
+    let made = format!("step {} · {}", format::whole(audit.step), date(audit.made));
+    let section = |own| {
+        let section = blocks::audit(own);
+        let note = if section.note.is_empty() { made.clone() } else { section.note.clone() };
+        Section { title: format!("Audit: {}", section.title), note, ..section }.block()
+    };
+    audit.sections.iter().filter_map(section).collect()
+}
+
+fn date(seconds: f64) -> String {
+    format::date_time(seconds.max(0.0) as u64)
+}
+
+/// Opens a clicked passage and the evaluated weights on the Inspect page.
+fn look(context: &mut Context<'_>, run: &str, checkpoint: &str, passage: Option<Passage>) {
+    let Some(passage) = passage else { return };
+    let source = Some(source_evaluated(context.state, run, checkpoint));
+    let (view, prompt) = (Some(View::Tokens), Some(passage.prompt));
+    *context.look = Some(inspect::Wish { view, prompt, source, ..inspect::Wish::default() });
+    *context.go = Some(PageName::Inspect);
 }

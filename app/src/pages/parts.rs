@@ -2,6 +2,7 @@
 //! with highlights.
 
 mod bars;
+mod blocks;
 mod chips;
 mod clock;
 mod form;
@@ -10,7 +11,8 @@ mod once;
 mod ranked;
 mod runs;
 
-pub(super) use bars::{Bar, bars_ui, rows_ui};
+pub(super) use bars::{Bar, bars_ui};
+pub(super) use blocks::{Line, blocks_ui, line_ui as metric_line_ui, ranges, report_ui, section_ui};
 pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 pub(super) use clock::StepClock;
 pub(super) use form::{described_ui, drag, form_ui, number, own_number_ui, variant_ui};

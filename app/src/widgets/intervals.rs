@@ -6,6 +6,7 @@ use egui::{
     Align2, Color32, CornerRadius, FontId, Painter, Rect, Response, Role, Sense, Stroke, Ui, Vec2,
     WidgetInfo, pos2, vec2,
 };
+use glasshouse_protocol::evaluation::Metric;
 
 /// A number with its confidence interval.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +23,18 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// A metric; `None` without a value.
+    pub fn new(label: &str, metric: &Metric, colour: Color32) -> Option<Self> {
+        Some(Self {
+            label: label.to_owned(),
+            value: metric.value?,
+            interval: metric.interval,
+            written: metric.text(),
+            hover: metric.exactly(),
+            colour,
+        })
+    }
+
     /// Ends of the interval, or twice the value.
     fn ends(&self) -> [f64; 2] {
         let ends = self.interval.filter(|ends| ends.iter().all(|end| end.is_finite()));

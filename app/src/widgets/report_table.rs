@@ -4,11 +4,10 @@
 use super::intervals::{Measured, interval_bar};
 use super::layout::is_narrow;
 use super::table::{Align, Column, Table, csv};
-use crate::format;
 use crate::theme::{self, Palette, space};
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{FontId, Frame, Label, Margin, Response, RichText, ScrollArea, TextFormat, TextStyle, Ui};
-use glasshouse_protocol::evaluation::{self, Cell, Metric, Passage};
+use glasshouse_protocol::evaluation::{self, Cell, Passage};
 use std::collections::BTreeMap;
 
 /// Row height in points.
@@ -26,15 +25,9 @@ const LOOKED_AT: usize = 200;
 /// Maximum characters shown before a passage's token.
 const BEFORE: usize = 160;
 
-/// A cell as text, for screen readers.
+/// A cell on one line, as screen readers read it.
 fn text_of(cell: &Cell) -> String {
-    match cell {
-        Cell::Count(count) => format::whole(*count),
-        Cell::Number(number) => format::figures(*number),
-        Cell::Text(text) => one_line(text),
-        Cell::Metric(metric) => metric.with_interval(),
-        Cell::Passage(passage) => one_line(&passage.prompt),
-    }
+    one_line(&cell.text())
 }
 
 /// A cell's CSV fields, with exact numbers.
@@ -49,6 +42,7 @@ fn exact(cell: &Cell) -> Vec<String> {
             vec![number(metric.value), number(low), number(high)]
         }
         Cell::Passage(passage) => vec![passage.prompt.clone(), passage.token.clone()],
+        Cell::Corpus(own, _) => vec![number(own.number())],
     }
 }
 
@@ -161,10 +155,11 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
         Cell::Metric(metric) => {
             // Laid out from right to left.
             let range = ranges.get(metric.name.as_str());
-            if let Some((measured, range)) = measured(metric, palette).zip(range) {
+            let measured = Measured::new("", metric, palette.quiet).filter(|own| own.interval.is_some());
+            if let Some((measured, range)) = measured.zip(range) {
                 interval_bar(ui, &measured, *range, None, BAR);
             }
-            ui.label(metric.text()).on_hover_text(format::exactly(metric));
+            ui.label(metric.text()).on_hover_text(metric.exactly());
         }
         Cell::Passage(passage) => {
             let font = TextStyle::Body.resolve(ui.style());
@@ -180,22 +175,10 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
                 shown.on_hover_text(text);
             }
         }
-        Cell::Count(_) => {
+        Cell::Count(_) | Cell::Corpus(..) => {
             ui.label(text_of(cell));
         }
     }
-}
-
-/// A metric with its interval; `None` without an interval.
-fn measured(metric: &Metric, palette: &Palette) -> Option<Measured> {
-    metric.interval?;
-    Some(Measured {
-        value: metric.value?,
-        interval: metric.interval,
-        hover: format::exactly(metric),
-        colour: palette.quiet,
-        ..Measured::default()
-    })
 }
 
 /// The end of the text before the token, and the token, highlighted; the beginning of the text if there is no token.
@@ -240,12 +223,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
             cell => wide(text_of(cell).chars().take(120).collect(), &body),
         });
         let width = each.fold(wide(title.clone(), &head), f32::max).clamp(WORDS[0], WORDS[1]);
-        // Empty text cells leave a numeric column right-aligned.
-        let words = cells().any(|cell| match cell {
-            Cell::Text(text) => !text.is_empty(),
-            cell => matches!(cell, Cell::Passage(_)),
-        });
-        let align = if words { Align::Left } else { Align::Right };
+        let align = if table.is_words(place) { Align::Left } else { Align::Right };
         if cells().any(|cell| matches!(cell, Cell::Passage(_))) {
             grows.push(place);
         }
@@ -310,6 +288,7 @@ fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
 mod tests {
     use super::*;
     use crate::theme::DARK;
+    use glasshouse_protocol::evaluation::Metric;
 
     fn metric(value: f64) -> Cell {
         let interval = Some([value - 0.1, value + 0.1]);
@@ -341,7 +320,7 @@ mod tests {
         assert_eq!(lines[3], "rare,7,0.25,,,,");
         assert_eq!(text_of(&table.rows[0][3]), "Once upon a");
         assert_eq!(text_of(&table.rows[0][2]), "50.0 % (40.0 % to 60.0 %)");
-        assert_eq!(text_of(&Cell::Number(f64::NAN)), format::NOTHING);
+        assert_eq!(text_of(&Cell::Number(f64::NAN)), glasshouse_protocol::quantity::NOTHING);
     }
 
     #[test]

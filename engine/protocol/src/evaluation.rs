@@ -1,11 +1,14 @@
 //! Settings and results of model evaluation: one report, from which the card, the pages, the command line and JSON are all made. Every
 //! number states its sample size, and has a confidence interval if it is an estimate.
 
+pub mod blocks;
 mod metrics;
 
-pub use metrics::{is_titled, metric_text, metric_title};
+pub use metrics::{MIN_VALUES, NO_INTERVAL, is_titled, metric_text, metric_title};
 
+use crate::cleaning::table::{CorpusCell, CorpusTable, Unit};
 use crate::config::RewardRule;
+use crate::quantity::{figures, whole};
 use crate::setting::{choices, settings};
 use serde::{Deserialize, Serialize};
 
@@ -172,6 +175,82 @@ pub enum Cell {
     Metric(Box<Metric>),
     /// A text with a token that can be opened in the lens.
     Passage(Passage),
+    /// A value in a unit; only in tables that are not stored.
+    #[serde(skip)]
+    Corpus(CorpusCell, Unit),
+}
+
+impl Table {
+    pub fn new<const N: usize>(
+        title: impl Into<String>,
+        columns: [&str; N],
+        rows: impl IntoIterator<Item = [Cell; N]>,
+    ) -> Self {
+        let rows = rows.into_iter().map(Vec::from).collect();
+        Self { title: title.into(), columns: columns.map(str::to_owned).into(), rows, ..Self::default() }
+    }
+
+    /// Whether a column has text. Empty cells do not make a column of numbers one.
+    pub fn is_words(&self, column: usize) -> bool {
+        self.rows.iter().any(|row| match row.get(column) {
+            Some(Cell::Text(text)) => !text.is_empty() && text != crate::quantity::NOTHING,
+            cell => matches!(cell, Some(Cell::Passage(_))),
+        })
+    }
+}
+
+impl From<&CorpusTable> for Table {
+    fn from(table: &CorpusTable) -> Self {
+        let cell = |(cell, unit): (&CorpusCell, Unit)| match (cell, unit) {
+            (CorpusCell::Whole(value), Unit::Count | Unit::Text) => Cell::Count(*value),
+            (CorpusCell::Text(text), _) => Cell::Text(text.clone()),
+            (cell, unit) => Cell::Corpus(cell.clone(), unit),
+        };
+        let units = || table.columns.iter().map(|column| column.unit);
+        Self {
+            title: table.title.clone(),
+            about: table.note.clone(),
+            columns: table.columns.iter().map(|column| column.title.clone()).collect(),
+            rows: table.rows.iter().map(|row| row.iter().zip(units()).map(cell).collect()).collect(),
+        }
+    }
+}
+
+impl Cell {
+    pub fn text(&self) -> String {
+        match self {
+            Self::Count(count) => whole(*count),
+            Self::Number(number) => figures(*number),
+            Self::Text(text) => text.clone(),
+            Self::Metric(metric) => metric.with_interval(),
+            Self::Passage(passage) => passage.prompt.clone(),
+            Self::Corpus(cell, unit) => cell.text(*unit),
+        }
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&Metric> for Cell {
+    fn from(metric: &Metric) -> Self {
+        Self::Metric(Box::new(metric.clone()))
+    }
 }
 
 /// A text and the token in it to look at.

@@ -4,6 +4,8 @@
 //! view some named tensors, whose entries are attached to the event as bytes, and its non-tensor data as [`Detail`]s. The window, the
 //! command line's output, its safetensors files and a web page's typed arrays all use the same tensors.
 
+mod details;
+
 use crate::{GenerateConfig, WeightSource};
 use serde::{Deserialize, Serialize};
 

@@ -6,6 +6,7 @@
 //! builds one, [`RunConfig::validate`] reports what is wrong with it, and the engine does the rest.
 
 pub mod bench;
+pub mod blocks;
 mod chat;
 pub mod cleaning;
 pub mod cluster;

@@ -1,11 +1,11 @@
 //! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, diff, heads};
-use crate::cli::report::{self, aligned, indented};
+use crate::cli::report::{aligned, print as print_blocks};
 use anyhow::Result;
+use glasshouse_engine::protocol::blocks::Block;
 use glasshouse_engine::protocol::inspect::{
-    ActivatingPassage, Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, Match, Place,
-    TokenText,
+    Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, TokenText,
 };
 use glasshouse_engine::protocol::quantity::{self, counted, figures, whole};
 use glasshouse_engine::protocol::{Cut, View};
@@ -226,7 +226,7 @@ fn title(tensor: &ViewTensor<'_>) -> String {
 }
 
 pub(super) fn print_table(table: &[Vec<String>]) -> Result<()> {
-    Ok(say!("{}", indented(&aligned(table, &[])))?)
+    Ok(aligned(table, &[]).lines().try_for_each(|line| say!("  {line}"))?)
 }
 
 /// `probabilities f32[L 2, H 4, T 50, T 50]: 0.0000 to 1.0000, mean 0.0200`.
@@ -259,28 +259,17 @@ fn statistics(tensor: &ViewTensor<'_>) -> String {
 fn tell_detail(detail: &Detail) -> Result<()> {
     match detail {
         // Shown in the tables.
-        Detail::Tokens { .. } | Detail::Parameters { .. } => {}
-        Detail::Passages { passages, searched } => {
+        Detail::Tokens { .. } | Detail::Parameters { .. } => return Ok(()),
+        Detail::Passages { searched, .. } => {
             say!("  of {} of validation text:", counted(*searched as u64, "token"))?;
-            for passage in passages {
-                say!("  {}", of_passage(passage))?;
-            }
         }
-        Detail::Tables { tables } => {
-            for table in tables.iter().filter(|table| !table.rows.is_empty()) {
-                say!("\n{}", report::table(table))?;
-            }
-        }
+        Detail::Tables { .. } | Detail::Formulas { .. } => {}
         Detail::Samples { prompt, texts } => {
             say!("\nSamples after {prompt:?}, with the same seed")?;
             for (name, text) in texts {
                 say!("  {name}: {}", text.replace('\n', " "))?;
             }
-        }
-        Detail::Formulas { formulas } => {
-            for (name, formula) in formulas {
-                say!("  {name}: {formula}")?;
-            }
+            return Ok(());
         }
         Detail::Matches { matches, found, searched, index_bytes, build_ms } => {
             let (searched, bytes) = (counted(*searched as u64, "token"), quantity::bytes(*index_bytes));
@@ -294,9 +283,6 @@ fn tell_detail(detail: &Detail) -> Result<()> {
                 }
                 _ => {}
             }
-            for found in matches {
-                say!("  {}", of_match(found))?;
-            }
         }
         Detail::Graph { nodes, values, kernels } => {
             let count = |number: usize, thing| counted(number as u64, thing);
@@ -307,42 +293,10 @@ fn tell_detail(detail: &Detail) -> Result<()> {
             for (ms, node) in slowest.iter().take(COLUMNS) {
                 say!("  {ms:.3} ms  {}  {}", node.operation, node.scope)?;
             }
+            return Ok(());
         }
     }
-    Ok(())
-}
-
-/// `3.2100 at " you": Once upon a time there…`.
-fn of_passage(passage: &ActivatingPassage) -> String {
-    let peak = passage.activations.get(passage.peak).copied().unwrap_or_default();
-    let at = passage.tokens.get(passage.peak).map(|token| quoted(&token.text)).unwrap_or_default();
-    let text: String = passage.tokens.iter().map(|token| token.text.as_str()).collect();
-    format!("{} at {at}: {}", figures(peak), text.replace('\n', " "))
-}
-
-/// A span: where it occurs, how often, and the text around it.
-fn of_match(found: &Match) -> String {
-    let last = found.start + found.length.saturating_sub(1);
-    let [before, span, after] = found.context.each_ref().map(|text| text.replace('\n', " "));
-    let document = match &found.document {
-        // Documents count from 1, as in the window.
-        Some((number, beginning)) => format!(" (document {}: {})", number + 1, beginning.replace('\n', " ")),
-        None => String::new(),
-    };
-    let length = counted(found.length as u64, "token");
-    let times = counted(found.occurrences as u64, "time");
-    let further: Vec<String> = found.further.iter().map(of_place).collect();
-    let further =
-        if further.is_empty() { String::new() } else { format!(", then at {}", further.join(", ")) };
-    let place = format!("first at token {}{further}", whole(found.place));
-    format!("{length} ({} to {last}), {times}, {place}: {before}[{span}]{after}{document}", found.start)
-}
-
-fn of_place(place: &Place) -> String {
-    match place.document {
-        Some(number) => format!("{} (document {})", whole(place.token), number + 1),
-        None => whole(place.token),
-    }
+    Ok(print_blocks(&detail.tables().into_iter().map(Block::Table).collect::<Vec<_>>())?)
 }
 
 /// A token in quotes, so that its spaces are visible; long ones are truncated.

@@ -1,7 +1,6 @@
 //! The right side of the page: the files, the recipe as cards with switches and settings, and the result of the last cleaning.
 
 mod cards;
-mod copies;
 mod mixture;
 mod own;
 mod personal;
@@ -119,7 +118,7 @@ impl DataPage {
             }
             match group {
                 Group::Personal => personal::classes_ui(ui, context, recipe),
-                Group::Duplicates => copies::copies_ui(ui, context),
+                Group::Duplicates => tables::copies_ui(ui, context),
                 _ => {}
             }
         }

@@ -5,11 +5,12 @@ use super::{DataPage, Paste, UNDO_SECONDS};
 use crate::format;
 use crate::link::{FOLDERS, Wish};
 use crate::pages::Context;
-use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, visible};
+use crate::pages::parts::{Bar, bars_ui, caption, head, icon_button, line_ui, section_ui, visible};
 use crate::theme::Palette;
 use crate::widgets::{self, card, plain, primary, quiet_text};
 use egui::{Label, RichText, Slider, TextWrapMode, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::blocks::Section;
 use glasshouse_protocol::{Command, DocumentsOverview, FileProblem};
 use std::path::Path;
 
@@ -202,7 +203,7 @@ fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// A card with a title and column names for its numbers, and buttons that copy the numbers and save a picture.
+/// A card with a title and column names for its numbers.
 fn histogram_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
@@ -210,26 +211,9 @@ fn histogram_ui(
     bars: &[Bar],
     draw: impl FnOnce(&mut Ui),
 ) {
-    let ((copy, save), card) = widgets::card_with(ui, context.palette.panel, |ui| {
-        let pressed = line_ui(
-            ui,
-            |ui| {
-                let copy = icon_button(ui, true, icons::ICON_CONTENT_COPY, &format!("Copy as CSV: {title}"));
-                (copy, icon_button(ui, true, icons::ICON_IMAGE, &format!("Save as PNG: {title}")))
-            },
-            |ui| {
-                head(ui, title);
-            },
-        );
-        draw(ui);
-        pressed
-    });
-    if copy {
-        context.asks.copy_csv(ui, csv(label, value, bars));
-    }
-    if save {
-        context.asks.picture(ui, card.rect, title);
-    }
+    let rows = || bars.iter().map(|bar| [bar.label.clone(), bar.value.to_string()]);
+    let csv = || widgets::csv(&[label, value], rows());
+    section_ui(ui, context, "data", &Section::new(title, []), Some(&csv), |ui, _| draw(ui));
 }
 
 fn lengths(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
@@ -255,8 +239,4 @@ fn frequent(overview: &DocumentsOverview, colour: egui::Color32) -> Vec<Bar> {
         }
     };
     overview.characters_by_count.iter().map(bar).collect()
-}
-
-fn csv(label: &str, value: &str, bars: &[Bar]) -> String {
-    widgets::csv(&[label, value], bars.iter().map(|bar| [bar.label.clone(), bar.value.to_string()]))
 }

@@ -1,28 +1,23 @@
 //! A card per run: the number that is comparable across tokenizers, the other metrics, and notes for the reader.
 
-use super::choosing::measured;
-use super::section::kept_ui;
-use super::{checkpoint_of, is_in_training};
+use super::{checkpoint_of, date, is_in_training};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{called, caption, column, run_colour};
+use crate::pages::parts::{
+    Line, blocks_ui, called, caption, column, metric_line_ui as line_ui, ranges, run_colour,
+};
 use crate::theme::{self, Palette, space};
-use crate::widgets::{self, card, columns_fit, interval_bar, quiet_text, term};
+use crate::widgets::{card, columns_fit, term};
 use egui::{Label, RichText, Sense, Ui, Vec2};
-use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{AuditTopic, Contamination, Likelihood, Metric, metric_title};
+use glasshouse_protocol::evaluation::{AuditTopic, Likelihood, Metric, blocks, metric_title};
 use glasshouse_protocol::{Audit, Evaluation, RunSummary};
 use std::collections::BTreeMap;
 
 const MIN_CARD_WIDTH: f32 = 250.0;
-/// Width of an interval's line in points.
-const BAR: f32 = 64.0;
 /// Name of a card's main metric.
 const FIRST: &str = "bits_per_byte";
 
-type Line = (String, Metric);
-
-pub(super) fn cards_ui(ui: &mut Ui, context: &Context<'_>, shown: &[&RunSummary]) {
+pub(super) fn cards_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
     let found = &context.state.evaluation;
     let all: Vec<Vec<Line>> = shown
         .iter()
@@ -75,22 +70,9 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
     lines
 }
 
-/// For each line the range from 0 that covers the intervals of all runs, so that they share a scale; 0 to 1 for proportions.
-fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> {
-    let mut ranges: BTreeMap<String, [f64; 2]> = BTreeMap::new();
-    for (name, metric) in all.iter().flatten() {
-        let Some(value) = metric.value.filter(|value| value.is_finite()) else { continue };
-        let [low, high] = metric.interval.unwrap_or([value; 2]);
-        let whole = if metric.is_share() { [0.0, 1.0] } else { [0.0; 2] };
-        let range = ranges.entry(name.clone()).or_insert(whole);
-        *range = [range[0].min(low), range[1].max(high)];
-    }
-    ranges
-}
-
 fn card_ui(
     ui: &mut Ui,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     run: &RunSummary,
     lines: &[Line],
     ranges: &BTreeMap<String, [f64; 2]>,
@@ -120,7 +102,7 @@ fn card_ui(
         first_ui(ui, palette, evaluation);
         ui.add_space(space::TIGHT);
         lines(ui);
-        seen_ui(ui, palette, evaluation);
+        seen_ui(ui, context, evaluation);
         return;
     }
     ui.horizontal_top(|ui| {
@@ -131,14 +113,14 @@ fn card_ui(
             lines(ui);
         });
     });
-    seen_ui(ui, palette, evaluation);
+    seen_ui(ui, context, evaluation);
 }
 
 fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     let likelihood = evaluation.likelihood.as_ref();
     let Some(first) = likelihood.and_then(|likelihood| metric_of(&likelihood.metrics, FIRST)) else { return };
     let number = RichText::new(first.text()).text_style(theme::number());
-    ui.label(number).on_hover_text(format::exactly(first));
+    ui.label(number).on_hover_text(first.exactly());
     let between = first.between();
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
@@ -147,15 +129,17 @@ fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
             ui.label(RichText::new(format!(", {between}")).color(palette.quiet));
         }
     });
-    kept_ui(ui, likelihood.and_then(|likelihood| likelihood.kept_from));
+    if let Some(from) = likelihood.and_then(|likelihood| likelihood.kept_from) {
+        caption(ui, format!("Kept from an evaluation of {}.", date(from)));
+    }
 }
 
 /// Whether the model was trained on the evaluated text.
-fn seen_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
+fn seen_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
     if let Some(contamination) = &evaluation.contamination {
         ui.add_space(space::TIGHT);
         let one = evaluation.likelihood.as_ref().map_or("document", Likelihood::unit);
-        contamination_ui(ui, palette, one, contamination);
+        blocks_ui(ui, context, "evaluate:seen", &blocks::contamination(one, contamination));
     }
 }
 
@@ -190,77 +174,6 @@ fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Op
     };
     let step = Some(step).filter(|step| *step > evaluation.step)?;
     Some(format!("The run has trained on to step {} since: evaluate it again.", format::whole(step)))
-}
-
-/// A metric's name, interval and value on one line.
-fn line_ui(ui: &mut Ui, line: &Line, ranges: &BTreeMap<String, [f64; 2]>, colour: egui::Color32) {
-    let (name, metric) = line;
-    let quiet = Palette::of(ui).quiet;
-    egui::Sides::new().height(20.0).shrink_left().truncate().show(
-        ui,
-        |ui| term(ui, name, Some(quiet)),
-        |ui| {
-            // From right to left, so that the figures align.
-            ui.label(metric.text()).on_hover_text(format::exactly(metric));
-            let range = ranges.get(name).filter(|_| metric.interval.is_some());
-            if let Some((measured, range)) = measured(name, metric, colour).zip(range) {
-                interval_bar(ui, &measured, *range, None, BAR);
-            }
-        },
-    );
-}
-
-/// How much of the evaluated text occurs in the training text, in red if it is much.
-pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, contamination: &Contamination) {
-    let Contamination { n, looked_up, found, share, .. } = contamination;
-    let all = format::counted(*looked_up, what);
-    if *looked_up == 0 {
-        quiet_text(ui, format!("Every {what} was too short to look up in the training text."));
-        return;
-    }
-    if *found == 0 {
-        quiet_text(ui, format!("None of {all} shares {n} words in a row with the training text."));
-        return;
-    }
-    let part = format::percent(*found as f64 / (*looked_up).max(1) as f64);
-    let text = format!(
-        "{} of {all} ({part}) share {n} words in a row with the training text ({} of all such passages)",
-        format::whole(*found),
-        format::percent(*share)
-    );
-    if contamination.is_high() {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
-            ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.failure));
-            let text = RichText::new(format!("{text}: the results are better than on unseen text."));
-            ui.add(Label::new(text.color(palette.failure)).wrap());
-        });
-    } else {
-        quiet_text(ui, format!("{text}."));
-    }
-    if !contamination.about.is_empty() {
-        caption(ui, &contamination.about);
-    }
-    let worst: Vec<&(String, f64)> = contamination.worst.iter().take(3).collect();
-    for (beginning, share) in worst {
-        let line = format!("{} of “{beginning}”", format::percent(*share));
-        let text = RichText::new(line).text_style(theme::caption()).color(palette.quiet);
-        ui.add(Label::new(text).truncate());
-    }
-}
-
-pub(super) fn metrics_ui(ui: &mut Ui, metrics: &[Metric]) {
-    let lines: Vec<Line> =
-        metrics.iter().map(|metric| (metric_title(&metric.name), metric.clone())).collect();
-    let ranges = ranges(std::slice::from_ref(&lines));
-    let accent = Palette::of(ui).accent;
-    let width = ui.available_width().min(theme::PROSE);
-    column(ui, width, |ui| {
-        lines.iter().for_each(|line| line_ui(ui, line, &ranges, accent));
-    });
-    if metrics.is_empty() {
-        widgets::quiet_text(ui, "Nothing was measured.");
-    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,9 @@ use crate::link::{Chosen, Wish};
 use crate::pages::Context;
 use crate::pages::parts::{called, caption, head, run_colour};
 use crate::theme::space;
-use crate::widgets::{self, Measured, card, hint_line, plain, primary, quiet};
+use crate::widgets::{self, card, hint_line, plain, primary, quiet};
 use egui::{Checkbox, Stroke, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::Metric;
 use glasshouse_protocol::{RunState, RunSummary, TrainingState};
 
 /// Number of runs offered before all are shown.
@@ -144,18 +143,6 @@ impl EvaluatePage {
             }
         }
     }
-}
-
-/// A metric to draw; `None` without a value.
-pub(super) fn measured(label: &str, metric: &Metric, colour: egui::Color32) -> Option<Measured> {
-    Some(Measured {
-        label: label.to_owned(),
-        value: metric.value?,
-        interval: metric.interval,
-        written: metric.text(),
-        hover: format::exactly(metric),
-        colour,
-    })
 }
 
 #[cfg(test)]

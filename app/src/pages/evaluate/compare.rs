@@ -1,15 +1,14 @@
 //! Up to four runs side by side: every metric with its interval, and pairwise comparisons on the same text and rows.
 
 use super::cards::metric_of;
-use super::section::{Head, section_ui};
 use super::{same_text, text};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{called, caption};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{self, Measured, interval_bar, report_csv, report_table};
-use egui::{Label, RichText, Ui};
-use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table, metric_title};
+use crate::pages::parts::{called, report_ui, section_ui};
+use crate::widgets;
+use egui::Ui;
+use glasshouse_protocol::blocks::{Block, Section};
+use glasshouse_protocol::evaluation::{Cell, Likelihood, Metric, Table, blocks, metric_title};
 use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
 
 /// Per-token metrics, which are not comparable between tokenizers.
@@ -26,41 +25,25 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
     if evaluated.len() < 2 {
         return;
     }
-    let table = side_by_side(&evaluated);
-    let head = Head { key: "side by side", title: "Side by side", note: "", open: true };
-    section_ui(ui, context, head, Some(&|| report_csv(&table)), |ui, _| {
-        if differ(&evaluated) {
-            caption(
-                ui,
-                "These runs use different tokenizers. Their losses, perplexities, token accuracies and calibration errors are not comparable and are \
-                 left out; bits per byte are comparable.",
-            );
-        }
-        if differs_in_text(&evaluated) {
-            caption(ui, text::OTHER_TEXT);
-        }
-        report_table(ui, &table);
-        for gap in gaps(&evaluated) {
-            caption(ui, gap);
-        }
-    });
+    let notes =
+        [(differ(&evaluated), text::OTHER_TOKENIZER), (differs_in_text(&evaluated), text::OTHER_TEXT)];
+    let notes = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| Block::Note(note.to_owned()));
+    let blocks = notes.chain([Block::Table(side_by_side(&evaluated))]);
+    let blocks = blocks.chain(gaps(&evaluated).into_iter().map(Block::Note));
+    report_ui(ui, context, "evaluate", Section::new("Side by side", blocks).block());
     let named = |name: &String| evaluated.iter().any(|(_, evaluation)| evaluation.run == *name);
-    let pairs: Vec<&Comparison> =
-        found.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second)).collect();
-    let note = format::counted(pairs.len() as u64, "comparison");
-    let head = Head { key: "paired", title: "Paired differences", note: &note, open: true };
-    section_ui(ui, context, head, Some(&|| csv(&pairs)), |ui, context| {
-        caption(ui, text::PAIRED);
-        if pairs.is_empty() {
-            widgets::quiet_text(
-                ui,
-                "These runs were not evaluated on the same text or rows: evaluate them together.",
-            );
-        }
-        for pair in &pairs {
-            pair_ui(ui, context, pair);
-        }
-    });
+    let pairs = found.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second));
+    let called = |name: &String| {
+        let known = context.state.runs.list.iter().find(|known| known.name == *name);
+        known.map_or(name.clone(), called)
+    };
+    let pairs: Vec<Comparison> = pairs
+        .map(|pair| Comparison { first: called(&pair.first), second: called(&pair.second), ..pair.clone() })
+        .collect();
+    let notes = [Block::Note(text::PAIRED.to_owned())].into_iter();
+    let section = Section::new("Paired differences", notes.chain(blocks::comparisons(&pairs)));
+    let section = section.note(format::counted(pairs.len() as u64, "comparison"));
+    section_ui(ui, context, "evaluate", &section, Some(&|| csv(&pairs)), |_, _| ());
 }
 
 /// Whether the models have different tokenizers.
@@ -128,13 +111,13 @@ fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
         let title = title_of(&row);
         let (task, name) = row;
         let cell = |(_, evaluation): &(String, &Evaluation)| match find(evaluation, task.as_deref(), &name) {
-            Some(metric) => Cell::Metric(Box::new(metric.clone())),
-            None => Cell::Text(format::NOTHING.to_owned()),
+            Some(metric) => metric.into(),
+            None => format::NOTHING.into(),
         };
         std::iter::once(Cell::Text(title)).chain(evaluated.iter().map(cell)).collect()
     };
     let rows = rows_of(evaluated).into_iter().map(row).collect();
-    Table { title: "Side by side".to_owned(), about: String::new(), columns, rows }
+    Table { columns, rows, ..Table::default() }
 }
 
 /// A metric of a task, or of the text's likelihood.
@@ -148,75 +131,16 @@ fn find<'a>(evaluation: &'a Evaluation, task: Option<&str>, name: &str) -> Optio
     metric_of(&likelihood.metrics, name).or_else(|| calibrated().filter(|_| name == "ece"))
 }
 
-/// The compared metric, the difference with its interval around 0, and the verdict.
-fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
-    let palette = Palette::of(ui);
-    let name = |run: &String| {
-        let known = context.state.runs.list.iter().find(|known| known.name == *run);
-        known.map_or(run.clone(), called)
-    };
-    let what = format::compared(pair);
-    let colour = match better(&pair.difference) {
-        Some(_) => palette.accent,
-        None => palette.quiet,
-    };
-    widgets::raised(ui, |ui| {
-        ui.set_width(ui.available_width());
-        let of = format!("{what}: {} minus {}", name(&pair.first), name(&pair.second));
-        ui.add(Label::new(RichText::new(of).text_style(theme::strong())).wrap());
-        ui.horizontal_wrapped(|ui| {
-            if let Some(value) = pair.difference.value {
-                let measured = Measured {
-                    label: what.clone(),
-                    value,
-                    interval: pair.difference.interval,
-                    written: String::new(),
-                    hover: hover(pair),
-                    colour,
-                };
-                // Centre 0.
-                let [low, high] = measured.interval.unwrap_or([value; 2]);
-                let far = low.abs().max(high.abs()).max(value.abs()) * 1.15;
-                interval_bar(ui, &measured, [-far, far], Some(0.0), 160.0);
-            }
-            ui.label(pair.signed()).on_hover_text(hover(pair));
-        });
-        ui.add(Label::new(&pair.verdict).wrap());
-    });
-    ui.add_space(space::TIGHT);
-}
-
-/// The sign of a significant difference; `None` if it may be chance.
-fn better(difference: &Metric) -> Option<f64> {
-    let [low, high] = difference.interval?;
-    (difference.better != Better::Neither && (low > 0.0 || high < 0.0)).then(|| low.signum())
-}
-
-fn hover(pair: &Comparison) -> String {
-    let Comparison { first_value, second_value, difference, .. } = pair;
-    let of = format!("of {} {}", format::whole(difference.count), difference.of);
-    format!("{first_value} and {second_value}, {of}. {}", pair.signed())
-}
-
-fn csv(pairs: &[&Comparison]) -> String {
-    let head =
-        ["what", "first", "second", "first_value", "second_value", "difference", "from", "to", "verdict"];
+fn csv(pairs: &[Comparison]) -> String {
+    let columns = ["what", "first", "second", "first_value", "second_value", "difference", "verdict"];
     let rows = pairs.iter().map(|pair| {
-        let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-        let [low, high] = pair.difference.interval.map_or([None; 2], |ends| ends.map(Some));
-        vec![
-            pair.what.clone(),
-            pair.first.clone(),
-            pair.second.clone(),
-            pair.first_value.to_string(),
-            pair.second_value.to_string(),
-            number(pair.difference.value),
-            number(low),
-            number(high),
-            pair.verdict.clone(),
-        ]
+        let [first, second] = [pair.first_value, pair.second_value].map(Cell::Number);
+        let texts =
+            [&pair.what, &pair.first, &pair.second, &pair.verdict].map(|text| Cell::from(text.as_str()));
+        let [what, one, other, verdict] = texts;
+        [what, one, other, first, second, (&pair.difference).into(), verdict]
     });
-    widgets::csv(&head, rows)
+    widgets::report_csv(&Table::new("", columns, rows))
 }
 
 #[cfg(test)]
@@ -291,10 +215,8 @@ mod tests {
         };
         assert_eq!(shares.signed(), "+6.5 percentage points (+6.2 to +6.8)");
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
-        assert_eq!(format::compared(&of("bits_per_byte")), "Bits per byte");
-        assert_eq!(format::compared(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");
-        assert_eq!(better(&pair(0.01, [-0.02, 0.04]).difference), None);
-        assert_eq!(better(&pair(-0.05, [-0.07, -0.03]).difference), Some(-1.0));
-        assert_eq!(csv(&[&pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));
+        assert_eq!(of("bits_per_byte").title(), "Bits per byte");
+        assert_eq!(of("q_a.jsonl: bits_per_byte").title(), "q_a.jsonl: Bits per byte");
+        assert_eq!(csv(&[pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));
     }
 }

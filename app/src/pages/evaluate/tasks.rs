@@ -2,26 +2,21 @@
 //! failures.
 
 use super::EvaluatePage;
-use super::cards::{contamination_ui, metric_of, metrics_ui};
-use super::section::{Head, kept_ui, look_with, section_ui, tables_ui};
-use super::{look, source_evaluated, suite};
+use super::{date, look};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, head, places};
+use crate::pages::parts::{caption, head, places, report_ui, section_ui};
 use crate::theme::{self, space};
-use crate::widgets::{self, Align, Column, Table, hint_line, plain, raised, report_table};
+use crate::widgets::{self, Align, Column, Table, plain, raised};
 use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Evaluation;
-use glasshouse_protocol::evaluation::{
-    self, AnswerKind, Cell, Metric, TaskAnswer, TaskBaseline, TaskReport, metric_text, metric_title,
-};
+use glasshouse_protocol::blocks::Section;
+use glasshouse_protocol::evaluation::{Passage, TaskAnswer, TaskReport, blocks, metric_text, metric_title};
 
 /// Heights of a row of the answer list and of the list, in points.
 const ROW: f32 = 28.0;
 const HEIGHT: f32 = 280.0;
-/// Number of invalid lines that are named individually.
-const NAMED: usize = 5;
 
 #[derive(Debug)]
 pub(super) struct Filter {
@@ -55,113 +50,22 @@ fn has_failed(answer: &TaskAnswer) -> bool {
     }
 }
 
-fn does(kind: AnswerKind) -> &'static str {
-    match kind {
-        AnswerKind::Generate => "writes answers",
-        AnswerKind::Choose => "chooses among answers by likelihood",
-        AnswerKind::Classify => "predicts labels",
-        AnswerKind::Tag => "predicts a tag for each word",
-        AnswerKind::Continue => "scores continuations",
-    }
-}
-
 impl EvaluatePage {
     pub(super) fn tasks_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
-        suite::suite_ui(ui, context, &evaluation.tasks);
+        let suite = blocks::suite(&evaluation.tasks).and_then(Section::block);
+        report_ui(ui, context, "evaluate", suite);
         for (place, task) in evaluation.tasks.iter().enumerate() {
             // Two files may have the same name.
             let filter = self.answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
-            let key = format!("task {place} {}", task.name);
-            let note = format!("{} · {}", format::counted(task.rows, "row"), does(task.kind));
             // The tasks of a suite are in its table, and start folded.
-            let part = Head { key: &key, title: &task.name, note: &note, open: task.suite.is_empty() };
-            section_ui(ui, context, part, Some(&|| csv(task)), |ui, context| {
-                kept_ui(ui, task.kept_from);
-                for sentence in &task.about {
-                    caption(ui, sentence);
-                }
-                metrics_ui(ui, &task.metrics);
-                for signature in task.metrics.iter().filter_map(|metric| metric.signature.as_ref()) {
-                    caption(ui, signature);
-                }
-                broken_ui(ui, task);
-                beside_ui(ui, task);
-                if let Some(contamination) = &task.contamination {
-                    contamination_ui(ui, context.palette, "row", contamination);
-                }
-                if let Some(passage) = tables_ui(ui, &task.tables) {
-                    look(context, evaluation, passage);
-                }
+            let section = Section { is_closed: !task.suite.is_empty(), ..blocks::task(task, &date) };
+            let key = format!("evaluate:{place}");
+            let pressed = section_ui(ui, context, &key, &section, Some(&|| csv(task)), |ui, context| {
                 answers_ui(ui, context, (evaluation, task), filter);
             });
+            look(context, &evaluation.run, &evaluation.checkpoint, pressed);
         }
     }
-}
-
-/// Lines that could not be evaluated.
-fn broken_ui(ui: &mut Ui, task: &TaskReport) {
-    let Some(count) = Some(task.broken.len()).filter(|count| *count > 0) else { return };
-    let were = if count == 1 { "was" } else { "were" };
-    hint_line(
-        ui,
-        &format!("{} {were} left out; the others were evaluated.", format::counted(count as u64, "line")),
-    );
-    for (line, why) in task.broken.iter().take(NAMED) {
-        caption(ui, format!("Line {}: {why}", format::whole(*line)));
-    }
-    if count > NAMED {
-        caption(ui, format!("and {} more", format::whole((count - NAMED) as u64)));
-    }
-}
-
-/// Baselines on the same rows.
-fn beside_ui(ui: &mut Ui, task: &TaskReport) {
-    let Some(table) = beside(task) else { return };
-    ui.add_space(space::SMALL);
-    head(ui, &table.title);
-    report_table(ui, &table);
-    for other in &task.beside {
-        if !other.about.is_empty() {
-            caption(ui, format!("{}: {}", other.name, other.about));
-        }
-        if let Some((line, why)) = other.broken.first() {
-            let count = format::counted(other.broken.len() as u64, "line");
-            let line = format::whole(*line);
-            caption(ui, format!("{count} of {} had no result for a row; line {line}: {why}", other.name));
-        }
-    }
-}
-
-/// The model and its baselines: first the metrics they share, then the model's others. `None` without baselines.
-fn beside(task: &TaskReport) -> Option<evaluation::Table> {
-    let has = |name: &str| task.beside.iter().any(|other| metric_of(&other.metrics, name).is_some());
-    let metrics: Vec<&Metric> = task.metrics.iter().filter(|metric| has(&metric.name)).collect();
-    if metrics.is_empty() {
-        return None;
-    }
-    let cell = |metric: Option<&Metric>| match metric {
-        Some(metric) => Cell::Metric(Box::new(metric.clone())),
-        None => Cell::Text(format::NOTHING.to_owned()),
-    };
-    let mut columns = vec!["what".to_owned()];
-    let mut own = vec![Cell::Text("this model".to_owned())];
-    for &metric in &metrics {
-        columns.extend([metric_title(&metric.name), "this model minus it".to_owned()]);
-        own.extend([cell(Some(metric)), cell(None)]);
-    }
-    let row = |other: &TaskBaseline| {
-        let mut row = vec![Cell::Text(other.name.clone())];
-        for metric in &metrics {
-            row.push(cell(metric_of(&other.metrics, &metric.name)));
-            // Differences have a range of their own.
-            let name = format!("difference_{}", metric.name);
-            let difference = metric_of(&other.differences, &metric.name);
-            row.push(cell(difference.map(|metric| Metric { name, ..metric.clone() }).as_ref()));
-        }
-        row
-    };
-    let rows = std::iter::once(own).chain(task.beside.iter().map(row)).collect();
-    Some(evaluation::Table { title: "Baselines".to_owned(), about: String::new(), columns, rows })
 }
 
 fn answers_ui(
@@ -223,8 +127,8 @@ fn answers_ui(
     if let Some(answer) = open {
         ui.add_space(space::SMALL);
         if answer_ui(ui, task, answer) {
-            let source = source_evaluated(context.state, &evaluation.run, &evaluation.checkpoint);
-            look_with(context, source, answer.prompt.clone());
+            let passage = Passage { prompt: answer.prompt.clone(), token: String::new() };
+            look(context, &evaluation.run, &evaluation.checkpoint, Some(passage));
         }
     }
 }
@@ -310,35 +214,6 @@ mod tests {
         assert!(!filter.holds(&answer("the owl", Some(1.0))), "it is right");
         (filter.wrong, filter.search) = (false, " lost ".to_owned());
         assert!(filter.holds(&answer("Mia", Some(1.0))));
-    }
-
-    #[test]
-    fn what_others_make_of_the_rows_stands_below_what_the_model_does() {
-        let metric =
-            |name: &str, value| Metric { name: name.to_owned(), value: Some(value), ..Metric::default() };
-        let mut task = TaskReport {
-            metrics: vec![metric("acc", 0.5), metric("f1_macro", 0.4)],
-            ..TaskReport::default()
-        };
-        assert!(beside(&task).is_none());
-        task.beside.push(TaskBaseline {
-            name: "majority".to_owned(),
-            metrics: vec![metric("acc", 0.25)],
-            differences: vec![metric("acc", 0.25)],
-            ..TaskBaseline::default()
-        });
-        let table = beside(&task).unwrap();
-        assert_eq!(table.columns, ["what", "Accuracy", "this model minus it"]);
-        let said = |row: usize| match &table.rows[row][..] {
-            [Cell::Text(name), Cell::Metric(value), difference] => {
-                (name.clone(), value.value, difference.clone())
-            }
-            other => panic!("{other:?}"),
-        };
-        let nothing = Cell::Text(format::NOTHING.to_owned());
-        assert_eq!(said(0), ("this model".to_owned(), Some(0.5), nothing));
-        let difference = Cell::Metric(Box::new(metric("difference_acc", 0.25)));
-        assert_eq!(said(1), ("majority".to_owned(), Some(0.25), difference));
     }
 
     #[test]

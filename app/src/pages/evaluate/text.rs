@@ -23,13 +23,8 @@ pub(super) const PAIRS: &str =
 pub(super) const LEARNS: &str =
     "A run is training. An evaluation or audit takes turns with its steps; both slow down.";
 
-pub(super) const SUITE: &str =
-    "Each task family on held-out wordings, the worst first. The answers to each are below.";
-
-pub(super) const RELIABILITY: &str = "Accuracy of tokens by their confidence. On the dashed line the model is calibrated; below it, overconfident. \
-    Larger dots stand for more tokens; bins of fewer than 10 tokens are not shown.";
-
-pub(super) const BASELINES: &str = "Bits per byte of the same text: shorter is better. A useful model beats the compressors and the n-grams.";
+pub(super) const OTHER_TOKENIZER: &str = "These runs use different tokenizers. Their losses, perplexities, token accuracies and calibration errors are not \
+    comparable and are left out; bits per byte are comparable.";
 
 pub(super) const OTHER_TEXT: &str =
     "These runs were evaluated on different texts: only the paired differences compare the same text.";

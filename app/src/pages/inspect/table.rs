@@ -1,15 +1,14 @@
 //! A view's numbers as a table with a row per entry of every tensor, usable with a screen reader, and as CSV. Content other than
 //! tensors has its own rows.
 
-mod lists;
-
 use super::shown::Shown;
 use crate::format;
 use crate::pages::parts::caption;
 use crate::state::Tensor;
-use crate::widgets::{self, Align, Column, Table};
+use crate::widgets::{self, Align, Column, Table, report_csv, report_table};
 use egui::{ComboBox, ScrollArea, Ui};
-use lists::List;
+use glasshouse_protocol::evaluation::{self, Cell};
+use glasshouse_protocol::inspect::Detail;
 use std::fmt::Write as _;
 
 /// Row height in points.
@@ -50,21 +49,18 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>) {
     if let Some(tensor) = tensors.get(place) {
         tensor_ui(ui, shown, tensor);
     } else if let Some(list) = place.checked_sub(tensors.len()).and_then(|place| lists.get(place)) {
-        let columns = list.columns().iter();
-        let columns = columns.map(|&(title, width)| Column { title, width, align: Align::Left });
-        let columns: Vec<Column<'_>> = columns.collect();
-        rows_ui(ui, list.name(), &columns, list.count(), |number| list.row(number));
+        report_table(ui, list);
     }
 }
 
 /// The non-empty lists of the view.
-fn lists<'a>(shown: &Shown<'a>) -> Vec<List<'a>> {
-    shown.data.details.iter().flat_map(List::of).filter(|list| list.count() > 0).collect()
+fn lists(shown: &Shown<'_>) -> Vec<evaluation::Table> {
+    shown.data.details.iter().flat_map(Detail::tables).collect()
 }
 
 /// A list's name and its number of rows: `operations [N 512]`.
-fn list_title(list: &List<'_>) -> String {
-    format!("{} [N {}]", list.name(), format::whole(list.count() as u64))
+fn list_title(list: &evaluation::Table) -> String {
+    format!("{} [N {}]", list.title, format::whole(list.rows.len() as u64))
 }
 
 /// A tensor's name and shape: `probabilities [L 4, H 4, T 12, T 12]`.
@@ -155,9 +151,9 @@ fn indices(tensor: &Tensor, entry: usize) -> Vec<usize> {
 pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
     let entries = |tensor: &Tensor| tensor.floats.len() + tensor.integers.len();
     let all: usize = columns.iter().flat_map(|shown| &shown.data.tensors).map(entries).sum();
-    let lists: Vec<(&Shown<'_>, List<'_>)> =
+    let lists: Vec<(&Shown<'_>, evaluation::Table)> =
         columns.iter().flat_map(|shown| lists(shown).into_iter().map(move |list| (shown, list))).collect();
-    match all + lists.iter().map(|(_, list)| list.count()).sum::<usize>() {
+    match all + lists.iter().map(|(_, list)| list.rows.len()).sum::<usize>() {
         0 => return Err(NOTHING.to_owned()),
         count if count > MAX_CSV_ROWS => {
             let count = format::whole(count as u64);
@@ -181,23 +177,25 @@ pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
             write_entries(&mut text, &[whose(shown), own].concat(), tensor, entries(tensor));
         }
     }
-    let mut written: Vec<&str> = Vec::new();
-    for (_, list) in &lists {
-        if written.contains(&list.name()) {
-            continue;
+    let mut written: Vec<evaluation::Table> = Vec::new();
+    for (shown, mut list) in lists {
+        let cells = whose(shown).into_iter().map(Cell::Text).collect::<Vec<_>>();
+        list.rows.iter_mut().for_each(|row| *row = [cells.clone(), std::mem::take(row)].concat());
+        match written.iter_mut().find(|other| other.title == list.title) {
+            Some(other) => other.rows.extend(list.rows),
+            None => {
+                let own: Vec<&str> = list.columns.iter().map(String::as_str).collect();
+                list.columns = titles(beside, &own).into_iter().map(str::to_owned).collect();
+                written.push(list);
+            }
         }
-        written.push(list.name());
+    }
+    for list in &written {
         // An empty line separates tables with different columns.
         if !text.is_empty() {
             text.push('\n');
         }
-        let own: Vec<&str> = list.columns().iter().map(|(title, _)| *title).collect();
-        widgets::csv_row(&mut text, titles(beside, &own));
-        for (shown, list) in lists.iter().filter(|(_, other)| other.name() == list.name()) {
-            for number in 0..list.count() {
-                widgets::csv_row(&mut text, [whose(shown), list.row(number)].concat());
-            }
-        }
+        text += &report_csv(list);
     }
     Ok(text)
 }
@@ -243,8 +241,7 @@ mod tests {
     use crate::state::ViewData;
     use crate::theme::DARK;
     use glasshouse_protocol::inspect::{
-        ActivatingPassage, Axis, Detail, ElementKind, GraphNode, GraphValue, Match, Place, TensorSummary,
-        TokenText,
+        ActivatingPassage, Axis, ElementKind, GraphNode, GraphValue, Match, Place, TensorSummary, TokenText,
     };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
@@ -379,10 +376,10 @@ mod tests {
         let text = text.unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 11, "four heads, four rows, and three empty lines: {text}");
-        assert_eq!(lines[1], "0,2,3,4,\"b, c\",12,Hello,700,\"900 in document 14, 950\"");
+        assert_eq!(lines[1], "0,2,3,4,a ,\"b, c\", d,12,Hello,700,\"900 in document 14, 950\"");
         assert_eq!(lines[4], "0,head,linear,y = x · Wᵀ,0 1,2,0.5,tiled × 2");
         assert_eq!(lines[7], "0,tokens,\"f32[1, 4]\",-1,1,0.25,0.5,,,,");
-        assert_eq!(lines[10], "0,1,2,the fox,0.5 2");
+        assert_eq!(lines[10], "0,1, fox,2,the fox,0.5 2");
         assert!(written(Vec::new(), Vec::new()).0.is_err(), "a head without rows helps nobody");
     }
 

@@ -7,10 +7,10 @@ use super::chosen::Chosen;
 use super::labelled::strip_ui;
 use super::shown::Shown;
 use crate::format;
-use crate::pages::parts::{Bar, caption, head, rows_ui};
+use crate::pages::parts::{caption, head};
 use crate::state::{Tensor, ViewData};
 use crate::theme::space;
-use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted, raised};
+use crate::widgets::{self, Heatmap, Measured, Scale, columns_fit, fitted, interval_rows, raised};
 use boxes::{BOXES, Step, WalkStage};
 use egui::{Ui, vec2};
 use egui_material_icons::icons;
@@ -192,17 +192,15 @@ fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
     }
     head(ui, "What comes next");
     caption(ui, "p = softmax(logits): the likeliest tokens.");
-    let bars: Vec<(Bar, String)> = likeliest
-        .into_iter()
-        .map(|(id, share)| {
-            let percent = format::percent(share);
-            let hover = format!("{percent}, token {id}");
-            (Bar { label: shown.text(id), value: share, hover, colour: shown.palette.accent }, percent)
-        })
-        .collect();
+    let bar = |(id, share)| {
+        let (written, colour) = (format::percent(share), shown.palette.accent);
+        let hover = format!("{written}, token {id}");
+        Measured { label: shown.text(id), value: share, interval: None, written, hover, colour }
+    };
+    let bars: Vec<Measured> = likeliest.into_iter().map(bar).collect();
     ui.scope(|ui| {
         ui.set_max_width(ui.available_width().min(480.0));
-        rows_ui(ui, shown.palette, &bars);
+        interval_rows(ui, &bars);
     });
 }
 

@@ -1,13 +1,13 @@
-//! Bars of histograms and table rows. Painted here because `egui_plot`'s axes and zoom do not fit into such small plots. Every bar
+//! Bars of histograms. Painted here because `egui_plot`'s axes and zoom do not fit into such small plots. Every bar
 //! has a tooltip with its exact value.
 
 use crate::theme::{self, Palette};
 use egui::accesskit::Role;
-use egui::{Align2, Color32, CornerRadius, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui::{Color32, CornerRadius, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Bar {
-    /// Shown below or before the bar.
+    /// Shown below the bar.
     pub(crate) label: String,
     pub(crate) value: f64,
     /// Tooltip with the exact value.
@@ -57,32 +57,6 @@ pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, b
     }
     if let Some(bar) = pointed.and_then(|place| bars.get(place)) {
         response.on_hover_text_at_pointer(&bar.hover);
-    }
-}
-
-pub(crate) fn rows_ui(ui: &mut Ui, palette: &Palette, bars: &[(Bar, String)]) {
-    let most = bars.iter().map(|(bar, _)| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-    let font = FontId::proportional(13.0);
-    let wide = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x;
-    let longest = bars.iter().map(|(bar, _)| wide(&bar.label)).fold(0.0, f32::max);
-    let names = (longest + 12.0).min(ui.available_width() * 0.5);
-    for (bar, value) in bars {
-        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
-        response.widget_info(|| {
-            WidgetInfo::labeled(Role::ListItem, true, format!("{}: {}", bar.label, bar.hover))
-        });
-        let painter = ui.painter_at(rect);
-        let values = 56.0;
-        painter.text(rect.left_center(), Align2::LEFT_CENTER, &bar.label, font.clone(), palette.text);
-        painter.text(rect.right_center(), Align2::RIGHT_CENTER, value, font.clone(), palette.text);
-        let room = Rect::from_min_max(
-            pos2(rect.left() + names, rect.center().y - 5.0),
-            pos2((rect.right() - values).max(rect.left() + names), rect.center().y + 5.0),
-        );
-        painter.rect_filled(room, 3.0, palette.raised);
-        let long = room.width() * (bar.value / most) as f32;
-        painter.rect_filled(room.with_max_x(room.left() + long), 3.0, bar.colour);
-        response.on_hover_text(&bar.hover);
     }
 }
 

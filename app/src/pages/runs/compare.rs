@@ -3,13 +3,15 @@
 use super::{Context, PageName};
 use crate::format;
 use crate::pages::inspect::Wish;
-use crate::pages::parts::{called, run_colour};
+use crate::pages::parts::{called, report_ui, run_colour};
 use crate::pages::train::guard;
 use crate::pages::train::plots::{history_clock, history_points};
 use crate::theme::{self, space};
-use crate::widgets::{self, Align, Axis, Column, Curve, CurvePlot, Table};
-use egui::{Label, RichText, ScrollArea, Ui};
+use crate::widgets::{self, Axis, Curve, CurvePlot};
+use egui::{RichText, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::blocks::{Block, Section};
+use glasshouse_protocol::evaluation::{Cell, Table};
 use glasshouse_protocol::{
     CheckpointChoice, GuardReport, RunConfig, RunSummary, TrainEvent, View, WeightSource,
 };
@@ -130,48 +132,13 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
         return;
     }
     let rows = differences(&configs.into_iter().flatten().collect::<Vec<_>>());
-    let mut copied = false;
-    widgets::card(ui, |ui| {
-        egui::Sides::new().show(
-            ui,
-            |ui| ui.label(RichText::new("Settings that differ").text_style(theme::strong())),
-            |ui| copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked(),
-        );
-        if rows.is_empty() {
-            widgets::quiet_text(ui, "No settings differ.");
-            return;
-        }
-        let names: Vec<String> = runs.iter().map(called).collect();
-        let mut columns = vec![Column { title: "Setting", width: 200.0, align: Align::Left }];
-        columns.extend(names.iter().map(|name| Column { title: name, width: 140.0, align: Align::Left }));
-        let table = Table { columns: &columns, row: 26.0 };
-        ScrollArea::horizontal().id_salt("differences").show(ui, |ui| {
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = 0.0;
-                table.titles_ui(ui);
-                for (path, values) in &rows {
-                    table.row_ui(ui, path, false, |ui, place| {
-                        let text = match place {
-                            0 => RichText::new(path).monospace().color(context.palette.quiet),
-                            _ => RichText::new(&values[place - 1]).monospace(),
-                        };
-                        ui.add(Label::new(text).truncate());
-                    });
-                }
-            });
-        });
-    });
-    if copied {
-        let names: Vec<String> = runs.iter().map(called).collect();
-        let mut head = vec!["setting"];
-        head.extend(names.iter().map(String::as_str));
-        let lines = rows.iter().map(|(path, values)| {
-            let mut line = vec![path.clone()];
-            line.extend(values.iter().cloned());
-            line
-        });
-        context.asks.copy_csv(ui, widgets::csv(&head, lines));
-    }
+    let none = rows.is_empty().then(|| Block::Note("No settings differ.".to_owned()));
+    let rows =
+        rows.into_iter().map(|(path, values)| std::iter::once(path).chain(values).map(Cell::Text).collect());
+    let columns = std::iter::once("setting".to_owned()).chain(runs.iter().map(called)).collect();
+    let table = Table { columns, rows: rows.collect(), ..Table::default() };
+    let blocks = none.into_iter().chain([Block::Table(table)]);
+    report_ui(ui, context, "runs", Section::new("Settings that differ", blocks).block());
 }
 
 /// Settings that differ between configurations: the dotted path, and each configuration's value.

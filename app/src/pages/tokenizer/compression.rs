@@ -3,9 +3,9 @@
 use super::settings::full_name;
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Bar, caption, head, icon_button, line_ui, rows_ui};
+use crate::pages::parts::{caption, head, icon_button, line_ui};
 use crate::theme;
-use crate::widgets::{card, csv, plain};
+use crate::widgets::{Measured, card, csv, interval_rows, plain};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, CompressionSummary, TokenizerConfig, TokenizerKind};
@@ -47,9 +47,10 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
             let hover = format!("{:.4} bytes per token with {entries} entries", row.bytes_per_token);
             let colour =
                 if row.current { palette.accent } else { theme::mix(palette.raised, palette.quiet, 0.6) };
-            (Bar { label, value: row.bytes_per_token, hover, colour }, format!("{:.2}", row.bytes_per_token))
+            let (value, written) = (row.bytes_per_token, format!("{:.2}", row.bytes_per_token));
+            Measured { label, value, written, hover, colour, interval: None }
         };
-        rows_ui(ui, palette, &rows.iter().map(bar).collect::<Vec<_>>());
+        interval_rows(ui, &rows.iter().map(bar).collect::<Vec<_>>());
         let line = if comparing {
             "Training the other tokenizers on a part of the text…".to_owned()
         } else {

@@ -3,8 +3,8 @@
 use super::Context;
 use crate::format;
 use crate::theme::{self, space};
-use crate::widgets;
-use egui::{RichText, Sense, Ui, Vec2};
+use crate::widgets::{self, Measured, interval_rows};
+use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, ProfileEntry, ProfileMethod, Steer, TrainingState};
 
@@ -87,29 +87,14 @@ fn by_scope(entries: &[ProfileEntry]) -> Vec<(String, f64, usize)> {
 
 fn bars_ui(ui: &mut Ui, palette: &theme::Palette, parts: &[(String, f64, usize)]) {
     let sum: f64 = parts.iter().map(|part| part.1).sum();
-    let most = parts.iter().map(|part| part.1).fold(f64::MIN_POSITIVE, f64::max);
-    let room = (ui.available_width() - 330.0).max(60.0);
-    ui.spacing_mut().item_spacing.y = 2.0;
-    for (scope, ms, count) in parts {
-        let row = ui.horizontal(|ui| {
-            ui.allocate_ui_with_layout(
-                Vec2::new(190.0, 20.0),
-                egui::Layout::left_to_right(egui::Align::Center),
-                |ui| {
-                    ui.set_min_width(190.0);
-                    ui.add(egui::Label::new(RichText::new(scope).monospace().size(12.0)).truncate());
-                },
-            );
-            let (rect, _) = ui.allocate_exact_size(Vec2::new(room, 10.0), Sense::hover());
-            let length = rect.width() * (*ms / most) as f32;
-            let bar = egui::Rect::from_min_size(rect.min, Vec2::new(length.max(1.0), rect.height()));
-            ui.painter().rect_filled(bar, 2.0, theme::mix(palette.panel, palette.accent, 0.8));
-            ui.label(format::milliseconds(*ms));
-            let share = RichText::new(format::percent(ms / sum.max(f64::MIN_POSITIVE)));
-            ui.label(share.color(palette.quiet));
-        });
-        row.response.on_hover_text(format!("{count} launches"));
-    }
+    let bar = |(scope, ms, count): &(String, f64, usize)| {
+        let share = format::percent(ms / sum.max(f64::MIN_POSITIVE));
+        let written = format!("{} ({share})", format::milliseconds(*ms));
+        let hover = format!("{written}, {count} launches");
+        let colour = theme::mix(palette.panel, palette.accent, 0.8);
+        Measured { label: scope.clone(), value: *ms, interval: None, written, hover, colour }
+    };
+    interval_rows(ui, &parts.iter().map(bar).collect::<Vec<_>>());
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub mod fetch;
 
 use serde::Serialize;
 
-use crate::report::number;
+use glasshouse_protocol::quantity;
 
 pub use entries::ENTRIES;
 
@@ -74,8 +74,8 @@ pub fn find(name: &str) -> crate::Result<&'static Entry> {
 
 pub fn paragraph(entry: &Entry) -> String {
     let size = match entry.length {
-        Length::Exact(bytes) => number::bytes(bytes),
-        Length::About(bytes) => format!("about {}", number::bytes(bytes)),
+        Length::Exact(bytes) => quantity::bytes(bytes),
+        Length::About(bytes) => format!("about {}", quantity::bytes(bytes)),
     };
     let mut text =
         format!("{}  {}, {}, {}\n    {}\n", entry.name, size, entry.format, entry.licence, entry.sentence);

@@ -118,7 +118,7 @@ impl<'a> Folder<'a> {
         let json =
             |error: serde_json::Error| Error::Refused(format!("cannot write the report as JSON: {error}"));
         self.write(REPORT_FILE, report.to_json().map_err(json)?.as_bytes())?;
-        self.write(REPORT_PAGE, report::html::page(report).as_bytes())?;
+        self.write(REPORT_PAGE, report::page(report).as_bytes())?;
         self.write(RECIPE_FILE, recipe.to_toml()?.as_bytes())?;
         let mut text = serde_json::to_vec_pretty(index).map_err(json)?;
         text.push(b'\n');

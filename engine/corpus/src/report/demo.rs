@@ -115,7 +115,8 @@ fn composition(key: &str, title: &str, rows: &[(&str, u64, u64)]) -> CorpusTable
     let count = |title| Column::new(title, Unit::Count);
     let share = |title| Column::new(title, Unit::Share);
     let row = |(name, before, after): &(&str, u64, u64)| {
-        let shares = [number::ratio(*before, raw), number::ratio(*after, kept)].map(CorpusCell::from);
+        let shares = [(*before, raw), (*after, kept)]
+            .map(|(part, whole)| CorpusCell::from(part as f64 / whole as f64));
         [vec![(*name).into(), (*before).into(), (*after).into()], shares.to_vec()].concat()
     };
     CorpusTable {

@@ -1,6 +1,6 @@
 //! The report of a cleaning: its input, what each stage removed, with examples, and its output.
 //!
-//! [`CleaningReport`] becomes `report.json`; [`html::page`] and [`text::summary`] only display it. While documents are
+//! [`CleaningReport`] becomes `report.json`, and by its blocks what front ends and [`page`] show. While documents are
 //! processed, a [`StageRecorder`] per stage counts them and keeps a few examples. Everything a recorder keeps is bounded and
 //! selected by a hash of the document's id, independently of order. A report contains no times and no machine names: the same
 //! recipe with the same input gives the same bytes.
@@ -8,12 +8,8 @@
 //! Texts passed to recorders must already be masked: callers remove personal data from excerpts.
 
 pub mod diff;
-pub mod html;
-pub(crate) mod number;
 mod record;
-mod rows;
 mod sample;
-pub mod text;
 
 pub(crate) use record::CLUSTERS_SHOWN;
 pub use record::{DuplicateRecorder, PersonalRecorder, SampleRecorder, StageRecorder, TroubleRecorder};
@@ -23,21 +19,26 @@ pub(crate) use sample::lot;
 pub use glasshouse_protocol::cleaning::report::*;
 pub use glasshouse_protocol::cleaning::table::{Column, CorpusCell, CorpusTable, Unit};
 
-/// The groups in pipeline order, each with the CSS variable of its colour.
-const GROUPS: [(Group, &str); 8] = [
-    (Group::Reading, "reading"),
-    (Group::Extraction, "extraction"),
-    (Group::Repair, "repair"),
-    (Group::Rules, "rules"),
-    (Group::Duplicates, "duplicates"),
-    (Group::Contamination, "contamination"),
-    (Group::Personal, "personal"),
-    (Group::Balance, "balance"),
-];
+use glasshouse_protocol::cleaning::blocks::blocks;
+use glasshouse_protocol::quantity::{counted, whole};
+use glasshouse_report::Page;
 
-/// The CSS variable of a group's colour.
-fn class_of(group: Group) -> &'static str {
-    GROUPS.into_iter().find(|(known, _)| *known == group).map_or("", |(_, class)| class)
+/// The report as a self-contained page.
+pub fn page(report: &CleaningReport) -> String {
+    let title = match (report.raw.documents, report.kept.documents) {
+        (0, _) => "Nothing was read".to_owned(),
+        (raw, kept) if raw == kept => format!("All of {} kept", counted(raw, "document")),
+        (raw, 0) => format!("None of {} kept", counted(raw, "document")),
+        (raw, kept) => format!("{} of {} kept", whole(kept), counted(raw, "document")),
+    };
+    let footer = format!(
+        "Written by Glasshouse {}. Personal data is masked in every excerpt. This page is self-contained and loads nothing from the network; the same \
+         numbers are in report.json next to it, and every dropped document with its reason in dropped.jsonl.",
+        report.version
+    );
+    let lead = "Every decision is below: what was removed, by which rule, and why.";
+    let (kind, blocks, version) = ("data bench", blocks(report, &diff::words), &report.version);
+    Page { kind, title: &title, lead, blocks: &blocks, footer: &footer, version, has_script: true }.html()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Tests of the recorders, and of the report's JSON round trip.
 
 use super::*;
+use glasshouse_protocol::blocks::Block;
+use glasshouse_protocol::cleaning::blocks::{blocks, summary};
 
 fn about(name: &str) -> About {
     About { name: name.to_owned(), title: name.to_owned(), ..About::default() }
@@ -198,4 +200,59 @@ fn a_report_survives_its_own_json_and_a_later_one_is_refused() {
     let refusal = CleaningReport::from_json(&later).expect_err("later");
     assert!(refusal.contains("format 2"), "{refusal}");
     assert!(CleaningReport::from_json("[1").is_err());
+}
+
+/// All texts of the blocks, in order.
+fn texts(blocks: &[Block]) -> String {
+    format!("{blocks:?}")
+}
+
+#[test]
+fn the_report_says_what_was_counted() {
+    let report = demo::report();
+    let all = texts(&blocks(&report, &diff::words));
+    let short = texts(&summary(&report));
+    for stage in &report.stages {
+        assert!(all.contains(&stage.about.title), "{}", stage.about.title);
+        assert_eq!(short.contains(&stage.about.title), stage.acted(), "{}", stage.about.title);
+    }
+    for text in [
+        "deu at 0.98",
+        "top 2-gram 0.41",
+        "31 documents",
+        "98.0 % alike",
+        "j•••@e••••••.org",
+        "fate: Removed, text: \"Read more",
+        "Count(8211)",
+        "62.1 MB",
+        "5,400 of 6,209 kept",
+        "Ran and found nothing",
+        "By language",
+    ] {
+        assert!(all.contains(text), "{text}");
+    }
+    for text in
+        ["1 further step found nothing", "958 groups of 2,149 documents in all", "−513 kB", "3 places"]
+    {
+        assert!(short.contains(text), "{text}: {short}");
+    }
+}
+
+#[test]
+fn an_empty_report_has_totals_and_a_page() {
+    let empty = CleaningReport::default();
+    assert_eq!(blocks(&empty, &diff::words).len(), 3, "figures, the recipe's name, and the recipe");
+    let page = page(&empty);
+    assert!(page.contains("Nothing was read") && !page.contains("NaN"));
+}
+
+#[test]
+fn the_page_is_small_however_long_the_texts_are() {
+    let mut recorder = StageRecorder::new(About::default());
+    let before = "word ".repeat(100_000);
+    recorder.edit("a", "b", Amount::from_text(&before), Amount::from_text("x"), || {
+        (before.clone(), "x".to_owned())
+    });
+    let stages = StageRecorder::chain(Amount::from_text(&before), [recorder]);
+    assert!(page(&CleaningReport { stages, ..CleaningReport::default() }).len() < 100_000);
 }

@@ -1,8 +1,6 @@
 //! Results as a Markdown section of a model card.
 
-use super::of_text;
-use super::words::{NO_INTERVAL, interval_of, title};
-use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric};
+use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric, NO_INTERVAL, metric_title};
 use glasshouse_protocol::quantity::{counted, percent, whole};
 
 /// The section `## Evaluation`; empty if nothing was measured.
@@ -14,7 +12,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
             counted(own.documents, "document"),
             counted(own.tokens, "token"),
             counted(own.bytes, "byte"),
-            table(of_text(own).map(titled))
+            table(own.all_metrics().map(titled))
         );
     }
     if !evaluation.baselines.is_empty() {
@@ -41,7 +39,8 @@ pub fn markdown(evaluation: &Evaluation) -> String {
             table(task.metrics.iter().map(titled))
         );
         for other in task.beside.iter().filter(|other| !other.metrics.is_empty()) {
-            let rows = other.metrics.iter().map(|own| (format!("{}, {}", other.name, title(&own.name)), own));
+            let rows =
+                other.metrics.iter().map(|own| (format!("{}, {}", other.name, metric_title(&own.name)), own));
             let rows = table(rows);
             text += &format!("{} on the same rows:\n\n{rows}", plain(&other.name));
         }
@@ -58,7 +57,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
 }
 
 fn titled(metric: &Metric) -> (String, &Metric) {
-    (title(&metric.name), metric)
+    (metric_title(&metric.name), metric)
 }
 
 /// A table of metrics with their titles.
@@ -69,7 +68,7 @@ fn table<'a>(metrics: impl Iterator<Item = (String, &'a Metric)>) -> String {
             "| {}{signature} | {} | {} | {} {} |\n",
             plain(&name),
             metric.text(),
-            interval_of(metric),
+            metric.interval_text(),
             whole(metric.count),
             plain(&metric.of)
         )
@@ -95,7 +94,7 @@ fn contaminated(what: &str, own: &Contamination) -> String {
 /// A text on one line, without markup.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
-    for letter in super::words::shown(text).chars() {
+    for letter in glasshouse_report::shown(text).chars() {
         match letter {
             '\n' | '\t' => plain.push(' '),
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' => plain.extend(['\\', letter]),

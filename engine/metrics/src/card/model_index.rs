@@ -3,7 +3,7 @@
 //! The YAML is written by hand, with known keys. Every text is a JSON string, which YAML reads as a double-quoted scalar, so no
 //! text can break out of it.
 
-use glasshouse_protocol::evaluation::{AnswerKind, Evaluation, Likelihood, Metric, TaskReport};
+use glasshouse_protocol::evaluation::{AnswerKind, Evaluation, Likelihood, Metric, TaskReport, metric_title};
 use std::fmt::Write as _;
 
 /// Task type of text answers, in the Hub's naming.
@@ -46,7 +46,7 @@ fn results_of_text(own: &Likelihood) -> Results<'_> {
             "Held-out documents of the training data".to_owned(),
             Some(split.to_owned()),
         ),
-        metrics: finite(super::of_text(own)),
+        metrics: finite(own.all_metrics()),
     }
 }
 
@@ -80,7 +80,7 @@ fn write_results(yaml: &mut String, results: &Results<'_>) {
     lines.push("    metrics:".to_owned());
     for metric in &results.metrics {
         lines.push(format!("    - type: {}", quoted(&metric.name)));
-        lines.push(format!("      name: {}", quoted(&super::title(&metric.name))));
+        lines.push(format!("      name: {}", quoted(&metric_title(&glasshouse_report::shown(&metric.name)))));
         lines.push(format!("      value: {}", float(metric.value.unwrap_or_default())));
         lines.push("      args:".to_owned());
         lines.push(format!("        count: {}", metric.count));

@@ -1,13 +1,9 @@
-use super::words::kept;
 use super::*;
 use crate::statistics::MIN_VALUES;
 use glasshouse_protocol::evaluation::{
-    AnswerKind, AuditSection, Baseline, Calibration, CalibrationBin, Cell, Likelihood, LossBy, LossGrouping,
-    Passage, Table, TaskAnswer, TaskBaseline, TaskReport,
+    AnswerKind, AuditSection, Baseline, Calibration, CalibrationBin, Cell, Contamination, Likelihood, LossBy,
+    LossGrouping, Metric, Passage, Table, TaskAnswer, TaskBaseline, TaskReport, metric_title,
 };
-
-const HOSTILE: &str =
-    "</style><script>alert(1)</script> & \"q\" 'a' \u{202e}\u{7}\u{0}\u{85}\u{feff}\u{1F98A}\n: - # |";
 
 fn metric(name: &str, value: f64) -> Metric {
     let interval = Some([value * 0.9, value * 1.1]);
@@ -154,88 +150,40 @@ fn a_card_says_what_was_found() {
         "5-gram",
         "The model does not beat better.",
         "Contaminated",
-        "3 of 40 texts",
+        "3 of 40 documents",
         "Reliability diagram",
-        "Loss by place in the window",
-        "It is overconfident",
-        "Temperature fitted on half of the text, 6,100 tokens",
-        "Error on 12,345 tokens of the other half without it",
+        "lower loss, by place in the window",
+        "The model is overconfident",
+        "fitted on half of the text, 6,100 tokens",
+        "of 12,345 tokens",
         "10,000 resamples (10,000 in audits) of documents, windows, texts or rows, seed 0; of more than 2,048 of them",
         "shares of rows, in audits too, and of the bars of the reliability diagram are Wilson's",
-        "Bins of fewer than 10 tokens have no bar",
         "the first is better",
         "2-other",
         "Of 200 pairs.",
         "2 min 10 s",
-        "1.50e15",
+        "1.5e15",
         "Energy was not measured",
         "Line 7: plain",
         "Baselines on the same rows",
-        "<bdi>majority</bdi></td><td>2.5<span class=\"quiet\"> 2.2 to 2.8</span></td><td>10.0",
         "line 3: plain",
-        "Audit of other weights of the run",
+        "An audit of other weights of the run",
         "step 1,150",
         "<mark> end</mark>",
     ] {
         assert!(page.contains(wanted), "{wanted}");
     }
-    for (open, close) in [
-        ("<section", "</section>"),
-        ("<table", "</table>"),
-        ("<svg", "</svg>"),
-        ("<div", "</div>"),
-        ("<p", "</p>"),
-    ] {
-        let opened = page.matches(open).count()
-            - if open == "<p" {
-                ["<path", "<poly", "<pre"].map(|own| page.matches(own).count()).iter().sum()
-            } else {
-                0
-            };
-        assert_eq!(opened, page.matches(close).count(), "{open}");
-    }
-}
-
-/// Labels below a chart are whole and within its edges, and only bars with data are drawn.
-#[test]
-fn labels_of_drawings_are_whole() {
-    let mut own = evaluation("plain");
-    let likelihood = own.likelihood.as_mut().unwrap();
-    let labels = ["10 to 99", "100 to 999", "1,000 to 9,999", "10,000 to 99,999"];
-    likelihood.by[1].groups = labels.map(|label| (label.to_owned(), metric("loss", 2.0))).to_vec();
-    let calibration = likelihood.calibration.as_mut().unwrap();
-    calibration.bins.truncate(3);
-    for (bin, count) in calibration.bins.iter_mut().zip([0, 9, 10]) {
-        bin.count = count;
-    }
-    let page = html(&own, None, &[]);
-    for label in labels {
-        assert!(page.contains(&format!(" text-anchor=\"middle\">{label}</text>")), "{label}");
-    }
-    assert!(
-        page.contains("<text x=\"590.4\" y=\"212\" text-anchor=\"middle\">10,000 to 99,999<"),
-        "beyond the edge"
-    );
-    assert_eq!(page.matches("<rect class=\"bar\"").count(), 1);
-    // Long labels are fewer, with an ellipsis, and without control characters.
-    likelihood_by(&mut own)[1].groups = (0..30).map(|_| ("x".repeat(40), metric("loss", 2.0))).collect();
-    let cut = format!(">{}…</text>", "x".repeat(23));
-    assert_eq!(html(&own, None, &[]).matches(&cut).count(), 4);
-}
-
-fn likelihood_by(own: &mut Evaluation) -> &mut [LossBy] {
-    &mut own.likelihood.as_mut().unwrap().by
 }
 
 #[test]
 fn settings_are_said_to_be_a_preset_s_own_where_there_is_one() {
     let mut own = evaluation("plain");
-    let differ = "Settings that differ from the preset.";
+    let differ = "Settings that differ from the preset";
     own.model.settings = ["preset = layers-1", "train.steps = 7"].map(str::to_owned).into();
     assert!(html(&own, None, &[]).contains(differ));
     own.model.settings.remove(0);
     let page = html(&own, None, &[]);
-    assert!(page.contains("All settings: the run has no preset.") && !page.contains(differ));
+    assert!(page.contains("<h3>Settings</h3>") && !page.contains(differ));
 }
 
 #[test]
@@ -246,12 +194,12 @@ fn what_an_earlier_evaluation_found_has_its_date() {
     own.baselines.iter_mut().for_each(|baseline| baseline.kept_from = Some(1.1e9));
     own.tasks[0].kept_from = Some(1.2e9);
     let page = html(&own, None, &[]);
-    for date in ["9 Sep 2001, 01:46", "9 Nov 2004, 11:33", "10 Jan 2008, 21:20"] {
-        let said = format!("<p class=\"note\">Kept from an evaluation of {date} UTC.</p>");
-        assert_eq!(page.matches(&said).count(), 1, "{date}");
+    for (date, times) in [("9 Sep 2001, 01:46", 1), ("9 Nov 2004, 11:33", 1), ("10 Jan 2008, 21:20", 1)] {
+        let said = format!("Kept from an evaluation of {date} UTC.");
+        assert_eq!(page.matches(&said).count(), times, "{date}");
     }
     // An edited file may contain any number.
-    assert_eq!([f64::MAX, f64::INFINITY].map(|from| kept(Some(from))), [None, None]);
+    assert_eq!([f64::MAX, f64::INFINITY].map(date), [NOTHING, NOTHING]);
 }
 
 #[test]
@@ -284,35 +232,6 @@ fn nothing_found_makes_a_card_as_well() {
     assert!(page.contains("<h1>1-first</h1>") && page.contains("Energy was not measured"));
     assert!(!page.contains("Contaminated") && !page.contains("NaN"));
     assert_eq!(model_index(&Evaluation::default(), "x"), "");
-}
-
-#[test]
-fn hostile_texts_stay_texts() {
-    let page = html(&evaluation(HOSTILE), None, &[]);
-    assert!(!page.contains("<script") && page.matches("</style>").count() == 1);
-    assert!(page.contains("&lt;script&gt;"));
-    for hidden in ['\u{202e}', '\u{7}', '\u{0}', '\u{85}'] {
-        assert!(!page.contains(hidden), "{hidden:?}");
-    }
-    let fetches = ["http:", "https:", "url(", "src=", "@import"];
-    assert!(fetches.iter().all(|fetch| !page.contains(fetch)));
-}
-
-#[test]
-fn drawings_hold_no_number_that_is_none() {
-    let mut own = evaluation("plain");
-    if let Some(likelihood) = &mut own.likelihood {
-        for by in &mut likelihood.by {
-            by.groups.truncate(1);
-            for (_, metric) in &mut by.groups {
-                *metric = Metric { value: Some(0.0), interval: Some([f64::NAN, 1.0]), ..Metric::default() };
-            }
-        }
-    }
-    own.baselines
-        .push(Baseline { bits_per_byte: metric("bits_per_byte", f64::INFINITY), ..Baseline::default() });
-    let page = html(&own, None, &[]);
-    assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
 }
 
 #[test]
@@ -365,7 +284,6 @@ fn figures_have_titles_and_other_s_names_stay() {
     assert!(text.contains("| xz, bits per byte | 2.0000 |"), "{text}");
     assert!(text.contains("| Distinct bigrams, held-out text | 90.0 % |"), "{text}");
     let comparison = Comparison { what: "q_a.jsonl: entity_f1_strict".to_owned(), ..Comparison::default() };
-    let page = html(&own, None, &[(&Evaluation::default(), vec![comparison])]);
-    assert!(page.contains("q_a.jsonl: Entity F1, strict IOB2"));
-    assert_eq!((is_titled("of_others"), title("of_others").as_str()), (false, "Of others"));
+    assert_eq!(comparison.title(), "q_a.jsonl: Entity F1, strict IOB2");
+    assert_eq!((is_titled("of_others"), metric_title("of_others").as_str()), (false, "Of others"));
 }

@@ -21,8 +21,8 @@ pub const MAX_BLOCKS: usize = 2048;
 /// Resamples between yields: a few milliseconds, independent of the size of an item.
 const RESAMPLES_AT_ONCE: u32 = 64;
 
-/// Minimum values for the interval of a mean. Proportions need no minimum: Wilson's interval is wide for few values.
-pub const MIN_VALUES: usize = 30;
+/// Proportions need no minimum: Wilson's interval is wide for few values.
+pub use glasshouse_protocol::evaluation::MIN_VALUES;
 
 /// Separates this random stream from others with the same seed.
 const PURPOSE: u64 = 0x626f_6f74;

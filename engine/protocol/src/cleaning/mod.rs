@@ -1,5 +1,6 @@
 //! The data bench's types for front ends: recipes as cards, judged samples and the results of a cleaning.
 
+pub mod blocks;
 pub mod report;
 pub mod table;
 

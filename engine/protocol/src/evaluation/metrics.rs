@@ -1,8 +1,15 @@
 //! Titles of metrics and texts of their values, the same in every front end.
 
 use super::{Comparison, Metric};
-use crate::quantity::{NOTHING, figures, percent};
+use crate::quantity::{NOTHING, figures, percent, whole};
 use Unit::{Number, Score, Share};
+
+/// Minimum number of items for an interval by resampling.
+pub const MIN_VALUES: usize = 30;
+
+/// Explains missing intervals; a metric does not record whether it was resampled.
+pub const NO_INTERVAL: &str = "Figures without an interval show “too few” for fewer than 30 items, and – if all resamples were equal or none \
+    were drawn.";
 
 #[derive(Clone, Copy, PartialEq)]
 enum Unit {
@@ -117,6 +124,36 @@ impl Metric {
         Some(format!("{low} to {high}"))
     }
 
+    /// Its interval, or why there is none: see [`NO_INTERVAL`].
+    pub fn interval_text(&self) -> String {
+        match self.between() {
+            Some(between) => between,
+            None if self.value.is_some() && (1..MIN_VALUES as u64).contains(&self.count) => {
+                "too few".to_owned()
+            }
+            None => NOTHING.to_owned(),
+        }
+    }
+
+    /// A full description, for tooltips and screen readers.
+    pub fn exactly(&self) -> String {
+        let title = metric_title(&self.name);
+        let mut text = match self.value {
+            Some(value) => format!("{title} {value}"),
+            None => format!("{title}: nothing to measure"),
+        };
+        if !self.of.is_empty() {
+            text += &format!(", of {} {}", whole(self.count), self.of);
+        }
+        if let Some([low, high]) = self.interval {
+            text += &format!(". 95 of 100 samples lie between {low} and {high}");
+        }
+        if let Some(signature) = &self.signature {
+            text += &format!(". {signature}");
+        }
+        text
+    }
+
     /// Its value with its interval: `50.0 % (40.0 % to 60.0 %)`.
     pub fn with_interval(&self) -> String {
         match self.between().filter(|_| self.value.is_some()) {
@@ -127,6 +164,15 @@ impl Metric {
 }
 
 impl Comparison {
+    /// The metric in words, after the task's name if there is one.
+    pub fn title(&self) -> String {
+        let metric = &self.difference.name;
+        // A comparison without a difference may lack its name.
+        let name = if metric.is_empty() { self.what.rsplit(": ").next().unwrap_or_default() } else { metric };
+        let task = self.what.strip_suffix(name).unwrap_or_default();
+        format!("{task}{}", metric_title(name))
+    }
+
     /// The difference with its sign and interval, in percentage points for fractions: `+2.1 percentage points (+0.5 to +3.7)`.
     pub fn signed(&self) -> String {
         let name = &self.difference.name;
@@ -155,6 +201,23 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_metric_says_of_how_many_things_it_is() {
+        let mut metric = Metric {
+            name: "acc".to_owned(),
+            value: Some(0.5),
+            interval: Some([0.4, 0.6]),
+            count: 1200,
+            of: "rows".to_owned(),
+            ..Metric::default()
+        };
+        let exactly = "Accuracy 0.5, of 1,200 rows. 95 of 100 samples lie between 0.4 and 0.6";
+        assert_eq!(metric.exactly(), exactly);
+        assert_eq!(Metric { interval: None, count: 12, ..metric.clone() }.interval_text(), "too few");
+        metric.value = None;
+        assert!(metric.exactly().contains("nothing to measure"));
+    }
 
     #[test]
     fn each_metric_has_one_title_and_no_two_the_same() {

@@ -1,7 +1,8 @@
 //! Charts as inline SVG, which prints and needs no script.
 
-use super::words::{beginning, shown};
-use glasshouse_protocol::evaluation::{CalibrationBin, LossBy, Metric};
+use super::blocks::shown;
+use glasshouse_protocol::blocks::Series;
+use glasshouse_protocol::evaluation::{CalibrationBin, Metric};
 use glasshouse_protocol::quantity::{figures, percent};
 use maud::{Markup, html};
 
@@ -31,8 +32,9 @@ struct Point {
     interval: Option<[f64; 2]>,
 }
 
-/// Mean loss of groups in order, as a line with the intervals as a band.
-pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
+/// Values of groups in order, as a line with the intervals as a band.
+pub(crate) fn line(by: &Series, axis: &str) -> Markup {
+    let mean = by.mean;
     let [left, right, top, bottom] = MARGIN;
     let labels: Vec<String> = by.groups.iter().map(|(label, _)| short(label)).collect();
     // The outer labels are centred below the ends of the line.
@@ -72,7 +74,7 @@ pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
     let most = 1 + ((WIDTH - left - right) / widest) as usize;
     let every = by.groups.len().div_ceil(most.min(LABELS));
     html! {
-        svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label={ "Loss by " (axis) } {
+        svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label={ (shown(&by.title)) ", by " (axis) } {
             @for tick in &ticks {
                 line.rule x1=(left) x2=(WIDTH - right) y1=(at(up(*tick))) y2=(at(up(*tick))) {}
                 text x=(left - 6.0) y=(at(up(*tick) + 4.0)) text-anchor="end" { (figures(*tick)) }
@@ -97,8 +99,10 @@ pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
 
 /// A label truncated to the maximum length.
 fn short(label: &str) -> String {
-    let (begins, is_cut) = beginning(label, LETTERS - 1);
-    if is_cut { format!("{begins}…") } else { begins }
+    match label.char_indices().nth(LETTERS - 1) {
+        Some((end, _)) => format!("{}…", shown(&label[..end])),
+        None => shown(label),
+    }
 }
 
 /// Approximate width of a label.
@@ -119,7 +123,7 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// Accuracy against confidence: the bars of a well-calibrated model end at the diagonal.
-pub(super) fn reliability(bins: &[CalibrationBin]) -> Markup {
+pub(crate) fn reliability(bins: &[CalibrationBin]) -> Markup {
     let width = SIDE / bins.len().max(1) as f64;
     let most = bins.iter().map(|bin| bin.count).max().unwrap_or(0).max(1) as f64;
     let across = |x: f64| EDGE + SIDE * x;
