@@ -1,6 +1,5 @@
 //! Extracts prose from web pages and wikitext, and prepares documents of any kind for the rules.
 
-pub mod conservation;
 pub mod html;
 pub mod wikitext;
 
@@ -38,8 +37,6 @@ pub struct Prepared {
     pub words: u64,
     /// Words that are not in the main content.
     pub words_left_out: u64,
-    /// Why parts of the selected text are missing: a trouble, although the text is usable.
-    pub trouble: Option<String>,
     pub repaired: repair::Counts,
 }
 
@@ -64,7 +61,6 @@ pub fn prose(
             prepared.fallbacks = u64::from(page.fallback);
             prepared.words = page.words as u64;
             prepared.words_left_out = page.words.saturating_sub(page.words_taken) as u64;
-            prepared.trouble = page.lost;
             document.text = page.text;
             document.title = document.title.take().or(page.title);
             document.language = document.language.take().or(page.language);

@@ -88,8 +88,6 @@ pub struct Page {
     pub words: usize,
     /// Number of words in the selected paragraphs.
     pub words_taken: usize,
-    /// Description of text of the selected paragraphs that is missing from the result, if it is too much.
-    pub lost: Option<String>,
 }
 
 pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String> {

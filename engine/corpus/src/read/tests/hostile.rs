@@ -203,7 +203,6 @@ fn bytes_that_are_no_text_cost_themselves() {
 #[test]
 fn broken_records_are_numbered() {
     let cases = [
-        ("{\"text\": \"x\", \"text\": \"y\"}", "has the key `text` twice, so its value is ambiguous"),
         ("{\"text\": ", "is not JSON: EOF while parsing a value (column 9)"),
         (
             "{\"body\": \"x\", \"n\": 1}",
