@@ -6,12 +6,11 @@
 //! headings are not copies.
 
 use serde::{Deserialize, Serialize};
-use smart_default::SmartDefault;
 
 use super::table::ShardedSet;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::Result;
-use crate::error::within;
+use crate::rules::threshold::{Thresholds as _, settings};
 use crate::rules::{Outcome, Reason};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,27 +24,22 @@ pub enum Unit {
     Block,
 }
 
-#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Whether to remove repeated paragraphs. Off by default: it edits documents, and removes quotations along with notices.
-    pub enabled: bool,
-    /// Definition of a paragraph: `line` or `block`.
-    pub unit: Unit,
-    /// Minimum words of a paragraph that is removed. A hard-wrapped line of 72 characters has about twelve words; consent and
-    /// copyright notices have more than fifteen.
-    #[default = 15]
-    pub minimum_words: u32,
-    /// Maximum memory, at about 11 bytes per paragraph: 128 MB hold twelve million. Once full, known paragraphs are still
-    /// removed but no new ones are added; the report counts these.
-    #[default = 128]
-    pub memory_megabytes: u32,
+settings! {
+    Settings {
+        minimum_words: u32 = 15, 1 to 10_000,
+            "Fewest words of a removed paragraph. A hard-wrapped line of 72 characters has about twelve, consent and copyright notices more than fifteen.";
+        memory_megabytes: u32 = 128, 1 to 65_536,
+            "Most memory, at about 11 bytes per paragraph: 128 MB hold twelve million. Once full, known paragraphs are still removed but no new ones are added; the report counts these.";
+    }
+    lists {
+        enabled: bool = false, "Whether to remove repeated paragraphs. Off by default: it edits documents, and removes quotations along with notices.";
+        unit: Unit = Unit::Line, "Definition of a paragraph: `line` or `block`.";
+    }
 }
 
 impl Settings {
     pub fn validate(&self) -> Result<()> {
-        within("duplicates.paragraphs.minimum_words", self.minimum_words, 1, 10_000)?;
-        within("duplicates.paragraphs.memory_megabytes", self.memory_megabytes, 1, 65_536)
+        self.check("duplicates.paragraphs.")
     }
 
     /// The paragraphs of a text that are long enough. Pure, so it can run on any thread.

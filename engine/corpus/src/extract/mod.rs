@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::readers::Readers;
 use crate::repair;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub html: html::Settings,

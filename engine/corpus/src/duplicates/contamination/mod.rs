@@ -22,10 +22,10 @@ pub use set::{Overlap, Set};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use smart_default::SmartDefault;
 
 use crate::Result;
 use crate::error::within;
+use crate::rules::threshold::{Thresholds as _, settings};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,39 +36,27 @@ pub enum Action {
     Report,
 }
 
-#[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Files of evaluation items: JSONL or JSON (all strings of a record belong to its item), or text with items separated by
-    /// empty lines.
-    pub against: Vec<PathBuf>,
-    #[default = true]
-    pub held_out: bool,
-    /// Words in an n-gram: 13, as for GPT-3.
-    #[default = 13]
-    pub words: u32,
-    /// Minimum words of an item: 8, as for GPT-3.
-    #[default = 8]
-    pub smallest_item_words: u32,
-    /// Minimum number of distinct n-grams shared with a document.
-    #[default = 1]
-    pub runs: u32,
-    /// Minimum fraction of the item's n-grams found in the document, or of the document's found in the item.
-    #[default = 0.2]
-    pub share: f64,
-    /// Maximum number of items that share an n-gram; beyond it, the n-gram does not count. For held-out documents, the same
-    /// limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).
-    #[default = 10]
-    pub common_items: u32,
-    pub action: Action,
+settings! {
+    Settings {
+        words: u32 = 13, 3 to 32, "Words in an n-gram: 13, as for GPT-3.";
+        smallest_item_words: u32 = 8, 3 to 32, "Fewest words of an item: 8, as for GPT-3.";
+        runs: u32 = 1, 1 to 1_000_000, "Fewest distinct n-grams shared with a document.";
+        share: f64 = 0.2, 0 to 1,
+            "Least fraction of the item's n-grams found in the document, or of the document's found in the item.";
+        common_items: u32 = 10, 1 to 1000,
+            "Most items that share an n-gram; beyond it, the n-gram does not count. For held-out documents, the same limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).";
+    }
+    lists {
+        against: Vec<PathBuf> = Vec::new(),
+            "Files of evaluation items: JSONL or JSON (all strings of a record belong to its item), or text with items separated by empty lines.";
+        held_out: bool = true, "Whether to search the training documents for held-out text.";
+        action: Action = Action::Drop, "What to do with a contaminated document.";
+    }
 }
 
 impl Settings {
     pub fn validate(&self) -> Result<()> {
-        within("contamination.words", self.words, 3, 32)?;
-        within("contamination.smallest_item_words", self.smallest_item_words, 3, self.words)?;
-        within("contamination.runs", self.runs, 1, 1_000_000)?;
-        within("contamination.common_items", self.common_items, 1, 1000)?;
-        within("contamination.share", self.share, 0.0, 1.0)
+        self.check("contamination.")?;
+        within("contamination.smallest_item_words", self.smallest_item_words, 3, self.words)
     }
 }
