@@ -285,7 +285,7 @@ impl TableReader {
         row.add(&first, dialect, false);
         let (mut size, mut lines) = (first.len(), 0);
         let (mut is_sure, mut is_unclosed) = (false, false);
-        while row.open {
+        while row.open || row.inner && lines > 0 && !is_sure {
             let next = self.peek(lines)?.map(|next| next.as_ref().map_or(limit, Vec::len));
             let is_over = next.is_some_and(|next| size + next >= limit);
             // No quote closes the value, or one inside it closes nothing.

@@ -9,8 +9,8 @@
 //! more than ten training documents, or in more than a twentieth of a small corpus, do not count either: what many documents
 //! contain is not a leak.
 //!
-//! Each distinct n-gram of the items takes between 22 and 43 bytes; the corpus takes none. For held-out documents at most a
-//! million n-grams are kept, sampled if there are more, so that memory does not grow with the corpus.
+//! Each distinct n-gram of the items takes between 22 and 43 bytes; the corpus takes none. At most sixteen million n-grams are
+//! kept; held-out documents beyond that are not compared, which the report says.
 
 mod read;
 mod set;

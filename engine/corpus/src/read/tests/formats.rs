@@ -349,10 +349,6 @@ fn tables_say_their_delimiter_and_may_name_columns_twice() {
     let settings = Settings { delimiter: Some(' '), ..Settings::default() };
     let (troubles, found) = wrong("a.csv", "id text note\n1 \"a b\" \"c\"\n", &settings);
     assert_eq!((found, troubles.len()), (vec!["a b".to_owned()], 0));
-    // A nested field is not text.
-    let (troubles, found) =
-        wrong("a.jsonl", "{\"text\":\"a\",\"meta\":{\"role\":1,\"role\":2}}\n", &Settings::default());
-    assert_eq!((found, troubles.len()), (vec!["a".to_owned()], 1));
     // Of two text columns the right one is unknown.
     says("a.csv", "text,text\nx,1\n", &Settings::default(), "two columns named `text`");
 }
